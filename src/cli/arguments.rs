@@ -1,0 +1,211 @@
+//! Arguments that verbs share.
+
+use clap::{Args, ValueEnum};
+use iiif_publish::encode::{JpegOptions, Subsampling};
+use iiif_publish::iiif::{PyramidError, PyramidShape, Rights, RoundedSizes};
+use iiif_publish::publish::{Image, Versions};
+use iiif_publish::store::{Identifier, KeyError, Prefix, PublicUrl};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Image API")]
+pub(super) struct ShapeArguments {
+    /// Version of the IIIF Image API; `both` writes the folders 3/ and 2/ from one decoding
+    #[arg(long, value_name = "VERSION", default_value = "3")]
+    iiif_version: VersionArgument,
+    /// Width and height of a tile, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = PyramidShape::DEFAULT_TILE_SIZE)]
+    tile_size: u32,
+    /// Longest side of full/max, in pixels; `full` for the native size
+    #[arg(long, value_name = "PIXELS", default_value_t = MaxSize::Pixels(PyramidShape::DEFAULT_LONGEST_SIDE))]
+    max_size: MaxSize,
+    /// Leave out the rounded sizes that OpenSeadragon 4.0.0 (in Universal Viewer 4.2 and 4.3) asks for
+    #[arg(long)]
+    no_rounded_sizes: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VersionArgument {
+    #[value(name = "3")]
+    V3,
+    #[value(name = "2")]
+    V2,
+    Both,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum MaxSize {
+    Pixels(u32),
+    Full,
+}
+
+impl std::str::FromStr for MaxSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "full" => Ok(Self::Full),
+            text => text.parse().map(Self::Pixels).map_err(|_| "expected a number of pixels, or `full`".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for MaxSize {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pixels(pixels) => pixels.fmt(formatter),
+            Self::Full => formatter.write_str("full"),
+        }
+    }
+}
+
+impl ShapeArguments {
+    pub(super) fn shape(&self) -> Result<PyramidShape, PyramidError> {
+        let longest_side = match self.max_size {
+            MaxSize::Pixels(pixels) => Some(pixels),
+            MaxSize::Full => None,
+        };
+        let rounded_sizes = if self.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored };
+        PyramidShape::new(self.tile_size, longest_side, rounded_sizes)
+    }
+
+    pub(super) fn versions(&self) -> Versions {
+        match self.iiif_version {
+            VersionArgument::V2 => Versions::V2,
+            VersionArgument::V3 => Versions::V3,
+            VersionArgument::Both => Versions::Both,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pictures")]
+pub(super) struct PictureArguments {
+    /// JPEG quality
+    #[arg(long, value_name = "1-100", default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: u8,
+    /// Colour resolution: 420 for photographs, 444 for line drawings and coloured text
+    #[arg(long, value_name = "420|444", default_value = "420")]
+    subsampling: SubsamplingArgument,
+    /// Licence or rights statement, a URI
+    #[arg(long, value_name = "URI")]
+    pub(super) rights: Option<Rights>,
+    /// Pictures encoded at the same time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SubsamplingArgument {
+    #[value(name = "420")]
+    Half,
+    #[value(name = "444")]
+    None,
+}
+
+impl PictureArguments {
+    pub(super) fn jpeg(&self) -> JpegOptions {
+        let subsampling = match self.subsampling {
+            SubsamplingArgument::Half => Subsampling::Half,
+            SubsamplingArgument::None => Subsampling::None,
+        };
+        JpegOptions { quality: self.quality, subsampling }
+    }
+
+    pub(super) fn jobs(&self) -> NonZeroUsize {
+        self.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Names")]
+pub(super) struct NameArguments {
+    /// What all keys begin with
+    #[arg(long, value_name = "PREFIX", default_value_t)]
+    pub(super) prefix: Prefix,
+    /// Identifier of the image, for one image only [default: the name of the file without its extension]
+    #[arg(long, value_name = "IDENTIFIER")]
+    pub(super) id: Option<Identifier>,
+    /// Where viewers see what lies under the prefix, for example a CDN; the identifier is appended
+    #[arg(long, value_name = "URL")]
+    pub(super) public_url: Option<PublicUrl>,
+}
+
+/// Why the images on the command line have no good identifiers.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NameError {
+    #[error("`--id` names one image, but there are {0}")]
+    IdForMany(usize),
+    #[error("`{0}` gives no identifier")]
+    Stem(String, #[source] Option<KeyError>),
+    #[error("`{0}` and `{1}` would both write to `{2}`")]
+    Overlap(String, String, Identifier),
+}
+
+/// The images with their identifiers, no two of which may meet.
+pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
+    if id.is_some() && paths.len() > 1 {
+        return Err(NameError::IdForMany(paths.len()));
+    }
+    let image = |path: PathBuf| {
+        let identifier = id.cloned().map_or_else(|| stem(&path), Ok)?;
+        Ok(Image { path, identifier })
+    };
+    let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, _>>()?;
+    // An identifier and those in its folder are neighbours in this order, where a slash goes before everything else.
+    let mut sorted: Vec<&Image> = images.iter().collect();
+    sorted.sort_by_cached_key(|image| image.identifier.to_string().replace('/', "\0"));
+    if let Some([a, b]) = sorted.array_windows().find(|[a, b]| a.identifier.overlaps(&b.identifier)) {
+        let (first, second) = (a.path.display().to_string(), b.path.display().to_string());
+        return Err(NameError::Overlap(first, second, a.identifier.clone()));
+    }
+    Ok(images)
+}
+
+fn stem(path: &Path) -> Result<Identifier, NameError> {
+    let name = || path.display().to_string();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| NameError::Stem(name(), None))?;
+    stem.parse().map_err(|error| NameError::Stem(name(), Some(error)))
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct ReportArguments {
+    /// How progress is told on stderr
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub(super) progress: ProgressArgument,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressArgument {
+    /// A bar on a terminal, otherwise plain lines
+    Auto,
+    /// Plain lines
+    Plain,
+    /// One JSON event a line
+    Json,
+    /// Errors only
+    None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_images_never_share_a_folder() {
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert!(matches!(named(paths(&["x/photo.jpg", "y/photo.tif"]), None), Err(NameError::Overlap(..))));
+        assert!(named(paths(&["photo-1.jpg", "photo.jpg", "photo.1.jpg"]), None).is_ok());
+        let id = "a".parse().expect("an identifier");
+        assert!(matches!(named(paths(&["x.jpg", "y.jpg"]), Some(&id)), Err(NameError::IdForMany(2))));
+    }
+
+    #[test]
+    fn the_stem_of_the_file_is_the_identifier() -> Result<(), NameError> {
+        let images = named(vec![PathBuf::from("scans/f.2r.tif")], None)?;
+        assert_eq!(images[0].identifier.to_string(), "f.2r");
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! The command line. It sees the library as any stranger would, and nothing past it knows of flags.
+
+mod arguments;
+mod completions;
+mod exit;
+mod plan;
+mod preview;
+mod progress;
+mod publish;
+mod report;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use exit::Exit;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// How long blocking work may go on after the result is known; it holds nothing that is still needed.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
+
+const EXAMPLES: &str = "\
+Examples:
+  iiif-publish preview photo.jpg
+      See it in a browser, without any bucket.
+  iiif-publish --bucket art-tiles photo.jpg scan.tif
+      Publish two images; the URL of each info.json is printed.
+  iiif-publish --bucket art-tiles --prefix maps --public-url https://cdn.example.org/maps atlas.tif
+      The same behind a CDN that shows the prefix as /maps.
+  iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
+      Into MinIO, or any other store that speaks S3.
+  iiif-publish --output public/iiif --public-url https://example.org/iiif photo.jpg
+      Into a folder, for any static web server.
+  iiif-publish plan scan.tif
+      What publishing would store and cost.
+
+Exit codes:
+  0 done   1 some images failed, another run may help   2 wrong usage
+  3 credentials, bucket, region or endpoint: another run cannot help   4 stopped by a limit
+  130, 143 interrupted";
+
+/// Publish deep-zoom IIIF images as static tiles, straight into an S3 bucket or a folder.
+///
+/// Each image becomes tiles and an info.json (IIIF Image API, Level 0) that every IIIF viewer can zoom without an image
+/// server. The info.json is written last, when everything it promises is stored.
+#[derive(Debug, Parser)]
+#[command(
+    name = "iiif-publish",
+    version = version(),
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    publish: publish::Arguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show images in a browser on this machine: no bucket needed
+    Preview(preview::Arguments),
+    /// Say what publishing an image would store and cost; reads no pixel
+    Plan(plan::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+    /// Print the manual page, in roff
+    Man,
+}
+
+/// The version, and whether the codec is the fast one.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let simd = if iiif_publish::encode::has_simd() { "with SIMD" } else { "WITHOUT SIMD: build again with nasm" };
+        format!("{} (mozjpeg {simd})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
+}
+
+/// Parses the command line, does what it says, and tells how it went.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout, errors to stderr; a closed pipe is nobody's fault.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: could not start the runtime: {error}");
+            return Exit::Failed;
+        }
+    };
+    let exit = runtime.block_on(async {
+        match cli.command {
+            None => publish::run(cli.publish).await,
+            Some(Command::Preview(arguments)) => preview::run(arguments).await,
+            Some(Command::Plan(arguments)) => plan::run(&arguments),
+            Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
+            Some(Command::Man) => completions::man(Cli::command()),
+        }
+    });
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,208 @@
+//! `iiif-publish plan`
+
+use super::arguments::{NameArguments, ShapeArguments, named};
+use super::completions::print;
+use super::exit::Exit;
+use clap::Args;
+use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Rendering, Size};
+use iiif_publish::pixel::PixelFormat;
+use iiif_publish::publish::peak_memory_bytes;
+use iiif_publish::source::{Header, Source};
+use iiif_publish::store::{Identifier, PublicUrl};
+use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// What a photograph takes at quality 85 and 4:2:0, in bytes for each pixel: the mean of many, good within a factor of two.
+const BYTES_PER_PIXEL: f64 = 0.2;
+/// What a JPEG file takes besides: its tables and markers.
+const BYTES_PER_PICTURE: f64 = 620.0;
+/// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
+const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
+/// Pictures in flight of a publish with the default concurrency on two cores.
+const PICTURES_IN_FLIGHT: u64 = 64 + 2;
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("subject").required(true).args(["image", "size"]))]
+pub(super) struct Arguments {
+    /// Image to plan; only its header is read
+    #[arg(value_name = "IMAGE")]
+    image: Option<PathBuf>,
+    /// Size to plan, instead of an image
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
+    size: Option<Size>,
+    /// Print every key, in publishing order, relative to the image's base
+    #[arg(long, conflicts_with = "json")]
+    keys: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Dollars for 1,000 PUT requests
+    #[arg(long, value_name = "DOLLARS", default_value_t = DOLLARS_PER_THOUSAND_PUTS)]
+    price: f64,
+    #[command(flatten)]
+    names: NameArguments,
+    #[command(flatten)]
+    shape: ShapeArguments,
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    let sides = text.split_once(['x', 'X', '×']).and_then(|(width, height)| {
+        Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
+    });
+    let (width, height) = sides.ok_or("expected a size like 20000x15000")?;
+    Size::new(width, height).map_err(|error| error.to_string())
+}
+
+/// One version's plan.
+struct Planned {
+    plan: Plan,
+    /// `3/` or `2/` where both are planned.
+    folder: String,
+    base_uri: String,
+    information: ImageInformation,
+    bytes: u64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    try_run(arguments).unwrap_or_else(|exit| exit)
+}
+
+fn try_run(arguments: &Arguments) -> Result<Exit, Exit> {
+    let shape = arguments.shape.shape()?;
+    let (header, identifier) = subject(arguments)?;
+    let pyramid = Pyramid::new(header.size, shape);
+    let planned = planned(arguments, &pyramid, &identifier);
+    let memory = peak_memory_bytes(&header, &pyramid, PICTURES_IN_FLIGHT);
+    let text = if arguments.keys {
+        keys(&planned)
+    } else if arguments.json {
+        format!("{:#}\n", document(arguments, &planned, memory))
+    } else {
+        summary(arguments, &header, &identifier, &planned, memory)
+    };
+    Ok(print(text.as_bytes()))
+}
+
+/// What is planned: the header of a file, or that of any RGB image of a size.
+fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Exit> {
+    let id = arguments.names.id.as_ref();
+    if let Some(path) = &arguments.image {
+        let images = named(vec![path.clone()], id)?;
+        let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
+        return Ok((Source::open(path)?.header().clone(), identifier));
+    }
+    let size = arguments.size.expect("the group requires one of the two");
+    let any = || "image".parse().expect("the constant is an identifier");
+    let description = "any RGB image".to_owned();
+    let header = Header { size, format: PixelFormat::Rgb8, description, decoder_bytes: 0 };
+    Ok((header, id.cloned().unwrap_or_else(any)))
+}
+
+fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) -> Vec<Planned> {
+    let public_url = arguments.names.public_url.clone().unwrap_or_else(|| {
+        let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
+        example.below(&arguments.names.prefix)
+    });
+    let one = |(version, folder): (ApiVersion, Option<u8>)| {
+        let plan = Plan::new(pyramid.clone(), version);
+        let base_uri = public_url.base_uri(folder, identifier);
+        let information = ImageInformation::new(pyramid, version, base_uri.clone(), None);
+        let bytes = estimated_bytes(&plan) + information.to_json().len() as u64;
+        let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
+        Planned { plan, folder, base_uri, information, bytes }
+    };
+    arguments.shape.versions().folders().into_iter().map(one).collect()
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+fn estimated_bytes(plan: &Plan) -> u64 {
+    let pyramid = plan.pyramid();
+    let picture = |rendering: Rendering| {
+        let size = match rendering {
+            Rendering::Tile(cell) => pyramid.cell_size(cell),
+            Rendering::Whole(scale) => pyramid.size().at(scale),
+            Rendering::Thumbnail(thumbnail) => thumbnail.size,
+        };
+        let copies = plan.requests(rendering).len() as f64;
+        copies * (size.pixels() as f64 * BYTES_PER_PIXEL + BYTES_PER_PICTURE)
+    };
+    pyramid.renderings().map(picture).sum::<f64>() as u64
+}
+
+/// Every key in publishing order: what a picture answers in all versions, and each `info.json` at the end.
+fn keys(planned: &[Planned]) -> String {
+    let mut keys = String::new();
+    let Some(first) = planned.first() else { return keys };
+    let mut line = |folder: &str, path: &dyn std::fmt::Display| {
+        writeln!(keys, "{folder}{path}").expect("writing to a string does not fail");
+    };
+    for rendering in first.plan.pyramid().renderings() {
+        for Planned { plan, folder, .. } in planned {
+            plan.requests(rendering).iter().for_each(|request| line(folder, request));
+        }
+    }
+    planned.iter().for_each(|planned| line(&planned.folder, &Plan::INFO_JSON));
+    keys
+}
+
+fn document(arguments: &Arguments, planned: &[Planned], memory: u64) -> Value {
+    let one = |planned: &Planned| {
+        let pyramid = planned.plan.pyramid();
+        let objects = planned.plan.object_count();
+        json!({
+            "width": pyramid.size().width(),
+            "height": pyramid.size().height(),
+            "scaleFactors": pyramid.scale_factors().iter().map(|scale| scale.value()).collect::<Vec<_>>(),
+            "objects": objects,
+            "keys": planned.plan.paths().map(|path| format!("{}{path}", planned.folder)).collect::<Vec<_>>(),
+            "info": planned.information,
+            "bytes": planned.bytes,
+            "cost": dollars(objects, arguments.price),
+            "memory": memory,
+        })
+    };
+    match planned {
+        [only] => one(only),
+        several => several.iter().map(one).collect(),
+    }
+}
+
+fn summary(
+    arguments: &Arguments,
+    header: &Header,
+    identifier: &Identifier,
+    planned: &[Planned],
+    memory: u64,
+) -> String {
+    let pyramid = planned[0].plan.pyramid();
+    let factors: Vec<String> = pyramid.scale_factors().iter().map(ToString::to_string).collect();
+    let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
+    let bytes: u64 = planned.iter().map(|planned| planned.bytes).sum();
+    let price = arguments.price;
+    let mut text = format!(
+        "image          {identifier}: {}, {} pixels\n\
+         scale factors  {}\n\
+         objects        {}\n\
+         bytes          about {}, within a factor of two\n\
+         cost           ${:.4} for the PUT requests, at ${price} for 1,000\n\
+         memory         {} at most\n",
+        header.description,
+        header.size,
+        factors.join(" "),
+        HumanCount(objects),
+        DecimalBytes(bytes),
+        dollars(objects, price),
+        BinaryBytes(memory),
+    );
+    for Planned { base_uri, .. } in planned {
+        writeln!(text, "info.json      {base_uri}/{}", Plan::INFO_JSON).expect("writing to a string does not fail");
+    }
+    text
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no pyramid has 2^52 objects")]
+fn dollars(objects: u64, price: f64) -> f64 {
+    objects as f64 / 1000.0 * price
+}

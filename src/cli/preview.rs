@@ -1,0 +1,101 @@
+//! `iiif-publish preview`: publish into a temporary folder and show it.
+
+use super::arguments::{PictureArguments, ReportArguments, ShapeArguments, named};
+use super::completions::print;
+use super::exit::{Exit, interrupted};
+use super::progress::Progress;
+use super::publish::publish_all;
+use clap::Args;
+use iiif_publish::publish::{Options, Published, Publisher};
+use iiif_publish::serve::{Page, Server, Site};
+use iiif_publish::store::{FolderStore, PublicUrl};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const PAGE: &str = include_str!("preview/index.html");
+const OPENSEADRAGON: &str = include_str!("preview/openseadragon.min.js");
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Images to show
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// Port to serve on; the next free one if it is taken
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
+    port: u16,
+    #[command(flatten)]
+    shape: ShapeArguments,
+    #[command(flatten)]
+    pictures: PictureArguments,
+    #[command(flatten)]
+    reports: ReportArguments,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Exit {
+    try_run(arguments).await.unwrap_or_else(|exit| exit)
+}
+
+async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
+    let images = named(arguments.images, None)?;
+    let shape = arguments.shape.shape()?;
+    // The address is part of every info.json, so that the port comes first.
+    let server = Server::bind(arguments.port).await.map_err(|error| failed("could not listen on localhost", &error))?;
+    // Removed when this function returns.
+    let folder = tempfile::Builder::new().prefix("iiif-publish-").tempdir();
+    let folder = folder.map_err(|error| failed("could not make a temporary folder", &error))?;
+    let address = format!("http://localhost:{}", server.port());
+    let public_url: PublicUrl = address.parse().expect("an address is a URL");
+    let options = Options {
+        shape,
+        versions: arguments.shape.versions(),
+        jpeg: arguments.pictures.jpeg(),
+        rights: arguments.pictures.rights.clone(),
+        jobs: arguments.pictures.jobs(),
+        ..Options::new(public_url)
+    };
+    let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));
+    let events = Arc::clone(&progress);
+    let store = Arc::new(FolderStore::new(folder.path().to_owned()));
+    let publisher = Publisher::new(store, options, move |event| events.event(&event));
+    let mut published = Vec::new();
+    let exit = publish_all(&publisher, images, &progress, |image| published.push(image.clone())).await;
+    if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
+        return Ok(exit);
+    }
+    print(format!("{address}/\n").as_bytes());
+    eprintln!("open this page in a browser; Ctrl-C ends the preview");
+    let site = Site { root: folder.path().to_owned(), pages: pages(&published) };
+    tokio::select! {
+        () = server.serve(site) => {}
+        _ = interrupted() => {}
+    }
+    // To be interrupted is how a preview ends well; images that failed are still worth an exit code.
+    Ok(exit)
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Exit {
+    eprintln!("error: {what}: {error}");
+    Exit::Failed
+}
+
+/// The page, its viewer, and the list of what it shows.
+fn pages(published: &[Published]) -> Vec<Page> {
+    let images: Value = published.iter().map(|image| {
+        json!({
+            "id": image.identifier.to_string(),
+            "info": image.info_urls.first(),
+            "width": image.size.width(),
+            "height": image.size.height(),
+            "tiles": image.tiles,
+            "objects": image.objects,
+            "bytes": image.bytes,
+        })
+    }).collect();
+    let page = |path, content_type, body: String| Page { path, content_type, body: body.into() };
+    vec![
+        page("/", "text/html; charset=utf-8", PAGE.to_owned()),
+        page("/_preview/openseadragon.min.js", "text/javascript; charset=utf-8", OPENSEADRAGON.to_owned()),
+        page("/_preview/images.json", "application/json", images.to_string()),
+    ]
+}

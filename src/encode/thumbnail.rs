@@ -1,0 +1,49 @@
+//! Thumbnails: the whole image at a size between two levels.
+
+use super::jpeg::encoder;
+use super::{EncodeError, JpegOptions};
+use crate::iiif::Size;
+use crate::pixel::{PixelFormat, Strip};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{PixelType, Resizer};
+
+/// A whole level, gathered from its strips. Only levels a little larger than a thumbnail are ever gathered.
+#[derive(Debug)]
+pub struct LevelPixels {
+    size: Size,
+    format: PixelFormat,
+    pixels: Vec<u8>,
+}
+
+impl LevelPixels {
+    /// An empty level of `size` pixels.
+    #[must_use]
+    pub fn new(size: Size, format: PixelFormat) -> Self {
+        let bytes = format.row_bytes(size.width()) * size.height() as usize;
+        Self { size, format, pixels: Vec::with_capacity(bytes) }
+    }
+
+    /// Adds the next strip.
+    pub fn push(&mut self, strip: &Strip) {
+        strip.rows().for_each(|row| self.pixels.extend_from_slice(row));
+    }
+}
+
+/// Resamples a level to a smaller size (Lanczos, the resampler's default) and encodes it.
+///
+/// # Errors
+/// Where the level has not been gathered whole.
+pub fn encode_thumbnail(level: &LevelPixels, size: Size, options: JpegOptions) -> Result<Vec<u8>, EncodeError> {
+    let refused = |error: &dyn std::error::Error| EncodeError(error.to_string().into());
+    let kind = match level.format {
+        PixelFormat::Grey8 => PixelType::U8,
+        PixelFormat::Rgb8 => PixelType::U8x3,
+    };
+    let from = ImageRef::new(level.size.width(), level.size.height(), &level.pixels, kind);
+    let from = from.map_err(|error| refused(&error))?;
+    let mut to = Image::new(size.width(), size.height(), kind);
+    Resizer::new().resize(&from, &mut to, None).map_err(|error| refused(&error))?;
+    let mut encoder = encoder(size, level.format, options)?;
+    encoder.write_rows(to.buffer().chunks_exact(level.format.row_bytes(size.width())))?;
+    Ok(encoder.finish()?)
+}

@@ -1,0 +1,15 @@
+//! The IIIF specification as pure code: no pixels, no input or output, no async.
+//!
+//! [`Plan`] is the heart: from the size of an image alone it says every object that publishing it will store.
+
+mod geometry;
+mod info;
+mod plan;
+mod pyramid;
+mod request;
+
+pub use geometry::{GeometryError, Region, ScaleFactor, Size};
+pub use info::{ImageInformation, ImageInformationError, Rights};
+pub use plan::{ApiVersion, Plan};
+pub use pyramid::{Cell, MAX_LISTED_SIDE, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};
+pub use request::{ImageRequest, RegionParameter, SizeParameter};

@@ -1,0 +1,88 @@
+//! An image request, and the path that asks for it.
+
+use super::geometry::{Region, Size};
+use std::fmt;
+
+/// The region parameter, in the two forms that a static image answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegionParameter {
+    /// `full`
+    Full,
+    /// `x,y,w,h`
+    Rectangle(Region),
+}
+
+/// The size parameter, in the forms that viewers write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SizeParameter {
+    /// `max`
+    Max,
+    /// `full`, of Image API 2 only
+    Full,
+    /// `w,`
+    Width(u32),
+    /// `w,h`
+    WidthHeight(u32, u32),
+}
+
+impl SizeParameter {
+    /// `w,h` of a size.
+    #[must_use]
+    pub fn exactly(size: Size) -> Self {
+        Self::WidthHeight(size.width(), size.height())
+    }
+
+    /// `w,` of a size.
+    #[must_use]
+    pub fn by_width(size: Size) -> Self {
+        Self::Width(size.width())
+    }
+}
+
+/// What a viewer asks of a static image; rotation 0, quality `default` and format `jpg` go without saying.
+///
+/// Displayed it is the path below the image's base URI
+/// ([Image API 3.0, Image Requests](https://iiif.io/api/image/3.0/#4-image-requests)):
+///
+/// ```
+/// use iiif_publish::iiif::{ImageRequest, RegionParameter, SizeParameter};
+/// let request = ImageRequest { region: RegionParameter::Full, size: SizeParameter::Max };
+/// assert_eq!(request.to_string(), "full/max/0/default.jpg");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ImageRequest {
+    /// Which part of the image.
+    pub region: RegionParameter,
+    /// How large it is drawn.
+    pub size: SizeParameter,
+}
+
+impl ImageRequest {
+    /// The whole image at a size.
+    #[must_use]
+    pub fn full(size: SizeParameter) -> Self {
+        Self { region: RegionParameter::Full, size }
+    }
+
+    /// A rectangle of the image at a size.
+    #[must_use]
+    pub fn region(region: Region, size: SizeParameter) -> Self {
+        Self { region: RegionParameter::Rectangle(region), size }
+    }
+}
+
+impl fmt::Display for ImageRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.region {
+            RegionParameter::Full => formatter.write_str("full/")?,
+            RegionParameter::Rectangle(region) => write!(formatter, "{region}/")?,
+        }
+        match self.size {
+            SizeParameter::Max => formatter.write_str("max")?,
+            SizeParameter::Full => formatter.write_str("full")?,
+            SizeParameter::Width(width) => write!(formatter, "{width},")?,
+            SizeParameter::WidthHeight(width, height) => write!(formatter, "{width},{height}")?,
+        }
+        formatter.write_str("/0/default.jpg")
+    }
+}

@@ -1,0 +1,57 @@
+//! What a publisher tells while it works.
+
+use crate::iiif::Size;
+use crate::store::Identifier;
+use std::time::Duration;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An image was opened and planned.
+    Started {
+        /// The image.
+        identifier: Identifier,
+        /// Its size in pixels.
+        size: Size,
+        /// What its file is: `JPEG`, `TIFF, 16 bit`, …
+        description: String,
+        /// Objects that it will have, `info.json` included.
+        objects: u64,
+    },
+    /// An object was stored.
+    Stored {
+        /// The image.
+        identifier: Identifier,
+        /// The size of the object.
+        bytes: u64,
+    },
+    /// An image is complete: its `info.json` is stored.
+    Published(Published),
+    /// An image was there already.
+    Unchanged(Published),
+    /// An image could not be published. Its `info.json` was not written.
+    Failed {
+        /// The image.
+        identifier: Identifier,
+    },
+}
+
+/// A published image.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Its identifier.
+    pub identifier: Identifier,
+    /// Where its `info.json` is seen, one URL for each version of the Image API.
+    pub info_urls: Vec<String>,
+    /// Its size in pixels.
+    pub size: Size,
+    /// Its tiles, of one version.
+    pub tiles: u64,
+    /// The objects that were stored.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How long it took.
+    pub duration: Duration,
+}

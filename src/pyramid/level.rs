@@ -1,0 +1,119 @@
+//! One scale factor's strip, being filled.
+
+use super::STRIPS_PER_LEVEL;
+use super::halve::halve_rows;
+use crate::iiif::{ScaleFactor, Size};
+use crate::pixel::{PixelFormat, Strip, StripBuffer, StripPool};
+
+/// A level, of which one strip is being filled from the top.
+#[derive(Debug)]
+pub(super) struct Level {
+    scale: ScaleFactor,
+    size: Size,
+    tile_size: u32,
+    format: PixelFormat,
+    pool: StripPool,
+    /// The strip being filled; none between two strips.
+    pixels: Option<StripBuffer>,
+    /// Which strip it is, from 0.
+    strip: u32,
+    /// Rows of the strip that are filled, and rows that were offered to be filled next.
+    filled: u32,
+    offered: u32,
+    /// Rows of the strip that have been halved into the next level.
+    halved: u32,
+    /// The last row of a strip with an odd number of rows, until its partner comes at the head of the next.
+    unpaired: Option<Vec<u8>>,
+}
+
+impl Level {
+    pub(super) fn new(scale: ScaleFactor, size: Size, tile_size: u32, format: PixelFormat) -> Self {
+        let strip_bytes = format.row_bytes(size.width()) * size.height().min(tile_size) as usize;
+        let pool = StripPool::new(STRIPS_PER_LEVEL, strip_bytes);
+        Self {
+            scale,
+            size,
+            tile_size,
+            format,
+            pool,
+            pixels: None,
+            strip: 0,
+            filled: 0,
+            offered: 0,
+            halved: 0,
+            unpaired: None,
+        }
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.format.row_bytes(self.size.width())
+    }
+
+    /// Rows that the present strip has when it is complete; 0 below the image.
+    fn strip_rows(&self) -> u32 {
+        let above = u64::from(self.strip) * u64::from(self.tile_size);
+        let left = u64::from(self.size.height()).saturating_sub(above);
+        u32::try_from(left.min(u64::from(self.tile_size))).expect("at most a tile size")
+    }
+
+    fn is_last_strip(&self) -> bool {
+        let below = (u64::from(self.strip) + 1) * u64::from(self.tile_size);
+        below >= u64::from(self.size.height())
+    }
+
+    /// Memory for at most `count` more rows; `None` when the level is complete.
+    pub(super) fn next_rows(&mut self, count: u32) -> Option<&mut [u8]> {
+        let left = self.strip_rows() - self.filled;
+        if left == 0 {
+            return None;
+        }
+        self.offered = left.min(count);
+        let row_bytes = self.row_bytes();
+        let (first, rows) = (self.filled as usize, self.offered as usize);
+        let pixels = self.pixels.get_or_insert_with(|| self.pool.take());
+        Some(&mut pixels.bytes_mut()[first * row_bytes..(first + rows) * row_bytes])
+    }
+
+    pub(super) fn rows_filled(&mut self) {
+        self.filled += std::mem::take(&mut self.offered);
+    }
+
+    /// Halves the next pair of rows into `next`; false where there is none.
+    pub(super) fn halve_into(&mut self, next: &mut Self) -> bool {
+        let row_bytes = self.row_bytes();
+        let Some(pixels) = &self.pixels else { return false };
+        let row = |index: u32| &pixels.bytes()[index as usize * row_bytes..][..row_bytes];
+        let waiting = self.filled - self.halved;
+        let is_end = self.is_last_strip() && self.filled == self.strip_rows();
+        let (upper, lower, taken) = match (&self.unpaired, waiting) {
+            (Some(upper), 1..) => (upper.as_slice(), row(self.halved), 1),
+            (None, 2..) => (row(self.halved), row(self.halved + 1), 2),
+            // An odd last row is its own partner.
+            (None, 1) if is_end => (row(self.halved), row(self.halved), 1),
+            (None, 1) if self.filled == self.strip_rows() => {
+                self.unpaired = Some(row(self.halved).to_vec());
+                self.halved += 1;
+                return false;
+            }
+            _ => return false,
+        };
+        let target = next.next_rows(1).expect("the next level has half as many rows, rounded up");
+        halve_rows(upper, lower, target, self.format.channels());
+        next.rows_filled();
+        self.unpaired = None;
+        self.halved += taken;
+        true
+    }
+
+    /// The strip, once all of its rows are there.
+    pub(super) fn take_complete_strip(&mut self) -> Option<Strip> {
+        if self.filled < self.strip_rows() {
+            return None;
+        }
+        let pixels = self.pixels.take()?;
+        let size = Size::new(self.size.width(), self.filled).expect("a complete strip has rows");
+        let strip = Strip::new(self.scale, self.strip, size, self.format, pixels);
+        (self.strip, self.filled, self.halved) = (self.strip + 1, 0, 0);
+        Some(strip)
+    }
+}

@@ -1,0 +1,79 @@
+//! Rows in, strips of every level out, in one pass.
+//!
+//! ```text
+//! rows -> [strip of scale factor 1] -> tiles
+//!              | 2 x 2 average
+//!              v
+//!         [strip of scale factor 2] -> tiles
+//!              | …
+//! ```
+//! Only one row of tiles of each level is being filled at any time: about `2 x width x tile height x channels` bytes,
+//! however high the image is.
+
+mod halve;
+mod level;
+
+use crate::iiif::Pyramid;
+use crate::pixel::{PixelFormat, Strip};
+use level::Level;
+
+/// Strips that a level has: one to be filled and one to be cut up meanwhile.
+pub const STRIPS_PER_LEVEL: usize = 2;
+
+/// Rows that are read at a time: a row of 4:2:0 blocks of a JPEG, still in the cache when they are halved.
+const ROWS_AT_ONCE: u32 = 16;
+
+/// Takes rows of the full size and gives strips of every level.
+#[derive(Debug)]
+pub struct Cascade {
+    levels: Vec<Level>,
+}
+
+impl Cascade {
+    /// The cascade of a pyramid.
+    #[must_use]
+    pub fn new(pyramid: &Pyramid, format: PixelFormat) -> Self {
+        let level = |scale| Level::new(scale, pyramid.size().at(scale), pyramid.tile_size(), format);
+        Self { levels: pyramid.scale_factors().iter().copied().map(level).collect() }
+    }
+
+    /// The strips of all levels together, in bytes, at their most.
+    #[must_use]
+    pub fn bytes(pyramid: &Pyramid, format: PixelFormat) -> u64 {
+        let strip_bytes = |scale: &_| {
+            let size = pyramid.size().at(*scale);
+            let rows = u64::from(size.height().min(pyramid.tile_size()));
+            // A level that has only one strip never needs a second one.
+            let strips = u64::from(pyramid.rows(*scale)).min(STRIPS_PER_LEVEL as u64);
+            strips * rows * format.row_bytes(size.width()) as u64
+        };
+        pyramid.scale_factors().iter().map(strip_bytes).sum()
+    }
+
+    /// Memory for the next rows of the full size, to be filled before [`rows_filled`](Self::rows_filled) is called;
+    /// `None` after the last. Waits until a strip is free.
+    pub fn next_rows(&mut self) -> Option<&mut [u8]> {
+        self.levels[0].next_rows(ROWS_AT_ONCE)
+    }
+
+    /// Halves the rows that [`next_rows`](Self::next_rows) gave into the levels above, and hands every strip that is
+    /// complete to `emit`.
+    ///
+    /// # Errors
+    /// What `emit` returns.
+    pub fn rows_filled<E>(&mut self, emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E> {
+        let (first, lower) = self.levels.split_first_mut().expect("a pyramid has a level");
+        first.rows_filled();
+        descend(first, lower, emit)
+    }
+}
+
+/// Halves what is new in `level` into the levels below it, then lets go of its strip where that is complete.
+fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E> {
+    if let Some((next, rest)) = lower.split_first_mut() {
+        while level.halve_into(next) {
+            descend(next, rest, emit)?;
+        }
+    }
+    level.take_complete_strip().map_or(Ok(()), emit)
+}

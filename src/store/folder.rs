@@ -1,0 +1,93 @@
+//! A local folder, for any static web server.
+
+use super::{Key, Object, Receipt, Store, StoreError, StoreErrorKind};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Objects as files below a folder. Headers are not kept: the web server sets them.
+#[derive(Clone, Debug)]
+pub struct FolderStore {
+    root: PathBuf,
+}
+
+impl FolderStore {
+    /// A store below `root`, which is made when it is not there yet.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        // A key has no empty, `.` or `..` segments and no leading slash: the path stays below the root.
+        self.root.join(key.as_str())
+    }
+}
+
+/// Writes a file under another name and moves it into place, so that nobody ever reads half of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = match fs::write(&part, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+            fs::write(&part, bytes)
+        }
+        result => result,
+    };
+    written.and_then(|()| fs::rename(&part, path)).inspect_err(|_| {
+        // What could be written of it is of no use; that it may not even be removed adds nothing to the error.
+        let _ = fs::remove_file(&part);
+    })
+}
+
+impl Store for FolderStore {
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        let path = self.path(&object.key);
+        async move {
+            let bytes = object.body.len() as u64;
+            // One hop to a blocking thread for the whole file; `tokio::fs` makes one of every system call.
+            let write = move || write_whole(&path, &object.body).map(|()| Receipt { key: object.key.clone(), bytes });
+            let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other).flatten();
+            written.map_err(|error| self.failed("could not write below", error))
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let made = tokio::fs::create_dir_all(&self.root).await;
+            made.map_err(|error| self.failed("could not make the folder", error))
+        }
+        .boxed()
+    }
+
+    fn fingerprint<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    /// Files are written by threads, which are no faster for being many.
+    fn default_concurrency(&self) -> usize {
+        8
+    }
+}
+
+impl FolderStore {
+    fn failed(&self, action: &str, error: io::Error) -> StoreError {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => StoreErrorKind::Missing,
+            _ => StoreErrorKind::Other,
+        };
+        StoreError::new(kind, format!("{action} `{}`", self.root.display()), error)
+    }
+}

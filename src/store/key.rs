@@ -1,0 +1,250 @@
+//! Where an object stands: prefixes, identifiers and keys that cannot leave their place.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest key of S3, in bytes of UTF-8.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// What a request path needs at its longest (`x,y,w,h/w,h/0/default.jpg` with numbers of ten digits), with some room.
+const MAX_PATH_BYTES: usize = 96;
+
+/// What stands in a URL as it is: the unreserved characters of RFC 3986, and the slash between segments. Notably not
+/// `+`, which S3 reads as a space.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Why a text cannot be a prefix, an identifier or a URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Nothing between two slashes, at the beginning, at the end, or at all.
+    #[error("`{0}` has an empty part: it must not be empty, begin or end with a slash, or have two in a row")]
+    EmptySegment(String),
+    /// `.` or `..`, which would leave the place that it is given.
+    #[error("`{0}` has a part `.` or `..`, which would lead elsewhere")]
+    DotSegment(String),
+    /// A control character or a backslash.
+    #[error("`{}` has a control character or a backslash", .0.escape_debug())]
+    Character(String),
+    /// More bytes than a key of S3 has room for.
+    #[error("`{0}` is too long: a key has 1024 bytes")]
+    TooLong(String),
+    /// Not an absolute URL that a path can be appended to.
+    #[error("`{0}` is not a URL like https://example.org/iiif")]
+    Url(String),
+}
+
+fn checked(text: &str) -> Result<(), KeyError> {
+    if text.chars().any(|character| character.is_control() || character == '\\') {
+        return Err(KeyError::Character(text.to_owned()));
+    }
+    if text.split('/').any(str::is_empty) {
+        return Err(KeyError::EmptySegment(text.to_owned()));
+    }
+    if text.split('/').any(|segment| segment == "." || segment == "..") {
+        return Err(KeyError::DotSegment(text.to_owned()));
+    }
+    if text.len() > MAX_KEY_BYTES - MAX_PATH_BYTES {
+        return Err(KeyError::TooLong(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// What all keys of a publisher begin with; may be empty. Slashes at either end do not count.
+///
+/// ```
+/// use iiif_publish::store::Prefix;
+/// assert_eq!("/museum/maps/".parse::<Prefix>()?.to_string(), "museum/maps");
+/// assert!("museum/../maps".parse::<Prefix>().is_err());
+/// # Ok::<(), iiif_publish::store::KeyError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl FromStr for Prefix {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let text = text.strip_prefix('/').unwrap_or(text);
+        let text = text.strip_suffix('/').unwrap_or(text);
+        if !text.is_empty() {
+            checked(text)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What an image is called below the prefix. Slashes make folders of it.
+///
+/// ```
+/// use iiif_publish::store::Identifier;
+/// assert!("manuscripts/ms-1/f.2r".parse::<Identifier>().is_ok());
+/// assert!("../secrets".parse::<Identifier>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identifier(String);
+
+impl FromStr for Identifier {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        checked(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Identifier {
+    /// Whether one of the two stands in the folder of the other, so that their objects would mix.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let holds = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        holds(&self.0, &other.0) || holds(&other.0, &self.0)
+    }
+}
+
+/// The folder of one image, below which every key of it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFolder(String);
+
+impl ImageFolder {
+    /// `{prefix}/{identifier}`, or with a folder for the version of the Image API `{prefix}/3/{identifier}`.
+    ///
+    /// # Errors
+    /// Where the two together are too long.
+    pub fn new(prefix: &Prefix, version: Option<u8>, identifier: &Identifier) -> Result<Self, KeyError> {
+        let version = version.map(|number| number.to_string());
+        let parts = [Some(prefix.0.as_str()).filter(|prefix| !prefix.is_empty()), version.as_deref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().chain([identifier.0.as_str()]).collect();
+        let folder = parts.join("/");
+        checked(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// The key of a path in the folder, such as a request or `info.json`.
+    ///
+    /// # Panics
+    /// Where the path is longer than a request can be.
+    #[must_use]
+    pub fn key(&self, path: &impl fmt::Display) -> Key {
+        let path = path.to_string();
+        assert!(path.len() <= MAX_PATH_BYTES, "`{path}` is not a path of the Image API");
+        Key(format!("{}/{path}", self.0))
+    }
+}
+
+/// The name of one object in a bucket, or its path below a folder. Made by [`ImageFolder::key`] alone, so that no text
+/// from outside becomes one unchecked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// The key as S3 takes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Where viewers see what lies under the prefix.
+///
+/// ```
+/// use iiif_publish::store::PublicUrl;
+/// let url: PublicUrl = "https://cdn.example.org/iiif/".parse()?;
+/// assert_eq!(url.base_uri(None, &"ms 1".parse()?), "https://cdn.example.org/iiif/ms%201");
+/// assert_eq!(url.base_uri(Some(3), &"ms-1".parse()?), "https://cdn.example.org/iiif/3/ms-1");
+/// # Ok::<(), iiif_publish::store::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl FromStr for PublicUrl {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let is_url = rest.is_some_and(|rest| {
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '"' | '<' | '>' | '\\'))
+        });
+        if is_url { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(KeyError::Url(text.to_owned())) }
+    }
+}
+
+impl PublicUrl {
+    /// This URL with a prefix appended.
+    #[must_use]
+    pub fn below(&self, prefix: &Prefix) -> Self {
+        match prefix.0.as_str() {
+            "" => self.clone(),
+            prefix => Self(format!("{}/{}", self.0, utf8_percent_encode(prefix, ENCODED))),
+        }
+    }
+
+    /// The base URI of an image: this URL, the folder of the version where there is one, and the identifier. It has no
+    /// trailing slash, because viewers append one.
+    #[must_use]
+    pub fn base_uri(&self, version: Option<u8>, identifier: &Identifier) -> String {
+        let version = version.map(|number| format!("{number}/")).unwrap_or_default();
+        format!("{}/{version}{}", self.0, utf8_percent_encode(&identifier.0, ENCODED))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_cannot_leave_their_prefix() {
+        for hostile in ["", "..", "../x", "a/../b", "a/..", "./a", "/a", "a/", "a//b", "a\0b", "a\nb", "a\\..\\b"] {
+            assert!(hostile.parse::<Identifier>().is_err(), "{hostile:?}");
+        }
+        assert!("a".repeat(1000).parse::<Identifier>().is_err());
+    }
+
+    #[test]
+    fn dots_within_a_name_are_names() {
+        for harmless in ["f.2r", "...", "a..b", ".hidden", "Ünïcode name", "a+b", "50%"] {
+            assert!(harmless.parse::<Identifier>().is_ok(), "{harmless:?}");
+        }
+    }
+
+    #[test]
+    fn identifiers_are_encoded_in_urls_and_plain_in_keys() -> Result<(), KeyError> {
+        let identifier: Identifier = "Plän 50%/a+b".parse()?;
+        let url: PublicUrl = "http://localhost:3000".parse()?;
+        assert_eq!(url.base_uri(None, &identifier), "http://localhost:3000/Pl%C3%A4n%2050%25/a%2Bb");
+        let folder = ImageFolder::new(&"p".parse()?, Some(2), &identifier)?;
+        assert_eq!(folder.key(&"info.json").as_str(), "p/2/Plän 50%/a+b/info.json");
+        Ok(())
+    }
+
+    #[test]
+    fn identifiers_overlap_by_folders_and_not_by_letters() -> Result<(), KeyError> {
+        let [a, ab, inner]: [Identifier; 3] = ["a".parse()?, "ab".parse()?, "a/b".parse()?];
+        assert!(a.overlaps(&inner) && inner.overlaps(&a) && a.overlaps(&a));
+        assert!(!a.overlaps(&ab) && !ab.overlaps(&inner));
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Where objects go. A store knows keys and bytes, never images.
+
+mod folder;
+mod key;
+mod memory;
+mod s3;
+
+pub use folder::FolderStore;
+pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
+pub use memory::MemoryStore;
+pub use s3::{Checksums, S3Settings, S3Store};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// What is put into a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its name.
+    pub key: Key,
+    /// Its content.
+    pub body: Bytes,
+    /// The `Content-Type` to serve it with.
+    pub content_type: &'static str,
+    /// The `Cache-Control` to serve it with.
+    pub cache_control: Arc<str>,
+    /// What is to be kept with it and found again by [`Store::fingerprint`], in stores that can.
+    pub fingerprint: Option<Arc<str>>,
+}
+
+/// The store's word that an object is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The object.
+    pub key: Key,
+    /// The size of its content.
+    pub bytes: u64,
+}
+
+/// A place for objects.
+pub trait Store: Send + Sync {
+    /// Stores an object, or replaces the one under the same key. Nothing is stored by halves.
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>>;
+
+    /// Finds out before any work whether objects can be put here, as far as that can be known.
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// The fingerprint that was stored with an object; `None` where there is no object, no fingerprint, or no permission
+    /// to look.
+    fn fingerprint<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+
+    /// Puts that are worth having in flight at the same time.
+    fn default_concurrency(&self) -> usize;
+}
+
+/// What kind of failure it was: decides whether trying again can help, and what to advise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// No credentials, or wrong or expired ones.
+    Credentials,
+    /// The credentials are good, but may not do this.
+    Denied,
+    /// There is no such bucket or folder.
+    Missing,
+    /// The bucket is in another region.
+    Region,
+    /// Nothing answers at the endpoint.
+    Unreachable,
+    /// Anything else: another try may help.
+    Other,
+}
+
+/// Why a store did not do something.
+#[derive(Debug, thiserror::Error)]
+#[error("{action}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    action: String,
+    #[source]
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// A failure to do `action` (``could not put `key` ``), because of `cause`.
+    pub fn new(
+        kind: StoreErrorKind,
+        action: String,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { kind, action, cause: cause.into() }
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Whether the surroundings must change before another try can help.
+    #[must_use]
+    pub fn is_environment(&self) -> bool {
+        self.kind != StoreErrorKind::Other
+    }
+}
