@@ -1,10 +1,55 @@
-//! temp
-pub mod iiif;
-pub mod pixel;
-pub mod source;
-pub mod pyramid;
+//! Publish deep-zoom [IIIF](https://iiif.io/api/image/3.0/) images as static tiles, straight into an S3 bucket or a folder.
+//!
+//! An image becomes every object that viewers ask for by their own arithmetic, and last of all its `info.json`. One pass
+//! over its rows is enough, and memory is known before the first pixel.
+//!
+//! # What flows
+//! ```text
+//! path -> Source -> Strip -> Tile -> Object -> Receipt -> Ledger      and, when every receipt is in, info.json
+//!           |                 ^
+//!         Header --> Plan ----+        Plan is pure: the header decides every object before the first pixel is read
+//! ```
+//!
+//! # The rooms
+//! | room | what it is | may import |
+//! |---|---|---|
+//! | [`iiif`] | the specification as pure code | `std`, `serde` |
+//! | [`pixel`] | what moves between the blocking stages | `iiif` |
+//! | `libjpeg` | a safe face for the C library; the only `unsafe` code | `pixel` |
+//! | [`source`] | files to rows | `iiif`, `pixel`, `libjpeg` |
+//! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
+//! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg` |
+//! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
+//! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
+//! | [`serve`] | a web server for a folder, for previews | none of the others |
+//!
+//! The command line (`src/cli`) belongs to the binary and sees this face alone. Blocking work runs in `spawn_blocking` jobs
+//! of `publish`; the folder store has its own, because writing a file takes several blocking calls. Each room has the
+//! errors of its own subject; there is no common one.
+//!
+//! # As a library
+//! ```
+//! use iiif_publish::publish::{Image, Options, Publisher};
+//! use iiif_publish::store::FolderStore;
+//! use std::sync::Arc;
+//!
+//! # async fn publish() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Arc::new(FolderStore::new("public/iiif".into()));
+//! let options = Options::new("https://example.org/iiif".parse()?);
+//! let publisher = Publisher::new(store, options, |event| eprintln!("{event:?}"));
+//! let image = Image { path: "photo.jpg".into(), identifier: "photo".parse()? };
+//! let published = publisher.publish(&image).await?;
+//! println!("{}", published.info_urls[0]);
+//! # Ok(())
+//! # }
+//! ```
+
 pub mod encode;
-pub mod store;
-pub mod publish;
-pub mod serve;
+pub mod iiif;
 mod libjpeg;
+pub mod pixel;
+pub mod publish;
+pub mod pyramid;
+pub mod serve;
+pub mod source;
+pub mod store;

@@ -315,7 +315,8 @@ impl Encoder {
     pub(crate) fn write_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
         let state = self.state;
         // SAFETY: only reads two integers.
-        let row_bytes = unsafe { (*state).info.image_width as usize * (*state).info.input_components.unsigned_abs() as usize };
+        let row_bytes =
+            unsafe { (*state).info.image_width as usize * (*state).info.input_components.unsigned_abs() as usize };
         let mut rows = rows.into_iter();
         loop {
             let mut pointers = [std::ptr::null(); ROWS_AT_ONCE];

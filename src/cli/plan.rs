@@ -48,9 +48,9 @@ pub(super) struct Arguments {
 }
 
 fn parse_size(text: &str) -> Result<Size, String> {
-    let sides = text.split_once(['x', 'X', '×']).and_then(|(width, height)| {
-        Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
-    });
+    let sides = text
+        .split_once(['x', 'X', '×'])
+        .and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));
     let (width, height) = sides.ok_or("expected a size like 20000x15000")?;
     Size::new(width, height).map_err(|error| error.to_string())
 }

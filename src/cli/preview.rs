@@ -81,17 +81,20 @@ fn failed(what: &str, error: &std::io::Error) -> Exit {
 
 /// The page, its viewer, and the list of what it shows.
 fn pages(published: &[Published]) -> Vec<Page> {
-    let images: Value = published.iter().map(|image| {
-        json!({
-            "id": image.identifier.to_string(),
-            "info": image.info_urls.first(),
-            "width": image.size.width(),
-            "height": image.size.height(),
-            "tiles": image.tiles,
-            "objects": image.objects,
-            "bytes": image.bytes,
+    let images: Value = published
+        .iter()
+        .map(|image| {
+            json!({
+                "id": image.identifier.to_string(),
+                "info": image.info_urls.first(),
+                "width": image.size.width(),
+                "height": image.size.height(),
+                "tiles": image.tiles,
+                "objects": image.objects,
+                "bytes": image.bytes,
+            })
         })
-    }).collect();
+        .collect();
     let page = |path, content_type, body: String| Page { path, content_type, body: body.into() };
     vec![
         page("/", "text/html; charset=utf-8", PAGE.to_owned()),

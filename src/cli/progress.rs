@@ -1,9 +1,9 @@
 //! Turns events into a bar, plain lines or JSON lines, on stderr.
 
 use super::arguments::ProgressArgument;
-use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use iiif_publish::publish::{Event, Published};
 use iiif_publish::store::Identifier;
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::IsTerminal;

@@ -95,11 +95,11 @@ impl Size {
         Self { width: self.width.div_ceil(scale.value()), height: self.height.div_ceil(scale.value()) }
     }
 
-    /// This size seen at a scale factor, rounded half up, as OpenSeadragon 4.0.0 does; `None` where a side becomes zero.
-    pub(crate) fn rounded_at(self, scale: ScaleFactor) -> Option<Self> {
+    /// Width and height seen at a scale factor, rounded half up, as OpenSeadragon 4.0.0 does; either can become zero.
+    pub(crate) fn rounded_at(self, scale: ScaleFactor) -> (u32, u32) {
         // `side` is at most 2³⁰ and a scale factor at most 2³⁰, so the sum fits.
         let round = |side: u32| (side + scale.value() / 2) / scale.value();
-        Self::new(round(self.width), round(self.height)).ok()
+        (round(self.width), round(self.height))
     }
 }
 

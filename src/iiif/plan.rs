@@ -1,6 +1,6 @@
 //! Every object of one image in one version of the Image API.
 
-use super::geometry::Size;
+use super::geometry::{ScaleFactor, Size};
 use super::pyramid::{Cell, Pyramid, Rendering, RoundedSizes};
 use super::request::{ImageRequest, SizeParameter};
 use std::collections::HashSet;
@@ -29,6 +29,16 @@ impl ApiVersion {
         match self {
             Self::V2 => SizeParameter::by_width(size),
             Self::V3 => SizeParameter::exactly(size),
+        }
+    }
+
+    /// A size as OpenSeadragon 4.0.0 writes it at a scale factor; `None` where it writes a zero, which no server answers.
+    fn rounded(self, size: Size, scale: ScaleFactor) -> Option<SizeParameter> {
+        match (self, size.rounded_at(scale)) {
+            (_, (0, _)) | (Self::V3, (_, 0)) => None,
+            // Of version 2 the height is not written, so it may be zero.
+            (Self::V2, (width, _)) => Some(SizeParameter::Width(width)),
+            (Self::V3, (width, height)) => Some(SizeParameter::WidthHeight(width, height)),
         }
     }
 }
@@ -136,7 +146,7 @@ impl Plan {
 
     /// The sizes under which a level is asked for as the full region: both forms in both versions, because Mirador asks
     /// for `w,h` even of version 2, Clover and Universal Viewer for `w,` even of version 3.
-    fn whole_level_sizes(&self, scale: super::ScaleFactor) -> Vec<SizeParameter> {
+    fn whole_level_sizes(&self, scale: ScaleFactor) -> Vec<SizeParameter> {
         let mut sizes = Vec::new();
         if self.pyramid.is_requested_by_size(scale) {
             let size = self.pyramid.size().at(scale);
@@ -168,7 +178,7 @@ impl Plan {
             return None;
         }
         let region = self.pyramid.cell_region(cell);
-        let rounded = self.version.canonical(region.size.rounded_at(cell.scale)?);
+        let rounded = self.version.rounded(region.size, cell.scale)?;
         let differs = rounded != self.version.canonical(self.pyramid.cell_size(cell));
         differs.then_some(ImageRequest::region(region, rounded))
     }
@@ -179,7 +189,7 @@ impl Plan {
             let last = self.pyramid.last_cell(scale);
             requests.extend(self.rounded_cell_request(last).map(|request| (request, Rendering::Tile(last))));
             if self.pyramid.fits_one_tile(scale) {
-                let rounded = self.pyramid.size().rounded_at(scale).map(|size| self.version.canonical(size));
+                let rounded = self.version.rounded(self.pyramid.size(), scale);
                 requests.extend(rounded.map(|size| (ImageRequest::full(size), self.pyramid.whole(scale))));
             }
         }

@@ -82,11 +82,7 @@ impl PyramidShape {
     ///
     /// # Errors
     /// Where the tile size is out of range, or `longest_side` is less than it.
-    pub fn new(
-        tile_size: u32,
-        longest_side: Option<u32>,
-        rounded_sizes: RoundedSizes,
-    ) -> Result<Self, PyramidError> {
+    pub fn new(tile_size: u32, longest_side: Option<u32>, rounded_sizes: RoundedSizes) -> Result<Self, PyramidError> {
         if !Self::TILE_SIZES.contains(&tile_size) {
             return Err(PyramidError::TileSize(tile_size));
         }

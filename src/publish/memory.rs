@@ -20,7 +20,11 @@ const ENCODED_BYTES_PER_PIXEL: u64 = 1;
 pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
     let tile = Size::new(pyramid.tile_size(), pyramid.tile_size()).expect("a tile size is not 0");
     let in_flight = pictures_in_flight * tile.pixels().min(pyramid.size().pixels()) * ENCODED_BYTES_PER_PIXEL;
-    BASE_BYTES + header.decoder_bytes + Cascade::bytes(pyramid, header.format) + in_flight + whole_levels(pyramid, header.format)
+    BASE_BYTES
+        + header.decoder_bytes
+        + Cascade::bytes(pyramid, header.format)
+        + in_flight
+        + whole_levels(pyramid, header.format)
 }
 
 /// Encoded whole levels, and the pixels of those that thumbnails are made of.

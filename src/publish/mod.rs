@@ -201,8 +201,9 @@ impl Publisher {
 
     async fn fingerprint(&self, image: &Image) -> Result<Option<Arc<str>>, PublishError> {
         let (image_of, options) = (image.clone(), Arc::clone(&self.options));
-        let fingerprint =
-            self.blocking(image, move || fingerprint::fingerprint(&image_of.path, &image_of.identifier, &options)).await?;
+        let fingerprint = self
+            .blocking(image, move || fingerprint::fingerprint(&image_of.path, &image_of.identifier, &options))
+            .await?;
         // A file system without times of modification only costs the shortcut.
         Ok(fingerprint.ok().map(Into::into))
     }

@@ -24,9 +24,7 @@ impl Versions {
         match self {
             Self::V2 => vec![(ApiVersion::V2, None)],
             Self::V3 => vec![(ApiVersion::V3, None)],
-            Self::Both => {
-                [ApiVersion::V3, ApiVersion::V2].map(|version| (version, Some(version.number()))).to_vec()
-            }
+            Self::Both => [ApiVersion::V3, ApiVersion::V2].map(|version| (version, Some(version.number()))).to_vec(),
         }
     }
 }

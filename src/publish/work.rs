@@ -95,9 +95,10 @@ impl Job {
             cache_control: Arc::clone(&self.cache_control),
             fingerprint: None,
         };
-        let objects = self.folders.iter().flat_map(|folder| {
-            folder.plan.requests(rendering).into_iter().map(move |request| (folder, request))
-        });
+        let objects = self
+            .folders
+            .iter()
+            .flat_map(|folder| folder.plan.requests(rendering).into_iter().map(move |request| (folder, request)));
         try_join_all(objects.map(|(folder, request)| self.put(object(folder, request)))).await
     }
 

@@ -52,9 +52,7 @@ impl Site {
         let Some(file) = path_below(&self.root, path) else { return empty(StatusCode::NOT_FOUND) };
         match tokio::fs::read(&file).await {
             Ok(bytes) => with_body(content_type(&file, &bytes), bytes.into()),
-            Err(_) if tokio::fs::try_exists(file.join("info.json")).await.unwrap_or(false) => {
-                to_information(path)
-            }
+            Err(_) if tokio::fs::try_exists(file.join("info.json")).await.unwrap_or(false) => to_information(path),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => empty(StatusCode::FORBIDDEN),
             Err(_) => empty(StatusCode::NOT_FOUND),
         }
@@ -111,7 +109,9 @@ mod tests {
     #[test]
     fn no_path_leads_out_of_the_folder() {
         let root = Path::new("/srv/tiles");
-        for hostile in ["/..", "/../etc/passwd", "/a/%2e%2e/b", "/a//b", "/%2e%2e%2fetc", "/a/..%2f..%2fb", "a", "/a%00b", "/"] {
+        for hostile in
+            ["/..", "/../etc/passwd", "/a/%2e%2e/b", "/a//b", "/%2e%2e%2fetc", "/a/..%2f..%2fb", "a", "/a%00b", "/"]
+        {
             assert_eq!(path_below(root, hostile), None, "{hostile}");
         }
         assert_eq!(path_below(root, "/my%20photo/info.json"), Some(root.join("my photo/info.json")));

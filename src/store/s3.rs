@@ -228,7 +228,9 @@ impl Store for S3Store {
             match head {
                 Ok(head) => Ok(head.metadata.and_then(|mut metadata| metadata.remove(FINGERPRINT))),
                 // Without the right to list, a missing key is 403 and not 404.
-                Err(SdkError::ServiceError(refusal)) if matches!(refusal.raw().status().as_u16(), 403 | 404) => Ok(None),
+                Err(SdkError::ServiceError(refusal)) if matches!(refusal.raw().status().as_u16(), 403 | 404) => {
+                    Ok(None)
+                }
                 Err(error) => Err(self.failed(format!("could not look for `{key}`"), &error)),
             }
         }
@@ -249,20 +251,28 @@ fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKind {
             (Some("NoSuchBucket"), _) => StoreErrorKind::Missing,
             (
                 Some(
-                    "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
-                    | "TokenRefreshRequired" | "InvalidSecurity",
+                    "InvalidAccessKeyId"
+                    | "SignatureDoesNotMatch"
+                    | "ExpiredToken"
+                    | "InvalidToken"
+                    | "TokenRefreshRequired"
+                    | "InvalidSecurity",
                 ),
                 _,
             ) => StoreErrorKind::Credentials,
             (
                 Some(
-                    "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException"
+                    "PermanentRedirect"
+                    | "AuthorizationHeaderMalformed"
+                    | "IllegalLocationConstraintException"
                     | "TemporaryRedirect",
                 ),
                 _,
             )
             | (_, 301) => StoreErrorKind::Region,
-            (Some("AccessDenied" | "AllAccessDisabled" | "AccountProblem"), _) | (_, 401 | 403) => StoreErrorKind::Denied,
+            (Some("AccessDenied" | "AllAccessDisabled" | "AccountProblem"), _) | (_, 401 | 403) => {
+                StoreErrorKind::Denied
+            }
             _ => StoreErrorKind::Other,
         },
         _ => StoreErrorKind::Other,

@@ -1,0 +1,184 @@
+//! The command line: what it prints, and the codes it ends with.
+
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, planned_keys, program, run, run_well};
+use crate::support::s3::in_process;
+use serde_json::Value;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+fn files_below(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("a folder").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let path = entry.path();
+                found.push(path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_folder_gets_exactly_the_planned_files() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 1100, 700);
+    let output = folder.path().join("out");
+    let arguments = ["--public-url=https://example.org/iiif", "--iiif-version=both", "--output"];
+    let stdout = run_well(arguments.iter().map(AsRef::as_ref).chain([output.as_os_str(), image.as_os_str()]));
+    assert_eq!(stdout, "https://example.org/iiif/3/scan/info.json\nhttps://example.org/iiif/2/scan/info.json\n");
+    let keys = planned_keys([image.as_os_str(), "--iiif-version=both".as_ref()]);
+    let mut planned: Vec<String> = keys.iter().map(|key| format!("{}scan/{}", &key[..2], &key[2..])).collect();
+    planned.sort();
+    assert_eq!(files_below(&output), planned);
+}
+
+#[test]
+fn a_plan_of_a_size_is_one_json_document() {
+    let plan = |extra: &[&str]| -> Value {
+        let arguments = ["plan", "--size", "20000x15000", "--json", "--id", "map", "--public-url", "https://x.org/y"];
+        serde_json::from_str(&run_well(arguments.iter().chain(extra))).expect("JSON")
+    };
+    let document = plan(&[]);
+    assert_eq!((&document["width"], &document["height"]), (&Value::from(20000), &Value::from(15000)));
+    assert_eq!(document["scaleFactors"], serde_json::json!([1, 2, 4, 8, 16, 32, 64, 128, 256]));
+    assert_eq!(document["objects"], 1639);
+    assert_eq!(document["keys"].as_array().map(Vec::len), Some(1639));
+    assert_eq!(document["keys"][1638], "info.json");
+    assert_eq!(document["info"]["id"], "https://x.org/y/map");
+    assert_eq!(document["info"]["maxWidth"], 2500);
+    for number in ["bytes", "cost", "memory"] {
+        assert!(document[number].as_f64().is_some_and(|number| number > 0.0), "{number}");
+    }
+    let both = plan(&["--iiif-version", "both"]);
+    let versions = both.as_array().expect("an array");
+    assert_eq!(versions.len(), 2);
+    assert_eq!(versions[0]["keys"][0], "3/0,0,512,512/512,512/0/default.jpg");
+    assert_eq!(versions[1]["keys"][0], "2/0,0,512,512/512,/0/default.jpg");
+    assert_eq!(versions[1]["info"]["@id"], "https://x.org/y/2/map");
+}
+
+#[test]
+fn a_plan_reads_no_pixel() {
+    let folder = TempDir::new().expect("a folder");
+    let whole = std::fs::read(png_file(folder.path(), "x.png", 900, 700)).expect("written");
+    let header_only = file(folder.path(), "header.png", &whole[..100]);
+    assert!(run_well(["plan".as_ref(), header_only.as_os_str()]).contains("900x700"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2_before_anything_is_read() {
+    for arguments in [
+        &["missing.jpg"][..],
+        &["--bucket", "b"],
+        &["--bucket", "b", "--output", "o", "missing.jpg"],
+        &["--output", "o", "--id", "../x", "missing.jpg"],
+        &["--output", "o", "--prefix", "a/../b", "missing.jpg"],
+        &["--output", "o", "--id", "x", "missing.jpg", "other.jpg"],
+        &["--output", "o", "a/missing.jpg", "b/missing.tif"],
+        &["--output", "o", "--max-size", "100", "missing.jpg"],
+        &["--output", "o", "--tile-size", "0", "missing.jpg"],
+        &["--output", "o", "--quality", "101", "missing.jpg"],
+        &["--output", "o", "--rights", "all mine", "missing.jpg"],
+        &["--output", "o", "--public-url", "example.org", "missing.jpg"],
+        &["--output", "o", "--cache-control", "a\nb", "missing.jpg"],
+        &["plan"],
+        &["plan", "--size", "0x5"],
+        &["plan", "--size", "100x100", "--max-size", "256"],
+    ] {
+        let run = run(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty() && run.stderr.starts_with("error: "), "{arguments:?}: {}", run.stderr);
+        assert!(!Path::new("o").exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_named_in_one_line_with_advice() {
+    let folder = TempDir::new().expect("a folder");
+    let output = folder.path().join("out");
+    for (name, content) in [("text.jpg", "hello".as_bytes()), ("empty.jpg", b"")] {
+        let image = file(folder.path(), name, content);
+        let run =
+            run(["--output".as_ref(), output.as_os_str(), "--public-url=https://x.org".as_ref(), image.as_os_str()]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert_eq!(run.stderr.lines().count(), 2, "{}", run.stderr);
+        assert!(run.stderr.contains(name), "{}", run.stderr);
+    }
+    assert!(files_below(&output).is_empty());
+}
+
+#[test]
+fn without_credentials_or_server_the_run_ends_with_3() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let endpoint = in_process().endpoint;
+    let mut command = program();
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let run: Run =
+        command.args(["--bucket", "b", "--endpoint-url", &endpoint]).arg(&image).output().expect("built").into();
+    assert_eq!(run.code, Some(3));
+    assert!(run.stderr.contains("credentials"), "{}", run.stderr);
+
+    let began = Instant::now();
+    let mut command = program();
+    // Port 1 of this machine: nobody listens there.
+    command.args(["--bucket", "b", "--endpoint-url", "http://127.0.0.1:1"]).arg(&image);
+    let run: Run = command.output().expect("built").into();
+    assert_eq!(run.code, Some(3));
+    assert!(run.stderr.contains("Connection refused"), "{}", run.stderr);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn events_are_json_lines_and_results_are_alone_on_stdout() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let output = folder.path().join("out");
+    let mut command = program();
+    command.args(["--progress=json", "--public-url=https://x.org", "--output"]).arg(&output).arg(&image);
+    let run: Run = command.output().expect("built").into();
+    assert_eq!(run.stdout, "https://x.org/x/info.json\n");
+    let events: Vec<Value> = run.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(
+        events.iter().map(|event| event["event"].as_str()).collect::<Vec<_>>(),
+        [Some("started"), Some("published")]
+    );
+    assert_eq!(events[1]["objects"], planned_keys([&image]).len());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_with_130_or_143_and_leaves_no_info_json() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 4000, 3000);
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let output = folder.path().join(signal);
+        let mut command = program();
+        command.args(["--public-url=https://x.org", "--output"]).arg(&output).arg(&image);
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("built");
+        let began = Instant::now();
+        while !output.join("x").exists() && began.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let kill = std::process::Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();
+        assert!(kill.is_ok_and(|status| status.success()));
+        let status = child.wait().expect("ended");
+        assert_eq!(status.code(), Some(code));
+        assert!(!output.join("x/info.json").exists(), "interrupted after its first tile");
+    }
+}
+
+#[test]
+fn help_version_completions_and_manual_are_there() {
+    assert!(run_well(["--help"]).contains("iiif-publish --bucket art-tiles photo.jpg"));
+    assert!(run_well(["--version"]).contains("SIMD"));
+    assert!(run_well(["completions", "bash"]).contains("iiif-publish"));
+    assert!(run_well(["man"]).contains(".TH iiif-publish"));
+}

@@ -1,0 +1,109 @@
+//! `preview`, as a browser sees it.
+
+use crate::support::pictures::png_file;
+use crate::support::program::{planned_keys, program};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use tempfile::TempDir;
+
+/// A preview that has printed its address; killed when dropped.
+struct Preview {
+    child: Child,
+    address: String,
+}
+
+impl Preview {
+    fn of(images: &[&std::path::Path], port: &str) -> Self {
+        let mut command = program();
+        command.args(["preview", "--port", port, "--progress=none"]).args(images);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("built");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("an address");
+        let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        Self { child, address }
+    }
+
+    /// Status line and headers, and the body.
+    fn request(&self, method: &str, path: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)
+            .expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("answered");
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+        (String::from_utf8_lossy(&answer[..end]).to_lowercase(), answer[end..].to_vec())
+    }
+}
+
+impl Drop for Preview {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn everything_that_is_planned_is_served_with_its_type_to_any_page() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "my scan.png", 800, 600);
+    let preview = Preview::of(&[&image], "0");
+    for key in planned_keys([&image]) {
+        let (head, body) = preview.request("GET", &format!("/my%20scan/{key}"));
+        assert!(head.starts_with("http/1.1 200"), "{key}: {head}");
+        assert!(head.contains("access-control-allow-origin: *"), "{head}");
+        let content_type = match key.as_str() {
+            "info.json" => "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\"",
+            _ => "image/jpeg",
+        };
+        assert!(head.contains(&format!("content-type: {content_type}")), "{key}: {head}");
+        assert!(!body.is_empty());
+    }
+    let (_, body) = preview.request("GET", "/my%20scan/info.json");
+    let info: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(info["id"], format!("http://{}/my%20scan", preview.address));
+    let (head, _) = preview.request("GET", "/my%20scan");
+    assert!(head.starts_with("http/1.1 303") && head.contains("location: /my%20scan/info.json"), "{head}");
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let preview = Preview::of(&[&image], "0");
+    let (head, page) = preview.request("GET", "/");
+    assert!(head.contains("content-type: text/html"), "{head}");
+    let page = String::from_utf8(page).expect("UTF-8");
+    assert!(page.contains("/_preview/openseadragon.min.js"));
+    assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "nothing is loaded from another host");
+    let (_, images) = preview.request("GET", "/_preview/images.json");
+    let images: Value = serde_json::from_slice(&images).expect("JSON");
+    assert_eq!(images[0]["id"], "x");
+    assert_eq!(images[0]["objects"], planned_keys([&image]).len());
+}
+
+#[test]
+fn nothing_outside_the_folder_is_served_and_nothing_can_be_written() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let preview = Preview::of(&[&image], "0");
+    for path in ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/x/../../secret", "/nothing"] {
+        let (head, _) = preview.request("GET", path);
+        assert!(head.starts_with("http/1.1 404") || head.starts_with("http/1.1 400"), "{path}: {head}");
+    }
+    let (head, _) = preview.request("PUT", "/x/info.json");
+    assert!(head.starts_with("http/1.1 405"), "{head}");
+}
+
+#[test]
+fn a_taken_port_is_passed_over() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let first = Preview::of(&[&image], "0");
+    let port = first.address.rsplit(':').next().expect("a port");
+    let second = Preview::of(&[&image], port);
+    assert_ne!(first.address, second.address);
+    assert!(second.request("GET", "/x/info.json").0.starts_with("http/1.1 200"));
+}

@@ -1,0 +1,75 @@
+//! Who may import whom: the table at the head of `lib.rs`, kept true.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with the rooms it may import.
+const ROOMS: [(&str, &[&str]); 9] = [
+    ("iiif", &[]),
+    ("pixel", &["iiif"]),
+    ("libjpeg", &["pixel"]),
+    ("source", &["iiif", "pixel", "libjpeg"]),
+    ("pyramid", &["iiif", "pixel"]),
+    ("encode", &["iiif", "pixel", "libjpeg"]),
+    ("store", &[]),
+    ("serve", &[]),
+    ("publish", &["iiif", "pixel", "source", "pyramid", "encode", "store"]),
+];
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.flat_map(|entry| files(&entry.path())).filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
+}
+
+fn files_of(room: &str) -> Vec<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    [source.join(format!("{room}.rs")), source.join(room)].iter().flat_map(|path| files(path)).collect()
+}
+
+/// The rooms that a line of code names: `crate::room::…`.
+fn imported(line: &str) -> impl Iterator<Item = &str> {
+    let code = line.split("//").next().unwrap_or_default();
+    code.split("crate::")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(rest))
+}
+
+#[test]
+fn rooms_import_only_what_the_table_allows() {
+    for (room, allowed) in ROOMS {
+        let files = files_of(room);
+        assert!(!files.is_empty(), "{room} is there");
+        for file in files {
+            let text = fs::read_to_string(&file).expect("readable");
+            for (number, line) in text.lines().enumerate() {
+                for import in imported(line).filter(|import| *import != room) {
+                    assert!(
+                        allowed.contains(&import),
+                        "{}:{}: {room} may not import {import}",
+                        file.display(),
+                        number + 1
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_publish_and_the_folder_store_block_threads_of_the_runtime() {
+    for room in ["source", "pyramid", "encode", "iiif", "pixel", "libjpeg"] {
+        for file in files_of(room) {
+            let text = fs::read_to_string(&file).expect("readable");
+            assert!(!text.contains("tokio"), "{} is plain blocking code", file.display());
+        }
+    }
+    let spawning = |file: &PathBuf| fs::read_to_string(file).is_ok_and(|text| text.contains("spawn_blocking("));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in files(&source).iter().filter(|file| spawning(file)) {
+        let path = file.strip_prefix(&source).expect("below").to_str().expect("UTF-8");
+        assert!(path.starts_with("publish/") || path == "store/folder.rs", "{path} calls spawn_blocking");
+    }
+}

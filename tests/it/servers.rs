@@ -1,0 +1,179 @@
+//! The whole way into real S3 servers: s3s-fs in this process always, others when `localstack/test.sh` names them.
+
+use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
+use crate::support::program::{Run, planned_keys, program};
+use crate::support::relay::Relay;
+use crate::support::s3::{Server, servers};
+use image::ImageFormat;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use tempfile::TempDir;
+
+const V3_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\"";
+
+fn publish(endpoint: &str, bucket: &str, arguments: &[&str], image: &Path) -> Run {
+    let mut command = program();
+    command.args(["--bucket", bucket, "--endpoint-url", endpoint]).args(arguments).arg(image);
+    command.output().expect("the program was built").into()
+}
+
+fn without_query(request: &str) -> &str {
+    request.split('?').next().unwrap_or(request)
+}
+
+fn for_each_server(test: &str, check: impl Fn(&Server, &str)) {
+    for server in servers() {
+        eprintln!("{test} on {}", server.name);
+        check(&server, &server.bucket(test));
+    }
+}
+
+#[test]
+fn the_stored_objects_are_those_of_the_plan_with_their_headers() {
+    let folder = TempDir::new().expect("a folder");
+    let image = file(folder.path(), "photo.jpg", &encoded(waves(1001, 701), ImageFormat::Jpeg));
+    for_each_server("objects", |server, bucket| {
+        let run = publish(&server.endpoint, bucket, &["--prefix", "museum/maps"], &image);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let base = format!("{}/{bucket}/museum/maps/photo", server.endpoint);
+        assert_eq!(run.stdout, format!("{base}/info.json\n"));
+
+        let objects = server.objects(bucket);
+        let planned: BTreeSet<String> =
+            planned_keys([&image]).iter().map(|key| format!("museum/maps/photo/{key}")).collect();
+        assert_eq!(objects.keys().cloned().collect::<BTreeSet<_>>(), planned, "{}", server.name);
+        for (key, object) in &objects {
+            let (content_type, cache_control) = match key.ends_with("info.json") {
+                true => (V3_TYPE, "public, max-age=300"),
+                false => ("image/jpeg", "public, max-age=86400"),
+            };
+            assert_eq!(object.content_type.as_deref(), Some(content_type), "{key} on {}", server.name);
+            assert_eq!(object.cache_control.as_deref(), Some(cache_control), "{key} on {}", server.name);
+        }
+        let info: Value = serde_json::from_slice(&objects["museum/maps/photo/info.json"].body).expect("JSON");
+        assert_eq!(info["id"], base);
+        assert_eq!((&info["width"], &info["height"]), (&Value::from(1001), &Value::from(701)));
+    });
+}
+
+#[test]
+fn info_json_is_the_last_write_in_the_servers_log() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 1500, 1100);
+    for_each_server("order", |server, bucket| {
+        let relay = Relay::to(&server.endpoint);
+        let arguments = ["--iiif-version", "both", "--public-url", "https://cdn.example.org/x"];
+        let run = publish(&relay.endpoint(), bucket, &arguments, &image);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let writes: Vec<String> = relay.requests().into_iter().filter(|request| request.starts_with("PUT ")).collect();
+        assert_eq!(writes.len(), planned_keys([image.as_os_str(), "--iiif-version=both".as_ref()]).len());
+        let last: Vec<&str> = writes[writes.len() - 2..].iter().map(|write| without_query(write)).collect();
+        assert_eq!(last, [format!("PUT /{bucket}/3/scan/info.json"), format!("PUT /{bucket}/2/scan/info.json")]);
+        let others = &writes[..writes.len() - 2];
+        assert!(others.iter().all(|write| !write.contains("info.json")), "{}", server.name);
+    });
+}
+
+#[test]
+fn both_versions_share_their_pictures_and_differ_in_their_information() {
+    let folder = TempDir::new().expect("a folder");
+    let image = file(folder.path(), "grey.png", &encoded(grey_waves(600, 400), ImageFormat::Png));
+    for_each_server("both", |server, bucket| {
+        let run = publish(
+            &server.endpoint,
+            bucket,
+            &["--iiif-version=both", "--rights=http://rightsstatements.org/vocab/NoC-US/1.0/"],
+            &image,
+        );
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let objects = server.objects(bucket);
+        assert_eq!(objects["3/grey/full/max/0/default.jpg"].body, objects["2/grey/full/full/0/default.jpg"].body);
+        assert_eq!(objects["3/grey/info.json"].content_type.as_deref(), Some(V3_TYPE));
+        assert_eq!(objects["2/grey/info.json"].content_type.as_deref(), Some("application/json"));
+        let info = |key: &str| serde_json::from_slice::<Value>(&objects[key].body).expect("JSON");
+        let (version_2, version_3) = (info("2/grey/info.json"), info("3/grey/info.json"));
+        assert_eq!(version_2["@id"], format!("{}/{bucket}/2/grey", server.endpoint));
+        assert!(version_2.get("id").is_none());
+        assert_eq!(version_2["license"], version_3["rights"]);
+    });
+}
+
+#[test]
+fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_again() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "again.png", 700, 500);
+    for_each_server("again", |server, bucket| {
+        let first = publish(&server.endpoint, bucket, &[], &image);
+        let requests = |arguments: &[&str]| {
+            let relay = Relay::to(&server.endpoint);
+            let mut arguments = arguments.to_vec();
+            // The relay has another address, which must not count as another place.
+            let public_url = format!("--public-url={}/{bucket}", server.endpoint);
+            arguments.push(&public_url);
+            let run = publish(&relay.endpoint(), bucket, &arguments, &image);
+            assert_eq!((run.code, &run.stdout), (Some(0), &first.stdout), "{}", run.stderr);
+            relay.requests()
+        };
+        let unchanged = requests(&[]);
+        assert_eq!(unchanged.len(), 2, "one to reach the bucket, one for the image: {unchanged:?}");
+        let puts = |requests: Vec<String>| requests.iter().filter(|request| request.starts_with("PUT ")).count();
+        assert_eq!(puts(requests(&["--overwrite"])), planned_keys([&image]).len());
+        assert_eq!(puts(requests(&["--quality=70"])), planned_keys([&image]).len());
+    });
+}
+
+#[test]
+fn identifiers_with_odd_letters_are_found_under_their_url() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    for_each_server("letters", |server, bucket| {
+        let run = publish(&server.endpoint, bucket, &["--id", "Größe 1/a+b & c"], &image);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert_eq!(run.stdout, format!("{}/{bucket}/Gr%C3%B6%C3%9Fe%201/a%2Bb%20%26%20c/info.json\n", server.endpoint));
+        assert!(server.objects(bucket).contains_key("Größe 1/a+b & c/full/max/0/default.jpg"), "{}", server.name);
+    });
+}
+
+#[test]
+fn what_is_wrong_with_the_surroundings_is_said_at_once_and_nothing_is_stored() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    for_each_server("wrong", |server, bucket| {
+        let missing = publish(&server.endpoint, "no-such-bucket-here", &[], &image);
+        assert_eq!(missing.code, Some(3), "{}", missing.stderr);
+        assert!(
+            missing.stderr.contains("no-such-bucket-here") && missing.stderr.contains("NoSuchBucket"),
+            "{}",
+            missing.stderr
+        );
+        if server.checks_credentials() {
+            let mut command = program();
+            command.args(["--bucket", bucket, "--endpoint-url", &server.endpoint]).arg(&image);
+            let run: Run = command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret").output().expect("built").into();
+            assert_eq!(run.code, Some(3), "{}", run.stderr);
+            assert!(run.stderr.contains("SignatureDoesNotMatch"), "{}", run.stderr);
+            assert!(!run.stderr.contains("not-the-secret"), "secrets are never shown: {}", run.stderr);
+        }
+        assert!(server.objects(bucket).is_empty());
+    });
+}
+
+#[test]
+fn a_damaged_image_leaves_no_info_json_and_does_not_stop_the_others() {
+    let folder = TempDir::new().expect("a folder");
+    let mut bytes = encoded(waves(1200, 900), ImageFormat::Jpeg);
+    bytes.truncate(bytes.len() / 2);
+    let damaged = file(folder.path(), "damaged.jpg", &bytes);
+    let whole = png_file(folder.path(), "whole.png", 300, 200);
+    for_each_server("damaged", |server, bucket| {
+        let mut command = program();
+        command.args(["--bucket", bucket, "--endpoint-url", &server.endpoint]).args([&damaged, &whole]);
+        let run: Run = command.output().expect("built").into();
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains("damaged.jpg"), "{}", run.stderr);
+        assert_eq!(run.stdout, format!("{}/{bucket}/whole/info.json\n", server.endpoint));
+        let objects = server.objects(bucket);
+        assert!(objects.contains_key("whole/info.json") && !objects.contains_key("damaged/info.json"));
+    });
+}

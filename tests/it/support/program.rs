@@ -1,0 +1,56 @@
+//! The program, run as users run it.
+
+use super::s3::{ACCESS_KEY, SECRET_KEY};
+use std::ffi::OsStr;
+use std::process::{Command, Output};
+
+/// The program with credentials of the test servers, and nothing of the machine's own AWS configuration.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iiif-publish"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_CONFIG_FILE", "/nonexistent/config")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+/// How a run ended.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// Runs the program to its end.
+pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
+    program().args(arguments).output().expect("the program was built").into()
+}
+
+/// Runs the program, which must end well; its standard output.
+pub fn run_well<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> String {
+    let run = run(arguments);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run.stdout
+}
+
+/// The keys of an image, as `plan --keys` prints them.
+pub fn planned_keys<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Vec<String> {
+    let mut command = program();
+    command.arg("plan").args(arguments).arg("--keys");
+    let run: Run = command.output().expect("the program was built").into();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run.stdout.lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,123 @@
+//! Real S3 servers: s3s-fs in this process, and whichever others the environment names.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+pub const ACCESS_KEY: &str = "iiif-publish";
+pub const SECRET_KEY: &str = "iiif-publish-secret";
+
+/// `name=endpoint` of further servers, separated by spaces. `localstack/test.sh` starts them and sets this.
+const SERVERS_VARIABLE: &str = "IIIF_PUBLISH_TEST_SERVERS";
+
+/// A server that checks signatures, unless it is known not to.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub name: String,
+    pub endpoint: String,
+}
+
+impl Server {
+    /// LocalStack takes any credentials.
+    pub fn checks_credentials(&self) -> bool {
+        self.name != "localstack"
+    }
+
+    pub fn client(&self) -> Client {
+        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .credentials_provider(credentials)
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(&self.endpoint)
+            .force_path_style(true)
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// A new bucket for one test.
+    pub fn bucket(&self, test: &str) -> String {
+        let bucket = format!("{test}-{}", std::process::id());
+        let made = RUNTIME.block_on(self.client().create_bucket().bucket(&bucket).send());
+        made.unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+        bucket
+    }
+
+    /// Every key of a bucket, with what is stored under it.
+    pub fn objects(&self, bucket: &str) -> BTreeMap<String, Stored> {
+        RUNTIME.block_on(self.stored(bucket)).unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
+    }
+
+    async fn stored(&self, bucket: &str) -> Result<BTreeMap<String, Stored>, aws_sdk_s3::Error> {
+        let client = self.client();
+        let mut objects = BTreeMap::new();
+        let mut pages = client.list_objects_v2().bucket(bucket).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for key in page?.contents().iter().filter_map(|object| object.key()) {
+                // Some servers list the folders that they keep objects in.
+                if !key.ends_with('/') {
+                    objects.insert(key.to_owned(), stored(&client, bucket, key).await?);
+                }
+            }
+        }
+        Ok(objects)
+    }
+}
+
+/// An object as a reader gets it.
+#[derive(Debug)]
+pub struct Stored {
+    pub body: Vec<u8>,
+    pub content_type: Option<String>,
+    pub cache_control: Option<String>,
+}
+
+async fn stored(client: &Client, bucket: &str, key: &str) -> Result<Stored, aws_sdk_s3::Error> {
+    let object = client.get_object().bucket(bucket).key(key).send().await?;
+    let (content_type, cache_control) = (object.content_type, object.cache_control);
+    let body = object.body.collect().await.expect("the body comes to its end").to_vec();
+    Ok(Stored { body, content_type, cache_control })
+}
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
+
+/// s3s-fs, started with the first test that asks for it.
+static IN_PROCESS: LazyLock<(Server, TempDir)> = LazyLock::new(|| {
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a folder"));
+    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    let service = service.build();
+    let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
+    RUNTIME.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let http = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), service.clone()));
+        }
+    });
+    (Server { name: "s3s-fs".to_owned(), endpoint }, folder)
+});
+
+/// The server in this process.
+pub fn in_process() -> Server {
+    IN_PROCESS.0.clone()
+}
+
+/// Every server there is.
+pub fn servers() -> Vec<Server> {
+    let named = std::env::var(SERVERS_VARIABLE).unwrap_or_default();
+    let parse = |server: &str| {
+        let (name, endpoint) = server.split_once('=').unwrap_or_else(|| panic!("{SERVERS_VARIABLE}: `{server}`"));
+        Server { name: name.to_owned(), endpoint: endpoint.to_owned() }
+    };
+    std::iter::once(in_process()).chain(named.split_whitespace().map(parse)).collect()
+}

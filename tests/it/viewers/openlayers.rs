@@ -1,0 +1,56 @@
+//! `OpenLayers` 10.11: `ol/source/IIIF` with the options that `ol/format/IIIFInfo` reads.
+
+use super::checks::{finds_everything, missing};
+use super::image::Image;
+use super::info::Info;
+use super::{Viewer, cells, path};
+use iiif_publish::iiif::ApiVersion;
+
+const OPENLAYERS: Viewer = Viewer { name: "OpenLayers 10", requests };
+
+/// `tileUrlFunction` of every tile of every scale factor, its `resolutions`.
+///
+/// `sizes` count for it only where `tiles` is missing. A static image supports neither `regionByPx` nor any `sizeBy…`
+/// (`generateVersion2Options`, `generateVersion3Options`), so there is no arbitrary tiling either.
+fn requests(info: &Info) -> Vec<String> {
+    info.scale_factors.iter().flat_map(|scale| resolution_requests(info, *scale)).collect()
+}
+
+fn resolution_requests(info: &Info, scale: u64) -> Vec<String> {
+    let columns = info.image.width.div_ceil(scale * info.tile.width);
+    let rows = info.image.height.div_ceil(scale * info.tile.height);
+    cells(columns, rows).map(|(column, row)| tile_url(info, scale, column, row)).collect()
+}
+
+fn tile_url(info: &Info, scale: u64, column: u64, row: u64) -> String {
+    let (x, width, size_width) = span(column, info.tile.width, info.image.width, scale);
+    let (y, height, size_height) = span(row, info.tile.height, info.image.height, scale);
+    let is_whole = x == 0 && y == 0 && width == info.image.width && height == info.image.height;
+    let region = if is_whole { "full".to_owned() } else { format!("{x},{y},{width},{height}") };
+    // Never `max`, and never `full` as a size.
+    let size = if info.version == 3 { format!("{size_width},{size_height}") } else { format!("{size_width},") };
+    path(&region, &size)
+}
+
+/// Start and length of a tile in the image, and its length as drawn.
+fn span(index: u64, tile: u64, image: u64, scale: u64) -> (u64, u64, u64) {
+    let start = index * tile * scale;
+    if start + tile * scale > image {
+        (start, image - start, (image - start).div_ceil(scale))
+    } else {
+        (start, tile * scale, tile)
+    }
+}
+
+#[test]
+fn openlayers_finds_every_tile_it_asks_for() {
+    finds_everything(&OPENLAYERS);
+}
+
+#[test]
+fn a_whole_level_stored_under_its_region_alone_is_missed_by_openlayers() {
+    let image = Image::new(1001, 701, ApiVersion::V2);
+    let mut objects = image.paths();
+    objects.retain(|path| !path.starts_with("full/"));
+    assert_eq!(missing(&OPENLAYERS, image, &objects).as_deref(), Some("full/501,/0/default.jpg"));
+}
