@@ -140,10 +140,14 @@ fn keys(planned: &[Planned]) -> String {
     };
     for rendering in first.plan.pyramid().renderings() {
         for Planned { plan, folder, .. } in planned {
-            plan.requests(rendering).iter().for_each(|request| line(folder, request));
+            for request in plan.requests(rendering) {
+                line(folder, &request);
+            }
         }
     }
-    planned.iter().for_each(|planned| line(&planned.folder, &Plan::INFO_JSON));
+    for Planned { folder, .. } in planned {
+        line(folder, &Plan::INFO_JSON);
+    }
     keys
 }
 

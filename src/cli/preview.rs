@@ -57,9 +57,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
     let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));
     let events = Arc::clone(&progress);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
-    let publisher = Publisher::new(store, options, move |event| events.event(&event));
+    let pipeline = Publisher::new(store, options, move |event| events.event(&event));
     let mut published = Vec::new();
-    let exit = publish_all(&publisher, images, &progress, |image| published.push(image.clone())).await;
+    let exit = publish_all(&pipeline, images, &progress, |image| published.push(image.clone())).await;
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }

@@ -49,13 +49,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3")]
 struct S3Arguments {
-    /// Endpoint of an S3-compatible store [default: AWS, or AWS_ENDPOINT_URL_S3]
+    /// Endpoint of an S3-compatible store [default: AWS, or `AWS_ENDPOINT_URL_S3`]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Region of the bucket [default: AWS_REGION, or that of the profile]
+    /// Region of the bucket [default: `AWS_REGION`, or that of the profile]
     #[arg(long, value_name = "REGION")]
     aws_region: Option<String>,
-    /// Profile of the AWS configuration files [default: AWS_PROFILE]
+    /// Profile of the AWS configuration files [default: `AWS_PROFILE`]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
     /// Checksum headers on puts [default: `when-supported` on AWS, `when-required` elsewhere]
@@ -116,8 +116,8 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
     let events = Arc::clone(&progress);
     let publisher = Publisher::new(store, options, move |event| events.event(&event));
     let print_urls = |published: &Published| {
-        let urls: String = published.info_urls.iter().map(|url| format!("{url}\n")).collect();
-        print(urls.as_bytes());
+        // In one piece, so that the lines of one image stay together.
+        print(format!("{}\n", published.info_urls.join("\n")).as_bytes());
     };
     Ok(publish_all(&publisher, images, &progress, print_urls).await)
 }
@@ -165,9 +165,9 @@ pub(super) async fn publish_all(
         let all = async {
             while let Some((image, result)) = results.next().await {
                 match result {
-                    Ok(published) => {
+                    Ok(image) => {
                         summary.published += 1;
-                        done(&published);
+                        done(&image);
                     }
                     Err(error) => summary.failed(&image, &error, progress),
                 }

@@ -46,7 +46,7 @@ impl From<PyramidError> for Exit {
 
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
-        print_error(&error, store_advice(error.kind()));
+        print_error(&error, Some(store_advice(error.kind())));
         if error.is_environment() { Self::Environment } else { Self::Failed }
     }
 }
@@ -62,7 +62,7 @@ impl From<SourceError> for Exit {
 pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
     match error {
         PublishError::Source(error) => source_advice(error),
-        PublishError::Store(error) => store_advice(error.kind()),
+        PublishError::Store(error) => Some(store_advice(error.kind())),
         PublishError::Panicked { .. } => Some("this is a bug: please report it, with the file if you can"),
         _ => None,
     }
@@ -82,8 +82,8 @@ fn source_advice(error: &SourceError) -> Option<&'static str> {
     }
 }
 
-fn store_advice(kind: StoreErrorKind) -> Option<&'static str> {
-    Some(match kind {
+fn store_advice(kind: StoreErrorKind) -> &'static str {
+    match kind {
         StoreErrorKind::Credentials => {
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a `--profile`, or run `aws sso login`"
         }
@@ -92,5 +92,5 @@ fn store_advice(kind: StoreErrorKind) -> Option<&'static str> {
         StoreErrorKind::Region => "name the region of the bucket with `--aws-region`",
         StoreErrorKind::Unreachable => "check `--endpoint-url` and the network",
         _ => "what was stored already is not visible yet; run the same command again",
-    })
+    }
 }

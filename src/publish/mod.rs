@@ -226,7 +226,7 @@ impl Publisher {
         let pyramid = job.pyramid.clone();
         let reader = spawn_blocking(move || read::read(source, &pyramid, &strips));
         let mut ledger = Ledger::new(job.object_count() - job.folders.len() as u64);
-        let mut tasks = Tasks::new(Arc::clone(job));
+        let mut tasks = Tasks::new(job);
         while let Some(strip) = tasks.next_strip(&mut filled, &mut ledger).await? {
             tasks.spawn_strip(Arc::new(strip), &mut ledger).await?;
         }

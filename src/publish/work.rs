@@ -131,11 +131,11 @@ pub(super) struct Tasks {
 
 impl Tasks {
     /// Begins with the tasks that collect whole levels.
-    pub(super) fn new(job: Arc<Job>) -> Self {
-        let mut tasks = Self { job: Arc::clone(&job), running: JoinSet::new(), whole_levels: HashMap::new() };
+    pub(super) fn new(job: &Arc<Job>) -> Self {
+        let mut tasks = Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels: HashMap::new() };
         for scale in job.pyramid.whole_levels() {
             let strips = tasks.subscribe(scale);
-            tasks.running.spawn(whole_level(Arc::clone(&job), scale, strips));
+            tasks.running.spawn(whole_level(Arc::clone(job), scale, strips));
         }
         let mut thumbnails: HashMap<ScaleFactor, Vec<Thumbnail>> = HashMap::new();
         for thumbnail in job.pyramid.thumbnails() {
@@ -143,7 +143,7 @@ impl Tasks {
         }
         for (scale, thumbnails) in thumbnails {
             let strips = tasks.subscribe(scale);
-            tasks.running.spawn(thumbnails_of_level(Arc::clone(&job), scale, thumbnails, strips));
+            tasks.running.spawn(thumbnails_of_level(Arc::clone(job), scale, thumbnails, strips));
         }
         tasks
     }

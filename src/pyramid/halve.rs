@@ -31,9 +31,9 @@ fn halve<const CHANNELS: usize>(upper: &[u8], lower: &[u8], halved: &mut [u8]) {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "at most (4 * 255 + 2) / 4 = 255")]
 fn average(samples: [u8; 4]) -> u8 {
     let sum: u16 = samples.into_iter().map(u16::from).sum();
-    // At most (4 * 255 + 2) / 4 = 255.
     ((sum + 2) >> 2) as u8
 }
 

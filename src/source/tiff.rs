@@ -49,9 +49,8 @@ fn samples(decoder: &mut FileDecoder) -> Result<Samples, Refusal> {
     let (format, has_alpha) = match colour {
         ColorType::Gray(8 | 16) => (PixelFormat::Grey8, false),
         ColorType::GrayA(8 | 16) => (PixelFormat::Grey8, true),
-        ColorType::RGB(8 | 16) => (PixelFormat::Rgb8, false),
         // JPEG in TIFF is decoded to RGB.
-        ColorType::YCbCr(8) => (PixelFormat::Rgb8, false),
+        ColorType::RGB(8 | 16) | ColorType::YCbCr(8) => (PixelFormat::Rgb8, false),
         ColorType::RGBA(8 | 16) => (PixelFormat::Rgb8, true),
         other => return Err(Refusal::Unsupported(format!("a TIFF with {other:?} pixels"))),
     };

@@ -36,7 +36,7 @@ const RETRY_REFILL_PER_SECOND: f32 = 200.0;
 /// The SDK waits for ever for a server that accepts a request and never answers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Whether requests carry the newer checksum headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +176,10 @@ async fn bucket_url(config: Builder, bucket: &str) -> Result<String, StoreError>
     let client = Client::from_conf(config.credentials_provider(signed_with_anything).build());
     let expiry = PresigningConfig::expires_in(Duration::from_secs(1)).expect("a second is within the limits");
     let request = client.get_object().bucket(bucket).key(ANY_KEY).presigned(expiry).await;
-    let request = request.map_err(|error| bad_bucket(bucket, error))?;
+    let request = request.map_err(|error| {
+        let action = format!("`{bucket}` has no URL at this endpoint");
+        StoreError::new(StoreErrorKind::Unreachable, action, Explained::new(&error, bucket))
+    })?;
     let url = request.uri().split('?').next().unwrap_or_default();
     Ok(url.strip_suffix(ANY_KEY).unwrap_or(url).trim_end_matches('/').to_owned())
 }

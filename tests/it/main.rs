@@ -1,5 +1,13 @@
 //! Tests from outside: the library by its public face, the program by its command line.
 
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "pictures are drawn with casts, and keys have no extensions but those that the program wrote"
+)]
+
 mod cascade;
 mod command_line;
 mod formats;

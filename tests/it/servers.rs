@@ -44,9 +44,10 @@ fn the_stored_objects_are_those_of_the_plan_with_their_headers() {
             planned_keys([&image]).iter().map(|key| format!("museum/maps/photo/{key}")).collect();
         assert_eq!(objects.keys().cloned().collect::<BTreeSet<_>>(), planned, "{}", server.name);
         for (key, object) in &objects {
-            let (content_type, cache_control) = match key.ends_with("info.json") {
-                true => (V3_TYPE, "public, max-age=300"),
-                false => ("image/jpeg", "public, max-age=86400"),
+            let (content_type, cache_control) = if key.ends_with("info.json") {
+                (V3_TYPE, "public, max-age=300")
+            } else {
+                ("image/jpeg", "public, max-age=86400")
             };
             assert_eq!(object.content_type.as_deref(), Some(content_type), "{key} on {}", server.name);
             assert_eq!(object.cache_control.as_deref(), Some(cache_control), "{key} on {}", server.name);
