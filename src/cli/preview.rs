@@ -8,7 +8,7 @@ use super::publish::publish_all;
 use clap::Args;
 use iiif_publish::publish::{Options, Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
-use iiif_publish::store::{FolderStore, PublicUrl};
+use iiif_publish::store::{FolderStore, Identifier, PublicUrl};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,7 +59,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
     let pipeline = Publisher::new(store, options, move |event| events.event(&event));
     let mut published = Vec::new();
+    let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
     let exit = publish_all(&pipeline, images, &progress, |image| published.push(image.clone())).await;
+    published.sort_by_key(|image| order.iter().position(|identifier| *identifier == image.identifier));
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }

@@ -1,6 +1,7 @@
 //! Turns events into a bar, plain lines or JSON lines, on stderr.
 
 use super::arguments::ProgressArgument;
+use super::completions::print;
 use iiif_publish::publish::{Event, Published};
 use iiif_publish::store::Identifier;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
@@ -169,11 +170,20 @@ impl Progress {
         }
     }
 
-    /// A line that stays above the bars.
+    /// A result, on stdout.
+    pub(super) fn result(&self, line: &str) {
+        self.beside_bars(|| print(format!("{line}\n").as_bytes()));
+    }
+
     fn print(&self, line: &str) {
+        self.beside_bars(|| eprintln!("{line}"));
+    }
+
+    /// Prints a line where it stays above the bars.
+    fn beside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.style {
-            Style::Bars { all, .. } => all.suspend(|| eprintln!("{line}")),
-            _ => eprintln!("{line}"),
+            Style::Bars { all, .. } => all.suspend(print),
+            _ => print(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `iiif-publish --bucket … image.jpg`
 
 use super::arguments::{NameArguments, PictureArguments, ReportArguments, ShapeArguments, named};
-use super::completions::print;
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::report;
@@ -115,10 +114,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
     };
     let events = Arc::clone(&progress);
     let publisher = Publisher::new(store, options, move |event| events.event(&event));
-    let print_urls = |published: &Published| {
-        // In one piece, so that the lines of one image stay together.
-        print(format!("{}\n", published.info_urls.join("\n")).as_bytes());
-    };
+    let print_urls = |published: &Published| progress.result(&published.info_urls.join("\n"));
     Ok(publish_all(&publisher, images, &progress, print_urls).await)
 }
 

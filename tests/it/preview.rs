@@ -40,9 +40,26 @@ impl Preview {
 
 impl Drop for Preview {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // As a user ends it, so that it puts its folder away.
+        let pid = self.child.id().to_string();
+        let _ = std::process::Command::new("kill").args(["-INT", &pid]).status();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn ctrl_c_ends_it_well_and_leaves_nothing_behind() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let mut command = program();
+    command.env("TMPDIR", folder.path()).args(["preview", "--port=0"]).arg(&image);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("built");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("an address");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "the image, and what is served");
+    let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "the image alone");
 }
 
 #[test]
