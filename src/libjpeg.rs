@@ -344,10 +344,13 @@ impl Encoder {
     pub(crate) fn finish(self) -> Result<Vec<u8>> {
         let state = self.state;
         // SAFETY: `state` is valid and exclusively ours; `term_destination` has set the length of `bytes`.
-        guarded(|| unsafe {
+        let mut bytes = guarded(|| unsafe {
             ffi::jpeg_finish_compress(&mut (*state).info);
             std::mem::take(&mut (*state).destination.bytes)
-        })
+        })?;
+        // Many of them wait for their puts: what was too much is given back.
+        bytes.shrink_to_fit();
+        Ok(bytes)
     }
 }
 
@@ -414,12 +417,16 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
 /// # Safety
 /// `info` must be libjpeg's own, with an error manager.
 unsafe fn last_message(info: &mut ffi::jpeg_common_struct) -> String {
-    // `JMSG_LENGTH_MAX` of jpeglib.h; the binding says 80.
+    // As jpeglib.h declares it; the binding makes a shared array of 80 bytes of the buffer that C writes to.
+    type FormatMessage = unsafe extern "C-unwind" fn(*mut ffi::jpeg_common_struct, *mut u8);
+    // `JMSG_LENGTH_MAX` of jpeglib.h.
     let mut buffer = [0_u8; 200];
-    // SAFETY: the C function writes at most `JMSG_LENGTH_MAX` bytes, and never reads what the binding calls an array.
+    // SAFETY: both types stand for the same C function, whose two arguments are pointers; it writes at most
+    // `JMSG_LENGTH_MAX` bytes.
     unsafe {
         if let Some(format) = (*info.err).format_message {
-            format(info, &*(&raw mut buffer).cast());
+            let format = std::mem::transmute::<*const (), FormatMessage>(format as *const ());
+            format(info, buffer.as_mut_ptr());
         }
     }
     let length = buffer.iter().position(|&byte| byte == 0).unwrap_or(buffer.len());

@@ -1,6 +1,7 @@
 //! What moves between the blocking stages: strips of pixels, and the tiles that are cut out of them.
 
 use crate::iiif::{Cell, ScaleFactor, Size};
+use std::collections::TryReserveError;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -144,10 +145,13 @@ impl StripPool {
     }
 
     /// A strip's memory; waits until one is free.
-    #[must_use]
-    pub fn take(&self) -> StripBuffer {
+    ///
+    /// # Errors
+    /// Where the machine has not so much memory.
+    pub fn take(&self) -> Result<StripBuffer, TryReserveError> {
         let mut bytes = self.free.recv().expect("the pool itself holds a sender");
+        bytes.try_reserve_exact(self.strip_bytes.saturating_sub(bytes.len()))?;
         bytes.resize(self.strip_bytes, 0);
-        StripBuffer { bytes, home: self.home.clone() }
+        Ok(StripBuffer { bytes, home: self.home.clone() })
     }
 }

@@ -85,9 +85,10 @@ impl Size {
     /// compute for tiles.
     ///
     /// ```
-    /// use iiif_publish::iiif::{ScaleFactor, Size};
+    /// use iiif_publish::iiif::{Pyramid, PyramidShape, Size};
     /// let size = Size::new(1001, 701)?;
-    /// assert_eq!(size.at(ScaleFactor::ONE.doubled()), Size::new(501, 351)?);
+    /// let scale = Pyramid::new(size, PyramidShape::default()).scale_factors()[1];
+    /// assert_eq!(size.at(scale), Size::new(501, 351)?);
     /// # Ok::<(), iiif_publish::iiif::GeometryError>(())
     /// ```
     #[must_use]
@@ -117,9 +118,8 @@ impl ScaleFactor {
     /// The full size.
     pub const ONE: Self = Self(1);
 
-    /// The next scale factor: half the size of this one.
-    #[must_use]
-    pub fn doubled(self) -> Self {
+    /// The next scale factor, at which everything is half as large.
+    pub(crate) fn doubled(self) -> Self {
         Self(self.0 * 2)
     }
 

@@ -12,4 +12,4 @@ pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use plan::{ApiVersion, Plan};
 pub use pyramid::{Cell, MAX_LISTED_SIDE, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};
-pub use request::{ImageRequest, RegionParameter, SizeParameter};
+pub use request::{ImageRequest, NoRequest, RegionParameter, SizeParameter};

@@ -115,11 +115,23 @@ impl Plan {
         requests.map(|request| request.to_string()).chain(std::iter::once(Self::INFO_JSON.to_owned()))
     }
 
-    /// How many objects there are, `info.json` included.
+    /// How many objects there are, `info.json` included: by arithmetic, however many it are.
     #[must_use]
     pub fn object_count(&self) -> u64 {
-        let requests = self.pyramid.renderings().map(|rendering| self.requests(rendering).len() as u64);
-        requests.sum::<u64>() + 1
+        let tiles = self.pyramid.scale_factors().iter().map(|scale| self.uncontested_requests(*scale));
+        tiles.sum::<u64>() + self.contested.len() as u64 + 1
+    }
+
+    /// The requests for all cells of a level but the last. Inner cells are alike, and so are those of the right and of
+    /// the bottom edge.
+    fn uncontested_requests(&self, scale: ScaleFactor) -> u64 {
+        let last = self.pyramid.last_cell(scale);
+        let (above, before) = (u64::from(last.row), u64::from(last.column));
+        let requests = |column, row, count: u64| match count {
+            0 => 0,
+            count => count * self.requests(Rendering::Tile(Cell { scale, column, row })).len() as u64,
+        };
+        requests(0, 0, above * before) + requests(last.column, 0, above) + requests(0, last.row, before)
     }
 
     /// The requests that name the full region, and those of each level's last cell, in the order of precedence.

@@ -241,6 +241,12 @@ impl Pyramid {
         self.size.at(scale).height().div_ceil(self.shape.tile_size)
     }
 
+    /// Tiles of all levels together.
+    #[must_use]
+    pub fn tile_count(&self) -> u64 {
+        self.scale_factors.iter().map(|scale| u64::from(self.columns(*scale)) * u64::from(self.rows(*scale))).sum()
+    }
+
     /// The pixels of the full image that a cell shows.
     #[must_use]
     pub fn cell_region(&self, cell: Cell) -> Region {
@@ -268,7 +274,8 @@ impl Pyramid {
     }
 
     /// The picture of a whole level.
-    pub(crate) fn whole(&self, scale: ScaleFactor) -> Rendering {
+    #[must_use]
+    pub fn whole(&self, scale: ScaleFactor) -> Rendering {
         if self.fits_one_tile(scale) {
             Rendering::Tile(Cell { scale, column: 0, row: 0 })
         } else {

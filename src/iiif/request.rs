@@ -2,6 +2,7 @@
 
 use super::geometry::{Region, Size};
 use std::fmt;
+use std::str::FromStr;
 
 /// The region parameter, in the two forms that a static image answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,5 +85,57 @@ impl fmt::Display for ImageRequest {
             SizeParameter::WidthHeight(width, height) => write!(formatter, "{width},{height}")?,
         }
         formatter.write_str("/0/default.jpg")
+    }
+}
+
+/// A path that no static image has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoRequest(String);
+
+impl fmt::Display for NoRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}` is no request that a static image answers", self.0)
+    }
+}
+
+impl std::error::Error for NoRequest {}
+
+impl FromStr for ImageRequest {
+    type Err = NoRequest;
+
+    /// ```
+    /// use iiif_publish::iiif::ImageRequest;
+    /// let path = "512,0,489,512/489,/0/default.jpg";
+    /// assert_eq!(path.parse::<ImageRequest>()?.to_string(), path);
+    /// assert!("512,0,489,512/489,/90/default.jpg".parse::<ImageRequest>().is_err());
+    /// # Ok::<(), iiif_publish::iiif::NoRequest>(())
+    /// ```
+    fn from_str(path: &str) -> Result<Self, NoRequest> {
+        let mut parts = path.split('/');
+        let region = parts.next().and_then(parsed_region);
+        let size = parts.next().and_then(parsed_size);
+        match (region, size, parts.next(), parts.next(), parts.next()) {
+            (Some(region), Some(size), Some("0"), Some("default.jpg"), None) => Ok(Self { region, size }),
+            _ => Err(NoRequest(path.to_owned())),
+        }
+    }
+}
+
+fn parsed_region(text: &str) -> Option<RegionParameter> {
+    if text == "full" {
+        return Some(RegionParameter::Full);
+    }
+    let numbers: Vec<u32> = text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let [x, y, width, height] = numbers.try_into().ok()?;
+    Some(RegionParameter::Rectangle(Region { x, y, size: Size::new(width, height).ok()? }))
+}
+
+fn parsed_size(text: &str) -> Option<SizeParameter> {
+    match text.split_once(',') {
+        None if text == "max" => Some(SizeParameter::Max),
+        None if text == "full" => Some(SizeParameter::Full),
+        None => None,
+        Some((width, "")) => Some(SizeParameter::Width(width.parse().ok()?)),
+        Some((width, height)) => Some(SizeParameter::WidthHeight(width.parse().ok()?, height.parse().ok()?)),
     }
 }

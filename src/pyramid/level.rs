@@ -4,6 +4,7 @@ use super::STRIPS_PER_LEVEL;
 use super::halve::halve_rows;
 use crate::iiif::{ScaleFactor, Size};
 use crate::pixel::{PixelFormat, Strip, StripBuffer, StripPool};
+use std::collections::TryReserveError;
 
 /// A level, of which one strip is being filled from the top.
 #[derive(Debug)]
@@ -62,16 +63,19 @@ impl Level {
     }
 
     /// Memory for at most `count` more rows; `None` when the level is complete.
-    pub(super) fn next_rows(&mut self, count: u32) -> Option<&mut [u8]> {
+    pub(super) fn next_rows(&mut self, count: u32) -> Result<Option<&mut [u8]>, TryReserveError> {
         let left = self.strip_rows() - self.filled;
         if left == 0 {
-            return None;
+            return Ok(None);
         }
         self.offered = left.min(count);
         let row_bytes = self.row_bytes();
         let (first, rows) = (self.filled as usize, self.offered as usize);
-        let pixels = self.pixels.get_or_insert_with(|| self.pool.take());
-        Some(&mut pixels.bytes_mut()[first * row_bytes..(first + rows) * row_bytes])
+        if self.pixels.is_none() {
+            self.pixels = Some(self.pool.take()?);
+        }
+        let bytes = |pixels| &mut StripBuffer::bytes_mut(pixels)[first * row_bytes..(first + rows) * row_bytes];
+        Ok(self.pixels.as_mut().map(bytes))
     }
 
     pub(super) fn rows_filled(&mut self) {
@@ -79,9 +83,9 @@ impl Level {
     }
 
     /// Halves the next pair of rows into `next`; false where there is none.
-    pub(super) fn halve_into(&mut self, next: &mut Self) -> bool {
+    pub(super) fn halve_into(&mut self, next: &mut Self) -> Result<bool, TryReserveError> {
         let row_bytes = self.row_bytes();
-        let Some(pixels) = &self.pixels else { return false };
+        let Some(pixels) = &self.pixels else { return Ok(false) };
         let row = |index: u32| &pixels.bytes()[index as usize * row_bytes..][..row_bytes];
         let waiting = self.filled - self.halved;
         let is_end = self.is_last_strip() && self.filled == self.strip_rows();
@@ -93,16 +97,16 @@ impl Level {
             (None, 1) if self.filled == self.strip_rows() => {
                 self.unpaired = Some(row(self.halved).to_vec());
                 self.halved += 1;
-                return false;
+                return Ok(false);
             }
-            _ => return false,
+            _ => return Ok(false),
         };
-        let target = next.next_rows(1).expect("the next level has half as many rows, rounded up");
+        let target = next.next_rows(1)?.expect("the next level has half as many rows, rounded up");
         halve_rows(upper, lower, target, self.format.channels());
         next.rows_filled();
         self.unpaired = None;
         self.halved += taken;
-        true
+        Ok(true)
     }
 
     /// The strip, once all of its rows are there.

@@ -16,6 +16,7 @@ mod level;
 use crate::iiif::Pyramid;
 use crate::pixel::{PixelFormat, Strip};
 use level::Level;
+use std::collections::TryReserveError;
 
 /// Strips that a level has: one to be filled and one to be cut up meanwhile.
 pub const STRIPS_PER_LEVEL: usize = 2;
@@ -52,7 +53,10 @@ impl Cascade {
 
     /// Memory for the next rows of the full size, to be filled before [`rows_filled`](Self::rows_filled) is called;
     /// `None` after the last. Waits until a strip is free.
-    pub fn next_rows(&mut self) -> Option<&mut [u8]> {
+    ///
+    /// # Errors
+    /// Where the machine has not enough memory for one strip.
+    pub fn next_rows(&mut self) -> Result<Option<&mut [u8]>, TryReserveError> {
         self.levels[0].next_rows(ROWS_AT_ONCE)
     }
 
@@ -60,8 +64,11 @@ impl Cascade {
     /// complete to `emit`.
     ///
     /// # Errors
-    /// What `emit` returns.
-    pub fn rows_filled<E>(&mut self, emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E> {
+    /// What `emit` returns, and where the machine has not enough memory for one strip of each level.
+    pub fn rows_filled<E>(&mut self, emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E>
+    where
+        E: From<TryReserveError>,
+    {
         let (first, lower) = self.levels.split_first_mut().expect("a pyramid has a level");
         first.rows_filled();
         descend(first, lower, emit)
@@ -69,9 +76,12 @@ impl Cascade {
 }
 
 /// Halves what is new in `level` into the levels below it, then lets go of its strip where that is complete.
-fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E> {
+fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E>
+where
+    E: From<TryReserveError>,
+{
     if let Some((next, rest)) = lower.split_first_mut() {
-        while level.halve_into(next) {
+        while level.halve_into(next)? {
             descend(next, rest, emit)?;
         }
     }

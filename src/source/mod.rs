@@ -18,6 +18,9 @@ use std::path::Path;
 /// The longest magic number that is looked at.
 const MAGIC_BYTES: usize = 64;
 
+/// JP2 files and raw codestreams.
+const JPEG_2000: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
+
 /// What is known of an image before its first pixel is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -54,6 +57,12 @@ pub enum SourceError {
     #[error("`{input}` is not an image in a known format (JPEG, PNG, TIFF, WebP, GIF, BMP, PNM)")]
     UnknownFormat {
         /// The file.
+        input: String,
+    },
+    /// Not a file that can be read from its beginning as often as needed: a folder, a pipe, a device.
+    #[error("`{input}` is not a file")]
+    NotAFile {
+        /// What was named.
         input: String,
     },
     /// The format is known, but not this variety of it.
@@ -111,23 +120,36 @@ impl From<GeometryError> for Refusal {
     }
 }
 
-impl<E: Into<DecodeError>> From<E> for Refusal
-where
-    E: NotGeometry,
-{
+impl From<::tiff::TiffError> for Refusal {
+    fn from(error: ::tiff::TiffError) -> Self {
+        match error {
+            ::tiff::TiffError::UnsupportedError(what) => Self::Unsupported(format!("a TIFF ({what})")),
+            error => Self::Decode(error.into()),
+        }
+    }
+}
+
+impl From<image::ImageError> for Refusal {
+    fn from(error: image::ImageError) -> Self {
+        match error {
+            image::ImageError::Unsupported(what) => Self::Unsupported(format!("of another kind ({what})")),
+            error => Self::Decode(error.into()),
+        }
+    }
+}
+
+/// The errors that only ever mean that a file cannot be decoded.
+trait IsDecodeError {}
+impl IsDecodeError for crate::libjpeg::LibjpegError {}
+impl IsDecodeError for ::png::DecodingError {}
+impl IsDecodeError for io::Error {}
+impl IsDecodeError for DecodeError {}
+
+impl<E: Into<DecodeError> + IsDecodeError> From<E> for Refusal {
     fn from(error: E) -> Self {
         Self::Decode(error.into())
     }
 }
-
-/// The errors of the decoders; keeps the two conversions into [`Refusal`] apart.
-trait NotGeometry {}
-impl NotGeometry for crate::libjpeg::LibjpegError {}
-impl NotGeometry for ::png::DecodingError {}
-impl NotGeometry for ::tiff::TiffError {}
-impl NotGeometry for image::ImageError {}
-impl NotGeometry for io::Error {}
-impl NotGeometry for DecodeError {}
 
 type Opened = Result<(Header, Box<dyn RowReader>), Refusal>;
 
@@ -153,9 +175,15 @@ impl Source {
             file.rewind()?;
             Ok((file, magic))
         };
+        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(SourceError::NotAFile { input });
+        }
         let (file, magic) = open().map_err(|cause| SourceError::Open { input: input.clone(), cause })?;
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
+        }
+        if JPEG_2000.iter().any(|magic_number| magic.starts_with(magic_number)) {
+            return Err(SourceError::Unsupported { input, variety: "a JPEG 2000 image".to_owned() });
         }
         let Some(format) = sniffed(&magic) else {
             return Err(SourceError::UnknownFormat { input });
@@ -185,7 +213,7 @@ impl Source {
     /// # Errors
     /// Where the file is damaged or ends too early.
     pub fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), SourceError> {
-        self.rows.read_rows(rows).map_err(|cause| SourceError::Decode { input: self.input.clone(), cause })
+        self.rows.read_rows(rows).map_err(|cause| self.failed(cause))
     }
 
     /// Checks, after the last row, that the file ends as it should.
@@ -193,8 +221,28 @@ impl Source {
     /// # Errors
     /// Where it does not.
     pub fn finish(&mut self) -> Result<(), SourceError> {
-        self.rows.finish().map_err(|cause| SourceError::Decode { input: self.input.clone(), cause })
+        self.rows.finish().map_err(|cause| self.failed(cause))
     }
+
+    /// A failure to decode this image.
+    pub(crate) fn failed(&self, cause: DecodeError) -> SourceError {
+        SourceError::Decode { input: self.input.clone(), cause }
+    }
+}
+
+/// Memory whose size a file decides: an error where there is not so much, and never an abort.
+fn zeroed(bytes: usize) -> Result<Vec<u8>, DecodeError> {
+    let mut memory = Vec::new();
+    resize(&mut memory, 1, bytes)?;
+    Ok(memory)
+}
+
+/// Makes `memory` as large as some rows.
+fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), DecodeError> {
+    let bytes = rows.checked_mul(row_bytes).ok_or("its rows do not fit memory")?;
+    memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
+    memory.resize(bytes, 0);
+    Ok(())
 }
 
 /// The format that the first bytes announce.

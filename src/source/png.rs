@@ -1,7 +1,7 @@
 //! PNG, through the `png` crate.
 
 use super::colour::{Alpha, Depth, Samples};
-use super::{DecodeError, Header, Opened, RowReader};
+use super::{DecodeError, Header, Opened, RowReader, zeroed};
 use crate::iiif::Size;
 use crate::pixel::PixelFormat;
 use png::{BitDepth, ColorType, Decoder, Reader, Transformations};
@@ -30,7 +30,7 @@ pub(super) fn open(file: BufReader<File>) -> Opened {
     let rows: Box<dyn RowReader> = if interlaced {
         Box::new(InterlacedRows { reader, samples, row_bytes, image: Vec::new(), next_byte: 0 })
     } else {
-        Box::new(PngRows { reader, samples, row: vec![0; row_bytes] })
+        Box::new(PngRows { reader, samples, row: zeroed(row_bytes)? })
     };
     Ok((header, rows))
 }
@@ -95,7 +95,7 @@ struct InterlacedRows {
 impl RowReader for InterlacedRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if self.image.is_empty() {
-            self.image = vec![0; self.reader.output_buffer_size().ok_or("the image does not fit memory")?];
+            self.image = zeroed(self.reader.output_buffer_size().ok_or("the image does not fit memory")?)?;
             self.reader.next_frame(&mut self.image)?;
             to_native_order(self.samples, &mut self.image);
         }

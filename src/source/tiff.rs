@@ -2,7 +2,7 @@
 //! strips or tiles at a time.
 
 use super::colour::{Alpha, Depth, Samples};
-use super::{DecodeError, Header, Opened, Refusal, RowReader};
+use super::{DecodeError, Header, Opened, Refusal, RowReader, resize, zeroed};
 use crate::iiif::Size;
 use crate::pixel::PixelFormat;
 use std::fs::File;
@@ -17,6 +17,8 @@ type FileDecoder = Decoder<BufReader<File>>;
 const UNCOMPRESSED: u16 = 1;
 /// `PlanarConfiguration`: each channel stored by itself.
 const PLANAR: u16 = 2;
+/// `Compression`: JPEG, old and new.
+const JPEG: [u16; 2] = [6, 7];
 /// `PhotometricInterpretation`: 0 is white.
 const WHITE_IS_ZERO: u16 = 0;
 /// `ExtraSamples`: the colours have been multiplied with alpha.
@@ -31,6 +33,13 @@ pub(super) fn open(file: File) -> Opened {
     let samples = samples(&mut decoder)?;
     let is_planar = decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration)? == Some(PLANAR);
     let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression)?.unwrap_or(UNCOMPRESSED);
+    if JPEG.contains(&compression) {
+        // The `tiff` crate makes up pixels where such data are damaged, and says nothing.
+        return Err(Refusal::Unsupported("a TIFF with JPEG inside".to_owned()));
+    }
+    if is_planar && !has_whole_tiles(&decoder, size) {
+        return Err(Refusal::Unsupported("a TIFF in planes with tiles across its edges".to_owned()));
+    }
     let layout = Layout { size, samples, is_planar };
     let is_raw = compression == UNCOMPRESSED && !is_planar && decoder.get_chunk_type() == ChunkType::Strip;
     let (decoder_bytes, rows): (u64, Box<dyn RowReader>) = if is_raw {
@@ -44,15 +53,24 @@ pub(super) fn open(file: File) -> Opened {
     Ok((header, rows))
 }
 
+/// Whether no tile reaches beyond the image; in planes, the `tiff` crate (0.11) loses count of those that do.
+fn has_whole_tiles(decoder: &FileDecoder, size: Size) -> bool {
+    let (width, height) = decoder.chunk_dimensions();
+    let divides = |tile: u32, side: u32| tile > 0 && side.is_multiple_of(tile);
+    decoder.get_chunk_type() == ChunkType::Strip || (divides(width, size.width()) && divides(height, size.height()))
+}
+
 fn samples(decoder: &mut FileDecoder) -> Result<Samples, Refusal> {
     let colour = decoder.colortype()?;
     let (format, has_alpha) = match colour {
         ColorType::Gray(8 | 16) => (PixelFormat::Grey8, false),
-        ColorType::GrayA(8 | 16) => (PixelFormat::Grey8, true),
-        // JPEG in TIFF is decoded to RGB.
-        ColorType::RGB(8 | 16) | ColorType::YCbCr(8) => (PixelFormat::Rgb8, false),
+        // What the `tiff` crate makes of grey with one extra sample.
+        ColorType::GrayA(8 | 16) | ColorType::Multiband { bit_depth: 8 | 16, num_samples: 2 } => {
+            (PixelFormat::Grey8, true)
+        }
+        ColorType::RGB(8 | 16) => (PixelFormat::Rgb8, false),
         ColorType::RGBA(8 | 16) => (PixelFormat::Rgb8, true),
-        other => return Err(Refusal::Unsupported(format!("a TIFF with {other:?} pixels"))),
+        other => return Err(Refusal::Unsupported(variety(other))),
     };
     if decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO) {
         return Err(Refusal::Unsupported("a TIFF in which 0 is white".to_owned()));
@@ -69,6 +87,18 @@ fn samples(decoder: &mut FileDecoder) -> Result<Samples, Refusal> {
     };
     let depth = if colour.bit_depth() == 16 { Depth::Sixteen } else { Depth::Eight };
     Ok(Samples { format, alpha, depth })
+}
+
+fn variety(colour: ColorType) -> String {
+    let kind = match colour {
+        ColorType::Palette(_) => "a palette",
+        ColorType::CMYK(_) | ColorType::CMYKA(_) => "CMYK pixels",
+        ColorType::YCbCr(_) => "YCbCr pixels",
+        ColorType::Lab(_) => "Lab pixels",
+        ColorType::Gray(_) | ColorType::GrayA(_) | ColorType::RGB(_) | ColorType::RGBA(_) => "pixels",
+        _ => "pixels of many samples",
+    };
+    format!("a TIFF with {kind} of {} bits a sample", colour.bit_depth())
 }
 
 #[derive(Clone, Copy)]
@@ -107,10 +137,21 @@ impl RawRows {
         let strip_offsets: Vec<u64> = decoder.get_tag_u64_vec(Tag::StripOffsets)?;
         let height = layout.size.height();
         let rows_per_strip = decoder.find_tag_unsigned::<u32>(Tag::RowsPerStrip)?.unwrap_or(height).clamp(1, height);
-        if strip_offsets.len() < height.div_ceil(rows_per_strip) as usize {
-            return Err(Refusal::Decode("there are fewer strips than the image needs".into()));
+        let strip_bytes: Vec<u64> = decoder.get_tag_u64_vec(Tag::StripByteCounts)?;
+        let file_bytes = file.metadata()?.len();
+        let strips = height.div_ceil(rows_per_strip);
+        for strip in 0..strips {
+            let rows = u64::from(rows_per_strip.min(height - strip * rows_per_strip));
+            let needed = rows * layout.file_row_bytes() as u64;
+            let index = strip as usize;
+            let (Some(offset), Some(bytes)) = (strip_offsets.get(index), strip_bytes.get(index)) else {
+                return Err(Refusal::Decode("there are fewer strips than the image needs".into()));
+            };
+            if *bytes < needed || offset.checked_add(needed).is_none_or(|end| end > file_bytes) {
+                return Err(Refusal::Decode(format!("strip {strip} has fewer bytes than its rows need").into()));
+            }
         }
-        let row = vec![0; layout.file_row_bytes()];
+        let row = zeroed(layout.file_row_bytes())?;
         let byte_order = decoder.byte_order();
         Ok(Self { file, layout, byte_order, strip_offsets, rows_per_strip, next_row: 0, row })
     }
@@ -184,15 +225,17 @@ impl ChunkRows {
     /// The row of chunks and the chunk that are held.
     fn buffer_bytes(&self) -> u64 {
         let height = u64::from(self.chunk.1.min(self.layout.size.height()));
-        let chunk = u64::from(self.chunk.0) * height * self.layout.samples.pixel_bytes() as u64;
-        self.layout.file_row_bytes() as u64 * height + chunk
+        // Together at most 2^32 * 2^32 * 8 bytes, which saturate where they do not fit: no machine has so many.
+        let chunk =
+            u64::from(self.chunk.0).saturating_mul(height).saturating_mul(self.layout.samples.pixel_bytes() as u64);
+        (self.layout.file_row_bytes() as u64).saturating_mul(height).saturating_add(chunk)
     }
 
     fn decode_chunk_row(&mut self) -> Result<(), DecodeError> {
         let across = self.layout.size.width().div_ceil(self.chunk.0);
         let top = self.next_chunk_row * self.chunk.1;
         let height = (self.layout.size.height() - top).min(self.chunk.1);
-        self.rows.resize(height as usize * self.layout.file_row_bytes(), 0);
+        resize(&mut self.rows, height as usize, self.layout.file_row_bytes())?;
         for column in 0..across {
             self.decode_chunk(self.next_chunk_row * across + column, column, height)?;
         }
@@ -205,7 +248,7 @@ impl ChunkRows {
     fn decode_chunk(&mut self, index: u32, column: u32, height: u32) -> Result<(), DecodeError> {
         let (width, chunk_height) = self.decoder.chunk_data_dimensions(index);
         let pixel_bytes = self.layout.samples.pixel_bytes();
-        self.pixels.resize(width as usize * chunk_height as usize * pixel_bytes, 0);
+        resize(&mut self.pixels, chunk_height as usize, width as usize * pixel_bytes)?;
         self.decoder.read_coding_unit_bytes(TiffCodingUnit(index), &mut self.pixels)?;
         let row_bytes = self.layout.file_row_bytes();
         let left = (column * self.chunk.0) as usize * pixel_bytes;

@@ -6,7 +6,7 @@ use iiif_publish::pixel::{PixelFormat, Strip, Tile};
 use iiif_publish::pyramid::Cascade;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::collections::TryReserveError;
 use std::sync::Arc;
 
 /// A whole level: its size and its samples.
@@ -64,15 +64,15 @@ fn levels(image: &Whole, format: PixelFormat, tile_size: u32) -> BTreeMap<u32, W
                 whole.samples[start..start + row.len()].copy_from_slice(row);
             }
         }
-        Ok::<(), Infallible>(())
+        Ok::<(), TryReserveError>(())
     };
     let mut cascade = Cascade::new(&pyramid, format);
     let mut next = 0;
-    while let Some(rows) = cascade.next_rows() {
+    while let Some(rows) = cascade.next_rows().expect("memory") {
         assert_eq!(rows.len() % row_bytes, 0);
         rows.copy_from_slice(&image.samples[next..next + rows.len()]);
         next += rows.len();
-        cascade.rows_filled(&mut emit).expect("infallible");
+        cascade.rows_filled(&mut emit).expect("memory");
     }
     assert_eq!(next, image.samples.len(), "every row was taken");
     levels
