@@ -92,8 +92,8 @@ pub(super) struct PictureArguments {
     #[arg(long, value_name = "URI")]
     pub(super) rights: Option<Rights>,
     /// Pictures encoded at the same time [default: the number of cores]
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -114,7 +114,8 @@ impl PictureArguments {
     }
 
     pub(super) fn jobs(&self) -> NonZeroUsize {
-        self.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+        let jobs = self.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
+        jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
     }
 }
 
@@ -153,10 +154,9 @@ pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
         Ok(Image { path, identifier })
     };
     let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, _>>()?;
-    // An identifier and those in its folder are neighbours in this order, where a slash goes before everything else.
     let mut sorted: Vec<&Image> = images.iter().collect();
-    sorted.sort_by_cached_key(|image| image.identifier.to_string().replace('/', "\0"));
-    if let Some([a, b]) = sorted.array_windows().find(|[a, b]| a.identifier.overlaps(&b.identifier)) {
+    sorted.sort_by_key(|image| &image.identifier);
+    if let Some([a, b]) = sorted.array_windows().find(|[a, b]| a.identifier == b.identifier) {
         let (first, second) = (a.path.display().to_string(), b.path.display().to_string());
         return Err(NameError::Overlap(first, second, a.identifier.clone()));
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod completions;
 mod exit;
+mod output;
 mod plan;
 mod preview;
 mod progress;
@@ -23,19 +24,23 @@ Examples:
       See it in a browser, without any bucket.
   iiif-publish --bucket art-tiles photo.jpg scan.tif
       Publish two images; the URL of each info.json is printed.
-  iiif-publish --bucket art-tiles --prefix maps --public-url https://cdn.example.org/maps atlas.tif
+  iiif-publish --bucket tiles --prefix maps \\
+      --public-url https://cdn.example.org/maps atlas.tif
       The same behind a CDN that shows the prefix as /maps.
   iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
       Into MinIO, or any other store that speaks S3.
-  iiif-publish --output public/iiif --public-url https://example.org/iiif photo.jpg
+  iiif-publish --output out --public-url https://example.org/iiif photo.jpg
       Into a folder, for any static web server.
   iiif-publish plan scan.tif
       What publishing would store and cost.
 
 Exit codes:
-  0 done   1 some images failed, another run may help   2 wrong usage
-  3 credentials, bucket, region or endpoint: another run cannot help   4 stopped by a limit
-  130, 143 interrupted";
+  0    done
+  1    some or all images failed; another run may help
+  2    wrong usage
+  3    credentials, bucket, region or endpoint: another run cannot help
+  4    stopped by a limit
+  130  interrupted by Ctrl-C (143: by SIGTERM)";
 
 /// Publish deep-zoom IIIF images as static tiles, straight into an S3 bucket or a folder.
 ///
@@ -90,7 +95,7 @@ pub(crate) fn run() -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: could not start the runtime: {error}");
+            output::tell(&format!("error: could not start the runtime: {error}"));
             return Exit::Failed;
         }
     };

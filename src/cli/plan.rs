@@ -1,8 +1,9 @@
 //! `iiif-publish plan`
 
-use super::arguments::{NameArguments, ShapeArguments, named};
-use super::completions::print;
+use super::arguments::{NameArguments, ProgressArgument, ShapeArguments, named};
 use super::exit::Exit;
+use super::output::print;
+use super::report::Fatal;
 use clap::Args;
 use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Dollars for 1,000 PUT requests
-    #[arg(long, value_name = "DOLLARS", default_value_t = DOLLARS_PER_THOUSAND_PUTS)]
+    #[arg(long, value_name = "DOLLARS", default_value_t = DOLLARS_PER_THOUSAND_PUTS, value_parser = parse_price)]
     price: f64,
     #[command(flatten)]
     names: NameArguments,
@@ -55,6 +56,11 @@ fn parse_size(text: &str) -> Result<Size, String> {
     Size::new(width, height).map_err(|error| error.to_string())
 }
 
+fn parse_price(text: &str) -> Result<f64, String> {
+    let price = text.parse().ok().filter(|price: &f64| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "expected a number of dollars".to_owned())
+}
+
 /// One version's plan.
 struct Planned {
     plan: Plan,
@@ -66,10 +72,10 @@ struct Planned {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    try_run(arguments).unwrap_or_else(|exit| exit)
+    try_run(arguments).unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
 }
 
-fn try_run(arguments: &Arguments) -> Result<Exit, Exit> {
+fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let shape = arguments.shape.shape()?;
     let (header, identifier) = subject(arguments)?;
     let pyramid = Pyramid::new(header.size, shape);
@@ -82,11 +88,11 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Exit> {
     } else {
         summary(arguments, &header, &identifier, &planned, memory)
     };
-    Ok(print(text.as_bytes()))
+    Ok(print(&text))
 }
 
 /// What is planned: the header of a file, or that of any RGB image of a size.
-fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Exit> {
+fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     let id = arguments.names.id.as_ref();
     if let Some(path) = &arguments.image {
         let images = named(vec![path.clone()], id)?;
@@ -116,19 +122,22 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
     arguments.shape.versions().folders().into_iter().map(one).collect()
 }
 
+/// Every tile once, and the other requests for whole pictures.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
 fn estimated_bytes(plan: &Plan) -> u64 {
     let pyramid = plan.pyramid();
-    let picture = |rendering: Rendering| {
-        let size = match rendering {
-            Rendering::Tile(cell) => pyramid.cell_size(cell),
-            Rendering::Whole(scale) => pyramid.size().at(scale),
-            Rendering::Thumbnail(thumbnail) => thumbnail.size,
-        };
-        let copies = plan.requests(rendering).len() as f64;
-        copies * (size.pixels() as f64 * BYTES_PER_PIXEL + BYTES_PER_PICTURE)
-    };
-    pyramid.renderings().map(picture).sum::<f64>() as u64
+    let picture = |pixels: u64, count: u64| pixels as f64 * BYTES_PER_PIXEL + count as f64 * BYTES_PER_PICTURE;
+    let levels: u64 = pyramid.scale_factors().iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
+    let one_tile = pyramid.scale_factors().iter().filter(|scale| pyramid.fits_one_tile(**scale));
+    let one_tile = one_tile.map(|scale| (pyramid.size().at(*scale), pyramid.whole(*scale), 1));
+    let wholes = pyramid.whole_levels().map(|scale| (pyramid.size().at(scale), Rendering::Whole(scale), 0));
+    let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
+    // A level of one tile has been counted once, as its tile.
+    let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
+        let copies = (plan.requests(rendering).len() as u64).saturating_sub(counted);
+        picture(size.pixels() * copies, copies)
+    });
+    (picture(levels, pyramid.tile_count()) + others.sum::<f64>()) as u64
 }
 
 /// Every key in publishing order: what a picture answers in all versions, and each `info.json` at the end.
@@ -191,7 +200,7 @@ fn summary(
          objects        {}\n\
          bytes          about {}, within a factor of two\n\
          cost           ${:.4} for the PUT requests, at ${price} for 1,000\n\
-         memory         {} at most\n",
+         memory         {} at most, at the default quality\n",
         header.description,
         header.size,
         factors.join(" "),

@@ -1,10 +1,11 @@
 //! `iiif-publish preview`: publish into a temporary folder and show it.
 
 use super::arguments::{PictureArguments, ReportArguments, ShapeArguments, named};
-use super::completions::print;
 use super::exit::{Exit, interrupted};
+use super::output::print;
 use super::progress::Progress;
 use super::publish::publish_all;
+use super::report::Fatal;
 use clap::Args;
 use iiif_publish::publish::{Options, Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
@@ -33,10 +34,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    try_run(arguments).await.unwrap_or_else(|exit| exit)
+    let how = arguments.reports.progress;
+    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
-async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
+async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(arguments.images, None)?;
     let shape = arguments.shape.shape()?;
     // The address is part of every info.json, so that the port comes first.
@@ -60,25 +62,30 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
     let pipeline = Publisher::new(store, options, move |event| events.event(&event));
     let mut published = Vec::new();
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
-    let exit = publish_all(&pipeline, images, &progress, |image| published.push(image.clone())).await;
+    let exit = publish_all(&pipeline, images, &progress, |image| {
+        published.push(image.clone());
+        Exit::Done
+    })
+    .await;
     published.sort_by_key(|image| order.iter().position(|identifier| *identifier == image.identifier));
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }
-    print(format!("{address}/\n").as_bytes());
-    eprintln!("open this page in a browser; Ctrl-C ends the preview");
+    print(&format!("{address}/\n"));
+    progress.summary("open this page in a browser; Ctrl-C ends the preview");
     let site = Site { root: folder.path().to_owned(), pages: pages(&published) };
     tokio::select! {
-        () = server.serve(site) => {}
-        _ = interrupted() => {}
+        () = server.serve(site) => Ok(exit),
+        signal = interrupted() => match signal {
+            // Ctrl-C is how a preview ends well; images that failed are still worth an exit code.
+            Exit::Interrupted => Ok(exit),
+            signal => Ok(signal),
+        },
     }
-    // To be interrupted is how a preview ends well; images that failed are still worth an exit code.
-    Ok(exit)
 }
 
-fn failed(what: &str, error: &std::io::Error) -> Exit {
-    eprintln!("error: {what}: {error}");
-    Exit::Failed
+fn failed(what: &str, error: &std::io::Error) -> Fatal {
+    Fatal::new(Exit::Failed, format!("{what}: {error}"), None)
 }
 
 /// The page, its viewer, and the list of what it shows.

@@ -1,8 +1,10 @@
 //! Turns events into a bar, plain lines or JSON lines, on stderr.
 
 use super::arguments::ProgressArgument;
-use super::completions::print;
-use iiif_publish::publish::{Event, Published};
+use super::exit::Exit;
+use super::output::{print, tell};
+use super::report::tell_error;
+use iiif_publish::publish::{Event, Orphans, Published};
 use iiif_publish::store::Identifier;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -21,13 +23,27 @@ const NAME_COLUMNS: usize = 24;
 /// Tells what happens.
 #[derive(Debug)]
 pub(super) struct Progress {
+    how: ProgressArgument,
     style: Style,
-    images: Mutex<HashMap<Identifier, InFlight>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Images that are done, well or not.
+    done: usize,
+    /// Bytes of all objects that were stored.
+    bytes: u64,
+    images: HashMap<Identifier, InFlight>,
 }
 
 #[derive(Debug)]
 enum Style {
-    Bars { all: MultiProgress, total: ProgressBar },
+    /// The bars of the images, and one line for all of them, which counts objects.
+    Bars {
+        all: MultiProgress,
+        total: ProgressBar,
+    },
     Plain,
     Json,
     None,
@@ -51,13 +67,14 @@ impl Progress {
             ProgressArgument::Auto if std::io::stderr().is_terminal() => bars(images),
             ProgressArgument::Auto | ProgressArgument::Plain => Style::Plain,
         };
-        Self { style, images: Mutex::default() }
+        Self { how, style, state: Mutex::default() }
     }
 
     /// Called from many threads.
     pub(super) fn event(&self, event: &Event) {
         // What a panic elsewhere left behind is at worst an image too many in a list.
-        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { done, bytes: all_bytes, images } = &mut *state;
         match event {
             Event::Started { identifier, size, description, objects } => {
                 self.line(
@@ -72,35 +89,37 @@ impl Progress {
                 images.insert(identifier.clone(), in_flight);
             }
             Event::Stored { identifier, bytes } => {
+                *all_bytes += bytes;
                 if let Some(image) = images.get_mut(identifier) {
                     image.objects += 1;
                     image.bytes += bytes;
-                    self.stored(identifier, image, *bytes);
+                    self.stored(identifier, image, *all_bytes);
                 }
             }
             Event::Published(published) => {
-                self.image_done(images.remove(&published.identifier));
+                self.image_done(images.remove(&published.identifier), done);
                 self.line(|| published_line(published), || published_json("published", published));
             }
             Event::Unchanged(published) => {
-                self.image_done(None);
+                self.image_done(None, done);
                 let line = || format!("{}: unchanged", published.identifier);
                 self.line(line, || published_json("unchanged", published));
             }
-            Event::Failed { identifier } => self.image_done(images.remove(identifier)),
+            Event::Failed { identifier } => self.image_done(images.remove(identifier), done),
             _ => {}
         }
     }
 
     /// The error of an image, which goes to stderr however progress is told.
     pub(super) fn failed(&self, identifier: &Identifier, error: &str, advice: Option<&str>) {
-        if let Style::Json = self.style {
-            eprintln!("{}", json!({"event": "failed", "id": identifier.to_string(), "error": error, "advice": advice}));
-            return;
-        }
-        self.print(&format!("error: {error}"));
-        if let Some(advice) = advice {
-            self.print(&format!("       {advice}"));
+        self.beside_bars(|| tell_error(self.how, Some(&identifier.to_string()), error, advice));
+    }
+
+    /// What became of the run, where that is not said by the images themselves.
+    pub(super) fn summary(&self, text: &str) {
+        match self.how {
+            ProgressArgument::Json => tell(&json!({"event": "summary", "text": text}).to_string()),
+            _ => tell(text),
         }
     }
 
@@ -117,9 +136,10 @@ impl Progress {
         }
     }
 
-    fn stored(&self, identifier: &Identifier, image: &mut InFlight, bytes: u64) {
+    fn stored(&self, identifier: &Identifier, image: &mut InFlight, all_bytes: u64) {
         if let Style::Bars { total, .. } = &self.style {
-            total.inc(bytes);
+            total.inc(1);
+            total.set_message(rate(all_bytes, total.elapsed()));
         }
         if let Some(bar) = &image.bar {
             bar.inc(1);
@@ -147,36 +167,33 @@ impl Progress {
         let Style::Bars { all, total } = &self.style else { return None };
         let template = "{prefix:24} {bar:20} {human_pos:>7}/{human_len:<7} {msg:>10} {eta:>4}";
         let style = ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("━╸ ");
+        total.inc_length(objects);
         let bar = all.insert_before(total, ProgressBar::new(objects).with_style(style));
         bar.set_prefix(shortened(&identifier.to_string(), NAME_COLUMNS));
         Some(bar)
     }
 
-    fn image_done(&self, image: Option<InFlight>) {
+    fn image_done(&self, image: Option<InFlight>, done: &mut usize) {
         if let Some(bar) = image.and_then(|image| image.bar) {
             bar.finish_and_clear();
         }
+        *done += 1;
         if let Style::Bars { total, .. } = &self.style {
-            let done: u64 = total.prefix().parse().unwrap_or(0);
-            total.set_prefix((done + 1).to_string());
+            total.set_prefix(done.to_string());
         }
     }
 
     fn line(&self, plain: impl FnOnce() -> String, json: impl FnOnce() -> Value) {
         match &self.style {
             Style::Bars { .. } | Style::None => {}
-            Style::Plain => eprintln!("{}", plain()),
-            Style::Json => eprintln!("{}", json()),
+            Style::Plain => tell(&plain()),
+            Style::Json => tell(&json().to_string()),
         }
     }
 
     /// A result, on stdout.
-    pub(super) fn result(&self, line: &str) {
-        self.beside_bars(|| print(format!("{line}\n").as_bytes()));
-    }
-
-    fn print(&self, line: &str) {
-        self.beside_bars(|| eprintln!("{line}"));
+    pub(super) fn result(&self, line: &str) -> Exit {
+        self.beside_bars(|| print(&format!("{line}\n")))
     }
 
     /// Prints a line where it stays above the bars.
@@ -188,25 +205,40 @@ impl Progress {
     }
 }
 
-/// One line for all images: how many are done, what was stored, how fast, for how long.
+/// Bytes, and bytes a second.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
+fn rate(bytes: u64, elapsed: Duration) -> String {
+    let per_second = bytes as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{}, {}/s", HumanBytes(bytes), HumanBytes(per_second as u64))
+}
+
+/// One line for all images: how many are done, what was stored, how fast, and how long what has begun will take.
 fn bars(images: usize) -> Style {
     let all = MultiProgress::new();
-    let template = format!("{{prefix}} of {images} images, {{bytes}} stored, {{bytes_per_sec}}, {{elapsed}}");
+    let template =
+        format!("{{prefix}} of {images} images, {{human_pos}} of {{human_len}} objects, {{msg}}, {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("the template has no braces but its own");
-    let total = all.add(ProgressBar::no_length().with_style(style).with_prefix("0"));
+    let total = all.add(ProgressBar::new(0).with_style(style).with_prefix("0").with_message("0 B"));
     total.enable_steady_tick(Duration::from_millis(200));
     Style::Bars { all, total }
 }
 
 fn published_line(published: &Published) -> String {
-    let Published { identifier, objects, bytes, duration, .. } = published;
+    let Published { identifier, objects, bytes, orphans, duration, .. } = published;
     let seconds = duration.as_secs_f64();
-    format!("{identifier}: published {} objects, {} in {seconds:.1} s", HumanCount(*objects), HumanBytes(*bytes))
+    let orphans = match orphans {
+        Orphans { deleted: 0, left: 0 } => String::new(),
+        Orphans { deleted, left: 0 } => format!("; deleted {deleted} objects of its earlier version"),
+        Orphans { left, .. } => format!("; {left} objects of its earlier version are left: deleting is not allowed"),
+    };
+    let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
+    format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}")
 }
 
 fn published_json(event: &str, published: &Published) -> Value {
     json!({"event": event, "id": published.identifier.to_string(), "info": published.info_urls,
-           "objects": published.objects, "bytes": published.bytes, "seconds": published.duration.as_secs_f64()})
+           "objects": published.objects, "bytes": published.bytes, "orphansDeleted": published.orphans.deleted,
+           "orphansLeft": published.orphans.left, "seconds": published.duration.as_secs_f64()})
 }
 
 /// A long name keeps its end, where names of one collection differ.

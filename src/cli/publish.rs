@@ -3,15 +3,16 @@
 use super::arguments::{NameArguments, PictureArguments, ReportArguments, ShapeArguments, named};
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
-use super::report;
+use super::report::{self, Fatal};
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use iiif_publish::publish::{Image, Options, PublishError, Published, Publisher, Unchanged};
-use iiif_publish::store::{Checksums, FolderStore, PublicUrl, S3Settings, S3Store, Store};
+use iiif_publish::store::{Checksums, FolderStore, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where a folder is seen when nothing was said of it: where `preview` shows it.
 const FOLDER_URL: &str = "http://localhost:3000";
@@ -38,9 +39,8 @@ pub(super) struct Arguments {
     shape: ShapeArguments,
     #[command(flatten)]
     pictures: PictureArguments,
-    /// Publish again what is there already, unchanged
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    work: WorkArguments,
     #[command(flatten)]
     reports: ReportArguments,
 }
@@ -60,9 +60,34 @@ struct S3Arguments {
     /// Checksum headers on puts [default: `when-supported` on AWS, `when-required` elsewhere]
     #[arg(long, value_name = "WHEN")]
     checksums: Option<ChecksumsArgument>,
-    /// Puts in flight, of all images together [default: 64 into a bucket, 8 into a folder]
-    #[arg(long, value_name = "N")]
-    concurrency: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Work")]
+struct WorkArguments {
+    /// Publish again what is there already, unchanged
+    #[arg(long)]
+    overwrite: bool,
+    /// Puts in flight at the most, of all images together [default: 64 into a bucket, 8 into a folder]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: Option<u16>,
+    /// Puts that begin within a second at the most
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    max_rps: Option<f64>,
+    /// How long a request that fails in passing is tried again [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    retry_for: Option<u64>,
+}
+
+impl WorkArguments {
+    fn concurrency(&self) -> Option<NonZeroUsize> {
+        self.concurrency.and_then(|concurrency| NonZeroUsize::new(concurrency.into()))
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -91,10 +116,11 @@ fn header_value(text: &str) -> Result<String, String> {
 type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    try_run(arguments).await.unwrap_or_else(|exit| exit)
+    let how = arguments.reports.progress;
+    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
-async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
+async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(arguments.images.clone(), arguments.names.id.as_ref())?;
     let shape = arguments.shape.shape()?;
     let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));
@@ -107,9 +133,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
         cache_control: arguments.headers.cache_control,
         info_cache_control: arguments.headers.info_cache_control,
         rights: arguments.pictures.rights.clone(),
-        concurrency: arguments.s3.concurrency,
+        concurrency: arguments.work.concurrency(),
         jobs: arguments.pictures.jobs(),
-        unchanged: if arguments.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
+        unchanged: if arguments.work.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
         ..Options::new(public_url)
     };
     let events = Arc::clone(&progress);
@@ -118,21 +144,30 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Exit> {
     Ok(publish_all(&publisher, images, &progress, print_urls).await)
 }
 
-async fn target(arguments: &Arguments, progress: &Progress) -> Result<Target, Exit> {
+async fn target(arguments: &Arguments, progress: &Progress) -> Result<Target, Fatal> {
     let names = &arguments.names;
-    let (store, public_url): (Arc<dyn Store>, _) = if let Some(folder) = &arguments.output {
-        let public_url = names.public_url.clone().unwrap_or_else(|| {
-            progress.note(&format!("ids begin with {FOLDER_URL}; say where the folder will be seen with --public-url"));
-            FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&names.prefix)
-        });
-        (Arc::new(FolderStore::new(folder.clone())), public_url)
-    } else {
-        let store = S3Store::connect(s3_settings(arguments)).await?;
+    let Some(folder) = &arguments.output else {
+        let store = bucket(s3_settings(arguments), progress).await?;
         let public_url = names.public_url.clone().unwrap_or_else(|| store.public_url(&names.prefix));
-        (Arc::new(store), public_url)
+        return Ok((Arc::new(store), public_url));
     };
+    let public_url = names.public_url.clone().unwrap_or_else(|| {
+        progress.note(&format!("ids begin with {FOLDER_URL}; say where the folder will be seen with --public-url"));
+        FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&names.prefix)
+    });
+    let store = FolderStore::new(folder.clone());
     store.check().await?;
-    Ok((store, public_url))
+    Ok((Arc::new(store), public_url))
+}
+
+/// A bucket that answers. Where it is in another region than was said, it is asked there, once.
+async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, StoreError> {
+    let store = S3Store::connect(settings.clone()).await?;
+    let Err(error) = store.check().await else { return Ok(store) };
+    let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
+    progress.note(&format!("the bucket `{}` is in {region}; going on there", settings.bucket));
+    let store = S3Store::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
+    store.check().await.map(|()| store)
 }
 
 fn s3_settings(arguments: &Arguments) -> S3Settings {
@@ -141,6 +176,9 @@ fn s3_settings(arguments: &Arguments) -> S3Settings {
         endpoint_url: arguments.s3.endpoint_url.clone(),
         aws_region: arguments.s3.aws_region.clone(),
         profile: arguments.s3.profile.clone(),
+        concurrency: arguments.work.concurrency(),
+        max_puts_per_second: arguments.work.max_rps,
+        retry_for: arguments.work.retry_for.map(Duration::from_secs),
         checksums: arguments.s3.checksums.map(|checksums| match checksums {
             ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
             ChecksumsArgument::WhenRequired => Checksums::WhenRequired,
@@ -153,7 +191,7 @@ pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
-    mut done: impl FnMut(&Published),
+    mut done: impl FnMut(&Published) -> Exit,
 ) -> Exit {
     let mut summary = Summary { images: images.len(), ..Summary::default() };
     let signal = {
@@ -163,7 +201,7 @@ pub(super) async fn publish_all(
                 match result {
                     Ok(image) => {
                         summary.published += 1;
-                        done(&image);
+                        summary.is_unheard |= done(&image) != Exit::Done;
                     }
                     Err(error) => summary.failed(&image, &error, progress),
                 }
@@ -175,6 +213,7 @@ pub(super) async fn publish_all(
         }
     };
     progress.finish();
+    summary.tell(signal, progress);
     summary.exit(signal)
 }
 
@@ -184,30 +223,37 @@ struct Summary {
     images: usize,
     published: usize,
     failed: usize,
-    environment: bool,
+    /// Trying again cannot help.
+    is_environment: bool,
+    /// A result could not be printed.
+    is_unheard: bool,
 }
 
 impl Summary {
     fn failed(&mut self, image: &Image, error: &PublishError, progress: &Progress) {
         self.failed += 1;
-        self.environment |= error.is_environment();
+        self.is_environment |= error.is_environment();
         progress.failed(&image.identifier, &report::chain(error), report::advice(error));
     }
 
-    fn exit(&self, signal: Option<Exit>) -> Exit {
-        let Self { images, published, failed, environment } = *self;
-        if let Some(exit) = signal {
+    fn tell(&self, signal: Option<Exit>, progress: &Progress) {
+        let Self { images, published, failed, .. } = *self;
+        if signal.is_some() {
             let left = images - published - failed;
-            eprintln!("interrupted: {published} of {images} images are published; {left} have no new info.json");
-            return exit;
+            progress.summary(&format!(
+                "interrupted: {published} of {images} images are published; {left} are not finished"
+            ));
+        } else if images > 1 && failed > 0 {
+            progress.summary(&format!("{failed} of {images} images failed"));
         }
-        if images > 1 && failed > 0 {
-            eprintln!("{failed} of {images} images failed");
-        }
-        match (failed, environment) {
-            (0, _) => Exit::Done,
-            (_, true) => Exit::Environment,
-            (_, false) => Exit::Failed,
+    }
+
+    fn exit(&self, signal: Option<Exit>) -> Exit {
+        match (signal, self.failed, self.is_environment) {
+            (Some(signal), ..) => signal,
+            (None, 0, _) if !self.is_unheard => Exit::Done,
+            (None, _, true) => Exit::Environment,
+            (None, _, false) => Exit::Failed,
         }
     }
 }

@@ -1,60 +1,88 @@
 //! Errors in words: what happened, why, and what to try next.
 
-use super::arguments::NameError;
+use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
+use super::output::tell;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
 use iiif_publish::source::SourceError;
 use iiif_publish::store::{StoreError, StoreErrorKind};
+use serde_json::json;
 use std::error::Error;
 
-/// An error and its causes in one line.
+/// An error and its causes in one line. A cause that only repeats what was said is left out.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
         cause = error.source();
     }
     text
 }
 
-/// Prints an error with its advice.
-fn print_error(error: &dyn Error, advice: Option<&str>) {
-    eprintln!("error: {}", chain(error));
+/// An error that ends a run before its work begins.
+#[derive(Debug)]
+pub(super) struct Fatal {
+    exit: Exit,
+    error: String,
+    advice: Option<&'static str>,
+}
+
+impl Fatal {
+    pub(super) fn new(exit: Exit, error: String, advice: Option<&'static str>) -> Self {
+        Self { exit, error, advice }
+    }
+
+    /// Tells it, in the way in which progress would be told, and hands over the exit code.
+    pub(super) fn tell(&self, how: ProgressArgument) -> Exit {
+        tell_error(how, None, &self.error, self.advice);
+        self.exit
+    }
+}
+
+/// Tells an error and what to try next: of one image, or of the run.
+pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, advice: Option<&str>) {
+    if how == ProgressArgument::Json {
+        tell(&json!({"event": if id.is_some() { "failed" } else { "error" }, "id": id, "error": error, "advice": advice}).to_string());
+        return;
+    }
+    tell(&format!("error: {error}"));
     if let Some(advice) = advice {
-        eprintln!("       {advice}");
+        tell(&format!("       {advice}"));
     }
 }
 
-// Errors that end a run before its work begins are printed where they are found, and become the exit code.
-
-impl From<NameError> for Exit {
+impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
-        print_error(&error, Some("rename a file, or publish it by itself with `--id`"));
-        Self::Usage
+        let advice = match error {
+            NameError::IdForMany(_) => "leave `--id` out, or publish the images one at a time",
+            _ => "rename a file, or publish it by itself with `--id`",
+        };
+        Self::new(Exit::Usage, chain(&error), Some(advice))
     }
 }
 
-impl From<PyramidError> for Exit {
+impl From<PyramidError> for Fatal {
     fn from(error: PyramidError) -> Self {
-        print_error(&error, Some("choose another `--tile-size` or `--max-size`"));
-        Self::Usage
+        Self::new(Exit::Usage, chain(&error), Some("choose another `--tile-size` or `--max-size`"))
     }
 }
 
-impl From<StoreError> for Exit {
+impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {
-        print_error(&error, Some(store_advice(error.kind())));
-        if error.is_environment() { Self::Environment } else { Self::Failed }
+        let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
+        Self::new(exit, chain(&error), Some(store_advice(error.kind())))
     }
 }
 
-impl From<SourceError> for Exit {
+impl From<SourceError> for Fatal {
     fn from(error: SourceError) -> Self {
-        print_error(&error, source_advice(&error));
-        Self::Failed
+        Self::new(Exit::Failed, chain(&error), source_advice(&error))
     }
 }
 
@@ -72,9 +100,10 @@ fn source_advice(error: &SourceError) -> Option<&'static str> {
     match error {
         SourceError::Open { .. } => Some("check the path and its permissions"),
         SourceError::Empty { .. } | SourceError::Decode { .. } => {
-            Some("nothing of it is visible; publish it again from a whole copy of the file")
+            Some("its info.json was not written; publish it again from a whole copy of the file")
         }
         SourceError::UnknownFormat { .. } => Some("the content counts, not the name; convert it to TIFF, PNG or JPEG"),
+        SourceError::NotAFile { .. } => Some("name image files; folders and pipes cannot be published"),
         SourceError::Unsupported { .. } => {
             Some("convert it to 8- or 16-bit grey or RGB first, for example with `vips colourspace IN OUT srgb`")
         }
@@ -87,10 +116,10 @@ fn store_advice(kind: StoreErrorKind) -> &'static str {
         StoreErrorKind::Credentials => {
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a `--profile`, or run `aws sso login`"
         }
-        StoreErrorKind::Denied => "the credentials need s3:PutObject on what lies under the prefix",
-        StoreErrorKind::Missing => "check the name of the bucket or folder; buckets are not made by this program",
+        StoreErrorKind::Denied => "writing must be allowed there: in S3, s3:PutObject on what lies under the prefix",
+        StoreErrorKind::Missing => "check its name: buckets are not made by this program",
         StoreErrorKind::Region => "name the region of the bucket with `--aws-region`",
         StoreErrorKind::Unreachable => "check `--endpoint-url` and the network",
-        _ => "what was stored already is not visible yet; run the same command again",
+        _ => "no info.json was written; run the same command again, and it goes on where this one stopped",
     }
 }

@@ -30,7 +30,7 @@ pub enum Event {
     Published(Published),
     /// An image was there already.
     Unchanged(Published),
-    /// An image could not be published. Its `info.json` was not written.
+    /// An image could not be published, for a [reason](super::PublishError) that `publish` returns.
     Failed {
         /// The image.
         identifier: Identifier,
@@ -48,10 +48,21 @@ pub struct Published {
     pub size: Size,
     /// Its tiles, of one version.
     pub tiles: u64,
-    /// The objects that were stored.
+    /// The objects that it consists of.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What an earlier version of it had left.
+    pub orphans: Orphans,
     /// How long it took.
     pub duration: Duration,
+}
+
+/// Objects of an earlier version of an image that this one has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orphans {
+    /// So many were deleted.
+    pub deleted: u64,
+    /// So many are left, because deleting is not allowed.
+    pub left: u64,
 }

@@ -16,18 +16,20 @@ mod options;
 mod read;
 mod work;
 
-pub use event::{Event, Published};
+pub use event::{Event, Orphans, Published};
 pub use ledger::Unsettled;
 pub use memory::peak_memory_bytes;
 pub use options::{Options, Unchanged, Versions};
 
 use crate::encode::EncodeError;
-use crate::iiif::{ImageInformation, Plan, Pyramid, Rendering};
+use crate::iiif::{ImageInformation, Plan, Pyramid};
 use crate::source::{Source, SourceError};
-use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError};
+use crate::store::{Identifier, ImageFolder, Key, KeyError, Listed, Object, Store, StoreError, StoreErrorKind, Stored};
 use bytes::Bytes;
+use fingerprint::Fingerprint;
 use futures::{StreamExt, stream};
 use ledger::{Ledger, Settled};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,7 +56,8 @@ pub struct Image {
     pub identifier: Identifier,
 }
 
-/// Why an image was not published. In all cases its `info.json` was not written.
+/// Why an image was not published. Its `info.json` was not written; of two versions, the first one may have been, with all
+/// of its objects stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -100,7 +103,8 @@ impl PublishError {
     /// Whether the surroundings (credentials, bucket, region, endpoint) must change before another try can help.
     #[must_use]
     pub fn is_environment(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_environment())
+        // The endpoint was there when the run began: to be unreachable now may pass.
+        matches!(self, Self::Store(error) if error.is_environment() && error.kind() != StoreErrorKind::Unreachable)
     }
 }
 
@@ -147,37 +151,46 @@ impl Publisher {
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
         let result = self.publish_quietly(image).await;
         (self.events)(match &result {
-            Ok((published, true)) => Event::Published(published.clone()),
-            Ok((published, false)) => Event::Unchanged(published.clone()),
+            Ok((published, Outcome::Published)) => Event::Published(published.clone()),
+            Ok((published, Outcome::Unchanged)) => Event::Unchanged(published.clone()),
             Err(_) => Event::Failed { identifier: image.identifier.clone() },
         });
         result.map(|(published, _)| published)
     }
 
-    /// The result, and whether anything was stored.
-    async fn publish_quietly(&self, image: &Image) -> Result<(Published, bool), PublishError> {
+    async fn publish_quietly(&self, image: &Image) -> Result<(Published, Outcome), PublishError> {
         let started = Instant::now();
         let path = image.path.clone();
         let source = self.blocking(image, move || Source::open(&path)).await??;
         let header = source.header().clone();
-        let job = Arc::new(self.job(image, Pyramid::new(header.size, self.options.shape))?);
+        let mut job = self.job(image, Pyramid::new(header.size, self.options.shape))?;
         let fingerprint = self.fingerprint(image).await?;
         let mut published = job.published(header.size);
-        if self.options.unchanged == Unchanged::Skip && self.is_current(&job, fingerprint.as_deref()).await? {
-            return Ok((published, false));
+        let stored = self.stored_information(&job).await?;
+        if self.options.unchanged == Unchanged::Skip && is_current(&stored, fingerprint.as_ref()) {
+            return Ok((published, Outcome::Unchanged));
         }
+        let existing = self.existing_objects(&job).await?;
+        if self.options.unchanged == Unchanged::Skip && may_resume(&stored, fingerprint.as_ref()) {
+            // Pictures alone: an `info.json` is always put, because its fingerprint is news even where its bytes are not.
+            let pictures = existing.iter().filter(|object| job.is_request(&object.key));
+            job.resumed = pictures.filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
+        }
+        let job = Arc::new(job);
         (self.events)(Event::Started {
             identifier: image.identifier.clone(),
             size: header.size,
             description: header.description,
             objects: job.object_count(),
         });
+        self.mark_as_replaced(&job, &stored, fingerprint.as_ref()).await?;
         let settled = self.publish_pictures(image, source, &job).await?;
-        let info_bytes = self.publish_information(&job, &settled, fingerprint).await?;
+        let info_bytes = self.publish_information(&job, &settled, fingerprint.as_ref()).await?;
+        published.orphans = self.delete_orphans(&job, existing).await?;
         published.objects = settled.objects + job.folders.len() as u64;
         published.bytes = settled.bytes + info_bytes;
         published.duration = started.elapsed();
-        Ok((published, true))
+        Ok((published, Outcome::Published))
     }
 
     fn job(&self, image: &Image, pyramid: Pyramid) -> Result<Job, PublishError> {
@@ -196,28 +209,63 @@ impl Publisher {
             jpeg: self.options.jpeg,
             cache_control: self.options.cache_control.as_str().into(),
             events: Arc::clone(&self.events),
+            resumed: HashMap::new(),
         })
     }
 
-    async fn fingerprint(&self, image: &Image) -> Result<Option<Arc<str>>, PublishError> {
-        let (image_of, options) = (image.clone(), Arc::clone(&self.options));
-        let fingerprint = self
-            .blocking(image, move || fingerprint::fingerprint(&image_of.path, &image_of.identifier, &options))
-            .await?;
+    async fn fingerprint(&self, image: &Image) -> Result<Option<Fingerprint>, PublishError> {
+        let (of, options) = (image.clone(), Arc::clone(&self.options));
+        let fingerprint = self.blocking(image, move || Fingerprint::new(&of.path, &of.identifier, &options)).await?;
         // A file system without times of modification only costs the shortcut.
-        Ok(fingerprint.ok().map(Into::into))
+        Ok(fingerprint.ok())
     }
 
-    /// Whether every version is there with this fingerprint: one request each.
-    async fn is_current(&self, job: &Job, fingerprint: Option<&str>) -> Result<bool, PublishError> {
-        let Some(fingerprint) = fingerprint else { return Ok(false) };
+    /// The `info.json` of each version that is there already: one request each.
+    async fn stored_information(&self, job: &Job) -> Result<Vec<Option<Stored>>, PublishError> {
+        let mut stored = Vec::new();
         for folder in &job.folders {
-            let stored = self.store.fingerprint(&folder.place.key(&Plan::INFO_JSON)).await?;
-            if stored.as_deref() != Some(fingerprint) {
-                return Ok(false);
-            }
+            stored.push(self.store.get(&folder.place.key(&Plan::INFO_JSON)).await?);
         }
-        Ok(true)
+        Ok(stored)
+    }
+
+    /// What is in the folders of the image already: one listing each, where it may be listed.
+    async fn existing_objects(&self, job: &Job) -> Result<Vec<Listed>, PublishError> {
+        let mut existing = Vec::new();
+        for folder in &job.folders {
+            existing.extend(self.store.list(&folder.place).await?.unwrap_or_default());
+        }
+        Ok(existing)
+    }
+
+    /// Takes back, before the first object is replaced, the word that what is there is current: should this run fail, the
+    /// next one must not believe it. Readers see the same `info.json` as before.
+    async fn mark_as_replaced(
+        &self,
+        job: &Job,
+        stored: &[Option<Stored>],
+        fingerprint: Option<&Fingerprint>,
+    ) -> Result<(), PublishError> {
+        for (folder, stored) in job.folders.iter().zip(stored) {
+            let Some(Stored { body, fingerprint: Some(old) }) = stored else { continue };
+            let replacing = fingerprint.map(|fingerprint| fingerprint.replacing(Some(old)).into());
+            self.store.put(self.information(folder, body.clone(), replacing)).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what an earlier version of the image had and this one has not; only now that nobody is promised it any more.
+    /// Only what looks like a request of the Image API is touched.
+    async fn delete_orphans(&self, job: &Job, existing: Vec<Listed>) -> Result<Orphans, PublishError> {
+        let planned: HashSet<Key> = if existing.is_empty() { HashSet::new() } else { job.keys().collect() };
+        let is_orphan = |key: &Key| !planned.contains(key) && job.is_request(key);
+        let orphans: Vec<Key> = existing.into_iter().map(|object| object.key).filter(is_orphan).collect();
+        let count = orphans.len() as u64;
+        match self.store.delete(orphans).await {
+            Ok(()) => Ok(Orphans { deleted: count, left: 0 }),
+            Err(error) if error.kind() == StoreErrorKind::Denied => Ok(Orphans { deleted: 0, left: count }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Everything but `info.json`: reads, cuts, encodes and puts, and proves that all of it is stored.
@@ -241,23 +289,27 @@ impl Publisher {
         &self,
         job: &Job,
         _proof: &Settled,
-        fingerprint: Option<Arc<str>>,
+        fingerprint: Option<&Fingerprint>,
     ) -> Result<u64, PublishError> {
         let mut bytes = 0;
         for folder in &job.folders {
-            let version = folder.plan.version();
-            let base_uri = folder.base_uri.clone();
+            let (version, base_uri) = (folder.plan.version(), folder.base_uri.clone());
             let information = ImageInformation::new(&job.pyramid, version, base_uri, self.options.rights.clone());
-            let object = Object {
-                key: folder.place.key(&Plan::INFO_JSON),
-                body: Bytes::from(information.to_json()),
-                content_type: ImageInformation::content_type(version),
-                cache_control: self.options.info_cache_control.as_str().into(),
-                fingerprint: fingerprint.clone(),
-            };
-            bytes += job.put(object).await?.bytes;
+            let fingerprint = fingerprint.map(|fingerprint| fingerprint.to_string().into());
+            bytes += job.put(self.information(folder, information.to_json().into(), fingerprint)).await?.bytes;
         }
         Ok(bytes)
+    }
+
+    /// An `info.json` as an object.
+    fn information(&self, folder: &work::Folder, body: Bytes, fingerprint: Option<Arc<str>>) -> Object {
+        Object {
+            key: folder.place.key(&Plan::INFO_JSON),
+            body,
+            content_type: ImageInformation::content_type(folder.plan.version()),
+            cache_control: self.options.info_cache_control.as_str().into(),
+            fingerprint,
+        }
     }
 
     async fn blocking<T: Send + 'static>(
@@ -270,7 +322,27 @@ impl Publisher {
     }
 }
 
-/// Tiles of a pyramid.
-fn tile_count(pyramid: &Pyramid) -> u64 {
-    pyramid.renderings().filter(|rendering| matches!(rendering, Rendering::Tile(_))).count() as u64
+/// What publishing came to.
+enum Outcome {
+    Published,
+    Unchanged,
+}
+
+/// Whether every version is there with this fingerprint.
+fn is_current(stored: &[Option<Stored>], fingerprint: Option<&Fingerprint>) -> bool {
+    let Some(fingerprint) = fingerprint.map(ToString::to_string) else { return false };
+    let is_current = |stored: &Option<Stored>| {
+        stored.as_ref().is_some_and(|stored| stored.fingerprint.as_deref() == Some(fingerprint.as_str()))
+    };
+    stored.iter().all(is_current)
+}
+
+/// Whether objects that are there with the right bytes can stay: they have the right headers too, because nothing was
+/// finished yet, or because it was put with the same ones.
+fn may_resume(stored: &[Option<Stored>], fingerprint: Option<&Fingerprint>) -> bool {
+    let Some(fingerprint) = fingerprint else { return false };
+    let has_headers = |stored: &Option<Stored>| {
+        stored.as_ref().is_none_or(|stored| fingerprint.has_headers_of(stored.fingerprint.as_deref()))
+    };
+    stored.iter().all(has_headers)
 }

@@ -1,12 +1,12 @@
 //! What happens to the strips of one image: tiles, whole levels, puts.
 
-use super::event::{Event, Published};
+use super::event::{Event, Orphans, Published};
 use super::ledger::Ledger;
-use super::{PublishError, WHOLE_LEVEL_QUEUE, tile_count};
+use super::{PublishError, WHOLE_LEVEL_QUEUE};
 use crate::encode::{EncodeError, JpegOptions, LevelPixels, RenditionEncoder, encode_thumbnail, encode_tile};
 use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering, ScaleFactor, Size, Thumbnail};
 use crate::pixel::{Strip, Tile};
-use crate::store::{Identifier, ImageFolder, Object, Receipt, Store};
+use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use std::collections::HashMap;
@@ -33,9 +33,9 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(jobs: usize, concurrency: usize) -> Self {
         Self {
-            encoders: Arc::new(Semaphore::new(jobs)),
-            puts: Arc::new(Semaphore::new(concurrency)),
-            tiles: Arc::new(Semaphore::new(jobs + concurrency)),
+            encoders: Arc::new(Semaphore::new(jobs.min(Semaphore::MAX_PERMITS))),
+            puts: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))),
+            tiles: Arc::new(Semaphore::new(jobs.saturating_add(concurrency).min(Semaphore::MAX_PERMITS))),
         }
     }
 }
@@ -57,6 +57,8 @@ pub(super) struct Job {
     pub(super) jpeg: JpegOptions,
     pub(super) cache_control: Arc<str>,
     pub(super) events: Arc<dyn Fn(Event) + Send + Sync>,
+    /// What an unfinished run has stored already: it is not put again where its bytes are the same.
+    pub(super) resumed: HashMap<Key, Digest>,
 }
 
 impl Job {
@@ -71,16 +73,38 @@ impl Job {
             identifier: self.identifier.clone(),
             info_urls: self.folders.iter().map(|folder| format!("{}/{}", folder.base_uri, Plan::INFO_JSON)).collect(),
             size,
-            tiles: tile_count(&self.pyramid),
+            tiles: self.pyramid.tile_count(),
             objects: 0,
             bytes: 0,
+            orphans: Orphans::default(),
             duration: Duration::ZERO,
         }
     }
 
+    /// Every key of the image, `info.json` not among them.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        let of_folder = |folder: &'_ Folder| {
+            let requests = |rendering| folder.plan.requests(rendering);
+            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.place.key(&request));
+            keys.collect::<Vec<_>>()
+        };
+        self.folders.iter().flat_map(of_folder)
+    }
+
+    /// Whether a key is one that some version of this image could have had.
+    pub(super) fn is_request(&self, key: &Key) -> bool {
+        let path = self.folders.iter().find_map(|folder| folder.place.path_of(key.as_str()));
+        path.is_some_and(|path| path.parse::<ImageRequest>().is_ok())
+    }
+
     pub(super) async fn put(&self, object: Object) -> Result<Receipt, PublishError> {
         let _permit = permit(&self.budget.puts).await;
-        let receipt = self.store.put(object).await?;
+        let is_there = self.resumed.get(&object.key).is_some_and(|digest| *digest == Digest::of(&object.body));
+        let receipt = if is_there {
+            Receipt { bytes: object.body.len() as u64, key: object.key }
+        } else {
+            self.store.put(object).await?
+        };
         (self.events)(Event::Stored { identifier: self.identifier.clone(), bytes: receipt.bytes });
         Ok(receipt)
     }

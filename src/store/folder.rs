@@ -1,6 +1,6 @@
 //! A local folder, for any static web server.
 
-use super::{Key, Object, Receipt, Store, StoreError, StoreErrorKind};
+use super::{ImageFolder, Key, Listed, Object, Receipt, Store, StoreError, StoreErrorKind, Stored};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::fs;
@@ -50,6 +50,43 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// Every file in the folder of an image.
+fn listed_below(root: &Path, folder: &ImageFolder) -> io::Result<Vec<Listed>> {
+    let mut listed = Vec::new();
+    let mut folders = vec![root.join(folder.as_prefix())];
+    while let Some(next) = folders.pop() {
+        let entries = match fs::read_dir(next) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            // Names that are not UTF-8 are none of ours.
+            let path = entry.path();
+            let key = path.strip_prefix(root).ok().and_then(Path::to_str).and_then(|key| folder.found(key));
+            if let Some(key) = key {
+                listed.push(Listed { key, bytes: entry.metadata()?.len(), digest: None });
+            }
+        }
+    }
+    Ok(listed)
+}
+
+/// Removes a file, and the folders above it that it leaves empty.
+fn removed(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Fails at the first folder that is not empty, which is where to stop.
+    let _ = path.ancestors().skip(1).take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+    Ok(())
+}
+
 impl Store for FolderStore {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         let path = self.path(&object.key);
@@ -71,8 +108,35 @@ impl Store for FolderStore {
         .boxed()
     }
 
-    fn fingerprint<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        async { Ok(None) }.boxed()
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        async move {
+            match tokio::fs::read(self.path(key)).await {
+                Ok(body) => Ok(Some(Stored { body: body.into(), fingerprint: None })),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(self.failed("could not read below", error)),
+            }
+        }
+        .boxed()
+    }
+
+    /// Without digests: to compare a file costs as much as to write it.
+    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        let (root, folder) = (self.root.clone(), folder.clone());
+        async move {
+            let listed = tokio::task::spawn_blocking(move || listed_below(&root, &folder)).await;
+            let listed = listed.map_err(io::Error::other).flatten();
+            listed.map(Some).map_err(|error| self.failed("could not list", error))
+        }
+        .boxed()
+    }
+
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let paths: Vec<PathBuf> = keys.iter().map(|key| self.path(key)).collect();
+        async move {
+            let deleted = tokio::task::spawn_blocking(move || paths.iter().try_for_each(|path| removed(path))).await;
+            deleted.map_err(io::Error::other).flatten().map_err(|error| self.failed("could not delete below", error))
+        }
+        .boxed()
     }
 
     /// Files are written by threads, which are no faster for being many.

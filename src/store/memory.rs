@@ -1,8 +1,9 @@
 //! A store in memory: for tests, and for whoever uses the crate as a library.
 
-use super::{Key, Object, Receipt, Store, StoreError};
+use super::{Digest, ImageFolder, Key, Listed, Object, Receipt, Store, StoreError, Stored};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Objects in memory, in the order in which they were put.
@@ -38,11 +39,35 @@ impl Store for MemoryStore {
         async { Ok(()) }.boxed()
     }
 
-    fn fingerprint<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async move {
             let puts = self.locked();
             let last = puts.iter().rev().find(|object| object.key == *key);
-            Ok(last.and_then(|object| object.fingerprint.as_deref().map(str::to_owned)))
+            let fingerprint = |object: &Object| object.fingerprint.as_deref().map(str::to_owned);
+            Ok(last.map(|object| Stored { body: object.body.clone(), fingerprint: fingerprint(object) }))
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        async move {
+            let puts = self.locked();
+            let mut last: HashMap<&Key, &Object> = HashMap::new();
+            last.extend(puts.iter().filter(|put| folder.found(put.key.as_str()).is_some()).map(|put| (&put.key, put)));
+            let listed = |object: &&Object| Listed {
+                key: object.key.clone(),
+                bytes: object.body.len() as u64,
+                digest: Some(Digest::of(&object.body)),
+            };
+            Ok(Some(last.values().map(listed).collect()))
+        }
+        .boxed()
+    }
+
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.locked().retain(|object| !keys.contains(&object.key));
+            Ok(())
         }
         .boxed()
     }

@@ -1,10 +1,13 @@
 //! Where objects go. A store knows keys and bytes, never images.
 
+mod digest;
 mod folder;
 mod key;
 mod memory;
+mod pacer;
 mod s3;
 
+pub use digest::Digest;
 pub use folder::FolderStore;
 pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
 pub use memory::MemoryStore;
@@ -25,7 +28,7 @@ pub struct Object {
     pub content_type: &'static str,
     /// The `Cache-Control` to serve it with.
     pub cache_control: Arc<str>,
-    /// What is to be kept with it and found again by [`Store::fingerprint`], in stores that can.
+    /// What is to be kept with it and found again by [`Store::get`], in stores that can.
     pub fingerprint: Option<Arc<str>>,
 }
 
@@ -38,6 +41,35 @@ pub struct Receipt {
     pub bytes: u64,
 }
 
+/// What a store gives back of a small object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its content.
+    pub body: Bytes,
+    /// The fingerprint that was put with it, in stores that keep them.
+    pub fingerprint: Option<String>,
+}
+
+/// An object that is in a store already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub key: Key,
+    /// The size of its content.
+    pub bytes: u64,
+    /// What its content is, where the store says so.
+    pub digest: Option<Digest>,
+}
+
+/// What has gone to and fro.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests, those that were sent again included.
+    pub requests: u64,
+    /// Answers that asked for fewer requests (503, 429).
+    pub throttles: u64,
+}
+
 /// A place for objects.
 pub trait Store: Send + Sync {
     /// Stores an object, or replaces the one under the same key. Nothing is stored by halves.
@@ -46,12 +78,22 @@ pub trait Store: Send + Sync {
     /// Finds out before any work whether objects can be put here, as far as that can be known.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The fingerprint that was stored with an object; `None` where there is no object, no fingerprint, or no permission
-    /// to look.
-    fn fingerprint<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>>;
+    /// A small object; `None` where there is none, or no permission to look.
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
+
+    /// Everything in the folder of an image; `None` where there is no permission to look.
+    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>>;
+
+    /// Deletes objects. One that is not there is deleted already.
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Puts that are worth having in flight at the same time.
     fn default_concurrency(&self) -> usize;
+
+    /// What has gone to and fro, in stores that are elsewhere.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 }
 
 /// What kind of failure it was: decides whether trying again can help, and what to advise.
@@ -80,6 +122,7 @@ pub struct StoreError {
     action: String,
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
+    region: Option<String>,
 }
 
 impl StoreError {
@@ -89,7 +132,19 @@ impl StoreError {
         action: String,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, action, cause: cause.into() }
+        Self { kind, action, cause: cause.into(), region: None }
+    }
+
+    /// The same failure, with the region that the bucket is in.
+    #[must_use]
+    pub fn in_region(self, region: Option<String>) -> Self {
+        Self { region, ..self }
+    }
+
+    /// The region that the bucket is in, where the store named it.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
     }
 
     /// What kind of failure it was.

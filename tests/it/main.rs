@@ -10,6 +10,8 @@
 
 mod cascade;
 mod command_line;
+mod fault_server;
+mod faults;
 mod formats;
 mod memory;
 mod pipeline;

@@ -6,7 +6,9 @@ use futures::future::BoxFuture;
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Plan, Pyramid, Size};
 use iiif_publish::publish::{Image, Options, PublishError, Published, Publisher, Versions};
-use iiif_publish::store::{Key, MemoryStore, Object, Receipt, Store, StoreError, StoreErrorKind};
+use iiif_publish::store::{
+    ImageFolder, Key, Listed, MemoryStore, Object, Receipt, Store, StoreError, StoreErrorKind, Stored,
+};
 use image::{ColorType, DynamicImage, ImageFormat, RgbImage};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -184,8 +186,16 @@ impl Store for FullStore {
         self.inner.check()
     }
 
-    fn fingerprint<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
-        self.inner.fingerprint(key)
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        self.inner.get(key)
+    }
+
+    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        self.inner.list(folder)
+    }
+
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.delete(keys)
     }
 
     fn default_concurrency(&self) -> usize {
@@ -208,6 +218,71 @@ async fn a_failed_put_leaves_no_info_json() {
     }
 }
 
+#[tokio::test]
+async fn the_next_run_puts_only_what_an_unfinished_one_has_not() {
+    let folder = TempDir::new().expect("a folder");
+    let path = png_file(folder.path(), "x.png", 1300, 900);
+    let store = Arc::new(FullStore::new(20));
+    publish(Arc::clone(&store) as _, options(), path.clone()).await.expect_err("no room");
+    store.room.store(1000, Ordering::SeqCst);
+    let published = publish(Arc::clone(&store) as _, options(), path).await.expect("published");
+    let keys: Vec<String> = store.inner.puts().iter().map(|object| object.key.to_string()).collect();
+    assert_eq!(keys.len() as u64, published.objects, "nothing was put twice: {keys:?}");
+    assert_eq!(keys.last().map(String::as_str), Some("image/info.json"));
+}
+
+#[tokio::test]
+async fn other_headers_put_everything_again() {
+    let folder = TempDir::new().expect("a folder");
+    let path = png_file(folder.path(), "x.png", 1300, 900);
+    let store = Arc::new(MemoryStore::default());
+    publish(Arc::clone(&store) as _, options(), path.clone()).await.expect("published");
+    let other = Options { cache_control: "no-store".to_owned(), ..options() };
+    publish(Arc::clone(&store) as _, other, path).await.expect("published");
+    for (path, object) in by_path(&store).iter().filter(|(path, _)| path.ends_with(".jpg")) {
+        assert_eq!(&*object.cache_control, "no-store", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_smaller_replacement_leaves_no_orphan_and_the_old_image_whole_until_its_end() {
+    let folder = TempDir::new().expect("a folder");
+    let large = png_file(folder.path(), "large.png", 1300, 900);
+    let small = png_file(folder.path(), "small.png", 600, 400);
+    let store = Arc::new(FullStore::new(usize::MAX));
+    publish(Arc::clone(&store) as _, options(), large).await.expect("published");
+    let old = by_path(&store.inner);
+    // The note is taken back with one put, some pictures are replaced, and then there is no more room.
+    store.room.store(5, Ordering::SeqCst);
+    publish(Arc::clone(&store) as _, options(), small.clone()).await.expect_err("no room");
+    let present = by_path(&store.inner);
+    let missing: Vec<&String> = old.keys().filter(|path| !present.contains_key(*path)).collect();
+    assert!(missing.is_empty(), "a viewer of the old image misses {missing:?}");
+    store.room.store(usize::MAX, Ordering::SeqCst);
+    let second = publish(Arc::clone(&store) as _, options(), small).await.expect("published");
+    let left = by_path(&store.inner);
+    assert_eq!(left.len() as u64, second.objects);
+    assert!(second.orphans.deleted > 0 && second.orphans.left == 0);
+}
+
+#[tokio::test]
+async fn a_failed_replacement_is_never_taken_for_current() {
+    let folder = TempDir::new().expect("a folder");
+    let one = png_file(folder.path(), "one.png", 1300, 900);
+    let other = file(folder.path(), "other.png", &encoded(grey_waves(1300, 900), ImageFormat::Png));
+    let store = Arc::new(FullStore::new(usize::MAX));
+    publish(Arc::clone(&store) as _, options(), one.clone()).await.expect("published");
+    let wanted = by_path(&store.inner);
+    store.room.store(10, Ordering::SeqCst);
+    publish(Arc::clone(&store) as _, options(), other).await.expect_err("no room");
+    assert!(by_path(&store.inner) != wanted);
+    store.room.store(usize::MAX, Ordering::SeqCst);
+    publish(Arc::clone(&store) as _, options(), one).await.expect("published");
+    let present = by_path(&store.inner);
+    let wrong: Vec<&String> = wanted.keys().filter(|path| present.get(*path) != wanted.get(*path)).collect();
+    assert!(wrong.is_empty() && present.len() == wanted.len(), "still of the other image: {wrong:?}");
+}
+
 /// A store in which nothing ever ends, but which counts what begins.
 struct SilentStore {
     begun: AtomicUsize,
@@ -223,8 +298,16 @@ impl Store for SilentStore {
         async { Ok(()) }.boxed()
     }
 
-    fn fingerprint<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+    fn get<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async { Ok(None) }.boxed()
+    }
+
+    fn list<'a>(&'a self, _: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn delete(&self, _: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async { Ok(()) }.boxed()
     }
 
     fn default_concurrency(&self) -> usize {

@@ -1,5 +1,9 @@
-//! What several tests need: pictures, the program, real servers.
+//! What several tests need: pictures, the program, servers real and faulty.
 
+pub mod child;
+pub mod faults;
+pub mod http;
+pub mod load;
 pub mod pictures;
 pub mod program;
 pub mod relay;

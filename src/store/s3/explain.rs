@@ -1,0 +1,101 @@
+//! Errors of the SDK: what kind they are, and what they say.
+
+use crate::store::{StoreError, StoreErrorKind};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId;
+use std::error::Error;
+use std::fmt;
+
+/// A failure to do `action`, in words.
+pub(super) fn failed<E>(bucket: &str, action: String, error: &SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let explained = Explained::new(error, bucket);
+    let region = bucket_region(error).map(str::to_owned);
+    StoreError::new(kind(error), action, explained).in_region(region)
+}
+
+/// The region that the store names, where the bucket is in another one than was asked.
+fn bucket_region<E>(error: &SdkError<E>) -> Option<&str> {
+    error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"))
+}
+
+pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKind {
+    match error {
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => StoreErrorKind::Unreachable,
+        SdkError::TimeoutError(_) => StoreErrorKind::Unreachable,
+        SdkError::ServiceError(refusal) => match (refusal.err().code(), refusal.raw().status().as_u16()) {
+            (Some("NoSuchBucket"), _) => StoreErrorKind::Missing,
+            (
+                Some(
+                    "InvalidAccessKeyId"
+                    | "SignatureDoesNotMatch"
+                    | "ExpiredToken"
+                    | "InvalidToken"
+                    | "TokenRefreshRequired"
+                    | "InvalidSecurity",
+                ),
+                _,
+            ) => StoreErrorKind::Credentials,
+            (
+                Some(
+                    "PermanentRedirect"
+                    | "AuthorizationHeaderMalformed"
+                    | "IllegalLocationConstraintException"
+                    | "TemporaryRedirect",
+                ),
+                _,
+            )
+            | (_, 301) => StoreErrorKind::Region,
+            (Some("AccessDenied" | "AllAccessDisabled" | "AccountProblem"), _) | (_, 401 | 403) => {
+                StoreErrorKind::Denied
+            }
+            _ => StoreErrorKind::Other,
+        },
+        _ => StoreErrorKind::Other,
+    }
+}
+
+/// An error of the SDK in words: its own text is only `service error`.
+#[derive(Debug)]
+pub(super) struct Explained(String);
+
+impl Explained {
+    pub(super) fn new<E>(error: &SdkError<E>, bucket: &str) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let words = match error {
+            SdkError::ServiceError(refusal) => {
+                let status = refusal.raw().status().as_u16();
+                let code = refusal.err().code().unwrap_or("no error code");
+                let message = refusal.err().message().map(|message| format!(": {message}")).unwrap_or_default();
+                let region =
+                    bucket_region(error).map(|region| format!(", `{bucket}` is in {region}")).unwrap_or_default();
+                let request = refusal.err().meta().request_id().map(|id| format!(", request {id}")).unwrap_or_default();
+                format!("the store answered {status} {code}{message}{region}{request}")
+            }
+            other => innermost(other),
+        };
+        Self(words)
+    }
+}
+
+/// The last link of a chain of errors: `Connection refused (os error 111)` and the like.
+pub(super) fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// No `source`: the words already say what its links would.
+impl Error for Explained {}

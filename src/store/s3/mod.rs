@@ -1,0 +1,322 @@
+//! A bucket of S3, or of any store that speaks its language.
+
+mod client;
+mod explain;
+mod watch;
+
+use super::pacer::{PaceLimits, Pacer};
+use super::{
+    Digest, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Store, StoreError, StoreErrorKind, Stored,
+    Traffic,
+};
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{Builder, Credentials, ProvideCredentials};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier, ServerSideEncryption};
+use client::{client_config, default_checksums, shared_config, with_checksums};
+use explain::{Explained, kind};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// The name of the user metadata (`x-amz-meta-…`) that keeps a fingerprint.
+const FINGERPRINT: &str = "iiif-publish-fingerprint";
+
+/// Puts in flight where none are said: 64 at 30 ms are 2,000 a second, more than two cores encode.
+const DEFAULT_CONCURRENCY: usize = 64;
+
+/// Bytes of bodies in flight: 64 large tiles, or one `full/max` and whatever fits beside it.
+const BYTES_IN_FLIGHT: u64 = 64 << 20;
+
+/// How long one request is tried again where nothing is said: longer than any restart of a store.
+const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
+
+/// Times that a put is repeated because the store has other bytes than were sent.
+const DIGEST_ATTEMPTS: u32 = 4;
+
+/// Tries of the first request, which finds out whether there is a bucket at all.
+const CHECK_ATTEMPTS: u32 = 3;
+
+/// Keys of one `DeleteObjects` request, its limit.
+const KEYS_PER_DELETE: usize = 1000;
+
+/// Whether requests carry the newer checksum headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksums {
+    /// On every put: what AWS recommends.
+    WhenSupported,
+    /// Only where an operation demands one: other stores reject or ignore the headers. Bodies are still signed with
+    /// their SHA-256.
+    WhenRequired,
+}
+
+/// What is said of a bucket on the command line; all else comes from the standard AWS environment and files.
+#[derive(Clone, Debug, Default)]
+pub struct S3Settings {
+    /// The bucket.
+    pub bucket: String,
+    /// The endpoint, where it is not AWS.
+    pub endpoint_url: Option<String>,
+    /// The region of the bucket.
+    pub aws_region: Option<String>,
+    /// The profile of `~/.aws/config` and `~/.aws/credentials`.
+    pub profile: Option<String>,
+    /// Checksums other than the endpoint's default.
+    pub checksums: Option<Checksums>,
+    /// Puts in flight at the most; 64 where none are said.
+    pub concurrency: Option<NonZeroUsize>,
+    /// Puts that begin within a second at the most.
+    pub max_puts_per_second: Option<f64>,
+    /// How long a request that fails in passing is tried again; five minutes where nothing is said.
+    pub retry_for: Option<Duration>,
+}
+
+/// A bucket, with one client for the whole process.
+#[derive(Clone, Debug)]
+pub struct S3Store {
+    client: Client,
+    bucket: String,
+    public_url: PublicUrl,
+    pacer: Pacer,
+    concurrency: usize,
+}
+
+impl S3Store {
+    /// Reads the AWS environment, and sets up the client. Nothing is sent yet, but to where credentials come from.
+    ///
+    /// # Errors
+    /// Where there are no credentials, or the endpoint or the bucket cannot be part of a URL.
+    pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
+        let config = shared_config(&settings).await;
+        require_credentials(&config).await?;
+        let concurrency = settings.concurrency.map_or(DEFAULT_CONCURRENCY, NonZeroUsize::get);
+        let puts_per_second = settings.max_puts_per_second;
+        let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        let pacer = Pacer::new(PaceLimits { puts, bytes: BYTES_IN_FLIGHT, puts_per_second });
+        let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR), &pacer);
+        let bucket = settings.bucket;
+        let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
+        let mut client_config = client_config.force_path_style(!is_aws);
+        if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
+            client_config = with_checksums(client_config, checksums);
+        }
+        let url = bucket_url(client_config.clone(), &bucket).await?;
+        let public_url = url.parse().map_err(|error| bad_bucket(&bucket, error))?;
+        Ok(Self { client: Client::from_conf(client_config.build()), bucket, public_url, pacer, concurrency })
+    }
+
+    /// Where a prefix of the bucket is seen, as the endpoint serves it: virtual-host style on AWS, path style elsewhere.
+    #[must_use]
+    pub fn public_url(&self, prefix: &Prefix) -> PublicUrl {
+        self.public_url.below(prefix)
+    }
+
+    fn failed<E>(&self, action: String, error: &SdkError<E>) -> StoreError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        explain::failed(&self.bucket, action, error)
+    }
+}
+
+async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {
+    let refused =
+        |cause: String| StoreError::new(StoreErrorKind::Credentials, "no AWS credentials were found".to_owned(), cause);
+    let provider = config.credentials_provider().ok_or_else(|| refused("no provider is configured".to_owned()))?;
+    // What the whole chain of providers says of itself fills a page; what went wrong stands in its first line.
+    let first_line = |error: &dyn Error| explain::innermost(error).lines().next().unwrap_or_default().to_owned();
+    provider.provide_credentials().await.map(drop).map_err(|error| refused(first_line(&error)))
+}
+
+fn is_aws(url: &str) -> bool {
+    let host = url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
+}
+
+/// The URL of the bucket, by the SDK's own rules of endpoints and regions: that of a presigned request, without its
+/// signature. Nothing is sent.
+async fn bucket_url(config: Builder, bucket: &str) -> Result<String, StoreError> {
+    const ANY_KEY: &str = "key";
+    let signed_with_anything = Credentials::new("any", "any", None, None, "public-url");
+    let client = Client::from_conf(config.credentials_provider(signed_with_anything).build());
+    let expiry = PresigningConfig::expires_in(Duration::from_secs(1)).expect("a second is within the limits");
+    let request = client.get_object().bucket(bucket).key(ANY_KEY).presigned(expiry).await;
+    let request = request.map_err(|error| {
+        let action = format!("`{bucket}` has no URL at this endpoint");
+        StoreError::new(StoreErrorKind::Unreachable, action, Explained::new(&error, bucket))
+    })?;
+    let url = request.uri().split('?').next().unwrap_or_default();
+    Ok(url.strip_suffix(ANY_KEY).unwrap_or(url).trim_end_matches('/').to_owned())
+}
+
+fn bad_bucket(bucket: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+    StoreError::new(StoreErrorKind::Missing, format!("`{bucket}` cannot be a bucket at this endpoint"), cause)
+}
+
+impl S3Store {
+    /// One put, with the SDK's retries.
+    async fn put_once(&self, object: &Object) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
+        let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str());
+        let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
+        let put = match &object.fingerprint {
+            Some(fingerprint) => put.metadata(FINGERPRINT, &**fingerprint),
+            None => put,
+        };
+        put.body(ByteStream::from(object.body.clone())).send().await
+    }
+
+    /// Puts until the store confirms the bytes that were sent.
+    async fn put_confirmed(&self, object: Object) -> Result<Receipt, StoreError> {
+        let digest = Digest::of(&object.body);
+        let _pace = self.pacer.begin(object.body.len() as u64).await;
+        for _ in 0..DIGEST_ATTEMPTS {
+            let output = self.put_once(&object).await;
+            let output = output.map_err(|error| self.failed(format!("could not put `{}`", object.key), &error))?;
+            if confirms(&output, &digest) {
+                self.pacer.succeeded();
+                return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
+            }
+        }
+        let action = format!("could not put `{}`", object.key);
+        let cause = format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row");
+        Err(StoreError::new(StoreErrorKind::Other, action, cause))
+    }
+
+    async fn listed(&self, folder: &ImageFolder) -> Result<Vec<Listed>, SdkError<ListObjectsV2Error>> {
+        let mut listed = Vec::new();
+        let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(folder.as_prefix());
+        let mut pages = pages.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for object in page?.contents() {
+                let Some(key) = object.key().and_then(|key| folder.found(key)) else { continue };
+                let digest = object.e_tag().and_then(Digest::from_etag);
+                let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+                listed.push(Listed { key, bytes, digest });
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn delete_batch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let object = |key: &Key| ObjectIdentifier::builder().key(key.as_str()).build();
+        let objects: Vec<_> = keys.iter().map(object).collect::<Result<_, _>>().expect("every object has a key");
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("there are objects");
+        let action = || format!("could not delete {} objects in `{}`", keys.len(), self.bucket);
+        let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete).send().await;
+        let deleted = deleted.map_err(|error| self.failed(action(), &error))?;
+        match deleted.errors().first() {
+            None => Ok(()),
+            Some(error) => {
+                let code = error.code().unwrap_or("no error code");
+                let kind = if code == "AccessDenied" { StoreErrorKind::Denied } else { StoreErrorKind::Other };
+                let key = error.key().unwrap_or("one of them");
+                Err(StoreError::new(kind, action(), format!("the store answered {code} for `{key}`")))
+            }
+        }
+    }
+}
+
+/// Whether the ETag says that the store has these bytes. It is their MD5, but for objects encrypted with KMS or a
+/// customer's key, and in stores that make up ETags of another shape.
+fn confirms(output: &PutObjectOutput, digest: &Digest) -> bool {
+    let encryption = output.server_side_encryption();
+    let is_of_other_bytes = matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse));
+    if is_of_other_bytes || output.sse_customer_algorithm().is_some() {
+        return true;
+    }
+    // An answer without an ETag is none of `PutObject`: some proxies answer 200 with an error inside.
+    output.e_tag().is_some_and(|etag| Digest::from_etag(etag).is_none_or(|stored| stored == *digest))
+}
+
+impl Store for S3Store {
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        self.put_confirmed(object).boxed()
+    }
+
+    /// Lists at most one key: unlike `HeadBucket`, its answer says in words what is wrong. A role that may only put is
+    /// denied that, which says nothing against it.
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async {
+            let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
+            // A mistyped endpoint should not take minutes to be found out.
+            let few_attempts = RetryConfig::standard().with_max_attempts(CHECK_ATTEMPTS);
+            let listed = listed.customize().config_override(Builder::new().retry_config(few_attempts)).send().await;
+            match listed {
+                Err(error) if kind(&error) != StoreErrorKind::Denied => {
+                    Err(self.failed(format!("could not reach the bucket `{}`", self.bucket), &error))
+                }
+                _ => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        async move {
+            let got = self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await;
+            let object = match got {
+                Ok(object) => object,
+                // Without the right to list, a missing key is 403 and not 404.
+                Err(SdkError::ServiceError(refusal)) if matches!(refusal.raw().status().as_u16(), 403 | 404) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.failed(format!("could not look for `{key}`"), &error)),
+            };
+            let fingerprint = object.metadata.and_then(|mut metadata| metadata.remove(FINGERPRINT));
+            let unread = |error| StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error);
+            let body = object.body.collect().await.map_err(unread)?.into_bytes();
+            Ok(Some(Stored { body, fingerprint }))
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        async move {
+            match self.listed(folder).await {
+                Ok(listed) => Ok(Some(listed)),
+                Err(error) if kind(&error) == StoreErrorKind::Denied => Ok(None),
+                Err(error) => Err(self.failed(format!("could not list `{}`", folder.as_prefix()), &error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            for batch in keys.chunks(KEYS_PER_DELETE) {
+                self.delete_batch(batch).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn default_concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.pacer.traffic()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_amazon_is_aws() {
+        assert!(is_aws("https://art-tiles.s3.eu-west-1.amazonaws.com/"));
+        assert!(is_aws("https://s3.cn-north-1.amazonaws.com.cn/art.tiles"));
+        assert!(!is_aws("http://127.0.0.1:8333/art-tiles"));
+        assert!(!is_aws("https://minio.example.org/x.amazonaws.com"));
+    }
+}

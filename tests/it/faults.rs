@@ -1,0 +1,430 @@
+//! The client and the program on a server that fails: nothing is lost, nothing is half there, and what no patience
+//! can mend is said at once.
+
+use crate::support::child::{in_child, is_long, short_or_long};
+use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
+use crate::support::load::{BUCKET, IN_FLIGHT, body, key, object, objects, put_all, store_on};
+use crate::support::pictures::png_file;
+use crate::support::program::{Run, planned_keys, program};
+use hyper::Method;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Requests that an object may cost, where not every request has the same chance to fail.
+const REQUESTS_PER_OBJECT: f64 = 1.05;
+
+/// How soon after a storm the rate must be back, and how much of it.
+const RECOVERY: Duration = Duration::from_secs(10);
+const RECOVERED: f64 = 0.8;
+
+/// Rates are measured over so long a time.
+const WINDOW: Duration = Duration::from_millis(500);
+
+/// What makes a load last: with 64 puts in flight 1,280 a second, on a slow machine too.
+const LATENCY: Duration = Duration::from_millis(50);
+
+/// Words for the first errors of many.
+fn first(errors: &[String]) -> String {
+    format!("{} errors, such as {:?}", errors.len(), errors.iter().take(3).collect::<Vec<_>>())
+}
+
+/// Puts a load, of which nothing may be lost; the requests.
+async fn put_without_loss(server: &FaultServer, count: usize) -> Vec<Request> {
+    let store = store_on(server).await;
+    let began = Instant::now();
+    let errors = put_all(&store, objects(count), IN_FLIGHT).await;
+    let puts = server.puts();
+    eprintln!("{count} objects, {} requests, {:?}", puts.len(), began.elapsed());
+    assert!(errors.is_empty(), "{}", first(&errors));
+    assert_eq!(server.keys(BUCKET).len(), count, "a confirmed put is stored");
+    puts
+}
+
+/// Asserts that every object is stored just as it was sent.
+fn assert_uncorrupted(server: &FaultServer, count: usize) {
+    let is_wrong =
+        |number: &usize| server.object(BUCKET, key(*number).as_str()).is_none_or(|o| o.body != body(*number));
+    let wrong: Vec<usize> = (0..count).filter(is_wrong).collect();
+    assert!(wrong.is_empty(), "{} of {count} objects are wrong, such as {:?}", wrong.len(), wrong.first());
+}
+
+fn assert_few(requests: usize, objects: usize, per_object: f64) {
+    let real = requests as f64 / objects as f64;
+    assert!(real <= per_object, "{real:.3} requests per object, {per_object:.3} are allowed");
+}
+
+/// A load with a storm in the middle: nothing is lost, few requests are wasted, and the rate comes back.
+async fn storm(refusal: Refusal, duration: Duration) {
+    let count = short_or_long(6_000, 60_000);
+    let server = FaultServer::sink();
+    let fault = Fault::Answer(refusal);
+    server.fail(Fault::Slow(LATENCY), Scope::always());
+    server.fail(fault, Scope::lasting(duration).of(&Method::PUT).after(count as u64 / 4));
+    let puts = put_without_loss(&server, count).await;
+    let began = puts.iter().find(|put| put.faults.contains(&fault)).expect("a storm").at;
+    let stored: Vec<Instant> = puts.iter().filter(|put| put.is_confirmed()).map(|put| put.at).collect();
+    let stored_from = |from: Instant| stored.iter().filter(|at| (from..from + WINDOW).contains(*at)).count() as f64;
+    let before = stored_from(began.checked_sub(WINDOW).expect("the load began earlier"));
+    let ended = began + duration;
+    let mut later =
+        (0..).map(|number| ended + WINDOW / 5 * number).take_while(|from| *from + WINDOW <= ended + RECOVERY);
+    let recovered = later.find(|from| stored_from(*from) >= RECOVERED * before);
+    let recovered = recovered.unwrap_or_else(|| panic!("{before} puts in {WINDOW:?} before the storm, never again"));
+    eprintln!("{before} puts in {WINDOW:?} before the storm; recovered after {:?}", recovered + WINDOW - ended);
+    assert_few(puts.len(), count, REQUESTS_PER_OBJECT);
+}
+
+#[test]
+fn a_storm_of_503_loses_nothing_wastes_little_and_is_soon_forgotten() {
+    in_child(|| storm(Refusal::SlowDown, Duration::from_secs(short_or_long(2, 15))));
+}
+
+#[test]
+fn a_long_storm_of_503_loses_nothing_wastes_little_and_is_soon_forgotten() {
+    in_child(|| storm(Refusal::SlowDown, Duration::from_secs(short_or_long(4, 60))));
+}
+
+#[test]
+fn a_storm_of_429_loses_nothing_wastes_little_and_is_soon_forgotten() {
+    in_child(|| storm(Refusal::TooManyRequests, Duration::from_secs(short_or_long(2, 15))));
+}
+
+#[test]
+fn one_503_in_ten_requests_loses_nothing_and_wastes_nothing() {
+    in_child(|| async {
+        let count = short_or_long(3_000, 60_000);
+        let server = FaultServer::sink();
+        server.fail(Fault::Answer(Refusal::SlowDown), Scope::one_in(10).of(&Method::PUT));
+        let puts = put_without_loss(&server, count).await;
+        // Where one request in ten fails, 1.11 are needed for each object, however clever the client.
+        assert_few(puts.len(), count, REQUESTS_PER_OBJECT / 0.9);
+    });
+}
+
+#[test]
+fn errors_that_pass_are_tried_again_whatever_their_code() {
+    in_child(|| async {
+        let mut lost = Vec::new();
+        for fault in [
+            Fault::Answer(Refusal::InternalError),
+            Fault::Answer(Refusal::BadGateway),
+            Fault::Answer(Refusal::ServiceUnavailable),
+            Fault::Answer(Refusal::TooManyRequests),
+            Fault::Answer(Refusal::RequestTimeout),
+            Fault::Answer(Refusal::RequestTimeTooSkewed),
+            Fault::Answer(Refusal::OperationAborted),
+            Fault::Answer(Refusal::ConditionalRequestConflict),
+            Fault::Answer(Refusal::BadDigest),
+            Fault::ErrorInOk,
+        ] {
+            let server = FaultServer::sink();
+            server.fail(fault, Scope::one_in(20).of(&Method::PUT));
+            let errors = put_all(&store_on(&server).await, objects(300), IN_FLIGHT).await;
+            let missing = 300 - server.keys(BUCKET).len();
+            if !errors.is_empty() || missing > 0 {
+                lost.push(format!("{fault:?}: {missing} objects are missing, {}", first(&errors)));
+            }
+        }
+        assert!(lost.is_empty(), "{lost:#?}");
+    });
+}
+
+#[test]
+fn one_request_in_500_that_is_never_answered_loses_nothing() {
+    in_child(|| async {
+        let server = FaultServer::sink();
+        server.fail(Fault::NeverAnswer, Scope::one_in(500).of(&Method::PUT));
+        let began = Instant::now();
+        put_without_loss(&server, short_or_long(2_000, 60_000)).await;
+        assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn two_resets_in_a_hundred_requests_lose_nothing() {
+    in_child(|| async {
+        let count = short_or_long(3_000, 60_000);
+        let server = FaultServer::sink();
+        server.fail(Fault::ResetBeforeBody, Scope::one_in(100).of(&Method::PUT));
+        server.fail(Fault::ResetAfterBody, Scope::one_in(100).of(&Method::PUT));
+        let puts = put_without_loss(&server, count).await;
+        assert_few(puts.len(), count, REQUESTS_PER_OBJECT);
+    });
+}
+
+#[test]
+fn connections_that_the_server_closes_between_puts_are_no_error() {
+    in_child(|| async {
+        let server = FaultServer::sink();
+        let store = store_on(&server).await;
+        let idle = Duration::from_millis(20);
+        server.close_idle_after(Some(idle));
+        for burst in 0..short_or_long(40, 400) {
+            let burst = (burst * IN_FLIGHT..).take(IN_FLIGHT).map(|number| object(number, body(number)));
+            let errors = put_all(&store, burst, IN_FLIGHT).await;
+            assert!(errors.is_empty(), "{}", first(&errors));
+            // About as long as the server waits: some connections are closed just as they are used.
+            tokio::time::sleep(idle).await;
+        }
+    });
+}
+
+/// A load in the middle of which the server is gone for a while.
+async fn outage(duration: Duration) {
+    let count = 2_000;
+    let server = FaultServer::sink();
+    server.fail(Fault::Down(duration), Scope::next(1).after(count as u64 / 2));
+    put_without_loss(&server, count).await;
+}
+
+#[test]
+fn an_endpoint_that_is_down_for_a_while_loses_nothing() {
+    in_child(|| outage(Duration::from_secs(short_or_long(2, 10))));
+}
+
+#[test]
+fn an_endpoint_that_is_down_for_long_loses_nothing() {
+    in_child(|| outage(Duration::from_secs(short_or_long(4, 60))));
+}
+
+#[test]
+fn a_bit_flipped_on_the_way_is_detected_and_put_again() {
+    in_child(|| async {
+        let server = FaultServer::start();
+        server.fail(Fault::FlippedBit, Scope::one_in(50).of(&Method::PUT));
+        put_without_loss(&server, 1_000).await;
+        assert_uncorrupted(&server, 1_000);
+    });
+}
+
+#[test]
+fn a_bit_flipped_unnoticed_by_the_server_shows_in_the_etag_and_is_put_again() {
+    in_child(|| async {
+        let server = FaultServer::start();
+        server.fail(Fault::FlippedBitUnnoticed, Scope::one_in(50).of(&Method::PUT));
+        put_without_loss(&server, 1_000).await;
+        assert_uncorrupted(&server, 1_000);
+    });
+}
+
+#[test]
+fn a_wrong_etag_is_put_again_until_it_is_right() {
+    in_child(|| async {
+        let server = FaultServer::sink();
+        server.fail(Fault::WrongETag, Scope::one_in(50).of(&Method::PUT));
+        let puts = put_without_loss(&server, 1_000).await;
+        let right = puts.iter().filter(|put| put.faults.is_empty()).map(|put| &put.path).collect::<BTreeSet<_>>();
+        assert_eq!(right.len(), 1_000, "every object was put with the right answer");
+        assert_few(puts.len(), 1_000, REQUESTS_PER_OBJECT);
+    });
+}
+
+#[test]
+fn an_etag_that_is_no_md5_is_taken_as_it_is() {
+    in_child(|| async {
+        let server = FaultServer::sink();
+        server.fail(Fault::OpaqueETag, Scope::always());
+        assert_eq!(put_without_loss(&server, 100).await.len(), 100);
+    });
+}
+
+#[test]
+fn an_etag_that_stays_wrong_ends_as_an_error_and_not_in_an_endless_loop() {
+    in_child(|| async {
+        let server = FaultServer::sink();
+        server.fail(Fault::WrongETag, Scope::always());
+        let store = store_on(&server).await;
+        let put = put_all(&store, objects(1), 1);
+        let errors = tokio::time::timeout(Duration::from_secs(90), put).await.expect("an end");
+        assert_eq!(errors.len(), 1, "an object that is never right is not stored");
+    });
+}
+
+#[test]
+fn odd_stores_that_reject_checksum_headers_take_puts() {
+    in_child(|| async {
+        let server = FaultServer::sink();
+        server.fail(Fault::RejectChecksums, Scope::always());
+        server.fail(Fault::IgnoreConditions, Scope::always());
+        assert_eq!(put_without_loss(&server, 100).await.len(), 100);
+    });
+}
+
+/// What the threads of this process have used of the processor, but for those of the server.
+#[cfg(target_os = "linux")]
+fn client_cpu() -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
+    let used = threads.filter_map(|thread| {
+        let name = std::fs::read_to_string(thread.path().join("comm")).ok()?;
+        let nanoseconds = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let is_client = name.trim_end() != crate::support::faults::THREADS;
+        is_client.then(|| nanoseconds.split(' ').next()?.parse::<u64>().ok()).flatten()
+    });
+    Duration::from_nanos(used.sum())
+}
+
+/// Only an optimised build on an idle machine says anything of this.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_client_alone_is_fast_enough() {
+    if cfg!(debug_assertions) {
+        return;
+    }
+    in_child(|| async {
+        let count = short_or_long(10_000, 60_000);
+        let server = FaultServer::sink();
+        let store = store_on(&server).await;
+        let encoded: bytes::Bytes = (0..20_000).map(|number| (number * 7 % 251) as u8).collect();
+        let warm = put_all(&store, (0..500).map(|number| object(number, encoded.clone())), IN_FLIGHT).await;
+        assert!(warm.is_empty(), "{}", first(&warm));
+        let (began, cpu) = (Instant::now(), client_cpu());
+        let errors = put_all(&store, (0..count).map(|number| object(number, encoded.clone())), IN_FLIGHT).await;
+        let (elapsed, cpu) = (began.elapsed(), client_cpu().saturating_sub(cpu));
+        assert!(errors.is_empty(), "{}", first(&errors));
+        let (rate, cpu_ms) = (count as f64 / elapsed.as_secs_f64(), cpu.as_secs_f64() * 1e3 / count as f64);
+        eprintln!("{rate:.0} puts/s, {cpu_ms:.3} ms of the processor for each");
+        assert!(rate >= 3_500.0 && cpu_ms <= 0.35, "{rate:.0} puts/s, {cpu_ms:.3} ms of the processor for each");
+    });
+}
+
+/// The program, to publish images into a bucket of the server.
+fn publishing(server: &FaultServer, images: &[&Path]) -> Command {
+    let mut command = program();
+    command.args(["--bucket", "tiles", "--endpoint-url", &server.endpoint()]).args(images);
+    command
+}
+
+fn run(mut command: Command) -> (Run, Duration) {
+    let began = Instant::now();
+    let run: Run = command.output().expect("the program was built").into();
+    (run, began.elapsed())
+}
+
+/// Asserts that the program ended soon, with one sentence and one line of advice, and that nothing is stored.
+fn assert_refused(server: &FaultServer, case: &str, command: Command, words: &[&str]) {
+    let (run, elapsed) = run(command);
+    eprintln!("{case}: {elapsed:?}\n{}", run.stderr);
+    assert_eq!(run.code, Some(3), "{case}: {}", run.stderr);
+    assert!(elapsed < Duration::from_secs(5), "{case}: {elapsed:?}");
+    let said: Vec<&str> = run.stderr.lines().skip_while(|line| !line.starts_with("error: ")).collect();
+    assert!((1..=2).contains(&said.len()), "{case}: {}", run.stderr);
+    assert!(words.iter().all(|word| run.stderr.contains(word)), "{case}: {words:?} in {}", run.stderr);
+    assert!(run.stdout.is_empty() && server.keys("tiles").is_empty(), "{case}: nothing is stored");
+}
+
+/// One picture of twenty objects or so.
+fn picture(folder: &TempDir) -> std::path::PathBuf {
+    png_file(folder.path(), "scan.png", 1500, 1100)
+}
+
+#[test]
+fn what_no_retry_can_mend_is_one_sentence_within_5_seconds_and_nothing_is_stored() {
+    let folder = TempDir::new().expect("a folder");
+    let image = picture(&folder);
+    for (refusal, words) in [
+        (Refusal::ExpiredToken, &["ExpiredToken"][..]),
+        (Refusal::AccessDenied, &["AccessDenied", "s3:PutObject"]),
+        (Refusal::NoSuchBucket, &["NoSuchBucket", "tiles"]),
+        (Refusal::PermanentRedirect("eu-west-1"), &["tiles", "eu-west-1"]),
+    ] {
+        let server = FaultServer::start();
+        server.fail(Fault::Answer(refusal), Scope::always());
+        assert_refused(&server, &format!("{refusal:?}"), publishing(&server, &[&image]), words);
+    }
+    let server = FaultServer::start();
+    let mut command = publishing(&server, &[&image]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    assert_refused(&server, "no credentials", command, &["credentials"]);
+    assert_eq!(server.request_count(), 0, "nothing is sent without credentials");
+}
+
+#[test]
+fn a_role_that_may_do_all_but_put_is_one_sentence_within_5_seconds() {
+    let folder = TempDir::new().expect("a folder");
+    let image = picture(&folder);
+    let server = FaultServer::start();
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::PUT));
+    assert_refused(&server, "no puts", publishing(&server, &[&image]), &["AccessDenied", "s3:PutObject"]);
+}
+
+#[test]
+fn a_role_that_may_only_put_can_publish() {
+    let folder = TempDir::new().expect("a folder");
+    let image = picture(&folder);
+    let server = FaultServer::start();
+    for method in [Method::GET, Method::HEAD] {
+        server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&method));
+    }
+    let (run, _) = run(publishing(&server, &[&image]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(server.keys("tiles").len(), planned_keys([&image]).len());
+}
+
+#[test]
+fn a_wrong_region_is_followed_once_and_said() {
+    let folder = TempDir::new().expect("a folder");
+    let image = picture(&folder);
+    let server = FaultServer::start();
+    server.fail(Fault::OnlyRegion("eu-west-1"), Scope::always());
+    let (run, _) = run(publishing(&server, &[&image]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("eu-west-1"), "{}", run.stderr);
+    let refused = server.requests().iter().filter(|request| request.status == Some(301)).count();
+    assert_eq!(refused, 1, "once the region is known, every request is signed for it");
+}
+
+#[test]
+fn a_token_that_expires_in_the_middle_stops_the_run_at_once_without_info_json() {
+    let folder = TempDir::new().expect("a folder");
+    let image = picture(&folder);
+    let server = FaultServer::start();
+    server.fail(Fault::Answer(Refusal::ExpiredToken), Scope::always().of(&Method::PUT).after(8));
+    let (run, elapsed) = run(publishing(&server, &[&image]));
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains("ExpiredToken") && run.stderr.contains("scan"), "{}", run.stderr);
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    assert!(!server.keys("tiles").contains("scan/info.json"));
+}
+
+#[test]
+fn a_publish_through_a_storm_and_an_outage_is_complete_and_info_json_comes_last() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 3000, 2000);
+    let server = FaultServer::start();
+    server.fail(Fault::Answer(Refusal::SlowDown), Scope::lasting(Duration::from_secs(1)).of(&Method::PUT).after(5));
+    server.fail(Fault::Down(Duration::from_secs(1)), Scope::next(1).of(&Method::PUT).after(20));
+    server.fail(Fault::ResetAfterBody, Scope::one_in(20).of(&Method::PUT));
+    let (run, _) = run(publishing(&server, &[&image]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let planned: BTreeSet<String> = planned_keys([&image]).iter().map(|key| format!("scan/{key}")).collect();
+    assert_eq!(server.keys("tiles"), planned);
+    let first_promise = server.puts().iter().position(|put| put.path.ends_with("info.json"));
+    let after = server.puts().split_off(first_promise.expect("an info.json"));
+    assert!(after.iter().all(|put| put.path.ends_with("info.json")), "{after:#?}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_come_back_fails_every_image_by_name_without_info_json() {
+    if !is_long() {
+        // The program must be more patient than a minute, and so would be this test.
+        return;
+    }
+    let folder = TempDir::new().expect("a folder");
+    let images = ["first.png", "second.png"].map(|name| png_file(folder.path(), name, 1500, 1100));
+    let server = FaultServer::start();
+    let replaced = [("first/info.json", &b"old"[..]), ("second/info.json", b"old")];
+    for (key, old) in replaced {
+        server.store("tiles", key, old);
+    }
+    server.fail(Fault::Down(Duration::MAX), Scope::next(1).of(&Method::PUT).after(8));
+    let (run, elapsed) = run(publishing(&server, &[&images[0], &images[1]]));
+    eprintln!("{elapsed:?}\n{}", run.stderr);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("first") && run.stderr.contains("second"), "{}", run.stderr);
+    for (key, old) in replaced {
+        assert_eq!(server.object("tiles", key).map(|object| object.body), Some(old.into()), "{key} is the old one");
+    }
+}

@@ -1,0 +1,153 @@
+//! Answers: statuses, headers and the XML of S3.
+
+use super::fault::Refusal;
+use super::objects::StoredObject;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use hyper::{Response, StatusCode};
+use std::borrow::Cow;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A time for all objects: nothing here depends on it.
+const MODIFIED_HTTP: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+const MODIFIED_XML: &str = "2026-01-01T00:00:00.000Z";
+
+pub(super) fn empty(status: u16) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    answer
+}
+
+fn text(status: u16, content_type: &'static str, text: String) -> Answer {
+    let mut answer = empty(status);
+    *answer.body_mut() = Full::from(text);
+    header(&mut answer, CONTENT_TYPE.as_str(), content_type);
+    answer
+}
+
+/// Sets a header, if it can be one.
+pub(super) fn header(answer: &mut Answer, name: &'static str, value: &str) {
+    if let Ok(value) = value.parse() {
+        answer.headers_mut().insert(name, value);
+    }
+}
+
+fn xml(status: u16, root: &str) -> Answer {
+    text(status, "application/xml", format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{root}"))
+}
+
+/// An error, as S3 words it.
+pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
+    let root = format!(
+        "<Error><Code>{}</Code><Message>{}</Message><RequestId>FAULTSERVER</RequestId></Error>",
+        escaped(code),
+        escaped(message)
+    );
+    let mut answer = xml(status, &root);
+    header(&mut answer, "x-amz-request-id", "FAULTSERVER");
+    answer
+}
+
+pub(super) fn refusal(refusal: Refusal) -> Answer {
+    let (status, code, message) = refusal.parts();
+    match refusal {
+        Refusal::BadGateway => text(
+            status,
+            "text/html",
+            format!("<html><head><title>{message}</title></head><body>{message}</body></html>"),
+        ),
+        Refusal::PermanentRedirect(aws_region) => {
+            let mut answer = error(status, code, message);
+            header(&mut answer, "x-amz-bucket-region", aws_region);
+            answer
+        }
+        _ => error(status, code, message),
+    }
+}
+
+/// The answer to a put.
+pub(super) fn stored(etag: &str) -> Answer {
+    let mut answer = empty(200);
+    header(&mut answer, ETAG.as_str(), &format!("\"{etag}\""));
+    header(&mut answer, "x-amz-request-id", "FAULTSERVER");
+    answer
+}
+
+/// An object; to `HEAD`, hyper sends the head alone.
+pub(super) fn object(object: &StoredObject) -> Answer {
+    let mut answer = empty(200);
+    *answer.body_mut() = Full::new(object.body.clone());
+    answer.headers_mut().extend(object.headers.iter().cloned());
+    header(&mut answer, CONTENT_LENGTH.as_str(), &object.body.len().to_string());
+    header(&mut answer, ETAG.as_str(), &format!("\"{}\"", object.etag));
+    header(&mut answer, LAST_MODIFIED.as_str(), MODIFIED_HTTP);
+    answer
+}
+
+/// One page of a listing.
+pub(super) struct Page<'a> {
+    pub(super) bucket: &'a str,
+    pub(super) prefix: &'a str,
+    pub(super) max_keys: usize,
+    pub(super) objects: Vec<(&'a String, &'a StoredObject)>,
+    pub(super) next: Option<String>,
+}
+
+pub(super) fn listing(page: &Page) -> Answer {
+    let contents: String = page.objects.iter().map(|(key, object)| contents(key, object)).collect();
+    let next = page.next.as_ref().map(|token| format!("<NextContinuationToken>{token}</NextContinuationToken>"));
+    let root = format!(
+        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{}</Name><Prefix>{}</Prefix>\
+         <MaxKeys>{}</MaxKeys><KeyCount>{}</KeyCount><IsTruncated>{}</IsTruncated>{}{contents}</ListBucketResult>",
+        escaped(page.bucket),
+        escaped(page.prefix),
+        page.max_keys,
+        page.objects.len(),
+        next.is_some(),
+        next.unwrap_or_default(),
+    );
+    xml(200, &root)
+}
+
+fn contents(key: &str, object: &StoredObject) -> String {
+    format!(
+        "<Contents><Key>{}</Key><LastModified>{MODIFIED_XML}</LastModified><ETag>&quot;{}&quot;</ETag>\
+         <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+        escaped(key),
+        object.etag,
+        object.bytes
+    )
+}
+
+pub(super) fn deleted(keys: &[String]) -> Answer {
+    let entry = |key: &String| format!("<Deleted><Key>{}</Key></Deleted>", escaped(key));
+    let entries = keys.iter().map(entry).collect::<Vec<_>>().concat();
+    xml(200, &format!("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{entries}</DeleteResult>"))
+}
+
+const ENTITIES: [(&str, &str); 6] =
+    [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&apos;"), ("\r", "&#13;")];
+
+fn escaped(text: &str) -> Cow<'_, str> {
+    let mut escaped = Cow::Borrowed(text);
+    for (plain, entity) in ENTITIES {
+        if escaped.contains(plain) {
+            escaped = Cow::Owned(escaped.replace(plain, entity));
+        }
+    }
+    escaped
+}
+
+fn unescaped(text: &str) -> String {
+    // `&amp;` comes last, so that what it gives is not taken for the beginning of another.
+    ENTITIES.iter().rev().fold(text.to_owned(), |text, (plain, entity)| text.replace(entity, plain))
+}
+
+/// The keys in the body of `DeleteObjects`.
+pub(super) fn keys_to_delete(body: &[u8]) -> Vec<String> {
+    let body = String::from_utf8_lossy(body);
+    let keys = body.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+    keys.map(|(key, _)| unescaped(key)).collect()
+}

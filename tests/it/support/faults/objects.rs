@@ -1,0 +1,111 @@
+//! What is stored.
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use md5::{Digest, Md5};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// Whether bodies stay in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// They can be read again.
+    Kept,
+    /// Only their sizes and MD5 remain.
+    Dropped,
+}
+
+/// An object as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredObject {
+    /// Its content; empty where bodies are dropped.
+    pub body: Bytes,
+    /// The size of its content.
+    pub bytes: u64,
+    /// The MD5 of its content, without quotes.
+    pub etag: String,
+    /// `Content-Type`, `Cache-Control` and `x-amz-meta-…`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl StoredObject {
+    /// An object without headers.
+    pub fn new(body: Bytes) -> Self {
+        Self { bytes: body.len() as u64, etag: hexadecimal(&Md5::digest(&body)), body, headers: Vec::new() }
+    }
+
+    /// The same with those headers of a request that are kept.
+    pub(super) fn with_headers(self, headers: &HeaderMap) -> Self {
+        let is_kept = |name: &HeaderName| {
+            *name == CONTENT_TYPE || *name == CACHE_CONTROL || name.as_str().starts_with("x-amz-meta-")
+        };
+        let kept = headers.iter().filter(|(name, _)| is_kept(name));
+        Self { headers: kept.map(|(name, value)| (name.clone(), value.clone())).collect(), ..self }
+    }
+
+    /// A header that was kept.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found.as_str() == name).and_then(|(_, value)| value.to_str().ok())
+    }
+}
+
+/// Objects by bucket and key, in the order in which they are listed.
+pub(super) struct Objects {
+    bodies: Bodies,
+    buckets: BTreeMap<String, BTreeMap<String, StoredObject>>,
+}
+
+impl Objects {
+    pub(super) fn new(bodies: Bodies) -> Self {
+        Self { bodies, buckets: BTreeMap::new() }
+    }
+
+    pub(super) fn put(&mut self, bucket: &str, key: &str, object: StoredObject) {
+        let body = if self.bodies == Bodies::Kept { object.body.clone() } else { Bytes::new() };
+        let object = StoredObject { body, ..object };
+        if let Some(objects) = self.buckets.get_mut(bucket) {
+            objects.insert(key.to_owned(), object);
+        } else {
+            self.buckets.insert(bucket.to_owned(), BTreeMap::from([(key.to_owned(), object)]));
+        }
+    }
+
+    pub(super) fn get(&self, bucket: &str, key: &str) -> Option<&StoredObject> {
+        self.buckets.get(bucket)?.get(key)
+    }
+
+    pub(super) fn delete(&mut self, bucket: &str, key: &str) {
+        if let Some(objects) = self.buckets.get_mut(bucket) {
+            objects.remove(key);
+        }
+    }
+
+    pub(super) fn keys(&self, bucket: &str) -> BTreeSet<String> {
+        self.buckets.get(bucket).into_iter().flat_map(|objects| objects.keys().cloned()).collect()
+    }
+
+    /// The objects of a bucket that begin with `prefix` and come after the key `after`.
+    pub(super) fn listed<'a>(
+        &'a self,
+        bucket: &str,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a StoredObject)> {
+        let objects = self.buckets.get(bucket).into_iter();
+        let from = std::cmp::max(prefix, after).to_owned();
+        objects
+            .flat_map(move |objects| objects.range(from.clone()..))
+            .skip_while(move |(key, _)| !after.is_empty() && key.as_str() <= after)
+            .take_while(move |(key, _)| key.starts_with(prefix))
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+    }
+    text
+}

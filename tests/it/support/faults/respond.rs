@@ -1,0 +1,202 @@
+//! What becomes of one request.
+
+use super::answer::{self, Answer};
+use super::call::{Request, parameter};
+use super::fault::Fault;
+use super::listen::{Line, Order};
+use super::objects::{StoredObject, hexadecimal};
+use super::{Refusal, Shared, locked};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{ETAG, IF_NONE_MATCH};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+/// The most keys of one page of a listing, as on AWS.
+const MAX_KEYS: usize = 1000;
+
+/// Answers a request, unless a fault is that it gets no answer.
+pub(super) async fn respond(shared: &Shared, line: &Line, request: hyper::Request<Incoming>) -> Answer {
+    let _busy = line.busy();
+    let (head, body) = request.into_parts();
+    let request = Request::read(&head);
+    let (number, faults) = shared.admit(request.clone());
+    if faults.contains(&Fault::ResetBeforeBody) {
+        return line.reset().await;
+    }
+    let Ok(body) = body.collect().await else { return answer::empty(400) };
+    suffer(shared, line, &faults).await;
+    let exchange = Exchange { shared, head, request, faults, body: body.to_bytes() };
+    let is_answered = !exchange.is(Fault::ResetAfterBody);
+    let answer = exchange.answer();
+    if !is_answered {
+        return line.reset().await;
+    }
+    shared.answered(number, answer.status().as_u16());
+    answer
+}
+
+/// Lets pass the time that faults take, which may be without end.
+async fn suffer(shared: &Shared, line: &Line, faults: &[Fault]) {
+    for fault in faults {
+        match fault {
+            Fault::Slow(time) => tokio::time::sleep(*time).await,
+            Fault::NeverAnswer => std::future::pending().await,
+            Fault::Down(time) => {
+                // Fails only where the listening task is gone, and with it the port.
+                let _ = shared.orders.send(Order::down(*time).0);
+                line.reset::<()>().await;
+            }
+            _ => (),
+        }
+    }
+}
+
+/// A request that was read to its end.
+struct Exchange<'a> {
+    shared: &'a Shared,
+    head: Parts,
+    request: Request,
+    faults: Vec<Fault>,
+    body: Bytes,
+}
+
+impl Exchange<'_> {
+    fn is(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    fn answer(mut self) -> Answer {
+        if self.is(Fault::FlippedBit) || self.is(Fault::FlippedBitUnnoticed) {
+            self.body = with_flipped_bit(&self.body);
+        }
+        let answer = self.refused().unwrap_or_else(|| self.obeyed());
+        self.with_etag(answer)
+    }
+
+    /// The error that is answered before anything is done, if there is one.
+    fn refused(&self) -> Option<Answer> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Answer(refusal) => Some(answer::refusal(*refusal)),
+            Fault::ErrorInOk => Some(answer::error(200, "InternalError", "We encountered an internal error.")),
+            Fault::RejectChecksums if has_checksums(&self.head.headers) => {
+                Some(answer::error(400, "InvalidArgument", "A header you provided is not implemented."))
+            }
+            Fault::OnlyRegion(aws_region) if self.request.aws_region.as_deref() != Some(aws_region) => {
+                Some(answer::refusal(Refusal::PermanentRedirect(aws_region)))
+            }
+            _ => None,
+        })
+    }
+
+    fn obeyed(&self) -> Answer {
+        let (bucket, key) = self.request.place();
+        let query = &self.request.query;
+        if locked(&self.shared.missing_buckets).contains(bucket) {
+            return answer::refusal(Refusal::NoSuchBucket);
+        }
+        match (&self.request.method, key.is_empty()) {
+            (&Method::PUT, false) => self.put(bucket, key),
+            (&Method::GET | &Method::HEAD, false) => self.get(bucket, key),
+            (&Method::DELETE, false) => self.delete(bucket, &[key.to_owned()], answer::empty(204)),
+            (&Method::POST, true) if parameter(query, "delete").is_some() => {
+                let keys = answer::keys_to_delete(&self.body);
+                self.delete(bucket, &keys, answer::deleted(&keys))
+            }
+            (&Method::GET, true) if parameter(query, "list-type").is_some() => self.list(bucket),
+            (&Method::HEAD, true) => answer::empty(200),
+            _ => answer::error(501, "NotImplemented", "This server knows objects, and nothing of buckets."),
+        }
+    }
+
+    fn put(&self, bucket: &str, key: &str) -> Answer {
+        if !self.has_its_sha256() {
+            let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
+            return answer::error(400, "XAmzContentSHA256Mismatch", message);
+        }
+        let object = StoredObject::new(self.body.clone()).with_headers(&self.head.headers);
+        let mut objects = locked(&self.shared.objects);
+        let must_be_new = self.head.headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
+        if must_be_new && !self.is(Fault::IgnoreConditions) && objects.get(bucket, key).is_some() {
+            return answer::error(412, "PreconditionFailed", "At least one of the preconditions did not hold");
+        }
+        let answer = answer::stored(&object.etag);
+        objects.put(bucket, key, object);
+        answer
+    }
+
+    /// Whether the body is the one that was signed. A request may also say that it signed none.
+    fn has_its_sha256(&self) -> bool {
+        let named = self.head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
+        let is_digest = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.is(Fault::FlippedBitUnnoticed)
+            || named.filter(is_digest).is_none_or(|named| hexadecimal(&Sha256::digest(&self.body)) == named)
+    }
+
+    fn get(&self, bucket: &str, key: &str) -> Answer {
+        match locked(&self.shared.objects).get(bucket, key) {
+            Some(object) => answer::object(object),
+            None => answer::error(404, "NoSuchKey", "The specified key does not exist."),
+        }
+    }
+
+    fn delete(&self, bucket: &str, keys: &[String], answer: Answer) -> Answer {
+        let mut objects = locked(&self.shared.objects);
+        for key in keys {
+            objects.delete(bucket, key);
+        }
+        answer
+    }
+
+    /// The token of a page is the last key of the one before, so encoded that it is no key that a client could use.
+    fn list(&self, bucket: &str) -> Answer {
+        let named = |name| parameter(&self.request.query, name);
+        let prefix = named("prefix").unwrap_or_default();
+        let after = named("continuation-token").map(|token| decoded_token(&token)).or_else(|| named("start-after"));
+        let after = after.unwrap_or_default();
+        let max_keys = named("max-keys").and_then(|number| number.parse().ok()).unwrap_or(MAX_KEYS).min(MAX_KEYS);
+        let objects = locked(&self.shared.objects);
+        let mut listed = objects.listed(bucket, &prefix, &after);
+        let page: Vec<_> = listed.by_ref().take(max_keys).collect();
+        let last = page.last().map(|(key, _)| *key);
+        let next = last.filter(|_| listed.next().is_some()).map(|key| token(key));
+        answer::listing(&answer::Page { bucket, prefix: &prefix, max_keys, objects: page, next })
+    }
+
+    fn with_etag(&self, mut answer: Answer) -> Answer {
+        if self.is(Fault::WrongETag) && answer.headers().contains_key(ETAG) {
+            answer::header(&mut answer, ETAG.as_str(), "\"00000000000000000000000000000000\"");
+        }
+        if self.is(Fault::OpaqueETag) && answer.headers().contains_key(ETAG) {
+            answer::header(&mut answer, ETAG.as_str(), "\"b54357faf0632cce46e942fa68356b38-2\"");
+        }
+        answer
+    }
+}
+
+fn has_checksums(headers: &HeaderMap) -> bool {
+    let is_checksum = |name: &str| name.starts_with("x-amz-checksum-") || name == "x-amz-sdk-checksum-algorithm";
+    headers.keys().any(|name| is_checksum(name.as_str()))
+}
+
+fn with_flipped_bit(body: &Bytes) -> Bytes {
+    let mut bytes = body.to_vec();
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    bytes.into()
+}
+
+fn token(key: &str) -> String {
+    let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
+    format!("after:{}", encoded.replace('%', "!"))
+}
+
+fn decoded_token(token: &str) -> String {
+    let encoded = token.trim_start_matches("after:").replace('!', "%");
+    percent_encoding::percent_decode_str(&encoded).decode_utf8_lossy().into_owned()
+}
