@@ -21,10 +21,11 @@
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
+//! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
 //! The command line (`src/cli`) belongs to the binary and sees this face alone. Blocking work runs in `spawn_blocking` jobs
-//! of `publish`; the folder store has its own, because writing a file takes several blocking calls. Each room has the
+//! of `publish`; `verify` decodes in its own, and the folder store writes in its own, because that takes several calls. Each room has the
 //! errors of its own subject; there is no common one.
 //!
 //! # As a library
@@ -53,3 +54,4 @@ pub mod pyramid;
 pub mod serve;
 pub mod source;
 pub mod store;
+pub mod verify;

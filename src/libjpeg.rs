@@ -179,12 +179,17 @@ impl Decoder {
         })
     }
 
+    /// The length of a decoded row; after [`start`](Self::start).
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.info().output_width as usize * usize::try_from(self.info().output_components).unwrap_or(0)
+    }
+
     /// Decodes the next rows into `rows`, a whole number of them.
     ///
     /// # Panics
     /// Where `rows` is not a whole number of rows, or more than are left.
     pub(crate) fn read_rows(&mut self, rows: &mut [u8]) -> Result<()> {
-        let row_bytes = self.info().output_width as usize * usize::try_from(self.info().output_components).unwrap_or(0);
+        let row_bytes = self.row_bytes();
         assert!(row_bytes > 0 && rows.len().is_multiple_of(row_bytes), "libjpeg writes whole rows");
         assert!(
             rows.len() / row_bytes <= (self.info().output_height - self.info().output_scanline) as usize,

@@ -4,16 +4,33 @@ use clap::{Args, ValueEnum};
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::publish::{Image, Versions};
-use iiif_publish::store::{Identifier, KeyError, Prefix, PublicUrl};
+use iiif_publish::store::{Identifier, KeyError, Prefix, PublicUrl, S3Settings};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image API")]
-pub(super) struct ShapeArguments {
-    /// Version of the IIIF Image API; `both` writes the folders 3/ and 2/ from one decoding
+pub(super) struct VersionArguments {
+    /// Version of the IIIF Image API; `both` stands for the folders 3/ and 2/, made from one decoding
     #[arg(long, value_name = "VERSION", default_value = "3")]
     iiif_version: VersionArgument,
+}
+
+impl VersionArguments {
+    pub(super) fn versions(&self) -> Versions {
+        match self.iiif_version {
+            VersionArgument::V2 => Versions::V2,
+            VersionArgument::V3 => Versions::V3,
+            VersionArgument::Both => Versions::Both,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Image API")]
+pub(super) struct ShapeArguments {
+    #[command(flatten)]
+    version: VersionArguments,
     /// Width and height of a tile, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = PyramidShape::DEFAULT_TILE_SIZE)]
     tile_size: u32,
@@ -71,11 +88,7 @@ impl ShapeArguments {
     }
 
     pub(super) fn versions(&self) -> Versions {
-        match self.iiif_version {
-            VersionArgument::V2 => Versions::V2,
-            VersionArgument::V3 => Versions::V3,
-            VersionArgument::Both => Versions::Both,
-        }
+        self.version.versions()
     }
 }
 
@@ -167,6 +180,32 @@ fn stem(path: &Path) -> Result<Identifier, NameError> {
     let name = || path.display().to_string();
     let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| NameError::Stem(name(), None))?;
     stem.parse().map_err(|error| NameError::Stem(name(), Some(error)))
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "S3")]
+pub(super) struct S3Arguments {
+    /// Endpoint of an S3-compatible store [default: AWS, or `AWS_ENDPOINT_URL_S3`]
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Region of the bucket [default: `AWS_REGION`, or that of the profile]
+    #[arg(long, value_name = "REGION")]
+    aws_region: Option<String>,
+    /// Profile of the AWS configuration files [default: `AWS_PROFILE`]
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+}
+
+impl S3Arguments {
+    pub(super) fn settings(&self, bucket: String) -> S3Settings {
+        S3Settings {
+            bucket,
+            endpoint_url: self.endpoint_url.clone(),
+            aws_region: self.aws_region.clone(),
+            profile: self.profile.clone(),
+            ..S3Settings::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

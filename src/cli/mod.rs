@@ -9,6 +9,7 @@ mod preview;
 mod progress;
 mod publish;
 mod report;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
@@ -33,12 +34,14 @@ Examples:
       Into a folder, for any static web server.
   iiif-publish plan scan.tif
       What publishing would store and cost.
+  iiif-publish verify https://cdn.example.org/maps/atlas/info.json
+      Whether everything is there that viewers ask for.
 
 Exit codes:
   0    done
-  1    some or all images failed; another run may help
+  1    some or all images failed (verify: something is wrong); another run may help
   2    wrong usage
-  3    credentials, bucket, region or endpoint: another run cannot help
+  3    credentials, bucket, region, endpoint or host: another run cannot help
   4    stopped by a limit
   130  interrupted by Ctrl-C (143: by SIGTERM)";
 
@@ -67,6 +70,8 @@ enum Command {
     Preview(preview::Arguments),
     /// Say what publishing an image would store and cost; reads no pixel
     Plan(plan::Arguments),
+    /// Ask over the web for every object that a viewer would ask for, and look at each
+    Verify(verify::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Print the manual page, in roff
@@ -104,6 +109,7 @@ pub(crate) fn run() -> Exit {
             None => publish::run(cli.publish).await,
             Some(Command::Preview(arguments)) => preview::run(arguments).await,
             Some(Command::Plan(arguments)) => plan::run(&arguments),
+            Some(Command::Verify(arguments)) => verify::run(&arguments).await,
             Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
             Some(Command::Man) => completions::man(Cli::command()),
         }

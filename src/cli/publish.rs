@@ -1,6 +1,6 @@
 //! `iiif-publish --bucket … image.jpg`
 
-use super::arguments::{NameArguments, PictureArguments, ReportArguments, ShapeArguments, named};
+use super::arguments::{NameArguments, PictureArguments, ReportArguments, S3Arguments, ShapeArguments, named};
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::report::{self, Fatal};
@@ -34,6 +34,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     s3: S3Arguments,
     #[command(flatten)]
+    puts: PutArguments,
+    #[command(flatten)]
     headers: HeaderArguments,
     #[command(flatten)]
     shape: ShapeArguments,
@@ -47,16 +49,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3")]
-struct S3Arguments {
-    /// Endpoint of an S3-compatible store [default: AWS, or `AWS_ENDPOINT_URL_S3`]
-    #[arg(long, value_name = "URL")]
-    endpoint_url: Option<String>,
-    /// Region of the bucket [default: `AWS_REGION`, or that of the profile]
-    #[arg(long, value_name = "REGION")]
-    aws_region: Option<String>,
-    /// Profile of the AWS configuration files [default: `AWS_PROFILE`]
-    #[arg(long, value_name = "PROFILE")]
-    profile: Option<String>,
+struct PutArguments {
     /// Checksum headers on puts [default: `when-supported` on AWS, `when-required` elsewhere]
     #[arg(long, value_name = "WHEN")]
     checksums: Option<ChecksumsArgument>,
@@ -172,17 +165,14 @@ async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, St
 
 fn s3_settings(arguments: &Arguments) -> S3Settings {
     S3Settings {
-        bucket: arguments.bucket.clone().unwrap_or_default(),
-        endpoint_url: arguments.s3.endpoint_url.clone(),
-        aws_region: arguments.s3.aws_region.clone(),
-        profile: arguments.s3.profile.clone(),
         concurrency: arguments.work.concurrency(),
         max_puts_per_second: arguments.work.max_rps,
         retry_for: arguments.work.retry_for.map(Duration::from_secs),
-        checksums: arguments.s3.checksums.map(|checksums| match checksums {
+        checksums: arguments.puts.checksums.map(|checksums| match checksums {
             ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
             ChecksumsArgument::WhenRequired => Checksums::WhenRequired,
         }),
+        ..arguments.s3.settings(arguments.bucket.clone().unwrap_or_default())
     }
 }
 

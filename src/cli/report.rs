@@ -6,7 +6,8 @@ use super::output::tell;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
 use iiif_publish::source::SourceError;
-use iiif_publish::store::{StoreError, StoreErrorKind};
+use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
+use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
 use std::error::Error;
 
@@ -83,6 +84,32 @@ impl From<StoreError> for Fatal {
 impl From<SourceError> for Fatal {
     fn from(error: SourceError) -> Self {
         Self::new(Exit::Failed, chain(&error), source_advice(&error))
+    }
+}
+
+impl From<KeyError> for Fatal {
+    fn from(error: KeyError) -> Self {
+        Self::new(Exit::Usage, chain(&error), Some("choose another `--prefix` or `--id`"))
+    }
+}
+
+impl From<AddressError> for Fatal {
+    fn from(error: AddressError) -> Self {
+        Self::new(Exit::Usage, chain(&error), Some("name the public URL of each info.json"))
+    }
+}
+
+impl From<VerifyError> for Fatal {
+    fn from(error: VerifyError) -> Self {
+        Self::new(Exit::Environment, chain(&error), verify_advice(&error))
+    }
+}
+
+fn verify_advice(error: &VerifyError) -> Option<&'static str> {
+    match error {
+        VerifyError::Unreachable { .. } => Some("check the URL and the network, or wait until the host is back"),
+        VerifyError::Client(_) => Some("install the root certificates of the system (`ca-certificates`)"),
+        _ => None,
     }
 }
 

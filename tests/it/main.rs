@@ -19,4 +19,5 @@ mod preview;
 mod rooms;
 mod servers;
 mod support;
+mod verify;
 mod viewers;

@@ -2,6 +2,7 @@
 
 pub mod child;
 pub mod faults;
+pub mod host;
 pub mod http;
 pub mod load;
 pub mod pictures;

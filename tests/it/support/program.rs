@@ -4,10 +4,11 @@ use super::s3::{ACCESS_KEY, SECRET_KEY};
 use std::ffi::OsStr;
 use std::process::{Command, Output};
 
-/// The program with credentials of the test servers, and nothing of the machine's own AWS configuration.
+/// The program with credentials of the test servers, and nothing of the machine's own AWS configuration and proxies.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_iiif-publish"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+    let is_foreign = |name: &str| name.starts_with("AWS_") || name.to_lowercase().ends_with("_proxy");
+    for (name, _) in std::env::vars().filter(|(name, _)| is_foreign(name)) {
         command.env_remove(name);
     }
     command

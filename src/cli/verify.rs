@@ -1,0 +1,227 @@
+//! `iiif-publish verify`
+
+use super::arguments::{NameArguments, ProgressArgument, S3Arguments, VersionArguments};
+use super::exit::{Exit, interrupted};
+use super::output::{print, tell};
+use super::report::{Fatal, chain};
+use clap::Args;
+use iiif_publish::iiif::{ApiVersion, RoundedSizes};
+use iiif_publish::store::{Identifier, ImageFolder, PublicUrl, S3Store};
+use iiif_publish::verify::{Finding, InfoUrl, Options, Rule, Verified, Verifier, VerifyError};
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::num::{NonZeroU64, NonZeroUsize};
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("subject").required(true).args(["urls", "bucket"]))]
+pub(super) struct Arguments {
+    /// Images to verify, whoever published them: the URL of each info.json
+    #[arg(
+        value_name = "URL",
+        conflicts_with_all = ["prefix", "id", "public_url", "iiif_version", "endpoint_url", "aws_region", "profile"]
+    )]
+    urls: Vec<String>,
+    /// Bucket of the image that `--id` names; it is read through its public URL
+    #[arg(long, value_name = "BUCKET", requires = "id")]
+    bucket: Option<String>,
+    /// Check N objects of each image, evenly spread; info.json, full/max and the corners always
+    #[arg(long, value_name = "N")]
+    sample: Option<NonZeroU64>,
+    /// Requests in flight
+    #[arg(long, value_name = "N", default_value_t = Options::CONCURRENCY)]
+    concurrency: NonZeroUsize,
+    /// The image was published with this flag
+    #[arg(long)]
+    no_rounded_sizes: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    names: NameArguments,
+    #[command(flatten)]
+    version: VersionArguments,
+    #[command(flatten)]
+    s3: S3Arguments,
+}
+
+/// An image, and what its objects are called in the report.
+struct Target {
+    url: InfoUrl,
+    /// In a bucket; objects elsewhere are called by their URLs.
+    folder: Option<ImageFolder>,
+}
+
+impl Target {
+    fn key(&self, finding: &Finding) -> String {
+        let path = finding.path.as_deref().unwrap_or_default();
+        let key = match &self.folder {
+            Some(folder) => folder.key(&path).to_string(),
+            None => self.object_url(path),
+        };
+        key.trim_end_matches('/').to_owned()
+    }
+
+    fn object_url(&self, path: &str) -> String {
+        format!("{}/{path}", self.url.base_uri())
+    }
+}
+
+pub(super) async fn run(arguments: &Arguments) -> Exit {
+    tokio::select! {
+        result = try_run(arguments) => result.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain)),
+        exit = interrupted() => exit,
+    }
+}
+
+async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
+    let targets = targets(arguments).await?;
+    let verifier = Verifier::new(options(arguments))?;
+    let mut report = Report { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
+    for target in &targets {
+        match verifier.verify(&target.url).await {
+            Ok(image) => report.image(target, &image),
+            Err(error) => report.unreachable(target, error),
+        }
+    }
+    Ok(report.end())
+}
+
+/// What is told of the images: lines as they come, or one document at the end.
+struct Report {
+    json: bool,
+    documents: Vec<Value>,
+    exits: Vec<Exit>,
+}
+
+impl Report {
+    fn image(&mut self, target: &Target, image: &Verified) {
+        if self.json {
+            self.documents.push(document(target, image));
+        } else {
+            print(&lines(target, image));
+        }
+        tell(&summary(image));
+        self.exits.push(if image.is_well() { Exit::Done } else { Exit::Failed });
+    }
+
+    fn unreachable(&mut self, target: &Target, error: VerifyError) {
+        self.documents.push(json!({"info": target.url.to_string(), "error": chain(&error)}));
+        self.exits.push(Fatal::from(error).tell(ProgressArgument::Plain));
+    }
+
+    /// The worst of all exit codes.
+    fn end(self) -> Exit {
+        if self.json {
+            print(&format!("{:#}\n", json!({"images": self.documents})));
+        }
+        let worst = [Exit::Environment, Exit::Failed].into_iter().find(|exit| self.exits.contains(exit));
+        worst.unwrap_or(Exit::Done)
+    }
+}
+
+fn options(arguments: &Arguments) -> Options {
+    Options {
+        concurrency: arguments.concurrency,
+        sample: arguments.sample.map(NonZeroU64::get),
+        rounded_sizes: if arguments.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored },
+    }
+}
+
+async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
+    let (Some(bucket), Some(identifier)) = (&arguments.bucket, &arguments.names.id) else {
+        let url = |text: &String| Ok(Target { url: text.parse::<InfoUrl>()?, folder: None });
+        return arguments.urls.iter().map(url).collect();
+    };
+    let public_url = public_url(arguments, bucket).await?;
+    let versions = arguments.version.versions().folders().into_iter();
+    versions.map(|(_, version)| in_bucket(arguments, &public_url, version, identifier)).collect()
+}
+
+/// Where publishing into the bucket would say that the prefix is seen. The credentials choose the region, no more.
+async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
+    let names = &arguments.names;
+    match &names.public_url {
+        Some(public_url) => Ok(public_url.clone()),
+        None => Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.public_url(&names.prefix)),
+    }
+}
+
+fn in_bucket(
+    arguments: &Arguments,
+    public_url: &PublicUrl,
+    version: Option<u8>,
+    identifier: &Identifier,
+) -> Result<Target, Fatal> {
+    let folder = ImageFolder::new(&arguments.names.prefix, version, identifier)?;
+    Ok(Target { url: public_url.base_uri(version, identifier).parse::<InfoUrl>()?, folder: Some(folder) })
+}
+
+fn lines(target: &Target, verified: &Verified) -> String {
+    let line = |finding: &Finding| format!("{}: {}\n", target.key(finding), finding.problem);
+    verified.findings.iter().map(line).collect()
+}
+
+fn summary(verified: &Verified) -> String {
+    let Some(described) = verified.described else {
+        return format!("{}: unusable; nothing else was checked", verified.url);
+    };
+    let checked = HumanCount(verified.checked);
+    let objects = match verified.objects - verified.checked {
+        0 => format!("all {checked} objects"),
+        _ => format!("{checked} of {} objects", HumanCount(verified.objects)),
+    };
+    let rule = match (described.rule, described.level) {
+        (Rule::Plan, _) => "that this program publishes of such an image".to_owned(),
+        (Rule::Listed, Some(0)) => "that its info.json lists".to_owned(),
+        (Rule::Listed, level) => {
+            let level = level.map_or("of an unknown level".to_owned(), |level| format!("of level {level}"));
+            format!("that its info.json lists (the server is {level}: what it makes on demand is not checked)")
+        }
+    };
+    format!("{}: checked {objects} {rule}: {}", verified.url, outcome(verified))
+}
+
+fn outcome(verified: &Verified) -> String {
+    if verified.is_well() {
+        return "all is well".to_owned();
+    }
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for finding in &verified.findings {
+        *kinds.entry(finding.problem.kind()).or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{} {kind}", HumanCount(*count))).collect();
+    let unlisted = match verified.unlisted {
+        0 => String::new(),
+        unlisted => format!(", and {} more that are not listed", HumanCount(unlisted)),
+    };
+    format!("problems: {}{unlisted}", kinds.join(", "))
+}
+
+fn document(target: &Target, verified: &Verified) -> Value {
+    let problem = |finding: &Finding| {
+        json!({
+            "key": target.key(finding),
+            "url": finding.path.as_ref().map(|path| target.object_url(path)),
+            "problem": finding.problem.kind(),
+            "detail": finding.problem.to_string(),
+        })
+    };
+    let described = verified.described.as_ref();
+    json!({
+        "info": verified.url.to_string(),
+        "version": described.map(|described| described.version).map(ApiVersion::number),
+        "level": described.and_then(|described| described.level),
+        "width": described.map(|described| described.size.width()),
+        "height": described.map(|described| described.size.height()),
+        "rule": described.map(|described| match described.rule {
+            Rule::Plan => "plan",
+            Rule::Listed => "listed",
+        }),
+        "objects": verified.objects,
+        "checked": verified.checked,
+        "well": verified.is_well(),
+        "problems": verified.findings.iter().map(problem).collect::<Vec<_>>(),
+        "unlisted": verified.unlisted,
+    })
+}

@@ -1,0 +1,94 @@
+//! Which image is meant.
+
+use crate::iiif::Plan;
+use std::fmt;
+use std::str::FromStr;
+
+/// The URL of an `info.json` on the web, kept as it was written. It can be made of the base URI of the image too.
+///
+/// ```
+/// use iiif_publish::verify::InfoUrl;
+/// let url: InfoUrl = "https://example.org/iiif/photo/info.json".parse()?;
+/// assert_eq!(url.base_uri(), "https://example.org/iiif/photo");
+/// assert_eq!("https://example.org/iiif/photo/".parse::<InfoUrl>()?, url);
+/// assert!("https://name:secret@example.org/photo".parse::<InfoUrl>().is_err());
+/// # Ok::<(), iiif_publish::verify::AddressError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InfoUrl(String);
+
+/// Why a text is not the URL of an `info.json`. The text itself is not repeated: it may hold a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// Not an absolute URL of the web.
+    #[error("this is not a URL like https://example.org/photo/info.json")]
+    NotWeb,
+    /// A user name or a password, which would show in every line of a report.
+    #[error("a URL with a user name or a password cannot be verified, because reports repeat it")]
+    Secret,
+    /// A query or a fragment: no path can be appended to it.
+    #[error("a URL with `?` or `#` has no objects below it")]
+    Query,
+}
+
+impl FromStr for InfoUrl {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let is_plain = !text.contains(|character: char| character.is_control() || character.is_whitespace());
+        let url = reqwest::Url::parse(text).ok().filter(|url| is_plain && matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or(AddressError::NotWeb)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(AddressError::Secret);
+        }
+        if text.contains(['?', '#']) {
+            return Err(AddressError::Query);
+        }
+        Ok(Self(Self::base_of(text).to_owned()))
+    }
+}
+
+impl InfoUrl {
+    /// The base URI of the image, without a slash at its end: viewers append one.
+    #[must_use]
+    pub fn base_uri(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before `/info.json`.
+    pub(super) fn base_of(text: &str) -> &str {
+        let folder = text.strip_suffix(Plan::INFO_JSON).filter(|folder| folder.ends_with('/'));
+        folder.unwrap_or(text).trim_end_matches('/')
+    }
+}
+
+impl fmt::Display for InfoUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.0, Plan::INFO_JSON)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_uri_is_what_stands_before_info_json() {
+        assert_eq!(InfoUrl::base_of("https://example.org/a/info.json"), "https://example.org/a");
+        assert_eq!(InfoUrl::base_of("https://example.org/my-info.json"), "https://example.org/my-info.json");
+    }
+
+    #[test]
+    fn only_plain_addresses_of_the_web_are_taken() {
+        for (text, error) in [
+            ("photo/info.json", AddressError::NotWeb),
+            ("file:///etc/passwd", AddressError::NotWeb),
+            ("https://example.org/a b", AddressError::NotWeb),
+            ("https://user@example.org/a", AddressError::Secret),
+            ("https://example.org/a/info.json?token=x", AddressError::Query),
+        ] {
+            assert_eq!(text.parse::<InfoUrl>(), Err(error), "{text}");
+        }
+    }
+}

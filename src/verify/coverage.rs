@@ -1,0 +1,174 @@
+//! Every object that a viewer would ask for, and what each must measure.
+
+use super::Rule;
+use super::information::Information;
+use super::listed::Listed;
+use crate::iiif::{
+    ImageInformation, ImageRequest, Plan, Pyramid, PyramidShape, Rendering, RoundedSizes, Size, SizeParameter,
+};
+use std::collections::HashMap;
+use std::fmt;
+
+/// More than any image has, and still counted in seconds: 200,000 x 200,000 pixels in tiles of 64 are 13 million.
+const MAX_OBJECTS: u64 = 20_000_000;
+
+/// The members of an `info.json` that say what is stored.
+const DECISIVE: [&str; 9] =
+    ["protocol", "profile", "width", "height", "maxWidth", "maxHeight", "maxArea", "sizes", "tiles"];
+
+/// A request that must be answered, and what the picture must measure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub(super) request: ImageRequest,
+    pub(super) measure: Measure,
+}
+
+/// The dimensions that a picture may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    Exactly(Size),
+    Either(Size, Size),
+    /// The width of the first; the height is left to the server (`w,`), which may round as it likes, from the first size
+    /// or from the proportions of the second.
+    ByWidth(Size, Size),
+    /// Within the first size, in the proportions of the second.
+    Within(Size, Size),
+}
+
+impl Measure {
+    pub(super) fn allows(self, found: Size) -> bool {
+        match self {
+            Self::Exactly(size) => found == size,
+            Self::Either(one, other) => found == one || found == other,
+            Self::ByWidth(size, natural) => {
+                let is_near = |height: u64| height.abs_diff(u64::from(found.height())) <= 1;
+                let heights = [u64::from(size.height()), proportional_height(natural, size.width())];
+                found.width() == size.width() && heights.into_iter().any(is_near)
+            }
+            Self::Within(limit, whole) => {
+                let product = |width: u32, height: u32| u64::from(width) * u64::from(height);
+                let skew = product(found.width(), whole.height()).abs_diff(product(whole.width(), found.height()));
+                found.width() <= limit.width()
+                    && found.height() <= limit.height()
+                    && skew <= u64::from(whole.longer_side())
+            }
+        }
+    }
+
+    /// The most pixels that it allows.
+    pub(super) fn most_pixels(self) -> u64 {
+        match self {
+            Self::Exactly(size) | Self::Within(size, _) => size.pixels(),
+            Self::Either(one, other) => one.pixels().max(other.pixels()),
+            Self::ByWidth(size, natural) => {
+                let height = proportional_height(natural, size.width()).max(u64::from(size.height()));
+                u64::from(size.width()) * (height + 1)
+            }
+        }
+    }
+}
+
+/// The height that goes with a width, rounded down.
+fn proportional_height(natural: Size, width: u32) -> u64 {
+    u64::from(natural.height()) * u64::from(width) / u64::from(natural.width())
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(size) | Self::ByWidth(size, _) => size.fmt(formatter),
+            Self::Either(one, other) => write!(formatter, "{one} or {other}"),
+            Self::Within(limit, _) => write!(formatter, "at most {limit} in the proportions of the image"),
+        }
+    }
+}
+
+/// All objects of one image but its `info.json`.
+#[derive(Debug)]
+pub(super) enum Coverage {
+    Plan {
+        plan: Plan,
+        /// Thumbnails that may have been drawn, where a cap that is only known from the outside may have forbidden it.
+        perhaps: HashMap<ImageRequest, Size>,
+    },
+    Listed(Listed),
+}
+
+impl Coverage {
+    /// # Errors
+    /// In words, where there are too many to be true.
+    pub(super) fn of(information: &Information, rounded_sizes: RoundedSizes) -> Result<Self, String> {
+        let listed = Listed::new(information);
+        let tiles = listed.tile_count();
+        if tiles > MAX_OBJECTS {
+            return Err(format!("it lists {tiles} tiles: more than {MAX_OBJECTS} are not checked"));
+        }
+        let plan = planned(information, rounded_sizes);
+        Ok(plan.map_or(Self::Listed(listed), |plan| Self::Plan { perhaps: perhaps(&plan), plan }))
+    }
+
+    pub(super) fn rule(&self) -> Rule {
+        match self {
+            Self::Plan { .. } => Rule::Plan,
+            Self::Listed(_) => Rule::Listed,
+        }
+    }
+
+    /// Everything in an order that is always the same. Made as it is asked for: a large image has millions.
+    pub(super) fn expected(&self) -> Box<dyn Iterator<Item = Expected> + Send + '_> {
+        match self {
+            Self::Listed(listed) => Box::new(listed.expected()),
+            Self::Plan { plan, perhaps } => {
+                Box::new(plan.pyramid().renderings().flat_map(|rendering| planned_requests(plan, rendering, perhaps)))
+            }
+        }
+    }
+}
+
+fn planned_requests(
+    plan: &Plan,
+    rendering: Rendering,
+    perhaps: &HashMap<ImageRequest, Size>,
+) -> impl Iterator<Item = Expected> {
+    let size = match rendering {
+        Rendering::Tile(cell) => plan.pyramid().cell_size(cell),
+        Rendering::Whole(scale) => plan.pyramid().size().at(scale),
+        Rendering::Thumbnail(thumbnail) => thumbnail.size,
+    };
+    plan.requests(rendering).into_iter().map(move |request| {
+        let other = perhaps.get(&request);
+        let measure = other.map_or(Measure::Exactly(size), |other| Measure::Either(size, *other));
+        Expected { request, measure }
+    })
+}
+
+/// The plan by which this crate would have published the image, if its `info.json` would then read the same.
+fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Plan> {
+    let [tiles] = &information.tiles[..] else { return None };
+    // `maxWidth` is what `full/max` measures, and may be less than a tile; the cap that was asked for is not.
+    let longest_side = information.limits.width.map(|width| width.max(tiles.width));
+    let shape = PyramidShape::new(tiles.width, longest_side, rounded_sizes).ok()?;
+    let pyramid = Pyramid::new(information.size, shape);
+    let written = ImageInformation::new(&pyramid, information.version, information.id.clone(), None);
+    let written = serde_json::to_value(written).ok()?;
+    let is_same = |member: &str| written.get(member) == information.document.get(member);
+    DECISIVE.into_iter().all(is_same).then(|| Plan::new(pyramid, information.version))
+}
+
+/// The thumbnails that are drawn under the highest cap that gives the same `full/max`, and not under the lowest one.
+fn perhaps(plan: &Plan) -> HashMap<ImageRequest, Size> {
+    let pyramid = plan.pyramid();
+    let levels = pyramid.scale_factors().iter().take_while(|scale| **scale < pyramid.max_level());
+    let Some(next_larger) = levels.last() else { return HashMap::new() };
+    let highest_cap = pyramid.size().at(*next_larger).longer_side() - 1;
+    let shape = PyramidShape::new(pyramid.tile_size(), Some(highest_cap), RoundedSizes::LeftOut);
+    let Ok(shape) = shape else { return HashMap::new() };
+    let drawn: Vec<_> = pyramid.thumbnails().collect();
+    let more = Pyramid::new(pyramid.size(), shape);
+    let more = more.thumbnails().filter(|thumbnail| !drawn.contains(thumbnail));
+    let requests = more.flat_map(|thumbnail| {
+        let sizes = [SizeParameter::by_width(thumbnail.size), SizeParameter::exactly(thumbnail.size)];
+        sizes.map(|size| (ImageRequest::full(size), thumbnail.size))
+    });
+    requests.collect()
+}

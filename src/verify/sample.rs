@@ -1,0 +1,57 @@
+//! Which objects of an image are checked when not all are.
+
+use super::coverage::Expected;
+use crate::iiif::{ImageRequest, RegionParameter, Size, SizeParameter};
+
+/// An even choice, the same on every run. `info.json` counts as one of the objects that were asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    size: Size,
+    always: u64,
+    others: u64,
+    wanted: u64,
+    seen: u64,
+}
+
+impl Sample {
+    pub(super) fn new(expected: impl Iterator<Item = Expected>, size: Size, objects: Option<u64>) -> Self {
+        let (mut always, mut others) = (0, 0);
+        for expected in expected {
+            *if is_always_checked(expected.request, size) { &mut always } else { &mut others } += 1;
+        }
+        let wanted = objects.map_or(others, |objects| objects.saturating_sub(always + 1).min(others));
+        Self { size, always, others, wanted, seen: 0 }
+    }
+
+    /// All pictures.
+    pub(super) fn total(&self) -> u64 {
+        self.always + self.others
+    }
+
+    /// Those of them that are chosen.
+    pub(super) fn checked(&self) -> u64 {
+        self.always + self.wanted
+    }
+
+    /// Whether the next picture is chosen; to be asked of each in turn.
+    pub(super) fn takes(&mut self, expected: &Expected) -> bool {
+        if is_always_checked(expected.request, self.size) {
+            return true;
+        }
+        // Both are at most some millions, so that their product fits.
+        let due = |seen: u64| seen * self.wanted / self.others;
+        self.seen += 1;
+        due(self.seen) > due(self.seen - 1)
+    }
+}
+
+/// `full/max`, and the tiles in the corners of scale factor 1.
+fn is_always_checked(request: ImageRequest, image: Size) -> bool {
+    let RegionParameter::Rectangle(region) = request.region else { return request.size == SizeParameter::Max };
+    let is_unscaled =
+        [SizeParameter::by_width(region.size), SizeParameter::exactly(region.size)].contains(&request.size);
+    let is_edge = |start: u32, length: u32, side: u32| start == 0 || length == side - start;
+    is_unscaled
+        && is_edge(region.x, region.size.width(), image.width())
+        && is_edge(region.y, region.size.height(), image.height())
+}

@@ -1,0 +1,109 @@
+//! How findings are gathered while answers come in out of order.
+
+use super::fetch::Answer;
+use super::finding::{Finding, Problem};
+use crate::iiif::Plan;
+
+/// Findings that are kept of one image, so that a bucket in which everything is missing does not fill the memory.
+const MAX_FINDINGS: usize = 100_000;
+
+/// Objects in a row without any answer, after which the host counts as gone.
+const SILENCE: u32 = 32;
+
+/// What became of one picture.
+pub(super) struct Checked {
+    index: u64,
+    path: String,
+    problems: Vec<Problem>,
+    headers: Option<Headers>,
+    silence: Option<String>,
+}
+
+struct Headers {
+    has_cache_control: bool,
+    allows_any_page: bool,
+}
+
+impl Checked {
+    pub(super) fn answered(index: u64, path: String, answer: &Answer, problems: Vec<Problem>) -> Self {
+        let headers = Headers { has_cache_control: answer.has_cache_control, allows_any_page: answer.allows_any_page };
+        Self { index, path, problems, headers: Some(headers), silence: None }
+    }
+
+    pub(super) fn failed(index: u64, path: String, problem: Problem) -> Self {
+        Self { index, path, problems: vec![problem], headers: None, silence: None }
+    }
+
+    pub(super) fn silent(index: u64, path: String, reason: String) -> Self {
+        let problems = vec![Problem::Unanswered { reason: reason.clone() }];
+        Self { index, path, problems, headers: None, silence: Some(reason) }
+    }
+}
+
+/// The findings about one image so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// With the place of their object in publishing order.
+    findings: Vec<(u64, Finding)>,
+    unlisted: u64,
+    found: u64,
+    without_cors: u64,
+    without_cache_control: u64,
+    silent_in_a_row: u32,
+}
+
+impl Tally {
+    pub(super) fn finding(&mut self, index: u64, path: &str, problem: Problem) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push((index, Finding { path: Some(path.to_owned()), problem }));
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Something that `info.json` gets wrong.
+    pub(super) fn information(&mut self, words: String) {
+        self.finding(0, Plan::INFO_JSON, Problem::Information(words));
+    }
+
+    /// Notes a picture; the reason, if the host has fallen silent.
+    pub(super) fn add(&mut self, checked: Checked) -> Option<String> {
+        let Checked { index, path, problems, headers, silence } = checked;
+        self.silent_in_a_row = if silence.is_some() { self.silent_in_a_row + 1 } else { 0 };
+        for problem in problems {
+            self.finding(index, &path, problem);
+        }
+        if let Some(headers) = headers {
+            self.found += 1;
+            self.without_cors += u64::from(!headers.allows_any_page);
+            if !headers.has_cache_control {
+                self.without_cache_control += 1;
+                self.finding(index, &path, Problem::CacheControl);
+            }
+        }
+        silence.filter(|_| self.silent_in_a_row >= SILENCE)
+    }
+
+    /// The findings in order, and how many more there were.
+    pub(super) fn into_findings(mut self) -> (Vec<Finding>, u64) {
+        if self.without_cors > 0 {
+            let problem = Problem::Cors { objects: self.without_cors, checked: self.found };
+            self.findings.push((0, Finding { path: None, problem }));
+        }
+        if self.without_cache_control > 1 && self.without_cache_control == self.found {
+            self.without_cache_control_at_all();
+        }
+        self.findings.sort_by_key(|(index, finding)| (finding.problem.rank(), *index));
+        (self.findings.into_iter().map(|(_, finding)| finding).collect(), self.unlisted)
+    }
+
+    /// What concerns all pictures alike is said once.
+    fn without_cache_control_at_all(&mut self) {
+        let listed = self.findings.len();
+        self.findings.retain(|(index, finding)| *index == 0 || finding.problem != Problem::CacheControl);
+        let removed = (listed - self.findings.len()) as u64;
+        self.unlisted -= self.without_cache_control - removed;
+        let problem = Problem::NoCacheControl { checked: self.found };
+        self.findings.push((0, Finding { path: None, problem }));
+    }
+}

@@ -1,0 +1,129 @@
+//! Hosts that are silent, busy, misled or hostile; and wrong usage.
+
+use super::{problems, published, report, verify, verify_on};
+use crate::support::host::{Host, Page};
+use std::time::{Duration, Instant};
+
+const MAX: &str = "/x/full/max/0/default.jpg";
+
+#[test]
+fn a_host_that_cannot_be_reached_ends_with_3() {
+    let began = Instant::now();
+    // Port 1 of this machine: nobody listens there.
+    let run = verify(&["http://127.0.0.1:1/x/info.json"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""));
+    assert!(
+        run.stderr.contains("could not reach `http://127.0.0.1:1/x/info.json`: Connection refused"),
+        "{}",
+        run.stderr
+    );
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+
+    let host = published(90, 70, &[]);
+    let well = format!("{}/x/info.json", host.url());
+    let run = verify(&["--json", "http://127.0.0.1:1/x/info.json", &well]);
+    assert_eq!(run.code, Some(3), "one image does not hide another: {}", run.stderr);
+    assert!(run.stdout.contains("\"error\"") && run.stdout.contains("\"well\": true"), "{}", run.stdout);
+}
+
+#[test]
+fn an_info_json_that_is_missing_or_none_is_the_only_finding() {
+    let host = Host::start();
+    assert_eq!(problems(&host), ["/info.json: missing (404)"]);
+    host.put("/x/info.json", Page::new("text/html", "<html>"));
+    assert_eq!(
+        problems(&host),
+        [
+            "/info.json: not JSON: expected value at line 1 column 1",
+            "/info.json: `Content-Type: text/html` instead of application/json",
+        ]
+    );
+    host.put("/x/info.json", Page::new("application/json", "{\"@context\": \"http://example.org\"}"));
+    assert_eq!(problems(&host), ["/info.json: not image information of version 2 or 3 of the Image API"]);
+    host.put("/x/info.json", Page::new("application/json", vec![b' '; 2 << 20]));
+    assert_eq!(problems(&host), ["/info.json: larger than 1048576 bytes, which it cannot be"]);
+}
+
+#[test]
+fn a_busy_server_is_asked_again() {
+    let host = published(90, 70, &[]);
+    host.change(MAX, |page| page.busy = 2);
+    assert_eq!(verify_on(&host, &[]).code, Some(0));
+    assert_eq!(host.requests().iter().filter(|path| *path == MAX).count(), 3);
+}
+
+#[test]
+fn redirects_are_followed_as_far_as_five() {
+    let host = published(90, 70, &[]);
+    let picture = host.body(MAX);
+    for hop in 1..5 {
+        host.put(&format!("/hop{hop}"), Page::redirect(&format!("/hop{}", hop + 1)));
+    }
+    host.put("/hop5", Page::new("image/jpeg", picture));
+    host.put(MAX, Page::redirect("/hop1"));
+    assert_eq!(verify_on(&host, &[]).code, Some(0));
+    host.put("/hop5", Page::redirect("/hop1"));
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: no whole answer: too many redirects"]);
+    host.put(MAX, Page::redirect("file:///etc/passwd"));
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: answered with 302"], "nothing but the web is read");
+}
+
+#[test]
+fn hostile_answers_are_findings() {
+    let host = published(90, 70, &[]);
+    // The dimensions of a JPEG stand after the marker FF C0, a length and a depth: 65,500 x 65,500 pixels.
+    let mut huge = host.body(MAX).to_vec();
+    let start = huge.windows(2).position(|bytes| bytes == [0xff, 0xc0]).expect("a frame header") + 5;
+    huge[start..start + 4].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+    host.change(MAX, |page| page.body = huge.into());
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: 65500x65500 pixels instead of 90x70"]);
+
+    host.put(MAX, Page::new("image/jpeg", vec![0xff; 2 << 20]));
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: larger than 1073776 bytes, which it cannot be"]);
+
+    host.put(MAX, Page::new("text/\u{9b}31m\u{202e}", ""));
+    let found = problems(&host).join("\n");
+    assert!(found.contains("text/\\u{9b}31m\\u{202e}") && !found.contains('\u{9b}'), "{found:?}");
+    assert!(found.contains("not a whole JPEG"), "{found}");
+}
+
+#[test]
+fn no_bytes_make_the_decoder_panic() {
+    let host = published(200, 150, &[]);
+    let path = "/x/full/200,150/0/default.jpg";
+    let whole = host.body(path).to_vec();
+    for seed in 0..24_usize {
+        let mut bytes = whole.clone();
+        for step in 0..8 {
+            let place = (seed * 7919 + step * 104_729) % bytes.len();
+            bytes[place] ^= 1 << (seed % 8);
+        }
+        host.change(path, |page| page.body = bytes.into());
+        let report = report(&host, &["--sample=1000"]);
+        let details: Vec<_> = report["problems"].as_array().into_iter().flatten().collect();
+        assert!(details.len() <= 1, "{details:#?}");
+        assert!(!report.to_string().contains("gave up"), "{report:#}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_repeats_no_secret() {
+    for arguments in [
+        &[][..],
+        &["--bucket", "b"],
+        &["--bucket", "b", "--id", "../x"],
+        &["--bucket", "b", "--id", "x", "https://example.org/x/info.json"],
+        &["--id", "x", "https://example.org/x/info.json"],
+        &["--sample", "0", "https://example.org/x/info.json"],
+        &["--concurrency", "0", "https://example.org/x/info.json"],
+        &["ftp://example.org/x/info.json"],
+        &["x/info.json"],
+        &["https://example.org/x/info.json?token=hush"],
+        &["https://name:hush@example.org/x/info.json"],
+        &["--bucket", "b", "--id", "x", "--public-url", "https://name:hush@example.org"],
+    ] {
+        let run = verify(arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{arguments:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("hush"), "{}", run.stderr);
+    }
+}

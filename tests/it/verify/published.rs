@@ -1,0 +1,231 @@
+//! Images of this program.
+
+use super::{problems, published, report, verify, verify_on};
+use crate::support::host::Host;
+use crate::support::pictures::{encoded, png_file, waves};
+use crate::support::program::{planned_keys, run_well};
+use iiif_publish::serve::{Server, Site};
+use iiif_publish::verify::{InfoUrl, Options, Rule, Verifier};
+use image::ImageFormat;
+use tempfile::TempDir;
+
+/// In version 3, the last tile of scale factor 1 of 1001 x 701 pixels.
+const TILE: &str = "/512,512,489,189/489,189/0/default.jpg";
+
+fn of(path: &str) -> String {
+    format!("/x{path}")
+}
+
+#[test]
+fn a_whole_image_verifies_clean_in_each_version_and_in_both() {
+    for (version, folders) in [("3", &[""][..]), ("2", &[""]), ("both", &["3/", "2/"])] {
+        let host = published(1001, 701, &["--iiif-version", version]);
+        let urls: Vec<String> = folders.iter().map(|folder| format!("{}/{folder}x/info.json", host.url())).collect();
+        let run = verify(&urls.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+        assert_eq!(run.stderr.matches("that this program publishes of such an image: all is well").count(), urls.len());
+        assert_eq!(run.stderr.lines().count(), urls.len(), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn every_planned_object_is_asked_for_and_no_other() {
+    let host = published(700, 1300, &["--iiif-version=2"]);
+    let run = verify_on(&host, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let mut planned = planned_keys(["--size=700x1300", "--iiif-version=2"]);
+    for key in &mut planned {
+        key.insert_str(0, "/x/");
+    }
+    planned.sort();
+    let mut asked = host.requests();
+    asked.sort();
+    assert_eq!(asked, planned);
+}
+
+#[test]
+fn odd_sizes_and_shapes_verify_clean() {
+    for (size, arguments) in [
+        ((1, 1), &[][..]),
+        ((1, 3000), &["--iiif-version=2"]),
+        ((1, 3000), &[]),
+        ((3000, 1), &["--iiif-version=2"]),
+        ((90, 70), &["--rights=http://rightsstatements.org/vocab/NoC-US/1.0/"]),
+        ((600, 500), &["--tile-size=64", "--max-size=256"]),
+        ((520, 100), &["--max-size=512"]),
+        // `full/max` is 300 high, and the cap lets thumbnails of 360, 384 and 400 pixels through.
+        ((300, 1200), &["--tile-size=64", "--max-size=512"]),
+        ((300, 1200), &["--tile-size=64", "--max-size=310"]),
+    ] {
+        let host = published(size.0, size.1, arguments);
+        let report = report(&host, &[]);
+        assert_eq!(report["problems"].as_array().map(Vec::len), Some(0), "{size:?} {arguments:?}: {report:#}");
+        assert_eq!(report["rule"], "plan", "{size:?} {arguments:?}");
+    }
+}
+
+#[test]
+fn rounded_sizes_are_missed_unless_they_were_left_out_on_purpose() {
+    let host = published(1001, 701, &["--no-rounded-sizes"]);
+    let missing = problems(&host);
+    assert!(missing.contains(&"/full/125,88/0/default.jpg: missing (404)".to_owned()), "{missing:#?}");
+    assert_eq!(verify_on(&host, &["--no-rounded-sizes"]).code, Some(0));
+}
+
+#[test]
+fn what_is_wrong_with_a_picture_is_named_by_its_key() {
+    type Change<'a> = &'a dyn Fn(&Host);
+
+    let picture = |width, height| encoded(waves(width, height), ImageFormat::Jpeg);
+    let cases: [(Change, &str); 7] = [
+        (&|host| host.remove(&of(TILE)), "missing (404)"),
+        (&|host| host.change(&of(TILE), |page| page.status = 500), "answered with 500"),
+        (
+            &|host| host.change(&of(TILE), |page| page.body = page.body.slice(..page.body.len() - 40)),
+            "not a whole JPEG: the file ends before the image does",
+        ),
+        (
+            &|host| host.change(&of(TILE), |page| page.body = picture(489, 190).into()),
+            "489x190 pixels instead of 489x189",
+        ),
+        (
+            &|host| {
+                let png = encoded(waves(489, 189), ImageFormat::Png);
+                host.change(&of(TILE), |page| page.body = png.into());
+            },
+            "not a whole JPEG: Not a JPEG file: starts with 0x89 0x50",
+        ),
+        (
+            &|host| {
+                host.change(&of(TILE), |page| {
+                    page.headers.insert("content-type", "binary/octet-stream".to_owned());
+                });
+            },
+            "`Content-Type: binary/octet-stream` instead of image/jpeg",
+        ),
+        (
+            &|host| {
+                host.change(&of(TILE), |page| {
+                    page.headers.remove("cache-control");
+                });
+            },
+            "no `Cache-Control`",
+        ),
+    ];
+    for (change, problem) in cases {
+        let host = published(1001, 701, &[]);
+        change(&host);
+        assert_eq!(problems(&host), [format!("{TILE}: {problem}")]);
+    }
+}
+
+#[test]
+fn what_concerns_all_pictures_is_said_once() {
+    let host = published(600, 400, &[]);
+    host.change_all(|page| {
+        page.headers.remove("access-control-allow-origin");
+        page.headers.remove("cache-control");
+    });
+    let pictures = planned_keys(["--size=600x400"]).len() - 1;
+    assert_eq!(
+        problems(&host),
+        [
+            "/info.json: no `Access-Control-Allow-Origin` for pages of other sites".to_owned(),
+            format!(
+                ": {pictures} of {pictures} pictures have no `Access-Control-Allow-Origin` for pages of other sites"
+            ),
+            format!(": none of {pictures} pictures has a `Cache-Control`"),
+            "/info.json: no `Cache-Control`".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn findings_come_in_the_same_order_on_every_run_and_as_json() {
+    let host = published(1001, 701, &[]);
+    host.remove(&of(TILE));
+    host.remove("/x/0,0,512,512/512,512/0/default.jpg");
+    host.change("/x/full/max/0/default.jpg", |page| page.body = page.body.slice(..100));
+    let report = report(&host, &[]);
+    let found: Vec<_> =
+        report["problems"].as_array().into_iter().flatten().map(|finding| &finding["problem"]).collect();
+    assert_eq!(found, ["missing", "missing", "damaged"]);
+    assert_eq!(report["problems"][1]["key"], format!("{}/x{TILE}", host.url()));
+    assert_eq!(report["problems"][1]["key"], report["problems"][1]["url"]);
+    assert_eq!((&report["objects"], &report["checked"]), (&31.into(), &31.into()));
+    assert_eq!((&report["version"], &report["level"], &report["well"]), (&3.into(), &0.into(), &false.into()));
+}
+
+#[test]
+fn a_sample_is_even_and_always_has_the_corners() {
+    let host = published(3000, 2000, &["--tile-size=256"]);
+    let report = report(&host, &["--sample", "40"]);
+    assert_eq!((&report["checked"], &report["well"]), (&40.into(), &true.into()));
+    let asked = host.requests();
+    assert_eq!(asked.len(), 40);
+    for path in [
+        "/x/info.json",
+        "/x/full/max/0/default.jpg",
+        "/x/0,0,256,256/256,256/0/default.jpg",
+        "/x/2816,0,184,256/184,256/0/default.jpg",
+        "/x/0,1792,256,208/256,208/0/default.jpg",
+        "/x/2816,1792,184,208/184,208/0/default.jpg",
+    ] {
+        assert!(asked.contains(&path.to_owned()), "{path}");
+    }
+    for level in ["256,256/256,256/", "512,512/256,256/", "/full/"] {
+        assert!(asked.iter().any(|path| path.contains(level)), "of each level some: {asked:#?}");
+    }
+
+    let again = verify_on(&host, &["--sample", "40"]);
+    assert!(again.stderr.contains("checked 40 of "), "{}", again.stderr);
+    let mut halves = host.requests();
+    let mut second = halves.split_off(40);
+    halves.sort();
+    second.sort();
+    assert_eq!(halves, second, "the same objects again");
+}
+
+#[test]
+fn a_bucket_and_an_identifier_lead_to_the_same_url_as_publishing() {
+    // In the path style of other stores than AWS: the bucket is a folder of the host.
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let host = Host::start();
+    let base = format!("{}/tiles/maps", host.url());
+    let output = folder.path().join("out");
+    let arguments = ["--id=Plan 1", "--iiif-version=both", "--prefix=tiles/maps", "--public-url", &base, "--output"];
+    run_well(arguments.iter().map(AsRef::as_ref).chain([output.as_os_str(), image.as_os_str()]));
+    host.show(&output);
+    let bucket = ["--bucket=tiles", "--prefix=maps", "--id=Plan 1", "--iiif-version=both"];
+    let endpoint = format!("--endpoint-url={}", host.url());
+    let run = verify(&[&bucket[..], &[&endpoint]].concat());
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+
+    host.remove("/tiles/maps/2/Plan 1/full/full/0/default.jpg");
+    let public_url = format!("--public-url={base}");
+    let run = verify(&[&bucket[..], &[&public_url]].concat());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(run.stdout, "maps/2/Plan 1/full/full/0/default.jpg: missing (404)\n", "by its key in the bucket");
+}
+
+#[test]
+fn what_preview_serves_verifies_clean() {
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    runtime.block_on(async {
+        let folder = TempDir::new().expect("a folder");
+        let image = png_file(folder.path(), "x.png", 640, 480);
+        let server = Server::bind(0).await.expect("a free port");
+        let base = format!("http://127.0.0.1:{}", server.port());
+        let output = folder.path().join("out");
+        let output_text = output.to_str().expect("UTF-8");
+        run_well(["--public-url", &base, "--output", output_text, image.to_str().expect("UTF-8")]);
+        let serving = tokio::spawn(server.serve(Site { root: output, pages: Vec::new() }));
+        let url: InfoUrl = format!("{base}/x").parse().expect("a URL");
+        let verified = Verifier::new(Options::default()).expect("HTTPS").verify(&url).await.expect("reachable");
+        assert!(verified.is_well(), "{:#?}", verified.findings);
+        assert_eq!(verified.described.map(|described| described.rule), Some(Rule::Plan));
+        assert_eq!(verified.objects, planned_keys(["--size=640x480"]).len() as u64);
+        serving.abort();
+    });
+}
