@@ -77,11 +77,20 @@ impl std::fmt::Display for MaxSize {
     }
 }
 
+/// Whether full/max has a longest side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cap {
+    /// As the arguments say.
+    AsSaid,
+    /// Never.
+    None,
+}
+
 impl ShapeArguments {
-    pub(super) fn shape(&self) -> Result<PyramidShape, PyramidError> {
-        let longest_side = match self.max_size {
-            MaxSize::Pixels(pixels) => Some(pixels),
-            MaxSize::Full => None,
+    pub(super) fn shape(&self, cap: Cap) -> Result<PyramidShape, PyramidError> {
+        let longest_side = match (cap, self.max_size) {
+            (Cap::AsSaid, MaxSize::Pixels(pixels)) => Some(pixels),
+            (Cap::AsSaid, MaxSize::Full) | (Cap::None, _) => None,
         };
         let rounded_sizes = if self.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored };
         PyramidShape::new(self.tile_size, longest_side, rounded_sizes)

@@ -9,6 +9,8 @@ mod preview;
 mod progress;
 mod publish;
 mod report;
+mod storage;
+mod summary;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -1,6 +1,6 @@
 //! `iiif-publish plan`
 
-use super::arguments::{NameArguments, ProgressArgument, ShapeArguments, named};
+use super::arguments::{Cap, NameArguments, ProgressArgument, ShapeArguments, named};
 use super::exit::Exit;
 use super::output::print;
 use super::report::Fatal;
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    let shape = arguments.shape.shape()?;
+    let shape = arguments.shape.shape(Cap::AsSaid)?;
     let (header, identifier) = subject(arguments)?;
     let pyramid = Pyramid::new(header.size, shape);
     let planned = planned(arguments, &pyramid, &identifier);

@@ -1,6 +1,6 @@
 //! `iiif-publish preview`: publish into a temporary folder and show it.
 
-use super::arguments::{PictureArguments, ReportArguments, ShapeArguments, named};
+use super::arguments::{Cap, PictureArguments, ReportArguments, ShapeArguments, named};
 use super::exit::{Exit, interrupted};
 use super::output::print;
 use super::progress::Progress;
@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(arguments.images, None)?;
-    let shape = arguments.shape.shape()?;
+    let shape = arguments.shape.shape(Cap::AsSaid)?;
     // The address is part of every info.json, so that the port comes first.
     let server = Server::bind(arguments.port).await.map_err(|error| failed("could not listen on localhost", &error))?;
     // Removed when this function returns.
@@ -72,7 +72,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         return Ok(exit);
     }
     print(&format!("{address}/\n"));
-    progress.summary("open this page in a browser; Ctrl-C ends the preview");
+    progress.say("open this page in a browser; Ctrl-C ends the preview");
     let site = Site { root: folder.path().to_owned(), pages: pages(&published) };
     tokio::select! {
         () = server.serve(site) => Ok(exit),

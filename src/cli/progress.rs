@@ -105,6 +105,11 @@ impl Progress {
                 let line = || format!("{}: unchanged", published.identifier);
                 self.line(line, || published_json("unchanged", published));
             }
+            Event::Kept(published) => {
+                self.image_done(None, done);
+                let line = || format!("{}: there already, and left as it is (--no-clobber)", published.identifier);
+                self.line(line, || published_json("kept", published));
+            }
             Event::Failed { identifier } => self.image_done(images.remove(identifier), done),
             _ => {}
         }
@@ -115,12 +120,21 @@ impl Progress {
         self.beside_bars(|| tell_error(self.how, Some(&identifier.to_string()), error, advice));
     }
 
-    /// What became of the run, where that is not said by the images themselves.
-    pub(super) fn summary(&self, text: &str) {
+    /// What became of the run: what is not there, however progress is told, and what the store had against it.
+    pub(super) fn summary(&self, outcome: Option<&str>, traffic: Option<&str>, json: &Value) {
         match self.how {
-            ProgressArgument::Json => tell(&json!({"event": "summary", "text": text}).to_string()),
-            _ => tell(text),
+            ProgressArgument::Json => tell(&json.to_string()),
+            ProgressArgument::None => outcome.iter().for_each(|line| tell(line)),
+            _ => traffic.iter().chain(&outcome).for_each(|line| tell(line)),
         }
+    }
+
+    /// Says a thing that must be known, however progress is told.
+    pub(super) fn say(&self, text: &str) {
+        self.beside_bars(|| match self.how {
+            ProgressArgument::Json => tell(&json!({"event": "note", "text": text}).to_string()),
+            _ => tell(text),
+        });
     }
 
     /// Says a thing that is neither progress nor an error.

@@ -1,13 +1,19 @@
 //! `iiif-publish --bucket … image.jpg`
 
-use super::arguments::{NameArguments, PictureArguments, ReportArguments, S3Arguments, ShapeArguments, named};
+use super::arguments::{Cap, NameArguments, PictureArguments, ReportArguments, S3Arguments, ShapeArguments, named};
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::report::{self, Fatal};
+use super::storage::StorageArguments;
+use super::summary::Summary;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
-use iiif_publish::publish::{Image, Options, PublishError, Published, Publisher, Unchanged};
-use iiif_publish::store::{Checksums, FolderStore, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind};
+use iiif_publish::iiif::PyramidShape;
+use iiif_publish::publish::{
+    Changed, FullImageUrl, Identity, Image, Layout, Options, PublishError, Published, Publisher, RedirectOptions,
+    Unchanged,
+};
+use iiif_publish::store::{Clobber, FolderStore, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -34,9 +40,13 @@ pub(super) struct Arguments {
     #[command(flatten)]
     s3: S3Arguments,
     #[command(flatten)]
-    puts: PutArguments,
+    again: AgainArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
     #[command(flatten)]
     headers: HeaderArguments,
+    #[command(flatten)]
+    redirects: RedirectArguments,
     #[command(flatten)]
     shape: ShapeArguments,
     #[command(flatten)]
@@ -47,20 +57,74 @@ pub(super) struct Arguments {
     reports: ReportArguments,
 }
 
+/// What happens when something is there already.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "S3")]
-struct PutArguments {
-    /// Checksum headers on puts [default: `when-supported` on AWS, `when-required` elsewhere]
-    #[arg(long, value_name = "WHEN")]
-    checksums: Option<ChecksumsArgument>,
+#[command(next_help_heading = "Images that are there already")]
+struct AgainArguments {
+    /// Publish again what is there, unchanged
+    #[arg(long)]
+    overwrite: bool,
+    /// How a file is known to be unchanged
+    #[arg(long, value_name = "HOW", default_value = "size-and-time")]
+    check: CheckArgument,
+    /// Leave alone every image that is there, changed or not; no object is ever replaced
+    #[arg(long, conflicts_with_all = ["overwrite", "output"])]
+    no_clobber: bool,
+    /// Give each version of an image a folder of its own, whose tiles may be cached for ever, and let the image's own
+    /// info.json be that of the newest
+    #[arg(long)]
+    versioned: bool,
+    /// Keep N old versions of each image, and delete the others [default: all are kept]
+    #[arg(long, value_name = "N", requires = "versioned")]
+    keep: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CheckArgument {
+    /// By its size and time of modification; nothing of it is read
+    SizeAndTime,
+    /// By its content, which is read whole
+    Content,
+}
+
+impl AgainArguments {
+    fn layout(&self) -> Layout {
+        if self.versioned { Layout::Versioned { keep: self.keep } } else { Layout::InPlace }
+    }
+
+    fn identity(&self) -> Identity {
+        match self.check {
+            CheckArgument::SizeAndTime => Identity::SizeAndTime,
+            CheckArgument::Content => Identity::Content,
+        }
+    }
+
+    fn clobber(&self) -> Clobber {
+        if self.no_clobber { Clobber::Forbid } else { Clobber::Replace }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Redirects")]
+struct RedirectArguments {
+    /// Store each picture once, and let the other requests for it redirect there: on website endpoints of a bucket only;
+    /// in a folder, the file `_redirects` for hosts that read it
+    #[arg(long)]
+    redirects: bool,
+    /// Where the full image exists already, for full/max to redirect to; `{id}` stands for the identifier
+    #[arg(long, value_name = "URL", requires = "redirects")]
+    full_image_url: Option<FullImageUrl>,
+}
+
+impl RedirectArguments {
+    fn options(&self) -> Option<RedirectOptions> {
+        self.redirects.then(|| RedirectOptions { full_image_url: self.full_image_url.clone() })
+    }
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
 struct WorkArguments {
-    /// Publish again what is there already, unchanged
-    #[arg(long)]
-    overwrite: bool,
     /// Puts in flight at the most, of all images together [default: 64 into a bucket, 8 into a folder]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
@@ -83,18 +147,12 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "expected a number above 0".to_owned())
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ChecksumsArgument {
-    WhenSupported,
-    WhenRequired,
-}
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Headers")]
 struct HeaderArguments {
-    /// Cache-Control of the pictures
-    #[arg(long, value_name = "VALUE", default_value = Options::CACHE_CONTROL, value_parser = header_value)]
-    cache_control: String,
+    /// Cache-Control of the pictures [default: `public, max-age=86400`, and a year where they are `--versioned`]
+    #[arg(long, value_name = "VALUE", value_parser = header_value)]
+    cache_control: Option<String>,
     /// Cache-Control of info.json
     #[arg(long, value_name = "VALUE", default_value = Options::INFO_CACHE_CONTROL, value_parser = header_value)]
     info_cache_control: String,
@@ -115,26 +173,64 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(arguments.images.clone(), arguments.names.id.as_ref())?;
-    let shape = arguments.shape.shape()?;
+    one_full_image_each(&arguments.redirects, images.len())?;
+    // Read before the store is asked, so that a wrong shape is said at once.
+    let shape = arguments.shape()?;
     let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));
+    if let Some(warning) = arguments.storage.warning() {
+        progress.say(&format!("warning: {warning}"));
+    }
     let (store, public_url) = target(&arguments, &progress).await?;
-    let options = Options {
-        prefix: arguments.names.prefix,
-        versions: arguments.shape.versions(),
-        shape,
-        jpeg: arguments.pictures.jpeg(),
-        cache_control: arguments.headers.cache_control,
-        info_cache_control: arguments.headers.info_cache_control,
-        rights: arguments.pictures.rights.clone(),
-        concurrency: arguments.work.concurrency(),
-        jobs: arguments.pictures.jobs(),
-        unchanged: if arguments.work.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
-        ..Options::new(public_url)
-    };
+    let options = arguments.options(shape, public_url);
     let events = Arc::clone(&progress);
     let publisher = Publisher::new(store, options, move |event| events.event(&event));
     let print_urls = |published: &Published| progress.result(&published.info_urls.join("\n"));
     Ok(publish_all(&publisher, images, &progress, print_urls).await)
+}
+
+/// One URL cannot be the full image of several.
+fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(), Fatal> {
+    match &redirects.full_image_url {
+        Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
+            Exit::Usage,
+            format!("`--full-image-url` names one image, but there are {images}"),
+            Some("write `{id}` where the identifier stands in the URL"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Arguments {
+    fn shape(&self) -> Result<PyramidShape, Fatal> {
+        // What exists elsewhere is not capped by what would be stored here.
+        let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };
+        Ok(self.shape.shape(cap)?)
+    }
+
+    fn options(self, shape: PyramidShape, public_url: PublicUrl) -> Options {
+        let layout = self.again.layout();
+        let cache_control = match layout {
+            Layout::InPlace => Options::CACHE_CONTROL,
+            Layout::Versioned { .. } => Options::VERSIONED_CACHE_CONTROL,
+        };
+        Options {
+            versions: self.shape.versions(),
+            shape,
+            jpeg: self.pictures.jpeg(),
+            cache_control: self.headers.cache_control.unwrap_or_else(|| cache_control.to_owned()),
+            info_cache_control: self.headers.info_cache_control,
+            concurrency: self.work.concurrency(),
+            jobs: self.pictures.jobs(),
+            unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
+            changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
+            identity: self.again.identity(),
+            layout,
+            redirects: self.redirects.options(),
+            prefix: self.names.prefix,
+            rights: self.pictures.rights,
+            ..Options::new(public_url)
+        }
+    }
 }
 
 async fn target(arguments: &Arguments, progress: &Progress) -> Result<Target, Fatal> {
@@ -164,86 +260,63 @@ async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, St
 }
 
 fn s3_settings(arguments: &Arguments) -> S3Settings {
+    let bucket = arguments.s3.settings(arguments.bucket.clone().unwrap_or_default());
     S3Settings {
         concurrency: arguments.work.concurrency(),
         max_puts_per_second: arguments.work.max_rps,
         retry_for: arguments.work.retry_for.map(Duration::from_secs),
-        checksums: arguments.puts.checksums.map(|checksums| match checksums {
-            ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
-            ChecksumsArgument::WhenRequired => Checksums::WhenRequired,
-        }),
-        ..arguments.s3.settings(arguments.bucket.clone().unwrap_or_default())
+        ..arguments.storage.of(bucket, arguments.again.clobber())
     }
 }
 
 /// Publishes until all is done, or a signal comes; `done` sees each image that is published.
+///
+/// The first signal ends what is in flight well, the second one at once.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
     mut done: impl FnMut(&Published) -> Exit,
 ) -> Exit {
-    let mut summary = Summary { images: images.len(), ..Summary::default() };
+    let mut summary = Summary::new(&images);
     let signal = {
-        let mut results = pin!(publisher.publish_all(images));
-        let all = async {
+        let mut all = pin!(async {
+            let mut results = pin!(publisher.publish_all(images));
             while let Some((image, result)) = results.next().await {
                 match result {
-                    Ok(image) => {
-                        summary.published += 1;
-                        summary.is_unheard |= done(&image) != Exit::Done;
+                    Ok(result) => summary.published(&image, done(&result)),
+                    Err(error) => {
+                        summary.failed(&image, &error, progress);
+                        stop_without_store(publisher, &error, progress).await;
                     }
-                    Err(error) => summary.failed(&image, &error, progress),
                 }
             }
-        };
+        });
         tokio::select! {
-            () = all => None,
-            exit = interrupted() => Some(exit),
+            () = &mut all => None,
+            exit = interrupted() => {
+                publisher.stop();
+                progress.say("stopping when the puts in flight have ended; once more stops at once");
+                tokio::select! {
+                    () = all => {}
+                    _ = interrupted() => {}
+                }
+                Some(exit)
+            }
         }
     };
     progress.finish();
-    summary.tell(signal, progress);
+    summary.tell(signal, publisher.store().traffic(), progress);
     summary.exit(signal)
 }
 
-/// What has become of the images.
-#[derive(Default)]
-struct Summary {
-    images: usize,
-    published: usize,
-    failed: usize,
-    /// Trying again cannot help.
-    is_environment: bool,
-    /// A result could not be printed.
-    is_unheard: bool,
-}
-
-impl Summary {
-    fn failed(&mut self, image: &Image, error: &PublishError, progress: &Progress) {
-        self.failed += 1;
-        self.is_environment |= error.is_environment();
-        progress.failed(&image.identifier, &report::chain(error), report::advice(error));
+/// Begins no further image where the store is gone, each of which would only wait for it as long.
+async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
+    if !matches!(error, PublishError::Store(error) if error.is_environment()) {
+        return;
     }
-
-    fn tell(&self, signal: Option<Exit>, progress: &Progress) {
-        let Self { images, published, failed, .. } = *self;
-        if signal.is_some() {
-            let left = images - published - failed;
-            progress.summary(&format!(
-                "interrupted: {published} of {images} images are published; {left} are not finished"
-            ));
-        } else if images > 1 && failed > 0 {
-            progress.summary(&format!("{failed} of {images} images failed"));
-        }
-    }
-
-    fn exit(&self, signal: Option<Exit>) -> Exit {
-        match (signal, self.failed, self.is_environment) {
-            (Some(signal), ..) => signal,
-            (None, 0, _) if !self.is_unheard => Exit::Done,
-            (None, _, true) => Exit::Environment,
-            (None, _, false) => Exit::Failed,
-        }
+    if let Err(error) = publisher.store().check().await {
+        publisher.stop();
+        progress.say(&format!("no further image is begun: {}", report::chain(&error)));
     }
 }

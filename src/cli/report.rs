@@ -146,6 +146,7 @@ fn store_advice(kind: StoreErrorKind) -> &'static str {
         StoreErrorKind::Denied => "writing must be allowed there: in S3, s3:PutObject on what lies under the prefix",
         StoreErrorKind::Missing => "check its name: buckets are not made by this program",
         StoreErrorKind::Region => "name the region of the bucket with `--aws-region`",
+        StoreErrorKind::Exists => "leave `--no-clobber` out, or publish it under another `--id`",
         StoreErrorKind::Unreachable => "check `--endpoint-url` and the network",
         _ => "no info.json was written; run the same command again, and it goes on where this one stopped",
     }

@@ -72,6 +72,14 @@ impl ImageRequest {
     }
 }
 
+impl ImageRequest {
+    /// Whether it asks for the whole image at its largest size.
+    #[must_use]
+    pub fn is_full_image(&self) -> bool {
+        self.region == RegionParameter::Full && matches!(self.size, SizeParameter::Max | SizeParameter::Full)
+    }
+}
+
 impl fmt::Display for ImageRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.region {

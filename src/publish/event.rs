@@ -28,8 +28,10 @@ pub enum Event {
     },
     /// An image is complete: its `info.json` is stored.
     Published(Published),
-    /// An image was there already.
+    /// An image was there already, from the same source and with the same options.
     Unchanged(Published),
+    /// An image was there already, and is not to be replaced.
+    Kept(Published),
     /// An image could not be published, for a [reason](super::PublishError) that `publish` returns.
     Failed {
         /// The image.
@@ -65,4 +67,12 @@ pub struct Orphans {
     pub deleted: u64,
     /// So many are left, because deleting is not allowed.
     pub left: u64,
+}
+
+impl std::ops::Add for Orphans {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { deleted: self.deleted + other.deleted, left: self.left + other.left }
+    }
 }

@@ -1,15 +1,17 @@
-//! What says whether a published image is current: the file, the options, the program.
+//! What says whether a published image is current: the source, the options, the program.
 
-use super::Options;
-use crate::store::Identifier;
+use super::options::{Identity, Layout};
+use super::{Image, Options};
+use crate::store::VersionName;
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
-/// Two publications have the same fingerprint exactly when the file (by its size and time of modification), everything
-/// that decides about the objects, and the version of the program are the same.
+/// Two publications have the same fingerprint exactly when the source (by its size and time of modification, or by its
+/// content), everything that decides about the objects, and the version of the program are the same.
 ///
 /// It is kept with `info.json`, as two hashes with a dash between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +24,30 @@ pub(super) struct Fingerprint {
 /// Stands in place of the content while an image is being replaced.
 const REPLACING: &str = "replacing";
 
+/// Bytes of a source that are hashed at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
 impl Fingerprint {
-    pub(super) fn new(path: &Path, identifier: &Identifier, options: &Options) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
-        let Options { prefix, public_url, versions, shape, jpeg, cache_control, info_cache_control, rights, .. } =
-            options;
+    /// The fingerprint of an image in a store that gives every object such `attributes`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub(super) fn new(image: &Image, options: &Options, attributes: &str) -> io::Result<Self> {
+        let Image { path, identifier } = image;
+        let source = source(path, options.identity)?;
+        let Options { prefix, public_url, versions, shape, jpeg, redirects, .. } = options;
+        let Options { cache_control, info_cache_control, rights, .. } = options;
+        // In place or versioned makes no difference to the objects, but to where they stand.
+        let is_versioned = matches!(options.layout, Layout::Versioned { .. });
+        // Redirects name the place that they lead to.
+        let places = redirects.as_ref().map(|redirects| (redirects, prefix, public_url));
+        let headers = format!("{cache_control} {attributes} {places:?}");
         let content = format!(
-            "{} {:?} {identifier} {prefix} {public_url:?} {versions:?} {shape:?} {jpeg:?} {cache_control} \
-             {info_cache_control} {rights:?} {}",
-            metadata.len(),
-            metadata.modified()?,
+            "{source} {identifier} {prefix} {public_url:?} {versions:?} {shape:?} {jpeg:?} {info_cache_control} \
+             {rights:?} {is_versioned} {headers} {}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(Self { content: hash(&content), headers: hash(cache_control) })
+        Ok(Self { content: hash(&content), headers: hash(&headers) })
     }
 
     /// What is kept while this publication replaces one with the `stored` fingerprint: it is current for nobody, and it has
@@ -48,6 +61,11 @@ impl Fingerprint {
     pub(super) fn has_headers_of(&self, stored: Option<&str>) -> bool {
         stored.and_then(|stored| stored.rsplit_once('-')).is_some_and(|(_, headers)| headers == self.headers)
     }
+
+    /// The name of the version that has this fingerprint.
+    pub(super) fn version_name(&self) -> VersionName {
+        VersionName::of_hash(&self.content).expect("a SHA-256 has 64 digits")
+    }
 }
 
 impl fmt::Display for Fingerprint {
@@ -56,6 +74,31 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// Words that differ where the source differs.
+fn source(path: &Path, identity: Identity) -> io::Result<String> {
+    let metadata = fs::metadata(path)?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    match (identity, modified) {
+        (Identity::SizeAndTime, Some(modified)) => Ok(format!("{} {modified:?}", metadata.len())),
+        // Some file systems keep no times.
+        (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_file(path),
+    }
+}
+
+fn hash_of_file(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash, mut block) = (File::open(path)?, Sha256::new(), vec![0; BLOCK_BYTES]);
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hexadecimal(&hash.finalize())),
+            length => hash.update(&block[..length]),
+        }
+    }
+}
+
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    hexadecimal(&Sha256::digest(text.as_bytes()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

@@ -8,34 +8,44 @@
 //! Every arrow is a bounded queue or a semaphore, so that a slow bucket slows down the decoder. A failure drops the
 //! receiving end of the strips, at which the reader stops by itself.
 
+mod budget;
 mod event;
+mod existing;
 mod fingerprint;
+mod job;
 mod ledger;
 mod memory;
+mod old_versions;
 mod options;
 mod read;
+mod redirects;
 mod work;
 
 pub use event::{Event, Orphans, Published};
 pub use ledger::Unsettled;
 pub use memory::peak_memory_bytes;
-pub use options::{Options, Unchanged, Versions};
+pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 
 use crate::encode::EncodeError;
 use crate::iiif::{ImageInformation, Plan, Pyramid};
 use crate::source::{Source, SourceError};
-use crate::store::{Identifier, ImageFolder, Key, KeyError, Listed, Object, Store, StoreError, StoreErrorKind, Stored};
+use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind};
+use budget::Budget;
 use bytes::Bytes;
 use fingerprint::Fingerprint;
+use futures::future::ready;
 use futures::{StreamExt, stream};
+use job::{Folder, Job};
 use ledger::{Ledger, Settled};
-use std::collections::{HashMap, HashSet};
+use redirects::Redirects;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use work::{Budget, Job, Tasks};
+use work::Tasks;
 
 /// Images that are worked on at the same time: while one waits for its last objects, the next one is decoded.
 pub const IMAGES_IN_FLIGHT: usize = 2;
@@ -88,6 +98,16 @@ pub enum PublishError {
         #[source]
         cause: Unsettled,
     },
+    /// It was not finished before [`Publisher::stop`]; the next run goes on where it was.
+    #[error("`{identifier}` was stopped at {stored} of {promised} objects")]
+    Stopped {
+        /// The image.
+        identifier: Identifier,
+        /// Its objects that are stored.
+        stored: u64,
+        /// All of its objects.
+        promised: u64,
+    },
     /// A codec panicked.
     #[error("a worker gave up on `{identifier}`")]
     Panicked {
@@ -127,8 +147,20 @@ impl Publisher {
         Self { store, options: Arc::new(options), budget, events: Arc::new(events) }
     }
 
-    /// Publishes many images, some at a time, and hands over the result of each as it ends. Dropping the stream stops
-    /// all work; an image that is not complete then has no `info.json`.
+    /// Where it puts.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Begins nothing any more: images that are being published end as soon as their puts in flight have, most of them with
+    /// [`PublishError::Stopped`], and [`Publisher::publish_all`] takes no further one.
+    pub fn stop(&self) {
+        self.budget.stop();
+    }
+
+    /// Publishes many images, some at a time, and hands over the result of each as it ends. Dropping the stream ends
+    /// all work at once; an image that is not complete then has no `info.json`.
     pub fn publish_all(
         &self,
         images: Vec<Image>,
@@ -141,7 +173,9 @@ impl Publisher {
                 (image, result)
             }
         };
-        stream::iter(images).map(publish).buffer_unordered(IMAGES_IN_FLIGHT)
+        let budget = self.budget.clone();
+        let images = stream::iter(images).take_while(move |_| ready(!budget.is_stopping()));
+        images.map(publish).buffer_unordered(IMAGES_IN_FLIGHT)
     }
 
     /// Publishes one image.
@@ -153,6 +187,7 @@ impl Publisher {
         (self.events)(match &result {
             Ok((published, Outcome::Published)) => Event::Published(published.clone()),
             Ok((published, Outcome::Unchanged)) => Event::Unchanged(published.clone()),
+            Ok((published, Outcome::Kept)) => Event::Kept(published.clone()),
             Err(_) => Event::Failed { identifier: image.identifier.clone() },
         });
         result.map(|(published, _)| published)
@@ -163,15 +198,20 @@ impl Publisher {
         let path = image.path.clone();
         let source = self.blocking(image, move || Source::open(&path)).await??;
         let header = source.header().clone();
-        let mut job = self.job(image, Pyramid::new(header.size, self.options.shape))?;
         let fingerprint = self.fingerprint(image).await?;
+        let mut job = self.job(image, Pyramid::new(header.size, self.options.shape), &fingerprint)?;
         let mut published = job.published(header.size);
-        let stored = self.stored_information(&job).await?;
-        if self.options.unchanged == Unchanged::Skip && is_current(&stored, fingerprint.as_ref()) {
+        let stored = self.information_at_home(&job).await?;
+        let may_skip = self.options.unchanged == Unchanged::Skip;
+        if may_skip && stored.is_current(&fingerprint) {
             return Ok((published, Outcome::Unchanged));
         }
+        if self.options.changed == Changed::Keep && stored.is_there() {
+            return Ok((published, Outcome::Kept));
+        }
+        let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
         let existing = self.existing_objects(&job).await?;
-        if self.options.unchanged == Unchanged::Skip && may_resume(&stored, fingerprint.as_ref()) {
+        if may_skip && (self.is_versioned() || stored.may_resume(&fingerprint)) {
             // Pictures alone: an `info.json` is always put, because its fingerprint is news even where its bytes are not.
             let pictures = existing.iter().filter(|object| job.is_request(&object.key));
             job.resumed = pictures.filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
@@ -183,21 +223,39 @@ impl Publisher {
             description: header.description,
             objects: job.object_count(),
         });
-        self.mark_as_replaced(&job, &stored, fingerprint.as_ref()).await?;
-        let settled = self.publish_pictures(image, source, &job).await?;
-        let info_bytes = self.publish_information(&job, &settled, fingerprint.as_ref()).await?;
-        published.orphans = self.delete_orphans(&job, existing).await?;
-        published.objects = settled.objects + job.folders.len() as u64;
-        published.bytes = settled.bytes + info_bytes;
+        job.going_on()?;
+        if !is_there {
+            if !self.is_versioned() {
+                self.mark_as_replaced(&job, &stored, &fingerprint).await?;
+            }
+            let settled = self.publish_pictures(image, source, &job).await?;
+            let redirects = self.redirect(&job).await?;
+            published.bytes = settled.bytes + self.publish_information(&job, &settled, &fingerprint).await?;
+            published.objects = settled.objects + redirects + job.folders.len() as u64;
+        }
+        published.orphans = match self.options.layout {
+            Layout::InPlace => self.delete_orphans(&job, existing).await?,
+            Layout::Versioned { keep } => self.point_to_version(&job, &fingerprint, keep).await?,
+        };
         published.duration = started.elapsed();
         Ok((published, Outcome::Published))
     }
 
-    fn job(&self, image: &Image, pyramid: Pyramid) -> Result<Job, PublishError> {
-        let folder = |(version, folder): (_, Option<u8>)| {
-            let base_uri = self.options.public_url.base_uri(folder, &image.identifier);
-            let place = ImageFolder::new(&self.options.prefix, folder, &image.identifier)?;
-            Ok(work::Folder { plan: Plan::new(pyramid.clone(), version), place, base_uri })
+    fn is_versioned(&self) -> bool {
+        matches!(self.options.layout, Layout::Versioned { .. })
+    }
+
+    fn job(&self, image: &Image, pyramid: Pyramid, fingerprint: &Fingerprint) -> Result<Job, PublishError> {
+        let folder = |(version, api_folder): (_, Option<u8>)| {
+            let plan = Plan::new(pyramid.clone(), version);
+            let base_uri = self.options.public_url.base_uri(api_folder, &image.identifier);
+            let home = ImageFolder::new(&self.options.prefix, api_folder, &image.identifier)?;
+            if !self.is_versioned() {
+                return Ok(Folder { plan, place: home, base_uri, around: None });
+            }
+            let name = fingerprint.version_name();
+            let place = home.version(&name)?;
+            Ok(Folder { plan, place, base_uri: format!("{base_uri}/{name}"), around: Some(home) })
         };
         let folders: Result<Vec<_>, KeyError> = self.options.versions.folders().into_iter().map(folder).collect();
         Ok(Job {
@@ -208,64 +266,22 @@ impl Publisher {
             budget: self.budget.clone(),
             jpeg: self.options.jpeg,
             cache_control: self.options.cache_control.as_str().into(),
+            redirects: Redirects::new(self.options.redirects.as_ref(), &image.identifier),
             events: Arc::clone(&self.events),
             resumed: HashMap::new(),
+            stored: AtomicU64::new(0),
         })
     }
 
-    async fn fingerprint(&self, image: &Image) -> Result<Option<Fingerprint>, PublishError> {
-        let (of, options) = (image.clone(), Arc::clone(&self.options));
-        let fingerprint = self.blocking(image, move || Fingerprint::new(&of.path, &of.identifier, &options)).await?;
-        // A file system without times of modification only costs the shortcut.
-        Ok(fingerprint.ok())
+    async fn fingerprint(&self, image: &Image) -> Result<Fingerprint, PublishError> {
+        let (of, options, attributes) = (image.clone(), Arc::clone(&self.options), self.store.attributes());
+        let fingerprint = self.blocking(image, move || Fingerprint::new(&of, &options, &attributes)).await?;
+        fingerprint.map_err(|cause| SourceError::Open { input: image.path.display().to_string(), cause }.into())
     }
 
-    /// The `info.json` of each version that is there already: one request each.
-    async fn stored_information(&self, job: &Job) -> Result<Vec<Option<Stored>>, PublishError> {
-        let mut stored = Vec::new();
-        for folder in &job.folders {
-            stored.push(self.store.get(&folder.place.key(&Plan::INFO_JSON)).await?);
-        }
-        Ok(stored)
-    }
-
-    /// What is in the folders of the image already: one listing each, where it may be listed.
-    async fn existing_objects(&self, job: &Job) -> Result<Vec<Listed>, PublishError> {
-        let mut existing = Vec::new();
-        for folder in &job.folders {
-            existing.extend(self.store.list(&folder.place).await?.unwrap_or_default());
-        }
-        Ok(existing)
-    }
-
-    /// Takes back, before the first object is replaced, the word that what is there is current: should this run fail, the
-    /// next one must not believe it. Readers see the same `info.json` as before.
-    async fn mark_as_replaced(
-        &self,
-        job: &Job,
-        stored: &[Option<Stored>],
-        fingerprint: Option<&Fingerprint>,
-    ) -> Result<(), PublishError> {
-        for (folder, stored) in job.folders.iter().zip(stored) {
-            let Some(Stored { body, fingerprint: Some(old) }) = stored else { continue };
-            let replacing = fingerprint.map(|fingerprint| fingerprint.replacing(Some(old)).into());
-            self.store.put(self.information(folder, body.clone(), replacing)).await?;
-        }
-        Ok(())
-    }
-
-    /// Deletes what an earlier version of the image had and this one has not; only now that nobody is promised it any more.
-    /// Only what looks like a request of the Image API is touched.
-    async fn delete_orphans(&self, job: &Job, existing: Vec<Listed>) -> Result<Orphans, PublishError> {
-        let planned: HashSet<Key> = if existing.is_empty() { HashSet::new() } else { job.keys().collect() };
-        let is_orphan = |key: &Key| !planned.contains(key) && job.is_request(key);
-        let orphans: Vec<Key> = existing.into_iter().map(|object| object.key).filter(is_orphan).collect();
-        let count = orphans.len() as u64;
-        match self.store.delete(orphans).await {
-            Ok(()) => Ok(Orphans { deleted: count, left: 0 }),
-            Err(error) if error.kind() == StoreErrorKind::Denied => Ok(Orphans { deleted: 0, left: count }),
-            Err(error) => Err(error.into()),
-        }
+    /// Whether this very version is complete, although another one is the newest: the image has become again what it was.
+    async fn is_there_behind_another(&self, job: &Job, fingerprint: &Fingerprint) -> Result<bool, PublishError> {
+        Ok(self.is_versioned() && self.information_in_place(job).await?.is_current(fingerprint))
     }
 
     /// Everything but `info.json`: reads, cuts, encodes and puts, and proves that all of it is stored.
@@ -273,14 +289,24 @@ impl Publisher {
         let (strips, mut filled) = mpsc::channel(STRIP_QUEUE);
         let pyramid = job.pyramid.clone();
         let reader = spawn_blocking(move || read::read(source, &pyramid, &strips));
-        let mut ledger = Ledger::new(job.object_count() - job.folders.len() as u64);
+        let mut ledger = Ledger::new(job.picture_count());
         let mut tasks = Tasks::new(job);
-        while let Some(strip) = tasks.next_strip(&mut filled, &mut ledger).await? {
-            tasks.spawn_strip(Arc::new(strip), &mut ledger).await?;
+        let work = async {
+            while let Some(strip) = tasks.next_strip(&mut filled, &mut ledger).await? {
+                tasks.spawn_strip(Arc::new(strip), &mut ledger).await?;
+            }
+            // The queue is closed: either everything has been read, or the reader failed.
+            reader.await.map_err(|cause| PublishError::Panicked { identifier: image.identifier.clone(), cause })??;
+            tasks.finish(&mut ledger).await
+        };
+        match work.await {
+            Err(PublishError::Stopped { .. }) => {
+                // At which the reader stops by itself.
+                drop(filled);
+                return Err(tasks.drain().await);
+            }
+            done => done?,
         }
-        // The queue is closed: either everything has been read, or the reader failed.
-        reader.await.map_err(|cause| PublishError::Panicked { identifier: image.identifier.clone(), cause })??;
-        tasks.finish(&mut ledger).await?;
         ledger.settle().map_err(|cause| PublishError::Incomplete { identifier: image.identifier.clone(), cause })
     }
 
@@ -289,26 +315,65 @@ impl Publisher {
         &self,
         job: &Job,
         _proof: &Settled,
-        fingerprint: Option<&Fingerprint>,
+        fingerprint: &Fingerprint,
     ) -> Result<u64, PublishError> {
         let mut bytes = 0;
         for folder in &job.folders {
-            let (version, base_uri) = (folder.plan.version(), folder.base_uri.clone());
-            let information = ImageInformation::new(&job.pyramid, version, base_uri, self.options.rights.clone());
-            let fingerprint = fingerprint.map(|fingerprint| fingerprint.to_string().into());
-            bytes += job.put(self.information(folder, information.to_json().into(), fingerprint)).await?.bytes;
+            let information =
+                self.information(folder, &folder.place, self.info_json(job, folder), fingerprint.to_string());
+            bytes += job.put(information).await?.bytes;
         }
         Ok(bytes)
     }
 
-    /// An `info.json` as an object.
-    fn information(&self, folder: &work::Folder, body: Bytes, fingerprint: Option<Arc<str>>) -> Object {
+    /// Makes the version that is complete now the one that the image is seen as, with one put for each version of the API.
+    async fn point_to_version(
+        &self,
+        job: &Job,
+        fingerprint: &Fingerprint,
+        keep: Option<usize>,
+    ) -> Result<Orphans, PublishError> {
+        for folder in &job.folders {
+            let information =
+                self.information(folder, folder.home(), self.info_json(job, folder), fingerprint.to_string());
+            self.store.put(information).await?;
+            let redirects = job.redirects.to_version(folder);
+            if !redirects.is_empty() {
+                self.store.redirect(folder.home(), redirects).await?;
+            }
+        }
+        match keep {
+            Some(keep) => self.delete_old_versions(job, &fingerprint.version_name(), keep).await,
+            None => Ok(Orphans::default()),
+        }
+    }
+
+    /// Tells web servers which requests lead elsewhere, before the promise that they will; how many those are.
+    async fn redirect(&self, job: &Job) -> Result<u64, PublishError> {
+        let mut count = 0;
+        for folder in &job.folders {
+            let redirects = job.redirects.of(&job.pyramid, folder);
+            if !redirects.is_empty() {
+                count += redirects.len() as u64;
+                self.store.redirect(&folder.place, redirects).await?;
+            }
+        }
+        Ok(count)
+    }
+
+    fn info_json(&self, job: &Job, folder: &Folder) -> Bytes {
+        let (version, base_uri) = (folder.plan.version(), folder.base_uri.clone());
+        ImageInformation::new(&job.pyramid, version, base_uri, self.options.rights.clone()).to_json().into()
+    }
+
+    /// An `info.json` as an object in one of the folders of an image.
+    fn information(&self, folder: &Folder, place: &ImageFolder, body: Bytes, fingerprint: String) -> Object {
         Object {
-            key: folder.place.key(&Plan::INFO_JSON),
+            key: place.key(&Plan::INFO_JSON),
             body,
             content_type: ImageInformation::content_type(folder.plan.version()),
             cache_control: self.options.info_cache_control.as_str().into(),
-            fingerprint,
+            fingerprint: Some(fingerprint.into()),
         }
     }
 
@@ -326,23 +391,5 @@ impl Publisher {
 enum Outcome {
     Published,
     Unchanged,
-}
-
-/// Whether every version is there with this fingerprint.
-fn is_current(stored: &[Option<Stored>], fingerprint: Option<&Fingerprint>) -> bool {
-    let Some(fingerprint) = fingerprint.map(ToString::to_string) else { return false };
-    let is_current = |stored: &Option<Stored>| {
-        stored.as_ref().is_some_and(|stored| stored.fingerprint.as_deref() == Some(fingerprint.as_str()))
-    };
-    stored.iter().all(is_current)
-}
-
-/// Whether objects that are there with the right bytes can stay: they have the right headers too, because nothing was
-/// finished yet, or because it was put with the same ones.
-fn may_resume(stored: &[Option<Stored>], fingerprint: Option<&Fingerprint>) -> bool {
-    let Some(fingerprint) = fingerprint else { return false };
-    let has_headers = |stored: &Option<Stored>| {
-        stored.as_ref().is_none_or(|stored| fingerprint.has_headers_of(stored.fingerprint.as_deref()))
-    };
-    stored.iter().all(has_headers)
+    Kept,
 }

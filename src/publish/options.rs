@@ -2,8 +2,9 @@
 
 use crate::encode::JpegOptions;
 use crate::iiif::{ApiVersion, PyramidShape, Rights};
-use crate::store::{Prefix, PublicUrl};
+use crate::store::{Identifier, KeyError, Prefix, PublicUrl};
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 
 /// Which versions of the Image API are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,83 @@ pub enum Unchanged {
     PublishAgain,
 }
 
+/// What happens to an image that is there already, but from another source or with other options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Changed {
+    /// It is replaced.
+    #[default]
+    Replace,
+    /// It is left alone.
+    Keep,
+}
+
+/// How a source is known to be the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// By its size and its time of modification: nothing of it is read.
+    #[default]
+    SizeAndTime,
+    /// By its content, all of which is read. Copies on other machines and with other times are the same.
+    Content,
+}
+
+/// Where the objects of an image stand, and what happens when it changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Below its identifier. A new version replaces the old one object by object.
+    #[default]
+    InPlace,
+    /// Below its identifier and the name of the version. No object is ever replaced, but for the one `info.json` right below
+    /// the identifier, which is that of the newest version.
+    Versioned {
+        /// How many old versions stay; `None` for all.
+        keep: Option<usize>,
+    },
+}
+
+/// That requests lead to another object of the same picture, where web servers are told to redirect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedirectOptions {
+    /// Where the full images are, if they exist elsewhere.
+    pub full_image_url: Option<FullImageUrl>,
+}
+
+/// The URL of a full image that exists elsewhere. `{id}` in it stands for the identifier, percent-encoded.
+///
+/// ```
+/// use iiif_publish::publish::FullImageUrl;
+/// let url: FullImageUrl = "https://media.example.org/{id}.jpg".parse()?;
+/// assert_eq!(url.of(&"ms 1".parse()?), "https://media.example.org/ms%201.jpg");
+/// # Ok::<(), iiif_publish::store::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FullImageUrl(String);
+
+impl FullImageUrl {
+    const IDENTIFIER: &str = "{id}";
+
+    /// That of one image.
+    #[must_use]
+    pub fn of(&self, identifier: &Identifier) -> String {
+        self.0.replace(Self::IDENTIFIER, &identifier.in_url())
+    }
+
+    /// Whether every image has another one.
+    #[must_use]
+    pub fn names_identifier(&self) -> bool {
+        self.0.contains(Self::IDENTIFIER)
+    }
+}
+
+impl FromStr for FullImageUrl {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let _checked: PublicUrl = text.replace(Self::IDENTIFIER, "id").parse()?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// How images are published. [`Options::new`] has the defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -62,13 +140,23 @@ pub struct Options {
     pub concurrency: Option<NonZeroUsize>,
     /// Pictures that are encoded at the same time, of all images together.
     pub jobs: NonZeroUsize,
-    /// What happens to images that are there already.
+    /// What happens to images that are there already, unchanged.
     pub unchanged: Unchanged,
+    /// What happens to images that are there already, and are other ones now.
+    pub changed: Changed,
+    /// How sources are known to be the same.
+    pub identity: Identity,
+    /// Where objects stand.
+    pub layout: Layout,
+    /// Requests that lead to other objects; `None` where every request has an object of its own.
+    pub redirects: Option<RedirectOptions>,
 }
 
 impl Options {
     /// The `Cache-Control` of pictures where none is said: a day.
     pub const CACHE_CONTROL: &str = "public, max-age=86400";
+    /// The `Cache-Control` of pictures of versions that never change, where none is said: a year.
+    pub const VERSIONED_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
     /// The `Cache-Control` of `info.json` where none is said: five minutes.
     pub const INFO_CACHE_CONTROL: &str = "public, max-age=300";
 
@@ -87,6 +175,10 @@ impl Options {
             concurrency: None,
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             unchanged: Unchanged::default(),
+            changed: Changed::default(),
+            identity: Identity::default(),
+            layout: Layout::default(),
+            redirects: None,
         }
     }
 }

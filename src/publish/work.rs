@@ -1,149 +1,17 @@
-//! What happens to the strips of one image: tiles, whole levels, puts.
+//! What happens to the strips of one image: tiles and whole levels.
 
-use super::event::{Event, Orphans, Published};
+use super::budget::permit;
+use super::job::Job;
 use super::ledger::Ledger;
 use super::{PublishError, WHOLE_LEVEL_QUEUE};
-use crate::encode::{EncodeError, JpegOptions, LevelPixels, RenditionEncoder, encode_thumbnail, encode_tile};
-use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering, ScaleFactor, Size, Thumbnail};
+use crate::encode::{LevelPixels, RenditionEncoder, encode_thumbnail, encode_tile};
+use crate::iiif::{Rendering, ScaleFactor, Thumbnail};
 use crate::pixel::{Strip, Tile};
-use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store};
-use bytes::Bytes;
-use futures::future::try_join_all;
+use crate::store::Receipt;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{JoinError, JoinSet, spawn_blocking};
-
-/// The pictures of every image are JPEG files.
-const CONTENT_TYPE: &str = "image/jpeg";
-
-/// What all images of a publisher share.
-#[derive(Clone)]
-pub(super) struct Budget {
-    /// One permit for each encoder that may run: more than there are cores only makes them take turns.
-    encoders: Arc<Semaphore>,
-    /// One permit for each put in flight.
-    puts: Arc<Semaphore>,
-    /// One permit for each tile that is being encoded, waits for a put or is being put: bounds the encoded bytes in
-    /// memory. As many as can be put, and one for each encoder, so that neither waits for the other.
-    tiles: Arc<Semaphore>,
-}
-
-impl Budget {
-    pub(super) fn new(jobs: usize, concurrency: usize) -> Self {
-        Self {
-            encoders: Arc::new(Semaphore::new(jobs.min(Semaphore::MAX_PERMITS))),
-            puts: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))),
-            tiles: Arc::new(Semaphore::new(jobs.saturating_add(concurrency).min(Semaphore::MAX_PERMITS))),
-        }
-    }
-}
-
-/// One version's folder of an image.
-pub(super) struct Folder {
-    pub(super) plan: Plan,
-    pub(super) place: ImageFolder,
-    pub(super) base_uri: String,
-}
-
-/// Everything that the tasks of one image need.
-pub(super) struct Job {
-    pub(super) identifier: Identifier,
-    pub(super) pyramid: Pyramid,
-    pub(super) folders: Vec<Folder>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) budget: Budget,
-    pub(super) jpeg: JpegOptions,
-    pub(super) cache_control: Arc<str>,
-    pub(super) events: Arc<dyn Fn(Event) + Send + Sync>,
-    /// What an unfinished run has stored already: it is not put again where its bytes are the same.
-    pub(super) resumed: HashMap<Key, Digest>,
-}
-
-impl Job {
-    /// Objects of all versions, `info.json` included.
-    pub(super) fn object_count(&self) -> u64 {
-        self.folders.iter().map(|folder| folder.plan.object_count()).sum()
-    }
-
-    /// The image as it will be published, with nothing stored yet.
-    pub(super) fn published(&self, size: Size) -> Published {
-        Published {
-            identifier: self.identifier.clone(),
-            info_urls: self.folders.iter().map(|folder| format!("{}/{}", folder.base_uri, Plan::INFO_JSON)).collect(),
-            size,
-            tiles: self.pyramid.tile_count(),
-            objects: 0,
-            bytes: 0,
-            orphans: Orphans::default(),
-            duration: Duration::ZERO,
-        }
-    }
-
-    /// Every key of the image, `info.json` not among them.
-    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
-        let of_folder = |folder: &'_ Folder| {
-            let requests = |rendering| folder.plan.requests(rendering);
-            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.place.key(&request));
-            keys.collect::<Vec<_>>()
-        };
-        self.folders.iter().flat_map(of_folder)
-    }
-
-    /// Whether a key is one that some version of this image could have had.
-    pub(super) fn is_request(&self, key: &Key) -> bool {
-        let path = self.folders.iter().find_map(|folder| folder.place.path_of(key.as_str()));
-        path.is_some_and(|path| path.parse::<ImageRequest>().is_ok())
-    }
-
-    pub(super) async fn put(&self, object: Object) -> Result<Receipt, PublishError> {
-        let _permit = permit(&self.budget.puts).await;
-        let is_there = self.resumed.get(&object.key).is_some_and(|digest| *digest == Digest::of(&object.body));
-        let receipt = if is_there {
-            Receipt { bytes: object.body.len() as u64, key: object.key }
-        } else {
-            self.store.put(object).await?
-        };
-        (self.events)(Event::Stored { identifier: self.identifier.clone(), bytes: receipt.bytes });
-        Ok(receipt)
-    }
-
-    /// Puts a picture under every request that it answers; all share one body.
-    async fn put_picture(&self, rendering: Rendering, body: Vec<u8>) -> Result<Vec<Receipt>, PublishError> {
-        let body = Bytes::from(body);
-        let object = |folder: &Folder, request: ImageRequest| Object {
-            key: folder.place.key(&request),
-            body: body.clone(),
-            content_type: CONTENT_TYPE,
-            cache_control: Arc::clone(&self.cache_control),
-            fingerprint: None,
-        };
-        let objects = self
-            .folders
-            .iter()
-            .flat_map(|folder| folder.plan.requests(rendering).into_iter().map(move |request| (folder, request)));
-        try_join_all(objects.map(|(folder, request)| self.put(object(folder, request)))).await
-    }
-
-    /// Runs an encoder when one may run.
-    async fn encode<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, EncodeError> + Send + 'static,
-    ) -> Result<T, PublishError> {
-        let _permit = permit(&self.budget.encoders).await;
-        let encoded = spawn_blocking(work).await.map_err(|cause| self.panicked(cause))?;
-        encoded.map_err(|cause| PublishError::Encode { identifier: self.identifier.clone(), cause })
-    }
-
-    fn panicked(&self, cause: JoinError) -> PublishError {
-        PublishError::Panicked { identifier: self.identifier.clone(), cause }
-    }
-}
-
-async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    Arc::clone(semaphore).acquire_owned().await.expect("the semaphores of a budget are never closed")
-}
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::{JoinError, JoinSet};
 
 /// The tasks of one image. Dropped, they are all stopped.
 pub(super) struct Tasks {
@@ -157,7 +25,7 @@ impl Tasks {
     /// Begins with the tasks that collect whole levels.
     pub(super) fn new(job: &Arc<Job>) -> Self {
         let mut tasks = Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels: HashMap::new() };
-        for scale in job.pyramid.whole_levels() {
+        for scale in job.pyramid.whole_levels().filter(|scale| job.is_needed(Rendering::Whole(*scale))) {
             let strips = tasks.subscribe(scale);
             tasks.running.spawn(whole_level(Arc::clone(job), scale, strips));
         }
@@ -188,6 +56,7 @@ impl Tasks {
             tokio::select! {
                 Some(done) = self.running.join_next() => ledger.enter(&self.receipts(done)?),
                 strip = filled.recv() => return Ok(strip),
+                () = self.job.budget.stopped() => return Err(self.job.stopped()),
             }
         }
     }
@@ -202,6 +71,7 @@ impl Tasks {
         let tiles = (0..).map_while(|column| Tile::cut(&strip, column, self.job.pyramid.tile_size()));
         for tile in tiles {
             let slot = permit(&self.job.budget.tiles).await;
+            self.job.going_on()?;
             self.running.spawn(publish_tile(Arc::clone(&self.job), tile, slot));
             while let Some(done) = self.running.try_join_next() {
                 ledger.enter(&self.receipts(done)?);
@@ -211,13 +81,25 @@ impl Tasks {
     }
 
     /// Waits for every task.
-    pub(super) async fn finish(mut self, ledger: &mut Ledger) -> Result<(), PublishError> {
+    pub(super) async fn finish(&mut self, ledger: &mut Ledger) -> Result<(), PublishError> {
         // The collectors learn from their closed queues that their levels are complete.
         self.whole_levels.clear();
         while let Some(done) = self.running.join_next().await {
             ledger.enter(&self.receipts(done)?);
         }
         Ok(())
+    }
+
+    /// Waits for what is in flight when nothing more is to begin; the error that says so, or a worse one.
+    pub(super) async fn drain(mut self) -> PublishError {
+        self.whole_levels.clear();
+        while let Some(done) = self.running.join_next().await {
+            match self.receipts(done) {
+                Ok(_) | Err(PublishError::Stopped { .. }) => {}
+                Err(error) => return error,
+            }
+        }
+        self.job.stopped()
     }
 
     fn receipts(
@@ -254,6 +136,8 @@ async fn whole_level(
         };
         encoder = job.encode(encode).await?;
     }
+    // Otherwise the level may have ended before its last strip.
+    job.going_on()?;
     match encoder {
         Some(encoder) => {
             let body = job.encode(move || encoder.finish()).await?;
@@ -276,6 +160,7 @@ async fn thumbnails_of_level(
         let size = job.pyramid.size().at(scale);
         level.get_or_insert_with(|| LevelPixels::new(size, strip.format)).push(&strip);
     }
+    job.going_on()?;
     let mut receipts = Vec::new();
     let Some(level) = level.map(Arc::new) else { return Ok(receipts) };
     for thumbnail in thumbnails {

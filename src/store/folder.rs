@@ -1,23 +1,28 @@
 //! A local folder, for any static web server.
 
-use super::{ImageFolder, Key, Listed, Object, Receipt, Store, StoreError, StoreErrorKind, Stored};
+use super::{
+    ImageFolder, Key, Listed, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored, redirects,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Objects as files below a folder. Headers are not kept: the web server sets them.
 #[derive(Clone, Debug)]
 pub struct FolderStore {
     root: PathBuf,
+    /// Held while the file of redirects is read and written again: all images share it.
+    redirecting: Arc<Mutex<()>>,
 }
 
 impl FolderStore {
     /// A store below `root`, which is made when it is not there yet.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, redirecting: Arc::default() }
     }
 
     /// Where it is.
@@ -69,7 +74,8 @@ fn listed_below(root: &Path, folder: &ImageFolder) -> io::Result<Vec<Listed>> {
             let path = entry.path();
             let key = path.strip_prefix(root).ok().and_then(Path::to_str).and_then(|key| folder.found(key));
             if let Some(key) = key {
-                listed.push(Listed { key, bytes: entry.metadata()?.len(), digest: None });
+                let metadata = entry.metadata()?;
+                listed.push(Listed { key, bytes: metadata.len(), digest: None, modified: metadata.modified().ok() });
             }
         }
     }
@@ -85,6 +91,21 @@ fn removed(path: &Path) -> io::Result<()> {
     // Fails at the first folder that is not empty, which is where to stop.
     let _ = path.ancestors().skip(1).take_while(|folder| fs::remove_dir(folder).is_ok()).count();
     Ok(())
+}
+
+/// Writes the redirects of one image into the file of all, and removes the files that would stand before them.
+fn redirected(root: &Path, folder: &ImageFolder, redirects: &[Redirect]) -> io::Result<()> {
+    let path = root.join(redirects::FILE_NAME);
+    let file = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        file => file?,
+    };
+    let replaced = redirects::replaced(&file, folder, redirects);
+    if replaced != file {
+        write_whole(&path, replaced.as_bytes())?;
+    }
+    let files = redirects.iter().map(|redirect| root.join(redirect.from.as_str())).filter(|path| path.is_file());
+    files.into_iter().try_for_each(|path| removed(&path))
 }
 
 impl Store for FolderStore {
@@ -135,6 +156,27 @@ impl Store for FolderStore {
         async move {
             let deleted = tokio::task::spawn_blocking(move || paths.iter().try_for_each(|path| removed(path))).await;
             deleted.map_err(io::Error::other).flatten().map_err(|error| self.failed("could not delete below", error))
+        }
+        .boxed()
+    }
+
+    /// In the file `_redirects` below the root, which some static hosts read.
+    fn redirect<'a>(
+        &'a self,
+        folder: &'a ImageFolder,
+        redirects: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (root, folder, redirecting) = (self.root.clone(), folder.clone(), Arc::clone(&self.redirecting));
+        let write = move || {
+            let _guard = redirecting.lock().unwrap_or_else(PoisonError::into_inner);
+            redirected(&root, &folder, &redirects)
+        };
+        async move {
+            let written = tokio::task::spawn_blocking(write).await;
+            written
+                .map_err(io::Error::other)
+                .flatten()
+                .map_err(|error| self.failed("could not write redirects below", error))
         }
         .boxed()
     }

@@ -106,6 +106,14 @@ impl fmt::Display for Identifier {
     }
 }
 
+impl Identifier {
+    /// As it stands in a URL, percent-encoded.
+    #[must_use]
+    pub fn in_url(&self) -> String {
+        utf8_percent_encode(&self.0, ENCODED).to_string()
+    }
+}
+
 /// The folder of one image, below which every key of it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolder(String);
@@ -137,6 +145,22 @@ impl ImageFolder {
 }
 
 impl ImageFolder {
+    /// The folder of one version of the image, below this one.
+    ///
+    /// # Errors
+    /// Where the key gets too long.
+    pub fn version(&self, name: &VersionName) -> Result<Self, KeyError> {
+        let folder = format!("{}/{name}", self.0);
+        checked(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// The key of the folder itself, as that of the bare base URI.
+    #[must_use]
+    pub fn base_key(&self) -> Key {
+        Key(self.0.clone())
+    }
+
     /// What every key in the folder begins with, and no key beside it: with the slash at its end.
     #[must_use]
     pub fn as_prefix(&self) -> String {
@@ -153,6 +177,51 @@ impl ImageFolder {
     #[must_use]
     pub fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.0)?.strip_prefix('/').filter(|path| !path.is_empty())
+    }
+}
+
+/// The name of one version of an image, for ever the same for the same content: `v` and twelve hexadecimal digits. No path
+/// of the Image API looks like it.
+///
+/// ```
+/// use iiif_publish::store::VersionName;
+/// assert!("v0123456789ab".parse::<VersionName>().is_ok());
+/// assert!("v0123456789AB".parse::<VersionName>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionName(String);
+
+/// A text that names no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a version is called `v` and twelve hexadecimal digits")]
+pub struct VersionNameError;
+
+impl VersionName {
+    const DIGITS: usize = 12;
+
+    /// The version whose content has this hash, given in hexadecimal.
+    ///
+    /// # Errors
+    /// Where there are not twelve digits to take.
+    pub fn of_hash(hash: &str) -> Result<Self, VersionNameError> {
+        format!("v{}", hash.get(..Self::DIGITS).ok_or(VersionNameError)?).parse()
+    }
+}
+
+impl FromStr for VersionName {
+    type Err = VersionNameError;
+
+    fn from_str(text: &str) -> Result<Self, VersionNameError> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let digits =
+            text.strip_prefix('v').filter(|digits| digits.len() == Self::DIGITS && digits.bytes().all(is_digit));
+        digits.map(|_| Self(text.to_owned())).ok_or(VersionNameError)
+    }
+}
+
+impl fmt::Display for VersionName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 

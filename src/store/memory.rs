@@ -1,15 +1,17 @@
 //! A store in memory: for tests, and for whoever uses the crate as a library.
 
-use super::{Digest, ImageFolder, Key, Listed, Object, Receipt, Store, StoreError, Stored};
+use super::{Digest, ImageFolder, Key, Listed, Object, Receipt, Redirect, Store, StoreError, Stored};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// Objects in memory, in the order in which they were put.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     puts: Mutex<Vec<Object>>,
+    redirects: Mutex<Vec<Redirect>>,
 }
 
 impl MemoryStore {
@@ -19,10 +21,22 @@ impl MemoryStore {
         self.locked().clone()
     }
 
+    /// Every redirect so far, in order.
+    #[must_use]
+    pub fn redirects(&self) -> Vec<Redirect> {
+        self.redirects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Object>> {
         // A push is all that ever happens under this lock: what a panic elsewhere left behind is whole.
         self.puts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A time that tells the order of puts, and nothing else.
+fn last_put(puts: &[Object], key: &Key) -> Option<SystemTime> {
+    let number = puts.iter().rposition(|put| put.key == *key)?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64))
 }
 
 impl Store for MemoryStore {
@@ -58,6 +72,7 @@ impl Store for MemoryStore {
                 key: object.key.clone(),
                 bytes: object.body.len() as u64,
                 digest: Some(Digest::of(&object.body)),
+                modified: last_put(&puts, &object.key),
             };
             Ok(Some(last.values().map(listed).collect()))
         }
@@ -67,6 +82,14 @@ impl Store for MemoryStore {
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             self.locked().retain(|object| !keys.contains(&object.key));
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn redirect<'a>(&'a self, _: &'a ImageFolder, redirects: Vec<Redirect>) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.redirects.lock().unwrap_or_else(PoisonError::into_inner).extend(redirects);
             Ok(())
         }
         .boxed()

@@ -5,17 +5,22 @@ mod folder;
 mod key;
 mod memory;
 mod pacer;
+mod redirects;
 mod s3;
 
 pub use digest::Digest;
 pub use folder::FolderStore;
-pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
+pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError};
 pub use memory::MemoryStore;
-pub use s3::{Checksums, S3Settings, S3Store};
+pub use s3::{
+    Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, Payer, S3Settings, S3Store, ServerSideEncryption,
+    StorageClass,
+};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What is put into a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +64,19 @@ pub struct Listed {
     pub bytes: u64,
     /// What its content is, where the store says so.
     pub digest: Option<Digest>,
+    /// When it was stored, where the store says so.
+    pub modified: Option<SystemTime>,
+}
+
+/// A key that leads elsewhere instead of having bytes of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// What is asked for.
+    pub from: Key,
+    /// Where that is seen.
+    pub url: String,
+    /// The URL that has it.
+    pub to: String,
 }
 
 /// What has gone to and fro.
@@ -66,6 +84,8 @@ pub struct Listed {
 pub struct Traffic {
     /// Requests, those that were sent again included.
     pub requests: u64,
+    /// Those that were sent again.
+    pub retries: u64,
     /// Answers that asked for fewer requests (503, 429).
     pub throttles: u64,
 }
@@ -86,6 +106,18 @@ pub trait Store: Send + Sync {
 
     /// Deletes objects. One that is not there is deleted already.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Makes keys of one image lead elsewhere, for readers that come over the web. Which servers obey, the store cannot know.
+    fn redirect<'a>(
+        &'a self,
+        folder: &'a ImageFolder,
+        redirects: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// What every object gets from the store beside what [`Object`] says, in words that differ where it differs.
+    fn attributes(&self) -> String {
+        String::new()
+    }
 
     /// Puts that are worth having in flight at the same time.
     fn default_concurrency(&self) -> usize;
@@ -110,6 +142,8 @@ pub enum StoreErrorKind {
     Region,
     /// Nothing answers at the endpoint.
     Unreachable,
+    /// There is another object already, and it must not be replaced.
+    Exists,
     /// Anything else: another try may help.
     Other,
 }
@@ -156,6 +190,6 @@ impl StoreError {
     /// Whether the surroundings must change before another try can help.
     #[must_use]
     pub fn is_environment(&self) -> bool {
-        self.kind != StoreErrorKind::Other
+        !matches!(self.kind, StoreErrorKind::Other | StoreErrorKind::Exists)
     }
 }

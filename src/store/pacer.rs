@@ -135,8 +135,10 @@ impl Pacer {
     }
 
     /// A request is sent, for the first time or again.
-    pub(crate) fn sent(&self) {
-        self.shared.locked().traffic.requests += 1;
+    pub(crate) fn sent(&self, again: bool) {
+        let mut state = self.shared.locked();
+        state.traffic.requests += 1;
+        state.traffic.retries += u64::from(again);
     }
 
     pub(crate) fn traffic(&self) -> Traffic {

@@ -148,7 +148,7 @@ fn events_are_json_lines_and_results_are_alone_on_stdout() {
     let events: Vec<Value> = run.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(
         events.iter().map(|event| event["event"].as_str()).collect::<Vec<_>>(),
-        [Some("started"), Some("published")]
+        [Some("started"), Some("published"), Some("summary")]
     );
     assert_eq!(events[1]["objects"], planned_keys([&image]).len());
 }

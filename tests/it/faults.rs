@@ -1,7 +1,7 @@
 //! The client and the program on a server that fails: nothing is lost, nothing is half there, and what no patience
 //! can mend is said at once.
 
-use crate::support::child::{in_child, is_long, short_or_long};
+use crate::support::child::{in_child, short_or_long};
 use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
 use crate::support::load::{BUCKET, IN_FLIGHT, body, key, object, objects, put_all, store_on};
 use crate::support::pictures::png_file;
@@ -404,27 +404,4 @@ fn a_publish_through_a_storm_and_an_outage_is_complete_and_info_json_comes_last(
     let first_promise = server.puts().iter().position(|put| put.path.ends_with("info.json"));
     let after = server.puts().split_off(first_promise.expect("an info.json"));
     assert!(after.iter().all(|put| put.path.ends_with("info.json")), "{after:#?}");
-}
-
-#[test]
-fn an_endpoint_that_does_not_come_back_fails_every_image_by_name_without_info_json() {
-    if !is_long() {
-        // The program must be more patient than a minute, and so would be this test.
-        return;
-    }
-    let folder = TempDir::new().expect("a folder");
-    let images = ["first.png", "second.png"].map(|name| png_file(folder.path(), name, 1500, 1100));
-    let server = FaultServer::start();
-    let replaced = [("first/info.json", &b"old"[..]), ("second/info.json", b"old")];
-    for (key, old) in replaced {
-        server.store("tiles", key, old);
-    }
-    server.fail(Fault::Down(Duration::MAX), Scope::next(1).of(&Method::PUT).after(8));
-    let (run, elapsed) = run(publishing(&server, &[&images[0], &images[1]]));
-    eprintln!("{elapsed:?}\n{}", run.stderr);
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("first") && run.stderr.contains("second"), "{}", run.stderr);
-    for (key, old) in replaced {
-        assert_eq!(server.object("tiles", key).map(|object| object.body), Some(old.into()), "{key} is the old one");
-    }
 }

@@ -1,31 +1,24 @@
 //! The pipeline with stores in memory: order, failure, pixels.
 
 use crate::support::pictures::{encoded, file, grey_waves, mean_difference, png_file, waves};
+use crate::support::publishing::publish;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Plan, Pyramid, Size};
-use iiif_publish::publish::{Image, Options, PublishError, Published, Publisher, Versions};
+use iiif_publish::publish::{Options, PublishError, Versions};
 use iiif_publish::store::{
-    ImageFolder, Key, Listed, MemoryStore, Object, Receipt, Store, StoreError, StoreErrorKind, Stored,
+    ImageFolder, Key, Listed, MemoryStore, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored,
 };
 use image::{ColorType, DynamicImage, ImageFormat, RgbImage};
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 fn options() -> Options {
     Options::new("https://example.org/iiif".parse().expect("a URL"))
-}
-
-fn image(path: PathBuf) -> Image {
-    Image { path, identifier: "image".parse().expect("an identifier") }
-}
-
-async fn publish(store: Arc<dyn Store>, options: Options, path: PathBuf) -> Result<Published, PublishError> {
-    Publisher::new(store, options, |_| ()).publish(&image(path)).await
 }
 
 /// The last object under each key, without the folder of the image.
@@ -198,6 +191,14 @@ impl Store for FullStore {
         self.inner.delete(keys)
     }
 
+    fn redirect<'a>(
+        &'a self,
+        folder: &'a ImageFolder,
+        redirects: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.redirect(folder, redirects)
+    }
+
     fn default_concurrency(&self) -> usize {
         4
     }
@@ -307,6 +308,10 @@ impl Store for SilentStore {
     }
 
     fn delete(&self, _: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn redirect<'a>(&'a self, _: &'a ImageFolder, _: Vec<Redirect>) -> BoxFuture<'a, Result<(), StoreError>> {
         async { Ok(()) }.boxed()
     }
 

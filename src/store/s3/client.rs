@@ -1,8 +1,7 @@
 //! The client: one for the process, with timeouts, retries and checksums that suit uploads of many small objects.
 
-use super::watch::{CodeClassifier, Watcher};
+use super::watch::CodeClassifier;
 use super::{Checksums, S3Settings};
-use crate::store::pacer::Pacer;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -70,7 +69,7 @@ fn http_client() -> SharedHttpClient {
 }
 
 /// The configuration of the client; every request may be tried again for `retry_for`.
-pub(super) fn client_config(config: &SdkConfig, retry_for: Duration, pacer: &Pacer) -> Builder {
+pub(super) fn client_config(config: &SdkConfig, retry_for: Duration) -> Builder {
     let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build();
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
@@ -87,7 +86,6 @@ pub(super) fn client_config(config: &SdkConfig, retry_for: Duration, pacer: &Pac
         .retry_classifier(CodeClassifier::<PutObjectError>::default())
         .retry_classifier(CodeClassifier::<ListObjectsV2Error>::default())
         .retry_classifier(CodeClassifier::<DeleteObjectsError>::default())
-        .interceptor(Watcher::new(pacer.clone()))
         .timeout_config(timeouts.build())
 }
 

@@ -1,13 +1,18 @@
 //! A bucket of S3, or of any store that speaks its language.
 
+mod attributes;
 mod client;
 mod explain;
+mod put;
 mod watch;
+
+pub use attributes::{Clobber, ObjectAttributes, Payer};
+pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 
 use super::pacer::{PaceLimits, Pacer};
 use super::{
-    Digest, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Store, StoreError, StoreErrorKind, Stored,
-    Traffic,
+    Digest, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError, StoreErrorKind,
+    Stored, Traffic,
 };
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -15,17 +20,17 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{Builder, Credentials, ProvideCredentials};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
-use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier, ServerSideEncryption};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use client::{client_config, default_checksums, shared_config, with_checksums};
 use explain::{Explained, kind};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::error::Error;
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use watch::Watcher;
 
 /// The name of the user metadata (`x-amz-meta-…`) that keeps a fingerprint.
 const FINGERPRINT: &str = "iiif-publish-fingerprint";
@@ -38,9 +43,6 @@ const BYTES_IN_FLIGHT: u64 = 64 << 20;
 
 /// How long one request is tried again where nothing is said: longer than any restart of a store.
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
-
-/// Times that a put is repeated because the store has other bytes than were sent.
-const DIGEST_ATTEMPTS: u32 = 4;
 
 /// Tries of the first request, which finds out whether there is a bucket at all.
 const CHECK_ATTEMPTS: u32 = 3;
@@ -77,6 +79,12 @@ pub struct S3Settings {
     pub max_puts_per_second: Option<f64>,
     /// How long a request that fails in passing is tried again; five minutes where nothing is said.
     pub retry_for: Option<Duration>,
+    /// What every object gets.
+    pub attributes: ObjectAttributes,
+    /// What happens to objects that are there already.
+    pub clobber: Clobber,
+    /// Who pays for the requests.
+    pub payer: Payer,
 }
 
 /// A bucket, with one client for the whole process.
@@ -87,6 +95,9 @@ pub struct S3Store {
     public_url: PublicUrl,
     pacer: Pacer,
     concurrency: usize,
+    attributes: Arc<ObjectAttributes>,
+    clobber: Clobber,
+    payer: Payer,
 }
 
 impl S3Store {
@@ -101,8 +112,8 @@ impl S3Store {
         let puts_per_second = settings.max_puts_per_second;
         let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let pacer = Pacer::new(PaceLimits { puts, bytes: BYTES_IN_FLIGHT, puts_per_second });
-        let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR), &pacer);
-        let bucket = settings.bucket;
+        let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
+        let S3Settings { bucket, clobber, payer, .. } = settings;
         let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
         let mut client_config = client_config.force_path_style(!is_aws);
         if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
@@ -110,7 +121,10 @@ impl S3Store {
         }
         let url = bucket_url(client_config.clone(), &bucket).await?;
         let public_url = url.parse().map_err(|error| bad_bucket(&bucket, error))?;
-        Ok(Self { client: Client::from_conf(client_config.build()), bucket, public_url, pacer, concurrency })
+        // Only now: what was made for its URL alone was never sent.
+        let client = Client::from_conf(client_config.interceptor(Watcher::new(pacer.clone())).build());
+        let attributes = Arc::new(settings.attributes);
+        Ok(Self { client, bucket, public_url, pacer, concurrency, attributes, clobber, payer })
     }
 
     /// Where a prefix of the bucket is seen, as the endpoint serves it: virtual-host style on AWS, path style elsewhere.
@@ -162,44 +176,17 @@ fn bad_bucket(bucket: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> S
 }
 
 impl S3Store {
-    /// One put, with the SDK's retries.
-    async fn put_once(&self, object: &Object) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
-        let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str());
-        let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
-        let put = match &object.fingerprint {
-            Some(fingerprint) => put.metadata(FINGERPRINT, &**fingerprint),
-            None => put,
-        };
-        put.body(ByteStream::from(object.body.clone())).send().await
-    }
-
-    /// Puts until the store confirms the bytes that were sent.
-    async fn put_confirmed(&self, object: Object) -> Result<Receipt, StoreError> {
-        let digest = Digest::of(&object.body);
-        let _pace = self.pacer.begin(object.body.len() as u64).await;
-        for _ in 0..DIGEST_ATTEMPTS {
-            let output = self.put_once(&object).await;
-            let output = output.map_err(|error| self.failed(format!("could not put `{}`", object.key), &error))?;
-            if confirms(&output, &digest) {
-                self.pacer.succeeded();
-                return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
-            }
-        }
-        let action = format!("could not put `{}`", object.key);
-        let cause = format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row");
-        Err(StoreError::new(StoreErrorKind::Other, action, cause))
-    }
-
     async fn listed(&self, folder: &ImageFolder) -> Result<Vec<Listed>, SdkError<ListObjectsV2Error>> {
         let mut listed = Vec::new();
         let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(folder.as_prefix());
-        let mut pages = pages.into_paginator().send();
+        let mut pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
         while let Some(page) = pages.next().await {
             for object in page?.contents() {
                 let Some(key) = object.key().and_then(|key| folder.found(key)) else { continue };
                 let digest = object.e_tag().and_then(Digest::from_etag);
                 let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-                listed.push(Listed { key, bytes, digest });
+                let modified = object.last_modified().and_then(|modified| SystemTime::try_from(*modified).ok());
+                listed.push(Listed { key, bytes, digest, modified });
             }
         }
         Ok(listed)
@@ -210,7 +197,8 @@ impl S3Store {
         let objects: Vec<_> = keys.iter().map(object).collect::<Result<_, _>>().expect("every object has a key");
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("there are objects");
         let action = || format!("could not delete {} objects in `{}`", keys.len(), self.bucket);
-        let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete).send().await;
+        let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete);
+        let deleted = deleted.set_request_payer(self.payer.into()).send().await;
         let deleted = deleted.map_err(|error| self.failed(action(), &error))?;
         match deleted.errors().first() {
             None => Ok(()),
@@ -224,18 +212,6 @@ impl S3Store {
     }
 }
 
-/// Whether the ETag says that the store has these bytes. It is their MD5, but for objects encrypted with KMS or a
-/// customer's key, and in stores that make up ETags of another shape.
-fn confirms(output: &PutObjectOutput, digest: &Digest) -> bool {
-    let encryption = output.server_side_encryption();
-    let is_of_other_bytes = matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse));
-    if is_of_other_bytes || output.sse_customer_algorithm().is_some() {
-        return true;
-    }
-    // An answer without an ETag is none of `PutObject`: some proxies answer 200 with an error inside.
-    output.e_tag().is_some_and(|etag| Digest::from_etag(etag).is_none_or(|stored| stored == *digest))
-}
-
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         self.put_confirmed(object).boxed()
@@ -246,6 +222,7 @@ impl Store for S3Store {
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async {
             let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
+            let listed = listed.set_request_payer(self.payer.into());
             // A mistyped endpoint should not take minutes to be found out.
             let few_attempts = RetryConfig::standard().with_max_attempts(CHECK_ATTEMPTS);
             let listed = listed.customize().config_override(Builder::new().retry_config(few_attempts)).send().await;
@@ -261,7 +238,8 @@ impl Store for S3Store {
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async move {
-            let got = self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await;
+            let got = self.client.get_object().bucket(&self.bucket).key(key.as_str());
+            let got = got.set_request_payer(self.payer.into()).send().await;
             let object = match got {
                 Ok(object) => object,
                 // Without the right to list, a missing key is 403 and not 404.
@@ -297,6 +275,14 @@ impl Store for S3Store {
             Ok(())
         }
         .boxed()
+    }
+
+    fn redirect<'a>(&'a self, _: &'a ImageFolder, redirects: Vec<Redirect>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.put_redirects(redirects).boxed()
+    }
+
+    fn attributes(&self) -> String {
+        self.attributes.in_words()
     }
 
     fn default_concurrency(&self) -> usize {

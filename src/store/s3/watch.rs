@@ -83,11 +83,13 @@ impl Intercept for Watcher {
 
     fn read_before_transmit(
         &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.pacer.sent();
+        // `attempt=2; max=100`
+        let attempt = context.request().headers().get("amz-sdk-request");
+        self.pacer.sent(attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;")));
         Ok(())
     }
 

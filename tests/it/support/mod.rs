@@ -7,5 +7,6 @@ pub mod http;
 pub mod load;
 pub mod pictures;
 pub mod program;
+pub mod publishing;
 pub mod relay;
 pub mod s3;

@@ -25,7 +25,7 @@ pub struct StoredObject {
     pub bytes: u64,
     /// The MD5 of its content, without quotes.
     pub etag: String,
-    /// `Content-Type`, `Cache-Control` and `x-amz-meta-…`.
+    /// `Content-Type`, `Cache-Control` and `x-amz-…`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -37,9 +37,8 @@ impl StoredObject {
 
     /// The same with those headers of a request that are kept.
     pub(super) fn with_headers(self, headers: &HeaderMap) -> Self {
-        let is_kept = |name: &HeaderName| {
-            *name == CONTENT_TYPE || *name == CACHE_CONTROL || name.as_str().starts_with("x-amz-meta-")
-        };
+        let is_kept =
+            |name: &HeaderName| *name == CONTENT_TYPE || *name == CACHE_CONTROL || name.as_str().starts_with("x-amz-");
         let kept = headers.iter().filter(|(name, _)| is_kept(name));
         Self { headers: kept.map(|(name, value)| (name.clone(), value.clone())).collect(), ..self }
     }

@@ -1,0 +1,118 @@
+//! What a bucket's owner wants every object to have.
+
+use clap::{Args, ValueEnum};
+use iiif_publish::store::{
+    Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, Payer, S3Settings, ServerSideEncryption, StorageClass,
+};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Objects in a bucket")]
+pub(super) struct StorageArguments {
+    /// Checksum headers on puts [default: `when-supported` on AWS, `when-required` elsewhere]
+    #[arg(long, value_name = "WHEN")]
+    checksums: Option<ChecksumsArgument>,
+    /// Canned ACL, such as `public-read`; new buckets of AWS refuse every ACL
+    #[arg(long, value_name = "ACL", conflicts_with = "output", value_parser = parse_acl)]
+    acl: Option<ObjectCannedAcl>,
+    /// Storage class, such as `INTELLIGENT_TIERING`
+    #[arg(long, value_name = "CLASS", conflicts_with = "output", value_parser = parse_storage_class)]
+    storage_class: Option<StorageClass>,
+    /// Encryption by the store: `AES256`, `aws:kms`, `aws:kms:dsse`
+    #[arg(long, value_name = "METHOD", conflicts_with = "output", value_parser = parse_encryption)]
+    sse: Option<ServerSideEncryption>,
+    /// Key of KMS to encrypt with
+    #[arg(long, value_name = "KEY", requires = "sse")]
+    sse_kms_key_id: Option<String>,
+    /// Tag of every object; may be said up to ten times
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "output", value_parser = parse_tag)]
+    tagging: Vec<(String, String)>,
+    /// User metadata of every object (`x-amz-meta-NAME`); may be said several times
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "output", value_parser = parse_metadata)]
+    metadata: Vec<(String, String)>,
+    /// Pay for the requests: what "requester pays" buckets demand
+    #[arg(long, conflicts_with = "output")]
+    request_payer: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ChecksumsArgument {
+    WhenSupported,
+    WhenRequired,
+}
+
+impl StorageArguments {
+    /// The settings of a bucket with these.
+    pub(super) fn of(&self, settings: S3Settings, clobber: Clobber) -> S3Settings {
+        S3Settings {
+            checksums: self.checksums.map(|checksums| match checksums {
+                ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
+                ChecksumsArgument::WhenRequired => Checksums::WhenRequired,
+            }),
+            attributes: ObjectAttributes {
+                acl: self.acl.clone(),
+                storage_class: self.storage_class.clone(),
+                encryption: self.sse.clone(),
+                kms_key_id: self.sse_kms_key_id.clone(),
+                tags: self.tagging.clone(),
+                metadata: self.metadata.clone(),
+            },
+            clobber,
+            payer: if self.request_payer { Payer::Requester } else { Payer::Owner },
+            ..settings
+        }
+    }
+
+    /// What should be known before thousands of small objects are stored like this.
+    pub(super) fn warning(&self) -> Option<String> {
+        let class = self.storage_class.as_ref()?;
+        let reason = match class {
+            StorageClass::StandardIa | StorageClass::OnezoneIa | StorageClass::GlacierIr => {
+                "bills each object as at least 128 kB for at least 30 days, and every read: tiles, most of them smaller \
+                 than 60 kB, cost more there than in STANDARD"
+            }
+            StorageClass::IntelligentTiering => "never moves objects below 128 kB, and so hardly any tile",
+            _ => return None,
+        };
+        Some(format!("the storage class {class} {reason}"))
+    }
+}
+
+fn parse_acl(text: &str) -> Result<ObjectCannedAcl, String> {
+    ObjectCannedAcl::try_parse(text).map_err(|_| one_of(ObjectCannedAcl::values()))
+}
+
+fn parse_encryption(text: &str) -> Result<ServerSideEncryption, String> {
+    ServerSideEncryption::try_parse(text).map_err(|_| one_of(ServerSideEncryption::values()))
+}
+
+fn parse_storage_class(text: &str) -> Result<StorageClass, String> {
+    match StorageClass::try_parse(text).map_err(|_| one_of(StorageClass::values()))? {
+        StorageClass::Glacier | StorageClass::DeepArchive => {
+            Err("nobody can read objects in that class before they are restored, viewers least of all".to_owned())
+        }
+        class => Ok(class),
+    }
+}
+
+fn one_of(values: &[&str]) -> String {
+    format!("expected one of {}", values.join(", "))
+}
+
+fn parse_tag(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A header's name and value. S3 keeps names in lower case.
+fn parse_metadata(text: &str) -> Result<(String, String), String> {
+    let (name, value) = parse_tag(text)?;
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    let is_value = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let name = name.to_ascii_lowercase();
+    match (is_name, is_value) {
+        (false, _) => Err(format!("`{name}` cannot be a name: letters, digits, `-`, `_` and `.` can")),
+        (_, false) => Err("the value must be visible ASCII characters: it travels as a header".to_owned()),
+        _ if name.starts_with("iiif-publish-") => Err("names that begin with `iiif-publish-` are taken".to_owned()),
+        _ => Ok((name, value)),
+    }
+}

@@ -1,0 +1,72 @@
+//! Requests that lead to an object that is there already, instead of a second copy.
+
+use super::job::Folder;
+use super::options::RedirectOptions;
+use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering};
+use crate::store::{Identifier, Redirect};
+
+/// Which requests of one image lead where.
+#[derive(Clone, Debug)]
+pub(super) enum Redirects {
+    /// None: every request has an object of its own.
+    None,
+    /// All but one of those that the same picture answers.
+    Alternatives {
+        /// Where the full image is, if it exists elsewhere.
+        full_image_url: Option<String>,
+    },
+}
+
+impl Redirects {
+    pub(super) fn new(options: Option<&RedirectOptions>, identifier: &Identifier) -> Self {
+        match options {
+            None => Self::None,
+            Some(options) => {
+                let full_image_url = options.full_image_url.as_ref().map(|url| url.of(identifier));
+                Self::Alternatives { full_image_url }
+            }
+        }
+    }
+
+    /// The requests for a picture that have its bytes.
+    pub(super) fn stored(&self, plan: &Plan, rendering: Rendering) -> Vec<ImageRequest> {
+        let mut requests = plan.requests(rendering);
+        if let Self::Alternatives { full_image_url } = self {
+            requests.retain(|request| full_image_url.is_none() || !request.is_full_image());
+            requests.truncate(1);
+        }
+        requests
+    }
+
+    /// That of the bare URI around all versions of an image, where there are versions.
+    pub(super) fn to_version(&self, folder: &Folder) -> Vec<Redirect> {
+        let (Self::Alternatives { .. }, Some(around)) = (self, &folder.around) else { return Vec::new() };
+        let (url, _) = folder.base_uri.rsplit_once('/').expect("the version has been appended");
+        let to = format!("{}/{}", folder.base_uri, Plan::INFO_JSON);
+        vec![Redirect { from: around.base_key(), url: url.to_owned(), to }]
+    }
+
+    /// Every redirect of an image, that of its bare base URI first.
+    pub(super) fn of(&self, pyramid: &Pyramid, folder: &Folder) -> Vec<Redirect> {
+        let Self::Alternatives { full_image_url } = self else { return Vec::new() };
+        let base_uri = &folder.base_uri;
+        let to = format!("{base_uri}/{}", Plan::INFO_JSON);
+        let base = Redirect { from: folder.place.base_key(), url: base_uri.clone(), to };
+        let redirect = |request: &ImageRequest, to: String| Redirect {
+            from: folder.place.key(request),
+            url: format!("{base_uri}/{request}"),
+            to,
+        };
+        let of_rendering = |rendering| {
+            let requests = folder.plan.requests(rendering);
+            let stored = self.stored(&folder.plan, rendering).first().copied();
+            let to = |request: &ImageRequest| match full_image_url {
+                Some(url) if request.is_full_image() => Some(url.clone()),
+                _ => stored.filter(|stored| stored != request).map(|stored| format!("{base_uri}/{stored}")),
+            };
+            let redirects = requests.iter().filter_map(|request| Some(redirect(request, to(request)?)));
+            redirects.collect::<Vec<_>>()
+        };
+        std::iter::once(base).chain(pyramid.renderings().flat_map(of_rendering)).collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! The file `_redirects`, which several static hosts read: a line for each path, `from to status`.
+//!
+//! Netlify and Cloudflare Pages read it at the root of a site, the latter only its first 2,000 lines.
+
+use super::{ImageFolder, Redirect};
+use std::fmt::Write;
+
+pub(super) const FILE_NAME: &str = "_redirects";
+
+/// For good: the alternative forms of a size will always be the same picture.
+const PERMANENT: u16 = 301;
+/// For now. The Image API recommends 303, which not all of these hosts know.
+const FOUND: u16 = 302;
+
+/// In `/region/size/rotation/quality.format`.
+const SLASHES_OF_REQUEST: usize = 4;
+
+/// The file with the lines of one image replaced, and those of all others as they were.
+pub(super) fn replaced(file: &str, folder: &ImageFolder, redirects: &[Redirect]) -> String {
+    let base = redirects.iter().find(|redirect| redirect.from == folder.base_key());
+    let base = base.map(|redirect| path(&redirect.url));
+    let is_of_others = |line: &&str| {
+        let from = line.split_whitespace().next().unwrap_or_default();
+        let rest = base.and_then(|base| from.strip_prefix(base));
+        !rest.is_some_and(|rest| rest.is_empty() || rest.matches('/').count() == SLASHES_OF_REQUEST)
+    };
+    let mut replaced: String = file.lines().filter(is_of_others).flat_map(|line| [line, "\n"]).collect();
+    for redirect in redirects {
+        let status = if redirect.from == folder.base_key() { FOUND } else { PERMANENT };
+        let to = target(redirect);
+        writeln!(replaced, "{} {to} {status}", path(&redirect.url)).expect("writing to a string does not fail");
+    }
+    replaced
+}
+
+/// The target as a path, where it is on the same host.
+fn target(redirect: &Redirect) -> &str {
+    let origin = &redirect.url[..redirect.url.len() - path(&redirect.url).len()];
+    redirect.to.strip_prefix(origin).filter(|rest| rest.starts_with('/')).unwrap_or(&redirect.to)
+}
+
+/// The path of a URL.
+fn path(url: &str) -> &str {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_one_image_are_replaced_and_all_others_stay() -> Result<(), super::super::KeyError> {
+        let folder = ImageFolder::new(&"".parse()?, None, &"photo".parse()?)?;
+        let redirect = |path: &str, to: &str| Redirect {
+            from: if path.is_empty() { folder.base_key() } else { folder.key(&path) },
+            url: format!("https://example.org/iiif/photo{}{path}", if path.is_empty() { "" } else { "/" }),
+            to: to.to_owned(),
+        };
+        let redirects = [
+            redirect("", "https://example.org/iiif/photo/info.json"),
+            redirect("full/9,/0/default.jpg", "https://example.org/iiif/photo/full/9,7/0/default.jpg"),
+            redirect("full/max/0/default.jpg", "https://media.example.org/photo.jpg"),
+        ];
+        let old = "# mine\n/iiif/photo /old 302\n/iiif/photo/full/8,/0/default.jpg /old 301\n/iiif/photo-2 /x 302\n";
+        let new = "# mine\n/iiif/photo-2 /x 302\n/iiif/photo /iiif/photo/info.json 302\n\
+                   /iiif/photo/full/9,/0/default.jpg /iiif/photo/full/9,7/0/default.jpg 301\n\
+                   /iiif/photo/full/max/0/default.jpg https://media.example.org/photo.jpg 301\n";
+        assert_eq!(replaced(old, &folder, &redirects), new);
+        assert_eq!(replaced(new, &folder, &redirects), new, "doing it again changes nothing");
+        Ok(())
+    }
+}

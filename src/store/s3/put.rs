@@ -1,0 +1,109 @@
+//! Puts: each confirmed by the ETag of what the store has.
+
+use super::attributes::Clobber;
+use super::{FINGERPRINT, S3Store};
+use crate::store::{Digest, Key, Object, Receipt, Redirect, StoreError, StoreErrorKind};
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ServerSideEncryption;
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Times that a put is repeated because the store has other bytes than were sent.
+const DIGEST_ATTEMPTS: u32 = 4;
+
+/// "Precondition failed": there is an object already.
+const PRECONDITION_FAILED: u16 = 412;
+
+impl S3Store {
+    /// Puts until the store confirms the bytes that were sent.
+    pub(super) async fn put_confirmed(&self, object: Object) -> Result<Receipt, StoreError> {
+        let digest = Digest::of(&object.body);
+        let _pace = self.pacer.begin(object.body.len() as u64).await;
+        for _ in 0..DIGEST_ATTEMPTS {
+            let is_confirmed = match self.put_once(&object).await {
+                Ok(output) => confirms(&output, &digest),
+                Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
+                Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
+            };
+            if is_confirmed {
+                self.pacer.succeeded();
+                return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
+            }
+        }
+        let cause = format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row");
+        Err(StoreError::new(StoreErrorKind::Other, could_not_put(&object.key), cause))
+    }
+
+    /// One put, with the SDK's retries.
+    async fn put_once(&self, object: &Object) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
+        let put = self.put_request(&object.key);
+        let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
+        let put = match &object.fingerprint {
+            Some(fingerprint) => put.metadata(FINGERPRINT, &**fingerprint),
+            None => put,
+        };
+        put.body(ByteStream::from(object.body.clone())).send().await
+    }
+
+    fn put_request(&self, key: &Key) -> PutObjectFluentBuilder {
+        let put = self.client.put_object().bucket(&self.bucket).key(key.as_str());
+        let put = self.attributes.of_put(put).set_request_payer(self.payer.into());
+        match self.clobber {
+            Clobber::Replace => put,
+            Clobber::Forbid => put.if_none_match("*"),
+        }
+    }
+
+    /// An object that is there and may not be replaced is as good as put where it has the same bytes: often it is from an
+    /// earlier try whose answer was lost.
+    async fn already_there(&self, object: Object, digest: &Digest) -> Result<Receipt, StoreError> {
+        let head = self.client.head_object().bucket(&self.bucket).key(object.key.as_str());
+        let head = head.set_request_payer(self.payer.into()).send().await;
+        let is_same = head.is_ok_and(|head| head.e_tag().and_then(Digest::from_etag).is_some_and(|it| it == *digest));
+        if is_same {
+            return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
+        }
+        let cause = "there is another object under this key, which must not be replaced";
+        Err(StoreError::new(StoreErrorKind::Exists, could_not_put(&object.key), cause))
+    }
+
+    /// Puts objects without bytes that website endpoints answer with a redirect.
+    pub(super) async fn put_redirects(&self, redirects: Vec<Redirect>) -> Result<(), StoreError> {
+        let put = |redirect| self.put_redirect(redirect);
+        stream::iter(redirects).map(put).buffer_unordered(self.concurrency).try_collect().await
+    }
+
+    async fn put_redirect(&self, redirect: Redirect) -> Result<(), StoreError> {
+        let _pace = self.pacer.begin(0).await;
+        let put = self.put_request(&redirect.from).website_redirect_location(redirect.to);
+        // The type that a reader of another endpoint sees, where the object is just empty: surely not that of a picture.
+        let put = put.content_type("text/plain").body(ByteStream::from_static(b"")).send().await;
+        match put {
+            Err(error) if !is_there_already(&error) => return Err(self.failed(could_not_put(&redirect.from), &error)),
+            _ => self.pacer.succeeded(),
+        }
+        Ok(())
+    }
+}
+
+fn could_not_put(key: &Key) -> String {
+    format!("could not put `{key}`")
+}
+
+fn is_there_already(error: &SdkError<PutObjectError>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == PRECONDITION_FAILED)
+}
+
+/// Whether the ETag says that the store has these bytes. It is their MD5, but for objects encrypted with KMS or a
+/// customer's key, and in stores that make up ETags of another shape.
+fn confirms(output: &PutObjectOutput, digest: &Digest) -> bool {
+    let encryption = output.server_side_encryption();
+    let is_of_other_bytes = matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse));
+    if is_of_other_bytes || output.sse_customer_algorithm().is_some() {
+        return true;
+    }
+    // An answer without an ETag is none of `PutObject`: some proxies answer 200 with an error inside.
+    output.e_tag().is_some_and(|etag| Digest::from_etag(etag).is_none_or(|stored| stored == *digest))
+}

@@ -1,0 +1,121 @@
+//! What a bucket's owner wants of every object.
+
+use crate::support::faults::{Fault, FaultServer, Scope};
+use crate::support::pictures::{encoded, file, grey_waves, png_file};
+use crate::support::program::{Run, planned_keys, program};
+use hyper::Method;
+use image::ImageFormat;
+use std::path::Path;
+use tempfile::TempDir;
+
+const BUCKET: &str = "tiles";
+
+fn publish(server: &FaultServer, arguments: &[&str], image: &Path) -> Run {
+    let mut command = program();
+    command.args(["--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--id=scan"]).args(arguments).arg(image);
+    command.output().expect("built").into()
+}
+
+#[test]
+fn every_object_has_what_was_asked_for_and_nothing_that_was_not() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 700, 500);
+    let server = FaultServer::start();
+    let run = publish(
+        &server,
+        &[
+            "--acl=public-read",
+            "--storage-class=STANDARD_IA",
+            "--sse=aws:kms",
+            "--sse-kms-key-id=key-1",
+            "--tagging=project=maps & plans",
+            "--tagging=owner=library",
+            "--metadata=Source=scanner 3",
+            "--request-payer",
+        ],
+        &image,
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("STANDARD_IA") && run.stderr.contains("128 kB"), "a warning: {}", run.stderr);
+    for key in server.keys(BUCKET) {
+        let object = server.object(BUCKET, &key).expect("listed");
+        for (name, value) in [
+            ("x-amz-acl", "public-read"),
+            ("x-amz-storage-class", "STANDARD_IA"),
+            ("x-amz-server-side-encryption", "aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "key-1"),
+            ("x-amz-tagging", "project=maps%20%26%20plans&owner=library"),
+            ("x-amz-meta-source", "scanner 3"),
+            ("x-amz-request-payer", "requester"),
+        ] {
+            assert_eq!(object.header(name), Some(value), "{name} of {key}");
+        }
+    }
+    let plain = FaultServer::start();
+    assert_eq!(publish(&plain, &[], &image).code, Some(0));
+    let object = plain.object(BUCKET, "scan/full/max/0/default.jpg").expect("stored");
+    for name in ["x-amz-acl", "x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-tagging"] {
+        assert_eq!(object.header(name), None, "{name}");
+    }
+}
+
+#[test]
+fn other_attributes_put_every_object_again() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 700, 500);
+    let server = FaultServer::start();
+    assert_eq!(publish(&server, &[], &image).code, Some(0));
+    server.forget_requests();
+    assert_eq!(publish(&server, &["--storage-class=INTELLIGENT_TIERING"], &image).code, Some(0));
+    let pictures = server.puts().iter().filter(|put| put.path.ends_with(".jpg")).count();
+    assert_eq!(pictures, planned_keys([&image]).len() - 1);
+}
+
+#[test]
+fn an_object_that_is_there_is_never_replaced_with_no_clobber() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 700, 500);
+    let other = file(folder.path(), "other.png", &encoded(grey_waves(700, 500), ImageFormat::Png));
+    let server = FaultServer::start();
+    server.store(BUCKET, "scan/full/max/0/default.jpg", b"somebody else's");
+    let run = publish(&server, &["--no-clobber"], &image);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("scan/full/max/0/default.jpg") && run.stderr.contains("--no-clobber"),
+        "{}",
+        run.stderr
+    );
+    assert!(!server.keys(BUCKET).contains("scan/info.json"));
+
+    let server = FaultServer::start();
+    // The answer to some puts is lost, so that the next try finds the object there.
+    server.fail(Fault::ResetAfterBody, Scope::next(3).of(&Method::PUT).after(4));
+    assert_eq!(publish(&server, &["--no-clobber"], &image).code, Some(0), "its own object is no other one");
+    server.forget_requests();
+    let run = publish(&server, &["--no-clobber"], &other);
+    assert_eq!((run.code, server.puts().len()), (Some(0), 0), "{}", run.stderr);
+    assert!(run.stderr.contains("left as it is"), "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_stored_so_is_wrong_usage() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 300, 200);
+    let server = FaultServer::start();
+    for (argument, word) in [
+        ("--acl=everybody", "public-read"),
+        ("--storage-class=GLACIER", "restored"),
+        ("--storage-class=CHEAP", "STANDARD_IA"),
+        ("--sse=rot13", "AES256"),
+        ("--tagging=nothing", "NAME=VALUE"),
+        ("--metadata=a b=c", "name"),
+        ("--metadata=iiif-publish-fingerprint=x", "taken"),
+        ("--full-image-url=https://example.org/x.jpg", "--redirects"),
+        ("--keep=1", "--versioned"),
+    ] {
+        let run = publish(&server, &[argument], &image);
+        assert_eq!(run.code, Some(2), "{argument}: {}", run.stderr);
+        assert!(run.stderr.contains(word), "{argument}: {}", run.stderr);
+    }
+    assert_eq!(server.request_count(), 0);
+}
