@@ -1,5 +1,6 @@
 //! The whole way into real S3 servers: s3s-fs in this process always, others when `localstack/test.sh` names them.
 
+use crate::support::http::Http;
 use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
 use crate::support::program::{Run, planned_keys, program};
 use crate::support::relay::Relay;
@@ -8,6 +9,7 @@ use image::ImageFormat;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const V3_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\"";
@@ -182,4 +184,66 @@ fn a_damaged_image_leaves_no_info_json_and_does_not_stop_the_others() {
         let objects = server.objects(bucket);
         assert!(objects.contains_key("whole/info.json") && !objects.contains_key("damaged/info.json"));
     });
+}
+
+#[test]
+fn versions_stand_beside_each_other_and_one_put_moves_to_the_next() {
+    let folder = TempDir::new().expect("a folder");
+    let images = [waves(1001, 701), waves(600, 400)].map(|picture| encoded(picture, ImageFormat::Png));
+    for_each_server("versions", |server, bucket| {
+        let mut urls = Vec::new();
+        for image in &images {
+            let image = file(folder.path(), "photo.png", image);
+            let relay = Relay::to(&server.endpoint);
+            let public_url = format!("--public-url={}/{bucket}", server.endpoint);
+            let run = publish(&relay.endpoint(), bucket, &["--versioned", &public_url], &image);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            let last = relay.requests().pop().expect("requests");
+            assert_eq!(without_query(&last), format!("PUT /{bucket}/photo/info.json"), "{}", server.name);
+            urls.push(run.stdout.trim_end().to_owned());
+            let again = publish(&relay.endpoint(), bucket, &["--versioned", &public_url], &image);
+            assert_eq!((again.code, again.stdout), (Some(0), run.stdout), "{}", again.stderr);
+        }
+        let objects = server.objects(bucket);
+        for url in &urls {
+            let key = url.strip_prefix(&format!("{}/{bucket}/", server.endpoint)).expect("here");
+            assert!(objects.contains_key(key), "{key} on {}", server.name);
+        }
+        let information: Value = serde_json::from_slice(&objects["photo/info.json"].body).expect("JSON");
+        assert_eq!(format!("{}/info.json", information["id"].as_str().expect("an id")), urls[1], "{}", server.name);
+        let picture = objects.iter().find(|(key, _)| key.ends_with("full/max/0/default.jpg")).expect("a picture").1;
+        assert_eq!(picture.cache_control.as_deref(), Some("public, max-age=31536000, immutable"));
+    });
+}
+
+#[test]
+fn redirects_lead_to_the_stored_object_where_the_bucket_is_a_website() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "photo.png", 1001, 701);
+    for server in servers() {
+        let bucket = server.bucket("redirects");
+        let Some(host) = server.website_host(&bucket) else { continue };
+        let base = format!("http://{host}/photo");
+        let public_url = format!("--public-url=http://{host}");
+        let run = publish(&server.endpoint, &bucket, &["--redirects", &public_url], &image);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let mut redirects = 0;
+        for path in planned_keys([&image]).iter().map(|path| format!("/photo/{path}")).chain(["/photo".to_owned()]) {
+            let reply = Http::connect(server.address()).expect("up").host(&host).ask("GET", &path, &[], &[]);
+            let reply = reply.expect("an answer");
+            if reply.status == 301 {
+                redirects += 1;
+                let to =
+                    reply.header("location").and_then(|to| to.strip_prefix(&base)).expect("a place here").to_owned();
+                let http = Http::connect(server.address()).expect("up").host(&host);
+                let picture = http.patience(Duration::from_secs(30)).ask("GET", &format!("/photo{to}"), &[], &[]);
+                let picture = picture.expect("an answer");
+                assert_eq!(picture.status, 200, "{path} leads to {to}");
+                assert_ne!(picture.header("content-length"), Some("0"), "{path} leads to {to}");
+            } else {
+                assert_eq!(reply.status, 200, "{path}");
+            }
+        }
+        assert!(redirects > 5, "{redirects} redirects");
+    }
 }

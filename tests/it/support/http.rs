@@ -20,8 +20,8 @@ impl Reply {
     }
 }
 
-/// A connection.
-pub struct Http(TcpStream);
+/// A connection, and the host that requests name.
+pub struct Http(TcpStream, String);
 
 impl Http {
     /// Connects, or fails at once.
@@ -29,7 +29,12 @@ impl Http {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Self(stream))
+        Ok(Self(stream, "s3".to_owned()))
+    }
+
+    /// Which host to ask for.
+    pub fn host(self, host: &str) -> Self {
+        Self(self.0, host.to_owned())
     }
 
     /// How long to wait for an answer.
@@ -40,7 +45,7 @@ impl Http {
 
     /// Sends a request, and reads its answer.
     pub fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Reply> {
-        self.0.write_all(&request(method, target, headers, body))?;
+        self.0.write_all(&request_to(&self.1, method, target, headers, body))?;
         self.reply(method)
     }
 
@@ -83,7 +88,11 @@ impl Http {
 
 /// The bytes of a request.
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    request_to("s3", method, target, headers, body)
+}
+
+fn request_to(host: &str, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
-    let head = format!("{method} {target} HTTP/1.1\r\nhost: s3\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    let head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
     [head.as_bytes(), body].concat()
 }

@@ -2,11 +2,13 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::types::{IndexDocument, WebsiteConfiguration};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -34,6 +36,21 @@ impl Server {
     /// s3s-fs lists no ETags, so that nothing it has is known to be the same.
     pub fn lists_digests(&self) -> bool {
         self.name != "s3s-fs"
+    }
+
+    /// The host name under which a bucket is seen as a website, on servers that show it so.
+    pub fn website_host(&self, bucket: &str) -> Option<String> {
+        (self.name == "localstack").then(|| {
+            let index = IndexDocument::builder().suffix("index.html").build().expect("a suffix");
+            let website = WebsiteConfiguration::builder().index_document(index).build();
+            let shown = self.client().put_bucket_website().bucket(bucket).website_configuration(website).send();
+            RUNTIME.block_on(shown).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+            format!("{bucket}.s3-website.localhost.localstack.cloud")
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.endpoint.trim_start_matches("http://").parse().expect("an address")
     }
 
     pub fn client(&self) -> Client {
