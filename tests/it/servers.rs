@@ -1,10 +1,11 @@
-//! The whole way into real S3 servers: s3s-fs in this process always, others when `localstack/test.sh` names them.
+//! The whole way into S3 servers: s3s-fs and the oddest of stores in this process always, others when `localstack/test.sh`
+//! names them.
 
 use crate::support::http::Http;
 use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
 use crate::support::program::{Run, planned_keys, program};
 use crate::support::relay::Relay;
-use crate::support::s3::{Server, servers};
+use crate::support::s3::{MISSING_BUCKET, Server, servers};
 use image::ImageFormat;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -148,10 +149,10 @@ fn what_is_wrong_with_the_surroundings_is_said_at_once_and_nothing_is_stored() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     for_each_server("wrong", |server, bucket| {
-        let missing = publish(&server.endpoint, "no-such-bucket-here", &[], &image);
+        let missing = publish(&server.endpoint, MISSING_BUCKET, &[], &image);
         assert_eq!(missing.code, Some(3), "{}", missing.stderr);
         assert!(
-            missing.stderr.contains("no-such-bucket-here") && missing.stderr.contains("NoSuchBucket"),
+            missing.stderr.contains(MISSING_BUCKET) && missing.stderr.contains("NoSuchBucket"),
             "{}",
             missing.stderr
         );
@@ -246,4 +247,19 @@ fn redirects_lead_to_the_stored_object_where_the_bucket_is_a_website() {
         }
         assert!(redirects > 5, "{redirects} redirects");
     }
+}
+
+#[test]
+fn a_smaller_replacement_leaves_no_orphan_on_any_store() {
+    let folder = TempDir::new().expect("a folder");
+    let (large, small) =
+        (png_file(folder.path(), "large.png", 1500, 1100), png_file(folder.path(), "small.png", 500, 300));
+    for_each_server("orphans", |server, bucket| {
+        for image in [&large, &small] {
+            let run = publish(&server.endpoint, bucket, &["--id=scan"], image);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+        }
+        let planned: BTreeSet<String> = planned_keys([&small]).iter().map(|key| format!("scan/{key}")).collect();
+        assert_eq!(server.objects(bucket).into_keys().collect::<BTreeSet<_>>(), planned, "{}", server.name);
+    });
 }

@@ -24,8 +24,8 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use client::{client_config, default_checksums, shared_config, with_checksums};
 use explain::{Explained, kind};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -46,6 +46,9 @@ const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
 /// Tries of the first request, which finds out whether there is a bucket at all.
 const CHECK_ATTEMPTS: u32 = 3;
+
+/// Keys that are deleted at the same time, in stores that know no batches.
+const DELETES_IN_FLIGHT: usize = 16;
 
 /// Keys of one `DeleteObjects` request, its limit.
 const KEYS_PER_DELETE: usize = 1000;
@@ -212,6 +215,18 @@ impl S3Store {
     }
 }
 
+impl S3Store {
+    /// Several stores have no `DeleteObjects`, or reject the checksum that it must carry.
+    async fn delete_singly(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let delete = async |key: &Key| {
+            let deleted = self.client.delete_object().bucket(&self.bucket).key(key.as_str());
+            let deleted = deleted.set_request_payer(self.payer.into()).send().await;
+            deleted.map(drop).map_err(|error| self.failed(format!("could not delete `{key}`"), &error))
+        };
+        stream::iter(keys).map(delete).buffer_unordered(DELETES_IN_FLIGHT).try_collect().await
+    }
+}
+
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         self.put_confirmed(object).boxed()
@@ -270,7 +285,10 @@ impl Store for S3Store {
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             for batch in keys.chunks(KEYS_PER_DELETE) {
-                self.delete_batch(batch).await?;
+                match self.delete_batch(batch).await {
+                    Err(error) if error.kind() == StoreErrorKind::Other => self.delete_singly(batch).await?,
+                    done => done?,
+                }
             }
             Ok(())
         }

@@ -1,7 +1,10 @@
-//! Real S3 servers: s3s-fs in this process, and whichever others the environment names.
+//! S3 servers: s3s-fs in this process, the oddest of stores, and whichever others the environment names.
 
+use super::faults::{Fault, FaultServer, Scope};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
 use aws_sdk_s3::types::{IndexDocument, WebsiteConfiguration};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
@@ -28,9 +31,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// LocalStack takes any credentials.
+    /// LocalStack and the odd store take any credentials.
     pub fn checks_credentials(&self) -> bool {
-        self.name != "localstack"
+        !matches!(self.name.as_str(), "localstack" | ODD)
+    }
+
+    /// The odd store has every bucket but the one that is missing.
+    fn makes_buckets(&self) -> bool {
+        self.name != ODD
     }
 
     /// s3s-fs lists no ETags, so that nothing it has is known to be the same.
@@ -60,6 +68,8 @@ impl Server {
             .credentials_provider(credentials)
             .region(Region::from_static("us-east-1"))
             .endpoint_url(&self.endpoint)
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .force_path_style(true)
             .build();
         Client::from_conf(config)
@@ -68,8 +78,10 @@ impl Server {
     /// A new bucket for one test.
     pub fn bucket(&self, test: &str) -> String {
         let bucket = format!("{test}-{}", std::process::id());
-        let made = RUNTIME.block_on(self.client().create_bucket().bucket(&bucket).send());
-        made.unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+        if self.makes_buckets() {
+            let made = RUNTIME.block_on(self.client().create_bucket().bucket(&bucket).send());
+            made.unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+        }
         bucket
     }
 
@@ -129,6 +141,22 @@ static IN_PROCESS: LazyLock<(Server, TempDir)> = LazyLock::new(|| {
     (Server { name: "s3s-fs".to_owned(), endpoint }, folder)
 });
 
+const ODD: &str = "odd";
+
+/// A bucket that no server has.
+pub const MISSING_BUCKET: &str = "no-such-bucket-here";
+
+/// A store that has what is worst of all stores: it rejects the newer checksum headers, and with them batches of deletes,
+/// its ETags are no MD5, and it ignores conditions.
+static ODD_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
+    let server = FaultServer::start();
+    for fault in [Fault::RejectChecksums, Fault::OpaqueETag, Fault::IgnoreConditions] {
+        server.fail(fault, Scope::always());
+    }
+    server.without_bucket(MISSING_BUCKET);
+    server
+});
+
 /// The server in this process.
 pub fn in_process() -> Server {
     IN_PROCESS.0.clone()
@@ -141,5 +169,6 @@ pub fn servers() -> Vec<Server> {
         let (name, endpoint) = server.split_once('=').unwrap_or_else(|| panic!("{SERVERS_VARIABLE}: `{server}`"));
         Server { name: name.to_owned(), endpoint: endpoint.to_owned() }
     };
-    std::iter::once(in_process()).chain(named.split_whitespace().map(parse)).collect()
+    let odd = Server { name: ODD.to_owned(), endpoint: ODD_STORE.endpoint() };
+    [in_process(), odd].into_iter().chain(named.split_whitespace().map(parse)).collect()
 }
