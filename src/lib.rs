@@ -21,6 +21,7 @@
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
+//! | [`delete`] | takes images away again, their `info.json` first | `iiif`, `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
@@ -45,6 +46,7 @@
 //! # }
 //! ```
 
+pub mod delete;
 pub mod encode;
 pub mod iiif;
 mod libjpeg;

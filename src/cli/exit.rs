@@ -19,6 +19,19 @@ pub(crate) enum Exit {
     Terminated,
 }
 
+impl Exit {
+    /// The one of two that matters more: what another run cannot help before what it can.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let rank = |exit| match exit {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Environment => 2,
+            Self::Usage | Self::Interrupted | Self::Terminated => 3,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         // 4, stopped by a limit, is kept free for the limits to come.

@@ -1,7 +1,9 @@
 //! The command line. It sees the library as any stranger would, and nothing past it knows of flags.
 
 mod arguments;
+mod ask;
 mod completions;
+mod delete;
 mod exit;
 mod output;
 mod plan;
@@ -38,6 +40,8 @@ Examples:
       What publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
       Whether everything is there that viewers ask for.
+  iiif-publish delete --bucket tiles --prefix maps --id atlas
+      Take an image away again; asks first.
 
 Exit codes:
   0    done
@@ -74,6 +78,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Ask over the web for every object that a viewer would ask for, and look at each
     Verify(verify::Arguments),
+    /// Delete images again, their info.json first
+    Delete(delete::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Print the manual page, in roff
@@ -112,6 +118,7 @@ pub(crate) fn run() -> Exit {
             Some(Command::Preview(arguments)) => preview::run(arguments).await,
             Some(Command::Plan(arguments)) => plan::run(&arguments),
             Some(Command::Verify(arguments)) => verify::run(&arguments).await,
+            Some(Command::Delete(arguments)) => delete::run(&arguments).await,
             Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
             Some(Command::Man) => completions::man(Cli::command()),
         }

@@ -250,7 +250,7 @@ async fn target(arguments: &Arguments, progress: &Progress) -> Result<Target, Fa
 }
 
 /// A bucket that answers. Where it is in another region than was said, it is asked there, once.
-async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, StoreError> {
+pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, StoreError> {
     let store = S3Store::connect(settings.clone()).await?;
     let Err(error) = store.check().await else { return Ok(store) };
     let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };

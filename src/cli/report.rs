@@ -3,6 +3,7 @@
 use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
 use super::output::tell;
+use iiif_publish::delete::DeleteError;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
 use iiif_publish::source::SourceError;
@@ -78,6 +79,34 @@ impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {
         let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
         Self::new(exit, chain(&error), Some(store_advice(error.kind())))
+    }
+}
+
+impl From<DeleteError> for Fatal {
+    fn from(error: DeleteError) -> Self {
+        let (exit, advice) = match &error {
+            DeleteError::List(cause) | DeleteError::Delete(cause) => {
+                let exit = if cause.is_environment() { Exit::Environment } else { Exit::Failed };
+                (exit, delete_advice(&error, cause.kind()))
+            }
+            _ => {
+                (Exit::Failed, "check `--id`, `--prefix` and `--iiif-version`: `both` stands in the folders 3/ and 2/")
+            }
+        };
+        Self::new(exit, chain(&error), Some(advice))
+    }
+}
+
+fn delete_advice(error: &DeleteError, kind: StoreErrorKind) -> &'static str {
+    match (error, kind) {
+        (DeleteError::List(_), StoreErrorKind::Denied) => {
+            "listing must be allowed there: in S3, s3:ListBucket on the bucket; nothing was deleted that is still promised"
+        }
+        (_, StoreErrorKind::Denied) => {
+            "deleting must be allowed there: in S3, s3:DeleteObject on what lies under the prefix"
+        }
+        (_, StoreErrorKind::Other) => "no info.json is left without its pictures; run the same command again",
+        _ => store_advice(kind),
     }
 }
 

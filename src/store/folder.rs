@@ -1,14 +1,18 @@
 //! A local folder, for any static web server.
 
 use super::{
-    ImageFolder, Key, Listed, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored, redirects,
+    ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored, redirects,
 };
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Files of one page of a listing, as many as S3 gives.
+const PAGE_FILES: usize = 1000;
 
 /// Objects as files below a folder. Headers are not kept: the web server sets them.
 #[derive(Clone, Debug)]
@@ -55,41 +59,58 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Every file in the folder of an image.
-fn listed_below(root: &Path, folder: &ImageFolder) -> io::Result<Vec<Listed>> {
-    let mut listed = Vec::new();
-    let mut folders = vec![root.join(folder.as_prefix())];
-    while let Some(next) = folders.pop() {
-        let entries = match fs::read_dir(next) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
-            // Names that are not UTF-8 are none of ours.
-            let path = entry.path();
-            let key = path.strip_prefix(root).ok().and_then(Path::to_str).and_then(|key| folder.found(key));
-            if let Some(key) = key {
-                let metadata = entry.metadata()?;
-                listed.push(Listed { key, bytes: metadata.len(), digest: None, modified: metadata.modified().ok() });
-            }
-        }
-    }
-    Ok(listed)
+/// A walk through the folders below one, which can be interrupted.
+struct Walk {
+    root: PathBuf,
+    below: Prefix,
+    /// Folders that are still to be read.
+    folders: Vec<PathBuf>,
 }
 
-/// Removes a file, and the folders above it that it leaves empty.
-fn removed(path: &Path) -> io::Result<()> {
+impl Walk {
+    fn new(root: PathBuf, below: Prefix) -> Self {
+        let folders = vec![root.join(below.to_string())];
+        Self { root, below, folders }
+    }
+
+    /// The files of the next folders, until there are enough; `None` at the end.
+    fn next_page(&mut self) -> io::Result<Option<Vec<Listed>>> {
+        let mut page = Vec::new();
+        while page.len() < PAGE_FILES {
+            let Some(next) = self.folders.pop() else { break };
+            match fs::read_dir(next) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                entries => entries?.try_for_each(|entry| self.visit(&entry?, &mut page))?,
+            }
+        }
+        Ok(Some(page).filter(|page| !page.is_empty()))
+    }
+
+    fn visit(&mut self, entry: &fs::DirEntry, page: &mut Vec<Listed>) -> io::Result<()> {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            self.folders.push(path);
+            return Ok(());
+        }
+        // Names that are not UTF-8 are none of ours.
+        let key = path.strip_prefix(&self.root).ok().and_then(Path::to_str).and_then(|key| self.below.found(key));
+        if let Some(key) = key {
+            let metadata = entry.metadata()?;
+            page.push(Listed { key, bytes: metadata.len(), digest: None, modified: metadata.modified().ok() });
+        }
+        Ok(())
+    }
+}
+
+/// Removes a file, and the folders between it and the root that it leaves empty.
+fn removed(root: &Path, path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     // Fails at the first folder that is not empty, which is where to stop.
-    let _ = path.ancestors().skip(1).take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+    let is_removed = |folder: &&Path| *folder != root && fs::remove_dir(folder).is_ok();
+    let _ = path.ancestors().skip(1).take_while(is_removed).count();
     Ok(())
 }
 
@@ -105,7 +126,7 @@ fn redirected(root: &Path, folder: &ImageFolder, redirects: &[Redirect]) -> io::
         write_whole(&path, replaced.as_bytes())?;
     }
     let files = redirects.iter().map(|redirect| root.join(redirect.from.as_str())).filter(|path| path.is_file());
-    files.into_iter().try_for_each(|path| removed(&path))
+    files.into_iter().try_for_each(|path| removed(root, &path))
 }
 
 impl Store for FolderStore {
@@ -142,19 +163,19 @@ impl Store for FolderStore {
 
     /// Without digests: to compare a file costs as much as to write it.
     fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        let (root, folder) = (self.root.clone(), folder.clone());
-        async move {
-            let listed = tokio::task::spawn_blocking(move || listed_below(&root, &folder)).await;
-            let listed = listed.map_err(io::Error::other).flatten();
-            listed.map(Some).map_err(|error| self.failed("could not list", error))
-        }
-        .boxed()
+        self.walk(folder.clone().into()).try_concat().map_ok(Some).boxed()
+    }
+
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        self.walk(below.clone())
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let root = self.root.clone();
         let paths: Vec<PathBuf> = keys.iter().map(|key| self.path(key)).collect();
         async move {
-            let deleted = tokio::task::spawn_blocking(move || paths.iter().try_for_each(|path| removed(path))).await;
+            let delete = move || paths.iter().try_for_each(|path| removed(&root, path));
+            let deleted = tokio::task::spawn_blocking(delete).await;
             deleted.map_err(io::Error::other).flatten().map_err(|error| self.failed("could not delete below", error))
         }
         .boxed()
@@ -188,6 +209,16 @@ impl Store for FolderStore {
 }
 
 impl FolderStore {
+    /// The pages of a walk, each read on a blocking thread.
+    fn walk(&self, below: Prefix) -> BoxStream<'_, Result<Vec<Listed>, StoreError>> {
+        let walk = Walk::new(self.root.clone(), below);
+        let pages = stream::try_unfold(walk, async |mut walk| {
+            let step = tokio::task::spawn_blocking(move || walk.next_page().map(|page| page.map(|page| (page, walk))));
+            step.await.map_err(io::Error::other).flatten()
+        });
+        pages.map_err(|error| self.failed("could not list", error)).boxed()
+    }
+
     fn failed(&self, action: &str, error: io::Error) -> StoreError {
         let kind = match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,

@@ -75,6 +75,48 @@ impl FromStr for Prefix {
     }
 }
 
+impl Prefix {
+    /// Whether everything in the bucket is below it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What every key below the prefix begins with, and no key beside it: with a slash at its end, unless it is empty.
+    #[must_use]
+    pub fn with_slash(&self) -> String {
+        if self.is_empty() { String::new() } else { format!("{}/", self.0) }
+    }
+
+    /// The key of an object that a store has; `None` where it is not below the prefix.
+    #[must_use]
+    pub fn found(&self, key: &str) -> Option<Key> {
+        self.path_of(key).map(|_| Key(key.to_owned()))
+    }
+
+    /// The path of a key below the prefix; `None` where it is not below it.
+    ///
+    /// ```
+    /// use iiif_publish::store::Prefix;
+    /// let maps: Prefix = "maps".parse()?;
+    /// assert_eq!(maps.path_of("maps/atlas/info.json"), Some("atlas/info.json"));
+    /// assert_eq!(maps.path_of("maps-of-rome/info.json"), None);
+    /// # Ok::<(), iiif_publish::store::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+        let path = if self.is_empty() { Some(key) } else { key.strip_prefix(&self.0)?.strip_prefix('/') };
+        path.filter(|path| !path.is_empty())
+    }
+}
+
+/// What is in the folder of an image is below a prefix too.
+impl From<ImageFolder> for Prefix {
+    fn from(folder: ImageFolder) -> Self {
+        Self(folder.0)
+    }
+}
+
 impl fmt::Display for Prefix {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

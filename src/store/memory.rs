@@ -1,8 +1,9 @@
 //! A store in memory: for tests, and for whoever uses the crate as a library.
 
-use super::{Digest, ImageFolder, Key, Listed, Object, Receipt, Redirect, Store, StoreError, Stored};
-use futures::FutureExt;
+use super::{Digest, ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError, Stored};
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,19 @@ impl MemoryStore {
     #[must_use]
     pub fn redirects(&self) -> Vec<Redirect> {
         self.redirects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn listed(&self, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
+        let puts = self.locked();
+        let mut last: HashMap<&Key, &Object> = HashMap::new();
+        last.extend(puts.iter().filter(|put| found(put.key.as_str()).is_some()).map(|put| (&put.key, put)));
+        let listed = |object: &&Object| Listed {
+            key: object.key.clone(),
+            bytes: object.body.len() as u64,
+            digest: Some(Digest::of(&object.body)),
+            modified: last_put(&puts, &object.key),
+        };
+        last.values().map(listed).collect()
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Object>> {
@@ -64,19 +78,11 @@ impl Store for MemoryStore {
     }
 
     fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        async move {
-            let puts = self.locked();
-            let mut last: HashMap<&Key, &Object> = HashMap::new();
-            last.extend(puts.iter().filter(|put| folder.found(put.key.as_str()).is_some()).map(|put| (&put.key, put)));
-            let listed = |object: &&Object| Listed {
-                key: object.key.clone(),
-                bytes: object.body.len() as u64,
-                digest: Some(Digest::of(&object.body)),
-                modified: last_put(&puts, &object.key),
-            };
-            Ok(Some(last.values().map(listed).collect()))
-        }
-        .boxed()
+        async move { Ok(Some(self.listed(|key| folder.found(key)))) }.boxed()
+    }
+
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        stream::once(async move { Ok(self.listed(|key| below.found(key))) }).boxed()
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {

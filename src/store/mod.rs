@@ -19,6 +19,7 @@ pub use s3::{
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -103,6 +104,10 @@ pub trait Store: Send + Sync {
 
     /// Everything in the folder of an image; `None` where there is no permission to look.
     fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>>;
+
+    /// Everything below a prefix, page by page, so that no more than a page need be in memory. Pages may be empty. Objects
+    /// of pages that have come may be deleted meanwhile.
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>>;
 
     /// Deletes objects. One that is not there is deleted already.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;

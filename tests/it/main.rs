@@ -10,6 +10,7 @@
 
 mod cascade;
 mod command_line;
+mod delete;
 mod fault_server;
 mod faults;
 mod formats;

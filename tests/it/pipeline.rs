@@ -2,13 +2,14 @@
 
 use crate::support::pictures::{encoded, file, grey_waves, mean_difference, png_file, waves};
 use crate::support::publishing::publish;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Plan, Pyramid, Size};
 use iiif_publish::publish::{Options, PublishError, Versions};
 use iiif_publish::store::{
-    ImageFolder, Key, Listed, MemoryStore, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored,
+    ImageFolder, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored,
 };
 use image::{ColorType, DynamicImage, ImageFormat, RgbImage};
 use std::collections::{BTreeMap, HashSet};
@@ -187,6 +188,10 @@ impl Store for FullStore {
         self.inner.list(folder)
     }
 
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        self.inner.pages(below)
+    }
+
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.delete(keys)
     }
@@ -305,6 +310,10 @@ impl Store for SilentStore {
 
     fn list<'a>(&'a self, _: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
         async { Ok(None) }.boxed()
+    }
+
+    fn pages<'a>(&'a self, _: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        stream::empty().boxed()
     }
 
     fn delete(&self, _: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {

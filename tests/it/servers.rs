@@ -5,7 +5,7 @@ use crate::support::http::Http;
 use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
 use crate::support::program::{Run, planned_keys, program};
 use crate::support::relay::Relay;
-use crate::support::s3::{MISSING_BUCKET, Server, servers};
+use crate::support::s3::{MISSING_BUCKET, for_each_server, servers};
 use image::ImageFormat;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -23,13 +23,6 @@ fn publish(endpoint: &str, bucket: &str, arguments: &[&str], image: &Path) -> Ru
 
 fn without_query(request: &str) -> &str {
     request.split('?').next().unwrap_or(request)
-}
-
-fn for_each_server(test: &str, check: impl Fn(&Server, &str)) {
-    for server in servers() {
-        eprintln!("{test} on {}", server.name);
-        check(&server, &server.bucket(test));
-    }
 }
 
 #[test]

@@ -19,13 +19,14 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{Builder, Credentials, ProvideCredentials};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
+use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use client::{client_config, default_checksums, shared_config, with_checksums};
 use explain::{Explained, kind};
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -184,13 +185,7 @@ impl S3Store {
         let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(folder.as_prefix());
         let mut pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
         while let Some(page) = pages.next().await {
-            for object in page?.contents() {
-                let Some(key) = object.key().and_then(|key| folder.found(key)) else { continue };
-                let digest = object.e_tag().and_then(Digest::from_etag);
-                let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-                let modified = object.last_modified().and_then(|modified| SystemTime::try_from(*modified).ok());
-                listed.push(Listed { key, bytes, digest, modified });
-            }
+            listed.extend(listed_on(&page?, |key| folder.found(key)));
         }
         Ok(listed)
     }
@@ -225,6 +220,18 @@ impl S3Store {
         };
         stream::iter(keys).map(delete).buffer_unordered(DELETES_IN_FLIGHT).try_collect().await
     }
+}
+
+/// The objects of a page of a listing, where `found` makes keys of theirs.
+fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
+    let listed = |object: &aws_sdk_s3::types::Object| {
+        let key = object.key().and_then(&found)?;
+        let digest = object.e_tag().and_then(Digest::from_etag);
+        let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        let modified = object.last_modified().and_then(|modified| SystemTime::try_from(*modified).ok());
+        Some(Listed { key, bytes, digest, modified })
+    };
+    page.contents().iter().filter_map(listed).collect()
 }
 
 impl Store for S3Store {
@@ -280,6 +287,18 @@ impl Store for S3Store {
             }
         }
         .boxed()
+    }
+
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(below.with_slash());
+        let pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
+        let pages = stream::unfold(pages, async |mut pages| pages.next().await.map(|page| (page, pages)));
+        pages
+            .map(move |page| match page {
+                Ok(page) => Ok(listed_on(&page, |key| below.found(key))),
+                Err(error) => Err(self.failed(format!("could not list `{}`", below.with_slash()), &error)),
+            })
+            .boxed()
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -5,6 +5,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{IndexDocument, WebsiteConfiguration};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
@@ -85,6 +86,12 @@ impl Server {
         bucket
     }
 
+    /// Stores an object as any other program would.
+    pub fn put(&self, bucket: &str, key: &str, body: &'static [u8]) {
+        let put = self.client().put_object().bucket(bucket).key(key).body(ByteStream::from_static(body));
+        RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+    }
+
     /// Every key of a bucket, with what is stored under it.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, Stored> {
         RUNTIME.block_on(self.stored(bucket)).unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
@@ -160,6 +167,14 @@ static ODD_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
 /// The server in this process.
 pub fn in_process() -> Server {
     IN_PROCESS.0.clone()
+}
+
+/// Runs a check on every server, in a bucket of its own.
+pub fn for_each_server(test: &str, check: impl Fn(&Server, &str)) {
+    for server in servers() {
+        eprintln!("{test} on {}", server.name);
+        check(&server, &server.bucket(test));
+    }
 }
 
 /// Every server there is.

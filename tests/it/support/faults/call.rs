@@ -23,6 +23,8 @@ pub struct Request {
     pub attempt: Option<String>,
     /// The region that it is signed for.
     pub aws_region: Option<String>,
+    /// The keys that it asks to delete, all at once.
+    pub deletes: Vec<String>,
     /// What befell it.
     pub faults: Vec<Fault>,
 }
@@ -38,6 +40,7 @@ impl Request {
             status: None,
             attempt: text("amz-sdk-request").map(str::to_owned),
             aws_region: text("authorization").and_then(signed_region),
+            deletes: Vec::new(),
             faults: Vec::new(),
         }
     }

@@ -187,6 +187,13 @@ impl Shared {
         (log.len() - 1, faults)
     }
 
+    /// Writes down what a request asks to delete.
+    fn asked_to_delete(&self, number: usize, keys: Vec<String>) {
+        if let Some(request) = locked(&self.log).get_mut(number).filter(|_| !keys.is_empty()) {
+            request.deletes = keys;
+        }
+    }
+
     /// Writes down how a request was answered.
     fn answered(&self, number: usize, status: u16) {
         // The log may have been forgotten meanwhile.

@@ -1,0 +1,67 @@
+//! Questions to whoever sits at the terminal.
+
+use super::exit::Exit;
+use super::report::Fatal;
+use clap::Args;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+#[derive(Debug, Args)]
+pub(super) struct ConsentArguments {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(super) dry_run: bool,
+}
+
+impl ConsentArguments {
+    /// Makes sure before any work that somebody can be asked, where somebody must be.
+    pub(super) fn require_someone(&self) -> Result<(), Fatal> {
+        if self.yes || self.dry_run || io::stdin().is_terminal() {
+            return Ok(());
+        }
+        let error = "nobody can be asked, because standard input is no terminal".to_owned();
+        Err(Fatal::new(Exit::Usage, error, Some("add `--yes` to go on without being asked")))
+    }
+
+    /// Whether to ask at all.
+    pub(super) fn is_given(&self) -> bool {
+        self.yes
+    }
+
+    /// Whether it may be done. Blocks, so it comes before anything that goes on by itself.
+    pub(super) fn to(&self, question: &str) -> bool {
+        self.yes || ask(question, &mut io::stdin().lock(), &mut io::stderr().lock())
+    }
+}
+
+/// Only `y` and `yes` are a yes; whatever else happens is a no.
+fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> bool {
+    let mut answer = String::new();
+    let asked = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
+    let is_answered = asked.is_ok() && input.read_line(&mut answer).is_ok();
+    is_answered && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_a_yes() {
+        for (answer, is_yes) in [
+            ("y\n", true),
+            ("Yes\n", true),
+            (" y \r\n", true),
+            ("\n", false),
+            ("", false),
+            ("no\n", false),
+            ("yy", false),
+        ] {
+            let mut asked = Vec::new();
+            assert_eq!(ask("delete it?", &mut answer.as_bytes(), &mut asked), is_yes, "{answer:?}");
+            assert_eq!(String::from_utf8_lossy(&asked), "delete it? [y/N] ");
+        }
+    }
+}
