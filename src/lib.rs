@@ -22,6 +22,7 @@
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
 //! | [`delete`] | takes images away again, their `info.json` first | `iiif`, `store` |
+//! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
@@ -46,6 +47,7 @@
 //! # }
 //! ```
 
+pub mod bucket;
 pub mod delete;
 pub mod encode;
 pub mod iiif;

@@ -1,6 +1,7 @@
 //! Arguments that verbs share.
 
 use clap::{Args, ValueEnum};
+use iiif_publish::bucket::quoted;
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::publish::{Image, Versions};
@@ -206,6 +207,14 @@ pub(super) struct S3Arguments {
 }
 
 impl S3Arguments {
+    /// What of this leads to the same bucket on another command line, of this program or of the AWS tool.
+    pub(super) fn command_options(&self) -> String {
+        let option =
+            |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {}", quoted(value)));
+        let options = [option("--endpoint-url", &self.endpoint_url), option("--profile", &self.profile)];
+        options.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     pub(super) fn settings(&self, bucket: String) -> S3Settings {
         S3Settings {
             bucket,

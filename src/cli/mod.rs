@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ask;
+mod bucket;
 mod completions;
 mod delete;
 mod exit;
@@ -42,10 +43,13 @@ Examples:
       Whether everything is there that viewers ask for.
   iiif-publish delete --bucket tiles --prefix maps --id atlas
       Take an image away again; asks first.
+  iiif-publish bucket check --bucket tiles --prefix maps
+      Whether images can be published there, and seen by everyone.
 
 Exit codes:
   0    done
-  1    some or all images failed (verify: something is wrong); another run may help
+  1    some or all images failed (verify, bucket check: something is wrong);
+       another run may help
   2    wrong usage
   3    credentials, bucket, region, endpoint or host: another run cannot help
   4    stopped by a limit
@@ -80,6 +84,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Delete images again, their info.json first
     Delete(delete::Arguments),
+    /// Check whether a bucket is fit for publishing and viewing, or set it up
+    Bucket(bucket::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Print the manual page, in roff
@@ -119,6 +125,7 @@ pub(crate) fn run() -> Exit {
             Some(Command::Plan(arguments)) => plan::run(&arguments),
             Some(Command::Verify(arguments)) => verify::run(&arguments).await,
             Some(Command::Delete(arguments)) => delete::run(&arguments).await,
+            Some(Command::Bucket(arguments)) => bucket::run(&arguments).await,
             Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
             Some(Command::Man) => completions::man(Cli::command()),
         }

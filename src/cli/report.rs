@@ -3,6 +3,7 @@
 use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
 use super::output::tell;
+use iiif_publish::bucket::BucketError;
 use iiif_publish::delete::DeleteError;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
@@ -107,6 +108,34 @@ fn delete_advice(error: &DeleteError, kind: StoreErrorKind) -> &'static str {
         }
         (_, StoreErrorKind::Other) => "no info.json is left without its pictures; run the same command again",
         _ => store_advice(kind),
+    }
+}
+
+impl From<BucketError> for Fatal {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Store(error) => {
+                let advice = match error.kind() {
+                    StoreErrorKind::Denied => {
+                        "setting up needs s3:GetBucketCORS and s3:PutBucketCORS, s3:GetBucketPolicy and s3:PutBucketPolicy; \
+                         Block Public Access may be the reason too"
+                    }
+                    StoreErrorKind::Other => {
+                        "where a store has no CORS rules or policies of its own, set them in what stands in front of it"
+                    }
+                    kind => store_advice(kind),
+                };
+                let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
+                Self::new(exit, chain(&error), Some(advice))
+            }
+            BucketError::Key(error) => error.into(),
+            BucketError::Client(_) => Self::new(
+                Exit::Environment,
+                chain(&error),
+                Some("install the root certificates of the system (`ca-certificates`)"),
+            ),
+            _ => Self::new(Exit::Failed, chain(&error), Some("change it by hand, as `bucket check` shows")),
+        }
     }
 }
 

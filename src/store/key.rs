@@ -312,6 +312,12 @@ impl FromStr for PublicUrl {
     }
 }
 
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 impl PublicUrl {
     /// This URL with a prefix appended.
     #[must_use]

@@ -8,6 +8,7 @@
     reason = "pictures are drawn with casts, and keys have no extensions but those that the program wrote"
 )]
 
+mod bucket;
 mod cascade;
 mod command_line;
 mod delete;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("iiif", &[]),
     ("pixel", &["iiif"]),
     ("libjpeg", &["pixel"]),
@@ -14,6 +14,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("store", &[]),
     ("serve", &[]),
     ("verify", &["iiif", "libjpeg"]),
+    ("bucket", &["store"]),
     ("delete", &["iiif", "store"]),
     ("publish", &["iiif", "pixel", "source", "pyramid", "encode", "store"]),
 ];

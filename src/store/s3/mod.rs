@@ -1,11 +1,13 @@
 //! A bucket of S3, or of any store that speaks its language.
 
+mod administration;
 mod attributes;
 mod client;
 mod explain;
 mod put;
 mod watch;
 
+pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
 pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 

@@ -56,6 +56,8 @@ impl Page {
 struct State {
     pages: BTreeMap<String, Page>,
     requests: Vec<String>,
+    /// What is answered under paths that have no page.
+    everywhere: Option<Page>,
 }
 
 /// A host without pages at first.
@@ -112,6 +114,11 @@ impl Host {
         self.locked().pages.insert(path.to_owned(), page);
     }
 
+    /// Answers this under all paths that have no page, as some hosts of applications do.
+    pub fn show_everywhere(&self, page: Page) {
+        self.locked().everywhere = Some(page);
+    }
+
     pub fn remove(&self, path: &str) {
         assert!(self.locked().pages.remove(path).is_some(), "{path} was there");
     }
@@ -148,6 +155,9 @@ fn answer<B>(state: &Mutex<State>, request: &Request<B>) -> Response<Full<Bytes>
             Page { status: 503, ..Page::new("text/plain", "") }.response()
         }
         Some(page) => page.response(),
-        None => Page { status: 404, ..Page::new("text/plain", "") }.response(),
+        None => {
+            let missing = || Page { status: 404, ..Page::new("text/plain", "") };
+            state.everywhere.clone().unwrap_or_else(missing).response()
+        }
     }
 }

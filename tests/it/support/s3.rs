@@ -6,11 +6,12 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{IndexDocument, WebsiteConfiguration};
+use aws_sdk_s3::types::{CorsConfiguration, CorsRule, IndexDocument, WebsiteConfiguration};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -60,6 +61,53 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.endpoint.trim_start_matches("http://").parse().expect("an address")
+    }
+
+    /// s3s-fs and the odd store know nothing of bucket policies and CORS.
+    pub fn has_policies(&self) -> bool {
+        !matches!(self.name.as_str(), "s3s-fs" | ODD)
+    }
+
+    /// The odd store ignores `If-None-Match`.
+    pub fn keeps_conditions(&self) -> bool {
+        self.name != ODD
+    }
+
+    /// LocalStack has Block Public Access, which is on in a new bucket as on AWS.
+    pub fn blocks_public_access(&self) -> bool {
+        self.name == "localstack"
+    }
+
+    /// Turns Block Public Access off, where there is such a thing.
+    pub fn unblock(&self, bucket: &str) {
+        if self.blocks_public_access() {
+            let deleted = RUNTIME.block_on(self.client().delete_public_access_block().bucket(bucket).send());
+            deleted.unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+        }
+    }
+
+    /// The CORS rules of a bucket, none where there are none.
+    pub fn cors_rules(&self, bucket: &str) -> Vec<CorsRule> {
+        let got = RUNTIME.block_on(self.client().get_bucket_cors().bucket(bucket).send());
+        got.ok().and_then(|output| output.cors_rules).unwrap_or_default()
+    }
+
+    pub fn put_cors_rule(&self, bucket: &str, rule: CorsRule) {
+        let rules = CorsConfiguration::builder().cors_rules(rule).build().expect("a rule");
+        let put = self.client().put_bucket_cors().bucket(bucket).cors_configuration(rules);
+        RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+    }
+
+    /// The policy of a bucket, `null` where there is none.
+    pub fn policy(&self, bucket: &str) -> Value {
+        let got = RUNTIME.block_on(self.client().get_bucket_policy().bucket(bucket).send());
+        let policy = got.ok().and_then(|output| output.policy);
+        policy.map(|policy| serde_json::from_str(&policy).expect("JSON")).unwrap_or_default()
+    }
+
+    pub fn put_policy(&self, bucket: &str, policy: &Value) {
+        let put = self.client().put_bucket_policy().bucket(bucket).policy(policy.to_string());
+        RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
     }
 
     pub fn client(&self) -> Client {

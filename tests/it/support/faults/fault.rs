@@ -32,6 +32,8 @@ pub enum Fault {
     IgnoreConditions,
     /// Requests with headers of the newer checksums (`x-amz-checksum-…`, `x-amz-sdk-checksum-algorithm`) are refused.
     RejectChecksums,
+    /// Answers let pages of all sites read them.
+    AllowAnyPage,
     /// Requests that are not signed for this region are refused, with the region in `x-amz-bucket-region`.
     OnlyRegion(&'static str),
 }
@@ -39,7 +41,8 @@ pub enum Fault {
 impl Fault {
     /// Whether the request ends with it, so that no other fault of this kind can befall it too.
     pub(super) fn is_end(self) -> bool {
-        !matches!(self, Self::Slow(_) | Self::IgnoreConditions | Self::RejectChecksums | Self::OnlyRegion(_))
+        let changes_only = [Self::IgnoreConditions, Self::AllowAnyPage, Self::RejectChecksums].contains(&self);
+        !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_))
     }
 }
 
@@ -107,6 +110,7 @@ impl Refusal {
 pub struct Scope {
     pub(super) method: Option<Method>,
     pub(super) key_part: Option<String>,
+    pub(super) only_signed: bool,
     pub(super) spared: u64,
     pub(super) time: Option<Duration>,
     pub(super) one_in: Option<u64>,
@@ -144,6 +148,12 @@ impl Scope {
     #[must_use]
     pub fn of_keys_with(self, part: &str) -> Self {
         Self { key_part: Some(part.to_owned()), ..self }
+    }
+
+    /// Of these only those that are signed.
+    #[must_use]
+    pub fn of_signed(self) -> Self {
+        Self { only_signed: true, ..self }
     }
 
     /// Not before so many that fit have gone by.

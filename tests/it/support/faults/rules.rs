@@ -67,6 +67,7 @@ impl Scope {
     fn fits(&self, request: &Request) -> bool {
         self.method.as_ref().is_none_or(|method| *method == request.method)
             && self.key_part.as_ref().is_none_or(|part| request.path.contains(part))
+            && (!self.only_signed || request.aws_region.is_some())
     }
 
     fn spares_no_more(&mut self) -> bool {

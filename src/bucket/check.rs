@@ -1,0 +1,413 @@
+//! The doctor: puts a probe, looks at it in every way in which publishing and viewers do, and deletes it again.
+
+use super::finding::{Finding, Step, Verdict};
+use super::remedy::{Permission, Remedies, Remedy};
+use super::web::{Answer, PAGE_ORIGIN, Web};
+use super::{BucketError, Place};
+use crate::store::{
+    ConditionalPut, Identifier, ImageFolder, Key, KeyError, Object, Prefix, PublicUrl, S3Store, Store, StoreError,
+    StoreErrorKind,
+};
+use bytes::Bytes;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+/// What an `info.json` of version 3 is served as: the harder one of the two that publishing sends.
+const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\"";
+
+/// Short, in case the probe is left behind.
+const CACHE_CONTROL: &str = "public, max-age=60";
+
+/// How long the store has to delete the probe after the check was stopped.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What is checked.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What all keys begin with.
+    pub prefix: Prefix,
+    /// Where viewers see what lies under the prefix.
+    pub public_url: PublicUrl,
+    /// What leads to the bucket on a command line, for the commands of remedies: `--endpoint-url …`, `--profile …`.
+    pub command_options: String,
+}
+
+/// How a check went.
+#[derive(Clone, Debug)]
+pub struct Report<T> {
+    /// What was found out, in this order.
+    pub findings: Vec<Finding>,
+    /// By what it was stopped before its end.
+    pub stopped: Option<T>,
+}
+
+impl<T> Report<T> {
+    /// Whether images can be published and seen.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.stopped.is_none() && self.findings.iter().all(|finding| finding.verdict != Verdict::Failed)
+    }
+}
+
+/// Checks a bucket, until it is done or `stop` is ready. The probe is deleted in both cases, and also where a step failed.
+///
+/// # Errors
+/// Where the bucket cannot be worked with at all: credentials, name, region or endpoint.
+pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output = T>) -> Result<Report<T>, BucketError> {
+    let place = Place::new(store.bucket(), &check.prefix, &store.aws_region());
+    let remedies = Remedies { place: &place, options: &check.command_options, is_aws: store.is_aws() };
+    let web = Web::new().map_err(|error| BucketError::Client(error.into()))?;
+    let probe = Probe::new(check)?;
+    let mut examination =
+        Examination { store, web, probe: &probe, remedies, findings: Vec::new(), was_put: Was::Unsure };
+    let stopped = tokio::select! {
+        done = examination.run() => done.map(|()| None)?,
+        stopped = stop => Some(stopped),
+    };
+    // Whether the put of a check that was stopped has arrived, nobody knows.
+    if examination.was_put != Was::Refused {
+        examination.delete().await;
+    }
+    Ok(Report { findings: examination.findings, stopped })
+}
+
+/// A small object like an `info.json`, under a name that nothing else has.
+struct Probe {
+    folder: ImageFolder,
+    key: Key,
+    url: String,
+    body: Bytes,
+}
+
+impl Probe {
+    fn new(check: &Check) -> Result<Self, KeyError> {
+        let number = RandomState::new().build_hasher().finish();
+        let identifier: Identifier = format!("iiif-publish-check-{number:016x}").parse()?;
+        let folder = ImageFolder::new(&check.prefix, None, &identifier)?;
+        let body = format!(
+            "{{\"note\": \"A probe of `iiif-publish bucket check`. It may be deleted.\", \"number\": {number}}}\n"
+        );
+        Ok(Self {
+            key: folder.key(&"info.json"),
+            url: format!("{}/info.json", check.public_url.base_uri(None, &identifier)),
+            folder,
+            body: body.into(),
+        })
+    }
+
+    fn object(&self) -> Object {
+        Object {
+            key: self.key.clone(),
+            body: self.body.clone(),
+            content_type: CONTENT_TYPE,
+            cache_control: CACHE_CONTROL.into(),
+            fingerprint: None,
+        }
+    }
+}
+
+/// What became of the put of the probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    Stored,
+    Refused,
+    Unsure,
+}
+
+struct Examination<'a> {
+    store: &'a S3Store,
+    web: Web,
+    probe: &'a Probe,
+    remedies: Remedies<'a>,
+    findings: Vec<Finding>,
+    was_put: Was,
+}
+
+impl Examination<'_> {
+    async fn run(&mut self) -> Result<(), StoreError> {
+        let region = self.region().await;
+        self.findings.push(region);
+        self.put().await?;
+        if self.was_put == Was::Stored {
+            let findings = [self.put_again().await, self.get().await, self.list().await];
+            self.findings.extend(findings);
+            self.look().await;
+        }
+        Ok(())
+    }
+
+    async fn region(&self) -> Finding {
+        let used = self.store.aws_region();
+        match self.store.bucket_region().await.filter(|region| !region.is_empty()) {
+            Some(region) if region == used => Finding::ok(Step::Region, region),
+            Some(region) => {
+                let advice = format!("name it with `--aws-region {region}`");
+                Finding::lacking(Step::Region, format!("{region}, not {used}"), Remedy::words(advice))
+            }
+            None => Finding::ok(Step::Region, format!("{used} is signed for; the store does not name its own")),
+        }
+    }
+
+    async fn put(&mut self) -> Result<(), StoreError> {
+        let finding = match self.store.put(self.probe.object()).await {
+            Ok(receipt) => {
+                self.was_put = Was::Stored;
+                Finding::ok(Step::Put, receipt.key.to_string())
+            }
+            Err(error) if error.kind() == StoreErrorKind::Denied => {
+                self.was_put = Was::Refused;
+                Finding::lacking(Step::Put, chain(&error), self.remedies.permission(Permission::Put))
+            }
+            Err(error) if error.is_environment() => return Err(error),
+            Err(error) => Finding::lacking(Step::Put, chain(&error), Remedy::words("see what the store says of it")),
+        };
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    async fn put_again(&self) -> Finding {
+        match self.store.put_if_absent(&self.probe.object()).await {
+            Ok(ConditionalPut::Refused) => {
+                Finding::ok(Step::ConditionalPut, "`If-None-Match: *` keeps what is there (412)")
+            }
+            Ok(ConditionalPut::Replaced) => {
+                Finding::note(Step::ConditionalPut, "the store ignores `If-None-Match: *`; publishing does without")
+            }
+            Err(error) => Finding::note(Step::ConditionalPut, format!("{}; publishing does without", chain(&error))),
+        }
+    }
+
+    async fn get(&self) -> Finding {
+        match self.store.read(&self.probe.key).await {
+            Ok(body) if body == self.probe.body => Finding::ok(Step::Get, self.probe.key.to_string()),
+            Ok(_) => Finding::note(Step::Get, format!("`{}` is not what was put", self.probe.key)),
+            Err(error) => self.optional(Step::Get, Permission::Get, &error),
+        }
+    }
+
+    async fn list(&self) -> Finding {
+        let prefix = self.probe.folder.as_prefix();
+        match self.store.list(&self.probe.folder).await {
+            Ok(Some(listed)) if listed.iter().any(|object| object.key == self.probe.key) => {
+                Finding::ok(Step::List, prefix)
+            }
+            Ok(Some(_)) => Finding::note(Step::List, format!("`{prefix}` does not list what was put there")),
+            Ok(None) => {
+                let detail = format!("could not list `{prefix}`: denied");
+                Finding::lacking(Step::List, detail, self.remedies.permission(Permission::List))
+            }
+            Err(error) => self.optional(Step::List, Permission::List, &error),
+        }
+    }
+
+    fn optional(&self, step: Step, permission: Permission, error: &StoreError) -> Finding {
+        let remedy = match error.kind() {
+            StoreErrorKind::Denied => self.remedies.permission(permission),
+            _ => Remedy::words("see what the store says of it"),
+        };
+        Finding::lacking(step, chain(error), remedy)
+    }
+
+    /// Looks at the probe as a viewer does.
+    async fn look(&mut self) {
+        let url = &self.probe.url;
+        let answer = match self.web.get(url).await {
+            Ok(answer) => answer,
+            Err(reason) => {
+                let remedy = Remedy::words("check `--public-url` and the network: viewers must reach it");
+                self.findings.push(Finding::lacking(Step::AnonymousRead, format!("{url}: {reason}"), remedy));
+                return;
+            }
+        };
+        let is_refused = matches!(answer.status, 401 | 403);
+        let block = if is_refused { self.store.public_access_block().await.ok() } else { None };
+        let remedy = self.remedies.public_read(block);
+        self.findings.extend(seen(&answer, self.probe, remedy, self.remedies.cors()));
+        let asked = self.web.preflight(url).await;
+        self.findings.push(preflight(asked));
+    }
+
+    async fn delete(&mut self) {
+        let key = &self.probe.key;
+        let deleted = tokio::time::timeout(LAST_WORDS, self.store.delete(vec![key.clone()])).await;
+        let finding = match deleted {
+            Ok(Ok(())) => Finding::ok(Step::Delete, key.to_string()),
+            Ok(Err(error)) if error.kind() == StoreErrorKind::Denied => {
+                Finding::lacking(Step::Delete, chain(&error), self.remedies.left_behind(key))
+            }
+            Ok(Err(error)) => Finding::lacking(Step::Delete, chain(&error), Remedy::words(left_behind(key))),
+            Err(_) => Finding::lacking(Step::Delete, "the store does not answer", Remedy::words(left_behind(key))),
+        };
+        // Of a probe that was never stored, only failing to delete it would be news, and no news of interest.
+        if self.was_put == Was::Stored {
+            self.findings.push(finding);
+        }
+    }
+}
+
+fn left_behind(key: &Key) -> String {
+    format!("`{key}` was left behind: delete it yourself")
+}
+
+/// What an anonymous answer shows.
+fn seen(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Vec<Finding> {
+    let url = &probe.url;
+    let words = answer.in_words();
+    let other = |detail: String, advice: &str| {
+        Finding::lacking(Step::AnonymousRead, format!("{url}: {detail}"), Remedy::words(advice))
+    };
+    let read = match answer.status {
+        200 if answer.body == probe.body => {
+            return vec![
+                Finding::ok(Step::AnonymousRead, url.clone()),
+                media_type(answer.content_type.as_deref()),
+                cache_control(answer.cache_control.as_deref()),
+                page_of_another_site(answer, cors),
+            ];
+        }
+        200 => other(
+            "something else than was put there".to_owned(),
+            "the public URL leads elsewhere: check `--public-url` and `--prefix`",
+        ),
+        401 | 403 => Finding::lacking(Step::AnonymousRead, format!("{url}: {words}"), public_read),
+        404 | 410 => other(words, "the public URL leads elsewhere: check `--public-url` and `--prefix`"),
+        _ => other(words, "see what the host says of it"),
+    };
+    let unknown = "is not known as long as nothing can be read";
+    vec![
+        read,
+        if answer.allows_any_page() { page_of_another_site(answer, cors) } else { Finding::note(Step::Cors, unknown) },
+    ]
+}
+
+fn media_type(served: Option<&str>) -> Finding {
+    let essence = served.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    match served {
+        Some(CONTENT_TYPE) => Finding::ok(Step::MediaType, CONTENT_TYPE),
+        Some(served) if matches!(essence, "application/ld+json" | "application/json") => {
+            Finding::ok(Step::MediaType, format!("{served} (put as {CONTENT_TYPE})"))
+        }
+        served => {
+            let detail = format!("{} instead of {CONTENT_TYPE}", served.unwrap_or("none"));
+            let advice = "let the host pass on the `Content-Type` that objects are stored with";
+            Finding::lacking(Step::MediaType, detail, Remedy::words(advice))
+        }
+    }
+}
+
+fn cache_control(served: Option<&str>) -> Finding {
+    match served {
+        Some(CACHE_CONTROL) => Finding::ok(Step::CacheControl, CACHE_CONTROL),
+        Some(served) => Finding::note(Step::CacheControl, format!("{served} instead of {CACHE_CONTROL}")),
+        None => Finding::note(
+            Step::CacheControl,
+            format!("none instead of {CACHE_CONTROL}; without it, replaced images are seen late or loaded too often"),
+        ),
+    }
+}
+
+fn page_of_another_site(answer: &Answer, remedy: Remedy) -> Finding {
+    match &answer.allow_origin {
+        Some(origin) if answer.allows_any_page() => {
+            Finding::ok(Step::Cors, format!("`Access-Control-Allow-Origin: {origin}` for a page on {PAGE_ORIGIN}"))
+        }
+        Some(origin) => Finding::lacking(Step::Cors, format!("only pages on {origin} may read"), remedy),
+        None => {
+            Finding::lacking(Step::Cors, "pages of other sites may not read: no `Access-Control-Allow-Origin`", remedy)
+        }
+    }
+}
+
+/// A viewer that sends no headers of its own, as most, never asks beforehand.
+fn preflight(asked: Result<Answer, String>) -> Finding {
+    const NOBODY_ASKS: &str = "viewers that send no headers of their own do without";
+    match asked {
+        Ok(answer) if answer.status < 300 && answer.allows_any_page() => {
+            Finding::ok(Step::Preflight, format!("OPTIONS allows {}", answer.allow_methods.as_deref().unwrap_or("GET")))
+        }
+        Ok(answer) => Finding::note(Step::Preflight, format!("OPTIONS: {}; {NOBODY_ASKS}", answer.in_words())),
+        Err(reason) => Finding::note(Step::Preflight, format!("OPTIONS: {reason}; {NOBODY_ASKS}")),
+    }
+}
+
+/// An error and its cause.
+fn chain(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe() -> Probe {
+        let check = Check {
+            prefix: "maps".parse().expect("a prefix"),
+            public_url: "https://cdn.example.org/maps".parse().expect("a URL"),
+            command_options: String::new(),
+        };
+        Probe::new(&check).expect("short enough")
+    }
+
+    fn good(probe: &Probe) -> Answer {
+        Answer {
+            status: 200,
+            content_type: Some(CONTENT_TYPE.to_owned()),
+            cache_control: Some(CACHE_CONTROL.to_owned()),
+            allow_origin: Some("*".to_owned()),
+            allow_methods: None,
+            body: probe.body.clone(),
+        }
+    }
+
+    fn verdicts(answer: &Answer, probe: &Probe) -> Vec<(Step, Verdict)> {
+        let findings = seen(answer, probe, Remedy::words("read"), Remedy::words("cors"));
+        findings.iter().map(|finding| (finding.step, finding.verdict)).collect()
+    }
+
+    #[test]
+    fn what_a_viewer_can_use_is_well() {
+        let probe = probe();
+        assert!(probe.key.as_str().starts_with("maps/iiif-publish-check-"));
+        assert!(probe.url.starts_with("https://cdn.example.org/maps/iiif-publish-check-"));
+        for origin in ["*", PAGE_ORIGIN] {
+            let answer = Answer { allow_origin: Some(origin.to_owned()), ..good(&probe) };
+            assert!(verdicts(&answer, &probe).iter().all(|(_, verdict)| *verdict == Verdict::Ok));
+        }
+        let plain = Answer { content_type: Some("application/json; charset=utf-8".to_owned()), ..good(&probe) };
+        assert!(verdicts(&plain, &probe).contains(&(Step::MediaType, Verdict::Ok)));
+    }
+
+    #[test]
+    fn what_a_viewer_cannot_use_is_a_failure() {
+        let probe = probe();
+        let no_cors = Answer { allow_origin: None, ..good(&probe) };
+        assert!(verdicts(&no_cors, &probe).contains(&(Step::Cors, Verdict::Failed)));
+        let one_site = Answer { allow_origin: Some("https://museum.example".to_owned()), ..good(&probe) };
+        assert!(verdicts(&one_site, &probe).contains(&(Step::Cors, Verdict::Failed)));
+        let text = Answer { content_type: Some("text/plain".to_owned()), ..good(&probe) };
+        assert!(verdicts(&text, &probe).contains(&(Step::MediaType, Verdict::Failed)));
+        let uncached = Answer { cache_control: None, ..good(&probe) };
+        assert!(verdicts(&uncached, &probe).contains(&(Step::CacheControl, Verdict::Note)));
+    }
+
+    #[test]
+    fn another_page_under_the_url_is_no_success() {
+        let probe = probe();
+        let answer = Answer { body: "<html>".into(), ..good(&probe) };
+        assert_eq!(verdicts(&answer, &probe)[0], (Step::AnonymousRead, Verdict::Failed));
+        for status in [301, 403, 404, 500] {
+            let answer = Answer { status, allow_origin: None, ..good(&probe) };
+            let verdicts = verdicts(&answer, &probe);
+            assert_eq!(verdicts, [(Step::AnonymousRead, Verdict::Failed), (Step::Cors, Verdict::Note)], "{status}");
+        }
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_said_where_it_is_one() {
+        let words = |body: &'static str| Answer { status: 403, body: body.into(), ..Answer::default() }.in_words();
+        assert_eq!(words("<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied");
+        assert_eq!(words("<Code>\u{1b}[31m</Code>"), "403");
+        assert_eq!(words("no"), "403");
+    }
+}

@@ -1,0 +1,87 @@
+//! `iiif-publish bucket check`
+
+use super::{BucketArguments, indented};
+use crate::cli::exit::{Exit, interrupted};
+use crate::cli::output::print;
+use crate::cli::report::Fatal;
+use clap::Args;
+use iiif_publish::bucket::{Check, Finding, Remedy, Report, Verdict, check};
+use iiif_publish::store::PublicUrl;
+use serde_json::{Value, json};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: BucketArguments,
+    /// Where viewers see what lies under the prefix, for example a CDN [default: the bucket itself]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
+    let place = &arguments.place;
+    let store = place.connect().await?;
+    let asked = Check {
+        prefix: place.prefix.clone(),
+        public_url: arguments.public_url.clone().unwrap_or_else(|| store.public_url(&place.prefix)),
+        command_options: place.s3.command_options(),
+    };
+    let report = check(&store, &asked, interrupted()).await?;
+    let text = if arguments.json {
+        format!("{:#}\n", document(arguments, &asked, &report))
+    } else {
+        report.findings.iter().map(lines).collect()
+    };
+    let printed = print(&text);
+    Ok(match report.stopped {
+        Some(signal) => signal,
+        None if report.is_well() => printed,
+        None => Exit::Failed,
+    })
+}
+
+fn lines(finding: &Finding) -> String {
+    let verdict = match finding.verdict {
+        Verdict::Ok => "ok  ",
+        Verdict::Failed => "FAIL",
+        Verdict::Note => "note",
+    };
+    let remedy = finding.remedy.as_ref().map(remedy).unwrap_or_default();
+    format!("{verdict} {}: {}\n{remedy}", finding.step.name(), finding.detail)
+}
+
+fn remedy(remedy: &Remedy) -> String {
+    let document = remedy.document.as_ref().map(|document| indented(&format!("{document:#}"))).unwrap_or_default();
+    let command = remedy.command.as_ref().map(|command| format!("     $ {command}\n")).unwrap_or_default();
+    format!("     {}\n{document}{command}", remedy.advice)
+}
+
+fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Value {
+    json!({
+        "bucket": arguments.place.bucket,
+        "prefix": check.prefix.to_string(),
+        "publicUrl": check.public_url.to_string(),
+        "well": report.is_well(),
+        "finished": report.stopped.is_none(),
+        "findings": report.findings.iter().map(entry).collect::<Vec<_>>(),
+    })
+}
+
+fn entry(finding: &Finding) -> Value {
+    let remedy =
+        |remedy: &Remedy| json!({"advice": remedy.advice, "document": remedy.document, "command": remedy.command});
+    json!({
+        "check": finding.step.name(),
+        "needed": finding.step.is_needed(),
+        "verdict": match finding.verdict {
+            Verdict::Ok => "ok",
+            Verdict::Failed => "failed",
+            Verdict::Note => "note",
+        },
+        "detail": finding.detail,
+        "remedy": finding.remedy.as_ref().map(remedy),
+    })
+}

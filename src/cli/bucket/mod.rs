@@ -1,0 +1,64 @@
+//! `iiif-publish bucket`
+
+mod check;
+mod setup;
+
+use super::arguments::{ProgressArgument, S3Arguments};
+use super::exit::Exit;
+use super::progress::Progress;
+use super::publish;
+use super::report::Fatal;
+use clap::{Args, Subcommand};
+use iiif_publish::store::{Prefix, S3Settings, S3Store};
+use std::time::Duration;
+
+/// How long a request is tried again: somebody waits for the answer.
+const RETRY_FOR: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Put a probe, look at it as publishing and viewers do, and delete it again
+    Check(check::Arguments),
+    /// Add what viewers need: a CORS rule, and a policy that lets everyone read; asks first
+    Setup(setup::Arguments),
+}
+
+/// Which bucket.
+#[derive(Debug, Args)]
+struct BucketArguments {
+    /// The bucket
+    #[arg(long, value_name = "BUCKET")]
+    bucket: String,
+    /// What all keys begin with
+    #[arg(long, value_name = "PREFIX", default_value_t)]
+    prefix: Prefix,
+    #[command(flatten)]
+    s3: S3Arguments,
+}
+
+impl BucketArguments {
+    /// The bucket, in whichever region it is.
+    async fn connect(&self) -> Result<S3Store, Fatal> {
+        let settings = S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) };
+        Ok(publish::bucket(settings, &Progress::new(ProgressArgument::Plain, 0)).await?)
+    }
+}
+
+pub(super) async fn run(arguments: &Arguments) -> Exit {
+    let exit = match &arguments.verb {
+        Verb::Check(arguments) => check::run(arguments).await,
+        Verb::Setup(arguments) => setup::run(arguments).await,
+    };
+    exit.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
+}
+
+/// A document as it is pasted, a little to the right.
+fn indented(text: &str) -> String {
+    format!("       {}\n", text.replace('\n', "\n       "))
+}

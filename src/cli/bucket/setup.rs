@@ -1,0 +1,106 @@
+//! `iiif-publish bucket setup`
+
+use super::{BucketArguments, indented};
+use crate::cli::ask::ConsentArguments;
+use crate::cli::exit::Exit;
+use crate::cli::output::{print, tell};
+use crate::cli::report::Fatal;
+use clap::Args;
+use iiif_publish::bucket::{CorsChange, Part, Place, PolicyChange, Setup, cors_rule, public_read_statement};
+use iiif_publish::store::CorsRule;
+use std::fmt::Write;
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("parts").required(true).multiple(true).args(["cors", "public_read"]))]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: BucketArguments,
+    /// Add a CORS rule by which pages of all sites may read
+    #[arg(long)]
+    cors: bool,
+    /// Add a statement to the bucket policy that lets everyone read what lies under the prefix
+    #[arg(long)]
+    public_read: bool,
+    #[command(flatten)]
+    consent: ConsentArguments,
+}
+
+pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
+    arguments.consent.require_someone()?;
+    let place = &arguments.place;
+    let store = place.connect().await?;
+    let setup = Setup::plan(&store, &place.prefix, &parts(arguments), &place.s3.command_options()).await?;
+    let named = Place::new(&place.bucket, &place.prefix, &store.aws_region());
+    let exit = print(&difference(&setup, &named)).worse(blocked(&setup));
+    if arguments.consent.dry_run || !setup.does_something() {
+        return Ok(exit);
+    }
+    if !arguments.consent.to(&format!("change `{}` like this?", place.bucket)) {
+        tell("nothing was changed");
+        return Ok(exit);
+    }
+    setup.apply(&store).await?;
+    Ok(print(&format!("changed `{}`\n", place.bucket)).worse(exit))
+}
+
+fn parts(arguments: &Arguments) -> Vec<Part> {
+    let parts = [(arguments.cors, Part::Cors), (arguments.public_read, Part::PublicRead)];
+    parts.into_iter().filter_map(|(is_asked, part)| is_asked.then_some(part)).collect()
+}
+
+/// Says what keeps a policy from taking effect, which is nothing that this program changes.
+fn blocked(setup: &Setup) -> Exit {
+    let Some(command) = &setup.unblock else { return Exit::Done };
+    let would = if matches!(setup.policy, Some(PolicyChange::None)) { "defeats" } else { "would defeat" };
+    tell(&format!(
+        "error: Block Public Access of the bucket {would} a policy that lets everyone read; it is left as it is"
+    ));
+    tell(&format!("       if the bucket may be public: {command}"));
+    Exit::Failed
+}
+
+/// What is added and what stays, a line each; what is added with all that it says.
+fn difference(setup: &Setup, place: &Place) -> String {
+    let cors = setup.cors.as_ref().map(|change| cors_difference(change, place)).unwrap_or_default();
+    let policy = setup.policy.as_ref().map(|change| policy_difference(change, place, setup)).unwrap_or_default();
+    cors + &policy
+}
+
+fn cors_difference(change: &CorsChange, place: &Place) -> String {
+    let bucket = place.bucket();
+    let CorsChange::Add { kept, replaced } = change else {
+        return format!("CORS of `{bucket}`: pages of all sites may read; nothing to do\n");
+    };
+    let mut text = format!("CORS of `{bucket}`:\n");
+    let rules = kept.iter().map(|rule| ("  stays", rule)).chain(replaced.iter().map(|rule| ("- goes ", rule)));
+    for (what, rule) in rules.chain([("+ comes", &cors_rule())]) {
+        writeln!(text, "{what}  {}", cors_line(rule)).expect("writing to a string does not fail");
+    }
+    text
+}
+
+fn cors_line(rule: &CorsRule) -> String {
+    let headers = rule.allowed_headers.iter().flatten().map(String::as_str).collect::<Vec<_>>();
+    let headers = if headers.is_empty() { String::new() } else { format!(", headers {}", headers.join(" ")) };
+    let name = rule.id.as_ref().map(|id| format!("`{id}`: ")).unwrap_or_default();
+    format!("{name}{} from {}{headers}", rule.allowed_methods.join(" "), rule.allowed_origins.join(" "))
+}
+
+fn policy_difference(change: &PolicyChange, place: &Place, setup: &Setup) -> String {
+    let bucket = place.bucket();
+    let PolicyChange::Add { kept, denying, replaced, .. } = change else {
+        return format!("policy of `{bucket}`: everyone may read `{}`; nothing to do\n", place.objects_arn());
+    };
+    let mut text = format!("policy of `{bucket}`:\n");
+    for name in kept {
+        let note = if denying.contains(name) { " (denies, which wins over what allows)" } else { "" };
+        writeln!(text, "  stays  {name}{note}").expect("writing to a string does not fail");
+    }
+    let comes = if setup.unblock.is_none() { "+ comes" } else { "+ would come" };
+    let new = public_read_statement(place);
+    let statements = replaced.iter().map(|old| ("- goes", old)).chain([(comes, &new)]);
+    for (what, statement) in statements {
+        write!(text, "{what}\n{}", indented(&format!("{statement:#}"))).expect("writing to a string does not fail");
+    }
+    text
+}

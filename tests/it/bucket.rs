@@ -1,0 +1,344 @@
+//! The doctor of buckets, and setting them up.
+
+use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
+use crate::support::host::{Host, Page};
+use crate::support::program::{Run, program};
+use crate::support::s3::{MISSING_BUCKET, Server, for_each_server};
+use aws_sdk_s3::types::CorsRule;
+use hyper::Method;
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The bucket on the server of faults, which has any.
+const BUCKET: &str = "art-tiles";
+
+fn bucket_verb(verb: &str, endpoint: &str, bucket: &str, arguments: &[&str]) -> Command {
+    let mut command = program();
+    command.args(["bucket", verb, "--bucket", bucket, "--endpoint-url", endpoint]).args(arguments);
+    command.stdin(Stdio::null());
+    command
+}
+
+fn check(endpoint: &str, bucket: &str, arguments: &[&str]) -> Run {
+    bucket_verb("check", endpoint, bucket, arguments).output().expect("the program was built").into()
+}
+
+fn setup(endpoint: &str, bucket: &str, arguments: &[&str]) -> Run {
+    bucket_verb("setup", endpoint, bucket, arguments).output().expect("the program was built").into()
+}
+
+/// A server of faults that anyone may read, also from pages of other sites.
+fn open_server() -> FaultServer {
+    let server = FaultServer::start();
+    server.fail(Fault::AllowAnyPage, Scope::always());
+    server
+}
+
+/// The line of a check that begins so.
+fn line<'a>(run: &'a Run, start: &str) -> &'a str {
+    run.stdout.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no `{start}`: {}", run.stdout))
+}
+
+fn lacks_failures(run: &Run) -> bool {
+    !run.stdout.lines().any(|line| line.starts_with("FAIL"))
+}
+
+#[test]
+fn a_new_bucket_lacks_something_and_after_setup_nothing() {
+    for_each_server("doctor", |server, bucket| {
+        let before = check(&server.endpoint, bucket, &["--prefix=maps"]);
+        assert_eq!(before.code, Some(1), "{}: {}{}", server.name, before.stdout, before.stderr);
+        for well in ["ok   put: maps/iiif-publish-check-", "ok   get: maps/", "ok   list: maps/", "ok   delete: maps/"]
+        {
+            line(&before, well);
+        }
+        let kept = if server.keeps_conditions() { "ok   conditional put" } else { "note conditional put" };
+        line(&before, kept);
+        if server.checks_credentials() {
+            let read = line(&before, "FAIL anonymous read: ");
+            assert!(read.contains(&format!("{}/{bucket}/maps/iiif-publish-check-", server.endpoint)), "{read}");
+            assert!(read.ends_with("403 AccessDenied"), "{read}");
+            assert!(before.stdout.contains(&format!("\"arn:aws:s3:::{bucket}/maps/*\"")), "{}", before.stdout);
+        } else {
+            line(&before, "FAIL CORS: ");
+            assert!(before.stdout.contains("\"AllowedOrigins\""), "{}", before.stdout);
+        }
+        assert!(server.objects(bucket).is_empty(), "the probe is gone from {}", server.name);
+        if !server.has_policies() {
+            return;
+        }
+        server.unblock(bucket);
+        let done = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--yes"]);
+        assert_eq!(done.code, Some(0), "{}: {}", server.name, done.stderr);
+        let after = check(&server.endpoint, bucket, &["--prefix=maps"]);
+        assert_eq!(after.code, Some(0), "{}: {}{}", server.name, after.stdout, after.stderr);
+        for well in ["ok   anonymous read", "ok   content type", "ok   cache control", "ok   CORS", "ok   preflight"] {
+            line(&after, well);
+        }
+        if server.checks_credentials() {
+            assert_eq!(
+                check(&server.endpoint, bucket, &["--prefix=plans"]).code,
+                Some(1),
+                "another prefix stays closed"
+            );
+        }
+        let again = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--yes"]);
+        assert_eq!((again.code, again.stdout.matches("nothing to do").count()), (Some(0), 2), "{}", again.stdout);
+        assert!(server.objects(bucket).is_empty(), "{}", server.name);
+    });
+}
+
+fn partner_rule() -> CorsRule {
+    CorsRule::builder()
+        .id("partner")
+        .allowed_origins("https://example.org")
+        .allowed_methods("GET")
+        .allowed_methods("PUT")
+        .allowed_headers("x-partner")
+        .expose_headers("ETag")
+        .max_age_seconds(7)
+        .build()
+        .expect("a rule")
+}
+
+fn partner_policy(bucket: &str) -> Value {
+    json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "Partner", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{bucket}/private/*"),
+    }]})
+}
+
+fn with_partner(server: &Server, bucket: &str) {
+    server.unblock(bucket);
+    server.put_cors_rule(bucket, partner_rule());
+    server.put_policy(bucket, &partner_policy(bucket));
+}
+
+#[test]
+fn setup_keeps_what_is_there_and_adds_each_prefix_once() {
+    for_each_server("setup", |server, bucket| {
+        if !server.has_policies() {
+            return;
+        }
+        with_partner(server, bucket);
+        let (rules, policy) = (server.cors_rules(bucket), server.policy(bucket));
+        for (prefix, statements) in [("--prefix=maps", 2), ("--prefix=plans", 3), ("--prefix=maps", 3)] {
+            let run = setup(&server.endpoint, bucket, &[prefix, "--cors", "--public-read", "--yes"]);
+            assert_eq!(run.code, Some(0), "{}: {}", server.name, run.stderr);
+            let (rules_now, policy_now) = (server.cors_rules(bucket), server.policy(bucket));
+            assert_eq!(rules_now.len(), 2, "{}", server.name);
+            assert_eq!(rules_now[..1], rules, "{}", server.name);
+            assert_eq!(policy_now["Statement"].as_array().map(Vec::len), Some(statements), "{}", server.name);
+            assert_eq!(policy_now["Statement"][0], policy["Statement"][0], "{}", server.name);
+            assert_eq!(policy_now["Version"], policy["Version"]);
+        }
+        let own = &server.policy(bucket)["Statement"][1];
+        assert_eq!(own["Resource"], format!("arn:aws:s3:::{bucket}/maps/*"));
+        assert!(own["Sid"].as_str().is_some_and(|sid| sid.starts_with("IiifPublishPublicRead")), "{own}");
+    });
+}
+
+#[test]
+fn setup_shows_the_difference_first_and_a_dry_run_ends_there() {
+    for_each_server("dry", |server, bucket| {
+        if !server.has_policies() {
+            return;
+        }
+        with_partner(server, bucket);
+        let (rules, policy) = (server.cors_rules(bucket), server.policy(bucket));
+        let run = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--dry-run"]);
+        assert_eq!(run.code, Some(0), "{}: {}", server.name, run.stderr);
+        for part in [
+            "  stays  `partner`: GET PUT from https://example.org, headers x-partner\n",
+            "+ comes  `iiif-publish`: GET HEAD from *, headers *\n",
+            "  stays  `Partner`\n",
+            "\"Principal\": \"*\"",
+        ] {
+            assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+        }
+        assert_eq!((server.cors_rules(bucket), server.policy(bucket)), (rules, policy), "{}", server.name);
+    });
+}
+
+#[test]
+fn block_public_access_is_named_and_left_as_it_is() {
+    for_each_server("block", |server, bucket| {
+        if !server.blocks_public_access() {
+            return;
+        }
+        let run = setup(&server.endpoint, bucket, &["--cors", "--public-read", "--yes"]);
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        let command = format!("aws s3api put-public-access-block --bucket {bucket}");
+        assert!(run.stderr.contains("Block Public Access") && run.stderr.contains(&command), "{}", run.stderr);
+        assert_eq!(server.policy(bucket), Value::Null);
+        assert_eq!(server.cors_rules(bucket).len(), 1, "what can be done is done");
+    });
+}
+
+#[test]
+fn a_store_without_cors_rules_says_so() {
+    for_each_server("without", |server, bucket| {
+        if server.has_policies() {
+            return;
+        }
+        let run = setup(&server.endpoint, bucket, &["--cors", "--yes"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        assert!(run.stderr.contains("CORS rules") && run.stderr.contains("NotImplemented"), "{}", run.stderr);
+    });
+}
+
+#[test]
+fn surroundings_that_are_wrong_end_with_3() {
+    for_each_server("surroundings", |server, bucket| {
+        for verb in [&["check"][..], &["setup", "--cors", "--yes"]] {
+            let run: Run = bucket_verb(verb[0], &server.endpoint, MISSING_BUCKET, &verb[1..])
+                .output()
+                .expect("the program was built")
+                .into();
+            assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{}: {}", server.name, run.stderr);
+            assert!(run.stderr.contains("NoSuchBucket"), "{}", run.stderr);
+        }
+        if server.checks_credentials() {
+            let mut command = bucket_verb("check", &server.endpoint, bucket, &[]);
+            let run: Run = command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret").output().expect("built").into();
+            assert_eq!(run.code, Some(3), "{}", run.stderr);
+            assert!(run.stderr.contains("SignatureDoesNotMatch"), "{}", run.stderr);
+            assert!(!(run.stderr + &run.stdout).contains("not-the-secret"), "secrets are never shown");
+        }
+    });
+}
+
+#[test]
+fn what_may_not_be_put_fails_with_the_permission_to_add() {
+    let server = open_server();
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::PUT));
+    let run = check(&server.endpoint(), BUCKET, &["--prefix=maps"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(line(&run, "FAIL put: ").contains("403 AccessDenied"), "{}", run.stdout);
+    for part in ["\"Action\": \"s3:PutObject\"", "\"Resource\": \"arn:aws:s3:::art-tiles/maps/*\""] {
+        assert!(run.stdout.contains(part), "{}", run.stdout);
+    }
+    assert!(server.requests().iter().all(|request| request.deletes.is_empty()), "there is nothing to delete");
+}
+
+#[test]
+fn permissions_that_publishing_does_without_are_only_noted() {
+    let server = open_server();
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::GET).of_signed());
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST));
+    let run = check(&server.endpoint(), BUCKET, &[]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(lacks_failures(&run), "{}", run.stdout);
+    for (note, action) in [
+        ("note get: ", "\"s3:GetObject\""),
+        ("note list: ", "\"s3:ListBucket\""),
+        ("note delete: ", "\"s3:DeleteObject\""),
+    ] {
+        line(&run, note);
+        assert!(run.stdout.contains(action), "{action}: {}", run.stdout);
+    }
+    let left = server.keys(BUCKET).into_iter().next().expect("the probe");
+    assert!(run.stdout.contains(&format!("`{left}` was left behind")), "{}", run.stdout);
+}
+
+#[test]
+fn a_store_that_ignores_conditions_is_noted() {
+    let server = open_server();
+    server.fail(Fault::IgnoreConditions, Scope::always());
+    let run = check(&server.endpoint(), BUCKET, &[]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(line(&run, "note conditional put: ").contains("ignores"), "{}", run.stdout);
+    assert!(server.keys(BUCKET).is_empty());
+}
+
+#[test]
+fn the_region_that_the_store_names_is_gone_to() {
+    let server = open_server();
+    server.fail(Fault::OnlyRegion("eu-west-1"), Scope::always().of_signed());
+    let run = check(&server.endpoint(), BUCKET, &[]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("is in eu-west-1"), "{}", run.stderr);
+    assert!(line(&run, "ok   region: ").contains("eu-west-1"), "{}", run.stdout);
+}
+
+#[test]
+fn a_public_url_that_leads_elsewhere_is_found_out() {
+    let (server, host) = (open_server(), Host::start());
+    let elsewhere = check(&server.endpoint(), BUCKET, &["--public-url", &format!("{}/iiif", host.url())]);
+    assert_eq!(elsewhere.code, Some(1));
+    assert!(line(&elsewhere, "FAIL anonymous read: ").ends_with("404"), "{}", elsewhere.stdout);
+    assert!(host.requests().iter().all(|path| path.starts_with("/iiif/iiif-publish-check-")), "{:?}", host.requests());
+
+    // Port 1 of this machine: nobody listens there.
+    let nobody = check(&server.endpoint(), BUCKET, &["--public-url=http://127.0.0.1:1"]);
+    assert_eq!(nobody.code, Some(1));
+    assert!(line(&nobody, "FAIL anonymous read: ").contains("Connection refused"), "{}", nobody.stdout);
+    assert!(server.keys(BUCKET).is_empty(), "the probes are gone");
+}
+
+#[test]
+fn a_page_for_everything_is_not_taken_for_the_probe() {
+    let server = open_server();
+    let host = Host::start();
+    host.show_everywhere(Page::new("text/html", "<html>"));
+    let run = check(&server.endpoint(), BUCKET, &["--public-url", host.url()]);
+    assert_eq!(run.code, Some(1));
+    assert!(line(&run, "FAIL anonymous read: ").ends_with("something else than was put there"), "{}", run.stdout);
+}
+
+#[test]
+fn the_report_is_one_json_document_when_asked() {
+    let server = FaultServer::start();
+    let run = check(&server.endpoint(), BUCKET, &["--prefix=maps", "--json"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!((&report["bucket"], &report["prefix"]), (&BUCKET.into(), &"maps".into()));
+    assert_eq!(report["publicUrl"], format!("{}/{BUCKET}/maps", server.endpoint()));
+    assert_eq!((&report["well"], &report["finished"]), (&false.into(), &true.into()));
+    let findings = report["findings"].as_array().expect("an array");
+    let failed: Vec<&Value> = findings.iter().filter(|finding| finding["verdict"] == "failed").collect();
+    assert_eq!(failed.iter().map(|finding| &finding["check"]).collect::<Vec<_>>(), ["CORS"]);
+    assert_eq!(failed[0]["remedy"]["document"]["CORSRules"][0]["AllowedMethods"], json!(["GET", "HEAD"]));
+    assert!(failed[0]["remedy"]["command"].as_str().is_some_and(|c| c.contains("--endpoint-url")), "{report:#}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_check_takes_its_probe_with_it() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let server = open_server();
+        server.fail(Fault::NeverAnswer, Scope::always().of(&Method::GET).of_keys_with("iiif-publish-check"));
+        let mut command = bucket_verb("check", &server.endpoint(), BUCKET, &[]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("built");
+        let began = Instant::now();
+        while !server.requests().iter().any(|request| request.faults.contains(&Fault::NeverAnswer)) {
+            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", server.requests());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!server.keys(BUCKET).is_empty());
+        let kill = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();
+        assert!(kill.is_ok_and(|status| status.success()));
+        assert_eq!(child.wait().expect("ended").code(), Some(code));
+        assert!(server.keys(BUCKET).is_empty(), "the probe is gone");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_changes_nothing() {
+    let server = open_server();
+    for arguments in [
+        &["setup", "--yes"][..],
+        &["setup", "--cors"],
+        &["setup", "--cors", "--yes", "--dry-run"],
+        &["setup", "--cors", "--yes", "--prefix=a/../b"],
+        &["check", "--public-url=example.org"],
+        &["check", "--cors"],
+    ] {
+        let mut command = bucket_verb(arguments[0], &server.endpoint(), BUCKET, &arguments[1..]);
+        let run: Run = command.output().expect("the program was built").into();
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.starts_with("error: "), "{arguments:?}: {}", run.stderr);
+    }
+    assert_eq!(server.request_count(), 0);
+}
