@@ -18,7 +18,7 @@ readonly HERE=$PWD/target/servers
 mode=processes # or containers
 only=
 serve=
-test_arguments=(servers::)
+test_arguments=(-- servers:: kills:: watched::)
 
 run=         # where the servers of this run keep their data
 ports=()     # of SeaweedFS
@@ -42,12 +42,13 @@ usage() {
   cat <<'USAGE'
 usage: localstack/test.sh [--docker] [--only NAME] [--serve | ARGUMENT...]
 
-Starts SeaweedFS and LocalStack, runs `cargo test --test it servers::` against both, and stops them.
+Starts SeaweedFS and LocalStack, runs `cargo test --test it -- servers:: kills:: watched::` against both, and stops
+them.
 
   --docker     start LocalStack and MinIO from compose.yaml instead
   --only NAME  start one server only: seaweedfs, localstack or, with --docker, minio
   --serve      run no tests; print the environment that they would get, and wait for Ctrl-C
-  ARGUMENT...  given to `cargo test --test it` in place of `servers::`
+  ARGUMENT...  given to `cargo test --test it` in place of `-- servers:: kills:: watched::`
 USAGE
 }
 

@@ -36,6 +36,11 @@ impl Relay {
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// How many requests have come by.
+    pub fn request_count(&self) -> usize {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 fn relay(client: TcpStream, server: SocketAddr, seen: &Arc<Mutex<Vec<String>>>) {

@@ -142,18 +142,24 @@ impl Server {
 
     /// Every key of a bucket, with what is stored under it.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, Stored> {
-        RUNTIME.block_on(self.stored(bucket)).unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
+        self.objects_below(bucket, "")
     }
 
-    async fn stored(&self, bucket: &str) -> Result<BTreeMap<String, Stored>, aws_sdk_s3::Error> {
+    /// Every key of a bucket that begins so, with what is stored under it.
+    pub fn objects_below(&self, bucket: &str, prefix: &str) -> BTreeMap<String, Stored> {
+        let stored = self.stored(bucket, prefix);
+        RUNTIME.block_on(stored).unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
+    }
+
+    async fn stored(&self, bucket: &str, prefix: &str) -> Result<BTreeMap<String, Stored>, aws_sdk_s3::Error> {
         let client = self.client();
         let mut objects = BTreeMap::new();
-        let mut pages = client.list_objects_v2().bucket(bucket).into_paginator().send();
+        let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             for key in page?.contents().iter().filter_map(|object| object.key()) {
                 // Some servers list the folders that they keep objects in.
                 if !key.ends_with('/') {
-                    objects.insert(key.to_owned(), stored(&client, bucket, key).await?);
+                    objects.extend(stored(&client, bucket, key).await?.map(|object| (key.to_owned(), object)));
                 }
             }
         }
@@ -169,11 +175,15 @@ pub struct Stored {
     pub cache_control: Option<String>,
 }
 
-async fn stored(client: &Client, bucket: &str, key: &str) -> Result<Stored, aws_sdk_s3::Error> {
-    let object = client.get_object().bucket(bucket).key(key).send().await?;
+/// An object; `None` where it has been deleted since it was listed.
+async fn stored(client: &Client, bucket: &str, key: &str) -> Result<Option<Stored>, aws_sdk_s3::Error> {
+    let object = match client.get_object().bucket(bucket).key(key).send().await.map_err(aws_sdk_s3::Error::from) {
+        Err(aws_sdk_s3::Error::NoSuchKey(_)) => return Ok(None),
+        object => object?,
+    };
     let (content_type, cache_control) = (object.content_type, object.cache_control);
     let body = object.body.collect().await.expect("the body comes to its end").to_vec();
-    Ok(Stored { body, content_type, cache_control })
+    Ok(Some(Stored { body, content_type, cache_control }))
 }
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
@@ -211,6 +221,11 @@ static ODD_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
     server.without_bucket(MISSING_BUCKET);
     server
 });
+
+/// Waits for what a client does.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    RUNTIME.block_on(future)
+}
 
 /// The server in this process.
 pub fn in_process() -> Server {

@@ -5,7 +5,7 @@ use super::info::Info;
 use super::{Viewer, cells, path};
 
 /// `TiledImage.fromTile` of every scale factor, `getImageUrl` of every tile; never the region `full`.
-fn requests(info: &Info) -> Vec<String> {
+pub fn requests(info: &Info) -> Vec<String> {
     info.scale_factors.iter().flat_map(|scale| level_requests(info, *scale)).collect()
 }
 

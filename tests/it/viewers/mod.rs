@@ -19,11 +19,19 @@ mod plan;
 mod whole_images;
 
 use info::Info;
+use std::collections::BTreeSet;
 
 /// A viewer, and everything that it can ask of an image.
 struct Viewer {
     name: &'static str,
     requests: fn(&Info) -> Vec<String>,
+}
+
+/// What viewers ask for of an image with this `info.json`: tiles, as two of them write them, and pictures of the whole.
+pub fn requests(info: &str) -> BTreeSet<String> {
+    let info = Info::parse(info);
+    let tiles = [openseadragon::requests(&info), atlas::requests(&info)].concat();
+    tiles.into_iter().chain(whole_images::requests(&info)).collect()
 }
 
 /// The path of an image request, as every viewer ends it.

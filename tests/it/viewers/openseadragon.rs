@@ -60,6 +60,11 @@ const VERSION_6_1_1: Release = Release { level_sizes: LevelSizes::ListedAndCheck
 const OPENSEADRAGON_4_0_0: Viewer =
     Viewer { name: "OpenSeadragon 4.0.0", requests: |info| TileSource::new(info, &VERSION_4_0_0).requests() };
 
+/// Every tile that the current release asks for.
+pub fn requests(info: &Info) -> Vec<String> {
+    TileSource::new(info, &VERSION_6_1_1).requests()
+}
+
 /// An `IIIFTileSource` after its constructor.
 struct TileSource<'a> {
     info: &'a Info,

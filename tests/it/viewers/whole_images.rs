@@ -9,6 +9,21 @@ fn by_width(widths: &[u64]) -> Vec<String> {
     widths.iter().map(|width| path("full", &format!("{width},"))).collect()
 }
 
+fn every_entry_of_sizes(info: &Info) -> Vec<String> {
+    let sizes = info.sizes.iter().map(|size| format!("{},{}", size.width, size.height));
+    sizes.map(|size| path("full", &size)).collect()
+}
+
+fn largest(info: &Info) -> Vec<String> {
+    let sizes: &[&str] = if info.version == 2 { &["full", "max"] } else { &["max"] };
+    sizes.iter().map(|size| path("full", size)).collect()
+}
+
+/// Every entry of `sizes`, and the largest picture.
+pub fn requests(info: &Info) -> Vec<String> {
+    [every_entry_of_sizes(info), largest(info)].concat()
+}
+
 /// manifesto.js 4.3, `Canvas.getCanonicalImageUri`, of both versions. The widths are those of Universal Viewer 4.4:
 /// `twoColThumbWidth` and `bookmarkThumbWidth` 90, `oneColThumbWidth` and `galleryThumbWidth` 200, where none is set
 /// 100.
@@ -33,11 +48,7 @@ fn clover_finds_its_thumbnails() {
 /// with the pictures that it shows below its tiles.
 #[test]
 fn mirador_finds_every_entry_of_sizes() {
-    let requests = |info: &Info| {
-        let sizes = info.sizes.iter().map(|size| format!("{},{}", size.width, size.height));
-        sizes.map(|size| path("full", &size)).collect()
-    };
-    finds_everything(&Viewer { name: "Mirador 4", requests });
+    finds_everything(&Viewer { name: "Mirador 4", requests: every_entry_of_sizes });
 }
 
 /// TIFY's `getThumbnailUrl` takes an entry of `sizes` that is near, and asks for its width, of version 3 too.
@@ -50,9 +61,5 @@ fn tify_finds_every_entry_of_sizes() {
 /// TIFY's `ViewExport` and Allmaps' `getImageUrl` write `full/full` of version 2; manifests show `full/max` of both.
 #[test]
 fn the_largest_picture_is_found_under_each_of_its_names() {
-    let requests = |info: &Info| {
-        let sizes: &[&str] = if info.version == 2 { &["full", "max"] } else { &["max"] };
-        sizes.iter().map(|size| path("full", size)).collect()
-    };
-    finds_everything(&Viewer { name: "TIFY", requests });
+    finds_everything(&Viewer { name: "TIFY", requests: largest });
 }

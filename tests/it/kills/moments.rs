@@ -1,0 +1,62 @@
+//! When to kill: at random, but the same moments in every run of the tests.
+
+use std::time::Duration;
+
+/// Any number; another one gives other moments.
+const SEED: u64 = 0x1f5e_ed0f_4a11;
+
+/// A kill comes so much later than the request that it waits for, at the most.
+const LATER: Duration = Duration::from_millis(6);
+
+/// How a run goes that nobody disturbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    pub lasts: Duration,
+    pub requests: usize,
+}
+
+/// When a run is to be killed.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// So long after its beginning.
+    After(Duration),
+    /// So long after it has sent so many requests: a clock says little of how far a run has come on a busy machine.
+    AtRequest(usize, Duration),
+}
+
+/// So many moments of a run, one half by the clock and one half by its requests, both spread evenly, but for one in four: those
+/// are near its beginning, or around its end, where milliseconds decide.
+pub fn moments(count: u32, course: Course) -> Vec<Moment> {
+    let mut dice = Dice(SEED);
+    (0..count).map(|number| moment(share(number, count, &mut dice), number, course, &mut dice)).collect()
+}
+
+/// How far the run is to come.
+fn share(number: u32, count: u32, dice: &mut Dice) -> f64 {
+    match number % 8 {
+        0 => 0.1 * dice.roll(),
+        5 => 0.95 + 0.1 * dice.roll(),
+        _ => (f64::from(number) + dice.roll()) / f64::from(count),
+    }
+}
+
+fn moment(share: f64, number: u32, course: Course, dice: &mut Dice) -> Moment {
+    if number.is_multiple_of(2) {
+        return Moment::After(course.lasts.mul_f64(share));
+    }
+    let requests = (share * course.requests as f64).ceil() as usize;
+    Moment::AtRequest(requests.clamp(1, course.requests), LATER.mul_f64(dice.roll()))
+}
+
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c)
+struct Dice(u64);
+
+impl Dice {
+    /// From 0 to 1.
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) as f64 / u64::MAX as f64
+    }
+}
