@@ -45,44 +45,46 @@ struct Trial<'a> {
 impl<'a> Trial<'a> {
     fn new(case: &'a Case, server: &'a Server) -> Self {
         let place = Place::new(server, case.name, case.arguments);
-        let publish_alone = |image: &Path, prefix: &str| -> Objects {
-            place.publish(image, prefix);
-            place.objects(prefix)
+        let alone = |image: &Path| -> Objects {
+            place.clear();
+            place.publish(image);
+            place.objects()
         };
-        let old = case.old.map(|old| publish_alone(old, "old"));
-        let new = publish_alone(case.image, "new");
-        let course = run_undisturbed(case, &place, "undisturbed");
-        let after = place.objects("undisturbed");
+        let (old, new) = (case.old.map(alone), alone(case.image));
+        let course = run_undisturbed(case, &place);
+        let after = place.objects();
         Self { case, server, place, undisturbed: Undisturbed { old, new, after }, course }
     }
 
     /// Kills one run, looks at what it left behind, and runs again.
     fn kill(&self, number: usize, moment: Moment, tally: &mut Tally) {
-        let (prefix, undisturbed) = (format!("kill-{number}"), &self.undisturbed);
-        let when = format!("{} on {}, kill {number} {moment:?}", self.case.name, self.server.name);
-        publish_old(self.case, &self.place, &prefix);
-        let end = kill_at(moment, &self.place, self.place.publishing_slowly(self.case.image, &prefix));
-        let found = self.place.objects(&prefix);
+        let Self { case, server, place, undisturbed, .. } = self;
+        let when = format!("{} on {}, kill {number} {moment:?}", case.name, server.name);
+        begin(case, place);
+        let end = kill_at(moment, place, place.publishing_slowly(case.image));
+        let found = place.objects();
         undisturbed.assert_kept(&found, &when);
         let finished = undisturbed.finished_pictures(&found);
         tally.enter(end, finished, undisturbed.pictures(), undisturbed.is_promised(&found));
-        let put = self.place.publish(self.case.image, &prefix);
-        undisturbed.assert_complete(&self.place.objects(&prefix), &when);
+        let put = place.publish(case.image);
+        undisturbed.assert_complete(&place.objects(), &when);
         let missing = undisturbed.pictures() - finished;
-        assert!(put <= missing || !self.server.lists_digests(), "{when}: {put} put, {missing} were missing");
+        assert!(put <= missing || !server.lists_digests(), "{when}: {put} put, {missing} were missing");
     }
 }
 
-fn publish_old(case: &Case, place: &Place, prefix: &str) {
+/// Makes the place as it is before each run.
+fn begin(case: &Case, place: &Place) {
+    place.clear();
     if let Some(old) = case.old {
-        place.publish(old, prefix);
+        place.publish(old);
     }
 }
 
-fn run_undisturbed(case: &Case, place: &Place, prefix: &str) -> Course {
-    publish_old(case, place, prefix);
+fn run_undisturbed(case: &Case, place: &Place) -> Course {
+    begin(case, place);
     let (began, before) = (Instant::now(), place.request_count());
-    let status = place.publishing_slowly(case.image, prefix).stdout(Stdio::null()).status();
+    let status = place.publishing_slowly(case.image).stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.expect("the program was built").success());
     Course { lasts: began.elapsed(), requests: place.request_count() - before }
 }
@@ -137,6 +139,17 @@ fn each_of_both_versions_is_complete_before_its_info_json_whenever_they_are_kill
 fn an_image_has_all_that_it_promises_whenever_its_replacement_is_killed() {
     let Images { larger, smaller, .. } = &Images::new();
     kill_at_random_moments(&Case { name: "killed-replacement", arguments: &[], old: Some(larger), image: smaller });
+}
+
+#[test]
+fn a_version_is_complete_before_the_image_leads_to_it_whenever_it_is_killed() {
+    let images = Images::new();
+    kill_at_random_moments(&Case {
+        name: "killed-version",
+        arguments: &["--versioned"],
+        old: Some(&images.larger),
+        image: &images.smaller,
+    });
 }
 
 #[test]

@@ -8,6 +8,9 @@ const SEED: u64 = 0x1f5e_ed0f_4a11;
 /// A kill comes so much later than the request that it waits for, at the most.
 const LATER: Duration = Duration::from_millis(6);
 
+/// Requests at the end of a run, from the promise on.
+const LAST: f64 = 4.0;
+
 /// How a run goes that nobody disturbs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Course {
@@ -24,28 +27,22 @@ pub enum Moment {
     AtRequest(usize, Duration),
 }
 
-/// So many moments of a run, one half by the clock and one half by its requests, both spread evenly, but for one in four: those
-/// are near its beginning, or around its end, where milliseconds decide.
+/// So many moments of a run, one half by the clock and one half by its requests. Both are spread evenly, but for one in four:
+/// those are near its beginning, or among its last requests, where promises are made and orphans deleted.
 pub fn moments(count: u32, course: Course) -> Vec<Moment> {
     let mut dice = Dice(SEED);
-    (0..count).map(|number| moment(share(number, count, &mut dice), number, course, &mut dice)).collect()
+    (0..count).map(|number| moment(number, count, course, &mut dice)).collect()
 }
 
-/// How far the run is to come.
-fn share(number: u32, count: u32, dice: &mut Dice) -> f64 {
+fn moment(number: u32, count: u32, course: Course, dice: &mut Dice) -> Moment {
+    let share = (f64::from(number) + dice.roll()) / f64::from(count);
+    let later = LATER.mul_f64(dice.roll());
     match number % 8 {
-        0 => 0.1 * dice.roll(),
-        5 => 0.95 + 0.1 * dice.roll(),
-        _ => (f64::from(number) + dice.roll()) / f64::from(count),
+        0 => Moment::After(course.lasts.mul_f64(0.1 * dice.roll())),
+        2 | 4 | 6 => Moment::After(course.lasts.mul_f64(share)),
+        5 | 7 => Moment::AtRequest(course.requests - (LAST * dice.roll()) as usize, later),
+        _ => Moment::AtRequest((share * course.requests as f64).ceil() as usize, later),
     }
-}
-
-fn moment(share: f64, number: u32, course: Course, dice: &mut Dice) -> Moment {
-    if number.is_multiple_of(2) {
-        return Moment::After(course.lasts.mul_f64(share));
-    }
-    let requests = (share * course.requests as f64).ceil() as usize;
-    Moment::AtRequest(requests.clamp(1, course.requests), LATER.mul_f64(dice.roll()))
 }
 
 /// [SplitMix64](https://prng.di.unimi.it/splitmix64.c)

@@ -1,4 +1,4 @@
-//! Where images are published, each time below a prefix of its own.
+//! Where images are published, over and over, in the same place: its name is part of what is stored.
 
 use crate::support::pictures::{encoded, file, noise, png_file};
 use crate::support::program::{Run, program};
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The same for every prefix, so that what is stored is the same too.
+/// The relay has another address than the server, and a new one each time.
 const PUBLIC_URL: &str = "https://iiif.example.org/x";
 
 /// Puts a second: a run lasts for a third of a second and more, wherever its objects go.
 const PACE: &str = "--max-rps=200";
 
-/// Objects by their keys below a prefix.
+/// Objects by their keys.
 pub type Objects = BTreeMap<String, Vec<u8>>;
 
 /// Images of some dozen objects each.
@@ -48,25 +48,25 @@ impl<'a> Place<'a> {
         Self { server, bucket: server.bucket(test), arguments, relay: Relay::to(&server.endpoint) }
     }
 
-    fn publishing(&self, image: &Path, prefix: &str) -> Command {
+    fn publishing(&self, image: &Path) -> Command {
         let mut command = program();
-        command.args(["--bucket", &self.bucket, "--endpoint-url", &self.relay.endpoint(), "--prefix", prefix]);
-        command.args(["--public-url", PUBLIC_URL, "--id=scan", "--tile-size=128"]).args(self.arguments).arg(image);
+        command.args(["--bucket", &self.bucket, "--endpoint-url", &self.relay.endpoint(), "--public-url", PUBLIC_URL]);
+        command.args(["--id=scan", "--tile-size=128"]).args(self.arguments).arg(image);
         command
     }
 
     /// The program, slow enough to be interrupted.
-    pub fn publishing_slowly(&self, image: &Path, prefix: &str) -> Command {
-        let mut command = self.publishing(image, prefix);
+    pub fn publishing_slowly(&self, image: &Path) -> Command {
+        let mut command = self.publishing(image);
         command.arg(PACE);
         command
     }
 
     /// Publishes to the end; the pictures that were put.
-    pub fn publish(&self, image: &Path, prefix: &str) -> usize {
+    pub fn publish(&self, image: &Path) -> usize {
         let before = self.request_count();
-        let run: Run = self.publishing(image, prefix).output().expect("the program was built").into();
-        assert_eq!(run.code, Some(0), "{prefix} on {}: {}", self.server.name, run.stderr);
+        let run: Run = self.publishing(image).output().expect("the program was built").into();
+        assert_eq!(run.code, Some(0), "on {}: {}", self.server.name, run.stderr);
         let requests = self.relay.requests().split_off(before);
         let is_picture = |request: &&String| request.starts_with("PUT ") && request.contains("default.jpg");
         requests.iter().filter(is_picture).count()
@@ -77,10 +77,13 @@ impl<'a> Place<'a> {
         self.relay.request_count()
     }
 
-    /// What is stored below a prefix.
-    pub fn objects(&self, prefix: &str) -> Objects {
-        let prefix = format!("{prefix}/");
-        let found = self.server.objects_below(&self.bucket, &prefix).into_iter();
-        found.map(|(key, object)| (key[prefix.len()..].to_owned(), object.body)).collect()
+    /// What is stored.
+    pub fn objects(&self) -> Objects {
+        self.server.objects(&self.bucket).into_iter().map(|(key, object)| (key, object.body)).collect()
+    }
+
+    /// Deletes everything.
+    pub fn clear(&self) {
+        self.server.clear(&self.bucket);
     }
 }

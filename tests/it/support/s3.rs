@@ -7,6 +7,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CorsConfiguration, CorsRule, IndexDocument, WebsiteConfiguration};
+use futures::future::try_join_all;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -149,6 +150,20 @@ impl Server {
     pub fn objects_below(&self, bucket: &str, prefix: &str) -> BTreeMap<String, Stored> {
         let stored = self.stored(bucket, prefix);
         RUNTIME.block_on(stored).unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
+    }
+
+    /// Deletes everything in a bucket of few objects.
+    pub fn clear(&self, bucket: &str) {
+        RUNTIME.block_on(self.cleared(bucket)).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+    }
+
+    /// One by one: not every store takes batches.
+    async fn cleared(&self, bucket: &str) -> Result<(), aws_sdk_s3::Error> {
+        let client = self.client();
+        let page = client.list_objects_v2().bucket(bucket).send().await?;
+        let keys = page.contents().iter().filter_map(|object| object.key());
+        try_join_all(keys.map(|key| client.delete_object().bucket(bucket).key(key).send())).await?;
+        Ok(())
     }
 
     async fn stored(&self, bucket: &str, prefix: &str) -> Result<BTreeMap<String, Stored>, aws_sdk_s3::Error> {
