@@ -53,18 +53,21 @@ struct Target {
 }
 
 impl Target {
-    fn key(&self, finding: &Finding) -> String {
+    /// What an object of the image is called that was found at `url`: here, or in the folder of its newest version.
+    fn key(&self, url: &InfoUrl, finding: &Finding) -> String {
         let path = finding.path.as_deref().unwrap_or_default();
-        let key = match &self.folder {
-            Some(folder) => folder.key(&path).to_string(),
-            None => self.object_url(path),
+        let version = url.base_uri().strip_prefix(self.url.base_uri()).unwrap_or_default().trim_start_matches('/');
+        let key = match (&self.folder, version) {
+            (Some(folder), "") => folder.key(&path).to_string(),
+            (Some(folder), version) => folder.key(&format!("{version}/{path}")).to_string(),
+            (None, _) => object_url(url, path),
         };
         key.trim_end_matches('/').to_owned()
     }
+}
 
-    fn object_url(&self, path: &str) -> String {
-        format!("{}/{path}", self.url.base_uri())
-    }
+fn object_url(url: &InfoUrl, path: &str) -> String {
+    format!("{}/{path}", url.base_uri())
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Exit {
@@ -158,7 +161,7 @@ fn in_bucket(
 }
 
 fn lines(target: &Target, verified: &Verified) -> String {
-    let line = |finding: &Finding| format!("{}: {}\n", target.key(finding), finding.problem);
+    let line = |finding: &Finding| format!("{}: {}\n", target.key(&verified.url, finding), finding.problem);
     verified.findings.iter().map(line).collect()
 }
 
@@ -201,8 +204,8 @@ fn outcome(verified: &Verified) -> String {
 fn document(target: &Target, verified: &Verified) -> Value {
     let problem = |finding: &Finding| {
         json!({
-            "key": target.key(finding),
-            "url": finding.path.as_ref().map(|path| target.object_url(path)),
+            "key": target.key(&verified.url, finding),
+            "url": finding.path.as_ref().map(|path| object_url(&verified.url, path)),
             "problem": finding.problem.kind(),
             "detail": finding.problem.to_string(),
         })

@@ -2,7 +2,7 @@
 
 use super::fetch::Answer;
 use super::finding::{Problem, shortened};
-use super::{Described, Rule};
+use super::{Described, InfoUrl, Rule};
 use crate::iiif::{ApiVersion, Size};
 use serde_json::Value;
 
@@ -73,6 +73,13 @@ impl Information {
 
     pub(super) fn described(&self, rule: Rule) -> Described {
         Described { version: self.version, level: self.level, size: self.size, rule }
+    }
+
+    /// Where its `id` leads, if that is a folder right below where it was fetched.
+    pub(super) fn version_below(&self, url: &InfoUrl) -> Option<InfoUrl> {
+        let name = self.id.strip_prefix(url.base_uri())?.strip_prefix('/')?;
+        let is_name = !name.is_empty() && !name.contains('/');
+        self.id.parse().ok().filter(|_| is_name)
     }
 
     /// What is wrong with it, fetched from any of these base URIs.

@@ -81,7 +81,7 @@ pub struct Described {
 /// What was found out about one image.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// Where it is.
+    /// Where it is: of an image with versions, where the newest is.
     pub url: InfoUrl,
     /// `None` where `info.json` is missing or unusable: then nothing else was checked.
     pub described: Option<Described>,
@@ -146,7 +146,14 @@ impl Verifier {
     /// Where the host cannot be reached. All else is a finding.
     pub async fn verify(&self, url: &InfoUrl) -> Result<Verified, VerifyError> {
         let mut tally = Tally::default();
-        let information = self.information(url, &mut tally).await?;
+        let mut url = url;
+        let mut information = self.information(url, &mut tally).await?;
+        let version = information.as_ref().and_then(|information| information.version_below(url));
+        if let Some(version) = &version {
+            // Where an image has versions, its own `info.json` is that of the newest, and viewers go on there.
+            (url, tally) = (version, Tally::default());
+            information = self.information(url, &mut tally).await?;
+        }
         let covered = information.and_then(|information| {
             let coverage = Coverage::of(&information, self.options.rounded_sizes);
             coverage.map_err(|reason| tally.information(reason)).ok().map(|coverage| (information, coverage))

@@ -229,3 +229,15 @@ fn what_preview_serves_verifies_clean() {
         serving.abort();
     });
 }
+
+#[test]
+fn the_info_json_of_an_image_with_versions_leads_to_the_newest() {
+    let host = published(1001, 701, &["--versioned"]);
+    let run = verify_on(&host, &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+    assert!(run.stderr.contains("/x/v"), "it says which version: {}", run.stderr);
+    let tile = host.requests().into_iter().find(|path| path.ends_with(TILE)).expect("the last tile");
+    host.remove(&tile);
+    let lines = problems(&host);
+    assert_eq!(lines, [format!("{}: missing (404)", tile.strip_prefix("/x").expect("of the image"))]);
+}
