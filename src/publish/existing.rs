@@ -78,12 +78,23 @@ impl Publisher {
         Ok(())
     }
 
-    /// Deletes what an earlier version of the image had and this one has not; only now that nobody is promised it any more.
-    /// Only what looks like a request of the Image API is touched.
-    pub(super) async fn delete_orphans(&self, job: &Job, existing: Vec<Listed>) -> Result<Orphans, PublishError> {
-        let planned: HashSet<Key> = if existing.is_empty() { HashSet::new() } else { job.keys().collect() };
-        let is_orphan = |key: &Key| !planned.contains(key) && job.is_request(key);
-        self.delete(existing.into_iter().map(|object| object.key).filter(is_orphan).collect()).await
+    /// Deletes what an earlier version of the image had and this one has not; only now that nobody is promised it any more. Then
+    /// the image is current, and not before: should this run end in between, the next one still has something to delete.
+    pub(super) async fn delete_orphans(
+        &self,
+        job: &Job,
+        orphans: Vec<Key>,
+        fingerprint: &Fingerprint,
+    ) -> Result<Orphans, PublishError> {
+        if orphans.is_empty() {
+            return Ok(Orphans::default());
+        }
+        let deleted = self.delete(orphans).await?;
+        for folder in &job.folders {
+            let current = fingerprint.to_string();
+            self.store.put(self.information(folder, &folder.place, self.info_json(job, folder), current)).await?;
+        }
+        Ok(deleted)
     }
 
     /// Deletes objects that nobody is promised any more, where that is allowed.
@@ -95,6 +106,13 @@ impl Publisher {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What is there and not planned. Only what looks like a request of the Image API is touched.
+pub(super) fn orphans(job: &Job, existing: Vec<Listed>) -> Vec<Key> {
+    let planned: HashSet<Key> = if existing.is_empty() { HashSet::new() } else { job.keys().collect() };
+    let is_orphan = |key: &Key| !planned.contains(key) && job.is_request(key);
+    existing.into_iter().map(|object| object.key).filter(is_orphan).collect()
 }
 
 /// Whether a path below the folder of an image is one of its pictures.

@@ -57,6 +57,11 @@ impl Fingerprint {
         format!("{REPLACING}-{headers}")
     }
 
+    /// What is kept while the objects are those of this publication, but others are still there too.
+    pub(super) fn unsettled(&self) -> String {
+        self.replacing(Some(&self.to_string()))
+    }
+
     /// Whether objects that were put with the `stored` fingerprint have the headers that this publication gives them.
     pub(super) fn has_headers_of(&self, stored: Option<&str>) -> bool {
         stored.and_then(|stored| stored.rsplit_once('-')).is_some_and(|(_, headers)| headers == self.headers)

@@ -224,17 +224,19 @@ impl Publisher {
             objects: job.object_count(),
         });
         job.going_on()?;
+        let orphans = if self.is_versioned() { Vec::new() } else { existing::orphans(&job, existing) };
         if !is_there {
             if !self.is_versioned() {
                 self.mark_as_replaced(&job, &stored, &fingerprint).await?;
             }
             let settled = self.publish_pictures(image, source, &job).await?;
             let redirects = self.redirect(&job).await?;
-            published.bytes = settled.bytes + self.publish_information(&job, &settled, &fingerprint).await?;
+            let word = if orphans.is_empty() { fingerprint.to_string() } else { fingerprint.unsettled() };
+            published.bytes = settled.bytes + self.publish_information(&job, &settled, &word).await?;
             published.objects = settled.objects + redirects + job.folders.len() as u64;
         }
         published.orphans = match self.options.layout {
-            Layout::InPlace => self.delete_orphans(&job, existing).await?,
+            Layout::InPlace => self.delete_orphans(&job, orphans, &fingerprint).await?,
             Layout::Versioned { keep } => self.point_to_version(&job, &fingerprint, keep).await?,
         };
         published.duration = started.elapsed();
@@ -311,16 +313,11 @@ impl Publisher {
     }
 
     /// The promise: only with the proof that everything it promises is stored.
-    async fn publish_information(
-        &self,
-        job: &Job,
-        _proof: &Settled,
-        fingerprint: &Fingerprint,
-    ) -> Result<u64, PublishError> {
+    async fn publish_information(&self, job: &Job, _proof: &Settled, fingerprint: &str) -> Result<u64, PublishError> {
         let mut bytes = 0;
         for folder in &job.folders {
             let information =
-                self.information(folder, &folder.place, self.info_json(job, folder), fingerprint.to_string());
+                self.information(folder, &folder.place, self.info_json(job, folder), fingerprint.to_owned());
             bytes += job.put(information).await?.bytes;
         }
         Ok(bytes)

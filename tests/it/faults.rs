@@ -405,3 +405,31 @@ fn a_publish_through_a_storm_and_an_outage_is_complete_and_info_json_comes_last(
     let after = server.puts().split_off(first_promise.expect("an info.json"));
     assert!(after.iter().all(|put| put.path.ends_with("info.json")), "{after:#?}");
 }
+
+#[test]
+fn what_a_failed_run_could_not_delete_is_deleted_by_the_next_one() {
+    let folder = TempDir::new().expect("a folder");
+    let sides = [("larger.png", 1500), ("smaller.png", 700)];
+    let [larger, smaller] = sides.map(|(name, side)| png_file(folder.path(), name, side, side));
+    let server = FaultServer::start();
+    let publish = |image: &Path| {
+        let mut command = publishing(&server, &[image]);
+        command.args(["--id=scan", "--retry-for=1"]);
+        run(command).0
+    };
+    assert_eq!(publish(&larger).code, Some(0));
+    let storm = Duration::from_secs(3);
+    server.fail(Fault::Answer(Refusal::InternalError), Scope::lasting(storm).of(&Method::POST));
+    let failed = publish(&smaller);
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    let planned: BTreeSet<String> = planned_keys([&smaller]).iter().map(|key| format!("scan/{key}")).collect();
+    assert!(server.keys("tiles").len() > planned.len(), "it promised, and deleted nothing");
+    std::thread::sleep(storm);
+    let puts = server.puts().len();
+    assert_eq!(publish(&smaller).code, Some(0));
+    assert_eq!(server.keys("tiles"), planned);
+    assert!(server.puts()[puts..].iter().all(|put| put.path.ends_with("info.json")), "the pictures were there");
+    let puts = server.puts().len();
+    assert_eq!(publish(&smaller).code, Some(0));
+    assert_eq!(server.puts().len(), puts, "it is current");
+}
