@@ -165,9 +165,16 @@ impl Decoder {
     }
 
     /// What to decode to; before [`start`](Self::start).
-    pub(crate) fn set_format(&mut self, format: PixelFormat) {
+    pub(crate) fn set_colour(&mut self, colour: JpegColour) {
+        let space = match colour {
+            JpegColour::Grey => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+            JpegColour::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
+            JpegColour::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
+            // libjpeg's own choice.
+            JpegColour::Unknown => return,
+        };
         // SAFETY: `state` is valid and exclusively ours.
-        unsafe { (*self.state).info.out_color_space = colour_space(format) };
+        unsafe { (*self.state).info.out_color_space = space };
     }
 
     /// Begins to decode. Where there are several scans, this reads the whole file.

@@ -5,6 +5,7 @@ use iiif_publish::bucket::quoted;
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::publish::{Image, Versions};
+use iiif_publish::source::{Background, ReadOptions};
 use iiif_publish::store::{Identifier, KeyError, Prefix, PublicUrl, S3Settings};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -114,6 +115,9 @@ pub(super) struct PictureArguments {
     /// Licence or rights statement, a URI
     #[arg(long, value_name = "URI")]
     pub(super) rights: Option<Rights>,
+    /// Colour behind what is transparent: `#rrggbb`, `white` or `black`
+    #[arg(long, value_name = "COLOUR", default_value_t = Background::WHITE)]
+    background: Background,
     /// Pictures encoded at the same time [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -134,6 +138,10 @@ impl PictureArguments {
             SubsamplingArgument::None => Subsampling::None,
         };
         JpegOptions { quality: self.quality, subsampling }
+    }
+
+    pub(super) fn read(&self) -> ReadOptions {
+        ReadOptions { background: self.background }
     }
 
     pub(super) fn jobs(&self) -> NonZeroUsize {

@@ -8,7 +8,7 @@ use clap::Args;
 use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::peak_memory_bytes;
-use iiif_publish::source::{Header, Source};
+use iiif_publish::source::{Found, Header, ReadOptions, Source};
 use iiif_publish::store::{Identifier, PublicUrl};
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
@@ -97,12 +97,12 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     if let Some(path) = &arguments.image {
         let images = named(vec![path.clone()], id)?;
         let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
-        return Ok((Source::open(path)?.header().clone(), identifier));
+        return Ok((Source::open(path, ReadOptions::default())?.header().clone(), identifier));
     }
     let size = arguments.size.expect("the group requires one of the two");
     let any = || "image".parse().expect("the constant is an identifier");
     let description = "any RGB image".to_owned();
-    let header = Header { size, format: PixelFormat::Rgb8, description, decoder_bytes: 0 };
+    let header = Header { size, format: PixelFormat::Rgb8, description, found: Found::default(), decoder_bytes: 0 };
     Ok((header, id.cloned().unwrap_or_else(any)))
 }
 

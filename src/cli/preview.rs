@@ -51,6 +51,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let options = Options {
         shape,
         versions: arguments.shape.versions(),
+        read: arguments.pictures.read(),
         jpeg: arguments.pictures.jpeg(),
         rights: arguments.pictures.rights.clone(),
         jobs: arguments.pictures.jobs(),

@@ -76,12 +76,14 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { done, bytes: all_bytes, images } = &mut *state;
         match event {
-            Event::Started { identifier, size, description, objects } => {
+            Event::Started { identifier, size, description, found, objects } => {
                 self.line(
-                    || format!("{identifier}: {description}, {size}, {} objects", HumanCount(*objects)),
+                    || format!("{identifier}: {description}, {found}, {size}, {} objects", HumanCount(*objects)),
                     || {
                         json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
-                               "height": size.height(), "source": description, "objects": objects})
+                               "height": size.height(), "source": description, "colours": found.colours, "bits": found.bits,
+                               "profile": found.profile, "orientation": found.orientation.in_words(),
+                               "conversion": found.conversion, "objects": objects})
                     },
                 );
                 let bar = self.image_bar(identifier, *objects);

@@ -216,6 +216,7 @@ impl Arguments {
         Options {
             versions: self.shape.versions(),
             shape,
+            read: self.pictures.read(),
             jpeg: self.pictures.jpeg(),
             cache_control: self.headers.cache_control.unwrap_or_else(|| cache_control.to_owned()),
             info_cache_control: self.headers.info_cache_control,

@@ -1,6 +1,7 @@
 //! What a publisher tells while it works.
 
 use crate::iiif::Size;
+use crate::source::Found;
 use crate::store::Identifier;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub enum Event {
         size: Size,
         /// What its file is: `JPEG`, `TIFF, 16 bit`, …
         description: String,
+        /// What was found in it, and what is done about it.
+        found: Found,
         /// Objects that it will have, `info.json` included.
         objects: u64,
     },

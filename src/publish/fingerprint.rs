@@ -35,7 +35,7 @@ impl Fingerprint {
     pub(super) fn new(image: &Image, options: &Options, attributes: &str) -> io::Result<Self> {
         let Image { path, identifier } = image;
         let source = source(path, options.identity)?;
-        let Options { prefix, public_url, versions, shape, jpeg, redirects, .. } = options;
+        let Options { prefix, public_url, versions, read, shape, jpeg, redirects, .. } = options;
         let Options { cache_control, info_cache_control, rights, .. } = options;
         // In place or versioned makes no difference to the objects, but to where they stand.
         let is_versioned = matches!(options.layout, Layout::Versioned { .. });
@@ -43,7 +43,7 @@ impl Fingerprint {
         let places = redirects.as_ref().map(|redirects| (redirects, prefix, public_url));
         let headers = format!("{cache_control} {attributes} {places:?}");
         let content = format!(
-            "{source} {identifier} {prefix} {public_url:?} {versions:?} {shape:?} {jpeg:?} {info_cache_control} \
+            "{source} {identifier} {prefix} {public_url:?} {versions:?} {read:?} {shape:?} {jpeg:?} {info_cache_control} \
              {rights:?} {is_versioned} {headers} {}",
             env!("CARGO_PKG_VERSION"),
         );

@@ -195,8 +195,8 @@ impl Publisher {
 
     async fn publish_quietly(&self, image: &Image) -> Result<(Published, Outcome), PublishError> {
         let started = Instant::now();
-        let path = image.path.clone();
-        let source = self.blocking(image, move || Source::open(&path)).await??;
+        let (path, read) = (image.path.clone(), self.options.read);
+        let source = self.blocking(image, move || Source::open(&path, read)).await??;
         let header = source.header().clone();
         let fingerprint = self.fingerprint(image).await?;
         let mut job = self.job(image, Pyramid::new(header.size, self.options.shape), &fingerprint)?;
@@ -221,6 +221,7 @@ impl Publisher {
             identifier: image.identifier.clone(),
             size: header.size,
             description: header.description,
+            found: header.found,
             objects: job.object_count(),
         });
         job.going_on()?;

@@ -2,6 +2,7 @@
 
 use crate::encode::JpegOptions;
 use crate::iiif::{ApiVersion, PyramidShape, Rights};
+use crate::source::ReadOptions;
 use crate::store::{Identifier, KeyError, Prefix, PublicUrl};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -126,6 +127,8 @@ pub struct Options {
     pub public_url: PublicUrl,
     /// The versions of the Image API.
     pub versions: Versions,
+    /// How sources are read.
+    pub read: ReadOptions,
     /// Tile size and levels.
     pub shape: PyramidShape,
     /// How pictures are encoded.
@@ -167,6 +170,7 @@ impl Options {
             prefix: Prefix::default(),
             public_url,
             versions: Versions::default(),
+            read: ReadOptions::default(),
             shape: PyramidShape::default(),
             jpeg: JpegOptions::default(),
             cache_control: Self::CACHE_CONTROL.to_owned(),

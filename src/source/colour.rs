@@ -1,96 +1,277 @@
-//! Samples as files hold them, made into 8-bit grey or RGB.
+//! Samples as files mean them, made into 8-bit grey or sRGB.
 
+use super::icc::{Profile, ToSrgb, Unusable};
+use super::lab::lab_to_srgb;
+use super::samples::{Alpha, Colour, Depth, Samples};
+use super::{Background, DecodeError};
 use crate::pixel::PixelFormat;
+use std::num::NonZeroUsize;
+use std::thread;
 
-/// How transparency was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Alpha {
-    /// There is none.
+/// Pixels that are worth a thread of their own.
+const PIXELS_PER_THREAD: usize = 1 << 17;
+
+/// What is done to the colours of a file.
+enum Conversion {
+    /// Nothing: they are sRGB, or grey with its gamma.
     None,
-    /// The colours are what they are; alpha says how much of them covers the background.
-    Straight,
-    /// The colours have been multiplied with alpha.
-    Premultiplied,
+    Profile(ToSrgb),
+    Lab,
 }
 
-/// Bits of one sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    Eight,
-    /// In the byte order of this machine.
-    Sixteen,
+impl Conversion {
+    fn of_inks(samples: Samples) -> Self {
+        let to_srgb = Profile::of_inks(samples).to_srgb(samples).expect("the profile is a constant, tried by a test");
+        Self::Profile(to_srgb)
+    }
 }
 
-/// What one pixel of a file consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Samples {
-    pub(super) format: PixelFormat,
-    pub(super) alpha: Alpha,
-    pub(super) depth: Depth,
+/// From the samples of a file to the pixels of the pyramid.
+pub(super) struct Converter {
+    samples: Samples,
+    format: PixelFormat,
+    conversion: Conversion,
+    background: Background,
 }
 
-impl Samples {
-    /// Samples for one pixel.
-    pub(super) fn channels(self) -> usize {
-        self.format.channels() + usize::from(self.alpha != Alpha::None)
+/// What was done about a profile, for people.
+pub(super) struct Told {
+    /// The name of the profile, if there was one.
+    pub(super) profile: Option<String>,
+    /// What becomes of the colours.
+    pub(super) conversion: String,
+}
+
+impl Converter {
+    /// The conversion of samples that may have a profile.
+    pub(super) fn new(samples: Samples, profile: Option<&[u8]>, keep: bool, background: Background) -> (Self, Told) {
+        let format = if samples.colour == Colour::Grey { PixelFormat::Grey8 } else { PixelFormat::Rgb8 };
+        let (conversion, told) = conversion(samples, profile, keep);
+        (Self { samples, format, conversion, background }, told)
     }
 
-    /// Bytes for one pixel.
-    pub(super) fn pixel_bytes(self) -> usize {
-        self.channels() * self.sample_bytes()
+    pub(super) fn format(&self) -> PixelFormat {
+        self.format
     }
 
-    /// Bytes for one sample.
-    pub(super) fn sample_bytes(self) -> usize {
-        match self.depth {
-            Depth::Eight => 1,
-            Depth::Sixteen => 2,
+    /// Whether rows of the file are rows of the pyramid already.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_8_bit = self.samples.alpha == Alpha::None && self.samples.depth == Depth::Eight;
+        is_8_bit
+            && matches!(self.conversion, Conversion::None)
+            && matches!(self.samples.colour, Colour::Grey | Colour::Rgb)
+    }
+
+    /// Converts whole pixels, on as many cores as they are worth.
+    ///
+    /// # Errors
+    /// Where the library refuses, which it has no reason to.
+    pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
+        let pixels = to.len() / self.format.channels();
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = (pixels / PIXELS_PER_THREAD).clamp(1, cores);
+        if threads == 1 {
+            return self.convert_here(from, to);
+        }
+        let share = pixels.div_ceil(threads);
+        let from = from.chunks(share * self.samples.pixel_bytes());
+        let shares = from.zip(to.chunks_mut(share * self.format.channels()));
+        thread::scope(|scope| {
+            let threads: Vec<_> = shares.map(|(from, to)| scope.spawn(|| self.convert_here(from, to))).collect();
+            threads.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(converted) => converted,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
+    }
+
+    fn convert_here(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
+        match self.samples.depth {
+            Depth::Eight => self.convert_8(from, to),
+            Depth::Sixteen => {
+                let (pairs, _) = from.as_chunks::<2>();
+                let wide: Vec<u16> = pairs.iter().map(|bytes| u16::from_ne_bytes(*bytes)).collect();
+                self.convert_16(wide, to)
+            }
         }
     }
 
-    /// Whether rows of the file are rows of [`PixelFormat`] already.
-    pub(super) fn is_plain(self) -> bool {
-        self.alpha == Alpha::None && self.depth == Depth::Eight
-    }
-
-    /// Converts whole pixels: 16 bits are scaled to 8, transparency is flattened on white.
-    pub(super) fn convert(self, from: &[u8], to: &mut [u8]) {
-        let pixels = from.chunks_exact(self.pixel_bytes()).zip(to.chunks_exact_mut(self.format.channels()));
-        match self.depth {
-            _ if self.is_plain() => to.copy_from_slice(from),
-            Depth::Eight => pixels.for_each(|(from, to)| self.flatten(from, to)),
-            Depth::Sixteen => pixels.for_each(|(from, to)| {
-                let mut samples = [0; 4];
-                for (sample, bytes) in samples.iter_mut().zip(from.chunks_exact(2)) {
-                    *sample = scaled_to_8_bits(u16::from_ne_bytes([bytes[0], bytes[1]]));
-                }
-                self.flatten(&samples[..self.channels()], to);
-            }),
+    fn convert_8(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
+        let straight = match (self.samples.alpha, &self.conversion) {
+            (Alpha::Premultiplied, Conversion::None) => {
+                self.flatten_premultiplied(from, to);
+                return Ok(());
+            }
+            (Alpha::Premultiplied, _) => Some(straightened(from, self.samples.channels(), u8::MAX.into())),
+            _ => None,
+        };
+        let from = straight.as_deref().unwrap_or(from);
+        match &self.conversion {
+            Conversion::Profile(ToSrgb::Eight(executor)) if self.samples.alpha == Alpha::None => {
+                executor.transform(from, to)?;
+            }
+            Conversion::Profile(ToSrgb::Eight(executor)) => {
+                let mut converted = vec![0; from.len()];
+                executor.transform(from, &mut converted)?;
+                self.flatten(&converted, to);
+            }
+            Conversion::Profile(ToSrgb::Grey8(table)) => {
+                let mut converted = from.to_vec();
+                let channels = self.samples.channels();
+                converted.iter_mut().step_by(channels).for_each(|grey| *grey = table[usize::from(*grey)]);
+                self.flatten(&converted, to);
+            }
+            Conversion::Profile(ToSrgb::Inks8(executor, table)) => {
+                let (inks, alpha) = self.without_alpha(from);
+                self.print(&|rgb| executor.transform(&inks, rgb), table, &alpha, to)?;
+            }
+            _ => self.flatten(from, to),
         }
+        Ok(())
     }
 
-    fn flatten(self, from: &[u8], to: &mut [u8]) {
+    fn convert_16(&self, mut from: Vec<u16>, to: &mut [u8]) -> Result<(), DecodeError> {
+        if self.samples.alpha == Alpha::Premultiplied {
+            from = straightened(&from, self.samples.channels(), u16::MAX.into());
+        }
+        let narrow = match &self.conversion {
+            Conversion::Profile(ToSrgb::Sixteen(executor)) => {
+                let pixels = from.len() / self.samples.channels();
+                let channels = self.format.channels() + usize::from(self.samples.alpha != Alpha::None);
+                let mut converted = vec![0; pixels * channels];
+                executor.transform(&from, &mut converted)?;
+                scaled(&converted)
+            }
+            Conversion::Profile(ToSrgb::Grey16(table)) => {
+                let channels = self.samples.channels();
+                let of_grey = |(index, sample): (usize, &u16)| match index % channels {
+                    0 => table[usize::from(*sample)],
+                    _ => scaled_to_8_bits(*sample),
+                };
+                from.iter().enumerate().map(of_grey).collect()
+            }
+            Conversion::Lab => lab_to_srgb(&from, self.samples.channels()),
+            Conversion::Profile(ToSrgb::Inks16(executor, table)) => {
+                let (inks, alpha) = self.without_alpha(&from);
+                let in_8_bits = |rgb: &mut [u8]| {
+                    let mut wide = vec![0; rgb.len()];
+                    executor.transform(&inks, &mut wide)?;
+                    rgb.copy_from_slice(&scaled(&wide));
+                    Ok(())
+                };
+                return self.print(&in_8_bits, table, &scaled(&alpha), to);
+            }
+            _ => scaled(&from),
+        };
+        self.flatten(&narrow, to);
+        Ok(())
+    }
+
+    /// The inks of each pixel, and the alphas of all, if there are any.
+    fn without_alpha<T: Copy>(&self, from: &[T]) -> (Vec<T>, Vec<T>) {
+        let (channels, colours) = (self.samples.channels(), self.samples.colours());
+        let inks = from.chunks_exact(channels).flat_map(|pixel| pixel[..colours].iter().copied()).collect();
+        let alpha = from.chunks_exact(channels).flat_map(|pixel| pixel[colours..].iter().copied()).collect();
+        (inks, alpha)
+    }
+
+    /// Pixels of inks as RGB, black made black, on the background where they are transparent.
+    fn print(
+        &self,
+        convert: &dyn Fn(&mut [u8]) -> Result<(), moxcms::CmsError>,
+        table: &[u8; 256],
+        alpha: &[u8],
+        to: &mut [u8],
+    ) -> Result<(), DecodeError> {
+        convert(to)?;
+        for value in to.iter_mut() {
+            *value = table[usize::from(*value)];
+        }
+        if !alpha.is_empty() {
+            let (pixels, _) = to.as_chunks::<3>();
+            let with_alpha: Vec<u8> = pixels.iter().zip(alpha).flat_map(|([r, g, b], a)| [*r, *g, *b, *a]).collect();
+            self.flatten(&with_alpha, to);
+        }
+        Ok(())
+    }
+
+    /// From pixels of 8 bits whose colours are done and whose alpha is straight, if there is any.
+    fn flatten(&self, from: &[u8], to: &mut [u8]) {
+        if self.samples.alpha == Alpha::None {
+            to.copy_from_slice(from);
+            return;
+        }
         let colours = self.format.channels();
-        match self.alpha {
-            Alpha::None => to.copy_from_slice(from),
-            Alpha::Straight => {
-                let alpha = u16::from(from[colours]);
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = divided_by_255(u16::from(*from) * alpha + 255 * (255 - alpha));
-                }
-            }
-            Alpha::Premultiplied => {
-                let background = 255 - from[colours];
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = from.saturating_add(background);
-                }
+        let background = self.background.of(self.format);
+        for (from, to) in from.chunks_exact(colours + 1).zip(to.chunks_exact_mut(colours)) {
+            let alpha = u16::from(from[colours]);
+            for ((to, from), behind) in to.iter_mut().zip(from).zip(background) {
+                *to = divided_by_255(u16::from(*from) * alpha + u16::from(behind) * (255 - alpha));
             }
         }
     }
+
+    /// The same where the colours have been multiplied with alpha and are what they are to be.
+    fn flatten_premultiplied(&self, from: &[u8], to: &mut [u8]) {
+        let colours = self.format.channels();
+        let background = self.background.of(self.format);
+        for (from, to) in from.chunks_exact(colours + 1).zip(to.chunks_exact_mut(colours)) {
+            let rest = u16::from(255 - from[colours]);
+            for ((to, from), behind) in to.iter_mut().zip(from).zip(background) {
+                *to = from.saturating_add(divided_by_255(u16::from(behind) * rest));
+            }
+        }
+    }
+}
+
+fn conversion(samples: Samples, profile: Option<&[u8]>, keep: bool) -> (Conversion, Told) {
+    let without = |why: &str| {
+        let (conversion, words) = match samples.colour {
+            Colour::Grey | Colour::Rgb => (Conversion::None, "taken as sRGB"),
+            Colour::Cmyk => (Conversion::of_inks(samples), "CMYK taken as SWOP"),
+            Colour::Lab => (Conversion::Lab, "Lab converted to sRGB"),
+        };
+        (conversion, Told { profile: None, conversion: format!("{words}{why}") })
+    };
+    let Some(bytes) = profile else { return without("") };
+    let read = Profile::read(bytes, samples).and_then(|profile| {
+        let to_srgb = profile.to_srgb(samples)?;
+        Ok((profile.name, to_srgb))
+    });
+    match read {
+        Ok((name, _)) if keep && matches!(samples.colour, Colour::Grey | Colour::Rgb) => {
+            (Conversion::None, Told { profile: Some(name), conversion: "profile kept".to_owned() })
+        }
+        Ok((name, to_srgb)) => {
+            (Conversion::Profile(to_srgb), Told { profile: Some(name), conversion: "converted to sRGB".to_owned() })
+        }
+        Err(Unusable::OtherColours) => without("; its profile is one of other colours"),
+        Err(Unusable::Damaged(why)) => without(&format!("; its profile cannot be used ({why})")),
+    }
+}
+
+/// Samples whose colours were multiplied with alpha, divided by it again. Where nothing covers, nothing is known.
+fn straightened<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize, most: u32) -> Vec<T> {
+    let mut straight = from.to_vec();
+    for pixel in straight.chunks_exact_mut(channels) {
+        let (alpha, colours) = pixel.split_last_mut().expect("a pixel has its alpha");
+        let alpha: u32 = (*alpha).into();
+        for colour in colours.iter_mut().filter(|_| alpha > 0) {
+            let value: u32 = (*colour).into();
+            // Both are at most 65535, so that the product fits.
+            let divided = ((value * most + alpha / 2) / alpha).min(most);
+            *colour = T::try_from(divided).unwrap_or(*colour);
+        }
+    }
+    straight
+}
+
+fn scaled(samples: &[u16]) -> Vec<u8> {
+    samples.iter().map(|sample| scaled_to_8_bits(*sample)).collect()
 }
 
 /// 65535 becomes 255: a division by 257, to the nearest.
-fn scaled_to_8_bits(sample: u16) -> u8 {
+pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
     u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
 }
 
@@ -102,6 +283,13 @@ fn divided_by_255(product: u16) -> u8 {
 mod tests {
     use super::*;
 
+    fn converted(samples: Samples, from: &[u8]) -> Vec<u8> {
+        let (converter, _) = Converter::new(samples, None, false, Background::WHITE);
+        let mut pixels = vec![0; from.len() / samples.pixel_bytes() * converter.format().channels()];
+        converter.convert(from, &mut pixels).expect("converted");
+        pixels
+    }
+
     #[test]
     fn sixteen_bits_are_scaled_to_the_nearest() {
         for sample in 0..=u16::MAX {
@@ -112,14 +300,44 @@ mod tests {
 
     #[test]
     fn transparency_is_flattened_on_white() {
-        let straight = Samples { format: PixelFormat::Rgb8, alpha: Alpha::Straight, depth: Depth::Eight };
-        let mut pixels = [0; 9];
-        straight.convert(&[10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 200, 128], &mut pixels);
+        let straight = Samples { alpha: Alpha::Straight, ..Samples::RGB_8 };
+        let pixels = converted(straight, &[10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 200, 128]);
         assert_eq!(pixels, [10, 20, 30, 255, 255, 255, 127, 177, 227]);
+        let premultiplied = Samples { alpha: Alpha::Premultiplied, ..Samples::GREY_8 };
+        assert_eq!(converted(premultiplied, &[0, 0, 64, 128]), [255, 191]);
+    }
 
-        let premultiplied = Samples { format: PixelFormat::Grey8, alpha: Alpha::Premultiplied, depth: Depth::Eight };
-        let mut pixels = [0; 2];
-        premultiplied.convert(&[0, 0, 64, 128], &mut pixels);
-        assert_eq!(pixels, [255, 191]);
+    #[test]
+    fn transparency_is_flattened_on_any_colour() {
+        let samples = Samples { alpha: Alpha::Straight, ..Samples::RGB_8 };
+        let (converter, _) = Converter::new(samples, None, false, Background::new(0, 128, 255));
+        let mut pixels = [9; 6];
+        converter.convert(&[10, 20, 30, 0, 200, 200, 200, 255], &mut pixels).expect("converted");
+        assert_eq!(pixels, [0, 128, 255, 200, 200, 200]);
+    }
+
+    #[test]
+    fn inks_without_a_profile_are_those_of_offset_printing_in_any_depth() {
+        let cmyk = Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth: Depth::Eight };
+        let inks = [0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255];
+        let pixels = converted(cmyk, &inks);
+        // What SWOP makes of paper, cyan, black and all inks, within a few steps.
+        for (real, expected) in pixels.iter().zip([255, 255, 255, 0, 174, 239, 35, 31, 32, 0, 0, 0]) {
+            assert!(real.abs_diff(expected) <= 3, "{pixels:?}");
+        }
+        let wide: Vec<u8> = inks.iter().flat_map(|ink| (u16::from(*ink) * 257).to_ne_bytes()).collect();
+        let of_wide = converted(Samples { depth: Depth::Sixteen, ..cmyk }, &wide);
+        assert!(of_wide.iter().zip(&pixels).all(|(one, other)| one.abs_diff(*other) <= 2), "{of_wide:?} {pixels:?}");
+        let transparent = Samples { alpha: Alpha::Straight, ..cmyk };
+        assert_eq!(converted(transparent, &[255, 255, 255, 255, 0]), [255, 255, 255]);
+    }
+
+    #[test]
+    fn many_pixels_are_converted_as_few_are() {
+        let samples = Samples { depth: Depth::Sixteen, ..Samples::RGB_8 };
+        let values = (0..=u16::MAX).cycle().map(|value| value.wrapping_mul(7919)).take(3 * 5 * PIXELS_PER_THREAD);
+        let wide: Vec<u8> = values.flat_map(u16::to_ne_bytes).collect();
+        let few: Vec<u8> = wide.chunks(6 * 1000).flat_map(|pixels| converted(samples, pixels)).collect();
+        assert!(converted(samples, &wide) == few);
     }
 }

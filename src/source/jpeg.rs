@@ -1,30 +1,44 @@
 //! JPEG, through libjpeg.
 
-use super::{DecodeError, Header, Opened, Refusal, RowReader};
+use super::samples::{Alpha, Colour, Depth, Samples};
+use super::{DecodeError, Opened, Refusal, RowReader, jpeg_segments};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColour};
-use crate::pixel::PixelFormat;
 use std::fs::File;
+use std::io::BufReader;
 
-pub(super) fn open(file: File) -> Opened {
+pub(super) fn open(file: File) -> Result<Opened, Refusal> {
+    let segments = jpeg_segments::read(&mut BufReader::new(&file))?;
     let mut decoder = Decoder::new(Box::new(file))?;
     let size = Size::new(decoder.width(), decoder.height())?;
-    let format = match decoder.colour() {
-        JpegColour::Grey => PixelFormat::Grey8,
-        JpegColour::Rgb => PixelFormat::Rgb8,
-        JpegColour::Cmyk => return Err(Refusal::Unsupported("a CMYK JPEG".to_owned())),
+    let samples = match decoder.colour() {
+        JpegColour::Grey => Samples::GREY_8,
+        JpegColour::Rgb => Samples::RGB_8,
+        JpegColour::Cmyk => Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth: Depth::Eight },
         JpegColour::Unknown => return Err(Refusal::Unsupported("a JPEG of an unknown colour space".to_owned())),
     };
     let decoder_bytes = decoder.whole_image_bytes();
-    let description = if decoder_bytes == 0 { "JPEG" } else { "JPEG, several scans" }.to_owned();
-    decoder.set_format(format);
-    Ok((Header { size, format, description, decoder_bytes }, Box::new(JpegRows { decoder, started: false })))
+    let container = if decoder_bytes == 0 { "JPEG" } else { "JPEG, several scans" }.to_owned();
+    // As Adobe's programs have always written them: how much light passes, not how much ink there is.
+    let is_inverted = decoder.colour() == JpegColour::Cmyk;
+    decoder.set_colour(decoder.colour());
+    Ok(Opened {
+        size,
+        samples,
+        bits: 8,
+        container,
+        profile: segments.profile,
+        orientation: segments.orientation,
+        decoder_bytes,
+        rows: Box::new(JpegRows { decoder, started: false, is_inverted }),
+    })
 }
 
 struct JpegRows {
     decoder: Decoder,
     /// Decoding begins with the first row: with several scans it reads the whole file, which a plan must not.
     started: bool,
+    is_inverted: bool,
 }
 
 impl RowReader for JpegRows {
@@ -33,7 +47,13 @@ impl RowReader for JpegRows {
             self.decoder.start()?;
             self.started = true;
         }
-        Ok(self.decoder.read_rows(rows)?)
+        self.decoder.read_rows(rows)?;
+        if self.is_inverted {
+            for sample in rows {
+                *sample = !*sample;
+            }
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {

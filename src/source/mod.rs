@@ -1,19 +1,35 @@
 //! Where pixels come from: files of any known format, opened by their content and read row by row from the top.
 //!
-//! Row order is the promise that makes the rest cheap. A codec that only gives whole images breaks it; [`Header`] says
-//! beforehand how much memory that costs.
+//! ```text
+//! decoder: rows of samples as the file means them -> colours -> sRGB or grey, 8 bits -> the right way up
+//! ```
+//! Row order is the promise that makes the rest cheap. A quarter turn, or a codec that only gives whole images, breaks it;
+//! [`Header`] says beforehand how much memory that costs.
 
 mod colour;
+mod icc;
 mod jpeg;
+mod jpeg_segments;
+mod lab;
+mod orientation;
 mod other;
 mod png;
+mod rows;
+mod samples;
 mod tiff;
+
+pub use orientation::Orientation;
 
 use crate::iiif::{GeometryError, Size};
 use crate::pixel::PixelFormat;
+use colour::Converter;
+use rows::Rows;
+use samples::Samples;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
+use std::str::FromStr;
 
 /// The longest magic number that is looked at.
 const MAGIC_BYTES: usize = 64;
@@ -24,14 +40,121 @@ const JPEG_2000: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]
 /// What is known of an image before its first pixel is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Width and height in pixels.
+    /// Width and height in pixels, as the image is shown.
     pub size: Size,
     /// What its rows are converted to.
     pub format: PixelFormat,
     /// What the file is, for people: `JPEG`, `TIFF, 16 bit`, …
     pub description: String,
+    /// What was found and what is done about it.
+    pub found: Found,
     /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few.
     pub decoder_bytes: u64,
+}
+
+/// What was found in a file, and what is done to its pixels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The colours, with their alpha: `RGB`, `CMYK`, `grey with alpha`.
+    pub colours: String,
+    /// Bits of a sample, as the file has them.
+    pub bits: u16,
+    /// The name of the ICC profile that is used.
+    pub profile: Option<String>,
+    /// How the rows lie.
+    pub orientation: Orientation,
+    /// What becomes of the colours: `converted to sRGB`.
+    pub conversion: String,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, {} bit", self.colours, self.bits)?;
+        if let Some(profile) = &self.profile {
+            write!(formatter, ", profile `{profile}`")?;
+        }
+        write!(formatter, ", {}", self.conversion)?;
+        self.orientation.in_words().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))
+    }
+}
+
+/// The colour behind what is transparent.
+///
+/// ```
+/// use iiif_publish::source::Background;
+/// assert_eq!("#ff8000".parse::<Background>()?, Background::new(255, 128, 0));
+/// assert!("orange".parse::<Background>().is_err());
+/// # Ok::<(), iiif_publish::source::BackgroundError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Background([u8; 3]);
+
+/// A text that is no colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a colour like #ffffff, `white` or `black`")]
+pub struct BackgroundError;
+
+impl Background {
+    /// What paper is.
+    pub const WHITE: Self = Self([255; 3]);
+
+    /// A colour of sRGB.
+    #[must_use]
+    pub fn new(red: u8, green: u8, blue: u8) -> Self {
+        Self([red, green, blue])
+    }
+
+    /// Its channels in a format; of grey, its lightness (the weights of BT.601, as JPEG has them).
+    fn of(self, format: PixelFormat) -> [u8; 3] {
+        let [red, green, blue] = self.0.map(u32::from);
+        match format {
+            PixelFormat::Rgb8 => self.0,
+            PixelFormat::Grey8 => {
+                let grey = (299 * red + 587 * green + 114 * blue + 500) / 1000;
+                [u8::try_from(grey).expect("the weights sum up to 1"); 3]
+            }
+        }
+    }
+}
+
+impl FromStr for Background {
+    type Err = BackgroundError;
+
+    fn from_str(text: &str) -> Result<Self, BackgroundError> {
+        match text {
+            "white" => return Ok(Self::WHITE),
+            "black" => return Ok(Self([0; 3])),
+            _ => {}
+        }
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(BackgroundError)?;
+        let channel = |at: usize| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match [channel(0), channel(2), channel(4)] {
+            [Some(red), Some(green), Some(blue)] if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+                Ok(Self([red, green, blue]))
+            }
+            _ => Err(BackgroundError),
+        }
+    }
+}
+
+impl fmt::Display for Background {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [red, green, blue] = self.0;
+        write!(formatter, "#{red:02x}{green:02x}{blue:02x}")
+    }
+}
+
+/// How files are read. [`ReadOptions::default`] suits most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The colour behind what is transparent.
+    pub background: Background,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { background: Background::WHITE }
+    }
 }
 
 /// Why an image cannot be read.
@@ -96,10 +219,15 @@ pub enum SourceError {
 /// What a decoder says of a file that it cannot read.
 pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// One decoder, reading rows in the header's format.
+/// One decoder, reading rows of samples.
 trait RowReader: Send {
     /// Fills `rows`, a whole number of them, with the next ones.
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
+
+    /// Gives the rows from the last to the first from now on, where that costs nothing; says whether it does.
+    fn turn_over(&mut self) -> bool {
+        false
+    }
 
     /// After the last row: checks what the format can check only then.
     fn finish(&mut self) -> Result<(), DecodeError> {
@@ -151,13 +279,27 @@ impl<E: Into<DecodeError> + IsDecodeError> From<E> for Refusal {
     }
 }
 
-type Opened = Result<(Header, Box<dyn RowReader>), Refusal>;
+/// A file that a decoder can read.
+struct Opened {
+    /// As its rows lie.
+    size: Size,
+    samples: Samples,
+    /// Bits of a sample in the file.
+    bits: u16,
+    /// `JPEG`, `TIFF, LZW`, …
+    container: String,
+    profile: Option<Vec<u8>>,
+    orientation: Orientation,
+    /// The memory that decoding takes beyond a few rows.
+    decoder_bytes: u64,
+    rows: Box<dyn RowReader>,
+}
 
 /// An open image: its header, and its rows from the top.
 pub struct Source {
     input: String,
     header: Header,
-    rows: Box<dyn RowReader>,
+    rows: Rows,
 }
 
 impl Source {
@@ -166,7 +308,7 @@ impl Source {
     /// # Errors
     /// Where there is no such file, or it is not an image that can be read. Damage further on shows in
     /// [`read_rows`](Self::read_rows).
-    pub fn open(path: &Path) -> Result<Self, SourceError> {
+    pub fn open(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
         let input = path.display().to_string();
         let open = || -> io::Result<(File, Vec<u8>)> {
             let mut file = File::open(path)?;
@@ -195,11 +337,34 @@ impl Source {
             other => other::open(file, other),
         };
         match opened {
-            Ok((header, rows)) => Ok(Self { input, header, rows }),
+            Ok(opened) => Ok(Self::new(input, opened, options)),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
         }
+    }
+
+    fn new(input: String, opened: Opened, options: ReadOptions) -> Self {
+        let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, rows } = opened;
+        let (converter, told) = Converter::new(samples, profile.as_deref(), false, options.background);
+        let format = converter.format();
+        let rows = Rows::new(rows, samples, converter, size, orientation);
+        let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
+        let found = Found {
+            colours: format!("{}{alpha}", samples.colour),
+            bits,
+            profile: told.profile,
+            orientation,
+            conversion: told.conversion,
+        };
+        let header = Header {
+            size: orientation.shown(size),
+            format,
+            description: container,
+            found,
+            decoder_bytes: decoder_bytes + rows.buffer_bytes(),
+        };
+        Self { input, header, rows }
     }
 
     /// What is known before the first pixel.
@@ -213,7 +378,7 @@ impl Source {
     /// # Errors
     /// Where the file is damaged or ends too early.
     pub fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), SourceError> {
-        self.rows.read_rows(rows).map_err(|cause| self.failed(cause))
+        self.rows.read(rows).map_err(|cause| self.failed(cause))
     }
 
     /// Checks, after the last row, that the file ends as it should.

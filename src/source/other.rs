@@ -1,36 +1,42 @@
 //! Whatever else the `image` crate reads: whole images only.
 
-use super::{DecodeError, Header, Opened, RowReader};
+use super::orientation::of_exif_block;
+use super::samples::{Alpha, Colour, Depth, Samples};
+use super::{DecodeError, Opened, Refusal, RowReader};
 use crate::iiif::Size;
-use crate::pixel::PixelFormat;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use std::fs::File;
 use std::io::{BufReader, Seek};
 
-/// Bytes that a pixel takes while it is converted: what was decoded, RGBA, and the result.
-const CONVERSION_BYTES: u64 = 4 + 3;
-
-pub(super) fn open(file: File, format: ImageFormat) -> Opened {
-    let decoder = ImageReader::with_format(BufReader::new(file.try_clone()?), format).into_decoder()?;
+pub(super) fn open(file: File, container: ImageFormat) -> Result<Opened, Refusal> {
+    let mut decoder = ImageReader::with_format(BufReader::new(file.try_clone()?), container).into_decoder()?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height)?;
-    let is_grey = !decoder.color_type().has_color();
-    let header = Header {
-        size,
-        format: if is_grey { PixelFormat::Grey8 } else { PixelFormat::Rgb8 },
-        description: format!("{format:?}"),
-        decoder_bytes: decoder.total_bytes() + size.pixels() * CONVERSION_BYTES,
+    let colour = decoder.color_type();
+    let samples = Samples {
+        colour: if colour.has_color() { Colour::Rgb } else { Colour::Grey },
+        alpha: if colour.has_alpha() { Alpha::Straight } else { Alpha::None },
+        depth: if colour.bytes_per_pixel() > colour.channel_count() { Depth::Sixteen } else { Depth::Eight },
     };
-    let rows =
-        WholeImage { file: Some(file), container: format, format: header.format, pixels: Vec::new(), next_byte: 0 };
-    Ok((header, Box::new(rows)))
+    let held_bytes = size.pixels() * samples.pixel_bytes() as u64;
+    Ok(Opened {
+        size,
+        samples,
+        bits: colour.bits_per_pixel() / u16::from(colour.channel_count()),
+        container: format!("{container:?}"),
+        profile: decoder.icc_profile()?,
+        orientation: decoder.exif_metadata()?.as_deref().map(of_exif_block).unwrap_or_default(),
+        // What was decoded, and what it is made into where that differs.
+        decoder_bytes: decoder.total_bytes() + held_bytes,
+        rows: Box::new(WholeImage { file: Some(file), container, samples, pixels: Vec::new(), next_byte: 0 }),
+    })
 }
 
 struct WholeImage {
     /// Until the first row is asked for.
     file: Option<File>,
     container: ImageFormat,
-    format: PixelFormat,
+    samples: Samples,
     pixels: Vec<u8>,
     next_byte: usize,
 }
@@ -40,10 +46,7 @@ impl RowReader for WholeImage {
         if let Some(mut file) = self.file.take() {
             file.rewind()?;
             let image = ImageReader::with_format(BufReader::new(file), self.container).decode()?;
-            self.pixels = match self.format {
-                PixelFormat::Grey8 if !image.color().has_alpha() => image.into_luma8().into_raw(),
-                format => flattened(image, format),
-            };
+            self.pixels = samples_of(image, self.samples);
         }
         let end = self.next_byte + rows.len();
         rows.copy_from_slice(&self.pixels[self.next_byte..end]);
@@ -52,17 +55,17 @@ impl RowReader for WholeImage {
     }
 }
 
-fn flattened(image: DynamicImage, format: PixelFormat) -> Vec<u8> {
-    use super::colour::{Alpha, Depth, Samples};
-    let rgba = image.into_rgba8();
-    let mut pixels = vec![0; rgba.as_raw().len() / 4 * format.channels()];
-    let straight = Samples { format, alpha: Alpha::Straight, depth: Depth::Eight };
-    match format {
-        PixelFormat::Rgb8 => straight.convert(rgba.as_raw(), &mut pixels),
-        PixelFormat::Grey8 => {
-            let grey_alpha: Vec<u8> = rgba.as_raw().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[3]]).collect();
-            straight.convert(&grey_alpha, &mut pixels);
-        }
+/// The pixels of an image as such samples.
+fn samples_of(image: DynamicImage, samples: Samples) -> Vec<u8> {
+    let wide = |samples: Vec<u16>| samples.into_iter().flat_map(u16::to_ne_bytes).collect();
+    match (samples.colour, samples.alpha != Alpha::None, samples.depth) {
+        (Colour::Grey, false, Depth::Eight) => image.into_luma8().into_raw(),
+        (Colour::Grey, true, Depth::Eight) => image.into_luma_alpha8().into_raw(),
+        (_, false, Depth::Eight) => image.into_rgb8().into_raw(),
+        (_, true, Depth::Eight) => image.into_rgba8().into_raw(),
+        (Colour::Grey, false, Depth::Sixteen) => wide(image.into_luma16().into_raw()),
+        (Colour::Grey, true, Depth::Sixteen) => wide(image.into_luma_alpha16().into_raw()),
+        (_, false, Depth::Sixteen) => wide(image.into_rgb16().into_raw()),
+        (_, true, Depth::Sixteen) => wide(image.into_rgba16().into_raw()),
     }
-    pixels
 }

@@ -1,59 +1,56 @@
 //! PNG, through the `png` crate.
 
-use super::colour::{Alpha, Depth, Samples};
-use super::{DecodeError, Header, Opened, RowReader, zeroed};
+use super::orientation::of_exif_block;
+use super::samples::{Alpha, Colour, Depth, Samples};
+use super::{DecodeError, Opened, Refusal, RowReader, zeroed};
 use crate::iiif::Size;
-use crate::pixel::PixelFormat;
 use png::{BitDepth, ColorType, Decoder, Reader, Transformations};
 use std::fs::File;
 use std::io::BufReader;
 
 type FileReader = Reader<BufReader<File>>;
 
-pub(super) fn open(file: BufReader<File>) -> Opened {
+pub(super) fn open(file: BufReader<File>) -> Result<Opened, Refusal> {
     let mut decoder = Decoder::new(file);
     // Palettes become RGB, 1 to 4 bits become 8, and a transparent colour becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     let reader = decoder.read_info()?;
-    let size = Size::new(reader.info().width, reader.info().height)?;
+    let info = reader.info();
+    let size = Size::new(info.width, info.height)?;
     let samples = samples(&reader);
-    let interlaced = reader.info().interlaced;
-    let image_bytes = size.pixels() * samples.pixel_bytes() as u64;
-    let depth = if samples.depth == Depth::Sixteen { ", 16 bit" } else { "" };
-    let header = Header {
-        size,
-        format: samples.format,
-        description: format!("PNG{depth}{}", if interlaced { ", interlaced" } else { "" }),
-        decoder_bytes: if interlaced { image_bytes } else { 0 },
-    };
-    let row_bytes = size.width() as usize * samples.pixel_bytes();
+    let interlaced = info.interlaced;
+    let decoder_bytes = if interlaced { size.pixels() * samples.pixel_bytes() as u64 } else { 0 };
+    let container = if interlaced { "PNG, interlaced" } else { "PNG" }.to_owned();
+    let bits = u16::from(info.bit_depth as u8);
+    let profile = info.icc_profile.as_ref().map(|profile| profile.to_vec());
+    let orientation = info.exif_metadata.as_deref().map(of_exif_block).unwrap_or_default();
     let rows: Box<dyn RowReader> = if interlaced {
+        let row_bytes = samples.row_bytes(size.width());
         Box::new(InterlacedRows { reader, samples, row_bytes, image: Vec::new(), next_byte: 0 })
     } else {
-        Box::new(PngRows { reader, samples, row: zeroed(row_bytes)? })
+        Box::new(PngRows { reader, samples, row_bytes: samples.row_bytes(size.width()) })
     };
-    Ok((header, rows))
+    Ok(Opened { size, samples, bits, container, profile, orientation, decoder_bytes, rows })
 }
 
 fn samples(reader: &FileReader) -> Samples {
     let (colour, depth) = reader.output_color_type();
-    let (format, alpha) = match colour {
-        ColorType::Grayscale => (PixelFormat::Grey8, Alpha::None),
-        ColorType::GrayscaleAlpha => (PixelFormat::Grey8, Alpha::Straight),
-        ColorType::Rgba => (PixelFormat::Rgb8, Alpha::Straight),
+    let (colour, alpha) = match colour {
+        ColorType::Grayscale => (Colour::Grey, Alpha::None),
+        ColorType::GrayscaleAlpha => (Colour::Grey, Alpha::Straight),
+        ColorType::Rgba => (Colour::Rgb, Alpha::Straight),
         // Expanded palettes are RGB.
-        ColorType::Rgb | ColorType::Indexed => (PixelFormat::Rgb8, Alpha::None),
+        ColorType::Rgb | ColorType::Indexed => (Colour::Rgb, Alpha::None),
     };
     let depth = if depth == BitDepth::Sixteen { Depth::Sixteen } else { Depth::Eight };
-    Samples { format, alpha, depth }
+    Samples { colour, alpha, depth }
 }
 
 /// PNG is big-endian.
 fn to_native_order(samples: Samples, row: &mut [u8]) {
     if samples.depth == Depth::Sixteen {
-        for sample in row.chunks_exact_mut(2) {
-            let native = u16::from_be_bytes([sample[0], sample[1]]).to_ne_bytes();
-            sample.copy_from_slice(&native);
+        for sample in row.as_chunks_mut::<2>().0 {
+            *sample = u16::from_be_bytes(*sample).to_ne_bytes();
         }
     }
 }
@@ -61,20 +58,15 @@ fn to_native_order(samples: Samples, row: &mut [u8]) {
 struct PngRows {
     reader: FileReader,
     samples: Samples,
-    row: Vec<u8>,
+    row_bytes: usize,
 }
 
 impl RowReader for PngRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
-        let row_bytes = self.row.len() / self.samples.pixel_bytes() * self.samples.format.channels();
-        for target in rows.chunks_exact_mut(row_bytes) {
-            let row = if self.samples.is_plain() { &mut *target } else { &mut self.row };
+        for row in rows.chunks_exact_mut(self.row_bytes) {
             self.reader.read_row(row)?.ok_or("the file ends before the image does")?;
-            if !self.samples.is_plain() {
-                to_native_order(self.samples, &mut self.row);
-                self.samples.convert(&self.row, target);
-            }
         }
+        to_native_order(self.samples, rows);
         Ok(())
     }
 
@@ -99,12 +91,10 @@ impl RowReader for InterlacedRows {
             self.reader.next_frame(&mut self.image)?;
             to_native_order(self.samples, &mut self.image);
         }
-        let target_bytes = self.row_bytes / self.samples.pixel_bytes() * self.samples.format.channels();
-        for target in rows.chunks_exact_mut(target_bytes) {
-            let row = &self.image[self.next_byte..self.next_byte + self.row_bytes];
-            self.samples.convert(row, target);
-            self.next_byte += self.row_bytes;
-        }
+        debug_assert!(rows.len().is_multiple_of(self.row_bytes), "whole rows");
+        let end = self.next_byte + rows.len();
+        rows.copy_from_slice(&self.image[self.next_byte..end]);
+        self.next_byte = end;
         Ok(())
     }
 }

@@ -1,10 +1,9 @@
 //! TIFF and `BigTIFF`: uncompressed strips straight from the file, everything else through the `tiff` crate, one row of
 //! strips or tiles at a time.
 
-use super::colour::{Alpha, Depth, Samples};
-use super::{DecodeError, Header, Opened, Refusal, RowReader, resize, zeroed};
+use super::samples::{Alpha, Colour, Depth, Samples};
+use super::{DecodeError, Opened, Orientation, Refusal, RowReader, resize};
 use crate::iiif::Size;
-use crate::pixel::PixelFormat;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use tiff::ColorType;
@@ -24,7 +23,7 @@ const WHITE_IS_ZERO: u16 = 0;
 /// `ExtraSamples`: the colours have been multiplied with alpha.
 const ASSOCIATED_ALPHA: u16 = 1;
 
-pub(super) fn open(file: File) -> Opened {
+pub(super) fn open(file: File) -> Result<Opened, Refusal> {
     let raw = file.try_clone()?;
     // What is decoded at a time is bounded by the file's own strips and tiles, and said in the header.
     let mut decoder = Decoder::new(BufReader::new(file))?.with_limits(Limits::unlimited());
@@ -40,6 +39,8 @@ pub(super) fn open(file: File) -> Opened {
     if is_planar && !has_whole_tiles(&decoder, size) {
         return Err(Refusal::Unsupported("a TIFF in planes with tiles across its edges".to_owned()));
     }
+    let profile = decoder.find_tag(Tag::IccProfile)?.and_then(|value| value.into_u8_vec().ok());
+    let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation)?.map(Orientation::of_exif).unwrap_or_default();
     let layout = Layout { size, samples, is_planar };
     let is_raw = compression == UNCOMPRESSED && !is_planar && decoder.get_chunk_type() == ChunkType::Strip;
     let (decoder_bytes, rows): (u64, Box<dyn RowReader>) = if is_raw {
@@ -48,9 +49,16 @@ pub(super) fn open(file: File) -> Opened {
         let rows = ChunkRows::new(decoder, layout);
         (rows.buffer_bytes(), Box::new(rows))
     };
-    let depth = if samples.depth == Depth::Sixteen { ", 16 bit" } else { "" };
-    let header = Header { size, format: samples.format, description: format!("TIFF{depth}"), decoder_bytes };
-    Ok((header, rows))
+    Ok(Opened {
+        size,
+        samples,
+        bits: if samples.depth == Depth::Sixteen { 16 } else { 8 },
+        container: "TIFF".to_owned(),
+        profile,
+        orientation,
+        decoder_bytes,
+        rows,
+    })
 }
 
 /// Whether no tile reaches beyond the image; in planes, the `tiff` crate (0.11) loses count of those that do.
@@ -62,14 +70,12 @@ fn has_whole_tiles(decoder: &FileDecoder, size: Size) -> bool {
 
 fn samples(decoder: &mut FileDecoder) -> Result<Samples, Refusal> {
     let colour = decoder.colortype()?;
-    let (format, has_alpha) = match colour {
-        ColorType::Gray(8 | 16) => (PixelFormat::Grey8, false),
+    let (kind, has_alpha) = match colour {
+        ColorType::Gray(8 | 16) => (Colour::Grey, false),
         // What the `tiff` crate makes of grey with one extra sample.
-        ColorType::GrayA(8 | 16) | ColorType::Multiband { bit_depth: 8 | 16, num_samples: 2 } => {
-            (PixelFormat::Grey8, true)
-        }
-        ColorType::RGB(8 | 16) => (PixelFormat::Rgb8, false),
-        ColorType::RGBA(8 | 16) => (PixelFormat::Rgb8, true),
+        ColorType::GrayA(8 | 16) | ColorType::Multiband { bit_depth: 8 | 16, num_samples: 2 } => (Colour::Grey, true),
+        ColorType::RGB(8 | 16) => (Colour::Rgb, false),
+        ColorType::RGBA(8 | 16) => (Colour::Rgb, true),
         other => return Err(Refusal::Unsupported(variety(other))),
     };
     if decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)? == Some(WHITE_IS_ZERO) {
@@ -86,7 +92,7 @@ fn samples(decoder: &mut FileDecoder) -> Result<Samples, Refusal> {
         (true, _) => Alpha::Straight,
     };
     let depth = if colour.bit_depth() == 16 { Depth::Sixteen } else { Depth::Eight };
-    Ok(Samples { format, alpha, depth })
+    Ok(Samples { colour: kind, alpha, depth })
 }
 
 fn variety(colour: ColorType) -> String {
@@ -113,11 +119,6 @@ impl Layout {
     fn file_row_bytes(self) -> usize {
         self.size.width() as usize * self.samples.pixel_bytes()
     }
-
-    /// Bytes of one row, as the pyramid takes it.
-    fn row_bytes(self) -> usize {
-        self.samples.format.row_bytes(self.size.width())
-    }
 }
 
 /// Rows of uncompressed strips, however high a strip is.
@@ -128,8 +129,6 @@ struct RawRows {
     strip_offsets: Vec<u64>,
     rows_per_strip: u32,
     next_row: u32,
-    /// A row as the file holds it, where it must be converted.
-    row: Vec<u8>,
 }
 
 impl RawRows {
@@ -151,9 +150,8 @@ impl RawRows {
                 return Err(Refusal::Decode(format!("strip {strip} has fewer bytes than its rows need").into()));
             }
         }
-        let row = zeroed(layout.file_row_bytes())?;
         let byte_order = decoder.byte_order();
-        Ok(Self { file, layout, byte_order, strip_offsets, rows_per_strip, next_row: 0, row })
+        Ok(Self { file, layout, byte_order, strip_offsets, rows_per_strip, next_row: 0 })
     }
 
     /// Where the next row begins, and how many rows follow it without a gap.
@@ -164,21 +162,16 @@ impl RawRows {
         (offset, (self.rows_per_strip - row_in_strip) as usize)
     }
 
-    fn read_converted(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
-        for row in rows.chunks_exact_mut(self.layout.row_bytes()) {
-            self.file.read_exact(&mut self.row)?;
-            if self.layout.samples.depth == Depth::Sixteen {
-                for sample in self.row.chunks_exact_mut(2) {
-                    let value = match self.byte_order {
-                        ByteOrder::LittleEndian => u16::from_le_bytes([sample[0], sample[1]]),
-                        ByteOrder::BigEndian => u16::from_be_bytes([sample[0], sample[1]]),
-                    };
-                    sample.copy_from_slice(&value.to_ne_bytes());
-                }
+    fn to_native_order(&self, rows: &mut [u8]) {
+        if self.layout.samples.depth == Depth::Sixteen {
+            for sample in rows.as_chunks_mut::<2>().0 {
+                let value = match self.byte_order {
+                    ByteOrder::LittleEndian => u16::from_le_bytes(*sample),
+                    ByteOrder::BigEndian => u16::from_be_bytes(*sample),
+                };
+                *sample = value.to_ne_bytes();
             }
-            self.layout.samples.convert(&self.row, row);
         }
-        Ok(())
     }
 }
 
@@ -187,14 +180,11 @@ impl RowReader for RawRows {
         let mut rows = rows;
         while !rows.is_empty() {
             let (offset, run) = self.next_run();
-            let count = run.min(rows.len() / self.layout.row_bytes());
-            let (now, later) = rows.split_at_mut(count * self.layout.row_bytes());
+            let count = run.min(rows.len() / self.layout.file_row_bytes());
+            let (now, later) = rows.split_at_mut(count * self.layout.file_row_bytes());
             self.file.seek(SeekFrom::Start(offset))?;
-            if self.layout.samples.is_plain() {
-                self.file.read_exact(now)?;
-            } else {
-                self.read_converted(now)?;
-            }
+            self.file.read_exact(now)?;
+            self.to_native_order(now);
             self.next_row += u32::try_from(count).expect("no more than the image's rows");
             rows = later;
         }
@@ -281,12 +271,11 @@ fn interleave(planes: &[u8], first_pixel: usize, plane_pixels: usize, samples: S
 impl RowReader for ChunkRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let file_row_bytes = self.layout.file_row_bytes();
-        for row in rows.chunks_exact_mut(self.layout.row_bytes()) {
+        for row in rows.chunks_exact_mut(file_row_bytes) {
             if self.next_byte == self.rows.len() {
                 self.decode_chunk_row()?;
             }
-            let from = &self.rows[self.next_byte..self.next_byte + file_row_bytes];
-            self.layout.samples.convert(from, row);
+            row.copy_from_slice(&self.rows[self.next_byte..self.next_byte + file_row_bytes]);
             self.next_byte += file_row_bytes;
         }
         Ok(())

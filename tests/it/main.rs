@@ -10,6 +10,7 @@
 
 mod bucket;
 mod cascade;
+mod colour;
 mod command_line;
 mod delete;
 mod fault_server;
@@ -18,6 +19,7 @@ mod formats;
 mod interrupts;
 mod kills;
 mod memory;
+mod orientation;
 mod pipeline;
 mod preview;
 mod rooms;

@@ -1,6 +1,7 @@
 //! What several tests need: pictures, the program, servers real and faulty.
 
 pub mod child;
+pub mod ciede2000;
 pub mod faults;
 pub mod host;
 pub mod http;
@@ -9,4 +10,5 @@ pub mod pictures;
 pub mod program;
 pub mod publishing;
 pub mod relay;
+pub mod rows;
 pub mod s3;

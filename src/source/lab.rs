@@ -1,0 +1,82 @@
+//! CIE L\*a\*b\* to sRGB, by the formulas of CIE 15 and IEC 61966-2-1.
+
+use super::colour::scaled_to_8_bits;
+use std::sync::LazyLock;
+
+/// The white of the ICC's profile connection space.
+const D50: [f32; 3] = [0.964_22, 1.0, 0.825_21];
+
+/// From XYZ of D50 to linear sRGB, adapted to its own white by Bradford.
+const XYZ_TO_RGB: [[f32; 3]; 3] =
+    [[3.133_856, -1.616_867, -0.490_615], [-0.978_768, 1.916_142, 0.033_454], [0.071_945, -0.228_991, 1.405_243]];
+
+/// Entries of the table that makes light into what sRGB writes: fine enough for 8 bits in the dark.
+const STEPS: u16 = 1 << 14;
+
+static ENCODED: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=STEPS).map(|step| encoded(f32::from(step))).collect());
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 255")]
+fn encoded(step: f32) -> u8 {
+    (companded(step / f32::from(STEPS)) * 255.0).round() as u8
+}
+
+/// What sRGB writes for light between 0 and 1, between 0 and 1.
+pub(super) fn companded(light: f32) -> f32 {
+    if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
+}
+
+/// Pixels of Lab, and whatever stands behind each, as sRGB; what stands behind is scaled to 8 bits.
+pub(super) fn lab_to_srgb(samples: &[u16], channels: usize) -> Vec<u8> {
+    let mut converted = Vec::with_capacity(samples.len());
+    for pixel in samples.chunks_exact(channels) {
+        converted.extend(srgb([pixel[0], pixel[1], pixel[2]]));
+        converted.extend(pixel[3..].iter().map(|sample| scaled_to_8_bits(*sample)));
+    }
+    converted
+}
+
+fn srgb([lightness, a, b]: [u16; 3]) -> [u8; 3] {
+    let y = (f32::from(lightness) * (100.0 / 65535.0) + 16.0) / 116.0;
+    let difference = |sample: u16| (f32::from(sample) - 32768.0) / 256.0;
+    let relative = [y + difference(a) / 500.0, y, y - difference(b) / 200.0].map(cubed);
+    let xyz = [0, 1, 2].map(|index| relative[index] * D50[index]);
+    XYZ_TO_RGB.map(|row| written(row[0] * xyz[0] + row[1] * xyz[1] + row[2] * xyz[2]))
+}
+
+/// The inverse of the cube root that Lab is made with, and of its straight piece near black.
+fn cubed(root: f32) -> f32 {
+    const LIMIT: f32 = 6.0 / 29.0;
+    if root > LIMIT { root * root * root } else { 3.0 * LIMIT * LIMIT * (root - 4.0 / 29.0) }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of steps")]
+fn written(light: f32) -> u8 {
+    ENCODED[(light.clamp(0.0, 1.0) * f32::from(STEPS) + 0.5) as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 65535")]
+    fn lab(lightness: f32, a: f32, b: f32) -> [u16; 3] {
+        [lightness * 655.35, a * 256.0 + 32768.0, b * 256.0 + 32768.0].map(|value| value.round() as u16)
+    }
+
+    #[test]
+    fn known_colours_are_what_they_are() {
+        // sRGB primaries in Lab of D50, from the ICC's sRGB profile.
+        for ((lightness, a, b), expected) in [
+            ((100.0, 0.0, 0.0), [255, 255, 255]),
+            ((0.0, 0.0, 0.0), [0, 0, 0]),
+            ((53.39, 0.0, 0.0), [127, 127, 127]),
+            ((54.29, 80.81, 69.89), [255, 0, 0]),
+            ((87.82, -79.27, 80.99), [0, 255, 0]),
+            ((29.57, 68.30, -112.03), [0, 0, 255]),
+        ] {
+            let real = srgb(lab(lightness, a, b));
+            let difference = real.iter().zip(expected).map(|(real, it)| real.abs_diff(it)).max().expect("three");
+            assert!(difference <= 1, "{real:?} is not {expected:?}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Colours, compared with what LittleCMS makes of them.
+
+use crate::support::ciede2000::{difference, lab};
+use crate::support::pictures::file;
+use crate::support::rows::{read, read_bytes};
+use iiif_publish::pixel::PixelFormat;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use lcms2::{CIExyY, CIExyYTRIPLE, Flags, Intent, PixelFormat as Layout, Profile, ToneCurve, Transform};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The mean CIEDE2000 that a conversion may differ by, and the most of any colour. Rounding to 8 bits alone is 0.1.
+const MEAN: f64 = 0.5;
+const MOST: f64 = 3.0;
+
+fn white(x: f64, y: f64) -> CIExyY {
+    CIExyY { x, y, Y: 1.0 }
+}
+
+fn rgb_profile(primaries: [(f64, f64); 3], white_point: CIExyY, gamma: f64) -> Vec<u8> {
+    let [red, green, blue] = primaries.map(|(x, y)| white(x, y));
+    let curve = ToneCurve::new(gamma);
+    let primaries = CIExyYTRIPLE { Red: red, Green: green, Blue: blue };
+    let profile = Profile::new_rgb(&white_point, &primaries, &[&curve, &curve, &curve]).expect("a profile");
+    profile.icc().expect("bytes")
+}
+
+/// Wide-gamut profiles, by the chromaticities of their specifications.
+fn rgb_profiles() -> [(&'static str, Vec<u8>); 3] {
+    let d65 = || white(0.3127, 0.3290);
+    [
+        ("Adobe RGB (1998)", rgb_profile([(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)], d65(), 2.199_218_75)),
+        ("ProPhoto", rgb_profile([(0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)], white(0.3457, 0.3585), 1.8)),
+        ("P3", rgb_profile([(0.68, 0.32), (0.265, 0.69), (0.15, 0.06)], d65(), 2.2)),
+    ]
+}
+
+/// Every corner and step of the cube of colours, as many channels as there are.
+fn grid(channels: u32, steps: u32) -> Vec<u8> {
+    let value = |step: u32| u8::try_from(step * 255 / (steps - 1)).expect("at most 255");
+    let pixel = |number: u32| (0..channels).map(move |channel| value(number / steps.pow(channel) % steps));
+    (0..steps.pow(channels)).flat_map(pixel).collect()
+}
+
+/// What LittleCMS makes of 8-bit pixels, relative colorimetric, with 16 bits in between.
+fn by_littlecms<const N: usize>(profile: &[u8], layout: Layout, pixels: &[u8], flags: Flags) -> Vec<[u8; 3]> {
+    let profile = Profile::new_icc(profile).expect("a profile");
+    let transform: Transform<[u8; N], [u8; 3]> = Transform::new_flags(
+        &profile,
+        layout,
+        &Profile::new_srgb(),
+        Layout::RGB_8,
+        Intent::RelativeColorimetric,
+        flags | Flags::NO_OPTIMIZE,
+    )
+    .expect("a transform");
+    let (pixels, _) = pixels.as_chunks::<N>();
+    let mut converted = vec![[0; 3]; pixels.len()];
+    transform.transform_pixels(pixels, &mut converted);
+    converted
+}
+
+/// Mean and largest difference.
+fn differences(real: &[u8], expected: &[[u8; 3]]) -> (f64, f64) {
+    let (real, _) = real.as_chunks::<3>();
+    assert_eq!(real.len(), expected.len());
+    let all: Vec<f64> = real.iter().zip(expected).map(|(one, other)| difference(lab(*one), lab(*other))).collect();
+    (all.iter().sum::<f64>() / all.len() as f64, all.iter().copied().fold(0.0, f64::max))
+}
+
+#[track_caller]
+fn assert_close(case: &str, real: &[u8], expected: &[[u8; 3]]) {
+    let (mean, most) = differences(real, expected);
+    eprintln!("{case}: CIEDE2000 mean {mean:.3}, at most {most:.2}");
+    assert!(mean <= MEAN && most <= MOST, "{case}: mean {mean:.3}, at most {most:.2}");
+}
+
+fn png(pixels: &[u8], width: u32, colour: ExtendedColorType, profile: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    encoder.set_icc_profile(profile.to_vec()).expect("PNG has profiles");
+    let pixel_bytes = usize::from(colour.bits_per_pixel() / 8);
+    let height = u32::try_from(pixels.len() / pixel_bytes).expect("small") / width;
+    encoder.write_image(pixels, width, height, colour).expect("written");
+    bytes
+}
+
+#[test]
+fn wide_gamuts_become_srgb_as_littlecms_converts_them() {
+    let pixels = grid(3, 17);
+    for (name, profile) in rgb_profiles() {
+        let expected = by_littlecms::<3>(&profile, Layout::RGB_8, &pixels, Flags::default());
+        let (header, real) = read_bytes(&png(&pixels, 17, ExtendedColorType::Rgb8, &profile)).expect("read");
+        assert_close(name, &real, &expected);
+        assert!(header.found.profile.is_some() && header.found.conversion.contains("sRGB"), "{}", header.found);
+        let unconverted = differences(&pixels, &expected).0;
+        assert!(unconverted > 1.5, "{name}: without a conversion the mean would be {unconverted:.2}");
+
+        let wide: Vec<u8> = pixels.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();
+        let (header, real) = read_bytes(&png(&wide, 17, ExtendedColorType::Rgb16, &profile)).expect("read");
+        assert_close(&format!("{name}, 16 bit"), &real, &expected);
+        assert_eq!(header.found.bits, 16);
+    }
+}
+
+#[test]
+fn transparent_pixels_are_converted_before_they_are_flattened() {
+    let (_, profile) = &rgb_profiles()[0];
+    let pixels = grid(3, 9);
+    let expected = by_littlecms::<3>(profile, Layout::RGB_8, &pixels, Flags::default());
+    let opaque: Vec<u8> = pixels.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect();
+    let (header, real) = read_bytes(&png(&opaque, 9, ExtendedColorType::Rgba8, profile)).expect("read");
+    assert_close("with alpha", &real, &expected);
+    assert_eq!(header.found.colours, "RGB with alpha");
+}
+
+#[test]
+fn jpeg_profiles_of_several_segments_are_used() {
+    let (_, profile) = &rgb_profiles()[1];
+    let pixels = [200, 30, 40].repeat(64);
+    let expected = by_littlecms::<3>(profile, Layout::RGB_8, &pixels, Flags::default());
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
+    // Longer than one segment can be.
+    let padded = [profile.as_slice(), &vec![0; 70_000]].concat();
+    encoder.set_icc_profile(padded).expect("JPEG has profiles");
+    encoder.write_image(&pixels, 8, 8, ExtendedColorType::Rgb8).expect("written");
+    let (header, real) = read_bytes(&bytes).expect("read");
+    assert!(header.found.profile.is_some(), "{}", header.found);
+    let (mean, _) = differences(&real, &expected);
+    assert!(mean < 1.5, "JPEG adds a little: {mean:.2}");
+}
+
+#[test]
+fn grey_stays_grey_and_its_gamma_is_respected() {
+    let greys: Vec<u8> = (0..=255).collect();
+    for gamma in [1.0, 1.8, 2.2] {
+        let profile = Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(gamma)).expect("a profile");
+        let profile = profile.icc().expect("bytes");
+        let expected = by_littlecms::<1>(&profile, Layout::GRAY_8, &greys, Flags::default());
+        let (header, real) = read_bytes(&png(&greys, 16, ExtendedColorType::L8, &profile)).expect("read");
+        assert_eq!(header.format, PixelFormat::Grey8);
+        let most = real.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
+        assert!(most <= Some(2), "gamma {gamma}: {most:?}");
+        let wide: Vec<u8> = greys.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();
+        let (_, of_wide) = read_bytes(&png(&wide, 16, ExtendedColorType::L16, &profile)).expect("read");
+        let most = of_wide.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
+        assert!(most <= Some(2), "gamma {gamma}, 16 bit: {most:?}");
+    }
+}
+
+/// The inks of the fixtures: each in its own quarter, growing by 11 from column to column.
+fn inks() -> Vec<u8> {
+    let pixel = |x: usize, y: usize| {
+        let mut inks = [0; 4];
+        inks[x / 24 + 2 * (y / 20)] = u8::try_from(x % 24 * 11).expect("at most 253");
+        inks
+    };
+    (0..40).flat_map(|y| (0..48).flat_map(move |x| pixel(x, y))).collect()
+}
+
+#[test]
+fn cmyk_jpegs_are_printed_as_littlecms_prints_them_whether_stored_as_cmyk_or_ycck() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg");
+    let profile = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/cmyk.icc")).expect("readable");
+    // LittleCMS reads 8-bit inks as 0 for none, as we do.
+    let expected = by_littlecms::<4>(&profile, Layout::CMYK_8, &inks(), Flags::BLACKPOINT_COMPENSATION);
+    for (name, tolerance) in [("cmyk.jpg", 1.5), ("ycck-2x1.jpg", 1.5)] {
+        let (header, real) = read(&fixtures.join(name)).expect("read");
+        let (mean, most) = differences(&real, &expected);
+        eprintln!("{name}: CIEDE2000 mean {mean:.3}, at most {most:.2}");
+        assert!(mean <= tolerance, "{name}: {mean:.3}");
+        assert_eq!(header.found.colours, "CMYK");
+        assert!(header.found.conversion.contains("SWOP"), "{}", header.found);
+    }
+}
+
+#[test]
+fn a_profile_that_does_not_fit_is_said_and_not_used() {
+    let pixels = grid(3, 9);
+    let grey =
+        Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(2.2)).expect("a profile").icc().expect("bytes");
+    for (profile, word) in [(grey.as_slice(), "other colours"), (b"this is no profile", "cannot be used")] {
+        let (header, real) = read_bytes(&png(&pixels, 9, ExtendedColorType::Rgb8, profile)).expect("read");
+        assert!(real == pixels, "as it is");
+        assert!(header.found.conversion.contains(word), "{}", header.found);
+    }
+    let (_, good) = &rgb_profiles()[0];
+    let folder = TempDir::new().expect("a folder");
+    for damaged in (0..good.len()).step_by(7) {
+        let mut profile = good.clone();
+        profile[damaged] ^= 0xff;
+        let path = file(folder.path(), "x.png", &png(&pixels, 9, ExtendedColorType::Rgb8, &profile));
+        assert_eq!(read(&path).expect("read").1.len(), pixels.len(), "never a panic: byte {damaged}");
+    }
+}
