@@ -109,7 +109,7 @@ impl AgainArguments {
 struct RedirectArguments {
     /// Store each picture once, and let the other requests for it redirect there: on website endpoints of a bucket only;
     /// in a folder, the file `_redirects` for hosts that read it
-    #[arg(long)]
+    #[arg(long, requires = "public_url")]
     redirects: bool,
     /// Where the full image exists already, for full/max to redirect to; `{id}` stands for the identifier
     #[arg(long, value_name = "URL", requires = "redirects")]
@@ -132,7 +132,7 @@ struct WorkArguments {
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     max_rps: Option<f64>,
     /// How long a request that fails in passing is tried again [default: 300]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     retry_for: Option<u64>,
 }
 

@@ -62,6 +62,29 @@ impl Publisher {
         Ok(existing)
     }
 
+    /// Whether objects that are there with the right bytes can stay: only those that were put with the same headers.
+    pub(super) async fn may_resume(
+        &self,
+        job: &Job,
+        stored: &StoredInformation,
+        existing: &[Listed],
+        fingerprint: &Fingerprint,
+    ) -> Result<bool, PublishError> {
+        if self.is_versioned() {
+            // The name of the version is made of the headers too.
+            return Ok(true);
+        }
+        if stored.is_there() {
+            return Ok(stored.may_resume(fingerprint));
+        }
+        // Of a run that was not finished: what was put first tells with which headers it all began. Redirects have no bytes.
+        let pictures = existing.iter().filter(|object| object.bytes > 0 && object.digest.is_some());
+        let oldest = pictures.filter(|object| job.is_request(&object.key)).min_by_key(|object| object.modified);
+        let Some(oldest) = oldest else { return Ok(false) };
+        let headers = self.store.get(&oldest.key).await?.and_then(|stored| stored.fingerprint);
+        Ok(headers.as_deref() == Some(fingerprint.headers()))
+    }
+
     /// Takes back, before the first object is replaced, the word that what is there is current: should this run fail, the
     /// next one must not believe it. Readers see the same `info.json` as before.
     pub(super) async fn mark_as_replaced(

@@ -50,6 +50,11 @@ impl Fingerprint {
         Ok(Self { content: hash(&content), headers: hash(&headers) })
     }
 
+    /// What is kept with every picture: a hash of the headers that it was put with.
+    pub(super) fn headers(&self) -> &str {
+        &self.headers
+    }
+
     /// What is kept while this publication replaces one with the `stored` fingerprint: it is current for nobody, and it has
     /// headers only where those of old and new objects are the same.
     pub(super) fn replacing(&self, stored: Option<&str>) -> String {

@@ -46,6 +46,8 @@ pub(super) struct Job {
     pub(super) budget: Budget,
     pub(super) jpeg: JpegOptions,
     pub(super) cache_control: Arc<str>,
+    /// What tells the next run which headers a picture was put with.
+    pub(super) headers: Arc<str>,
     /// Requests that lead elsewhere instead of having bytes of their own.
     pub(super) redirects: Redirects,
     pub(super) events: Arc<dyn Fn(Event) + Send + Sync>,
@@ -87,6 +89,18 @@ impl Job {
             orphans: Orphans::default(),
             duration: Duration::ZERO,
         }
+    }
+
+    /// Where the `info.json` is seen that says what is current.
+    pub(super) fn home_urls(&self) -> Vec<String> {
+        let url = |folder: &Folder| {
+            let base_uri = match (&folder.around, folder.base_uri.rsplit_once('/')) {
+                (Some(_), Some((around, _))) => around,
+                _ => folder.base_uri.as_str(),
+            };
+            format!("{base_uri}/{}", Plan::INFO_JSON)
+        };
+        self.folders.iter().map(url).collect()
     }
 
     /// Every key of the image, `info.json` not among them.
@@ -147,7 +161,7 @@ impl Job {
             body: body.clone(),
             content_type: CONTENT_TYPE,
             cache_control: Arc::clone(&self.cache_control),
-            fingerprint: None,
+            fingerprint: Some(Arc::clone(&self.headers)),
         };
         let requests = |folder: &Folder| self.redirects.stored(&folder.plan, rendering);
         let of_folder = |folder| requests(folder).into_iter().map(move |request| (folder, request));

@@ -195,10 +195,11 @@ impl Publisher {
 
     async fn publish_quietly(&self, image: &Image) -> Result<(Published, Outcome), PublishError> {
         let started = Instant::now();
+        // Before the file is opened: should another one take its name in between, the next run sees that.
+        let fingerprint = self.fingerprint(image).await?;
         let (path, read) = (image.path.clone(), self.options.read);
         let source = self.blocking(image, move || Source::open(&path, read)).await??;
         let header = source.header().clone();
-        let fingerprint = self.fingerprint(image).await?;
         let mut job = self.job(image, Pyramid::new(header.size, self.options.shape), &fingerprint)?;
         let mut published = job.published(header.size);
         let stored = self.information_at_home(&job).await?;
@@ -207,11 +208,13 @@ impl Publisher {
             return Ok((published, Outcome::Unchanged));
         }
         if self.options.changed == Changed::Keep && stored.is_there() {
+            // It stays what it is, whatever version that is.
+            published.info_urls = job.home_urls();
             return Ok((published, Outcome::Kept));
         }
         let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
         let existing = self.existing_objects(&job).await?;
-        if may_skip && (self.is_versioned() || stored.may_resume(&fingerprint)) {
+        if may_skip && self.may_resume(&job, &stored, &existing, &fingerprint).await? {
             // Pictures alone: an `info.json` is always put, because its fingerprint is news even where its bytes are not.
             let pictures = existing.iter().filter(|object| job.is_request(&object.key));
             job.resumed = pictures.filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
@@ -269,6 +272,7 @@ impl Publisher {
             budget: self.budget.clone(),
             jpeg: self.options.jpeg,
             cache_control: self.options.cache_control.as_str().into(),
+            headers: fingerprint.headers().into(),
             redirects: Redirects::new(self.options.redirects.as_ref(), &image.identifier),
             events: Arc::clone(&self.events),
             resumed: HashMap::new(),
@@ -341,7 +345,7 @@ impl Publisher {
             }
         }
         match keep {
-            Some(keep) => self.delete_old_versions(job, &fingerprint.version_name(), keep).await,
+            Some(keep) => self.delete_old_versions(job, fingerprint, keep).await,
             None => Ok(Orphans::default()),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::event::Orphans;
 use super::existing::is_picture;
+use super::fingerprint::Fingerprint;
 use super::job::Job;
 use super::{PublishError, Publisher};
 use crate::iiif::Plan;
@@ -83,10 +84,15 @@ impl Publisher {
     pub(super) async fn delete_old_versions(
         &self,
         job: &Job,
-        current: &VersionName,
+        fingerprint: &Fingerprint,
         keep: usize,
     ) -> Result<Orphans, PublishError> {
+        let current = &fingerprint.version_name();
         let mut orphans = Orphans::default();
+        if !self.information_at_home(job).await?.is_current(fingerprint) {
+            // Somebody else has moved on meanwhile, and decides what is old now.
+            return Ok(orphans);
+        }
         for around in job.folders.iter().filter_map(|folder| folder.around.as_ref()) {
             let listed = self.store.list(around).await?.unwrap_or_default();
             let (promises, pictures) = doomed(versions(listed, around, current), keep, SystemTime::now());

@@ -30,6 +30,9 @@ pub enum KeyError {
     /// More bytes than a key of S3 has room for.
     #[error("`{0}` is too long: a key has 1024 bytes")]
     TooLong(String),
+    /// A part of an identifier that would be taken for a version of the image above it.
+    #[error("`{0}` has a part that versions are called by: `v` and twelve hexadecimal digits")]
+    Version(String),
     /// Not an absolute URL that a path can be appended to.
     #[error("`{0}` is not a URL like https://example.org/iiif")]
     Url(String),
@@ -138,6 +141,9 @@ impl FromStr for Identifier {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         checked(text)?;
+        if text.split('/').any(|segment| segment.parse::<VersionName>().is_ok()) {
+            return Err(KeyError::Version(text.to_owned()));
+        }
         Ok(Self(text.to_owned()))
     }
 }
@@ -347,6 +353,7 @@ mod tests {
             assert!(hostile.parse::<Identifier>().is_err(), "{hostile:?}");
         }
         assert!("a".repeat(1000).parse::<Identifier>().is_err());
+        assert_eq!("a/v0123456789ab".parse::<Identifier>(), Err(KeyError::Version("a/v0123456789ab".to_owned())));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 /// Puts in flight at the beginning: hundreds of new connections at once fail on names and handshakes.
 const FIRST_WINDOW: f64 = 8.0;
 
-/// The window never gets smaller: so much is always worth trying.
-const LEAST_WINDOW: f64 = 2.0;
+/// The window never gets smaller: a store that refuses one request in ten at random, and not because there are too many,
+/// would otherwise be asked by two puts at a time, most of which wait for their next try.
+const LEAST_WINDOW: f64 = 8.0;
 
 /// Throttles within this time count once: they answer puts that were all sent under the same window.
 const DECREASE_INTERVAL: Duration = Duration::from_millis(500);
@@ -87,8 +88,10 @@ impl Pacer {
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
             if let Some(begin) = self.try_begin(bytes) {
+                // Before the pause, so that a put that is given up in it gives back its place.
+                let pace = Pace { shared: Arc::clone(&self.shared), bytes };
                 tokio::time::sleep_until(begin).await;
-                return Pace { shared: Arc::clone(&self.shared), bytes };
+                return pace;
             }
             changed.await;
         }
@@ -226,6 +229,16 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(first);
         waiting.await.expect("it was woken");
+    }
+
+    #[tokio::test]
+    async fn a_put_that_is_given_up_while_it_waits_gives_back_its_place() {
+        let pacer = Pacer::new(PaceLimits { puts: 1, bytes: u64::MAX, puts_per_second: Some(1.0) });
+        drop(pacer.begin(1).await);
+        for _ in 0..3 {
+            assert!(tokio::time::timeout(Duration::from_millis(5), pacer.begin(1)).await.is_err(), "its turn is later");
+        }
+        assert_eq!(pacer.shared.locked().puts, 0);
     }
 
     #[tokio::test]

@@ -22,7 +22,8 @@ pub(super) fn replaced(file: &str, folder: &ImageFolder, redirects: &[Redirect])
     let is_of_others = |line: &&str| {
         let from = line.split_whitespace().next().unwrap_or_default();
         let rest = base.and_then(|base| from.strip_prefix(base));
-        !rest.is_some_and(|rest| rest.is_empty() || rest.matches('/').count() == SLASHES_OF_REQUEST)
+        let is_request = |rest: &str| rest.starts_with('/') && rest.matches('/').count() == SLASHES_OF_REQUEST;
+        !rest.is_some_and(|rest| rest.is_empty() || is_request(rest))
     };
     let mut replaced: String = file.lines().filter(is_of_others).flat_map(|line| [line, "\n"]).collect();
     for redirect in redirects {
@@ -62,8 +63,9 @@ mod tests {
             redirect("full/9,/0/default.jpg", "https://example.org/iiif/photo/full/9,7/0/default.jpg"),
             redirect("full/max/0/default.jpg", "https://media.example.org/photo.jpg"),
         ];
-        let old = "# mine\n/iiif/photo /old 302\n/iiif/photo/full/8,/0/default.jpg /old 301\n/iiif/photo-2 /x 302\n";
-        let new = "# mine\n/iiif/photo-2 /x 302\n/iiif/photo /iiif/photo/info.json 302\n\
+        let old = "# mine\n/iiif/photo /old 302\n/iiif/photo/full/8,/0/default.jpg /old 301\n/iiif/photo-2 /x 302\n\
+                   /iiif/photo2/full/8,/0/default.jpg /y 301\n";
+        let new = "# mine\n/iiif/photo-2 /x 302\n/iiif/photo2/full/8,/0/default.jpg /y 301\n/iiif/photo /iiif/photo/info.json 302\n\
                    /iiif/photo/full/9,/0/default.jpg /iiif/photo/full/9,7/0/default.jpg 301\n\
                    /iiif/photo/full/max/0/default.jpg https://media.example.org/photo.jpg 301\n";
         assert_eq!(replaced(old, &folder, &redirects), new);

@@ -251,6 +251,20 @@ async fn other_headers_put_everything_again() {
 }
 
 #[tokio::test]
+async fn what_an_unfinished_run_has_put_with_other_headers_is_put_again() {
+    let folder = TempDir::new().expect("a folder");
+    let path = png_file(folder.path(), "x.png", 1300, 900);
+    let store = Arc::new(FullStore::new(20));
+    publish(Arc::clone(&store) as _, options(), path.clone()).await.expect_err("no room");
+    store.room.store(1000, Ordering::SeqCst);
+    let other = Options { cache_control: "no-store".to_owned(), ..options() };
+    publish(Arc::clone(&store) as _, other, path).await.expect("published");
+    for (path, object) in by_path(&store.inner).iter().filter(|(path, _)| path.ends_with(".jpg")) {
+        assert_eq!(&*object.cache_control, "no-store", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_smaller_replacement_leaves_no_orphan_and_the_old_image_whole_until_its_end() {
     let folder = TempDir::new().expect("a folder");
     let large = png_file(folder.path(), "large.png", 1300, 900);

@@ -185,8 +185,11 @@ async fn an_image_that_is_not_to_be_replaced_is_left_alone() {
     let [first, second, _] = pictures(&folder);
     assert!(matches!(event(&store, keeping.clone(), &first).await, Event::Published(_)));
     let before = store.puts();
-    assert!(matches!(event(&store, keeping, &second).await, Event::Kept(_)));
+    assert!(matches!(event(&store, keeping.clone(), &second).await, Event::Kept(_)));
     assert_eq!(store.puts(), before);
+    let keeping = Options { layout: Layout::Versioned { keep: None }, ..keeping };
+    let Event::Kept(kept) = event(&store, keeping, &second).await else { panic!("left alone") };
+    assert_eq!(kept.info_urls, [format!("{PUBLIC_URL}/image/info.json")], "where something is, not where nothing is");
 }
 
 fn redirecting(full_image_url: Option<&str>) -> Options {
