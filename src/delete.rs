@@ -1,13 +1,18 @@
 //! Takes published images away again: first the promise, every `info.json`, then what it promised.
 //!
-//! Only what publishing can have stored is deleted. What else stands beside it is counted and left alone.
+//! Only what publishing can have stored is deleted: every Level 0 image looks alike, whoever published it. What else stands
+//! beside it is counted and left alone.
 
 use crate::iiif::{ImageRequest, Plan};
 use crate::store::{Identifier, ImageFolder, Key, KeyError, Listed, Prefix, Store, StoreError, VersionName};
 use futures::stream::TryChunksError;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
 use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Keys that are handed to the store at once: as many as S3 deletes in one request.
 const BATCH: usize = 1000;
@@ -21,6 +26,8 @@ pub struct Subject {
     extent: Extent,
     /// Where to look for its objects.
     places: Vec<Prefix>,
+    /// Keys of bare base URIs outside these places, under which there may be redirects.
+    bases: Vec<Key>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +47,11 @@ impl Subject {
         versions: impl IntoIterator<Item = Option<u8>>,
         identifier: Identifier,
     ) -> Result<Self, KeyError> {
-        let place = |version| ImageFolder::new(prefix, version, &identifier).map(Prefix::from);
-        let places = versions.into_iter().map(place).collect::<Result<_, _>>()?;
-        Ok(Self { extent: Extent::Image(identifier), places })
+        let folder = |version| ImageFolder::new(prefix, version, &identifier);
+        let folders = versions.into_iter().map(folder).collect::<Result<Vec<_>, _>>()?;
+        let bases = folders.iter().map(ImageFolder::base_key).collect();
+        let places = folders.into_iter().map(Prefix::from).collect();
+        Ok(Self { extent: Extent::Image(identifier), places, bases })
     }
 
     /// All images below a prefix, whatever their versions; `None` where the prefix is empty, because a whole bucket is
@@ -50,10 +59,10 @@ impl Subject {
     #[must_use]
     pub fn all_images(prefix: &Prefix) -> Option<Self> {
         let extent = Extent::AllImages(prefix.clone());
-        (!prefix.is_empty()).then(|| Self { extent, places: vec![prefix.clone()] })
+        (!prefix.is_empty()).then(|| Self { extent, places: vec![prefix.clone()], bases: Vec::new() })
     }
 
-    fn part(&self, path: &str) -> Part {
+    fn part(&self, path: &str, bytes: u64) -> Part {
         let path = match self.extent {
             Extent::Image(_) => Some(below_version(path)),
             Extent::AllImages(_) => below_any_identifier(path),
@@ -61,6 +70,7 @@ impl Subject {
         match path {
             Some(Plan::INFO_JSON) => Part::Information,
             Some(path) if path.parse::<ImageRequest>().is_ok() => Part::Picture,
+            _ if bytes == 0 => Part::Empty,
             _ => Part::Other,
         }
     }
@@ -71,13 +81,68 @@ impl Subject {
             store.pages(place).map_ok(move |page| stream::iter(page.into_iter().map(move |object| Ok((place, object)))))
         };
         let objects = stream::iter(&self.places).flat_map(pages).map_err(DeleteError::List).try_flatten();
-        objects.try_filter_map(move |(place, object)| ready(Ok(self.object(place, object))))
+        let objects = objects.try_filter_map(move |(place, object)| ready(Ok(self.object(place, object))));
+        let has_redirects = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&has_redirects);
+        let seen = move |(part, _, bytes): &(Part, Key, u64)| {
+            if *part == Part::Picture && *bytes == 0 {
+                seen.store(true, Ordering::Relaxed);
+            }
+        };
+        let objects = objects.inspect_ok(seen).map_ok(|(part, key, _)| (part, key));
+        with_redirects(objects).chain(self.bases(store, has_redirects))
     }
 
     /// Some stores keep objects for folders; they are nobody's.
-    fn object(&self, place: &Prefix, Listed { key, bytes, .. }: Listed) -> Option<(Part, Key)> {
+    fn object(&self, place: &Prefix, Listed { key, bytes, .. }: Listed) -> Option<(Part, Key, u64)> {
         let path = place.path_of(key.as_str()).filter(|path| bytes > 0 || !path.ends_with('/'))?;
-        Some((self.part(path), key))
+        Some((self.part(path, bytes), key, bytes))
+    }
+
+    /// The redirects of bare base URIs outside the places: objects without bytes. They are only looked for where there are other
+    /// redirects, because stores that keep objects in folders do not like to be asked for a folder.
+    fn bases<'a>(
+        &'a self,
+        store: &'a dyn Store,
+        has_redirects: Arc<AtomicBool>,
+    ) -> impl Stream<Item = Result<(Part, Key), DeleteError>> + 'a {
+        let redirect = async move |key: &'a Key| {
+            let stored = store.get(key).await.map_err(DeleteError::List)?;
+            Ok(stored.filter(|stored| stored.body.is_empty()).map(|_| (Part::Redirect, key.clone())))
+        };
+        let bases = stream::iter(&self.bases).take_while(move |_| ready(has_redirects.load(Ordering::Relaxed)));
+        bases.then(redirect).try_filter_map(|found| ready(Ok(found)))
+    }
+}
+
+/// Tells redirects of bare base URIs from other empty objects, which are nobody's: there is an `info.json` in the folder of the
+/// same name. A listing in order has them shortly before it, so that few are remembered.
+fn with_redirects<'a>(
+    objects: impl Stream<Item = Result<(Part, Key), DeleteError>> + 'a,
+) -> impl Stream<Item = Result<(Part, Key), DeleteError>> + 'a {
+    let mut empty = HashSet::new();
+    let told = move |(part, key): (Part, Key)| {
+        let folder = key.as_str().rsplit_once('/').map(|(folder, _)| folder).filter(|_| part == Part::Information);
+        let redirect = folder.and_then(|folder| empty.take(folder));
+        let redirect = redirect.map(|EmptyObject(key)| (Part::Redirect, key));
+        let object = if part == Part::Empty {
+            empty.insert(EmptyObject(key));
+            None
+        } else {
+            Some((part, key))
+        };
+        stream::iter(redirect.into_iter().chain(object).map(Ok))
+    };
+    objects.map_ok(told).try_flatten()
+}
+
+/// The key of an object without bytes, found by its text.
+#[derive(PartialEq, Eq, Hash)]
+struct EmptyObject(Key);
+
+impl Borrow<str> for EmptyObject {
+    fn borrow(&self) -> &str {
+        self.0.as_str()
     }
 }
 
@@ -109,8 +174,19 @@ fn below_any_identifier(path: &str) -> Option<&str> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Information,
+    /// From a bare base URI to an `info.json`.
+    Redirect,
     Picture,
+    /// No bytes, and no place among the pictures: a redirect perhaps.
+    Empty,
     Other,
+}
+
+impl Part {
+    /// What goes before any picture does: it would lead to nothing.
+    fn is_promise(self) -> bool {
+        matches!(self, Self::Information | Self::Redirect)
+    }
 }
 
 /// How many objects there are, or were.
@@ -118,7 +194,7 @@ enum Part {
 pub struct Found {
     /// Each `info.json`.
     pub information: u64,
-    /// What they promise.
+    /// What they promise, and redirects to them.
     pub pictures: u64,
     /// Objects that publishing has not stored. They stay.
     pub others: u64,
@@ -134,8 +210,8 @@ impl Found {
     fn and(self, part: Part) -> Self {
         match part {
             Part::Information => Self { information: self.information + 1, ..self },
-            Part::Picture => Self { pictures: self.pictures + 1, ..self },
-            Part::Other => Self { others: self.others + 1, ..self },
+            Part::Picture | Part::Redirect => Self { pictures: self.pictures + 1, ..self },
+            Part::Empty | Part::Other => Self { others: self.others + 1, ..self },
         }
     }
 
@@ -187,10 +263,10 @@ pub async fn survey(store: &dyn Store, subject: &Subject) -> Result<Found, Delet
 
 /// The keys that would be deleted, in that order.
 pub fn keys<'a>(store: &'a dyn Store, subject: &'a Subject) -> impl Stream<Item = Result<Key, DeleteError>> + 'a {
-    let of = move |wanted| {
-        subject.objects(store).try_filter_map(move |(part, key)| ready(Ok((part == wanted).then_some(key))))
+    let of = move |is_wanted: fn(Part) -> bool| {
+        subject.objects(store).try_filter_map(move |(part, key)| ready(Ok(is_wanted(part).then_some(key))))
     };
-    of(Part::Information).chain(of(Part::Picture))
+    of(Part::is_promise).chain(of(|part| part == Part::Picture))
 }
 
 /// Deletes each `info.json`, and when they are gone, all that they promised. Wherever it is stopped, no `info.json` is left
@@ -199,22 +275,22 @@ pub fn keys<'a>(store: &'a dyn Store, subject: &'a Subject) -> impl Stream<Item 
 /// # Errors
 /// Where it cannot be listed or deleted, or there is nothing.
 pub async fn delete(store: &dyn Store, subject: &Subject, deleted: impl Fn(u64)) -> Result<Found, DeleteError> {
-    let found = delete_part(store, subject, Part::Information, &deleted).await?.or_nothing(subject)?;
-    let Found { pictures, .. } = delete_part(store, subject, Part::Picture, &deleted).await?;
-    Ok(Found { pictures, ..found })
+    let found = delete_parts(store, subject, Part::is_promise, &deleted).await?.or_nothing(subject)?;
+    delete_parts(store, subject, |part| part == Part::Picture, &deleted).await?;
+    Ok(found)
 }
 
-/// Deletes one part; what there was of each.
-async fn delete_part(
+/// Deletes some parts; what there was of each.
+async fn delete_parts(
     store: &dyn Store,
     subject: &Subject,
-    wanted: Part,
+    is_wanted: fn(Part) -> bool,
     deleted: &impl Fn(u64),
 ) -> Result<Found, DeleteError> {
     let mut found = Found::default();
     let keys = subject.objects(store).try_filter_map(|(part, key)| {
         found = found.and(part);
-        ready(Ok((part == wanted).then_some(key)))
+        ready(Ok(is_wanted(part).then_some(key)))
     });
     let batches = keys.try_chunks(BATCH).map_err(|TryChunksError(_, error)| error);
     let delete = async |keys: Vec<Key>| {
@@ -252,7 +328,7 @@ mod tests {
             ("full/max/90/default.jpg", Part::Other),
             ("info.json/", Part::Other),
         ] {
-            assert_eq!(image().part(path), part, "{path}");
+            assert_eq!(image().part(path, 1), part, "{path}");
         }
     }
 
@@ -269,7 +345,7 @@ mod tests {
             ("a/manifest.json", Part::Other),
             ("index.html", Part::Other),
         ] {
-            assert_eq!(all.part(path), part, "{path}");
+            assert_eq!(all.part(path, 1), part, "{path}");
         }
         assert_eq!(Subject::all_images(&Prefix::default()), None);
     }

@@ -9,6 +9,7 @@ use crate::store::{
     StoreErrorKind,
 };
 use bytes::Bytes;
+use futures::TryStreamExt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
@@ -186,16 +187,12 @@ impl Examination<'_> {
     }
 
     async fn list(&self) -> Finding {
-        let prefix = self.probe.folder.as_prefix();
-        match self.store.list(&self.probe.folder).await {
-            Ok(Some(listed)) if listed.iter().any(|object| object.key == self.probe.key) => {
-                Finding::ok(Step::List, prefix)
-            }
-            Ok(Some(_)) => Finding::note(Step::List, format!("`{prefix}` does not list what was put there")),
-            Ok(None) => {
-                let detail = format!("could not list `{prefix}`: denied");
-                Finding::lacking(Step::List, detail, self.remedies.permission(Permission::List))
-            }
+        let below = Prefix::from(self.probe.folder.clone());
+        let prefix = below.with_slash();
+        let listed: Result<Vec<_>, _> = self.store.pages(&below).try_concat().await;
+        match listed {
+            Ok(listed) if listed.iter().any(|object| object.key == self.probe.key) => Finding::ok(Step::List, prefix),
+            Ok(_) => Finding::note(Step::List, format!("`{prefix}` does not list what was put there")),
             Err(error) => self.optional(Step::List, Permission::List, &error),
         }
     }

@@ -61,7 +61,9 @@ pub enum PolicyError {
 /// # Errors
 /// Where the policy cannot be added to.
 pub fn change(present: Option<&str>, place: &Place) -> Result<PolicyChange, PolicyError> {
-    let Some(present) = present else { return Ok(added(Map::new(), Vec::new(), place)) };
+    let Some(present) = present else {
+        return Ok(added(Map::from_iter([("Version".to_owned(), VERSION.into())]), Vec::new(), place));
+    };
     let Ok(Value::Object(mut policy)) = serde_json::from_str(present) else { return Err(PolicyError::Shape) };
     let statements = match policy.remove("Statement") {
         None => Vec::new(),
@@ -88,9 +90,6 @@ fn added(mut policy: Map<String, Value>, statements: Vec<Value>, place: &Place) 
     let denying = statements.iter().filter(is_denying).map(name).collect();
     let kept: Vec<String> = statements.iter().map(name).collect();
     statements.push(statement(place));
-    if policy.is_empty() {
-        policy.insert("Version".to_owned(), VERSION.into());
-    }
     policy.insert("Statement".to_owned(), statements.into());
     PolicyChange::Add { policy: policy.into(), kept, denying, replaced: own.into_iter().next() }
 }
@@ -242,6 +241,7 @@ mod tests {
         }
         let old = "{\"Statement\": []}";
         assert_eq!(change(Some(old), &place("a*")), Err(PolicyError::Version));
-        assert!(change(Some(old), &maps()).is_ok());
+        let Ok(PolicyChange::Add { policy, .. }) = change(Some(old), &maps()) else { panic!("something is added") };
+        assert_eq!(policy, json!({"Statement": [statement(&maps())]}), "a version would change what the others mean");
     }
 }

@@ -6,7 +6,7 @@ use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::publish::{Image, Versions};
 use iiif_publish::source::{Background, ReadOptions};
-use iiif_publish::store::{Identifier, KeyError, Prefix, PublicUrl, S3Settings};
+use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -212,6 +212,9 @@ pub(super) struct S3Arguments {
     /// Profile of the AWS configuration files [default: `AWS_PROFILE`]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
+    /// Pay for the requests: what "requester pays" buckets demand
+    #[arg(long)]
+    request_payer: bool,
 }
 
 impl S3Arguments {
@@ -229,6 +232,7 @@ impl S3Arguments {
             endpoint_url: self.endpoint_url.clone(),
             aws_region: self.aws_region.clone(),
             profile: self.profile.clone(),
+            payer: if self.request_payer { Payer::Requester } else { Payer::Owner },
             ..S3Settings::default()
         }
     }

@@ -313,7 +313,7 @@ pub(super) async fn publish_all(
 
 /// Begins no further image where the store is gone, each of which would only wait for it as long.
 async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
-    if !matches!(error, PublishError::Store(error) if error.is_environment()) {
+    if !error.of_store().is_some_and(StoreError::is_environment) {
         return;
     }
     if let Err(error) = publisher.store().check().await {

@@ -176,6 +176,9 @@ pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
     match error {
         PublishError::Source(error) => source_advice(error),
         PublishError::Store(error) => Some(store_advice(error.kind())),
+        PublishError::CleanUp { .. } => {
+            Some("viewers see the new image; the next run deletes what is left of the old one")
+        }
         PublishError::Panicked { .. } => Some("this is a bug: please report it, with the file if you can"),
         _ => None,
     }

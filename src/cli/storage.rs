@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use iiif_publish::store::{
-    Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, Payer, S3Settings, ServerSideEncryption, StorageClass,
+    Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
 #[derive(Debug, Args)]
@@ -29,9 +29,6 @@ pub(super) struct StorageArguments {
     /// User metadata of every object (`x-amz-meta-NAME`); may be said several times
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "output", value_parser = parse_metadata)]
     metadata: Vec<(String, String)>,
-    /// Pay for the requests: what "requester pays" buckets demand
-    #[arg(long, conflicts_with = "output")]
-    request_payer: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -57,7 +54,6 @@ impl StorageArguments {
                 metadata: self.metadata.clone(),
             },
             clobber,
-            payer: if self.request_payer { Payer::Requester } else { Payer::Owner },
             ..settings
         }
     }

@@ -55,19 +55,20 @@ struct Target {
 impl Target {
     /// What an object of the image is called that was found at `url`: here, or in the folder of its newest version.
     fn key(&self, url: &InfoUrl, finding: &Finding) -> String {
-        let path = finding.path.as_deref().unwrap_or_default();
-        let version = url.base_uri().strip_prefix(self.url.base_uri()).unwrap_or_default().trim_start_matches('/');
-        let key = match (&self.folder, version) {
-            (Some(folder), "") => folder.key(&path).to_string(),
-            (Some(folder), version) => folder.key(&format!("{version}/{path}")).to_string(),
-            (None, _) => object_url(url, path),
+        let url = object_url(url, finding.path.as_deref().unwrap_or_default());
+        let key = match (&self.folder, url.strip_prefix(self.url.base_uri())) {
+            (Some(folder), Some(path)) => folder.key(&path.trim_start_matches('/')).to_string(),
+            _ => url,
         };
         key.trim_end_matches('/').to_owned()
     }
 }
 
 fn object_url(url: &InfoUrl, path: &str) -> String {
-    format!("{}/{path}", url.base_uri())
+    match (path.strip_prefix("../"), url.base_uri().rsplit_once('/')) {
+        (Some(path), Some((above, _))) => format!("{above}/{path}"),
+        _ => format!("{}/{path}", url.base_uri()),
+    }
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Exit {

@@ -1,11 +1,12 @@
 //! What is in the store already: whether it is current, what of it can stay, and what is deleted afterwards.
 
 use super::event::Orphans;
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, kept_old_versions};
 use super::job::{Folder, Job};
 use super::{PublishError, Publisher};
 use crate::iiif::{ImageRequest, Plan};
-use crate::store::{ImageFolder, Key, Listed, Store, StoreErrorKind, Stored};
+use crate::store::{ImageFolder, Key, Listed, Prefix, Store, StoreError, StoreErrorKind, Stored};
+use futures::TryStreamExt;
 use std::collections::HashSet;
 
 /// The `info.json` of each version of the Image API, where it is there.
@@ -14,7 +15,7 @@ pub(super) struct StoredInformation(Vec<Option<Stored>>);
 
 impl StoredInformation {
     /// One request for each folder.
-    async fn of<'a>(store: &dyn Store, folders: impl Iterator<Item = &'a ImageFolder>) -> Result<Self, PublishError> {
+    async fn of<'a>(store: &dyn Store, folders: impl Iterator<Item = &'a ImageFolder>) -> Result<Self, StoreError> {
         let mut stored = Vec::new();
         for folder in folders {
             stored.push(store.get(&folder.key(&Plan::INFO_JSON)).await?);
@@ -24,9 +25,13 @@ impl StoredInformation {
 
     /// Whether every version is there with this fingerprint.
     pub(super) fn is_current(&self, fingerprint: &Fingerprint) -> bool {
-        let fingerprint = fingerprint.to_string();
-        let is_current = |stored: &Stored| stored.fingerprint.as_ref() == Some(&fingerprint);
-        self.0.iter().all(|stored| stored.as_ref().is_some_and(is_current))
+        self.0.iter().all(|stored| stored.as_ref().is_some_and(|stored| fingerprint.is(stored.fingerprint.as_deref())))
+    }
+
+    /// Whether no more than so many old versions stand beside it, for sure.
+    pub(super) fn has_at_most(&self, keep: usize) -> bool {
+        let kept = |stored: &Option<Stored>| kept_old_versions(stored.as_ref()?.fingerprint.as_deref());
+        self.0.iter().all(|stored| kept(stored).is_some_and(|kept| kept <= keep))
     }
 
     /// Whether some version is there, whoever published it.
@@ -44,28 +49,46 @@ impl StoredInformation {
 
 impl Publisher {
     /// The `info.json` that says what is current.
-    pub(super) async fn information_at_home(&self, job: &Job) -> Result<StoredInformation, PublishError> {
+    pub(super) async fn information_at_home(&self, job: &Job) -> Result<StoredInformation, StoreError> {
         StoredInformation::of(&*self.store, job.folders.iter().map(Folder::home)).await
     }
 
     /// The `info.json` in the folders of this very version.
-    pub(super) async fn information_in_place(&self, job: &Job) -> Result<StoredInformation, PublishError> {
+    pub(super) async fn information_in_place(&self, job: &Job) -> Result<StoredInformation, StoreError> {
         StoredInformation::of(&*self.store, job.folders.iter().map(|folder| &folder.place)).await
     }
 
-    /// What is in the folders that are written to: one listing each, where it may be listed.
-    pub(super) async fn existing_objects(&self, job: &Job) -> Result<Vec<Listed>, PublishError> {
+    /// The pictures in the folders that are written to: one listing each.
+    pub(super) async fn existing_pictures(&self, job: &Job) -> Result<Vec<Listed>, PublishError> {
         let mut existing = Vec::new();
         for folder in &job.folders {
-            existing.extend(self.store.list(&folder.place).await?.unwrap_or_default());
+            existing.extend(self.listed(&folder.place, |object| job.is_request(&object.key)).await?);
         }
         Ok(existing)
+    }
+
+    /// What is wanted of the objects in a folder; nothing where it may not be listed. The objects of other images, which may be
+    /// many below the same folder, take no memory.
+    pub(super) async fn listed(
+        &self,
+        folder: &ImageFolder,
+        is_wanted: impl Fn(&Listed) -> bool,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let (below, mut listed) = (Prefix::from(folder.clone()), Vec::new());
+        let mut pages = self.store.pages(&below);
+        loop {
+            match pages.try_next().await {
+                Ok(Some(page)) => listed.extend(page.into_iter().filter(&is_wanted)),
+                Ok(None) => return Ok(listed),
+                Err(error) if error.kind() == StoreErrorKind::Denied => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Whether objects that are there with the right bytes can stay: only those that were put with the same headers.
     pub(super) async fn may_resume(
         &self,
-        job: &Job,
         stored: &StoredInformation,
         existing: &[Listed],
         fingerprint: &Fingerprint,
@@ -79,8 +102,7 @@ impl Publisher {
         }
         // Of a run that was not finished: what was put first tells with which headers it all began. Redirects have no bytes.
         let pictures = existing.iter().filter(|object| object.bytes > 0 && object.digest.is_some());
-        let oldest = pictures.filter(|object| job.is_request(&object.key)).min_by_key(|object| object.modified);
-        let Some(oldest) = oldest else { return Ok(false) };
+        let Some(oldest) = pictures.min_by_key(|object| object.modified) else { return Ok(false) };
         let headers = self.store.get(&oldest.key).await?.and_then(|stored| stored.fingerprint);
         Ok(headers.as_deref() == Some(fingerprint.headers()))
     }
@@ -112,30 +134,26 @@ impl Publisher {
         if orphans.is_empty() {
             return Ok(Orphans::default());
         }
-        let deleted = self.delete(orphans).await?;
-        for folder in &job.folders {
-            let current = fingerprint.to_string();
-            self.store.put(self.information(folder, &folder.place, self.info_json(job, folder), current)).await?;
-        }
-        Ok(deleted)
+        let deleted = self.delete(orphans).await.map_err(|cause| job.not_cleaned_up(cause))?;
+        let settled = self.put_information(job, Folder::place, &fingerprint.to_string()).await;
+        settled.map_err(|cause| job.not_cleaned_up(cause)).map(|()| deleted)
     }
 
     /// Deletes objects that nobody is promised any more, where that is allowed.
-    pub(super) async fn delete(&self, keys: Vec<Key>) -> Result<Orphans, PublishError> {
+    pub(super) async fn delete(&self, keys: Vec<Key>) -> Result<Orphans, StoreError> {
         let count = keys.len() as u64;
         match self.store.delete(keys).await {
             Ok(()) => Ok(Orphans { deleted: count, left: 0 }),
             Err(error) if error.kind() == StoreErrorKind::Denied => Ok(Orphans { deleted: 0, left: count }),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// What is there and not planned. Only what looks like a request of the Image API is touched.
+/// The pictures that are there and not planned.
 pub(super) fn orphans(job: &Job, existing: Vec<Listed>) -> Vec<Key> {
     let planned: HashSet<Key> = if existing.is_empty() { HashSet::new() } else { job.keys().collect() };
-    let is_orphan = |key: &Key| !planned.contains(key) && job.is_request(key);
-    existing.into_iter().map(|object| object.key).filter(is_orphan).collect()
+    existing.into_iter().map(|object| object.key).filter(|key| !planned.contains(key)).collect()
 }
 
 /// Whether a path below the folder of an image is one of its pictures.

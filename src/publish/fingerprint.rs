@@ -24,6 +24,14 @@ pub(super) struct Fingerprint {
 /// Stands in place of the content while an image is being replaced.
 const REPLACING: &str = "replacing";
 
+/// Stands before the number of old versions that were kept.
+const OLD_VERSIONS: char = '+';
+
+/// How many old versions stand at the most beside the newest one, put with the `stored` fingerprint; `None` where all may.
+pub(super) fn kept_old_versions(stored: Option<&str>) -> Option<usize> {
+    stored?.split_once(OLD_VERSIONS)?.1.parse().ok()
+}
+
 /// Bytes of a source that are hashed at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
@@ -70,6 +78,16 @@ impl Fingerprint {
     /// Whether objects that were put with the `stored` fingerprint have the headers that this publication gives them.
     pub(super) fn has_headers_of(&self, stored: Option<&str>) -> bool {
         stored.and_then(|stored| stored.rsplit_once('-')).is_some_and(|(_, headers)| headers == self.headers)
+    }
+
+    /// What is kept with the `info.json` of the newest version once no more than `keep` old ones stand beside it.
+    pub(super) fn with_old_versions(&self, keep: usize) -> String {
+        format!("{self}{OLD_VERSIONS}{keep}")
+    }
+
+    /// Whether this is the fingerprint of what was put with the `stored` one.
+    pub(super) fn is(&self, stored: Option<&str>) -> bool {
+        stored.and_then(|stored| stored.split(OLD_VERSIONS).next()) == Some(&self.to_string())
     }
 
     /// The name of the version that has this fingerprint.

@@ -6,7 +6,7 @@ use super::event::{Event, Orphans, Published};
 use super::redirects::Redirects;
 use crate::encode::{EncodeError, JpegOptions};
 use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering, Size};
-use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store};
+use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -31,9 +31,22 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// Where its objects stand.
+    pub(super) fn place(&self) -> &ImageFolder {
+        &self.place
+    }
+
     /// Where the `info.json` stands that says what is current.
     pub(super) fn home(&self) -> &ImageFolder {
         self.around.as_ref().unwrap_or(&self.place)
+    }
+
+    /// Where that is seen.
+    pub(super) fn home_uri(&self) -> &str {
+        match (&self.around, self.base_uri.rsplit_once('/')) {
+            (Some(_), Some((around, _))) => around,
+            _ => &self.base_uri,
+        }
     }
 }
 
@@ -93,14 +106,7 @@ impl Job {
 
     /// Where the `info.json` is seen that says what is current.
     pub(super) fn home_urls(&self) -> Vec<String> {
-        let url = |folder: &Folder| {
-            let base_uri = match (&folder.around, folder.base_uri.rsplit_once('/')) {
-                (Some(_), Some((around, _))) => around,
-                _ => folder.base_uri.as_str(),
-            };
-            format!("{base_uri}/{}", Plan::INFO_JSON)
-        };
-        self.folders.iter().map(url).collect()
+        self.folders.iter().map(|folder| format!("{}/{}", folder.home_uri(), Plan::INFO_JSON)).collect()
     }
 
     /// Every key of the image, `info.json` not among them.
@@ -123,6 +129,11 @@ impl Job {
     pub(super) fn stopped(&self) -> PublishError {
         let (identifier, promised) = (self.identifier.clone(), self.object_count());
         PublishError::Stopped { identifier, stored: self.stored.load(Ordering::Relaxed), promised }
+    }
+
+    /// That the image is published, but for what should be deleted now.
+    pub(super) fn not_cleaned_up(&self, cause: StoreError) -> PublishError {
+        PublishError::CleanUp { identifier: self.identifier.clone(), cause }
     }
 
     /// Whether work may still begin.

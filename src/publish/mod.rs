@@ -66,8 +66,8 @@ pub struct Image {
     pub identifier: Identifier,
 }
 
-/// Why an image was not published. Its `info.json` was not written; of two versions, the first one may have been, with all
-/// of its objects stored.
+/// Why an image was not published. Its `info.json` was not written, but for [`PublishError::CleanUp`]; of two versions, the
+/// first one may have been, with all of its objects stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -108,6 +108,15 @@ pub enum PublishError {
         /// All of its objects.
         promised: u64,
     },
+    /// It is published, and the next run cleans up.
+    #[error("`{identifier}` is published, but what is not of it any more could not be deleted")]
+    CleanUp {
+        /// The image.
+        identifier: Identifier,
+        /// Why.
+        #[source]
+        cause: StoreError,
+    },
     /// A codec panicked.
     #[error("a worker gave up on `{identifier}`")]
     Panicked {
@@ -124,7 +133,17 @@ impl PublishError {
     #[must_use]
     pub fn is_environment(&self) -> bool {
         // The endpoint was there when the run began: to be unreachable now may pass.
-        matches!(self, Self::Store(error) if error.is_environment() && error.kind() != StoreErrorKind::Unreachable)
+        let is_lasting = |error: &StoreError| error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
+        self.of_store().is_some_and(is_lasting)
+    }
+
+    /// What the store said, where it is the store that failed.
+    #[must_use]
+    pub fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::CleanUp { cause: error, .. } => Some(error),
+            _ => None,
+        }
     }
 }
 
@@ -205,6 +224,7 @@ impl Publisher {
         let stored = self.information_at_home(&job).await?;
         let may_skip = self.options.unchanged == Unchanged::Skip;
         if may_skip && stored.is_current(&fingerprint) {
+            published.orphans = self.keep_fewer_versions(&job, &stored, &fingerprint).await?;
             return Ok((published, Outcome::Unchanged));
         }
         if self.options.changed == Changed::Keep && stored.is_there() {
@@ -213,11 +233,9 @@ impl Publisher {
             return Ok((published, Outcome::Kept));
         }
         let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
-        let existing = self.existing_objects(&job).await?;
-        if may_skip && self.may_resume(&job, &stored, &existing, &fingerprint).await? {
-            // Pictures alone: an `info.json` is always put, because its fingerprint is news even where its bytes are not.
-            let pictures = existing.iter().filter(|object| job.is_request(&object.key));
-            job.resumed = pictures.filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
+        let existing = self.existing_pictures(&job).await?;
+        if may_skip && self.may_resume(&stored, &existing, &fingerprint).await? {
+            job.resumed = existing.iter().filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
         }
         let job = Arc::new(job);
         (self.events)(Event::Started {
@@ -229,7 +247,10 @@ impl Publisher {
         });
         job.going_on()?;
         let orphans = if self.is_versioned() { Vec::new() } else { existing::orphans(&job, existing) };
-        if !is_there {
+        if is_there {
+            // It counts as new among the old versions that are kept.
+            self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
+        } else {
             if !self.is_versioned() {
                 self.mark_as_replaced(&job, &stored, &fingerprint).await?;
             }
@@ -241,7 +262,7 @@ impl Publisher {
         }
         published.orphans = match self.options.layout {
             Layout::InPlace => self.delete_orphans(&job, orphans, &fingerprint).await?,
-            Layout::Versioned { keep } => self.point_to_version(&job, &fingerprint, keep).await?,
+            Layout::Versioned { keep } => self.move_to_version(&job, &fingerprint, keep).await?,
         };
         published.duration = started.elapsed();
         Ok((published, Outcome::Published))
@@ -318,47 +339,37 @@ impl Publisher {
     }
 
     /// The promise: only with the proof that everything it promises is stored.
-    async fn publish_information(&self, job: &Job, _proof: &Settled, fingerprint: &str) -> Result<u64, PublishError> {
+    async fn publish_information(&self, job: &Job, _proof: &Settled, word: &str) -> Result<u64, PublishError> {
         let mut bytes = 0;
         for folder in &job.folders {
-            let information =
-                self.information(folder, &folder.place, self.info_json(job, folder), fingerprint.to_owned());
+            let information = self.information(folder, &folder.place, self.info_json(job, folder), word.to_owned());
             bytes += job.put(information).await?.bytes;
         }
         Ok(bytes)
     }
 
-    /// Makes the version that is complete now the one that the image is seen as, with one put for each version of the API.
-    async fn point_to_version(
+    /// Puts an `info.json` that is there already once more, with another word about what is current.
+    async fn put_information(
         &self,
         job: &Job,
-        fingerprint: &Fingerprint,
-        keep: Option<usize>,
-    ) -> Result<Orphans, PublishError> {
+        place: impl Fn(&Folder) -> &ImageFolder,
+        word: &str,
+    ) -> Result<(), StoreError> {
         for folder in &job.folders {
-            let information =
-                self.information(folder, folder.home(), self.info_json(job, folder), fingerprint.to_string());
+            let information = self.information(folder, place(folder), self.info_json(job, folder), word.to_owned());
             self.store.put(information).await?;
-            let redirects = job.redirects.to_version(folder);
-            if !redirects.is_empty() {
-                self.store.redirect(folder.home(), redirects).await?;
-            }
         }
-        match keep {
-            Some(keep) => self.delete_old_versions(job, fingerprint, keep).await,
-            None => Ok(Orphans::default()),
-        }
+        Ok(())
     }
 
-    /// Tells web servers which requests lead elsewhere, before the promise that they will; how many those are.
+    /// Tells web servers which requests lead elsewhere, before the promise that they will, and which do no more; how many
+    /// those are that do.
     async fn redirect(&self, job: &Job) -> Result<u64, PublishError> {
         let mut count = 0;
         for folder in &job.folders {
             let redirects = job.redirects.of(&job.pyramid, folder);
-            if !redirects.is_empty() {
-                count += redirects.len() as u64;
-                self.store.redirect(&folder.place, redirects).await?;
-            }
+            count += redirects.len() as u64;
+            self.store.redirect(&folder.place, &folder.base_uri, redirects).await?;
         }
         Ok(count)
     }

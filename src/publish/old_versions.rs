@@ -1,17 +1,21 @@
 //! Versions of an image that are not the newest any more: how many stay.
 
 use super::event::Orphans;
-use super::existing::is_picture;
+use super::existing::{StoredInformation, is_picture};
 use super::fingerprint::Fingerprint;
-use super::job::Job;
+use super::job::{Folder, Job};
+use super::options::Layout;
 use super::{PublishError, Publisher};
 use crate::iiif::Plan;
-use crate::store::{ImageFolder, Key, Listed, VersionName};
+use crate::store::{ImageFolder, Key, Listed, StoreError, VersionName};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 /// A version without `info.json` may be one that somebody else is publishing just now. After so long it is not.
 const UNFINISHED_FOR: Duration = Duration::from_hours(24);
+
+/// A version that is complete may be one that somebody else is about to move to. After so long it is not.
+const FRESH_FOR: Duration = Duration::from_hours(1);
 
 /// What is there of one version.
 #[derive(Debug, Default)]
@@ -33,14 +37,28 @@ impl Version {
         }
     }
 
-    fn is_abandoned(&self, now: SystemTime) -> bool {
+    fn has_rested(&self, now: SystemTime) -> bool {
+        let enough = if self.information.is_some() { FRESH_FOR } else { UNFINISHED_FOR };
         let age = self.newest.and_then(|newest| now.duration_since(newest).ok());
-        age.is_some_and(|age| age > UNFINISHED_FOR)
+        age.is_some_and(|age| age > enough)
     }
 }
 
-/// The versions in the folder around them, but for the current one. What was published there before there were versions
-/// has no name, and its promise is taken back already.
+/// What an object in the folder around all versions is, if it is part of one: the name of the version, and whether it is its
+/// promise. What was published there before there were versions has no name, and its promise is taken back already.
+fn of_version(around: &ImageFolder, object: &Listed) -> Option<(Option<VersionName>, bool)> {
+    let path = around.path_of(object.key.as_str())?;
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    match (first.parse::<VersionName>(), rest) {
+        // The redirect of its bare base URI.
+        (Ok(name), "") => (object.bytes == 0).then_some((Some(name), false)),
+        (Ok(name), Plan::INFO_JSON) => Some((Some(name), true)),
+        (Ok(name), rest) => is_picture(rest).then_some((Some(name), false)),
+        (Err(_), _) => is_picture(path).then_some((None, false)),
+    }
+}
+
+/// The versions in the folder around them, but for the current one.
 fn versions(
     listed: Vec<Listed>,
     around: &ImageFolder,
@@ -48,60 +66,134 @@ fn versions(
 ) -> BTreeMap<Option<VersionName>, Version> {
     let mut versions: BTreeMap<_, Version> = BTreeMap::new();
     for object in listed {
-        let Some(path) = around.path_of(object.key.as_str()) else { continue };
-        let (name, path) = match path.split_once('/').map(|(first, rest)| (first.parse::<VersionName>(), rest)) {
-            Some((Ok(name), rest)) => (Some(name), rest),
-            _ => (None, path),
-        };
-        let is_information = path == Plan::INFO_JSON;
-        let is_of_version = is_picture(path) || (is_information && name.is_some());
-        if is_of_version && name.as_ref() != Some(current) {
+        let Some((name, is_information)) = of_version(around, &object) else { continue };
+        if name.as_ref() != Some(current) {
             versions.entry(name).or_default().add(object, is_information);
         }
     }
     versions
 }
 
-/// What goes when so many old versions stay: first the promises, then what they promised.
-fn doomed(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime) -> (Vec<Key>, Vec<Key>) {
-    let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
-    let named = named.into_iter().map(|(_, version)| version);
-    let (mut finished, unfinished): (Vec<_>, Vec<_>) = named.partition(|version| version.information.is_some());
-    finished.sort_by_key(|version| std::cmp::Reverse(version.information.as_ref().map(|(_, time)| *time)));
-    let abandoned = unfinished.into_iter().filter(|version| version.is_abandoned(now));
-    // Nothing shows any more what was published without versions.
-    let unnamed = unnamed.into_iter().map(|(_, version)| version);
-    let (mut promises, mut pictures) = (Vec::new(), Vec::new());
-    for version in finished.into_iter().skip(keep).chain(abandoned).chain(unnamed) {
-        promises.extend(version.information.map(|(key, _)| key));
-        pictures.extend(version.pictures);
+/// What goes when only so many old versions stay.
+#[derive(Debug, Default)]
+struct Doomed {
+    /// What promises the pictures, and goes first.
+    promises: Vec<Key>,
+    pictures: Vec<Key>,
+    names: Vec<VersionName>,
+    /// Whether there is more that will go, but not yet: somebody may be at work on it.
+    is_more: bool,
+}
+
+impl Doomed {
+    fn of(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime) -> Self {
+        // Nothing shows any more what was published without versions.
+        let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
+        let (mut finished, unfinished): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|(_, version)| version.information.is_some());
+        finished.sort_by_key(|(_, version)| std::cmp::Reverse(version.information.as_ref().map(|(_, time)| *time)));
+        let mut doomed = Self::default();
+        for (name, version) in finished.into_iter().skip(keep).chain(unfinished) {
+            if version.has_rested(now) {
+                doomed.add(version);
+                doomed.names.extend(name);
+            } else {
+                doomed.is_more = true;
+            }
+        }
+        for (_, version) in unnamed {
+            doomed.add(version);
+        }
+        doomed
     }
-    (promises, pictures)
+
+    fn add(&mut self, version: Version) {
+        self.promises.extend(version.information.map(|(key, _)| key));
+        self.pictures.extend(version.pictures);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.promises.is_empty() && self.pictures.is_empty()
+    }
 }
 
 impl Publisher {
-    /// Deletes the versions that are older than the newest and `keep` more.
-    pub(super) async fn delete_old_versions(
+    /// Makes the version that is complete now the one that the image is seen as, with one put for each version of the API.
+    pub(super) async fn move_to_version(
+        &self,
+        job: &Job,
+        fingerprint: &Fingerprint,
+        keep: Option<usize>,
+    ) -> Result<Orphans, PublishError> {
+        for folder in &job.folders {
+            self.store.redirect(folder.home(), folder.home_uri(), job.redirects.of_home(folder)).await?;
+        }
+        self.put_information(job, Folder::home, &fingerprint.to_string()).await?;
+        match keep {
+            Some(keep) => {
+                self.keep_old_versions(job, fingerprint, keep).await.map_err(|cause| job.not_cleaned_up(cause))
+            }
+            None => Ok(Orphans::default()),
+        }
+    }
+
+    /// For an image that is current already: whether fewer old versions are to be kept than there are, its own `info.json`
+    /// tells.
+    pub(super) async fn keep_fewer_versions(
+        &self,
+        job: &Job,
+        stored: &StoredInformation,
+        fingerprint: &Fingerprint,
+    ) -> Result<Orphans, PublishError> {
+        match self.options.layout {
+            Layout::Versioned { keep: Some(keep) } if !stored.has_at_most(keep) => {
+                self.keep_old_versions(job, fingerprint, keep).await.map_err(|cause| job.not_cleaned_up(cause))
+            }
+            _ => Ok(Orphans::default()),
+        }
+    }
+
+    /// Deletes the versions that are older than the newest and `keep` more, and then notes with the newest one that this is done:
+    /// should this run end in between, the next one does it.
+    async fn keep_old_versions(
         &self,
         job: &Job,
         fingerprint: &Fingerprint,
         keep: usize,
-    ) -> Result<Orphans, PublishError> {
+    ) -> Result<Orphans, StoreError> {
         let current = &fingerprint.version_name();
-        let mut orphans = Orphans::default();
-        if !self.information_at_home(job).await?.is_current(fingerprint) {
-            // Somebody else has moved on meanwhile, and decides what is old now.
-            return Ok(orphans);
-        }
-        for around in job.folders.iter().filter_map(|folder| folder.around.as_ref()) {
-            let listed = self.store.list(around).await?.unwrap_or_default();
-            let (promises, pictures) = doomed(versions(listed, around, current), keep, SystemTime::now());
-            orphans = orphans + self.delete(promises).await?;
-            if orphans.left == 0 {
-                orphans = orphans + self.delete(pictures).await?;
+        let (mut orphans, mut is_more) = (Orphans::default(), false);
+        for folder in &job.folders {
+            let Some(around) = &folder.around else { continue };
+            let listed = self.listed(around, |object| of_version(around, object).is_some()).await?;
+            let doomed = Doomed::of(versions(listed, around, current), keep, SystemTime::now());
+            is_more |= doomed.is_more;
+            // Somebody else may have moved on meanwhile, and decides what is old now.
+            if !doomed.is_empty() && self.information_at_home(job).await?.is_current(fingerprint) {
+                orphans = orphans + self.delete_versions(folder, around, doomed).await?;
             }
         }
+        if !is_more && self.information_at_home(job).await?.is_current(fingerprint) {
+            self.put_information(job, Folder::home, &fingerprint.with_old_versions(keep)).await?;
+        }
         Ok(orphans)
+    }
+
+    async fn delete_versions(
+        &self,
+        folder: &Folder,
+        around: &ImageFolder,
+        doomed: Doomed,
+    ) -> Result<Orphans, StoreError> {
+        let orphans = self.delete(doomed.promises).await?;
+        if orphans.left > 0 {
+            return Ok(orphans);
+        }
+        for name in &doomed.names {
+            let place = around.version(name).expect("it has been found there");
+            self.store.redirect(&place, &format!("{}/{name}", folder.home_uri()), Vec::new()).await?;
+        }
+        Ok(orphans + self.delete(doomed.pictures).await?)
     }
 }
 
@@ -109,6 +201,8 @@ impl Publisher {
 mod tests {
     use super::*;
     use crate::store::KeyError;
+
+    const TWO_HOURS: u64 = 7200;
 
     fn listed(around: &ImageFolder, path: &str, seconds: u64) -> Listed {
         let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
@@ -120,10 +214,12 @@ mod tests {
         let around = ImageFolder::new(&"p".parse()?, None, &"a".parse()?)?;
         let name = |digit: char| format!("v{}", digit.to_string().repeat(12));
         let object = |digit, path: &str, seconds| listed(&around, &format!("{}/{path}", name(digit)), seconds);
+        let redirect = |digit, seconds| Listed { bytes: 0, ..listed(&around, &name(digit), seconds) };
         let objects = || {
             vec![
                 object('1', "full/max/0/default.jpg", 10),
                 object('1', "info.json", 11),
+                redirect('1', 9),
                 object('2', "full/max/0/default.jpg", 20),
                 object('2', "info.json", 21),
                 object('3', "info.json", 31),
@@ -139,17 +235,21 @@ mod tests {
         let current = name('3').parse().expect("a name");
         let gone = |keep, now| {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-            let (promises, pictures) = doomed(versions(objects(), &around, &current), keep, now);
+            let Doomed { promises, pictures, is_more, .. } =
+                Doomed::of(versions(objects(), &around, &current), keep, now);
             let text = |keys: Vec<Key>| keys.iter().map(|key| key.as_str()[4..].to_owned()).collect::<Vec<_>>();
-            (text(promises), text(pictures))
+            (text(promises), text(pictures), is_more)
         };
-        let (promises, pictures) = gone(1, 60);
+        let (promises, pictures, is_more) = gone(1, TWO_HOURS);
         assert_eq!(promises, ["v111111111111/info.json"]);
-        assert_eq!(pictures, ["v111111111111/full/max/0/default.jpg", "full/9,/0/default.jpg"]);
-        let (promises, _) = gone(0, 60);
+        assert_eq!(pictures, ["v111111111111/full/max/0/default.jpg", "v111111111111", "full/9,/0/default.jpg"]);
+        assert!(is_more, "what is not finished may be of somebody else");
+        let (promises, _, _) = gone(0, TWO_HOURS);
         assert_eq!(promises, ["v222222222222/info.json", "v111111111111/info.json"]);
-        let (promises, pictures) = gone(2, 1_000_000);
-        assert_eq!((promises.len(), pictures.len()), (0, 2), "what nobody finished in a day goes");
+        let (promises, pictures, is_more) = gone(2, 1_000_000);
+        assert_eq!((promises.len(), pictures.len(), is_more), (0, 2, false), "what nobody finished in a day goes");
+        let (promises, pictures, is_more) = gone(0, 60);
+        assert_eq!((promises.len(), pictures.len(), is_more), (0, 1, true), "somebody may be about to move to it");
         Ok(())
     }
 }

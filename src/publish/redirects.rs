@@ -3,7 +3,7 @@
 use super::job::Folder;
 use super::options::RedirectOptions;
 use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering};
-use crate::store::{Identifier, Redirect};
+use crate::store::{Identifier, ImageFolder, Redirect};
 
 /// Which requests of one image lead where.
 #[derive(Clone, Debug)]
@@ -38,20 +38,19 @@ impl Redirects {
         requests
     }
 
-    /// That of the bare URI around all versions of an image, where there are versions.
-    pub(super) fn to_version(&self, folder: &Folder) -> Vec<Redirect> {
-        let (Self::Alternatives { .. }, Some(around)) = (self, &folder.around) else { return Vec::new() };
-        let (url, _) = folder.base_uri.rsplit_once('/').expect("the version has been appended");
-        let to = format!("{}/{}", folder.base_uri, Plan::INFO_JSON);
-        vec![Redirect { from: around.base_key(), url: url.to_owned(), to }]
+    /// That of the bare URI around all versions of an image. It leads to what will be the newest for ever: browsers may
+    /// keep a redirect as long.
+    pub(super) fn of_home(&self, folder: &Folder) -> Vec<Redirect> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Alternatives { .. } => vec![base(folder.home(), folder.home_uri())],
+        }
     }
 
     /// Every redirect of an image, that of its bare base URI first.
     pub(super) fn of(&self, pyramid: &Pyramid, folder: &Folder) -> Vec<Redirect> {
         let Self::Alternatives { full_image_url } = self else { return Vec::new() };
         let base_uri = &folder.base_uri;
-        let to = format!("{base_uri}/{}", Plan::INFO_JSON);
-        let base = Redirect { from: folder.place.base_key(), url: base_uri.clone(), to };
         let redirect = |request: &ImageRequest, to: String| Redirect {
             from: folder.place.key(request),
             url: format!("{base_uri}/{request}"),
@@ -67,6 +66,12 @@ impl Redirects {
             let redirects = requests.iter().filter_map(|request| Some(redirect(request, to(request)?)));
             redirects.collect::<Vec<_>>()
         };
-        std::iter::once(base).chain(pyramid.renderings().flat_map(of_rendering)).collect()
+        std::iter::once(base(&folder.place, base_uri)).chain(pyramid.renderings().flat_map(of_rendering)).collect()
     }
+}
+
+/// That of a bare base URI to the `info.json` below it.
+fn base(folder: &ImageFolder, base_uri: &str) -> Redirect {
+    let to = format!("{base_uri}/{}", Plan::INFO_JSON);
+    Redirect { from: folder.base_key(), url: base_uri.to_owned(), to }
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -114,14 +114,21 @@ fn removed(root: &Path, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps other processes from changing the file of redirects too, until it is dropped. Where a folder cannot be locked (on
+/// Windows, on some network drives), only the threads of this process wait for each other.
+fn locked(root: &Path) -> Option<fs::File> {
+    let folder = fs::File::open(root).ok()?;
+    folder.lock().ok().map(|()| folder)
+}
+
 /// Writes the redirects of one image into the file of all, and removes the files that would stand before them.
-fn redirected(root: &Path, folder: &ImageFolder, redirects: &[Redirect]) -> io::Result<()> {
+fn redirected(root: &Path, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<()> {
     let path = root.join(redirects::FILE_NAME);
     let file = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         file => file?,
     };
-    let replaced = redirects::replaced(&file, folder, redirects);
+    let replaced = redirects::replaced(&file, base, redirects);
     if replaced != file {
         write_whole(&path, replaced.as_bytes())?;
     }
@@ -154,7 +161,7 @@ impl Store for FolderStore {
         async move {
             match tokio::fs::read(self.path(key)).await {
                 Ok(body) => Ok(Some(Stored { body: body.into(), fingerprint: None })),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Ok(None),
                 Err(error) => Err(self.failed("could not read below", error)),
             }
         }
@@ -162,10 +169,6 @@ impl Store for FolderStore {
     }
 
     /// Without digests: to compare a file costs as much as to write it.
-    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        self.walk(folder.clone().into()).try_concat().map_ok(Some).boxed()
-    }
-
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         self.walk(below.clone())
     }
@@ -185,12 +188,15 @@ impl Store for FolderStore {
     fn redirect<'a>(
         &'a self,
         folder: &'a ImageFolder,
+        base_uri: &'a str,
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (root, folder, redirecting) = (self.root.clone(), folder.clone(), Arc::clone(&self.redirecting));
+        let (root, redirecting) = (self.root.clone(), Arc::clone(&self.redirecting));
+        let (base_key, base_uri) = (folder.base_key(), base_uri.to_owned());
         let write = move || {
             let _guard = redirecting.lock().unwrap_or_else(PoisonError::into_inner);
-            redirected(&root, &folder, &redirects)
+            let _lock = locked(&root);
+            redirected(&root, (&base_key, &base_uri), &redirects)
         };
         async move {
             let written = tokio::task::spawn_blocking(write).await;

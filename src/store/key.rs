@@ -209,18 +209,6 @@ impl ImageFolder {
         Key(self.0.clone())
     }
 
-    /// What every key in the folder begins with, and no key beside it: with the slash at its end.
-    #[must_use]
-    pub fn as_prefix(&self) -> String {
-        format!("{}/", self.0)
-    }
-
-    /// The key of an object that a store has; `None` where it is not in the folder.
-    #[must_use]
-    pub fn found(&self, key: &str) -> Option<Key> {
-        self.path_of(key).map(|_| Key(key.to_owned()))
-    }
-
     /// The path of a key below the folder; `None` where it is not in it.
     #[must_use]
     pub fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {

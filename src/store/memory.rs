@@ -77,10 +77,6 @@ impl Store for MemoryStore {
         .boxed()
     }
 
-    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        async move { Ok(Some(self.listed(|key| folder.found(key)))) }.boxed()
-    }
-
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         stream::once(async move { Ok(self.listed(|key| below.found(key))) }).boxed()
     }
@@ -93,7 +89,12 @@ impl Store for MemoryStore {
         .boxed()
     }
 
-    fn redirect<'a>(&'a self, _: &'a ImageFolder, redirects: Vec<Redirect>) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn redirect<'a>(
+        &'a self,
+        _: &'a ImageFolder,
+        _: &'a str,
+        redirects: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             self.redirects.lock().unwrap_or_else(PoisonError::into_inner).extend(redirects);
             Ok(())

@@ -102,9 +102,6 @@ pub trait Store: Send + Sync {
     /// A small object; `None` where there is none, or no permission to look.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
-    /// Everything in the folder of an image; `None` where there is no permission to look.
-    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>>;
-
     /// Everything below a prefix, page by page, so that no more than a page need be in memory. Pages may be empty. Objects
     /// of pages that have come may be deleted meanwhile.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>>;
@@ -112,10 +109,15 @@ pub trait Store: Send + Sync {
     /// Deletes objects. One that is not there is deleted already.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Makes keys of one image lead elsewhere, for readers that come over the web. Which servers obey, the store cannot know.
+    /// Makes exactly these keys of one image, seen at `base_uri`, lead elsewhere for readers that come over the web. Which
+    /// servers obey, the store cannot know. Where redirects are objects, those that are not among these any more stay.
+    ///
+    /// # Errors
+    /// Where there is an object under the bare key of the image that is no redirect: it is somebody else's.
     fn redirect<'a>(
         &'a self,
         folder: &'a ImageFolder,
+        base_uri: &'a str,
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 

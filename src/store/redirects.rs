@@ -2,7 +2,7 @@
 //!
 //! Netlify and Cloudflare Pages read it at the root of a site, the latter only its first 2,000 lines.
 
-use super::{ImageFolder, Redirect};
+use super::{Key, Redirect};
 use std::fmt::Write;
 
 pub(super) const FILE_NAME: &str = "_redirects";
@@ -16,18 +16,17 @@ const FOUND: u16 = 302;
 const SLASHES_OF_REQUEST: usize = 4;
 
 /// The file with the lines of one image replaced, and those of all others as they were.
-pub(super) fn replaced(file: &str, folder: &ImageFolder, redirects: &[Redirect]) -> String {
-    let base = redirects.iter().find(|redirect| redirect.from == folder.base_key());
-    let base = base.map(|redirect| path(&redirect.url));
+pub(super) fn replaced(file: &str, (base_key, base_uri): (&Key, &str), redirects: &[Redirect]) -> String {
+    let base = path(base_uri);
     let is_of_others = |line: &&str| {
         let from = line.split_whitespace().next().unwrap_or_default();
-        let rest = base.and_then(|base| from.strip_prefix(base));
+        let rest = from.strip_prefix(base);
         let is_request = |rest: &str| rest.starts_with('/') && rest.matches('/').count() == SLASHES_OF_REQUEST;
         !rest.is_some_and(|rest| rest.is_empty() || is_request(rest))
     };
     let mut replaced: String = file.lines().filter(is_of_others).flat_map(|line| [line, "\n"]).collect();
     for redirect in redirects {
-        let status = if redirect.from == folder.base_key() { FOUND } else { PERMANENT };
+        let status = if redirect.from == *base_key { FOUND } else { PERMANENT };
         let to = target(redirect);
         writeln!(replaced, "{} {to} {status}", path(&redirect.url)).expect("writing to a string does not fail");
     }
@@ -49,10 +48,12 @@ fn path(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::ImageFolder;
 
     #[test]
-    fn the_lines_of_one_image_are_replaced_and_all_others_stay() -> Result<(), super::super::KeyError> {
+    fn the_lines_of_one_image_are_replaced_and_all_others_stay() -> Result<(), crate::store::KeyError> {
         let folder = ImageFolder::new(&"".parse()?, None, &"photo".parse()?)?;
+        let base = (&folder.base_key(), "https://example.org/iiif/photo");
         let redirect = |path: &str, to: &str| Redirect {
             from: if path.is_empty() { folder.base_key() } else { folder.key(&path) },
             url: format!("https://example.org/iiif/photo{}{path}", if path.is_empty() { "" } else { "/" }),
@@ -68,8 +69,10 @@ mod tests {
         let new = "# mine\n/iiif/photo-2 /x 302\n/iiif/photo2/full/8,/0/default.jpg /y 301\n/iiif/photo /iiif/photo/info.json 302\n\
                    /iiif/photo/full/9,/0/default.jpg /iiif/photo/full/9,7/0/default.jpg 301\n\
                    /iiif/photo/full/max/0/default.jpg https://media.example.org/photo.jpg 301\n";
-        assert_eq!(replaced(old, &folder, &redirects), new);
-        assert_eq!(replaced(new, &folder, &redirects), new, "doing it again changes nothing");
+        assert_eq!(replaced(old, base, &redirects), new);
+        assert_eq!(replaced(new, base, &redirects), new, "doing it again changes nothing");
+        let others = "# mine\n/iiif/photo-2 /x 302\n/iiif/photo2/full/8,/0/default.jpg /y 301\n";
+        assert_eq!(replaced(new, base, &[]), others, "an image without redirects has no lines");
         Ok(())
     }
 }

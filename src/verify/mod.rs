@@ -151,7 +151,8 @@ impl Verifier {
         let version = information.as_ref().and_then(|information| information.version_below(url));
         if let Some(version) = &version {
             // Where an image has versions, its own `info.json` is that of the newest, and viewers go on there.
-            (url, tally) = (version, Tally::default());
+            url = version;
+            tally.move_to_version();
             information = self.information(url, &mut tally).await?;
         }
         let covered = information.and_then(|information| {

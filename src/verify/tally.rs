@@ -61,6 +61,15 @@ impl Tally {
         }
     }
 
+    /// What was found of an `info.json` that leads to that of a version of the image is said of the one above it, but for what
+    /// it says: of another place, on purpose.
+    pub(super) fn move_to_version(&mut self) {
+        self.findings.retain(|(_, finding)| !matches!(finding.problem, Problem::Information(_)));
+        for (_, finding) in &mut self.findings {
+            finding.path = Some(format!("../{}", Plan::INFO_JSON));
+        }
+    }
+
     /// Something that `info.json` gets wrong.
     pub(super) fn information(&mut self, words: String) {
         self.finding(0, Plan::INFO_JSON, Problem::Information(words));

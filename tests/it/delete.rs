@@ -147,6 +147,25 @@ fn all_versions_of_an_image_are_deleted() {
 }
 
 #[test]
+fn redirects_of_bare_uris_are_deleted_with_their_images_and_no_other_empty_object() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "atlas.png", 300, 200);
+    for subject in ["--id=atlas", "--all"] {
+        let server = FaultServer::start();
+        let redirecting = ["--redirects", "--public-url=https://example.org", "--prefix=maps", "--versioned"];
+        publish(&server.endpoint(), BUCKET, &image, &redirecting);
+        assert!(server.keys(BUCKET).contains("maps/atlas"));
+        let others = ["maps/atla", "maps/atlas-2", "maps/atlas/notes"];
+        for key in others {
+            server.store(BUCKET, key, b"");
+        }
+        let run = delete_from(&server.endpoint(), BUCKET, &["--prefix=maps", subject, "--yes"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert_eq!(server.keys(BUCKET), others.map(str::to_owned).into(), "{subject}");
+    }
+}
+
+#[test]
 fn an_image_that_is_not_there_is_named_and_does_not_keep_the_others() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);

@@ -184,10 +184,6 @@ impl Store for FullStore {
         self.inner.get(key)
     }
 
-    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        self.inner.list(folder)
-    }
-
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         self.inner.pages(below)
     }
@@ -199,9 +195,10 @@ impl Store for FullStore {
     fn redirect<'a>(
         &'a self,
         folder: &'a ImageFolder,
+        base_uri: &'a str,
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.redirect(folder, redirects)
+        self.inner.redirect(folder, base_uri, redirects)
     }
 
     fn default_concurrency(&self) -> usize {
@@ -322,10 +319,6 @@ impl Store for SilentStore {
         async { Ok(None) }.boxed()
     }
 
-    fn list<'a>(&'a self, _: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        async { Ok(None) }.boxed()
-    }
-
     fn pages<'a>(&'a self, _: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         stream::empty().boxed()
     }
@@ -334,7 +327,12 @@ impl Store for SilentStore {
         async { Ok(()) }.boxed()
     }
 
-    fn redirect<'a>(&'a self, _: &'a ImageFolder, _: Vec<Redirect>) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn redirect<'a>(
+        &'a self,
+        _: &'a ImageFolder,
+        _: &'a str,
+        _: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         async { Ok(()) }.boxed()
     }
 

@@ -1,6 +1,6 @@
 //! What a bucket's owner wants of every object.
 
-use crate::support::faults::{Fault, FaultServer, Scope};
+use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::{encoded, file, grey_waves, png_file};
 use crate::support::program::{Run, planned_keys, program};
 use hyper::Method;
@@ -95,6 +95,62 @@ fn an_object_that_is_there_is_never_replaced_with_no_clobber() {
     let run = publish(&server, &["--no-clobber"], &other);
     assert_eq!((run.code, server.puts().len()), (Some(0), 0), "{}", run.stderr);
     assert!(run.stderr.contains("left as it is"), "{}", run.stderr);
+}
+
+#[test]
+fn an_object_that_is_there_already_is_known_by_its_bytes_where_its_etag_tells_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 700, 500);
+    let server = FaultServer::start();
+    server.fail(Fault::OpaqueETag, Scope::always());
+    server.fail(Fault::ResetAfterBody, Scope::next(3).of(&Method::PUT).after(4));
+    let run = publish(&server, &["--no-clobber", "--sse=aws:kms"], &image);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn a_redirect_of_the_bare_uri_never_replaces_an_object_of_somebody_else() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "scan.png", 700, 500);
+    let arguments = ["--redirects", "--public-url=https://example.org"];
+    let server = FaultServer::start();
+    server.store(BUCKET, "scan", b"somebody else's");
+    let run = publish(&server, &arguments, &image);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("`scan`") && run.stderr.contains("no redirect"), "{}", run.stderr);
+    assert_eq!(server.object(BUCKET, "scan").expect("there").body, "somebody else's");
+    assert!(!server.keys(BUCKET).contains("scan/info.json"));
+
+    let server = FaultServer::start();
+    for _ in 0..2 {
+        let run = publish(&server, &[&arguments[..], &["--overwrite"]].concat(), &image);
+        assert_eq!(run.code, Some(0), "its own: {}", run.stderr);
+    }
+    let header = "x-amz-website-redirect-location";
+    let redirect = server.object(BUCKET, "scan").expect("there");
+    assert_eq!(redirect.header(header), Some("https://example.org/scan/info.json"));
+}
+
+#[test]
+fn an_image_that_could_not_be_cleaned_up_is_published_all_the_same() {
+    let folder = TempDir::new().expect("a folder");
+    let large = png_file(folder.path(), "large.png", 1300, 900);
+    let small = png_file(folder.path(), "small.png", 300, 200);
+    let server = FaultServer::start();
+    assert_eq!(publish(&server, &[], &large).code, Some(0));
+    for method in [Method::POST, Method::DELETE] {
+        server.fail(Fault::Answer(Refusal::InternalError), Scope::always().of(&method));
+    }
+    let run = publish(&server, &["--retry-for=1"], &small);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("`scan` is published"), "{}", run.stderr);
+    assert!(run.stderr.contains("the next run deletes") && !run.stderr.contains("no info.json"), "{}", run.stderr);
+    let left = server.keys(BUCKET).len();
+    server.heal();
+    server.forget_requests();
+    assert_eq!(publish(&server, &[], &small).code, Some(0));
+    assert_eq!(server.keys(BUCKET).len(), planned_keys([&small]).len());
+    assert!(left > server.keys(BUCKET).len());
 }
 
 #[test]

@@ -77,7 +77,7 @@ async fn a_version_has_a_folder_of_its_own_and_nothing_in_it_is_ever_replaced() 
 }
 
 #[tokio::test]
-async fn an_image_that_becomes_again_what_it_was_costs_one_put() {
+async fn an_image_that_becomes_again_what_it_was_costs_two_puts() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
     let [first, second, _] = pictures(&folder);
@@ -85,9 +85,13 @@ async fn an_image_that_becomes_again_what_it_was_costs_one_put() {
     publish(Arc::clone(&store) as _, versioned(None), second).await.expect("published");
     let before = store.puts().len();
     let again = publish(Arc::clone(&store) as _, versioned(None), first.clone()).await.expect("published");
-    assert_eq!((store.puts().len() - before, again.info_urls), (1, url));
+    assert_eq!(
+        (store.puts().len() - before, again.info_urls),
+        (2, url),
+        "its promise, which makes it new, and the pointer"
+    );
     publish(Arc::clone(&store) as _, versioned(None), first).await.expect("unchanged");
-    assert_eq!(store.puts().len() - before, 1, "and nothing after that");
+    assert_eq!(store.puts().len() - before, 2, "and nothing after that");
 }
 
 #[tokio::test]
@@ -101,6 +105,41 @@ async fn so_many_old_versions_stay_as_are_to_be_kept() {
         names.push(url.rsplit('/').next().expect("a version").to_owned());
     }
     assert_eq!(version_names(&store), names[1..].iter().cloned().collect(), "the newest and one more");
+}
+
+#[tokio::test]
+async fn a_version_that_became_current_again_is_not_taken_for_an_old_one() {
+    let folder = TempDir::new().expect("a folder");
+    let store = Arc::new(MemoryStore::default());
+    let [first, second, third] = pictures(&folder);
+    let mut names = Vec::new();
+    for path in [&first, &second, &first, &third] {
+        let keep = (path == &third).then_some(1);
+        let published = publish(Arc::clone(&store) as _, versioned(keep), path.clone()).await.expect("published");
+        let url = published.info_urls[0].trim_end_matches("/info.json").to_owned();
+        names.push(url.rsplit('/').next().expect("a version").to_owned());
+    }
+    assert_eq!(version_names(&store), [names[0].clone(), names[3].clone()].into(), "the last two that were seen");
+}
+
+#[tokio::test]
+async fn fewer_old_versions_of_an_unchanged_image_can_be_kept_afterwards() {
+    let folder = TempDir::new().expect("a folder");
+    let store = Arc::new(MemoryStore::default());
+    let paths = pictures(&folder);
+    for path in &paths {
+        publish(Arc::clone(&store) as _, versioned(None), path.clone()).await.expect("published");
+    }
+    assert_eq!(version_names(&store).len(), 3);
+    let newest = &paths[2];
+    for (keep, left) in [(Some(2), 3), (Some(1), 2), (Some(2), 2), (None, 2), (Some(0), 1)] {
+        let was_there = version_names(&store).len();
+        let published = publish(Arc::clone(&store) as _, versioned(keep), newest.clone()).await.expect("published");
+        assert_eq!((version_names(&store).len(), published.orphans.deleted > 0), (left, left < was_there), "{keep:?}");
+    }
+    let puts = store.puts().len();
+    assert!(matches!(event(&store, versioned(Some(0)), newest).await, Event::Unchanged(_)));
+    assert_eq!(store.puts().len(), puts, "which is done once");
 }
 
 #[tokio::test]
@@ -219,6 +258,17 @@ async fn every_request_has_an_object_or_a_redirect_to_one() {
 }
 
 #[tokio::test]
+async fn the_bare_uri_of_an_image_with_versions_leads_for_ever_to_the_newest() {
+    let folder = TempDir::new().expect("a folder");
+    let store = Arc::new(MemoryStore::default());
+    let options = Options { layout: Layout::Versioned { keep: None }, ..redirecting(None) };
+    publish(Arc::clone(&store) as _, options, pictures(&folder)[0].clone()).await.expect("published");
+    let redirects = store.redirects();
+    let bare = redirects.iter().find(|redirect| redirect.from.as_str() == "image").expect("a redirect");
+    assert_eq!(bare.to, format!("{PUBLIC_URL}/image/info.json"), "browsers may remember it for ever");
+}
+
+#[tokio::test]
 async fn full_max_can_be_a_full_image_elsewhere_and_is_not_encoded_then() {
     let folder = TempDir::new().expect("a folder");
     let path = png_file(folder.path(), "x.png", 3000, 900);
@@ -249,4 +299,7 @@ async fn a_folder_gets_its_redirects_in_a_file_and_no_second_copies() {
         assert_eq!(file.lines().collect::<BTreeSet<_>>().len(), file.lines().count(), "each once: {file}");
         assert!(!root.join("image/full/175,/0/default.jpg").is_file(), "a file would stand before its redirect");
     }
+    publish(store() as _, options(), path).await.expect("published");
+    let file = std::fs::read_to_string(root.join("_redirects")).expect("a file");
+    assert_eq!(file, "", "without redirects there are none");
 }

@@ -117,11 +117,7 @@ impl S3Store {
     /// # Errors
     /// Where the object cannot be read, for whatever reason.
     pub async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
-        let got = self.client.get_object().bucket(&self.bucket).key(key.as_str());
-        let got = got.set_request_payer(self.payer.into()).send().await;
-        let object = got.map_err(|error| self.failed(format!("could not get `{key}`"), &error))?;
-        let unread = |error| StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error);
-        Ok(object.body.collect().await.map_err(unread)?.into_bytes())
+        self.got(key).await.map(|(body, _)| body).map_err(|error| self.not_got(key, error))
     }
 
     /// Puts an object that is there already with `If-None-Match: *`, to see what the store makes of that.

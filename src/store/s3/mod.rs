@@ -21,14 +21,18 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::{Builder, Credentials, ProvideCredentials};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStreamError;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use bytes::Bytes;
 use client::{client_config, default_checksums, shared_config, with_checksums};
 use explain::{Explained, kind};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use std::collections::HashMap;
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -181,15 +185,48 @@ fn bad_bucket(bucket: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> S
     StoreError::new(StoreErrorKind::Missing, format!("`{bucket}` cannot be a bucket at this endpoint"), cause)
 }
 
-impl S3Store {
-    async fn listed(&self, folder: &ImageFolder) -> Result<Vec<Listed>, SdkError<ListObjectsV2Error>> {
-        let mut listed = Vec::new();
-        let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(folder.as_prefix());
-        let mut pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            listed.extend(listed_on(&page?, |key| folder.found(key)));
+/// Times that an object is asked for again because its body does not come to its end: that the SDK leaves to its callers.
+const BODY_ATTEMPTS: u32 = 4;
+
+/// Why an object was not got.
+enum GetError {
+    Refused(Box<SdkError<GetObjectError>>),
+    Unread(ByteStreamError),
+}
+
+impl GetError {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(error) => error.raw_response().map(|response| response.status().as_u16()),
+            Self::Unread(_) => None,
         }
-        Ok(listed)
+    }
+}
+
+impl S3Store {
+    /// The body and the metadata of a small object.
+    async fn got(&self, key: &Key) -> Result<(Bytes, HashMap<String, String>), GetError> {
+        let mut attempts = 1;
+        loop {
+            let got = self.client.get_object().bucket(&self.bucket).key(key.as_str());
+            let object = got
+                .set_request_payer(self.payer.into())
+                .send()
+                .await
+                .map_err(|error| GetError::Refused(error.into()))?;
+            match object.body.collect().await {
+                Ok(body) => return Ok((body.into_bytes(), object.metadata.unwrap_or_default())),
+                Err(error) if attempts == BODY_ATTEMPTS => return Err(GetError::Unread(error)),
+                Err(_) => attempts += 1,
+            }
+        }
+    }
+
+    fn not_got(&self, key: &Key, error: GetError) -> StoreError {
+        match error {
+            GetError::Refused(error) => self.failed(format!("could not look for `{key}`"), &*error),
+            GetError::Unread(error) => StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error),
+        }
     }
 
     async fn delete_batch(&self, keys: &[Key]) -> Result<(), StoreError> {
@@ -262,30 +299,14 @@ impl Store for S3Store {
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async move {
-            let got = self.client.get_object().bucket(&self.bucket).key(key.as_str());
-            let got = got.set_request_payer(self.payer.into()).send().await;
-            let object = match got {
-                Ok(object) => object,
-                // Without the right to list, a missing key is 403 and not 404.
-                Err(SdkError::ServiceError(refusal)) if matches!(refusal.raw().status().as_u16(), 403 | 404) => {
-                    return Ok(None);
+            match self.got(key).await {
+                Ok((body, mut metadata)) => {
+                    let fingerprint = metadata.remove(FINGERPRINT);
+                    Ok(Some(Stored { body, fingerprint }))
                 }
-                Err(error) => return Err(self.failed(format!("could not look for `{key}`"), &error)),
-            };
-            let fingerprint = object.metadata.and_then(|mut metadata| metadata.remove(FINGERPRINT));
-            let unread = |error| StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error);
-            let body = object.body.collect().await.map_err(unread)?.into_bytes();
-            Ok(Some(Stored { body, fingerprint }))
-        }
-        .boxed()
-    }
-
-    fn list<'a>(&'a self, folder: &'a ImageFolder) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
-        async move {
-            match self.listed(folder).await {
-                Ok(listed) => Ok(Some(listed)),
-                Err(error) if kind(&error) == StoreErrorKind::Denied => Ok(None),
-                Err(error) => Err(self.failed(format!("could not list `{}`", folder.as_prefix()), &error)),
+                // Without the right to list, a missing key is 403 and not 404.
+                Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
+                Err(error) => Err(self.not_got(key, error)),
             }
         }
         .boxed()
@@ -316,8 +337,13 @@ impl Store for S3Store {
         .boxed()
     }
 
-    fn redirect<'a>(&'a self, _: &'a ImageFolder, redirects: Vec<Redirect>) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.put_redirects(redirects).boxed()
+    fn redirect<'a>(
+        &'a self,
+        folder: &'a ImageFolder,
+        _: &'a str,
+        redirects: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.put_redirects(folder.base_key(), redirects).boxed()
     }
 
     fn attributes(&self) -> String {

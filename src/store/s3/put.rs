@@ -2,7 +2,7 @@
 
 use super::attributes::Clobber;
 use super::{FINGERPRINT, S3Store};
-use crate::store::{Digest, Key, Object, Receipt, Redirect, StoreError, StoreErrorKind};
+use crate::store::{Digest, Key, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
@@ -59,10 +59,9 @@ impl S3Store {
     /// An object that is there and may not be replaced is as good as put where it has the same bytes: often it is from an
     /// earlier try whose answer was lost.
     async fn already_there(&self, object: Object, digest: &Digest) -> Result<Receipt, StoreError> {
-        let head = self.client.head_object().bucket(&self.bucket).key(object.key.as_str());
-        let head = head.set_request_payer(self.payer.into()).send().await;
-        let is_same = head.is_ok_and(|head| head.e_tag().and_then(Digest::from_etag).is_some_and(|it| it == *digest));
-        if is_same {
+        // By its bytes: ETags are made of them only where nothing is encrypted with KMS.
+        let stored = self.get(&object.key).await?;
+        if stored.is_some_and(|stored| Digest::of(&stored.body) == *digest) {
             return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
         }
         let cause = "there is another object under this key, which must not be replaced";
@@ -70,9 +69,29 @@ impl S3Store {
     }
 
     /// Puts objects without bytes that website endpoints answer with a redirect.
-    pub(super) async fn put_redirects(&self, redirects: Vec<Redirect>) -> Result<(), StoreError> {
+    ///
+    /// All but the one under the `bare` key replace pictures of the same image.
+    pub(super) async fn put_redirects(&self, bare: Key, redirects: Vec<Redirect>) -> Result<(), StoreError> {
+        if redirects.iter().any(|redirect| redirect.from == bare) {
+            self.require_redirect_or_nothing(&bare).await?;
+        }
         let put = |redirect| self.put_redirect(redirect);
         stream::iter(redirects).map(put).buffer_unordered(self.concurrency).try_collect().await
+    }
+
+    /// That a key may become a redirect: what stands there is one, or empty, or nothing. Without permission to look, it is
+    /// not known, and left to the owner of the bucket.
+    async fn require_redirect_or_nothing(&self, key: &Key) -> Result<(), StoreError> {
+        let head = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        match head.set_request_payer(self.payer.into()).send().await {
+            Ok(head) if head.website_redirect_location().is_some() || head.content_length() == Some(0) => Ok(()),
+            Ok(_) => {
+                let cause = "there is an object under this key that is no redirect; publish under another identifier";
+                Err(StoreError::new(StoreErrorKind::Other, could_not_put(key), cause))
+            }
+            Err(SdkError::ServiceError(refusal)) if matches!(refusal.raw().status().as_u16(), 403 | 404) => Ok(()),
+            Err(error) => Err(self.failed(format!("could not look for `{key}`"), &error)),
+        }
     }
 
     async fn put_redirect(&self, redirect: Redirect) -> Result<(), StoreError> {
@@ -81,8 +100,9 @@ impl S3Store {
         // The type that a reader of another endpoint sees, where the object is just empty: surely not that of a picture.
         let put = put.content_type("text/plain").body(ByteStream::from_static(b"")).send().await;
         match put {
-            Err(error) if !is_there_already(&error) => return Err(self.failed(could_not_put(&redirect.from), &error)),
-            _ => self.pacer.succeeded(),
+            Ok(_) => self.pacer.succeeded(),
+            Err(error) if is_there_already(&error) => self.require_redirect_or_nothing(&redirect.from).await?,
+            Err(error) => return Err(self.failed(could_not_put(&redirect.from), &error)),
         }
         Ok(())
     }

@@ -241,3 +241,16 @@ fn the_info_json_of_an_image_with_versions_leads_to_the_newest() {
     let lines = problems(&host);
     assert_eq!(lines, [format!("{}: missing (404)", tile.strip_prefix("/x").expect("of the image"))]);
 }
+
+#[test]
+fn an_image_with_versions_is_checked_where_the_newest_is_and_so_are_the_headers_that_lead_there() {
+    let host = published(700, 500, &["--versioned"]);
+    let run = verify_on(&host, &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+    host.change("/x/info.json", |page| {
+        page.headers.remove("cache-control");
+    });
+    let report = report(&host, &[]);
+    assert_eq!(report["problems"].as_array().map(Vec::len), Some(1), "{report}");
+    assert_eq!(report["problems"][0]["url"], format!("{}/x/info.json", host.url()), "{report}");
+}
