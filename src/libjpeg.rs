@@ -72,6 +72,15 @@ pub(crate) enum JpegColour {
     Unknown,
 }
 
+/// What the components of a JPEG are, where the file around it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Components {
+    /// Lightness and two differences, to be decoded to RGB.
+    YCbCr,
+    /// Whatever they are, they are handed out as they are.
+    AsTheyAre,
+}
+
 /// Reads one JPEG, row by row.
 pub(crate) struct Decoder {
     state: *mut DecoderState,
@@ -175,6 +184,20 @@ impl Decoder {
         };
         // SAFETY: `state` is valid and exclusively ours.
         unsafe { (*self.state).info.out_color_space = space };
+    }
+
+    /// Says what the components are, whatever libjpeg takes them for; before [`start`](Self::start).
+    pub(crate) fn set_components(&mut self, components: Components) {
+        let (stored, decoded) = match components {
+            Components::YCbCr => (ffi::J_COLOR_SPACE::JCS_YCbCr, ffi::J_COLOR_SPACE::JCS_RGB),
+            Components::AsTheyAre => (ffi::J_COLOR_SPACE::JCS_UNKNOWN, ffi::J_COLOR_SPACE::JCS_UNKNOWN),
+        };
+        // SAFETY: `state` is valid and exclusively ours. jpeglib.h lets both be set between the header and the start,
+        // where libjpeg compares them with the number of components.
+        unsafe {
+            (*self.state).info.jpeg_color_space = stored;
+            (*self.state).info.out_color_space = decoded;
+        }
     }
 
     /// Begins to decode. Where there are several scans, this reads the whole file.

@@ -104,6 +104,13 @@ impl ShapeArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct PageArgument {
+    /// Which image of a TIFF with several pages, from 1
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) page: u32,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Pictures")]
 pub(super) struct PictureArguments {
     /// JPEG quality
@@ -118,6 +125,8 @@ pub(super) struct PictureArguments {
     /// Colour behind what is transparent: `#rrggbb`, `white` or `black`
     #[arg(long, value_name = "COLOUR", default_value_t = Background::WHITE)]
     background: Background,
+    #[command(flatten)]
+    page: PageArgument,
     /// Pictures encoded at the same time [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -141,7 +150,7 @@ impl PictureArguments {
     }
 
     pub(super) fn read(&self) -> ReadOptions {
-        ReadOptions { background: self.background }
+        ReadOptions { background: self.background, page: self.page.page }
     }
 
     pub(super) fn jobs(&self) -> NonZeroUsize {

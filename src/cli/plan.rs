@@ -1,6 +1,6 @@
 //! `iiif-publish plan`
 
-use super::arguments::{Cap, NameArguments, ProgressArgument, ShapeArguments, named};
+use super::arguments::{Cap, NameArguments, PageArgument, ProgressArgument, ShapeArguments, named};
 use super::exit::Exit;
 use super::output::print;
 use super::report::Fatal;
@@ -31,8 +31,10 @@ pub(super) struct Arguments {
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
     /// Size to plan, instead of an image
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
+    #[command(flatten)]
+    page: PageArgument,
     /// Print every key, in publishing order, relative to the image's base
     #[arg(long, conflicts_with = "json")]
     keys: bool,
@@ -97,7 +99,8 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     if let Some(path) = &arguments.image {
         let images = named(vec![path.clone()], id)?;
         let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
-        return Ok((Source::open(path, ReadOptions::default())?.header().clone(), identifier));
+        let options = ReadOptions { page: arguments.page.page, ..ReadOptions::default() };
+        return Ok((Source::open(path, options)?.header().clone(), identifier));
     }
     let size = arguments.size.expect("the group requires one of the two");
     let any = || "image".parse().expect("the constant is an identifier");

@@ -7,10 +7,12 @@
 //! [`Header`] says beforehand how much memory that costs.
 
 mod colour;
+mod error;
 mod icc;
 mod jpeg;
 mod jpeg_segments;
 mod lab;
+mod options;
 mod orientation;
 mod other;
 mod png;
@@ -18,18 +20,20 @@ mod rows;
 mod samples;
 mod tiff;
 
+pub use error::{DecodeError, SourceError};
+pub use options::{Background, BackgroundError, ReadOptions};
 pub use orientation::Orientation;
 
-use crate::iiif::{GeometryError, Size};
+use crate::iiif::Size;
 use crate::pixel::PixelFormat;
 use colour::Converter;
+use error::Refusal;
 use rows::Rows;
 use samples::Samples;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
-use std::str::FromStr;
 
 /// The longest magic number that is looked at.
 const MAGIC_BYTES: usize = 64;
@@ -78,147 +82,6 @@ impl fmt::Display for Found {
     }
 }
 
-/// The colour behind what is transparent.
-///
-/// ```
-/// use iiif_publish::source::Background;
-/// assert_eq!("#ff8000".parse::<Background>()?, Background::new(255, 128, 0));
-/// assert!("orange".parse::<Background>().is_err());
-/// # Ok::<(), iiif_publish::source::BackgroundError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Background([u8; 3]);
-
-/// A text that is no colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a colour like #ffffff, `white` or `black`")]
-pub struct BackgroundError;
-
-impl Background {
-    /// What paper is.
-    pub const WHITE: Self = Self([255; 3]);
-
-    /// A colour of sRGB.
-    #[must_use]
-    pub fn new(red: u8, green: u8, blue: u8) -> Self {
-        Self([red, green, blue])
-    }
-
-    /// Its channels in a format; of grey, its lightness (the weights of BT.601, as JPEG has them).
-    fn of(self, format: PixelFormat) -> [u8; 3] {
-        let [red, green, blue] = self.0.map(u32::from);
-        match format {
-            PixelFormat::Rgb8 => self.0,
-            PixelFormat::Grey8 => {
-                let grey = (299 * red + 587 * green + 114 * blue + 500) / 1000;
-                [u8::try_from(grey).expect("the weights sum up to 1"); 3]
-            }
-        }
-    }
-}
-
-impl FromStr for Background {
-    type Err = BackgroundError;
-
-    fn from_str(text: &str) -> Result<Self, BackgroundError> {
-        match text {
-            "white" => return Ok(Self::WHITE),
-            "black" => return Ok(Self([0; 3])),
-            _ => {}
-        }
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(BackgroundError)?;
-        let channel = |at: usize| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        match [channel(0), channel(2), channel(4)] {
-            [Some(red), Some(green), Some(blue)] if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
-                Ok(Self([red, green, blue]))
-            }
-            _ => Err(BackgroundError),
-        }
-    }
-}
-
-impl fmt::Display for Background {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [red, green, blue] = self.0;
-        write!(formatter, "#{red:02x}{green:02x}{blue:02x}")
-    }
-}
-
-/// How files are read. [`ReadOptions::default`] suits most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadOptions {
-    /// The colour behind what is transparent.
-    pub background: Background,
-}
-
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self { background: Background::WHITE }
-    }
-}
-
-/// Why an image cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// The file is not there, or may not be read.
-    #[error("could not open `{input}`")]
-    Open {
-        /// The file.
-        input: String,
-        /// What the system says.
-        #[source]
-        cause: io::Error,
-    },
-    /// The file has no content.
-    #[error("`{input}` is empty")]
-    Empty {
-        /// The file.
-        input: String,
-    },
-    /// The content is no image of a known format, whatever the name says.
-    #[error("`{input}` is not an image in a known format (JPEG, PNG, TIFF, WebP, GIF, BMP, PNM)")]
-    UnknownFormat {
-        /// The file.
-        input: String,
-    },
-    /// Not a file that can be read from its beginning as often as needed: a folder, a pipe, a device.
-    #[error("`{input}` is not a file")]
-    NotAFile {
-        /// What was named.
-        input: String,
-    },
-    /// The format is known, but not this variety of it.
-    #[error("`{input}` is {variety}, which cannot be read yet")]
-    Unsupported {
-        /// The file.
-        input: String,
-        /// What it is.
-        variety: String,
-    },
-    /// The image is empty, or too large to be tiled.
-    #[error("`{input}` cannot be tiled")]
-    Size {
-        /// The file.
-        input: String,
-        /// Why.
-        #[source]
-        cause: GeometryError,
-    },
-    /// The file ends too early, or its content contradicts itself.
-    #[error("could not decode `{input}`")]
-    Decode {
-        /// The file.
-        input: String,
-        /// What the decoder says.
-        #[source]
-        cause: DecodeError,
-    },
-}
-
-/// What a decoder says of a file that it cannot read.
-pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
-
 /// One decoder, reading rows of samples.
 trait RowReader: Send {
     /// Fills `rows`, a whole number of them, with the next ones.
@@ -232,50 +95,6 @@ trait RowReader: Send {
     /// After the last row: checks what the format can check only then.
     fn finish(&mut self) -> Result<(), DecodeError> {
         Ok(())
-    }
-}
-
-/// Why a decoder refuses a file at its header.
-enum Refusal {
-    Unsupported(String),
-    Size(GeometryError),
-    Decode(DecodeError),
-}
-
-impl From<GeometryError> for Refusal {
-    fn from(error: GeometryError) -> Self {
-        Self::Size(error)
-    }
-}
-
-impl From<::tiff::TiffError> for Refusal {
-    fn from(error: ::tiff::TiffError) -> Self {
-        match error {
-            ::tiff::TiffError::UnsupportedError(what) => Self::Unsupported(format!("a TIFF ({what})")),
-            error => Self::Decode(error.into()),
-        }
-    }
-}
-
-impl From<image::ImageError> for Refusal {
-    fn from(error: image::ImageError) -> Self {
-        match error {
-            image::ImageError::Unsupported(what) => Self::Unsupported(format!("of another kind ({what})")),
-            error => Self::Decode(error.into()),
-        }
-    }
-}
-
-/// The errors that only ever mean that a file cannot be decoded.
-trait IsDecodeError {}
-impl IsDecodeError for crate::libjpeg::LibjpegError {}
-impl IsDecodeError for ::png::DecodingError {}
-impl IsDecodeError for io::Error {}
-impl IsDecodeError for DecodeError {}
-
-impl<E: Into<DecodeError> + IsDecodeError> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Decode(error.into())
     }
 }
 
@@ -331,9 +150,10 @@ impl Source {
             return Err(SourceError::UnknownFormat { input });
         };
         let opened = match format {
+            image::ImageFormat::Tiff => tiff::open(file, options.page),
+            _ if options.page != 1 => Err(Refusal::Decode(no_such_page(options.page, 1))),
             image::ImageFormat::Jpeg => jpeg::open(file),
             image::ImageFormat::Png => png::open(BufReader::new(file)),
-            image::ImageFormat::Tiff => tiff::open(file),
             other => other::open(file, other),
         };
         match opened {
@@ -408,6 +228,16 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
     memory.resize(bytes, 0);
     Ok(())
+}
+
+/// Why a page cannot be read, of a file that has so many.
+fn no_such_page(page: u32, pages: u32) -> DecodeError {
+    let there_are = match pages {
+        0 => "there are none".to_owned(),
+        1 => "there is only one".to_owned(),
+        pages => format!("there are {pages}"),
+    };
+    format!("page {page} was asked for, and {there_are}").into()
 }
 
 /// The format that the first bytes announce.

@@ -11,7 +11,6 @@ pub(super) enum Colour {
     /// 0 is no ink.
     Cmyk,
     /// CIE L\*a\*b\* of D50, in 16 bits: L\* 0 to 100 as 0 to 65535, a\* and b\* as 32768 + 256 x their value.
-    #[expect(dead_code, reason = "no decoder hands it out yet; the conversion is tried by its own test")]
     Lab,
 }
 

@@ -3,6 +3,7 @@
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::in_process;
+use crate::support::tiff::{self, Form};
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -37,6 +38,26 @@ fn a_folder_gets_exactly_the_planned_files() {
     let mut planned: Vec<String> = keys.iter().map(|key| format!("{}scan/{}", &key[..2], &key[2..])).collect();
     planned.sort();
     assert_eq!(files_below(&output), planned);
+}
+
+#[test]
+fn a_page_of_a_tiff_is_published_and_planned() {
+    let folder = TempDir::new().expect("a folder");
+    let pages = [(40, 30), (60, 50)].map(|(width, height)| Form::rgb(width, height).page(|x, _, _| x.into()));
+    let bytes = tiff::file(&pages, tiff::Order::Little, tiff::Variety::Classic);
+    let image = file(folder.path(), "book.tif", &bytes);
+    let output = folder.path().join("out");
+    let size = |page: &str| {
+        let publish = ["--public-url=https://example.org/iiif", page, "--output"];
+        run_well(publish.iter().map(AsRef::as_ref).chain([output.as_os_str(), image.as_os_str()]));
+        let published = std::fs::read_to_string(output.join("book/info.json")).expect("a file");
+        let planned = run_well(["plan", "--json", page].iter().map(AsRef::as_ref).chain([image.as_os_str()]));
+        [published, planned].map(|json| serde_json::from_str::<Value>(&json).expect("JSON")["width"].clone())
+    };
+    assert_eq!(size("--page=1"), [40, 40]);
+    assert_eq!(size("--page=2"), [60, 60], "another page is another image");
+    let missing = run(["plan", "--page=3"].iter().map(AsRef::as_ref).chain([image.as_os_str()]));
+    assert!(missing.stderr.contains("page 3 was asked for, and there are 2"), "{}", missing.stderr);
 }
 
 #[test]

@@ -80,8 +80,8 @@ fn tiff_strips_of_any_height_and_compression_are_read() {
         for rows_per_strip in [1, 16, 100, 203] {
             let (header, pixels) = read_bytes(&tiff_of(&picture, compression, rows_per_strip)).expect("read");
             assert!(pixels == picture.as_raw().as_slice(), "{name}, {rows_per_strip} rows");
-            let held_bytes = if name == "none" { 0 } else { u64::from(2 * rows_per_strip * 301 * 3) };
-            assert_eq!(header.decoder_bytes, held_bytes, "uncompressed strips of any height are read row by row");
+            let held_bytes = if name == "none" { 0 } else { 301 * 203 * 3 };
+            assert_eq!(header.decoder_bytes, held_bytes, "little enough to be decoded at once, or read row by row");
         }
     }
 }

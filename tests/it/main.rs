@@ -26,6 +26,7 @@ mod rooms;
 mod servers;
 mod storage;
 mod support;
+mod tiff;
 mod verify;
 mod versions;
 mod viewers;

@@ -12,3 +12,4 @@ pub mod publishing;
 pub mod relay;
 pub mod rows;
 pub mod s3;
+pub mod tiff;

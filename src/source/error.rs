@@ -1,0 +1,101 @@
+//! Why a file cannot be read.
+
+use crate::iiif::GeometryError;
+use std::io;
+
+/// Why an image cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The file is not there, or may not be read.
+    #[error("could not open `{input}`")]
+    Open {
+        /// The file.
+        input: String,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// The file has no content.
+    #[error("`{input}` is empty")]
+    Empty {
+        /// The file.
+        input: String,
+    },
+    /// The content is no image of a known format, whatever the name says.
+    #[error("`{input}` is not an image in a known format (JPEG, PNG, TIFF, WebP, GIF, BMP, PNM)")]
+    UnknownFormat {
+        /// The file.
+        input: String,
+    },
+    /// Not a file that can be read from its beginning as often as needed: a folder, a pipe, a device.
+    #[error("`{input}` is not a file")]
+    NotAFile {
+        /// What was named.
+        input: String,
+    },
+    /// The format is known, but not this variety of it.
+    #[error("`{input}` is {variety}, which cannot be read yet")]
+    Unsupported {
+        /// The file.
+        input: String,
+        /// What it is.
+        variety: String,
+    },
+    /// The image is empty, or too large to be tiled.
+    #[error("`{input}` cannot be tiled")]
+    Size {
+        /// The file.
+        input: String,
+        /// Why.
+        #[source]
+        cause: GeometryError,
+    },
+    /// The file ends too early, or its content contradicts itself.
+    #[error("could not decode `{input}`")]
+    Decode {
+        /// The file.
+        input: String,
+        /// What the decoder says.
+        #[source]
+        cause: DecodeError,
+    },
+}
+
+/// What a decoder says of a file that it cannot read.
+pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a decoder refuses a file at its header.
+pub(super) enum Refusal {
+    Unsupported(String),
+    Size(GeometryError),
+    Decode(DecodeError),
+}
+
+impl From<GeometryError> for Refusal {
+    fn from(error: GeometryError) -> Self {
+        Self::Size(error)
+    }
+}
+
+impl From<image::ImageError> for Refusal {
+    fn from(error: image::ImageError) -> Self {
+        match error {
+            image::ImageError::Unsupported(what) => Self::Unsupported(format!("of another kind ({what})")),
+            error => Self::Decode(error.into()),
+        }
+    }
+}
+
+/// The errors that only ever mean that a file cannot be decoded.
+pub(super) trait IsDecodeError {}
+impl IsDecodeError for crate::libjpeg::LibjpegError {}
+impl IsDecodeError for ::png::DecodingError {}
+impl IsDecodeError for io::Error {}
+impl IsDecodeError for DecodeError {}
+
+impl<E: Into<DecodeError> + IsDecodeError> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Decode(error.into())
+    }
+}

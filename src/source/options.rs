@@ -1,0 +1,86 @@
+//! How files are read.
+
+use crate::pixel::PixelFormat;
+use std::fmt;
+use std::str::FromStr;
+
+/// The colour behind what is transparent.
+///
+/// ```
+/// use iiif_publish::source::Background;
+/// assert_eq!("#ff8000".parse::<Background>()?, Background::new(255, 128, 0));
+/// assert!("orange".parse::<Background>().is_err());
+/// # Ok::<(), iiif_publish::source::BackgroundError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Background([u8; 3]);
+
+/// A text that is no colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a colour like #ffffff, `white` or `black`")]
+pub struct BackgroundError;
+
+impl Background {
+    /// What paper is.
+    pub const WHITE: Self = Self([255; 3]);
+
+    /// A colour of sRGB.
+    #[must_use]
+    pub fn new(red: u8, green: u8, blue: u8) -> Self {
+        Self([red, green, blue])
+    }
+
+    /// Its channels in a format; of grey, its lightness (the weights of BT.601, as JPEG has them).
+    pub(super) fn of(self, format: PixelFormat) -> [u8; 3] {
+        let [red, green, blue] = self.0.map(u32::from);
+        match format {
+            PixelFormat::Rgb8 => self.0,
+            PixelFormat::Grey8 => {
+                let grey = (299 * red + 587 * green + 114 * blue + 500) / 1000;
+                [u8::try_from(grey).expect("the weights sum up to 1"); 3]
+            }
+        }
+    }
+}
+
+impl FromStr for Background {
+    type Err = BackgroundError;
+
+    fn from_str(text: &str) -> Result<Self, BackgroundError> {
+        match text {
+            "white" => return Ok(Self::WHITE),
+            "black" => return Ok(Self([0; 3])),
+            _ => {}
+        }
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6).ok_or(BackgroundError)?;
+        let channel = |at: usize| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match [channel(0), channel(2), channel(4)] {
+            [Some(red), Some(green), Some(blue)] if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+                Ok(Self([red, green, blue]))
+            }
+            _ => Err(BackgroundError),
+        }
+    }
+}
+
+impl fmt::Display for Background {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [red, green, blue] = self.0;
+        write!(formatter, "#{red:02x}{green:02x}{blue:02x}")
+    }
+}
+
+/// How files are read. [`ReadOptions::default`] suits most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The colour behind what is transparent.
+    pub background: Background,
+    /// Which image of a file with several, from 1. Smaller versions of others, as in pyramids, are not counted.
+    pub page: u32,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { background: Background::WHITE, page: 1 }
+    }
+}

@@ -1,0 +1,160 @@
+//! Strips and tiles: how they lie in the image, and where in the file.
+
+use super::codec::Codec;
+use super::input::{BitOrder, Extent, Input};
+use super::tags::{self, Tag, Tags};
+use crate::iiif::Size;
+use crate::source::DecodeError;
+use std::sync::Arc;
+
+/// A tile may be longer than the image, but not as long as a mistake.
+const MOST_TILE_SIDE: u32 = 1 << 16;
+
+/// Strips or tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Strips,
+    Tiles,
+}
+
+/// The pieces that the image is stored in.
+pub(super) struct Chunks {
+    kind: Kind,
+    /// Of the image.
+    pub(super) size: Size,
+    /// Of one piece. The last ones of a row or a column may have less of the image.
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// Where each begins, and how many bytes it has; those of the first plane before those of the second.
+    offsets: Vec<u64>,
+    byte_counts: Vec<u64>,
+}
+
+impl Chunks {
+    /// Reads how many there are and how large, but not yet where they stand.
+    pub(super) fn read(tags: Tags<'_>, size: Size) -> Result<Self, DecodeError> {
+        let kind = match tags.number(tags::TILE_WIDTH)? {
+            Some(_) => Kind::Tiles,
+            None => Kind::Strips,
+        };
+        let (width, height) = match kind {
+            Kind::Tiles => (tile_side(tags, tags::TILE_WIDTH, size)?, tile_side(tags, tags::TILE_LENGTH, size)?),
+            Kind::Strips => (size.width(), rows_per_strip(tags, size)?),
+        };
+        Ok(Self { kind, size, width, height, offsets: Vec::new(), byte_counts: Vec::new() })
+    }
+
+    /// Reads where they stand. `packed` is how many bytes some of their rows have before they are compressed.
+    pub(super) fn locate(
+        &mut self,
+        tags: Tags<'_>,
+        planes: u16,
+        codec: &Codec,
+        packed: impl Fn(u32) -> u64,
+    ) -> Result<(), DecodeError> {
+        let (offsets, byte_counts) = match self.kind {
+            Kind::Strips => (tags::STRIP_OFFSETS, tags::STRIP_BYTE_COUNTS),
+            Kind::Tiles => (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS),
+        };
+        // At most 2^60 in each plane.
+        let count = (u64::from(self.across()) * u64::from(self.down())).saturating_mul(planes.into());
+        self.offsets = complete(offsets, tags.numbers(offsets, count.saturating_mul(2))?, count)?;
+        self.byte_counts = match tags.numbers(byte_counts, count.saturating_mul(2))? {
+            // How much there is follows from the rest; some old writers leave it out.
+            None if codec.is_none() => (0..self.offsets.len()).map(|index| packed(self.rows_of(index))).collect(),
+            byte_counts_read => complete(byte_counts, byte_counts_read, count)?,
+        };
+        (0..self.offsets.len())
+            .try_for_each(|index| self.check(&tags.structure.input, index, codec, packed(self.rows_of(index))))
+    }
+
+    fn check(&mut self, input: &Input, index: usize, codec: &Codec, packed: u64) -> Result<(), DecodeError> {
+        let bytes = self.byte_counts[index];
+        // Seen before memory is taken for what cannot be there.
+        let least = codec.most_expansion().map_or(1, |most| packed.div_ceil(most));
+        if bytes < least.max(1) {
+            return Err(format!("{} has {bytes} bytes, fewer than its rows need", self.name(index)).into());
+        }
+        if codec.is_none() {
+            // What stands behind them is not read.
+            self.byte_counts[index] = packed;
+        }
+        if !input.has(self.offsets[index], self.byte_counts[index]) {
+            return Err(format!("the file ends before {} does", self.name(index)).into());
+        }
+        Ok(())
+    }
+
+    /// The bytes of one of them.
+    pub(super) fn extent(&self, input: &Arc<Input>, index: usize, skipped: u64, bit_order: BitOrder) -> Extent {
+        let bytes = self.byte_counts[index].saturating_sub(skipped);
+        input.extent(self.offsets[index].saturating_add(skipped), bytes, bit_order)
+    }
+
+    /// What to call one of them.
+    pub(super) fn name(&self, index: usize) -> String {
+        match self.kind {
+            Kind::Strips => format!("strip {index}"),
+            Kind::Tiles => format!("tile {index}"),
+        }
+    }
+
+    pub(super) fn is_strips(&self) -> bool {
+        self.kind == Kind::Strips
+    }
+
+    pub(super) fn across(&self) -> u32 {
+        self.size.width().div_ceil(self.width)
+    }
+
+    pub(super) fn down(&self) -> u32 {
+        self.size.height().div_ceil(self.height)
+    }
+
+    /// Its number among all, in one plane.
+    pub(super) fn index(&self, column: u32, row: u32, plane: usize) -> usize {
+        let (across, down) = (self.across() as usize, self.down() as usize);
+        (plane * down + row as usize) * across + column as usize
+    }
+
+    /// Rows that one has of the image.
+    fn rows_of(&self, index: usize) -> u32 {
+        let row = index / self.across() as usize % self.down() as usize;
+        self.rows(u32::try_from(row).expect("below the number of rows, which is a `u32`"))
+    }
+
+    /// Rows of the image in a row of them.
+    pub(super) fn rows(&self, row: u32) -> u32 {
+        self.height.min(self.size.height() - row * self.height)
+    }
+
+    /// Columns of the image in a column of them.
+    pub(super) fn columns(&self, column: u32) -> u32 {
+        self.width.min(self.size.width() - column * self.width)
+    }
+}
+
+/// As many numbers as are needed.
+fn complete(tag: Tag, numbers: Option<Vec<u64>>, count: u64) -> Result<Vec<u64>, DecodeError> {
+    let mut numbers = numbers.ok_or_else(|| format!("its `{}` is missing", tag.name))?;
+    if (numbers.len() as u64) < count {
+        return Err(format!("its `{}` has {} of {count} numbers", tag.name, numbers.len()).into());
+    }
+    numbers.truncate(usize::try_from(count)?);
+    Ok(numbers)
+}
+
+fn tile_side(tags: Tags<'_>, tag: Tag, size: Size) -> Result<u32, DecodeError> {
+    let pixels = tags.number(tag)?.ok_or_else(|| format!("its `{}` is missing", tag.name))?;
+    let most = MOST_TILE_SIDE.max(size.longer_side());
+    let checked = u32::try_from(pixels).ok().filter(|pixels| (1..=most).contains(pixels));
+    checked.ok_or_else(|| format!("its `{}` is {pixels}, and the image has {size} pixels", tag.name).into())
+}
+
+fn rows_per_strip(tags: Tags<'_>, size: Size) -> Result<u32, DecodeError> {
+    let height = size.height();
+    match tags.number(tags::ROWS_PER_STRIP)? {
+        Some(0) => Err("its `RowsPerStrip` is 0".into()),
+        rows => Ok(rows.and_then(|rows| u32::try_from(rows).ok()).map_or(height, |rows| rows.min(height))),
+    }
+}

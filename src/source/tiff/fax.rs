@@ -1,0 +1,142 @@
+//! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of places where the colour
+//! changes.
+
+use super::codec::{BUFFER_BYTES, Expand, Shape};
+use super::input::Extent;
+use crate::source::DecodeError;
+use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
+use std::io::{BufReader, Bytes, Chain, Read, Repeat, Take, repeat};
+
+type Input = Bytes<BufReader<Chain<Extent, Take<Repeat>>>>;
+
+/// The longest code has 13 bits, and `fax` looks at as many before it knows that it is a shorter one.
+const PADDING_BYTES: u64 = 2;
+
+enum Decoder {
+    Group3(Group3Decoder<Input>),
+    Group4(Group4Decoder<Input>),
+}
+
+/// Gives rows of one bit a pixel, 1 for what a fax prints.
+pub(super) struct FaxRows {
+    decoder: Decoder,
+    width: u32,
+    /// Whether rows may follow that nobody asked for.
+    may_have_more: bool,
+    /// Whether the signal for the end has been seen.
+    has_ended: bool,
+}
+
+impl FaxRows {
+    pub(super) fn group_3(input: Extent, shape: Shape) -> Result<Self, DecodeError> {
+        let decoder = Group3Decoder::new(padded(input)).map_err(|_| "it does not begin with a row")?;
+        Ok(Self::new(Decoder::Group3(decoder), shape))
+    }
+
+    pub(super) fn group_4(input: Extent, shape: Shape) -> Result<Self, DecodeError> {
+        let decoder = Group4Decoder::new(padded(input), shape.width)?;
+        Ok(Self::new(Decoder::Group4(decoder), shape))
+    }
+
+    fn new(decoder: Decoder, shape: Shape) -> Self {
+        Self { decoder, width: shape.width, may_have_more: shape.rows < shape.most_rows, has_ended: false }
+    }
+
+    /// Goes on to the next row, and gives where its colour changes.
+    fn next_row(&mut self) -> Result<&[u32], DecodeError> {
+        if self.has_ended {
+            return Err("its data end before its rows do".into());
+        }
+        match &mut self.decoder {
+            Decoder::Group3(decoder) => {
+                // After the last row an end of line is expected, which many writers leave out: then the bits that
+                // fill up the last byte are taken for pixels beyond the right edge.
+                self.has_ended = decoder.advance().map_or(true, |status| status == DecodeStatus::End);
+                let (width, changes) = (self.width, decoder.transitions());
+                let end = changes.iter().position(|change| *change == width);
+                match end.filter(|end| self.has_ended || changes[*end..].iter().all(|change| *change == width)) {
+                    Some(end) => Ok(&changes[..end]),
+                    None => Err("one of its rows does not have as many pixels as the image is wide".into()),
+                }
+            }
+            Decoder::Group4(decoder) => match decoder.advance().map_err(|_| "its data are damaged")? {
+                DecodeStatus::Incomplete => Ok(decoder.transition()),
+                DecodeStatus::End => Err("its data end before its rows do".into()),
+            },
+        }
+    }
+}
+
+/// With zeros behind the last byte, which are no code.
+fn padded(input: Extent) -> Input {
+    BufReader::with_capacity(BUFFER_BYTES, input.chain(repeat(0).take(PADDING_BYTES))).bytes()
+}
+
+impl Expand for FaxRows {
+    fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
+        let (width, row_bytes) = (self.width, self.width.div_ceil(8) as usize);
+        rows.chunks_exact_mut(row_bytes).try_for_each(|row| draw(self.next_row()?, width, row))
+    }
+
+    /// A row too many shows that somewhere before something was read wrong.
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        let has_more = match &mut self.decoder {
+            Decoder::Group4(decoder) if !self.may_have_more => {
+                matches!(decoder.advance(), Ok(DecodeStatus::Incomplete))
+            }
+            _ => false,
+        };
+        if has_more { Err("it has more rows than it should".into()) } else { Ok(()) }
+    }
+}
+
+/// Draws what is between every other change and the next.
+fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> {
+    if !changes.is_sorted() || changes.last().is_some_and(|last| *last > width) {
+        return Err("one of its rows is damaged".into());
+    }
+    row.fill(0);
+    for run in changes.chunks(2) {
+        let end = run.get(1).copied().unwrap_or(width);
+        set_bits(row, run[0] as usize, end as usize);
+    }
+    Ok(())
+}
+
+/// Sets the bits from one to another, counted from the highest of the first byte.
+fn set_bits(row: &mut [u8], from: usize, to: usize) {
+    if from >= to {
+        return;
+    }
+    let (first, last) = (from / 8, (to - 1) / 8);
+    let (head, tail) = (0xff >> (from % 8), 0xff << (7 - (to - 1) % 8));
+    if first == last {
+        row[first] |= head & tail;
+        return;
+    }
+    row[first] |= head;
+    row[first + 1..last].fill(0xff);
+    row[last] |= tail;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_drawn_bit_by_bit() {
+        for from in 0..32 {
+            for to in from..=32 {
+                let mut row = [0; 4];
+                set_bits(&mut row, from, to);
+                let set = |bit: usize| row[bit / 8] >> (7 - bit % 8) & 1 == 1;
+                assert!((0..32).all(|bit| set(bit) == (from..to).contains(&bit)), "{from} to {to}");
+            }
+        }
+        let mut row = [0xaa; 2];
+        draw(&[3, 5, 11], 13, &mut row).expect("drawn");
+        assert_eq!(row, [0b0001_1000, 0b0001_1000]);
+        assert!(draw(&[5, 3], 13, &mut row).is_err());
+        assert!(draw(&[5, 14], 13, &mut row).is_err());
+    }
+}

@@ -1,0 +1,221 @@
+//! What the samples of a pixel stand for, and how they become what the rest of the program knows.
+
+use super::palette::Palette;
+use super::tags::{self, Tags};
+use super::{lab, ycbcr};
+use crate::source::Refusal;
+use crate::source::samples::{Alpha, Colour, Depth, Samples};
+
+/// `PhotometricInterpretation`.
+const WHITE_IS_ZERO: u16 = 0;
+const BLACK_IS_ZERO: u16 = 1;
+const RGB: u16 = 2;
+const PALETTE: u16 = 3;
+const SEPARATED: u16 = 5;
+const YCBCR: u16 = 6;
+const CIE_LAB: u16 = 8;
+const ICC_LAB: u16 = 9;
+
+/// `ExtraSamples`: alpha, with which the colours have been multiplied, or not.
+const ASSOCIATED: u64 = 1;
+const UNASSOCIATED: u64 = 2;
+
+/// The colours of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ink {
+    WhiteIsZero,
+    Grey,
+    Rgb,
+    /// 2 to the power of the bits of a sample colours.
+    Palette(Palette),
+    Cmyk,
+    YCbCr,
+    CieLab,
+    IccLab,
+}
+
+impl Ink {
+    pub(super) fn read(tags: Tags<'_>, bits: u16) -> Result<Self, Refusal> {
+        // Baseline TIFF requires it; what a few old writers leave out is the simplest.
+        Ok(match tags.choice(tags::PHOTOMETRIC, BLACK_IS_ZERO)? {
+            WHITE_IS_ZERO => Self::WhiteIsZero,
+            BLACK_IS_ZERO => Self::Grey,
+            RGB => Self::Rgb,
+            PALETTE => Self::Palette(Palette::read(tags, bits)?),
+            SEPARATED if tags.choice(tags::INK_SET, 1)? == 1 => Self::Cmyk,
+            YCBCR => Self::YCbCr,
+            CIE_LAB if matches!(bits, 8 | 16) => Self::CieLab,
+            ICC_LAB if matches!(bits, 8 | 16) => Self::IccLab,
+            other => return Err(Refusal::Unsupported(format!("a TIFF with {}", name_of(other, bits)))),
+        })
+    }
+
+    /// Samples of colour that a pixel has in the file.
+    pub(super) fn channels(&self) -> usize {
+        match self {
+            Self::WhiteIsZero | Self::Grey | Self::Palette(_) => 1,
+            Self::Rgb | Self::YCbCr | Self::CieLab | Self::IccLab => 3,
+            Self::Cmyk => 4,
+        }
+    }
+
+    /// Whether its numbers may be fractions between 0 and 1.
+    pub(super) fn may_be_float(&self) -> bool {
+        matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb | Self::Cmyk)
+    }
+
+    /// Whether two of its numbers have a sign anyway, which some writers then say of all.
+    pub(super) fn has_sign(&self) -> bool {
+        matches!(self, Self::CieLab)
+    }
+
+    fn colour(&self) -> Colour {
+        match self {
+            Self::WhiteIsZero | Self::Grey => Colour::Grey,
+            Self::Rgb | Self::Palette(_) | Self::YCbCr => Colour::Rgb,
+            Self::Cmyk => Colour::Cmyk,
+            Self::CieLab | Self::IccLab => Colour::Lab,
+        }
+    }
+}
+
+fn name_of(photometric: u16, bits: u16) -> String {
+    match photometric {
+        4 => "a transparency mask".to_owned(),
+        SEPARATED => "inks other than CMYK".to_owned(),
+        CIE_LAB | ICC_LAB => format!("Lab pixels of {bits} bits a sample"),
+        10 => "ITU Lab pixels".to_owned(),
+        32803 | 34892 => "the raw data of a camera".to_owned(),
+        32844 | 32845 => "LogLuv pixels".to_owned(),
+        other => format!("the unknown colours {other}"),
+    }
+}
+
+/// Which samples of a pixel are kept, and what is done to them.
+pub(super) struct Meaning {
+    ink: Ink,
+    /// What it hands out.
+    pub(super) samples: Samples,
+    /// Samples of a pixel that it is given.
+    given: usize,
+    /// Their depth.
+    depth: Depth,
+    /// Those that are handed out, by their numbers in the file.
+    kept: Vec<usize>,
+}
+
+impl Meaning {
+    /// For pixels of `count` samples, of which those beyond the colours are alpha or nothing that can be shown.
+    pub(super) fn new(tags: Tags<'_>, ink: Ink, count: u16, depth: Depth) -> Result<Self, Refusal> {
+        let count = usize::from(count);
+        if count < ink.channels() {
+            return Err(Refusal::Decode(format!("its pixels have {count} samples, fewer than its colours").into()));
+        }
+        let (alpha, at) = match ink {
+            Ink::Cmyk | Ink::Palette(_) => (Alpha::None, None),
+            _ => alpha(tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.as_deref(), count - ink.channels()),
+        };
+        let kept = (0..ink.channels()).chain(at.map(|at| ink.channels() + at)).collect();
+        let shown = match &ink {
+            Ink::Palette(palette) => palette.depth,
+            Ink::CieLab | Ink::IccLab => Depth::Sixteen,
+            _ => depth,
+        };
+        let samples = Samples { colour: ink.colour(), alpha, depth: shown };
+        Ok(Self { ink, samples, given: count, depth, kept })
+    }
+
+    /// The samples that are handed out, by their numbers in the file.
+    pub(super) fn kept(&self) -> &[usize] {
+        &self.kept
+    }
+
+    /// The same for pixels of which only those have been read that are kept.
+    pub(super) fn of_kept(self) -> Self {
+        Self { given: self.kept.len(), kept: (0..self.kept.len()).collect(), ..self }
+    }
+
+    /// Bytes of a pixel that it is given.
+    pub(super) fn given_bytes(&self) -> usize {
+        self.given * sample_bytes(self.depth)
+    }
+
+    /// Whether it hands out what it is given.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.ink, Ink::Grey | Ink::Rgb | Ink::Cmyk) && self.kept.len() == self.given
+    }
+
+    /// Converts whole pixels.
+    pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) {
+        match &self.ink {
+            Ink::Palette(palette) => palette.convert(from, self.given_bytes(), self.depth, to),
+            Ink::CieLab | Ink::IccLab => self.convert_lab(from, to),
+            _ if self.is_plain() => to.copy_from_slice(&from[..to.len()]),
+            ink => {
+                self.pick(from, to);
+                let pixels = to.chunks_exact_mut(self.samples.pixel_bytes());
+                match ink {
+                    Ink::WhiteIsZero => pixels.for_each(|pixel| invert(&mut pixel[..sample_bytes(self.depth)])),
+                    Ink::YCbCr => pixels.for_each(ycbcr::to_rgb),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn pick(&self, from: &[u8], to: &mut [u8]) {
+        match self.depth {
+            Depth::Eight => pick::<1>(from, self.given, &self.kept, to),
+            Depth::Sixteen => pick::<2>(from, self.given, &self.kept, to),
+        }
+    }
+
+    fn convert_lab(&self, from: &[u8], to: &mut [u8]) {
+        let encoding = if self.ink == Ink::CieLab { lab::Encoding::Cie } else { lab::Encoding::Icc };
+        let pixels = from.chunks_exact(self.given_bytes()).zip(to.chunks_exact_mut(self.samples.pixel_bytes()));
+        for (from, to) in pixels {
+            for ((channel, at), to) in self.kept.iter().enumerate().zip(to.as_chunks_mut::<2>().0) {
+                let value = match self.depth {
+                    Depth::Eight => encoding.of_8_bits(channel, from[*at]),
+                    Depth::Sixteen => {
+                        encoding.of_16_bits(channel, u16::from_ne_bytes([from[2 * at], from[2 * at + 1]]))
+                    }
+                };
+                *to = value.to_ne_bytes();
+            }
+        }
+    }
+}
+
+/// What alpha is and where, among the samples beyond the colours.
+fn alpha(extra: Option<&[u64]>, count: usize) -> (Alpha, Option<usize>) {
+    let Some(extra) = extra else {
+        // Some writers do not say what the fourth sample is, and all readers know.
+        return if count == 1 { (Alpha::Straight, Some(0)) } else { (Alpha::None, None) };
+    };
+    let mut kinds = extra.iter().take(count).enumerate();
+    match kinds.find(|(_, kind)| matches!(**kind, ASSOCIATED | UNASSOCIATED)) {
+        None => (Alpha::None, None),
+        Some((at, &ASSOCIATED)) => (Alpha::Premultiplied, Some(at)),
+        Some((at, _)) => (Alpha::Straight, Some(at)),
+    }
+}
+
+pub(super) fn sample_bytes(depth: Depth) -> usize {
+    match depth {
+        Depth::Eight => 1,
+        Depth::Sixteen => 2,
+    }
+}
+
+fn pick<const BYTES: usize>(from: &[u8], given: usize, kept: &[usize], to: &mut [u8]) {
+    let pixels = from.as_chunks::<BYTES>().0.chunks_exact(given);
+    let samples = pixels.flat_map(|pixel| kept.iter().map(|at| pixel[*at]));
+    to.as_chunks_mut::<BYTES>().0.iter_mut().zip(samples).for_each(|(to, from)| *to = from);
+}
+
+fn invert(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = !*byte;
+    }
+}

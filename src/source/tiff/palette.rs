@@ -1,0 +1,59 @@
+//! Colours by their numbers: `ColorMap` (TIFF 6.0, section 5).
+
+use super::meaning::sample_bytes;
+use super::tags::{self, Tags};
+use crate::source::samples::Depth;
+use crate::source::{DecodeError, Refusal};
+
+/// The colours of a palette.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Palette {
+    /// The bytes of each, one colour after another.
+    colours: Vec<u8>,
+    pub(super) depth: Depth,
+}
+
+impl Palette {
+    pub(super) fn read(tags: Tags<'_>, bits: u16) -> Result<Self, Refusal> {
+        if bits > 16 || (9..16).contains(&bits) {
+            return Err(Refusal::Unsupported(format!("a TIFF with a palette for {bits} bits")));
+        }
+        let count = 1_usize << bits;
+        let all = tags.numbers(tags::COLOR_MAP, 3 << 16)?.ok_or_else(|| without("is missing"))?;
+        let all: Vec<u16> = all.into_iter().map_while(|value| u16::try_from(value).ok()).collect();
+        let planes = all.get(..3 * count).ok_or_else(|| without("has fewer colours than its pixels can have"))?;
+        // First all reds, then all greens, then all blues.
+        Ok(Self::new((0..count).flat_map(|colour| (0..3).map(move |plane| planes[plane * count + colour])).collect()))
+    }
+
+    fn new(samples: Vec<u16>) -> Self {
+        // 8 bits written as 16 in one of the three ways that there are.
+        let is_narrow = samples.iter().all(|sample| *sample < 256);
+        let has_8_bits = |sample: &u16| matches!(sample.to_be_bytes(), [high, low] if low == high || low == 0);
+        let (colours, depth) = match is_narrow {
+            true => (samples.iter().map(|sample| sample.to_be_bytes()[1]).collect(), Depth::Eight),
+            false if samples.iter().all(has_8_bits) => {
+                (samples.iter().map(|sample| sample.to_be_bytes()[0]).collect(), Depth::Eight)
+            }
+            false => (samples.into_iter().flat_map(u16::to_ne_bytes).collect(), Depth::Sixteen),
+        };
+        Self { colours, depth }
+    }
+
+    /// Looks up the first sample of each pixel.
+    pub(super) fn convert(&self, from: &[u8], pixel_bytes: usize, depth: Depth, to: &mut [u8]) {
+        let colour_bytes = 3 * sample_bytes(self.depth);
+        for (pixel, to) in from.chunks_exact(pixel_bytes).zip(to.chunks_exact_mut(colour_bytes)) {
+            let index = match depth {
+                Depth::Eight => usize::from(pixel[0]),
+                Depth::Sixteen => usize::from(u16::from_ne_bytes([pixel[0], pixel[1]])),
+            };
+            // There is a colour for every number of so many bits.
+            to.copy_from_slice(&self.colours[index * colour_bytes..][..colour_bytes]);
+        }
+    }
+}
+
+fn without(what: &str) -> DecodeError {
+    format!("its palette {what}").into()
+}

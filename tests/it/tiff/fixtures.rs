@@ -1,0 +1,125 @@
+//! TIFF as other programs write it: the files of `tests/fixtures/tiff`, whose `README.md` says which and how.
+
+use crate::support::pictures::mean_difference;
+use crate::support::rows::read_with;
+use iiif_publish::source::{Header, ReadOptions, SourceError};
+use image::{Rgb, RgbImage};
+use std::path::PathBuf;
+
+/// All of them.
+pub(super) const FIXTURES: [&str; 18] = [
+    "float-16-big-endian-tifffile.tif",
+    "float-32-predictor-3-tifffile.tif",
+    "group3-pillow.tif",
+    "group3-two-dimensional-tiffcp.tif",
+    "group4-low-bit-first-strips-tiffcp.tif",
+    "group4-pillow.tif",
+    "jpeg-cmyk-imagemagick.tif",
+    "jpeg-rgb-tiles-tables-tiffcp.tif",
+    "jpeg-ycbcr-420-tables-tiffcp.tif",
+    "lab-16-imagemagick.tif",
+    "lab-16-vips.tif",
+    "lab-8-vips.tif",
+    "lzw-differences-big-endian-tiffcp.tif",
+    "packbits-bigtiff-tiffcp.tif",
+    "palette-pillow.tif",
+    "planes-16-tiles-zstd-tifffile.tif",
+    "pyramid-pages-jpeg-vips.tif",
+    "pyramid-subifds-vips.tif",
+];
+
+pub(super) fn path(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "fixtures", "tiff", name].iter().collect()
+}
+
+fn read_page(name: &str, page: u32) -> Result<(Header, Vec<u8>), SourceError> {
+    read_with(&path(name), ReadOptions { page, ..ReadOptions::default() })
+}
+
+fn read(name: &str) -> Vec<u8> {
+    read_page(name, 1).unwrap_or_else(|error| panic!("{name}: {error:?}")).1
+}
+
+/// What `make.py` draws.
+fn smooth() -> RgbImage {
+    RgbImage::from_fn(48, 40, |x, y| Rgb([x * 5, y * 6, (x + y) * 2 + 40].map(|value| value as u8)))
+}
+
+/// Every other pixel of it.
+fn half() -> RgbImage {
+    RgbImage::from_fn(24, 20, |x, y| *smooth().get_pixel(2 * x, 2 * y))
+}
+
+/// Black and white.
+fn printed() -> Vec<u8> {
+    let places = (0..40).flat_map(|y| (0..48).map(move |x| (x, y)));
+    places.map(|(x, y)| if (x * x + y * y * 3) / 40 % 3 == 0 { 0 } else { 255 }).collect()
+}
+
+#[test]
+fn faxes_are_read() {
+    for name in ["group4-pillow.tif", "group3-pillow.tif", "group4-low-bit-first-strips-tiffcp.tif"] {
+        assert!(read(name) == printed(), "{name}");
+    }
+    let error = read_page("group3-two-dimensional-tiffcp.tif", 1).expect_err("refused").to_string();
+    assert!(error.contains("two-dimensional CCITT Group 3"), "{error}");
+}
+
+#[test]
+fn what_compresses_without_loss_gives_back_every_pixel() {
+    for name in ["lzw-differences-big-endian-tiffcp.tif", "pyramid-subifds-vips.tif"] {
+        assert!(read(name) == smooth().as_raw().as_slice(), "{name}");
+    }
+    for name in [
+        "packbits-bigtiff-tiffcp.tif",
+        "planes-16-tiles-zstd-tifffile.tif",
+        "float-32-predictor-3-tifffile.tif",
+        "float-16-big-endian-tifffile.tif",
+    ] {
+        assert!(read(name) == half().as_raw().as_slice(), "{name}");
+    }
+}
+
+#[test]
+fn jpeg_inside_is_decoded_as_libtiff_does() {
+    for name in
+        ["jpeg-ycbcr-420-tables-tiffcp", "jpeg-rgb-tiles-tables-tiffcp", "pyramid-pages-jpeg-vips", "palette-pillow"]
+    {
+        let expected = image::open(path(&format!("expected/{name}.png"))).expect("a PNG").into_rgb8();
+        // Pillow's libjpeg-turbo may round differently from ours.
+        let difference = mean_difference(&read(&format!("{name}.tif")), &expected);
+        assert!(difference < 0.1, "{name}: {difference}");
+    }
+    let inks = "jpeg-cmyk-imagemagick.tif";
+    assert!(mean_difference(&read(inks), &read(&format!("expected/{inks}"))) < 0.1);
+}
+
+#[test]
+fn the_pages_of_a_pyramid_are_one() {
+    let error = read_page("pyramid-pages-jpeg-vips.tif", 2).expect_err("there is none");
+    let cause = std::error::Error::source(&error).expect("a cause").to_string();
+    assert_eq!(cause, "page 2 was asked for, and there is only one");
+}
+
+#[test]
+fn lab_is_what_it_was_made_from() {
+    // vips and ImageMagick use sRGB's own white and that of D50; 8 bits of Lab are coarser than 8 bits of RGB.
+    for (name, most) in [("lab-16-vips.tif", 8.0), ("lab-8-vips.tif", 8.0), ("lab-16-imagemagick.tif", 8.0)] {
+        let difference = mean_difference(&read(name), &half());
+        assert!(difference < most, "{name}: {difference}");
+    }
+}
+
+#[test]
+fn a_jpeg_inside_that_is_damaged_is_an_error() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    for name in ["jpeg-ycbcr-420-tables-tiffcp.tif", "jpeg-rgb-tiles-tables-tiffcp.tif", "group4-pillow.tif"] {
+        let whole = std::fs::read(path(name)).expect("the fixture");
+        for length in 0..whole.len() {
+            let cut = folder.path().join("cut.tif");
+            std::fs::write(&cut, &whole[..length]).expect("a file");
+            let read = read_with(&cut, ReadOptions::default());
+            assert!(read.is_err(), "{length} bytes of {name}");
+        }
+    }
+}
