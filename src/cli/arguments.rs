@@ -1,5 +1,6 @@
 //! Arguments that verbs share.
 
+use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
 use iiif_publish::bucket::quoted;
 use iiif_publish::encode::{JpegOptions, Subsampling};
@@ -130,6 +131,8 @@ pub(super) struct PictureArguments {
     /// Pictures encoded at the same time [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -150,7 +153,7 @@ impl PictureArguments {
     }
 
     pub(super) fn read(&self) -> ReadOptions {
-        ReadOptions { background: self.background, page: self.page.page }
+        ReadOptions { background: self.background, page: self.page.page, max_pixels: self.limits.max_pixels }
     }
 
     pub(super) fn jobs(&self) -> NonZeroUsize {

@@ -6,6 +6,7 @@ mod bucket;
 mod completions;
 mod delete;
 mod exit;
+mod limits;
 mod output;
 mod plan;
 mod preview;

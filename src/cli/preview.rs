@@ -55,6 +55,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         jpeg: arguments.pictures.jpeg(),
         rights: arguments.pictures.rights.clone(),
         jobs: arguments.pictures.jobs(),
+        max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
         ..Options::new(public_url)
     };
     let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));

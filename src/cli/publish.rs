@@ -222,6 +222,7 @@ impl Arguments {
             info_cache_control: self.headers.info_cache_control,
             concurrency: self.work.concurrency(),
             jobs: self.pictures.jobs(),
+            max_memory_bytes: self.pictures.limits.max_memory_bytes(),
             unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
             changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
             identity: self.again.identity(),

@@ -176,6 +176,10 @@ pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
     match error {
         PublishError::Source(error) => source_advice(error),
         PublishError::Store(error) => Some(store_advice(error.kind())),
+        PublishError::Memory { .. } => Some(
+            "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
+             which is read a few rows at a time",
+        ),
         PublishError::CleanUp { .. } => {
             Some("viewers see the new image; the next run deletes what is left of the old one")
         }
@@ -191,6 +195,7 @@ fn source_advice(error: &SourceError) -> Option<&'static str> {
             Some("its info.json was not written; publish it again from a whole copy of the file")
         }
         SourceError::UnknownFormat { .. } => Some("the content counts, not the name; convert it to TIFF, PNG or JPEG"),
+        SourceError::TooLarge { .. } => Some("raise `--max-pixels` if the image is what it should be"),
         SourceError::NotAFile { .. } => Some("name image files; folders and pipes cannot be published"),
         SourceError::Unsupported { .. } => {
             Some("convert it to 8- or 16-bit grey or RGB first, for example with `vips colourspace IN OUT srgb`")

@@ -1,6 +1,6 @@
 //! The memory of a publish, known before the first pixel.
 
-use crate::iiif::{Pyramid, Size};
+use crate::iiif::Pyramid;
 use crate::pixel::PixelFormat;
 use crate::pyramid::Cascade;
 use crate::source::Header;
@@ -18,13 +18,23 @@ const ENCODED_BYTES_PER_PIXEL: u64 = 1;
 /// makes the decoder hold it whole, or `full/max` is uncapped.
 #[must_use]
 pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
-    let tile = Size::new(pyramid.tile_size(), pyramid.tile_size()).expect("a tile size is not 0");
-    let in_flight = pictures_in_flight * tile.pixels().min(pyramid.size().pixels()) * ENCODED_BYTES_PER_PIXEL;
-    BASE_BYTES
-        + header.decoder_bytes
-        + Cascade::bytes(pyramid, header.format)
-        + in_flight
-        + whole_levels(pyramid, header.format)
+    let in_flight =
+        in_flight_bytes(pyramid.tile_size(), pictures_in_flight).min(pictures_in_flight * pyramid.size().pixels());
+    BASE_BYTES + in_flight + image_bytes(header, pyramid)
+}
+
+/// What all images of a publisher share.
+pub(super) fn shared_bytes(tile_size: u32, pictures_in_flight: u64) -> u64 {
+    BASE_BYTES + in_flight_bytes(tile_size, pictures_in_flight)
+}
+
+fn in_flight_bytes(tile_size: u32, pictures_in_flight: u64) -> u64 {
+    pictures_in_flight * u64::from(tile_size).pow(2) * ENCODED_BYTES_PER_PIXEL
+}
+
+/// What each image takes besides.
+pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid) -> u64 {
+    header.decoder_bytes + Cascade::bytes(pyramid, header.format) + whole_levels(pyramid, header.format)
 }
 
 /// Encoded whole levels, and the pixels of those that thumbnails are made of.

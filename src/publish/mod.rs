@@ -32,6 +32,7 @@ use crate::source::{Source, SourceError};
 use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind};
 use budget::Budget;
 use bytes::Bytes;
+use bytesize::ByteSize;
 use fingerprint::Fingerprint;
 use futures::future::ready;
 use futures::{StreamExt, stream};
@@ -108,6 +109,16 @@ pub enum PublishError {
         /// All of its objects.
         promised: u64,
     },
+    /// It takes more memory than all images together may.
+    #[error("`{identifier}` takes {} of memory, and no more than {} is allowed", ByteSize(*.needed_bytes), ByteSize(*.limit_bytes))]
+    Memory {
+        /// The image.
+        identifier: Identifier,
+        /// What it takes.
+        needed_bytes: u64,
+        /// What it may take.
+        limit_bytes: u64,
+    },
     /// It is published, and the next run cleans up.
     #[error("`{identifier}` is published, but what is not of it any more could not be deleted")]
     CleanUp {
@@ -162,7 +173,7 @@ impl Publisher {
     /// A publisher that tells `events` what happens. They are called from many threads, and must not block.
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
-        let budget = Budget::new(options.jobs.get(), concurrency);
+        let budget = Budget::new(&options, concurrency);
         Self { store, options: Arc::new(options), budget, events: Arc::new(events) }
     }
 
@@ -238,6 +249,12 @@ impl Publisher {
             job.resumed = existing.iter().filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
         }
         let job = Arc::new(job);
+        let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.budget.pictures_in_flight());
+        if let Some(limit_bytes) = self.budget.is_beyond(peak_bytes) {
+            let identifier = image.identifier.clone();
+            return Err(PublishError::Memory { identifier, needed_bytes: peak_bytes, limit_bytes });
+        }
+        let _memory = self.budget.memory(memory::image_bytes(&header, &job.pyramid)).await;
         (self.events)(Event::Started {
             identifier: image.identifier.clone(),
             size: header.size,

@@ -147,6 +147,8 @@ pub struct Options {
     pub unchanged: Unchanged,
     /// What happens to images that are there already, and are other ones now.
     pub changed: Changed,
+    /// Memory that all images together may take, in bytes; `None` for no limit.
+    pub max_memory_bytes: Option<u64>,
     /// How sources are known to be the same.
     pub identity: Identity,
     /// Where objects stand.
@@ -178,6 +180,7 @@ impl Options {
             rights: None,
             concurrency: None,
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            max_memory_bytes: None,
             unchanged: Unchanged::default(),
             changed: Changed::default(),
             identity: Identity::default(),

@@ -51,6 +51,16 @@ pub enum SourceError {
         #[source]
         cause: GeometryError,
     },
+    /// The image has more pixels than are allowed.
+    #[error("`{input}` has {pixels} pixels, and no more than {max_pixels} are allowed")]
+    TooLarge {
+        /// The file.
+        input: String,
+        /// What it has.
+        pixels: u64,
+        /// What it may have.
+        max_pixels: u64,
+    },
     /// The file ends too early, or its content contradicts itself.
     #[error("could not decode `{input}`")]
     Decode {

@@ -157,6 +157,9 @@ impl Source {
             other => other::open(file, other),
         };
         match opened {
+            Ok(opened) if opened.size.pixels() > options.max_pixels => {
+                Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
+            }
             Ok(opened) => Ok(Self::new(input, opened, options)),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),

@@ -77,10 +77,17 @@ pub struct ReadOptions {
     pub background: Background,
     /// Which image of a file with several, from 1. Smaller versions of others, as in pyramids, are not counted.
     pub page: u32,
+    /// The most pixels that an image may have.
+    pub max_pixels: u64,
+}
+
+impl ReadOptions {
+    /// What an image may have where nothing is said: a few kilobytes can announce more, and then take hours.
+    pub const MAX_PIXELS: u64 = 3_000_000_000;
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { background: Background::WHITE, page: 1 }
+        Self { background: Background::WHITE, page: 1, max_pixels: Self::MAX_PIXELS }
     }
 }

@@ -4,9 +4,13 @@ use super::orientation::of_exif_block;
 use super::samples::{Alpha, Colour, Depth, Samples};
 use super::{DecodeError, Opened, Refusal, RowReader};
 use crate::iiif::Size;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{BufReader, Seek};
+
+/// What a decoder may take beside the image that it makes: as much again, and some room.
+const DECODER_FACTOR: u64 = 2;
+const DECODER_BYTES: u64 = 16 << 20;
 
 pub(super) fn open(file: File, container: ImageFormat) -> Result<Opened, Refusal> {
     let mut decoder = ImageReader::with_format(BufReader::new(file.try_clone()?), container).into_decoder()?;
@@ -18,6 +22,9 @@ pub(super) fn open(file: File, container: ImageFormat) -> Result<Opened, Refusal
         alpha: if colour.has_alpha() { Alpha::Straight } else { Alpha::None },
         depth: if colour.bytes_per_pixel() > colour.channel_count() { Depth::Sixteen } else { Depth::Eight },
     };
+    // Whether that is too much, the caller decides.
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODER_FACTOR * decoder.total_bytes() + DECODER_BYTES);
     let held_bytes = size.pixels() * samples.pixel_bytes() as u64;
     Ok(Opened {
         size,
@@ -28,7 +35,7 @@ pub(super) fn open(file: File, container: ImageFormat) -> Result<Opened, Refusal
         orientation: decoder.exif_metadata()?.as_deref().map(of_exif_block).unwrap_or_default(),
         // What was decoded, and what it is made into where that differs.
         decoder_bytes: decoder.total_bytes() + held_bytes,
-        rows: Box::new(WholeImage { file: Some(file), container, samples, pixels: Vec::new(), next_byte: 0 }),
+        rows: Box::new(WholeImage { file: Some(file), container, limits, samples, pixels: Vec::new(), next_byte: 0 }),
     })
 }
 
@@ -36,6 +43,7 @@ struct WholeImage {
     /// Until the first row is asked for.
     file: Option<File>,
     container: ImageFormat,
+    limits: Limits,
     samples: Samples,
     pixels: Vec<u8>,
     next_byte: usize,
@@ -45,7 +53,9 @@ impl RowReader for WholeImage {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if let Some(mut file) = self.file.take() {
             file.rewind()?;
-            let image = ImageReader::with_format(BufReader::new(file), self.container).decode()?;
+            let mut reader = ImageReader::with_format(BufReader::new(file), self.container);
+            reader.limits(self.limits.clone());
+            let image = reader.decode()?;
             self.pixels = samples_of(image, self.samples);
         }
         let end = self.next_byte + rows.len();

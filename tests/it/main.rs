@@ -18,6 +18,7 @@ mod faults;
 mod formats;
 mod interrupts;
 mod kills;
+mod limits;
 mod memory;
 mod orientation;
 mod pipeline;

@@ -1,0 +1,36 @@
+//! What a run may take at the most.
+
+use bytesize::ByteSize;
+use clap::Args;
+use iiif_publish::source::ReadOptions;
+use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArguments {
+    /// Memory for all images together, such as `2GiB`; an image that needs more is refused before work on it begins
+    /// [default: half of what the machine, or its container or service, has]
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<ByteSize>,
+    /// Pixels of an image; one that has more is refused
+    #[arg(long, value_name = "N", default_value_t = ReadOptions::MAX_PIXELS, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_pixels: u64,
+}
+
+impl LimitArguments {
+    /// In bytes; `None` where nothing was said and the machine does not tell what it has.
+    pub(super) fn max_memory_bytes(&self) -> Option<u64> {
+        self.max_memory.map(|size| size.as_u64()).or_else(|| machine_memory_bytes().map(|bytes| bytes / 2))
+    }
+}
+
+/// The memory of the machine, or what the cgroup of this process leaves of it.
+fn machine_memory_bytes() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    let process = get_current_pid().ok()?;
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[process]), false, ProcessRefreshKind::nothing());
+    let of_cgroup = system.process(process).and_then(Process::cgroup_limits).map(|limits| limits.total_memory);
+    let of_machine = Some(system.total_memory()).filter(|bytes| *bytes > 0);
+    of_machine.into_iter().chain(of_cgroup).min()
+}
