@@ -23,7 +23,7 @@ pub enum SourceError {
         input: String,
     },
     /// The content is no image of a known format, whatever the name says.
-    #[error("`{input}` is not an image in a known format (JPEG, PNG, TIFF, WebP, GIF, BMP, PNM)")]
+    #[error("`{input}` is not an image in a known format (JPEG, JPEG 2000, PNG, TIFF, WebP, GIF, BMP, PNM)")]
     UnknownFormat {
         /// The file.
         input: String,

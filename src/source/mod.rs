@@ -9,6 +9,7 @@
 mod colour;
 mod error;
 mod icc;
+mod jp2;
 mod jpeg;
 mod jpeg_segments;
 mod lab;
@@ -37,9 +38,6 @@ use std::path::Path;
 
 /// The longest magic number that is looked at.
 const MAGIC_BYTES: usize = 64;
-
-/// JP2 files and raw codestreams.
-const JPEG_2000: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
 
 /// What is known of an image before its first pixel is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,18 +141,15 @@ impl Source {
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
         }
-        if JPEG_2000.iter().any(|magic_number| magic.starts_with(magic_number)) {
-            return Err(SourceError::Unsupported { input, variety: "a JPEG 2000 image".to_owned() });
-        }
-        let Some(format) = sniffed(&magic) else {
-            return Err(SourceError::UnknownFormat { input });
-        };
-        let opened = match format {
-            image::ImageFormat::Tiff => tiff::open(file, options.page),
+        let is_jp2 = jp2::is_announced_by(&magic);
+        let opened = match sniffed(&magic) {
+            None if !is_jp2 => return Err(SourceError::UnknownFormat { input }),
+            Some(image::ImageFormat::Tiff) => tiff::open(file, options.page),
             _ if options.page != 1 => Err(Refusal::Decode(no_such_page(options.page, 1))),
-            image::ImageFormat::Jpeg => jpeg::open(file),
-            image::ImageFormat::Png => png::open(BufReader::new(file)),
-            other => other::open(file, other),
+            None => jp2::open(file),
+            Some(image::ImageFormat::Jpeg) => jpeg::open(file),
+            Some(image::ImageFormat::Png) => png::open(BufReader::new(file)),
+            Some(other) => other::open(file, other),
         };
         match opened {
             Ok(opened) if opened.size.pixels() > options.max_pixels => {

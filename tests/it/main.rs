@@ -17,6 +17,7 @@ mod fault_server;
 mod faults;
 mod formats;
 mod interrupts;
+mod jp2;
 mod kills;
 mod limits;
 mod memory;

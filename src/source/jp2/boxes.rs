@@ -1,0 +1,188 @@
+//! The boxes of a JP2 file (ISO/IEC 15444-1, annex I): where the codestream lies, and what its components mean.
+
+use super::{DecodeError, Refusal};
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+/// The largest header that is read, in bytes: nothing but a profile or a palette makes it large.
+const MOST_HEADER_BYTES: u64 = 32 << 20;
+
+/// What a file consists of.
+pub(super) struct Boxes {
+    /// `None` for a codestream without a file around it.
+    pub(super) header: Option<Jp2Header>,
+    /// Where the codestream lies in the file.
+    pub(super) codestream: Range<u64>,
+}
+
+/// What the box `jp2h` says.
+#[derive(Default)]
+pub(super) struct Jp2Header {
+    pub(super) colour: Option<ColourSpecification>,
+    /// The content of the box `pclr`.
+    pub(super) palette: Option<Vec<u8>>,
+    /// The content of the box `cmap`.
+    pub(super) mapping: Option<Vec<u8>>,
+    /// What `cdef` says of each channel.
+    pub(super) definitions: Option<Vec<Definition>>,
+}
+
+/// What `colr` says.
+pub(super) enum ColourSpecification {
+    /// A colour space by its number.
+    Enumerated(u32),
+    /// An ICC profile.
+    Profile(Vec<u8>),
+}
+
+/// One entry of `cdef` (I.5.3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Definition {
+    pub(super) channel: u16,
+    /// 0: colour, 1: opacity, 2: premultiplied opacity, 65535: not specified.
+    pub(super) kind: u16,
+    /// 0: the whole image, otherwise the number of a colour, from 1.
+    pub(super) association: u16,
+}
+
+/// Where the content of a box lies.
+struct Found {
+    kind: [u8; 4],
+    content: Range<u64>,
+}
+
+/// Finds the first codestream of a file, whose header must stand before it.
+pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64) -> Result<Boxes, Refusal> {
+    let mut start = [0; 2];
+    file.rewind()?;
+    file.read_exact(&mut start)?;
+    if start == [0xff, 0x4f] {
+        return Ok(Boxes { header: None, codestream: 0..file_bytes });
+    }
+    let (mut header, mut at) = (None, 0);
+    while at < file_bytes {
+        let found = next(file, at, file_bytes)?;
+        at = found.content.end;
+        match &found.kind {
+            b"jp2h" => header = Some(Jp2Header::read(&content(file, &found)?).ok_or_else(damaged_header)?),
+            b"jp2c" if header.is_none() => return Err(damaged_header().into()),
+            b"jp2c" => return Ok(Boxes { header, codestream: found.content }),
+            _ => {}
+        }
+    }
+    Err(Refusal::Decode("it has no codestream".into()))
+}
+
+fn damaged_header() -> DecodeError {
+    "its box `jp2h` is damaged, or missing".into()
+}
+
+/// The box at a position: length, kind, and for a length of 1 a longer length (I.4).
+fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<Found, DecodeError> {
+    let mut bytes = [0; 8];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut bytes)?;
+    let [l0, l1, l2, l3, kind @ ..] = bytes;
+    let (head_bytes, length) = match u32::from_be_bytes([l0, l1, l2, l3]) {
+        0 => (8, file_bytes - at),
+        1 => {
+            file.read_exact(&mut bytes)?;
+            (16, u64::from_be_bytes(bytes))
+        }
+        length => (8, u64::from(length)),
+    };
+    let end = at.checked_add(length).filter(|end| length >= head_bytes && *end <= file_bytes);
+    let end = end.ok_or_else(|| format!("its box `{}` reaches beyond the end of the file", kind.escape_ascii()))?;
+    Ok(Found { kind, content: at + head_bytes..end })
+}
+
+fn content(file: &mut (impl Read + Seek), found: &Found) -> Result<Vec<u8>, DecodeError> {
+    let length = found.content.end - found.content.start;
+    if length > MOST_HEADER_BYTES {
+        return Err(format!("its header has {length} bytes, more than the {MOST_HEADER_BYTES} that are read").into());
+    }
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(found.content.start))?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Jp2Header {
+    fn read(mut bytes: &[u8]) -> Option<Self> {
+        let mut header = Self::default();
+        while !bytes.is_empty() {
+            let length = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?;
+            let length = if length == 0 { bytes.len() } else { length };
+            let (kind, content) = (bytes.get(4..8)?, bytes.get(8..length)?);
+            match kind {
+                b"colr" => header.add_colour(content)?,
+                b"pclr" => header.palette = Some(content.to_vec()),
+                b"cmap" => header.mapping = Some(content.to_vec()),
+                b"cdef" => header.definitions = Some(definitions(content)?),
+                _ => {}
+            }
+            bytes = &bytes[length..];
+        }
+        Some(header)
+    }
+
+    /// Only the first of several counts (I.5.3.3), unless it is of a method that nobody knows.
+    fn add_colour(&mut self, content: &[u8]) -> Option<()> {
+        let [method, _precedence, _approximation, rest @ ..] = content else { return None };
+        let colour = match method {
+            1 => ColourSpecification::Enumerated(u32::from_be_bytes(*rest.first_chunk()?)),
+            // Restricted profiles of part 1, any profiles of part 2.
+            2 | 3 => ColourSpecification::Profile(rest.to_vec()),
+            _ => return Some(()),
+        };
+        self.colour.get_or_insert(colour);
+        Some(())
+    }
+}
+
+fn definitions(content: &[u8]) -> Option<Vec<Definition>> {
+    let (count, entries) = content.split_first_chunk::<2>()?;
+    let (entries, _) = entries.as_chunks::<6>();
+    let definition = |entry: &[u8; 6]| {
+        let [c0, c1, k0, k1, a0, a1] = *entry;
+        let short = |high, low| u16::from_be_bytes([high, low]);
+        Definition { channel: short(c0, c1), kind: short(k0, k1), association: short(a0, a1) }
+    };
+    Some(entries.get(..u16::from_be_bytes(*count).into())?.iter().map(definition).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(content.len() + 8).expect("short");
+        [&length.to_be_bytes()[..], &kind, content].concat()
+    }
+
+    #[test]
+    fn boxes_of_all_lengths_lead_to_the_codestream() {
+        let header = boxed(*b"jp2h", &boxed(*b"colr", &[1, 0, 0, 0, 0, 0, 17]));
+        let long = [&[0, 0, 0, 1][..], b"jp2c", &20_u64.to_be_bytes(), b"here"].concat();
+        let open = [&[0; 4][..], b"jp2c", b"here"].concat();
+        for codestream in [long, open, boxed(*b"jp2c", b"here")] {
+            let file = [boxed(*b"jP  ", b"\r\n\x87\n"), header.clone(), codestream].concat();
+            let boxes = read(&mut Cursor::new(&file), file.len() as u64).ok().expect("read");
+            assert_eq!(boxes.codestream, file.len() as u64 - 4..file.len() as u64);
+            assert!(matches!(boxes.header.and_then(|it| it.colour), Some(ColourSpecification::Enumerated(17))));
+            for length in 0..boxes.codestream.start {
+                assert!(read(&mut Cursor::new(&file), length).is_err(), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_are_errors() {
+        for length in [2_u32, 7, u32::MAX] {
+            let file = [&length.to_be_bytes()[..], b"jp2h", b"rest"].concat();
+            assert!(read(&mut Cursor::new(&file), file.len() as u64).is_err(), "{length}");
+            assert!(Jp2Header::read(&file).is_none(), "{length}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! One piece through `hayro-jpeg2000`.
+
+use super::DecodeError;
+use super::channels::Channels;
+use crate::source::samples::Depth;
+use crate::source::zeroed;
+use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
+use std::panic::catch_unwind;
+
+/// Decodes a file whose pixels are as many as these across and down, into samples as they are handed on.
+pub(super) fn decode(bytes: &[u8], pixels: (u32, u32), channels: &Channels) -> Result<Vec<u8>, DecodeError> {
+    // No damaged file is known to make the decoder panic; if one does, it must not end the images beside it.
+    catch_unwind(|| decode_unguarded(bytes, pixels, channels))
+        .unwrap_or_else(|_| Err("the decoder gave up on what it contains".into()))
+}
+
+fn decode_unguarded(bytes: &[u8], (width, height): (u32, u32), channels: &Channels) -> Result<Vec<u8>, DecodeError> {
+    let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
+    let image = Image::new(bytes, &settings)?;
+    if (image.width(), image.height()) != (width, height) {
+        return Err("its tiles do not have the size that its header gives them".into());
+    }
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context)?;
+    let count = width as usize * height as usize;
+    let mut samples = zeroed(count.checked_mul(channels.samples.pixel_bytes()).ok_or("it does not fit memory")?)?;
+    for (sample, channel) in channels.order.iter().enumerate() {
+        let component = decoded.components().get(*channel).filter(|it| it.samples().len() == count);
+        let component = component.ok_or("it has fewer components than its colours need")?;
+        let first = sample * channels.samples.sample_bytes();
+        write(component, &mut samples[first..], channels);
+    }
+    Ok(samples)
+}
+
+/// Puts a component where it belongs in each pixel. What lossy compression made darker than black or lighter than white
+/// becomes these.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "such casts stop at the ends of the range"
+)]
+fn write(component: &ComponentData, samples: &mut [u8], channels: &Channels) {
+    let pixels = samples.chunks_mut(channels.samples.pixel_bytes()).zip(component.samples());
+    // Exact up to 24 bits, and near enough beyond.
+    let most = ((1_u64 << component.bit_depth()) - 1) as f32;
+    match channels.samples.depth {
+        Depth::Eight => {
+            let scale = f32::from(u8::MAX) / most;
+            pixels.for_each(|(pixel, sample)| pixel[0] = (sample * scale + 0.5) as u8);
+        }
+        Depth::Sixteen => {
+            let scale = f32::from(u16::MAX) / most;
+            let scaled = |sample: &f32| ((sample * scale + 0.5) as u16).to_ne_bytes();
+            pixels.for_each(|(pixel, sample)| pixel[..2].copy_from_slice(&scaled(sample)));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! JPEG 2000, compared with what was drawn: files of other programs (`tests/fixtures/jp2`), whole and damaged.
+
+use crate::support::pictures::{file, mean_difference};
+use crate::support::rows::{read, read_bytes};
+use iiif_publish::pixel::PixelFormat;
+use iiif_publish::source::{Header, ReadOptions, Source, SourceError};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const SIZE: (u32, u32) = (61, 47);
+
+/// Up and down again between 0 and 255.
+fn fold(value: i32) -> u8 {
+    (value % 510 - 255).unsigned_abs() as u8
+}
+
+/// The picture that the fixtures were made of, by `make.py`.
+fn picture((width, height): (u32, u32)) -> Vec<[u8; 3]> {
+    let places = (0..height.cast_signed()).flat_map(|y| (0..width.cast_signed()).map(move |x| (x, y)));
+    places.map(|(x, y)| [fold(7 * x + 3 * y), fold(5 * y + x * y / 8), fold(4 * x - 6 * y + 5100)]).collect()
+}
+
+fn rgb() -> Vec<u8> {
+    picture(SIZE).concat()
+}
+
+fn grey() -> Vec<u8> {
+    picture(SIZE).iter().map(|pixel| pixel[0]).collect()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name)
+}
+
+fn bytes_of(name: &str) -> Vec<u8> {
+    std::fs::read(fixture(name)).expect("a fixture")
+}
+
+fn read_fixture(name: &str) -> (Header, Vec<u8>) {
+    read(&fixture(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+/// What is flattened on white.
+fn on_white(colour: u8, alpha: u8) -> u8 {
+    let (colour, alpha) = (u32::from(colour), u32::from(alpha));
+    ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}
+
+#[test]
+fn lossless_files_give_back_every_pixel() {
+    let plain = ["rgb.jp2", "rgb.j2k", "modes.jp2", "progressions.jp2"];
+    let tiled = ["tiled.jp2", "offsets.jp2", "spaced.jp2", "spaced_offsets.jp2", "tile_parts.jp2", "exchanged.jp2"];
+    for name in plain.into_iter().chain(tiled) {
+        let (header, pixels) = read_fixture(name);
+        assert_eq!(((header.size.width(), header.size.height()), header.format), (SIZE, PixelFormat::Rgb8), "{name}");
+        let mut expected = picture(SIZE);
+        if name == "exchanged.jp2" {
+            expected = expected.iter().map(|[red, green, blue]| [*blue, *green, *red]).collect();
+        }
+        assert!(pixels == expected.concat(), "{name}");
+    }
+    let (header, pixels) = read_fixture("grey.jp2");
+    assert_eq!(header.format, PixelFormat::Grey8);
+    assert!(pixels == grey());
+}
+
+#[test]
+fn the_header_says_what_is_in_the_file() {
+    let described = |name| read_fixture(name).0.description;
+    assert_eq!(described("rgb.j2k"), "JPEG 2000, reversible");
+    assert_eq!(described("tiled_lossy.j2k"), "JPEG 2000, tiled, irreversible");
+    let found = read_fixture("profile.jp2").0.found;
+    assert_eq!(found.profile.as_deref(), Some("sRGB built-in"));
+    assert_eq!(read_fixture("rgb16.jp2").0.found.to_string(), "RGB, 16 bit, taken as sRGB");
+    assert_eq!(read_fixture("grey12.jp2").0.found.bits, 12);
+    assert_eq!(read_fixture("grey_alpha.jp2").0.found.colours, "grey with alpha");
+}
+
+#[test]
+fn lossy_files_are_near_what_was_drawn() {
+    // At a fourth of the bytes, the encoder's own error.
+    for name in ["lossy.jp2", "tiled_lossy.j2k"] {
+        let difference = mean_difference(&read_fixture(name).1, &rgb());
+        assert!((0.1..6.0).contains(&difference), "{name}: {difference}");
+    }
+}
+
+#[test]
+fn other_depths_become_eight_bits() {
+    let (header, pixels) = read_fixture("rgb16.jp2");
+    assert_eq!((header.size.width(), header.size.height()), (29, 23));
+    assert!(pixels == picture((29, 23)).concat(), "257 times each sample, and 1");
+    assert!(read_fixture("grey12.jp2").1 == grey());
+    assert!(read_fixture("signed.j2k").1 == grey(), "the least is black");
+}
+
+#[test]
+fn colours_become_rgb() {
+    let palette: Vec<u8> = grey().iter().map(|it| it / 16).flat_map(|it| [it * 17, 255 - it * 17, it]).collect();
+    assert!(read_fixture("palette.jp2").1 == palette);
+    let (header, _) = read_fixture("cmyk.jp2");
+    assert_eq!((header.found.colours.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
+    assert!(mean_difference(&read_fixture("profile.jp2").1, &rgb()) < 1.0, "sRGB to sRGB");
+}
+
+#[test]
+fn colour_differences_become_rgb_in_tiles_as_in_one() {
+    let expected = picture((60, 46)).concat();
+    let (_, whole) = read_fixture("sycc420.jp2");
+    let (_, tiled) = read_fixture("sycc420_tiled.jp2");
+    // A fourth of the colour differences is all there is.
+    assert!(mean_difference(&whole, &expected) < 6.0, "{}", mean_difference(&whole, &expected));
+    assert!(whole == tiled, "both are lossless");
+}
+
+#[test]
+fn transparency_becomes_white() {
+    let alpha = || grey().into_iter().map(|it| 255 - it);
+    let expected: Vec<u8> =
+        picture(SIZE).into_iter().zip(alpha()).flat_map(|(pixel, alpha)| pixel.map(|it| on_white(it, alpha))).collect();
+    assert!(read_fixture("alpha.jp2").1 == expected);
+    let expected: Vec<u8> = grey().into_iter().zip(alpha()).map(|(grey, alpha)| on_white(grey, alpha)).collect();
+    assert!(read_fixture("grey_alpha.jp2").1 == expected);
+}
+
+/// A fixture with some bytes exchanged, which it has once.
+fn patched(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes_of(name);
+    let places: Vec<usize> = (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
+    assert_eq!(places.len(), 1, "{name}");
+    bytes[places[0]..places[0] + old.len()].copy_from_slice(new);
+    bytes
+}
+
+#[test]
+fn premultiplied_transparency_is_known_as_such() {
+    let bytes = patched("grey_alpha.jp2", b"\0\x01\0\x01\0\0", b"\0\x01\0\x02\0\0");
+    let (_, pixels) = read_bytes(&bytes).expect("read");
+    // The light of 255 - alpha is added, and no more than white comes of it.
+    assert!(pixels == grey().iter().map(|grey| grey.saturating_add(*grey)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_last_tile_part_of_open_length_ends_with_the_codestream() {
+    let mut bytes = bytes_of("rgb.j2k");
+    let part = bytes.windows(4).position(|it| it == b"\xff\x90\0\x0a").expect("a tile-part");
+    bytes[part + 6..part + 10].fill(0);
+    assert!(read_bytes(&bytes).expect("read").1 == rgb());
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    match read_bytes(bytes).expect_err("refused") {
+        SourceError::Unsupported { variety, .. } => variety,
+        SourceError::Decode { cause, .. } => cause.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let high_throughput = "a High-Throughput JPEG 2000 image (Part 15)";
+    assert_eq!(refusal(&bytes_of("high_throughput.jph")), high_throughput);
+    let lab = patched("cmyk.jp2", b"colr\x01\0\0\0\0\0\x0c", b"colr\x01\0\0\0\0\0\x0e");
+    assert_eq!(refusal(&lab), "a JPEG 2000 image in the colour space 14 (CIELab)");
+    let needs_more = patched("grey.jp2", b"colr\x01\0\0\0\0\0\x11", b"colr\x01\0\0\0\0\0\x10");
+    assert_eq!(refusal(&needs_more), "it has 1 channels, fewer than its colours (RGB) need");
+}
+
+#[test]
+fn a_missing_tile_is_an_error() {
+    let whole = bytes_of("tiled_lossy.j2k");
+    let parts: Vec<usize> = (0..whole.len() - 4).filter(|at| whole[*at..].starts_with(b"\xff\x90\0\x0a")).collect();
+    assert_eq!(parts.len(), 4);
+    let without_third = [&whole[..parts[2]], &whole[parts[3]..]].concat();
+    assert_eq!(refusal(&without_third), "tile 2 of 4 is missing");
+}
+
+/// The header of `rgb.j2k` with another size, tiles of that size, and next to no data: less than 200 bytes.
+fn bomb(size: (u32, u32), tile: (u32, u32)) -> Vec<u8> {
+    let mut bytes = bytes_of("rgb.j2k");
+    let part = bytes.windows(4).position(|it| it == b"\xff\x90\0\x0a").expect("a tile-part");
+    for (at, value) in [(8, size.0), (12, size.1), (24, tile.0), (28, tile.1)] {
+        bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    bytes.truncate(part);
+    bytes.extend(b"\xff\x90\0\x0a\0\0\0\0\0\x0f\0\x01\xff\x93\0\xff\xd9");
+    bytes
+}
+
+#[test]
+fn a_header_that_claims_a_huge_image_is_an_error_or_costs_nothing_before_decoding() {
+    assert!(refusal(&bomb((60_000, 60_000), (1, 1))).contains("contradicts itself"), "more tiles than can be numbered");
+    assert!(refusal(&bomb((60_000, 60_000), (600, 600))).contains("is missing"));
+    let folder = TempDir::new().expect("a folder");
+    let mut row = vec![0; 3 << 20];
+    for side in [60_000_u32, 1 << 20, 1 << 30] {
+        let path = file(folder.path(), "bomb.j2k", &bomb((side, side), (side, side)));
+        let mut source = Source::open(&path, ReadOptions::default()).expect("a sound header");
+        let expected = (u64::from(side) * u64::from(side)).saturating_mul(20).min(1 << 61);
+        assert!(source.header().decoder_bytes > expected, "it says what it would take");
+        if side == 1 << 20 {
+            let error = source.read_rows(&mut row).expect_err("no machine has so much");
+            assert!(error.source().expect("a cause").to_string().contains("bytes of memory"));
+        }
+    }
+}
+
+#[test]
+fn files_that_end_early_are_errors() {
+    for name in ["tiled.jp2", "rgb.j2k", "tile_parts.jp2", "palette.jp2"] {
+        let whole = bytes_of(name);
+        for length in (1..whole.len()).step_by(64).chain([whole.len() - 1]) {
+            let begin = Instant::now();
+            assert!(read_bytes(&whole[..length]).is_err(), "{name}: {length} bytes");
+            assert!(begin.elapsed() < Duration::from_secs(5), "{name}: {length} bytes");
+        }
+    }
+}
+
+/// Numbers without a pattern, the same every time.
+fn random(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state as usize
+}
+
+#[test]
+fn damaged_files_are_errors_or_other_pictures_and_never_more() {
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    let names = ["tiled.jp2", "offsets.jp2", "rgb.j2k", "tile_parts.jp2", "palette.jp2", "sycc420_tiled.jp2"];
+    for (number, name) in names.iter().cycle().take(300).enumerate() {
+        let mut bytes = bytes_of(name);
+        // Half of them in the headers, where damage does most.
+        let end = if number % 4 < 2 { 260 } else { bytes.len() };
+        for _ in 0..=random(&mut state) % 3 {
+            let at = random(&mut state) % end;
+            bytes[at] = random(&mut state) as u8;
+        }
+        let begin = Instant::now();
+        // A size that became large is what the caller decides on.
+        let folder = TempDir::new().expect("a folder");
+        let path = file(folder.path(), "damaged", &bytes);
+        let opened = Source::open(&path, ReadOptions::default());
+        if opened.is_ok_and(|source| source.header().decoder_bytes < 64 << 20) {
+            drop(read(&path));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{name}, number {number}");
+    }
+}
