@@ -1,0 +1,152 @@
+//! Files with wrong bytes, for every decoder: errors or other pictures, but no panic, no long wait and no memory beyond what
+//! the header announced.
+//!
+//! Two seconds for each decoder; `IIIF_PUBLISH_TEST_FUZZ_SECONDS=600` takes ten minutes. What fails is written to a file
+//! whose name is told, and is to become a test of its own.
+
+use crate::support::pictures::{encoded, file, noise};
+use iiif_publish::source::{ReadOptions, Source};
+use image::{DynamicImage, ImageFormat};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long one file may take: a thousand times what a whole one takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a file may announce and still be read here; more is the caller's decision.
+const MAX_PIXELS: u64 = 1 << 20;
+const MAX_DECODER_BYTES: u64 = 64 << 20;
+
+fn budget() -> Duration {
+    let seconds = std::env::var("IIIF_PUBLISH_TEST_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(2))
+}
+
+/// Numbers without a pattern, the same on every run (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) as usize % end.max(1)
+    }
+}
+
+/// Numbers that lengths, counts and sizes go wrong at.
+const EDGES: [u32; 10] = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x0001_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+
+/// One of the ways in which files are damaged.
+fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+    let at = random.below(bytes.len());
+    let rest = bytes.len() - at;
+    match random.below(6) {
+        0 => bytes[at] = random.below(256) as u8,
+        1 => bytes[at] ^= 1 << random.below(8),
+        2 => bytes.truncate(at.max(1)),
+        3 if rest >= 4 => {
+            let edge = EDGES[random.below(EDGES.len())];
+            let edge = if random.below(2) == 0 { edge.to_be_bytes() } else { edge.to_le_bytes() };
+            bytes[at..at + 4].copy_from_slice(&edge);
+        }
+        4 => {
+            let piece = bytes[at..at + random.below(rest.min(64))].to_vec();
+            let to = random.below(bytes.len());
+            bytes.splice(to..to, piece);
+        }
+        _ => drop(bytes.drain(at..at + random.below(rest.min(64)))),
+    }
+    if bytes.is_empty() {
+        bytes.push(0);
+    }
+}
+
+/// Reads a file as publishing does.
+fn read(path: &Path) {
+    let options = ReadOptions { max_pixels: MAX_PIXELS, ..ReadOptions::default() };
+    let Ok(mut source) = Source::open(path, options) else { return };
+    let header = source.header().clone();
+    if header.decoder_bytes > MAX_DECODER_BYTES {
+        return;
+    }
+    let row_bytes = header.format.row_bytes(header.size.width());
+    let mut rows = vec![0; row_bytes * 16];
+    let mut left = header.size.height() as usize;
+    while left > 0 {
+        let count = left.min(16);
+        if source.read_rows(&mut rows[..count * row_bytes]).is_err() {
+            return;
+        }
+        left -= count;
+    }
+    let _ = source.finish();
+}
+
+/// Damages some whole files, over and over.
+fn endure(decoder: &str, whole: &[Vec<u8>]) {
+    let folder = TempDir::new().expect("a folder");
+    let (began, mut files) = (Instant::now(), 0_u64);
+    while began.elapsed() < budget() {
+        let mut random = Random(files);
+        let mut bytes = whole[random.below(whole.len())].clone();
+        for _ in 0..=random.below(4) {
+            damage(&mut bytes, &mut random);
+        }
+        let path = file(folder.path(), "damaged", &bytes);
+        let one = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| read(&path)));
+        if outcome.is_err() || one.elapsed() > PATIENCE {
+            let kept = file(&std::env::temp_dir(), &format!("iiif-publish-fuzz-{decoder}-{files}"), &bytes);
+            panic!("{decoder}, file {files}, kept as {}: {:?}", kept.display(), one.elapsed());
+        }
+        files += 1;
+    }
+    eprintln!("{decoder}: {files} damaged files in {:?}", began.elapsed());
+    assert!(files > 20, "{files} files in {:?}", began.elapsed());
+}
+
+/// The files of `tests/fixtures` with such a name.
+fn fixtures(folder: &str, extensions: &[&str]) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
+    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let is_one = |path: &Path| path.extension().is_some_and(|it| extensions.iter().any(|extension| it == *extension));
+    paths.into_iter().filter(|path| is_one(path)).map(|path| std::fs::read(path).expect("readable")).collect()
+}
+
+#[test]
+fn damaged_jpeg_is_endured() {
+    let mut whole = fixtures("formats", &["jpg"]);
+    whole.extend(fixtures("jpeg", &["jpg"]));
+    endure("jpeg", &whole);
+}
+
+#[test]
+fn damaged_png_is_endured() {
+    let mut whole = fixtures("formats", &["png"]);
+    whole.push(encoded(DynamicImage::ImageRgb8(noise(64, 64)), ImageFormat::Png));
+    endure("png", &whole);
+}
+
+#[test]
+fn damaged_tiff_is_endured() {
+    endure("tiff", &fixtures("tiff", &["tif"]));
+}
+
+#[test]
+fn damaged_jpeg_2000_is_endured() {
+    endure("jp2", &fixtures("jp2", &["jp2", "j2k", "jph"]));
+}
+
+#[test]
+fn damaged_webp_is_endured() {
+    endure("webp", &fixtures("formats", &["webp"]));
+}
+
+#[test]
+fn damaged_gif_bmp_and_pnm_are_endured() {
+    endure("other", &fixtures("formats", &["gif", "bmp", "pgm", "ppm", "pbm"]));
+}

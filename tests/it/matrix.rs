@@ -1,0 +1,85 @@
+//! Every format that can be read, beside what an independent decoder makes of the same file: one table.
+//!
+//! The files are those of `tests/fixtures`, by other programs. `cargo test --test it matrix:: -- --nocapture` prints the table.
+
+use crate::support::rows::read;
+use iiif_publish::pixel::PixelFormat;
+use std::path::{Path, PathBuf};
+
+/// Folders of files, each with what another decoder makes of them in `expected`.
+const FOLDERS: [&str; 3] = ["formats", "tiff", "jp2"];
+
+/// How near two decoders come, in steps of 8 bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tolerance {
+    mean: f64,
+    most: u8,
+    why: &'static str,
+}
+
+/// What is told of a file by its name.
+fn tolerance(name: &str) -> Tolerance {
+    let within = |mean, most, why| Tolerance { mean, most, why };
+    let has = |part: &str| name.contains(part);
+    if has("sycc420") {
+        within(0.6, 1, "colour differences are rounded at another place")
+    } else if has("jpeg") || has("lossy.") {
+        within(0.1, 1, "another decoder of lossy data may round in another way")
+    } else if has("alpha") || has("rgba") || has("transparent") {
+        within(0.2, 1, "flattened on white, rounded at another place")
+    } else if has("16") {
+        within(0.2, 1, "rounded from 16 to 8 bits")
+    } else {
+        within(0.0, 0, "without loss")
+    }
+}
+
+fn fixtures() -> Vec<(PathBuf, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut fixtures = Vec::new();
+    for folder in FOLDERS {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder").flatten() {
+            let name = entry.file_name().into_string().expect("ASCII");
+            let stem = entry.path().file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
+            let expected = [&name, &stem].map(|name| root.join(folder).join("expected").join(format!("{name}.png")));
+            fixtures.extend(expected.into_iter().find(|path| path.is_file()).map(|expected| (entry.path(), expected)));
+        }
+    }
+    fixtures.sort();
+    fixtures
+}
+
+/// The mean and the largest difference from what the other decoder makes of it.
+fn differences(path: &Path, expected: &Path) -> (f64, u8, String) {
+    let (header, pixels) = read(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+    let expected = image::open(expected).expect("a PNG");
+    let expected = match header.format {
+        PixelFormat::Grey8 => expected.into_luma8().into_raw(),
+        PixelFormat::Rgb8 => expected.into_rgb8().into_raw(),
+    };
+    assert_eq!(pixels.len(), expected.len(), "{}", path.display());
+    let differences = || pixels.iter().zip(&expected).map(|(one, other)| one.abs_diff(*other));
+    let mean = differences().map(f64::from).sum::<f64>() / pixels.len() as f64;
+    (mean, differences().max().unwrap_or(0), format!("{}, {}", header.description, header.found))
+}
+
+#[test]
+fn every_format_is_read_as_an_independent_decoder_reads_it() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() > 60, "{} files", fixtures.len());
+    let mut beyond = Vec::new();
+    eprintln!("| file | mean | most | allowed | because | what was found |\n|---|---|---|---|---|---|");
+    for (path, expected) in fixtures {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        let (mean, most, found) = differences(&path, &expected);
+        let allowed = tolerance(name);
+        eprintln!(
+            "| {name} | {mean:.2} | {most} | {:.1}, {} | {} | {found} |",
+            allowed.mean, allowed.most, allowed.why
+        );
+        if mean > allowed.mean || most > allowed.most {
+            beyond.push(format!("{name}: {mean:.2}, {most}"));
+        }
+    }
+    assert!(beyond.is_empty(), "{beyond:#?}");
+}
