@@ -24,7 +24,7 @@ fn budget() -> Duration {
     Duration::from_secs(seconds.unwrap_or(2))
 }
 
-/// Numbers without a pattern, the same on every run (SplitMix64).
+/// Numbers without a pattern, the same on every run (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

@@ -111,7 +111,7 @@ fn kill_at(moment: Moment, place: &Place, mut command: Command) -> End {
 }
 
 fn kill_at_random_moments(case: &Case) {
-    for server in servers() {
+    for server in servers().into_iter().filter(Server::outlives_killed_clients) {
         let trial = Trial::new(case, &server);
         let mut tally = Tally::default();
         for (number, moment) in moments(short_or_long(8, 200), trial.course).into_iter().enumerate() {
