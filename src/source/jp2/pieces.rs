@@ -31,7 +31,8 @@ pub(super) struct Place {
 pub(super) struct Pieces {
     pub(super) codestream: Codestream,
     pub(super) channels: Channels,
-    is_split: bool,
+    /// Whether it is decoded tile by tile.
+    pub(super) is_split: bool,
 }
 
 impl Pieces {
