@@ -21,6 +21,7 @@
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
+//! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `store` |
 //! | [`delete`] | takes images away again, their `info.json` first | `iiif`, `store` |
 //! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
@@ -48,6 +49,7 @@
 //! ```
 
 pub mod bucket;
+pub mod collection;
 pub mod delete;
 pub mod encode;
 pub mod iiif;

@@ -165,12 +165,19 @@ impl PictureArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub(super) struct NameArguments {
-    /// What all keys begin with
-    #[arg(long, value_name = "PREFIX", default_value_t)]
-    pub(super) prefix: Prefix,
     /// Identifier of the image, for one image only [default: the name of the file without its extension]
     #[arg(long, value_name = "IDENTIFIER")]
     pub(super) id: Option<Identifier>,
+    #[command(flatten)]
+    pub(super) place: PlaceArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Names")]
+pub(super) struct PlaceArguments {
+    /// What all keys begin with
+    #[arg(long, value_name = "PREFIX", default_value_t)]
+    pub(super) prefix: Prefix,
     /// Where viewers see what lies under the prefix, for example a CDN; the identifier is appended
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<PublicUrl>,

@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Usage,
     /// Credentials, bucket, region or endpoint: another run cannot help.
     Environment,
+    /// A limit of the command line: another run goes on.
+    Limit,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -26,7 +28,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Environment => 2,
-            Self::Usage | Self::Interrupted | Self::Terminated => 3,
+            Self::Usage | Self::Limit | Self::Interrupted | Self::Terminated => 3,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -34,12 +36,12 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        // 4, stopped by a limit, is kept free for the limits to come.
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Environment => 3,
+            Exit::Limit => 4,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         })

@@ -6,6 +6,7 @@ mod bucket;
 mod completions;
 mod delete;
 mod exit;
+mod ingest;
 mod limits;
 mod output;
 mod plan;
@@ -38,6 +39,8 @@ Examples:
       Into MinIO, or any other store that speaks S3.
   iiif-publish --output out --public-url https://example.org/iiif photo.jpg
       Into a folder, for any static web server.
+  iiif-publish ingest masters --bucket tiles --label "Our maps"
+      A folder of images, with manifests and a collection; again and again.
   iiif-publish plan scan.tif
       What publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
@@ -77,6 +80,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Publish whole collections, again and again: folders, lists and tables; with manifests
+    Ingest(Box<ingest::Arguments>),
     /// Show images in a browser on this machine: no bucket needed
     Preview(preview::Arguments),
     /// Say what publishing an image would store and cost; reads no pixel
@@ -122,6 +127,7 @@ pub(crate) fn run() -> Exit {
     let exit = runtime.block_on(async {
         match cli.command {
             None => publish::run(cli.publish).await,
+            Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
             Some(Command::Preview(arguments)) => preview::run(arguments).await,
             Some(Command::Plan(arguments)) => plan::run(&arguments),
             Some(Command::Verify(arguments)) => verify::run(&arguments).await,

@@ -110,9 +110,9 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
 }
 
 fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) -> Vec<Planned> {
-    let public_url = arguments.names.public_url.clone().unwrap_or_else(|| {
+    let public_url = arguments.names.place.public_url.clone().unwrap_or_else(|| {
         let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
-        example.below(&arguments.names.prefix)
+        example.below(&arguments.names.place.prefix)
     });
     let one = |(version, folder): (ApiVersion, Option<u8>)| {
         let plan = Plan::new(pyramid.clone(), version);

@@ -64,8 +64,8 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let pipeline = Publisher::new(store, options, move |event| events.event(&event));
     let mut published = Vec::new();
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
-    let exit = publish_all(&pipeline, images, &progress, |image| {
-        published.push(image.clone());
+    let exit = publish_all(&pipeline, images, &progress, interrupted(), |_, result| {
+        published.extend(result.as_ref().ok().cloned());
         Exit::Done
     })
     .await;

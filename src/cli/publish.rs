@@ -1,6 +1,8 @@
 //! `iiif-publish --bucket … image.jpg`
 
-use super::arguments::{Cap, NameArguments, PictureArguments, ReportArguments, S3Arguments, ShapeArguments, named};
+use super::arguments::{
+    Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments, named,
+};
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::report::{self, Fatal};
@@ -24,19 +26,26 @@ use std::time::Duration;
 const FOLDER_URL: &str = "http://localhost:3000";
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(super) struct Arguments {
     /// Images to publish: JPEG, PNG, TIFF and more, recognised by their content
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
+    #[command(flatten)]
+    names: NameArguments,
+    #[command(flatten)]
+    how: HowArguments,
+}
+
+/// Where to publish, and how, whichever images it is.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
+pub(super) struct HowArguments {
     /// Bucket to publish into
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
     /// Folder to publish into, instead of a bucket
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    #[command(flatten)]
-    names: NameArguments,
     #[command(flatten)]
     s3: S3Arguments,
     #[command(flatten)]
@@ -54,7 +63,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     work: WorkArguments,
     #[command(flatten)]
-    reports: ReportArguments,
+    pub(super) reports: ReportArguments,
 }
 
 /// What happens when something is there already.
@@ -167,25 +176,22 @@ fn header_value(text: &str) -> Result<String, String> {
 type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    let how = arguments.reports.progress;
+    let how = arguments.how.reports.progress;
     try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let images = named(arguments.images.clone(), arguments.names.id.as_ref())?;
-    one_full_image_each(&arguments.redirects, images.len())?;
+    let Arguments { images, names, how } = arguments;
+    let images = named(images, names.id.as_ref())?;
     // Read before the store is asked, so that a wrong shape is said at once.
-    let shape = arguments.shape()?;
-    let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));
-    if let Some(warning) = arguments.storage.warning() {
-        progress.say(&format!("warning: {warning}"));
-    }
-    let (store, public_url) = target(&arguments, &progress).await?;
-    let options = arguments.options(shape, public_url);
-    let events = Arc::clone(&progress);
-    let publisher = Publisher::new(store, options, move |event| events.event(&event));
-    let print_urls = |published: &Published| progress.result(&published.info_urls.join("\n"));
-    Ok(publish_all(&publisher, images, &progress, print_urls).await)
+    how.check(images.len())?;
+    let progress = Arc::new(Progress::new(how.reports.progress, images.len()));
+    let publisher = how.publisher(&names.place, &progress).await?;
+    let print_urls = |_: &Image, result: &Result<Published, PublishError>| match result {
+        Ok(image) => progress.result(&image.info_urls.join("\n")),
+        Err(_) => Exit::Done,
+    };
+    Ok(publish_all(&publisher, images, &progress, interrupted(), print_urls).await)
 }
 
 /// One URL cannot be the full image of several.
@@ -200,14 +206,31 @@ fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(
     }
 }
 
-impl Arguments {
-    fn shape(&self) -> Result<PyramidShape, Fatal> {
+impl HowArguments {
+    /// That the arguments make sense together, for so many images.
+    pub(super) fn check(&self, images: usize) -> Result<(), Fatal> {
+        one_full_image_each(&self.redirects, images)?;
+        self.shape().map(drop)
+    }
+
+    pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {
         // What exists elsewhere is not capped by what would be stored here.
         let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };
         Ok(self.shape.shape(cap)?)
     }
 
-    fn options(self, shape: PyramidShape, public_url: PublicUrl) -> Options {
+    /// A publisher into the bucket or folder, if that answers.
+    pub(super) async fn publisher(&self, place: &PlaceArguments, progress: &Arc<Progress>) -> Result<Publisher, Fatal> {
+        if let Some(warning) = self.storage.warning() {
+            progress.say(&format!("warning: {warning}"));
+        }
+        let (store, public_url) = self.target(place, progress).await?;
+        let options = self.options(place, self.shape()?, public_url);
+        let events = Arc::clone(progress);
+        Ok(Publisher::new(store, options, move |event| events.event(&event)))
+    }
+
+    fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
         let layout = self.again.layout();
         let cache_control = match layout {
             Layout::InPlace => Options::CACHE_CONTROL,
@@ -218,8 +241,8 @@ impl Arguments {
             shape,
             read: self.pictures.read(),
             jpeg: self.pictures.jpeg(),
-            cache_control: self.headers.cache_control.unwrap_or_else(|| cache_control.to_owned()),
-            info_cache_control: self.headers.info_cache_control,
+            cache_control: self.headers.cache_control.clone().unwrap_or_else(|| cache_control.to_owned()),
+            info_cache_control: self.headers.info_cache_control.clone(),
             concurrency: self.work.concurrency(),
             jobs: self.pictures.jobs(),
             max_memory_bytes: self.pictures.limits.max_memory_bytes(),
@@ -228,27 +251,36 @@ impl Arguments {
             identity: self.again.identity(),
             layout,
             redirects: self.redirects.options(),
-            prefix: self.names.prefix,
-            rights: self.pictures.rights,
+            prefix: place.prefix.clone(),
+            rights: self.pictures.rights.clone(),
             ..Options::new(public_url)
         }
     }
-}
 
-async fn target(arguments: &Arguments, progress: &Progress) -> Result<Target, Fatal> {
-    let names = &arguments.names;
-    let Some(folder) = &arguments.output else {
-        let store = bucket(s3_settings(arguments), progress).await?;
-        let public_url = names.public_url.clone().unwrap_or_else(|| store.public_url(&names.prefix));
-        return Ok((Arc::new(store), public_url));
-    };
-    let public_url = names.public_url.clone().unwrap_or_else(|| {
-        progress.note(&format!("ids begin with {FOLDER_URL}; say where the folder will be seen with --public-url"));
-        FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&names.prefix)
-    });
-    let store = FolderStore::new(folder.clone());
-    store.check().await?;
-    Ok((Arc::new(store), public_url))
+    async fn target(&self, place: &PlaceArguments, progress: &Progress) -> Result<Target, Fatal> {
+        let Some(folder) = &self.output else {
+            let store = bucket(self.s3_settings(), progress).await?;
+            let public_url = place.public_url.clone().unwrap_or_else(|| store.public_url(&place.prefix));
+            return Ok((Arc::new(store), public_url));
+        };
+        let public_url = place.public_url.clone().unwrap_or_else(|| {
+            progress.note(&format!("ids begin with {FOLDER_URL}; say where the folder will be seen with --public-url"));
+            FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&place.prefix)
+        });
+        let store = FolderStore::new(folder.clone());
+        store.check().await?;
+        Ok((Arc::new(store), public_url))
+    }
+
+    fn s3_settings(&self) -> S3Settings {
+        let bucket = self.s3.settings(self.bucket.clone().unwrap_or_default());
+        S3Settings {
+            concurrency: self.work.concurrency(),
+            max_puts_per_second: self.work.max_rps,
+            retry_for: self.work.retry_for.map(Duration::from_secs),
+            ..self.storage.of(bucket, self.again.clobber())
+        }
+    }
 }
 
 /// A bucket that answers. Where it is in another region than was said, it is asked there, once.
@@ -261,32 +293,24 @@ pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<
     store.check().await.map(|()| store)
 }
 
-fn s3_settings(arguments: &Arguments) -> S3Settings {
-    let bucket = arguments.s3.settings(arguments.bucket.clone().unwrap_or_default());
-    S3Settings {
-        concurrency: arguments.work.concurrency(),
-        max_puts_per_second: arguments.work.max_rps,
-        retry_for: arguments.work.retry_for.map(Duration::from_secs),
-        ..arguments.storage.of(bucket, arguments.again.clobber())
-    }
-}
-
-/// Publishes until all is done, or a signal comes; `done` sees each image that is published.
+/// Publishes until all is done or it is to stop; `ended` sees what became of each image.
 ///
-/// The first signal ends what is in flight well, the second one at once.
+/// To stop, for a signal or a limit, ends what is in flight well; the next signal ends it at once.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
-    mut done: impl FnMut(&Published) -> Exit,
+    stop: impl Future<Output = Exit>,
+    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
 ) -> Exit {
     let mut summary = Summary::new(&images);
-    let signal = {
+    let stopped = {
         let mut all = pin!(async {
             let mut results = pin!(publisher.publish_all(images));
             while let Some((image, result)) = results.next().await {
+                let heard = ended(&image, &result);
                 match result {
-                    Ok(result) => summary.published(&image, done(&result)),
+                    Ok(_) => summary.published(&image, heard),
                     Err(error) => {
                         summary.failed(&image, &error, progress);
                         stop_without_store(publisher, &error, progress).await;
@@ -296,9 +320,10 @@ pub(super) async fn publish_all(
         });
         tokio::select! {
             () = &mut all => None,
-            exit = interrupted() => {
+            exit = stop => {
                 publisher.stop();
-                progress.say("stopping when the puts in flight have ended; once more stops at once");
+                let why = if exit == Exit::Limit { "a limit is reached: " } else { "" };
+                progress.say(&format!("{why}stopping when the puts in flight have ended; {} at once", again(exit)));
                 tokio::select! {
                     () = all => {}
                     _ = interrupted() => {}
@@ -308,8 +333,13 @@ pub(super) async fn publish_all(
         }
     };
     progress.finish();
-    summary.tell(signal, publisher.store().traffic(), progress);
-    summary.exit(signal)
+    summary.tell(stopped, publisher.store().traffic(), progress);
+    summary.exit(stopped)
+}
+
+/// How a run that is stopping is ended at once.
+fn again(exit: Exit) -> &'static str {
+    if exit == Exit::Limit { "Ctrl-C stops" } else { "once more stops" }
 }
 
 /// Begins no further image where the store is gone, each of which would only wait for it as long.

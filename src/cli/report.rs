@@ -4,6 +4,7 @@ use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
 use super::output::tell;
 use iiif_publish::bucket::BucketError;
+use iiif_publish::collection::InputError;
 use iiif_publish::delete::DeleteError;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
@@ -12,6 +13,9 @@ use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
 use std::error::Error;
+
+/// Rows of a table whose errors are told one by one.
+const ROWS_TOLD: usize = 1000;
 
 /// An error and its causes in one line. A cause that only repeats what was said is left out.
 pub(super) fn chain(error: &dyn Error) -> String {
@@ -136,6 +140,25 @@ impl From<BucketError> for Fatal {
             ),
             _ => Self::new(Exit::Failed, chain(&error), Some("change it by hand, as `bucket check` shows")),
         }
+    }
+}
+
+impl From<InputError> for Fatal {
+    fn from(error: InputError) -> Self {
+        if let InputError::Rows { errors, .. } = &error {
+            let rows: Vec<String> = errors.iter().take(ROWS_TOLD).map(|row| format!("\n       {row}")).collect();
+            let more = errors.len().saturating_sub(ROWS_TOLD);
+            let more = if more == 0 { String::new() } else { format!("\n       and {more} more") };
+            let text = format!("{}{}{more}", chain(&error), rows.concat());
+            return Self::new(Exit::Usage, text, Some("nothing was published; mend these rows first"));
+        }
+        let advice = match error {
+            InputError::Overlap { .. } => "rename a file, or name each with a column `id` of a `--table`",
+            InputError::Identifier { .. } => "rename the file, or name it with a column `id` of a `--table`",
+            InputError::Pattern(_) => "write it like `**/*.tif`",
+            _ => "check the path and its permissions",
+        };
+        Self::new(Exit::Usage, chain(&error), Some(advice))
     }
 }
 

@@ -61,7 +61,7 @@ impl Summary {
     /// What is not there; nothing where everything is.
     fn outcome(&self, signal: Option<Exit>) -> Option<String> {
         let Self { images, published, failed, unfinished, .. } = self;
-        let verb = if signal.is_some() { "interrupted" } else { "stopped" };
+        let verb = if matches!(signal, None | Some(Exit::Limit)) { "stopped" } else { "interrupted" };
         if signal.is_some() || !unfinished.is_empty() {
             let left = unfinished.len();
             let counts = format!("{published} of {images} images are published, {failed} failed, {left} are left");

@@ -145,9 +145,9 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
 /// Where publishing into the bucket would say that the prefix is seen. The credentials choose the region, no more.
 async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
     let names = &arguments.names;
-    match &names.public_url {
+    match &names.place.public_url {
         Some(public_url) => Ok(public_url.clone()),
-        None => Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.public_url(&names.prefix)),
+        None => Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.public_url(&names.place.prefix)),
     }
 }
 
@@ -157,7 +157,7 @@ fn in_bucket(
     version: Option<u8>,
     identifier: &Identifier,
 ) -> Result<Target, Fatal> {
-    let folder = ImageFolder::new(&arguments.names.prefix, version, identifier)?;
+    let folder = ImageFolder::new(&arguments.names.place.prefix, version, identifier)?;
     Ok(Target { url: public_url.base_uri(version, identifier).parse::<InfoUrl>()?, folder: Some(folder) })
 }
 

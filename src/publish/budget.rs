@@ -8,6 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// What all images of a publisher share.
 #[derive(Clone)]
 pub(super) struct Budget {
+    /// One permit for each image that is worked on: as many as there are encoders, so that small ones keep all cores busy, and one
+    /// more to decode while another waits for its last objects.
+    pub(super) images: Arc<Semaphore>,
     /// One permit for each encoder that may run: more than there are cores only makes them take turns.
     pub(super) encoders: Arc<Semaphore>,
     /// One permit for each put in flight.
@@ -33,6 +36,7 @@ impl Budget {
         Self {
             in_flight,
             memory,
+            images: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),
             encoders: Arc::new(Semaphore::new(jobs.min(Semaphore::MAX_PERMITS))),
             puts: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))),
             tiles: Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS))),

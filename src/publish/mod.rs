@@ -48,8 +48,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use work::Tasks;
 
-/// Images that are worked on at the same time: while one waits for its last objects, the next one is decoded.
-pub const IMAGES_IN_FLIGHT: usize = 2;
+/// Images that are looked at in the store at the same time: of a collection that has hardly changed, that is all there is to do.
+const IMAGES_LOOKED_AT: usize = 32;
 
 /// Strips that wait between the reader and the encoders. The pool of strips is the real bound; a queue beyond it would
 /// only hide which stage is slow.
@@ -177,6 +177,12 @@ impl Publisher {
         Self { store, options: Arc::new(options), budget, events: Arc::new(events) }
     }
 
+    /// What it was told.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Where it puts.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
@@ -205,7 +211,7 @@ impl Publisher {
         };
         let budget = self.budget.clone();
         let images = stream::iter(images).take_while(move |_| ready(!budget.is_stopping()));
-        images.map(publish).buffer_unordered(IMAGES_IN_FLIGHT)
+        images.map(publish).buffer_unordered(IMAGES_LOOKED_AT)
     }
 
     /// Publishes one image.
@@ -243,6 +249,8 @@ impl Publisher {
             published.info_urls = job.home_urls();
             return Ok((published, Outcome::Kept));
         }
+        let _image = budget::permit(&self.budget.images).await;
+        job.going_on()?;
         let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
         let existing = self.existing_pictures(&job).await?;
         if may_skip && self.may_resume(&stored, &existing, &fingerprint).await? {

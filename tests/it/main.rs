@@ -17,6 +17,7 @@ mod fault_server;
 mod faults;
 mod formats;
 mod fuzz;
+mod ingest;
 mod interrupts;
 mod jp2;
 mod kills;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("iiif", &[]),
     ("pixel", &["iiif"]),
     ("libjpeg", &["pixel"]),
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("verify", &["iiif", "libjpeg"]),
     ("bucket", &["store"]),
     ("delete", &["iiif", "store"]),
+    ("collection", &["iiif", "store"]),
     ("publish", &["iiif", "pixel", "source", "pyramid", "encode", "store"]),
 ];
 

@@ -1,0 +1,252 @@
+//! What is to be published: files, folders, lists and tables.
+
+use super::page::Page;
+use super::table::{self, RowError, TableFormat};
+use crate::store::{Identifier, KeyError};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+use walkdir::{DirEntry, WalkDir};
+
+/// The extensions of images, by which files in folders are chosen. What they are, their content decides.
+const EXTENSIONS: [&str; 20] = [
+    "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "ptif", "btf", "png", "jp2", "j2k", "jpx", "j2c", "webp", "gif",
+    "bmp", "pnm", "ppm", "pgm", "pbm",
+];
+
+/// Why the input cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// A file or folder cannot be read.
+    #[error("could not read `{input}`")]
+    Read {
+        /// What was named.
+        input: String,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// A pattern is none.
+    #[error("could not understand a pattern")]
+    Pattern(#[from] globset::Error),
+    /// A file has a name that is no identifier.
+    #[error("`{input}` gives no identifier")]
+    Identifier {
+        /// The file.
+        input: String,
+        /// Why.
+        #[source]
+        cause: Option<KeyError>,
+    },
+    /// Two images would be called the same.
+    #[error("`{first}` and `{second}` would both be called `{identifier}`")]
+    Overlap {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+        /// Their name.
+        identifier: Identifier,
+    },
+    /// Rows of a table cannot be used.
+    #[error("{} rows of `{input}` cannot be used", errors.len())]
+    Rows {
+        /// The table.
+        input: String,
+        /// All that is wrong.
+        errors: Vec<RowError>,
+    },
+}
+
+/// Which files of a folder are meant, by their paths in it: `**/*.tif`.
+#[derive(Clone, Debug)]
+pub struct Patterns {
+    include: Option<GlobSet>,
+    exclude: GlobSet,
+}
+
+impl Patterns {
+    /// All that match one of `include` (without any: all images by their extensions), but for those that match one of `exclude`.
+    ///
+    /// # Errors
+    /// Where one cannot be understood.
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InputError> {
+        let set = |patterns: &[String]| -> Result<GlobSet, globset::Error> {
+            let mut set = GlobSetBuilder::new();
+            for pattern in patterns {
+                set.add(Glob::new(pattern)?);
+            }
+            set.build()
+        };
+        let included = if include.is_empty() { None } else { Some(set(include)?) };
+        Ok(Self { include: included, exclude: set(exclude)? })
+    }
+
+    fn match_file(&self, path: &Path) -> bool {
+        let is_image = || {
+            let extension = path.extension().and_then(OsStr::to_str).map(str::to_lowercase);
+            extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+        };
+        self.include.as_ref().map_or_else(is_image, |include| include.is_match(path)) && !self.exclude.is_match(path)
+    }
+}
+
+/// The images of one run, gathered.
+#[derive(Clone, Debug)]
+pub struct Input {
+    patterns: Patterns,
+    pages: Vec<Page>,
+}
+
+impl Input {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(patterns: Patterns) -> Self {
+        Self { patterns, pages: Vec::new() }
+    }
+
+    /// Adds a file, called by its name without the extension; or all images in a folder and the folders in it, in the
+    /// order of their names, called by their paths in it.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
+        if !path.is_dir() {
+            let name = path.file_name().map_or(path, Path::new);
+            self.pages.push(Page::alone(path.to_owned(), identifier(name)?));
+            return Ok(());
+        }
+        let is_shown = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
+            let entry = entry.map_err(|error| InputError::Read {
+                input: error.path().unwrap_or(path).display().to_string(),
+                cause: error.into(),
+            })?;
+            let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
+            if entry.file_type().is_file() && self.patterns.match_file(below) {
+                self.pages.push(Page::alone(entry.path().to_owned(), identifier(below)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the files of a list, one on each line, called by their paths as they stand there. Empty lines say nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
+        for line in BufReader::new(list).lines() {
+            let line = line.map_err(|cause| InputError::Read { input: name.to_owned(), cause })?;
+            let path = Path::new(line.trim_end_matches('\r'));
+            if !line.trim().is_empty() {
+                self.pages.push(Page::alone(path.to_owned(), identifier(path)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of a table. Their paths are relative to its `folder`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn add_table(
+        &mut self,
+        table: impl Read,
+        format: TableFormat,
+        folder: &Path,
+        name: &str,
+    ) -> Result<(), InputError> {
+        let pages = table::read(table, format, folder);
+        self.pages.extend(pages.map_err(|errors| InputError::Rows { input: name.to_owned(), errors })?);
+        Ok(())
+    }
+
+    /// The images, no two of which are called the same.
+    ///
+    /// # Errors
+    /// Where two are.
+    pub fn into_pages(self) -> Result<Vec<Page>, InputError> {
+        let mut known: HashMap<&Identifier, &Path> = HashMap::with_capacity(self.pages.len());
+        for page in &self.pages {
+            if let Some(first) = known.insert(&page.identifier, &page.source) {
+                return Err(InputError::Overlap {
+                    first: first.display().to_string(),
+                    second: page.source.display().to_string(),
+                    identifier: page.identifier.clone(),
+                });
+            }
+        }
+        drop(known);
+        Ok(self.pages)
+    }
+}
+
+/// What a file is called by its path: that path without the extension. Of a path from the root, or out of the folder that it is
+/// relative to, only the name of the file.
+pub(super) fn identifier(path: &Path) -> Result<Identifier, InputError> {
+    let refused = |cause| InputError::Identifier { input: path.display().to_string(), cause };
+    let is_below = |component: &Component| matches!(component, Component::Normal(_) | Component::CurDir);
+    let path = if path.components().all(|component| is_below(&component)) {
+        path.with_extension("")
+    } else {
+        PathBuf::from(path.file_stem().unwrap_or_default())
+    };
+    let names: Option<Vec<&str>> = path
+        .components()
+        .filter(|component| *component != Component::CurDir)
+        .map(|component| component.as_os_str().to_str())
+        .collect();
+    names.ok_or_else(|| refused(None))?.join("/").parse().map_err(|error| refused(Some(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_called_by_their_paths_and_never_lead_elsewhere() {
+        let called = |path: &str| identifier(Path::new(path)).ok().map(|identifier| identifier.to_string());
+        assert_eq!(called("maps/atlas.1.tif").as_deref(), Some("maps/atlas.1"));
+        assert_eq!(called("./maps/atlas.tif").as_deref(), Some("maps/atlas"));
+        assert_eq!(called("/archive/maps/atlas.tif").as_deref(), Some("atlas"));
+        assert_eq!(called("../maps/atlas.tif").as_deref(), Some("atlas"));
+        assert_eq!(called(".."), None);
+    }
+
+    #[test]
+    fn folders_are_read_in_order_and_by_patterns() -> Result<(), InputError> {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        for name in ["b/2.TIF", "b/10.tif", "a.jpg", "notes.txt", ".hidden/x.jpg", "b/.y.jpg"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, "").expect("written");
+        }
+        let names = |include: &[&str], exclude: &[&str]| {
+            let owned = |patterns: &[&str]| patterns.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+            let mut input = Input::new(Patterns::new(&owned(include), &owned(exclude))?);
+            input.add_path(folder.path())?;
+            Ok::<_, InputError>(input.into_pages()?.iter().map(|page| page.identifier.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[], &[])?, ["a", "b/10", "b/2"]);
+        assert_eq!(names(&["**/*.tif"], &[])?, ["b/10"]);
+        assert_eq!(names(&[], &["b/*"])?, ["a"]);
+        assert!(matches!(names(&["["], &[]), Err(InputError::Pattern(_))));
+        Ok(())
+    }
+
+    #[test]
+    fn a_list_has_a_file_on_each_line_and_no_name_twice() -> Result<(), InputError> {
+        let patterns = || Patterns::new(&[], &[]);
+        let mut input = Input::new(patterns()?);
+        input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
+        assert_eq!(input.clone().into_pages()?.len(), 2);
+        input.add_path(Path::new("elsewhere/maps/1.jpg"))?;
+        input.add_list("1.png".as_bytes(), "list")?;
+        let error = input.into_pages().expect_err("twice").to_string();
+        assert_eq!(error, "`elsewhere/maps/1.jpg` and `1.png` would both be called `1`");
+        Ok(())
+    }
+}

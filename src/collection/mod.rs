@@ -1,0 +1,13 @@
+//! Many images: the input, its division among machines, and the manifests and collections that show it.
+
+mod input;
+mod page;
+mod presentation;
+mod shard;
+mod table;
+
+pub use input::{Input, InputError, Patterns};
+pub use page::{Page, objects};
+pub use presentation::{MANIFESTS, Presentation, Shown};
+pub use shard::{Shard, ShardError};
+pub use table::{RowError, TableFormat};

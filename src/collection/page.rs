@@ -1,0 +1,46 @@
+//! One image of a collection, and what is said of it.
+
+use crate::iiif::Description;
+use crate::store::Identifier;
+use std::path::PathBuf;
+
+/// One image of a collection: a page of an object, or an object by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its file.
+    pub source: PathBuf,
+    /// What it is to be called.
+    pub identifier: Identifier,
+    /// The object that it is a page of; itself where nothing was said.
+    pub object: Identifier,
+    /// Its place among the pages of the object: by this number, then in the order of the input.
+    pub sequence: u64,
+    /// What was said of it, by a table.
+    pub description: Option<Box<Description>>,
+}
+
+impl Page {
+    /// An image that is an object by itself.
+    #[must_use]
+    pub fn alone(source: PathBuf, identifier: Identifier) -> Self {
+        Self { source, object: identifier.clone(), identifier, sequence: 0, description: None }
+    }
+}
+
+/// The pages of each object, in their order; objects in the order in which the input first names them.
+#[must_use]
+pub fn objects(pages: &[Page]) -> Vec<Vec<&Page>> {
+    let mut places = std::collections::HashMap::new();
+    let mut objects: Vec<Vec<&Page>> = Vec::new();
+    for page in pages {
+        let place = *places.entry(&page.object).or_insert_with(|| {
+            objects.push(Vec::new());
+            objects.len() - 1
+        });
+        objects[place].push(page);
+    }
+    for pages in &mut objects {
+        pages.sort_by_key(|page| page.sequence);
+    }
+    objects
+}

@@ -1,0 +1,184 @@
+//! The manifests and the collection of what was published: where they stand, and what they say.
+
+use super::page::Page;
+use crate::iiif::{
+    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture, Pyramid,
+    PyramidShape, Service, Size, SizeParameter,
+};
+use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
+
+/// The folder of manifests below the prefix.
+pub const MANIFESTS: &str = "manifests";
+
+/// The least longer side of a thumbnail where the image has so many pixels: below, viewers show it blurred.
+const THUMBNAIL_SIDE: u32 = 200;
+
+/// Objects on one page of a collection.
+const PAGE_OBJECTS: usize = 1000;
+
+/// Where the images of a collection are, and how they were cut.
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    /// What all keys begin with.
+    pub prefix: Prefix,
+    /// Where viewers see what lies under the prefix.
+    pub public_url: PublicUrl,
+    /// The version of the Image API that the manifests refer to.
+    pub version: ApiVersion,
+    /// Tile size and levels.
+    pub shape: PyramidShape,
+}
+
+/// A page whose image is published.
+#[derive(Clone, Debug)]
+pub struct Shown<'a> {
+    /// What is known of it.
+    pub page: &'a Page,
+    /// Where it is.
+    pub base_uri: String,
+    /// Its full size in pixels.
+    pub size: Size,
+}
+
+impl Presentation {
+    /// The manifest of an object with these pages, in their order, under its key, and how a collection refers to it; `None` of
+    /// no pages.
+    ///
+    /// # Errors
+    /// Where the key gets too long.
+    pub fn manifest(&self, pages: &[Shown]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
+        let Some(first) = pages.first() else { return Ok(None) };
+        let (key, id) = self.place(&format!("{MANIFESTS}/{}.json", first.page.object))?;
+        let canvases = pages.iter().zip(1..).map(|(page, number)| self.canvas(&id, page, number)).collect();
+        let description = description(pages, &first.page.object);
+        let member = Member::manifest(id.clone(), description.label.clone());
+        Ok(Manifest::new(id, description, canvases).map(|manifest| (key, manifest, member)))
+    }
+
+    /// A collection of objects in this order, under the key `collection.json`; of very many, its pages come first, under `collections/`.
+    ///
+    /// # Errors
+    /// Where a key gets too long.
+    pub fn collection(&self, label: &LanguageMap, members: Vec<Member>) -> Result<Vec<(Key, Collection)>, KeyError> {
+        let (key, id) = self.place("collection.json")?;
+        if members.len() <= PAGE_OBJECTS {
+            return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
+        }
+        let (mut documents, mut pages) = (Vec::new(), Vec::new());
+        for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
+            let (key, id) = self.place(&format!("collections/{number}.json"))?;
+            let label = LanguageMap::new(None, number.to_string());
+            pages.push(Member::collection(id.clone(), label.clone()));
+            documents.push((key, Collection::new(id, label, members.to_vec())));
+        }
+        documents.push((key, Collection::new(id, label.clone(), pages)));
+        Ok(documents)
+    }
+
+    /// The key of a document below the prefix, and its URI.
+    fn place(&self, path: &str) -> Result<(Key, String), KeyError> {
+        let path: Identifier = path.parse()?;
+        let key = ImageFolder::new(&self.prefix, None, &path)?.base_key();
+        Ok((key, self.public_url.base_uri(None, &path)))
+    }
+
+    fn canvas(&self, manifest: &str, shown: &Shown, number: usize) -> Canvas {
+        let pyramid = Pyramid::new(shown.size, self.shape);
+        let largest = pyramid.size().at(pyramid.max_level());
+        let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
+        let service = Service::new(self.version, shown.base_uri.clone(), listed.iter().copied());
+        let picture = |size: SizeParameter, measure: Size| {
+            Picture::new(format!("{}/{}", shown.base_uri, ImageRequest::full(size)), measure).of(service.clone())
+        };
+        let body = picture(SizeParameter::Max, largest);
+        let small = listed.iter().copied().find(|size| size.longer_side() >= THUMBNAIL_SIDE);
+        let thumbnail = small.map_or_else(|| body.clone(), |size| picture(SizeParameter::exactly(size), size));
+        let id = format!("{manifest}/canvas/{}", shown.page.identifier.in_url());
+        Canvas::new(id, page_label(shown.page, number), shown.size, thumbnail, body)
+    }
+}
+
+/// What a page is called: what was said of it, or its number.
+fn page_label(page: &Page, number: usize) -> LanguageMap {
+    let said = page.description.as_ref().map(|description| description.label.clone());
+    said.filter(|label| !label.is_empty()).unwrap_or_else(|| LanguageMap::new(None, number.to_string()))
+}
+
+/// What is said of an object: of its first page, but for the label where the pages have different ones.
+fn description(pages: &[Shown], object: &Identifier) -> Description {
+    let said = |shown: &Shown| shown.page.description.as_deref().cloned().unwrap_or_default();
+    let mut description = pages.first().map(said).unwrap_or_default();
+    let is_common = pages.iter().all(|page| said(page).label == description.label);
+    if !is_common || description.label.is_empty() {
+        description.label = LanguageMap::new(None, object.to_string());
+    }
+    description
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn presentation() -> Presentation {
+        Presentation {
+            prefix: "iiif".parse().expect("a prefix"),
+            public_url: "https://example.org/iiif".parse().expect("a URL"),
+            version: ApiVersion::V3,
+            shape: PyramidShape::default(),
+        }
+    }
+
+    fn page(identifier: &str, object: &str, label: &str) -> Page {
+        let described = Description { label: LanguageMap::new(Some("en"), label), ..Description::default() };
+        Page {
+            object: object.parse().expect("an identifier"),
+            description: Some(Box::new(described)),
+            ..Page::alone("x.tif".into(), identifier.parse().expect("an identifier"))
+        }
+    }
+
+    #[test]
+    fn a_manifest_shows_the_pages_of_an_object() -> Result<(), Box<dyn std::error::Error>> {
+        let pages = [page("ms 1/a", "ms 1", "Folio 1"), page("ms 1/b", "ms 1", "Folio 2")];
+        let shown: Vec<Shown> = pages
+            .iter()
+            .map(|page| Shown {
+                page,
+                base_uri: presentation().public_url.base_uri(None, &page.identifier),
+                size: Size::new(6000, 4000).expect("a size"),
+            })
+            .collect();
+        let (key, manifest, _) = presentation().manifest(&shown)?.expect("pages");
+        assert_eq!(key.as_str(), "iiif/manifests/ms 1.json");
+        let manifest: Value = serde_json::from_str(&manifest.to_json())?;
+        assert_eq!(manifest["id"], "https://example.org/iiif/manifests/ms%201.json");
+        assert_eq!(manifest["label"]["none"][0], "ms 1", "the pages are called differently");
+        assert_eq!(manifest["behavior"][0], "paged");
+        let canvas = &manifest["items"][1];
+        assert_eq!((&canvas["label"]["en"][0], &canvas["width"]), (&"Folio 2".into(), &6000.into()));
+        let body = &canvas["items"][0]["items"][0]["body"];
+        assert_eq!(body["id"], "https://example.org/iiif/ms%201/b/full/max/0/default.jpg");
+        assert_eq!((&body["width"], &body["height"]), (&3000.into(), &2000.into()), "what full/max shows");
+        let service = &body["service"][0];
+        assert_eq!((&service["type"], &service["profile"]), (&"ImageService3".into(), &"level0".into()));
+        assert!(service.get("width").is_none(), "Mirador");
+        assert_eq!(canvas["thumbnail"][0]["id"], "https://example.org/iiif/ms%201/b/full/375,250/0/default.jpg");
+        Ok(())
+    }
+
+    #[test]
+    fn a_large_collection_has_pages() -> Result<(), KeyError> {
+        let members = |count: usize| {
+            (0..count).map(|it| Member::manifest(format!("https://example.org/{it}"), LanguageMap::default())).collect()
+        };
+        let label = LanguageMap::new(None, "All");
+        let keys = |count| -> Result<Vec<String>, KeyError> {
+            Ok(presentation().collection(&label, members(count))?.iter().map(|(key, _)| key.to_string()).collect())
+        };
+        assert_eq!(keys(1000)?, ["iiif/collection.json"]);
+        assert_eq!(keys(2001)?[..2], ["iiif/collections/1.json", "iiif/collections/2.json"]);
+        assert_eq!(keys(2001)?.last().map(String::as_str), Some("iiif/collection.json"));
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! A part of a collection for each of several machines, without a word between them.
+
+use crate::store::Identifier;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::str::FromStr;
+
+/// One of some equal parts: `2/8` is the third of eight.
+///
+/// ```
+/// use iiif_publish::collection::Shard;
+/// let shard: Shard = "2/8".parse()?;
+/// assert_eq!(shard.to_string(), "2/8");
+/// assert!("8/8".parse::<Shard>().is_err());
+/// # Ok::<(), iiif_publish::collection::ShardError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    index: u32,
+    count: u32,
+}
+
+/// A text or an environment that names no part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShardError {
+    /// Not two numbers, the first of them the smaller one.
+    #[error("expected a part and how many there are, from 0: 0/8, 1/8, …, 7/8; or `auto`")]
+    Text,
+    /// The variables of an engine contradict each other.
+    #[error("{0} says that this is task {1} of {2}")]
+    Environment(&'static str, String, String),
+}
+
+impl Shard {
+    /// All of it.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// Part `index`, from 0, of `count`.
+    ///
+    /// # Errors
+    /// Where there is no such part.
+    pub fn new(index: u32, count: u32) -> Result<Self, ShardError> {
+        if index < count { Ok(Self { index, count }) } else { Err(ShardError::Text) }
+    }
+
+    /// Whether there are other parts.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.count == 1
+    }
+
+    /// Whether an object is in this part. It is the same part for ever, wherever the object stands in the input.
+    #[must_use]
+    pub fn has(self, object: &Identifier) -> bool {
+        let hash = Sha256::digest(object.to_string().as_bytes());
+        let start: [u8; 8] = hash[..8].try_into().expect("SHA-256 has 32 bytes");
+        u64::from_be_bytes(start) % u64::from(self.count) == u64::from(self.index)
+    }
+
+    /// What the engine that runs this process says, and its name; `None` outside of all that are known.
+    ///
+    /// # Errors
+    /// Where its variables make no sense.
+    pub fn of_environment(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<(Self, &'static str)>, ShardError> {
+        for Engine { name, index, count, first } in ENGINES {
+            let (Some(task), Some(tasks)) = (variable(index), variable(count)) else { continue };
+            let number = |text: &str| text.parse::<u32>().ok();
+            let first = first.and_then(&variable).map_or(Some(0), |first| number(&first));
+            let task_from_0 = number(&task).zip(first).and_then(|(task, first)| task.checked_sub(first));
+            let shard = task_from_0.zip(number(&tasks)).and_then(|(index, count)| Self::new(index, count).ok());
+            return shard.map(|shard| Some((shard, name))).ok_or(ShardError::Environment(name, task, tasks));
+        }
+        Ok(None)
+    }
+}
+
+/// How a batch engine numbers its tasks.
+struct Engine {
+    name: &'static str,
+    index: &'static str,
+    count: &'static str,
+    /// The number of the first task, where that is not 0.
+    first: Option<&'static str>,
+}
+
+/// From the documentation of each. A Kubernetes Indexed Job knows no count: its manifest has to say `JOB_COMPLETION_COUNT`.
+const ENGINES: [Engine; 4] = [
+    Engine { name: "AWS Batch", index: "AWS_BATCH_JOB_ARRAY_INDEX", count: "AWS_BATCH_JOB_ARRAY_SIZE", first: None },
+    Engine { name: "Kubernetes", index: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETION_COUNT", first: None },
+    Engine {
+        name: "Slurm",
+        index: "SLURM_ARRAY_TASK_ID",
+        count: "SLURM_ARRAY_TASK_COUNT",
+        first: Some("SLURM_ARRAY_TASK_MIN"),
+    },
+    Engine { name: "Cloud Run", index: "CLOUD_RUN_TASK_INDEX", count: "CLOUD_RUN_TASK_COUNT", first: None },
+];
+
+impl FromStr for Shard {
+    type Err = ShardError;
+
+    fn from_str(text: &str) -> Result<Self, ShardError> {
+        let (index, count) = text.split_once('/').ok_or(ShardError::Text)?;
+        let number = |text: &str| text.parse().map_err(|_| ShardError::Text);
+        Self::new(number(index)?, number(count)?)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.index, self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_is_in_exactly_one_part_and_parts_are_about_equal() {
+        let mut sizes = [0; 8];
+        for number in 0..4000 {
+            let object: Identifier = format!("object-{number}").parse().expect("an identifier");
+            let parts: Vec<usize> = (0..8)
+                .filter(|index| Shard::new(*index, 8).is_ok_and(|shard| shard.has(&object)))
+                .map(|it| it as usize)
+                .collect();
+            assert_eq!(parts.len(), 1);
+            sizes[parts[0]] += 1;
+        }
+        assert!(sizes.iter().all(|size| (400..600).contains(size)), "{sizes:?}");
+        assert!(Shard::WHOLE.has(&"anything".parse().expect("an identifier")));
+    }
+
+    #[test]
+    fn parts_stay_what_they_are_for_ever() {
+        let part = |object: &str| {
+            (0..8).find(|index| Shard::new(*index, 8).is_ok_and(|it| it.has(&object.parse().expect("one"))))
+        };
+        assert_eq!([part("atlas"), part("ms-1/f.2r"), part("Ünïcode")], [Some(6), Some(7), Some(1)]);
+    }
+
+    #[test]
+    fn engines_say_which_part_this_is() {
+        let of = |variables: &'static [(&str, &str)]| {
+            Shard::of_environment(|name| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let slurm = of(&[("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "1")]);
+        assert_eq!(slurm, Ok(Some((Shard { index: 2, count: 4 }, "Slurm"))));
+        let batch = of(&[("AWS_BATCH_JOB_ARRAY_INDEX", "0"), ("AWS_BATCH_JOB_ARRAY_SIZE", "2")]);
+        assert_eq!(batch, Ok(Some((Shard { index: 0, count: 2 }, "AWS Batch"))));
+        assert_eq!(of(&[("SLURM_ARRAY_TASK_ID", "3")]), Ok(None));
+        assert!(of(&[("CLOUD_RUN_TASK_INDEX", "5"), ("CLOUD_RUN_TASK_COUNT", "5")]).is_err());
+    }
+}

@@ -1,0 +1,279 @@
+//! A table of images: CSV, or a JSON object on each line.
+
+use super::page::Page;
+use crate::iiif::{Description, LanguageMap, Metadata, Rights};
+use crate::store::Identifier;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// With the names of the columns in the first line (RFC 4180).
+    Csv,
+    /// A JSON object on each line: a column is a member, whose value is a text, a number, or an array of those.
+    JsonLines,
+}
+
+/// A row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowError {
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "line {}: {}", self.line, self.reason)
+    }
+}
+
+/// What a column says, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Source,
+    Id,
+    Object,
+    Sequence,
+    Rights,
+    Language,
+    Label(Option<String>),
+    Summary(Option<String>),
+    Attribution(Option<String>),
+    /// Anything else is shown as it is called.
+    Metadata(String, Option<String>),
+}
+
+impl Column {
+    /// `label`, or `label@fr` where all of it is in one language.
+    fn named(name: &str) -> Self {
+        let name = name.trim().trim_start_matches('\u{feff}');
+        let (base, language) = match name.rsplit_once('@') {
+            Some((base, language)) if !base.is_empty() && !language.is_empty() => (base, Some(language.to_owned())),
+            _ => (name, None),
+        };
+        match (base.to_lowercase().as_str(), &language) {
+            ("source", None) => Self::Source,
+            ("id", None) => Self::Id,
+            ("object", None) => Self::Object,
+            ("sequence", None) => Self::Sequence,
+            ("rights", None) => Self::Rights,
+            ("language", None) => Self::Language,
+            ("label", _) => Self::Label(language),
+            ("summary", _) => Self::Summary(language),
+            ("attribution", _) => Self::Attribution(language),
+            _ => Self::Metadata(base.to_owned(), language),
+        }
+    }
+}
+
+/// Reads a table; all of its rows, or all that is wrong with them. Paths are relative to `folder`.
+pub(super) fn read(input: impl Read, format: TableFormat, folder: &Path) -> Result<Vec<Page>, Vec<RowError>> {
+    let mut rows = Rows { folder, pages: Vec::new(), lines: HashMap::new(), errors: Vec::new() };
+    match format {
+        TableFormat::Csv => rows.read_csv(input),
+        TableFormat::JsonLines => rows.read_json_lines(input),
+    }
+    if rows.errors.is_empty() { Ok(rows.pages) } else { Err(rows.errors) }
+}
+
+struct Rows<'a> {
+    folder: &'a Path,
+    pages: Vec<Page>,
+    /// Where each identifier stands.
+    lines: HashMap<Identifier, u64>,
+    errors: Vec<RowError>,
+}
+
+impl Rows<'_> {
+    fn read_csv(&mut self, input: impl Read) {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
+        let columns: Vec<Column> = match reader.headers() {
+            Ok(names) => names.iter().map(Column::named).collect(),
+            Err(error) => return self.refuse(1, error.to_string()),
+        };
+        if !columns.contains(&Column::Source) {
+            return self.refuse(1, "there is no column `source`".to_owned());
+        }
+        for record in reader.records() {
+            match record {
+                Ok(record) => {
+                    let line = record.position().map_or(0, csv::Position::line);
+                    let values = columns.iter().zip(record.iter().map(str::to_owned));
+                    self.add(line, values.map(|(column, value)| (column.clone(), value)));
+                }
+                Err(error) => {
+                    let line = error.position().map_or(0, csv::Position::line);
+                    self.refuse(line, error.to_string());
+                }
+            }
+        }
+    }
+
+    fn read_json_lines(&mut self, input: impl Read) {
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(input));
+        for (number, line) in (1..).zip(lines) {
+            let row = match line {
+                Ok(line) if line.trim().is_empty() => continue,
+                Ok(line) => serde_json::from_str::<Map<String, Value>>(&line).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match row.and_then(|row| values_of(&row)) {
+                Ok(values) => self.add(number, values),
+                Err(reason) => self.refuse(number, reason),
+            }
+        }
+    }
+
+    fn refuse(&mut self, line: u64, reason: String) {
+        self.errors.push(RowError { line, reason });
+    }
+
+    fn add(&mut self, line: u64, values: impl IntoIterator<Item = (Column, String)>) {
+        match page(values, self.folder) {
+            Ok(page) => {
+                if let Some(first) = self.lines.insert(page.identifier.clone(), line) {
+                    self.refuse(line, format!("`{}` is in line {first} already", page.identifier));
+                }
+                self.pages.push(page);
+            }
+            Err(reason) => self.refuse(line, reason),
+        }
+    }
+}
+
+/// The columns of a JSON object; of an array, one for each of its values.
+fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> {
+    let mut values = Vec::new();
+    for (name, value) in row {
+        let many = if let Value::Array(many) = value { many.as_slice() } else { std::slice::from_ref(value) };
+        for value in many {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                Value::Bool(answer) => answer.to_string(),
+                Value::Null => continue,
+                Value::Array(_) | Value::Object(_) => return Err(format!("`{name}` is neither a text nor a number")),
+            };
+            values.push((Column::named(name), text));
+        }
+    }
+    Ok(values)
+}
+
+/// The page of one row. Empty values say nothing.
+fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Result<Page, String> {
+    let values: Vec<(Column, String)> = values.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
+    let one = |wanted: &Column| values.iter().find(|(column, _)| column == wanted).map(|(_, value)| value.as_str());
+    let source = PathBuf::from(one(&Column::Source).ok_or("`source` is empty")?);
+    let identifier = match one(&Column::Id) {
+        Some(id) => id.parse::<Identifier>().map_err(|error| error.to_string())?,
+        None => super::input::identifier(&source).map_err(|error| error.to_string())?,
+    };
+    let object = one(&Column::Object).map(str::parse::<Identifier>).transpose().map_err(|error| error.to_string())?;
+    let sequence =
+        one(&Column::Sequence).map(|text| text.parse().map_err(|_| format!("`sequence` is no number: {text}")));
+    Ok(Page {
+        source: folder.join(source),
+        object: object.unwrap_or_else(|| identifier.clone()),
+        identifier,
+        sequence: sequence.transpose()?.unwrap_or(0),
+        description: Some(Box::new(description(&values, one(&Column::Language))?)),
+    })
+}
+
+fn description(values: &[(Column, String)], language: Option<&str>) -> Result<Description, String> {
+    let mut description = Description::default();
+    for (column, value) in values {
+        match column {
+            Column::Label(own) => description.label.add(own.as_deref().or(language), value),
+            Column::Summary(own) => description.summary.add(own.as_deref().or(language), value),
+            Column::Attribution(own) => {
+                let statement = description.attribution.get_or_insert_with(|| Metadata {
+                    label: LanguageMap::new(Some("en"), "Attribution"),
+                    value: LanguageMap::default(),
+                });
+                statement.value.add(own.as_deref().or(language), value);
+            }
+            Column::Rights => {
+                description.rights = Some(value.parse::<Rights>().map_err(|error| error.to_string())?);
+            }
+            Column::Metadata(name, own) => {
+                let label = LanguageMap::new(None, name);
+                let known = description.metadata.iter_mut().find(|entry| entry.label == label);
+                let language = own.as_deref().or(language);
+                match known {
+                    Some(entry) => entry.value.add(language, value),
+                    None => description.metadata.push(Metadata { label, value: LanguageMap::new(language, value) }),
+                }
+            }
+            Column::Source | Column::Id | Column::Object | Column::Sequence | Column::Language => {}
+        }
+    }
+    Ok(description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read_csv(text: &str) -> Result<Vec<Page>, Vec<RowError>> {
+        read(text.as_bytes(), TableFormat::Csv, Path::new("masters"))
+    }
+
+    #[test]
+    fn a_row_says_everything_of_a_page() {
+        let table = "\u{feff}Source,id,object,sequence,label,label@fr,rights,attribution,language,Date,Maker@de\n\
+                     a/1.tif,ms-1/1,ms-1,2,Folio 1,Feuillet 1,http://rightsstatements.org/vocab/NoC-NC/1.0/,A library,en,1642,Anna\n\
+                     \"b, c.jpg\",,,,,,,,,,\n";
+        let pages = read_csv(table).expect("whole");
+        let [first, second] = pages.as_slice() else { panic!("two pages") };
+        assert_eq!(first.source, Path::new("masters/a/1.tif"));
+        assert_eq!(
+            (first.identifier.to_string(), first.object.to_string(), first.sequence),
+            ("ms-1/1".into(), "ms-1".into(), 2)
+        );
+        let said = serde_json::to_value(first.description.as_deref().expect("said")).expect("JSON");
+        let expected = json!({
+            "label": {"en": ["Folio 1"], "fr": ["Feuillet 1"]},
+            "metadata": [
+                {"label": {"none": ["Date"]}, "value": {"en": ["1642"]}},
+                {"label": {"none": ["Maker"]}, "value": {"de": ["Anna"]}},
+            ],
+            "rights": "http://rightsstatements.org/vocab/NoC-NC/1.0/",
+            "requiredStatement": {"label": {"en": ["Attribution"]}, "value": {"en": ["A library"]}},
+        });
+        assert_eq!(said, expected);
+        assert_eq!((second.identifier.to_string(), &second.object), ("b, c".to_owned(), &second.identifier));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_line() {
+        let table = "source,id,sequence,rights\n../x.tif,../x,1,\nb.tif,b,one,\nb.tif,c,1,none of yours\nb.tif,d,1,\ne.tif,d,1,\n\
+                     ,e,1,\nf.tif,f\n";
+        let errors = read_csv(table).expect_err("much is wrong");
+        let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
+        assert_eq!(lines, [2, 3, 4, 6, 7, 8], "{errors:#?}");
+        assert!(errors[3].to_string().contains("`d` is in line 5 already"), "{}", errors[3]);
+        assert_eq!(read_csv("name\nx\n").expect_err("no source")[0].line, 1);
+    }
+
+    #[test]
+    fn json_lines_have_the_same_columns_and_may_have_several_values() {
+        let lines = "{\"source\": \"a.tif\", \"label@it\": \"Uno\", \"sequence\": 3, \"Subject\": [\"cats\", \"dogs\"]}\n\n{\"source\": 5\n";
+        let errors = read(lines.as_bytes(), TableFormat::JsonLines, Path::new("")).expect_err("the last line");
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].line, 3);
+        let first = lines.lines().next().expect("a line");
+        let pages = read(first.as_bytes(), TableFormat::JsonLines, Path::new("")).expect("whole");
+        let said = serde_json::to_value(pages[0].description.as_deref().expect("said")).expect("JSON");
+        assert_eq!(said["metadata"], json!([{"label": {"none": ["Subject"]}, "value": {"none": ["cats", "dogs"]}}]));
+        assert_eq!((pages[0].sequence, said["label"]["it"][0].as_str()), (3, Some("Uno")));
+    }
+}

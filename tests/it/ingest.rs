@@ -1,0 +1,183 @@
+//! Whole collections: what is published, what is told, what a second run costs, and that parts make up the whole.
+
+use crate::support::faults::FaultServer;
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, program};
+use hyper::Method;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use tempfile::TempDir;
+
+const BUCKET: &str = "tiles";
+const PUBLIC_URL: &str = "https://example.org/iiif";
+
+fn ingest(server: &FaultServer, arguments: &[&str], inputs: &[&Path], variables: &[(&str, &str)]) -> Run {
+    let mut command = program();
+    command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--public-url", PUBLIC_URL]);
+    command.args(arguments).args(inputs).envs(variables.iter().copied());
+    command.output().expect("built").into()
+}
+
+/// Six images of three objects, and a table of them.
+fn masters(folder: &TempDir) -> std::path::PathBuf {
+    let mut table = "source,id,object,sequence,label\n".to_owned();
+    for number in 0..6_u32 {
+        let name = format!("{number}.png");
+        png_file(folder.path(), &name, 300 + 10 * number, 200);
+        let (object, sequence) = (number % 3, 9 - number);
+        writeln!(table, "{name},book-{object}/{number},book-{object},{sequence},Page {number}").expect("a string");
+    }
+    file(folder.path(), "table.csv", table.as_bytes())
+}
+
+/// Everything that is stored.
+fn stored(server: &FaultServer) -> BTreeMap<String, Vec<u8>> {
+    let object = |key: String| {
+        let body = server.object(BUCKET, &key).expect("listed").body.to_vec();
+        (key, body)
+    };
+    server.keys(BUCKET).into_iter().map(object).collect()
+}
+
+fn json(server: &FaultServer, key: &str) -> Value {
+    serde_json::from_slice(&server.object(BUCKET, key).unwrap_or_else(|| panic!("{key} is there")).body).expect("JSON")
+}
+
+fn puts(server: &FaultServer) -> usize {
+    server.requests().iter().filter(|request| request.method == Method::PUT).count()
+}
+
+#[test]
+fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_request_each() {
+    let folder = TempDir::new().expect("a folder");
+    let masters = folder.path().join("masters");
+    std::fs::create_dir_all(masters.join("maps")).expect("made");
+    for name in ["a.png", "maps/b.png", "maps/c.png"] {
+        png_file(&masters, name, 300, 200);
+    }
+    let whole = std::fs::read(masters.join("a.png")).expect("readable");
+    file(&masters, "damaged.png", &whole[..whole.len() / 2]);
+    file(&masters, "notes.txt", b"no image");
+    let report = folder.path().join("report.jsonl");
+    let report_argument = format!("--report={}", report.display());
+    let server = FaultServer::start();
+    let run = ingest(&server, &[&report_argument], &[&masters], &[]);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(1), "https://example.org/iiif/collection.json\n"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("4 images of 4 objects") && run.stderr.contains("damaged.png"), "{}", run.stderr);
+    for id in ["a", "maps/b", "maps/c"] {
+        assert!(server.keys(BUCKET).contains(&format!("{id}/info.json")), "{id}");
+        assert!(server.keys(BUCKET).contains(&format!("manifests/{id}.json")), "{id}");
+    }
+    let items = json(&server, "collection.json")["items"].as_array().expect("items").len();
+    assert_eq!(items, 3, "what is not there is not shown");
+    let lines = std::fs::read_to_string(&report).expect("a report");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let with = |status: &str| lines.iter().filter(|line| line["status"] == status).count();
+    assert_eq!((with("planned"), with("published"), with("failed")), (4, 3, 1));
+    let failed = lines.iter().find(|line| line["status"] == "failed").expect("one");
+    assert_eq!(failed["id"], "damaged");
+    assert!(failed["reason"].as_str().is_some_and(|reason| reason.contains("could not decode")), "{failed}");
+
+    std::fs::remove_file(masters.join("damaged.png")).expect("removed");
+    server.forget_requests();
+    let again = ingest(&server, &[], &[&masters], &[]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(puts(&server), 1, "the collection alone");
+    assert!(server.request_count() <= 3 + 4, "one for each image, a look at the bucket, two listings, the collection");
+
+    png_file(&masters, "maps/b.png", 310, 200);
+    server.forget_requests();
+    assert_eq!(ingest(&server, &[], &[&masters], &[]).code, Some(0));
+    let put: Vec<String> = server.puts().iter().map(|put| put.path.clone()).collect();
+    let is_expected = |path: &String| {
+        path.contains("/maps/b/") || path.contains("manifests/maps/b.json") || path.contains("collection.json")
+    };
+    assert!(put.iter().all(is_expected), "{put:?}");
+}
+
+#[test]
+fn pages_stand_in_their_order_under_what_was_said_of_them() {
+    let folder = TempDir::new().expect("a folder");
+    let table = masters(&folder);
+    let server = FaultServer::start();
+    let table = format!("--table={}", table.display());
+    let run = ingest(&server, &[&table, "--label=Books", "--prefix=iiif"], &[], &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let manifest = json(&server, "iiif/manifests/book-1.json");
+    let labels: Vec<&str> =
+        manifest["items"].as_array().expect("pages").iter().filter_map(|it| it["label"]["none"][0].as_str()).collect();
+    assert_eq!(labels, ["Page 4", "Page 1"], "by their sequence");
+    let collection = json(&server, "iiif/collection.json");
+    assert_eq!(collection["label"]["none"][0], "Books");
+    let ids: Vec<&str> =
+        collection["items"].as_array().expect("objects").iter().filter_map(|it| it["id"].as_str()).collect();
+    let expected = [0, 1, 2].map(|number| format!("{PUBLIC_URL}/manifests/book-{number}.json"));
+    assert_eq!(ids, expected, "in the order of the table");
+    let body = &manifest["items"][0]["items"][0]["items"][0]["body"];
+    let key = body["id"].as_str().and_then(|id| id.strip_prefix(PUBLIC_URL)).expect("here");
+    assert!(server.keys(BUCKET).contains(&format!("iiif{key}")), "what the manifest shows is there");
+}
+
+#[test]
+fn parts_make_up_the_whole_and_publish_nothing_twice() {
+    let folder = TempDir::new().expect("a folder");
+    let table = format!("--table={}", masters(&folder).display());
+    let whole = FaultServer::start();
+    assert_eq!(ingest(&whole, &[&table], &[], &[]).code, Some(0));
+    let parts = FaultServer::start();
+    for part in ["0", "1", "2", "3"] {
+        let variables = [("SLURM_ARRAY_TASK_ID", part), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "0")];
+        let run = ingest(&parts, &[&table, "--shard=auto"], &[], &variables);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("Slurm runs this as part {part}/4")), "{}", run.stderr);
+    }
+    let (mut keys, put) = (parts.puts().into_iter().map(|put| put.path).collect::<Vec<_>>(), puts(&parts));
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), put, "nothing twice");
+    assert!(!parts.keys(BUCKET).contains("collection.json"), "of one part it would not be whole");
+    let finish = ingest(&parts, &[&table, "--finish"], &[], &[]);
+    assert_eq!(finish.code, Some(0), "{}", finish.stderr);
+    assert!(stored(&parts) == stored(&whole), "byte for byte");
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_table_is_told_before_anything_is_published() {
+    let folder = TempDir::new().expect("a folder");
+    let table = "source,id,sequence\n0.png,../up,1\n1.png,b,first\n2.png,c,1\n3.png,c,1\n";
+    let table = file(folder.path(), "table.csv", table.as_bytes());
+    let server = FaultServer::start();
+    let run = ingest(&server, &[&format!("--table={}", table.display())], &[], &[]);
+    assert_eq!((run.code, server.request_count()), (Some(2), 0), "{}", run.stderr);
+    for line in ["3 rows of ", "line 2: ", "line 3: ", "line 5: "] {
+        assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
+    }
+    let nowhere = ingest(&server, &[], &[Path::new("/no/such/folder")], &[]);
+    assert_eq!(nowhere.code, Some(1), "an image like any other: {}", nowhere.stderr);
+    for arguments in [&["--shard=4/4"][..], &["--shard=auto"], &[]] {
+        assert_eq!(ingest(&server, arguments, &[], &[]).code, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_limit_stops_a_run_which_says_so_by_its_exit_code() {
+    let folder = TempDir::new().expect("a folder");
+    let mut list = String::new();
+    for number in 0..40 {
+        let damaged = file(folder.path(), &format!("{number:02}.png"), b"\x89PNG\r\n\x1a\nnothing");
+        writeln!(list, "{}", damaged.display()).expect("a string");
+    }
+    let list = file(folder.path(), "list.txt", list.as_bytes());
+    let server = FaultServer::start();
+    let run = ingest(&server, &[&format!("--from-file={}", list.display()), "--max-failures=3"], &[], &[]);
+    assert_eq!(run.code, Some(4), "{}", run.stderr);
+    assert!(run.stderr.contains("a limit is reached") && run.stderr.contains("are left"), "{}", run.stderr);
+    assert!(server.keys(BUCKET).is_empty());
+}
