@@ -197,7 +197,8 @@ fn a_header_that_claims_a_huge_image_is_an_error_or_costs_nothing_before_decodin
     let mut row = vec![0; 3 << 20];
     for side in [60_000_u32, 1 << 20, 1 << 30] {
         let path = file(folder.path(), "bomb.j2k", &bomb((side, side), (side, side)));
-        let mut source = Source::open(&path, ReadOptions::default()).expect("a sound header");
+        let options = ReadOptions { max_pixels: u64::MAX, ..ReadOptions::default() };
+        let mut source = Source::open(&path, options).expect("a sound header");
         let expected = (u64::from(side) * u64::from(side)).saturating_mul(20).min(1 << 61);
         assert!(source.header().decoder_bytes > expected, "it says what it would take");
         if side == 1 << 20 {
