@@ -39,7 +39,7 @@ Examples:
       Into MinIO, or any other store that speaks S3.
   iiif-publish --output out --public-url https://example.org/iiif photo.jpg
       Into a folder, for any static web server.
-  iiif-publish ingest masters --bucket tiles --label "Our maps"
+  iiif-publish ingest masters --bucket tiles
       A folder of images, with manifests and a collection; again and again.
   iiif-publish plan scan.tif
       What publishing would store and cost.

@@ -11,6 +11,9 @@ use std::thread;
 /// Bytes of pixels that are decoded together, where one row of strips or tiles has less: enough to be worth threads.
 const GROUP_BYTES: u64 = 4 << 20;
 
+/// The same at the most, where a row of strips or tiles is too few for all cores: a strip is as wide as the image.
+const MOST_GROUP_BYTES: u64 = 32 << 20;
+
 /// Bytes of pixels that are worth a thread.
 const THREAD_BYTES: usize = 256 << 10;
 
@@ -35,7 +38,9 @@ struct Held {
 
 impl HeldRows {
     pub(super) fn new(image: Arc<Image>) -> Self {
-        let group = GROUP_BYTES / row_of_chunks_bytes(&image).max(1);
+        let row_bytes = row_of_chunks_bytes(&image).max(1);
+        let for_all_cores = (cores() as u64).div_ceil(image.chunks.across().into());
+        let group = (GROUP_BYTES / row_bytes).max(for_all_cores.min(MOST_GROUP_BYTES / row_bytes));
         let group = u32::try_from(group).unwrap_or(u32::MAX).clamp(1, image.chunks.down());
         Self { image, group, held: Vec::new(), first: 0, done: 0, is_turned: false }
     }
