@@ -263,6 +263,9 @@ pub(super) struct ReportArguments {
     /// How progress is told on stderr
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(super) progress: ProgressArgument,
+    /// Say of each image what was found in it and what became of it, above the bars too
+    #[arg(long, short)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

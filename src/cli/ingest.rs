@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 
 mod journal;
 mod manifests;
@@ -106,7 +105,8 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let all = arguments.pages()?;
     arguments.how.check(all.len())?;
     let pages: Vec<Page> = all.iter().filter(|page| shard.has(&page.object)).cloned().collect();
-    let progress = Arc::new(Progress::new(arguments.how.reports.progress, pages.len()));
+    let progress =
+        Arc::new(Progress::new(arguments.how.reports.progress, pages.len()).verbose(arguments.how.reports.verbose));
     progress.note(&found(&all, &pages, shard));
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
     let presentation = arguments.presentation(&publisher);
@@ -119,8 +119,19 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let mut run = Run::new(&arguments, Journal::new(arguments.report.as_deref(), &pages)?);
     let images =
         pages.iter().map(|page| Image { path: page.source.clone(), identifier: page.identifier.clone() }).collect();
-    let stop = until(arguments.max_duration, Arc::clone(&run.too_many_failures));
-    let exit = publish_all(&publisher, images, &progress, stop, |image, result| run.ended(image, result)).await;
+    let stop = until(arguments.max_duration);
+    let ended = |image: &Image, result: &Result<Published, PublishError>| {
+        let heard = run.ended(image, result);
+        if run.has_failed_too_often() {
+            publisher.stop();
+        }
+        heard
+    };
+    let exit = publish_all(&publisher, images, &progress, stop, ended).await;
+    if run.has_failed_too_often() {
+        progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.failures));
+    }
+    let exit = if run.has_failed_too_often() && exit == Exit::Failed { Exit::Limit } else { exit };
     let exit = exit.worse(run.journal.finish());
     let Some(presentation) = presentation else { return Ok(exit) };
     manifests::manifests(&publisher, &presentation, &shown(&pages, &run.published)).await?;
@@ -196,8 +207,8 @@ fn found(all: &[Page], pages: &[Page], shard: Shard) -> String {
     format!("{} images{of} of {} objects", pages.len(), objects(pages).len())
 }
 
-/// Waits for a signal, for the end of the time, or until too many images have failed.
-async fn until(max_duration: Option<u64>, too_many_failures: Arc<Notify>) -> Exit {
+/// Waits for a signal, or for the end of the time.
+async fn until(max_duration: Option<u64>) -> Exit {
     let time_is_over = async {
         match max_duration {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -207,7 +218,6 @@ async fn until(max_duration: Option<u64>, too_many_failures: Arc<Notify>) -> Exi
     tokio::select! {
         exit = interrupted() => exit,
         () = time_is_over => Exit::Limit,
-        () = too_many_failures.notified() => Exit::Limit,
     }
 }
 
@@ -216,21 +226,17 @@ struct Run {
     journal: Journal,
     failures: u64,
     max_failures: Option<u64>,
-    too_many_failures: Arc<Notify>,
     /// Where each image is, and how large.
     published: HashMap<Identifier, (String, Size)>,
 }
 
 impl Run {
     fn new(arguments: &Arguments, journal: Journal) -> Self {
-        let too_many_failures = Arc::default();
-        Self {
-            journal,
-            failures: 0,
-            max_failures: arguments.max_failures,
-            too_many_failures,
-            published: HashMap::new(),
-        }
+        Self { journal, failures: 0, max_failures: arguments.max_failures, published: HashMap::new() }
+    }
+
+    fn has_failed_too_often(&self) -> bool {
+        self.max_failures.is_some_and(|max| self.failures >= max)
     }
 
     fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) -> Exit {
@@ -241,12 +247,7 @@ impl Run {
                 self.published.insert(image.identifier.clone(), (url.to_owned(), published.size));
             }
             Err(PublishError::Stopped { .. }) => {}
-            Err(_) => {
-                self.failures += 1;
-                if self.max_failures.is_some_and(|max| self.failures >= max) {
-                    self.too_many_failures.notify_one();
-                }
-            }
+            Err(_) => self.failures += 1,
         }
         self.journal.image(image, result)
     }

@@ -14,6 +14,7 @@ mod preview;
 mod progress;
 mod publish;
 mod report;
+mod reports;
 mod storage;
 mod summary;
 mod verify;
@@ -82,6 +83,8 @@ struct Cli {
 enum Command {
     /// Publish whole collections, again and again: folders, lists and tables; with manifests
     Ingest(Box<ingest::Arguments>),
+    /// Say what became of an ingest, from the reports of all its parts; print what is failed or missing
+    Report(reports::Arguments),
     /// Show images in a browser on this machine: no bucket needed
     Preview(preview::Arguments),
     /// Say what publishing an image would store and cost; reads no pixel
@@ -128,6 +131,7 @@ pub(crate) fn run() -> Exit {
         match cli.command {
             None => publish::run(cli.publish).await,
             Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
+            Some(Command::Report(arguments)) => reports::run(&arguments),
             Some(Command::Preview(arguments)) => preview::run(arguments).await,
             Some(Command::Plan(arguments)) => plan::run(&arguments),
             Some(Command::Verify(arguments)) => verify::run(&arguments).await,

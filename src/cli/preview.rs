@@ -58,7 +58,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
         ..Options::new(public_url)
     };
-    let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()));
+    let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()).verbose(arguments.reports.verbose));
     let events = Arc::clone(&progress);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
     let pipeline = Publisher::new(store, options, move |event| events.event(&event));

@@ -24,6 +24,7 @@ const NAME_COLUMNS: usize = 24;
 #[derive(Debug)]
 pub(super) struct Progress {
     how: ProgressArgument,
+    is_verbose: bool,
     style: Style,
     state: Mutex<State>,
 }
@@ -67,7 +68,12 @@ impl Progress {
             ProgressArgument::Auto if std::io::stderr().is_terminal() => bars(images),
             ProgressArgument::Auto | ProgressArgument::Plain => Style::Plain,
         };
-        Self { how, style, state: Mutex::default() }
+        Self { how, is_verbose: false, style, state: Mutex::default() }
+    }
+
+    /// The same, saying what bars alone do not.
+    pub(super) fn verbose(self, is_verbose: bool) -> Self {
+        Self { is_verbose, ..self }
     }
 
     /// Called from many threads.
@@ -201,6 +207,7 @@ impl Progress {
 
     fn line(&self, plain: impl FnOnce() -> String, json: impl FnOnce() -> Value) {
         match &self.style {
+            Style::Bars { all, .. } if self.is_verbose => all.suspend(|| tell(&plain())),
             Style::Bars { .. } | Style::None => {}
             Style::Plain => tell(&plain()),
             Style::Json => tell(&json().to_string()),

@@ -185,7 +185,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(images, names.id.as_ref())?;
     // Read before the store is asked, so that a wrong shape is said at once.
     how.check(images.len())?;
-    let progress = Arc::new(Progress::new(how.reports.progress, images.len()));
+    let progress = Arc::new(Progress::new(how.reports.progress, images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
     let print_urls = |_: &Image, result: &Result<Published, PublishError>| match result {
         Ok(image) => progress.result(&image.info_urls.join("\n")),

@@ -133,13 +133,22 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the files of a list, one on each line, called by their paths as they stand there. Empty lines say nothing.
+    /// Adds the files of a list, one on each line, called by their paths as they stand there. A line may also be a row of a table in
+    /// JSON, with a `source` and an `id`. Empty lines say nothing.
     ///
     /// # Errors
     /// Where it cannot be read.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
-        for line in BufReader::new(list).lines() {
+        for (line, number) in BufReader::new(list).lines().zip(1..) {
             let line = line.map_err(|cause| InputError::Read { input: name.to_owned(), cause })?;
+            if line.starts_with('{') {
+                let row = table::row_of_json(&line, Path::new("")).map_err(|reason| InputError::Rows {
+                    input: name.to_owned(),
+                    errors: vec![RowError { line: number, reason }],
+                })?;
+                self.pages.push(row);
+                continue;
+            }
             let path = Path::new(line.trim_end_matches('\r'));
             if !line.trim().is_empty() {
                 self.pages.push(Page::alone(path.to_owned(), identifier(path)?));

@@ -105,7 +105,7 @@ impl Rows<'_> {
                 Ok(record) => {
                     let line = record.position().map_or(0, csv::Position::line);
                     let values = columns.iter().zip(record.iter().map(str::to_owned));
-                    self.add(line, values.map(|(column, value)| (column.clone(), value)));
+                    self.add(line, page(values.map(|(column, value)| (column.clone(), value)), self.folder));
                 }
                 Err(error) => {
                     let line = error.position().map_or(0, csv::Position::line);
@@ -118,14 +118,10 @@ impl Rows<'_> {
     fn read_json_lines(&mut self, input: impl Read) {
         let lines = std::io::BufRead::lines(std::io::BufReader::new(input));
         for (number, line) in (1..).zip(lines) {
-            let row = match line {
-                Ok(line) if line.trim().is_empty() => continue,
-                Ok(line) => serde_json::from_str::<Map<String, Value>>(&line).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match row.and_then(|row| values_of(&row)) {
-                Ok(values) => self.add(number, values),
-                Err(reason) => self.refuse(number, reason),
+            match line {
+                Ok(line) if line.trim().is_empty() => {}
+                Ok(line) => self.add(number, row_of_json(&line, self.folder)),
+                Err(error) => self.refuse(number, error.to_string()),
             }
         }
     }
@@ -134,8 +130,8 @@ impl Rows<'_> {
         self.errors.push(RowError { line, reason });
     }
 
-    fn add(&mut self, line: u64, values: impl IntoIterator<Item = (Column, String)>) {
-        match page(values, self.folder) {
+    fn add(&mut self, line: u64, page: Result<Page, String>) {
+        match page {
             Ok(page) => {
                 if let Some(first) = self.lines.insert(page.identifier.clone(), line) {
                     self.refuse(line, format!("`{}` is in line {first} already", page.identifier));
@@ -145,6 +141,12 @@ impl Rows<'_> {
             Err(reason) => self.refuse(line, reason),
         }
     }
+}
+
+/// The page of a row that is a JSON object.
+pub(super) fn row_of_json(line: &str, folder: &Path) -> Result<Page, String> {
+    let row: Map<String, Value> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    page(values_of(&row)?, folder)
 }
 
 /// The columns of a JSON object; of an array, one for each of its values.

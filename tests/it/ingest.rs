@@ -85,6 +85,20 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
     assert_eq!(failed["id"], "damaged");
     assert!(failed["reason"].as_str().is_some_and(|reason| reason.contains("could not decode")), "{failed}");
 
+    let summary = program().arg("report").arg(&report).output().expect("built");
+    let summary: Run = summary.into();
+    assert_eq!(summary.code, Some(1));
+    assert!(
+        summary.stderr.contains("4 images: 3 published") && summary.stderr.contains("1 failed, 0 missing"),
+        "{}",
+        summary.stderr
+    );
+    let retry = file(folder.path(), "retry.jsonl", summary.stdout.as_bytes());
+    file(&masters, "damaged.png", &whole);
+    let retry = ingest(&server, &[&format!("--from-file={}", retry.display()), "--presentation=none"], &[], &[]);
+    assert_eq!(retry.code, Some(0), "{}", retry.stderr);
+    assert!(server.keys(BUCKET).contains("damaged/info.json"), "called as before");
+
     std::fs::remove_file(masters.join("damaged.png")).expect("removed");
     server.forget_requests();
     let again = ingest(&server, &[], &[&masters], &[]);

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
 
@@ -83,7 +83,13 @@ pub(super) async fn listen(
                 drop(listener);
                 shared.lines.reset_all();
                 drop(done);
+                // Bound and not listening: connections are refused, and no other server gets the port meanwhile.
+                let kept = TcpSocket::new_v4().and_then(|socket| {
+                    socket.set_reuseaddr(true)?;
+                    socket.bind(address).map(|()| socket)
+                });
                 sleep(down).await;
+                drop(kept);
                 listener = bind_again(address).await;
             }
         }

@@ -1,0 +1,97 @@
+//! `iiif-publish report`: what became of a run, from the reports of all its parts.
+
+use super::arguments::ProgressArgument;
+use super::exit::Exit;
+use super::output::{print, tell};
+use super::report::Fatal;
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Reports that `ingest --report` has written
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// A line of a report; what else it says is not needed here.
+#[derive(Debug, Deserialize)]
+struct Line {
+    status: Status,
+    id: String,
+    source: String,
+    #[serde(default)]
+    objects: u64,
+    #[serde(default)]
+    bytes: u64,
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// Nothing came of it, unless a later line says more.
+    Planned,
+    Unfinished,
+    Failed,
+    Unchanged,
+    Published,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    try_run(arguments).unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
+}
+
+fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
+    let mut images = BTreeMap::new();
+    for path in &arguments.files {
+        read(path, &mut images)?;
+    }
+    let with = |status: Status| images.values().filter(move |line| line.status == status);
+    let mut exit = Exit::Done;
+    for line in images.values().filter(|line| !matches!(line.status, Status::Published | Status::Unchanged)) {
+        exit = exit.worse(Exit::Failed);
+        if let Some(reason) = &line.reason {
+            tell(&format!("{}: {reason}", line.id));
+        }
+        exit = exit.worse(print(&format!("{}\n", json!({"source": line.source, "id": line.id}))));
+    }
+    let count = |status| HumanCount(with(status).count() as u64);
+    let missing = HumanCount((with(Status::Planned).count() + with(Status::Unfinished).count()) as u64);
+    let objects: u64 = with(Status::Published).map(|line| line.objects).sum();
+    let bytes: u64 = with(Status::Published).map(|line| line.bytes).sum();
+    tell(&format!(
+        "{} images: {} published ({} objects, {}), {} unchanged, {} failed, {missing} missing",
+        HumanCount(images.len() as u64),
+        count(Status::Published),
+        HumanCount(objects),
+        HumanBytes(bytes),
+        count(Status::Unchanged),
+        count(Status::Failed),
+    ));
+    Ok(exit)
+}
+
+/// Adds the lines of one report. Of an image that has several, in whatever order, the one that came furthest counts.
+fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
+    let refused = |error: String| {
+        let error = format!("could not read the report `{}`: {error}", path.display());
+        Fatal::new(Exit::Usage, error, Some("name files that `ingest --report` has written"))
+    };
+    let file = File::open(path).map_err(|error| refused(error.to_string()))?;
+    for (text, number) in BufReader::new(file).lines().zip(1..) {
+        let text = text.map_err(|error| refused(error.to_string()))?;
+        let line: Line = serde_json::from_str(&text).map_err(|error| refused(format!("line {number}: {error}")))?;
+        let known = images.get(&line.id).map(|line| line.status as u8);
+        if known.is_none_or(|known| known <= line.status as u8) {
+            images.insert(line.id.clone(), line);
+        }
+    }
+    Ok(())
+}
