@@ -27,8 +27,9 @@ impl Exit {
         let rank = |exit| match exit {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::Environment => 2,
-            Self::Usage | Self::Limit | Self::Interrupted | Self::Terminated => 3,
+            Self::Limit => 2,
+            Self::Environment => 3,
+            Self::Usage | Self::Interrupted | Self::Terminated => 4,
         };
         if rank(other) > rank(self) { other } else { self }
     }

@@ -102,6 +102,10 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let shard = arguments.shard()?;
+    if arguments.how.replaces_nothing() && arguments.presentation != PresentationArgument::None {
+        let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
+        return Err(Fatal::new(Exit::Usage, error, Some("say `--presentation none` too")));
+    }
     let all = arguments.pages()?;
     arguments.how.check(all.len())?;
     let pages: Vec<Page> = all.iter().filter(|page| shard.has(&page.object)).cloned().collect();
@@ -111,10 +115,8 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
     let presentation = arguments.presentation(&publisher);
     if arguments.finish {
-        return match &presentation {
-            Some(presentation) => Ok(manifests::collection(&publisher, presentation, &arguments.label, &all).await?),
-            None => Ok(Exit::Done),
-        };
+        let Some(presentation) = &presentation else { return Ok(Exit::Done) };
+        return or_interrupted(manifests::collection(&publisher, presentation, &arguments.label, &all)).await;
     }
     let mut run = Run::new(&arguments, Journal::new(arguments.report.as_deref(), &pages)?);
     let images =
@@ -131,14 +133,33 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     if run.has_failed_too_often() {
         progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.failures));
     }
-    let exit = if run.has_failed_too_often() && exit == Exit::Failed { Exit::Limit } else { exit };
-    let exit = exit.worse(run.journal.finish());
-    let Some(presentation) = presentation else { return Ok(exit) };
-    manifests::manifests(&publisher, &presentation, &shown(&pages, &run.published)).await?;
-    if !shard.is_whole() || matches!(exit, Exit::Limit | Exit::Interrupted | Exit::Terminated) {
-        return Ok(exit);
+    let is_limited = run.has_failed_too_often() && run.ended < pages.len() && exit == Exit::Failed;
+    let exit = if is_limited { Exit::Limit } else { exit }.worse(run.journal.finish());
+    let (Some(presentation), false) = (presentation, is_gone(exit)) else { return Ok(exit) };
+    let shown = shown(&pages, &run.published);
+    let present = async {
+        manifests::manifests(&publisher, &presentation, &shown).await?;
+        match exit {
+            Exit::Limit => Ok(Exit::Done),
+            _ if !shard.is_whole() => Ok(Exit::Done),
+            _ => manifests::collection(&publisher, &presentation, &arguments.label, &all).await,
+        }
+    };
+    let presented = or_interrupted(present).await;
+    Ok(presented.unwrap_or_else(|fatal| fatal.tell(arguments.how.reports.progress)).worse(exit))
+}
+
+/// Whether somebody wants the run to end, or the store does not answer any more.
+fn is_gone(exit: Exit) -> bool {
+    matches!(exit, Exit::Interrupted | Exit::Terminated | Exit::Environment)
+}
+
+/// Work that a signal ends at once: it can be done again.
+async fn or_interrupted(work: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, Fatal> {
+    tokio::select! {
+        done = work => done,
+        exit = interrupted() => Ok(exit),
     }
-    Ok(manifests::collection(&publisher, &presentation, &arguments.label, &all).await?.worse(exit))
 }
 
 impl Arguments {
@@ -179,7 +200,12 @@ impl Arguments {
             let folder = table.parent().unwrap_or(Path::new(""));
             input.add_table(opened(table)?, format, folder, &table.display().to_string())?;
         }
-        Ok(input.into_pages()?)
+        let pages = input.into_pages()?;
+        if pages.is_empty() {
+            let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
+            return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), Some(advice)));
+        }
+        Ok(pages)
     }
 
     fn presentation(&self, publisher: &Publisher) -> Option<Presentation> {
@@ -224,6 +250,7 @@ async fn until(max_duration: Option<u64>) -> Exit {
 /// What is remembered of a run.
 struct Run {
     journal: Journal,
+    ended: usize,
     failures: u64,
     max_failures: Option<u64>,
     /// Where each image is, and how large.
@@ -232,7 +259,7 @@ struct Run {
 
 impl Run {
     fn new(arguments: &Arguments, journal: Journal) -> Self {
-        Self { journal, failures: 0, max_failures: arguments.max_failures, published: HashMap::new() }
+        Self { journal, ended: 0, failures: 0, max_failures: arguments.max_failures, published: HashMap::new() }
     }
 
     fn has_failed_too_often(&self) -> bool {
@@ -240,25 +267,37 @@ impl Run {
     }
 
     fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) -> Exit {
+        self.ended += 1;
         match result {
             Ok(published) => {
                 let url =
                     published.info_urls.first().and_then(|url| url.strip_suffix("/info.json")).unwrap_or_default();
                 self.published.insert(image.identifier.clone(), (url.to_owned(), published.size));
             }
-            Err(PublishError::Stopped { .. }) => {}
+            Err(PublishError::Stopped { .. }) => self.ended -= 1,
             Err(_) => self.failures += 1,
         }
         self.journal.image(image, result)
     }
 }
 
+/// An object of which at least one page is there.
+struct ShownObject<'a> {
+    pages: Vec<Shown<'a>>,
+    /// Whether all are.
+    is_whole: bool,
+}
+
 /// The pages of each object that are there. Objects without any are left out.
-fn shown<'a>(pages: &'a [Page], published: &HashMap<Identifier, (String, Size)>) -> Vec<Vec<Shown<'a>>> {
+fn shown<'a>(pages: &'a [Page], published: &HashMap<Identifier, (String, Size)>) -> Vec<ShownObject<'a>> {
     let show = |page: &'a Page| {
         let (base_uri, size) = published.get(&page.identifier)?;
         Some(Shown { page, base_uri: base_uri.clone(), size: *size })
     };
-    let shown = objects(pages).into_iter().map(|pages| pages.into_iter().filter_map(show).collect::<Vec<_>>());
-    shown.filter(|pages| !pages.is_empty()).collect()
+    let object = |all: Vec<&'a Page>| {
+        let count = all.len();
+        let pages: Vec<_> = all.into_iter().filter_map(show).collect();
+        ShownObject { is_whole: pages.len() == count, pages }
+    };
+    objects(pages).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
 }

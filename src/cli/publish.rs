@@ -213,6 +213,11 @@ impl HowArguments {
         self.shape().map(drop)
     }
 
+    /// Whether no object that is there may change.
+    pub(super) fn replaces_nothing(&self) -> bool {
+        self.again.no_clobber
+    }
+
     pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {
         // What exists elsewhere is not capped by what would be stored here.
         let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };

@@ -87,7 +87,12 @@ fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
     let file = File::open(path).map_err(|error| refused(error.to_string()))?;
     for (text, number) in BufReader::new(file).lines().zip(1..) {
         let text = text.map_err(|error| refused(error.to_string()))?;
-        let line: Line = serde_json::from_str(&text).map_err(|error| refused(format!("line {number}: {error}")))?;
+        let line: Line = match serde_json::from_str(&text) {
+            Ok(line) => line,
+            // Where a crash has left half a line, that is the last one.
+            Err(error) if error.is_eof() => continue,
+            Err(error) => return Err(refused(format!("line {number}: {error}"))),
+        };
         let known = images.get(&line.id).map(|line| line.status as u8);
         if known.is_none_or(|known| known <= line.status as u8) {
             images.insert(line.id.clone(), line);

@@ -94,6 +94,7 @@ impl Summary {
     pub(super) fn exit(&self, signal: Option<Exit>) -> Exit {
         let is_done = self.failed == 0 && self.unfinished.is_empty() && !self.is_unheard;
         match signal {
+            Some(Exit::Limit) if self.is_environment => Exit::Environment,
             Some(signal) => signal,
             None if is_done => Exit::Done,
             None if self.is_environment => Exit::Environment,

@@ -121,7 +121,10 @@ impl Rows<'_> {
             match line {
                 Ok(line) if line.trim().is_empty() => {}
                 Ok(line) => self.add(number, row_of_json(&line, self.folder)),
-                Err(error) => self.refuse(number, error.to_string()),
+                Err(error) => {
+                    // What cannot be read once cannot be read on.
+                    return self.refuse(number, error.to_string());
+                }
             }
         }
     }

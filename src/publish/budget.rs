@@ -58,7 +58,7 @@ impl Budget {
     /// the order in which they ask, so that a large one is not waiting for ever.
     pub(super) async fn memory(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let memory = self.memory.as_ref()?;
-        let units = u32::try_from(bytes.div_ceil(Memory::UNIT_BYTES)).unwrap_or(u32::MAX).min(memory.units);
+        let units = u32::try_from(bytes.div_ceil(Memory::UNIT_BYTES)).unwrap_or(u32::MAX).clamp(1, memory.units);
         let permit = Arc::clone(&memory.left).acquire_many_owned(units).await;
         Some(permit.expect("the semaphores of a budget are never closed"))
     }
@@ -99,7 +99,7 @@ impl Memory {
 
     fn new(limit_bytes: u64, bytes: u64) -> Self {
         // 256 TiB at the most.
-        let units = u32::try_from(bytes / Self::UNIT_BYTES).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes / Self::UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         Self { limit_bytes, units, left: Arc::new(Semaphore::new(units as usize)) }
     }
 }

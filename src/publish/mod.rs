@@ -44,7 +44,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::spawn_blocking;
 use work::Tasks;
 
@@ -262,7 +262,7 @@ impl Publisher {
             let identifier = image.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes: peak_bytes, limit_bytes });
         }
-        let _memory = self.budget.memory(memory::image_bytes(&header, &job.pyramid)).await;
+        let memory = self.budget.memory(memory::image_bytes(&header, &job.pyramid)).await;
         (self.events)(Event::Started {
             identifier: image.identifier.clone(),
             size: header.size,
@@ -279,7 +279,7 @@ impl Publisher {
             if !self.is_versioned() {
                 self.mark_as_replaced(&job, &stored, &fingerprint).await?;
             }
-            let settled = self.publish_pictures(image, source, &job).await?;
+            let settled = self.publish_pictures(image, source, memory, &job).await?;
             let redirects = self.redirect(&job).await?;
             let word = if orphans.is_empty() { fingerprint.to_string() } else { fingerprint.unsettled() };
             published.bytes = settled.bytes + self.publish_information(&job, &settled, &word).await?;
@@ -338,10 +338,21 @@ impl Publisher {
     }
 
     /// Everything but `info.json`: reads, cuts, encodes and puts, and proves that all of it is stored.
-    async fn publish_pictures(&self, image: &Image, source: Source, job: &Arc<Job>) -> Result<Settled, PublishError> {
+    async fn publish_pictures(
+        &self,
+        image: &Image,
+        source: Source,
+        memory: Option<OwnedSemaphorePermit>,
+        job: &Arc<Job>,
+    ) -> Result<Settled, PublishError> {
         let (strips, mut filled) = mpsc::channel(STRIP_QUEUE);
         let pyramid = job.pyramid.clone();
-        let reader = spawn_blocking(move || read::read(source, &pyramid, &strips));
+        let reader = spawn_blocking(move || {
+            let read = read::read(source, &pyramid, &strips);
+            // Only now, even where the others have given up before.
+            drop(memory);
+            read
+        });
         let mut ledger = Ledger::new(job.picture_count());
         let mut tasks = Tasks::new(job);
         let work = async {

@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime};
 /// A version without `info.json` may be one that somebody else is publishing just now. After so long it is not.
 const UNFINISHED_FOR: Duration = Duration::from_hours(24);
 
-/// A version that is complete may be one that somebody else is about to move to. After so long it is not.
+/// A version that is complete may be one that somebody else is about to move to, or that viewers of the one after it still show.
+/// After so long it is not.
 const FRESH_FOR: Duration = Duration::from_hours(1);
 
 /// What is there of one version.
@@ -58,6 +59,13 @@ fn of_version(around: &ImageFolder, object: &Listed) -> Option<(Option<VersionNa
     }
 }
 
+/// Whether the promise in this place is so new that viewers may not know of it.
+fn is_fresh(listed: &[Listed], place: &ImageFolder, now: SystemTime) -> bool {
+    let information = place.key(&Plan::INFO_JSON);
+    let modified = listed.iter().find(|object| object.key == information).and_then(|object| object.modified);
+    modified.and_then(|modified| now.duration_since(modified).ok()).is_none_or(|age| age < FRESH_FOR)
+}
+
 /// The versions in the folder around them, but for the current one.
 fn versions(
     listed: Vec<Listed>,
@@ -86,7 +94,8 @@ struct Doomed {
 }
 
 impl Doomed {
-    fn of(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime) -> Self {
+    /// Of finished versions nothing goes while the newest one is fresh: viewers may still hold what leads to those before it.
+    fn of(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime, is_fresh: bool) -> Self {
         // Nothing shows any more what was published without versions.
         let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
         let (mut finished, unfinished): (Vec<_>, Vec<_>) =
@@ -94,7 +103,7 @@ impl Doomed {
         finished.sort_by_key(|(_, version)| std::cmp::Reverse(version.information.as_ref().map(|(_, time)| *time)));
         let mut doomed = Self::default();
         for (name, version) in finished.into_iter().skip(keep).chain(unfinished) {
-            if version.has_rested(now) {
+            if version.has_rested(now) && !(is_fresh && version.information.is_some()) {
                 doomed.add(version);
                 doomed.names.extend(name);
             } else {
@@ -166,14 +175,18 @@ impl Publisher {
         for folder in &job.folders {
             let Some(around) = &folder.around else { continue };
             let listed = self.listed(around, |object| of_version(around, object).is_some()).await?;
-            let doomed = Doomed::of(versions(listed, around, current), keep, SystemTime::now());
+            // Where it may not be listed, nothing is known.
+            is_more |= listed.is_empty();
+            let now = SystemTime::now();
+            let is_fresh = is_fresh(&listed, &folder.place, now);
+            let doomed = Doomed::of(versions(listed, around, current), keep, now, is_fresh);
             is_more |= doomed.is_more;
             // Somebody else may have moved on meanwhile, and decides what is old now.
             if !doomed.is_empty() && self.information_at_home(job).await?.is_current(fingerprint) {
                 orphans = orphans + self.delete_versions(folder, around, doomed).await?;
             }
         }
-        if !is_more && self.information_at_home(job).await?.is_current(fingerprint) {
+        if !is_more && orphans.left == 0 && self.information_at_home(job).await?.is_current(fingerprint) {
             self.put_information(job, Folder::home, &fingerprint.with_old_versions(keep)).await?;
         }
         Ok(orphans)
@@ -236,7 +249,7 @@ mod tests {
         let gone = |keep, now| {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
             let Doomed { promises, pictures, is_more, .. } =
-                Doomed::of(versions(objects(), &around, &current), keep, now);
+                Doomed::of(versions(objects(), &around, &current), keep, now, now < SystemTime::UNIX_EPOCH + FRESH_FOR);
             let text = |keys: Vec<Key>| keys.iter().map(|key| key.as_str()[4..].to_owned()).collect::<Vec<_>>();
             (text(promises), text(pictures), is_more)
         };

@@ -163,6 +163,20 @@ fn parts_make_up_the_whole_and_publish_nothing_twice() {
 }
 
 #[test]
+fn a_manifest_keeps_its_pages_while_one_of_them_fails() {
+    let folder = TempDir::new().expect("a folder");
+    let table = format!("--table={}", masters(&folder).display());
+    let server = FaultServer::start();
+    assert_eq!(ingest(&server, &[&table], &[], &[]).code, Some(0));
+    let before = json(&server, "manifests/book-1.json");
+    file(folder.path(), "4.png", b"\x89PNG\r\n\x1a\nnothing");
+    let run = ingest(&server, &[&table], &[], &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(json(&server, "manifests/book-1.json"), before);
+    assert_eq!(json(&server, "collection.json")["items"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
 fn everything_that_is_wrong_with_a_table_is_told_before_anything_is_published() {
     let folder = TempDir::new().expect("a folder");
     let table = "source,id,sequence\n0.png,../up,1\n1.png,b,first\n2.png,c,1\n3.png,c,1\n";
@@ -178,6 +192,11 @@ fn everything_that_is_wrong_with_a_table_is_told_before_anything_is_published() 
     for arguments in [&["--shard=4/4"][..], &["--shard=auto"], &[]] {
         assert_eq!(ingest(&server, arguments, &[], &[]).code, Some(2), "{arguments:?}");
     }
+    let empty = TempDir::new().expect("a folder");
+    let run = ingest(&server, &[], &[empty.path()], &[]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("no images"), "a folder that is not mounted: {}", run.stderr);
+    assert!(server.keys(BUCKET).is_empty());
 }
 
 #[test]

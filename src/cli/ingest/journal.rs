@@ -28,7 +28,7 @@ impl Journal {
         let file = File::create(path).map_err(refused)?;
         let mut journal = Self { file: Some(BufWriter::new(file)), error: None };
         for page in pages {
-            journal.line(&json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source}));
+            journal.line(&json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.display().to_string()}));
         }
         journal.flush();
         journal.error.take().map_or(Ok(journal), |error| Err(refused(error)))
@@ -36,8 +36,10 @@ impl Journal {
 
     /// What became of an image. On the disk at once, so that a crash loses none of it.
     pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) -> Exit {
-        self.line(&line(image, result));
-        self.flush();
+        if self.file.is_some() {
+            self.line(&line(image, result));
+            self.flush();
+        }
         Exit::Done
     }
 
@@ -70,7 +72,7 @@ impl Journal {
 }
 
 fn line(image: &Image, result: &Result<Published, PublishError>) -> Value {
-    let (id, source) = (image.identifier.to_string(), &image.path);
+    let (id, source) = (image.identifier.to_string(), image.path.display().to_string());
     match result {
         Ok(published) => json!({
             "status": if published.objects > 0 { "published" } else { "unchanged" },

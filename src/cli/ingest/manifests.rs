@@ -1,5 +1,6 @@
 //! Puts manifests and the collection, where they are not there already.
 
+use super::ShownObject;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 use crate::cli::report::Fatal;
@@ -13,24 +14,28 @@ use std::collections::HashMap;
 /// Puts in flight: manifests are small.
 const PUTS_IN_FLIGHT: usize = 16;
 
-/// Puts the manifest of each object, unless it is there with the same content.
+/// Puts the manifest of each object, unless it is there with the same content. One that is there is not replaced by one with
+/// fewer pages because some could not be published now.
 pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
-    shown: &[Vec<Shown<'_>>],
+    shown: &[ShownObject<'_>],
 ) -> Result<(), Fatal> {
-    let present = present(publisher, presentation).await?.unwrap_or_default();
-    let mut changed = Vec::new();
-    for pages in shown {
-        if let Some((key, manifest, _)) = presentation.manifest(pages)? {
-            let body = manifest.to_json();
-            if present.get(&key).copied().flatten() != Some(Digest::of(body.as_bytes())) {
-                changed.push((key, body));
-            }
+    let present = &present(publisher, presentation).await?.unwrap_or_default();
+    // Each is written when its turn comes: all together would take much memory.
+    let put_one = async |object: &ShownObject<'_>| -> Result<(), Fatal> {
+        let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(()) };
+        let known = present.get(&key);
+        if known.is_some() && !object.is_whole {
+            return Ok(());
         }
-    }
-    let put = |(key, body)| put(publisher, key, body);
-    Ok(stream::iter(changed).map(put).buffer_unordered(PUTS_IN_FLIGHT).try_collect().await?)
+        let body = manifest.to_json();
+        if known.copied().flatten() == Some(Digest::of(body.as_bytes())) {
+            return Ok(());
+        }
+        Ok(put(publisher, key, body).await?)
+    };
+    stream::iter(shown).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).try_collect().await
 }
 
 /// Puts the collection of all objects whose manifests are there, in the order of the input, and prints its URL.
@@ -52,6 +57,10 @@ pub(super) async fn collection(
         {
             members.push(member);
         }
+    }
+    if members.is_empty() {
+        let error = "no manifest of these objects is there, so that the collection would be empty".to_owned();
+        return Err(Fatal::new(Exit::Failed, error, Some("it was not written; publish the images first")));
     }
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
     let url = presentation.public_url.base_uri(None, &"collection.json".parse()?);

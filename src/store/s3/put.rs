@@ -72,40 +72,56 @@ impl S3Store {
     ///
     /// All but the one under the `bare` key replace pictures of the same image.
     pub(super) async fn put_redirects(&self, bare: Key, redirects: Vec<Redirect>) -> Result<(), StoreError> {
-        if redirects.iter().any(|redirect| redirect.from == bare) {
-            self.require_redirect_or_nothing(&bare).await?;
-        }
-        let put = |redirect| self.put_redirect(redirect);
+        let has_bare = redirects.iter().any(|redirect| redirect.from == bare);
+        let is_known = !has_bare || self.require_redirect_or_nothing(&bare).await? == Known::Yes;
+        let put = |redirect: Redirect| {
+            let may_replace = is_known || redirect.from != bare;
+            self.put_redirect(redirect, may_replace)
+        };
         stream::iter(redirects).map(put).buffer_unordered(self.concurrency).try_collect().await
     }
 
     /// That a key may become a redirect: what stands there is one, or empty, or nothing. Without permission to look, it is
-    /// not known, and left to the owner of the bucket.
-    async fn require_redirect_or_nothing(&self, key: &Key) -> Result<(), StoreError> {
+    /// not known.
+    async fn require_redirect_or_nothing(&self, key: &Key) -> Result<Known, StoreError> {
         let head = self.client.head_object().bucket(&self.bucket).key(key.as_str());
         match head.set_request_payer(self.payer.into()).send().await {
-            Ok(head) if head.website_redirect_location().is_some() || head.content_length() == Some(0) => Ok(()),
+            Ok(head) if head.website_redirect_location().is_some() || head.content_length() == Some(0) => {
+                Ok(Known::Yes)
+            }
             Ok(_) => {
                 let cause = "there is an object under this key that is no redirect; publish under another identifier";
                 Err(StoreError::new(StoreErrorKind::Other, could_not_put(key), cause))
             }
-            Err(SdkError::ServiceError(refusal)) if matches!(refusal.raw().status().as_u16(), 403 | 404) => Ok(()),
+            Err(SdkError::ServiceError(refusal)) if refusal.raw().status().as_u16() == 404 => Ok(Known::Yes),
+            Err(SdkError::ServiceError(refusal)) if refusal.raw().status().as_u16() == 403 => Ok(Known::No),
             Err(error) => Err(self.failed(format!("could not look for `{key}`"), &error)),
         }
     }
 
-    async fn put_redirect(&self, redirect: Redirect) -> Result<(), StoreError> {
+    /// What may not be replaced, and is there, stays: most likely it is this very redirect.
+    async fn put_redirect(&self, redirect: Redirect, may_replace: bool) -> Result<(), StoreError> {
         let _pace = self.pacer.begin(0).await;
         let put = self.put_request(&redirect.from).website_redirect_location(redirect.to);
+        let put = if may_replace { put } else { put.if_none_match("*") };
         // The type that a reader of another endpoint sees, where the object is just empty: surely not that of a picture.
         let put = put.content_type("text/plain").body(ByteStream::from_static(b"")).send().await;
         match put {
             Ok(_) => self.pacer.succeeded(),
-            Err(error) if is_there_already(&error) => self.require_redirect_or_nothing(&redirect.from).await?,
+            Err(error) if is_there_already(&error) => {
+                self.require_redirect_or_nothing(&redirect.from).await.map(drop)?;
+            }
             Err(error) => return Err(self.failed(could_not_put(&redirect.from), &error)),
         }
         Ok(())
     }
+}
+
+/// Whether it could be found out what stands under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
 }
 
 fn could_not_put(key: &Key) -> String {
