@@ -15,10 +15,10 @@
 //! |---|---|---|
 //! | [`iiif`] | the specification as pure code | `std`, `serde` |
 //! | [`pixel`] | what moves between the blocking stages | `iiif` |
-//! | `libjpeg` | a safe face for the C library; the only `unsafe` code | `pixel` |
+//! | `libjpeg`, `libwebp` | safe faces for C libraries; the only `unsafe` code | `pixel` |
 //! | [`source`] | files to rows | `iiif`, `pixel`, `libjpeg` |
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
-//! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg` |
+//! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
 //! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `store` |
@@ -54,6 +54,7 @@ pub mod delete;
 pub mod encode;
 pub mod iiif;
 mod libjpeg;
+mod libwebp;
 pub mod pixel;
 pub mod publish;
 pub mod pyramid;

@@ -1,4 +1,4 @@
-//! A safe face for libjpeg (the mozjpeg build of libjpeg-turbo): the only `unsafe` code of the crate.
+//! A safe face for libjpeg (the mozjpeg build of libjpeg-turbo).
 //!
 //! Why not a ready-made wrapper: tiles are cut out of wider rows without copying them, and a damaged file must be an
 //! error. The `mozjpeg` crate takes contiguous rows only, and silences libjpeg's warnings about missing data.
@@ -10,7 +10,7 @@
 //!   mozjpeg-sys compiles with `-fexceptions`; every call into C stands in [`guarded`], which turns it into an `Err`.
 //!   After an error the struct is only destroyed.
 //! - Rows are checked against the width before C sees a pointer to them.
-#![expect(unsafe_code, reason = "this is the one module that talks to the C library")]
+#![expect(unsafe_code, reason = "this module talks to a C library")]
 
 use crate::pixel::PixelFormat;
 use mozjpeg_sys as ffi;

@@ -53,7 +53,7 @@ impl Strip {
     }
 
     /// Its rows, from the top.
-    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn rows(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let row_bytes = self.format.row_bytes(self.size.width());
         self.pixels.bytes.chunks_exact(row_bytes).take(self.size.height() as usize)
     }
@@ -91,7 +91,7 @@ impl Tile {
     }
 
     /// Its rows, from the top.
-    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn rows(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let row_bytes = self.strip.format.row_bytes(self.size.width());
         self.strip.rows().map(move |row| &row[self.first_byte..self.first_byte + row_bytes])
     }

@@ -4,7 +4,7 @@ use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
 use iiif_publish::bucket::quoted;
 use iiif_publish::encode::{JpegOptions, Subsampling};
-use iiif_publish::iiif::{PyramidError, PyramidShape, Rights, RoundedSizes};
+use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::publish::{Image, Versions};
 use iiif_publish::source::{Background, ReadOptions};
 use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
@@ -37,6 +37,10 @@ pub(super) struct ShapeArguments {
     /// Width and height of a tile, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = PyramidShape::DEFAULT_TILE_SIZE)]
     tile_size: u32,
+    /// Formats beside JPEG in which every picture is stored too, the preferred one first: `webp,png` means three times as
+    /// many objects
+    #[arg(long = "format", value_name = "FORMATS", value_delimiter = ',')]
+    formats: Vec<FormatArgument>,
     /// Longest side of full/max, in pixels; `full` for the native size
     #[arg(long, value_name = "PIXELS", default_value_t = MaxSize::Pixels(PyramidShape::DEFAULT_LONGEST_SIDE))]
     max_size: MaxSize,
@@ -52,6 +56,23 @@ enum VersionArgument {
     #[value(name = "2")]
     V2,
     Both,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatArgument {
+    /// Lossy, at the quality of the JPEG; sides end at 16,383 pixels
+    Webp,
+    /// Without loss, and ten times as large as JPEG
+    Png,
+}
+
+impl FormatArgument {
+    fn format(self) -> Format {
+        match self {
+            Self::Webp => Format::Webp,
+            Self::Png => Format::Png,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +117,8 @@ impl ShapeArguments {
             (Cap::AsSaid, MaxSize::Full) | (Cap::None, _) => None,
         };
         let rounded_sizes = if self.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored };
-        PyramidShape::new(self.tile_size, longest_side, rounded_sizes)
+        let formats = Formats::beside_jpg(self.formats.iter().map(|format| format.format()));
+        Ok(PyramidShape::new(self.tile_size, longest_side, rounded_sizes)?.in_formats(formats))
     }
 
     pub(super) fn versions(&self) -> Versions {
@@ -114,10 +136,10 @@ pub(super) struct PageArgument {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pictures")]
 pub(super) struct PictureArguments {
-    /// JPEG quality
+    /// Quality of JPEG, and of WebP
     #[arg(long, value_name = "1-100", default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
-    /// Colour resolution: 420 for photographs, 444 for line drawings and coloured text
+    /// Colour resolution of JPEG: 420 for photographs, 444 for line drawings and coloured text
     #[arg(long, value_name = "420|444", default_value = "420")]
     subsampling: SubsamplingArgument,
     /// Licence or rights statement, a URI

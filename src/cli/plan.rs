@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::output::print;
 use super::report::Fatal;
 use clap::Args;
-use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Rendering, Size};
+use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::peak_memory_bytes;
 use iiif_publish::source::{Found, Header, ReadOptions, Source};
@@ -16,9 +16,22 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 /// What a photograph takes at quality 85 and 4:2:0, in bytes for each pixel: the mean of many, good within a factor of two.
-const BYTES_PER_PIXEL: f64 = 0.2;
-/// What a JPEG file takes besides: its tables and markers.
-const BYTES_PER_PICTURE: f64 = 620.0;
+fn bytes_per_pixel(format: Format) -> f64 {
+    match format {
+        Format::Jpg => 0.2,
+        Format::Webp => 0.14,
+        Format::Png => 1.7,
+    }
+}
+
+/// What a file takes besides: its tables and markers.
+fn bytes_per_picture(format: Format) -> f64 {
+    match format {
+        Format::Jpg => 620.0,
+        Format::Webp | Format::Png => 60.0,
+    }
+}
+
 /// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
 /// Pictures in flight of a publish with the default concurrency on two cores.
@@ -81,6 +94,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let shape = arguments.shape.shape(Cap::AsSaid)?;
     let (header, identifier) = subject(arguments)?;
     let pyramid = Pyramid::new(header.size, shape);
+    pyramid.check_formats()?;
     let planned = planned(arguments, &pyramid, &identifier);
     let memory = peak_memory_bytes(&header, &pyramid, PICTURES_IN_FLIGHT);
     let text = if arguments.keys {
@@ -118,7 +132,8 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
         let plan = Plan::new(pyramid.clone(), version);
         let base_uri = public_url.base_uri(folder, identifier);
         let information = ImageInformation::new(pyramid, version, base_uri.clone(), None);
-        let bytes = estimated_bytes(&plan) + information.to_json().len() as u64;
+        let bytes = pyramid.formats().all().map(|format| estimated_bytes(&plan, format)).sum::<u64>()
+            + information.to_json().len() as u64;
         let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
         Planned { plan, folder, base_uri, information, bytes }
     };
@@ -127,9 +142,10 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
 
 /// Every tile once, and the other requests for whole pictures.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
-fn estimated_bytes(plan: &Plan) -> u64 {
+fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     let pyramid = plan.pyramid();
-    let picture = |pixels: u64, count: u64| pixels as f64 * BYTES_PER_PIXEL + count as f64 * BYTES_PER_PICTURE;
+    let (of_pixel, of_picture) = (bytes_per_pixel(format), bytes_per_picture(format));
+    let picture = |pixels: u64, count: u64| pixels as f64 * of_pixel + count as f64 * of_picture;
     let levels: u64 = pyramid.scale_factors().iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
     let one_tile = pyramid.scale_factors().iter().filter(|scale| pyramid.fits_one_tile(**scale));
     let one_tile = one_tile.map(|scale| (pyramid.size().at(*scale), pyramid.whole(*scale), 1));
@@ -137,7 +153,7 @@ fn estimated_bytes(plan: &Plan) -> u64 {
     let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
     // A level of one tile has been counted once, as its tile.
     let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
-        let copies = (plan.requests(rendering).len() as u64).saturating_sub(counted);
+        let copies = (plan.requests_in(format, rendering).len() as u64).saturating_sub(counted);
         picture(size.pixels() * copies, copies)
     });
     (picture(levels, pyramid.tile_count()) + others.sum::<f64>()) as u64

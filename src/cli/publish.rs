@@ -120,7 +120,7 @@ struct RedirectArguments {
     /// in a folder, the file `_redirects` for hosts that read it
     #[arg(long, requires = "public_url")]
     redirects: bool,
-    /// Where the full image exists already, for full/max to redirect to; `{id}` stands for the identifier
+    /// Where the full image exists already, for full/max as JPEG to redirect to; `{id}` stands for the identifier
     #[arg(long, value_name = "URL", requires = "redirects")]
     full_image_url: Option<FullImageUrl>,
 }

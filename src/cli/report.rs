@@ -76,7 +76,7 @@ impl From<NameError> for Fatal {
 
 impl From<PyramidError> for Fatal {
     fn from(error: PyramidError) -> Self {
-        Self::new(Exit::Usage, chain(&error), Some("choose another `--tile-size` or `--max-size`"))
+        Self::new(Exit::Usage, chain(&error), Some("choose another `--tile-size`, `--max-size` or `--format`"))
     }
 }
 
@@ -199,6 +199,7 @@ pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
     match error {
         PublishError::Source(error) => source_advice(error),
         PublishError::Store(error) => Some(store_advice(error.kind())),
+        PublishError::Formats { .. } => Some("choose a smaller `--max-size`, or leave the format out of `--format`"),
         PublishError::Memory { .. } => Some(
             "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
              which is read a few rows at a time",

@@ -1,10 +1,14 @@
 //! Pixels to bytes.
 
 mod jpeg;
+mod picture;
+mod png;
 mod thumbnail;
+mod webp;
 
 pub use crate::libjpeg::Subsampling;
-pub use jpeg::{JpegOptions, RenditionEncoder, encode_tile, has_simd};
+pub use jpeg::{JpegOptions, has_simd};
+pub use picture::{Encoded, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
 /// Why a picture could not be encoded.
@@ -12,8 +16,32 @@ pub use thumbnail::{LevelPixels, encode_thumbnail};
 #[error("{0}")]
 pub struct EncodeError(Box<dyn std::error::Error + Send + Sync>);
 
+impl EncodeError {
+    fn rows_missing() -> Self {
+        Self("rows are missing".into())
+    }
+}
+
 impl From<crate::libjpeg::LibjpegError> for EncodeError {
     fn from(error: crate::libjpeg::LibjpegError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<crate::libwebp::LibwebpError> for EncodeError {
+    fn from(error: crate::libwebp::LibwebpError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<::png::EncodingError> for EncodeError {
+    fn from(error: ::png::EncodingError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<std::io::Error> for EncodeError {
+    fn from(error: std::io::Error) -> Self {
         Self(error.into())
     }
 }

@@ -1,8 +1,7 @@
 //! Thumbnails: the whole image at a size between two levels.
 
-use super::jpeg::encoder;
-use super::{EncodeError, JpegOptions};
-use crate::iiif::Size;
+use super::{EncodeError, Encoded, JpegOptions, PictureEncoder};
+use crate::iiif::{Format, Size};
 use crate::pixel::{PixelFormat, Strip};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
@@ -29,11 +28,16 @@ impl LevelPixels {
     }
 }
 
-/// Resamples a level to a smaller size (Lanczos, the resampler's default) and encodes it.
+/// Resamples a level to a smaller size (Lanczos, the resampler's default) and encodes it in each of the formats.
 ///
 /// # Errors
 /// Where the level has not been gathered whole.
-pub fn encode_thumbnail(level: &LevelPixels, size: Size, options: JpegOptions) -> Result<Vec<u8>, EncodeError> {
+pub fn encode_thumbnail(
+    level: &LevelPixels,
+    size: Size,
+    formats: &[Format],
+    options: JpegOptions,
+) -> Result<Vec<Encoded>, EncodeError> {
     let refused = |error: &dyn std::error::Error| EncodeError(error.to_string().into());
     let kind = match level.format {
         PixelFormat::Grey8 => PixelType::U8,
@@ -43,7 +47,7 @@ pub fn encode_thumbnail(level: &LevelPixels, size: Size, options: JpegOptions) -
     let from = from.map_err(|error| refused(&error))?;
     let mut to = Image::new(size.width(), size.height(), kind);
     Resizer::new().resize(&from, &mut to, None).map_err(|error| refused(&error))?;
-    let mut encoder = encoder(size, level.format, options)?;
-    encoder.write_rows(to.buffer().chunks_exact(level.format.row_bytes(size.width())))?;
-    Ok(encoder.finish()?)
+    let mut encoder = PictureEncoder::new(size, level.format, formats, options)?;
+    encoder.write_rows(&to.buffer().chunks_exact(level.format.row_bytes(size.width())))?;
+    encoder.finish()
 }

@@ -1,5 +1,6 @@
 //! `info.json`: what a viewer reads first, and all that it believes.
 
+use super::format::Format;
 use super::plan::ApiVersion;
 use super::pyramid::Pyramid;
 use serde::Serialize;
@@ -77,7 +78,7 @@ struct Version2 {
 
 #[derive(Clone, Debug, Serialize)]
 struct Profile2 {
-    formats: [&'static str; 1],
+    formats: Vec<&'static str>,
     qualities: [&'static str; 1],
     #[serde(rename = "maxWidth", skip_serializing_if = "Option::is_none")]
     max_width: Option<u32>,
@@ -98,6 +99,11 @@ struct Version3 {
     max_width: Option<u32>,
     sizes: Vec<Dimensions>,
     tiles: [Tiles; 1],
+    #[serde(rename = "extraFormats", skip_serializing_if = "Vec::is_empty")]
+    extra_formats: Vec<&'static str>,
+    /// Only of formats that every object exists in, which is so of all.
+    #[serde(rename = "preferredFormats", skip_serializing_if = "Vec::is_empty")]
+    preferred_formats: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rights: Option<Rights>,
 }
@@ -131,6 +137,8 @@ impl ImageInformation {
         let sizes = sizes.map(|size| Dimensions { width: size.width(), height: size.height() }).collect();
         let scale_factors = pyramid.scale_factors().iter().map(|scale| scale.value()).collect();
         let tiles = [Tiles { width: pyramid.tile_size(), height: pyramid.tile_size(), scale_factors }];
+        let formats = pyramid.formats();
+        let extra_formats: Vec<_> = formats.extra().map(Format::extension).collect();
         Self(match version {
             ApiVersion::V2 => Document::V2(Version2 {
                 context: "http://iiif.io/api/image/2/context.json",
@@ -142,7 +150,11 @@ impl ImageInformation {
                 tiles,
                 profile: (
                     "http://iiif.io/api/image/2/level0.json",
-                    Profile2 { formats: ["jpg"], qualities: ["default"], max_width },
+                    Profile2 {
+                        formats: formats.all().map(Format::extension).collect(),
+                        qualities: ["default"],
+                        max_width,
+                    },
                 ),
                 license: rights,
             }),
@@ -157,6 +169,8 @@ impl ImageInformation {
                 max_width,
                 sizes,
                 tiles,
+                preferred_formats: preferred(&extra_formats),
+                extra_formats,
                 rights,
             }),
         })
@@ -178,4 +192,9 @@ impl ImageInformation {
         json.push('\n');
         json
     }
+}
+
+/// The formats in the order of preference, JPEG last; nothing where it is the only one.
+fn preferred(extra_formats: &[&'static str]) -> Vec<&'static str> {
+    if extra_formats.is_empty() { Vec::new() } else { [extra_formats, &[Format::Jpg.extension()]].concat() }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Plan`] is the heart: from the size of an image alone it says every object that publishing it will store.
 
+mod format;
 mod geometry;
 mod info;
 mod plan;
@@ -9,6 +10,7 @@ mod presentation;
 mod pyramid;
 mod request;
 
+pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use plan::{ApiVersion, Plan};

@@ -1,5 +1,6 @@
 //! Every object of one image in one version of the Image API.
 
+use super::format::Format;
 use super::geometry::{ScaleFactor, Size};
 use super::pyramid::{Cell, Pyramid, Rendering, RoundedSizes};
 use super::request::{ImageRequest, SizeParameter};
@@ -62,7 +63,8 @@ impl ApiVersion {
 pub struct Plan {
     pyramid: Pyramid,
     version: ApiVersion,
-    /// The requests that more than one picture could answer, each with the one that does, in the order of precedence.
+    /// The requests that more than one picture could answer, each with the one that does, in the order of precedence; as
+    /// JPEG, because a picture answers the same requests in every format.
     contested: Vec<(ImageRequest, Rendering)>,
 }
 
@@ -93,9 +95,21 @@ impl Plan {
         self.version
     }
 
-    /// The requests that a picture answers; none where another one answers all of them already.
+    /// The requests that a picture answers in all formats; none where another one answers all of them already.
     #[must_use]
     pub fn requests(&self, rendering: Rendering) -> Vec<ImageRequest> {
+        let requests = self.requests_as_jpg(rendering);
+        let in_format = |format| requests.iter().map(move |request| request.in_format(format));
+        self.pyramid.formats().all().flat_map(in_format).collect()
+    }
+
+    /// The requests that a picture answers in one format.
+    #[must_use]
+    pub fn requests_in(&self, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
+        self.requests(rendering).into_iter().filter(|request| request.format == format).collect()
+    }
+
+    fn requests_as_jpg(&self, rendering: Rendering) -> Vec<ImageRequest> {
         match rendering {
             Rendering::Tile(cell) if cell != self.pyramid.last_cell(cell.scale) => {
                 let mut requests = self.cell_requests(cell);
@@ -119,17 +133,17 @@ impl Plan {
     #[must_use]
     pub fn object_count(&self) -> u64 {
         let tiles = self.pyramid.scale_factors().iter().map(|scale| self.uncontested_requests(*scale));
-        tiles.sum::<u64>() + self.contested.len() as u64 + 1
+        (tiles.sum::<u64>() + self.contested.len() as u64) * self.pyramid.formats().count() + 1
     }
 
-    /// The requests for all cells of a level but the last. Inner cells are alike, and so are those of the right and of
+    /// The requests in one format for all cells of a level but the last. Inner cells are alike, and so are those of the right and of
     /// the bottom edge.
     fn uncontested_requests(&self, scale: ScaleFactor) -> u64 {
         let last = self.pyramid.last_cell(scale);
         let (above, before) = (u64::from(last.row), u64::from(last.column));
         let requests = |column, row, count: u64| match count {
             0 => 0,
-            count => count * self.requests(Rendering::Tile(Cell { scale, column, row })).len() as u64,
+            count => count * self.requests_as_jpg(Rendering::Tile(Cell { scale, column, row })).len() as u64,
         };
         requests(0, 0, above * before) + requests(last.column, 0, above) + requests(0, last.row, before)
     }

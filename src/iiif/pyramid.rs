@@ -1,5 +1,6 @@
 //! Which pictures are drawn of one image: its levels, their cells, the whole-image renditions and the thumbnails.
 
+use super::format::{Format, Formats};
 use super::geometry::{Region, ScaleFactor, Size};
 use std::fmt;
 
@@ -8,9 +9,6 @@ pub const MAX_LISTED_SIDE: u32 = 2048;
 
 /// The lowest level is the first whose longer side is at most this: Leaflet asks below one tile at negative zooms.
 const LOWEST_LEVEL_SIDE: u32 = 128;
-
-/// The longest side of a JPEG file, as libjpeg writes it (`JPEG_MAX_DIMENSION`).
-const MAX_JPEG_SIDE: u32 = 65_500;
 
 /// The thumbnail widths that viewers ask for whatever `sizes` says: Universal Viewer 90 and 200, TIFY 96 and 100,
 /// Clover 200; 400 is what gallery pages show on dense screens.
@@ -34,9 +32,10 @@ pub struct PyramidShape {
     tile_size: u32,
     longest_side: u32,
     rounded_sizes: RoundedSizes,
+    formats: Formats,
 }
 
-/// Why a shape cannot be one.
+/// Why a shape cannot be one, or does not suit an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PyramidError {
@@ -48,6 +47,13 @@ pub enum PyramidError {
         longest_side: u32,
         /// The least that is possible.
         tile_size: u32,
+    },
+    /// A `full/max` with a longer side than a format can have.
+    FormatSide {
+        /// The longer side of `full/max`.
+        side: u32,
+        /// The format.
+        format: Format,
     },
 }
 
@@ -62,6 +68,9 @@ impl fmt::Display for PyramidError {
             ),
             Self::LongestSide { longest_side, tile_size } => {
                 write!(formatter, "a maximum size of {longest_side} pixels is less than the tile size of {tile_size}")
+            }
+            Self::FormatSide { side, format } => {
+                write!(formatter, "full/max would be {side} pixels long, and {format} ends at {}", format.max_side())
             }
         }
     }
@@ -86,17 +95,29 @@ impl PyramidShape {
         if !Self::TILE_SIZES.contains(&tile_size) {
             return Err(PyramidError::TileSize(tile_size));
         }
-        let longest_side = longest_side.map_or(MAX_JPEG_SIDE, |side| side.min(MAX_JPEG_SIDE));
+        let longest_side = longest_side.map_or(Format::Jpg.max_side(), |side| side.min(Format::Jpg.max_side()));
         if longest_side < tile_size {
             return Err(PyramidError::LongestSide { longest_side, tile_size });
         }
-        Ok(Self { tile_size, longest_side, rounded_sizes })
+        Ok(Self { tile_size, longest_side, rounded_sizes, formats: Formats::default() })
+    }
+
+    /// The same with pictures in such formats.
+    #[must_use]
+    pub fn in_formats(self, formats: Formats) -> Self {
+        Self { formats, ..self }
     }
 
     /// The width and height of a tile, in pixels.
     #[must_use]
     pub fn tile_size(self) -> u32 {
         self.tile_size
+    }
+
+    /// The formats of the pictures.
+    #[must_use]
+    pub fn formats(self) -> Formats {
+        self.formats
     }
 
     pub(crate) fn rounded_sizes(self) -> RoundedSizes {
@@ -110,6 +131,7 @@ impl Default for PyramidShape {
             tile_size: Self::DEFAULT_TILE_SIZE,
             longest_side: Self::DEFAULT_LONGEST_SIDE,
             rounded_sizes: RoundedSizes::default(),
+            formats: Formats::default(),
         }
     }
 }
@@ -187,6 +209,23 @@ impl Pyramid {
     #[must_use]
     pub fn tile_size(&self) -> u32 {
         self.shape.tile_size
+    }
+
+    /// The formats of the pictures.
+    #[must_use]
+    pub fn formats(&self) -> Formats {
+        self.shape.formats
+    }
+
+    /// Whether every picture can be encoded in every format. Only `full/max` can be too large: tiles and listed sizes end
+    /// at 8192 pixels.
+    ///
+    /// # Errors
+    /// [`PyramidError::FormatSide`] where `full/max` is too large for a format.
+    pub fn check_formats(&self) -> Result<(), PyramidError> {
+        let side = self.size.at(self.max_level()).longer_side();
+        let too_small = self.formats().all().find(|format| side > format.max_side());
+        too_small.map_or(Ok(()), |format| Err(PyramidError::FormatSide { side, format }))
     }
 
     pub(crate) fn rounded_sizes(&self) -> RoundedSizes {

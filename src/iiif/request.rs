@@ -1,5 +1,6 @@
 //! An image request, and the path that asks for it.
 
+use super::format::Format;
 use super::geometry::{Region, Size};
 use std::fmt;
 use std::str::FromStr;
@@ -40,15 +41,16 @@ impl SizeParameter {
     }
 }
 
-/// What a viewer asks of a static image; rotation 0, quality `default` and format `jpg` go without saying.
+/// What a viewer asks of a static image; rotation 0 and quality `default` go without saying.
 ///
 /// Displayed it is the path below the image's base URI
 /// ([Image API 3.0, Image Requests](https://iiif.io/api/image/3.0/#4-image-requests)):
 ///
 /// ```
-/// use iiif_publish::iiif::{ImageRequest, RegionParameter, SizeParameter};
-/// let request = ImageRequest { region: RegionParameter::Full, size: SizeParameter::Max };
+/// use iiif_publish::iiif::{Format, ImageRequest, SizeParameter};
+/// let request = ImageRequest::full(SizeParameter::Max);
 /// assert_eq!(request.to_string(), "full/max/0/default.jpg");
+/// assert_eq!(request.in_format(Format::Webp).to_string(), "full/max/0/default.webp");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ImageRequest {
@@ -56,19 +58,27 @@ pub struct ImageRequest {
     pub region: RegionParameter,
     /// How large it is drawn.
     pub size: SizeParameter,
+    /// How it is encoded.
+    pub format: Format,
 }
 
 impl ImageRequest {
-    /// The whole image at a size.
+    /// The whole image at a size, as JPEG.
     #[must_use]
     pub fn full(size: SizeParameter) -> Self {
-        Self { region: RegionParameter::Full, size }
+        Self { region: RegionParameter::Full, size, format: Format::Jpg }
     }
 
-    /// A rectangle of the image at a size.
+    /// A rectangle of the image at a size, as JPEG.
     #[must_use]
     pub fn region(region: Region, size: SizeParameter) -> Self {
-        Self { region: RegionParameter::Rectangle(region), size }
+        Self { region: RegionParameter::Rectangle(region), size, format: Format::Jpg }
+    }
+
+    /// The same in another format.
+    #[must_use]
+    pub fn in_format(self, format: Format) -> Self {
+        Self { format, ..self }
     }
 }
 
@@ -92,7 +102,7 @@ impl fmt::Display for ImageRequest {
             SizeParameter::Width(width) => write!(formatter, "{width},")?,
             SizeParameter::WidthHeight(width, height) => write!(formatter, "{width},{height}")?,
         }
-        formatter.write_str("/0/default.jpg")
+        write!(formatter, "/0/default.{}", self.format.extension())
     }
 }
 
@@ -113,8 +123,9 @@ impl FromStr for ImageRequest {
 
     /// ```
     /// use iiif_publish::iiif::ImageRequest;
-    /// let path = "512,0,489,512/489,/0/default.jpg";
-    /// assert_eq!(path.parse::<ImageRequest>()?.to_string(), path);
+    /// for path in ["512,0,489,512/489,/0/default.jpg", "full/max/0/default.webp", "full/max/0/default.png"] {
+    ///     assert_eq!(path.parse::<ImageRequest>()?.to_string(), path);
+    /// }
     /// assert!("512,0,489,512/489,/90/default.jpg".parse::<ImageRequest>().is_err());
     /// # Ok::<(), iiif_publish::iiif::NoRequest>(())
     /// ```
@@ -122,8 +133,10 @@ impl FromStr for ImageRequest {
         let mut parts = path.split('/');
         let region = parts.next().and_then(parsed_region);
         let size = parts.next().and_then(parsed_size);
-        match (region, size, parts.next(), parts.next(), parts.next()) {
-            (Some(region), Some(size), Some("0"), Some("default.jpg"), None) => Ok(Self { region, size }),
+        let rotation = parts.next();
+        let format = parts.next().and_then(|name| Format::of_extension(name.strip_prefix("default.")?));
+        match (region, size, rotation, format, parts.next()) {
+            (Some(region), Some(size), Some("0"), Some(format), None) => Ok(Self { region, size, format }),
             _ => Err(NoRequest(path.to_owned())),
         }
     }

@@ -4,8 +4,8 @@ use super::PublishError;
 use super::budget::{Budget, permit};
 use super::event::{Event, Orphans, Published};
 use super::redirects::Redirects;
-use crate::encode::{EncodeError, JpegOptions};
-use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering, Size};
+use crate::encode::{EncodeError, Encoded, JpegOptions};
+use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
 use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::{JoinError, spawn_blocking};
-
-/// The pictures of every image are JPEG files.
-const CONTENT_TYPE: &str = "image/jpeg";
 
 /// The folder of an image in one version of the Image API.
 pub(super) struct Folder {
@@ -81,11 +78,9 @@ impl Job {
         match self.redirects {
             Redirects::None => self.object_count() - self.folders.len() as u64,
             Redirects::Alternatives { .. } => {
-                let of_folder = |folder: &Folder| {
-                    let renderings = self.pyramid.renderings();
-                    renderings.map(|it| self.redirects.stored(&folder.plan, it).len() as u64).sum::<u64>()
-                };
-                self.folders.iter().map(of_folder).sum()
+                let stored =
+                    |rendering| self.folders.iter().map(move |folder| self.stored(folder, rendering).count() as u64);
+                self.pyramid.renderings().flat_map(stored).sum()
             }
         }
     }
@@ -159,25 +154,41 @@ impl Job {
         Ok(receipt)
     }
 
-    /// Whether a picture is needed: some request that it answers leads nowhere else.
-    pub(super) fn is_needed(&self, rendering: Rendering) -> bool {
-        self.folders.iter().any(|folder| !self.redirects.stored(&folder.plan, rendering).is_empty())
+    /// The requests for a picture in a folder that have its bytes, in all formats.
+    fn stored<'a>(&'a self, folder: &'a Folder, rendering: Rendering) -> impl Iterator<Item = ImageRequest> + 'a {
+        let stored = move |format| self.redirects.stored(&folder.plan, format, rendering);
+        self.pyramid.formats().all().flat_map(stored)
     }
 
-    /// Puts a picture under every request that it answers; all share one body.
-    pub(super) async fn put_picture(&self, rendering: Rendering, body: Vec<u8>) -> Result<Vec<Receipt>, PublishError> {
-        let body = Bytes::from(body);
-        let object = |folder: &Folder, request: ImageRequest| Object {
+    /// The formats in which a picture is needed: some request that it answers in them leads nowhere else.
+    pub(super) fn needed_formats(&self, rendering: Rendering) -> Vec<Format> {
+        let is_stored = |folder: &Folder, format| !self.redirects.stored(&folder.plan, format, rendering).is_empty();
+        let is_needed = |format: &Format| self.folders.iter().any(|folder| is_stored(folder, *format));
+        self.pyramid.formats().all().filter(is_needed).collect()
+    }
+
+    /// Puts a picture under every request that it answers; all of one format share one body.
+    pub(super) async fn put_picture(
+        &self,
+        rendering: Rendering,
+        encoded: Vec<Encoded>,
+    ) -> Result<Vec<Receipt>, PublishError> {
+        let bodies: Vec<(Format, Bytes)> = encoded.into_iter().map(|it| (it.format, it.bytes.into())).collect();
+        let object = |folder: &Folder, request: ImageRequest, body: &Bytes| Object {
             key: folder.place.key(&request),
             body: body.clone(),
-            content_type: CONTENT_TYPE,
+            content_type: request.format.media_type(),
             cache_control: Arc::clone(&self.cache_control),
             fingerprint: Some(Arc::clone(&self.headers)),
         };
-        let requests = |folder: &Folder| self.redirects.stored(&folder.plan, rendering);
-        let of_folder = |folder| requests(folder).into_iter().map(move |request| (folder, request));
-        let objects = self.folders.iter().flat_map(of_folder);
-        all_put(objects.map(|(folder, request)| self.put_picture_object(object(folder, request)))).await
+        let objects = |(format, body): &(Format, Bytes)| {
+            let of_folder = |folder: &Folder| {
+                let requests = self.redirects.stored(&folder.plan, *format, rendering);
+                requests.into_iter().map(|request| object(folder, request, body)).collect::<Vec<_>>()
+            };
+            self.folders.iter().flat_map(of_folder).collect::<Vec<_>>()
+        };
+        all_put(bodies.iter().flat_map(objects).map(|object| self.put_picture_object(object))).await
     }
 
     /// Runs an encoder when one may run.

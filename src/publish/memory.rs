@@ -1,6 +1,6 @@
 //! The memory of a publish, known before the first pixel.
 
-use crate::iiif::Pyramid;
+use crate::iiif::{Format, Formats, Pyramid, PyramidShape};
 use crate::pixel::PixelFormat;
 use crate::pyramid::Cascade;
 use crate::source::Header;
@@ -11,25 +11,45 @@ const BASE_BYTES: u64 = 32 << 20;
 /// What an encoded picture takes of a pixel at its most, in bytes: photographs at quality 85 take a fifth of it.
 const ENCODED_BYTES_PER_PIXEL: u64 = 1;
 
+/// What the encoder of WebP takes of a pixel, in bytes: three of RGB, and half as much of the colours that are encoded. After
+/// them come only smaller things: the RGB is gone when encoding begins.
+const WEBP_BYTES_PER_PIXEL: u64 = 5;
+
+/// What an encoded picture takes of a pixel in all formats together, in bytes. Written fast, PNG of noise takes 1.4 times its
+/// pixels.
+fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
+    let of_format = |format| match format {
+        Format::Jpg | Format::Webp => ENCODED_BYTES_PER_PIXEL,
+        Format::Png => (3 * channels).div_ceil(2),
+    };
+    formats.all().map(of_format).sum()
+}
+
+/// What a whole level takes of a pixel until it is put, in bytes: as JPEG and PNG only what is encoded, as WebP its pixels.
+fn whole_level_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
+    let webp = if formats.all().any(|format| format == Format::Webp) { WEBP_BYTES_PER_PIXEL } else { 0 };
+    encoded_bytes_per_pixel(formats, channels) + webp
+}
+
 /// What publishing one image takes at its most, in bytes.
 ///
-/// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight,
-/// and the levels that thumbnails are resampled from. None of it grows with the height of the image, unless the format
+/// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight in
+/// all formats, whole levels (encoded, and for WebP their pixels), and the levels that thumbnails are resampled from. None of it grows with the height of the image, unless the format
 /// makes the decoder hold it whole, or `full/max` is uncapped.
 #[must_use]
 pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
-    let in_flight =
-        in_flight_bytes(pyramid.tile_size(), pictures_in_flight).min(pictures_in_flight * pyramid.size().pixels());
-    BASE_BYTES + in_flight + image_bytes(header, pyramid)
+    let tile_pixels = u64::from(pyramid.tile_size()).pow(2).min(pyramid.size().pixels());
+    BASE_BYTES + in_flight_bytes(tile_pixels, pyramid.formats(), pictures_in_flight) + image_bytes(header, pyramid)
 }
 
 /// What all images of a publisher share.
-pub(super) fn shared_bytes(tile_size: u32, pictures_in_flight: u64) -> u64 {
-    BASE_BYTES + in_flight_bytes(tile_size, pictures_in_flight)
+pub(super) fn shared_bytes(shape: PyramidShape, pictures_in_flight: u64) -> u64 {
+    BASE_BYTES + in_flight_bytes(u64::from(shape.tile_size()).pow(2), shape.formats(), pictures_in_flight)
 }
 
-fn in_flight_bytes(tile_size: u32, pictures_in_flight: u64) -> u64 {
-    pictures_in_flight * u64::from(tile_size).pow(2) * ENCODED_BYTES_PER_PIXEL
+/// Encoded tiles. Those that are being encoded as WebP take more, but there are no more of these than cores.
+fn in_flight_bytes(tile_pixels: u64, formats: Formats, pictures_in_flight: u64) -> u64 {
+    pictures_in_flight * tile_pixels * encoded_bytes_per_pixel(formats, PixelFormat::Rgb8.channels() as u64)
 }
 
 /// What each image takes besides.
@@ -37,11 +57,12 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid) -> u64 {
     header.decoder_bytes + Cascade::bytes(pyramid, header.format) + whole_levels(pyramid, header.format)
 }
 
-/// Encoded whole levels, and the pixels of those that thumbnails are made of.
+/// Whole levels, and the pixels of those that thumbnails are made of.
 fn whole_levels(pyramid: &Pyramid, format: PixelFormat) -> u64 {
-    let encoded: u64 = pyramid.whole_levels().map(|scale| pyramid.size().at(scale).pixels()).sum();
+    let channels = format.channels() as u64;
+    let whole: u64 = pyramid.whole_levels().map(|scale| pyramid.size().at(scale).pixels()).sum();
     let mut sources: Vec<_> = pyramid.thumbnails().map(|thumbnail| thumbnail.source).collect();
     sources.dedup();
     let gathered: u64 = sources.iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
-    encoded * ENCODED_BYTES_PER_PIXEL + gathered * format.channels() as u64
+    whole * whole_level_bytes_per_pixel(pyramid.formats(), channels) + gathered * channels
 }

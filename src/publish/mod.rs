@@ -27,7 +27,7 @@ pub use memory::peak_memory_bytes;
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 
 use crate::encode::EncodeError;
-use crate::iiif::{ImageInformation, Plan, Pyramid};
+use crate::iiif::{ImageInformation, Plan, Pyramid, PyramidError};
 use crate::source::{Source, SourceError};
 use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind};
 use budget::Budget;
@@ -108,6 +108,15 @@ pub enum PublishError {
         stored: u64,
         /// All of its objects.
         promised: u64,
+    },
+    /// Its `full/max` is too large for a format.
+    #[error("`{identifier}` is too large for its formats")]
+    Formats {
+        /// The image.
+        identifier: Identifier,
+        /// Which one, and how large.
+        #[source]
+        cause: PyramidError,
     },
     /// It takes more memory than all images together may.
     #[error("`{identifier}` takes {} of memory, and no more than {} is allowed", ByteSize(*.needed_bytes), ByteSize(*.limit_bytes))]
@@ -236,7 +245,10 @@ impl Publisher {
         let (path, read) = (image.path.clone(), self.options.read);
         let source = self.blocking(image, move || Source::open(&path, read)).await??;
         let header = source.header().clone();
-        let mut job = self.job(image, Pyramid::new(header.size, self.options.shape), &fingerprint)?;
+        let pyramid = Pyramid::new(header.size, self.options.shape);
+        let too_large = |cause| PublishError::Formats { identifier: image.identifier.clone(), cause };
+        pyramid.check_formats().map_err(too_large)?;
+        let mut job = self.job(image, pyramid, &fingerprint)?;
         let mut published = job.published(header.size);
         let stored = self.information_at_home(&job).await?;
         let may_skip = self.options.unchanged == Unchanged::Skip;

@@ -78,7 +78,7 @@ pub enum Layout {
 /// That requests lead to another object of the same picture, where web servers are told to redirect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RedirectOptions {
-    /// Where the full images are, if they exist elsewhere.
+    /// Where the full images are, if they exist elsewhere: JPEG, as which alone `full/max` is not stored then.
     pub full_image_url: Option<FullImageUrl>,
 }
 
@@ -129,9 +129,9 @@ pub struct Options {
     pub versions: Versions,
     /// How sources are read.
     pub read: ReadOptions,
-    /// Tile size and levels.
+    /// Tile size, levels and formats.
     pub shape: PyramidShape,
-    /// How pictures are encoded.
+    /// How pictures are encoded; the quality is that of WebP too.
     pub jpeg: JpegOptions,
     /// The `Cache-Control` of pictures.
     pub cache_control: String,

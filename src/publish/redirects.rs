@@ -2,7 +2,7 @@
 
 use super::job::Folder;
 use super::options::RedirectOptions;
-use crate::iiif::{ImageRequest, Plan, Pyramid, Rendering};
+use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
 use crate::store::{Identifier, ImageFolder, Redirect};
 
 /// Which requests of one image lead where.
@@ -28,11 +28,11 @@ impl Redirects {
         }
     }
 
-    /// The requests for a picture that have its bytes.
-    pub(super) fn stored(&self, plan: &Plan, rendering: Rendering) -> Vec<ImageRequest> {
-        let mut requests = plan.requests(rendering);
+    /// The requests for a picture in a format that have its bytes.
+    pub(super) fn stored(&self, plan: &Plan, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
+        let mut requests = plan.requests_in(format, rendering);
         if let Self::Alternatives { full_image_url } = self {
-            requests.retain(|request| full_image_url.is_none() || !request.is_full_image());
+            requests.retain(|request| full_image_url.is_none() || !is_full_jpeg(request));
             requests.truncate(1);
         }
         requests
@@ -56,18 +56,26 @@ impl Redirects {
             url: format!("{base_uri}/{request}"),
             to,
         };
-        let of_rendering = |rendering| {
-            let requests = folder.plan.requests(rendering);
-            let stored = self.stored(&folder.plan, rendering).first().copied();
+        let of_picture = |(format, rendering)| {
+            let requests = folder.plan.requests_in(format, rendering);
+            let stored = self.stored(&folder.plan, format, rendering).first().copied();
             let to = |request: &ImageRequest| match full_image_url {
-                Some(url) if request.is_full_image() => Some(url.clone()),
+                Some(url) if is_full_jpeg(request) => Some(url.clone()),
                 _ => stored.filter(|stored| stored != request).map(|stored| format!("{base_uri}/{stored}")),
             };
             let redirects = requests.iter().filter_map(|request| Some(redirect(request, to(request)?)));
             redirects.collect::<Vec<_>>()
         };
-        std::iter::once(base(&folder.place, base_uri)).chain(pyramid.renderings().flat_map(of_rendering)).collect()
+        let in_formats = |rendering| pyramid.formats().all().map(move |format| (format, rendering));
+        let of_pictures = pyramid.renderings().flat_map(in_formats).flat_map(of_picture);
+        std::iter::once(base(&folder.place, base_uri)).chain(of_pictures).collect()
     }
+}
+
+/// Whether it asks for the full image as JPEG: the format of the one that exists elsewhere. The path of any other format would
+/// say what is not so.
+fn is_full_jpeg(request: &ImageRequest) -> bool {
+    request.is_full_image() && request.format == Format::Jpg
 }
 
 /// That of a bare base URI to the `info.json` below it.

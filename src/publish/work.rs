@@ -4,8 +4,8 @@ use super::budget::permit;
 use super::job::Job;
 use super::ledger::Ledger;
 use super::{PublishError, WHOLE_LEVEL_QUEUE};
-use crate::encode::{LevelPixels, RenditionEncoder, encode_thumbnail, encode_tile};
-use crate::iiif::{Rendering, ScaleFactor, Thumbnail};
+use crate::encode::{LevelPixels, PictureEncoder, encode_thumbnail, encode_tile};
+use crate::iiif::{Format, Rendering, ScaleFactor, Thumbnail};
 use crate::pixel::{Strip, Tile};
 use crate::store::Receipt;
 use std::collections::HashMap;
@@ -25,9 +25,10 @@ impl Tasks {
     /// Begins with the tasks that collect whole levels.
     pub(super) fn new(job: &Arc<Job>) -> Self {
         let mut tasks = Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels: HashMap::new() };
-        for scale in job.pyramid.whole_levels().filter(|scale| job.is_needed(Rendering::Whole(*scale))) {
+        let needed = |scale| Some((scale, job.needed_formats(Rendering::Whole(scale)))).filter(|it| !it.1.is_empty());
+        for (scale, formats) in job.pyramid.whole_levels().filter_map(needed) {
             let strips = tasks.subscribe(scale);
-            tasks.running.spawn(whole_level(Arc::clone(job), scale, strips));
+            tasks.running.spawn(whole_level(Arc::clone(job), scale, formats, strips));
         }
         let mut thumbnails: HashMap<ScaleFactor, Vec<Thumbnail>> = HashMap::new();
         for thumbnail in job.pyramid.thumbnails() {
@@ -112,24 +113,28 @@ impl Tasks {
 
 async fn publish_tile(job: Arc<Job>, tile: Tile, _slot: OwnedSemaphorePermit) -> Result<Vec<Receipt>, PublishError> {
     let (rendering, jpeg) = (Rendering::Tile(tile.cell), job.jpeg);
-    // The tile goes into the closure, so that its strip is free again before the put.
-    let body = job.encode(move || encode_tile(&tile, jpeg)).await?;
-    job.put_picture(rendering, body).await
+    let formats = job.needed_formats(rendering);
+    // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
+    let encoded = job.encode(move || encode_tile(&tile, &formats, jpeg)).await?;
+    job.put_picture(rendering, encoded).await
 }
 
 /// Encodes a level that is larger than one tile as one picture, as its strips come.
 async fn whole_level(
     job: Arc<Job>,
     scale: ScaleFactor,
+    formats: Vec<Format>,
     mut strips: mpsc::Receiver<Arc<Strip>>,
 ) -> Result<Vec<Receipt>, PublishError> {
     let (size, jpeg) = (job.pyramid.size().at(scale), job.jpeg);
     let mut encoder = None;
+    let formats: Arc<[Format]> = formats.into();
     while let Some(strip) = strips.recv().await {
+        let formats = Arc::clone(&formats);
         let encode = move || {
             let mut encoder = match encoder {
                 Some(encoder) => encoder,
-                None => RenditionEncoder::new(size, strip.format, jpeg)?,
+                None => PictureEncoder::new(size, strip.format, &formats, jpeg)?,
             };
             encoder.push(&strip)?;
             Ok(Some(encoder))
@@ -140,8 +145,8 @@ async fn whole_level(
     job.going_on()?;
     match encoder {
         Some(encoder) => {
-            let body = job.encode(move || encoder.finish()).await?;
-            job.put_picture(Rendering::Whole(scale), body).await
+            let pictures = job.encode(move || encoder.finish()).await?;
+            job.put_picture(Rendering::Whole(scale), pictures).await
         }
         // The reader failed before the first strip, and says so itself.
         None => Ok(Vec::new()),
@@ -164,9 +169,10 @@ async fn thumbnails_of_level(
     let mut receipts = Vec::new();
     let Some(level) = level.map(Arc::new) else { return Ok(receipts) };
     for thumbnail in thumbnails {
-        let (level, jpeg) = (Arc::clone(&level), job.jpeg);
-        let body = job.encode(move || encode_thumbnail(&level, thumbnail.size, jpeg)).await?;
-        receipts.extend(job.put_picture(Rendering::Thumbnail(thumbnail), body).await?);
+        let (level, jpeg, rendering) = (Arc::clone(&level), job.jpeg, Rendering::Thumbnail(thumbnail));
+        let formats = job.needed_formats(rendering);
+        let encoded = job.encode(move || encode_thumbnail(&level, thumbnail.size, &formats, jpeg)).await?;
+        receipts.extend(job.put_picture(rendering, encoded).await?);
     }
     Ok(receipts)
 }

@@ -71,6 +71,8 @@ fn content_type(file: &Path, bytes: &[u8]) -> &'static str {
     const VERSION_3: &[u8] = b"http://iiif.io/api/image/3/context.json";
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("jpg") => "image/jpeg",
+        Some("webp") => "image/webp",
+        Some("png") => "image/png",
         Some("json") if bytes.windows(VERSION_3.len()).any(|window| window == VERSION_3) => {
             "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\""
         }

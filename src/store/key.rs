@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// The longest key of S3, in bytes of UTF-8.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// What a request path needs at its longest (`x,y,w,h/w,h/0/default.jpg` with numbers of ten digits), with some room.
+/// What a request path needs at its longest (`x,y,w,h/w,h/0/default.webp` with numbers of ten digits), with some room.
 const MAX_PATH_BYTES: usize = 96;
 
 /// What stands in a URL as it is: the unreserved characters of RFC 3986, and the slash between segments. Notably not

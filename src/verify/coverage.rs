@@ -13,8 +13,19 @@ use std::fmt;
 const MAX_OBJECTS: u64 = 20_000_000;
 
 /// The members of an `info.json` that say what is stored.
-const DECISIVE: [&str; 9] =
-    ["protocol", "profile", "width", "height", "maxWidth", "maxHeight", "maxArea", "sizes", "tiles"];
+const DECISIVE: [&str; 11] = [
+    "protocol",
+    "profile",
+    "width",
+    "height",
+    "maxWidth",
+    "maxHeight",
+    "maxArea",
+    "sizes",
+    "tiles",
+    "extraFormats",
+    "preferredFormats",
+];
 
 /// A request that must be answered, and what the picture must measure.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +159,7 @@ fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Pla
     // `maxWidth` is what `full/max` measures, and may be less than a tile; the cap that was asked for is not.
     let longest_side = information.limits.width.map(|width| width.max(tiles.width));
     let shape = PyramidShape::new(tiles.width, longest_side, rounded_sizes).ok()?;
-    let pyramid = Pyramid::new(information.size, shape);
+    let pyramid = Pyramid::new(information.size, shape.in_formats(information.formats));
     let written = ImageInformation::new(&pyramid, information.version, information.id.clone(), None);
     let written = serde_json::to_value(written).ok()?;
     let is_same = |member: &str| written.get(member) == information.document.get(member);
@@ -168,7 +179,8 @@ fn perhaps(plan: &Plan) -> HashMap<ImageRequest, Size> {
     let more = more.thumbnails().filter(|thumbnail| !drawn.contains(thumbnail));
     let requests = more.flat_map(|thumbnail| {
         let sizes = [SizeParameter::by_width(thumbnail.size), SizeParameter::exactly(thumbnail.size)];
-        sizes.map(|size| (ImageRequest::full(size), thumbnail.size))
+        let in_format = move |format| sizes.map(|size| (ImageRequest::full(size).in_format(format), thumbnail.size));
+        pyramid.formats().all().flat_map(in_format)
     });
     requests.collect()
 }

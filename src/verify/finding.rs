@@ -1,5 +1,6 @@
 //! What can be wrong, and how it is said.
 
+use crate::iiif::Format;
 use std::fmt;
 
 /// Letters of a server's own text that are repeated.
@@ -49,8 +50,10 @@ pub enum Problem {
         /// What was read at most.
         limit_bytes: u64,
     },
-    /// The body is no whole JPEG.
+    /// The body is no whole file of its format.
     Damaged {
+        /// The format that was asked for.
+        format: Format,
         /// What the decoder says.
         reason: String,
     },
@@ -125,7 +128,7 @@ impl fmt::Display for Problem {
             Self::Status { status } => write!(formatter, "answered with {status}"),
             Self::Unanswered { reason } => write!(formatter, "no whole answer: {}", shortened(reason)),
             Self::TooLarge { limit_bytes } => write!(formatter, "larger than {limit_bytes} bytes, which it cannot be"),
-            Self::Damaged { reason } => write!(formatter, "not a whole JPEG: {}", shortened(reason)),
+            Self::Damaged { format, reason } => write!(formatter, "not a whole {format}: {}", shortened(reason)),
             Self::Size { found, expected } => write!(formatter, "{found} pixels instead of {expected}"),
             Self::MediaType { found: None, expected } => {
                 write!(formatter, "no `Content-Type`; it should be {expected}")

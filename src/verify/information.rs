@@ -3,7 +3,7 @@
 use super::fetch::Answer;
 use super::finding::{Problem, shortened};
 use super::{Described, InfoUrl, Rule};
-use crate::iiif::{ApiVersion, Size};
+use crate::iiif::{ApiVersion, Format, Formats, Size};
 use serde_json::Value;
 
 const JSON: &str = "application/json";
@@ -19,6 +19,8 @@ pub(super) struct Information {
     pub(super) tiles: Vec<TileSet>,
     pub(super) sizes: Vec<Size>,
     pub(super) limits: Limits,
+    /// Of those that this program knows, the ones beside JPEG.
+    pub(super) formats: Formats,
     /// All of it, as it came.
     pub(super) document: Value,
     complaints: Vec<String>,
@@ -68,7 +70,8 @@ impl Information {
         let name = if version == ApiVersion::V2 { "@id" } else { "id" };
         let id = document[name].as_str().unwrap_or_default().to_owned();
         let (level, limits) = (level(&document["profile"]), Limits::of(&document));
-        Ok(Self { version, level, id, size, tiles, sizes, limits, document, complaints })
+        let formats = formats(&document);
+        Ok(Self { version, level, id, size, tiles, sizes, limits, formats, document, complaints })
     }
 
     pub(super) fn described(&self, rule: Rule) -> Described {
@@ -138,6 +141,14 @@ fn level(profile: &Value) -> Option<u8> {
     let name = profile.as_str().or_else(|| profile[0].as_str())?;
     let name = name.strip_suffix(".json").unwrap_or(name);
     (0..=2).find(|level| name.ends_with(&format!("level{level}")))
+}
+
+/// The formats: `extraFormats` in version 3, `formats` in one of the entries of `profile` in version 2.
+fn formats(document: &Value) -> Formats {
+    let profile = document["profile"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_version_2 = profile.iter().map(|entry| &entry["formats"]);
+    let lists = std::iter::once(&document["extraFormats"]).chain(of_version_2).filter_map(Value::as_array);
+    Formats::beside_jpg(lists.flatten().filter_map(Value::as_str).filter_map(Format::of_extension))
 }
 
 /// The entries of a list that make sense; the others are complained about.

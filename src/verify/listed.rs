@@ -2,7 +2,7 @@
 
 use super::coverage::{Expected, Measure};
 use super::information::{Information, Limits, TileSet};
-use crate::iiif::{ApiVersion, ImageRequest, Region, RegionParameter, Size, SizeParameter};
+use crate::iiif::{ApiVersion, Format, ImageRequest, Region, RegionParameter, Size, SizeParameter};
 use std::collections::HashSet;
 
 /// The whole images and tiles that an `info.json` lists.
@@ -88,7 +88,7 @@ impl Listed {
             ApiVersion::V3 => (SizeParameter::exactly(size), Measure::Exactly(size)),
             ApiVersion::V2 => (SizeParameter::by_width(size), Measure::ByWidth(size, natural)),
         };
-        Expected { request: ImageRequest { region, size }, measure }
+        Expected { request: ImageRequest { region, size, format: Format::Jpg }, measure }
     }
 
     fn is_last(&self, region: Region) -> bool {

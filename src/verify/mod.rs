@@ -61,7 +61,7 @@ pub enum Rule {
     /// object of its [`Plan`].
     Plan,
     /// Any other image: `full/max` (of version 2 `full/full` too), each entry of `sizes`, and every tile of every listed
-    /// scale factor, in the canonical form of its version.
+    /// scale factor, in the canonical form of its version and as JPEG.
     Listed,
 }
 
@@ -226,7 +226,7 @@ impl Verifier {
         };
         match answer {
             Ok(answer) => {
-                let problems = picture::problems(&answer, expected.measure, &self.decoders).await;
+                let problems = picture::problems(&answer, expected, &self.decoders).await;
                 Checked::answered(index, path, &answer, problems)
             }
             Err(problem) => Checked::failed(index, path, problem),

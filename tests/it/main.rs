@@ -25,6 +25,7 @@ mod limits;
 mod matrix;
 mod memory;
 mod orientation;
+mod picture_formats;
 mod pipeline;
 mod preview;
 mod rooms;

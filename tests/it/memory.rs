@@ -68,19 +68,27 @@ fn peak_bytes<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> u64 {
 #[test]
 fn peak_memory_stays_below_the_plan_and_does_not_grow_with_the_height() {
     let folder = TempDir::new().expect("a folder");
-    let peak = |height| {
+    let peak_of = |height, extra: &[&str]| {
         let image = tiff(folder.path(), 8000, height);
         let output = folder.path().join("out");
-        let plan: Value =
-            serde_json::from_str(&run_well(["plan".as_ref(), "--json".as_ref(), image.as_os_str()])).expect("JSON");
+        let arguments = |verb: &[&'static str]| -> Vec<std::ffi::OsString> {
+            let words = verb.iter().chain(extra).map(Into::into);
+            words.chain([image.clone().into()]).collect()
+        };
+        let plan: Value = serde_json::from_str(&run_well(arguments(&["plan", "--json"]))).expect("JSON");
         let planned = plan["memory"].as_u64().expect("a number");
-        let peak = peak_bytes(["--progress=none".as_ref(), "--output".as_ref(), output.as_os_str(), image.as_os_str()]);
+        let mut publish = arguments(&["--progress=none", "--output"]);
+        publish.insert(2, output.clone().into());
+        let peak = peak_bytes(publish);
         std::fs::remove_file(image).expect("there");
         std::fs::remove_dir_all(output).expect("there");
         assert!(peak < planned, "{peak} of {planned} planned bytes at {height} rows");
         peak
     };
+    let peak = |height| peak_of(height, &[]);
     let (low, high) = (peak(2_000), peak(12_000));
     // Six times the rows: what differs is chance, and the list of connections and folders.
     assert!(high < low + (24 << 20), "{low} bytes at 2,000 rows, {high} at 12,000");
+    // Of WebP whole levels are held.
+    peak_of(6_000, &["--format=webp,png"]);
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("iiif", &[]),
     ("pixel", &["iiif"]),
     ("libjpeg", &["pixel"]),
+    ("libwebp", &[]),
     ("source", &["iiif", "pixel", "libjpeg"]),
     ("pyramid", &["iiif", "pixel"]),
-    ("encode", &["iiif", "pixel", "libjpeg"]),
+    ("encode", &["iiif", "pixel", "libjpeg", "libwebp"]),
     ("store", &[]),
     ("serve", &[]),
     ("verify", &["iiif", "libjpeg"]),
@@ -64,7 +65,7 @@ fn rooms_import_only_what_the_table_allows() {
 
 #[test]
 fn only_publish_verify_and_the_folder_store_block_threads_of_the_runtime() {
-    for room in ["source", "pyramid", "encode", "iiif", "pixel", "libjpeg"] {
+    for room in ["source", "pyramid", "encode", "iiif", "pixel", "libjpeg", "libwebp"] {
         for file in files_of(room) {
             let text = fs::read_to_string(&file).expect("readable");
             assert!(!text.contains("tokio"), "{} is plain blocking code", file.display());

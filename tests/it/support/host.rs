@@ -103,7 +103,12 @@ impl Host {
                     folders.push(path);
                 } else {
                     let name = path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned();
-                    let kind = if name.ends_with(".jpg") { "image/jpeg" } else { "application/json" };
+                    let kind = match name.rsplit('.').next() {
+                        Some("jpg") => "image/jpeg",
+                        Some("webp") => "image/webp",
+                        Some("png") => "image/png",
+                        _ => "application/json",
+                    };
                     self.put(&format!("/{name}"), Page::new(kind, std::fs::read(&path).expect("readable")));
                 }
             }

@@ -79,7 +79,7 @@ fn hostile_answers_are_findings() {
     assert_eq!(problems(&host), ["/full/max/0/default.jpg: 65500x65500 pixels instead of 90x70"]);
 
     host.put(MAX, Page::new("image/jpeg", vec![0xff; 2 << 20]));
-    assert_eq!(problems(&host), ["/full/max/0/default.jpg: larger than 1073776 bytes, which it cannot be"]);
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: larger than 1080076 bytes, which it cannot be"]);
 
     host.put(MAX, Page::new("text/\u{9b}31m\u{202e}", ""));
     let found = problems(&host).join("\n");

@@ -53,6 +53,9 @@ fn odd_sizes_and_shapes_verify_clean() {
         ((90, 70), &["--rights=http://rightsstatements.org/vocab/NoC-US/1.0/"]),
         ((600, 500), &["--tile-size=64", "--max-size=256"]),
         ((520, 100), &["--max-size=512"]),
+        ((600, 500), &["--format=webp,png"]),
+        ((600, 500), &["--format=png", "--iiif-version=2"]),
+        ((300, 1200), &["--format=webp", "--tile-size=64", "--max-size=310"]),
         // `full/max` is 300 high, and the cap lets thumbnails of 360, 384 and 400 pixels through.
         ((300, 1200), &["--tile-size=64", "--max-size=512"]),
         ((300, 1200), &["--tile-size=64", "--max-size=310"]),
@@ -116,6 +119,38 @@ fn what_is_wrong_with_a_picture_is_named_by_its_key() {
         let host = published(1001, 701, &[]);
         change(&host);
         assert_eq!(problems(&host), [format!("{TILE}: {problem}")]);
+    }
+}
+
+#[test]
+fn pictures_of_other_formats_are_looked_at_as_closely() {
+    for (extension, format) in [("webp", "WebP"), ("png", "PNG")] {
+        let tile = TILE.replace("jpg", extension);
+        let damaged = |change: &dyn Fn(&Host)| {
+            let host = published(1001, 701, &["--format=webp,png"]);
+            change(&host);
+            problems(&host)
+        };
+        let shortened = damaged(&|host| {
+            host.change(&of(&tile), |page| page.body = page.body.slice(..page.body.len() - 100));
+        });
+        assert!(shortened[0].starts_with(&format!("{tile}: not a whole {format}: ")), "{shortened:?}");
+        let other = damaged(&|host| {
+            let body = host.body(&of(TILE));
+            host.change(&of(&tile), |page| page.body = body);
+        });
+        assert!(other[0].starts_with(&format!("{tile}: not a whole {format}: ")), "{other:?}");
+        let larger = damaged(&|host| {
+            let body = host.body(&of(&tile.replace("512,512,489,189/489,189", "0,0,512,512/512,512")));
+            host.change(&of(&tile), |page| page.body = body);
+        });
+        assert_eq!(larger, [format!("{tile}: 512x512 pixels instead of 489x189")]);
+        let missing = damaged(&|host| host.remove(&of(&tile)));
+        assert_eq!(missing, [format!("{tile}: missing (404)")]);
+        let media_type = damaged(&|host| {
+            host.change(&of(&tile), |page| drop(page.headers.insert("content-type", "image/jpeg".to_owned())));
+        });
+        assert_eq!(media_type, [format!("{tile}: `Content-Type: image/jpeg` instead of image/{extension}")]);
     }
 }
 
