@@ -67,7 +67,7 @@ fn all_of_an_image_is_deleted_and_nothing_beside_it() {
         };
         let before: BTreeSet<String> = server.objects(bucket).into_keys().collect();
         let mut kept: BTreeSet<String> = before.iter().filter(|key| !of_atlas(key)).cloned().collect();
-        for foreign in ["maps/3/atlas/notes.txt", "maps/3/atlas/full/max/0/default.png"] {
+        for foreign in ["maps/3/atlas/notes.txt", "maps/3/atlas/full/max/0/default.gif"] {
             server.put(bucket, foreign, b"not of publishing");
             kept.insert(foreign.to_owned());
         }
