@@ -343,6 +343,19 @@ impl Encoder {
         Ok(encoder)
     }
 
+    /// Writes an application segment; before the first row.
+    ///
+    /// # Panics
+    /// Where it is longer than a segment can be.
+    pub(crate) fn write_segment(&mut self, marker: u8, content: &[u8]) -> Result<()> {
+        let length = u16::try_from(content.len()).expect("the caller has cut it into segments");
+        let state = self.state;
+        // SAFETY: `content` stands for `length` bytes, which libjpeg copies.
+        guarded(|| unsafe {
+            ffi::jpeg_write_marker(&mut (*state).info, c_int::from(marker), content.as_ptr(), length.into());
+        })
+    }
+
     /// Encodes the next rows.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use iiif_publish::bucket::quoted;
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::publish::{Image, Versions};
-use iiif_publish::source::{Background, ReadOptions};
+use iiif_publish::source::{Background, Profiles, ReadOptions};
 use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -148,6 +148,10 @@ pub(super) struct PictureArguments {
     /// Colour behind what is transparent: `#rrggbb`, `white` or `black`
     #[arg(long, value_name = "COLOUR", default_value_t = Background::WHITE)]
     background: Background,
+    /// Keep the colours of RGB and grey as they are, and put their ICC profile into every picture, instead of converting them
+    /// to sRGB
+    #[arg(long)]
+    keep_profile: bool,
     #[command(flatten)]
     page: PageArgument,
     /// Pictures encoded at the same time [default: the number of cores]
@@ -175,7 +179,8 @@ impl PictureArguments {
     }
 
     pub(super) fn read(&self) -> ReadOptions {
-        ReadOptions { background: self.background, page: self.page.page, max_pixels: self.limits.max_pixels }
+        let profiles = if self.keep_profile { Profiles::Keep } else { Profiles::Convert };
+        ReadOptions { background: self.background, profiles, page: self.page.page, max_pixels: self.limits.max_pixels }
     }
 
     pub(super) fn jobs(&self) -> NonZeroUsize {

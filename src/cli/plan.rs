@@ -119,7 +119,14 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     let size = arguments.size.expect("the group requires one of the two");
     let any = || "image".parse().expect("the constant is an identifier");
     let description = "any RGB image".to_owned();
-    let header = Header { size, format: PixelFormat::Rgb8, description, found: Found::default(), decoder_bytes: 0 };
+    let header = Header {
+        size,
+        format: PixelFormat::Rgb8,
+        description,
+        found: Found::default(),
+        decoder_bytes: 0,
+        kept_profile: None,
+    };
     Ok((header, id.cloned().unwrap_or_else(any)))
 }
 

@@ -1,9 +1,15 @@
 //! Baseline JPEG, through libjpeg.
 
-use super::EncodeError;
+use super::{EncodeError, Encoding};
 use crate::iiif::Size;
 use crate::libjpeg::{Encoder, Subsampling};
 use crate::pixel::PixelFormat;
+
+/// APP2.
+const PROFILE_SEGMENT: u8 = 0xe2;
+const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
+/// What a segment has room for beside its length, the head and two numbers.
+const PROFILE_PIECE_BYTES: usize = 65_535 - 2 - PROFILE_HEAD.len() - 2;
 
 /// How JPEG files are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +32,22 @@ pub fn has_simd() -> bool {
     crate::libjpeg::has_simd()
 }
 
-pub(super) fn encoder(size: Size, format: PixelFormat, options: JpegOptions) -> Result<Encoder, EncodeError> {
-    Ok(Encoder::new(size.width(), size.height(), format, options.quality, options.subsampling)?)
+pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> Result<Encoder, EncodeError> {
+    let JpegOptions { quality, subsampling } = encoding.jpeg;
+    let mut encoder = Encoder::new(size.width(), size.height(), format, quality, subsampling)?;
+    if let Some(profile) = &encoding.profile {
+        write_profile(&mut encoder, profile)?;
+    }
+    Ok(encoder)
+}
+
+/// In segments, each with its number, from 1, and how many there are (ICC.1:2022, B.4).
+fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(), EncodeError> {
+    let pieces = profile.chunks(PROFILE_PIECE_BYTES);
+    let too_large = |_| EncodeError("a JPEG has no room for such a large profile".into());
+    let count = u8::try_from(pieces.len()).map_err(too_large)?;
+    for (number, piece) in (1..=count).zip(pieces) {
+        encoder.write_segment(PROFILE_SEGMENT, &[PROFILE_HEAD, &[number, count], piece].concat())?;
+    }
+    Ok(())
 }

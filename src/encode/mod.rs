@@ -8,7 +8,7 @@ mod webp;
 
 pub use crate::libjpeg::Subsampling;
 pub use jpeg::{JpegOptions, has_simd};
-pub use picture::{Encoded, PictureEncoder, encode_tile};
+pub use picture::{Encoded, Encoding, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
 /// Why a picture could not be encoded.

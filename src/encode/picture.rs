@@ -4,6 +4,16 @@ use super::{EncodeError, JpegOptions, jpeg, png, webp};
 use crate::iiif::{Format, Size};
 use crate::libjpeg;
 use crate::pixel::{PixelFormat, Strip, Tile};
+use std::sync::Arc;
+
+/// How the pictures of one image are encoded.
+#[derive(Clone, Debug, Default)]
+pub struct Encoding {
+    /// As JPEG; the quality is that of WebP too.
+    pub jpeg: JpegOptions,
+    /// The ICC profile that they carry, if their colours are not sRGB; of as many channels as they have. WebP has no grey.
+    pub profile: Option<Arc<[u8]>>,
+}
 
 /// A picture as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +28,8 @@ pub struct Encoded {
 ///
 /// # Errors
 /// Where a codec refuses, which it has no reason to.
-pub fn encode_tile(tile: &Tile, formats: &[Format], options: JpegOptions) -> Result<Vec<Encoded>, EncodeError> {
-    let mut encoder = PictureEncoder::new(tile.size, tile.format(), formats, options)?;
+pub fn encode_tile(tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
+    let mut encoder = PictureEncoder::new(tile.size, tile.format(), formats, encoding)?;
     encoder.write_rows(&tile.rows())?;
     encoder.finish()
 }
@@ -32,8 +42,8 @@ impl PictureEncoder {
     ///
     /// # Errors
     /// Where a side is longer than a JPEG file can be.
-    pub fn new(size: Size, pixels: PixelFormat, formats: &[Format], options: JpegOptions) -> Result<Self, EncodeError> {
-        let encoder = |format: &Format| Ok((*format, Encoder::new(size, pixels, *format, options)?));
+    pub fn new(size: Size, pixels: PixelFormat, formats: &[Format], encoding: &Encoding) -> Result<Self, EncodeError> {
+        let encoder = |format: &Format| Ok((*format, Encoder::new(size, pixels, *format, encoding)?));
         Ok(Self(formats.iter().map(encoder).collect::<Result<_, EncodeError>>()?))
     }
 
@@ -70,11 +80,11 @@ enum Encoder {
 }
 
 impl Encoder {
-    fn new(size: Size, pixels: PixelFormat, format: Format, options: JpegOptions) -> Result<Self, EncodeError> {
+    fn new(size: Size, pixels: PixelFormat, format: Format, encoding: &Encoding) -> Result<Self, EncodeError> {
         Ok(match format {
-            Format::Jpg => Self::Jpeg(jpeg::encoder(size, pixels, options)?),
-            Format::Webp => Self::Webp(webp::Encoder::new(size, pixels, options.quality)),
-            Format::Png => Self::Png(Box::new(png::Encoder::new(size, pixels)?)),
+            Format::Jpg => Self::Jpeg(jpeg::encoder(size, pixels, encoding)?),
+            Format::Webp => Self::Webp(webp::Encoder::new(size, pixels, encoding)),
+            Format::Png => Self::Png(Box::new(png::Encoder::new(size, pixels, encoding)?)),
         })
     }
 

@@ -1,9 +1,9 @@
 //! PNG, through the `png` crate, row by row.
 
-use super::EncodeError;
+use super::{EncodeError, Encoding};
 use crate::iiif::Size;
 use crate::pixel::PixelFormat;
-use png::{ColorType, Compression, StreamWriter};
+use png::{ColorType, Compression, Info, StreamWriter};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,9 +32,11 @@ impl Write for Output {
 }
 
 impl Encoder {
-    pub(super) fn new(size: Size, format: PixelFormat) -> Result<Self, EncodeError> {
+    pub(super) fn new(size: Size, format: PixelFormat, encoding: &Encoding) -> Result<Self, EncodeError> {
         let output = Output::default();
-        let mut encoder = png::Encoder::new(output.clone(), size.width(), size.height());
+        let mut info = Info::with_size(size.width(), size.height());
+        info.icc_profile = encoding.profile.as_deref().map(Into::into);
+        let mut encoder = png::Encoder::with_info(output.clone(), info)?;
         encoder.set_color(match format {
             PixelFormat::Grey8 => ColorType::Grayscale,
             PixelFormat::Rgb8 => ColorType::Rgb,

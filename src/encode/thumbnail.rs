@@ -1,6 +1,6 @@
 //! Thumbnails: the whole image at a size between two levels.
 
-use super::{EncodeError, Encoded, JpegOptions, PictureEncoder};
+use super::{EncodeError, Encoded, Encoding, PictureEncoder};
 use crate::iiif::{Format, Size};
 use crate::pixel::{PixelFormat, Strip};
 use fast_image_resize::images::{Image, ImageRef};
@@ -36,7 +36,7 @@ pub fn encode_thumbnail(
     level: &LevelPixels,
     size: Size,
     formats: &[Format],
-    options: JpegOptions,
+    encoding: &Encoding,
 ) -> Result<Vec<Encoded>, EncodeError> {
     let refused = |error: &dyn std::error::Error| EncodeError(error.to_string().into());
     let kind = match level.format {
@@ -47,7 +47,7 @@ pub fn encode_thumbnail(
     let from = from.map_err(|error| refused(&error))?;
     let mut to = Image::new(size.width(), size.height(), kind);
     Resizer::new().resize(&from, &mut to, None).map_err(|error| refused(&error))?;
-    let mut encoder = PictureEncoder::new(size, level.format, formats, options)?;
+    let mut encoder = PictureEncoder::new(size, level.format, formats, encoding)?;
     encoder.write_rows(&to.buffer().chunks_exact(level.format.row_bytes(size.width())))?;
     encoder.finish()
 }

@@ -1,22 +1,25 @@
 //! Lossy WebP, through libwebp, which wants whole pictures.
 
-use super::EncodeError;
+use super::{EncodeError, Encoding};
 use crate::iiif::Size;
 use crate::libwebp::Picture;
 use crate::pixel::PixelFormat;
+use std::sync::Arc;
 
 /// Gathers the rows of a picture.
 pub(super) struct Encoder {
     size: Size,
     format: PixelFormat,
     quality: u8,
+    profile: Option<Arc<[u8]>>,
     pixels: Vec<u8>,
 }
 
 impl Encoder {
-    pub(super) fn new(size: Size, format: PixelFormat, quality: u8) -> Self {
+    pub(super) fn new(size: Size, format: PixelFormat, encoding: &Encoding) -> Self {
         let bytes = format.row_bytes(size.width()) * size.height() as usize;
-        Self { size, format, quality, pixels: Vec::with_capacity(bytes) }
+        let (quality, profile) = (encoding.jpeg.quality, encoding.profile.clone());
+        Self { size, format, quality, profile, pixels: Vec::with_capacity(bytes) }
     }
 
     pub(super) fn write_rows<'a>(&mut self, rows: impl Iterator<Item = &'a [u8]>) {
@@ -24,7 +27,7 @@ impl Encoder {
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, EncodeError> {
-        let Self { size, format, quality, pixels } = self;
+        let Self { size, format, quality, profile, pixels } = self;
         let bytes = format.row_bytes(size.width()) * size.height() as usize;
         if pixels.len() != bytes {
             return Err(EncodeError::rows_missing());
@@ -37,6 +40,34 @@ impl Encoder {
         let picture = Picture::of_rgb(size.width(), size.height(), &rgb)?;
         // A level can be large, and what is encoded is a copy.
         drop(rgb);
-        Ok(picture.encode(quality)?)
+        let file = picture.encode(quality)?;
+        match profile {
+            Some(profile) => with_profile(&file, size, &profile),
+            None => Ok(file),
+        }
     }
+}
+
+/// The length of `RIFF`, the size of the rest, and `WEBP`.
+const FILE_HEAD_BYTES: usize = 12;
+
+/// The flag of the extended header that says that there is a profile.
+const HAS_PROFILE: u32 = 0x20;
+
+/// A simple file as an extended one with a profile
+/// ([WebP Container Specification](https://developers.google.com/speed/webp/docs/riff_container#extended_file_format)).
+fn with_profile(file: &[u8], size: Size, profile: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    let picture = file.get(FILE_HEAD_BYTES..).ok_or_else(EncodeError::rows_missing)?;
+    // Sides less one, in three bytes each.
+    let [width, height] = [size.width(), size.height()].map(|side| (side - 1).to_le_bytes());
+    let header = [&HAS_PROFILE.to_le_bytes(), &width[..3], &height[..3]].concat();
+    let (header, profile) = (chunk(*b"VP8X", &header)?, chunk(*b"ICCP", profile)?);
+    chunk(*b"RIFF", &[b"WEBP", &header[..], &profile, picture].concat())
+}
+
+/// A name, a length, and content of an even number of bytes.
+fn chunk(name: [u8; 4], content: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    let length = u32::try_from(content.len()).map_err(|error| EncodeError(error.into()))?;
+    let padding = &[0][..content.len() % 2];
+    Ok([&name, &length.to_le_bytes()[..], content, padding].concat())
 }

@@ -4,7 +4,7 @@ use super::PublishError;
 use super::budget::{Budget, permit};
 use super::event::{Event, Orphans, Published};
 use super::redirects::Redirects;
-use crate::encode::{EncodeError, Encoded, JpegOptions};
+use crate::encode::{EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
 use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError};
 use bytes::Bytes;
@@ -54,7 +54,7 @@ pub(super) struct Job {
     pub(super) folders: Vec<Folder>,
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
-    pub(super) jpeg: JpegOptions,
+    pub(super) encoding: Encoding,
     pub(super) cache_control: Arc<str>,
     /// What tells the next run which headers a picture was put with.
     pub(super) headers: Arc<str>,

@@ -34,12 +34,14 @@ fn whole_level_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
 /// What publishing one image takes at its most, in bytes.
 ///
 /// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight in
-/// all formats, whole levels (encoded, and for WebP their pixels), and the levels that thumbnails are resampled from. None of it grows with the height of the image, unless the format
-/// makes the decoder hold it whole, or `full/max` is uncapped.
+/// all formats, whole levels (encoded, and for WebP their pixels), and the levels that thumbnails are resampled from. None of it
+/// grows with the height of the image, unless the format makes the decoder hold it whole, or `full/max` is uncapped.
 #[must_use]
 pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
     let tile_pixels = u64::from(pyramid.tile_size()).pow(2).min(pyramid.size().pixels());
-    BASE_BYTES + in_flight_bytes(tile_pixels, pyramid.formats(), pictures_in_flight) + image_bytes(header, pyramid)
+    BASE_BYTES
+        + in_flight_bytes(tile_pixels, pyramid.formats(), pictures_in_flight)
+        + image_bytes(header, pyramid, pictures_in_flight)
 }
 
 /// What all images of a publisher share.
@@ -53,8 +55,11 @@ fn in_flight_bytes(tile_pixels: u64, formats: Formats, pictures_in_flight: u64) 
 }
 
 /// What each image takes besides.
-pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid) -> u64 {
-    header.decoder_bytes + Cascade::bytes(pyramid, header.format) + whole_levels(pyramid, header.format)
+pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
+    // Every picture carries it.
+    let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
+    let profiles = profile_bytes * pictures_in_flight * pyramid.formats().count();
+    header.decoder_bytes + profiles + Cascade::bytes(pyramid, header.format) + whole_levels(pyramid, header.format)
 }
 
 /// Whole levels, and the pixels of those that thumbnails are made of.

@@ -26,7 +26,7 @@ pub use ledger::Unsettled;
 pub use memory::peak_memory_bytes;
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 
-use crate::encode::EncodeError;
+use crate::encode::{EncodeError, Encoding};
 use crate::iiif::{ImageInformation, Plan, Pyramid, PyramidError};
 use crate::source::{Source, SourceError};
 use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind};
@@ -242,13 +242,14 @@ impl Publisher {
         let started = Instant::now();
         // Before the file is opened: should another one take its name in between, the next run sees that.
         let fingerprint = self.fingerprint(image).await?;
-        let (path, read) = (image.path.clone(), self.options.read);
+        let (path, read) = (image.path.clone(), self.options.reading());
         let source = self.blocking(image, move || Source::open(&path, read)).await??;
         let header = source.header().clone();
         let pyramid = Pyramid::new(header.size, self.options.shape);
         let too_large = |cause| PublishError::Formats { identifier: image.identifier.clone(), cause };
         pyramid.check_formats().map_err(too_large)?;
-        let mut job = self.job(image, pyramid, &fingerprint)?;
+        let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
+        let mut job = self.job(image, pyramid, encoding, &fingerprint)?;
         let mut published = job.published(header.size);
         let stored = self.information_at_home(&job).await?;
         let may_skip = self.options.unchanged == Unchanged::Skip;
@@ -274,7 +275,8 @@ impl Publisher {
             let identifier = image.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes: peak_bytes, limit_bytes });
         }
-        let memory = self.budget.memory(memory::image_bytes(&header, &job.pyramid)).await;
+        let image_bytes = memory::image_bytes(&header, &job.pyramid, self.budget.pictures_in_flight());
+        let memory = self.budget.memory(image_bytes).await;
         (self.events)(Event::Started {
             identifier: image.identifier.clone(),
             size: header.size,
@@ -309,7 +311,13 @@ impl Publisher {
         matches!(self.options.layout, Layout::Versioned { .. })
     }
 
-    fn job(&self, image: &Image, pyramid: Pyramid, fingerprint: &Fingerprint) -> Result<Job, PublishError> {
+    fn job(
+        &self,
+        image: &Image,
+        pyramid: Pyramid,
+        encoding: Encoding,
+        fingerprint: &Fingerprint,
+    ) -> Result<Job, PublishError> {
         let folder = |(version, api_folder): (_, Option<u8>)| {
             let plan = Plan::new(pyramid.clone(), version);
             let base_uri = self.options.public_url.base_uri(api_folder, &image.identifier);
@@ -328,7 +336,7 @@ impl Publisher {
             folders: folders?,
             store: Arc::clone(&self.store),
             budget: self.budget.clone(),
-            jpeg: self.options.jpeg,
+            encoding,
             cache_control: self.options.cache_control.as_str().into(),
             headers: fingerprint.headers().into(),
             redirects: Redirects::new(self.options.redirects.as_ref(), &image.identifier),

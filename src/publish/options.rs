@@ -1,8 +1,8 @@
 //! What a publisher decides once for all its images.
 
 use crate::encode::JpegOptions;
-use crate::iiif::{ApiVersion, PyramidShape, Rights};
-use crate::source::ReadOptions;
+use crate::iiif::{ApiVersion, Format, PyramidShape, Rights};
+use crate::source::{Profiles, ReadOptions};
 use crate::store::{Identifier, KeyError, Prefix, PublicUrl};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -164,6 +164,15 @@ impl Options {
     pub const VERSIONED_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
     /// The `Cache-Control` of `info.json` where none is said: five minutes.
     pub const INFO_CACHE_CONTROL: &str = "public, max-age=300";
+
+    /// How sources are read. WebP has no grey, and so no place for a profile of grey.
+    pub(super) fn reading(&self) -> ReadOptions {
+        let has_webp = self.shape.formats().all().any(|format| format == Format::Webp);
+        match self.read.profiles {
+            Profiles::Keep if has_webp => ReadOptions { profiles: Profiles::KeepOfRgb, ..self.read },
+            _ => self.read,
+        }
+    }
 
     /// The defaults, for images seen below a URL.
     #[must_use]

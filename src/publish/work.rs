@@ -112,10 +112,10 @@ impl Tasks {
 }
 
 async fn publish_tile(job: Arc<Job>, tile: Tile, _slot: OwnedSemaphorePermit) -> Result<Vec<Receipt>, PublishError> {
-    let (rendering, jpeg) = (Rendering::Tile(tile.cell), job.jpeg);
+    let (rendering, encoding) = (Rendering::Tile(tile.cell), job.encoding.clone());
     let formats = job.needed_formats(rendering);
     // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
-    let encoded = job.encode(move || encode_tile(&tile, &formats, jpeg)).await?;
+    let encoded = job.encode(move || encode_tile(&tile, &formats, &encoding)).await?;
     job.put_picture(rendering, encoded).await
 }
 
@@ -126,15 +126,15 @@ async fn whole_level(
     formats: Vec<Format>,
     mut strips: mpsc::Receiver<Arc<Strip>>,
 ) -> Result<Vec<Receipt>, PublishError> {
-    let (size, jpeg) = (job.pyramid.size().at(scale), job.jpeg);
+    let size = job.pyramid.size().at(scale);
     let mut encoder = None;
     let formats: Arc<[Format]> = formats.into();
     while let Some(strip) = strips.recv().await {
-        let formats = Arc::clone(&formats);
+        let (formats, encoding) = (Arc::clone(&formats), job.encoding.clone());
         let encode = move || {
             let mut encoder = match encoder {
                 Some(encoder) => encoder,
-                None => PictureEncoder::new(size, strip.format, &formats, jpeg)?,
+                None => PictureEncoder::new(size, strip.format, &formats, &encoding)?,
             };
             encoder.push(&strip)?;
             Ok(Some(encoder))
@@ -169,9 +169,9 @@ async fn thumbnails_of_level(
     let mut receipts = Vec::new();
     let Some(level) = level.map(Arc::new) else { return Ok(receipts) };
     for thumbnail in thumbnails {
-        let (level, jpeg, rendering) = (Arc::clone(&level), job.jpeg, Rendering::Thumbnail(thumbnail));
+        let (level, encoding, rendering) = (Arc::clone(&level), job.encoding.clone(), Rendering::Thumbnail(thumbnail));
         let formats = job.needed_formats(rendering);
-        let encoded = job.encode(move || encode_thumbnail(&level, thumbnail.size, &formats, jpeg)).await?;
+        let encoded = job.encode(move || encode_thumbnail(&level, thumbnail.size, &formats, &encoding)).await?;
         receipts.extend(job.put_picture(rendering, encoded).await?);
     }
     Ok(receipts)

@@ -3,10 +3,13 @@
 use super::icc::{Profile, ToSrgb, Unusable};
 use super::lab::lab_to_srgb;
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{Background, DecodeError};
+use super::{Background, DecodeError, Profiles};
 use crate::pixel::PixelFormat;
 use std::num::NonZeroUsize;
 use std::thread;
+
+/// The largest profile that is kept, in bytes: every picture carries it. Those of displays and cameras have some hundred.
+const MOST_KEPT_BYTES: usize = 1_000_000;
 
 /// Pixels that are worth a thread of their own.
 const PIXELS_PER_THREAD: usize = 1 << 17;
@@ -40,13 +43,20 @@ pub(super) struct Told {
     pub(super) profile: Option<String>,
     /// What becomes of the colours.
     pub(super) conversion: String,
+    /// Whether they stay what they are, so that the profile must stay with them.
+    pub(super) is_kept: bool,
 }
 
 impl Converter {
     /// The conversion of samples that may have a profile.
-    pub(super) fn new(samples: Samples, profile: Option<&[u8]>, keep: bool, background: Background) -> (Self, Told) {
+    pub(super) fn new(
+        samples: Samples,
+        profile: Option<&[u8]>,
+        profiles: Profiles,
+        background: Background,
+    ) -> (Self, Told) {
         let format = if samples.colour == Colour::Grey { PixelFormat::Grey8 } else { PixelFormat::Rgb8 };
-        let (conversion, told) = conversion(samples, profile, keep);
+        let (conversion, told) = conversion(samples, profile, profiles);
         (Self { samples, format, conversion, background }, told)
     }
 
@@ -224,29 +234,42 @@ impl Converter {
     }
 }
 
-fn conversion(samples: Samples, profile: Option<&[u8]>, keep: bool) -> (Conversion, Told) {
+fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (Conversion, Told) {
     let without = |why: &str| {
         let (conversion, words) = match samples.colour {
             Colour::Grey | Colour::Rgb => (Conversion::None, "taken as sRGB"),
             Colour::Cmyk => (Conversion::of_inks(samples), "CMYK taken as SWOP"),
             Colour::Lab => (Conversion::Lab, "Lab converted to sRGB"),
         };
-        (conversion, Told { profile: None, conversion: format!("{words}{why}") })
+        (conversion, Told { profile: None, conversion: format!("{words}{why}"), is_kept: false })
     };
     let Some(bytes) = profile else { return without("") };
+    let is_wanted = is_to_be_kept(samples, profiles);
+    let is_kept = is_wanted && bytes.len() <= MOST_KEPT_BYTES;
     let read = Profile::read(bytes, samples).and_then(|profile| {
         let to_srgb = profile.to_srgb(samples)?;
         Ok((profile.name, to_srgb))
     });
     match read {
-        Ok((name, _)) if keep && matches!(samples.colour, Colour::Grey | Colour::Rgb) => {
-            (Conversion::None, Told { profile: Some(name), conversion: "profile kept".to_owned() })
+        Ok((name, _)) if is_kept => {
+            let conversion = format!("kept as `{name}`");
+            (Conversion::None, Told { profile: Some(name), conversion, is_kept })
         }
         Ok((name, to_srgb)) => {
-            (Conversion::Profile(to_srgb), Told { profile: Some(name), conversion: "converted to sRGB".to_owned() })
+            let why = if is_wanted { ", because its profile is too large to be kept" } else { "" };
+            let conversion = format!("converted to sRGB{why}");
+            (Conversion::Profile(to_srgb), Told { profile: Some(name), conversion, is_kept })
         }
         Err(Unusable::OtherColours) => without("; its profile is one of other colours"),
         Err(Unusable::Damaged(why)) => without(&format!("; its profile cannot be used ({why})")),
+    }
+}
+
+/// Whether the profile of such samples is to be kept: what is published has their channels.
+fn is_to_be_kept(samples: Samples, profiles: Profiles) -> bool {
+    match (samples.colour, profiles) {
+        (Colour::Cmyk | Colour::Lab, _) | (_, Profiles::Convert) | (Colour::Grey, Profiles::KeepOfRgb) => false,
+        (Colour::Rgb, _) | (Colour::Grey, Profiles::Keep) => true,
     }
 }
 
@@ -284,7 +307,7 @@ mod tests {
     use super::*;
 
     fn converted(samples: Samples, from: &[u8]) -> Vec<u8> {
-        let (converter, _) = Converter::new(samples, None, false, Background::WHITE);
+        let (converter, _) = Converter::new(samples, None, Profiles::Convert, Background::WHITE);
         let mut pixels = vec![0; from.len() / samples.pixel_bytes() * converter.format().channels()];
         converter.convert(from, &mut pixels).expect("converted");
         pixels
@@ -310,7 +333,7 @@ mod tests {
     #[test]
     fn transparency_is_flattened_on_any_colour() {
         let samples = Samples { alpha: Alpha::Straight, ..Samples::RGB_8 };
-        let (converter, _) = Converter::new(samples, None, false, Background::new(0, 128, 255));
+        let (converter, _) = Converter::new(samples, None, Profiles::Convert, Background::new(0, 128, 255));
         let mut pixels = [9; 6];
         converter.convert(&[10, 20, 30, 0, 200, 200, 200, 255], &mut pixels).expect("converted");
         assert_eq!(pixels, [0, 128, 255, 200, 200, 200]);

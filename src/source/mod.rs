@@ -1,7 +1,7 @@
 //! Where pixels come from: files of any known format, opened by their content and read row by row from the top.
 //!
 //! ```text
-//! decoder: rows of samples as the file means them -> colours -> sRGB or grey, 8 bits -> the right way up
+//! decoder: rows of samples as the file means them -> colours -> sRGB, grey or what they were, 8 bits -> the right way up
 //! ```
 //! Row order is the promise that makes the rest cheap. A quarter turn, or a codec that only gives whole images, breaks it;
 //! [`Header`] says beforehand how much memory that costs.
@@ -22,7 +22,7 @@ mod samples;
 mod tiff;
 
 pub use error::{DecodeError, SourceError};
-pub use options::{Background, BackgroundError, ReadOptions};
+pub use options::{Background, BackgroundError, Profiles, ReadOptions};
 pub use orientation::Orientation;
 
 use crate::iiif::Size;
@@ -35,6 +35,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The longest magic number that is looked at.
 const MAGIC_BYTES: usize = 64;
@@ -52,6 +53,8 @@ pub struct Header {
     pub found: Found,
     /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few.
     pub decoder_bytes: u64,
+    /// The ICC profile that every picture must carry, because the colours are what it says; otherwise they are sRGB.
+    pub kept_profile: Option<Arc<[u8]>>,
 }
 
 /// What was found in a file, and what is done to its pixels.
@@ -72,8 +75,10 @@ pub struct Found {
 impl fmt::Display for Found {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}, {} bit", self.colours, self.bits)?;
-        if let Some(profile) = &self.profile {
-            write!(formatter, ", profile `{profile}`")?;
+        // What becomes of it may name it already.
+        let profile = self.profile.as_ref().map(|profile| format!("`{profile}`"));
+        if let Some(profile) = profile.filter(|profile| !self.conversion.ends_with(profile)) {
+            write!(formatter, ", profile {profile}")?;
         }
         write!(formatter, ", {}", self.conversion)?;
         self.orientation.in_words().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))
@@ -164,7 +169,7 @@ impl Source {
 
     fn new(input: String, opened: Opened, options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, rows } = opened;
-        let (converter, told) = Converter::new(samples, profile.as_deref(), false, options.background);
+        let (converter, told) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         let format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
@@ -181,6 +186,7 @@ impl Source {
             description: container,
             found,
             decoder_bytes: decoder_bytes + rows.buffer_bytes(),
+            kept_profile: profile.filter(|_| told.is_kept).map(Arc::from),
         };
         Self { input, header, rows }
     }

@@ -70,11 +70,25 @@ impl fmt::Display for Background {
     }
 }
 
+/// What becomes of the colours of RGB and grey that have a profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profiles {
+    /// They are converted to sRGB, which every viewer shows as it is meant.
+    #[default]
+    Convert,
+    /// They stay what they are, and every picture carries the profile.
+    Keep,
+    /// Those of RGB stay, those of grey are converted.
+    KeepOfRgb,
+}
+
 /// How files are read. [`ReadOptions::default`] suits most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
     /// The colour behind what is transparent.
     pub background: Background,
+    /// What becomes of colours with a profile.
+    pub profiles: Profiles,
     /// Which image of a file with several, from 1. Smaller versions of others, as in pyramids, are not counted.
     pub page: u32,
     /// The most pixels that an image may have.
@@ -88,6 +102,6 @@ impl ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { background: Background::WHITE, page: 1, max_pixels: Self::MAX_PIXELS }
+        Self { background: Background::WHITE, profiles: Profiles::default(), page: 1, max_pixels: Self::MAX_PIXELS }
     }
 }

@@ -20,6 +20,7 @@ mod fuzz;
 mod ingest;
 mod interrupts;
 mod jp2;
+mod kept_profiles;
 mod kills;
 mod limits;
 mod matrix;

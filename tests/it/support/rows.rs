@@ -29,3 +29,9 @@ pub fn read_bytes(bytes: &[u8]) -> Result<(Header, Vec<u8>), SourceError> {
     // The name says nothing: formats are recognised by their content.
     read(&file(folder.path(), "image.dat", bytes))
 }
+
+/// The same with other options.
+pub fn read_bytes_with(bytes: &[u8], options: ReadOptions) -> Result<(Header, Vec<u8>), SourceError> {
+    let folder = TempDir::new().expect("a folder");
+    read_with(&file(folder.path(), "image.dat", bytes), options)
+}
