@@ -367,10 +367,12 @@ impl Publisher {
     ) -> Result<Settled, PublishError> {
         let (strips, mut filled) = mpsc::channel(STRIP_QUEUE);
         let pyramid = job.pyramid.clone();
+        // Given back when the reader and the encoders have ended: either may outlive the other.
+        let memory = Arc::new(memory);
+        let of_reader = Arc::clone(&memory);
         let reader = spawn_blocking(move || {
             let read = read::read(source, &pyramid, &strips);
-            // Only now, even where the others have given up before.
-            drop(memory);
+            drop(of_reader);
             read
         });
         let mut ledger = Ledger::new(job.picture_count());

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Publishes one large JPEG into a folder, side by side with `vips dzsave`: wall time, CPU time, peak memory, and ratios.
+"""Publishes one large image into a folder, side by side with `vips dzsave`: wall time, CPU time, peak memory, and ratios.
 
-    apt-get install -y libvips-tools nasm && cargo build --release && tests/bench/dzsave.py [--photo PHOTO] [--runs N]
+    apt-get install -y libvips-tools nasm && cargo build --release && tests/bench/dzsave.py [--photo PHOTO] [--runs N] [--formats]
+
+A JPEG; with `--formats` the same picture in each of the formats that masters have.
 
 Both read the same file, use the same tile size, quality and subsampling, and write to memory-backed disk, in turn, so
 that a machine whose speed drifts drifts under both. Without a photo, the picture is made of noise of several scales.
@@ -18,6 +20,17 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE, TILE, QUALITY = 12000, 512, 85
+
+# Files of the picture, with what libvips is told when it writes them.
+TILED = "tile,tile-width=256,tile-height=256"
+FORMATS = {
+    "none.tif": "[compression=none]",
+    "lzw.tif": "[compression=lzw,predictor=horizontal]",
+    "deflate-tiled.tif": f"[compression=deflate,predictor=horizontal,{TILED}]",
+    "jpeg-tiled.tif": f"[compression=jpeg,Q=90,{TILED}]",
+    "picture.png": "[compression=6]",
+    "tiled.jp2": "[Q=48,tile-width=1024,tile-height=1024]",
+}
 
 
 def vips(*arguments):
@@ -66,8 +79,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=pathlib.Path, help="a photo to make the large picture of")
     parser.add_argument("--runs", type=int, default=5, help="runs of each, after one that does not count")
+    parser.add_argument("--formats", action="store_true", help="the picture in other formats too")
     arguments = parser.parse_args()
-    program = ROOT / "target/release/iiif-publish"
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         folder = pathlib.Path(folder)
         if arguments.photo:
@@ -76,14 +89,23 @@ def main():
             picture_from_noise(folder)
         for leftover in folder.glob("*.v"):
             leftover.unlink()
-        picture = folder / "picture.jpg"
-        print(f"{SIDE} x {SIDE} JPEG of {picture.stat().st_size / 1e6:.0f} MB, tiles of {TILE}, quality {QUALITY}, 4:2:0")
-        ours = [program, "--progress=none", "--public-url=https://example.org", "--output", folder / "ours", picture]
-        suffix = f".jpg[Q={QUALITY},subsample-mode=on]"
-        theirs = ["vips", "dzsave", picture, folder / "theirs", "--layout=iiif3", f"--tile-size={TILE}", "--suffix", suffix]
-        measure(ours, folder / "ours"), measure(theirs, folder / "theirs")
-        pairs = [(measure(ours, folder / "ours"), measure(theirs, folder / "theirs")) for _ in range(arguments.runs)]
-    print(f"{'median of ' + str(arguments.runs):14} {'iiif-publish':>13} {'vips dzsave':>12} {'ratio':>7}  (lowest to highest pair)")
+        compare(folder / "picture.jpg", folder, arguments.runs)
+        for name, options in FORMATS.items() if arguments.formats else ():
+            vips("copy", folder / "picture.jpg", f"{folder / name}{options}")
+            compare(folder / name, folder, arguments.runs)
+            (folder / name).unlink()
+
+
+def compare(picture, folder, runs):
+    print(f"{picture.name}: {SIDE} x {SIDE}, {picture.stat().st_size / 1e6:.0f} MB, tiles of {TILE}, quality {QUALITY}, 4:2:0")
+    program = ROOT / "target/release/iiif-publish"
+    ours = [program, "--progress=none", "--public-url=https://example.org", "--output", folder / "ours", picture]
+    suffix = f".jpg[Q={QUALITY},subsample-mode=on]"
+    theirs = ["vips", "dzsave", picture, folder / "theirs", "--layout=iiif3", f"--tile-size={TILE}", "--suffix", suffix]
+    measure(ours, folder / "ours"), measure(theirs, folder / "theirs")
+    pairs = [(measure(ours, folder / "ours"), measure(theirs, folder / "theirs")) for _ in range(runs)]
+    shutil.rmtree(folder / "ours"), shutil.rmtree(folder / "theirs")
+    print(f"{'median of ' + str(runs):14} {'iiif-publish':>13} {'vips dzsave':>12} {'ratio':>7}  (lowest to highest pair)")
     for figure in pairs[0][0]:
         ratios = sorted(our[figure] / their[figure] for our, their in pairs)
         our, their = (statistics.median(pair[side][figure] for pair in pairs) for side in (0, 1))
