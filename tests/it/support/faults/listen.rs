@@ -125,10 +125,12 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         async move { Ok::<_, Infallible>(respond(&shared, &line, request).await) }
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // In this order: what is to be reset answers nothing more.
     let end = tokio::select! {
-        _ = &mut connection => End::ByClient,
+        biased;
         () = line.reset.notified() => End::Reset,
         () = line.close.notified() => End::Closed,
+        _ = &mut connection => End::ByClient,
     };
     if matches!(end, End::Reset) {
         // Without lingering, dropping the socket sends a reset instead of an end.
