@@ -2,19 +2,30 @@
 
 use super::DecodeError;
 use super::channels::Channels;
+use crate::source::resize;
 use crate::source::samples::Depth;
-use crate::source::zeroed;
 use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Decodes a file whose pixels are as many as these across and down, into samples as they are handed on.
-pub(super) fn decode(bytes: &[u8], pixels: (u32, u32), channels: &Channels) -> Result<Vec<u8>, DecodeError> {
+/// Decodes a file whose pixels are as many as these across and down, into samples as they are handed on, in the place of what
+/// was there.
+pub(super) fn decode(
+    bytes: &[u8],
+    pixels: (u32, u32),
+    channels: &Channels,
+    samples: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
     // No damaged file is known to make the decoder panic; if one does, it must not end the images beside it.
-    catch_unwind(|| decode_unguarded(bytes, pixels, channels))
+    catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, pixels, channels, samples)))
         .unwrap_or_else(|_| Err("the decoder gave up on what it contains".into()))
 }
 
-fn decode_unguarded(bytes: &[u8], (width, height): (u32, u32), channels: &Channels) -> Result<Vec<u8>, DecodeError> {
+fn decode_unguarded(
+    bytes: &[u8],
+    (width, height): (u32, u32),
+    channels: &Channels,
+    samples: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings)?;
     if (image.width(), image.height()) != (width, height) {
@@ -23,14 +34,14 @@ fn decode_unguarded(bytes: &[u8], (width, height): (u32, u32), channels: &Channe
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context)?;
     let count = width as usize * height as usize;
-    let mut samples = zeroed(count.checked_mul(channels.samples.pixel_bytes()).ok_or("it does not fit memory")?)?;
+    resize(samples, count, channels.samples.pixel_bytes())?;
     for (sample, channel) in channels.order.iter().enumerate() {
         let component = decoded.components().get(*channel).filter(|it| it.samples().len() == count);
         let component = component.ok_or("it has fewer components than its colours need")?;
         let first = sample * channels.samples.sample_bytes();
         write(component, &mut samples[first..], channels);
     }
-    Ok(samples)
+    Ok(())
 }
 
 /// Puts a component where it belongs in each pixel. What lossy compression made darker than black or lighter than white

@@ -14,11 +14,6 @@ const MOST_BYTES: u64 = 1 << 62;
 /// A sample, as the decoder has it.
 const SAMPLE_BYTES: u64 = 4;
 
-/// Each row of tiles is decoded by threads of its own, and the allocator may keep what those before them freed. Of thirteen
-/// publishes of 8000 x 8000 pixels in tiles of 1024 x 1024 on two cores, nine at most peaked below the 188 MiB that once the
-/// memory of each thread would come to; the highest peak that was written down is 229. Twice makes 238.
-const TIMES_KEPT: u64 = 2;
-
 /// For each component of each tile: how it is coded, as the decoder holds it.
 const TILE_COMPONENT_BYTES: u64 = 1 << 10;
 
@@ -53,8 +48,7 @@ impl Pieces {
         // The only piece is all there is to hold.
         let held = if self.columns() > 1 { row_of_pieces } else { 0 };
         let parts = size_of_val(&self.codestream.parts.all[..]) as u64;
-        let times = if self.is_split { TIMES_KEPT } else { 1 };
-        let at_work = self.bytes_of_one().saturating_mul(threads as u64 * times);
+        let at_work = self.bytes_of_one().saturating_mul(threads as u64);
         held.saturating_add(at_work).saturating_add(parts).min(MOST_BYTES)
     }
 }

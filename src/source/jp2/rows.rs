@@ -4,11 +4,11 @@ use super::DecodeError;
 use super::decode::decode;
 use super::pieces::{Pieces, Place};
 use crate::source::RowReader;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::fs::File;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::{self, ScopedJoinHandle};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// Threads that decode pieces of one row.
 pub(super) fn threads(pieces: &Pieces) -> usize {
@@ -19,7 +19,9 @@ pub(super) fn threads(pieces: &Pieces) -> usize {
 pub(super) struct PieceRows {
     file: Mutex<File>,
     pieces: Pieces,
-    /// The pixels of the present row of pieces, from left to right.
+    /// From the first row on. The allocator may keep for a thread what that one freed: these stay, and use it again.
+    workers: Option<ThreadPool>,
+    /// The pixels of the present row of pieces, from left to right, in memory that is used again for the next row.
     held: Vec<Vec<u8>>,
     next_row_of_pieces: u32,
     /// Of the row of pieces: how many rows of pixels it has, and how many are given.
@@ -30,54 +32,42 @@ pub(super) struct PieceRows {
 impl PieceRows {
     pub(super) fn new(file: File, pieces: Pieces) -> Self {
         let file = Mutex::new(file);
-        Self { file, pieces, held: Vec::new(), next_row_of_pieces: 0, height: 0, given: 0 }
+        Self { file, pieces, workers: None, held: Vec::new(), next_row_of_pieces: 0, height: 0, given: 0 }
     }
 
     fn decode_row(&mut self) -> Result<(), DecodeError> {
-        // Freed before the next ones are made.
-        self.held.clear();
-        let row = self.next_row_of_pieces;
-        let (_, height) = self.pieces.pixels(Place { column: 0, row });
-        self.held = self.decoded(row)?;
+        let Self { file, pieces, held, next_row_of_pieces: row, .. } = self;
+        let (row, threads) = (*row, threads(pieces));
+        ask_for(pieces.bytes_of_one().saturating_mul(threads as u64))?;
+        let (_, height) = pieces.pixels(Place { column: 0, row });
+        held.resize_with(pieces.columns() as usize, Vec::new);
+        let places = (0..).map(|column| Place { column, row });
+        let work = Mutex::new(places.zip(held));
+        let workers = match &mut self.workers {
+            Some(workers) => workers,
+            none => none.insert(ThreadPoolBuilder::new().num_threads(threads).build()?),
+        };
+        workers.broadcast(|_| decode_some(pieces, file, &work)).into_iter().collect::<Result<(), _>>()?;
         (self.height, self.given, self.next_row_of_pieces) = (height as usize, 0, row + 1);
         Ok(())
     }
+}
 
-    fn decoded(&self, row: u32) -> Result<Vec<Vec<u8>>, DecodeError> {
-        let threads = threads(&self.pieces);
-        ask_for(self.pieces.bytes_of_one().saturating_mul(threads as u64))?;
-        let next = AtomicU32::new(0);
-        let decoded = thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.decode_some(row, &next))).collect();
-            // All are joined, also after an error.
-            let results: Vec<_> = workers.into_iter().map(ScopedJoinHandle::join).collect();
-            let results = results.into_iter().map(|result| match result {
-                Ok(decoded) => decoded,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            results.collect::<Result<Vec<_>, DecodeError>>()
-        })?;
-        let mut decoded: Vec<_> = decoded.into_iter().flatten().collect();
-        decoded.sort_unstable_by_key(|(column, _)| *column);
-        Ok(decoded.into_iter().map(|(_, pixels)| pixels).collect())
+/// Decodes pieces until none is left, or one fails.
+fn decode_some<'a>(
+    pieces: &Pieces,
+    file: &Mutex<File>,
+    work: &Mutex<impl Iterator<Item = (Place, &'a mut Vec<u8>)>>,
+) -> Result<(), DecodeError> {
+    // In a statement of its own, so that the others need not wait until this one is decoded.
+    let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
+    while let Some((place, samples)) = next() {
+        let bytes = pieces.read(place, file);
+        let decoded = bytes.and_then(|bytes| decode(&bytes, pieces.pixels(place), &pieces.channels, samples));
+        // The others need not go on.
+        decoded.inspect_err(|_| while next().is_some() {})?;
     }
-
-    /// Decodes pieces of a row until none is left, or one fails.
-    fn decode_some(&self, row: u32, next: &AtomicU32) -> Result<Vec<(u32, Vec<u8>)>, DecodeError> {
-        let columns = self.pieces.columns();
-        let mut decoded = Vec::new();
-        loop {
-            let column = next.fetch_add(1, Ordering::Relaxed);
-            if column >= columns {
-                return Ok(decoded);
-            }
-            let place = Place { column, row };
-            let bytes = self.pieces.read(place, &self.file);
-            let pixels = bytes.and_then(|bytes| decode(&bytes, self.pieces.pixels(place), &self.pieces.channels));
-            // The others need not go on. Far from overflow: each thread adds one at the most after it.
-            decoded.push((column, pixels.inspect_err(|_| next.store(columns, Ordering::Relaxed))?));
-        }
-    }
+    Ok(())
 }
 
 impl RowReader for PieceRows {
