@@ -3,10 +3,11 @@
 use super::event::Orphans;
 use super::fingerprint::{Fingerprint, kept_old_versions};
 use super::job::{Folder, Job};
-use super::{PublishError, Publisher};
-use crate::iiif::{ImageRequest, Plan};
+use super::{Image, PublishError, Publisher};
+use crate::iiif::{ImageRequest, Plan, Size};
 use crate::store::{ImageFolder, Key, Listed, Prefix, Store, StoreError, StoreErrorKind, Stored};
 use futures::TryStreamExt;
+use serde::Deserialize;
 use std::collections::HashSet;
 
 /// The `info.json` of each version of the Image API, where it is there.
@@ -34,6 +35,18 @@ impl StoredInformation {
         self.0.iter().all(|stored| kept(stored).is_some_and(|kept| kept <= keep))
     }
 
+    /// The size of the image that it describes, where it does.
+    pub(super) fn size(&self) -> Option<Size> {
+        #[derive(Deserialize)]
+        struct Sides {
+            width: u32,
+            height: u32,
+        }
+        let stored = self.0.iter().flatten().next()?;
+        let Sides { width, height } = serde_json::from_slice(&stored.body).ok()?;
+        Size::new(width, height).ok()
+    }
+
     /// Whether some version is there, whoever published it.
     pub(super) fn is_there(&self) -> bool {
         self.0.iter().any(Option::is_some)
@@ -51,6 +64,13 @@ impl Publisher {
     /// The `info.json` that says what is current.
     pub(super) async fn information_at_home(&self, job: &Job) -> Result<StoredInformation, StoreError> {
         StoredInformation::of(&*self.store, job.folders.iter().map(Folder::home)).await
+    }
+
+    /// The same, of an image of which nothing else is known.
+    pub(super) async fn information_of(&self, image: &Image) -> Result<StoredInformation, PublishError> {
+        let home = |(_, folder)| ImageFolder::new(&self.options.prefix, folder, &image.identifier);
+        let homes: Vec<_> = self.options.versions.folders().into_iter().map(home).collect::<Result<_, _>>()?;
+        Ok(StoredInformation::of(&*self.store, homes.iter()).await?)
     }
 
     /// The `info.json` in the folders of this very version.

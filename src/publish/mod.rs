@@ -33,6 +33,7 @@ use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError,
 use budget::Budget;
 use bytes::Bytes;
 use bytesize::ByteSize;
+use existing::StoredInformation;
 use fingerprint::Fingerprint;
 use futures::future::ready;
 use futures::{StreamExt, stream};
@@ -242,6 +243,10 @@ impl Publisher {
         let started = Instant::now();
         // Before the file is opened: should another one take its name in between, the next run sees that.
         let fingerprint = self.fingerprint(image).await?;
+        let stored = self.information_of(image).await?;
+        if let Some(left_alone) = self.left_alone(image, &stored, &fingerprint).await? {
+            return Ok(left_alone);
+        }
         let (path, read) = (image.path.clone(), self.options.reading());
         let source = self.blocking(image, move || Source::open(&path, read)).await??;
         let header = source.header().clone();
@@ -251,17 +256,7 @@ impl Publisher {
         let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
         let mut job = self.job(image, pyramid, encoding, &fingerprint)?;
         let mut published = job.published(header.size);
-        let stored = self.information_at_home(&job).await?;
         let may_skip = self.options.unchanged == Unchanged::Skip;
-        if may_skip && stored.is_current(&fingerprint) {
-            published.orphans = self.keep_fewer_versions(&job, &stored, &fingerprint).await?;
-            return Ok((published, Outcome::Unchanged));
-        }
-        if self.options.changed == Changed::Keep && stored.is_there() {
-            // It stays what it is, whatever version that is.
-            published.info_urls = job.home_urls();
-            return Ok((published, Outcome::Kept));
-        }
         let _image = budget::permit(&self.budget.images).await;
         job.going_on()?;
         let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
@@ -305,6 +300,29 @@ impl Publisher {
         };
         published.duration = started.elapsed();
         Ok((published, Outcome::Published))
+    }
+
+    /// An image that is to stay what it is, of which nothing is read but the `info.json` in the store.
+    async fn left_alone(
+        &self,
+        image: &Image,
+        stored: &StoredInformation,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<(Published, Outcome)>, PublishError> {
+        let is_current = self.options.unchanged == Unchanged::Skip && stored.is_current(fingerprint);
+        let is_kept = self.options.changed == Changed::Keep && stored.is_there();
+        // Something else under that name is published over, or refused by the store.
+        let Some(size) = stored.size().filter(|_| is_current || is_kept) else { return Ok(None) };
+        let encoding = Encoding { jpeg: self.options.jpeg, profile: None };
+        let job = self.job(image, Pyramid::new(size, self.options.shape), encoding, fingerprint)?;
+        let mut published = job.published(size);
+        if is_current {
+            published.orphans = self.keep_fewer_versions(&job, stored, fingerprint).await?;
+            return Ok(Some((published, Outcome::Unchanged)));
+        }
+        // Whatever version that is.
+        published.info_urls = job.home_urls();
+        Ok(Some((published, Outcome::Kept)))
     }
 
     fn is_versioned(&self) -> bool {
