@@ -289,10 +289,30 @@ impl S3Arguments {
 pub(super) struct ReportArguments {
     /// How progress is told on stderr
     #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub(super) progress: ProgressArgument,
+    progress: ProgressArgument,
+    /// How everything is told on stderr, errors too; `json` is the same as `--progress json`
+    #[arg(long, value_name = "HOW", default_value = "text", conflicts_with = "progress")]
+    log_format: LogFormatArgument,
     /// Say of each image what was found in it and what became of it, above the bars too
     #[arg(long, short)]
     pub(super) verbose: bool,
+}
+
+impl ReportArguments {
+    pub(super) fn how(&self) -> ProgressArgument {
+        match self.log_format {
+            LogFormatArgument::Text => self.progress,
+            LogFormatArgument::Json => ProgressArgument::Json,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormatArgument {
+    /// For people
+    Text,
+    /// One JSON event a line
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -22,6 +22,19 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// As the operating system is told.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Limit => 4,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
     /// The one of two that matters more: what another run cannot help before what it can.
     pub(crate) fn worse(self, other: Self) -> Self {
         let rank = |exit| match exit {
@@ -37,15 +50,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Environment => 3,
-            Exit::Limit => 4,
-            Exit::Interrupted => 130,
-            Exit::Terminated => 143,
-        })
+        exit.code().into()
     }
 }
 

@@ -5,13 +5,10 @@ use super::exit::{Exit, interrupted};
 use super::output::tell;
 use super::progress::Progress;
 use super::publish::{HowArguments, publish_all};
-use super::report::{Fatal, chain};
+use super::report::{Fatal, chain, tell_error};
 use clap::{Args, ValueEnum};
-use iiif_publish::collection::{Input, InputError, Page, Patterns, Presentation, Shard, Shown, TableFormat, objects};
-use iiif_publish::iiif::Size;
+use iiif_publish::collection::{Input, InputError, Page, Patterns, Presentation, Shard, TableFormat, objects};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
-use iiif_publish::store::Identifier;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
@@ -19,10 +16,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod dry_run;
 mod journal;
 mod manifests;
+mod metrics;
+mod prune;
+mod run;
 
-use journal::Journal;
+use manifests::{ShownObject, shown};
+use prune::Brake;
+use run::Run;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
@@ -48,6 +51,18 @@ pub(super) struct Arguments {
     /// Publish no images: write the collection of what all parts have published
     #[arg(long, conflicts_with = "shard")]
     finish: bool,
+    /// Publish no images: write the manifests and the collection again, of images that are published already
+    #[arg(long, conflicts_with_all = ["finish", "prune"])]
+    manifests_only: bool,
+    /// Delete the images and manifests below the prefix that are not in the input any more
+    #[arg(long, conflicts_with = "shard")]
+    prune: bool,
+    /// Delete nothing where more images than this left the input: a number, or a percentage of those that are there
+    #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = Brake::DEFAULT)]
+    max_delete: Brake,
+    /// Say what would be published and deleted, with its cost, and do nothing
+    #[arg(long, conflicts_with_all = ["report", "metrics_file"])]
+    dry_run: bool,
     /// The version of the Presentation API of manifests and collection
     #[arg(long, value_name = "3|none", default_value = "3")]
     presentation: PresentationArgument,
@@ -57,6 +72,9 @@ pub(super) struct Arguments {
     /// File to write a JSON line for each image into; an existing one is replaced
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// File to write the figures of the run into, for Prometheus (node exporter, textfile collector); replaced in one move
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
     /// Stop after so many images have failed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
@@ -96,7 +114,7 @@ impl FromStr for ShardArgument {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    let how = arguments.how.reports.progress;
+    let how = arguments.how.reports.how();
     try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
@@ -106,22 +124,66 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, Some("say `--presentation none` too")));
     }
-    let all = arguments.pages()?;
-    arguments.how.check(all.len())?;
-    let pages: Vec<Page> = all.iter().filter(|page| shard.has(&page.object)).cloned().collect();
-    let progress =
-        Arc::new(Progress::new(arguments.how.reports.progress, pages.len()).verbose(arguments.how.reports.verbose));
-    progress.note(&found(&all, &pages, shard));
+    let gathered = arguments.gathered()?;
+    arguments.how.check(gathered.pages.len())?;
+    let pages: Vec<Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).cloned().collect();
+    let how = arguments.how.reports.how();
+    let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
+    progress.note(&found(&gathered.pages, &pages, shard));
+    for error in &gathered.unread {
+        tell_error(how, None, &chain(error), None);
+    }
+    let unread = if gathered.unread.is_empty() { Exit::Done } else { Exit::Failed };
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
     let presentation = arguments.presentation(&publisher);
-    if arguments.finish {
-        let Some(presentation) = &presentation else { return Ok(Exit::Done) };
-        return or_interrupted(manifests::collection(&publisher, presentation, &arguments.label, &all)).await;
+    if arguments.dry_run {
+        let told = dry_run::dry_run(&publisher, &arguments, presentation.as_ref(), &gathered, &pages);
+        return Ok(or_interrupted(told).await?.worse(unread));
     }
-    let mut run = Run::new(&arguments, Journal::new(arguments.report.as_deref(), &pages)?);
-    let images =
-        pages.iter().map(|page| Image { path: page.source.clone(), identifier: page.identifier.clone() }).collect();
-    let stop = until(arguments.max_duration);
+    let mut run = Run::new(&arguments, &pages)?;
+    let exit = if arguments.finish {
+        Exit::Done
+    } else if arguments.manifests_only {
+        or_interrupted(run.find_all(&publisher, &pages, &progress)).await?
+    } else {
+        publish(&publisher, &arguments, &mut run, &pages, &progress).await
+    };
+    let exit = exit.worse(unread);
+    let told = |fatal: Fatal| fatal.tell(how);
+    let mut exit = if is_gone(exit) {
+        exit
+    } else {
+        let work = async {
+            if let Some(presentation) = &presentation {
+                present(&publisher, presentation, &arguments, (&gathered.pages, &pages), &run, exit, shard).await?;
+            }
+            if arguments.prune && exit != Exit::Limit {
+                let stale = prune::stale(&publisher, presentation.as_ref(), &gathered, arguments.max_delete).await?;
+                run.deleted = prune::prune(&publisher, stale, &mut run.journal, &progress).await?;
+            }
+            Ok(Exit::Done)
+        };
+        or_interrupted(work).await.unwrap_or_else(told).worse(exit)
+    };
+    exit = exit.worse(run.journal.finish());
+    if let Some(path) = &arguments.metrics_file
+        && let Err(error) = metrics::write(path, &run, publisher.store().traffic(), exit)
+    {
+        tell_error(how, None, &format!("could not write `{}`: {error}", path.display()), None);
+        exit = exit.worse(Exit::Failed);
+    }
+    Ok(exit)
+}
+
+/// Publishes the images of this part.
+async fn publish(
+    publisher: &Publisher,
+    arguments: &Arguments,
+    run: &mut Run,
+    pages: &[Page],
+    progress: &Arc<Progress>,
+) -> Exit {
+    let images = pages.iter().map(image).collect();
     let ended = |image: &Image, result: &Result<Published, PublishError>| {
         let heard = run.ended(image, result);
         if run.has_failed_too_often() {
@@ -129,24 +191,36 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         }
         heard
     };
-    let exit = publish_all(&publisher, images, &progress, stop, ended).await;
+    let exit = publish_all(publisher, images, progress, until(arguments.max_duration), ended).await;
     if run.has_failed_too_often() {
-        progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.failures));
+        progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.counts().failed));
     }
-    let is_limited = run.has_failed_too_often() && run.ended < pages.len() && exit == Exit::Failed;
-    let exit = if is_limited { Exit::Limit } else { exit }.worse(run.journal.finish());
-    let (Some(presentation), false) = (presentation, is_gone(exit)) else { return Ok(exit) };
-    let shown = shown(&pages, &run.published);
-    let present = async {
-        manifests::manifests(&publisher, &presentation, &shown).await?;
-        match exit {
-            Exit::Limit => Ok(Exit::Done),
-            _ if !shard.is_whole() => Ok(Exit::Done),
-            _ => manifests::collection(&publisher, &presentation, &arguments.label, &all).await,
-        }
-    };
-    let presented = or_interrupted(present).await;
-    Ok(presented.unwrap_or_else(|fatal| fatal.tell(arguments.how.reports.progress)).worse(exit))
+    let is_limited = run.has_failed_too_often() && run.counts().left > 0 && exit == Exit::Failed;
+    if is_limited { Exit::Limit } else { exit }
+}
+
+fn image(page: &Page) -> Image {
+    Image { path: page.source.clone(), identifier: page.identifier.clone() }
+}
+
+/// Puts the manifests of this part, and the collection where this is all of it.
+async fn present(
+    publisher: &Publisher,
+    presentation: &Presentation,
+    arguments: &Arguments,
+    (all, pages): (&[Page], &[Page]),
+    run: &Run,
+    exit: Exit,
+    shard: Shard,
+) -> Result<(), Fatal> {
+    if !arguments.finish {
+        let shown: Vec<ShownObject> = shown(pages, &run.there);
+        manifests::manifests(publisher, presentation, &shown).await?;
+    }
+    if exit == Exit::Limit || !shard.is_whole() {
+        return Ok(());
+    }
+    manifests::collection(publisher, presentation, &arguments.label, all).await.map(drop)
 }
 
 /// Whether somebody wants the run to end, or the store does not answer any more.
@@ -186,7 +260,7 @@ impl Arguments {
         }
     }
 
-    fn pages(&self) -> Result<Vec<Page>, Fatal> {
+    fn gathered(&self) -> Result<Gathered, Fatal> {
         let mut input = Input::new(Patterns::new(&self.include, &self.exclude)?);
         for path in &self.inputs {
             input.add_path(path)?;
@@ -200,12 +274,12 @@ impl Arguments {
             let folder = table.parent().unwrap_or(Path::new(""));
             input.add_table(opened(table)?, format, folder, &table.display().to_string())?;
         }
-        let pages = input.into_pages()?;
+        let (pages, unread) = input.into_pages()?;
         if pages.is_empty() {
             let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
             return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), Some(advice)));
         }
-        Ok(pages)
+        Ok(Gathered { pages, unread })
     }
 
     fn presentation(&self, publisher: &Publisher) -> Option<Presentation> {
@@ -218,6 +292,13 @@ impl Arguments {
             shape: options.shape,
         })
     }
+}
+
+/// The input.
+struct Gathered {
+    pages: Vec<Page>,
+    /// Why it may not be all of it.
+    unread: Vec<InputError>,
 }
 
 fn opened(path: &Path) -> Result<Box<dyn Read>, InputError> {
@@ -245,59 +326,4 @@ async fn until(max_duration: Option<u64>) -> Exit {
         exit = interrupted() => exit,
         () = time_is_over => Exit::Limit,
     }
-}
-
-/// What is remembered of a run.
-struct Run {
-    journal: Journal,
-    ended: usize,
-    failures: u64,
-    max_failures: Option<u64>,
-    /// Where each image is, and how large.
-    published: HashMap<Identifier, (String, Size)>,
-}
-
-impl Run {
-    fn new(arguments: &Arguments, journal: Journal) -> Self {
-        Self { journal, ended: 0, failures: 0, max_failures: arguments.max_failures, published: HashMap::new() }
-    }
-
-    fn has_failed_too_often(&self) -> bool {
-        self.max_failures.is_some_and(|max| self.failures >= max)
-    }
-
-    fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) -> Exit {
-        self.ended += 1;
-        match result {
-            Ok(published) => {
-                let url =
-                    published.info_urls.first().and_then(|url| url.strip_suffix("/info.json")).unwrap_or_default();
-                self.published.insert(image.identifier.clone(), (url.to_owned(), published.size));
-            }
-            Err(PublishError::Stopped { .. }) => self.ended -= 1,
-            Err(_) => self.failures += 1,
-        }
-        self.journal.image(image, result)
-    }
-}
-
-/// An object of which at least one page is there.
-struct ShownObject<'a> {
-    pages: Vec<Shown<'a>>,
-    /// Whether all are.
-    is_whole: bool,
-}
-
-/// The pages of each object that are there. Objects without any are left out.
-fn shown<'a>(pages: &'a [Page], published: &HashMap<Identifier, (String, Size)>) -> Vec<ShownObject<'a>> {
-    let show = |page: &'a Page| {
-        let (base_uri, size) = published.get(&page.identifier)?;
-        Some(Shown { page, base_uri: base_uri.clone(), size: *size })
-    };
-    let object = |all: Vec<&'a Page>| {
-        let count = all.len();
-        let pages: Vec<_> = all.into_iter().filter_map(show).collect();
-        ShownObject { is_whole: pages.len() == count, pages }
-    };
-    objects(pages).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
 }

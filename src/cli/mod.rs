@@ -4,9 +4,11 @@ mod arguments;
 mod ask;
 mod bucket;
 mod completions;
+mod configuration;
 mod delete;
 mod exit;
 mod ingest;
+mod init;
 mod limits;
 mod output;
 mod plan;
@@ -19,8 +21,10 @@ mod storage;
 mod summary;
 mod verify;
 
+use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
+use report::Fatal;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -42,6 +46,8 @@ Examples:
       Into a folder, for any static web server.
   iiif-publish ingest masters --bucket tiles
       A folder of images, with manifests and a collection; again and again.
+  iiif-publish init
+      A file for what need not be said every time: iiif-publish.toml.
   iiif-publish plan scan.tif
       What publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
@@ -73,6 +79,9 @@ Exit codes:
     subcommand_negates_reqs = true
 )]
 struct Cli {
+    /// File with options [default: `iiif-publish.toml`, where there is one]; `init` writes one
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -85,6 +94,8 @@ enum Command {
     Ingest(Box<ingest::Arguments>),
     /// Say what became of an ingest, from the reports of all its parts; print what is failed or missing
     Report(reports::Arguments),
+    /// Write a configuration file, with all options and what they mean
+    Init(init::Arguments),
     /// Show images in a browser on this machine: no bucket needed
     Preview(preview::Arguments),
     /// Say what publishing an image would store and cost; reads no pixel
@@ -112,11 +123,22 @@ fn version() -> &'static str {
 
 /// Parses the command line, does what it says, and tells how it went.
 pub(crate) fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let words = match configuration::with_file(Cli::command(), std::env::args_os().collect()) {
+        Ok(words) => words,
+        Err(error) => {
+            let advice =
+                "mend the file, or name another one with `--config`; `iiif-publish init` writes one with all options";
+            return Fatal::new(Exit::Usage, report::chain(&error), Some(advice)).tell(ProgressArgument::Plain);
+        }
+    };
+    let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout, errors to stderr; a closed pipe is nobody's fault.
             let _ = error.print();
+            if let Some(path) = words.from.filter(|_| error.use_stderr()) {
+                output::tell(&format!("some of these options are those of `{}`", path.display()));
+            }
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
@@ -132,6 +154,7 @@ pub(crate) fn run() -> Exit {
             None => publish::run(cli.publish).await,
             Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
             Some(Command::Report(arguments)) => reports::run(&arguments),
+            Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),
             Some(Command::Preview(arguments)) => preview::run(arguments).await,
             Some(Command::Plan(arguments)) => plan::run(&arguments),
             Some(Command::Verify(arguments)) => verify::run(&arguments).await,

@@ -33,7 +33,7 @@ fn bytes_per_picture(format: Format) -> f64 {
 }
 
 /// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
-const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
+pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
 /// Pictures in flight of a publish with the default concurrency on two cores.
 const PICTURES_IN_FLIGHT: u64 = 64 + 2;
 
@@ -149,7 +149,7 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
 
 /// Every tile once, and the other requests for whole pictures.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
-fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
+pub(super) fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     let pyramid = plan.pyramid();
     let (of_pixel, of_picture) = (bytes_per_pixel(format), bytes_per_picture(format));
     let picture = |pixels: u64, count: u64| pixels as f64 * of_pixel + count as f64 * of_picture;
@@ -242,6 +242,6 @@ fn summary(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no pyramid has 2^52 objects")]
-fn dollars(objects: u64, price: f64) -> f64 {
+pub(super) fn dollars(objects: u64, price: f64) -> f64 {
     objects as f64 / 1000.0 * price
 }

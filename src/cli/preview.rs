@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    let how = arguments.reports.progress;
+    let how = arguments.reports.how();
     try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
@@ -58,7 +58,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
         ..Options::new(public_url)
     };
-    let progress = Arc::new(Progress::new(arguments.reports.progress, images.len()).verbose(arguments.reports.verbose));
+    let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));
     let events = Arc::clone(&progress);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
     let pipeline = Publisher::new(store, options, move |event| events.event(&event));

@@ -176,7 +176,7 @@ fn header_value(text: &str) -> Result<String, String> {
 type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    let how = arguments.how.reports.progress;
+    let how = arguments.how.reports.how();
     try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
@@ -185,7 +185,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(images, names.id.as_ref())?;
     // Read before the store is asked, so that a wrong shape is said at once.
     how.check(images.len())?;
-    let progress = Arc::new(Progress::new(how.reports.progress, images.len()).verbose(how.reports.verbose));
+    let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
     let print_urls = |_: &Image, result: &Result<Published, PublishError>| match result {
         Ok(image) => progress.result(&image.info_urls.join("\n")),

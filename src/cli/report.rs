@@ -4,7 +4,7 @@ use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
 use super::output::tell;
 use iiif_publish::bucket::BucketError;
-use iiif_publish::collection::InputError;
+use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
@@ -43,6 +43,12 @@ pub(super) struct Fatal {
 impl Fatal {
     pub(super) fn new(exit: Exit, error: String, advice: Option<&'static str>) -> Self {
         Self { exit, error, advice }
+    }
+
+    /// What ends the whole run, because it would happen to every image.
+    pub(super) fn of_image(error: &PublishError) -> Self {
+        let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
+        Self::new(exit, chain(error), advice(error))
     }
 
     /// Tells it, in the way in which progress would be told, and hands over the exit code.
@@ -112,6 +118,20 @@ fn delete_advice(error: &DeleteError, kind: StoreErrorKind) -> &'static str {
         }
         (_, StoreErrorKind::Other) => "no info.json is left without its pictures; run the same command again",
         _ => store_advice(kind),
+    }
+}
+
+impl From<StaleError> for Fatal {
+    fn from(error: StaleError) -> Self {
+        match error {
+            StaleError::Store(error) if error.kind() == StoreErrorKind::Denied => Self::new(
+                Exit::Failed,
+                chain(&error),
+                Some("nothing was deleted: `--prune` must be allowed to list: in S3, s3:ListBucket on the bucket"),
+            ),
+            StaleError::Store(error) => error.into(),
+            error => Self::new(Exit::Failed, chain(&error), Some("nothing was deleted")),
+        }
     }
 }
 

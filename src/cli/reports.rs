@@ -25,6 +25,7 @@ pub(super) struct Arguments {
 struct Line {
     status: Status,
     id: String,
+    #[serde(default)]
     source: String,
     #[serde(default)]
     objects: u64,
@@ -36,6 +37,8 @@ struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
+    /// It left the input.
+    Deleted,
     /// Nothing came of it, unless a later line says more.
     Planned,
     Unfinished,
@@ -55,7 +58,9 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     }
     let with = |status: Status| images.values().filter(move |line| line.status == status);
     let mut exit = Exit::Done;
-    for line in images.values().filter(|line| !matches!(line.status, Status::Published | Status::Unchanged)) {
+    for line in
+        images.values().filter(|line| !matches!(line.status, Status::Published | Status::Unchanged | Status::Deleted))
+    {
         exit = exit.worse(Exit::Failed);
         if let Some(reason) = &line.reason {
             tell(&format!("{}: {reason}", line.id));
@@ -66,9 +71,13 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let missing = HumanCount((with(Status::Planned).count() + with(Status::Unfinished).count()) as u64);
     let objects: u64 = with(Status::Published).map(|line| line.objects).sum();
     let bytes: u64 = with(Status::Published).map(|line| line.bytes).sum();
+    let deleted = match with(Status::Deleted).count() as u64 {
+        0 => String::new(),
+        deleted => format!(", {} deleted", HumanCount(deleted)),
+    };
     tell(&format!(
-        "{} images: {} published ({} objects, {}), {} unchanged, {} failed, {missing} missing",
-        HumanCount(images.len() as u64),
+        "{} images: {} published ({} objects, {}), {} unchanged, {} failed, {missing} missing{deleted}",
+        HumanCount((images.len() - with(Status::Deleted).count()) as u64),
         count(Status::Published),
         HumanCount(objects),
         HumanBytes(bytes),

@@ -29,6 +29,12 @@ pub enum InputError {
         #[source]
         cause: io::Error,
     },
+    /// A folder has no images in it.
+    #[error("there are no images in `{input}`")]
+    Nothing {
+        /// The folder.
+        input: String,
+    },
     /// A pattern is none.
     #[error("could not understand a pattern")]
     Pattern(#[from] globset::Error),
@@ -95,40 +101,52 @@ impl Patterns {
 }
 
 /// The images of one run, gathered.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Input {
     patterns: Patterns,
     pages: Vec<Page>,
+    unread: Vec<InputError>,
 }
 
 impl Input {
     /// Nothing yet.
     #[must_use]
     pub fn new(patterns: Patterns) -> Self {
-        Self { patterns, pages: Vec::new() }
+        Self { patterns, pages: Vec::new(), unread: Vec::new() }
     }
 
     /// Adds a file, called by its name without the extension; or all images in a folder and the folders in it, in the
-    /// order of their names, called by their paths in it.
+    /// order of their names, called by their paths in it. What cannot be read of a folder is [told of at the end](Self::into_pages).
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// Where a file has a name that is no identifier.
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
         if !path.is_dir() {
+            if let Err(cause) = path.metadata() {
+                self.unread.push(InputError::Read { input: path.display().to_string(), cause });
+            }
             let name = path.file_name().map_or(path, Path::new);
             self.pages.push(Page::alone(path.to_owned(), identifier(name)?));
             return Ok(());
         }
         let is_shown = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+        let before = self.pages.len();
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
-            let entry = entry.map_err(|error| InputError::Read {
-                input: error.path().unwrap_or(path).display().to_string(),
-                cause: error.into(),
-            })?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let input = error.path().unwrap_or(path).display().to_string();
+                    self.unread.push(InputError::Read { input, cause: error.into() });
+                    continue;
+                }
+            };
             let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
             if entry.file_type().is_file() && self.patterns.match_file(below) {
                 self.pages.push(Page::alone(entry.path().to_owned(), identifier(below)?));
             }
+        }
+        if self.pages.len() == before {
+            self.unread.push(InputError::Nothing { input: path.display().to_string() });
         }
         Ok(())
     }
@@ -173,11 +191,12 @@ impl Input {
         Ok(())
     }
 
-    /// The images, no two of which are called the same.
+    /// The images, no two of which are called the same; and why it is not certain that these are all: what could not be read, and
+    /// folders without any image, which may be those of disks that are not mounted.
     ///
     /// # Errors
     /// Where two are.
-    pub fn into_pages(self) -> Result<Vec<Page>, InputError> {
+    pub fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
         let mut known: HashMap<&Identifier, &Path> = HashMap::with_capacity(self.pages.len());
         for page in &self.pages {
             if let Some(first) = known.insert(&page.identifier, &page.source) {
@@ -189,7 +208,7 @@ impl Input {
             }
         }
         drop(known);
-        Ok(self.pages)
+        Ok((self.pages, self.unread))
     }
 }
 
@@ -237,7 +256,9 @@ mod tests {
             let owned = |patterns: &[&str]| patterns.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
             let mut input = Input::new(Patterns::new(&owned(include), &owned(exclude))?);
             input.add_path(folder.path())?;
-            Ok::<_, InputError>(input.into_pages()?.iter().map(|page| page.identifier.to_string()).collect::<Vec<_>>())
+            Ok::<_, InputError>(
+                input.into_pages()?.0.iter().map(|page| page.identifier.to_string()).collect::<Vec<_>>(),
+            )
         };
         assert_eq!(names(&[], &[])?, ["a", "b/10", "b/2"]);
         assert_eq!(names(&["**/*.tif"], &[])?, ["b/10"]);
@@ -251,11 +272,14 @@ mod tests {
         let patterns = || Patterns::new(&[], &[]);
         let mut input = Input::new(patterns()?);
         input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
-        assert_eq!(input.clone().into_pages()?.len(), 2);
         input.add_path(Path::new("elsewhere/maps/1.jpg"))?;
         input.add_list("1.png".as_bytes(), "list")?;
         let error = input.into_pages().expect_err("twice").to_string();
         assert_eq!(error, "`elsewhere/maps/1.jpg` and `1.png` would both be called `1`");
+        let mut input = Input::new(patterns()?);
+        input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
+        let (pages, unread) = input.into_pages()?;
+        assert_eq!((pages.len(), unread.len()), (2, 0));
         Ok(())
     }
 }

@@ -4,10 +4,12 @@ mod input;
 mod page;
 mod presentation;
 mod shard;
+mod stale;
 mod table;
 
 pub use input::{Input, InputError, Patterns};
 pub use page::{Page, objects};
-pub use presentation::{MANIFESTS, Presentation, Shown};
+pub use presentation::{COLLECTION_PAGES, MANIFESTS, Presentation, Shown};
 pub use shard::{Shard, ShardError};
+pub use stale::{Below, StaleError};
 pub use table::{RowError, TableFormat};

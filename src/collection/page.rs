@@ -15,6 +15,8 @@ pub struct Page {
     pub object: Identifier,
     /// Its place among the pages of the object: by this number, then in the order of the input.
     pub sequence: u64,
+    /// The page of the object that stands for it in lists; the first one where nothing was said.
+    pub thumbnail: Option<Identifier>,
     /// What was said of it, by a table.
     pub description: Option<Box<Description>>,
 }
@@ -23,7 +25,7 @@ impl Page {
     /// An image that is an object by itself.
     #[must_use]
     pub fn alone(source: PathBuf, identifier: Identifier) -> Self {
-        Self { source, object: identifier.clone(), identifier, sequence: 0, description: None }
+        Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, description: None }
     }
 }
 

@@ -13,6 +13,9 @@ pub const MANIFESTS: &str = "manifests";
 /// The least longer side of a thumbnail where the image has so many pixels: below, viewers show it blurred.
 const THUMBNAIL_SIDE: u32 = 200;
 
+/// The folder of the pages of a large collection.
+pub const COLLECTION_PAGES: &str = "collections";
+
 /// Objects on one page of a collection.
 const PAGE_OBJECTS: usize = 1000;
 
@@ -48,11 +51,35 @@ impl Presentation {
     /// Where the key gets too long.
     pub fn manifest(&self, pages: &[Shown]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
-        let (key, id) = self.place(&format!("{MANIFESTS}/{}.json", first.page.object))?;
+        let (key, id) = self.manifest_place(&first.page.object)?;
         let canvases = pages.iter().zip(1..).map(|(page, number)| self.canvas(&id, page, number)).collect();
         let description = description(pages, &first.page.object);
         let member = Member::manifest(id.clone(), description.label.clone());
-        Ok(Manifest::new(id, description, canvases).map(|manifest| (key, manifest, member)))
+        let named = pages.iter().find_map(|shown| shown.page.thumbnail.as_ref());
+        let thumbnail = named.and_then(|named| pages.iter().position(|shown| shown.page.identifier == *named));
+        let manifest = Manifest::new(id, description, canvases);
+        Ok(manifest.map(|manifest| (key, manifest.shown_by(thumbnail.unwrap_or(0)), member)))
+    }
+
+    /// The key of the manifest of an object.
+    ///
+    /// # Errors
+    /// Where it gets too long.
+    pub fn manifest_key(&self, object: &Identifier) -> Result<Key, KeyError> {
+        Ok(self.manifest_place(object)?.0)
+    }
+
+    /// The keys of the pages of a collection of so many objects.
+    ///
+    /// # Errors
+    /// Where one gets too long.
+    pub fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
+        let pages = if objects <= PAGE_OBJECTS { 0 } else { objects.div_ceil(PAGE_OBJECTS) };
+        (1..=pages).map(|number| Ok(self.place(&collection_page(number))?.0)).collect()
+    }
+
+    fn manifest_place(&self, object: &Identifier) -> Result<(Key, String), KeyError> {
+        self.place(&format!("{MANIFESTS}/{object}.json"))
     }
 
     /// A collection of objects in this order, under the key `collection.json`; of very many, its pages come first, under `collections/`.
@@ -66,7 +93,7 @@ impl Presentation {
         }
         let (mut documents, mut pages) = (Vec::new(), Vec::new());
         for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
-            let (key, id) = self.place(&format!("collections/{number}.json"))?;
+            let (key, id) = self.place(&collection_page(number))?;
             let label = LanguageMap::new(None, number.to_string());
             pages.push(Member::collection(id.clone(), label.clone()));
             documents.push((key, Collection::new(id, label, members.to_vec())));
@@ -96,6 +123,10 @@ impl Presentation {
         let id = format!("{manifest}/canvas/{}", shown.page.identifier.in_url());
         Canvas::new(id, page_label(shown.page, number), shown.size, thumbnail, body)
     }
+}
+
+fn collection_page(number: usize) -> String {
+    format!("{COLLECTION_PAGES}/{number}.json")
 }
 
 /// What a page is called: what was said of it, or its number.

@@ -3,6 +3,7 @@
 use super::page::Page;
 use crate::iiif::{Description, LanguageMap, Metadata, Rights};
 use crate::store::Identifier;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fmt;
@@ -42,6 +43,9 @@ enum Column {
     Sequence,
     Rights,
     Language,
+    Thumbnail,
+    Behavior,
+    ViewingDirection,
     Label(Option<String>),
     Summary(Option<String>),
     Attribution(Option<String>),
@@ -64,6 +68,9 @@ impl Column {
             ("sequence", None) => Self::Sequence,
             ("rights", None) => Self::Rights,
             ("language", None) => Self::Language,
+            ("thumbnail", None) => Self::Thumbnail,
+            ("behavior", None) => Self::Behavior,
+            ("viewingdirection", None) => Self::ViewingDirection,
             ("label", _) => Self::Label(language),
             ("summary", _) => Self::Summary(language),
             ("attribution", _) => Self::Attribution(language),
@@ -79,6 +86,7 @@ pub(super) fn read(input: impl Read, format: TableFormat, folder: &Path) -> Resu
         TableFormat::Csv => rows.read_csv(input),
         TableFormat::JsonLines => rows.read_json_lines(input),
     }
+    rows.check_thumbnails();
     if rows.errors.is_empty() { Ok(rows.pages) } else { Err(rows.errors) }
 }
 
@@ -127,6 +135,22 @@ impl Rows<'_> {
                 }
             }
         }
+    }
+
+    /// That every thumbnail is a page of the same object.
+    fn check_thumbnails(&mut self) {
+        let objects: HashMap<&Identifier, &Identifier> =
+            self.pages.iter().map(|page| (&page.identifier, &page.object)).collect();
+        let is_wrong = |page: &&Page| {
+            page.thumbnail.as_ref().is_some_and(|thumbnail| objects.get(thumbnail) != Some(&&page.object))
+        };
+        let error = |page: &Page| RowError {
+            line: self.lines.get(&page.identifier).copied().unwrap_or(0),
+            reason: format!("`thumbnail` is the id of no page of `{}`", page.object),
+        };
+        let errors: Vec<RowError> = self.pages.iter().filter(is_wrong).map(error).collect();
+        self.errors.extend(errors);
+        self.errors.sort_by_key(|error| error.line);
     }
 
     fn refuse(&mut self, line: u64, reason: String) {
@@ -183,7 +207,10 @@ fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Re
     let object = one(&Column::Object).map(str::parse::<Identifier>).transpose().map_err(|error| error.to_string())?;
     let sequence =
         one(&Column::Sequence).map(|text| text.parse().map_err(|_| format!("`sequence` is no number: {text}")));
+    let thumbnail =
+        one(&Column::Thumbnail).map(str::parse::<Identifier>).transpose().map_err(|error| error.to_string())?;
     Ok(Page {
+        thumbnail,
         source: folder.join(source),
         object: object.unwrap_or_else(|| identifier.clone()),
         identifier,
@@ -217,10 +244,17 @@ fn description(values: &[(Column, String)], language: Option<&str>) -> Result<De
                     None => description.metadata.push(Metadata { label, value: LanguageMap::new(language, value) }),
                 }
             }
-            Column::Source | Column::Id | Column::Object | Column::Sequence | Column::Language => {}
+            Column::Behavior => description.behavior = Some(word("behavior", value)?),
+            Column::ViewingDirection => description.viewing_direction = Some(word("viewingDirection", value)?),
+            Column::Source | Column::Id | Column::Object | Column::Sequence | Column::Language | Column::Thumbnail => {}
         }
     }
     Ok(description)
+}
+
+/// One of the words that the specification has for a column.
+fn word<T: DeserializeOwned>(column: &str, value: &str) -> Result<T, String> {
+    serde_json::from_value(Value::String(value.trim().to_owned())).map_err(|error| format!("`{column}`: {error}"))
 }
 
 #[cfg(test)]
@@ -234,9 +268,9 @@ mod tests {
 
     #[test]
     fn a_row_says_everything_of_a_page() {
-        let table = "\u{feff}Source,id,object,sequence,label,label@fr,rights,attribution,language,Date,Maker@de\n\
-                     a/1.tif,ms-1/1,ms-1,2,Folio 1,Feuillet 1,http://rightsstatements.org/vocab/NoC-NC/1.0/,A library,en,1642,Anna\n\
-                     \"b, c.jpg\",,,,,,,,,,\n";
+        let table = "\u{feff}Source,id,object,sequence,label,label@fr,rights,attribution,language,Date,Maker@de,viewingDirection,thumbnail\n\
+                     a/1.tif,ms-1/1,ms-1,2,Folio 1,Feuillet 1,http://rightsstatements.org/vocab/NoC-NC/1.0/,A library,en,1642,Anna,right-to-left,ms-1/1\n\
+                     \"b, c.jpg\",,,,,,,,,,,,\n";
         let pages = read_csv(table).expect("whole");
         let [first, second] = pages.as_slice() else { panic!("two pages") };
         assert_eq!(first.source, Path::new("masters/a/1.tif"));
@@ -253,8 +287,10 @@ mod tests {
             ],
             "rights": "http://rightsstatements.org/vocab/NoC-NC/1.0/",
             "requiredStatement": {"label": {"en": ["Attribution"]}, "value": {"en": ["A library"]}},
+            "viewingDirection": "right-to-left",
         });
         assert_eq!(said, expected);
+        assert_eq!(first.thumbnail.as_ref(), Some(&first.identifier));
         assert_eq!((second.identifier.to_string(), &second.object), ("b, c".to_owned(), &second.identifier));
     }
 
@@ -266,6 +302,9 @@ mod tests {
         let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
         assert_eq!(lines, [2, 3, 4, 6, 7, 8], "{errors:#?}");
         assert!(errors[3].to_string().contains("`d` is in line 5 already"), "{}", errors[3]);
+        let table = "source,object,thumbnail,behavior\na.tif,x,b,paged\nb.tif,x,c,\nc.tif,y,,folded\n";
+        let errors = read_csv(table).expect_err("of another object, and no behavior");
+        assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4], "{errors:#?}");
         assert_eq!(read_csv("name\nx\n").expect_err("no source")[0].line, 1);
     }
 

@@ -5,7 +5,7 @@
 use super::geometry::Size;
 use super::info::Rights;
 use super::plan::ApiVersion;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
@@ -74,6 +74,40 @@ pub struct Description {
     /// Who must be named.
     #[serde(rename = "requiredStatement", skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Metadata>,
+    /// In which direction its pages are turned; of none, viewers take left to right.
+    #[serde(rename = "viewingDirection", skip_serializing_if = "Option::is_none")]
+    pub viewing_direction: Option<ViewingDirection>,
+    /// How its pages belong together; of none, several pages are those of a book.
+    #[serde(skip)]
+    pub behavior: Option<Behavior>,
+}
+
+/// Where the next page is ([viewingDirection](https://iiif.io/api/presentation/3.0/#viewingdirection)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewingDirection {
+    /// As in Latin script.
+    LeftToRight,
+    /// As in Hebrew and Arabic script.
+    RightToLeft,
+    /// As on a scroll that hangs.
+    TopToBottom,
+    /// The other way round.
+    BottomToTop,
+}
+
+/// How pages belong together ([behavior](https://iiif.io/api/presentation/3.0/#behavior)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Behavior {
+    /// Pages of a book, two at a time.
+    Paged,
+    /// Parts of one picture, such as a scroll.
+    Continuous,
+    /// Views of one thing, each by itself.
+    Individuals,
+    /// In no order.
+    Unordered,
 }
 
 /// A picture under its own URI.
@@ -222,7 +256,7 @@ pub struct Manifest {
     #[serde(flatten)]
     description: Description,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    behavior: Vec<&'static str>,
+    behavior: Vec<Behavior>,
     thumbnail: [Picture; 1],
     items: Vec<Canvas>,
 }
@@ -235,8 +269,16 @@ impl Manifest {
     #[must_use]
     pub fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
         let thumbnail = items.first()?.thumbnail.clone();
-        let behavior = if items.len() > 1 { vec!["paged"] } else { Vec::new() };
+        let book = (items.len() > 1).then_some(Behavior::Paged);
+        let behavior = description.behavior.or(book).into_iter().collect();
         Some(Self { context: CONTEXT, id, kind: "Manifest", description, behavior, thumbnail, items })
+    }
+
+    /// The same, with the thumbnail of another page than the first, by its index; as it is where there is no such page.
+    #[must_use]
+    pub fn shown_by(self, page: usize) -> Self {
+        let thumbnail = self.items.get(page).map_or(self.thumbnail, |canvas| canvas.thumbnail.clone());
+        Self { thumbnail, ..self }
     }
 
     /// The document, with a newline at its end.

@@ -2,7 +2,7 @@
 
 use crate::iiif::Size;
 use crate::source::Found;
-use crate::store::Identifier;
+use crate::store::{Identifier, Traffic};
 use std::time::Duration;
 
 /// One thing that happened.
@@ -59,6 +59,8 @@ pub struct Published {
     pub bytes: u64,
     /// What an earlier version of it had left.
     pub orphans: Orphans,
+    /// The requests that it took.
+    pub traffic: Traffic,
     /// How long it took.
     pub duration: Duration,
 }

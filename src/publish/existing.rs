@@ -14,6 +14,15 @@ use std::collections::HashSet;
 #[derive(Debug)]
 pub(super) struct StoredInformation(Vec<Option<Stored>>);
 
+/// What is read of an `info.json`.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(alias = "@id")]
+    id: String,
+    width: u32,
+    height: u32,
+}
+
 impl StoredInformation {
     /// One request for each folder.
     async fn of<'a>(store: &dyn Store, folders: impl Iterator<Item = &'a ImageFolder>) -> Result<Self, StoreError> {
@@ -37,14 +46,17 @@ impl StoredInformation {
 
     /// The size of the image that it describes, where it does.
     pub(super) fn size(&self) -> Option<Size> {
-        #[derive(Deserialize)]
-        struct Sides {
-            width: u32,
-            height: u32,
-        }
-        let stored = self.0.iter().flatten().next()?;
-        let Sides { width, height } = serde_json::from_slice(&stored.body).ok()?;
+        let Described { width, height, .. } = self.described()?;
         Size::new(width, height).ok()
+    }
+
+    /// The base URI of the image that it describes.
+    pub(super) fn base_uri(&self) -> Option<String> {
+        self.described().map(|described| described.id)
+    }
+
+    fn described(&self) -> Option<Described> {
+        serde_json::from_slice(&self.0.iter().flatten().next()?.body).ok()
     }
 
     /// Whether some version is there, whoever published it.

@@ -6,7 +6,7 @@ use super::event::{Event, Orphans, Published};
 use super::redirects::Redirects;
 use crate::encode::{EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
-use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError};
+use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError, Tally, Traffic};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -65,6 +65,8 @@ pub(super) struct Job {
     pub(super) resumed: HashMap<Key, Digest>,
     /// Objects that are stored.
     pub(super) stored: AtomicU64,
+    /// The requests of its puts.
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Job {
@@ -95,6 +97,7 @@ impl Job {
             objects: 0,
             bytes: 0,
             orphans: Orphans::default(),
+            traffic: Traffic::default(),
             duration: Duration::ZERO,
         }
     }
@@ -147,7 +150,7 @@ impl Job {
         let receipt = if is_there {
             Receipt { bytes: object.body.len() as u64, key: object.key }
         } else {
-            self.store.put(object).await?
+            self.tally.of(self.store.put(object)).await?
         };
         self.stored.fetch_add(1, Ordering::Relaxed);
         (self.events)(Event::Stored { identifier: self.identifier.clone(), bytes: receipt.bytes });

@@ -17,6 +17,7 @@ mod ledger;
 mod memory;
 mod old_versions;
 mod options;
+mod prospect;
 mod read;
 mod redirects;
 mod work;
@@ -25,11 +26,12 @@ pub use event::{Event, Orphans, Published};
 pub use ledger::Unsettled;
 pub use memory::peak_memory_bytes;
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
+pub use prospect::{Change, Prospect};
 
 use crate::encode::{EncodeError, Encoding};
 use crate::iiif::{ImageInformation, Plan, Pyramid, PyramidError};
 use crate::source::{Source, SourceError};
-use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind};
+use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind, Tally};
 use budget::Budget;
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -229,7 +231,9 @@ impl Publisher {
     /// # Errors
     /// Where the source cannot be read or the store does not take an object. No `info.json` is written then.
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
-        let result = self.publish_quietly(image).await;
+        let tally = Arc::new(Tally::default());
+        let result = tally.of(self.publish_quietly(image, &tally)).await;
+        let result = result.map(|(published, outcome)| (Published { traffic: tally.traffic(), ..published }, outcome));
         (self.events)(match &result {
             Ok((published, Outcome::Published)) => Event::Published(published.clone()),
             Ok((published, Outcome::Unchanged)) => Event::Unchanged(published.clone()),
@@ -239,20 +243,21 @@ impl Publisher {
         result.map(|(published, _)| published)
     }
 
-    async fn publish_quietly(&self, image: &Image) -> Result<(Published, Outcome), PublishError> {
+    async fn publish_quietly(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
         let started = Instant::now();
         // Before the file is opened: should another one take its name in between, the next run sees that.
         let fingerprint = self.fingerprint(image).await?;
         let stored = self.information_of(image).await?;
-        if let Some(left_alone) = self.left_alone(image, &stored, &fingerprint).await? {
-            return Ok(left_alone);
+        if let Some((job, mut published, outcome)) = self.left_alone(image, &stored, &fingerprint)? {
+            if let Outcome::Unchanged = outcome {
+                published.orphans = self.keep_fewer_versions(&job, &stored, &fingerprint).await?;
+            }
+            return Ok((published, outcome));
         }
         let (path, read) = (image.path.clone(), self.options.reading());
         let source = self.blocking(image, move || Source::open(&path, read)).await??;
         let header = source.header().clone();
-        let pyramid = Pyramid::new(header.size, self.options.shape);
-        let too_large = |cause| PublishError::Formats { identifier: image.identifier.clone(), cause };
-        pyramid.check_formats().map_err(too_large)?;
+        let pyramid = self.pyramid(image, header.size)?;
         let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
         let mut job = self.job(image, pyramid, encoding, &fingerprint)?;
         let mut published = job.published(header.size);
@@ -264,6 +269,7 @@ impl Publisher {
         if may_skip && self.may_resume(&stored, &existing, &fingerprint).await? {
             job.resumed = existing.iter().filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
         }
+        job.tally = Arc::clone(tally);
         let job = Arc::new(job);
         let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.budget.pictures_in_flight());
         if let Some(limit_bytes) = self.budget.is_beyond(peak_bytes) {
@@ -303,12 +309,12 @@ impl Publisher {
     }
 
     /// An image that is to stay what it is, of which nothing is read but the `info.json` in the store.
-    async fn left_alone(
+    fn left_alone(
         &self,
         image: &Image,
         stored: &StoredInformation,
         fingerprint: &Fingerprint,
-    ) -> Result<Option<(Published, Outcome)>, PublishError> {
+    ) -> Result<Option<(Job, Published, Outcome)>, PublishError> {
         let is_current = self.options.unchanged == Unchanged::Skip && stored.is_current(fingerprint);
         let is_kept = self.options.changed == Changed::Keep && stored.is_there();
         // Something else under that name is published over, or refused by the store.
@@ -317,12 +323,11 @@ impl Publisher {
         let job = self.job(image, Pyramid::new(size, self.options.shape), encoding, fingerprint)?;
         let mut published = job.published(size);
         if is_current {
-            published.orphans = self.keep_fewer_versions(&job, stored, fingerprint).await?;
-            return Ok(Some((published, Outcome::Unchanged)));
+            return Ok(Some((job, published, Outcome::Unchanged)));
         }
         // Whatever version that is.
         published.info_urls = job.home_urls();
-        Ok(Some((published, Outcome::Kept)))
+        Ok(Some((job, published, Outcome::Kept)))
     }
 
     fn is_versioned(&self) -> bool {
@@ -361,6 +366,7 @@ impl Publisher {
             events: Arc::clone(&self.events),
             resumed: HashMap::new(),
             stored: AtomicU64::new(0),
+            tally: Arc::default(),
         })
     }
 

@@ -102,6 +102,25 @@ impl Walk {
     }
 }
 
+/// The names of the folders in a folder; none where there is no such folder.
+fn folders_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        // Names that are not UTF-8 are none of ours.
+        if entry.file_type()?.is_dir()
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// Removes a file, and the folders between it and the root that it leaves empty.
 fn removed(root: &Path, path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
@@ -171,6 +190,15 @@ impl Store for FolderStore {
     /// Without digests: to compare a file costs as much as to write it.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         self.walk(below.clone())
+    }
+
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        let folder = self.root.join(below.to_string());
+        async move {
+            let listed = tokio::task::spawn_blocking(move || folders_in(&folder)).await;
+            listed.map_err(io::Error::other).flatten().map_err(|error| self.failed("could not list", error))
+        }
+        .boxed()
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -155,6 +155,12 @@ impl fmt::Display for Identifier {
 }
 
 impl Identifier {
+    /// As it was said.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// As it stands in a URL, percent-encoded.
     #[must_use]
     pub fn in_url(&self) -> String {

@@ -4,7 +4,7 @@ use super::{Digest, ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect,
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -79,6 +79,16 @@ impl Store for MemoryStore {
 
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         stream::once(async move { Ok(self.listed(|key| below.found(key))) }).boxed()
+    }
+
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async move {
+            let puts = self.locked();
+            let paths = puts.iter().filter_map(|object| below.path_of(object.key.as_str()));
+            let names: BTreeSet<&str> = paths.filter_map(|path| Some(path.split_once('/')?.0)).collect();
+            Ok(names.into_iter().map(str::to_owned).collect())
+        }
+        .boxed()
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {

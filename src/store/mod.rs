@@ -7,6 +7,7 @@ mod memory;
 mod pacer;
 mod redirects;
 mod s3;
+mod tally;
 
 pub use digest::Digest;
 pub use folder::FolderStore;
@@ -16,6 +17,8 @@ pub use s3::{
     Checksums, Clobber, ConditionalPut, CorsRule, ObjectAttributes, ObjectCannedAcl, Payer, PublicAccessBlock,
     S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
+
+pub(crate) use tally::Tally;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -105,6 +108,10 @@ pub trait Store: Send + Sync {
     /// Everything below a prefix, page by page, so that no more than a page need be in memory. Pages may be empty. Objects
     /// of pages that have come may be deleted meanwhile.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>>;
+
+    /// The names of the folders right below a prefix: of `maps/atlas/info.json` below `maps`, that is `atlas`. No objects are
+    /// counted or read.
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
     /// Deletes objects. One that is not there is deleted already.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -188,6 +188,10 @@ impl Store for FullStore {
         self.inner.pages(below)
     }
 
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.inner.folders(below)
+    }
+
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.inner.delete(keys)
     }
@@ -321,6 +325,10 @@ impl Store for SilentStore {
 
     fn pages<'a>(&'a self, _: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         stream::empty().boxed()
+    }
+
+    fn folders<'a>(&'a self, _: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 
     fn delete(&self, _: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -5,6 +5,7 @@ use crate::cli::output::tell;
 use crate::cli::report::{Fatal, chain};
 use iiif_publish::collection::Page;
 use iiif_publish::publish::{Image, PublishError, Published};
+use iiif_publish::store::Identifier;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -43,6 +44,12 @@ impl Journal {
         Exit::Done
     }
 
+    /// That an image is gone, because it left the input.
+    pub(super) fn deleted(&mut self, identifier: &Identifier) {
+        self.line(&json!({"status": "deleted", "id": identifier.to_string()}));
+        self.flush();
+    }
+
     /// That it is whole.
     pub(super) fn finish(&mut self) -> Exit {
         match self.error.take() {
@@ -77,7 +84,8 @@ fn line(image: &Image, result: &Result<Published, PublishError>) -> Value {
         Ok(published) => json!({
             "status": if published.objects > 0 { "published" } else { "unchanged" },
             "id": id, "source": source, "info": published.info_urls, "objects": published.objects, "bytes": published.bytes,
-            "seconds": published.duration.as_secs_f64(),
+            "requests": published.traffic.requests, "retries": published.traffic.retries,
+            "throttles": published.traffic.throttles, "seconds": published.duration.as_secs_f64(),
         }),
         Err(PublishError::Stopped { stored, promised, .. }) => {
             json!({"status": "unfinished", "id": id, "source": source, "stored": stored, "objects": promised})

@@ -1,6 +1,5 @@
 //! Puts manifests and the collection, where they are not there already.
 
-use super::ShownObject;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
 use crate::cli::report::Fatal;
@@ -8,44 +7,111 @@ use futures::{StreamExt, TryStreamExt, stream};
 use iiif_publish::collection::{MANIFESTS, Page, Presentation, Shown, objects};
 use iiif_publish::iiif::{LanguageMap, Manifest, Member, Size};
 use iiif_publish::publish::Publisher;
-use iiif_publish::store::{Digest, Key, Object, Prefix, StoreError, StoreErrorKind};
-use std::collections::HashMap;
+use iiif_publish::store::{Digest, Identifier, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
+use std::collections::{HashMap, HashSet};
+
+/// An object of which at least one page is there.
+pub(super) struct ShownObject<'a> {
+    pages: Vec<Shown<'a>>,
+    /// Whether all are.
+    is_whole: bool,
+}
+
+/// The pages of each object that are there. Objects without any are left out.
+pub(super) fn shown<'a>(pages: &'a [Page], there: &HashMap<Identifier, (String, Size)>) -> Vec<ShownObject<'a>> {
+    let show = |page: &'a Page| {
+        let (base_uri, size) = there.get(&page.identifier)?;
+        Some(Shown { page, base_uri: base_uri.clone(), size: *size })
+    };
+    let object = |all: Vec<&'a Page>| {
+        let count = all.len();
+        let pages: Vec<_> = all.into_iter().filter_map(show).collect();
+        ShownObject { is_whole: pages.len() == count, pages }
+    };
+    objects(pages).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
+}
 
 /// Puts in flight: manifests are small.
 const PUTS_IN_FLIGHT: usize = 16;
 
-/// Puts the manifest of each object, unless it is there with the same content. One that is there is not replaced by one with
-/// fewer pages because some could not be published now.
+/// Puts the manifest of each object that has [changed].
 pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
     shown: &[ShownObject<'_>],
 ) -> Result<(), Fatal> {
-    let present = &present(publisher, presentation).await?.unwrap_or_default();
+    let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
     // Each is written when its turn comes: all together would take much memory.
-    let put_one = async |object: &ShownObject<'_>| -> Result<(), Fatal> {
-        let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(()) };
-        let known = present.get(&key);
-        if known.is_some() && !object.is_whole {
-            return Ok(());
+    let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<(), Fatal> {
+        match manifest? {
+            Some((key, body)) => Ok(put(publisher, key, body).await?),
+            None => Ok(()),
         }
-        let body = manifest.to_json();
-        if known.copied().flatten() == Some(Digest::of(body.as_bytes())) {
-            return Ok(());
-        }
-        Ok(put(publisher, key, body).await?)
     };
-    stream::iter(shown).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).try_collect().await
+    let manifests = shown.iter().map(|object| manifest(presentation, object, &present));
+    stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).try_collect().await
 }
 
-/// Puts the collection of all objects whose manifests are there, in the order of the input, and prints its URL.
+/// The keys of the manifests that would be put, with how many bytes they would have.
+pub(super) async fn changed(
+    publisher: &Publisher,
+    presentation: &Presentation,
+    shown: &[ShownObject<'_>],
+) -> Result<Vec<(Key, u64)>, Fatal> {
+    let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
+    let manifests = shown.iter().filter_map(|object| manifest(presentation, object, &present).transpose());
+    Ok(manifests.map(|manifest| manifest.map(|(key, body)| (key, body.len() as u64))).collect::<Result<_, _>>()?)
+}
+
+/// The keys of the manifests of objects.
+pub(super) fn keys(presentation: &Presentation, shown: &[ShownObject<'_>]) -> Result<HashSet<Key>, KeyError> {
+    let objects = shown.iter().filter_map(|object| object.pages.first()).map(|shown| &shown.page.object);
+    objects.map(|object| presentation.manifest_key(object)).collect()
+}
+
+/// The manifest of an object, unless it is there with the same content. One that is there is not replaced by one with fewer pages
+/// because some could not be published now.
+fn manifest(
+    presentation: &Presentation,
+    object: &ShownObject,
+    present: &HashMap<Key, Option<Digest>>,
+) -> Result<Option<(Key, String)>, KeyError> {
+    let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(None) };
+    let known = present.get(&key);
+    if known.is_some() && !object.is_whole {
+        return Ok(None);
+    }
+    let body = manifest.to_json();
+    let is_there = known.copied().flatten() == Some(Digest::of(body.as_bytes()));
+    Ok((!is_there).then_some((key, body)))
+}
+
+/// Puts the collection of all objects whose manifests are there, in the order of the input, where it has changed, and prints its
+/// URL.
 pub(super) async fn collection(
     publisher: &Publisher,
     presentation: &Presentation,
     label: &str,
     pages: &[Page],
 ) -> Result<Exit, Fatal> {
-    let present = present(publisher, presentation).await?;
+    let present = listed(publisher, presentation, MANIFESTS).await?;
+    let is_there = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
+    let documents = changed_collection(publisher, presentation, label, pages, is_there).await?;
+    for (key, body) in documents {
+        put(publisher, key, body).await?;
+    }
+    let url = presentation.public_url.base_uri(None, &"collection.json".parse()?);
+    Ok(print(&format!("{url}\n")))
+}
+
+/// The documents of the collection that are not there with the same content.
+pub(super) async fn changed_collection(
+    publisher: &Publisher,
+    presentation: &Presentation,
+    label: &str,
+    pages: &[Page],
+    is_there: impl Fn(&Key) -> bool,
+) -> Result<Vec<(Key, String)>, Fatal> {
     let mut members: Vec<Member> = Vec::new();
     for pages in objects(pages) {
         // What a collection says of an object does not depend on the sizes of its pages.
@@ -53,7 +119,7 @@ pub(super) async fn collection(
         let shown: Vec<Shown> =
             pages.into_iter().map(|page| Shown { page, base_uri: String::new(), size: any_size }).collect();
         if let Some((key, _, member)) = presentation.manifest(&shown)?
-            && present.as_ref().is_none_or(|present| present.contains_key(&key))
+            && is_there(&key)
         {
             members.push(member);
         }
@@ -63,19 +129,24 @@ pub(super) async fn collection(
         return Err(Fatal::new(Exit::Failed, error, Some("it was not written; publish the images first")));
     }
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
-    let url = presentation.public_url.base_uri(None, &"collection.json".parse()?);
+    let mut changed = Vec::new();
     for (key, document) in documents {
-        put(publisher, key, document.to_json()).await?;
+        let body = document.to_json();
+        let stored = publisher.store().get(&key).await?;
+        if stored.is_none_or(|stored| stored.body != body.as_bytes()) {
+            changed.push((key, body));
+        }
     }
-    Ok(print(&format!("{url}\n")))
+    Ok(changed)
 }
 
-/// The manifests that are there, with what they are where the store tells; `None` where they may not be listed.
-async fn present(
+/// The documents that are there in a folder, with what they are where the store tells; `None` where they may not be listed.
+pub(super) async fn listed(
     publisher: &Publisher,
     presentation: &Presentation,
+    folder: &str,
 ) -> Result<Option<HashMap<Key, Option<Digest>>>, Fatal> {
-    let below: Prefix = format!("{}{MANIFESTS}", presentation.prefix.with_slash()).parse()?;
+    let below: Prefix = format!("{}{folder}", presentation.prefix.with_slash()).parse()?;
     let pages = publisher.store().pages(&below);
     let listed = pages.try_fold(HashMap::new(), |mut present, page| async {
         present.extend(page.into_iter().map(|object| (object.key, object.digest)));

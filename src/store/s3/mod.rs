@@ -324,6 +324,22 @@ impl Store for S3Store {
             .boxed()
     }
 
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async move {
+            let above = below.with_slash();
+            let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(&above).delimiter("/");
+            let mut pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
+            let mut folders = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| self.failed(format!("could not list `{above}`"), &error))?;
+                let name = |folder: &str| Some(folder.strip_prefix(&above)?.strip_suffix('/')?.to_owned());
+                folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().and_then(name)));
+            }
+            Ok(folders)
+        }
+        .boxed()
+    }
+
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             for batch in keys.chunks(KEYS_PER_DELETE) {

@@ -1,5 +1,6 @@
 //! What is done about each answer of a store: which are worth another try, and which ask for fewer requests.
 
+use crate::store::Tally;
 use crate::store::pacer::Pacer;
 use aws_sdk_s3::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef, InterceptorContext,
@@ -89,7 +90,9 @@ impl Intercept for Watcher {
     ) -> Result<(), BoxError> {
         // `attempt=2; max=100`
         let attempt = context.request().headers().get("amz-sdk-request");
-        self.pacer.sent(attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;")));
+        let is_retry = attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;"));
+        self.pacer.sent(is_retry);
+        Tally::sent(is_retry);
         Ok(())
     }
 
@@ -102,6 +105,7 @@ impl Intercept for Watcher {
         let status = context.response().map(|response| response.status().as_u16());
         if matches!(status, Some(TOO_MANY_REQUESTS | SLOW_DOWN)) {
             self.pacer.throttled();
+            Tally::throttled();
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -107,6 +108,20 @@ pub(super) fn listing(page: &Page) -> Answer {
         page.objects.len(),
         next.is_some(),
         next.unwrap_or_default(),
+    );
+    xml(200, &root)
+}
+
+/// A listing by a delimiter, on one page and without objects.
+pub(super) fn folders(bucket: &str, prefix: &str, folders: &BTreeSet<String>) -> Answer {
+    let common = |folder: &String| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(folder));
+    let common: String = folders.iter().map(common).collect();
+    let root = format!(
+        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{}</Name><Prefix>{}</Prefix>\
+         <Delimiter>/</Delimiter><MaxKeys>1000</MaxKeys><KeyCount>{}</KeyCount><IsTruncated>false</IsTruncated>{common}</ListBucketResult>",
+        escaped(bucket),
+        escaped(prefix),
+        folders.len(),
     );
     xml(200, &root)
 }

@@ -161,6 +161,13 @@ impl Exchange<'_> {
         let after = after.unwrap_or_default();
         let max_keys = named("max-keys").and_then(|number| number.parse().ok()).unwrap_or(MAX_KEYS).min(MAX_KEYS);
         let objects = locked(&self.shared.objects);
+        if let Some(delimiter) = named("delimiter") {
+            let folders = objects.listed(bucket, &prefix, "").filter_map(|(key, _)| {
+                let (folder, _) = key[prefix.len()..].split_once(&delimiter)?;
+                Some(format!("{prefix}{folder}{delimiter}"))
+            });
+            return answer::folders(bucket, &prefix, &folders.collect());
+        }
         let mut listed = objects.listed(bucket, &prefix, &after);
         let page: Vec<_> = listed.by_ref().take(max_keys).collect();
         let last = page.last().map(|(key, _)| *key);

@@ -1,0 +1,218 @@
+//! `iiif-publish.toml`: what would otherwise be said on the command line, again and again.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+use toml::{Table, Value};
+
+/// The file that is read where none is named.
+pub(super) const FILE_NAME: &str = "iiif-publish.toml";
+
+/// The verb of a command line without one, as its table is called.
+pub(super) const PUBLISH: &str = "publish";
+
+/// Arguments of which some on the command line replace all of the file: what is to be published.
+const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
+
+/// Verbs that no file says anything of.
+const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
+
+/// Why a configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigurationError {
+    #[error("could not read `{}`", .0.display())]
+    Read(PathBuf, #[source] io::Error),
+    #[error("`{}` is no TOML", .0.display())]
+    Syntax(PathBuf, #[source] Box<toml::de::Error>),
+    #[error("`{}`: there is no option `{key}`{}", .path.display(), of(.verb.as_deref()))]
+    Unknown { path: PathBuf, key: String, verb: Option<String> },
+    #[error("`{}`: `{key}` must be {expected}", .path.display())]
+    Kind { path: PathBuf, key: String, expected: &'static str },
+}
+
+fn of(verb: Option<&str>) -> String {
+    verb.map(|verb| format!(" of `{verb}`")).unwrap_or_default()
+}
+
+/// A command line, as it is with what a file adds to it.
+pub(super) struct Words {
+    pub(super) words: Vec<OsString>,
+    /// The file that some of them come from.
+    pub(super) from: Option<PathBuf>,
+}
+
+/// Adds what the file says, and what is neither said on the command line nor contradicts that.
+pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<Words, ConfigurationError> {
+    command.build();
+    // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
+    let lenient = command.clone().ignore_errors(true);
+    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words, from: None }) };
+    let verb = matches.subcommand_name().unwrap_or(PUBLISH).to_owned();
+    let named = matches.get_one::<PathBuf>("config").cloned();
+    let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
+    let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb.as_str())) else {
+        return Ok(Words { words, from: None });
+    };
+    let text = fs::read_to_string(&path).map_err(|error| ConfigurationError::Read(path.clone(), error))?;
+    let table: Table = text.parse().map_err(|error| ConfigurationError::Syntax(path.clone(), Box::new(error)))?;
+    let file = File { path: &path, table };
+    file.check(&command)?;
+    let (said, matches) = innermost(&command, &matches);
+    let mut added = Vec::new();
+    for (key, value) in file.of_verb(&verb) {
+        let Some(argument) = argument(said, key) else { continue };
+        if !is_decided(said, matches, argument) {
+            file.add(key, value, argument, &mut added)?;
+        }
+    }
+    // What follows two dashes is no option.
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(end..end, added);
+    Ok(Words { words, from: Some(path) })
+}
+
+/// The verb of a verb, such as that of `bucket`.
+fn innermost<'a>(mut command: &'a Command, mut matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
+    while let Some((name, inner)) = matches.subcommand()
+        && let Some(subcommand) = command.find_subcommand(name)
+    {
+        (command, matches) = (subcommand, inner);
+    }
+    (command, matches)
+}
+
+/// The argument that a key stands for: `--key`, or what is said without a name.
+fn argument<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
+    let is_key =
+        |argument: &&Arg| argument.get_long() == Some(key) || argument.is_positional() && argument.get_id() == key;
+    command.get_arguments().filter(|argument| is_option(argument)).find(is_key)
+}
+
+/// Whether it says something of the work.
+pub(super) fn is_option(argument: &Arg) -> bool {
+    let name = argument.get_id().as_str();
+    !matches!(name, "config" | "help" | "version")
+}
+
+/// Whether the command line has said it, or something that it cannot stand beside.
+fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
+    let is_said = |id: &clap::Id| {
+        matches.try_contains_id(id.as_str()).is_ok_and(|it| it)
+            && matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
+    };
+    let contradicts = |one: &Arg, other: &Arg| {
+        command.get_arg_conflicts_with(one).iter().any(|conflict| conflict.get_id() == other.get_id())
+    };
+    let are_inputs = |one: &Arg, other: &Arg| [one, other].iter().all(|it| INPUTS.contains(&it.get_id().as_str()));
+    let share_group = |one: &Arg, other: &Arg| {
+        let has = |group: &clap::ArgGroup, it: &Arg| group.get_args().any(|id| id == it.get_id());
+        command.get_groups().any(|group| !group.clone().is_multiple() && has(group, one) && has(group, other))
+    };
+    is_said(argument.get_id())
+        || command.get_arguments().filter(|other| is_said(other.get_id())).any(|other| {
+            contradicts(argument, other)
+                || contradicts(other, argument)
+                || share_group(argument, other)
+                || are_inputs(argument, other)
+        })
+}
+
+/// A file that was read.
+struct File<'a> {
+    path: &'a Path,
+    table: Table,
+}
+
+impl File<'_> {
+    /// That every key is an option of some verb, and every key in the table of a verb one of that.
+    fn check(&self, command: &Command) -> Result<(), ConfigurationError> {
+        let unknown = |key: &str, verb: Option<&str>| ConfigurationError::Unknown {
+            path: self.path.to_owned(),
+            key: key.to_owned(),
+            verb: verb.map(str::to_owned),
+        };
+        for (key, value) in &self.table {
+            let Value::Table(table) = value else {
+                if !has_somewhere(command, key) {
+                    return Err(unknown(key, None));
+                }
+                continue;
+            };
+            if has_somewhere(command, key) {
+                // `bucket` is a verb too; an option is more.
+                return Err(ConfigurationError::Kind {
+                    path: self.path.to_owned(),
+                    key: key.clone(),
+                    expected: "a text or a number",
+                });
+            }
+            let verb = command.find_subcommand(key).filter(|_| !WITHOUT_FILE.contains(&key.as_str()));
+            for own in table.keys() {
+                let is_known = match verb {
+                    Some(verb) => has_somewhere(verb, own),
+                    None if key == PUBLISH => argument(command, own).is_some(),
+                    None => return Err(unknown(key, None)),
+                };
+                if !is_known {
+                    return Err(unknown(own, Some(key)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said of a verb: in its own table, and where that says nothing, of all verbs.
+    fn of_verb<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        let own = self.table.get(verb).and_then(Value::as_table);
+        let of_all = self
+            .table
+            .iter()
+            .filter(move |(key, value)| !value.is_table() && own.is_none_or(|own| !own.contains_key(key.as_str())));
+        of_all.chain(own.into_iter().flatten())
+    }
+
+    /// A key as words of a command line.
+    fn add(
+        &self,
+        key: &str,
+        value: &Value,
+        argument: &Arg,
+        words: &mut Vec<OsString>,
+    ) -> Result<(), ConfigurationError> {
+        let kind = |expected| ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected };
+        if let ArgAction::SetTrue = argument.get_action() {
+            if value.as_bool().ok_or_else(|| kind("true or false"))? {
+                words.push(format!("--{key}").into());
+            }
+            return Ok(());
+        }
+        let (values, may_be_many) = match value {
+            Value::Array(values) => (values.as_slice(), true),
+            value => (std::slice::from_ref(value), false),
+        };
+        if may_be_many && !matches!(argument.get_action(), ArgAction::Append) {
+            return Err(kind("one value"));
+        }
+        for value in values {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
+                _ => return Err(kind("a text or a number")),
+            };
+            if argument.is_positional() {
+                // A path that looks like an option is still a path.
+                words.push(if text.starts_with('-') { format!("./{text}") } else { text }.into());
+            } else {
+                words.push(format!("--{key}={text}").into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_somewhere(command: &Command, key: &str) -> bool {
+    argument(command, key).is_some() || command.get_subcommands().any(|inner| has_somewhere(inner, key))
+}

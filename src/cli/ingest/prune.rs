@@ -1,0 +1,151 @@
+//! Takes away what left the input, with a brake.
+
+use super::Gathered;
+use super::journal::Journal;
+use super::manifests::listed;
+use crate::cli::exit::Exit;
+use crate::cli::progress::Progress;
+use crate::cli::report::Fatal;
+use iiif_publish::collection::{Below, COLLECTION_PAGES, MANIFESTS, Presentation, objects};
+use iiif_publish::delete::{self, Subject};
+use iiif_publish::publish::Publisher;
+use iiif_publish::store::{Identifier, Key};
+use indicatif::HumanCount;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::str::FromStr;
+
+/// How many images a run may delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Brake {
+    Images(u64),
+    /// Of those that are there.
+    Percent(u64),
+}
+
+impl Brake {
+    pub(super) const DEFAULT: Self = Self::Percent(10);
+
+    fn allows(self, deleted: u64, all: u64) -> bool {
+        match self {
+            Self::Images(most) => deleted <= most,
+            Self::Percent(percent) => deleted.saturating_mul(100) <= all.saturating_mul(percent),
+        }
+    }
+}
+
+impl FromStr for Brake {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = |_| "expected a number of images, or a percentage such as `10%`".to_owned();
+        match text.strip_suffix('%') {
+            Some(percent) => Ok(Self::Percent(percent.parse::<u8>().map_err(expected)?.into())),
+            None => text.parse().map(Self::Images).map_err(expected),
+        }
+    }
+}
+
+impl fmt::Display for Brake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Images(images) => write!(formatter, "{images}"),
+            Self::Percent(percent) => write!(formatter, "{percent}%"),
+        }
+    }
+}
+
+/// What is there, and was not said any more.
+pub(super) struct Stale {
+    pub(super) images: BTreeSet<Identifier>,
+    /// Manifests, and pages of the collection.
+    pub(super) documents: Vec<Key>,
+}
+
+/// Finds it; an error where that is more than may go, or where it is not certain.
+pub(super) async fn stale(
+    publisher: &Publisher,
+    presentation: Option<&Presentation>,
+    gathered: &Gathered,
+    brake: Brake,
+) -> Result<Stale, Fatal> {
+    if !gathered.unread.is_empty() {
+        let error = "nothing is deleted, because the input could not be read whole".to_owned();
+        return Err(Fatal::new(Exit::Failed, error, Some("what was published is there; see above what is missing")));
+    }
+    let options = publisher.options();
+    let below = Below {
+        prefix: options.prefix.clone(),
+        public_url: options.public_url.clone(),
+        folders: options.versions.folders().into_iter().map(|(_, folder)| folder).collect(),
+    };
+    let images = below.stale(publisher.store(), &gathered.pages).await?;
+    let (deleted, all) = (images.len() as u64, (images.len() + gathered.pages.len()) as u64);
+    if !brake.allows(deleted, all) {
+        let (deleted, all) = (HumanCount(deleted), HumanCount(all));
+        let error = format!(
+            "nothing is deleted: {deleted} of {all} images are not in the input any more, which is above {brake}"
+        );
+        let advice = "where that is right, say so with `--max-delete`; `--dry-run` lists them";
+        return Err(Fatal::new(Exit::Failed, error, Some(advice)));
+    }
+    let documents = match presentation {
+        Some(presentation) => stale_documents(publisher, presentation, gathered).await?,
+        None => Vec::new(),
+    };
+    Ok(Stale { images, documents })
+}
+
+async fn stale_documents(
+    publisher: &Publisher,
+    presentation: &Presentation,
+    gathered: &Gathered,
+) -> Result<Vec<Key>, Fatal> {
+    let objects = objects(&gathered.pages);
+    let manifest_key = |pages: &Vec<_>| pages.first().map(|page: &&iiif_publish::collection::Page| &page.object);
+    let manifests = objects.iter().filter_map(manifest_key).map(|object| presentation.manifest_key(object));
+    let mut wanted = manifests.collect::<Result<HashSet<Key>, _>>()?;
+    wanted.extend(presentation.collection_page_keys(objects.len())?);
+    let mut documents = Vec::new();
+    for folder in [MANIFESTS, COLLECTION_PAGES] {
+        let present = listed(publisher, presentation, folder).await?.unwrap_or_default();
+        documents.extend(present.into_keys().filter(|key| key.as_str().ends_with(".json") && !wanted.contains(key)));
+    }
+    documents.sort();
+    Ok(documents)
+}
+
+/// Deletes it: manifests, then images, each `info.json` before its pictures; so many.
+pub(super) async fn prune(
+    publisher: &Publisher,
+    stale: Stale,
+    journal: &mut Journal,
+    progress: &Progress,
+) -> Result<u64, Fatal> {
+    let options = publisher.options();
+    publisher.store().delete(stale.documents).await?;
+    let mut count = 0;
+    for identifier in stale.images {
+        let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
+        let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
+        delete::delete(publisher.store(), &subject, |_| {}).await?;
+        count += 1;
+        journal.deleted(&identifier);
+        progress.note(&format!("{identifier}: deleted, because it left the input"));
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_brake_is_a_number_or_a_share() {
+        let allows = |brake: &str, deleted| brake.parse::<Brake>().expect("a brake").allows(deleted, 200);
+        assert!(allows("10%", 20) && !allows("10%", 21));
+        assert!(allows("0", 0) && allows("3", 3) && !allows("3", 4) && allows("100%", 200));
+        assert!("ten".parse::<Brake>().is_err() && "-1".parse::<Brake>().is_err());
+        assert_eq!(Brake::DEFAULT.to_string().parse(), Ok(Brake::DEFAULT));
+    }
+}

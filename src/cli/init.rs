@@ -1,0 +1,119 @@
+//! `iiif-publish init`: writes a configuration file, with every option in it and a word about each.
+
+use super::arguments::ProgressArgument;
+use super::configuration::{FILE_NAME, is_option};
+use super::exit::Exit;
+use super::output::tell;
+use super::report::Fatal;
+use clap::{Arg, ArgAction, Args, Command};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::PathBuf;
+
+/// Columns of a comment.
+const COLUMNS: usize = 100;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// File to write; none that is there is replaced
+    #[arg(value_name = "FILE", default_value = FILE_NAME)]
+    file: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, command: &mut Command) -> Exit {
+    command.build();
+    match write(arguments, &text(command)) {
+        Ok(()) => {
+            let file = arguments.file.display();
+            tell(&format!("wrote `{file}`: take the # from the lines you need, then run `iiif-publish ingest`"));
+            Exit::Done
+        }
+        Err(fatal) => fatal.tell(ProgressArgument::Plain),
+    }
+}
+
+fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
+    let written = File::create_new(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        let advice = (error.kind() == ErrorKind::AlreadyExists).then_some("name another file, or move that one away");
+        Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", arguments.file.display()), advice)
+    })
+}
+
+/// The file: first what publishing and `ingest` have in common, then what only `ingest` knows.
+fn text(command: &Command) -> String {
+    let mut text = String::from(
+        "# Options of iiif-publish. Every option of the command line is a key here; the command line wins. Above the first\n\
+         # table stands what is true of all verbs, in the table of a verb what is true of that one: [publish], [ingest],\n\
+         # [plan], [delete] and so on. Paths are relative to where the program is started. Credentials do not belong here:\n\
+         # they come from the environment, as for every AWS tool (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
+    );
+    let ingest = command.find_subcommand("ingest").expect("there is such a verb");
+    let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());
+    let (common, own): (Vec<&Arg>, Vec<&Arg>) =
+        ingest.get_arguments().filter(|argument| is_option(argument)).partition(is_common);
+    add_all(&mut text, &common);
+    text.push_str("\n[ingest]\n");
+    add_all(&mut text, &own);
+    text
+}
+
+fn add_all(text: &mut String, arguments: &[&Arg]) {
+    let mut heading = None;
+    let (without, with): (Vec<&Arg>, Vec<&Arg>) = arguments.iter().partition(|it| it.get_help_heading().is_none());
+    for argument in without.into_iter().chain(with) {
+        let own = argument.get_help_heading();
+        if own.is_some() && own != heading {
+            write!(text, "\n# --- {} ---\n", own.unwrap_or_default()).expect("writing to a string does not fail");
+        }
+        heading = own;
+        add(text, argument);
+    }
+}
+
+/// One option, as a comment.
+fn add(text: &mut String, argument: &Arg) {
+    let name = argument.get_long().unwrap_or(argument.get_id().as_str());
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let possible: Vec<String> =
+        argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+    let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
+    let possible = if possible.is_empty() || is_flag { String::new() } else { format!(" ({})", possible.join(", ")) };
+    text.push('\n');
+    for line in wrapped(&format!("{help}{possible}")) {
+        writeln!(text, "# {line}").expect("writing to a string does not fail");
+    }
+    writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
+}
+
+/// The default, or what stands for a value.
+fn example(argument: &Arg) -> String {
+    if let ArgAction::SetTrue = argument.get_action() {
+        return "false".to_owned();
+    }
+    let default = argument.get_default_values().first().and_then(|value| value.to_str());
+    let named = argument.get_value_names().and_then(|names| names.first()).map_or("VALUE", |name| name.as_str());
+    let value = match default {
+        Some(default) if default.parse::<i64>().is_ok() => default.to_owned(),
+        Some(default) => format!("\"{default}\""),
+        None => format!("\"{named}\""),
+    };
+    if let ArgAction::Append = argument.get_action() { format!("[{value}]") } else { value }
+}
+
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always one");
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= COLUMNS {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}

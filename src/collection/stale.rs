@@ -1,0 +1,174 @@
+//! What left the input: images that are published below a prefix, and that nothing says of any more.
+
+use super::page::Page;
+use super::presentation::{COLLECTION_PAGES, MANIFESTS};
+use crate::iiif::{ImageRequest, Plan};
+use crate::store::{Identifier, ImageFolder, KeyError, Prefix, PublicUrl, Store, StoreError};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashSet};
+
+/// Folders that are looked into at the same time.
+const LOOKS_IN_FLIGHT: usize = 16;
+
+/// Why it is not known what left the input.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StaleError {
+    /// The store does not tell what it has.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What it has is no key of this program.
+    #[error("there are folders that cannot be looked into")]
+    Key(#[from] KeyError),
+}
+
+/// The images below a prefix, as one run has published them.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// What all keys begin with.
+    pub prefix: Prefix,
+    /// Where viewers see what lies under the prefix.
+    pub public_url: PublicUrl,
+    /// The folders of the versions of the Image API, as [`ImageFolder::new`] takes them.
+    pub folders: Vec<Option<u8>>,
+}
+
+impl Below {
+    /// The identifiers of images that are published here, and not among `pages`.
+    ///
+    /// Costs a listing of folders for each 1000 images, and a look at each image that is not among them. Images of
+    /// somebody else, by the ids in their `info.json`, are none; so are those below the folder of an image among `pages`.
+    ///
+    /// # Errors
+    /// Where folders cannot be listed.
+    pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<BTreeSet<Identifier>, StaleError> {
+        let known: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
+        let above = |id: &'_ str| id.match_indices('/').map(|(slash, _)| slash).collect::<Vec<_>>();
+        let on_the_way: HashSet<&str> =
+            known.iter().flat_map(|id| above(id).into_iter().map(|slash| &id[..slash])).collect();
+        let mut stale = BTreeSet::new();
+        for version in &self.folders {
+            let place = Place { below: self, store, version: *version };
+            let mut paths = vec![String::new()];
+            while !paths.is_empty() {
+                let look = |path: String| place.folders(path);
+                let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
+                let names: Vec<String> = names.try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
+                let (ways, others): (Vec<_>, Vec<_>) = names
+                    .into_iter()
+                    .filter(|path| !known.contains(path.as_str()))
+                    .partition(|path| on_the_way.contains(path.as_str()));
+                paths = ways;
+                let look = |path: String| place.look(path);
+                let mut looks = stream::iter(others).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
+                while let Some(look) = looks.try_next().await? {
+                    match look {
+                        Look::Image(identifier) => drop(stale.insert(identifier)),
+                        Look::Folder(path) => paths.push(path),
+                        Look::Nothing => {}
+                    }
+                }
+            }
+        }
+        Ok(stale)
+    }
+}
+
+/// What a folder is that the input says nothing of.
+enum Look {
+    /// An image of ours.
+    Image(Identifier),
+    /// No image; there may be some in it.
+    Folder(String),
+    /// Nothing of ours.
+    Nothing,
+}
+
+/// The folder of one version of the Image API.
+struct Place<'a> {
+    below: &'a Below,
+    store: &'a dyn Store,
+    version: Option<u8>,
+}
+
+impl Place<'_> {
+    /// The folders right below a path, as paths.
+    async fn folders(&self, path: String) -> Result<Vec<String>, StaleError> {
+        let version = self.version.map(|version| version.to_string());
+        let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
+        let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
+        let names = self.store.folders(&segments.join("/").parse()?).await?;
+        // The regions of an image that was never finished, or whose `info.json` is gone: what else is there belongs to it.
+        if names.iter().any(|name| format!("{name}/max/0/default.jpg").parse::<ImageRequest>().is_ok()) {
+            return Ok(Vec::new());
+        }
+        // Manifests and collections, no images.
+        let is_of_documents = |name: &String| path.is_empty() && [MANIFESTS, COLLECTION_PAGES].contains(&name.as_str());
+        let names = names.into_iter().filter(|name| !is_of_documents(name));
+        Ok(names.map(|name| if path.is_empty() { name } else { format!("{path}/{name}") }).collect())
+    }
+
+    async fn look(&self, path: String) -> Result<Look, StaleError> {
+        // Names that this program would not give are none of its.
+        let Ok(identifier) = path.parse::<Identifier>() else { return Ok(Look::Nothing) };
+        let Ok(folder) = ImageFolder::new(&self.below.prefix, self.version, &identifier) else {
+            return Ok(Look::Nothing);
+        };
+        let Some(information) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
+            return Ok(Look::Folder(path));
+        };
+        let base_uri = self.below.public_url.base_uri(self.version, &identifier);
+        Ok(if is_of(&information.body, &base_uri) { Look::Image(identifier) } else { Look::Nothing })
+    }
+}
+
+/// Whether this is the image information of the image with that base URI, or of one of its versions.
+fn is_of(body: &[u8], base_uri: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Id {
+        #[serde(alias = "@id")]
+        id: String,
+    }
+    let id = serde_json::from_slice(body).map(|Id { id }| id);
+    id.is_ok_and(|id| id.strip_prefix(base_uri).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{MemoryStore, Object};
+
+    async fn put(store: &MemoryStore, key: &str, body: &str) {
+        let object = Object {
+            key: Prefix::default().found(key).expect("a key"),
+            body: body.to_owned().into(),
+            content_type: "application/json",
+            cache_control: "no-cache".into(),
+            fingerprint: None,
+        };
+        store.put(object).await.expect("memory");
+    }
+
+    #[tokio::test]
+    async fn only_images_of_ours_that_nothing_says_of_are_stale() -> Result<(), Box<dyn std::error::Error>> {
+        let store = MemoryStore::default();
+        let id = |path: &str| format!("{{\"id\": \"https://example.org/iiif/{path}\"}}");
+        for path in ["kept", "gone", "books/1/a", "books/1/gone", "deep/down/gone", "versioned"] {
+            let version = if path == "versioned" { "/v0123456789ab" } else { "" };
+            put(&store, &format!("iiif/{path}/info.json"), &id(&format!("{path}{version}"))).await;
+            put(&store, &format!("iiif/{path}/full/max/0/default.jpg"), "a picture").await;
+        }
+        put(&store, "iiif/theirs/info.json", "{\"id\": \"https://elsewhere.org/theirs\"}").await;
+        put(&store, "iiif/unfinished/0,0,512,512/512,512/0/default.jpg", "a picture").await;
+        put(&store, "iiif/manifests/gone.json", "{}").await;
+        put(&store, "elsewhere/info.json", &id("elsewhere")).await;
+        let below =
+            Below { prefix: "iiif".parse()?, public_url: "https://example.org/iiif".parse()?, folders: vec![None] };
+        let page = |id: &str| Ok::<_, KeyError>(Page::alone("x.tif".into(), id.parse()?));
+        let stale = below.stale(&store, &[page("kept")?, page("books/1/a")?]).await?;
+        let stale: Vec<String> = stale.iter().map(ToString::to_string).collect();
+        assert_eq!(stale, ["books/1/gone", "deep/down/gone", "gone", "versioned"]);
+        Ok(())
+    }
+}

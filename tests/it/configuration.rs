@@ -1,0 +1,112 @@
+//! `iiif-publish.toml`: every option is a key, the command line wins, and mistakes are told by their names.
+
+use crate::support::faults::FaultServer;
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, program};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn run_in(folder: &Path, arguments: &[&str]) -> Run {
+    program().current_dir(folder).args(arguments).output().expect("built").into()
+}
+
+fn configuration(folder: &Path, text: &str) {
+    file(folder, "iiif-publish.toml", text.as_bytes());
+}
+
+#[test]
+fn a_scheduled_ingest_is_one_word() {
+    let folder = TempDir::new().expect("a folder");
+    let server = FaultServer::start();
+    for name in ["masters", "others"] {
+        fs::create_dir(folder.path().join(name)).expect("made");
+    }
+    png_file(folder.path(), "masters/a.png", 300, 200);
+    png_file(folder.path(), "others/b.png", 300, 200);
+    let text = format!(
+        "bucket = \"tiles\"\nendpoint-url = \"{}\"\nprefix = \"iiif\"\nquality = 90\nformat = [\"webp\"]\n\n\
+         [publish]\nprefix = \"single\"\n\n[ingest]\ninputs = [\"masters\"]\nlabel = \"Maps\"\npresentation = 3\n",
+        server.endpoint()
+    );
+    configuration(folder.path(), &text);
+    let run = run_in(folder.path(), &["ingest"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let keys = server.keys("tiles");
+    assert!(keys.contains("iiif/a/info.json") && keys.contains("iiif/a/full/max/0/default.webp"), "{keys:?}");
+    let collection = server.object("tiles", "iiif/collection.json").expect("there").body;
+    assert!(String::from_utf8_lossy(&collection).contains("Maps"));
+
+    let run = run_in(folder.path(), &["ingest", "others", "--prefix", "other"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let keys = server.keys("tiles");
+    assert!(keys.contains("other/b/info.json") && !keys.contains("other/a/info.json"), "the command line wins");
+
+    let run = run_in(folder.path(), &["masters/a.png"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(server.keys("tiles").contains("single/a/info.json"), "in its own table");
+
+    let run = run_in(folder.path(), &["--output=out", "--public-url=https://example.org", "masters/a.png"]);
+    assert_eq!(run.code, Some(0), "a folder takes the place of the bucket: {}", run.stderr);
+    assert!(folder.path().join("out/single/a/info.json").is_file());
+
+    fs::rename(folder.path().join("iiif-publish.toml"), folder.path().join("nightly.toml")).expect("moved");
+    let run = run_in(folder.path(), &["ingest"]);
+    assert_eq!(run.code, Some(2), "there is no file any more");
+    let run = run_in(folder.path(), &["ingest", "--config", "nightly.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = run_in(folder.path(), &["--config", "nowhere.toml", "ingest"]);
+    assert!(run.code == Some(2) && run.stderr.contains("nowhere.toml"), "{}", run.stderr);
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_done() {
+    let folder = TempDir::new().expect("a folder");
+    for (text, told) in [
+        ("buket = \"tiles\"\n", "there is no option `buket`"),
+        ("[ingest]\nkeys = true\n", "there is no option `keys` of `ingest`"),
+        ("[ingets]\nlabel = \"x\"\n", "there is no option `ingets`"),
+        ("[ingest]\nprune = \"yes\"\n", "`prune` must be true or false"),
+        ("bucket = [\"a\", \"b\"]\n", "`bucket` must be one value"),
+        ("bucket = { name = \"a\" }\n", "`bucket` must be a text or a number"),
+        ("bucket = true\n", "`bucket` must be a text or a number"),
+        ("bucket = tiles\n", "is no TOML"),
+        ("quality = 101\nbucket = \"tiles\"\n", "some of these options are those of `iiif-publish.toml`"),
+    ] {
+        configuration(folder.path(), text);
+        let run = run_in(folder.path(), &["ingest", "masters"]);
+        assert!(run.code == Some(2) && run.stderr.contains(told), "{text}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn init_writes_every_option_and_what_it_writes_can_be_used() {
+    let folder = TempDir::new().expect("a folder");
+    let run = run_in(folder.path(), &["init"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let path = folder.path().join("iiif-publish.toml");
+    let text = fs::read_to_string(&path).expect("written");
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "lines that can be read");
+    let help = run_in(folder.path(), &["ingest", "--help"]).stdout;
+    let is_option = |line: &&str| line.starts_with("--") || line.starts_with("-v, --");
+    let options = help.lines().map(str::trim_start).filter(is_option);
+    let names = options.filter_map(|line| line.split("--").nth(1)?.split([' ', ',']).next());
+    let names: Vec<&str> = names.filter(|name| !["help", "version", "config"].contains(name)).collect();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        assert!(text.contains(&format!("\n# {name} = ")), "{name}");
+    }
+    // Every example is a key with a value that the program takes for one of the right kind.
+    let is_key = |line: &&str| line.starts_with("# ") && line.contains(" = ") && !line.contains(" --- ");
+    let used: String = text
+        .lines()
+        .map(|line| if is_key(&line) { &line[2..] } else { line })
+        .fold(String::new(), |text, line| text + line + "\n");
+    fs::write(&path, used).expect("written");
+    let run = run_in(folder.path(), &["ingest"]);
+    assert!(!run.stderr.contains("there is no option") && !run.stderr.contains("no TOML"), "{}", run.stderr);
+    assert!(!run.stderr.contains("must be"), "{}", run.stderr);
+
+    let again = run_in(folder.path(), &["init"]);
+    assert!(again.code == Some(2) && again.stderr.contains("could not write"), "{}", again.stderr);
+}

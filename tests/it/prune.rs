@@ -1,0 +1,203 @@
+//! What left the input is taken away, and nothing else; and what would be done is told before.
+
+use crate::support::faults::FaultServer;
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, program};
+use hyper::Method;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const BUCKET: &str = "tiles";
+const PREFIX: &str = "--prefix=iiif";
+
+fn ingest(server: &FaultServer, arguments: &[&str], masters: &Path) -> Run {
+    let mut command = program();
+    command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), PREFIX]);
+    command.args(arguments).arg(masters).output().expect("built").into()
+}
+
+/// Ten images, published.
+fn published(folder: &TempDir) -> (FaultServer, PathBuf) {
+    let masters = folder.path().join("masters");
+    for number in 0..10 {
+        fs::create_dir_all(masters.join("maps")).expect("made");
+        let name = if number < 5 { format!("{number}.png") } else { format!("maps/{number}.png") };
+        png_file(&masters, &name, 300, 200 + number);
+    }
+    let server = FaultServer::start();
+    let run = ingest(&server, &[], &masters);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    (server, masters)
+}
+
+fn remove(masters: &Path, names: &[&str]) {
+    for name in names {
+        fs::remove_file(masters.join(name)).expect("removed");
+    }
+}
+
+fn keys_of(server: &FaultServer, id: &str) -> usize {
+    server.keys(BUCKET).iter().filter(|key| key.starts_with(&format!("iiif/{id}/"))).count()
+}
+
+#[test]
+fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    server.store(BUCKET, "iiif/theirs/info.json", b"{\"id\": \"https://elsewhere.org/theirs\"}");
+    server.store(BUCKET, "iiif/0/notes.txt", b"somebody's");
+    server.store(BUCKET, "elsewhere/info.json", b"{}");
+    remove(&masters, &["0.png", "maps/7.png"]);
+    png_file(&masters, "1.png", 310, 200);
+
+    server.forget_requests();
+    let dry = ingest(&server, &["--prune", "--max-delete=20%", "--dry-run"], &masters);
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    let would: Vec<&str> = dry.stdout.lines().collect();
+    for line in
+        ["delete   0", "delete   maps/7", "delete   iiif/manifests/0.json", "delete   iiif/manifests/maps/7.json"]
+    {
+        assert!(would.contains(&line), "{line}: {would:?}");
+    }
+    assert!(
+        would.iter().any(|line| line.starts_with("replace  1: ") && line.contains(" objects, about ")),
+        "{would:?}"
+    );
+    for line in ["write    iiif/manifests/1.json", "write    iiif/collection.json"] {
+        assert!(would.contains(&line), "{line}: {would:?}");
+    }
+    assert_eq!(would.len(), 7, "{would:?}");
+    assert!(dry.stderr.contains("would publish 1 images, delete 2, leave 7 unchanged; 0 would fail"), "{}", dry.stderr);
+    assert!(dry.stderr.contains("$0.00"), "{}", dry.stderr);
+    let is_change = |method: &Method| [Method::PUT, Method::POST, Method::DELETE].contains(method);
+    assert!(!server.requests().iter().any(|request| is_change(&request.method)), "nothing is done");
+
+    let report = folder.path().join("report.jsonl");
+    let report = report.to_str().expect("UTF-8");
+    let run = ingest(&server, &["--prune", "--max-delete=2", "--report", report], &masters);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!((keys_of(&server, "0"), keys_of(&server, "maps/7")), (1, 0), "what publishing has not stored stays");
+    let keys = server.keys(BUCKET);
+    for key in ["iiif/theirs/info.json", "iiif/0/notes.txt", "elsewhere/info.json", "iiif/maps/8/info.json"] {
+        assert!(keys.contains(key), "{key}");
+    }
+    assert!(!keys.contains("iiif/manifests/0.json") && !keys.contains("iiif/manifests/maps/7.json"));
+    let deleted = fs::read_to_string(report).expect("a report");
+    assert_eq!(deleted.lines().filter(|line| line.contains("\"deleted\"")).count(), 2, "{deleted}");
+    let summary: Run = program().args(["report", report]).output().expect("built").into();
+    assert!(summary.code == Some(0) && summary.stderr.contains("2 deleted"), "{}", summary.stderr);
+
+    server.forget_requests();
+    let again = ingest(&server, &["--prune"], &masters);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(!server.requests().iter().any(|request| is_change(&request.method)), "there is nothing left to do");
+}
+
+#[test]
+fn nothing_is_deleted_where_too_much_is_missing_or_the_input_is_not_whole() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    let all = server.keys(BUCKET);
+    let no_image_is_gone =
+        || all.iter().filter(|key| !key.contains("collection")).all(|key| server.keys(BUCKET).contains(key));
+    remove(&masters, &["0.png", "1.png"]);
+    let run = ingest(&server, &["--prune"], &masters);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("2 of 10 images are not in the input any more, which is above 10%"), "{}", run.stderr);
+    assert!(run.stderr.contains("--max-delete"), "{}", run.stderr);
+    assert!(no_image_is_gone());
+
+    let not_mounted = folder.path().join("not-mounted");
+    fs::create_dir(&not_mounted).expect("made");
+    let command = ["--prune", "--max-delete=100%", not_mounted.to_str().expect("UTF-8")];
+    let run = ingest(&server, &command, &masters);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("there are no images in") && run.stderr.contains("could not be read whole"),
+        "{}",
+        run.stderr
+    );
+    assert!(no_image_is_gone());
+
+    std::os::unix::fs::symlink("nowhere", masters.join("dangling.tif")).expect("linked");
+    let run = ingest(&server, &["--prune", "--max-delete=100%"], &masters);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("dangling.tif") && run.stderr.contains("could not be read whole"), "{}", run.stderr);
+    assert!(no_image_is_gone());
+
+    let part = ingest(&server, &["--prune", "--shard=0/2"], &masters);
+    assert_eq!(part.code, Some(2), "a part does not know the input of the others: {}", part.stderr);
+}
+
+#[test]
+fn manifests_change_with_their_table_and_no_image_is_opened() {
+    let folder = TempDir::new().expect("a folder");
+    for number in 0..3 {
+        png_file(folder.path(), &format!("{number}.png"), 300, 200);
+    }
+    let table = |label: &str| {
+        let rows =
+            format!("source,id,object,label,thumbnail\n0.png,a,book,{label},b\n1.png,b,book,Two,\n2.png,c,,Three,\n");
+        let table = file(folder.path(), "table.csv", rows.as_bytes());
+        format!("--table={}", table.display())
+    };
+    let server = FaultServer::start();
+    let run = |arguments: &[&str]| -> Run {
+        let mut command = program();
+        command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), PREFIX]).args(arguments);
+        command.output().expect("built").into()
+    };
+    let before = run(&[&table("One"), "--manifests-only"]);
+    assert_eq!(before.code, Some(1), "nothing is published: {}", before.stderr);
+    assert!(before.stderr.contains("3 images are not published"), "{}", before.stderr);
+    assert_eq!(run(&[&table("One")]).code, Some(0));
+    let manifest = || server.object(BUCKET, "iiif/manifests/book.json").expect("there").body;
+    let first = manifest();
+    for number in 0..3 {
+        fs::remove_file(folder.path().join(format!("{number}.png"))).expect("removed");
+    }
+    server.forget_requests();
+    let changed = run(&[&table("Uno"), "--manifests-only"]);
+    assert_eq!(changed.code, Some(0), "{}", changed.stderr);
+    let puts: Vec<String> = server.puts().into_iter().map(|put| put.path).collect();
+    assert_eq!(
+        puts,
+        [format!("/{BUCKET}/iiif/manifests/book.json")],
+        "the other one and the collection are as they were"
+    );
+    let (first, second): (Value, Value) =
+        (serde_json::from_slice(&first).expect("JSON"), serde_json::from_slice(&manifest()).expect("JSON"));
+    assert_eq!(second["items"][0]["label"]["none"][0], "Uno");
+    assert_eq!(first["items"][0]["items"], second["items"][0]["items"], "but for the label it is the same");
+    assert_eq!(second["thumbnail"], second["items"][1]["thumbnail"], "that of the page that was named");
+}
+
+#[test]
+fn the_figures_of_a_run_are_written_for_prometheus() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    png_file(&masters, "0.png", 310, 200);
+    let file_name = folder.path().join("iiif.prom");
+    let metrics = format!("--metrics-file={}", file_name.display());
+    assert_eq!(ingest(&server, &[&metrics], &masters).code, Some(0));
+    let read = || fs::read_to_string(&file_name).expect("written");
+    let value = |text: &str, name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        line.trim().parse().expect("a number")
+    };
+    let first = read();
+    let of = |status: &str| value(&first, &format!("iiif_publish_images{{status=\"{status}\"}}"));
+    assert_eq!([of("published"), of("unchanged"), of("failed"), of("left")], [1.0, 9.0, 0.0, 0.0]);
+    assert!(value(&first, "iiif_publish_requests") > value(&first, "iiif_publish_objects"));
+    let success = value(&first, "iiif_publish_last_success_timestamp_seconds");
+    file(&masters, "damaged.png", b"\x89PNG\r\n\x1a\nnothing");
+    assert_eq!(ingest(&server, &[&metrics], &masters).code, Some(1));
+    let second = read();
+    assert!((value(&second, "iiif_publish_exit_code") - 1.0).abs() < f64::EPSILON);
+    assert!((value(&second, "iiif_publish_last_success_timestamp_seconds") - success).abs() < f64::EPSILON);
+    for line in second.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.split_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
+    }
+}
