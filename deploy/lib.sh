@@ -25,7 +25,7 @@ built_program() {
 debian_packages() { # COMMAND=PACKAGE...
   local pair packages=() as_root=()
   for pair in "$@"; do command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}"); done
-  if ((${#packages[@]} == 0)); then return; fi
+  if ((${#packages[@]} == 0)); then return 0; fi
   if ((EUID != 0)); then as_root=(sudo); fi
   say "installing ${packages[*]}"
   "${as_root[@]}" apt-get update --quiet=2
@@ -38,7 +38,7 @@ debian_packages() { # COMMAND=PACKAGE...
 python_packages() { # NAME PACKAGE...
   local directory=$HERE/$1 contents
   contents="$(python3 --version) ${*:2}"
-  if [[ $(cat "$directory/contents" 2>/dev/null) == "$contents" ]]; then return; fi
+  if [[ $(cat "$directory/contents" 2>/dev/null) == "$contents" ]]; then return 0; fi
   say "installing $1 in target/deploy/$1"
   python3 -m venv --clear "$directory"
   "$directory/bin/python" -m pip install --quiet --no-input --no-cache-dir --disable-pip-version-check "${@:2}" >&2
@@ -59,11 +59,11 @@ start_servers() { # FOLDER ARGUMENT...
   done
   # shellcheck disable=SC1091
   source "$1/servers.env"
-  export ENDPOINT=${IIIF_PUBLISH_TEST_SERVERS#*=}
+  export ENDPOINT=${IIIF_PUBLISH_TEST_SERVERS#*=} AWS_DEFAULT_REGION=$AWS_REGION
 }
 
 stop_servers() {
-  if [[ ! $servers_pid ]]; then return; fi
+  if [[ ! $servers_pid ]]; then return 0; fi
   kill -TERM "$servers_pid" 2>/dev/null || true
   wait "$servers_pid" 2>/dev/null || true
   servers_pid=
