@@ -96,6 +96,7 @@ def check_roles(policy_arn):
     for output, condition in wanted.items():
         name = outputs[output].rsplit("/", 1)[1]
         role = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        role = json.loads(role) if isinstance(role, str) else role  # as the template wrote it
         expect(f"{output}: who may be it", [statement["Condition"]["StringEquals"] for statement in role["Statement"]], [condition])
         attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         expect(f"{output}: its rights", [policy["PolicyArn"] for policy in attached], [policy_arn])
