@@ -55,6 +55,7 @@ pub mod encode;
 pub mod iiif;
 mod libjpeg;
 mod libwebp;
+pub mod location;
 pub mod pixel;
 pub mod publish;
 pub mod pyramid;

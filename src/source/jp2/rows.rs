@@ -3,10 +3,8 @@
 use super::DecodeError;
 use super::decode::decode;
 use super::pieces::{Pieces, Place};
-use crate::source::RowReader;
-use std::fs::File;
+use crate::source::{Input, RowReader};
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
@@ -17,7 +15,7 @@ pub(super) fn threads(pieces: &Pieces) -> usize {
 }
 
 pub(super) struct PieceRows {
-    file: Mutex<File>,
+    file: Input,
     pieces: Pieces,
     /// The pixels of the present row of pieces, from left to right.
     held: Vec<Vec<u8>>,
@@ -28,8 +26,7 @@ pub(super) struct PieceRows {
 }
 
 impl PieceRows {
-    pub(super) fn new(file: File, pieces: Pieces) -> Self {
-        let file = Mutex::new(file);
+    pub(super) fn new(file: Input, pieces: Pieces) -> Self {
         Self { file, pieces, held: Vec::new(), next_row_of_pieces: 0, height: 0, given: 0 }
     }
 
@@ -110,12 +107,13 @@ fn ask_for(bytes: u64) -> Result<(), DecodeError> {
 mod tests {
     use super::*;
     use crate::source::jp2::pieces_of;
+    use std::fs::File;
     use std::path::Path;
 
     /// The pieces of a fixture, in their rows.
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
-        let file = File::open(file).expect("a fixture");
+        let file = File::open(file).and_then(Input::of_file).expect("a fixture");
         let (mut pieces, size) = pieces_of(&file).ok().expect("sound headers");
         if !is_split {
             pieces.keep_whole();
