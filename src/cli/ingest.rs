@@ -9,6 +9,7 @@ use super::report::{Fatal, chain};
 use clap::{Args, ValueEnum};
 use iiif_publish::collection::{Input, InputError, Page, Patterns, Presentation, Shard, Shown, TableFormat, objects};
 use iiif_publish::iiif::Size;
+use iiif_publish::location::Location;
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use iiif_publish::store::Identifier;
 use std::collections::HashMap;
@@ -27,7 +28,8 @@ use journal::Journal;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
 pub(super) struct Arguments {
-    /// Images, and folders of images with all the folders in them
+    /// Images, and folders of images with all the folders in them: files, `s3://bucket/key`, `s3://bucket/prefix/`, and
+    /// `https://` URLs of images
     #[arg(value_name = "PATH")]
     inputs: Vec<PathBuf>,
     /// A list of images, one on each line; `-` is the standard input
@@ -106,7 +108,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, Some("say `--presentation none` too")));
     }
-    let all = arguments.pages()?;
+    let all = arguments.pages().await?;
     arguments.how.check(all.len())?;
     let pages: Vec<Page> = all.iter().filter(|page| shard.has(&page.object)).cloned().collect();
     let progress =
@@ -120,7 +122,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     }
     let mut run = Run::new(&arguments, Journal::new(arguments.report.as_deref(), &pages)?);
     let images =
-        pages.iter().map(|page| Image { path: page.source.clone(), identifier: page.identifier.clone() }).collect();
+        pages.iter().map(|page| Image { location: page.source.clone(), identifier: page.identifier.clone() }).collect();
     let stop = until(arguments.max_duration);
     let ended = |image: &Image, result: &Result<Published, PublishError>| {
         let heard = run.ended(image, result);
@@ -186,10 +188,17 @@ impl Arguments {
         }
     }
 
-    fn pages(&self) -> Result<Vec<Page>, Fatal> {
+    async fn pages(&self) -> Result<Vec<Page>, Fatal> {
         let mut input = Input::new(Patterns::new(&self.include, &self.exclude)?);
+        let remotes = self.how.remotes();
         for path in &self.inputs {
-            input.add_path(path)?;
+            match Location::named(path).map_err(InputError::from)? {
+                Location::File(path) => input.add_path(&path)?,
+                Location::Object(folder) if folder.is_folder() => {
+                    input.add_objects(&folder, remotes.list(&folder).await?)?;
+                }
+                elsewhere => input.add_remote(elsewhere)?,
+            }
         }
         if let Some(list) = &self.from_file {
             input.add_list(opened(list)?, &list.display().to_string())?;

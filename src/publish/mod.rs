@@ -28,7 +28,9 @@ pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOpti
 
 use crate::encode::{EncodeError, Encoding};
 use crate::iiif::{ImageInformation, Plan, Pyramid, PyramidError};
-use crate::source::{Source, SourceError};
+use crate::location::Location;
+use crate::remote::Remotes;
+use crate::source::{Place, Source, SourceError};
 use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind};
 use budget::Budget;
 use bytes::Bytes;
@@ -40,7 +42,6 @@ use job::{Folder, Job};
 use ledger::{Ledger, Settled};
 use redirects::Redirects;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -61,8 +62,8 @@ const WHOLE_LEVEL_QUEUE: usize = 1;
 /// One image to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Its file.
-    pub path: PathBuf,
+    /// Where it is.
+    pub location: Location,
     /// What it is to be called.
     pub identifier: Identifier,
 }
@@ -154,7 +155,10 @@ impl PublishError {
     pub fn is_environment(&self) -> bool {
         // The endpoint was there when the run began: to be unreachable now may pass.
         let is_lasting = |error: &StoreError| error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
-        self.of_store().is_some_and(is_lasting)
+        match self {
+            Self::Source(error) => error.is_environment(),
+            _ => self.of_store().is_some_and(is_lasting),
+        }
     }
 
     /// What the store said, where it is the store that failed.
@@ -176,6 +180,7 @@ pub struct Publisher {
     options: Arc<Options>,
     budget: Budget,
     events: Arc<dyn Fn(Event) + Send + Sync>,
+    remotes: Remotes,
 }
 
 impl Publisher {
@@ -183,7 +188,13 @@ impl Publisher {
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
-        Self { store, options: Arc::new(options), budget, events: Arc::new(events) }
+        Self { store, options: Arc::new(options), budget, events: Arc::new(events), remotes: Remotes::default() }
+    }
+
+    /// The same with these settings of what is elsewhere, instead of those of the AWS environment.
+    #[must_use]
+    pub fn reading_from(self, remotes: Remotes) -> Self {
+        Self { remotes, ..self }
     }
 
     /// What it was told.
@@ -241,9 +252,10 @@ impl Publisher {
     async fn publish_quietly(&self, image: &Image) -> Result<(Published, Outcome), PublishError> {
         let started = Instant::now();
         // Before the file is opened: should another one take its name in between, the next run sees that.
-        let fingerprint = self.fingerprint(image).await?;
-        let (path, read) = (image.path.clone(), self.options.reading());
-        let source = self.blocking(image, move || Source::open(&path, read)).await??;
+        let place = self.remotes.find(&image.location).await?;
+        let fingerprint = self.fingerprint(image, &place).await?;
+        let read = self.options.reading();
+        let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
         let header = source.header().clone();
         let pyramid = Pyramid::new(header.size, self.options.shape);
         let too_large = |cause| PublishError::Formats { identifier: image.identifier.clone(), cause };
@@ -346,10 +358,11 @@ impl Publisher {
         })
     }
 
-    async fn fingerprint(&self, image: &Image) -> Result<Fingerprint, PublishError> {
-        let (of, options, attributes) = (image.clone(), Arc::clone(&self.options), self.store.attributes());
-        let fingerprint = self.blocking(image, move || Fingerprint::new(&of, &options, &attributes)).await?;
-        fingerprint.map_err(|cause| SourceError::Open { input: image.path.display().to_string(), cause }.into())
+    async fn fingerprint(&self, image: &Image, place: &Place) -> Result<Fingerprint, PublishError> {
+        let (identifier, place) = (image.identifier.clone(), place.clone());
+        let (options, attributes) = (Arc::clone(&self.options), self.store.attributes());
+        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, &attributes);
+        Ok(self.blocking(image, fingerprint).await??)
     }
 
     /// Whether this very version is complete, although another one is the newest: the image has become again what it was.

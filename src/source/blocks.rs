@@ -160,7 +160,8 @@ mod tests {
             self.fetched.lock().expect("whole").push(range.clone());
             let (sender, answer) = sync_channel(1);
             // The end is damaged.
-            let bytes = if range.end > 40 << 20 { Err(RemoteError::other("gone")) } else { Ok(range.map(byte).collect()) };
+            let bytes =
+                if range.end > 40 << 20 { Err(RemoteError::other("gone")) } else { Ok(range.map(byte).collect()) };
             sender.send(bytes).expect("there is room");
             Fetch::new(answer, || ())
         }

@@ -88,6 +88,8 @@ pub enum SourceError {
 pub enum RemoteErrorKind {
     /// Credentials, permission, bucket, region or endpoint: another try cannot help before they change.
     Environment,
+    /// This one may not be read.
+    Denied,
     /// There is no such thing.
     Missing,
     /// It is not any more what it was when reading it began.
