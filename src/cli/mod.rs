@@ -42,6 +42,8 @@ Examples:
       Into a folder, for any static web server.
   iiif-publish ingest masters --bucket tiles
       A folder of images, with manifests and a collection; again and again.
+  iiif-publish ingest s3://masters/maps/ --bucket tiles
+      The images of another bucket, read in parts and not copied.
   iiif-publish plan scan.tif
       What publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json

@@ -243,7 +243,7 @@ fn remote_advice(kind: RemoteErrorKind) -> Option<&'static str> {
              `--source-endpoint-url`, `--source-aws-region` and `--source-profile`"
         }
         RemoteErrorKind::Denied => "reading it must be allowed: a signature in its URL may have expired",
-        RemoteErrorKind::Missing => "check its name",
+        RemoteErrorKind::Missing => "check its name; a folder of a bucket ends with `/`, and is for `ingest`",
         RemoteErrorKind::Replaced => "publish it again when nobody writes it any more",
         _ => "run the same command again",
     })

@@ -7,24 +7,63 @@ use crate::store::{Found, ReadError, S3Store};
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
 /// An object that has been found.
 pub(super) struct BucketObject {
-    store: S3Store,
-    found: Arc<Found>,
+    object: Arc<Pinned>,
     revision: Revision,
     runtime: Handle,
+}
+
+struct Pinned {
+    store: S3Store,
+    found: Found,
+    /// What every part must be of; not known before the first one, where only a listing has spoken.
+    pinned: OnceCell<Found>,
 }
 
 impl BucketObject {
     pub(super) async fn find(store: S3Store, object: &S3Object) -> Result<Self, RemoteError> {
         // Without an ETag a listing tells too little.
         let listed = object.listed.clone().filter(|revision| revision.etag.is_some());
-        let found = match listed {
-            Some(Revision { bytes, etag, modified }) => Found { key: object.key.clone(), bytes, etag, modified },
-            None => store.look_at(&object.key).await.map_err(unread)?,
+        let (found, pinned) = match listed {
+            Some(Revision { bytes, etag, modified }) => {
+                (Found { key: object.key.clone(), bytes, etag, modified }, OnceCell::new())
+            }
+            None => {
+                let found = store.look_at(&object.key).await.map_err(unread)?;
+                (found.clone(), OnceCell::new_with(Some(found)))
+            }
         };
-        Ok(Self { store, revision: revision(&found), found: found.into(), runtime: Handle::current() })
+        let (revision, runtime) = (revision(&found), Handle::current());
+        Ok(Self { object: Arc::new(Pinned { store, found, pinned }), revision, runtime })
+    }
+}
+
+impl Pinned {
+    async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+        if let Some(pinned) = self.pinned.get() {
+            return self.store.read_part(pinned, range).await;
+        }
+        match self.store.read_part(&self.found, range.clone()).await {
+            Ok(bytes) => {
+                let pinned = self.pinned.get_or_init(async || self.found.clone()).await;
+                if *pinned == self.found { Ok(bytes) } else { Err(ReadError::Replaced) }
+            }
+            Err(ReadError::Replaced) => {
+                let pinned = self.pinned.get_or_try_init(|| self.look_again()).await?;
+                self.store.read_part(pinned, range).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Some stores list other ETags than they answer with: size and time then say whether it is what was listed.
+    async fn look_again(&self) -> Result<Found, ReadError> {
+        let found = self.store.look_at(&self.found.key).await?;
+        let is_listed = found.bytes == self.found.bytes && found.modified == self.found.modified;
+        if is_listed { Ok(found) } else { Err(ReadError::Replaced) }
     }
 }
 
@@ -56,7 +95,7 @@ impl Remote for BucketObject {
     }
 
     fn fetch(&self, range: Range<u64>) -> Fetch {
-        let (store, found) = (self.store.clone(), Arc::clone(&self.found));
-        fetch(&self.runtime, async move { store.read_part(&found, range).await.map_err(unread) })
+        let object = Arc::clone(&self.object);
+        fetch(&self.runtime, async move { object.read(range).await.map_err(unread) })
     }
 }

@@ -29,6 +29,7 @@ mod orientation;
 mod picture_formats;
 mod pipeline;
 mod preview;
+mod remote;
 mod rooms;
 mod servers;
 mod storage;
