@@ -300,39 +300,6 @@ impl S3Arguments {
     }
 }
 
-/// How buckets are read that images are in.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "S3 sources")]
-pub(super) struct SourceArguments {
-    /// Endpoint of the buckets that `s3://` images are in [default: that of the bucket to publish into]
-    #[arg(long, value_name = "URL")]
-    source_endpoint_url: Option<String>,
-    /// Region of these buckets [default: that of the bucket to publish into]
-    #[arg(long, value_name = "REGION")]
-    source_aws_region: Option<String>,
-    /// Profile to read them with [default: that of the bucket to publish into]
-    #[arg(long, value_name = "PROFILE")]
-    source_profile: Option<String>,
-    /// Pay for the requests that read them
-    #[arg(long)]
-    source_request_payer: bool,
-}
-
-impl SourceArguments {
-    /// Settings of any bucket to read from; what is not said is that of the bucket to publish into.
-    pub(super) fn settings(&self, target: S3Settings) -> S3Settings {
-        let said = |said: &Option<String>, default| said.clone().or(default);
-        S3Settings {
-            endpoint_url: said(&self.source_endpoint_url, target.endpoint_url),
-            aws_region: said(&self.source_aws_region, target.aws_region),
-            profile: said(&self.source_profile, target.profile),
-            payer: if self.source_request_payer { Payer::Requester } else { target.payer },
-            retry_for: target.retry_for,
-            ..S3Settings::default()
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct ReportArguments {

@@ -15,6 +15,7 @@ mod progress;
 mod publish;
 mod report;
 mod reports;
+mod sources;
 mod storage;
 mod summary;
 mod verify;

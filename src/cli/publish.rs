@@ -1,12 +1,12 @@
 //! `iiif-publish --bucket … image.jpg`
 
 use super::arguments::{
-    Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments,
-    SourceArguments, named,
+    Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments, named,
 };
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::report::{self, Fatal};
+use super::sources::SourceArguments;
 use super::storage::StorageArguments;
 use super::summary::Summary;
 use clap::{Args, ValueEnum};

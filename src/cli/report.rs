@@ -221,7 +221,7 @@ pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
 
 fn source_advice(error: &SourceError) -> Option<&'static str> {
     match error {
-        SourceError::Remote { cause, .. } => remote_advice(cause.kind()),
+        SourceError::Remote { cause, .. } => Some(remote_advice(cause.kind())),
         SourceError::Open { .. } => Some("check the path and its permissions"),
         SourceError::Empty { .. } | SourceError::Decode { .. } => {
             Some("its info.json was not written; publish it again from a whole copy of the file")
@@ -236,8 +236,8 @@ fn source_advice(error: &SourceError) -> Option<&'static str> {
     }
 }
 
-fn remote_advice(kind: RemoteErrorKind) -> Option<&'static str> {
-    Some(match kind {
+fn remote_advice(kind: RemoteErrorKind) -> &'static str {
+    match kind {
         RemoteErrorKind::Environment => {
             "reading must be allowed there: in S3, s3:GetObject on the images, and s3:ListBucket on the bucket of a folder; check \
              `--source-endpoint-url`, `--source-aws-region` and `--source-profile`"
@@ -246,7 +246,7 @@ fn remote_advice(kind: RemoteErrorKind) -> Option<&'static str> {
         RemoteErrorKind::Missing => "check its name; a folder of a bucket ends with `/`, and is for `ingest`",
         RemoteErrorKind::Replaced => "publish it again when nobody writes it any more",
         _ => "run the same command again",
-    })
+    }
 }
 
 fn store_advice(kind: StoreErrorKind) -> &'static str {

@@ -20,39 +20,36 @@ struct Pinned {
     store: S3Store,
     found: Found,
     /// What every part must be of; not known before the first one, where only a listing has spoken.
-    pinned: OnceCell<Found>,
+    first: OnceCell<Found>,
 }
 
 impl BucketObject {
     pub(super) async fn find(store: S3Store, object: &S3Object) -> Result<Self, RemoteError> {
         // Without an ETag a listing tells too little.
         let listed = object.listed.clone().filter(|revision| revision.etag.is_some());
-        let (found, pinned) = match listed {
-            Some(Revision { bytes, etag, modified }) => {
-                (Found { key: object.key.clone(), bytes, etag, modified }, OnceCell::new())
-            }
-            None => {
-                let found = store.look_at(&object.key).await.map_err(unread)?;
-                (found.clone(), OnceCell::new_with(Some(found)))
-            }
+        let is_listed = listed.is_some();
+        let found = match listed {
+            Some(Revision { bytes, etag, modified }) => Found { key: object.key.clone(), bytes, etag, modified },
+            None => store.look_at(&object.key).await.map_err(unread)?,
         };
+        let first = OnceCell::new_with((!is_listed).then(|| found.clone()));
         let (revision, runtime) = (revision(&found), Handle::current());
-        Ok(Self { object: Arc::new(Pinned { store, found, pinned }), revision, runtime })
+        Ok(Self { object: Arc::new(Pinned { store, found, first }), revision, runtime })
     }
 }
 
 impl Pinned {
     async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
-        if let Some(pinned) = self.pinned.get() {
+        if let Some(pinned) = self.first.get() {
             return self.store.read_part(pinned, range).await;
         }
         match self.store.read_part(&self.found, range.clone()).await {
             Ok(bytes) => {
-                let pinned = self.pinned.get_or_init(async || self.found.clone()).await;
+                let pinned = self.first.get_or_init(async || self.found.clone()).await;
                 if *pinned == self.found { Ok(bytes) } else { Err(ReadError::Replaced) }
             }
             Err(ReadError::Replaced) => {
-                let pinned = self.pinned.get_or_try_init(|| self.look_again()).await?;
+                let pinned = self.first.get_or_try_init(|| self.look_again()).await?;
                 self.store.read_part(pinned, range).await
             }
             Err(error) => Err(error),

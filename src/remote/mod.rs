@@ -4,6 +4,7 @@
 //! must be of the same revision. Fetching runs on the runtime; who waits for it must not.
 
 mod bucket;
+mod headers;
 mod spool;
 mod web;
 
@@ -63,9 +64,10 @@ impl Remotes {
         let found: Result<Arc<dyn crate::source::Remote>, RemoteError> = match location {
             Location::File(path) => return Ok(Place::File(path.clone())),
             Location::Object(object) if object.is_folder() => return Err(SourceError::NotAFile { input: name }),
-            Location::Object(object) => self.find_object(object).await.map(|found| Arc::new(found) as _),
+            // On the heap: requests are large, and most images are files.
+            Location::Object(object) => Box::pin(self.find_object(object)).await.map(|found| Arc::new(found) as _),
             Location::Web(address) => match self.web().await {
-                Ok(web) => web.find(address).await.map(|found| Arc::new(found) as _),
+                Ok(web) => Box::pin(web.find(address)).await.map(|found| Arc::new(found) as _),
                 Err(error) => Err(error),
             },
         };
@@ -86,7 +88,7 @@ impl Remotes {
             objects.try_collect::<Vec<_>>().await
         };
         let failed = |cause| SourceError::Remote { input: folder.to_string(), cause };
-        let found = listed.await.map_err(failed)?;
+        let found = Box::pin(listed).await.map_err(failed)?;
         let objects = found.into_iter().filter(|found| !found.key.ends_with('/'));
         Ok(objects.map(|found| bucket::listed(&folder.bucket, found)).collect())
     }

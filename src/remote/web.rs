@@ -1,13 +1,11 @@
 //! Files of web servers: found by `HEAD`, read in ranges; or kept, where a server knows no ranges.
 
 use super::fetch;
+use super::headers::{content_range, is_still, number, revision, revision_of_whole, total};
 use super::spool::Spool;
 use crate::location::{Revision, WebAddress};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH, LAST_MODIFIED, RANGE,
-    RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, IF_MATCH, RANGE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, redirect};
 use std::error::Error;
 use std::ops::Range;
@@ -197,47 +195,6 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
         401 | 403 => Failure::Final(RemoteError::new(RemoteErrorKind::Denied, words)),
         404 | 410 => Failure::Final(RemoteError::new(RemoteErrorKind::Missing, words)),
         _ => Failure::Final(RemoteError::other(words)),
-    }
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
-    text(headers, name)?.parse().ok()
-}
-
-/// The range of `bytes 0-99/1234`, and the total where it is known.
-fn content_range(headers: &HeaderMap) -> Option<(Option<Range<u64>>, Option<u64>)> {
-    let text = text(headers, &CONTENT_RANGE)?;
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let range =
-        range.split_once('-').and_then(|(first, last)| Some(first.parse().ok()?..last.parse::<u64>().ok()? + 1));
-    Some((range, total.parse().ok()))
-}
-
-fn total(headers: &HeaderMap) -> Option<u64> {
-    content_range(headers).and_then(|(_, total)| total)
-}
-
-fn revision(bytes: u64, headers: &HeaderMap) -> Revision {
-    Revision { bytes, etag: text(headers, &ETAG), modified: text(headers, &LAST_MODIFIED) }
-}
-
-/// What the answer to a `HEAD` says, where it says something: no size and a size of 0 are how some programs answer whatever
-/// there is.
-fn revision_of_whole(headers: &HeaderMap) -> Option<Revision> {
-    number(headers, &CONTENT_LENGTH).filter(|bytes| *bytes > 0).map(|bytes| revision(bytes, headers))
-}
-
-/// Whether an answer is of what is known. What a server does not say of each answer, cannot be compared.
-fn is_still(known: &Revision, headers: &HeaderMap) -> bool {
-    let found = revision(known.bytes, headers);
-    match ((&known.etag, &found.etag), (&known.modified, &found.modified)) {
-        ((Some(known), Some(found)), _) => known.trim_start_matches("W/") == found.trim_start_matches("W/"),
-        (_, (Some(known), Some(found))) => known == found,
-        _ => true,
     }
 }
 

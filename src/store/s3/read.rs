@@ -111,6 +111,7 @@ impl S3Store {
     }
 
     /// All objects below a prefix, of which any key may be the end, in the order of their keys.
+    #[must_use]
     pub fn objects<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Found, StoreError>> {
         let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
         let pages = pages.set_request_payer(self.payer.into()).into_paginator().send();

@@ -137,7 +137,7 @@ fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
     command.arg("--output").arg(target.path()).args([endpoint(&server.endpoint()).as_str(), "s3://masters/noise.png"]);
     let child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("built");
     let begin = Instant::now();
-    while parts(&server) < 2 && begin.elapsed() < Duration::from_secs(60) {
+    while parts(&server) < 2 && begin.elapsed() < Duration::from_mins(1) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let mut other = noise(1900, 1700);

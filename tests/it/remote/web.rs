@@ -6,6 +6,8 @@ use crate::support::pictures::{encoded, file, noise, waves};
 use crate::support::program::run;
 use hyper::Method;
 use image::ImageFormat;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -39,7 +41,9 @@ fn web_servers_give_the_bytes_that_files_give_with_ranges_and_without() {
     ] {
         let (server, target) = (server(), TempDir::new().expect("a folder"));
         let names = format!("{faults:?}");
-        faults.into_iter().for_each(|(fault, scope)| server.fail(fault, scope));
+        for (fault, scope) in faults {
+            server.fail(fault, scope);
+        }
         let urls: Vec<String> = masters().iter().map(|(name, _)| url(&server, name)).collect();
         let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
         let run = publish_into(target.path(), &urls);
@@ -145,6 +149,40 @@ fn a_file_that_is_replaced_while_it_is_read_is_an_error() {
         assert!(run.stderr.contains("it was replaced while it was read"), "{}", run.stderr);
         assert!(!files(target.path()).contains_key("noise/info.json"));
     }
+}
+
+/// Answers every `GET` with a body that ends with the connection, and nothing else.
+fn serve_without_lengths(body: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap_or(0);
+            let is_get = head[..length].starts_with(b"GET");
+            let status = if is_get { "200 OK" } else { "405 Method Not Allowed" };
+            // Clients hang up when they have seen enough.
+            let _ = write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(if is_get { &body } else { &[] });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_says_nothing_of_its_files_is_known_by_their_content() {
+    let bytes = encoded(noise(1900, 1700), ImageFormat::Png);
+    let (here, target) = (TempDir::new().expect("a folder"), FaultServer::start());
+    let local = file(here.path(), "noise.png", &bytes).display().to_string();
+    let url = format!("http://{}/noise.png", serve_without_lengths(bytes));
+    let (one, other) = (here.path().join("one"), here.path().join("other"));
+    assert_eq!(publish_into(&one, &[&local]).code, Some(0));
+    let run = publish_into(&other, &[&url]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_same(&one, &other);
+    assert_eq!(publish_to(&target, &[&url]).code, Some(0));
+    let again = publish_to(&target, &[&url]);
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
 }
 
 #[test]
