@@ -5,9 +5,9 @@
 //!
 //! # What flows
 //! ```text
-//! path -> Source -> Strip -> Tile -> Object -> Receipt -> Ledger      and, when every receipt is in, info.json
-//!           |                 ^
-//!         Header --> Plan ----+        Plan is pure: the header decides every object before the first pixel is read
+//! place -> Source -> Strip -> Tile -> Object -> Receipt -> Ledger      and, when every receipt is in, info.json
+//!            |                 ^
+//!          Header --> Plan ----+        Plan is pure: the header decides every object before the first pixel is read
 //! ```
 //!
 //! # The rooms
@@ -15,13 +15,15 @@
 //! |---|---|---|
 //! | [`iiif`] | the specification as pure code | `std`, `serde` |
 //! | [`pixel`] | what moves between the blocking stages | `iiif` |
+//! | [`location`] | where an image is: a file, an object of a bucket, an address of the web | none of the others |
 //! | `libjpeg`, `libwebp` | safe faces for C libraries; the only `unsafe` code | `pixel` |
-//! | [`source`] | files to rows | `iiif`, `pixel`, `libjpeg` |
+//! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg` |
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
+//! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `location`, `source`, `store` |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
-//! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `store` |
+//! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `location`, `store` |
 //! | [`delete`] | takes images away again, their `info.json` first | `iiif`, `store` |
 //! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
@@ -35,13 +37,14 @@
 //! ```
 //! use iiif_publish::publish::{Image, Options, Publisher};
 //! use iiif_publish::store::FolderStore;
+//! use std::path::Path;
 //! use std::sync::Arc;
 //!
 //! # async fn publish() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = Arc::new(FolderStore::new("public/iiif".into()));
 //! let options = Options::new("https://example.org/iiif".parse()?);
 //! let publisher = Publisher::new(store, options, |event| eprintln!("{event:?}"));
-//! let image = Image { path: "photo.jpg".into(), identifier: "photo".parse()? };
+//! let image = Image { location: Path::new("photo.jpg").into(), identifier: "photo".parse()? };
 //! let published = publisher.publish(&image).await?;
 //! println!("{}", published.info_urls[0]);
 //! # Ok(())
@@ -55,9 +58,11 @@ pub mod encode;
 pub mod iiif;
 mod libjpeg;
 mod libwebp;
+pub mod location;
 pub mod pixel;
 pub mod publish;
 pub mod pyramid;
+pub mod remote;
 pub mod serve;
 pub mod source;
 pub mod store;

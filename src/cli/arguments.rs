@@ -5,11 +5,12 @@ use clap::{Args, ValueEnum};
 use iiif_publish::bucket::quoted;
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
+use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
 use iiif_publish::source::{Background, Profiles, ReadOptions};
 use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image API")]
@@ -217,6 +218,10 @@ pub(super) enum NameError {
     IdForMany(usize),
     #[error("`{0}` gives no identifier")]
     Stem(String, #[source] Option<KeyError>),
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error("`{0}` is not a file of this machine")]
+    Elsewhere(String),
     #[error("`{0}` and `{1}` would both write to `{2}`")]
     Overlap(String, String, Identifier),
 }
@@ -226,23 +231,34 @@ pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     if id.is_some() && paths.len() > 1 {
         return Err(NameError::IdForMany(paths.len()));
     }
-    let image = |path: PathBuf| {
-        let identifier = id.cloned().map_or_else(|| stem(&path), Ok)?;
-        Ok(Image { path, identifier })
+    let image = |path: PathBuf| -> Result<Image, NameError> {
+        let location = Location::named(path)?;
+        let identifier = id.cloned().map_or_else(|| stem(&location), Ok)?;
+        Ok(Image { location, identifier })
     };
-    let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, _>>()?;
+    let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, NameError>>()?;
     let mut sorted: Vec<&Image> = images.iter().collect();
     sorted.sort_by_key(|image| &image.identifier);
     if let Some([a, b]) = sorted.array_windows().find(|[a, b]| a.identifier == b.identifier) {
-        let (first, second) = (a.path.display().to_string(), b.path.display().to_string());
+        let (first, second) = (a.location.to_string(), b.location.to_string());
         return Err(NameError::Overlap(first, second, a.identifier.clone()));
     }
     Ok(images)
 }
 
-fn stem(path: &Path) -> Result<Identifier, NameError> {
-    let name = || path.display().to_string();
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| NameError::Stem(name(), None))?;
+/// The same where only files will do.
+pub(super) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
+    let images = named(paths, id)?;
+    match images.iter().find(|image| image.location.file().is_none()) {
+        Some(image) => Err(NameError::Elsewhere(image.location.to_string())),
+        None => Ok(images),
+    }
+}
+
+fn stem(location: &Location) -> Result<Identifier, NameError> {
+    let name = || location.to_string();
+    let file = location.file_name().ok_or_else(|| NameError::Stem(name(), None))?;
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| NameError::Stem(name(), None))?;
     stem.parse().map_err(|error| NameError::Stem(name(), Some(error)))
 }
 

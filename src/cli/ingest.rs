@@ -8,6 +8,7 @@ use super::publish::{HowArguments, publish_all};
 use super::report::{Fatal, chain, tell_error};
 use clap::{Args, ValueEnum};
 use iiif_publish::collection::{Input, InputError, Page, Patterns, Presentation, Shard, TableFormat, objects};
+use iiif_publish::location::Location;
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use std::fs::File;
 use std::io::{Read, stdin};
@@ -30,7 +31,8 @@ use run::Run;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
 pub(super) struct Arguments {
-    /// Images, and folders of images with all the folders in them
+    /// Images, and folders of images with all the folders in them: files, `s3://bucket/key`, `s3://bucket/prefix/`, and
+    /// `https://` URLs of images
     #[arg(value_name = "PATH")]
     inputs: Vec<PathBuf>,
     /// A list of images, one on each line; `-` is the standard input
@@ -124,13 +126,13 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, Some("say `--presentation none` too")));
     }
-    let gathered = arguments.gathered()?;
+    let gathered = arguments.gathered().await?;
     arguments.how.check(gathered.pages.len())?;
     let pages: Vec<Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).cloned().collect();
     let how = arguments.how.reports.how();
     let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
     progress.note(&found(&gathered.pages, &pages, shard));
-    for error in &gathered.unread {
+    for error in gathered.unread.iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
         tell_error(how, None, &chain(error), None);
     }
     let unread = if gathered.unread.is_empty() { Exit::Done } else { Exit::Failed };
@@ -200,7 +202,7 @@ async fn publish(
 }
 
 fn image(page: &Page) -> Image {
-    Image { path: page.source.clone(), identifier: page.identifier.clone() }
+    Image { location: page.source.clone(), identifier: page.identifier.clone() }
 }
 
 /// Puts the manifests of this part, and the collection where this is all of it.
@@ -260,10 +262,17 @@ impl Arguments {
         }
     }
 
-    fn gathered(&self) -> Result<Gathered, Fatal> {
+    async fn gathered(&self) -> Result<Gathered, Fatal> {
         let mut input = Input::new(Patterns::new(&self.include, &self.exclude)?);
+        let remotes = self.how.remotes();
         for path in &self.inputs {
-            input.add_path(path)?;
+            match Location::named(path).map_err(InputError::from)? {
+                Location::File(path) => input.add_path(&path)?,
+                Location::Object(folder) if folder.is_folder() => {
+                    input.add_objects(&folder, remotes.list(&folder).await?)?;
+                }
+                elsewhere => input.add_remote(elsewhere)?,
+            }
         }
         if let Some(list) = &self.from_file {
             input.add_list(opened(list)?, &list.display().to_string())?;

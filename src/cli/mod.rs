@@ -17,6 +17,7 @@ mod progress;
 mod publish;
 mod report;
 mod reports;
+mod sources;
 mod storage;
 mod summary;
 mod verify;
@@ -48,6 +49,8 @@ Examples:
       A folder of images, with manifests and a collection; again and again.
   iiif-publish init
       A file for what need not be said every time: iiif-publish.toml.
+  iiif-publish ingest s3://masters/maps/ --bucket tiles
+      The images of another bucket, read in parts and not copied.
   iiif-publish plan scan.tif
       What publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json

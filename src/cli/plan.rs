@@ -1,6 +1,6 @@
 //! `iiif-publish plan`
 
-use super::arguments::{Cap, NameArguments, PageArgument, ProgressArgument, ShapeArguments, named};
+use super::arguments::{Cap, NameArguments, PageArgument, ProgressArgument, ShapeArguments, named_files};
 use super::exit::Exit;
 use super::output::print;
 use super::report::Fatal;
@@ -111,7 +111,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     let id = arguments.names.id.as_ref();
     if let Some(path) = &arguments.image {
-        let images = named(vec![path.clone()], id)?;
+        let images = named_files(vec![path.clone()], id)?;
         let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
         let options = ReadOptions { page: arguments.page.page, ..ReadOptions::default() };
         return Ok((Source::open(path, options)?.header().clone(), identifier));

@@ -1,6 +1,6 @@
 //! `iiif-publish preview`: publish into a temporary folder and show it.
 
-use super::arguments::{Cap, PictureArguments, ReportArguments, ShapeArguments, named};
+use super::arguments::{Cap, PictureArguments, ReportArguments, ShapeArguments, named_files};
 use super::exit::{Exit, interrupted};
 use super::output::print;
 use super::progress::Progress;
@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let images = named(arguments.images, None)?;
+    let images = named_files(arguments.images, None)?;
     let shape = arguments.shape.shape(Cap::AsSaid)?;
     // The address is part of every info.json, so that the port comes first.
     let server = Server::bind(arguments.port).await.map_err(|error| failed("could not listen on localhost", &error))?;

@@ -6,6 +6,7 @@ use super::arguments::{
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::report::{self, Fatal};
+use super::sources::SourceArguments;
 use super::storage::StorageArguments;
 use super::summary::Summary;
 use clap::{Args, ValueEnum};
@@ -15,6 +16,7 @@ use iiif_publish::publish::{
     Changed, FullImageUrl, Identity, Image, Layout, Options, PublishError, Published, Publisher, RedirectOptions,
     Unchanged,
 };
+use iiif_publish::remote::Remotes;
 use iiif_publish::store::{Clobber, FolderStore, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ const FOLDER_URL: &str = "http://localhost:3000";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Images to publish: JPEG, PNG, TIFF and more, recognised by their content
+    /// Images to publish: JPEG, PNG, TIFF and more, recognised by their content; files, `s3://bucket/key`, and `https://` URLs
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     #[command(flatten)]
@@ -48,6 +50,8 @@ pub(super) struct HowArguments {
     output: Option<PathBuf>,
     #[command(flatten)]
     s3: S3Arguments,
+    #[command(flatten)]
+    sources: SourceArguments,
     #[command(flatten)]
     again: AgainArguments,
     #[command(flatten)]
@@ -73,7 +77,7 @@ struct AgainArguments {
     /// Publish again what is there, unchanged
     #[arg(long)]
     overwrite: bool,
-    /// How a file is known to be unchanged
+    /// How a source is known to be unchanged
     #[arg(long, value_name = "HOW", default_value = "size-and-time")]
     check: CheckArgument,
     /// Leave alone every image that is there, changed or not; no object is ever replaced
@@ -90,7 +94,7 @@ struct AgainArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CheckArgument {
-    /// By its size and time of modification; nothing of it is read
+    /// By its size and time of modification, or its `ETag`; nothing of it is read
     SizeAndTime,
     /// By its content, which is read whole
     Content,
@@ -232,7 +236,12 @@ impl HowArguments {
         let (store, public_url) = self.target(place, progress).await?;
         let options = self.options(place, self.shape()?, public_url);
         let events = Arc::clone(progress);
-        Ok(Publisher::new(store, options, move |event| events.event(&event)))
+        Ok(Publisher::new(store, options, move |event| events.event(&event)).reading_from(self.remotes()))
+    }
+
+    /// What is elsewhere, with credentials and patience as for the target.
+    pub(super) fn remotes(&self) -> Remotes {
+        Remotes::new(self.sources.settings(self.s3_settings()))
     }
 
     fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {

@@ -8,11 +8,13 @@ use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
-use iiif_publish::source::SourceError;
+use iiif_publish::source::{RemoteErrorKind, SourceError};
 use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
 use std::error::Error;
+
+const LOCATIONS: &str = "write it as `s3://bucket/key`, `https://host/path`, or as the path of a file";
 
 /// Rows of a table whose errors are told one by one.
 const ROWS_TOLD: usize = 1000;
@@ -73,6 +75,8 @@ pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, a
 impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
         let advice = match error {
+            NameError::Location(_) => LOCATIONS,
+            NameError::Elsewhere(_) => "fetch it first: `iiif-publish` itself and `ingest` read what is elsewhere",
             NameError::IdForMany(_) => "leave `--id` out, or publish the images one at a time",
             _ => "rename a file, or publish it by itself with `--id`",
         };
@@ -175,6 +179,8 @@ impl From<InputError> for Fatal {
         let advice = match error {
             InputError::Overlap { .. } => "rename a file, or name each with a column `id` of a `--table`",
             InputError::Identifier { .. } => "rename the file, or name it with a column `id` of a `--table`",
+            InputError::Location(_) => LOCATIONS,
+            InputError::Folder(_) => "name the folder on the command line",
             InputError::Pattern(_) => "write it like `**/*.tif`",
             _ => "check the path and its permissions",
         };
@@ -184,7 +190,8 @@ impl From<InputError> for Fatal {
 
 impl From<SourceError> for Fatal {
     fn from(error: SourceError) -> Self {
-        Self::new(Exit::Failed, chain(&error), source_advice(&error))
+        let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
+        Self::new(exit, chain(&error), source_advice(&error))
     }
 }
 
@@ -234,6 +241,7 @@ pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
 
 fn source_advice(error: &SourceError) -> Option<&'static str> {
     match error {
+        SourceError::Remote { cause, .. } => Some(remote_advice(cause.kind())),
         SourceError::Open { .. } => Some("check the path and its permissions"),
         SourceError::Empty { .. } | SourceError::Decode { .. } => {
             Some("its info.json was not written; publish it again from a whole copy of the file")
@@ -245,6 +253,19 @@ fn source_advice(error: &SourceError) -> Option<&'static str> {
             Some("convert it to 8- or 16-bit grey or RGB first, for example with `vips colourspace IN OUT srgb`")
         }
         _ => None,
+    }
+}
+
+fn remote_advice(kind: RemoteErrorKind) -> &'static str {
+    match kind {
+        RemoteErrorKind::Environment => {
+            "reading must be allowed there: in S3, s3:GetObject on the images, and s3:ListBucket on the bucket of a folder; check \
+             `--source-endpoint-url`, `--source-aws-region` and `--source-profile`"
+        }
+        RemoteErrorKind::Denied => "reading it must be allowed: a signature in its URL may have expired",
+        RemoteErrorKind::Missing => "check its name; a folder of a bucket ends with `/`, and is for `ingest`",
+        RemoteErrorKind::Replaced => "publish it again when nobody writes it any more",
+        _ => "run the same command again",
     }
 }
 

@@ -1,7 +1,8 @@
-//! What is to be published: files, folders, lists and tables.
+//! What is to be published: files, folders, lists and tables, here and elsewhere.
 
 use super::page::Page;
 use super::table::{self, RowError, TableFormat};
+use crate::location::{Location, LocationError, S3Object};
 use crate::store::{Identifier, KeyError};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::collections::HashMap;
@@ -29,12 +30,24 @@ pub enum InputError {
         #[source]
         cause: io::Error,
     },
+    /// A file or folder that is not there: it may have been a folder. As an image, it fails by itself.
+    #[error("there is no `{input}`")]
+    Missing {
+        /// What was named.
+        input: String,
+    },
     /// A folder has no images in it.
     #[error("there are no images in `{input}`")]
     Nothing {
         /// The folder.
         input: String,
     },
+    /// A URL names no bucket or no host.
+    #[error("could not understand a source")]
+    Location(#[from] LocationError),
+    /// A list names a folder of a bucket.
+    #[error("`{0}` is a folder, and a list or a table has images")]
+    Folder(String),
     /// A pattern is none.
     #[error("could not understand a pattern")]
     Pattern(#[from] globset::Error),
@@ -122,11 +135,11 @@ impl Input {
     /// Where a file has a name that is no identifier.
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
         if !path.is_dir() {
-            if let Err(cause) = path.metadata() {
-                self.unread.push(InputError::Read { input: path.display().to_string(), cause });
+            if path.metadata().is_err() {
+                self.unread.push(InputError::Missing { input: path.display().to_string() });
             }
             let name = path.file_name().map_or(path, Path::new);
-            self.pages.push(Page::alone(path.to_owned(), identifier(name)?));
+            self.pages.push(Page::alone(path.into(), identifier(name)?));
             return Ok(());
         }
         let is_shown = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
@@ -142,7 +155,7 @@ impl Input {
             };
             let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
             if entry.file_type().is_file() && self.patterns.match_file(below) {
-                self.pages.push(Page::alone(entry.path().to_owned(), identifier(below)?));
+                self.pages.push(Page::alone(entry.path().into(), identifier(below)?));
             }
         }
         if self.pages.len() == before {
@@ -151,8 +164,39 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the files of a list, one on each line, called by their paths as they stand there. A line may also be a row of a table in
-    /// JSON, with a `source` and an `id`. Empty lines say nothing.
+    /// Adds an image that is elsewhere, called by the last part of its key or address without the extension.
+    ///
+    /// # Errors
+    /// Where that gives no identifier.
+    pub fn add_remote(&mut self, location: Location) -> Result<(), InputError> {
+        let identifier = identifier_of(&location, Path::new(""))?;
+        self.pages.push(Page::alone(location, identifier));
+        Ok(())
+    }
+
+    /// Adds the images among all objects below a prefix, as [`add_path`](Self::add_path) adds those of a folder.
+    ///
+    /// # Errors
+    /// Where a key gives no identifier.
+    pub fn add_objects(&mut self, folder: &S3Object, objects: Vec<S3Object>) -> Result<(), InputError> {
+        let before = self.pages.len();
+        for object in objects {
+            let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
+            let is_shown = below.split('/').all(|name| !name.starts_with('.'));
+            if is_shown && self.patterns.match_file(Path::new(below)) {
+                let identifier = identifier(Path::new(below))?;
+                self.pages.push(Page::alone(Location::Object(object), identifier));
+            }
+        }
+        if self.pages.len() == before {
+            let folder = Location::Object(folder.clone());
+            self.unread.push(InputError::Nothing { input: folder.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Adds the files of a list, one on each line, called by their paths as they stand there; what is elsewhere, as
+    /// [`add_remote`](Self::add_remote) does. A line may also be a row of a table in JSON, with a `source` and an `id`. Empty lines say nothing.
     ///
     /// # Errors
     /// Where it cannot be read.
@@ -169,7 +213,9 @@ impl Input {
             }
             let path = Path::new(line.trim_end_matches('\r'));
             if !line.trim().is_empty() {
-                self.pages.push(Page::alone(path.to_owned(), identifier(path)?));
+                let location = Location::named(path)?;
+                let identifier = identifier_of(&location, path)?;
+                self.pages.push(Page::alone(location, identifier));
             }
         }
         Ok(())
@@ -197,18 +243,31 @@ impl Input {
     /// # Errors
     /// Where two are.
     pub fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
-        let mut known: HashMap<&Identifier, &Path> = HashMap::with_capacity(self.pages.len());
+        let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());
         for page in &self.pages {
             if let Some(first) = known.insert(&page.identifier, &page.source) {
                 return Err(InputError::Overlap {
-                    first: first.display().to_string(),
-                    second: page.source.display().to_string(),
+                    first: first.to_string(),
+                    second: page.source.to_string(),
                     identifier: page.identifier.clone(),
                 });
             }
         }
         drop(known);
         Ok((self.pages, self.unread))
+    }
+}
+
+/// What an image is called by what was `said` of it: a file by that path, anything else by the last part of its name.
+pub(super) fn identifier_of(location: &Location, said: &Path) -> Result<Identifier, InputError> {
+    match location {
+        Location::File(_) => identifier(said),
+        Location::Object(object) if object.is_folder() => Err(InputError::Folder(location.to_string())),
+        Location::Object(_) | Location::Web(_) => {
+            let name = location.file_name();
+            let name = name.ok_or_else(|| InputError::Identifier { input: location.to_string(), cause: None })?;
+            identifier(&name)
+        }
     }
 }
 
@@ -264,6 +323,28 @@ mod tests {
         assert_eq!(names(&["**/*.tif"], &[])?, ["b/10"]);
         assert_eq!(names(&[], &["b/*"])?, ["a"]);
         assert!(matches!(names(&["["], &[]), Err(InputError::Pattern(_))));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_called_by_its_last_part_or_by_its_path_below_a_prefix() -> Result<(), InputError> {
+        let patterns = || Patterns::new(&[], &["drafts/*".to_owned()]);
+        let called = |input: Input| -> Result<Vec<String>, InputError> {
+            Ok(input.into_pages()?.0.iter().map(|page| page.identifier.to_string()).collect())
+        };
+        let mut input = Input::new(patterns()?);
+        input.add_list("s3://b/maps/1.a.tif\nhttps://host/x/y%20z.jpg?id=3\n".as_bytes(), "list")?;
+        input.add_list("{\"source\": \"s3://b/2.tif\"}".as_bytes(), "list")?;
+        assert_eq!(called(input)?, ["1.a", "y z", "2"]);
+        let object = |key: &str| S3Object { bucket: "b".to_owned(), key: key.to_owned(), listed: None };
+        let mut input = Input::new(patterns()?);
+        let keys = ["m/a/1.TIF", "m/a/2.txt", "m/.b/3.tif", "m/drafts/4.tif", "m/5.jpg"];
+        input.add_objects(&object("m/"), keys.into_iter().map(object).collect())?;
+        assert_eq!(called(input)?, ["a/1", "5"]);
+        let mut input = Input::new(patterns()?);
+        for line in ["s3://b/maps/", "s3://", "https://host/", "https://"] {
+            assert!(input.add_list(line.as_bytes(), "list").is_err(), "{line}");
+        }
         Ok(())
     }
 

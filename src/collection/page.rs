@@ -1,14 +1,14 @@
 //! One image of a collection, and what is said of it.
 
 use crate::iiif::Description;
+use crate::location::Location;
 use crate::store::Identifier;
-use std::path::PathBuf;
 
 /// One image of a collection: a page of an object, or an object by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Its file.
-    pub source: PathBuf,
+    /// Where it is.
+    pub source: Location,
     /// What it is to be called.
     pub identifier: Identifier,
     /// The object that it is a page of; itself where nothing was said.
@@ -24,7 +24,7 @@ pub struct Page {
 impl Page {
     /// An image that is an object by itself.
     #[must_use]
-    pub fn alone(source: PathBuf, identifier: Identifier) -> Self {
+    pub fn alone(source: Location, identifier: Identifier) -> Self {
         Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, description: None }
     }
 }

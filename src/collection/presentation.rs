@@ -165,7 +165,7 @@ mod tests {
         Page {
             object: object.parse().expect("an identifier"),
             description: Some(Box::new(described)),
-            ..Page::alone("x.tif".into(), identifier.parse().expect("an identifier"))
+            ..Page::alone(std::path::Path::new("x.tif").into(), identifier.parse().expect("an identifier"))
         }
     }
 

@@ -137,6 +137,7 @@ fn is_of(body: &[u8], base_uri: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::location::Location;
     use crate::store::{MemoryStore, Object};
 
     async fn put(store: &MemoryStore, key: &str, body: &str) {
@@ -165,7 +166,7 @@ mod tests {
         put(&store, "elsewhere/info.json", &id("elsewhere")).await;
         let below =
             Below { prefix: "iiif".parse()?, public_url: "https://example.org/iiif".parse()?, folders: vec![None] };
-        let page = |id: &str| Ok::<_, KeyError>(Page::alone("x.tif".into(), id.parse()?));
+        let page = |id: &str| Ok::<_, KeyError>(Page::alone(Location::File("x.tif".into()), id.parse()?));
         let stale = below.stale(&store, &[page("kept")?, page("books/1/a")?]).await?;
         let stale: Vec<String> = stale.iter().map(ToString::to_string).collect();
         assert_eq!(stale, ["books/1/gone", "deep/down/gone", "gone", "versioned"]);

@@ -2,13 +2,14 @@
 
 use super::page::Page;
 use crate::iiif::{Description, LanguageMap, Metadata, Rights};
+use crate::location::Location;
 use crate::store::Identifier;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,10 +200,11 @@ fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> 
 fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Result<Page, String> {
     let values: Vec<(Column, String)> = values.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
     let one = |wanted: &Column| values.iter().find(|(column, _)| column == wanted).map(|(_, value)| value.as_str());
-    let source = PathBuf::from(one(&Column::Source).ok_or("`source` is empty")?);
+    let source = one(&Column::Source).ok_or("`source` is empty")?;
+    let location = Location::named_in(folder, source).map_err(|error| error.to_string())?;
     let identifier = match one(&Column::Id) {
         Some(id) => id.parse::<Identifier>().map_err(|error| error.to_string())?,
-        None => super::input::identifier(&source).map_err(|error| error.to_string())?,
+        None => super::input::identifier_of(&location, Path::new(source)).map_err(|error| error.to_string())?,
     };
     let object = one(&Column::Object).map(str::parse::<Identifier>).transpose().map_err(|error| error.to_string())?;
     let sequence =
@@ -211,7 +213,7 @@ fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Re
         one(&Column::Thumbnail).map(str::parse::<Identifier>).transpose().map_err(|error| error.to_string())?;
     Ok(Page {
         thumbnail,
-        source: folder.join(source),
+        source: location,
         object: object.unwrap_or_else(|| identifier.clone()),
         identifier,
         sequence: sequence.transpose()?.unwrap_or(0),
@@ -273,7 +275,7 @@ mod tests {
                      \"b, c.jpg\",,,,,,,,,,,,\n";
         let pages = read_csv(table).expect("whole");
         let [first, second] = pages.as_slice() else { panic!("two pages") };
-        assert_eq!(first.source, Path::new("masters/a/1.tif"));
+        assert_eq!(first.source, Path::new("masters/a/1.tif").into());
         assert_eq!(
             (first.identifier.to_string(), first.object.to_string(), first.sequence),
             ("ms-1/1".into(), "ms-1".into(), 2)

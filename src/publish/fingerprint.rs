@@ -1,9 +1,9 @@
 //! What says whether a published image is current: the source, the options, the program.
 
+use super::Options;
 use super::options::{Identity, Layout};
-use super::{Image, Options};
-use crate::source::ReadOptions;
-use crate::store::VersionName;
+use crate::source::{Place, ReadOptions, Remote, RemoteError, SourceError};
+use crate::store::{Identifier, VersionName};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::{self, File};
@@ -11,8 +11,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Two publications have the same fingerprint exactly when the source (by its size and time of modification, or by its
-/// content), everything that decides about the objects, and the version of the program are the same.
+/// Two publications have the same fingerprint exactly when the source (by its size and time of modification or `ETag`, or by
+/// its content), everything that decides about the objects, and the version of the program are the same.
 ///
 /// It is kept with `info.json`, as two hashes with a dash between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +40,14 @@ impl Fingerprint {
     /// The fingerprint of an image in a store that gives every object such `attributes`.
     ///
     /// # Errors
-    /// Where the file cannot be read.
-    pub(super) fn new(image: &Image, options: &Options, attributes: &str) -> io::Result<Self> {
-        let Image { path, identifier } = image;
-        let source = source(path, options.identity)?;
+    /// Where the source cannot be read.
+    pub(super) fn new(
+        identifier: &Identifier,
+        place: &Place,
+        options: &Options,
+        attributes: &str,
+    ) -> Result<Self, SourceError> {
+        let source = source(place, options.identity)?;
         let Options { prefix, public_url, versions, read, shape, jpeg, redirects, .. } = options;
         let Options { cache_control, info_cache_control, rights, .. } = options;
         let ReadOptions { background, profiles, page, max_pixels: _ } = read;
@@ -105,7 +109,25 @@ impl fmt::Display for Fingerprint {
 }
 
 /// Words that differ where the source differs.
-fn source(path: &Path, identity: Identity) -> io::Result<String> {
+fn source(place: &Place, identity: Identity) -> Result<String, SourceError> {
+    let input = place.to_string();
+    match place {
+        Place::File(path) => of_file(path, identity).map_err(|cause| SourceError::Open { input, cause }),
+        Place::Remote { object, .. } => {
+            of_object(&**object, identity).map_err(|cause| SourceError::Remote { input, cause })
+        }
+    }
+}
+
+fn of_object(object: &dyn Remote, identity: Identity) -> Result<String, RemoteError> {
+    match (identity, object.revision()) {
+        (Identity::SizeAndTime, Some(revision)) => Ok(revision),
+        // Some servers say nothing of what they have.
+        (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_object(object),
+    }
+}
+
+fn of_file(path: &Path, identity: Identity) -> io::Result<String> {
     let metadata = fs::metadata(path)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     match (identity, modified) {
@@ -123,6 +145,20 @@ fn hash_of_file(path: &Path) -> io::Result<String> {
             length => hash.update(&block[..length]),
         }
     }
+}
+
+/// While one block is hashed, the next one is fetched.
+fn hash_of_object(object: &dyn Remote) -> Result<String, RemoteError> {
+    let fetch = |from: u64| {
+        let to = object.bytes().min(from.saturating_add(BLOCK_BYTES as u64));
+        (from < to).then(|| (object.fetch(from..to), to))
+    };
+    let (mut hash, mut next) = (Sha256::new(), fetch(0));
+    while let Some((block, end)) = next {
+        next = fetch(end);
+        hash.update(block.wait()?);
+    }
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 fn hash(text: &str) -> String {

@@ -30,7 +30,9 @@ pub use prospect::{Change, Prospect};
 
 use crate::encode::{EncodeError, Encoding};
 use crate::iiif::{ImageInformation, Plan, Pyramid, PyramidError};
-use crate::source::{Source, SourceError};
+use crate::location::Location;
+use crate::remote::Remotes;
+use crate::source::{Place, Source, SourceError};
 use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind, Tally};
 use budget::Budget;
 use bytes::Bytes;
@@ -43,7 +45,6 @@ use job::{Folder, Job};
 use ledger::{Ledger, Settled};
 use redirects::Redirects;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -64,8 +65,8 @@ const WHOLE_LEVEL_QUEUE: usize = 1;
 /// One image to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Its file.
-    pub path: PathBuf,
+    /// Where it is.
+    pub location: Location,
     /// What it is to be called.
     pub identifier: Identifier,
 }
@@ -157,7 +158,10 @@ impl PublishError {
     pub fn is_environment(&self) -> bool {
         // The endpoint was there when the run began: to be unreachable now may pass.
         let is_lasting = |error: &StoreError| error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
-        self.of_store().is_some_and(is_lasting)
+        match self {
+            Self::Source(error) => error.is_environment(),
+            _ => self.of_store().is_some_and(is_lasting),
+        }
     }
 
     /// What the store said, where it is the store that failed.
@@ -179,6 +183,7 @@ pub struct Publisher {
     options: Arc<Options>,
     budget: Budget,
     events: Arc<dyn Fn(Event) + Send + Sync>,
+    remotes: Remotes,
 }
 
 impl Publisher {
@@ -186,7 +191,13 @@ impl Publisher {
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
-        Self { store, options: Arc::new(options), budget, events: Arc::new(events) }
+        Self { store, options: Arc::new(options), budget, events: Arc::new(events), remotes: Remotes::default() }
+    }
+
+    /// The same with these settings of what is elsewhere, instead of those of the AWS environment.
+    #[must_use]
+    pub fn reading_from(self, remotes: Remotes) -> Self {
+        Self { remotes, ..self }
     }
 
     /// What it was told.
@@ -246,7 +257,8 @@ impl Publisher {
     async fn publish_quietly(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
         let started = Instant::now();
         // Before the file is opened: should another one take its name in between, the next run sees that.
-        let fingerprint = self.fingerprint(image).await?;
+        let place = self.remotes.find(&image.location).await?;
+        let fingerprint = self.fingerprint(image, &place).await?;
         let stored = self.information_of(image).await?;
         if let Some((job, mut published, outcome)) = self.left_alone(image, &stored, &fingerprint)? {
             if let Outcome::Unchanged = outcome {
@@ -254,8 +266,8 @@ impl Publisher {
             }
             return Ok((published, outcome));
         }
-        let (path, read) = (image.path.clone(), self.options.reading());
-        let source = self.blocking(image, move || Source::open(&path, read)).await??;
+        let read = self.options.reading();
+        let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
         let header = source.header().clone();
         let pyramid = self.pyramid(image, header.size)?;
         let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
@@ -370,10 +382,11 @@ impl Publisher {
         })
     }
 
-    async fn fingerprint(&self, image: &Image) -> Result<Fingerprint, PublishError> {
-        let (of, options, attributes) = (image.clone(), Arc::clone(&self.options), self.store.attributes());
-        let fingerprint = self.blocking(image, move || Fingerprint::new(&of, &options, &attributes)).await?;
-        fingerprint.map_err(|cause| SourceError::Open { input: image.path.display().to_string(), cause }.into())
+    async fn fingerprint(&self, image: &Image, place: &Place) -> Result<Fingerprint, PublishError> {
+        let (identifier, place) = (image.identifier.clone(), place.clone());
+        let (options, attributes) = (Arc::clone(&self.options), self.store.attributes());
+        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, &attributes);
+        Ok(self.blocking(image, fingerprint).await??)
     }
 
     /// Whether this very version is complete, although another one is the newest: the image has become again what it was.

@@ -36,14 +36,15 @@ impl Publisher {
     /// # Errors
     /// Where the source cannot be read, or the store does not tell.
     pub async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
-        let fingerprint = self.fingerprint(image).await?;
+        let place = self.remotes.find(&image.location).await?;
+        let fingerprint = self.fingerprint(image, &place).await?;
         let stored = self.information_of(image).await?;
         if let Some((job, _, outcome)) = self.left_alone(image, &stored, &fingerprint)? {
             let change = if matches!(outcome, Outcome::Kept) { Change::Kept } else { Change::Unchanged };
             return Ok(prospect(&job, change));
         }
-        let (path, read) = (image.path.clone(), self.options.reading());
-        let source = self.blocking(image, move || Source::open(&path, read)).await??;
+        let read = self.options.reading();
+        let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
         let pyramid = self.pyramid(image, source.header().size)?;
         let encoding = Encoding { jpeg: self.options.jpeg, profile: None };
         let job = self.job(image, pyramid, encoding, &fingerprint)?;

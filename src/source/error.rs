@@ -2,6 +2,7 @@
 
 use crate::iiif::GeometryError;
 use std::io;
+use std::sync::Arc;
 
 /// Why an image cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,15 @@ pub enum SourceError {
         /// What the system says.
         #[source]
         cause: io::Error,
+    },
+    /// What is elsewhere is not there, may not be read, or does not come.
+    #[error("could not read `{input}`")]
+    Remote {
+        /// Where it is.
+        input: String,
+        /// Why.
+        #[source]
+        cause: RemoteError,
     },
     /// The file has no content.
     #[error("`{input}` is empty")]
@@ -70,6 +80,62 @@ pub enum SourceError {
         #[source]
         cause: DecodeError,
     },
+}
+
+/// What kind of failure it was to read what is elsewhere: decides what to advise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemoteErrorKind {
+    /// Credentials, permission, bucket, region or endpoint: another try cannot help before they change.
+    Environment,
+    /// This one may not be read.
+    Denied,
+    /// There is no such thing.
+    Missing,
+    /// It is not any more what it was when reading it began.
+    Replaced,
+    /// Anything else: another try may help.
+    Other,
+}
+
+/// Why bytes of something elsewhere did not come.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct RemoteError {
+    kind: RemoteErrorKind,
+    words: Arc<str>,
+}
+
+impl RemoteError {
+    /// A failure, in words that have no secrets.
+    pub fn new(kind: RemoteErrorKind, words: impl Into<Arc<str>>) -> Self {
+        Self { kind, words: words.into() }
+    }
+
+    /// One that may pass.
+    pub fn other(words: impl Into<Arc<str>>) -> Self {
+        Self::new(RemoteErrorKind::Other, words)
+    }
+
+    /// What was begun is something else now.
+    #[must_use]
+    pub fn replaced() -> Self {
+        Self::new(RemoteErrorKind::Replaced, "it was replaced while it was read")
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> RemoteErrorKind {
+        self.kind
+    }
+}
+
+impl SourceError {
+    /// Whether credentials, permission, bucket, region or endpoint must change before another try can help.
+    #[must_use]
+    pub fn is_environment(&self) -> bool {
+        matches!(self, Self::Remote { cause, .. } if cause.kind() == RemoteErrorKind::Environment)
+    }
 }
 
 /// What a decoder says of a file that it cannot read.

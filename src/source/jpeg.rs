@@ -1,14 +1,13 @@
 //! JPEG, through libjpeg.
 
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{DecodeError, Opened, Refusal, RowReader, jpeg_segments};
+use super::{DecodeError, Input, Opened, Refusal, RowReader, jpeg_segments};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColour};
-use std::fs::File;
 use std::io::BufReader;
 
-pub(super) fn open(file: File) -> Result<Opened, Refusal> {
-    let segments = jpeg_segments::read(&mut BufReader::new(&file))?;
+pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
+    let segments = jpeg_segments::read(&mut BufReader::new(file.clone()))?;
     let mut decoder = Decoder::new(Box::new(file))?;
     let size = Size::new(decoder.width(), decoder.height())?;
     let samples = match decoder.colour() {

@@ -1,4 +1,5 @@
-//! Where pixels come from: files of any known format, opened by their content and read row by row from the top.
+//! Where pixels come from: files of any known format, here or elsewhere, opened by their content and read row by row from
+//! the top.
 //!
 //! ```text
 //! decoder: rows of samples as the file means them -> colours -> sRGB, grey or what they were, 8 bits -> the right way up
@@ -6,9 +7,11 @@
 //! Row order is the promise that makes the rest cheap. A quarter turn, or a codec that only gives whole images, breaks it;
 //! [`Header`] says beforehand how much memory that costs.
 
+mod blocks;
 mod colour;
 mod error;
 mod icc;
+mod input;
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
@@ -21,7 +24,8 @@ mod rows;
 mod samples;
 mod tiff;
 
-pub use error::{DecodeError, SourceError};
+pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
+pub use input::{Fetch, Place, Remote};
 pub use options::{Background, BackgroundError, Profiles, ReadOptions};
 pub use orientation::Orientation;
 
@@ -29,11 +33,12 @@ use crate::iiif::Size;
 use crate::pixel::PixelFormat;
 use colour::Converter;
 use error::Refusal;
+use input::Input;
 use rows::Rows;
 use samples::Samples;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,7 +56,8 @@ pub struct Header {
     pub description: String,
     /// What was found and what is done about it.
     pub found: Found,
-    /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few.
+    /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few; with the blocks
+    /// that are held of what is elsewhere.
     pub decoder_bytes: u64,
     /// The ICC profile that every picture must carry, because the colours are what it says; otherwise they are sRGB.
     pub kept_profile: Option<Arc<[u8]>>,
@@ -120,6 +126,7 @@ struct Opened {
 /// An open image: its header, and its rows from the top.
 pub struct Source {
     input: String,
+    bytes: Input,
     header: Header,
     rows: Rows,
 }
@@ -131,22 +138,33 @@ impl Source {
     /// Where there is no such file, or it is not an image that can be read. Damage further on shows in
     /// [`read_rows`](Self::read_rows).
     pub fn open(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = path.display().to_string();
-        let open = || -> io::Result<(File, Vec<u8>)> {
-            let mut file = File::open(path)?;
-            let mut magic = Vec::with_capacity(MAGIC_BYTES);
-            Read::by_ref(&mut file).take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
-            file.rewind()?;
-            Ok((file, magic))
-        };
-        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(SourceError::NotAFile { input });
+        Self::open_at(&Place::File(path.to_owned()), options)
+    }
+
+    /// The same, here or elsewhere. What is elsewhere is waited for: not to be called by what runs on the runtime that
+    /// fetches it.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
+        let input = opened(place)?;
+        let result = Self::decoded(&place.to_string(), &input, options);
+        match input.failure() {
+            Some(cause) => Err(SourceError::Remote { input: place.to_string(), cause }),
+            None => result,
         }
-        let (file, magic) = open().map_err(|cause| SourceError::Open { input: input.clone(), cause })?;
+    }
+
+    fn decoded(name: &str, bytes: &Input, options: ReadOptions) -> Result<Self, SourceError> {
+        let input = name.to_owned();
+        let (mut magic, bytes) = (Vec::with_capacity(MAGIC_BYTES), bytes.clone());
+        let sniff = bytes.clone().take(MAGIC_BYTES as u64).read_to_end(&mut magic);
+        sniff.map_err(|cause| SourceError::Open { input: input.clone(), cause })?;
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
         }
         let is_jp2 = jp2::is_announced_by(&magic);
+        let file = bytes.clone();
         let opened = match sniffed(&magic) {
             None if !is_jp2 => return Err(SourceError::UnknownFormat { input }),
             Some(image::ImageFormat::Tiff) => tiff::open(file, options.page),
@@ -160,14 +178,14 @@ impl Source {
             Ok(opened) if opened.size.pixels() > options.max_pixels => {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
-            Ok(opened) => Ok(Self::new(input, opened, options)),
+            Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
         }
     }
 
-    fn new(input: String, opened: Opened, options: ReadOptions) -> Self {
+    fn new(input: String, bytes: Input, opened: Opened, options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, rows } = opened;
         let (converter, told) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         let format = converter.format();
@@ -185,10 +203,10 @@ impl Source {
             format,
             description: container,
             found,
-            decoder_bytes: decoder_bytes + rows.buffer_bytes(),
+            decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.held_bytes(),
             kept_profile: profile.filter(|_| told.is_kept).map(Arc::from),
         };
-        Self { input, header, rows }
+        Self { input, bytes, header, rows }
     }
 
     /// What is known before the first pixel.
@@ -202,7 +220,9 @@ impl Source {
     /// # Errors
     /// Where the file is damaged or ends too early.
     pub fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), SourceError> {
-        self.rows.read(rows).map_err(|cause| self.failed(cause))
+        self.bytes.begin_pixels();
+        let read = self.rows.read(rows);
+        self.unless_failed(read)
     }
 
     /// Checks, after the last row, that the file ends as it should.
@@ -210,13 +230,34 @@ impl Source {
     /// # Errors
     /// Where it does not.
     pub fn finish(&mut self) -> Result<(), SourceError> {
-        self.rows.finish().map_err(|cause| self.failed(cause))
+        let finished = self.rows.finish();
+        self.unless_failed(finished)
+    }
+
+    /// What a decoder says, unless bytes did not come: of those, some decoders say nothing, or that the file is damaged.
+    fn unless_failed(&self, result: Result<(), DecodeError>) -> Result<(), SourceError> {
+        match (self.bytes.failure(), result) {
+            (Some(cause), _) => Err(SourceError::Remote { input: self.input.clone(), cause }),
+            (None, result) => result.map_err(|cause| self.failed(cause)),
+        }
     }
 
     /// A failure to decode this image.
     pub(crate) fn failed(&self, cause: DecodeError) -> SourceError {
         SourceError::Decode { input: self.input.clone(), cause }
     }
+}
+
+fn opened(place: &Place) -> Result<Input, SourceError> {
+    let path = match place {
+        Place::File(path) => path,
+        Place::Remote { object, .. } => return Ok(Input::of_remote(Arc::clone(object))),
+    };
+    let input = path.display().to_string();
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(SourceError::NotAFile { input });
+    }
+    File::open(path).and_then(Input::of_file).map_err(|cause| SourceError::Open { input, cause })
 }
 
 /// Memory whose size a file decides: an error where there is not so much, and never an abort.

@@ -2,18 +2,17 @@
 
 use super::orientation::of_exif_block;
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{DecodeError, Opened, Refusal, RowReader};
+use super::{DecodeError, Input, Opened, Refusal, RowReader};
 use crate::iiif::Size;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
-use std::fs::File;
 use std::io::{BufReader, Seek};
 
 /// What a decoder may take beside the image that it makes: as much again, and some room.
 const DECODER_FACTOR: u64 = 2;
 const DECODER_BYTES: u64 = 16 << 20;
 
-pub(super) fn open(file: File, container: ImageFormat) -> Result<Opened, Refusal> {
-    let mut decoder = ImageReader::with_format(BufReader::new(file.try_clone()?), container).into_decoder()?;
+pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusal> {
+    let mut decoder = ImageReader::with_format(BufReader::new(file.clone()), container).into_decoder()?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height)?;
     let colour = decoder.color_type();
@@ -41,7 +40,7 @@ pub(super) fn open(file: File, container: ImageFormat) -> Result<Opened, Refusal
 
 struct WholeImage {
     /// Until the first row is asked for.
-    file: Option<File>,
+    file: Option<Input>,
     container: ImageFormat,
     limits: Limits,
     samples: Samples,

@@ -2,15 +2,14 @@
 
 use super::orientation::of_exif_block;
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{DecodeError, Opened, Refusal, RowReader, zeroed};
+use super::{DecodeError, Input, Opened, Refusal, RowReader, zeroed};
 use crate::iiif::Size;
 use png::{BitDepth, ColorType, Decoder, Reader, Transformations};
-use std::fs::File;
 use std::io::BufReader;
 
-type FileReader = Reader<BufReader<File>>;
+type FileReader = Reader<BufReader<Input>>;
 
-pub(super) fn open(file: BufReader<File>) -> Result<Opened, Refusal> {
+pub(super) fn open(file: BufReader<Input>) -> Result<Opened, Refusal> {
     let mut decoder = Decoder::new(file);
     // Palettes become RGB, 1 to 4 bits become 8, and a transparent colour becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);

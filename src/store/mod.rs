@@ -14,8 +14,8 @@ pub use folder::FolderStore;
 pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError};
 pub use memory::MemoryStore;
 pub use s3::{
-    Checksums, Clobber, ConditionalPut, CorsRule, ObjectAttributes, ObjectCannedAcl, Payer, PublicAccessBlock,
-    S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl, Payer, PublicAccessBlock,
+    ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
 
 pub(crate) use tally::Tally;

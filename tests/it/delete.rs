@@ -329,7 +329,10 @@ async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
     let path = png_file(folder.path(), "x.png", 900, 700);
     let options = Options { versions: Versions::Both, ..Options::new("https://example.org".parse().expect("a URL")) };
     let publisher = Publisher::new(Arc::clone(&store), options.clone(), |_| ());
-    let image = |identifier: &str| Image { path: path.clone(), identifier: identifier.parse().expect("an identifier") };
+    let image = |identifier: &str| Image {
+        location: path.clone().into(),
+        identifier: identifier.parse().expect("an identifier"),
+    };
     let stored = publisher.publish(&image("x")).await.expect("published");
     publisher.publish(&image("x-2")).await.expect("published");
 

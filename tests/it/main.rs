@@ -31,6 +31,7 @@ mod picture_formats;
 mod pipeline;
 mod preview;
 mod prune;
+mod remote;
 mod rooms;
 mod servers;
 mod storage;

@@ -1,6 +1,7 @@
 //! Peak memory: bounded by the width of an image, and by what `plan` says.
 #![cfg(target_os = "linux")]
 
+use crate::support::faults::FaultServer;
 use crate::support::program::{program, run_well};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -91,4 +92,26 @@ fn peak_memory_stays_below_the_plan_and_does_not_grow_with_the_height() {
     assert!(high < low + (24 << 20), "{low} bytes at 2,000 rows, {high} at 12,000");
     // Of WebP whole levels are held.
     peak_of(6_000, &["--format=webp,png"]);
+}
+
+/// The blocks that are held of it are part of the plan; the file is three times as large.
+#[test]
+fn peak_memory_of_an_image_in_a_bucket_stays_well_below_its_size() {
+    let folder = TempDir::new().expect("a folder");
+    let image = tiff(folder.path(), 8000, 10_000);
+    let plan: Value =
+        serde_json::from_str(&run_well(["plan".as_ref(), "--json".as_ref(), image.as_os_str()])).expect("JSON");
+    let planned = plan["memory"].as_u64().expect("a number");
+    let server = FaultServer::start();
+    let bytes = std::fs::read(image).expect("readable");
+    let size = bytes.len() as u64;
+    server.store("masters", "large.tif", &bytes);
+    drop(bytes);
+    let endpoint = format!("--source-endpoint-url={}", server.endpoint());
+    let output = format!("--output={}", folder.path().join("out").display());
+    let peak = peak_bytes(["--progress=none", &output, &endpoint, "s3://masters/large.tif"]);
+    let blocks = (std::thread::available_parallelism().map_or(1, usize::from) as u64 + 6) * (4 << 20);
+    eprintln!("{peak} bytes of an image of {size}, {planned} planned for a file and {blocks} of blocks");
+    assert!(peak < planned + blocks, "{peak} of {planned} planned bytes and {blocks} of blocks");
+    assert!(peak < size * 2 / 3, "{peak} of {size} bytes");
 }

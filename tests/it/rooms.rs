@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("iiif", &[]),
     ("pixel", &["iiif"]),
+    ("location", &[]),
     ("libjpeg", &["pixel"]),
     ("libwebp", &[]),
     ("source", &["iiif", "pixel", "libjpeg"]),
@@ -17,8 +18,9 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("verify", &["iiif", "libjpeg"]),
     ("bucket", &["store"]),
     ("delete", &["iiif", "store"]),
-    ("collection", &["iiif", "store"]),
-    ("publish", &["iiif", "pixel", "source", "pyramid", "encode", "store"]),
+    ("collection", &["iiif", "location", "store"]),
+    ("remote", &["location", "source", "store"]),
+    ("publish", &["iiif", "pixel", "location", "source", "remote", "pyramid", "encode", "store"]),
 ];
 
 fn files(path: &Path) -> Vec<PathBuf> {

@@ -29,7 +29,9 @@ impl Journal {
         let file = File::create(path).map_err(refused)?;
         let mut journal = Self { file: Some(BufWriter::new(file)), error: None };
         for page in pages {
-            journal.line(&json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.display().to_string()}));
+            journal.line(
+                &json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()}),
+            );
         }
         journal.flush();
         journal.error.take().map_or(Ok(journal), |error| Err(refused(error)))
@@ -79,7 +81,7 @@ impl Journal {
 }
 
 fn line(image: &Image, result: &Result<Published, PublishError>) -> Value {
-    let (id, source) = (image.identifier.to_string(), image.path.display().to_string());
+    let (id, source) = (image.identifier.to_string(), image.location.to_string());
     match result {
         Ok(published) => json!({
             "status": if published.objects > 0 { "published" } else { "unchanged" },

@@ -18,13 +18,12 @@ mod rows;
 mod size;
 mod tile_parts;
 
-use super::{DecodeError, Opened, Orientation, Refusal};
+use super::{DecodeError, Input, Opened, Orientation, Refusal};
 use crate::iiif::Size;
 use channels::Channels;
 use codestream::Codestream;
 use pieces::Pieces;
 use rows::PieceRows;
-use std::fs::File;
 use std::io::BufReader;
 
 /// How JP2 files and raw codestreams begin.
@@ -38,7 +37,7 @@ pub(super) fn is_announced_by(magic: &[u8]) -> bool {
     MAGIC.iter().any(|number| magic.starts_with(number))
 }
 
-pub(super) fn open(file: File) -> Result<Opened, Refusal> {
+pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let (pieces, size) = pieces_of(&file)?;
     let channels = &pieces.channels;
     Ok(Opened {
@@ -54,9 +53,9 @@ pub(super) fn open(file: File) -> Result<Opened, Refusal> {
 }
 
 /// What is decoded of a file, and the size of its image, by its headers.
-fn pieces_of(file: &File) -> Result<(Pieces, Size), Refusal> {
-    let file_bytes = file.metadata()?.len();
-    let mut headers = BufReader::with_capacity(BUFFER_BYTES, file);
+fn pieces_of(file: &Input) -> Result<(Pieces, Size), Refusal> {
+    let file_bytes = file.length();
+    let mut headers = BufReader::with_capacity(BUFFER_BYTES, file.clone());
     let boxes = boxes::read(&mut headers, file_bytes)?;
     let codestream = Codestream::read(&mut headers, boxes.codestream)?;
     let channels = Channels::of(boxes.header, &codestream.grid)?;

@@ -8,10 +8,7 @@ use super::channels::Channels;
 use super::codestream::Codestream;
 use super::size::{Grid, Rectangle};
 use super::tile_parts::TilePart;
-use crate::source::resize;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::sync::{Mutex, PoisonError};
+use crate::source::{Input, resize};
 
 /// Where the number of the tile stands in a tile-part, and how many bytes it has.
 const TILE_NUMBER: usize = 4;
@@ -101,7 +98,7 @@ impl Pieces {
     }
 
     /// A piece as a file.
-    pub(super) fn read(&self, place: Place, file: &Mutex<File>) -> Result<Vec<u8>, DecodeError> {
+    pub(super) fn read(&self, place: Place, file: &Input) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = self.channels.head.clone();
         bytes.extend(START_OF_CODESTREAM);
         bytes.extend(self.grid().written(self.rectangle(place), self.is_split));
@@ -118,14 +115,8 @@ impl Pieces {
         Ok(bytes)
     }
 
-    fn read_part(&self, part: &TilePart, file: &Mutex<File>, bytes: &mut [u8]) -> Result<(), DecodeError> {
-        {
-            // Held for one read only: the position is that of all threads. A thread that panicked holding it leaves
-            // nothing behind that the next `seek` does not mend.
-            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(part.offset))?;
-            file.read_exact(bytes)?;
-        }
+    fn read_part(&self, part: &TilePart, file: &Input, bytes: &mut [u8]) -> Result<(), DecodeError> {
+        file.read_exact_at(part.offset, bytes)?;
         let (number, length) = bytes[TILE_NUMBER..].split_at_mut(LENGTH - TILE_NUMBER);
         if self.is_split {
             number.fill(0);

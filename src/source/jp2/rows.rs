@@ -3,9 +3,8 @@
 use super::DecodeError;
 use super::decode::decode;
 use super::pieces::{Pieces, Place};
-use crate::source::RowReader;
+use crate::source::{Input, RowReader};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -17,7 +16,7 @@ pub(super) fn threads(pieces: &Pieces) -> usize {
 }
 
 pub(super) struct PieceRows {
-    file: Mutex<File>,
+    file: Input,
     pieces: Pieces,
     /// From the first row on. The allocator may keep for a thread what that one freed: these stay, and use it again.
     workers: Option<ThreadPool>,
@@ -30,8 +29,7 @@ pub(super) struct PieceRows {
 }
 
 impl PieceRows {
-    pub(super) fn new(file: File, pieces: Pieces) -> Self {
-        let file = Mutex::new(file);
+    pub(super) fn new(file: Input, pieces: Pieces) -> Self {
         Self { file, pieces, workers: None, held: Vec::new(), next_row_of_pieces: 0, height: 0, given: 0 }
     }
 
@@ -56,7 +54,7 @@ impl PieceRows {
 /// Decodes pieces until none is left, or one fails.
 fn decode_some<'a>(
     pieces: &Pieces,
-    file: &Mutex<File>,
+    file: &Input,
     work: &Mutex<impl Iterator<Item = (Place, &'a mut Vec<u8>)>>,
 ) -> Result<(), DecodeError> {
     // In a statement of its own, so that the others need not wait until this one is decoded.
@@ -100,12 +98,13 @@ fn ask_for(bytes: u64) -> Result<(), DecodeError> {
 mod tests {
     use super::*;
     use crate::source::jp2::pieces_of;
+    use std::fs::File;
     use std::path::Path;
 
     /// The pieces of a fixture, in their rows.
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
-        let file = File::open(file).expect("a fixture");
+        let file = File::open(file).and_then(Input::of_file).expect("a fixture");
         let (mut pieces, size) = pieces_of(&file).ok().expect("sound headers");
         if !is_split {
             pieces.keep_whole();

@@ -1,7 +1,7 @@
 //! Strips and tiles: how they lie in the image, and where in the file.
 
 use super::codec::Codec;
-use super::input::{BitOrder, Extent, Input};
+use super::input::{BitOrder, Extent, TiffInput};
 use super::tags::{self, Tag, Tags};
 use crate::iiif::Size;
 use crate::source::DecodeError;
@@ -68,7 +68,7 @@ impl Chunks {
             .try_for_each(|index| self.check(&tags.structure.input, index, codec, packed(self.rows_of(index))))
     }
 
-    fn check(&mut self, input: &Input, index: usize, codec: &Codec, packed: u64) -> Result<(), DecodeError> {
+    fn check(&mut self, input: &TiffInput, index: usize, codec: &Codec, packed: u64) -> Result<(), DecodeError> {
         let bytes = self.byte_counts[index];
         // Seen before memory is taken for what cannot be there.
         let least = codec.most_expansion().map_or(1, |most| packed.div_ceil(most));
@@ -86,7 +86,7 @@ impl Chunks {
     }
 
     /// The bytes of one of them.
-    pub(super) fn extent(&self, input: &Arc<Input>, index: usize, skipped: u64, bit_order: BitOrder) -> Extent {
+    pub(super) fn extent(&self, input: &Arc<TiffInput>, index: usize, skipped: u64, bit_order: BitOrder) -> Extent {
         let bytes = self.byte_counts[index].saturating_sub(skipped);
         input.extent(self.offsets[index].saturating_add(skipped), bytes, bit_order)
     }

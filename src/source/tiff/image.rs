@@ -2,7 +2,7 @@
 
 use super::chunks::Chunks;
 use super::codec::Codec;
-use super::input::{BitOrder, Input};
+use super::input::{BitOrder, TiffInput};
 use super::meaning::{Ink, Meaning};
 use super::predictor::{Predictor, Restorer};
 use super::tags::{self, Tag, Tags};
@@ -21,7 +21,7 @@ const MOST_WINDOW_BYTES: u64 = 128 << 20;
 
 /// What it takes to decode an image.
 pub(super) struct Image {
-    pub(super) input: Arc<Input>,
+    pub(super) input: Arc<TiffInput>,
     pub(super) chunks: Chunks,
     pub(super) codec: Codec,
     pub(super) bit_order: BitOrder,

@@ -1,9 +1,8 @@
 //! The bytes of the file, for several threads.
 
-use crate::source::DecodeError;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::source::{DecodeError, Input};
+use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Which bit of a byte comes first (`FillOrder`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,21 +12,16 @@ pub(super) enum BitOrder {
 }
 
 /// A file that is read from many places at once.
-pub(super) struct Input {
-    /// Locked for one read at a time: all who read share its position.
-    file: Mutex<File>,
-    length: u64,
-}
+pub(super) struct TiffInput(Input);
 
-impl Input {
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        let length = file.metadata()?.len();
-        Ok(Self { file: Mutex::new(file), length })
+impl TiffInput {
+    pub(super) fn new(file: Input) -> Self {
+        Self(file)
     }
 
     /// Whether the file has so many bytes there.
     pub(super) fn has(&self, offset: u64, bytes: u64) -> bool {
-        offset.checked_add(bytes).is_some_and(|end| end <= self.length)
+        offset.checked_add(bytes).is_some_and(|end| end <= self.0.length())
     }
 
     /// Bytes of the file, which must be there.
@@ -45,17 +39,11 @@ impl Input {
     pub(super) fn extent(self: &Arc<Self>, offset: u64, count: u64, bit_order: BitOrder) -> Extent {
         Extent { input: Arc::clone(self), next: offset, end: offset.saturating_add(count), bit_order }
     }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(offset))?;
-        file.read(into)
-    }
 }
 
 /// Reads one part of the file, whoever else reads another meanwhile.
 pub(super) struct Extent {
-    input: Arc<Input>,
+    input: Arc<TiffInput>,
     next: u64,
     end: u64,
     bit_order: BitOrder,
@@ -65,7 +53,7 @@ impl Read for Extent {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
         let most = into.len().min(left);
-        let count = self.input.read_at(self.next, &mut into[..most])?;
+        let count = self.input.0.read_at(self.next, &mut into[..most])?;
         self.next += count as u64;
         if self.bit_order == BitOrder::LowFirst {
             into[..count].iter_mut().for_each(|byte| *byte = byte.reverse_bits());

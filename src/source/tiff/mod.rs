@@ -26,10 +26,9 @@ mod tags;
 mod unpack;
 mod ycbcr;
 
-use super::{Opened, Orientation, Refusal, RowReader};
+use super::{Input, Opened, Orientation, Refusal, RowReader};
 use image::Image;
-use input::Input;
-use std::fs::File;
+use input::TiffInput;
 use std::sync::Arc;
 use structure::Structure;
 use tags::Tags;
@@ -41,8 +40,8 @@ const MOST_HELD_ROWS: u32 = 256;
 const MOST_PROFILE_BYTES: u64 = 16 << 20;
 
 /// Opens an image of a file; `page` counts from 1.
-pub(super) fn open(file: File, page: u32) -> Result<Opened, Refusal> {
-    let structure = Structure::open(Arc::new(Input::new(file)?))?;
+pub(super) fn open(file: Input, page: u32) -> Result<Opened, Refusal> {
+    let structure = Structure::open(Arc::new(TiffInput::new(file)))?;
     let directory = pages::find(&structure, page)?;
     let tags = Tags { structure: &structure, directory: &directory };
     let image = Arc::new(Image::read(tags)?);

@@ -4,7 +4,7 @@
 //! Not the `tiff` crate's: it refuses a file for what stands in other directories than the one that is read, reserves
 //! memory for as many values as an entry claims to have, and multiplies the sizes of a damaged one without a check.
 
-use super::input::Input;
+use super::input::TiffInput;
 use crate::source::DecodeError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Variety {
 
 /// A file that has directories.
 pub(super) struct Structure {
-    pub(super) input: Arc<Input>,
+    pub(super) input: Arc<TiffInput>,
     pub(super) order: ByteOrder,
     variety: Variety,
     /// Where the first directory stands.
@@ -97,7 +97,7 @@ pub(super) struct Entry {
 }
 
 impl Structure {
-    pub(super) fn open(input: Arc<Input>) -> Result<Self, DecodeError> {
+    pub(super) fn open(input: Arc<TiffInput>) -> Result<Self, DecodeError> {
         let head = input.bytes(0, 8)?;
         let order = if head.starts_with(b"MM") { ByteOrder::Big } else { ByteOrder::Little };
         let version = order.number([head[2], head[3]]);

@@ -7,6 +7,8 @@ use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient};
 use aws_sdk_s3::operation::delete_objects::DeleteObjectsError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -84,6 +86,8 @@ pub(super) fn client_config(config: &SdkConfig, retry_for: Duration) -> Builder 
         .retry_config(retries)
         .retry_partition(RetryPartition::custom("iiif-publish").token_bucket(tokens).build())
         .retry_classifier(CodeClassifier::<PutObjectError>::default())
+        .retry_classifier(CodeClassifier::<GetObjectError>::default())
+        .retry_classifier(CodeClassifier::<HeadObjectError>::default())
         .retry_classifier(CodeClassifier::<ListObjectsV2Error>::default())
         .retry_classifier(CodeClassifier::<DeleteObjectsError>::default())
         .timeout_config(timeouts.build())

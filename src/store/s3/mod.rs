@@ -5,11 +5,13 @@ mod attributes;
 mod client;
 mod explain;
 mod put;
+mod read;
 mod watch;
 
 pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
 pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
+pub use read::{Found, ReadError};
 
 use super::pacer::{PaceLimits, Pacer};
 use super::{

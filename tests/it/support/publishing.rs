@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// An image with the identifier `image`.
 pub fn image(path: PathBuf) -> Image {
-    Image { path, identifier: "image".parse().expect("an identifier") }
+    Image { location: path.into(), identifier: "image".parse().expect("an identifier") }
 }
 
 /// Publishes it.

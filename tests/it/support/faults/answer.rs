@@ -4,7 +4,7 @@ use super::fault::Refusal;
 use super::objects::StoredObject;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -84,6 +84,23 @@ pub(super) fn object(object: &StoredObject) -> Answer {
     header(&mut answer, CONTENT_LENGTH.as_str(), &object.body.len().to_string());
     header(&mut answer, ETAG.as_str(), &format!("\"{}\"", object.etag));
     header(&mut answer, LAST_MODIFIED.as_str(), MODIFIED_HTTP);
+    answer
+}
+
+/// The part `bytes=0-99` of an object.
+pub(super) fn part_of_object(whole: &StoredObject, range: &str) -> Answer {
+    let total = whole.body.len();
+    let limits = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let limits = limits.and_then(|(first, last)| Some((first.parse().ok()?, last.parse::<usize>().ok()?)));
+    let Some((first, last)) = limits.filter(|(first, last)| first <= last && *first < total) else {
+        let mut answer = error(416, "InvalidRange", "The requested range is not satisfiable");
+        header(&mut answer, CONTENT_RANGE.as_str(), &format!("bytes */{total}"));
+        return answer;
+    };
+    let end = total.min(last + 1);
+    let mut answer = object(&StoredObject { body: whole.body.slice(first..end), ..whole.clone() });
+    *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+    header(&mut answer, CONTENT_RANGE.as_str(), &format!("bytes {first}-{}/{total}", end - 1));
     answer
 }
 

@@ -21,6 +21,8 @@ pub struct Request {
     pub status: Option<u16>,
     /// What the SDK calls its attempt: `attempt=1; max=10`.
     pub attempt: Option<String>,
+    /// The part of an object that it asks for: `bytes=0-99`.
+    pub range: Option<String>,
     /// The region that it is signed for.
     pub aws_region: Option<String>,
     /// The keys that it asks to delete, all at once.
@@ -39,6 +41,7 @@ impl Request {
             at: Instant::now(),
             status: None,
             attempt: text("amz-sdk-request").map(str::to_owned),
+            range: text("range").map(str::to_owned),
             aws_region: text("authorization").and_then(signed_region),
             deletes: Vec::new(),
             faults: Vec::new(),

@@ -28,8 +28,10 @@ pub enum Fault {
     FlippedBit,
     /// One bit of the body is flipped, and no SHA-256 is checked: only the `ETag` shows it.
     FlippedBitUnnoticed,
-    /// `If-None-Match` counts for nothing.
+    /// `If-None-Match` and `If-Match` count for nothing.
     IgnoreConditions,
+    /// `Range` counts for nothing: all of an object is answered.
+    IgnoreRanges,
     /// Requests with headers of the newer checksums (`x-amz-checksum-…`, `x-amz-sdk-checksum-algorithm`) are refused.
     RejectChecksums,
     /// Answers let pages of all sites read them.
@@ -41,7 +43,8 @@ pub enum Fault {
 impl Fault {
     /// Whether the request ends with it, so that no other fault of this kind can befall it too.
     pub(super) fn is_end(self) -> bool {
-        let changes_only = [Self::IgnoreConditions, Self::AllowAnyPage, Self::RejectChecksums].contains(&self);
+        let changes_only =
+            [Self::IgnoreConditions, Self::IgnoreRanges, Self::AllowAnyPage, Self::RejectChecksums].contains(&self);
         !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_))
     }
 }

@@ -9,7 +9,7 @@ use super::{Refusal, Shared, locked};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ETAG, IF_NONE_MATCH};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ETAG, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -139,9 +139,18 @@ impl Exchange<'_> {
     }
 
     fn get(&self, bucket: &str, key: &str) -> Answer {
-        match locked(&self.shared.objects).get(bucket, key) {
-            Some(object) => answer::object(object),
-            None => answer::error(404, "NoSuchKey", "The specified key does not exist."),
+        let objects = locked(&self.shared.objects);
+        let Some(object) = objects.get(bucket, key) else {
+            return answer::error(404, "NoSuchKey", "The specified key does not exist.");
+        };
+        let is_another = |wanted: &str| wanted.trim_matches('"') != object.etag;
+        let wanted = self.head.headers.get(IF_MATCH).and_then(|value| value.to_str().ok());
+        if wanted.is_some_and(is_another) && !self.is(Fault::IgnoreConditions) {
+            return answer::error(412, "PreconditionFailed", "At least one of the preconditions did not hold");
+        }
+        match self.request.range.as_deref().filter(|_| !self.is(Fault::IgnoreRanges)) {
+            Some(range) => answer::part_of_object(object, range),
+            None => answer::object(object),
         }
     }
 

@@ -1,0 +1,37 @@
+//! Where images are read from that are elsewhere.
+
+use clap::Args;
+use iiif_publish::store::{Payer, S3Settings};
+
+/// How buckets are read that images are in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "S3 sources")]
+pub(super) struct SourceArguments {
+    /// Endpoint of the buckets that `s3://` images are in [default: that of the bucket to publish into]
+    #[arg(id = "source_endpoint_url", long = "source-endpoint-url", value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Region of these buckets [default: that of the bucket to publish into]
+    #[arg(id = "source_aws_region", long = "source-aws-region", value_name = "REGION")]
+    aws_region: Option<String>,
+    /// Profile to read them with [default: that of the bucket to publish into]
+    #[arg(id = "source_profile", long = "source-profile", value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Pay for the requests that read them
+    #[arg(id = "source_request_payer", long = "source-request-payer")]
+    request_payer: bool,
+}
+
+impl SourceArguments {
+    /// Settings of any bucket to read from; what is not said is that of the bucket to publish into.
+    pub(super) fn settings(&self, target: S3Settings) -> S3Settings {
+        let said = |said: &Option<String>, default| said.clone().or(default);
+        S3Settings {
+            endpoint_url: said(&self.endpoint_url, target.endpoint_url),
+            aws_region: said(&self.aws_region, target.aws_region),
+            profile: said(&self.profile, target.profile),
+            payer: if self.request_payer { Payer::Requester } else { target.payer },
+            retry_for: target.retry_for,
+            ..S3Settings::default()
+        }
+    }
+}

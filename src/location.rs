@@ -1,0 +1,284 @@
+//! Where an image is: a file, an object of a bucket, or an address of the web.
+
+use percent_encoding::percent_decode_str;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where an image is, or a folder of images.
+///
+/// ```
+/// use iiif_publish::location::Location;
+///
+/// let is_file = |text: &str| matches!(Location::named(text), Ok(Location::File(_)));
+/// assert!(is_file("masters/a.tif") && is_file("s3/a.tif"));
+/// let Ok(Location::Object(object)) = Location::named("s3://masters/maps/a 1.tif") else { panic!() };
+/// assert_eq!((object.bucket.as_str(), object.key.as_str()), ("masters", "maps/a 1.tif"));
+/// assert!(Location::named("s3:///a.tif").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A file or a folder of this machine.
+    File(PathBuf),
+    /// An object of a bucket, or all objects below a prefix.
+    Object(S3Object),
+    /// What a web server has.
+    Web(WebAddress),
+}
+
+/// An object of a bucket; a prefix where its key is empty or ends with a slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Object {
+    /// The bucket.
+    pub bucket: String,
+    /// The key, as it is: nothing in it is percent-encoded.
+    pub key: String,
+    /// What a listing said of it, so that nobody need ask again.
+    pub listed: Option<Revision>,
+}
+
+/// Which one of all that have been under a name: what tells it from what replaces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its size.
+    pub bytes: u64,
+    /// Its `ETag`, as the server writes it.
+    pub etag: Option<String>,
+    /// When it was stored, as the server writes it.
+    pub modified: Option<String>,
+}
+
+impl Revision {
+    /// Words that differ where the content differs; `None` where the server says nothing but its size.
+    #[must_use]
+    pub fn in_words(&self) -> Option<String> {
+        let tag = self.etag.as_ref().or(self.modified.as_ref())?;
+        Some(format!("{} {tag}", self.bytes))
+    }
+}
+
+/// An `http` or `https` URL. It is shown without what may be secret: user, password and query.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebAddress(String);
+
+/// Why a text names no location.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocationError {
+    /// `s3://` without a bucket.
+    #[error("`{0}` names no bucket: `s3://bucket/key` does")]
+    NoBucket(String),
+    /// A URL without a host, or with one that cannot be understood. What stands in it may be secret.
+    #[error("a URL that begins with `{0}://` names no host")]
+    NoHost(&'static str),
+}
+
+impl Location {
+    /// What was named, on a command line or in a list: `s3://…`, `http://…` and `https://…`, and files.
+    ///
+    /// # Errors
+    /// Where a URL names no bucket or no host.
+    pub fn named(text: impl AsRef<OsStr>) -> Result<Self, LocationError> {
+        let text = text.as_ref();
+        let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
+            return Ok(Self::File(text.into()));
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "s3" => S3Object::named(rest).map(Self::Object),
+            "http" => WebAddress::named("http", rest).map(Self::Web),
+            "https" => WebAddress::named("https", rest).map(Self::Web),
+            _ => Ok(Self::File(text.into())),
+        }
+    }
+
+    /// The same, of a file as seen from a folder.
+    ///
+    /// # Errors
+    /// As for [`named`](Self::named).
+    pub fn named_in(folder: &Path, text: &str) -> Result<Self, LocationError> {
+        Ok(match Self::named(text)? {
+            Self::File(path) => Self::File(folder.join(path)),
+            elsewhere => elsewhere,
+        })
+    }
+
+    /// The path of a file; `None` of what is elsewhere.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Object(_) | Self::Web(_) => None,
+        }
+    }
+
+    /// The name that it has beside its like: that of the file, the last part of a key or of an address.
+    #[must_use]
+    pub fn file_name(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => path.file_name().map(PathBuf::from),
+            Self::Object(object) => last_part(&object.key).map(PathBuf::from),
+            Self::Web(address) => {
+                let name = last_part(address.path())?;
+                percent_decode_str(name).decode_utf8().ok().map(|name| PathBuf::from(name.as_ref()))
+            }
+        }
+    }
+}
+
+impl From<PathBuf> for Location {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Self::File(path.to_owned())
+    }
+}
+
+/// Files as their system writes them, all else as a URL without secrets.
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(formatter),
+            Self::Object(object) => object.fmt(formatter),
+            Self::Web(address) => address.fmt(formatter),
+        }
+    }
+}
+
+impl S3Object {
+    fn named(rest: &str) -> Result<Self, LocationError> {
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() {
+            return Err(LocationError::NoBucket(format!("s3://{rest}")));
+        }
+        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned(), listed: None })
+    }
+
+    /// Whether it stands for what lies below it.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        self.key.is_empty() || self.key.ends_with('/')
+    }
+}
+
+impl fmt::Display for S3Object {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+impl WebAddress {
+    fn named(scheme: &'static str, rest: &str) -> Result<Self, LocationError> {
+        let (host, _) = parts(rest);
+        // A password with a slash in it would look like a host with a port: it must not be shown as one.
+        let name = host.rsplit(']').next().unwrap_or(host);
+        let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        let is_host = !host.is_empty() && name.split_once(':').is_none_or(|(_, port)| is_port(port));
+        if is_host { Ok(Self(format!("{scheme}://{rest}"))) } else { Err(LocationError::NoHost(scheme)) }
+    }
+
+    /// All of it, secrets included: for the server alone.
+    #[must_use]
+    pub fn with_secrets(&self) -> &str {
+        &self.0
+    }
+
+    fn scheme_and_rest(&self) -> (&str, &str) {
+        self.0.split_once("://").unwrap_or(("", &self.0))
+    }
+
+    fn path(&self) -> &str {
+        parts(self.scheme_and_rest().1).1
+    }
+}
+
+/// The host and the path of what stands behind the scheme: without user, password, query and fragment.
+fn parts(rest: &str) -> (&str, &str) {
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    (authority.rsplit('@').next().unwrap_or_default(), path)
+}
+
+fn last_part(path: &str) -> Option<&str> {
+    path.rsplit('/').next().filter(|name| !name.is_empty())
+}
+
+impl fmt::Display for WebAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.scheme_and_rest();
+        let (host, path) = parts(rest);
+        write!(formatter, "{scheme}://{host}{path}")
+    }
+}
+
+impl fmt::Debug for WebAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "WebAddress({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web(text: &str) -> WebAddress {
+        match Location::named(text) {
+            Ok(Location::Web(address)) => address,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn secrets_are_sent_and_never_shown() {
+        for (text, shown) in [
+            ("https://user:pass@host:8443/a/b.tif?X-Amz-Signature=secret#x", "https://host:8443/a/b.tif"),
+            ("HTTPS://user@secret@host/@b.tif?secret@x/y", "https://host/@b.tif"),
+            ("http://[::1]:80?secret", "http://[::1]:80"),
+        ] {
+            let address = web(text);
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(format!("{address:?}"), format!("WebAddress({shown})"));
+            assert!(address.with_secrets().ends_with(text.split_once("://").expect("a URL").1));
+        }
+        for text in ["https://user:pa/ss@host/x.tif", "https:///x.tif", "http://user@/x", "http://?secret"] {
+            let error = Location::named(text).expect_err("no host").to_string();
+            assert!(!error.contains("pa") && !error.contains("user"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_are_the_last_parts() {
+        let name = |text: &str| Location::named(text).expect("a location").file_name();
+        for (text, expected) in [
+            ("a/b.tif", Some("b.tif")),
+            ("s3://bucket/a/b%20c.tif", Some("b%20c.tif")),
+            ("s3://bucket/a/", None),
+            ("https://host/a/b%20c%C3%A9.tif?d/e", Some("b cé.tif")),
+            ("https://host", None),
+            ("https://host/a/", None),
+        ] {
+            assert_eq!(name(text).as_deref(), expected.map(Path::new), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_files_are_seen_from_a_folder() {
+        let named = |text: &str| Location::named_in(Path::new("masters"), text).expect("a location").to_string();
+        assert_eq!(named("a.tif"), "masters/a.tif");
+        assert_eq!(named("s3://bucket/a.tif"), "s3://bucket/a.tif");
+        assert_eq!(named("http://host/a.tif"), "http://host/a.tif");
+    }
+
+    #[test]
+    fn a_prefix_is_a_folder() {
+        let is_folder = |text: &str| match Location::named(text) {
+            Ok(Location::Object(object)) => object.is_folder(),
+            other => panic!("{other:?}"),
+        };
+        assert!(is_folder("s3://bucket") && is_folder("s3://bucket/") && is_folder("S3://bucket/a/"));
+        assert!(!is_folder("s3://bucket/a"));
+    }
+}
