@@ -128,7 +128,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     }
     let gathered = arguments.gathered().await?;
     arguments.how.check(gathered.pages.len())?;
-    let pages: Vec<Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).cloned().collect();
+    let pages: Vec<&Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).collect();
     let how = arguments.how.reports.how();
     let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
     progress.note(&found(&gathered.pages, &pages, shard));
@@ -182,10 +182,10 @@ async fn publish(
     publisher: &Publisher,
     arguments: &Arguments,
     run: &mut Run,
-    pages: &[Page],
+    pages: &[&Page],
     progress: &Arc<Progress>,
 ) -> Exit {
-    let images = pages.iter().map(image).collect();
+    let images = pages.iter().copied().map(image).collect();
     let ended = |image: &Image, result: &Result<Published, PublishError>| {
         let heard = run.ended(image, result);
         if run.has_failed_too_often() {
@@ -210,7 +210,7 @@ async fn present(
     publisher: &Publisher,
     presentation: &Presentation,
     arguments: &Arguments,
-    (all, pages): (&[Page], &[Page]),
+    (all, pages): (&[Page], &[&Page]),
     run: &Run,
     exit: Exit,
     shard: Shard,
@@ -318,9 +318,9 @@ fn opened(path: &Path) -> Result<Box<dyn Read>, InputError> {
     Ok(Box::new(file))
 }
 
-fn found(all: &[Page], pages: &[Page], shard: Shard) -> String {
+fn found(all: &[Page], pages: &[&Page], shard: Shard) -> String {
     let of = if shard.is_whole() { String::new() } else { format!(" of {} (part {shard})", all.len()) };
-    format!("{} images{of} of {} objects", pages.len(), objects(pages).len())
+    format!("{} images{of} of {} objects", pages.len(), objects(pages.iter().copied()).len())
 }
 
 /// Waits for a signal, or for the end of the time.

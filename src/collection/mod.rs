@@ -12,4 +12,4 @@ pub use page::{Page, objects};
 pub use presentation::{COLLECTION_PAGES, MANIFESTS, Presentation, Shown};
 pub use shard::{Shard, ShardError};
 pub use stale::{Below, StaleError};
-pub use table::{RowError, TableFormat};
+pub use table::{RowError, Said, TableFormat};

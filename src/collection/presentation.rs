@@ -131,15 +131,14 @@ fn collection_page(number: usize) -> String {
 
 /// What a page is called: what was said of it, or its number.
 fn page_label(page: &Page, number: usize) -> LanguageMap {
-    let said = page.description.as_ref().map(|description| description.label.clone());
-    said.filter(|label| !label.is_empty()).unwrap_or_else(|| LanguageMap::new(None, number.to_string()))
+    let label = page.description().label;
+    if label.is_empty() { LanguageMap::new(None, number.to_string()) } else { label }
 }
 
 /// What is said of an object: of its first page, but for the label where the pages have different ones.
 fn description(pages: &[Shown], object: &Identifier) -> Description {
-    let said = |shown: &Shown| shown.page.description.as_deref().cloned().unwrap_or_default();
-    let mut description = pages.first().map(said).unwrap_or_default();
-    let is_common = pages.iter().all(|page| said(page).label == description.label);
+    let mut description = pages.first().map(|shown| shown.page.description()).unwrap_or_default();
+    let is_common = pages.iter().all(|shown| shown.page.description().label == description.label);
     if !is_common || description.label.is_empty() {
         description.label = LanguageMap::new(None, object.to_string());
     }
@@ -149,6 +148,7 @@ fn description(pages: &[Shown], object: &Identifier) -> Description {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collection::Said;
     use serde_json::Value;
 
     fn presentation() -> Presentation {
@@ -161,10 +161,9 @@ mod tests {
     }
 
     fn page(identifier: &str, object: &str, label: &str) -> Page {
-        let described = Description { label: LanguageMap::new(Some("en"), label), ..Description::default() };
         Page {
             object: object.parse().expect("an identifier"),
-            description: Some(Box::new(described)),
+            said: Some(Said::of(&[("label@en", label)])),
             ..Page::alone(std::path::Path::new("x.tif").into(), identifier.parse().expect("an identifier"))
         }
     }

@@ -222,7 +222,7 @@ impl Publisher {
     /// all work at once; an image that is not complete then has no `info.json`.
     pub fn publish_all(
         &self,
-        images: Vec<Image>,
+        images: impl IntoIterator<Item = Image>,
     ) -> impl futures::Stream<Item = (Image, Result<Published, PublishError>)> {
         let publisher = self.clone();
         let publish = move |image: Image| {

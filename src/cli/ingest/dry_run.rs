@@ -36,7 +36,7 @@ pub(super) async fn dry_run(
     arguments: &Arguments,
     presentation: Option<&Presentation>,
     gathered: &Gathered,
-    pages: &[Page],
+    pages: &[&Page],
 ) -> Result<Exit, Fatal> {
     let (mut total, mut there, mut exit) = (Total::default(), HashMap::new(), Exit::Done);
     let teller = Teller { is_json: arguments.how.reports.how() == ProgressArgument::Json };
@@ -58,7 +58,8 @@ pub(super) async fn dry_run(
             let there = manifests::keys(presentation, &shown)?;
             let is_there = |key: &Key| there.contains(key);
             let label = &arguments.label;
-            let collection = manifests::changed_collection(publisher, presentation, label, pages, is_there).await?;
+            let collection =
+                manifests::changed_collection(publisher, presentation, label, &gathered.pages, is_there).await?;
             documents.extend(collection.into_iter().map(|(key, body)| (key, body.len() as u64)));
         }
         for (key, bytes) in documents {

@@ -20,7 +20,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// A new report, with a line for each image that is to be published: what has no other one afterwards is missing.
-    pub(super) fn new(path: Option<&Path>, pages: &[Page]) -> Result<Self, Fatal> {
+    pub(super) fn new(path: Option<&Path>, pages: &[&Page]) -> Result<Self, Fatal> {
         let Some(path) = path else { return Ok(Self { file: None, error: None }) };
         let refused = |error: io::Error| {
             let error = format!("could not write the report `{}`: {error}", path.display());

@@ -18,7 +18,7 @@ pub(super) struct ShownObject<'a> {
 }
 
 /// The pages of each object that are there. Objects without any are left out.
-pub(super) fn shown<'a>(pages: &'a [Page], there: &HashMap<Identifier, (String, Size)>) -> Vec<ShownObject<'a>> {
+pub(super) fn shown<'a>(pages: &[&'a Page], there: &HashMap<Identifier, (String, Size)>) -> Vec<ShownObject<'a>> {
     let show = |page: &'a Page| {
         let (base_uri, size) = there.get(&page.identifier)?;
         Some(Shown { page, base_uri: base_uri.clone(), size: *size })
@@ -28,7 +28,7 @@ pub(super) fn shown<'a>(pages: &'a [Page], there: &HashMap<Identifier, (String, 
         let pages: Vec<_> = all.into_iter().filter_map(show).collect();
         ShownObject { is_whole: pages.len() == count, pages }
     };
-    objects(pages).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
+    objects(pages.iter().copied()).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
 }
 
 /// Puts in flight: manifests are small.

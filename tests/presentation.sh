@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Publishes collections into a folder, and lets another program judge their manifests and collections: iiif-prezi3, the
+# reference library of Presentation API 3. Needs Python; installs the library in target/presentation.
+set -euo pipefail
+cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+
+readonly JUDGE=iiif-prezi3==3.1.1
+readonly FOLDER=$PWD/target/presentation
+
+if [[ $(cat "$FOLDER/contents" 2>/dev/null) != "$JUDGE" ]]; then
+  python3 -m venv --clear "$FOLDER"
+  "$FOLDER/bin/python" -m pip install --quiet --no-input --disable-pip-version-check "$JUDGE"
+  echo "$JUDGE" >"$FOLDER/contents"
+fi
+cargo build --quiet
+exec "$FOLDER/bin/python" tests/presentation.py "${CARGO_TARGET_DIR:-$PWD/target}/debug/iiif-publish"
