@@ -154,7 +154,7 @@ allowed_system_calls() {
 # The members of some sets, and of the sets in them.
 system_calls() { # SET...
   local name
-  for name in $(systemd-analyze syscall-filter "$@" | sed -nE 's/^ +([@a-z_0-9]+).*/\1/p'); do
+  for name in $(systemd-analyze syscall-filter "$@" | sed -nE 's/^ +([-@a-z_0-9]+).*/\1/p'); do
     if [[ $name == @* ]]; then system_calls "$name"; else echo "$name"; fi
   done | sort -u
 }

@@ -13,7 +13,7 @@ fail() {
 
 # Prints where the program is that `cargo test` or `cargo build` has built last.
 built_program() {
-  local target=${CARGO_TARGET_DIR:-$PWD/target} newest= built
+  local target=${CARGO_TARGET_DIR:-$PWD/target} newest='' built
   for built in "$target"/{debug,release}/iiif-publish; do
     if [[ -x $built && (! $newest || $built -nt $newest) ]]; then newest=$built; fi
   done
