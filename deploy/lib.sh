@@ -49,6 +49,7 @@ python_packages() { # NAME PACKAGE...
 start_servers() { # FOLDER ARGUMENT...
   local limit=$((SECONDS + 180)) tether=()
   if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig TERM); fi
+  touch "$1/servers.env"
   # It fills its own folder, and tells of errors on stderr.
   "${tether[@]}" localstack/test.sh "${@:2}" --serve >"$1/servers.env" </dev/null &
   servers_pid=$!
