@@ -13,7 +13,7 @@ fail() {
 
 # Prints where the program is that `cargo test` or `cargo build` has built last.
 built_program() {
-  local target=${CARGO_TARGET_DIR:-$PWD/target} newest= built
+  local target=${CARGO_TARGET_DIR:-$PWD/target} newest='' built
   for built in "$target"/{debug,release}/iiif-publish; do
     if [[ -x $built && (! $newest || $built -nt $newest) ]]; then newest=$built; fi
   done
@@ -49,6 +49,7 @@ python_packages() { # NAME PACKAGE...
 start_servers() { # FOLDER ARGUMENT...
   local limit=$((SECONDS + 180)) tether=()
   if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig TERM); fi
+  touch "$1/servers.env"
   # It fills its own folder, and tells of errors on stderr.
   "${tether[@]}" localstack/test.sh "${@:2}" --serve >"$1/servers.env" </dev/null &
   servers_pid=$!

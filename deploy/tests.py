@@ -121,10 +121,11 @@ class ExitCodes(unittest.TestCase):
 
     def test_slurm_requeues_when_the_time_is_over_but_not_what_somebody_has_ended(self):
         ends_well = "trap 'exit 143' TERM\n"
-        self.assertTrue(self.is_requeued(143, 0, ends_well + "kill -USR1 $PPID\nwhile :; do sleep 0.05; done"))
-        self.assertFalse(self.is_requeued(143, 10, ends_well + "kill -USR1 $PPID\nwhile :; do sleep 0.05; done"))
+        self.assertTrue(self.is_requeued(143, 0, ends_well + "kill -USR1 $PPID\nfor turn in $(seq 100); do sleep 0.05; done"))
+        self.assertFalse(self.is_requeued(143, 10, ends_well + "kill -USR1 $PPID\nfor turn in $(seq 100); do sleep 0.05; done"))
         # Slurm tells all processes of the task by itself.
-        self.assertFalse(self.is_requeued(143, 0, "kill -TERM $PPID\nsleep 0.2\nexit 143"))
+        for code in (143, 137, 4):
+            self.assertFalse(self.is_requeued(code, 0, f"kill -TERM $PPID\nsleep 0.2\nexit {code}"))
 
     def is_requeued(self, code, restarts, program=None):
         """By the script itself, with a program that does nothing but end so, and a `scontrol` that remembers that it was asked."""
