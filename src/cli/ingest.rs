@@ -56,12 +56,8 @@ pub(super) struct Arguments {
     /// Publish no images: write the manifests and the collection again, of images that are published already
     #[arg(long, conflicts_with_all = ["finish", "prune"])]
     manifests_only: bool,
-    /// Delete the images and manifests below the prefix that are not in the input any more
-    #[arg(long, conflicts_with = "shard")]
-    prune: bool,
-    /// Delete nothing where more images than this left the input: a number, or a percentage of those that are there
-    #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = Brake::DEFAULT)]
-    max_delete: Brake,
+    #[command(flatten)]
+    prune: PruneArguments,
     /// Say what would be published and deleted, with its cost, and do nothing
     #[arg(long, conflicts_with_all = ["report", "metrics_file"])]
     dry_run: bool,
@@ -87,6 +83,17 @@ pub(super) struct Arguments {
     place: PlaceArguments,
     #[command(flatten)]
     how: HowArguments,
+}
+
+/// What becomes of images that are not in the input any more.
+#[derive(Debug, Args)]
+struct PruneArguments {
+    /// Delete the images and manifests below the prefix that are not in the input any more
+    #[arg(long, conflicts_with = "shard")]
+    prune: bool,
+    /// Delete nothing where more images than this left the input: a number, or a percentage of those that are there
+    #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = Brake::DEFAULT)]
+    max_delete: Brake,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,7 +124,7 @@ impl FromStr for ShardArgument {
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
     let how = arguments.how.reports.how();
-    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
+    Box::pin(try_run(arguments)).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
@@ -159,8 +166,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
             if let Some(presentation) = &presentation {
                 present(&publisher, presentation, &arguments, (&gathered.pages, &pages), &run, exit, shard).await?;
             }
-            if arguments.prune && exit != Exit::Limit {
-                let stale = prune::stale(&publisher, presentation.as_ref(), &gathered, arguments.max_delete).await?;
+            if arguments.prune.prune && exit != Exit::Limit {
+                let stale =
+                    prune::stale(&publisher, presentation.as_ref(), &gathered, arguments.prune.max_delete).await?;
                 run.deleted = prune::prune(&publisher, stale, &mut run.journal, &progress).await?;
             }
             Ok(Exit::Done)

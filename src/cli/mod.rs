@@ -154,7 +154,7 @@ pub(crate) fn run() -> Exit {
     };
     let exit = runtime.block_on(async {
         match cli.command {
-            None => publish::run(cli.publish).await,
+            None => Box::pin(publish::run(cli.publish)).await,
             Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
             Some(Command::Report(arguments)) => reports::run(&arguments),
             Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),

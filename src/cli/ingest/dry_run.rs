@@ -68,8 +68,8 @@ pub(super) async fn dry_run(
             exit = exit.worse(teller.line("write", &key, "", None));
         }
     }
-    if arguments.prune {
-        let stale = prune::stale(publisher, presentation, gathered, arguments.max_delete).await?;
+    if arguments.prune.prune {
+        let stale = prune::stale(publisher, presentation, gathered, arguments.prune.max_delete).await?;
         for key in &stale.documents {
             exit = exit.worse(teller.line("delete", key, "", None));
         }

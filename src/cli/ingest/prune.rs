@@ -109,7 +109,8 @@ async fn stale_documents(
     let mut documents = Vec::new();
     for folder in [MANIFESTS, COLLECTION_PAGES] {
         let present = listed(publisher, presentation, folder).await?.unwrap_or_default();
-        documents.extend(present.into_keys().filter(|key| key.as_str().ends_with(".json") && !wanted.contains(key)));
+        let is_document = |key: &Key| key.as_str().rsplit_once('.').is_some_and(|(_, extension)| extension == "json");
+        documents.extend(present.into_keys().filter(|key| is_document(key) && !wanted.contains(key)));
     }
     documents.sort();
     Ok(documents)
