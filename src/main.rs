@@ -1,7 +1,11 @@
 //! The command line of `iiif-publish`; all else is in the library.
 
 mod cli;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod glibc;
 
 fn main() -> std::process::ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    glibc::limit_arenas();
     cli::run().into()
 }
