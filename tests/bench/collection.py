@@ -232,10 +232,10 @@ def ours(endpoint, masters, number):
 def theirs(endpoint, masters, pyramids, number, cores):
     pyramids.mkdir()
     suffix = ".jpg[Q=85,subsample-mode=on]"
-    dzsave = f"vips dzsave '{{}}' {pyramids}/$(basename '{{}}').d --layout=iiif3 --tile-size=512 --suffix '{suffix}'"
+    dzsave = f"vips dzsave {{}} {pyramids}/{{}} --layout=iiif3 --tile-size=512 --suffix '{suffix}'"
     upload = " ".join(f"'{word}'" for word in s5cmd(endpoint, "cp", f"{pyramids}/", f"s3://{BUCKET}/theirs-{number}/"))
     # One thread each, as many processes as cores: what is fastest for many images.
-    work = f"ls {masters}/* | VIPS_CONCURRENCY=1 xargs -P {cores} -I {{}} sh -c \"{dzsave}\" && {upload}"
+    work = f"cd {masters} && ls | VIPS_CONCURRENCY=1 xargs -P {cores} -I {{}} {dzsave} && {upload}"
     figures = common.cost(["bash", "-o", "pipefail", "-c", work], environment())
     shutil.rmtree(pyramids)
     return figures
