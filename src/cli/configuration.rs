@@ -45,12 +45,12 @@ pub(super) struct Words {
 
 /// Adds what the file says, and what is neither said on the command line nor contradicts that.
 pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<Words, ConfigurationError> {
-    command.build();
+    let named = named_file(&mut words);
     // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
     let lenient = command.clone().ignore_errors(true);
+    command.build();
     let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words, from: None }) };
     let verb = matches.subcommand_name().unwrap_or(PUBLISH).to_owned();
-    let named = matches.get_one::<PathBuf>("config").cloned();
     let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
     let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb.as_str())) else {
         return Ok(Words { words, from: None });
@@ -71,6 +71,20 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.splice(end..end, added);
     Ok(Words { words, from: Some(path) })
+}
+
+/// Takes `--config FILE` out of a command line, wherever it stands: before a verb, it would not be taken for an option of that.
+fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
+    const NAME: &str = "--config";
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let of_word =
+        |word: &OsString| word.to_str().and_then(|word| Some(word.strip_prefix(NAME)?.strip_prefix('=')?.into()));
+    if let Some(place) = words[..end].iter().position(|word| of_word(word).is_some()) {
+        return of_word(&words.remove(place));
+    }
+    let place = words[..end].iter().position(|word| word == NAME).filter(|place| place + 1 < end)?;
+    words.remove(place);
+    Some(words.remove(place).into())
 }
 
 /// The verb of a verb, such as that of `bucket`.
@@ -110,7 +124,11 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
         let has = |group: &clap::ArgGroup, it: &Arg| group.get_args().any(|id| id == it.get_id());
         command.get_groups().any(|group| !group.clone().is_multiple() && has(group, one) && has(group, other))
     };
-    is_said(argument.get_id())
+    // What is pruned is what the whole input does not name: not part of it, named for once.
+    let is_of_other_inputs = argument.get_id() == "prune"
+        && command.get_arguments().any(|other| INPUTS.contains(&other.get_id().as_str()) && is_said(other.get_id()));
+    is_of_other_inputs
+        || is_said(argument.get_id())
         || command.get_arguments().filter(|other| is_said(other.get_id())).any(|other| {
             contradicts(argument, other)
                 || contradicts(other, argument)

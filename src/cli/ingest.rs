@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     prune: PruneArguments,
     /// Say what would be published and deleted, with its cost, and do nothing
-    #[arg(long, conflicts_with_all = ["report", "metrics_file"])]
+    #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
     /// The version of the Presentation API of manifests and collection
     #[arg(long, value_name = "3|none", default_value = "3")]
@@ -73,7 +73,7 @@ pub(super) struct Arguments {
     /// File to write the figures of the run into, for Prometheus (node exporter, textfile collector); replaced in one move
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
-    /// Stop after so many images have failed
+    /// Stop after so many images have failed; those that are looked at already, 32 at the most, still end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
     /// Stop after so many seconds; the next run goes on
@@ -150,6 +150,11 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         return Ok(or_interrupted(told).await?.worse(unread));
     }
     let mut run = Run::new(&arguments, &pages)?;
+    let stale = if arguments.prune.prune {
+        Some(prune::stale(&publisher, presentation.as_ref(), &gathered, arguments.prune.max_delete).await)
+    } else {
+        None
+    };
     let exit = if arguments.finish {
         Exit::Done
     } else if arguments.manifests_only {
@@ -164,12 +169,20 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     } else {
         let work = async {
             if let Some(presentation) = &presentation {
-                present(&publisher, presentation, &arguments, (&gathered.pages, &pages), &run, exit, shard).await?;
+                let whole = gathered.unread.is_empty();
+                present(
+                    &publisher,
+                    presentation,
+                    &arguments,
+                    (&gathered.pages, &pages),
+                    &run,
+                    exit,
+                    shard.is_whole() && whole,
+                )
+                .await?;
             }
-            if arguments.prune.prune && exit != Exit::Limit {
-                let stale =
-                    prune::stale(&publisher, presentation.as_ref(), &gathered, arguments.prune.max_delete).await?;
-                run.deleted = prune::prune(&publisher, stale, &mut run.journal, &progress).await?;
+            if let Some(stale) = stale.filter(|_| exit != Exit::Limit) {
+                run.deleted = prune::prune(&publisher, stale?, &mut run.journal, &progress).await?;
             }
             Ok(Exit::Done)
         };
@@ -213,7 +226,7 @@ fn image(page: &Page) -> Image {
     Image { location: page.source.clone(), identifier: page.identifier.clone() }
 }
 
-/// Puts the manifests of this part, and the collection where this is all of it.
+/// Puts the manifests of this part, and the collection where this is all of the input, and all of that could be read.
 async fn present(
     publisher: &Publisher,
     presentation: &Presentation,
@@ -221,13 +234,13 @@ async fn present(
     (all, pages): (&[Page], &[&Page]),
     run: &Run,
     exit: Exit,
-    shard: Shard,
+    is_whole: bool,
 ) -> Result<(), Fatal> {
     if !arguments.finish {
         let shown: Vec<ShownObject> = shown(pages, &run.there);
         manifests::manifests(publisher, presentation, &shown).await?;
     }
-    if exit == Exit::Limit || !shard.is_whole() {
+    if exit == Exit::Limit || !is_whole {
         return Ok(());
     }
     manifests::collection(publisher, presentation, &arguments.label, all).await.map(drop)

@@ -203,8 +203,9 @@ impl Input {
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         for (line, number) in BufReader::new(list).lines().zip(1..) {
             let line = line.map_err(|cause| InputError::Read { input: name.to_owned(), cause })?;
+            let line = line.trim_start_matches('\u{feff}');
             if line.starts_with('{') {
-                let row = table::row_of_json(&line, Path::new("")).map_err(|reason| InputError::Rows {
+                let row = table::row_of_json(line, Path::new("")).map_err(|reason| InputError::Rows {
                     input: name.to_owned(),
                     errors: vec![RowError { line: number, reason }],
                 })?;

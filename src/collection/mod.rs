@@ -11,5 +11,5 @@ pub use input::{Input, InputError, Patterns};
 pub use page::{Page, objects};
 pub use presentation::{COLLECTION_PAGES, MANIFESTS, Presentation, Shown};
 pub use shard::{Shard, ShardError};
-pub use stale::{Below, StaleError};
+pub use stale::{Below, StaleError, StaleImages};
 pub use table::{RowError, Said, TableFormat};

@@ -6,6 +6,7 @@ use crate::iiif::{
     PyramidShape, Service, Size, SizeParameter,
 };
 use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
+use serde::Deserialize;
 
 /// The folder of manifests below the prefix.
 pub const MANIFESTS: &str = "manifests";
@@ -67,6 +68,20 @@ impl Presentation {
     /// Where it gets too long.
     pub fn manifest_key(&self, object: &Identifier) -> Result<Key, KeyError> {
         Ok(self.manifest_place(object)?.0)
+    }
+
+    /// Whether a document says of itself that it stands under this key, as a manifest or a collection.
+    #[must_use]
+    pub fn is_document(&self, key: &Key, body: &[u8]) -> bool {
+        #[derive(Deserialize)]
+        struct Document {
+            id: String,
+            r#type: String,
+        }
+        let Ok(Document { id, r#type }) = serde_json::from_slice(body) else { return false };
+        let path = self.prefix.path_of(key.as_str()).and_then(|path| path.parse().ok());
+        let uri = path.map(|path: Identifier| self.public_url.base_uri(None, &path));
+        ["Manifest", "Collection"].contains(&r#type.as_str()) && uri == Some(id)
     }
 
     /// The keys of the pages of a collection of so many objects.

@@ -35,19 +35,20 @@ pub struct Below {
 }
 
 impl Below {
-    /// The identifiers of images that are published here, and not among `pages`.
+    /// What is published here, and not among `pages`.
     ///
     /// Costs a listing of folders for each 1000 images, and a look at each image that is not among them. Images of
-    /// somebody else, by the ids in their `info.json`, are none; so are those below the folder of an image among `pages`.
+    /// somebody else, by the ids in their `info.json`, are none; so are those below the folder of an image among `pages`, and
+    /// those of another collection further down.
     ///
     /// # Errors
     /// Where folders cannot be listed.
-    pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<BTreeSet<Identifier>, StaleError> {
+    pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<StaleImages, StaleError> {
         let known: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
         let above = |id: &'_ str| id.match_indices('/').map(|(slash, _)| slash).collect::<Vec<_>>();
         let on_the_way: HashSet<&str> =
             known.iter().flat_map(|id| above(id).into_iter().map(|slash| &id[..slash])).collect();
-        let mut stale = BTreeSet::new();
+        let mut stale = StaleImages::default();
         for version in &self.folders {
             let place = Place { below: self, store, version: *version };
             let mut paths = vec![String::new()];
@@ -55,18 +56,25 @@ impl Below {
                 let look = |path: String| place.folders(path);
                 let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
                 let names: Vec<String> = names.try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
-                let (ways, others): (Vec<_>, Vec<_>) = names
+                let (there, others): (Vec<_>, Vec<_>) = names
                     .into_iter()
-                    .filter(|path| !known.contains(path.as_str()))
-                    .partition(|path| on_the_way.contains(path.as_str()));
-                paths = ways;
+                    // What looks like the regions of an image is none, but for what the input names so.
+                    .filter(|path| {
+                        !is_region(path) || known.contains(path.as_str()) || on_the_way.contains(path.as_str())
+                    })
+                    .partition(|path| known.contains(path.as_str()));
+                stale.known += there.len() as u64;
                 let look = |path: String| place.look(path);
                 let mut looks = stream::iter(others).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
-                while let Some(look) = looks.try_next().await? {
+                while let Some((path, look)) = looks.try_next().await? {
+                    let is_on_the_way = on_the_way.contains(path.as_str());
                     match look {
-                        Look::Image(identifier) => drop(stale.insert(identifier)),
-                        Look::Folder(path) => paths.push(path),
-                        Look::Nothing => {}
+                        Look::Image(identifier) => drop(stale.images.insert(identifier)),
+                        Look::Folder if !is_on_the_way => paths.push(path.clone()),
+                        Look::Folder | Look::Nothing => {}
+                    }
+                    if is_on_the_way {
+                        paths.push(path);
                     }
                 }
             }
@@ -75,12 +83,27 @@ impl Below {
     }
 }
 
+/// Images that left the input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StaleImages {
+    /// Their identifiers.
+    pub images: BTreeSet<Identifier>,
+    /// How many images of the input are there beside them, counted once for each version of the Image API.
+    pub known: u64,
+}
+
+/// Whether the last part of a path is what a region is called: a folder in that of an image.
+fn is_region(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    format!("{name}/max/0/default.jpg").parse::<ImageRequest>().is_ok()
+}
+
 /// What a folder is that the input says nothing of.
 enum Look {
     /// An image of ours.
     Image(Identifier),
     /// No image; there may be some in it.
-    Folder(String),
+    Folder,
     /// Nothing of ours.
     Nothing,
 }
@@ -99,8 +122,8 @@ impl Place<'_> {
         let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
-        // The regions of an image that was never finished, or whose `info.json` is gone: what else is there belongs to it.
-        if names.iter().any(|name| format!("{name}/max/0/default.jpg").parse::<ImageRequest>().is_ok()) {
+        // The folder of another collection.
+        if !path.is_empty() && names.iter().any(|name| name == MANIFESTS) {
             return Ok(Vec::new());
         }
         // Manifests and collections, no images.
@@ -109,17 +132,18 @@ impl Place<'_> {
         Ok(names.map(|name| if path.is_empty() { name } else { format!("{path}/{name}") }).collect())
     }
 
-    async fn look(&self, path: String) -> Result<Look, StaleError> {
+    async fn look(&self, path: String) -> Result<(String, Look), StaleError> {
         // Names that this program would not give are none of its.
-        let Ok(identifier) = path.parse::<Identifier>() else { return Ok(Look::Nothing) };
+        let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Look::Nothing)) };
         let Ok(folder) = ImageFolder::new(&self.below.prefix, self.version, &identifier) else {
-            return Ok(Look::Nothing);
+            return Ok((path, Look::Nothing));
         };
         let Some(information) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
-            return Ok(Look::Folder(path));
+            return Ok((path, Look::Folder));
         };
         let base_uri = self.below.public_url.base_uri(self.version, &identifier);
-        Ok(if is_of(&information.body, &base_uri) { Look::Image(identifier) } else { Look::Nothing })
+        let is_ours = is_of(&information.body, &base_uri);
+        Ok((path, if is_ours { Look::Image(identifier) } else { Look::Nothing }))
     }
 }
 
@@ -155,7 +179,9 @@ mod tests {
     async fn only_images_of_ours_that_nothing_says_of_are_stale() -> Result<(), Box<dyn std::error::Error>> {
         let store = MemoryStore::default();
         let id = |path: &str| format!("{{\"id\": \"https://example.org/iiif/{path}\"}}");
-        for path in ["kept", "gone", "books/1/a", "books/1/gone", "deep/down/gone", "versioned"] {
+        let ours =
+            ["kept", "gone", "books/1/a", "books/1/gone", "deep/down/gone", "versioned", "books", "other/x", "full/b"];
+        for path in ours {
             let version = if path == "versioned" { "/v0123456789ab" } else { "" };
             put(&store, &format!("iiif/{path}/info.json"), &id(&format!("{path}{version}"))).await;
             put(&store, &format!("iiif/{path}/full/max/0/default.jpg"), "a picture").await;
@@ -163,13 +189,16 @@ mod tests {
         put(&store, "iiif/theirs/info.json", "{\"id\": \"https://elsewhere.org/theirs\"}").await;
         put(&store, "iiif/unfinished/0,0,512,512/512,512/0/default.jpg", "a picture").await;
         put(&store, "iiif/manifests/gone.json", "{}").await;
+        put(&store, "iiif/other/manifests/x.json", "{}").await;
         put(&store, "elsewhere/info.json", &id("elsewhere")).await;
         let below =
             Below { prefix: "iiif".parse()?, public_url: "https://example.org/iiif".parse()?, folders: vec![None] };
         let page = |id: &str| Ok::<_, KeyError>(Page::alone(Location::File("x.tif".into()), id.parse()?));
-        let stale = below.stale(&store, &[page("kept")?, page("books/1/a")?]).await?;
-        let stale: Vec<String> = stale.iter().map(ToString::to_string).collect();
-        assert_eq!(stale, ["books/1/gone", "deep/down/gone", "gone", "versioned"]);
+        let pages = [page("kept")?, page("books/1/a")?, page("full/b")?, page("new")?];
+        let StaleImages { images, known } = below.stale(&store, &pages).await?;
+        let images: Vec<String> = images.iter().map(ToString::to_string).collect();
+        assert_eq!(images, ["books", "books/1/gone", "deep/down/gone", "gone", "versioned"]);
+        assert_eq!(known, 3, "what is not there yet does not count");
         Ok(())
     }
 }

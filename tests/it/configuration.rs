@@ -55,6 +55,10 @@ fn a_scheduled_ingest_is_one_word() {
     assert_eq!(run.code, Some(2), "there is no file any more");
     let run = run_in(folder.path(), &["ingest", "--config", "nightly.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for arguments in [["--config", "nightly.toml", "ingest"], ["--config=nightly.toml", "bucket", "check"]] {
+        let run = run_in(folder.path(), &arguments);
+        assert!(run.code != Some(2) && !run.stderr.contains("could not open"), "{}", run.stderr);
+    }
     let run = run_in(folder.path(), &["--config", "nowhere.toml", "ingest"]);
     assert!(run.code == Some(2) && run.stderr.contains("nowhere.toml"), "{}", run.stderr);
 }

@@ -22,8 +22,16 @@ fn ingest(server: &FaultServer, arguments: &[&str], masters: &Path) -> Run {
 fn published(folder: &TempDir) -> (FaultServer, PathBuf) {
     let masters = folder.path().join("masters");
     for number in 0..10 {
-        fs::create_dir_all(masters.join("maps")).expect("made");
-        let name = if number < 5 { format!("{number}.png") } else { format!("maps/{number}.png") };
+        for folder in ["maps", "manifests"] {
+            fs::create_dir_all(masters.join(folder)).expect("made");
+        }
+        let folder = match number {
+            0..5 => "",
+            5..9 => "maps/",
+            // Called like the folder of the manifests.
+            _ => "manifests/",
+        };
+        let name = format!("{folder}{number}.png");
         png_file(&masters, &name, 300, 200 + number);
     }
     let server = FaultServer::start();
@@ -49,6 +57,11 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     server.store(BUCKET, "iiif/theirs/info.json", b"{\"id\": \"https://elsewhere.org/theirs\"}");
     server.store(BUCKET, "iiif/0/notes.txt", b"somebody's");
     server.store(BUCKET, "elsewhere/info.json", b"{}");
+    server.store(
+        BUCKET,
+        "iiif/manifests/mine.json",
+        b"{\"id\": \"https://elsewhere.org/mine.json\", \"type\": \"Manifest\"}",
+    );
     remove(&masters, &["0.png", "maps/7.png"]);
     png_file(&masters, "1.png", 310, 200);
 
@@ -80,7 +93,14 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!((keys_of(&server, "0"), keys_of(&server, "maps/7")), (1, 0), "what publishing has not stored stays");
     let keys = server.keys(BUCKET);
-    for key in ["iiif/theirs/info.json", "iiif/0/notes.txt", "elsewhere/info.json", "iiif/maps/8/info.json"] {
+    for key in [
+        "iiif/theirs/info.json",
+        "iiif/0/notes.txt",
+        "elsewhere/info.json",
+        "iiif/maps/8/info.json",
+        "iiif/manifests/9/info.json",
+        "iiif/manifests/mine.json",
+    ] {
         assert!(keys.contains(key), "{key}");
     }
     assert!(!keys.contains("iiif/manifests/0.json") && !keys.contains("iiif/manifests/maps/7.json"));

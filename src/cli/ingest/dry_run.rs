@@ -8,7 +8,7 @@ use crate::cli::output::{print, tell};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars, estimated_bytes};
 use crate::cli::report::{Fatal, chain};
 use futures::{StreamExt, pin_mut, stream};
-use iiif_publish::collection::{Page, Presentation};
+use iiif_publish::collection::{MANIFESTS, Page, Presentation};
 use iiif_publish::iiif::Size;
 use iiif_publish::publish::{Change, Prospect, PublishError, Publisher};
 use iiif_publish::store::{Identifier, Key};
@@ -55,7 +55,8 @@ pub(super) async fn dry_run(
         let shown: Vec<ShownObject> = shown(pages, &there);
         let mut documents = manifests::changed(publisher, presentation, &shown).await?;
         if !shown.is_empty() && gathered.pages.len() == pages.len() {
-            let there = manifests::keys(presentation, &shown)?;
+            let mut there = manifests::keys(presentation, &shown)?;
+            there.extend(manifests::listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default().into_keys());
             let is_there = |key: &Key| there.contains(key);
             let label = &arguments.label;
             let collection =
@@ -76,6 +77,10 @@ pub(super) async fn dry_run(
         for identifier in &stale.images {
             total.delete += 1;
             exit = exit.worse(teller.line("delete", identifier, "", None));
+        }
+        if let Some(refusal) = stale.refusal {
+            teller.total(&total);
+            return Err(refusal);
         }
     }
     teller.total(&total);

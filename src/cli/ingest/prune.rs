@@ -6,7 +6,7 @@ use super::manifests::listed;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::report::Fatal;
-use iiif_publish::collection::{Below, COLLECTION_PAGES, MANIFESTS, Presentation, objects};
+use iiif_publish::collection::{Below, COLLECTION_PAGES, MANIFESTS, Presentation, StaleImages, objects};
 use iiif_publish::delete::{self, Subject};
 use iiif_publish::publish::Publisher;
 use iiif_publish::store::{Identifier, Key};
@@ -60,40 +60,47 @@ pub(super) struct Stale {
     pub(super) images: BTreeSet<Identifier>,
     /// Manifests, and pages of the collection.
     pub(super) documents: Vec<Key>,
+    /// Why it stays nevertheless.
+    pub(super) refusal: Option<Fatal>,
 }
 
-/// Finds it; an error where that is more than may go, or where it is not certain.
+/// Finds it. What is there beside it tells how much may go: so this comes before anything is published.
 pub(super) async fn stale(
     publisher: &Publisher,
     presentation: Option<&Presentation>,
     gathered: &Gathered,
     brake: Brake,
 ) -> Result<Stale, Fatal> {
-    if !gathered.unread.is_empty() {
-        let error = "nothing is deleted, because the input could not be read whole".to_owned();
-        return Err(Fatal::new(Exit::Failed, error, Some("what was published is there; see above what is missing")));
-    }
     let options = publisher.options();
     let below = Below {
         prefix: options.prefix.clone(),
         public_url: options.public_url.clone(),
         folders: options.versions.folders().into_iter().map(|(_, folder)| folder).collect(),
     };
-    let images = below.stale(publisher.store(), &gathered.pages).await?;
-    let (deleted, all) = (images.len() as u64, (images.len() + gathered.pages.len()) as u64);
-    if !brake.allows(deleted, all) {
-        let (deleted, all) = (HumanCount(deleted), HumanCount(all));
-        let error = format!(
-            "nothing is deleted: {deleted} of {all} images are not in the input any more, which is above {brake}"
-        );
-        let advice = "where that is right, say so with `--max-delete`; `--dry-run` lists them";
-        return Err(Fatal::new(Exit::Failed, error, Some(advice)));
-    }
+    let StaleImages { images, known } = below.stale(publisher.store(), &gathered.pages).await?;
     let documents = match presentation {
         Some(presentation) => stale_documents(publisher, presentation, gathered).await?,
         None => Vec::new(),
     };
-    Ok(Stale { images, documents })
+    let known = known / below.folders.len().max(1) as u64;
+    let refusal = refusal(gathered, brake, (images.len() as u64, known));
+    Ok(Stale { images, documents, refusal })
+}
+
+/// Why nothing is deleted, where that would be more than may go, or where it is not certain.
+fn refusal(gathered: &Gathered, brake: Brake, (deleted, known): (u64, u64)) -> Option<Fatal> {
+    if !gathered.unread.is_empty() {
+        let error = "nothing is deleted, because the input could not be read whole".to_owned();
+        return Some(Fatal::new(Exit::Failed, error, Some("what was published is there; see above what is missing")));
+    }
+    if brake.allows(deleted, deleted + known) {
+        return None;
+    }
+    let (deleted, all) = (HumanCount(deleted), HumanCount(deleted + known));
+    let error =
+        format!("nothing is deleted: {deleted} of {all} images are not in the input any more, which is above {brake}");
+    let advice = "where that is right, say so with `--max-delete`; `--dry-run` lists them";
+    Some(Fatal::new(Exit::Failed, error, Some(advice)))
 }
 
 async fn stale_documents(
@@ -109,8 +116,13 @@ async fn stale_documents(
     let mut documents = Vec::new();
     for folder in [MANIFESTS, COLLECTION_PAGES] {
         let present = listed(publisher, presentation, folder).await?.unwrap_or_default();
-        let is_document = |key: &Key| key.as_str().rsplit_once('.').is_some_and(|(_, extension)| extension == "json");
-        documents.extend(present.into_keys().filter(|key| is_document(key) && !wanted.contains(key)));
+        for key in present.into_keys().filter(|key| !wanted.contains(key)) {
+            // Only what says of itself that it stands there is of this collection.
+            let stored = publisher.store().get(&key).await?;
+            if stored.is_some_and(|stored| presentation.is_document(&key, &stored.body)) {
+                documents.push(key);
+            }
+        }
     }
     documents.sort();
     Ok(documents)
@@ -123,7 +135,13 @@ pub(super) async fn prune(
     journal: &mut Journal,
     progress: &Progress,
 ) -> Result<u64, Fatal> {
+    if let Some(refusal) = stale.refusal {
+        return Err(refusal);
+    }
     let options = publisher.options();
+    for key in &stale.documents {
+        progress.note(&format!("{key}: deleted, because its object left the input"));
+    }
     publisher.store().delete(stale.documents).await?;
     let mut count = 0;
     for identifier in stale.images {
