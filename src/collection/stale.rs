@@ -53,7 +53,10 @@ impl Below {
             let place = Place { below: self, store, version: *version };
             let mut paths = vec![String::new()];
             while !paths.is_empty() {
-                let look = |path: String| place.folders(path);
+                let look = |path: String| {
+                    let is_on_the_way = path.is_empty() || on_the_way.contains(path.as_str());
+                    place.folders(path, is_on_the_way)
+                };
                 let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
                 let names: Vec<String> = names.try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
                 let (there, others): (Vec<_>, Vec<_>) = names
@@ -117,19 +120,16 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// The folders right below a path, as paths.
-    async fn folders(&self, path: String) -> Result<Vec<String>, StaleError> {
+    async fn folders(&self, path: String, is_on_the_way: bool) -> Result<Vec<String>, StaleError> {
         let version = self.version.map(|version| version.to_string());
         let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
         // The folder of another collection.
-        if !path.is_empty() && names.iter().any(|name| name == MANIFESTS) {
+        if !is_on_the_way && names.iter().any(|name| name == MANIFESTS) {
             return Ok(Vec::new());
         }
-        // Manifests and collections, no images.
-        let is_of_documents = |name: &String| path.is_empty() && [MANIFESTS, COLLECTION_PAGES].contains(&name.as_str());
-        let names = names.into_iter().filter(|name| !is_of_documents(name));
-        Ok(names.map(|name| if path.is_empty() { name } else { format!("{path}/{name}") }).collect())
+        Ok(names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") }).collect())
     }
 
     async fn look(&self, path: String) -> Result<(String, Look), StaleError> {

@@ -70,7 +70,7 @@ fn mistakes_are_told_before_anything_is_done() {
         ("buket = \"tiles\"\n", "there is no option `buket`"),
         ("[ingest]\nkeys = true\n", "there is no option `keys` of `ingest`"),
         ("[ingets]\nlabel = \"x\"\n", "there is no option `ingets`"),
-        ("[ingest]\nprune = \"yes\"\n", "`prune` must be true or false"),
+        ("[ingest]\nfinish = \"yes\"\n", "`finish` must be true or false"),
         ("bucket = [\"a\", \"b\"]\n", "`bucket` must be one value"),
         ("bucket = { name = \"a\" }\n", "`bucket` must be a text or a number"),
         ("bucket = true\n", "`bucket` must be a text or a number"),
