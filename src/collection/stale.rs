@@ -61,9 +61,11 @@ impl Below {
                 let names: Vec<String> = names.try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
                 let (there, others): (Vec<_>, Vec<_>) = names
                     .into_iter()
-                    // What looks like the regions of an image is none, but for what the input names so.
+                    // Manifests, and what looks like the regions of an image, are no images, but for what the input names so.
                     .filter(|path| {
-                        !is_region(path) || known.contains(path.as_str()) || on_the_way.contains(path.as_str())
+                        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path.as_str());
+                        let is_named = known.contains(path.as_str()) || on_the_way.contains(path.as_str());
+                        is_named || !(is_of_documents || is_region(path))
                     })
                     .partition(|path| known.contains(path.as_str()));
                 stale.known += there.len() as u64;
