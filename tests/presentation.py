@@ -18,7 +18,7 @@ ROWS = [
     ["1.ppm", "ms 1/a", "ms 1", "1", "Folio 1", "Feuillet 1", "A book.", "http://rightsstatements.org/vocab/NoC-NC/1.0/", "A library", "en",
      "ms 1/b", "paged", "right-to-left", "1642", "Anna"],
     ["2.ppm", "ms 1/b", "ms 1", "2", "Folio 2", "", "", "", "", "", "", "", "", "", ""],
-    ["3.ppm", "Çelebi & «Söhne»", "", "", "", "", "", "", "", "", "", "", "", "", ""],
+    ["3.ppm", "Çelebi & «Söhne»", "", "", "", "", "", "", "", "", "", "individuals", "", "", ""],
 ]
 
 
@@ -66,6 +66,15 @@ def judge(folder, manifests, collections):
     print(f"{folder.name}: {manifests} manifests and {collections} collections are valid")
 
 
+def says_what_the_table_says(folder):
+    """What the judge allows to be left out."""
+    manifest = lambda name: json.loads((folder / "manifests" / f"{name}.json").read_text(encoding="utf-8"))
+    book, alone = manifest("ms 1"), manifest("Çelebi & «Söhne»")
+    assert book["behavior"] == ["paged"] and book["viewingDirection"] == "right-to-left", book
+    assert book["thumbnail"] == book["items"][1]["thumbnail"] != book["items"][0]["thumbnail"], book["thumbnail"]
+    assert alone["behavior"] == ["individuals"] and "viewingDirection" not in alone, alone
+
+
 def judge_is_awake(folder):
     """The judge would find what is wrong."""
     good = json.loads((folder / "manifests/ms 1.json").read_text(encoding="utf-8"))
@@ -92,6 +101,7 @@ def main():
         folder = pathlib.Path(folder)
         for published in (*described(program, folder), *many(program, folder)):
             judge(*published)
+        says_what_the_table_says(folder / "3")
         judge_is_awake(folder / "3")
 
 

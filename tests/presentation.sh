@@ -12,5 +12,6 @@ if [[ $(cat "$FOLDER/contents" 2>/dev/null) != "$JUDGE" ]]; then
   "$FOLDER/bin/python" -m pip install --quiet --no-input --disable-pip-version-check "$JUDGE"
   echo "$JUDGE" >"$FOLDER/contents"
 fi
-cargo build --quiet
+# The program of the tests: `cargo build` by itself would compile everything once more, with other features of dependencies.
+cargo test --no-run --quiet
 exec "$FOLDER/bin/python" tests/presentation.py "${CARGO_TARGET_DIR:-$PWD/target}/debug/iiif-publish"

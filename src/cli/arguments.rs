@@ -9,6 +9,7 @@ use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
 use iiif_publish::source::{Background, Profiles, ReadOptions};
 use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -321,6 +322,15 @@ impl ReportArguments {
             LogFormatArgument::Json => ProgressArgument::Json,
         }
     }
+}
+
+/// How a command line wants to be told that it is wrong, as far as it can be understood at all.
+pub(super) fn reports_of(words: &[OsString]) -> ProgressArgument {
+    let says = |name: &str| {
+        let is_whole = words.iter().any(|word| word.to_str().and_then(|word| word.strip_prefix(name)) == Some("=json"));
+        is_whole || words.windows(2).any(|pair| pair[0] == name && pair[1] == "json")
+    };
+    if says("--log-format") || says("--progress") { ProgressArgument::Json } else { ProgressArgument::Plain }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

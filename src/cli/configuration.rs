@@ -2,6 +2,7 @@
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -46,6 +47,7 @@ pub(super) struct Words {
 /// Adds what the file says, and what is neither said on the command line nor contradicts that.
 pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<Words, ConfigurationError> {
     let named = named_file(&mut words);
+    let taken_back = taken_back(&command, &mut words);
     // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
     let lenient = command.clone().ignore_errors(true);
     command.build();
@@ -63,7 +65,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     let mut added = Vec::new();
     for (key, value) in file.of_verb(&verb) {
         let Some(argument) = argument(said, key) else { continue };
-        if !is_decided(said, matches, argument) {
+        if !taken_back.contains(key) && !is_decided(said, matches, argument) {
             file.add(key, value, argument, &mut added)?;
         }
     }
@@ -85,6 +87,23 @@ fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     let place = words[..end].iter().position(|word| word == NAME).filter(|place| place + 1 < end)?;
     words.remove(place);
     Some(words.remove(place).into())
+}
+
+/// Takes `--flag=false` out of a command line, for every flag that takes no value: it takes back what a file says.
+fn taken_back(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
+    let is_flag = |key: &str| has_somewhere(command, key, &|it| matches!(it.get_action(), ArgAction::SetTrue));
+    let flag = |word: &OsString| {
+        let key = word.to_str()?.strip_prefix("--")?.strip_suffix("=false")?;
+        is_flag(key).then(|| key.to_owned())
+    };
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let keys: HashSet<String> = words[..end].iter().filter_map(flag).collect();
+    let mut place = 0;
+    words.retain(|word| {
+        place += 1;
+        place > end || flag(word).is_none()
+    });
+    keys
 }
 
 /// The verb of a verb, such as that of `bucket`.
@@ -153,12 +172,12 @@ impl File<'_> {
         };
         for (key, value) in &self.table {
             let Value::Table(table) = value else {
-                if !has_somewhere(command, key) {
+                if !has_somewhere(command, key, &|_| true) {
                     return Err(unknown(key, None));
                 }
                 continue;
             };
-            if has_somewhere(command, key) {
+            if has_somewhere(command, key, &|_| true) {
                 // `bucket` is a verb too; an option is more.
                 return Err(ConfigurationError::Kind {
                     path: self.path.to_owned(),
@@ -169,7 +188,7 @@ impl File<'_> {
             let verb = command.find_subcommand(key).filter(|_| !WITHOUT_FILE.contains(&key.as_str()));
             for own in table.keys() {
                 let is_known = match verb {
-                    Some(verb) => has_somewhere(verb, own),
+                    Some(verb) => has_somewhere(verb, own, &|_| true),
                     None if key == PUBLISH => argument(command, own).is_some(),
                     None => return Err(unknown(key, None)),
                 };
@@ -231,6 +250,7 @@ impl File<'_> {
     }
 }
 
-fn has_somewhere(command: &Command, key: &str) -> bool {
-    argument(command, key).is_some() || command.get_subcommands().any(|inner| has_somewhere(inner, key))
+fn has_somewhere(command: &Command, key: &str, is_meant: &dyn Fn(&Arg) -> bool) -> bool {
+    argument(command, key).is_some_and(is_meant)
+        || command.get_subcommands().any(|inner| has_somewhere(inner, key, is_meant))
 }

@@ -1,30 +1,29 @@
 //! `iiif-publish ingest`: whole collections, again and again.
 
-use super::arguments::PlaceArguments;
+use super::arguments::{PlaceArguments, ProgressArgument};
 use super::exit::{Exit, interrupted};
-use super::output::tell;
 use super::progress::Progress;
 use super::publish::{HowArguments, publish_all};
-use super::report::{Fatal, chain, tell_error};
+use super::report::{Fatal, chain, tell_error, tell_note};
 use clap::{Args, ValueEnum};
-use iiif_publish::collection::{Input, InputError, Page, Patterns, Presentation, Shard, TableFormat, objects};
-use iiif_publish::location::Location;
+use iiif_publish::collection::{InputError, Page, Presentation, Shard, objects};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
-use std::fs::File;
-use std::io::{Read, stdin};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod dry_run;
+mod gathered;
 mod journal;
 mod manifests;
 mod metrics;
 mod prune;
 mod run;
 
+use gathered::Gathered;
 use manifests::{ShownObject, shown};
+use metrics::Figures;
 use prune::Brake;
 use run::Run;
 
@@ -123,12 +122,22 @@ impl FromStr for ShardArgument {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
-    let how = arguments.how.reports.how();
-    Box::pin(try_run(arguments)).await.unwrap_or_else(|fatal| fatal.tell(how))
+    let (how, began) = (arguments.how.reports.how(), Instant::now());
+    let mut figures = Figures::default();
+    let exit = Box::pin(try_run(&arguments, &mut figures)).await.unwrap_or_else(|fatal| fatal.tell(how));
+    let Some(path) = &arguments.metrics_file else { return exit };
+    metrics::write(path, figures, began.elapsed(), exit).map_or_else(
+        |error| {
+            tell_error(how, None, &format!("could not write `{}`: {error}", path.display()), None);
+            exit.worse(Exit::Failed)
+        },
+        |()| exit,
+    )
 }
 
-async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let shard = arguments.shard()?;
+async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, Fatal> {
+    let how = arguments.how.reports.how();
+    let shard = arguments.shard(how)?;
     if arguments.how.replaces_nothing() && arguments.presentation != PresentationArgument::None {
         let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, Some("say `--presentation none` too")));
@@ -136,7 +145,6 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let gathered = arguments.gathered().await?;
     arguments.how.check(gathered.pages.len())?;
     let pages: Vec<&Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).collect();
-    let how = arguments.how.reports.how();
     let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
     progress.note(&found(&gathered.pages, &pages, shard));
     for error in gathered.unread.iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
@@ -146,56 +154,82 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
     let presentation = arguments.presentation(&publisher);
     if arguments.dry_run {
-        let told = dry_run::dry_run(&publisher, &arguments, presentation.as_ref(), &gathered, &pages);
+        let told = dry_run::dry_run(&publisher, arguments, presentation.as_ref(), &gathered, &pages, &progress);
         return Ok(or_interrupted(told).await?.worse(unread));
     }
-    let mut run = Run::new(&arguments, &pages)?;
-    let stale = if arguments.prune.prune {
-        Some(prune::stale(&publisher, presentation.as_ref(), &gathered, arguments.prune.max_delete).await)
-    } else {
-        None
+    let mut run = Run::new(arguments, &pages)?;
+    let is_whole = shard.is_whole() && gathered.unread.is_empty();
+    let work = Work {
+        publisher: &publisher,
+        presentation: presentation.as_ref(),
+        arguments,
+        gathered: &gathered,
+        pages: &pages,
+        is_whole,
+        progress: &progress,
     };
-    let exit = if arguments.finish {
-        Exit::Done
-    } else if arguments.manifests_only {
-        or_interrupted(run.find_all(&publisher, &pages, &progress)).await?
-    } else {
-        publish(&publisher, &arguments, &mut run, &pages, &progress).await
-    };
-    let exit = exit.worse(unread);
-    let told = |fatal: Fatal| fatal.tell(how);
-    let mut exit = if is_gone(exit) {
-        exit
-    } else {
+    let ended = work.done(&mut run).await;
+    *figures = Figures { counts: run.counts(), traffic: publisher.store().traffic() };
+    Ok(ended?.worse(unread).worse(run.journal.finish(how)))
+}
+
+/// What there is to do, and with what.
+struct Work<'a> {
+    publisher: &'a Publisher,
+    presentation: Option<&'a Presentation>,
+    arguments: &'a Arguments,
+    gathered: &'a Gathered,
+    /// The images of this part.
+    pages: &'a [&'a Page],
+    /// Whether that is all of the input, and all of that could be read.
+    is_whole: bool,
+    progress: &'a Arc<Progress>,
+}
+
+impl Work<'_> {
+    async fn done(&self, run: &mut Run) -> Result<Exit, Fatal> {
+        let Self { publisher, arguments, .. } = self;
+        let stale = if arguments.prune.prune {
+            let max_delete = arguments.prune.max_delete;
+            Some(prune::stale(publisher, self.presentation, self.gathered, max_delete, self.progress).await)
+        } else {
+            None
+        };
+        let exit = if arguments.finish {
+            Exit::Done
+        } else if arguments.manifests_only {
+            or_interrupted(run.find_all(publisher, self.pages, self.progress)).await?
+        } else {
+            publish(publisher, arguments, run, self.pages, self.progress).await
+        };
+        if is_gone(exit) {
+            return Ok(exit);
+        }
         let work = async {
-            if let Some(presentation) = &presentation {
-                let whole = gathered.unread.is_empty();
-                present(
-                    &publisher,
-                    presentation,
-                    &arguments,
-                    (&gathered.pages, &pages),
-                    &run,
-                    exit,
-                    shard.is_whole() && whole,
-                )
-                .await?;
+            if let Some(presentation) = self.presentation {
+                self.present(presentation, run, exit).await?;
             }
             if let Some(stale) = stale.filter(|_| exit != Exit::Limit) {
-                run.deleted = prune::prune(&publisher, stale?, &mut run.journal, &progress).await?;
+                prune::prune(publisher, stale?, run, self.progress).await?;
             }
             Ok(Exit::Done)
         };
-        or_interrupted(work).await.unwrap_or_else(told).worse(exit)
-    };
-    exit = exit.worse(run.journal.finish());
-    if let Some(path) = &arguments.metrics_file
-        && let Err(error) = metrics::write(path, &run, publisher.store().traffic(), exit)
-    {
-        tell_error(how, None, &format!("could not write `{}`: {error}", path.display()), None);
-        exit = exit.worse(Exit::Failed);
+        let how = arguments.how.reports.how();
+        Ok(or_interrupted(work).await.unwrap_or_else(|fatal| fatal.tell(how)).worse(exit))
     }
-    Ok(exit)
+
+    /// Puts the manifests of this part, and the collection where this is all.
+    async fn present(&self, presentation: &Presentation, run: &Run, exit: Exit) -> Result<(), Fatal> {
+        if !self.arguments.finish {
+            let shown: Vec<ShownObject> = shown(self.pages, &run.there);
+            manifests::manifests(self.publisher, presentation, &shown).await?;
+        }
+        if exit == Exit::Limit || !self.is_whole {
+            return Ok(());
+        }
+        let (label, all) = (&self.arguments.label, &self.gathered.pages);
+        manifests::collection(self.publisher, presentation, label, all).await.map(drop)
+    }
 }
 
 /// Publishes the images of this part.
@@ -226,26 +260,6 @@ fn image(page: &Page) -> Image {
     Image { location: page.source.clone(), identifier: page.identifier.clone() }
 }
 
-/// Puts the manifests of this part, and the collection where this is all of the input, and all of that could be read.
-async fn present(
-    publisher: &Publisher,
-    presentation: &Presentation,
-    arguments: &Arguments,
-    (all, pages): (&[Page], &[&Page]),
-    run: &Run,
-    exit: Exit,
-    is_whole: bool,
-) -> Result<(), Fatal> {
-    if !arguments.finish {
-        let shown: Vec<ShownObject> = shown(pages, &run.there);
-        manifests::manifests(publisher, presentation, &shown).await?;
-    }
-    if exit == Exit::Limit || !is_whole {
-        return Ok(());
-    }
-    manifests::collection(publisher, presentation, &arguments.label, all).await.map(drop)
-}
-
 /// Whether somebody wants the run to end, or the store does not answer any more.
 fn is_gone(exit: Exit) -> bool {
     matches!(exit, Exit::Interrupted | Exit::Terminated | Exit::Environment)
@@ -260,7 +274,7 @@ async fn or_interrupted(work: impl Future<Output = Result<Exit, Fatal>>) -> Resu
 }
 
 impl Arguments {
-    fn shard(&self) -> Result<Shard, Fatal> {
+    fn shard(&self, how: ProgressArgument) -> Result<Shard, Fatal> {
         match self.shard {
             None => Ok(Shard::WHOLE),
             Some(ShardArgument::This(shard)) => Ok(shard),
@@ -277,39 +291,10 @@ impl Arguments {
                 let (shard, engine) = found.ok_or_else(|| {
                     usage("`--shard auto`: neither AWS Batch nor Kubernetes, Slurm or Cloud Run runs this".to_owned())
                 })?;
-                tell(&format!("{engine} runs this as part {shard}"));
+                tell_note(how, &format!("{engine} runs this as part {shard}"));
                 Ok(shard)
             }
         }
-    }
-
-    async fn gathered(&self) -> Result<Gathered, Fatal> {
-        let mut input = Input::new(Patterns::new(&self.include, &self.exclude)?);
-        let remotes = self.how.remotes();
-        for path in &self.inputs {
-            match Location::named(path).map_err(InputError::from)? {
-                Location::File(path) => input.add_path(&path)?,
-                Location::Object(folder) if folder.is_folder() => {
-                    input.add_objects(&folder, remotes.list(&folder).await?)?;
-                }
-                elsewhere => input.add_remote(elsewhere)?,
-            }
-        }
-        if let Some(list) = &self.from_file {
-            input.add_list(opened(list)?, &list.display().to_string())?;
-        }
-        if let Some(table) = &self.table {
-            let is_json = table.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
-            let format = if is_json { TableFormat::JsonLines } else { TableFormat::Csv };
-            let folder = table.parent().unwrap_or(Path::new(""));
-            input.add_table(opened(table)?, format, folder, &table.display().to_string())?;
-        }
-        let (pages, unread) = input.into_pages()?;
-        if pages.is_empty() {
-            let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
-            return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), Some(advice)));
-        }
-        Ok(Gathered { pages, unread })
     }
 
     fn presentation(&self, publisher: &Publisher) -> Option<Presentation> {
@@ -322,21 +307,6 @@ impl Arguments {
             shape: options.shape,
         })
     }
-}
-
-/// The input.
-struct Gathered {
-    pages: Vec<Page>,
-    /// Why it may not be all of it.
-    unread: Vec<InputError>,
-}
-
-fn opened(path: &Path) -> Result<Box<dyn Read>, InputError> {
-    if path == Path::new("-") {
-        return Ok(Box::new(stdin()));
-    }
-    let file = File::open(path).map_err(|cause| InputError::Read { input: path.display().to_string(), cause })?;
-    Ok(Box::new(file))
 }
 
 fn found(all: &[Page], pages: &[&Page], shard: Shard) -> String {

@@ -26,6 +26,7 @@ use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
 use report::Fatal;
+use std::ffi::OsString;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -126,24 +127,19 @@ fn version() -> &'static str {
 
 /// Parses the command line, does what it says, and tells how it went.
 pub(crate) fn run() -> Exit {
-    let words = match configuration::with_file(Cli::command(), std::env::args_os().collect()) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let how = arguments::reports_of(&words);
+    let words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
         Err(error) => {
             let advice =
                 "mend the file, or name another one with `--config`; `iiif-publish init` writes one with all options";
-            return Fatal::new(Exit::Usage, report::chain(&error), Some(advice)).tell(ProgressArgument::Plain);
+            return Fatal::new(Exit::Usage, report::chain(&error), Some(advice)).tell(how);
         }
     };
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help goes to stdout, errors to stderr; a closed pipe is nobody's fault.
-            let _ = error.print();
-            if let Some(path) = words.from.filter(|_| error.use_stderr()) {
-                output::tell(&format!("some of these options are those of `{}`", path.display()));
-            }
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-        }
+        Err(error) => return tell_usage(&error, &words),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -169,6 +165,27 @@ pub(crate) fn run() -> Exit {
     });
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     exit
+}
+
+/// Tells help, which goes to stdout, or what is wrong with a command line.
+fn tell_usage(error: &clap::Error, words: &configuration::Words) -> Exit {
+    if !error.use_stderr() {
+        // A closed pipe is nobody's fault.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let from = words.from.as_ref().map(|path| format!("some of these options are those of `{}`", path.display()));
+    if arguments::reports_of(&words.words) == ProgressArgument::Json {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        report::tell_error(ProgressArgument::Json, None, text, from.as_deref());
+    } else {
+        let _ = error.print();
+        if let Some(line) = from {
+            output::tell(&line);
+        }
+    }
+    Exit::Usage
 }
 
 #[cfg(test)]

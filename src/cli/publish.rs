@@ -12,12 +12,15 @@ use super::summary::Summary;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use iiif_publish::iiif::PyramidShape;
+use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{
     Changed, FullImageUrl, Identity, Image, Layout, Options, PublishError, Published, Publisher, RedirectOptions,
     Unchanged,
 };
 use iiif_publish::remote::Remotes;
-use iiif_publish::store::{Clobber, FolderStore, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind};
+use iiif_publish::store::{
+    Clobber, FolderStore, Prefix, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind,
+};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -220,6 +223,16 @@ impl HowArguments {
     /// Whether no object that is there may change.
     pub(super) fn replaces_nothing(&self) -> bool {
         self.again.no_clobber
+    }
+
+    /// Where it publishes to, below a prefix.
+    pub(super) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
+        if let Some(folder) = &self.output {
+            return Some(Location::File(folder.join(prefix.to_string())));
+        }
+        let bucket = self.bucket.clone().filter(|_| !self.sources.are_elsewhere(&self.s3_settings()))?;
+        let key = Some(prefix.to_string()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
+        Some(Location::Object(S3Object { bucket, key: key.unwrap_or_default(), listed: None }))
     }
 
     pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {

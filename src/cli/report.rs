@@ -72,6 +72,15 @@ pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, a
     }
 }
 
+/// Tells a thing that is neither progress nor an error, before there is any progress.
+pub(super) fn tell_note(how: ProgressArgument, text: &str) {
+    match how {
+        ProgressArgument::Json => tell(&json!({"event": "note", "text": text}).to_string()),
+        ProgressArgument::None => {}
+        _ => tell(text),
+    }
+}
+
 impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
         let advice = match error {
@@ -181,6 +190,7 @@ impl From<InputError> for Fatal {
             InputError::Identifier { .. } => "rename the file, or name it with a column `id` of a `--table`",
             InputError::Location(_) => LOCATIONS,
             InputError::Folder(_) => "name the folder on the command line",
+            InputError::Target { .. } => "publish into another folder, or below another `--prefix`",
             InputError::Pattern(_) => "write it like `**/*.tif`",
             _ => "check the path and its permissions",
         };

@@ -22,6 +22,11 @@ pub(super) struct SourceArguments {
 }
 
 impl SourceArguments {
+    /// Whether buckets with the same name as that to publish into are other ones.
+    pub(super) fn are_elsewhere(&self, target: &S3Settings) -> bool {
+        self.endpoint_url.is_some() && self.endpoint_url != target.endpoint_url
+    }
+
     /// Settings of any bucket to read from; what is not said is that of the bucket to publish into.
     pub(super) fn settings(&self, target: S3Settings) -> S3Settings {
         let said = |said: &Option<String>, default| said.clone().or(default);

@@ -48,6 +48,12 @@ pub enum InputError {
     /// A list names a folder of a bucket.
     #[error("`{0}` is a folder, and a list or a table has images")]
     Folder(String),
+    /// It is where all is published to: tiles are images too.
+    #[error("`{input}` is where this publishes to")]
+    Target {
+        /// The folder.
+        input: String,
+    },
     /// A pattern is none.
     #[error("could not understand a pattern")]
     Pattern(#[from] globset::Error),
@@ -117,6 +123,8 @@ impl Patterns {
 #[derive(Debug)]
 pub struct Input {
     patterns: Patterns,
+    /// Where images are published to.
+    target: Option<Location>,
     pages: Vec<Page>,
     unread: Vec<InputError>,
 }
@@ -125,14 +133,31 @@ impl Input {
     /// Nothing yet.
     #[must_use]
     pub fn new(patterns: Patterns) -> Self {
-        Self { patterns, pages: Vec::new(), unread: Vec::new() }
+        Self { patterns, target: None, pages: Vec::new(), unread: Vec::new() }
+    }
+
+    /// The same without what lies below `target`, a folder, in the folders and prefixes that are still to be added: where images
+    /// are published to, there are images of theirs.
+    #[must_use]
+    pub fn leaving_out(self, target: Option<Location>) -> Self {
+        let target = match target {
+            // Where there is no such folder yet, there is nothing to leave out.
+            Some(Location::File(folder)) => folder.canonicalize().ok().map(Location::File),
+            elsewhere => elsewhere,
+        };
+        Self { target, ..self }
+    }
+
+    fn is_target(&self, folder: &Path) -> bool {
+        let target = self.target.as_ref().and_then(Location::file);
+        target.is_some_and(|target| folder.canonicalize().is_ok_and(|folder| folder == target))
     }
 
     /// Adds a file, called by its name without the extension; or all images in a folder and the folders in it, in the
     /// order of their names, called by their paths in it. What cannot be read of a folder is [told of at the end](Self::into_pages).
     ///
     /// # Errors
-    /// Where a file has a name that is no identifier.
+    /// Where a file has a name that is no identifier, or the folder is [left out](Self::leaving_out).
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
         if !path.is_dir() {
             if path.metadata().is_err() {
@@ -142,25 +167,34 @@ impl Input {
             self.pages.push(Page::alone(path.into(), identifier(name)?));
             return Ok(());
         }
-        let is_shown = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-        let before = self.pages.len();
+        if self.is_target(path) {
+            return Err(InputError::Target { input: path.display().to_string() });
+        }
+        let is_shown = |entry: &DirEntry| {
+            let is_hidden = || entry.file_name().as_encoded_bytes().starts_with(b".");
+            entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
+        };
+        let mut pages = Vec::new();
+        let mut unread = Vec::new();
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
                     let input = error.path().unwrap_or(path).display().to_string();
-                    self.unread.push(InputError::Read { input, cause: error.into() });
+                    unread.push(InputError::Read { input, cause: error.into() });
                     continue;
                 }
             };
             let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
             if entry.file_type().is_file() && self.patterns.match_file(below) {
-                self.pages.push(Page::alone(entry.path().into(), identifier(below)?));
+                pages.push(Page::alone(entry.path().into(), identifier(below)?));
             }
         }
-        if self.pages.len() == before {
-            self.unread.push(InputError::Nothing { input: path.display().to_string() });
+        if pages.is_empty() {
+            unread.push(InputError::Nothing { input: path.display().to_string() });
         }
+        self.pages.append(&mut pages);
+        self.unread.append(&mut unread);
         Ok(())
     }
 
@@ -177,10 +211,22 @@ impl Input {
     /// Adds the images among all objects below a prefix, as [`add_path`](Self::add_path) adds those of a folder.
     ///
     /// # Errors
-    /// Where a key gives no identifier.
+    /// Where a key gives no identifier, or the prefix is [left out](Self::leaving_out).
     pub fn add_objects(&mut self, folder: &S3Object, objects: Vec<S3Object>) -> Result<(), InputError> {
+        let target = match &self.target {
+            Some(Location::Object(target)) if target.bucket == folder.bucket => Some(&target.key),
+            _ => None,
+        };
+        if target.is_some_and(|target| target.trim_end_matches('/') == folder.key.trim_end_matches('/')) {
+            return Err(InputError::Target { input: Location::Object(folder.clone()).to_string() });
+        }
+        // Masters in a folder below the target are none of what is published.
+        let target = target.filter(|target| target.starts_with(&folder.key));
         let before = self.pages.len();
         for object in objects {
+            if target.is_some_and(|target| object.key.starts_with(target)) {
+                continue;
+            }
             let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
             let is_shown = below.split('/').all(|name| !name.starts_with('.'));
             if is_shown && self.patterns.match_file(Path::new(below)) {

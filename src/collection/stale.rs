@@ -58,9 +58,15 @@ impl Below {
                     place.folders(path, is_on_the_way)
                 };
                 let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
-                let names: Vec<String> = names.try_collect::<Vec<_>>().await?.into_iter().flatten().collect();
+                let names: Vec<(String, Vec<String>)> = names.try_collect().await?;
+                let is_unseen = |(path, names): &&(String, Vec<String>)| {
+                    !on_the_way.contains(path.as_str()) && names.iter().any(|name| is_region(name))
+                };
+                let unseen = names.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok());
+                stale.unseen.extend(unseen);
                 let (there, others): (Vec<_>, Vec<_>) = names
                     .into_iter()
+                    .flat_map(|(_, names)| names)
                     // Manifests, and what looks like the regions of an image, are no images, but for what the input names so.
                     .filter(|path| {
                         let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path.as_str());
@@ -93,6 +99,9 @@ impl Below {
 pub struct StaleImages {
     /// Their identifiers.
     pub images: BTreeSet<Identifier>,
+    /// Folders that have pictures, and no `info.json`: what is left of images of which publishing, or deleting, was broken off; or
+    /// what is being published this moment.
+    pub unseen: BTreeSet<Identifier>,
     /// How many images of the input are there beside them, counted once for each version of the Image API.
     pub known: u64,
 }
@@ -122,16 +131,18 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// The folders right below a path, as paths.
-    async fn folders(&self, path: String, is_on_the_way: bool) -> Result<Vec<String>, StaleError> {
+    async fn folders(&self, path: String, is_on_the_way: bool) -> Result<(String, Vec<String>), StaleError> {
         let version = self.version.map(|version| version.to_string());
         let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
         // The folder of another collection.
         if !is_on_the_way && names.iter().any(|name| name == MANIFESTS) {
-            return Ok(Vec::new());
+            return Ok((path, Vec::new()));
         }
-        Ok(names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") }).collect())
+        let names = names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") });
+        let names = names.collect();
+        Ok((path, names))
     }
 
     async fn look(&self, path: String) -> Result<(String, Look), StaleError> {
@@ -197,8 +208,10 @@ mod tests {
             Below { prefix: "iiif".parse()?, public_url: "https://example.org/iiif".parse()?, folders: vec![None] };
         let page = |id: &str| Ok::<_, KeyError>(Page::alone(Location::File("x.tif".into()), id.parse()?));
         let pages = [page("kept")?, page("books/1/a")?, page("full/b")?, page("new")?];
-        let StaleImages { images, known } = below.stale(&store, &pages).await?;
-        let images: Vec<String> = images.iter().map(ToString::to_string).collect();
+        let StaleImages { images, unseen, known } = below.stale(&store, &pages).await?;
+        let names = |images: BTreeSet<Identifier>| images.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (images, unseen) = (names(images), names(unseen));
+        assert_eq!(unseen, ["unfinished"], "what has no `info.json` may be anybody's");
         assert_eq!(images, ["books", "books/1/gone", "deep/down/gone", "gone", "versioned"]);
         assert_eq!(known, 3, "what is not there yet does not count");
         Ok(())

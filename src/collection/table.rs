@@ -74,6 +74,11 @@ impl Column {
         })
     }
 
+    /// Whether a second value of it would contradict the first; of the others, all are shown.
+    fn says_one_thing(&self) -> bool {
+        !matches!(self, Self::Label(_) | Self::Summary(_) | Self::Attribution(_) | Self::Metadata(..))
+    }
+
     /// `label`, or `label@fr` where all of it is in one language.
     fn named(name: &str) -> Self {
         let name = name.trim().trim_start_matches('\u{feff}');
@@ -127,6 +132,10 @@ impl Rows<'_> {
         };
         if !columns.contains(&Column::Source) {
             return self.refuse(1, "there is no column `source`".to_owned());
+        }
+        let again = |(place, column): &(usize, &Column)| column.says_one_thing() && columns[..*place].contains(column);
+        if let Some((place, _)) = columns.iter().enumerate().find(again) {
+            return self.refuse(1, format!("column {} is called the same as one before it", place + 1));
         }
         for record in reader.records() {
             match record {
@@ -364,6 +373,9 @@ mod tests {
         let errors = read_csv(table).expect_err("of another object, and no behavior");
         assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4], "{errors:#?}");
         assert_eq!(read_csv("name\nx\n").expect_err("no source")[0].line, 1);
+        let twice = read_csv("source,id,Subject,Subject,ID\nx,y,cats,dogs,z\n").expect_err("which id?");
+        assert_eq!((twice.len(), twice[0].line), (1, 1));
+        assert!(twice[0].reason.contains("column 5"), "{}", twice[0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! receiving end of the strips, at which the reader stops by itself.
 
 mod budget;
+mod error;
 mod event;
 mod existing;
 mod fingerprint;
@@ -22,21 +23,21 @@ mod read;
 mod redirects;
 mod work;
 
+pub use error::PublishError;
 pub use event::{Event, Orphans, Published};
 pub use ledger::Unsettled;
 pub use memory::peak_memory_bytes;
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 pub use prospect::{Change, Prospect};
 
-use crate::encode::{EncodeError, Encoding};
-use crate::iiif::{ImageInformation, Plan, Pyramid, PyramidError};
+use crate::encode::Encoding;
+use crate::iiif::{ImageInformation, Plan, Pyramid};
 use crate::location::Location;
 use crate::remote::Remotes;
-use crate::source::{Place, Source, SourceError};
-use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, StoreErrorKind, Tally};
+use crate::source::{Place, Source};
+use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, Tally};
 use budget::Budget;
 use bytes::Bytes;
-use bytesize::ByteSize;
 use existing::StoredInformation;
 use fingerprint::Fingerprint;
 use futures::future::ready;
@@ -69,109 +70,6 @@ pub struct Image {
     pub location: Location,
     /// What it is to be called.
     pub identifier: Identifier,
-}
-
-/// Why an image was not published. Its `info.json` was not written, but for [`PublishError::CleanUp`]; of two versions, the
-/// first one may have been, with all of its objects stored.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The source cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A picture cannot be encoded.
-    #[error("could not encode a picture of `{identifier}`")]
-    Encode {
-        /// The image.
-        identifier: Identifier,
-        /// Why.
-        #[source]
-        cause: EncodeError,
-    },
-    /// The store did not take an object.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Prefix and identifier are too long together.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Objects are missing although nothing failed.
-    #[error("`{identifier}` is incomplete")]
-    Incomplete {
-        /// The image.
-        identifier: Identifier,
-        /// How many there are.
-        #[source]
-        cause: Unsettled,
-    },
-    /// It was not finished before [`Publisher::stop`]; the next run goes on where it was.
-    #[error("`{identifier}` was stopped at {stored} of {promised} objects")]
-    Stopped {
-        /// The image.
-        identifier: Identifier,
-        /// Its objects that are stored.
-        stored: u64,
-        /// All of its objects.
-        promised: u64,
-    },
-    /// Its `full/max` is too large for a format.
-    #[error("`{identifier}` is too large for its formats")]
-    Formats {
-        /// The image.
-        identifier: Identifier,
-        /// Which one, and how large.
-        #[source]
-        cause: PyramidError,
-    },
-    /// It takes more memory than all images together may.
-    #[error("`{identifier}` takes {} of memory, and no more than {} is allowed", ByteSize(*.needed_bytes), ByteSize(*.limit_bytes))]
-    Memory {
-        /// The image.
-        identifier: Identifier,
-        /// What it takes.
-        needed_bytes: u64,
-        /// What it may take.
-        limit_bytes: u64,
-    },
-    /// It is published, and the next run cleans up.
-    #[error("`{identifier}` is published, but what is not of it any more could not be deleted")]
-    CleanUp {
-        /// The image.
-        identifier: Identifier,
-        /// Why.
-        #[source]
-        cause: StoreError,
-    },
-    /// A codec panicked.
-    #[error("a worker gave up on `{identifier}`")]
-    Panicked {
-        /// The image.
-        identifier: Identifier,
-        /// What the runtime says.
-        #[source]
-        cause: tokio::task::JoinError,
-    },
-}
-
-impl PublishError {
-    /// Whether the surroundings (credentials, bucket, region, endpoint) must change before another try can help.
-    #[must_use]
-    pub fn is_environment(&self) -> bool {
-        // The endpoint was there when the run began: to be unreachable now may pass.
-        let is_lasting = |error: &StoreError| error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
-        match self {
-            Self::Source(error) => error.is_environment(),
-            _ => self.of_store().is_some_and(is_lasting),
-        }
-    }
-
-    /// What the store said, where it is the store that failed.
-    #[must_use]
-    pub fn of_store(&self) -> Option<&StoreError> {
-        match self {
-            Self::Store(error) | Self::CleanUp { cause: error, .. } => Some(error),
-            _ => None,
-        }
-    }
 }
 
 /// Publishes images into one store.

@@ -59,6 +59,12 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// That files can be made in a folder, or in the nearest one above it that is there; leaves nothing behind.
+fn check_writable(root: &Path) -> io::Result<()> {
+    let folder = root.ancestors().find(|folder| folder.exists()).filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop)
+}
+
 /// A walk through the folders below one, which can be interrupted.
 struct Walk {
     root: PathBuf,
@@ -170,8 +176,9 @@ impl Store for FolderStore {
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            let made = tokio::fs::create_dir_all(&self.root).await;
-            made.map_err(|error| self.failed("could not make the folder", error))
+            let root = self.root.clone();
+            let checked = tokio::task::spawn_blocking(move || check_writable(&root)).await;
+            checked.map_err(io::Error::other).flatten().map_err(|error| self.failed("could not write to", error))
         }
         .boxed()
     }

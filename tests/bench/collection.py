@@ -61,6 +61,17 @@ def cut(large, target, options, width, height, numbers):
     common.vips("extract_area", large, f"{target}{options}", left, top, width, height)
 
 
+def masters_of(folder, photos, count, numbers, size):
+    """A folder of so many images of all kinds, the sides of each as `size` says."""
+    masters = folder / "masters"
+    masters.mkdir()
+    large = large_picture(folder, photos)
+    for number in range(count):
+        suffix, options = KINDS[number % len(KINDS)].split("[", 1)
+        cut(large, masters / f"{number:05}{suffix}", "[" + options, size(), size(), numbers)
+    return masters, large
+
+
 def run(command):
     """How a run ended, its peak memory, its wall time, and what it told: JSON lines."""
     resident = []
@@ -93,14 +104,7 @@ def events(told, name):
 
 def nights(arguments, folder, endpoint):
     numbers = random.Random(1)
-    masters = folder / "masters"
-    masters.mkdir()
-    large = large_picture(folder, arguments.photos)
-    for number in range(arguments.images):
-        kind = KINDS[number % len(KINDS)]
-        suffix, options = kind.split("[", 1)
-        width, height = (int(2 ** numbers.uniform(7, 11)) for _ in range(2))
-        cut(large, masters / f"{number:05}{suffix}", "[" + options, width, height, numbers)
+    masters, large = masters_of(folder, arguments.photos, arguments.images, numbers, lambda: int(2 ** numbers.uniform(7, 11)))
     files = sorted(masters.iterdir())
     damaged = numbers.sample(files, arguments.images // 100)
     for file in damaged:
@@ -199,14 +203,7 @@ def dot():
 def against(arguments, folder, endpoint):
     """The same images, once by this program, and once by dzsave on all cores into memory and then one upload."""
     numbers = random.Random(2)
-    masters = folder / "masters"
-    masters.mkdir()
-    large = large_picture(folder, arguments.photos)
-    for number in range(arguments.images):
-        kind = KINDS[number % len(KINDS)]
-        suffix, options = kind.split("[", 1)
-        width, height = (numbers.randrange(1500, 4000) for _ in range(2))
-        cut(large, masters / f"{number:03}{suffix}", "[" + options, width, height, numbers)
+    masters, large = masters_of(folder, arguments.photos, arguments.images, numbers, lambda: numbers.randrange(1500, 4000))
     large.unlink()
     size = sum(file.stat().st_size for file in masters.iterdir())
     cores = os.cpu_count()

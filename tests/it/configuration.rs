@@ -64,6 +64,19 @@ fn a_scheduled_ingest_is_one_word() {
 }
 
 #[test]
+fn a_flag_of_the_file_is_taken_back_on_the_command_line() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 300, 200);
+    configuration(folder.path(), "output = \"out\"\n\n[ingest]\ninputs = [\"a.png\"]\ndry-run = true\n");
+    let info = folder.path().join("out/a/info.json");
+    assert!(run_in(folder.path(), &["ingest"]).code == Some(0) && !info.exists(), "a dry run");
+    let run = run_in(folder.path(), &["ingest", "--dry-run=false"]);
+    assert!(run.code == Some(0) && info.exists(), "{}", run.stderr);
+    let run = run_in(folder.path(), &["ingest", "--label=false", "--report=false", "--nothing=false"]);
+    assert_eq!(run.code, Some(2), "only flags: {}", run.stderr);
+}
+
+#[test]
 fn mistakes_are_told_before_anything_is_done() {
     let folder = TempDir::new().expect("a folder");
     for (text, told) in [

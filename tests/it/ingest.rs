@@ -101,8 +101,12 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
 
     std::fs::remove_file(masters.join("damaged.png")).expect("removed");
     server.forget_requests();
-    let again = ingest(&server, &[], &[&masters], &[]);
+    let again = ingest(&server, &[&report_argument], &[&masters], &[]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let lines = std::fs::read_to_string(&report).expect("a report");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let requests = lines.iter().filter(|line| line["status"] == "unchanged").map(|line| line["requests"].as_u64());
+    assert_eq!(requests.collect::<Vec<_>>(), [Some(1); 3]);
     assert_eq!(puts(&server), 0, "all is as it was, the collection too: what failed is there since");
     assert!(server.request_count() <= 3 + 5, "one for each image, a look at the bucket, two listings, the collection");
 
@@ -114,6 +118,62 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
         path.contains("/maps/b/") || path.contains("manifests/maps/b.json") || path.contains("collection.json")
     };
     assert!(put.iter().all(is_expected), "{put:?}");
+}
+
+#[test]
+fn tiles_are_not_taken_for_masters_by_the_next_run() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 300, 200);
+    let ingest_in = |arguments: &[&str]| -> Run {
+        let mut command = program();
+        command.current_dir(folder.path()).args(["ingest", "--public-url", PUBLIC_URL]).args(arguments);
+        command.output().expect("built").into()
+    };
+    let dry = ingest_in(&[".", "--output=out/iiif", "--dry-run"]);
+    assert!(dry.code == Some(0) && dry.stdout.contains("publish  a: "), "{}{}", dry.stdout, dry.stderr);
+    assert!(!folder.path().join("out").exists(), "nothing is done");
+    for _ in 0..2 {
+        let run = ingest_in(&[".", "--output=out/iiif"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains("1 images of 1 objects"), "{}", run.stderr);
+    }
+    let run = ingest_in(&["out/../out", "--output=out"]);
+    assert!(run.code == Some(2) && run.stderr.contains("is where this publishes to"), "{}", run.stderr);
+
+    let server = FaultServer::start();
+    let endpoint = format!("--endpoint-url={}", server.endpoint());
+    server.store(BUCKET, "masters/a.png", &std::fs::read(folder.path().join("a.png")).expect("readable"));
+    for _ in 0..2 {
+        let run = ingest_in(&["s3://tiles/", "--bucket=tiles", "--prefix=iiif", &endpoint]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains("1 images of 1 objects"), "{}", run.stderr);
+    }
+    assert!(server.keys(BUCKET).contains("iiif/masters/a/info.json"));
+    let run = ingest_in(&["s3://tiles/iiif/", "--bucket=tiles", "--prefix=iiif", &endpoint]);
+    assert!(run.code == Some(2) && run.stderr.contains("is where this publishes to"), "{}", run.stderr);
+}
+
+#[test]
+fn whatever_ends_a_run_is_told_in_json_where_that_is_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    let configuration = file(folder.path(), "bad.toml", b"buket = \"x\"\n");
+    let configuration = format!("--config={}", configuration.display());
+    let variables = [("SLURM_ARRAY_TASK_ID", "0"), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "0")];
+    for arguments in [
+        &["--no-such-option"][..],
+        &["--bucket=b", "masters", &configuration],
+        &["--bucket=b", "--shard=5/4", "masters"],
+        &["--bucket=b", "--shard=auto", "--include=*.none", "."],
+    ] {
+        let mut command = program();
+        command.args(["ingest", "--log-format", "json"]).args(arguments).current_dir(folder.path()).envs(variables);
+        let run: Run = command.output().expect("built").into();
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains("\"event\":\"error\""), "{}", run.stderr);
+        for line in run.stderr.lines() {
+            assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
         b"{\"id\": \"https://elsewhere.org/mine.json\", \"type\": \"Manifest\"}",
     );
     remove(&masters, &["0.png", "maps/7.png"]);
+    server.store(BUCKET, "iiif/left/full/max/0/default.jpg", b"of a run that was killed");
     png_file(&masters, "1.png", 310, 200);
 
     server.forget_requests();
@@ -106,6 +107,8 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     assert!(!keys.contains("iiif/manifests/0.json") && !keys.contains("iiif/manifests/maps/7.json"));
     let deleted = fs::read_to_string(report).expect("a report");
     assert_eq!(deleted.lines().filter(|line| line.contains("\"deleted\"")).count(), 2, "{deleted}");
+    assert!(run.stderr.contains("left: there are pictures without an info.json"), "{}", run.stderr);
+    assert!(keys.contains("iiif/left/full/max/0/default.jpg"), "which may be anybody's");
     let summary: Run = program().args(["report", report]).output().expect("built").into();
     assert!(summary.code == Some(0) && summary.stderr.contains("2 deleted"), "{}", summary.stderr);
 
@@ -113,6 +116,37 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     let again = ingest(&server, &["--prune"], &masters);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert!(!server.requests().iter().any(|request| is_change(&request.method)), "there is nothing left to do");
+}
+
+#[test]
+fn what_is_new_in_the_input_loosens_no_brake() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    remove(&masters, &["0.png", "1.png"]);
+    for number in 0..30 {
+        file(&masters, &format!("new-{number}.png"), b"junk");
+    }
+    let run = ingest(&server, &["--prune"], &masters);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("2 of 10 images are not in the input any more"), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("nothing is deleted").count(), 1);
+    assert!(keys_of(&server, "0") > 0 && keys_of(&server, "1") > 0);
+}
+
+#[test]
+fn a_collection_stays_as_it_is_where_the_input_is_not_whole() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    let collection = || server.object(BUCKET, "iiif/collection.json").expect("there").body;
+    let before = collection();
+    remove(&masters, &["0.png"]);
+    let not_mounted = folder.path().join("not-mounted");
+    fs::create_dir(&not_mounted).expect("made");
+    let run = ingest(&server, &[not_mounted.to_str().expect("UTF-8")], &masters);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(collection(), before);
+    let run = ingest(&server, &[], &masters);
+    assert!(run.code == Some(0) && collection() != before, "{}", run.stderr);
 }
 
 #[test]
@@ -217,6 +251,13 @@ fn the_figures_of_a_run_are_written_for_prometheus() {
     let second = read();
     assert_eq!(value(&second, "iiif_publish_exit_code"), 1);
     assert_eq!(value(&second, "iiif_publish_last_success_timestamp_seconds"), success);
+    let exit_code = |arguments: &[&str], masters: &Path| {
+        let run = ingest(&server, arguments, masters);
+        assert_eq!(Some(value(&read(), "iiif_publish_exit_code").try_into().expect("small")), run.code);
+        run.code
+    };
+    assert_eq!(exit_code(&[&metrics], folder.path().join("nowhere").as_path()), Some(1));
+    assert_eq!(exit_code(&[&metrics, "--include=*.nothing"], &masters), Some(2), "it ended before its work began");
     for line in second.lines().filter(|line| !line.starts_with('#')) {
         assert!(line.split_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
     }

@@ -6,6 +6,7 @@ use crate::cli::arguments::ProgressArgument;
 use crate::cli::exit::Exit;
 use crate::cli::output::{print, tell};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars, estimated_bytes};
+use crate::cli::progress::Progress;
 use crate::cli::report::{Fatal, chain};
 use futures::{StreamExt, pin_mut, stream};
 use iiif_publish::collection::{MANIFESTS, Page, Presentation};
@@ -37,6 +38,7 @@ pub(super) async fn dry_run(
     presentation: Option<&Presentation>,
     gathered: &Gathered,
     pages: &[&Page],
+    progress: &Progress,
 ) -> Result<Exit, Fatal> {
     let (mut total, mut there, mut exit) = (Total::default(), HashMap::new(), Exit::Done);
     let teller = Teller { is_json: arguments.how.reports.how() == ProgressArgument::Json };
@@ -70,7 +72,7 @@ pub(super) async fn dry_run(
         }
     }
     if arguments.prune.prune {
-        let stale = prune::stale(publisher, presentation, gathered, arguments.prune.max_delete).await?;
+        let stale = prune::stale(publisher, presentation, gathered, arguments.prune.max_delete, progress).await?;
         for key in &stale.documents {
             exit = exit.worse(teller.line("delete", key, "", None));
         }

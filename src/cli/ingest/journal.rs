@@ -1,8 +1,8 @@
 //! The report of a run: a JSON line for each image when it ends, after one for each that is planned.
 
+use crate::cli::arguments::ProgressArgument;
 use crate::cli::exit::Exit;
-use crate::cli::output::tell;
-use crate::cli::report::{Fatal, chain};
+use crate::cli::report::{Fatal, chain, tell_error};
 use iiif_publish::collection::Page;
 use iiif_publish::publish::{Image, PublishError, Published};
 use iiif_publish::store::Identifier;
@@ -53,11 +53,11 @@ impl Journal {
     }
 
     /// That it is whole.
-    pub(super) fn finish(&mut self) -> Exit {
+    pub(super) fn finish(&mut self, how: ProgressArgument) -> Exit {
         match self.error.take() {
             None => Exit::Done,
             Some(error) => {
-                tell(&format!("error: the report is not whole: {error}"));
+                tell_error(how, None, &format!("the report is not whole: {error}"), None);
                 Exit::Failed
             }
         }

@@ -1,6 +1,6 @@
 //! The figures of a run for Prometheus, through the textfile collector of the node exporter.
 
-use super::Run;
+use super::run::Counts;
 use crate::cli::exit::Exit;
 use iiif_publish::store::Traffic;
 use std::fmt::Write as _;
@@ -12,12 +12,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// When a run last went well: kept from run to run.
 const SUCCESS: &str = "iiif_publish_last_success_timestamp_seconds";
 
+/// What a run came to: nothing, where it ended before its work began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Figures {
+    pub(super) counts: Counts,
+    pub(super) traffic: Traffic,
+}
+
 /// Writes them in one move, so that nobody reads half of them.
-pub(super) fn write(path: &Path, run: &Run, traffic: Traffic, exit: Exit) -> io::Result<()> {
+pub(super) fn write(path: &Path, figures: Figures, duration: Duration, exit: Exit) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
     let before = fs::read_to_string(path).ok().and_then(|text| last_success(&text));
     let success = if exit == Exit::Done { Some(now) } else { before };
-    let text = text(run, traffic, exit, now, success);
+    let text = text(figures, duration, exit, now, success);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".iiif-publish").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
@@ -41,7 +48,7 @@ fn last_success(text: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(SUCCESS)?.trim().parse().ok())
 }
 
-fn text(run: &Run, traffic: Traffic, exit: Exit, now: u64, success: Option<u64>) -> String {
+fn text(figures: Figures, duration: Duration, exit: Exit, now: u64, success: Option<u64>) -> String {
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, values: &[(&str, f64)]| {
         writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").expect("writing to a string does not fail");
@@ -49,7 +56,7 @@ fn text(run: &Run, traffic: Traffic, exit: Exit, now: u64, success: Option<u64>)
             writeln!(text, "{name}{labels} {value}").expect("writing to a string does not fail");
         }
     };
-    let counts = run.counts();
+    let Figures { counts, traffic } = figures;
     let images = [
         ("{status=\"published\"}", counts.published),
         ("{status=\"unchanged\"}", counts.unchanged),
@@ -75,7 +82,7 @@ fn text(run: &Run, traffic: Traffic, exit: Exit, now: u64, success: Option<u64>)
         "Answers of the store that asked for fewer requests.",
         &[("", exact(traffic.throttles))],
     );
-    gauge("iiif_publish_duration_seconds", "How long the last run took.", &[("", run.began.elapsed().as_secs_f64())]);
+    gauge("iiif_publish_duration_seconds", "How long the last run took.", &[("", duration.as_secs_f64())]);
     gauge("iiif_publish_exit_code", "The exit code of the last run: 0 where all went well.", &[("", code(exit))]);
     gauge("iiif_publish_end_timestamp_seconds", "When the last run ended.", &[("", exact(now))]);
     if let Some(success) = success {

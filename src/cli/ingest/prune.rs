@@ -1,8 +1,8 @@
 //! Takes away what left the input, with a brake.
 
 use super::Gathered;
-use super::journal::Journal;
 use super::manifests::listed;
+use super::run::Run;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::report::Fatal;
@@ -70,6 +70,7 @@ pub(super) async fn stale(
     presentation: Option<&Presentation>,
     gathered: &Gathered,
     brake: Brake,
+    progress: &Progress,
 ) -> Result<Stale, Fatal> {
     let options = publisher.options();
     let below = Below {
@@ -77,13 +78,19 @@ pub(super) async fn stale(
         public_url: options.public_url.clone(),
         folders: options.versions.folders().into_iter().map(|(_, folder)| folder).collect(),
     };
-    let StaleImages { images, known } = below.stale(publisher.store(), &gathered.pages).await?;
+    let StaleImages { images, unseen, known } = below.stale(publisher.store(), &gathered.pages).await?;
     let documents = match presentation {
         Some(presentation) => stale_documents(publisher, presentation, gathered).await?,
         None => Vec::new(),
     };
     let known = known / below.folders.len().max(1) as u64;
     let refusal = refusal(gathered, brake, (images.len() as u64, known));
+    for identifier in unseen {
+        progress.say(&format!(
+            "{identifier}: there are pictures without an info.json, of an image that is not in the input: left there; \
+             `iiif-publish delete --id` deletes them"
+        ));
+    }
     Ok(Stale { images, documents, refusal })
 }
 
@@ -128,13 +135,13 @@ async fn stale_documents(
     Ok(documents)
 }
 
-/// Deletes it: manifests, then images, each `info.json` before its pictures; so many.
+/// Deletes it: manifests, then images, each `info.json` before its pictures.
 pub(super) async fn prune(
     publisher: &Publisher,
     stale: Stale,
-    journal: &mut Journal,
+    run: &mut Run,
     progress: &Progress,
-) -> Result<u64, Fatal> {
+) -> Result<(), Fatal> {
     if let Some(refusal) = stale.refusal {
         return Err(refusal);
     }
@@ -143,16 +150,15 @@ pub(super) async fn prune(
         progress.note(&format!("{key}: deleted, because its object left the input"));
     }
     publisher.store().delete(stale.documents).await?;
-    let mut count = 0;
     for identifier in stale.images {
         let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
         let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
         delete::delete(publisher.store(), &subject, |_| {}).await?;
-        count += 1;
-        journal.deleted(&identifier);
+        run.deleted += 1;
+        run.journal.deleted(&identifier);
         progress.note(&format!("{identifier}: deleted, because it left the input"));
     }
-    Ok(count)
+    Ok(())
 }
 
 #[cfg(test)]

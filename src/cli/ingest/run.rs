@@ -12,7 +12,6 @@ use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use iiif_publish::store::Identifier;
 use indicatif::HumanCount;
 use std::collections::HashMap;
-use std::time::Instant;
 
 /// Images that are looked for at the same time, as when they are published.
 const IMAGES_IN_FLIGHT: usize = 32;
@@ -30,7 +29,6 @@ pub(super) struct Counts {
 }
 
 pub(super) struct Run {
-    pub(super) began: Instant,
     pub(super) journal: Journal,
     /// Where each image is that is there, and how large.
     pub(super) there: HashMap<Identifier, (String, Size)>,
@@ -44,7 +42,6 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(arguments: &Arguments, pages: &[&Page]) -> Result<Self, Fatal> {
         Ok(Self {
-            began: Instant::now(),
             journal: Journal::new(arguments.report.as_deref(), pages)?,
             there: HashMap::new(),
             deleted: 0,
