@@ -25,7 +25,7 @@ import threading
 import time
 
 import common
-from server import environment, s5cmd, seaweedfs
+from server import environment, s5cmd, seaweedfs, sink
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
 BUCKET, PUBLIC_URL = "tiles", "https://example.org/iiif"
@@ -42,8 +42,8 @@ def check(is_well, words):
         NOT_WELL.append(words)
 
 
-def ingest(endpoint, *arguments, program=PROGRAM):
-    return [program, "ingest", "--bucket", BUCKET, "--endpoint-url", endpoint, "--public-url", PUBLIC_URL, "--log-format=json", *arguments]
+def ingest(endpoint, *arguments):
+    return [PROGRAM, "ingest", "--bucket", BUCKET, "--endpoint-url", endpoint, "--public-url", PUBLIC_URL, "--log-format=json", *arguments]
 
 
 def large_picture(folder, photos):
@@ -223,7 +223,8 @@ def against(arguments, folder, endpoint):
 
 
 def ours(endpoint, masters, number):
-    return common.cost(ingest(endpoint, "--prefix", f"ours-{number}", masters), environment())
+    command = [word for word in ingest(endpoint, "--progress=none", "--prefix", f"ours-{number}", masters) if word != "--log-format=json"]
+    return common.cost(command, environment())
 
 
 def theirs(endpoint, masters, pyramids, number, cores):
@@ -244,12 +245,16 @@ def main():
     parser.add_argument("--images", type=int)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--server", choices=["sink", "seaweedfs"], default="sink",
+                        help="of `against`: one that costs next to nothing (`cargo bench --bench sink --no-run` builds it), or a real one")
     parser.add_argument("--photos", type=pathlib.Path, nargs="+", help="photos to cut the images out of, instead of noise")
     arguments = parser.parse_args()
     arguments.images = arguments.images or (2000 if arguments.what == "nights" else 200)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, tempfile.TemporaryDirectory() as data:
-        with seaweedfs(pathlib.Path(data)) as endpoint:
-            subprocess.run(list(map(str, s5cmd(endpoint, "mb", f"s3://{BUCKET}"))), env=environment(), check=True, stdout=subprocess.DEVNULL)
+        is_sink = arguments.what == "against" and arguments.server == "sink"
+        with sink() if is_sink else seaweedfs(pathlib.Path(data)) as endpoint:
+            if not is_sink:
+                subprocess.run(list(map(str, s5cmd(endpoint, "mb", f"s3://{BUCKET}"))), env=environment(), check=True, stdout=subprocess.DEVNULL)
             {"nights": nights, "rows": rows, "against": against}[arguments.what](arguments, pathlib.Path(folder), endpoint)
     sys.exit(1 if NOT_WELL else 0)
 

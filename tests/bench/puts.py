@@ -15,19 +15,9 @@ import subprocess
 import tempfile
 
 import common
-from server import IN_FLIGHT, environment, s5cmd, seaweedfs
+from server import IN_FLIGHT, built, environment, s5cmd, seaweedfs
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUCKET = "puts"
-
-
-def bench():
-    """The newest build of puts.rs, as Cargo names it."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    built = [path for path in target.glob("release/deps/puts-*") if path.suffix == "" and os.access(path, os.X_OK)]
-    if not built:
-        raise SystemExit("cargo bench --bench puts --no-run comes first")
-    return max(built, key=lambda path: path.stat().st_mtime)
 
 
 def count_objects(endpoint, prefix):
@@ -38,7 +28,7 @@ def count_objects(endpoint, prefix):
 
 def pair(number, endpoint, files, count):
     """One run of each; what they stored is counted, because a client that loses objects is no faster one."""
-    ours = [bench(), files, BUCKET, f"ours-{number}", endpoint]
+    ours = [built("puts"), files, BUCKET, f"ours-{number}", endpoint]
     theirs = s5cmd(endpoint, "cp", f"{files}/*", f"s3://{BUCKET}/theirs-{number}/")
     if number % 2:
         their, our = common.cost(theirs, environment()), common.cost(ours, environment())

@@ -68,6 +68,27 @@ def seaweedfs(folder):
                 left_behind.unlink(missing_ok=True)
 
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def built(name):
+    """The newest build of a bench in Rust, as Cargo names it."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    found = [path for path in target.glob(f"release/deps/{name}-*") if path.suffix == "" and os.access(path, os.X_OK)]
+    if not found:
+        raise SystemExit(f"cargo bench --bench {name} --no-run comes first")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+@contextlib.contextmanager
+def sink(milliseconds=0):
+    """A server that takes everything and costs next to nothing, so far away; it has every bucket. Its endpoint."""
+    distance = [str(milliseconds)] if milliseconds else []
+    with subprocess.Popen([built("sink"), *distance], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
 def environment():
     foreign = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}

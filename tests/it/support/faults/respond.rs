@@ -29,7 +29,9 @@ pub(super) async fn respond(shared: &Shared, line: &Line, request: hyper::Reques
     }
     let Ok(body) = body.collect().await else { return answer::empty(400) };
     let body = body.to_bytes();
-    shared.asked_to_delete(number, answer::keys_to_delete(&body));
+    if head.method == Method::POST {
+        shared.asked_to_delete(number, answer::keys_to_delete(&body));
+    }
     suffer(shared, line, &faults).await;
     let exchange = Exchange { shared, head, request, faults, body };
     let is_answered = !exchange.is(Fault::ResetAfterBody);
