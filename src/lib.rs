@@ -16,7 +16,7 @@
 //! | [`iiif`] | the specification as pure code | `std`, `serde` |
 //! | [`pixel`] | what moves between the blocking stages | `iiif` |
 //! | [`location`] | where an image is: a file, an object of a bucket, an address of the web | none of the others |
-//! | `libjpeg`, `libwebp` | safe faces for C libraries; the only `unsafe` code of the library | `pixel` |
+//! | `libjpeg`, `libwebp` | safe faces for C libraries; the only `unsafe` code of the library | `iiif`, `pixel` |
 //! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg` |
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |

@@ -3,7 +3,7 @@
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
 use iiif_publish::bucket::quoted;
-use iiif_publish::encode::{JpegOptions, Subsampling};
+use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
@@ -144,6 +144,10 @@ pub(super) struct PictureArguments {
     /// Colour resolution of JPEG: 420 for photographs, 444 for line drawings and coloured text
     #[arg(long, value_name = "420|444", default_value = "420")]
     subsampling: SubsamplingArgument,
+    /// Tiles of the full size where the source is a JPEG, is not turned, and its colours stay: `auto` cuts them out of its blocks, no
+    /// finer than the quality; `lossless` as they are; `reencode` as of other sources
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    jpeg_tiles: JpegTilesArgument,
     /// Licence or rights statement, a URI
     #[arg(long, value_name = "URI")]
     pub(super) rights: Option<Rights>,
@@ -171,13 +175,25 @@ enum SubsamplingArgument {
     None,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum JpegTilesArgument {
+    Auto,
+    Lossless,
+    Reencode,
+}
+
 impl PictureArguments {
     pub(super) fn jpeg(&self) -> JpegOptions {
         let subsampling = match self.subsampling {
             SubsamplingArgument::Half => Subsampling::Half,
             SubsamplingArgument::None => Subsampling::None,
         };
-        JpegOptions { quality: self.quality, subsampling }
+        let tiles = match self.jpeg_tiles {
+            JpegTilesArgument::Auto => JpegTiles::Auto,
+            JpegTilesArgument::Lossless => JpegTiles::Lossless,
+            JpegTilesArgument::Reencode => JpegTiles::Reencode,
+        };
+        JpegOptions { quality: self.quality, subsampling, tiles }
     }
 
     pub(super) fn read(&self) -> ReadOptions {

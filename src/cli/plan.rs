@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::output::print;
 use super::report::Fatal;
 use clap::Args;
+use iiif_publish::encode::JpegOptions;
 use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::peak_memory_bytes;
@@ -96,7 +97,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let pyramid = Pyramid::new(header.size, shape);
     pyramid.check_formats()?;
     let planned = planned(arguments, &pyramid, &identifier);
-    let memory = peak_memory_bytes(&header, &pyramid, PICTURES_IN_FLIGHT);
+    let memory = peak_memory_bytes(&header, &pyramid, JpegOptions::default(), PICTURES_IN_FLIGHT);
     let text = if arguments.keys {
         keys(&planned)
     } else if arguments.json {
@@ -125,6 +126,7 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
         description,
         found: Found::default(),
         decoder_bytes: 0,
+        blocks: None,
         kept_profile: None,
     };
     Ok((header, id.cloned().unwrap_or_else(any)))

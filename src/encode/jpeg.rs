@@ -1,6 +1,6 @@
 //! Baseline JPEG, through libjpeg.
 
-use super::{EncodeError, Encoding};
+use super::{EncodeError, Encoding, JpegTiles};
 use crate::iiif::Size;
 use crate::libjpeg::{Encoder, Subsampling};
 use crate::pixel::PixelFormat;
@@ -18,11 +18,13 @@ pub struct JpegOptions {
     pub quality: u8,
     /// Of colour; grey has nothing to thin out.
     pub subsampling: Subsampling,
+    /// Of tiles of the full size, where the source is a JPEG.
+    pub tiles: JpegTiles,
 }
 
 impl Default for JpegOptions {
     fn default() -> Self {
-        Self { quality: 85, subsampling: Subsampling::Half }
+        Self { quality: 85, subsampling: Subsampling::Half, tiles: JpegTiles::default() }
     }
 }
 
@@ -33,7 +35,7 @@ pub fn has_simd() -> bool {
 }
 
 pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> Result<Encoder, EncodeError> {
-    let JpegOptions { quality, subsampling } = encoding.jpeg;
+    let JpegOptions { quality, subsampling, .. } = encoding.jpeg;
     let mut encoder = Encoder::new(size.width(), size.height(), format, quality, subsampling)?;
     if let Some(profile) = &encoding.profile {
         write_profile(&mut encoder, profile)?;
@@ -42,7 +44,7 @@ pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> R
 }
 
 /// In segments, each with its number, from 1, and how many there are (ICC.1:2022, B.4).
-fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(), EncodeError> {
+pub(super) fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(), EncodeError> {
     let pieces = profile.chunks(PROFILE_PIECE_BYTES);
     let too_large = |_| EncodeError("a JPEG has no room for such a large profile".into());
     let count = u8::try_from(pieces.len()).map_err(too_large)?;

@@ -1,5 +1,6 @@
 //! Pixels to bytes.
 
+mod blocks;
 mod jpeg;
 mod picture;
 mod png;
@@ -7,6 +8,7 @@ mod thumbnail;
 mod webp;
 
 pub use crate::libjpeg::Subsampling;
+pub use blocks::{JpegTiles, encode_block_tile};
 pub use jpeg::{JpegOptions, has_simd};
 pub use picture::{Encoded, Encoding, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};

@@ -6,6 +6,7 @@ use super::event::{Event, Orphans, Published};
 use super::redirects::Redirects;
 use crate::encode::{EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
+use crate::pixel::RowScale;
 use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError, Tally, Traffic};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -55,6 +56,8 @@ pub(super) struct Job {
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
     pub(super) encoding: Encoding,
+    /// Where tiles of the full size are made of the blocks of a JPEG: what is decoded of it for the rest.
+    pub(super) blocks: Option<RowScale>,
     pub(super) cache_control: Arc<str>,
     /// What tells the next run which headers a picture was put with.
     pub(super) headers: Arc<str>,

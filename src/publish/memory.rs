@@ -1,8 +1,10 @@
 //! The memory of a publish, known before the first pixel.
 
+use super::blocks::decoded_rows;
+use crate::encode::JpegOptions;
 use crate::iiif::{Format, Formats, Pyramid, PyramidShape};
-use crate::pixel::PixelFormat;
-use crate::pyramid::Cascade;
+use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
+use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::Header;
 
 /// The program itself: code, runtime, TLS, the connections of the store, buffers of decoder and encoders.
@@ -37,11 +39,11 @@ fn whole_level_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
 /// all formats, whole levels (encoded, and for WebP their pixels), and the levels that thumbnails are resampled from. None of it
 /// grows with the height of the image, unless the format makes the decoder hold it whole, or `full/max` is uncapped.
 #[must_use]
-pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
+pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
     let tile_pixels = u64::from(pyramid.tile_size()).pow(2).min(pyramid.size().pixels());
     BASE_BYTES
         + in_flight_bytes(tile_pixels, pyramid.formats(), pictures_in_flight)
-        + image_bytes(header, pyramid, pictures_in_flight)
+        + image_bytes(header, pyramid, jpeg, pictures_in_flight)
 }
 
 /// What all images of a publisher share.
@@ -55,11 +57,20 @@ fn in_flight_bytes(tile_pixels: u64, formats: Formats, pictures_in_flight: u64) 
 }
 
 /// What each image takes besides.
-pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, pictures_in_flight: u64) -> u64 {
+pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
     // Every picture carries it.
     let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
     let profiles = profile_bytes * pictures_in_flight * pyramid.formats().count();
-    header.decoder_bytes + profiles + Cascade::bytes(pyramid, header.format) + whole_levels(pyramid, header.format)
+    let blocks = decoded_rows(header, pyramid, jpeg);
+    let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
+        + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));
+    header.decoder_bytes + profiles + strips + whole_levels(pyramid, header.format)
+}
+
+/// The strips of the blocks of a JPEG.
+fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
+    let rows = pyramid.size().height().min(pyramid.tile_size());
+    (STRIPS_PER_LEVEL * layout.strip_blocks(rows) * size_of::<Block>()) as u64
 }
 
 /// Whole levels, and the pixels of those that thumbnails are made of.

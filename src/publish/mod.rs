@@ -8,6 +8,7 @@
 //! Every arrow is a bounded queue or a semaphore, so that a slow bucket slows down the decoder. A failure drops the
 //! receiving end of the strips, at which the reader stops by itself.
 
+mod blocks;
 mod budget;
 mod error;
 mod event;
@@ -169,7 +170,8 @@ impl Publisher {
         let header = source.header().clone();
         let pyramid = self.pyramid(image, header.size)?;
         let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
-        let mut job = self.job(image, pyramid, encoding, &fingerprint)?;
+        let blocks = blocks::decoded_rows(&header, &pyramid, self.options.jpeg);
+        let mut job = Job { blocks, ..self.job(image, pyramid, encoding, &fingerprint)? };
         let mut published = job.published(header.size);
         let may_skip = self.options.unchanged == Unchanged::Skip;
         let _image = budget::permit(&self.budget.images).await;
@@ -181,12 +183,13 @@ impl Publisher {
         }
         job.tally = Arc::clone(tally);
         let job = Arc::new(job);
-        let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.budget.pictures_in_flight());
+        let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.pictures_in_flight());
         if let Some(limit_bytes) = self.budget.is_beyond(peak_bytes) {
             let identifier = image.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes: peak_bytes, limit_bytes });
         }
-        let image_bytes = memory::image_bytes(&header, &job.pyramid, self.budget.pictures_in_flight());
+        let image_bytes =
+            memory::image_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.pictures_in_flight());
         let memory = self.budget.memory(image_bytes).await;
         (self.events)(Event::Started {
             identifier: image.identifier.clone(),
@@ -270,6 +273,7 @@ impl Publisher {
             store: Arc::clone(&self.store),
             budget: self.budget.clone(),
             encoding,
+            blocks: None,
             cache_control: self.options.cache_control.as_str().into(),
             headers: fingerprint.headers().into(),
             redirects: Redirects::new(self.options.redirects.as_ref(), &image.identifier),
@@ -301,12 +305,12 @@ impl Publisher {
         job: &Arc<Job>,
     ) -> Result<Settled, PublishError> {
         let (strips, mut filled) = mpsc::channel(STRIP_QUEUE);
-        let pyramid = job.pyramid.clone();
+        let (pyramid, blocks) = (job.pyramid.clone(), job.blocks);
         // Given back when the reader and the encoders have ended: either may outlive the other.
         let memory = Arc::new(memory);
         let of_reader = Arc::clone(&memory);
         let reader = spawn_blocking(move || {
-            let read = read::read(source, &pyramid, &strips);
+            let read = read::read(source, &pyramid, blocks, &strips);
             drop(of_reader);
             read
         });
@@ -314,7 +318,7 @@ impl Publisher {
         let mut tasks = Tasks::new(job);
         let work = async {
             while let Some(strip) = tasks.next_strip(&mut filled, &mut ledger).await? {
-                tasks.spawn_strip(Arc::new(strip), &mut ledger).await?;
+                tasks.spawn_strip(strip, &mut ledger).await?;
             }
             // The queue is closed: either everything has been read, or the reader failed.
             reader.await.map_err(|cause| PublishError::Panicked { identifier: image.identifier.clone(), cause })??;

@@ -1,8 +1,8 @@
 //! The reader: one blocking job that decodes rows and runs the cascade.
 
 use crate::iiif::Pyramid;
-use crate::pixel::Strip;
-use crate::pyramid::Cascade;
+use crate::pixel::{BlockStrip, RowScale, Strip};
+use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::{Source, SourceError};
 use std::collections::TryReserveError;
 use tokio::sync::mpsc::Sender;
@@ -10,18 +10,43 @@ use tokio::sync::mpsc::Sender;
 /// Reads an image from the top to the bottom, and sends every strip of every level.
 ///
 /// Ends early, and without an error, when nobody takes strips any more: whoever dropped the receiver knows why.
-pub(super) fn read(mut source: Source, pyramid: &Pyramid, strips: &Sender<Strip>) -> Result<(), SourceError> {
-    let mut cascade = Cascade::new(pyramid, source.header().format);
-    let mut send = |strip| strips.blocking_send(strip).map_err(|_| Stop::NobodyListens);
-    loop {
-        match read_more(&mut source, &mut cascade, strips, &mut send) {
-            Ok(true) => {}
-            Ok(false) => return source.finish(),
-            Err(Stop::NobodyListens) => return Ok(()),
-            Err(Stop::Source(error)) => return Err(error),
-            Err(Stop::Memory(error)) => return Err(source.failed(error.into())),
-        }
+/// Where `blocks` says so, the tiles of the full size are sent as the blocks of the file.
+pub(super) fn read(
+    mut source: Source,
+    pyramid: &Pyramid,
+    blocks: Option<RowScale>,
+    strips: &Sender<TileRow>,
+) -> Result<(), SourceError> {
+    if let Some(scale) = blocks {
+        source.keep_blocks(pyramid.tile_size(), STRIPS_PER_LEVEL, scale);
     }
+    let mut cascade = Cascade::new(pyramid, source.header().format, blocks.unwrap_or(RowScale::Full));
+    let mut all = |source: &mut Source| {
+        while read_more(source, &mut cascade, strips)? {}
+        source.finish()?;
+        send_blocks(source, strips)
+    };
+    match all(&mut source) {
+        Ok(()) | Err(Stop::NobodyListens) => Ok(()),
+        Err(Stop::Source(error)) => Err(error),
+        Err(Stop::Memory(error)) => Err(source.failed(error.into())),
+    }
+}
+
+/// A row of tiles, which is what the reader sends.
+pub(super) enum TileRow {
+    /// Of any level, as pixels.
+    Pixels(Strip),
+    /// Of the full size, as the file has it.
+    Blocks(BlockStrip),
+}
+
+/// Sends the rows of tiles whose blocks are complete.
+fn send_blocks(source: &mut Source, strips: &Sender<TileRow>) -> Result<(), Stop> {
+    while let Some(strip) = source.take_blocks() {
+        strips.blocking_send(TileRow::Blocks(strip)).map_err(|_| Stop::NobodyListens)?;
+    }
+    Ok(())
 }
 
 /// Why reading ends before the last row.
@@ -44,17 +69,13 @@ impl From<TryReserveError> for Stop {
 }
 
 /// Reads the next rows; false after the last.
-fn read_more(
-    source: &mut Source,
-    cascade: &mut Cascade,
-    strips: &Sender<Strip>,
-    send: &mut impl FnMut(Strip) -> Result<(), Stop>,
-) -> Result<bool, Stop> {
+fn read_more(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<bool, Stop> {
     if strips.is_closed() {
         return Err(Stop::NobodyListens);
     }
     let Some(rows) = cascade.next_rows()? else { return Ok(false) };
     source.read_rows(rows)?;
-    cascade.rows_filled(send)?;
+    send_blocks(source, strips)?;
+    cascade.rows_filled(&mut |strip| strips.blocking_send(TileRow::Pixels(strip)).map_err(|_| Stop::NobodyListens))?;
     Ok(true)
 }

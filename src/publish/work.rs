@@ -3,10 +3,13 @@
 use super::budget::permit;
 use super::job::Job;
 use super::ledger::Ledger;
+use super::read::TileRow;
 use super::{PublishError, WHOLE_LEVEL_QUEUE};
-use crate::encode::{LevelPixels, PictureEncoder, encode_thumbnail, encode_tile};
-use crate::iiif::{Format, Rendering, ScaleFactor, Thumbnail};
-use crate::pixel::{Strip, Tile};
+use crate::encode::{
+    EncodeError, Encoded, Encoding, LevelPixels, PictureEncoder, encode_block_tile, encode_thumbnail, encode_tile,
+};
+use crate::iiif::{Cell, Format, Rendering, ScaleFactor, Thumbnail};
+use crate::pixel::{BlockTile, Strip, Tile};
 use crate::store::Receipt;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,9 +53,9 @@ impl Tasks {
     /// The next strip; meanwhile receipts are entered and failures end the wait.
     pub(super) async fn next_strip(
         &mut self,
-        filled: &mut mpsc::Receiver<Strip>,
+        filled: &mut mpsc::Receiver<TileRow>,
         ledger: &mut Ledger,
-    ) -> Result<Option<Strip>, PublishError> {
+    ) -> Result<Option<TileRow>, PublishError> {
         loop {
             tokio::select! {
                 Some(done) = self.running.join_next() => ledger.enter(&self.receipts(done)?),
@@ -64,12 +67,33 @@ impl Tasks {
 
     /// Hands a strip to whoever collects its level, and begins a task for each of its tiles, each as soon as there is
     /// room for one more.
-    pub(super) async fn spawn_strip(&mut self, strip: Arc<Strip>, ledger: &mut Ledger) -> Result<(), PublishError> {
+    pub(super) async fn spawn_strip(&mut self, strip: TileRow, ledger: &mut Ledger) -> Result<(), PublishError> {
+        let tile_size = self.job.pyramid.tile_size();
+        let strip = match strip {
+            TileRow::Pixels(strip) => Arc::new(strip),
+            TileRow::Blocks(strip) => {
+                let strip = Arc::new(strip);
+                let tiles = (0..).map_while(|column| BlockTile::cut(&strip, column, tile_size));
+                return self.spawn_tiles(tiles.map(TileSource::Blocks), ledger).await;
+            }
+        };
         for collector in self.whole_levels.get(&strip.scale).into_iter().flatten() {
             // Fails only where the collector has failed, which joining it will tell.
             let _ = collector.send(Arc::clone(&strip)).await;
         }
-        let tiles = (0..).map_while(|column| Tile::cut(&strip, column, self.job.pyramid.tile_size()));
+        if self.job.blocks.is_some() && strip.scale == ScaleFactor::ONE {
+            // Its tiles come as blocks.
+            return Ok(());
+        }
+        let tiles = (0..).map_while(|column| Tile::cut(&strip, column, tile_size));
+        self.spawn_tiles(tiles.map(TileSource::Pixels), ledger).await
+    }
+
+    async fn spawn_tiles(
+        &mut self,
+        tiles: impl Iterator<Item = TileSource>,
+        ledger: &mut Ledger,
+    ) -> Result<(), PublishError> {
         for tile in tiles {
             let slot = permit(&self.job.budget.tiles).await;
             self.job.going_on()?;
@@ -111,11 +135,38 @@ impl Tasks {
     }
 }
 
-async fn publish_tile(job: Arc<Job>, tile: Tile, _slot: OwnedSemaphorePermit) -> Result<Vec<Receipt>, PublishError> {
-    let (rendering, encoding) = (Rendering::Tile(tile.cell), job.encoding.clone());
+/// What a tile is made of.
+enum TileSource {
+    Pixels(Tile),
+    Blocks(BlockTile),
+}
+
+impl TileSource {
+    fn cell(&self) -> Cell {
+        match self {
+            Self::Pixels(tile) => tile.cell,
+            Self::Blocks(tile) => tile.cell,
+        }
+    }
+
+    fn encode(&self, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
+        match self {
+            Self::Pixels(tile) => encode_tile(tile, formats, encoding),
+            Self::Blocks(tile) if formats.contains(&Format::Jpg) => Ok(vec![encode_block_tile(tile, encoding)?]),
+            Self::Blocks(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+async fn publish_tile(
+    job: Arc<Job>,
+    tile: TileSource,
+    _slot: OwnedSemaphorePermit,
+) -> Result<Vec<Receipt>, PublishError> {
+    let (rendering, encoding) = (Rendering::Tile(tile.cell()), job.encoding.clone());
     let formats = job.needed_formats(rendering);
     // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
-    let encoded = job.encode(move || encode_tile(&tile, &formats, &encoding)).await?;
+    let encoded = job.encode(move || tile.encode(&formats, &encoding)).await?;
     job.put_picture(rendering, encoded).await
 }
 

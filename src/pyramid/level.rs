@@ -74,7 +74,7 @@ impl Level {
         if self.pixels.is_none() {
             self.pixels = Some(self.pool.take()?);
         }
-        let bytes = |pixels| &mut StripBuffer::bytes_mut(pixels)[first * row_bytes..(first + rows) * row_bytes];
+        let bytes = |pixels| &mut StripBuffer::items_mut(pixels)[first * row_bytes..(first + rows) * row_bytes];
         Ok(self.pixels.as_mut().map(bytes))
     }
 
@@ -86,7 +86,7 @@ impl Level {
     pub(super) fn halve_into(&mut self, next: &mut Self) -> Result<bool, TryReserveError> {
         let row_bytes = self.row_bytes();
         let Some(pixels) = &self.pixels else { return Ok(false) };
-        let row = |index: u32| &pixels.bytes()[index as usize * row_bytes..][..row_bytes];
+        let row = |index: u32| &pixels.items()[index as usize * row_bytes..][..row_bytes];
         let waiting = self.filled - self.halved;
         let is_end = self.is_last_strip() && self.filled == self.strip_rows();
         let (upper, lower, taken) = match (&self.unpaired, waiting) {

@@ -13,8 +13,8 @@
 mod halve;
 mod level;
 
-use crate::iiif::Pyramid;
-use crate::pixel::{PixelFormat, Strip};
+use crate::iiif::{Pyramid, ScaleFactor};
+use crate::pixel::{PixelFormat, RowScale, Strip};
 use level::Level;
 use std::collections::TryReserveError;
 
@@ -31,16 +31,22 @@ pub struct Cascade {
 }
 
 impl Cascade {
-    /// The cascade of a pyramid.
+    /// The cascade of a pyramid, from the level whose rows are to come: that of the full size, or the one below it.
+    ///
+    /// # Panics
+    /// Where there is no level below.
     #[must_use]
-    pub fn new(pyramid: &Pyramid, format: PixelFormat) -> Self {
+    pub fn new(pyramid: &Pyramid, format: PixelFormat, rows: RowScale) -> Self {
         let level = |scale| Level::new(scale, pyramid.size().at(scale), pyramid.tile_size(), format);
-        Self { levels: pyramid.scale_factors().iter().copied().map(level).collect() }
+        Self { levels: scale_factors(pyramid, rows).iter().copied().map(level).collect() }
     }
 
-    /// The strips of all levels together, in bytes, at their most.
+    /// The strips of all these levels together, in bytes, at their most.
+    ///
+    /// # Panics
+    /// As for [`new`](Self::new).
     #[must_use]
-    pub fn bytes(pyramid: &Pyramid, format: PixelFormat) -> u64 {
+    pub fn bytes(pyramid: &Pyramid, format: PixelFormat, rows: RowScale) -> u64 {
         let strip_bytes = |scale: &_| {
             let size = pyramid.size().at(*scale);
             let rows = u64::from(size.height().min(pyramid.tile_size()));
@@ -48,10 +54,10 @@ impl Cascade {
             let strips = u64::from(pyramid.rows(*scale)).min(STRIPS_PER_LEVEL as u64);
             strips * rows * format.row_bytes(size.width()) as u64
         };
-        pyramid.scale_factors().iter().map(strip_bytes).sum()
+        scale_factors(pyramid, rows).iter().map(strip_bytes).sum()
     }
 
-    /// Memory for the next rows of the full size, to be filled before [`rows_filled`](Self::rows_filled) is called;
+    /// Memory for the next rows, to be filled before [`rows_filled`](Self::rows_filled) is called;
     /// `None` after the last. Waits until a strip is free.
     ///
     /// # Errors
@@ -72,6 +78,14 @@ impl Cascade {
         let (first, lower) = self.levels.split_first_mut().expect("a pyramid has a level");
         first.rows_filled();
         descend(first, lower, emit)
+    }
+}
+
+/// Those of the levels that are made of rows of that scale.
+fn scale_factors(pyramid: &Pyramid, rows: RowScale) -> &[ScaleFactor] {
+    match rows {
+        RowScale::Full => pyramid.scale_factors(),
+        RowScale::Half => &pyramid.scale_factors()[1..],
     }
 }
 

@@ -4,7 +4,9 @@ use super::samples::{Alpha, Colour, Depth, Samples};
 use super::{DecodeError, Input, Opened, Refusal, RowReader, jpeg_segments};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColour};
+use crate::pixel::{BlockLayout, BlockStrip, RowScale};
 use std::io::BufReader;
+use std::sync::Arc;
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let segments = jpeg_segments::read(&mut BufReader::new(file.clone()))?;
@@ -29,6 +31,7 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         profile: segments.profile,
         orientation: segments.orientation,
         decoder_bytes,
+        blocks: decoder.block_layout(),
         rows: Box::new(JpegRows { decoder, started: false, is_inverted }),
     })
 }
@@ -53,6 +56,14 @@ impl RowReader for JpegRows {
             }
         }
         Ok(())
+    }
+
+    fn keep_blocks(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale) {
+        self.decoder.keep_blocks(Arc::clone(layout), strip_rows, strips, scale);
+    }
+
+    fn take_blocks(&mut self) -> Option<BlockStrip> {
+        self.decoder.take_blocks()
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {

@@ -30,7 +30,7 @@ pub use options::{Background, BackgroundError, Profiles, ReadOptions};
 pub use orientation::Orientation;
 
 use crate::iiif::Size;
-use crate::pixel::PixelFormat;
+use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use colour::Converter;
 use error::Refusal;
 use input::Input;
@@ -59,6 +59,8 @@ pub struct Header {
     /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few; with the blocks
     /// that are held of what is elsewhere.
     pub decoder_bytes: u64,
+    /// How its blocks lie, where it is a JPEG of which tiles can be made without decoding it.
+    pub blocks: Option<Arc<BlockLayout>>,
     /// The ICC profile that every picture must carry, because the colours are what it says; otherwise they are sRGB.
     pub kept_profile: Option<Arc<[u8]>>,
 }
@@ -101,6 +103,15 @@ trait RowReader: Send {
         false
     }
 
+    /// Keeps the blocks of a JPEG too, while its rows are read: in so many strips of so many rows. Only where the layout of its
+    /// blocks was [told](Opened::blocks).
+    fn keep_blocks(&mut self, _layout: &Arc<BlockLayout>, _strip_rows: u32, _strips: usize, _scale: RowScale) {}
+
+    /// The next strip whose blocks are all there.
+    fn take_blocks(&mut self) -> Option<BlockStrip> {
+        None
+    }
+
     /// After the last row: checks what the format can check only then.
     fn finish(&mut self) -> Result<(), DecodeError> {
         Ok(())
@@ -120,6 +131,8 @@ struct Opened {
     orientation: Orientation,
     /// The memory that decoding takes beyond a few rows.
     decoder_bytes: u64,
+    /// How its blocks lie, where it is a JPEG whose blocks can be had.
+    blocks: Option<BlockLayout>,
     rows: Box<dyn RowReader>,
 }
 
@@ -186,7 +199,7 @@ impl Source {
     }
 
     fn new(input: String, bytes: Input, opened: Opened, options: ReadOptions) -> Self {
-        let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, rows } = opened;
+        let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, blocks, rows } = opened;
         let (converter, told) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         let format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
@@ -204,6 +217,7 @@ impl Source {
             description: container,
             found,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.held_bytes(),
+            blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
             kept_profile: profile.filter(|_| told.is_kept).map(Arc::from),
         };
         Self { input, bytes, header, rows }
@@ -213,6 +227,20 @@ impl Source {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Keeps the blocks of a JPEG too, while its rows are read: in so many strips of so many rows of pixels, a whole number of MCUs.
+    /// Before the first row, and only where the header has [their layout](Header::blocks). Rows come at full size, or at half of
+    /// it.
+    pub fn keep_blocks(&mut self, strip_rows: u32, strips: usize, scale: RowScale) {
+        if let Some(layout) = &self.header.blocks {
+            self.rows.reader().keep_blocks(layout, strip_rows, strips, scale);
+        }
+    }
+
+    /// The next strip whose blocks have all been read; the last one after [`finish`](Self::finish).
+    pub fn take_blocks(&mut self) -> Option<BlockStrip> {
+        self.rows.reader().take_blocks()
     }
 
     /// Fills `rows`, a whole number of them in the header's format, with the next rows of the image.

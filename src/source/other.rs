@@ -34,6 +34,7 @@ pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusa
         orientation: decoder.exif_metadata()?.as_deref().map(of_exif_block).unwrap_or_default(),
         // What was decoded, and what it is made into where that differs.
         decoder_bytes: decoder.total_bytes() + held_bytes,
+        blocks: None,
         rows: Box::new(WholeImage { file: Some(file), container, limits, samples, pixels: Vec::new(), next_byte: 0 }),
     })
 }

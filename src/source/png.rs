@@ -29,7 +29,7 @@ pub(super) fn open(file: BufReader<Input>) -> Result<Opened, Refusal> {
     } else {
         Box::new(PngRows { reader, samples, row_bytes: samples.row_bytes(size.width()) })
     };
-    Ok(Opened { size, samples, bits, container, profile, orientation, decoder_bytes, rows })
+    Ok(Opened { size, samples, bits, container, profile, orientation, decoder_bytes, blocks: None, rows })
 }
 
 fn samples(reader: &FileReader) -> Samples {

@@ -89,12 +89,17 @@ impl Rows {
         Ok(())
     }
 
+    /// What reads them, where its rows are those of the picture.
+    pub(super) fn reader(&mut self) -> &mut dyn RowReader {
+        &mut *self.reader
+    }
+
     pub(super) fn finish(&mut self) -> Result<(), DecodeError> {
         self.reader.finish()
     }
 
     /// Whether the rows of the file are those of the picture.
-    fn is_direct(&self) -> bool {
+    pub(super) fn is_direct(&self) -> bool {
         self.converter.is_plain() && self.orientation == Orientation::Upright
     }
 

@@ -33,7 +33,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         folder = pathlib.Path(folder)
-        target = f"{folder}/picture.jpg[Q=90]"
+        target = f"{folder}/picture.jpg[Q=90,subsample-mode=on]"
         if arguments.photo:
             common.picture_from_photo(arguments.photo, SIDE, SIDE, folder, target)
         else:

@@ -2,7 +2,7 @@
 
 use crate::support::pictures::noise;
 use iiif_publish::iiif::{Pyramid, PyramidShape, RoundedSizes, Size};
-use iiif_publish::pixel::{PixelFormat, Strip, Tile};
+use iiif_publish::pixel::{PixelFormat, RowScale, Strip, Tile};
 use iiif_publish::pyramid::Cascade;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ fn levels(image: &Whole, format: PixelFormat, tile_size: u32) -> BTreeMap<u32, W
         }
         Ok::<(), TryReserveError>(())
     };
-    let mut cascade = Cascade::new(&pyramid, format);
+    let mut cascade = Cascade::new(&pyramid, format, RowScale::Full);
     let mut next = 0;
     while let Some(rows) = cascade.next_rows().expect("memory") {
         assert_eq!(rows.len() % row_bytes, 0);

@@ -21,6 +21,7 @@ mod fuzz;
 mod ingest;
 mod interrupts;
 mod jp2;
+mod jpeg_tiles;
 mod kept_profiles;
 mod kills;
 mod limits;

@@ -95,7 +95,7 @@ async fn the_tiles_of_the_full_size_make_the_picture_again() {
     let source = waves(width, height);
     let path = file(folder.path(), "x.png", &encoded(source.clone(), ImageFormat::Png));
     let store = Arc::new(MemoryStore::default());
-    let jpeg = JpegOptions { quality: 95, subsampling: Subsampling::None };
+    let jpeg = JpegOptions { quality: 95, subsampling: Subsampling::None, ..JpegOptions::default() };
     publish(Arc::clone(&store) as _, Options { jpeg, ..options() }, path).await.expect("published");
     let objects = by_path(&store);
     let mut whole = RgbImage::new(width, height);

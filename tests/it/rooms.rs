@@ -8,7 +8,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("iiif", &[]),
     ("pixel", &["iiif"]),
     ("location", &[]),
-    ("libjpeg", &["pixel"]),
+    ("libjpeg", &["iiif", "pixel"]),
     ("libwebp", &[]),
     ("source", &["iiif", "pixel", "libjpeg"]),
     ("pyramid", &["iiif", "pixel"]),

@@ -48,6 +48,7 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         profile: channels.profile.clone(),
         orientation: Orientation::Upright,
         decoder_bytes: pieces.bytes(size, rows::threads(&pieces)),
+        blocks: None,
         rows: Box::new(PieceRows::new(file, pieces)),
     })
 }

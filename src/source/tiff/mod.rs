@@ -54,6 +54,7 @@ pub(super) fn open(file: Input, page: u32) -> Result<Opened, Refusal> {
         profile: tags.bytes(tags::ICC_PROFILE, MOST_PROFILE_BYTES)?,
         orientation: Orientation::of_exif(tags.choice(tags::ORIENTATION, 1)?),
         decoder_bytes,
+        blocks: None,
         rows,
     })
 }

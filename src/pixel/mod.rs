@@ -1,9 +1,13 @@
-//! What moves between the blocking stages: strips of pixels, and the tiles that are cut out of them.
+//! What moves between the blocking stages: strips of pixels, or of the blocks of a JPEG, and the tiles that are cut out of them.
+
+mod blocks;
+mod pool;
+
+pub use blocks::{Block, BlockLayout, BlockStrip, BlockTile, Component};
+pub use pool::{StripBuffer, StripPool};
 
 use crate::iiif::{Cell, ScaleFactor, Size};
-use std::collections::TryReserveError;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// What stands behind one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,15 @@ impl PixelFormat {
     }
 }
 
+/// The size of decoded rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowScale {
+    /// As the file has it.
+    Full,
+    /// Half in both directions, rounded up: decoded so at once, which costs much less.
+    Half,
+}
+
 /// Rows of one level, as many as a tile is high or as are left: one row of tiles.
 #[derive(Debug)]
 pub struct Strip {
@@ -55,7 +68,7 @@ impl Strip {
     /// Its rows, from the top.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let row_bytes = self.format.row_bytes(self.size.width());
-        self.pixels.bytes.chunks_exact(row_bytes).take(self.size.height() as usize)
+        self.pixels.items().chunks_exact(row_bytes).take(self.size.height() as usize)
     }
 }
 
@@ -94,64 +107,5 @@ impl Tile {
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let row_bytes = self.strip.format.row_bytes(self.size.width());
         self.strip.rows().map(move |row| &row[self.first_byte..self.first_byte + row_bytes])
-    }
-}
-
-/// The memory of one strip. Dropped, it goes back to the pool it came from.
-#[derive(Debug)]
-pub struct StripBuffer {
-    bytes: Vec<u8>,
-    home: SyncSender<Vec<u8>>,
-}
-
-impl StripBuffer {
-    /// Its bytes.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
-    }
-
-    /// Its bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for StripBuffer {
-    fn drop(&mut self) {
-        // Fails only where the pool is gone, and then the memory is simply freed.
-        let _ = self.home.try_send(std::mem::take(&mut self.bytes));
-    }
-}
-
-/// The strips of one level: so many and no more, which bounds the memory of a level and slows the reader down to the
-/// speed of the encoders and the bucket. They are used again, because fresh memory costs as much as halving it.
-#[derive(Debug)]
-pub struct StripPool {
-    strip_bytes: usize,
-    home: SyncSender<Vec<u8>>,
-    free: Receiver<Vec<u8>>,
-}
-
-impl StripPool {
-    /// A pool of `count` strips of `strip_bytes`; they are allocated when they are first taken.
-    #[must_use]
-    pub fn new(count: usize, strip_bytes: usize) -> Self {
-        let (home, free) = sync_channel(count);
-        for _ in 0..count {
-            home.try_send(Vec::new()).expect("the channel holds as many as there are");
-        }
-        Self { strip_bytes, home, free }
-    }
-
-    /// A strip's memory; waits until one is free.
-    ///
-    /// # Errors
-    /// Where the machine has not so much memory.
-    pub fn take(&self) -> Result<StripBuffer, TryReserveError> {
-        let mut bytes = self.free.recv().expect("the pool itself holds a sender");
-        bytes.try_reserve_exact(self.strip_bytes.saturating_sub(bytes.len()))?;
-        bytes.resize(self.strip_bytes, 0);
-        Ok(StripBuffer { bytes, home: self.home.clone() })
     }
 }

@@ -1,0 +1,319 @@
+//! Files to rows.
+
+use super::keeper::{self, Keeper};
+use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
+use crate::iiif::Size;
+use crate::pixel::{BlockLayout, BlockStrip, Component, RowScale};
+use mozjpeg_sys as ffi;
+use std::ffi::{c_int, c_long};
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// Bytes read at a time.
+const INPUT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// What libjpeg makes of the file's colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JpegColour {
+    Grey,
+    /// Stored as `YCbCr` or RGB.
+    Rgb,
+    /// Stored as CMYK or YCCK.
+    Cmyk,
+    Unknown,
+}
+
+/// What the components of a JPEG are, where the file around it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Components {
+    /// Lightness and two differences, to be decoded to RGB.
+    YCbCr,
+    /// Whatever they are, they are handed out as they are.
+    AsTheyAre,
+}
+
+/// Reads one JPEG, row by row.
+pub(crate) struct Decoder {
+    state: *mut DecoderState,
+}
+
+/// The struct of libjpeg stands first: callbacks get a pointer to it, which is then a pointer to the whole.
+#[repr(C)]
+pub(super) struct DecoderState {
+    pub(super) info: ffi::jpeg_decompress_struct,
+    error: ffi::jpeg_error_mgr,
+    source: Source,
+    /// Where the blocks of the file are wanted too, and how many components have theirs there.
+    pub(super) keeper: Option<Keeper>,
+    pub(super) requested: usize,
+}
+
+/// The manager stands first: libjpeg hands back a pointer to it, which is then a pointer to the whole.
+#[repr(C)]
+struct Source {
+    manager: ffi::jpeg_source_mgr,
+    reader: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+}
+
+// SAFETY: the state is owned by this value alone, and libjpeg keeps nothing in thread-local or global variables but the
+// flags of the processor's features.
+unsafe impl Send for Decoder {}
+
+impl Decoder {
+    /// Reads the header.
+    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Result<Self> {
+        // SAFETY: zero is a valid value of every field of both structs (integers, null pointers, `None`, first variants).
+        let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+        let manager = ffi::jpeg_source_mgr {
+            next_input_byte: std::ptr::null(),
+            bytes_in_buffer: 0,
+            init_source: Some(init_source),
+            fill_input_buffer: Some(fill_input_buffer),
+            skip_input_data: Some(skip_input_data),
+            resync_to_restart: Some(ffi::jpeg_resync_to_restart),
+            term_source: Some(term_source),
+        };
+        let source = Source { manager, reader, buffer: vec![0; INPUT_BUFFER_BYTES] };
+        let state = Box::into_raw(Box::new(DecoderState { info, error, source, keeper: None, requested: 0 }));
+        let decoder = Self { state };
+        // SAFETY: `state` is valid and its parts do not move; see the head of the module.
+        guarded(|| unsafe {
+            (*state).info.common.err = prepare_errors(&raw mut (*state).error);
+            ffi::jpeg_create_decompress(&raw mut (*state).info);
+            (*state).info.src = (&raw mut (*state).source).cast();
+            ffi::jpeg_read_header(&mut (*state).info, 1);
+        })?;
+        Ok(decoder)
+    }
+
+    fn info(&self) -> &ffi::jpeg_decompress_struct {
+        // SAFETY: no C code runs while this borrow of `self` lasts.
+        unsafe { &(*self.state).info }
+    }
+
+    pub(crate) fn width(&self) -> u32 {
+        self.info().image_width
+    }
+
+    pub(crate) fn height(&self) -> u32 {
+        self.info().image_height
+    }
+
+    pub(crate) fn colour(&self) -> JpegColour {
+        use ffi::J_COLOR_SPACE::{JCS_CMYK, JCS_GRAYSCALE, JCS_RGB, JCS_YCCK, JCS_YCbCr};
+        match self.info().jpeg_color_space {
+            JCS_GRAYSCALE => JpegColour::Grey,
+            JCS_YCbCr | JCS_RGB => JpegColour::Rgb,
+            JCS_CMYK | JCS_YCCK => JpegColour::Cmyk,
+            _ => JpegColour::Unknown,
+        }
+    }
+
+    /// The bytes that libjpeg keeps for the whole image: its coefficients, where they come in several scans.
+    pub(crate) fn whole_image_bytes(&self) -> u64 {
+        // SAFETY: only reads the struct; `comp_info` points to `num_components` entries once the header has been read.
+        let (several, components) = unsafe {
+            let count = usize::try_from(self.info().num_components).unwrap_or(0);
+            let components = std::slice::from_raw_parts(self.info().comp_info, count);
+            (ffi::jpeg_has_multiple_scans(self.info()) != 0, components)
+        };
+        if !several {
+            return 0;
+        }
+        let coefficient_bytes = size_of::<ffi::JBLOCK>() as u64;
+        let blocks = |component: &ffi::jpeg_component_info| {
+            u64::from(component.width_in_blocks) * u64::from(component.height_in_blocks)
+        };
+        components.iter().map(|component| blocks(component) * coefficient_bytes).sum()
+    }
+
+    /// How the blocks of the file lie, where tiles can be cut from them: grey or YCbCr of 8 bits, all components in one scan.
+    pub(crate) fn block_layout(&self) -> Option<BlockLayout> {
+        use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_YCbCr};
+        let info = self.info();
+        let count = match info.jpeg_color_space {
+            JCS_GRAYSCALE => 1,
+            JCS_YCbCr => 3,
+            _ => return None,
+        };
+        // SAFETY: only reads the struct; `comp_info` points to `num_components` entries once the header has been read.
+        let (several, components) = unsafe {
+            let components = std::slice::from_raw_parts(info.comp_info, usize::try_from(info.num_components).ok()?);
+            (ffi::jpeg_has_multiple_scans(info) != 0, components)
+        };
+        if several || components.len() != count {
+            return None;
+        }
+        let component = |it: &ffi::jpeg_component_info| {
+            let table = *info.quant_tbl_ptrs.get(usize::try_from(it.quant_tbl_no).ok()?)?;
+            // SAFETY: null, or a table that lives as long as the decoder.
+            let steps = unsafe { table.as_ref() }?.quantval;
+            let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
+            // Baseline files have steps of one byte.
+            let is_baseline = steps.iter().all(|step| (1..=255).contains(step));
+            Some(Component { across: factor(it.h_samp_factor)?, down: factor(it.v_samp_factor)?, steps })
+                .filter(|_| is_baseline)
+        };
+        let components = components.iter().map(component).collect::<Option<Vec<_>>>()?;
+        Some(BlockLayout { size: Size::new(info.image_width, info.image_height).ok()?, components })
+    }
+
+    /// Keeps the blocks of the file while its rows are decoded, in at most two strips of so many rows, a whole number of MCUs;
+    /// the rows come at full size, or at half of it. Before [`start`](Self::start); `layout` is [its own](Self::block_layout).
+    pub(crate) fn keep_blocks(&mut self, layout: Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale) {
+        let state = self.state;
+        // SAFETY: `state` is valid and exclusively ours.
+        unsafe {
+            (*state).keeper = Some(Keeper::new(layout, strip_rows, strips));
+            (*state).info.buffered_image = 1;
+            (*state).info.do_block_smoothing = 0;
+            (*state).info.scale_num = 1;
+            (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
+            keeper::install(state);
+        }
+    }
+
+    /// The next strip whose blocks have all been read; after [`finish`](Self::finish), the last one.
+    pub(crate) fn take_blocks(&mut self) -> Option<BlockStrip> {
+        // SAFETY: no C code runs while this borrow of `self` lasts.
+        unsafe { &mut *self.state }.keeper.as_mut()?.take()
+    }
+
+    /// What to decode to; before [`start`](Self::start).
+    pub(crate) fn set_colour(&mut self, colour: JpegColour) {
+        let space = match colour {
+            JpegColour::Grey => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+            JpegColour::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
+            JpegColour::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
+            // libjpeg's own choice.
+            JpegColour::Unknown => return,
+        };
+        // SAFETY: `state` is valid and exclusively ours.
+        unsafe { (*self.state).info.out_color_space = space };
+    }
+
+    /// Says what the components are, whatever libjpeg takes them for; before [`start`](Self::start).
+    pub(crate) fn set_components(&mut self, components: Components) {
+        let (stored, decoded) = match components {
+            Components::YCbCr => (ffi::J_COLOR_SPACE::JCS_YCbCr, ffi::J_COLOR_SPACE::JCS_RGB),
+            Components::AsTheyAre => (ffi::J_COLOR_SPACE::JCS_UNKNOWN, ffi::J_COLOR_SPACE::JCS_UNKNOWN),
+        };
+        // SAFETY: `state` is valid and exclusively ours. jpeglib.h lets both be set between the header and the start,
+        // where libjpeg compares them with the number of components.
+        unsafe {
+            (*self.state).info.jpeg_color_space = stored;
+            (*self.state).info.out_color_space = decoded;
+        }
+    }
+
+    /// Begins to decode. Where there are several scans, this reads the whole file.
+    pub(crate) fn start(&mut self) -> Result<()> {
+        let state = self.state;
+        // SAFETY: `state` is valid and exclusively ours.
+        guarded(|| unsafe {
+            ffi::jpeg_start_decompress(&mut (*state).info);
+            if (*state).info.buffered_image != 0 {
+                ffi::jpeg_start_output(&mut (*state).info, 1);
+            }
+        })
+    }
+
+    /// The length of a decoded row; after [`start`](Self::start).
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.info().output_width as usize * usize::try_from(self.info().output_components).unwrap_or(0)
+    }
+
+    /// Decodes the next rows into `rows`, a whole number of them.
+    ///
+    /// # Panics
+    /// Where `rows` is not a whole number of rows, or more than are left.
+    pub(crate) fn read_rows(&mut self, rows: &mut [u8]) -> Result<()> {
+        let row_bytes = self.row_bytes();
+        assert!(row_bytes > 0 && rows.len().is_multiple_of(row_bytes), "libjpeg writes whole rows");
+        assert!(
+            rows.len() / row_bytes <= (self.info().output_height - self.info().output_scanline) as usize,
+            "libjpeg has no more rows than the image"
+        );
+        let state = self.state;
+        for group in rows.chunks_mut(row_bytes * ROWS_AT_ONCE) {
+            let mut pointers = [std::ptr::null_mut(); ROWS_AT_ONCE];
+            let mut count = 0;
+            for (pointer, row) in pointers.iter_mut().zip(group.chunks_exact_mut(row_bytes)) {
+                *pointer = row.as_mut_ptr();
+                count += 1;
+            }
+            // SAFETY: the pointers stand for `count` rows of `row_bytes` each, which is what libjpeg writes.
+            guarded(|| unsafe {
+                let mut done = 0;
+                while done < count {
+                    let left = u32::try_from(count - done).expect("at most 16");
+                    done += ffi::jpeg_read_scanlines(&mut (*state).info, pointers[done..].as_mut_ptr(), left) as usize;
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads on to the end marker, which proves that the file is whole.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        let state = self.state;
+        // SAFETY: `state` is valid and exclusively ours.
+        guarded(|| unsafe {
+            if (*state).info.buffered_image != 0 {
+                ffi::jpeg_finish_output(&mut (*state).info);
+            }
+            ffi::jpeg_finish_decompress(&mut (*state).info);
+            (*state).keeper.iter_mut().for_each(Keeper::finish);
+        })
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from `Box::into_raw`, and nothing else holds it. Destroying works at any stage.
+        unsafe {
+            ffi::jpeg_destroy_decompress(&mut (*self.state).info);
+            drop(Box::from_raw(self.state));
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn init_source(_: &mut ffi::jpeg_decompress_struct) {}
+
+unsafe extern "C-unwind" fn term_source(_: &mut ffi::jpeg_decompress_struct) {}
+
+unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_struct) -> ffi::boolean {
+    // SAFETY: `src` is the first field of a `Source`, and C is not using it while it waits for this function.
+    let source = unsafe { &mut *info.src.cast::<Source>() };
+    let length = loop {
+        match source.reader.read(&mut source.buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => raise(LibjpegError::Read(error)),
+            // libjpeg's own sources make up an end marker here, and grey pixels for the rest.
+            Ok(0) => raise(LibjpegError::Truncated),
+            Ok(length) => break length,
+        }
+    };
+    source.manager.next_input_byte = source.buffer.as_ptr();
+    source.manager.bytes_in_buffer = length;
+    1
+}
+
+unsafe extern "C-unwind" fn skip_input_data(info: &mut ffi::jpeg_decompress_struct, count: c_long) {
+    let mut left = usize::try_from(count).unwrap_or(0);
+    loop {
+        // SAFETY: as in `fill_input_buffer`.
+        let manager = unsafe { &mut (*info.src.cast::<Source>()).manager };
+        let step = left.min(manager.bytes_in_buffer);
+        // SAFETY: `step` is within the buffer.
+        manager.next_input_byte = unsafe { manager.next_input_byte.add(step) };
+        manager.bytes_in_buffer -= step;
+        left -= step;
+        if left == 0 {
+            return;
+        }
+        // SAFETY: the same struct.
+        unsafe { fill_input_buffer(info) };
+    }
+}

@@ -1,0 +1,189 @@
+//! Tiles that are made of the blocks of a JPEG: nothing is lost, or less than by encoding again; and whatever cannot be made so is
+//! made as ever.
+
+use crate::support::pictures::{encoded, file, mean_difference, waves};
+use crate::support::publishing::publish;
+use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
+use iiif_publish::iiif::{PyramidShape, RoundedSizes};
+use iiif_publish::publish::Options;
+use iiif_publish::store::MemoryStore;
+use image::{ImageFormat, RgbImage};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// 201 x 150 pixels each.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg/blocks").join(name)
+}
+
+const SIZE: (u32, u32) = (201, 150);
+const TILE: u32 = 64;
+
+fn options(tiles: JpegTiles, longest_side: u32) -> Options {
+    let shape = PyramidShape::new(TILE, Some(longest_side), RoundedSizes::default()).expect("a shape");
+    let jpeg = JpegOptions { tiles, ..JpegOptions::default() };
+    Options { shape, jpeg, ..Options::new("https://example.org/iiif".parse().expect("a URL")) }
+}
+
+/// The bodies of all pictures, by their requests.
+async fn published(path: PathBuf, options: Options) -> BTreeMap<String, Vec<u8>> {
+    let store = Arc::new(MemoryStore::default());
+    publish(Arc::clone(&store) as _, options, path).await.expect("published");
+    let pictures = store.puts().into_iter().filter(|object| object.key.as_str().ends_with(".jpg"));
+    pictures.map(|it| (it.key.as_str().trim_start_matches("image/").to_owned(), it.body.to_vec())).collect()
+}
+
+fn decoded(bytes: &[u8]) -> RgbImage {
+    image::load_from_memory_with_format(bytes, ImageFormat::Jpeg).expect("an independent decoder reads it").into_rgb8()
+}
+
+/// The tiles of the full size put together.
+fn put_together(pictures: &BTreeMap<String, Vec<u8>>, (width, height): (u32, u32)) -> RgbImage {
+    let mut whole = RgbImage::new(width, height);
+    for y in (0..height).step_by(TILE as usize) {
+        for x in (0..width).step_by(TILE as usize) {
+            let (w, h) = (TILE.min(width - x), TILE.min(height - y));
+            let tile = decoded(&pictures[&format!("{x},{y},{w},{h}/{w},{h}/0/default.jpg")]);
+            assert_eq!(tile.dimensions(), (w, h));
+            image::imageops::replace(&mut whole, &tile, x.into(), y.into());
+        }
+    }
+    whole
+}
+
+/// Whether two pictures are the same but for pixels beside the borders of tiles, where thinned-out colours are smoothed with those
+/// of the neighbouring tile, if there are any.
+fn are_the_same_inside(one: &RgbImage, other: &RgbImage, border: u32) -> bool {
+    let is_inside = |at: u32| (border..TILE - border).contains(&(at % TILE));
+    one.enumerate_pixels().all(|(x, y, pixel)| !(is_inside(x) && is_inside(y)) || other.get_pixel(x, y) == pixel)
+}
+
+#[tokio::test]
+async fn lossless_tiles_are_the_source_whatever_its_colour_resolution() {
+    for (name, border) in [
+        ("ycbcr-1x1.jpg", 0),
+        ("ycbcr-2x1.jpg", 2),
+        ("ycbcr-1x2.jpg", 2),
+        ("ycbcr-2x2.jpg", 2),
+        ("ycbcr-4x1.jpg", 4),
+        ("restart.jpg", 2),
+        ("grey.jpg", 0),
+        ("grey-2x2.jpg", 0),
+    ] {
+        let source = decoded(&std::fs::read(fixture(name)).expect("a fixture"));
+        // With the whole image drawn too, and without: then only half of its rows are decoded.
+        for longest_side in [TILE, 4096] {
+            let pictures = published(fixture(name), options(JpegTiles::Lossless, longest_side)).await;
+            let tiles = put_together(&pictures, SIZE);
+            assert!(are_the_same_inside(&tiles, &source, border), "{name}, {longest_side}");
+            assert!(mean_difference(&tiles, &source) < 0.5, "{name}, {longest_side}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_themselves_tiles_are_nearer_to_the_source_than_encoded_again_and_no_larger() {
+    let source = decoded(&std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture"));
+    let mut figures = Vec::new();
+    for tiles in [JpegTiles::Auto, JpegTiles::Reencode, JpegTiles::Lossless] {
+        let pictures = published(fixture("ycbcr-2x2.jpg"), options(tiles, TILE)).await;
+        let bytes: usize = pictures.iter().filter(|(path, _)| !path.starts_with("full/")).map(|(_, it)| it.len()).sum();
+        figures.push((mean_difference(&put_together(&pictures, SIZE), &source), bytes));
+    }
+    let [(auto, auto_bytes), (reencode, reencode_bytes), (lossless, lossless_bytes)] = figures[..] else {
+        panic!("three")
+    };
+    assert!(lossless < auto && auto < reencode, "{figures:?}");
+    assert!(auto_bytes < lossless_bytes && auto_bytes * 100 < reencode_bytes * 103, "{figures:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_is_coarser_than_the_quality_is_cut_as_it_is() {
+    let auto = published(fixture("coarse.jpg"), options(JpegTiles::Auto, TILE)).await;
+    let lossless = published(fixture("coarse.jpg"), options(JpegTiles::Lossless, TILE)).await;
+    assert_eq!(auto, lossless);
+}
+
+#[tokio::test]
+async fn levels_below_look_as_if_they_were_halved() {
+    for name in ["ycbcr-2x2.jpg", "ycbcr-1x1.jpg", "grey.jpg"] {
+        let by_half = published(fixture(name), options(JpegTiles::Lossless, TILE)).await;
+        let halved = published(fixture(name), options(JpegTiles::Reencode, TILE)).await;
+        assert!(by_half.keys().eq(halved.keys()), "{name}");
+        for (path, picture) in &by_half {
+            let (one, other) = (decoded(picture), decoded(&halved[path]));
+            assert_eq!(one.dimensions(), other.dimensions(), "{path}");
+            let difference = mean_difference(&one, &other);
+            assert!(difference < 2.0, "{name} {path}: {difference}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn awkward_sizes_and_tile_sizes_give_every_tile() {
+    let folder = TempDir::new().expect("a folder");
+    for (width, height) in [(1, 1), (1, 300), (300, 1), (64, 64), (65, 129), (128, 64), (127, 63)] {
+        // The library's own encoder gives 4:2:0.
+        let png = file(folder.path(), "x.png", &encoded(waves(width, height), ImageFormat::Png));
+        let pictures = published(png, options(JpegTiles::Reencode, 4096)).await;
+        let path = file(folder.path(), "x.jpg", &pictures["full/max/0/default.jpg"]);
+        let source = decoded(&pictures["full/max/0/default.jpg"]);
+        for longest_side in [TILE, 4096] {
+            let pictures = published(path.clone(), options(JpegTiles::Lossless, longest_side)).await;
+            let tiles = put_together(&pictures, (width, height));
+            assert!(are_the_same_inside(&tiles, &source, 2), "{width} x {height}, {longest_side}");
+        }
+    }
+    // Tiles that are no whole number of MCUs are encoded again.
+    let shape = PyramidShape::new(100, Some(4096), RoundedSizes::default()).expect("a shape");
+    let pictures = published(fixture("ycbcr-2x2.jpg"), Options { shape, ..options(JpegTiles::Lossless, 4096) }).await;
+    assert_eq!(decoded(&pictures["0,0,100,100/100,100/0/default.jpg"]).dimensions(), (100, 100));
+}
+
+#[tokio::test]
+async fn what_would_not_be_what_was_asked_for_is_encoded_again() {
+    let reencoded = published(fixture("ycbcr-1x1.jpg"), options(JpegTiles::Reencode, TILE)).await;
+    let auto = published(fixture("ycbcr-1x1.jpg"), options(JpegTiles::Auto, TILE)).await;
+    assert_eq!(auto, reencoded, "4:4:4 where 4:2:0 is asked for");
+    let mut with_colours = options(JpegTiles::Auto, TILE);
+    with_colours.jpeg.subsampling = Subsampling::None;
+    let with_colours = published(fixture("ycbcr-1x1.jpg"), with_colours).await;
+    let source = decoded(&std::fs::read(fixture("ycbcr-1x1.jpg")).expect("a fixture"));
+    let difference = |pictures| mean_difference(&put_together(pictures, SIZE), &source);
+    assert!(difference(&with_colours) < difference(&reencoded));
+    let turned = {
+        let bytes = std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture");
+        // Exif, little-endian, one entry: orientation 6.
+        let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        [&bytes[..2], exif, &bytes[2..]].concat()
+    };
+    let folder = TempDir::new().expect("a folder");
+    let turned = published(file(folder.path(), "x.jpg", &turned), options(JpegTiles::Lossless, TILE)).await;
+    let tiles = put_together(&turned, (SIZE.1, SIZE.0));
+    let upright = image::imageops::rotate90(&decoded(&std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture")));
+    assert!(mean_difference(&tiles, &upright) < 4.0);
+    published(fixture("arithmetic.jpg"), options(JpegTiles::Lossless, TILE)).await;
+}
+
+#[tokio::test]
+async fn damaged_blocks_are_refused_wherever_the_damage_is() {
+    let folder = TempDir::new().expect("a folder");
+    let whole = std::fs::read(fixture("restart.jpg")).expect("a fixture");
+    for cut in [whole.len() / 3, whole.len() * 2 / 3, whole.len() - 2] {
+        let path = file(folder.path(), "cut.jpg", &whole[..cut]);
+        for (tiles, longest_side) in [(JpegTiles::Auto, TILE), (JpegTiles::Lossless, 4096)] {
+            let store = Arc::new(MemoryStore::default());
+            let published = publish(Arc::clone(&store) as _, options(tiles, longest_side), path.clone()).await;
+            assert!(published.is_err(), "{cut} of {} bytes", whole.len());
+            assert!(!store.puts().iter().any(|object| object.key.as_str().ends_with("info.json")));
+        }
+    }
+    // A second scan after the only one.
+    let scan = whole.windows(2).position(|pair| pair == [0xff, 0xda]).expect("a scan");
+    let twice = [&whole[..whole.len() - 2], &whole[scan..]].concat();
+    let store = Arc::new(MemoryStore::default());
+    let path = file(folder.path(), "twice.jpg", &twice);
+    assert!(publish(Arc::clone(&store) as _, options(JpegTiles::Auto, TILE), path).await.is_err());
+}
