@@ -5,10 +5,13 @@
 //! whose name is told, and is to become a test of its own.
 
 use crate::support::pictures::{encoded, file, noise};
+use iiif_publish::encode::{Encoding, JpegTiles, Subsampling, encode_block_tile};
+use iiif_publish::pixel::{BlockTile, RowScale};
 use iiif_publish::source::{ReadOptions, Source};
 use image::{DynamicImage, ImageFormat};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -18,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a file may announce and still be read here; more is the caller's decision.
 const MAX_PIXELS: u64 = 1 << 20;
 const MAX_DECODER_BYTES: u64 = 64 << 20;
+
+/// Of tiles that are cut out of JPEG.
+const TILE: u32 = 64;
 
 fn budget() -> Duration {
     let seconds = std::env::var("IIIF_PUBLISH_TEST_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
@@ -85,6 +91,37 @@ fn read(path: &Path) {
     let _ = source.finish();
 }
 
+/// Makes tiles of the blocks of a JPEG as publishing does.
+fn cut(path: &Path) {
+    let options = ReadOptions { max_pixels: MAX_PIXELS, ..ReadOptions::default() };
+    for (scale, divisor) in [(RowScale::Full, 1), (RowScale::Half, 2)] {
+        let Ok(mut source) = Source::open(path, options) else { return };
+        let header = source.header().clone();
+        let Some(layout) = header.blocks else { return };
+        if !JpegTiles::Lossless.can_cut(&layout, TILE, Subsampling::None) {
+            return;
+        }
+        source.keep_blocks(TILE, 2, scale);
+        let encode = |source: &mut Source| {
+            while let Some(strip) = source.take_blocks().map(Arc::new) {
+                for tile in (0..).map_while(|column| BlockTile::cut(&strip, column, TILE)) {
+                    encode_block_tile(&tile, &Encoding::default()).expect("whatever the coefficients are");
+                }
+            }
+        };
+        let mut row = vec![0; header.format.row_bytes(header.size.width().div_ceil(divisor))];
+        for _ in 0..header.size.height().div_ceil(divisor) {
+            if source.read_rows(&mut row).is_err() {
+                return;
+            }
+            encode(&mut source);
+        }
+        if source.finish().is_ok() {
+            encode(&mut source);
+        }
+    }
+}
+
 /// Damages some whole files, over and over.
 fn endure(decoder: &str, whole: &[Vec<u8>]) {
     let folder = TempDir::new().expect("a folder");
@@ -97,7 +134,7 @@ fn endure(decoder: &str, whole: &[Vec<u8>]) {
         }
         let path = file(folder.path(), "damaged", &bytes);
         let one = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(|| read(&path)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| (read(&path), cut(&path))));
         if outcome.is_err() || one.elapsed() > PATIENCE {
             let kept = file(&std::env::temp_dir(), &format!("iiif-publish-fuzz-{decoder}-{files}"), &bytes);
             panic!("{decoder}, file {files}, kept as {}: {:?}", kept.display(), one.elapsed());
@@ -121,6 +158,7 @@ fn fixtures(folder: &str, extensions: &[&str]) -> Vec<Vec<u8>> {
 fn damaged_jpeg_is_endured() {
     let mut whole = fixtures("formats", &["jpg"]);
     whole.extend(fixtures("jpeg", &["jpg"]));
+    whole.extend(fixtures("jpeg/blocks", &["jpg"]));
     endure("jpeg", &whole);
 }
 
