@@ -47,11 +47,17 @@ pub(super) struct Words {
 /// Adds what the file says, and what is neither said on the command line nor contradicts that.
 pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<Words, ConfigurationError> {
     let named = named_file(&mut words);
+    let all_words = words.clone();
     let taken_back = taken_back(&command, &mut words);
     // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
     let lenient = command.clone().ignore_errors(true);
     command.build();
-    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words, from: None }) };
+    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words: all_words, from: None }) };
+    let (said, _) = innermost(&command, &matches);
+    if taken_back.iter().any(|key| argument(said, key).is_none_or(|argument| !is_flag(argument))) {
+        // Of another verb: clap says so.
+        return Ok(Words { words: all_words, from: None });
+    }
     let verb = matches.subcommand_name().unwrap_or(PUBLISH).to_owned();
     let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
     let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb.as_str())) else {
@@ -91,19 +97,33 @@ fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
 
 /// Takes `--flag=false` out of a command line, for every flag that takes no value: it takes back what a file says.
 fn taken_back(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
-    let is_flag = |key: &str| has_somewhere(command, key, &|it| matches!(it.get_action(), ArgAction::SetTrue));
-    let flag = |word: &OsString| {
-        let key = word.to_str()?.strip_prefix("--")?.strip_suffix("=false")?;
-        is_flag(key).then(|| key.to_owned())
-    };
+    let key_of =
+        |word: &str| word.strip_prefix("--").map(|word| word.strip_suffix("=false").unwrap_or(word).to_owned());
+    let (mut keys, mut kept) = (HashSet::new(), Vec::new());
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    let keys: HashSet<String> = words[..end].iter().filter_map(flag).collect();
-    let mut place = 0;
-    words.retain(|word| {
-        place += 1;
-        place > end || flag(word).is_none()
-    });
+    let rest = words.split_off(end);
+    for word in words.drain(..) {
+        let key = word.to_str().and_then(key_of).filter(|key| has_somewhere(command, key, &is_flag));
+        match key {
+            Some(key) if word.to_str().is_some_and(|word| word.ends_with("=false")) => {
+                // The last word counts.
+                kept.retain(|kept: &OsString| kept.to_str() != Some(&format!("--{key}")));
+                keys.insert(key);
+            }
+            Some(key) => {
+                keys.remove(&key);
+                kept.push(word);
+            }
+            None => kept.push(word),
+        }
+    }
+    *words = kept;
+    words.extend(rest);
     keys
+}
+
+fn is_flag(argument: &Arg) -> bool {
+    matches!(argument.get_action(), ArgAction::SetTrue)
 }
 
 /// The verb of a verb, such as that of `bucket`.

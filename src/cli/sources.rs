@@ -24,7 +24,8 @@ pub(super) struct SourceArguments {
 impl SourceArguments {
     /// Whether buckets with the same name as that to publish into are other ones.
     pub(super) fn are_elsewhere(&self, target: &S3Settings) -> bool {
-        self.endpoint_url.is_some() && self.endpoint_url != target.endpoint_url
+        let plain = |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_lowercase());
+        self.endpoint_url.is_some() && plain(&self.endpoint_url) != plain(&target.endpoint_url)
     }
 
     /// Settings of any bucket to read from; what is not said is that of the bucket to publish into.

@@ -5,6 +5,10 @@ use crate::iiif::Format;
 use crate::libjpeg::Encoder;
 use crate::pixel::{Block, BlockLayout, BlockTile};
 
+/// The least width of a tile that is cut out of blocks: of smaller ones, so many rows are read at once that they would end more
+/// strips than there are.
+const LEAST_TILE: u32 = 32;
+
 /// How tiles of the full size are made where the source is a JPEG. Where it is turned, or its colours are converted, or its blocks
 /// do not fit the tiles, or come in several scans, they are encoded anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +29,9 @@ impl JpegTiles {
     #[must_use]
     pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
         let (across, down) = layout.mcu();
-        let fits = tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
-        let is_thin = layout.components.len() == 1 || (across, down) == (16, 16);
+        let fits = tile_size >= LEAST_TILE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
+        let colours = layout.components.get(1..).unwrap_or_default();
+        let is_thin = colours.iter().all(|it| (it.across, it.down) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
             Self::Auto => is_thin || subsampling == Subsampling::None,
             Self::Lossless => true,

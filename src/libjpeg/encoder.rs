@@ -93,9 +93,12 @@ impl Encoder {
     }
 
     /// Begins a baseline JPEG of `size` pixels whose blocks come [from elsewhere](Self::finish_blocks): with the steps of these
-    /// components, and where a `quality` is given, with none that are finer than its own. Hands over the steps of each.
+    /// components (one or three), and where a `quality` is given, with none that are finer than its own. Hands over the steps of each.
     pub(crate) fn of_blocks(size: Size, layout: &BlockLayout, quality: Option<u8>) -> Result<(Self, Vec<[u16; 64]>)> {
         let count = layout.components.len();
+        if !matches!(count, 1 | 3) {
+            return Err(LibjpegError::Codec(format!("a JPEG of {count} components is not written")));
+        }
         let colours = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
         let channels = c_int::try_from(count).expect("at most 3");
         let encoder = Self::with_defaults((size.width(), size.height()), channels, colours)?;

@@ -21,6 +21,8 @@ pub(super) struct Keeper {
     layout: Arc<BlockLayout>,
     /// Rows of pixels of a strip, a whole number of MCUs.
     strip_rows: u32,
+    /// How many strips there are.
+    strips: usize,
     pool: StripPool<Block>,
     /// The strip that is being filled.
     current: Option<Current>,
@@ -33,6 +35,7 @@ struct Current {
     /// Which one it is, from 0.
     strip: u32,
     blocks: StripBuffer<Block>,
+    count: usize,
     /// Where they begin. All pointers that libjpeg gets come from this one, so that none of them shuts another one out.
     first: *mut Block,
 }
@@ -42,7 +45,7 @@ impl Keeper {
     pub(super) fn new(layout: Arc<BlockLayout>, strip_rows: u32, strips: usize) -> Self {
         let pool = StripPool::new(strips, layout.strip_blocks(strip_rows.min(layout.size.height())));
         let pointers = vec![[std::ptr::null_mut(); MOST_ROWS]; layout.components.len()];
-        Self { layout, strip_rows, pool, current: None, done: VecDeque::new(), pointers }
+        Self { layout, strip_rows, strips, pool, current: None, done: VecDeque::new(), pointers }
     }
 
     /// The next strip that is complete.
@@ -76,17 +79,20 @@ impl Keeper {
             if !is_to_fill || strip != next {
                 return Err(damaged());
             }
-            // It waits for memory that encoders have only after this one is theirs.
             self.finish();
+            if self.done.len() >= self.strips {
+                // All memory is here: nobody else could ever give any back.
+                return Err(LibjpegError::Codec("nobody takes its blocks".to_owned()));
+            }
             let mut blocks = self.pool.take().map_err(|error| LibjpegError::Codec(error.to_string()))?;
-            let first = blocks.items_mut().as_mut_ptr();
-            self.current = Some(Current { strip, blocks, first });
+            let (count, first) = (blocks.items().len(), blocks.items_mut().as_mut_ptr());
+            self.current = Some(Current { strip, blocks, count, first });
         }
         let current = self.current.as_ref().ok_or_else(damaged)?;
         let width = self.layout.row_blocks(component);
         let above = (mcu_row % mcu_rows_of_strip) as usize * self.layout.mcu_row_blocks();
         let place = above + self.layout.first_block(component);
-        if place + down as usize * width > current.blocks.items().len() {
+        if place + down as usize * width > current.count {
             return Err(damaged());
         }
         let pointers = &mut self.pointers[component][..down as usize];

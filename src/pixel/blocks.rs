@@ -7,9 +7,10 @@ use std::sync::Arc;
 /// The side of a block, in samples.
 const SIDE: u32 = 8;
 
-/// 8 x 8 samples of one component as a JPEG has them: quantised coefficients, row by row (not in zigzag).
+/// 8 x 8 samples of one component as a JPEG has them: quantised coefficients, row by row (not in zigzag). Aligned as the vector
+/// code of libjpeg wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(transparent)]
+#[repr(C, align(32))]
 pub struct Block(pub [i16; 64]);
 
 impl Default for Block {

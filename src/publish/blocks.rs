@@ -7,7 +7,8 @@ use crate::source::Header;
 
 /// What is still decoded of an image whose tiles of the full size are made of its blocks; `None` where they are not.
 ///
-/// Only JPEG tiles can be. At the full size, rows are wanted only where that level is drawn whole too, or is all there is.
+/// Only JPEG tiles can be. Rows are wanted at the full size where that level is drawn whole too, or is all there is; and where
+/// the last blocks reach beyond the image, because at half the size, what is hidden there would be mixed into what is shown.
 pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions) -> Option<RowScale> {
     let layout = header.blocks.as_ref()?;
     let is_jpeg_only = pyramid.formats().all().eq([Format::Jpg]);
@@ -21,6 +22,8 @@ pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions
     };
     let pictures = pyramid.whole_levels().map(Rendering::Whole).chain(pyramid.thumbnails().map(Rendering::Thumbnail));
     let is_only_level = pyramid.scale_factors().len() == 1;
-    let is_full = is_only_level || pictures.into_iter().any(needs_pixels);
+    let (across, down) = layout.mcu();
+    let has_hidden_pixels = !(layout.size.width().is_multiple_of(across) && layout.size.height().is_multiple_of(down));
+    let is_full = is_only_level || has_hidden_pixels || pictures.into_iter().any(needs_pixels);
     Some(if is_full { RowScale::Full } else { RowScale::Half })
 }

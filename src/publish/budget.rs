@@ -30,7 +30,7 @@ impl Budget {
         let jobs = options.jobs.get();
         let in_flight = jobs.saturating_add(concurrency);
         let memory = options.max_memory_bytes.map(|limit_bytes| {
-            let bytes = limit_bytes.saturating_sub(shared_bytes(options.shape, in_flight as u64));
+            let bytes = limit_bytes.saturating_sub(shared_bytes(options.shape, options.jpeg, in_flight as u64));
             Memory::new(limit_bytes, bytes)
         });
         Self {

@@ -39,7 +39,7 @@ pub enum PublishError {
         #[source]
         cause: Unsettled,
     },
-    /// It was not finished before [`Publisher::stop`]; the next run goes on where it was.
+    /// It was not finished before [`Publisher::stop`](super::Publisher::stop); the next run goes on where it was.
     #[error("`{identifier}` was stopped at {stored} of {promised} objects")]
     Stopped {
         /// The image.

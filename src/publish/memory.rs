@@ -1,7 +1,7 @@
 //! The memory of a publish, known before the first pixel.
 
 use super::blocks::decoded_rows;
-use crate::encode::JpegOptions;
+use crate::encode::{JpegOptions, JpegTiles};
 use crate::iiif::{Format, Formats, Pyramid, PyramidShape};
 use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
@@ -42,18 +42,21 @@ fn whole_level_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
 pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
     let tile_pixels = u64::from(pyramid.tile_size()).pow(2).min(pyramid.size().pixels());
     BASE_BYTES
-        + in_flight_bytes(tile_pixels, pyramid.formats(), pictures_in_flight)
+        + in_flight_bytes(tile_pixels, pyramid.formats(), jpeg, pictures_in_flight)
         + image_bytes(header, pyramid, jpeg, pictures_in_flight)
 }
 
 /// What all images of a publisher share.
-pub(super) fn shared_bytes(shape: PyramidShape, pictures_in_flight: u64) -> u64 {
-    BASE_BYTES + in_flight_bytes(u64::from(shape.tile_size()).pow(2), shape.formats(), pictures_in_flight)
+pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
+    BASE_BYTES + in_flight_bytes(u64::from(shape.tile_size()).pow(2), shape.formats(), jpeg, pictures_in_flight)
 }
 
 /// Encoded tiles. Those that are being encoded as WebP take more, but there are no more of these than cores.
-fn in_flight_bytes(tile_pixels: u64, formats: Formats, pictures_in_flight: u64) -> u64 {
-    pictures_in_flight * tile_pixels * encoded_bytes_per_pixel(formats, PixelFormat::Rgb8.channels() as u64)
+fn in_flight_bytes(tile_pixels: u64, formats: Formats, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
+    let channels = PixelFormat::Rgb8.channels() as u64;
+    // As large as they are in the source, which may have the highest quality.
+    let lossless = if jpeg.tiles == JpegTiles::Lossless { channels } else { 0 };
+    pictures_in_flight * tile_pixels * encoded_bytes_per_pixel(formats, channels).max(lossless)
 }
 
 /// What each image takes besides.

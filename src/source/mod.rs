@@ -231,7 +231,7 @@ impl Source {
 
     /// Keeps the blocks of a JPEG too, while its rows are read: in so many strips of so many rows of pixels, a whole number of MCUs.
     /// Before the first row, and only where the header has [their layout](Header::blocks). Rows come at full size, or at half of
-    /// it.
+    /// it. [`take_blocks`](Self::take_blocks) must be called while they are read: where all strips wait for that, reading fails.
     pub fn keep_blocks(&mut self, strip_rows: u32, strips: usize, scale: RowScale) {
         if let Some(layout) = &self.header.blocks {
             self.rows.reader().keep_blocks(layout, strip_rows, strips, scale);

@@ -74,6 +74,13 @@ fn a_flag_of_the_file_is_taken_back_on_the_command_line() {
     assert!(run.code == Some(0) && info.exists(), "{}", run.stderr);
     let run = run_in(folder.path(), &["ingest", "--label=false", "--report=false", "--nothing=false"]);
     assert_eq!(run.code, Some(2), "only flags: {}", run.stderr);
+    let run = run_in(folder.path(), &["a.png", "--prune=false"]);
+    assert_eq!(run.code, Some(2), "a flag of another verb: {}", run.stderr);
+    fs::remove_dir_all(folder.path().join("out")).expect("removed");
+    let run = run_in(folder.path(), &["ingest", "--dry-run=false", "--dry-run"]);
+    assert!(run.code == Some(0) && !info.exists(), "the last word counts: {}", run.stderr);
+    let run = run_in(folder.path(), &["ingest", "--dry-run", "--dry-run=false"]);
+    assert!(run.code == Some(0) && info.exists(), "the last word counts: {}", run.stderr);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::support::pictures::{encoded, file, mean_difference, waves};
 use crate::support::publishing::publish;
 use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
-use iiif_publish::iiif::{PyramidShape, RoundedSizes};
+use iiif_publish::iiif::{Format, Formats, PyramidShape, RoundedSizes};
 use iiif_publish::publish::Options;
 use iiif_publish::store::MemoryStore;
 use image::{ImageFormat, RgbImage};
@@ -68,6 +68,7 @@ async fn lossless_tiles_are_the_source_whatever_its_colour_resolution() {
         ("ycbcr-1x2.jpg", 2),
         ("ycbcr-2x2.jpg", 2),
         ("ycbcr-4x1.jpg", 4),
+        ("ycbcr-2x2-1x2.jpg", 2),
         ("restart.jpg", 2),
         ("grey.jpg", 0),
         ("grey-2x2.jpg", 0),
@@ -107,6 +108,39 @@ async fn a_source_that_is_coarser_than_the_quality_is_cut_as_it_is() {
 }
 
 #[tokio::test]
+async fn at_half_the_size_no_hidden_pixel_is_mixed_in() {
+    let folder = TempDir::new().expect("a folder");
+    // Whole MCUs, and one pixel less, whose last column and row the encoder has filled up.
+    for (width, height) in [(192, 160), (191, 159)] {
+        let png = file(folder.path(), "x.png", &encoded(waves(width, height), ImageFormat::Png));
+        let mut best = options(JpegTiles::Reencode, 4096);
+        best.jpeg.quality = 98;
+        let path = file(folder.path(), "x.jpg", &published(png, best).await["full/max/0/default.jpg"]);
+        let levels = published(path.clone(), options(JpegTiles::Auto, TILE)).await;
+        let halved = published(path, options(JpegTiles::Reencode, TILE)).await;
+        assert!(levels.keys().eq(halved.keys()));
+        for (path, picture) in &levels {
+            assert!(mean_difference(&decoded(picture), &decoded(&halved[path])) < 2.0, "{width} x {height}, {path}");
+        }
+        let corner = levels.keys().rfind(|path| path.starts_with("128,128,")).expect("a tile");
+        let (one, other) = (decoded(&levels[corner]), decoded(&halved[corner]));
+        let (x, y) = (one.width() - 1, one.height() - 1);
+        let edge = |picture: &RgbImage| (0..=y).map(|y| picture.get_pixel(x, y).0).collect::<Vec<_>>().concat();
+        assert!(mean_difference(&edge(&one), &edge(&other)) < 2.0, "{corner}");
+    }
+}
+
+#[tokio::test]
+async fn beside_other_formats_tiles_are_made_of_pixels() {
+    let mut with_webp = options(JpegTiles::Lossless, TILE);
+    with_webp.shape = with_webp.shape.in_formats(Formats::beside_jpg([Format::Webp]));
+    let store = Arc::new(MemoryStore::default());
+    publish(Arc::clone(&store) as _, with_webp, fixture("ycbcr-2x2.jpg")).await.expect("published");
+    let count = |extension: &str| store.puts().iter().filter(|it| it.key.as_str().ends_with(extension)).count();
+    assert!(count(".webp") > 0 && count(".webp") == count(".jpg"));
+}
+
+#[tokio::test]
 async fn levels_below_look_as_if_they_were_halved() {
     for name in ["ycbcr-2x2.jpg", "ycbcr-1x1.jpg", "grey.jpg"] {
         let by_half = published(fixture(name), options(JpegTiles::Lossless, TILE)).await;
@@ -136,10 +170,17 @@ async fn awkward_sizes_and_tile_sizes_give_every_tile() {
             assert!(are_the_same_inside(&tiles, &source, 2), "{width} x {height}, {longest_side}");
         }
     }
-    // Tiles that are no whole number of MCUs are encoded again.
-    let shape = PyramidShape::new(100, Some(4096), RoundedSizes::default()).expect("a shape");
-    let pictures = published(fixture("ycbcr-2x2.jpg"), Options { shape, ..options(JpegTiles::Lossless, 4096) }).await;
-    assert_eq!(decoded(&pictures["0,0,100,100/100,100/0/default.jpg"]).dimensions(), (100, 100));
+    // Tiles that are no whole number of MCUs are encoded again, and those of which a row of MCUs may end several.
+    for (tile, name) in
+        [(100, "ycbcr-2x2.jpg"), (16, "ycbcr-2x2.jpg"), (16, "grey.jpg"), (24, "grey.jpg"), (32, "ycbcr-2x2.jpg")]
+    {
+        for longest_side in [tile, 4096] {
+            let shape = PyramidShape::new(tile, Some(longest_side), RoundedSizes::default()).expect("a shape");
+            let pictures = published(fixture(name), Options { shape, ..options(JpegTiles::Lossless, 4096) }).await;
+            let first = decoded(&pictures[&format!("0,0,{tile},{tile}/{tile},{tile}/0/default.jpg")]);
+            assert_eq!(first.dimensions(), (tile, tile), "{name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -147,6 +188,10 @@ async fn what_would_not_be_what_was_asked_for_is_encoded_again() {
     let reencoded = published(fixture("ycbcr-1x1.jpg"), options(JpegTiles::Reencode, TILE)).await;
     let auto = published(fixture("ycbcr-1x1.jpg"), options(JpegTiles::Auto, TILE)).await;
     assert_eq!(auto, reencoded, "4:4:4 where 4:2:0 is asked for");
+    // 4:2:2 in an unusual spelling.
+    let reencoded_tall = published(fixture("ycbcr-2x2-1x2.jpg"), options(JpegTiles::Reencode, TILE)).await;
+    let tall = published(fixture("ycbcr-2x2-1x2.jpg"), options(JpegTiles::Auto, TILE)).await;
+    assert_eq!(tall, reencoded_tall);
     let mut with_colours = options(JpegTiles::Auto, TILE);
     with_colours.jpeg.subsampling = Subsampling::None;
     let with_colours = published(fixture("ycbcr-1x1.jpg"), with_colours).await;

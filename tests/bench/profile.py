@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Where the CPU time of a publish goes, by stages, as `perf` samples it: for a JPEG and for an uncompressed TIFF.
+
+    apt-get install -y linux-perf libvips-tools nasm
+    CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --target-dir target/profile && tests/bench/profile.py --photo PHOTO
+"""
+
+import argparse
+import collections
+import pathlib
+import subprocess
+import tempfile
+
+import common
+from server import environment, sink
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SIDE, RATE = 12000, 1500
+
+# Stages, by what the names of functions begin with or have in them: the first that fits.
+STAGES = {
+    "Huffman decoding": ["decode_mcu", "consume_data", "jpeg_fill_bit_buffer"],
+    "inverse DCT": ["jsimd_idct", "decompress_data", "decompress_onepass"],
+    "upsampling, YCbCr to RGB": ["jsimd_ycc", "jsimd_h2v", "sep_upsample", "merged"],
+    "requantising": ["encode_block_tile", "requantise"],
+    "halving": ["halve"],
+    "RGB to YCbCr, thinning out": ["jsimd_rgb_ycc", "pre_process", "compress_data"],
+    "DCT, quantising": ["jsimd_fdct", "jsimd_quantize", "forward_DCT", "jsimd_convsamp"],
+    "Huffman encoding": ["jsimd_huff_encode", "encode_mcu", "compress_output", "jpeg_make_c"],
+    "thumbnails": ["fast_image_resize", "convolution"],
+    "MD5, SHA-256": ["md5", "sha2", "sha256"],
+    "copying, zeroing": ["memmove", "memcpy", "memset"],
+    "allocating": ["malloc", "_int_free", "cfree", "unlink_chunk", "realloc"],
+}
+
+
+def stage(symbol, module):
+    found = next((name for name, parts in STAGES.items() if any(part in symbol for part in parts)), None)
+    return found or ("the kernel" if "kernel" in module else "all else (runtime, HTTP, SDK)")
+
+
+def profile(program, endpoint, source, data):
+    command = [program, "--progress=none", "--bucket=tiles", "--endpoint-url", endpoint, "--public-url=https://example.org", "--overwrite", source]
+    record = ["perf", "record", "--quiet", "--freq", RATE, "--output", data, "--", *command]
+    subprocess.run(list(map(str, record)), check=True, env=environment(), stdout=subprocess.DEVNULL)
+    script = ["perf", "script", "--input", data, "--fields", "ip,sym,dso"]
+    lines = subprocess.run(list(map(str, script)), check=True, capture_output=True, text=True).stdout.splitlines()
+    counts = collections.Counter()
+    for line in filter(None, map(str.strip, lines)):
+        symbol, _, module = line.partition(" ")[2].rpartition(" (")
+        counts[stage(symbol, module)] += 1
+    return counts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photo", type=pathlib.Path, required=True)
+    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/profile/release/iiif-publish")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, sink() as endpoint:
+        folder = pathlib.Path(folder)
+        common.picture_from_photo(arguments.photo, SIDE, SIDE, folder, f"{folder}/picture.jpg[Q=90,subsample-mode=on]")
+        common.vips("copy", folder / "picture.jpg", f"{folder}/none.tif[compression=none,bigtiff]")
+        found = [profile(arguments.program, endpoint, folder / name, folder / "perf.data") for name in ("picture.jpg", "none.tif")]
+    jpeg, tiff = ({name: count / counts.total() for name, count in counts.items()} for counts in found)
+    print("| | JPEG | TIFF |\n|---|---|---|")
+    for name in sorted(jpeg | tiff, key=lambda name: -jpeg.get(name, 0) - tiff.get(name, 0)):
+        print(f"| {name} | {jpeg.get(name, 0):.0%} | {tiff.get(name, 0):.0%} |")
+
+
+main()
