@@ -2,7 +2,8 @@
 """Where the CPU time of a publish goes, by stages, as `perf` samples it: for a JPEG and for an uncompressed TIFF.
 
     apt-get install -y linux-perf libvips-tools nasm
-    CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --target-dir target/profile && tests/bench/profile.py --photo PHOTO
+    cargo bench --bench sink --no-run && cargo rustc --release --bin iiif-publish -- -C strip=none
+    tests/bench/profile.py --photo PHOTO
 """
 
 import argparse
@@ -55,7 +56,7 @@ def profile(program, endpoint, source, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=pathlib.Path, required=True)
-    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/profile/release/iiif-publish")
+    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/release/iiif-publish")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, sink() as endpoint:
         folder = pathlib.Path(folder)

@@ -33,7 +33,10 @@ fn named(mut profile: Profile, name: &str) -> Vec<u8> {
     let mut words = MLU::new(1);
     words.set_text(name, Locale::none());
     assert!(profile.write_tag(TagSignature::ProfileDescriptionTag, Tag::MLU(&words)));
-    profile.icc().expect("bytes")
+    let mut bytes = profile.icc().expect("bytes");
+    // When it was made (ICC.1:2022, 7.2.1): otherwise two of the same would differ.
+    bytes[24..36].fill(0);
+    bytes
 }
 
 /// A wide gamut, with a name.
