@@ -24,8 +24,9 @@ ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE"
 
 
 def client(service):
-    path_style = botocore.config.Config(s3={"addressing_style": "path"})
-    return boto3.client(service, endpoint_url=os.environ["ENDPOINT"], config=path_style)
+    # LocalStack has been seen to refuse a connection shortly after it had said that it was ready.
+    settings = botocore.config.Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 8})
+    return boto3.client(service, endpoint_url=os.environ["ENDPOINT"], config=settings)
 
 
 def deploy(template, **parameters):
