@@ -29,7 +29,7 @@ fn picture() -> RgbImage {
     RgbImage::from_fn(SIDE, SIDE, |x, y| image::Rgb([channel(x, y), channel(y, x), channel(SIDE - 1 - x, y)]))
 }
 
-/// The picture as files: grey JPEG, of which blocks can be had at every setting, JPEG, PNG, TIFF.
+/// The picture as files: JPEG (4:4:4), PNG, and TIFF without compression.
 static FILES: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = TempDir::new().expect("a folder");
     let picture = picture();
