@@ -37,7 +37,7 @@ STAGES = {
 
 def stage(symbol, module):
     found = next((name for name, parts in STAGES.items() if any(part in symbol for part in parts)), None)
-    return found or ("the kernel" if "kernel" in module else "all else (runtime, HTTP, SDK)")
+    return found or ("the kernel" if "kernel" in module else "all else (runtime, HTTP, SDK, and what is inlined there)")
 
 
 def profile(program, endpoint, source, data):
