@@ -52,7 +52,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
     let lenient = command.clone().ignore_errors(true);
     command.build();
-    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words: all_words, from: None }) };
+    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words, from: None }) };
     let (said, _) = innermost(&command, &matches);
     if taken_back.iter().any(|key| argument(said, key).is_none_or(|argument| !is_flag(argument))) {
         // Of another verb: clap says so.

@@ -2,6 +2,7 @@
 //! made as ever.
 
 use crate::support::pictures::{encoded, file, mean_difference, waves};
+use crate::support::program::run_well;
 use crate::support::publishing::publish;
 use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidShape, RoundedSizes};
@@ -210,6 +211,22 @@ async fn what_would_not_be_what_was_asked_for_is_encoded_again() {
     let upright = image::imageops::rotate90(&decoded(&std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture")));
     assert!(mean_difference(&tiles, &upright) < 4.0);
     published(fixture("arithmetic.jpg"), options(JpegTiles::Lossless, TILE)).await;
+}
+
+#[test]
+fn the_command_line_says_how_tiles_are_made() {
+    let folder = TempDir::new().expect("a folder");
+    let tile = |how: &str| {
+        let output = folder.path().join(how);
+        let arguments =
+            ["--public-url=https://example.org", "--progress=none", "--tile-size=64", "--jpeg-tiles", how, "--output"];
+        run_well(
+            arguments.map(AsRef::as_ref).into_iter().chain([output.as_os_str(), fixture("ycbcr-2x2.jpg").as_os_str()]),
+        );
+        std::fs::read(output.join("ycbcr-2x2/0,0,64,64/64,64/0/default.jpg")).expect("published")
+    };
+    let [auto, lossless, reencode] = ["auto", "lossless", "reencode"].map(tile);
+    assert!(auto.len() < lossless.len() && auto != reencode && lossless != reencode);
 }
 
 #[tokio::test]

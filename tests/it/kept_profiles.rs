@@ -106,6 +106,20 @@ async fn every_picture_carries_the_profile_byte_for_byte_and_has_the_colours_of_
 }
 
 #[tokio::test]
+async fn tiles_out_of_the_blocks_of_a_jpeg_carry_it_too() {
+    let (profile, jpeg) = (wide("Wide"), include_bytes!("../fixtures/jpeg/blocks/coarse.jpg"));
+    let length = u16::try_from(2 + 12 + 2 + profile.len()).expect("one segment").to_be_bytes();
+    let segment = [&b"\xff\xe2"[..], &length, b"ICC_PROFILE\0\x01\x01", &profile].concat();
+    let objects = published(&[&jpeg[..2], &segment, &jpeg[2..]].concat(), &[], KEEPING).await;
+    for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
+        assert!(decoded(path, body).0.as_ref() == Some(&profile), "{path}");
+    }
+    // What is coarser than the quality is cut as it is.
+    let source = decoded("jpg", jpeg).1.into_rgb8();
+    assert!(decoded("jpg", &objects["full/max/0/default.jpg"]).1.into_rgb8() == source);
+}
+
+#[tokio::test]
 async fn without_the_option_pictures_are_srgb_and_carry_nothing() {
     let source = waves(700, 500);
     let objects = published(&png(&source.clone().into(), &wide("Wide")), &[Format::Png], ReadOptions::default()).await;
