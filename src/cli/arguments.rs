@@ -3,7 +3,7 @@
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
 use iiif_publish::bucket::quoted;
-use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
+use iiif_publish::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
@@ -148,6 +148,9 @@ pub(super) struct PictureArguments {
     /// finer than the quality; `lossless` as they are; `reencode` as of other sources
     #[arg(long, value_name = "HOW", default_value = "auto")]
     jpeg_tiles: JpegTilesArgument,
+    /// Write JPEG smaller, with mozjpeg's means: progressive, and for several times the work
+    #[arg(long)]
+    optimize: bool,
     /// Licence or rights statement, a URI
     #[arg(long, value_name = "URI")]
     pub(super) rights: Option<Rights>,
@@ -193,7 +196,8 @@ impl PictureArguments {
             JpegTilesArgument::Lossless => JpegTiles::Lossless,
             JpegTilesArgument::Reencode => JpegTiles::Reencode,
         };
-        JpegOptions { quality: self.quality, subsampling, tiles }
+        let effort = if self.optimize { Effort::Small } else { Effort::Fast };
+        JpegOptions { quality: self.quality, subsampling, tiles, effort }
     }
 
     pub(super) fn read(&self) -> ReadOptions {

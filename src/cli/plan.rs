@@ -8,7 +8,7 @@ use clap::Args;
 use iiif_publish::encode::JpegOptions;
 use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
-use iiif_publish::publish::peak_memory_bytes;
+use iiif_publish::publish::{InFlight, peak_memory_bytes};
 use iiif_publish::source::{Found, Header, ReadOptions, Source};
 use iiif_publish::store::{Identifier, PublicUrl};
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
@@ -35,8 +35,8 @@ fn bytes_per_picture(format: Format) -> f64 {
 
 /// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
-/// Pictures in flight of a publish with the default concurrency on two cores.
-const PICTURES_IN_FLIGHT: u64 = 64 + 2;
+/// Of a publish with the default concurrency on two cores.
+const IN_FLIGHT: InFlight = InFlight { encoders: 2, pictures: 64 + 2 };
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["image", "size"]))]
@@ -97,7 +97,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let pyramid = Pyramid::new(header.size, shape);
     pyramid.check_formats()?;
     let planned = planned(arguments, &pyramid, &identifier);
-    let memory = peak_memory_bytes(&header, &pyramid, JpegOptions::default(), PICTURES_IN_FLIGHT);
+    let memory = peak_memory_bytes(&header, &pyramid, JpegOptions::default(), IN_FLIGHT);
     let text = if arguments.keys {
         keys(&planned)
     } else if arguments.json {

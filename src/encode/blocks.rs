@@ -45,10 +45,10 @@ impl JpegTiles {
 /// # Errors
 /// Where the codec refuses, which it has no reason to.
 pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encoded, EncodeError> {
-    let JpegOptions { quality, tiles, .. } = encoding.jpeg;
+    let JpegOptions { quality, tiles, effort, .. } = encoding.jpeg;
     let layout = tile.layout();
     let quality = (tiles == JpegTiles::Auto).then_some(quality);
-    let (mut encoder, steps) = Encoder::of_blocks(tile.size, layout, quality)?;
+    let (mut encoder, steps) = Encoder::of_blocks(tile.size, layout, quality, effort)?;
     if let Some(profile) = &encoding.profile {
         jpeg::write_profile(&mut encoder, profile)?;
     }

@@ -1,8 +1,8 @@
-//! Baseline JPEG, through libjpeg.
+//! JPEG, through libjpeg.
 
 use super::{EncodeError, Encoding, JpegTiles};
 use crate::iiif::Size;
-use crate::libjpeg::{Encoder, Subsampling};
+use crate::libjpeg::{Effort, Encoder, Subsampling};
 use crate::pixel::PixelFormat;
 
 /// APP2.
@@ -20,11 +20,13 @@ pub struct JpegOptions {
     pub subsampling: Subsampling,
     /// Of tiles of the full size, where the source is a JPEG.
     pub tiles: JpegTiles,
+    /// Whether files are written fast, or small.
+    pub effort: Effort,
 }
 
 impl Default for JpegOptions {
     fn default() -> Self {
-        Self { quality: 85, subsampling: Subsampling::Half, tiles: JpegTiles::default() }
+        Self { quality: 85, subsampling: Subsampling::Half, tiles: JpegTiles::default(), effort: Effort::default() }
     }
 }
 
@@ -35,8 +37,8 @@ pub fn has_simd() -> bool {
 }
 
 pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> Result<Encoder, EncodeError> {
-    let JpegOptions { quality, subsampling, .. } = encoding.jpeg;
-    let mut encoder = Encoder::new(size.width(), size.height(), format, quality, subsampling)?;
+    let JpegOptions { quality, subsampling, effort, .. } = encoding.jpeg;
+    let mut encoder = Encoder::new(size, format, quality, subsampling, effort)?;
     if let Some(profile) = &encoding.profile {
         write_profile(&mut encoder, profile)?;
     }

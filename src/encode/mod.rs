@@ -1,5 +1,6 @@
 //! Pixels to bytes.
 
+mod blank;
 mod blocks;
 mod jpeg;
 mod picture;
@@ -7,7 +8,8 @@ mod png;
 mod thumbnail;
 mod webp;
 
-pub use crate::libjpeg::Subsampling;
+pub use crate::libjpeg::{Effort, Subsampling};
+pub use blank::BlankTiles;
 pub use blocks::{JpegTiles, encode_block_tile};
 pub use jpeg::{JpegOptions, has_simd};
 pub use picture::{Encoded, Encoding, PictureEncoder, encode_tile};

@@ -9,6 +9,9 @@ use std::ffi::{c_int, c_uint, c_void};
 /// The first guess at the size of an encoded picture; it grows as it needs to.
 const OUTPUT_BUFFER_BYTES: usize = 64 * 1024;
 
+/// The tables of ITU-T T.81, Annex K, in mozjpeg's list.
+const STANDARD_TABLES: c_int = 0;
+
 /// How much the two colour-difference channels are thinned out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subsampling {
@@ -17,6 +20,18 @@ pub enum Subsampling {
     Half,
     /// 4:4:4, not at all: for line drawings, maps and coloured text.
     None,
+}
+
+/// How much work goes into the size of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// libjpeg-turbo's own settings: one pass, with the Huffman tables of the standard.
+    #[default]
+    Fast,
+    /// mozjpeg's: coefficients chosen by what they cost and gain (trellis quantisation), progressive scans and Huffman tables made
+    /// for the picture, which is held until it is complete. The tables of quantisation stay those of the standard, so that a
+    /// quality means the same.
+    Small,
 }
 
 /// Writes one JPEG into memory, row by row.
@@ -66,18 +81,16 @@ struct Destination {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Begins a baseline JPEG of `width` x `height` pixels at `quality` 1 to 100.
-    ///
-    /// mozjpeg's profile is its fastest: libjpeg-turbo's own settings.
+    /// Begins a JPEG of `size` pixels at `quality` 1 to 100: baseline where it is to be written fast.
     pub(crate) fn new(
-        width: u32,
-        height: u32,
+        size: Size,
         format: PixelFormat,
         quality: u8,
         subsampling: Subsampling,
+        effort: Effort,
     ) -> Result<Self> {
         let channels = c_int::try_from(format.channels()).expect("at most 4");
-        let encoder = Self::with_defaults((width, height), channels, colour_space(format))?;
+        let encoder = Self::with_defaults(size, channels, colour_space(format), effort)?;
         let state = encoder.state;
         // SAFETY: `state` is valid and its parts do not move; see the head of the module.
         guarded(|| unsafe {
@@ -92,22 +105,29 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Begins a baseline JPEG of `size` pixels whose blocks come [from elsewhere](Self::finish_blocks): with the steps of these
+    /// Begins a JPEG of `size` pixels whose blocks come [from elsewhere](Self::finish_blocks): with the steps of these
     /// components (one or three), and where a `quality` is given, with none that are finer than its own. Hands over the steps of each.
-    pub(crate) fn of_blocks(size: Size, layout: &BlockLayout, quality: Option<u8>) -> Result<(Self, Vec<[u16; 64]>)> {
+    pub(crate) fn of_blocks(
+        size: Size,
+        layout: &BlockLayout,
+        quality: Option<u8>,
+        effort: Effort,
+    ) -> Result<(Self, Vec<[u16; 64]>)> {
         let count = layout.components.len();
         if !matches!(count, 1 | 3) {
             return Err(LibjpegError::Codec(format!("a JPEG of {count} components is not written")));
         }
         let colours = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
         let channels = c_int::try_from(count).expect("at most 3");
-        let encoder = Self::with_defaults((size.width(), size.height()), channels, colours)?;
+        let encoder = Self::with_defaults(size, channels, colours, effort)?;
         let state = encoder.state;
         // SAFETY: as in `new`. The defaults have made `count` entries of `comp_info`, and the two tables that they name. The
         // arrays of `blocks` stand in a vector that does not change any more.
         let steps = guarded(|| unsafe {
             let info = &mut (*state).info;
             ffi::jpeg_set_quality(info, c_int::from(quality.unwrap_or(100)), 1);
+            // Works on coefficients that are not quantised yet.
+            ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_TRELLIS_QUANT, 0);
             let outputs = std::slice::from_raw_parts_mut(info.comp_info, count);
             let mut steps: Vec<[u16; 64]> = Vec::with_capacity(count);
             for (output, component) in outputs.iter_mut().zip(&layout.components) {
@@ -136,7 +156,7 @@ impl Encoder {
     }
 
     /// Everything but what becomes of the pixels.
-    fn with_defaults((width, height): (u32, u32), channels: c_int, colours: ffi::J_COLOR_SPACE) -> Result<Self> {
+    fn with_defaults(size: Size, channels: c_int, colours: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
         // SAFETY: zero is a valid value of every field of both structs.
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let manager = ffi::jpeg_destination_mgr {
@@ -155,13 +175,22 @@ impl Encoder {
             ffi::jpeg_create_compress(&raw mut (*state).info);
             let info = &mut (*state).info;
             info.dest = (&raw mut (*state).destination).cast();
-            info.image_width = width;
-            info.image_height = height;
+            info.image_width = size.width();
+            info.image_height = size.height();
             info.input_components = channels;
             info.in_color_space = colours;
-            let fastest = ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST as c_int;
-            ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_COMPRESS_PROFILE, fastest);
+            let profile = match effort {
+                Effort::Fast => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST,
+                Effort::Small => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_MAX_COMPRESSION,
+            };
+            ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_COMPRESS_PROFILE, profile as c_int);
             ffi::jpeg_set_defaults(info);
+            ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_BASE_QUANT_TBL_IDX, STANDARD_TABLES);
+            if effort == Effort::Small {
+                // To try out scans costs twice as much again, for a hundredth of the bytes.
+                ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_OPTIMIZE_SCANS, 0);
+                ffi::jpeg_simple_progression(info);
+            }
         })?;
         Ok(encoder)
     }

@@ -18,7 +18,7 @@ mod keeper;
 
 pub(crate) use decoder::{Components, Decoder, JpegColour};
 pub(crate) use encoder::Encoder;
-pub use encoder::Subsampling;
+pub use encoder::{Effort, Subsampling};
 
 use mozjpeg_sys as ffi;
 use std::any::Any;

@@ -108,4 +108,14 @@ impl Tile {
         let row_bytes = self.strip.format.row_bytes(self.size.width());
         self.strip.rows().map(move |row| &row[self.first_byte..self.first_byte + row_bytes])
     }
+
+    /// The samples of each of its pixels, where all are the same.
+    #[must_use]
+    pub fn colour(&self) -> Option<&[u8]> {
+        let mut rows = self.rows();
+        let (first, channels) = (rows.next()?, self.format().channels());
+        let (colour, rest) = first.split_at(channels);
+        // Every pixel is the one before it, and every row the first.
+        (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(colour)
+    }
 }

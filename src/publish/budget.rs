@@ -1,6 +1,6 @@
 //! What all images of a publisher share: cores, puts in flight, memory, and the word to stop.
 
-use super::memory::shared_bytes;
+use super::memory::{InFlight, shared_bytes};
 use super::options::Options;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -18,7 +18,7 @@ pub(super) struct Budget {
     /// One permit for each tile that is being encoded, waits for a put or is being put: bounds the encoded bytes in
     /// memory. As many as can be put, and one for each encoder, so that neither waits for the other.
     pub(super) tiles: Arc<Semaphore>,
-    in_flight: usize,
+    in_flight: InFlight,
     /// What of the memory is for images, beside what they share; `None` without a limit.
     memory: Option<Memory>,
     /// Whether no new work is to begin.
@@ -28,9 +28,10 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(options: &Options, concurrency: usize) -> Self {
         let jobs = options.jobs.get();
-        let in_flight = jobs.saturating_add(concurrency);
+        let pictures = jobs.saturating_add(concurrency);
+        let in_flight = InFlight { encoders: jobs as u64, pictures: pictures as u64 };
         let memory = options.max_memory_bytes.map(|limit_bytes| {
-            let bytes = limit_bytes.saturating_sub(shared_bytes(options.shape, options.jpeg, in_flight as u64));
+            let bytes = limit_bytes.saturating_sub(shared_bytes(options.shape, options.jpeg, in_flight));
             Memory::new(limit_bytes, bytes)
         });
         Self {
@@ -39,14 +40,14 @@ impl Budget {
             images: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),
             encoders: Arc::new(Semaphore::new(jobs.min(Semaphore::MAX_PERMITS))),
             puts: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))),
-            tiles: Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS))),
+            tiles: Arc::new(Semaphore::new(pictures.min(Semaphore::MAX_PERMITS))),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }
 
     /// Encoded pictures in memory at the same time, of all images together.
-    pub(super) fn pictures_in_flight(&self) -> u64 {
-        self.in_flight as u64
+    pub(super) fn in_flight(&self) -> InFlight {
+        self.in_flight
     }
 
     /// The limit that an image is beyond which takes `peak_bytes` all by itself.

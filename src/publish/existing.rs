@@ -3,7 +3,7 @@
 use super::event::Orphans;
 use super::fingerprint::{Fingerprint, kept_old_versions};
 use super::job::{Folder, Job};
-use super::{Image, PublishError, Publisher};
+use super::{Image, PublishError, Publisher, Unchanged};
 use crate::iiif::{ImageRequest, Plan, Size};
 use crate::store::{ImageFolder, Key, Listed, Prefix, Store, StoreError, StoreErrorKind, Stored};
 use futures::TryStreamExt;
@@ -90,8 +90,28 @@ impl Publisher {
         StoredInformation::of(&*self.store, job.folders.iter().map(|folder| &folder.place)).await
     }
 
+    /// Finds out what of the image is in the store, for the job, and takes back what it promises now; what is to be deleted when it
+    /// is published.
+    pub(super) async fn make_way(
+        &self,
+        job: &mut Job,
+        stored: &StoredInformation,
+        fingerprint: &Fingerprint,
+    ) -> Result<Vec<Key>, PublishError> {
+        let existing = self.existing_pictures(job).await?;
+        if self.options.unchanged == Unchanged::Skip && self.may_resume(stored, &existing, fingerprint).await? {
+            job.resumed = existing.iter().filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
+        }
+        job.going_on()?;
+        if self.is_versioned() {
+            return Ok(Vec::new());
+        }
+        self.mark_as_replaced(job, stored, fingerprint).await?;
+        Ok(orphans(job, existing))
+    }
+
     /// The pictures in the folders that are written to: one listing each.
-    pub(super) async fn existing_pictures(&self, job: &Job) -> Result<Vec<Listed>, PublishError> {
+    async fn existing_pictures(&self, job: &Job) -> Result<Vec<Listed>, PublishError> {
         let mut existing = Vec::new();
         for folder in &job.folders {
             existing.extend(self.listed(&folder.place, |object| job.is_request(&object.key)).await?);
@@ -119,7 +139,7 @@ impl Publisher {
     }
 
     /// Whether objects that are there with the right bytes can stay: only those that were put with the same headers.
-    pub(super) async fn may_resume(
+    async fn may_resume(
         &self,
         stored: &StoredInformation,
         existing: &[Listed],
@@ -141,7 +161,7 @@ impl Publisher {
 
     /// Takes back, before the first object is replaced, the word that what is there is current: should this run fail, the
     /// next one must not believe it. Readers see the same `info.json` as before.
-    pub(super) async fn mark_as_replaced(
+    async fn mark_as_replaced(
         &self,
         job: &Job,
         stored: &StoredInformation,
@@ -183,7 +203,7 @@ impl Publisher {
 }
 
 /// The pictures that are there and not planned.
-pub(super) fn orphans(job: &Job, existing: Vec<Listed>) -> Vec<Key> {
+fn orphans(job: &Job, existing: Vec<Listed>) -> Vec<Key> {
     let planned: HashSet<Key> = if existing.is_empty() { HashSet::new() } else { job.keys().collect() };
     existing.into_iter().map(|object| object.key).filter(|key| !planned.contains(key)).collect()
 }

@@ -4,7 +4,7 @@ use super::PublishError;
 use super::budget::{Budget, permit};
 use super::event::{Event, Orphans, Published};
 use super::redirects::Redirects;
-use crate::encode::{EncodeError, Encoded, Encoding};
+use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
 use crate::pixel::RowScale;
 use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError, Tally, Traffic};
@@ -56,6 +56,8 @@ pub(super) struct Job {
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
     pub(super) encoding: Encoding,
+    /// Tiles of one colour that are encoded already.
+    pub(super) blanks: BlankTiles,
     /// Where tiles of the full size are made of the blocks of a JPEG: what is decoded of it for the rest.
     pub(super) blocks: Option<RowScale>,
     pub(super) cache_control: Arc<str>,
@@ -194,7 +196,7 @@ impl Job {
             };
             self.folders.iter().flat_map(of_folder).collect::<Vec<_>>()
         };
-        all_put(bodies.iter().flat_map(objects).map(|object| self.put_picture_object(object))).await
+        all(bodies.iter().flat_map(objects).map(|object| self.put_picture_object(object))).await
     }
 
     /// Runs an encoder when one may run.
@@ -213,19 +215,19 @@ impl Job {
     }
 }
 
-/// Waits for puts. The first failure ends the others, but for those that were only not to begin any more: what is in
-/// flight beside them goes on.
-async fn all_put(
-    puts: impl Iterator<Item = impl Future<Output = Result<Receipt, PublishError>>>,
-) -> Result<Vec<Receipt>, PublishError> {
+/// Waits for puts, in any order. The first failure ends the others, but for those that were only not to begin any more: what
+/// is in flight beside them goes on.
+pub(super) async fn all<T>(
+    puts: impl Iterator<Item = impl Future<Output = Result<T, PublishError>>>,
+) -> Result<Vec<T>, PublishError> {
     let mut puts: FuturesUnordered<_> = puts.collect();
-    let (mut receipts, mut stopped) = (Vec::new(), None);
+    let (mut done, mut stopped) = (Vec::new(), None);
     while let Some(put) = puts.next().await {
         match put {
-            Ok(receipt) => receipts.push(receipt),
+            Ok(it) => done.push(it),
             Err(error @ PublishError::Stopped { .. }) => stopped = Some(error),
             Err(error) => return Err(error),
         }
     }
-    stopped.map_or(Ok(receipts), Err)
+    stopped.map_or(Ok(done), Err)
 }

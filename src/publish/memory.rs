@@ -1,7 +1,7 @@
 //! The memory of a publish, known before the first pixel.
 
 use super::blocks::decoded_rows;
-use crate::encode::{JpegOptions, JpegTiles};
+use crate::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
 use crate::iiif::{Format, Formats, Pyramid, PyramidShape};
 use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
@@ -12,6 +12,15 @@ const BASE_BYTES: u64 = 32 << 20;
 
 /// What an encoded picture takes of a pixel at its most, in bytes: photographs at quality 85 take a fifth of it.
 const ENCODED_BYTES_PER_PIXEL: u64 = 1;
+
+/// Pictures that are in memory at the same time, of all images of a publisher together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// Being encoded.
+    pub encoders: u64,
+    /// Encoded, or being encoded.
+    pub pictures: u64,
+}
 
 /// What the encoder of WebP takes of a pixel, in bytes: three of RGB, and half as much of the colours that are encoded. After
 /// them come only smaller things: the RGB is gone when encoding begins.
@@ -27,47 +36,55 @@ fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
     formats.all().map(of_format).sum()
 }
 
-/// What a whole level takes of a pixel until it is put, in bytes: as JPEG and PNG only what is encoded, as WebP its pixels.
-fn whole_level_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
+/// What encoders take of a pixel beside what is encoded, in bytes: as WebP its pixels; as JPEG and PNG nothing that grows with it,
+/// but for a JPEG that is to be small: its coefficients, before and after quantisation, of 16 bits.
+fn encoder_bytes_per_pixel(formats: Formats, channels: u64, jpeg: JpegOptions) -> u64 {
     let webp = if formats.all().any(|format| format == Format::Webp) { WEBP_BYTES_PER_PIXEL } else { 0 };
-    encoded_bytes_per_pixel(formats, channels) + webp
+    let coefficients = match (jpeg.effort, jpeg.subsampling) {
+        (Effort::Fast, _) => 0,
+        // Of three channels, two have a quarter each.
+        (Effort::Small, Subsampling::Half) if channels > 1 => 6,
+        (Effort::Small, _) => 4 * channels,
+    };
+    webp + coefficients
 }
 
 /// What publishing one image takes at its most, in bytes.
 ///
 /// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight in
-/// all formats, whole levels (encoded, and for WebP their pixels), and the levels that thumbnails are resampled from. None of it
+/// all formats and what their encoders hold, whole levels, and the levels that thumbnails are resampled from. None of it
 /// grows with the height of the image, unless the format makes the decoder hold it whole, or `full/max` is uncapped.
 #[must_use]
-pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
+pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let tile_pixels = u64::from(pyramid.tile_size()).pow(2).min(pyramid.size().pixels());
     BASE_BYTES
-        + in_flight_bytes(tile_pixels, pyramid.formats(), jpeg, pictures_in_flight)
-        + image_bytes(header, pyramid, jpeg, pictures_in_flight)
+        + in_flight_bytes(tile_pixels, pyramid.formats(), jpeg, in_flight)
+        + image_bytes(header, pyramid, jpeg, in_flight)
 }
 
 /// What all images of a publisher share.
-pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
-    BASE_BYTES + in_flight_bytes(u64::from(shape.tile_size()).pow(2), shape.formats(), jpeg, pictures_in_flight)
+pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
+    BASE_BYTES + in_flight_bytes(u64::from(shape.tile_size()).pow(2), shape.formats(), jpeg, in_flight)
 }
 
-/// Encoded tiles. Those that are being encoded as WebP take more, but there are no more of these than cores.
-fn in_flight_bytes(tile_pixels: u64, formats: Formats, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
+/// Tiles that are encoded, and that are being encoded.
+fn in_flight_bytes(tile_pixels: u64, formats: Formats, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let channels = PixelFormat::Rgb8.channels() as u64;
     // As large as they are in the source, which may have the highest quality.
     let lossless = if jpeg.tiles == JpegTiles::Lossless { channels } else { 0 };
-    pictures_in_flight * tile_pixels * encoded_bytes_per_pixel(formats, channels).max(lossless)
+    let encoded = in_flight.pictures * encoded_bytes_per_pixel(formats, channels).max(lossless);
+    tile_pixels * (encoded + in_flight.encoders * encoder_bytes_per_pixel(formats, channels, jpeg))
 }
 
 /// What each image takes besides.
-pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, pictures_in_flight: u64) -> u64 {
+pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     // Every picture carries it.
     let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
-    let profiles = profile_bytes * pictures_in_flight * pyramid.formats().count();
+    let profiles = profile_bytes * in_flight.pictures * pyramid.formats().count();
     let blocks = decoded_rows(header, pyramid, jpeg);
     let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
         + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));
-    header.decoder_bytes + profiles + strips + whole_levels(pyramid, header.format)
+    header.decoder_bytes + profiles + strips + whole_levels(pyramid, header.format, jpeg)
 }
 
 /// The strips of the blocks of a JPEG.
@@ -77,11 +94,13 @@ fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
 }
 
 /// Whole levels, and the pixels of those that thumbnails are made of.
-fn whole_levels(pyramid: &Pyramid, format: PixelFormat) -> u64 {
+fn whole_levels(pyramid: &Pyramid, format: PixelFormat, jpeg: JpegOptions) -> u64 {
     let channels = format.channels() as u64;
     let whole: u64 = pyramid.whole_levels().map(|scale| pyramid.size().at(scale).pixels()).sum();
     let mut sources: Vec<_> = pyramid.thumbnails().map(|thumbnail| thumbnail.source).collect();
     sources.dedup();
     let gathered: u64 = sources.iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
-    whole * whole_level_bytes_per_pixel(pyramid.formats(), channels) + gathered * channels
+    let formats = pyramid.formats();
+    let of_pixel = encoded_bytes_per_pixel(formats, channels) + encoder_bytes_per_pixel(formats, channels, jpeg);
+    whole * of_pixel + gathered * channels
 }

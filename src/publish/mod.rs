@@ -27,11 +27,11 @@ mod work;
 pub use error::PublishError;
 pub use event::{Event, Orphans, Published};
 pub use ledger::Unsettled;
-pub use memory::peak_memory_bytes;
+pub use memory::{InFlight, peak_memory_bytes};
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 pub use prospect::{Change, Prospect};
 
-use crate::encode::Encoding;
+use crate::encode::{BlankTiles, Encoding};
 use crate::iiif::{ImageInformation, Plan, Pyramid};
 use crate::location::Location;
 use crate::remote::Remotes;
@@ -45,21 +45,17 @@ use futures::future::ready;
 use futures::{StreamExt, stream};
 use job::{Folder, Job};
 use ledger::{Ledger, Settled};
+use read::Reading;
 use redirects::Redirects;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::spawn_blocking;
 use work::Tasks;
 
 /// Images that are looked at in the store at the same time: of a collection that has hardly changed, that is all there is to do.
 const IMAGES_LOOKED_AT: usize = 32;
-
-/// Strips that wait between the reader and the encoders. The pool of strips is the real bound; a queue beyond it would
-/// only hide which stage is slow.
-const STRIP_QUEUE: usize = 1;
 
 /// Strips that wait for the encoder of a whole level.
 const WHOLE_LEVEL_QUEUE: usize = 1;
@@ -171,25 +167,18 @@ impl Publisher {
         let pyramid = self.pyramid(image, header.size)?;
         let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
         let blocks = blocks::decoded_rows(&header, &pyramid, self.options.jpeg);
-        let mut job = Job { blocks, ..self.job(image, pyramid, encoding, &fingerprint)? };
+        let mut job = Job { blocks, tally: Arc::clone(tally), ..self.job(image, pyramid, encoding, &fingerprint)? };
         let mut published = job.published(header.size);
         let may_skip = self.options.unchanged == Unchanged::Skip;
         let _image = budget::permit(&self.budget.images).await;
         job.going_on()?;
         let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
-        let existing = self.existing_pictures(&job).await?;
-        if may_skip && self.may_resume(&stored, &existing, &fingerprint).await? {
-            job.resumed = existing.iter().filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
-        }
-        job.tally = Arc::clone(tally);
-        let job = Arc::new(job);
-        let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.pictures_in_flight());
+        let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.in_flight());
         if let Some(limit_bytes) = self.budget.is_beyond(peak_bytes) {
             let identifier = image.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes: peak_bytes, limit_bytes });
         }
-        let image_bytes =
-            memory::image_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.pictures_in_flight());
+        let image_bytes = memory::image_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.in_flight());
         let memory = self.budget.memory(image_bytes).await;
         (self.events)(Event::Started {
             identifier: image.identifier.clone(),
@@ -199,19 +188,19 @@ impl Publisher {
             objects: job.object_count(),
         });
         job.going_on()?;
-        let orphans = if self.is_versioned() { Vec::new() } else { existing::orphans(&job, existing) };
-        if is_there {
-            // It counts as new among the old versions that are kept.
-            self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
-        } else {
-            if !self.is_versioned() {
-                self.mark_as_replaced(&job, &stored, &fingerprint).await?;
-            }
-            let settled = self.publish_pictures(image, source, memory, &job).await?;
+        // The first strips are decoded while the store is asked what it has.
+        let reading = (!is_there).then(|| Reading::begin(source, memory, &job));
+        let orphans = if is_there { Vec::new() } else { self.make_way(&mut job, &stored, &fingerprint).await? };
+        let job = Arc::new(job);
+        if let Some(reading) = reading {
+            let settled = self.publish_pictures(reading, &job).await?;
             let redirects = self.redirect(&job).await?;
             let word = if orphans.is_empty() { fingerprint.to_string() } else { fingerprint.unsettled() };
             published.bytes = settled.bytes + self.publish_information(&job, &settled, &word).await?;
             published.objects = settled.objects + redirects + job.folders.len() as u64;
+        } else {
+            // It counts as new among the old versions that are kept.
+            self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
         }
         published.orphans = match self.options.layout {
             Layout::InPlace => self.delete_orphans(&job, orphans, &fingerprint).await?,
@@ -273,6 +262,7 @@ impl Publisher {
             store: Arc::clone(&self.store),
             budget: self.budget.clone(),
             encoding,
+            blanks: BlankTiles::default(),
             blocks: None,
             cache_control: self.options.cache_control.as_str().into(),
             headers: fingerprint.headers().into(),
@@ -297,42 +287,27 @@ impl Publisher {
     }
 
     /// Everything but `info.json`: reads, cuts, encodes and puts, and proves that all of it is stored.
-    async fn publish_pictures(
-        &self,
-        image: &Image,
-        source: Source,
-        memory: Option<OwnedSemaphorePermit>,
-        job: &Arc<Job>,
-    ) -> Result<Settled, PublishError> {
-        let (strips, mut filled) = mpsc::channel(STRIP_QUEUE);
-        let (pyramid, blocks) = (job.pyramid.clone(), job.blocks);
-        // Given back when the reader and the encoders have ended: either may outlive the other.
-        let memory = Arc::new(memory);
-        let of_reader = Arc::clone(&memory);
-        let reader = spawn_blocking(move || {
-            let read = read::read(source, &pyramid, blocks, &strips);
-            drop(of_reader);
-            read
-        });
+    async fn publish_pictures(&self, reading: Reading, job: &Arc<Job>) -> Result<Settled, PublishError> {
+        let Reading { mut strips, reader, memory: _memory } = reading;
         let mut ledger = Ledger::new(job.picture_count());
         let mut tasks = Tasks::new(job);
         let work = async {
-            while let Some(strip) = tasks.next_strip(&mut filled, &mut ledger).await? {
+            while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
                 tasks.spawn_strip(strip, &mut ledger).await?;
             }
             // The queue is closed: either everything has been read, or the reader failed.
-            reader.await.map_err(|cause| PublishError::Panicked { identifier: image.identifier.clone(), cause })??;
+            reader.await.map_err(|cause| job.panicked(cause))??;
             tasks.finish(&mut ledger).await
         };
         match work.await {
             Err(PublishError::Stopped { .. }) => {
                 // At which the reader stops by itself.
-                drop(filled);
+                drop(strips);
                 return Err(tasks.drain().await);
             }
             done => done?,
         }
-        ledger.settle().map_err(|cause| PublishError::Incomplete { identifier: image.identifier.clone(), cause })
+        ledger.settle().map_err(|cause| PublishError::Incomplete { identifier: job.identifier.clone(), cause })
     }
 
     /// The promise: only with the proof that everything it promises is stored.

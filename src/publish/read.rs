@@ -1,17 +1,50 @@
 //! The reader: one blocking job that decodes rows and runs the cascade.
 
+use super::job::Job;
 use crate::iiif::Pyramid;
 use crate::pixel::{BlockStrip, RowScale, Strip};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::{Source, SourceError};
 use std::collections::TryReserveError;
-use tokio::sync::mpsc::Sender;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Strips that wait between the reader and the encoders. The pool of strips is the real bound; a queue beyond it would
+/// only hide which stage is slow.
+const STRIP_QUEUE: usize = 1;
+
+/// An image that is being read.
+pub(super) struct Reading {
+    /// What has been read. The reader stops by itself when this is dropped.
+    pub(super) strips: Receiver<TileRow>,
+    /// The reader.
+    pub(super) reader: JoinHandle<Result<(), SourceError>>,
+    /// Given back when the reader and the encoders have ended: either may outlive the other.
+    pub(super) memory: Arc<Option<OwnedSemaphorePermit>>,
+}
+
+impl Reading {
+    /// Begins to read; no further than its strips and their queue reach, until somebody takes them.
+    pub(super) fn begin(source: Source, memory: Option<OwnedSemaphorePermit>, job: &Job) -> Self {
+        let (sender, strips) = mpsc::channel(STRIP_QUEUE);
+        let (pyramid, blocks, memory) = (job.pyramid.clone(), job.blocks, Arc::new(memory));
+        let of_reader = Arc::clone(&memory);
+        let reader = spawn_blocking(move || {
+            let read = read(source, &pyramid, blocks, &sender);
+            drop(of_reader);
+            read
+        });
+        Self { strips, reader, memory }
+    }
+}
 
 /// Reads an image from the top to the bottom, and sends every strip of every level.
 ///
 /// Ends early, and without an error, when nobody takes strips any more: whoever dropped the receiver knows why.
 /// Where `blocks` says so, the tiles of the full size are sent as the blocks of the file.
-pub(super) fn read(
+fn read(
     mut source: Source,
     pyramid: &Pyramid,
     blocks: Option<RowScale>,

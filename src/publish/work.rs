@@ -1,13 +1,11 @@
 //! What happens to the strips of one image: tiles and whole levels.
 
 use super::budget::permit;
-use super::job::Job;
+use super::job::{Job, all};
 use super::ledger::Ledger;
 use super::read::TileRow;
 use super::{PublishError, WHOLE_LEVEL_QUEUE};
-use crate::encode::{
-    EncodeError, Encoded, Encoding, LevelPixels, PictureEncoder, encode_block_tile, encode_thumbnail, encode_tile,
-};
+use crate::encode::{EncodeError, Encoded, LevelPixels, PictureEncoder, encode_block_tile, encode_thumbnail};
 use crate::iiif::{Cell, Format, Rendering, ScaleFactor, Thumbnail};
 use crate::pixel::{BlockTile, Strip, Tile};
 use crate::store::Receipt;
@@ -149,10 +147,10 @@ impl TileSource {
         }
     }
 
-    fn encode(&self, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
+    fn encode(&self, formats: &[Format], job: &Job) -> Result<Vec<Encoded>, EncodeError> {
         match self {
-            Self::Pixels(tile) => encode_tile(tile, formats, encoding),
-            Self::Blocks(tile) if formats.contains(&Format::Jpg) => Ok(vec![encode_block_tile(tile, encoding)?]),
+            Self::Pixels(tile) => job.blanks.encode(tile, formats, &job.encoding),
+            Self::Blocks(tile) if formats.contains(&Format::Jpg) => Ok(vec![encode_block_tile(tile, &job.encoding)?]),
             Self::Blocks(_) => Ok(Vec::new()),
         }
     }
@@ -163,10 +161,10 @@ async fn publish_tile(
     tile: TileSource,
     _slot: OwnedSemaphorePermit,
 ) -> Result<Vec<Receipt>, PublishError> {
-    let (rendering, encoding) = (Rendering::Tile(tile.cell()), job.encoding.clone());
+    let (rendering, for_encoder) = (Rendering::Tile(tile.cell()), Arc::clone(&job));
     let formats = job.needed_formats(rendering);
     // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
-    let encoded = job.encode(move || tile.encode(&formats, &encoding)).await?;
+    let encoded = job.encode(move || tile.encode(&formats, &for_encoder)).await?;
     job.put_picture(rendering, encoded).await
 }
 
@@ -217,13 +215,19 @@ async fn thumbnails_of_level(
         level.get_or_insert_with(|| LevelPixels::new(size, strip.format)).push(&strip);
     }
     job.going_on()?;
-    let mut receipts = Vec::new();
-    let Some(level) = level.map(Arc::new) else { return Ok(receipts) };
-    for thumbnail in thumbnails {
-        let (level, encoding, rendering) = (Arc::clone(&level), job.encoding.clone(), Rendering::Thumbnail(thumbnail));
-        let formats = job.needed_formats(rendering);
-        let encoded = job.encode(move || encode_thumbnail(&level, thumbnail.size, &formats, &encoding)).await?;
-        receipts.extend(job.put_picture(rendering, encoded).await?);
-    }
-    Ok(receipts)
+    let Some(level) = level.map(Arc::new) else { return Ok(Vec::new()) };
+    let publish = |thumbnail| publish_thumbnail(&job, &level, thumbnail);
+    // Side by side: each for itself would wait for the answers of the one before it.
+    Ok(all(thumbnails.into_iter().map(publish)).await?.concat())
+}
+
+async fn publish_thumbnail(
+    job: &Job,
+    level: &Arc<LevelPixels>,
+    thumbnail: Thumbnail,
+) -> Result<Vec<Receipt>, PublishError> {
+    let (level, encoding, rendering) = (Arc::clone(level), job.encoding.clone(), Rendering::Thumbnail(thumbnail));
+    let formats = job.needed_formats(rendering);
+    let encoded = job.encode(move || encode_thumbnail(&level, thumbnail.size, &formats, &encoding)).await?;
+    job.put_picture(rendering, encoded).await
 }

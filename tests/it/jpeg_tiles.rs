@@ -1,9 +1,9 @@
 //! Tiles that are made of the blocks of a JPEG: nothing is lost, or less than by encoding again; and whatever cannot be made so is
 //! made as ever.
 
-use crate::support::pictures::{encoded, file, mean_difference, waves};
+use crate::support::pictures::{decoded_jpeg as decoded, encoded, file, mean_difference, waves};
 use crate::support::program::run_well;
-use crate::support::publishing::publish;
+use crate::support::publishing::{publish, published};
 use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidShape, RoundedSizes};
 use iiif_publish::publish::Options;
@@ -26,18 +26,6 @@ fn options(tiles: JpegTiles, longest_side: u32) -> Options {
     let shape = PyramidShape::new(TILE, Some(longest_side), RoundedSizes::default()).expect("a shape");
     let jpeg = JpegOptions { tiles, ..JpegOptions::default() };
     Options { shape, jpeg, ..Options::new("https://example.org/iiif".parse().expect("a URL")) }
-}
-
-/// The bodies of all pictures, by their requests.
-async fn published(path: PathBuf, options: Options) -> BTreeMap<String, Vec<u8>> {
-    let store = Arc::new(MemoryStore::default());
-    publish(Arc::clone(&store) as _, options, path).await.expect("published");
-    let pictures = store.puts().into_iter().filter(|object| object.key.as_str().ends_with(".jpg"));
-    pictures.map(|it| (it.key.as_str().trim_start_matches("image/").to_owned(), it.body.to_vec())).collect()
-}
-
-fn decoded(bytes: &[u8]) -> RgbImage {
-    image::load_from_memory_with_format(bytes, ImageFormat::Jpeg).expect("an independent decoder reads it").into_rgb8()
 }
 
 /// The tiles of the full size put together.

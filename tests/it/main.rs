@@ -27,6 +27,7 @@ mod kills;
 mod limits;
 mod matrix;
 mod memory;
+mod optimize;
 mod orientation;
 mod picture_formats;
 mod pipeline;

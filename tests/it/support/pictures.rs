@@ -47,6 +47,11 @@ pub fn png_file(folder: &Path, name: &str, width: u32, height: u32) -> PathBuf {
     file(folder, name, &encoded(waves(width, height), ImageFormat::Png))
 }
 
+/// A JPEG as an independent decoder sees it.
+pub fn decoded_jpeg(bytes: &[u8]) -> RgbImage {
+    image::load_from_memory_with_format(bytes, ImageFormat::Jpeg).expect("an independent decoder reads it").into_rgb8()
+}
+
 /// The mean difference of all samples of two pictures.
 pub fn mean_difference(one: &[u8], other: &[u8]) -> f64 {
     assert_eq!(one.len(), other.len(), "the pictures have the same size");
