@@ -21,7 +21,7 @@ struct Blank {
 impl BlankTiles {
     /// Tiles that are remembered at the most. One colour has four sizes in an image; one with many colours, a chart, gains less,
     /// and must not fill memory.
-    const MOST: usize = 16;
+    pub(crate) const MOST: usize = 16;
 
     /// Encodes a tile in each of the formats, unless one like it was encoded before.
     ///

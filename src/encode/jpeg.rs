@@ -20,8 +20,20 @@ pub struct JpegOptions {
     pub subsampling: Subsampling,
     /// Of tiles of the full size, where the source is a JPEG.
     pub tiles: JpegTiles,
-    /// Whether files are written fast, or small.
+    /// Whether files are written fast, or small: [as far as their size allows](Self::effort_of).
     pub effort: Effort,
+}
+
+impl JpegOptions {
+    /// Pixels that a picture may have to be written small: its coefficients are held until it is complete, and nothing stops the
+    /// encoder meanwhile.
+    const MOST_PIXELS_SMALL: u64 = 1 << 25;
+
+    /// How a picture of such a size is written.
+    #[must_use]
+    pub fn effort_of(&self, size: Size) -> Effort {
+        if size.pixels() > Self::MOST_PIXELS_SMALL { Effort::Fast } else { self.effort }
+    }
 }
 
 impl Default for JpegOptions {
@@ -37,8 +49,8 @@ pub fn has_simd() -> bool {
 }
 
 pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> Result<Encoder, EncodeError> {
-    let JpegOptions { quality, subsampling, effort, .. } = encoding.jpeg;
-    let mut encoder = Encoder::new(size, format, quality, subsampling, effort)?;
+    let JpegOptions { quality, subsampling, .. } = encoding.jpeg;
+    let mut encoder = Encoder::new(size, format, quality, subsampling, encoding.jpeg.effort_of(size))?;
     if let Some(profile) = &encoding.profile {
         write_profile(&mut encoder, profile)?;
     }
@@ -54,4 +66,19 @@ pub(super) fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(),
         encoder.write_segment(PROFILE_SEGMENT, &[PROFILE_HEAD, &[number, count], piece].concat())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_that_are_too_large_to_be_held_are_written_fast() {
+        let small = JpegOptions { effort: Effort::Small, ..JpegOptions::default() };
+        for (width, height, effort) in [(8192, 4096, Effort::Small), (8193, 4096, Effort::Fast)] {
+            let size = Size::new(width, height).expect("not empty");
+            assert_eq!(small.effort_of(size), effort);
+            assert_eq!(JpegOptions::default().effort_of(size), Effort::Fast);
+        }
+    }
 }

@@ -34,7 +34,8 @@ pub fn encode_tile(tile: &Tile, formats: &[Format], encoding: &Encoding) -> Resu
     encoder.finish()
 }
 
-/// Encodes a picture from its rows, as they come. JPEG and PNG hold only what is encoded, WebP holds the pixels.
+/// Encodes a picture from its rows, as they come. JPEG and PNG hold only what is encoded, WebP the pixels, and a
+/// JPEG that is to be small its coefficients.
 pub struct PictureEncoder(Vec<(Format, Encoder)>);
 
 impl PictureEncoder {

@@ -1,8 +1,8 @@
 //! The memory of a publish, known before the first pixel.
 
 use super::blocks::decoded_rows;
-use crate::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
-use crate::iiif::{Format, Formats, Pyramid, PyramidShape};
+use crate::encode::{BlankTiles, Effort, JpegOptions, JpegTiles, Subsampling};
+use crate::iiif::{Format, Formats, Pyramid, PyramidShape, Size};
 use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::Header;
@@ -36,17 +36,17 @@ fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
     formats.all().map(of_format).sum()
 }
 
-/// What encoders take of a pixel beside what is encoded, in bytes: as WebP its pixels; as JPEG and PNG nothing that grows with it,
-/// but for a JPEG that is to be small: its coefficients, before and after quantisation, of 16 bits.
-fn encoder_bytes_per_pixel(formats: Formats, channels: u64, jpeg: JpegOptions) -> u64 {
+/// What the encoders of a picture take beside what is encoded, in bytes: of WebP its pixels; of JPEG and PNG nothing that grows with
+/// it, but for a JPEG that is to be small: its coefficients, before and after quantisation, of 16 bits.
+fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions) -> u64 {
     let webp = if formats.all().any(|format| format == Format::Webp) { WEBP_BYTES_PER_PIXEL } else { 0 };
-    let coefficients = match (jpeg.effort, jpeg.subsampling) {
+    let coefficients = match (jpeg.effort_of(size), jpeg.subsampling) {
         (Effort::Fast, _) => 0,
         // Of three channels, two have a quarter each.
         (Effort::Small, Subsampling::Half) if channels > 1 => 6,
         (Effort::Small, _) => 4 * channels,
     };
-    webp + coefficients
+    size.pixels() * (webp + coefficients)
 }
 
 /// What publishing one image takes at its most, in bytes.
@@ -56,31 +56,36 @@ fn encoder_bytes_per_pixel(formats: Formats, channels: u64, jpeg: JpegOptions) -
 /// grows with the height of the image, unless the format makes the decoder hold it whole, or `full/max` is uncapped.
 #[must_use]
 pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
-    let tile_pixels = u64::from(pyramid.tile_size()).pow(2).min(pyramid.size().pixels());
+    let tile = tile_size(pyramid.tile_size());
+    let tile = if tile.pixels() < pyramid.size().pixels() { tile } else { pyramid.size() };
     BASE_BYTES
-        + in_flight_bytes(tile_pixels, pyramid.formats(), jpeg, in_flight)
+        + in_flight_bytes(tile, pyramid.formats(), jpeg, in_flight)
         + image_bytes(header, pyramid, jpeg, in_flight)
 }
 
 /// What all images of a publisher share.
 pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
-    BASE_BYTES + in_flight_bytes(u64::from(shape.tile_size()).pow(2), shape.formats(), jpeg, in_flight)
+    BASE_BYTES + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
+}
+
+fn tile_size(side: u32) -> Size {
+    Size::new(side, side).expect("a shape has no empty tiles")
 }
 
 /// Tiles that are encoded, and that are being encoded.
-fn in_flight_bytes(tile_pixels: u64, formats: Formats, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
+fn in_flight_bytes(tile: Size, formats: Formats, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let channels = PixelFormat::Rgb8.channels() as u64;
     // As large as they are in the source, which may have the highest quality.
     let lossless = if jpeg.tiles == JpegTiles::Lossless { channels } else { 0 };
     let encoded = in_flight.pictures * encoded_bytes_per_pixel(formats, channels).max(lossless);
-    tile_pixels * (encoded + in_flight.encoders * encoder_bytes_per_pixel(formats, channels, jpeg))
+    tile.pixels() * encoded + in_flight.encoders * encoder_bytes(tile, formats, channels, jpeg)
 }
 
 /// What each image takes besides.
 pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
-    // Every picture carries it.
+    // Every picture carries it, the blank ones that are remembered too.
     let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
-    let profiles = profile_bytes * in_flight.pictures * pyramid.formats().count();
+    let profiles = profile_bytes * (in_flight.pictures + BlankTiles::MOST as u64) * pyramid.formats().count();
     let blocks = decoded_rows(header, pyramid, jpeg);
     let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
         + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));
@@ -96,11 +101,12 @@ fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
 /// Whole levels, and the pixels of those that thumbnails are made of.
 fn whole_levels(pyramid: &Pyramid, format: PixelFormat, jpeg: JpegOptions) -> u64 {
     let channels = format.channels() as u64;
-    let whole: u64 = pyramid.whole_levels().map(|scale| pyramid.size().at(scale).pixels()).sum();
+    let formats = pyramid.formats();
+    let encoded = encoded_bytes_per_pixel(formats, channels);
+    let of_level = |size: Size| size.pixels() * encoded + encoder_bytes(size, formats, channels, jpeg);
+    let whole: u64 = pyramid.whole_levels().map(|scale| of_level(pyramid.size().at(scale))).sum();
     let mut sources: Vec<_> = pyramid.thumbnails().map(|thumbnail| thumbnail.source).collect();
     sources.dedup();
     let gathered: u64 = sources.iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
-    let formats = pyramid.formats();
-    let of_pixel = encoded_bytes_per_pixel(formats, channels) + encoder_bytes_per_pixel(formats, channels, jpeg);
-    whole * of_pixel + gathered * channels
+    whole + gathered * channels
 }

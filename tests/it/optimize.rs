@@ -95,14 +95,28 @@ async fn small_pictures_are_progressive_have_the_same_steps_and_look_the_same() 
 
 #[tokio::test]
 async fn blocks_of_a_jpeg_stay_what_they_are() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg/blocks/ycbcr-2x2.jpg");
-    for tiles in [JpegTiles::Lossless, JpegTiles::Auto] {
-        let [fast, small] = both(&fixture, JpegOptions { tiles, ..JpegOptions::default() }).await;
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg/blocks");
+    for (name, tiles, quality) in [
+        ("ycbcr-2x2.jpg", JpegTiles::Lossless, 85),
+        ("ycbcr-2x2.jpg", JpegTiles::Auto, 85),
+        ("ycbcr-2x2.jpg", JpegTiles::Auto, 100),
+        ("ycbcr-1x1.jpg", JpegTiles::Lossless, 85),
+        ("ycbcr-2x1.jpg", JpegTiles::Lossless, 85),
+        ("ycbcr-1x2.jpg", JpegTiles::Lossless, 85),
+        ("ycbcr-4x1.jpg", JpegTiles::Lossless, 85),
+        ("ycbcr-2x2-1x2.jpg", JpegTiles::Lossless, 85),
+        ("restart.jpg", JpegTiles::Auto, 85),
+        ("coarse.jpg", JpegTiles::Auto, 85),
+        ("grey.jpg", JpegTiles::Auto, 85),
+        ("grey-2x2.jpg", JpegTiles::Lossless, 85),
+    ] {
+        let jpeg = JpegOptions { tiles, quality, ..JpegOptions::default() };
+        let [fast, small] = both(&fixtures.join(name), jpeg).await;
         for corner in ["0,0,128,128/128,128", "128,0,73,128/73,128", "0,128,128,22/128,22", "128,128,73,22/73,22"] {
             let path = format!("{corner}/0/default.jpg");
-            assert!(is(&small[&path], PROGRESSIVE), "{path}");
-            assert!(decoded_jpeg(&fast[&path]) == decoded_jpeg(&small[&path]), "{path}");
-            assert!(small[&path].len() < fast[&path].len(), "{path}");
+            assert!(is(&small[&path], PROGRESSIVE), "{name}, {path}");
+            assert!(decoded_jpeg(&fast[&path]) == decoded_jpeg(&small[&path]), "{name}, {path}");
+            assert!(small[&path].len() < fast[&path].len(), "{name}, {path}");
         }
     }
 }
