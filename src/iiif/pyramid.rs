@@ -14,6 +14,10 @@ const LOWEST_LEVEL_SIDE: u32 = 128;
 /// Clover 200; 400 is what gallery pages show on dense screens.
 const THUMBNAIL_WIDTHS: [u32; 5] = [90, 96, 100, 200, 400];
 
+/// What TIFY 0.35 asks for where the image is narrower than that; of others it takes the thumbnail of the manifest or a size that is
+/// listed.
+const SLIM_THUMBNAIL_WIDTH: u32 = 98;
+
 /// Whether the sizes that OpenSeadragon 4.0.0 computes are stored too.
 ///
 /// It rounds to nearest where the specification rounds up, and Universal Viewer 4.2 and 4.3 contain it.
@@ -326,7 +330,8 @@ impl Pyramid {
     ///
     /// Nothing is enlarged and nothing exceeds the cap: where a thumbnail would, `full/max` answers.
     pub(crate) fn thumbnail_requests(&self) -> impl Iterator<Item = (u32, u32, Rendering)> {
-        THUMBNAIL_WIDTHS.into_iter().map(|width| {
+        let slim = Some(SLIM_THUMBNAIL_WIDTH).filter(|width| *width > self.size.width());
+        THUMBNAIL_WIDTHS.into_iter().chain(slim).map(|width| {
             let height = scaled_height(self.size, width);
             let answer = self.thumbnail(width, height).map_or(self.whole(self.max_level()), Rendering::Thumbnail);
             (width, height, answer)

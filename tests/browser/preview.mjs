@@ -9,10 +9,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
+import { DESKTOP, PHONE, launchWithProfile, watch } from './browser.mjs';
 
-const DESKTOP = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
 const WAIT_MS = 20_000;
 // Fractions of the image's width and height. The corners are the last pixels, where rounding goes wrong.
 const FULL_RESOLUTION_STOPS = {
@@ -20,28 +18,6 @@ const FULL_RESOLUTION_STOPS = {
 };
 const STOPS_PER_IMAGE = Object.keys(FULL_RESOLUTION_STOPS).length + 2; // and the home view, wide and on a phone
 const OPTIONS = { screenshot: { type: 'string' }, 'every-tile': { type: 'boolean' } };
-const ARGUMENTS = [
-  '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
-
-/** Everything the page asked for, and everything that went wrong. */
-function watch(page, origin) {
-  const seen = { requests: 0, loaded: new Set(), failed: [], errors: [] };
-  page.on('request', (request) => {
-    if (!request.url().startsWith('http')) return;
-    seen.requests += 1;
-    if (new URL(request.url()).origin !== origin) seen.failed.push(`outside the preview: ${request.url()}`);
-  });
-  page.on('response', (response) => {
-    if (response.status() >= 400) seen.failed.push(`${response.status()} ${response.url()}`);
-    else seen.loaded.add(response.url());
-  });
-  page.on('requestfailed', (request) => seen.failed.push(`${request.failure()?.errorText} ${request.url()}`));
-  page.on('console', (message) => { if (message.type() === 'error') seen.errors.push(message.text()); });
-  page.on('pageerror', (error) => seen.errors.push(String(error)));
-  return seen;
-}
 
 /** Resolves once the open image has every tile of the present view; the flag may lag a frame or two behind a move. */
 async function settled(page) {
@@ -190,7 +166,7 @@ function report(seen, results) {
 }
 
 async function check(page, url, { screenshot, everyTile }) {
-  const seen = watch(page, url.origin);
+  const seen = watch(page, [url.origin]);
   await page.goto(url.href, { waitUntil: 'load' });
   const images = await page.evaluate(() => fetch('/_preview/images.json').then((response) => response.json())).catch(() => []);
   const results = [];
@@ -209,9 +185,7 @@ async function main() {
   const { positionals, values } = parseArgs({ allowPositionals: true, options: OPTIONS });
   const url = new URL(positionals[0] ?? 'http://localhost:3000/');
   const profile = await mkdtemp(join(tmpdir(), 'preview-'));
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ARGUMENTS, viewport: DESKTOP, colorScheme: 'light',
-  });
+  const browser = await launchWithProfile(profile);
   try {
     return await check(browser.pages()[0], url, { screenshot: values.screenshot, everyTile: values['every-tile'] });
   } finally {

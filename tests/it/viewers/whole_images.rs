@@ -32,10 +32,12 @@ fn universal_viewer_finds_its_thumbnails() {
     finds_everything(&Viewer { name: "Universal Viewer 4", requests: |_| by_width(&[90, 100, 200]) });
 }
 
-/// `getThumbnailUrl` with 96 in the list of pages of 0.33 and in the export of 0.35, and 100.
+/// `getThumbnailUrl` with 96 in the list of pages of 0.33 and in the export of 0.35, and 100; with 98, the width of an item in the list
+/// of 0.35, where neither the thumbnail of the canvas nor an entry of `sizes` is as wide.
 #[test]
 fn tify_finds_its_thumbnails() {
-    finds_everything(&Viewer { name: "TIFY", requests: |_| by_width(&[96, 100]) });
+    let requests = |info: &Info| by_width(if info.image.width < 98 { &[96, 98, 100] } else { &[96, 100] });
+    finds_everything(&Viewer { name: "TIFY", requests });
 }
 
 /// Clover 3.3: `200,` is the default size of its `Thumbnail`, of version 3 too.

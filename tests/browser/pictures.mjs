@@ -1,0 +1,34 @@
+// The pictures that viewers are shown: of awkward sizes, and of colours that are known at every pixel.
+//
+//   node pictures.mjs FOLDER
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Width and height of each picture, in pixels. */
+export const PICTURES = {
+  one: [1, 1], // as small as can be
+  column: [1, 1500], // one pixel wide, several tiles high
+  row: [1500, 1],
+  exact: [1024, 1024], // whole tiles at every level
+  odd: [1023, 2047], // one pixel less than that, at every level
+  large: [3001, 2000], // six levels
+  wide: [5001, 700], // wider than the largest whole picture
+};
+
+const wave = (at, length, phase) => Math.round(128 + 90 * Math.sin((at / length) * 2 * Math.PI + phase));
+
+/** Red, green and blue of a pixel: so smooth that JPEG and a shift of half a pixel change little. */
+export const colour = (x, y) => [wave(x, 397, 0), wave(y, 311, 1), wave(x + y, 523, 2)];
+
+/** Writes them as PPM files into a folder. */
+async function writePictures(folder) {
+  for (const [name, [width, height]] of Object.entries(PICTURES)) {
+    const head = Buffer.from(`P6\n${width} ${height}\n255\n`);
+    const pixels = Buffer.alloc(width * height * 3);
+    for (let y = 0, at = 0; y < height; y += 1) for (let x = 0; x < width; x += 1, at += 3) pixels.set(colour(x, y), at);
+    await writeFile(join(folder, `${name}.ppm`), Buffer.concat([head, pixels]));
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writePictures(process.argv[2]);

@@ -1,0 +1,223 @@
+// Shows published images in the viewers that institutions use, in headless Chromium, and fails on any request, message or pixel that
+// is not right. The pages come from another origin than the images, so that CORS is what it will be.
+//
+//   node viewers.mjs --packages FOLDER --images URL [--manifests URL] [--viewer NAME]... [--picture NAME]... [--screenshots FOLDER]
+//
+// For each of the versions 3 and 2 of the Image API, images stand under `URL/v3/{picture}` and `URL/v2/{picture}`, and their manifests
+// under `URL/v3/manifests/{picture}.json`. FOLDER has the packages of viewers.json.
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DESKTOP, PHONE, launch, watch } from './browser.mjs';
+import { CENTRE, CORNERS, DRIVERS } from './drivers.mjs';
+import { PICTURES, colour } from './pictures.mjs';
+
+const WAIT_MS = 20_000;
+const AT_ONCE = 3; // pages, which wait more than they work
+const QUIET_MS = 400; // without a request, after which a viewer has all it wants
+const TURNS = 14; // of the wheel, or clicks, after which no viewer zooms in any further
+/** The longest side of a whole picture that is stored, in pixels. */
+const LARGEST_WHOLE = 4096;
+/** Of 256 levels: JPEG of these pictures is nearer, a picture shown one pixel off is not. */
+const MOST_DIFFERENCE = 3;
+
+const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.svg': 'image/svg+xml' };
+
+/** Serves the pages `/show/{viewer}?{url}` and the packages. */
+async function servePages(packages) {
+  const server = createServer((request, response) => {
+    const { pathname, search } = new URL(request.url, 'http://localhost');
+    const [, kind, ...rest] = decodeURIComponent(pathname).split('/');
+    if (kind === 'show') {
+      response.setHeader('content-type', 'text/html; charset=utf-8');
+      response.end(DRIVERS[rest[0]].page(decodeURIComponent(search.slice(1))));
+      return;
+    }
+    const path = normalize(join(packages, ...rest));
+    response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream');
+    createReadStream(path).on('error', () => { response.statusCode = 404; response.end(); }).pipe(response);
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  return server;
+}
+
+/** Resolves once nothing has been asked for, for a while. */
+async function quiet(page, seen) {
+  const until = Date.now() + WAIT_MS;
+  do {
+    await page.waitForTimeout(QUIET_MS / 4);
+    if (seen.inFlight === 0 && Date.now() - seen.lastChange > QUIET_MS) return;
+  } while (Date.now() < until);
+  throw new Error('requests went on and on');
+}
+
+/** The pixels that were loaded at scale factor 1, as regions: x, y, width, height; read from the URLs, not taken from the viewer. */
+function deepest(seen, base, [width, height]) {
+  const regions = [];
+  for (const url of seen.loaded) {
+    if (!url.startsWith(`${base}/`) || !url.endsWith('.jpg')) continue;
+    const [region, size] = decodeURIComponent(url.slice(base.length + 1)).split('/');
+    const [x, y, w, h] = region === 'full' ? [0, 0, width, height] : region.split(',').map(Number);
+    const wide = size === 'max' || size === 'full' ? Math.min(w, LARGEST_WHOLE) : Number(size.split(',')[0]);
+    if (wide === w && (w > 1 || h === 1 || !size.split(',')[1] || Number(size.split(',')[1]) === h)) regions.push([x, y, w, h]);
+  }
+  return regions;
+}
+
+const covers = ([x, y, w, h], [px, py]) => px >= x && px < x + w && py >= y && py < y + h;
+
+const pixelAt = ([across, down], [width, height]) => [Math.round(across * (width - 1)), Math.round(down * (height - 1))];
+
+/** How far the pixels on the screen are from those of the source, on average, where the image is shown at scale 1. */
+async function difference(page, judge, driver, size) {
+  const [x, y] = pixelAt(CENTRE, size);
+  const near = Array.from({ length: 49 }, (_, n) => [x + ((n % 7) - 3) * 29, y + (Math.floor(n / 7) - 3) * 29]);
+  const points = near.filter(([px, py]) => px >= 0 && py >= 0 && px < size[0] && py < size[1]);
+  const places = [];
+  for (const point of points) places.push(await page.evaluate(driver.place, [point[0] + 0.5, point[1] + 0.5]));
+  const screenshot = (await page.screenshot()).toString('base64');
+  const shown = await judge.evaluate(async ([png, at]) => {
+    const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    // With the neighbours of each: viewers round places to whole pixels.
+    return at.map(([left, top]) => {
+      const { data } = context.getImageData(Math.floor(left) - 1, Math.floor(top) - 1, 3, 3);
+      return Array.from({ length: 9 }, (_, n) => [...data.slice(n * 4, n * 4 + 3)]);
+    });
+  }, [screenshot, places]);
+  const between = (one, other) => one.reduce((sum, value, channel) => sum + Math.abs(value - other[channel]), 0) / 3;
+  const differences = shown.map((pixels, n) => Math.min(...pixels.map((pixel) => between(pixel, colour(...points[n])))));
+  return differences.reduce((sum, value) => sum + value, 0) / differences.length;
+}
+
+/** Moves to each corner by its handle. */
+async function walk(page, seen, driver) {
+  for (const fractions of [CENTRE, ...CORNERS]) {
+    await page.evaluate(driver.moveTo, fractions);
+    await quiet(page, seen);
+  }
+}
+
+/** Moves to each corner as people do: in with the wheel or a button, then there by pulling. */
+async function pull(page, seen, driver, [width, height]) {
+  const box = await page.locator(driver.surface).first().boundingBox();
+  const at = (across, down) => page.mouse.move(box.x + box.width * across, box.y + box.height * down, { steps: 3 });
+  await at(...CENTRE);
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    if (driver.zoomIn) await page.locator(driver.zoomIn).first().click();
+    else await page.mouse.wheel(0, -300);
+    await page.waitForTimeout(60);
+  }
+  await quiet(page, seen);
+  // At the deepest zoom, a pixel of the image is at most two on the screen.
+  const pulls = Math.ceil((6 * Math.max(width / box.width, height / box.height)) + 1);
+  for (const [across, down] of CORNERS) {
+    for (let count = 0; count < pulls; count += 1) {
+      await at(0.3 + 0.4 * across, 0.3 + 0.4 * down);
+      await page.mouse.down();
+      await at(0.7 - 0.4 * across, 0.7 - 0.4 * down);
+      await page.mouse.up();
+    }
+    await quiet(page, seen);
+  }
+}
+
+async function show(browser, judge, { viewer, version, picture, images, pages, screenshots }) {
+  const driver = DRIVERS[viewer];
+  const size = PICTURES[picture];
+  const base = `${images}/v${version}/${picture}`;
+  const url = driver.shows === 'manifest' ? `${images}/v${version}/manifests/${picture}.json` : `${base}/info.json`;
+  const context = await browser.newContext({ viewport: DESKTOP });
+  const page = await context.newPage();
+  const seen = watch(page, [pages, new URL(images).origin]);
+  const problems = [];
+  let off = null;
+  try {
+    await page.goto(`${pages}/show/${encodeURIComponent(viewer)}?${encodeURIComponent(url)}`, { waitUntil: 'load' });
+    await page.waitForFunction(driver.isReady, driver.surface, { timeout: WAIT_MS });
+    await quiet(page, seen);
+    if (screenshots) await page.screenshot({ path: join(screenshots, `${viewer}-v${version}-${picture}.png`.replaceAll(' ', '-')) });
+    if (driver.moveTo) await walk(page, seen, driver);
+    else await pull(page, seen, driver, size);
+    if (driver.place) {
+      await page.evaluate(driver.moveTo, CENTRE);
+      await quiet(page, seen);
+      off = await difference(page, judge, driver, size);
+      if (!(off <= MOST_DIFFERENCE)) problems.push(`pixels on the screen are ${off.toFixed(1)} off`);
+    }
+    await page.setViewportSize(PHONE);
+    await quiet(page, seen);
+  } catch (error) {
+    problems.push(error.message.split('\n')[0]);
+  }
+  const own = (message) => (driver.own ?? []).some((pattern) => pattern.test(message));
+  const [failed, errors] = [seen.failed, seen.errors].map((messages) => messages.filter((message) => !own(message)));
+  const regions = deepest(seen, base, size);
+  const corners = CORNERS.filter((corner) => regions.some((region) => covers(region, pixelAt(corner, size)))).length;
+  if (corners < CORNERS.length) problems.push(`only ${corners} of 4 corners were loaded at scale factor 1`);
+  await context.close();
+  return { viewer, version, picture, requests: seen.requests, failed, errors, off, problems };
+}
+
+function report(results) {
+  const rows = new Map();
+  for (const result of results) {
+    const name = `${result.viewer}, Image API ${result.version}`;
+    const row = rows.get(name) ?? { pictures: 0, requests: 0, failed: 0, errors: 0, problems: 0, off: 0 };
+    row.pictures += 1;
+    row.requests += result.requests;
+    row.failed += result.failed.length;
+    row.errors += result.errors.length;
+    row.problems += result.problems.length;
+    row.off = Math.max(row.off, result.off ?? 0);
+    rows.set(name, row);
+  }
+  console.log('| viewer | pictures | requests | failed | console errors | other problems | most off |\n|---|---|---|---|---|---|---|');
+  for (const [name, { pictures, requests, failed, errors, problems, off }] of rows) {
+    console.log(`| ${name} | ${pictures} | ${requests} | ${failed} | ${errors} | ${problems} | ${off ? off.toFixed(2) : ''} |`);
+  }
+  for (const { viewer, version, picture, failed, errors, problems } of results) {
+    for (const problem of new Set([...failed, ...errors, ...problems])) console.error(`not right: ${viewer}, ${version}, ${picture}: ${problem}`);
+  }
+}
+
+const OPTIONS = {
+  packages: { type: 'string' }, images: { type: 'string' }, viewer: { type: 'string', multiple: true },
+  picture: { type: 'string', multiple: true }, screenshots: { type: 'string' },
+};
+
+/** The names that are wanted, all where none is; each must be known. */
+function known(wanted, all) {
+  const unknown = (wanted ?? []).find((name) => !Object.hasOwn(all, name));
+  if (unknown) throw new Error(`there is no ${unknown}: choose from ${Object.keys(all).join(', ')}`);
+  return wanted ?? Object.keys(all);
+}
+
+async function main() {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.screenshots) await mkdir(values.screenshots, { recursive: true });
+  const server = await servePages(values.packages);
+  const pages = `http://127.0.0.1:${server.address().port}`;
+  const browser = await launch();
+  const judge = await browser.newPage();
+  const results = [];
+  try {
+    const cases = known(values.viewer, DRIVERS).flatMap((viewer) => [3, 2].flatMap((version) => (
+      known(values.picture, PICTURES).map((picture) => ({ ...values, viewer, version, picture, pages })))));
+    const left = [...cases.entries()];
+    const work = async () => {
+      for (let next = left.shift(); next; next = left.shift()) results[next[0]] = await show(browser, judge, next[1]);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  } finally {
+    await browser.close();
+    server.close();
+  }
+  report(results);
+  return results.length > 0 && results.every(({ failed, errors, problems }) => failed.length + errors.length + problems.length === 0);
+}
+
+process.exitCode = await main().then((right) => (right ? 0 : 1), (error) => { console.error(`not right: ${error.message}`); return 1; });
