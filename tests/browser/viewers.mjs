@@ -53,6 +53,12 @@ async function quiet(page, seen) {
   throw new Error('requests went on and on');
 }
 
+/** Resolves once a place is seen and nothing more is asked for; a viewer that is slow has not asked yet. What never comes is told in the end. */
+async function arrived(page, seen, isSeen) {
+  const until = Date.now() + WAIT_MS / 4;
+  do await quiet(page, seen); while (!isSeen() && Date.now() < until);
+}
+
 /** The pixels that were loaded at scale factor 1, as regions: x, y, width, height; read from the URLs, not taken from the viewer. */
 function deepest(seen, base, [width, height]) {
   const regions = [];
@@ -94,15 +100,15 @@ async function difference(page, judge, driver, size) {
 }
 
 /** Moves to each corner by its handle. */
-async function walk(page, seen, driver) {
+async function walk(page, seen, driver, isSeen) {
   for (const fractions of [CENTRE, ...CORNERS]) {
     await page.evaluate(driver.moveTo, fractions);
-    await quiet(page, seen);
+    await arrived(page, seen, () => isSeen(fractions));
   }
 }
 
 /** Moves to each corner as people do: in with the wheel or a button, then there by pulling. */
-async function pull(page, seen, driver, [width, height]) {
+async function pull(page, seen, driver, isSeen, [width, height]) {
   const box = await page.locator(driver.surface).first().boundingBox();
   const at = (across, down) => page.mouse.move(box.x + box.width * across, box.y + box.height * down, { steps: 3 });
   await at(...CENTRE);
@@ -121,7 +127,7 @@ async function pull(page, seen, driver, [width, height]) {
       await at(0.7 - 0.4 * across, 0.7 - 0.4 * down);
       await page.mouse.up();
     }
-    await quiet(page, seen);
+    await arrived(page, seen, () => isSeen([across, down]));
   }
 }
 
@@ -134,17 +140,18 @@ async function show(browser, judge, { viewer, version, picture, images, pages, s
   const page = await context.newPage();
   const seen = watch(page, [pages, new URL(images).origin]);
   const problems = [];
+  const isSeen = (fractions) => deepest(seen, base, size).some((region) => covers(region, pixelAt(fractions, size)));
   let off = null;
   try {
     await page.goto(`${pages}/show/${encodeURIComponent(viewer)}?${encodeURIComponent(url)}`, { waitUntil: 'load' });
     await page.waitForFunction(driver.isReady, driver.surface, { timeout: WAIT_MS });
     await quiet(page, seen);
     if (screenshots) await page.screenshot({ path: join(screenshots, `${viewer}-v${version}-${picture}.png`.replaceAll(' ', '-')) });
-    if (driver.moveTo) await walk(page, seen, driver);
-    else await pull(page, seen, driver, size);
+    if (driver.moveTo) await walk(page, seen, driver, isSeen);
+    else await pull(page, seen, driver, isSeen, size);
     if (driver.place) {
       await page.evaluate(driver.moveTo, CENTRE);
-      await quiet(page, seen);
+      await arrived(page, seen, () => isSeen(CENTRE));
       off = await difference(page, judge, driver, size);
       if (!(off <= MOST_DIFFERENCE)) problems.push(`pixels on the screen are ${off.toFixed(1)} off`);
     }
@@ -155,8 +162,7 @@ async function show(browser, judge, { viewer, version, picture, images, pages, s
   }
   const own = (message) => (driver.own ?? []).some((pattern) => pattern.test(message));
   const [failed, errors] = [seen.failed, seen.errors].map((messages) => messages.filter((message) => !own(message)));
-  const regions = deepest(seen, base, size);
-  const corners = CORNERS.filter((corner) => regions.some((region) => covers(region, pixelAt(corner, size)))).length;
+  const corners = CORNERS.filter(isSeen).length;
   if (corners < CORNERS.length) problems.push(`only ${corners} of 4 corners were loaded at scale factor 1`);
   await context.close();
   return { viewer, version, picture, requests: seen.requests, failed, errors, off, problems };
