@@ -330,6 +330,9 @@ pub(super) struct ReportArguments {
     /// How everything is told on stderr, errors too; `json` is the same as `--progress json`
     #[arg(long, value_name = "HOW", default_value = "text", conflicts_with = "progress")]
     log_format: LogFormatArgument,
+    /// Say only what failed; the same as `--progress none`
+    #[arg(long, short, conflicts_with_all = ["progress", "log_format", "verbose"])]
+    quiet: bool,
     /// Say of each image what was found in it and what became of it, above the bars too
     #[arg(long, short)]
     pub(super) verbose: bool,
@@ -338,6 +341,7 @@ pub(super) struct ReportArguments {
 impl ReportArguments {
     pub(super) fn how(&self) -> ProgressArgument {
         match self.log_format {
+            _ if self.quiet => ProgressArgument::None,
             LogFormatArgument::Text => self.progress,
             LogFormatArgument::Json => ProgressArgument::Json,
         }

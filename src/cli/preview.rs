@@ -25,6 +25,9 @@ pub(super) struct Arguments {
     /// Port to serve on; the next free one if it is taken
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     port: u16,
+    /// Open the page in the browser
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     shape: ShapeArguments,
     #[command(flatten)]
@@ -74,7 +77,12 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         return Ok(exit);
     }
     print(&format!("{address}/\n"));
-    progress.say("open this page in a browser; Ctrl-C ends the preview");
+    let opened = arguments.open.then(|| open::that_detached(format!("{address}/")));
+    progress.say(match opened {
+        Some(Ok(())) => "Ctrl-C ends the preview",
+        Some(Err(_)) => "no browser could be started: open this page in one; Ctrl-C ends the preview",
+        None => "open this page in a browser; Ctrl-C ends the preview",
+    });
     let site = Site { root: folder.path().to_owned(), pages: pages(&published) };
     tokio::select! {
         () = server.serve(site) => Ok(exit),

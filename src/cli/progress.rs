@@ -128,12 +128,12 @@ impl Progress {
         self.beside_bars(|| tell_error(self.how, Some(&identifier.to_string()), error, advice));
     }
 
-    /// What became of the run: what is not there, however progress is told, and what the store had against it.
-    pub(super) fn summary(&self, outcome: Option<&str>, traffic: Option<&str>, json: &Value) {
+    /// What became of the run: what is not there, however progress is told, and before that the lines of `told` that are not empty.
+    pub(super) fn summary(&self, outcome: Option<&str>, told: &[String], json: &Value) {
         match self.how {
             ProgressArgument::Json => tell(&json.to_string()),
             ProgressArgument::None => outcome.iter().for_each(|line| tell(line)),
-            _ => traffic.iter().chain(&outcome).for_each(|line| tell(line)),
+            _ => told.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome).for_each(tell),
         }
     }
 

@@ -337,7 +337,7 @@ pub(super) async fn publish_all(
             while let Some((image, result)) = results.next().await {
                 let heard = ended(&image, &result);
                 match result {
-                    Ok(_) => summary.published(&image, heard),
+                    Ok(image) => summary.published(&image, heard),
                     Err(error) => {
                         summary.failed(&image, &error, progress);
                         stop_without_store(publisher, &error, progress).await;

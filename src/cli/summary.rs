@@ -1,13 +1,15 @@
 //! What has become of a run, at its end.
 
 use super::exit::Exit;
+use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use super::report;
-use iiif_publish::publish::{Image, PublishError};
+use iiif_publish::publish::{Image, PublishError, Published};
 use iiif_publish::store::{Identifier, Traffic};
-use indicatif::HumanCount;
+use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Identifiers that a summary for people names; JSON has all.
 const NAMED: usize = 100;
@@ -17,7 +19,12 @@ const NAMED: usize = 100;
 pub(super) struct Summary {
     images: usize,
     published: usize,
+    /// Of those, the ones of which nothing was put.
+    unchanged: usize,
     failed: usize,
+    objects: u64,
+    bytes: u64,
+    started: Instant,
     /// Those that have not ended, with how far they came: objects that are stored, and all objects. Zeroes where nothing
     /// was begun, or nothing is known.
     unfinished: BTreeMap<Identifier, (u64, u64)>,
@@ -30,13 +37,27 @@ pub(super) struct Summary {
 impl Summary {
     pub(super) fn new(images: &[Image]) -> Self {
         let unfinished = images.iter().map(|image| (image.identifier.clone(), (0, 0))).collect();
-        Self { images: images.len(), published: 0, failed: 0, unfinished, is_environment: false, is_unheard: false }
+        Self {
+            images: images.len(),
+            published: 0,
+            unchanged: 0,
+            failed: 0,
+            objects: 0,
+            bytes: 0,
+            started: Instant::now(),
+            unfinished,
+            is_environment: false,
+            is_unheard: false,
+        }
     }
 
     /// An image is there.
-    pub(super) fn published(&mut self, image: &Image, heard: Exit) {
-        self.unfinished.remove(&image.identifier);
+    pub(super) fn published(&mut self, published: &Published, heard: Exit) {
+        self.unfinished.remove(&published.identifier);
         self.published += 1;
+        self.unchanged += usize::from(published.objects == 0);
+        self.objects += published.objects;
+        self.bytes += published.bytes;
         self.is_unheard |= heard != Exit::Done;
     }
 
@@ -54,8 +75,41 @@ impl Summary {
 
     /// Tells it, where the images have not said everything themselves.
     pub(super) fn tell(&self, signal: Option<Exit>, traffic: Traffic, progress: &Progress) {
-        let (outcome, words) = (self.outcome(signal), in_words(traffic));
-        progress.summary(outcome.as_deref(), words.as_deref(), &self.in_json(signal, traffic));
+        let told = [self.done(), self.cost(traffic), in_words(traffic)];
+        progress.summary(
+            self.outcome(signal).as_deref(),
+            &told.map(Option::unwrap_or_default),
+            &self.in_json(signal, traffic),
+        );
+    }
+
+    /// What is there now; nothing where one image has said it itself.
+    fn done(&self) -> Option<String> {
+        let Self { images, published, unchanged, objects, bytes, .. } = self;
+        let count =
+            |images: usize| format!("{} {}", HumanCount(images as u64), if images == 1 { "image" } else { "images" });
+        let seconds = self.started.elapsed().as_secs_f64();
+        let new = published - unchanged;
+        let put = || {
+            let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
+            format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", count(new))
+        };
+        let words = match (new, *unchanged) {
+            (0, 0) => return None,
+            (0, unchanged) => format!("{} unchanged, in {seconds:.1} s", count(unchanged)),
+            (_, 0) => put(),
+            (_, unchanged) => format!("{}; {} unchanged", put(), HumanCount(unchanged as u64)),
+        };
+        (*images > 1).then_some(words)
+    }
+
+    /// What the requests cost; nothing where none was sent.
+    fn cost(&self, traffic: Traffic) -> Option<String> {
+        // Puts are the dearest.
+        let cents = (dollars(traffic.requests, DOLLARS_PER_THOUSAND_PUTS) * 100.0).ceil();
+        let requests = HumanCount(traffic.requests);
+        let words = || format!("{requests} requests, at most ${:.2} at the prices of S3 Standard", cents / 100.0);
+        (self.images > 1 && traffic.requests > 0).then(words)
     }
 
     /// What is not there; nothing where everything is.
@@ -86,7 +140,8 @@ impl Summary {
 
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {
         let left = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
-        json!({"event": "summary", "images": self.images, "published": self.published, "failed": self.failed,
+        json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged,
+               "failed": self.failed, "objects": self.objects, "bytes": self.bytes, "seconds": self.started.elapsed().as_secs_f64(),
                "interrupted": signal.is_some(), "left": self.unfinished.iter().map(left).collect::<Vec<_>>(),
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})
     }

@@ -1,5 +1,6 @@
 //! The command line: what it prints, and the codes it ends with.
 
+use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::in_process;
@@ -203,4 +204,28 @@ fn help_version_completions_and_manual_are_there() {
     assert!(run_well(["--version"]).contains("SIMD"));
     assert!(run_well(["completions", "bash"]).contains("iiif-publish"));
     assert!(run_well(["man"]).contains(".TH iiif-publish"));
+}
+
+#[test]
+fn a_run_of_several_images_ends_with_what_it_has_done() {
+    let folder = TempDir::new().expect("a folder");
+    let images = ["a.png", "b.png"].map(|name| png_file(folder.path(), name, 300, 200));
+    let server = FaultServer::start();
+    let publish = |more: &[&str], images: &[std::path::PathBuf]| {
+        let mut command = program();
+        command.args(["--bucket=tiles", "--endpoint-url", &server.endpoint()]).args(more).args(images);
+        let run: Run = command.output().expect("built").into();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr
+    };
+    let first = publish(&[], &images);
+    let [.., done, cost] = first.lines().collect::<Vec<_>>()[..] else { panic!("{first}") };
+    let objects = server.puts().len();
+    assert!(done.starts_with("published 2 images in ") && done.contains(&format!(" s: {objects} objects, ")), "{done}");
+    // 49 requests cost a quarter of a cent.
+    assert_eq!(cost, format!("{} requests, at most $0.01 at the prices of S3 Standard", server.request_count()));
+    let second = publish(&[], &images);
+    assert!(second.lines().any(|line| line.starts_with("2 images unchanged, in ")), "{second}");
+    assert_eq!(publish(&[], &images[..1]), "a: unchanged\n", "one image says it itself");
+    assert_eq!(publish(&["--quiet"], &images), "");
 }

@@ -18,6 +18,10 @@ impl Preview {
     fn of(images: &[&std::path::Path], port: &str) -> Self {
         let mut command = program();
         command.args(["preview", "--port", port, "--progress=none"]).args(images);
+        Self::run(command)
+    }
+
+    fn run(mut command: std::process::Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("built");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
@@ -123,4 +127,27 @@ fn a_taken_port_is_passed_over() {
     let second = Preview::of(&[&image], port);
     assert_ne!(first.address, second.address);
     assert!(second.request("GET", "/x/info.json").0.starts_with("http/1.1 200"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_browser_of_the_desktop_is_started_where_that_is_wanted() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let (browser, asked) = (folder.path().join("xdg-open"), folder.path().join("asked"));
+    // Under its name only when it is whole.
+    std::fs::write(&browser, "#!/bin/sh\necho \"$1\" >\"$0.part\" && mv \"$0.part\" \"${0%/*}/asked\"\n")
+        .expect("a script");
+    std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).expect("permissions");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = program();
+    command.env("PATH", path).args(["preview", "--port=0", "--open"]).arg(&image);
+    let preview = Preview::run(command);
+    let start = std::time::Instant::now();
+    while !asked.exists() && start.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let asked = std::fs::read_to_string(asked).expect("the browser was started");
+    assert_eq!(asked, format!("http://{}/\n", preview.address));
 }
