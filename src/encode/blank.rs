@@ -19,8 +19,7 @@ struct Blank {
 }
 
 impl BlankTiles {
-    /// Tiles that are remembered at the most. One colour has four sizes in an image; one with many colours, a chart, gains less,
-    /// and must not fill memory.
+    /// Tiles that are remembered at the most: an image with many colours, a chart, must not fill memory. One colour has four sizes.
     pub(crate) const MOST: usize = 16;
 
     /// Encodes a tile in each of the formats, unless one like it was encoded before.
@@ -38,9 +37,11 @@ impl BlankTiles {
         // Two threads may both encode the first: neither waits for the other.
         let pictures = encode_tile(tile, formats, encoding)?;
         let mut encoded = encoded();
-        if encoded.len() < Self::MOST {
-            encoded.insert(blank, pictures.clone());
+        if encoded.len() == Self::MOST {
+            // What comes again, a margin, soon is among them again.
+            encoded.clear();
         }
+        encoded.insert(blank, pictures.clone());
         Ok(pictures)
     }
 }
@@ -71,6 +72,18 @@ mod tests {
         let marked = vec![Encoded { format: Format::Jpg, bytes: vec![1] }];
         blanks.0.lock().expect("no panic").insert(known, marked.clone());
         assert_eq!(blanks.encode(&tile, &[Format::Jpg], &encoding).expect("known"), marked);
+    }
+
+    #[test]
+    fn many_colours_take_no_more_memory_and_shut_out_none() {
+        let size = Size::new(32, 32).expect("not empty");
+        let blanks = BlankTiles::default();
+        for colour in 0..200 {
+            let tile = Tile::cut(&Arc::new(painted(size, &|_| colour)), 0, 32).expect("a tile");
+            blanks.encode(&tile, &[Format::Jpg], &Encoding::default()).expect("encoded");
+            let known = blanks.0.lock().expect("no panic");
+            assert!(known.len() <= BlankTiles::MOST && known.keys().any(|blank| blank.colour == [colour; 3]));
+        }
     }
 
     fn painted(size: Size, paint: &dyn Fn(usize) -> u8) -> Strip {

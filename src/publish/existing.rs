@@ -188,7 +188,7 @@ impl Publisher {
         }
         let deleted = self.delete(orphans).await.map_err(|cause| job.not_cleaned_up(cause))?;
         let settled = self.put_information(job, Folder::place, &fingerprint.to_string()).await;
-        settled.map_err(|cause| job.not_cleaned_up(cause)).map(|()| deleted)
+        settled.map_err(|cause| job.not_cleaned_up(cause)).map(|_| deleted)
     }
 
     /// Deletes objects that nobody is promised any more, where that is allowed.

@@ -200,7 +200,8 @@ impl Publisher {
             published.objects = settled.objects + redirects + job.folders.len() as u64;
         } else {
             // It counts as new among the old versions that are kept.
-            self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
+            published.bytes = self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
+            published.objects = job.folders.len() as u64;
         }
         published.orphans = match self.options.layout {
             Layout::InPlace => self.delete_orphans(&job, orphans, &fingerprint).await?,
@@ -320,18 +321,19 @@ impl Publisher {
         Ok(bytes)
     }
 
-    /// Puts an `info.json` that is there already once more, with another word about what is current.
+    /// Puts an `info.json` that is there already once more, with another word about what is current; its bytes.
     async fn put_information(
         &self,
         job: &Job,
         place: impl Fn(&Folder) -> &ImageFolder,
         word: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
+        let mut bytes = 0;
         for folder in &job.folders {
             let information = self.information(folder, place(folder), self.info_json(job, folder), word.to_owned());
-            self.store.put(information).await?;
+            bytes += self.store.put(information).await?.bytes;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Tells web servers which requests lead elsewhere, before the promise that they will, and which do no more; how many

@@ -18,6 +18,8 @@ const WAIT_MS = 20_000;
 const AT_ONCE = 3; // pages, which wait more than they work
 const QUIET_MS = 400; // without a request, after which a viewer has all it wants
 const TURNS = 14; // of the wheel, or clicks, after which no viewer zooms in any further
+/** The default of the program, in pixels. */
+const TILE = 512;
 /** The longest side of a whole picture that is stored, in pixels. */
 const LARGEST_WHOLE = 4096;
 /** Of 256 levels: JPEG of these pictures is nearer, a picture shown one pixel off is not. */
@@ -66,8 +68,12 @@ function deepest(seen, base, [width, height]) {
     if (!url.startsWith(`${base}/`) || !url.endsWith('.jpg')) continue;
     const [region, size] = decodeURIComponent(url.slice(base.length + 1)).split('/');
     const [x, y, w, h] = region === 'full' ? [0, 0, width, height] : region.split(',').map(Number);
-    const wide = size === 'max' || size === 'full' ? Math.min(w, LARGEST_WHOLE) : Number(size.split(',')[0]);
-    if (wide === w && (w > 1 || h === 1 || !size.split(',')[1] || Number(size.split(',')[1]) === h)) regions.push([x, y, w, h]);
+    const longest = Math.max(w, h);
+    const isWhole = (size === 'max' || size === 'full') && longest <= LARGEST_WHOLE;
+    const [wide, high] = size.split(',').map(Number);
+    // One pixel stays one at every scale: then a height must tell, or that a tile of the full size is no higher.
+    const isFull = wide === w && (high ? high === h : w > 1 || longest <= TILE);
+    if (isWhole || isFull) regions.push([x, y, w, h]);
   }
   return regions;
 }

@@ -4,6 +4,7 @@ use crate::support::pictures::{encoded, file, grey_waves, mean_difference, waves
 use crate::support::program::program;
 use crate::support::publishing::publish;
 use crate::support::rows::read_bytes_with;
+use iiif_publish::encode::{Effort, JpegOptions};
 use iiif_publish::iiif::{Format, Formats, PyramidShape};
 use iiif_publish::publish::Options;
 use iiif_publish::source::{Profiles, ReadOptions};
@@ -62,11 +63,20 @@ fn png(picture: &DynamicImage, profile: &[u8]) -> Vec<u8> {
 
 /// The bodies of a published image by their paths.
 async fn published(bytes: &[u8], formats: &[Format], read: ReadOptions) -> BTreeMap<String, Vec<u8>> {
+    published_as(bytes, formats, read, JpegOptions::default()).await
+}
+
+async fn published_as(
+    bytes: &[u8],
+    formats: &[Format],
+    read: ReadOptions,
+    jpeg: JpegOptions,
+) -> BTreeMap<String, Vec<u8>> {
     let folder = TempDir::new().expect("a folder");
     let path = file(folder.path(), "x.png", bytes);
     let store = Arc::new(MemoryStore::default());
     let shape = PyramidShape::default().in_formats(Formats::beside_jpg(formats.iter().copied()));
-    let options = Options { shape, read, ..Options::new("https://example.org".parse().expect("a URL")) };
+    let options = Options { shape, read, jpeg, ..Options::new("https://example.org".parse().expect("a URL")) };
     publish(Arc::clone(&store) as _, options, path).await.expect("published");
     let body = |object: iiif_publish::store::Object| (object.key.as_str()[6..].to_owned(), object.body.to_vec());
     store.puts().into_iter().map(body).collect()
@@ -110,13 +120,17 @@ async fn tiles_out_of_the_blocks_of_a_jpeg_carry_it_too() {
     let (profile, jpeg) = (wide("Wide"), include_bytes!("../fixtures/jpeg/blocks/coarse.jpg"));
     let length = u16::try_from(2 + 12 + 2 + profile.len()).expect("one segment").to_be_bytes();
     let segment = [&b"\xff\xe2"[..], &length, b"ICC_PROFILE\0\x01\x01", &profile].concat();
-    let objects = published(&[&jpeg[..2], &segment, &jpeg[2..]].concat(), &[], KEEPING).await;
-    for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
-        assert!(decoded(path, body).0.as_ref() == Some(&profile), "{path}");
-    }
-    // What is coarser than the quality is cut as it is.
     let source = decoded("jpg", jpeg).1.into_rgb8();
-    assert!(decoded("jpg", &objects["full/max/0/default.jpg"]).1.into_rgb8() == source);
+    for effort in [Effort::Fast, Effort::Small] {
+        let options = JpegOptions { effort, ..JpegOptions::default() };
+        let file = [&jpeg[..2], &segment, &jpeg[2..]].concat();
+        let objects = published_as(&file, &[], KEEPING, options).await;
+        for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
+            assert!(decoded(path, body).0.as_ref() == Some(&profile), "{path}, {effort:?}");
+        }
+        // What is coarser than the quality is cut as it is.
+        assert!(decoded("jpg", &objects["full/max/0/default.jpg"]).1.into_rgb8() == source, "{effort:?}");
+    }
 }
 
 #[tokio::test]

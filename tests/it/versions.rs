@@ -85,6 +85,7 @@ async fn an_image_that_becomes_again_what_it_was_costs_two_puts() {
     publish(Arc::clone(&store) as _, versioned(None), second).await.expect("published");
     let before = store.puts().len();
     let again = publish(Arc::clone(&store) as _, versioned(None), first.clone()).await.expect("published");
+    assert_eq!(again.objects, 1, "what was put of this version");
     assert_eq!(
         (store.puts().len() - before, again.info_urls),
         (2, url),
