@@ -28,6 +28,10 @@ main() {
   cargo test --no-run --quiet
   start_server
   publish
+  for version in current versions; do
+    echo "==> the page of --html, $version"
+    node "$FOLDER/preview.mjs" "$endpoint/$BUCKET/$version/viewer.html"
+  done
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
 
@@ -70,6 +74,13 @@ publish() {
     "$program" ingest "$FOLDER/pictures" --bucket "$BUCKET" --endpoint-url "$endpoint" --prefix "v$version" \
       --iiif-version "$version" --progress none >/dev/null
   done
+  page current
+  page versions --versioned
+}
+
+page() { # PREFIX OPTION...
+  "$program" --bucket "$BUCKET" --endpoint-url "$endpoint" --html --prefix "$1" "${@:2}" --progress none \
+    "$FOLDER"/pictures/*.ppm >/dev/null
 }
 
 main "$@"

@@ -7,6 +7,7 @@ mod completions;
 mod configuration;
 mod delete;
 mod exit;
+mod gallery;
 mod ingest;
 mod init;
 mod limits;
@@ -21,6 +22,7 @@ mod sources;
 mod storage;
 mod summary;
 mod verify;
+mod viewer;
 
 use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};

@@ -6,16 +6,14 @@ use super::output::print;
 use super::progress::Progress;
 use super::publish::publish_all;
 use super::report::Fatal;
+use super::viewer::{self, ShownImage};
 use clap::Args;
 use iiif_publish::publish::{Options, Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::{FolderStore, Identifier, PublicUrl};
-use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
-
-const PAGE: &str = include_str!("preview/index.html");
-const OPENSEADRAGON: &str = include_str!("preview/openseadragon.min.js");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -67,7 +65,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let pipeline = Publisher::new(store, options, move |event| events.event(&event));
     let mut published = Vec::new();
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
-    let exit = publish_all(&pipeline, images, &progress, interrupted(), |_, result| {
+    // One for the whole run: a signal that comes between publishing and serving is heard too.
+    let mut signal = pin!(interrupted());
+    let exit = publish_all(&pipeline, images, &progress, signal.as_mut(), |_, result| {
         published.extend(result.as_ref().ok().cloned());
         Exit::Done
     })
@@ -83,10 +83,10 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         Some(Err(_)) => "no browser could be started: open this page in one; Ctrl-C ends the preview",
         None => "open this page in a browser; Ctrl-C ends the preview",
     });
-    let site = Site { root: folder.path().to_owned(), pages: pages(&published) };
+    let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
     tokio::select! {
         () = server.serve(site) => Ok(exit),
-        signal = interrupted() => match signal {
+        signal = signal => match signal {
             // Ctrl-C is how a preview ends well; images that failed are still worth an exit code.
             Exit::Interrupted => Ok(exit),
             signal => Ok(signal),
@@ -98,26 +98,18 @@ fn failed(what: &str, error: &std::io::Error) -> Fatal {
     Fatal::new(Exit::Failed, format!("{what}: {error}"), None)
 }
 
-/// The page, its viewer, and the list of what it shows.
-fn pages(published: &[Published]) -> Vec<Page> {
-    let images: Value = published
-        .iter()
-        .map(|image| {
-            json!({
-                "id": image.identifier.to_string(),
-                "info": image.info_urls.first(),
-                "width": image.size.width(),
-                "height": image.size.height(),
-                "tiles": image.tiles,
-                "objects": image.objects,
-                "bytes": image.bytes,
-            })
-        })
-        .collect();
-    let page = |path, content_type, body: String| Page { path, content_type, body: body.into() };
-    vec![
-        page("/", "text/html; charset=utf-8", PAGE.to_owned()),
-        page("/_preview/openseadragon.min.js", "text/javascript; charset=utf-8", OPENSEADRAGON.to_owned()),
-        page("/_preview/images.json", "application/json", images.to_string()),
-    ]
+/// The page with what it shows.
+fn page(published: &[Published]) -> Page {
+    let shown = |image: &Published| ShownImage {
+        id: image.identifier.to_string(),
+        info: image.info_urls.first().cloned().unwrap_or_default(),
+        moves: false,
+        width: image.size.width(),
+        height: image.size.height(),
+        tiles: image.tiles,
+        objects: image.objects,
+        bytes: Some(image.bytes),
+    };
+    let images: Vec<ShownImage> = published.iter().map(shown).collect();
+    Page { path: "/", content_type: viewer::CONTENT_TYPE, body: viewer::page(&images).into() }
 }

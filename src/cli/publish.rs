@@ -4,11 +4,13 @@ use super::arguments::{
     Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments, named,
 };
 use super::exit::{Exit, interrupted};
+use super::gallery::Gallery;
 use super::progress::Progress;
 use super::report::{self, Fatal};
 use super::sources::SourceArguments;
 use super::storage::StorageArguments;
 use super::summary::Summary;
+use super::viewer::PageName;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use iiif_publish::iiif::PyramidShape;
@@ -35,6 +37,10 @@ pub(super) struct Arguments {
     /// Images to publish: JPEG, PNG, TIFF and more, recognised by their content; files, `s3://bucket/key`, and `https://` URLs
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
+    /// Write a page beside the images that shows them in a browser [default name: viewer.html]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
+          value_parser = PageName::parser())]
+    html: Option<PageName>,
     #[command(flatten)]
     names: NameArguments,
     #[command(flatten)]
@@ -188,17 +194,34 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let Arguments { images, names, how } = arguments;
+    let Arguments { images, html, names, how } = arguments;
     let images = named(images, names.id.as_ref())?;
     // Read before the store is asked, so that a wrong shape is said at once.
     how.check(images.len())?;
     let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
-    let print_urls = |_: &Image, result: &Result<Published, PublishError>| match result {
-        Ok(image) => progress.result(&image.info_urls.join("\n")),
-        Err(_) => Exit::Done,
+    let order = || images.iter().map(|image| image.identifier.clone()).collect();
+    let mut gallery = match &html {
+        Some(name) => Some(Gallery::of(name, order(), &publisher).await?),
+        None => None,
     };
-    Ok(publish_all(&publisher, images, &progress, interrupted(), print_urls).await)
+    let print_urls = |_: &Image, result: &Result<Published, PublishError>| {
+        let Ok(image) = result else { return Exit::Done };
+        if let Some(gallery) = &mut gallery {
+            gallery.show(image);
+        }
+        progress.result(&image.info_urls.join("\n"))
+    };
+    // One for the whole run: a signal that comes in between is heard too.
+    let mut signal = pin!(interrupted());
+    let exit = publish_all(&publisher, images.clone(), &progress, signal.as_mut(), print_urls).await;
+    let Some(gallery) = gallery.filter(|_| !matches!(exit, Exit::Interrupted | Exit::Terminated)) else {
+        return Ok(exit);
+    };
+    tokio::select! {
+        written = gallery.write(exit, &publisher, &progress) => written,
+        signal = signal => Ok(signal),
+    }
 }
 
 /// One URL cannot be the full image of several.

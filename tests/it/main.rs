@@ -18,6 +18,7 @@ mod fault_server;
 mod faults;
 mod formats;
 mod fuzz;
+mod html;
 mod ingest;
 mod interrupts;
 mod jp2;

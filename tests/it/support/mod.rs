@@ -13,3 +13,4 @@ pub mod relay;
 pub mod rows;
 pub mod s3;
 pub mod tiff;
+pub mod viewer_page;

@@ -1,0 +1,117 @@
+//! `--html`: the page beside the images.
+
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, planned_keys, run, run_well};
+use crate::support::s3::{Server, for_each_server, in_process};
+use crate::support::viewer_page::{assert_is_one_file, images_of};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn two_images(folder: &TempDir) -> [PathBuf; 2] {
+    [png_file(folder.path(), "my second.png", 700, 500), png_file(folder.path(), "first.png", 300, 200)]
+}
+
+fn publish(server: &Server, bucket: &str, options: &[&str], images: &[PathBuf]) -> Run {
+    let images = images.iter().map(|image| image.to_str().expect("UTF-8"));
+    run(["--bucket", bucket, "--endpoint-url", &server.endpoint]
+        .into_iter()
+        .chain(options.iter().copied())
+        .chain(images))
+}
+
+fn page(server: &Server, bucket: &str, key: &str) -> String {
+    let mut pages = server.objects_below(bucket, key);
+    String::from_utf8(pages.remove(key).expect("a page").body).expect("UTF-8")
+}
+
+#[test]
+fn the_page_shows_the_images_of_a_run_in_their_order() {
+    for_each_server("html", |server, bucket| {
+        let folder = TempDir::new().expect("a folder");
+        let images = two_images(&folder);
+        let options = ["--html", "--prefix", "iiif"];
+        let first = publish(server, bucket, &options, &images);
+        assert_eq!(first.code, Some(0), "{}", first.stderr);
+        let base = format!("{}/{bucket}/iiif", server.endpoint);
+        assert_eq!(first.stdout.lines().last(), Some(format!("{base}/viewer.html").as_str()));
+        let mut stored = server.objects_below(bucket, "iiif/viewer.html");
+        let stored = stored.remove("iiif/viewer.html").expect("a page");
+        assert_eq!(stored.content_type.as_deref(), Some("text/html; charset=utf-8"));
+        assert_eq!(stored.cache_control.as_deref(), Some("public, max-age=300"));
+        let body = String::from_utf8(stored.body).expect("UTF-8");
+        assert_is_one_file(&body);
+        let shown = images_of(&body);
+        let infos: Vec<&Value> = shown.as_array().expect("a list").iter().map(|image| &image["info"]).collect();
+        assert_eq!(infos, [&format!("{base}/my%20second/info.json"), &format!("{base}/first/info.json")]);
+        assert_eq!((&shown[0]["width"], &shown[0]["height"]), (&700.into(), &500.into()));
+        assert_eq!(shown[0]["objects"], planned_keys([&images[0]]).len());
+        let objects = server.objects_below(bucket, "iiif/my second/");
+        assert_eq!(shown[0]["bytes"], objects.values().map(|object| object.body.len()).sum::<usize>());
+
+        let again = publish(server, bucket, &options, &images);
+        assert_eq!(again.code, Some(0), "{}", again.stderr);
+        assert!(again.stderr.contains("2 images unchanged"), "{}", again.stderr);
+        assert_eq!(page(server, bucket, "iiif/viewer.html"), body, "with the bytes that only the first run knew");
+    });
+}
+
+#[test]
+fn a_page_of_somebody_else_is_not_replaced_and_nothing_is_published() {
+    let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
+    let bucket = server.bucket("html-foreign");
+    server.put(&bucket, "index.html", b"<h1>Our museum</h1>");
+    let refused = publish(&server, &bucket, &["--html=index.html"], &two_images(&folder));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`index.html`") && refused.stderr.contains("--html="), "{}", refused.stderr);
+    assert_eq!(server.objects(&bucket).len(), 1, "not even an image");
+    let named = publish(&server, &bucket, &["--html=images.html"], &two_images(&folder));
+    assert_eq!(named.code, Some(0), "{}", named.stderr);
+    assert_eq!(server.objects(&bucket)["index.html"].body, b"<h1>Our museum</h1>");
+    assert_is_one_file(&page(&server, &bucket, "images.html"));
+}
+
+#[test]
+fn a_page_that_is_there_stays_while_an_image_fails_or_nothing_may_be_replaced() {
+    let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
+    let bucket = server.bucket("html-failed");
+    let mut images = two_images(&folder).to_vec();
+    images.push(file(folder.path(), "bad.png", b"no image"));
+    let first = publish(&server, &bucket, &["--html"], &images);
+    assert_eq!(first.code, Some(1), "{}", first.stderr);
+    let shown = page(&server, &bucket, "viewer.html");
+    assert_eq!(images_of(&shown).as_array().map(Vec::len), Some(2), "what is there is shown");
+    let second = publish(&server, &bucket, &["--html"], &images[1..]);
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    assert!(second.stderr.contains("`viewer.html` is left as it is"), "{}", second.stderr);
+    assert_eq!(page(&server, &bucket, "viewer.html"), shown);
+    let third = publish(&server, &bucket, &["--html", "--no-clobber"], &images[1..2]);
+    assert_eq!(third.code, Some(0), "{}", third.stderr);
+    assert_eq!(page(&server, &bucket, "viewer.html"), shown);
+    let fourth = publish(&server, &bucket, &["--html"], &images[1..2]);
+    assert_eq!(fourth.code, Some(0), "{}", fourth.stderr);
+    assert_eq!(images_of(&page(&server, &bucket, "viewer.html")).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_page_shows_the_newest_of_several_versions() {
+    let folder = TempDir::new().expect("a folder");
+    let [_, image] = two_images(&folder);
+    let output = folder.path().join("out");
+    let publish = |output: &Path| {
+        let options = ["--versioned", "--html", "--public-url", "https://example.org/iiif", "--output"];
+        run_well(options.iter().map(AsRef::as_ref).chain([output.as_os_str(), image.as_os_str()]))
+    };
+    assert!(publish(&output).ends_with("https://example.org/iiif/viewer.html\n"));
+    let shown = images_of(&std::fs::read_to_string(output.join("viewer.html")).expect("a page"));
+    assert_eq!(shown[0]["info"], "https://example.org/iiif/first/info.json");
+    assert_eq!(shown[0]["moves"], true);
+}
+
+#[test]
+fn the_name_of_a_page_is_that_of_no_object_of_an_image() {
+    for name in ["photo/info.json", "../x.html", "a/b.html", "photo.jpg", ""] {
+        let wrong = run(["--bucket", "art-tiles", &format!("--html={name}"), "photo.jpg"]);
+        assert_eq!(wrong.code, Some(2), "{name}: {}", wrong.stderr);
+    }
+}
