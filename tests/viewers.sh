@@ -7,6 +7,7 @@
 # Needs Python and Node, and installs Chromium where there is none (with apt-get, as root); all else goes to target/viewers.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+source tests/browser/install.sh
 
 readonly FOLDER=$PWD/target/viewers
 readonly BUCKET=viewers
@@ -17,11 +18,9 @@ main() {
   trap stop EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  mkdir -p "$FOLDER/pictures"
   # Before the server is up, so that a failure leaves nothing running.
-  find_chromium
-  cp tests/browser/package.json tests/browser/package-lock.json tests/browser/*.mjs tests/browser/viewers.json "$FOLDER"
-  npm ci --prefix "$FOLDER" --silent --no-audit --no-fund
+  install_browser "$FOLDER"
+  mkdir -p "$FOLDER/pictures"
   node "$FOLDER/packages.mjs" "$FOLDER/packages"
   node "$FOLDER/pictures.mjs" "$FOLDER/pictures"
   # The program of the tests: `cargo build` by itself would compile everything once more, with other features of dependencies.
@@ -33,18 +32,6 @@ main() {
     node "$FOLDER/preview.mjs" "$endpoint/$BUCKET/$version/viewer.html"
   done
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
-}
-
-find_chromium() {
-  if [[ ${CHROMIUM:-} ]]; then return; fi
-  if ! command -v chromium >/dev/null; then
-    local as_root=()
-    if ((EUID != 0)); then as_root=(sudo); fi
-    "${as_root[@]}" apt-get update --quiet
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends chromium
-  fi
-  CHROMIUM=$(command -v chromium)
-  export CHROMIUM
 }
 
 start_server() {

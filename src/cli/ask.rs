@@ -22,7 +22,7 @@ impl ConsentArguments {
             return Ok(());
         }
         let error = "nobody can be asked, because standard input is no terminal".to_owned();
-        Err(Fatal::new(Exit::Usage, error, Some("add `--yes` to go on without being asked")))
+        Err(Fatal::new(Exit::Usage, error, "add `--yes` to go on without being asked"))
     }
 
     /// Whether to ask at all.

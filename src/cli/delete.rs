@@ -80,7 +80,7 @@ fn subjects(arguments: &Arguments) -> Result<Vec<Subject>, Fatal> {
     if arguments.all {
         let refused = || {
             let error = "`--all` without a `--prefix` would delete all images in it".to_owned();
-            Fatal::new(Exit::Usage, error, Some("name a `--prefix`, or each image with `--id`"))
+            Fatal::new(Exit::Usage, error, "name a `--prefix`, or each image with `--id`")
         };
         return Ok(vec![Subject::all_images(&arguments.prefix).ok_or_else(refused)?]);
     }

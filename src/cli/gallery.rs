@@ -28,7 +28,7 @@ impl Gallery {
         let present = publisher.store().get(&key).await?.map(|stored| stored.body);
         if present.as_ref().is_some_and(|page| viewer::images_of(page).is_none()) {
             let error = format!("there is a `{key}` already, which this program did not write");
-            return Err(Fatal::new(Exit::Usage, error, Some("give the page another name, as in `--html=images.html`")));
+            return Err(Fatal::new(Exit::Usage, error, "give the page another name, as in `--html=images.html`"));
         }
         Ok(Self { key, url: name.url(&options.public_url), present, order, published: Vec::new() })
     }
@@ -92,5 +92,5 @@ impl Gallery {
 
 fn not_written(error: &StoreError) -> Fatal {
     let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
-    Fatal::new(exit, report::chain(error), Some("the images are there; the same command again writes the page"))
+    Fatal::new(exit, report::chain(error), "the images are there; the same command again writes the page")
 }

@@ -4,7 +4,7 @@ use super::arguments::{PlaceArguments, ProgressArgument};
 use super::exit::{Exit, interrupted};
 use super::progress::Progress;
 use super::publish::{HowArguments, publish_all};
-use super::report::{Fatal, chain, tell_error, tell_note};
+use super::report::{Fatal, chain, input_advice, tell_error, tell_note};
 use clap::{Args, ValueEnum};
 use iiif_publish::collection::{InputError, Page, Presentation, Shard, objects};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
@@ -128,7 +128,12 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
     let Some(path) = &arguments.metrics_file else { return exit };
     metrics::write(path, figures, began.elapsed(), exit).map_or_else(
         |error| {
-            tell_error(how, None, &format!("could not write `{}`: {error}", path.display()), None);
+            tell_error(
+                how,
+                None,
+                &format!("could not write `{}`: {error}", path.display()),
+                "name another file with `--metrics-file`",
+            );
             exit.worse(Exit::Failed)
         },
         |()| exit,
@@ -140,7 +145,7 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
     let shard = arguments.shard(how)?;
     if arguments.how.replaces_nothing() && arguments.presentation != PresentationArgument::None {
         let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
-        return Err(Fatal::new(Exit::Usage, error, Some("say `--presentation none` too")));
+        return Err(Fatal::new(Exit::Usage, error, "say `--presentation none` too"));
     }
     let gathered = arguments.gathered().await?;
     arguments.how.check(gathered.pages.len())?;
@@ -148,7 +153,7 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
     let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
     progress.note(&found(&gathered.pages, &pages, shard));
     for error in gathered.unread.iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
-        tell_error(how, None, &chain(error), None);
+        tell_error(how, None, &chain(error), input_advice(error));
     }
     let unread = if gathered.unread.is_empty() { Exit::Done } else { Exit::Failed };
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
@@ -280,11 +285,7 @@ impl Arguments {
             Some(ShardArgument::This(shard)) => Ok(shard),
             Some(ShardArgument::Auto) => {
                 let usage = |error: String| {
-                    Fatal::new(
-                        Exit::Usage,
-                        error,
-                        Some("say `--shard I/N`, or set the variables of one of the engines"),
-                    )
+                    Fatal::new(Exit::Usage, error, "say `--shard I/N`, or set the variables of one of the engines")
                 };
                 let found = Shard::of_environment(|name| std::env::var(name).ok());
                 let found = found.map_err(|error| usage(chain(&error)))?;

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
+use textwrap::{Options, WordSplitter};
 
 /// Columns of a comment.
 const COLUMNS: usize = 100;
@@ -36,7 +37,10 @@ pub(super) fn run(arguments: &Arguments, command: &mut Command) -> Exit {
 fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
     let written = File::create_new(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
-        let advice = (error.kind() == ErrorKind::AlreadyExists).then_some("name another file, or move that one away");
+        let advice = match error.kind() {
+            ErrorKind::AlreadyExists => "name another file, or move that one away",
+            _ => "name a file in a folder that can be written to",
+        };
         Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", arguments.file.display()), advice)
     })
 }
@@ -81,7 +85,9 @@ fn add(text: &mut String, argument: &Arg) {
     let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
     let possible = if possible.is_empty() || is_flag { String::new() } else { format!(" ({})", possible.join(", ")) };
     text.push('\n');
-    for line in wrapped(&format!("{help}{possible}")) {
+    for line in
+        textwrap::wrap(&format!("{help}{possible}"), Options::new(COLUMNS).word_splitter(WordSplitter::NoHyphenation))
+    {
         writeln!(text, "# {line}").expect("writing to a string does not fail");
     }
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
@@ -100,20 +106,4 @@ fn example(argument: &Arg) -> String {
         None => format!("\"{named}\""),
     };
     if let ArgAction::Append = argument.get_action() { format!("[{value}]") } else { value }
-}
-
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always one");
-        if !line.is_empty() && line.chars().count() + word.chars().count() >= COLUMNS {
-            lines.push(word.to_owned());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
 }

@@ -136,7 +136,7 @@ pub(crate) fn run() -> Exit {
         Err(error) => {
             let advice =
                 "mend the file, or name another one with `--config`; `iiif-publish init` writes one with all options";
-            return Fatal::new(Exit::Usage, report::chain(&error), Some(advice)).tell(how);
+            return Fatal::new(Exit::Usage, report::chain(&error), advice).tell(how);
         }
     };
     let cli = match Cli::try_parse_from(&words.words) {
@@ -180,7 +180,7 @@ fn tell_usage(error: &clap::Error, words: &configuration::Words) -> Exit {
     if arguments::reports_of(&words.words) == ProgressArgument::Json {
         let text = error.to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        report::tell_error(ProgressArgument::Json, None, text, from.as_deref());
+        report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
         let _ = error.print();
         if let Some(line) = from {

@@ -1,7 +1,9 @@
 //! Where words go: results to stdout, everything else to stderr.
 
 use super::exit::Exit;
-use std::io::{self, Write};
+use console::Term;
+use std::io::{self, IsTerminal, Write};
+use textwrap::{Options, WordSplitter};
 
 /// Prints a result. A reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(text: &str) -> Exit {
@@ -13,6 +15,32 @@ pub(super) fn print(text: &str) -> Exit {
         }
         _ => Exit::Done,
     }
+}
+
+/// Columns below which lines are left as they are: shorter ones would be read with more trouble than broken ones.
+const LEAST_COLUMNS: u16 = 40;
+
+/// Whether stderr is a terminal that can move its cursor: on Unix, that is said by its name.
+pub(super) fn is_terminal() -> bool {
+    let is_named = || std::env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb");
+    io::stderr().is_terminal() && (cfg!(windows) || is_named())
+}
+
+/// Columns of the terminal that stderr is.
+pub(super) fn columns() -> u16 {
+    Term::stderr().size().1
+}
+
+/// Tells people something in lines that fit their terminal, those after the first behind an indent. Elsewhere it stays one line,
+/// for `grep`.
+pub(super) fn tell_wrapped(text: &str, indent: &str) {
+    if !io::stderr().is_terminal() || columns() < LEAST_COLUMNS {
+        return tell(text);
+    }
+    // Options and paths stay whole, to be copied.
+    let lines = Options::new(columns().into()).subsequent_indent(indent);
+    let lines = lines.break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    tell(&textwrap::fill(text, lines));
 }
 
 /// Tells people something. That nobody listens any more is no reason to stop.

@@ -43,10 +43,13 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named_files(arguments.images, None)?;
     let shape = arguments.shape.shape(Cap::AsSaid)?;
     // The address is part of every info.json, so that the port comes first.
-    let server = Server::bind(arguments.port).await.map_err(|error| failed("could not listen on localhost", &error))?;
+    let server = Server::bind(arguments.port)
+        .await
+        .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
     // Removed when this function returns.
     let folder = tempfile::Builder::new().prefix("iiif-publish-").tempdir();
-    let folder = folder.map_err(|error| failed("could not make a temporary folder", &error))?;
+    let folder = folder
+        .map_err(|error| failed("could not make a temporary folder", &error, "name a folder with room in TMPDIR"))?;
     let address = format!("http://localhost:{}", server.port());
     let public_url: PublicUrl = address.parse().expect("an address is a URL");
     let options = Options {
@@ -78,11 +81,11 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     }
     print(&format!("{address}/\n"));
     let opened = arguments.open.then(|| open::that_detached(format!("{address}/")));
-    progress.say(match opened {
-        Some(Ok(())) => "Ctrl-C ends the preview",
-        Some(Err(_)) => "no browser could be started: open this page in one; Ctrl-C ends the preview",
-        None => "open this page in a browser; Ctrl-C ends the preview",
-    });
+    match opened {
+        Some(Ok(())) => progress.note("Ctrl-C ends the preview"),
+        Some(Err(_)) => progress.say("no browser could be started: open this page in one; Ctrl-C ends the preview"),
+        None => progress.note("open this page in a browser; Ctrl-C ends the preview"),
+    }
     let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
     tokio::select! {
         () = server.serve(site) => Ok(exit),
@@ -94,8 +97,8 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     }
 }
 
-fn failed(what: &str, error: &std::io::Error) -> Fatal {
-    Fatal::new(Exit::Failed, format!("{what}: {error}"), None)
+fn failed(what: &str, error: &std::io::Error, advice: &'static str) -> Fatal {
+    Fatal::new(Exit::Failed, format!("{what}: {error}"), advice)
 }
 
 /// The page with what it shows.

@@ -2,14 +2,13 @@
 
 use super::arguments::ProgressArgument;
 use super::exit::Exit;
-use super::output::{print, tell};
+use super::output::{columns, is_terminal, print, tell, tell_wrapped};
 use super::report::tell_error;
 use iiif_publish::publish::{Event, Orphans, Published};
 use iiif_publish::store::Identifier;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,8 +16,9 @@ use std::time::{Duration, Instant};
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Characters of an identifier that a line of 80 columns has room for.
-const NAME_COLUMNS: usize = 24;
+/// Columns of an identifier, as its part of a line: 24 of 80.
+const NAME_PARTS: (u16, u16) = (3, 10);
+const MOST_NAME_COLUMNS: u16 = 40;
 
 /// Tells what happens.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Progress {
         let style = match how {
             ProgressArgument::Json => Style::Json,
             ProgressArgument::None => Style::None,
-            ProgressArgument::Auto if std::io::stderr().is_terminal() => bars(images),
+            ProgressArgument::Auto if is_terminal() => bars(images),
             ProgressArgument::Auto | ProgressArgument::Plain => Style::Plain,
         };
         Self { how, is_verbose: false, style, state: Mutex::default() }
@@ -124,7 +124,7 @@ impl Progress {
     }
 
     /// The error of an image, which goes to stderr however progress is told.
-    pub(super) fn failed(&self, identifier: &Identifier, error: &str, advice: Option<&str>) {
+    pub(super) fn failed(&self, identifier: &Identifier, error: &str, advice: &str) {
         self.beside_bars(|| tell_error(self.how, Some(&identifier.to_string()), error, advice));
     }
 
@@ -132,8 +132,11 @@ impl Progress {
     pub(super) fn summary(&self, outcome: Option<&str>, told: &[String], json: &Value) {
         match self.how {
             ProgressArgument::Json => tell(&json.to_string()),
-            ProgressArgument::None => outcome.iter().for_each(|line| tell(line)),
-            _ => told.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome).for_each(tell),
+            ProgressArgument::None => outcome.iter().for_each(|line| tell_wrapped(line, "")),
+            _ => {
+                let lines = told.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome);
+                lines.for_each(|line| tell_wrapped(line, ""));
+            }
         }
     }
 
@@ -141,13 +144,20 @@ impl Progress {
     pub(super) fn say(&self, text: &str) {
         self.beside_bars(|| match self.how {
             ProgressArgument::Json => tell(&json!({"event": "note", "text": text}).to_string()),
-            _ => tell(text),
+            _ => tell_wrapped(text, ""),
         });
     }
 
     /// Says a thing that is neither progress nor an error.
     pub(super) fn note(&self, text: &str) {
-        self.line(|| text.to_owned(), || json!({"event": "note", "text": text}));
+        if self.how != ProgressArgument::None {
+            self.say(text);
+        }
+    }
+
+    /// Whether it says of each image how it ended.
+    pub(super) fn tells_images(&self) -> bool {
+        self.is_verbose || !matches!(self.style, Style::Bars { .. })
     }
 
     /// Puts the bars away.
@@ -187,11 +197,13 @@ impl Progress {
 
     fn image_bar(&self, identifier: &Identifier, objects: u64) -> Option<ProgressBar> {
         let Style::Bars { all, total } = &self.style else { return None };
-        let template = "{prefix:24} {bar:20} {human_pos:>7}/{human_len:<7} {msg:>10} {eta:>4}";
-        let style = ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("━╸ ");
+        let name_columns = (columns() * NAME_PARTS.0 / NAME_PARTS.1).min(MOST_NAME_COLUMNS);
+        let template =
+            format!("{{prefix:{name_columns}}} {{wide_bar}} {{human_pos:>7}}/{{human_len:<7}} {{msg:>10}} {{eta:>4}}");
+        let style = ProgressStyle::with_template(&template).expect("the template is valid").progress_chars("━╸ ");
         total.inc_length(objects);
         let bar = all.insert_before(total, ProgressBar::new(objects).with_style(style));
-        bar.set_prefix(shortened(&identifier.to_string(), NAME_COLUMNS));
+        bar.set_prefix(shortened(&identifier.to_string(), name_columns.into()));
         Some(bar)
     }
 

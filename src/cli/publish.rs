@@ -230,7 +230,7 @@ fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(
         Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
             Exit::Usage,
             format!("`--full-image-url` names one image, but there are {images}"),
-            Some("write `{id}` where the identifier stands in the URL"),
+            "write `{id}` where the identifier stands in the URL",
         )),
         _ => Ok(()),
     }
@@ -383,7 +383,7 @@ pub(super) async fn publish_all(
         }
     };
     progress.finish();
-    summary.tell(stopped, publisher.store().traffic(), progress);
+    summary.tell(stopped, publisher, progress);
     summary.exit(stopped)
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
-use super::output::tell;
+use super::output::{tell, tell_wrapped};
 use iiif_publish::bucket::BucketError;
 use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
@@ -13,6 +13,12 @@ use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
 use std::error::Error;
+
+const AGAIN: &str = "run the same command again; if it fails once more, please report it";
+
+const BUG: &str = "this is a bug: please report it, with the file if you can";
+
+const KEYS: &str = "choose another `--prefix` or `--id`";
 
 const LOCATIONS: &str = "write it as `s3://bucket/key`, `https://host/path`, or as the path of a file";
 
@@ -39,11 +45,11 @@ pub(super) fn chain(error: &dyn Error) -> String {
 pub(super) struct Fatal {
     exit: Exit,
     error: String,
-    advice: Option<&'static str>,
+    advice: &'static str,
 }
 
 impl Fatal {
-    pub(super) fn new(exit: Exit, error: String, advice: Option<&'static str>) -> Self {
+    pub(super) fn new(exit: Exit, error: String, advice: &'static str) -> Self {
         Self { exit, error, advice }
     }
 
@@ -61,15 +67,14 @@ impl Fatal {
 }
 
 /// Tells an error and what to try next: of one image, or of the run.
-pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, advice: Option<&str>) {
+pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, advice: &str) {
     if how == ProgressArgument::Json {
         tell(&json!({"event": if id.is_some() { "failed" } else { "error" }, "id": id, "error": error, "advice": advice}).to_string());
         return;
     }
-    tell(&format!("error: {error}"));
-    if let Some(advice) = advice {
-        tell(&format!("       {advice}"));
-    }
+    const INDENT: &str = "       ";
+    tell_wrapped(&format!("error: {error}"), INDENT);
+    tell_wrapped(&format!("{INDENT}{advice}"), INDENT);
 }
 
 /// Tells a thing that is neither progress nor an error, before there is any progress.
@@ -89,20 +94,20 @@ impl From<NameError> for Fatal {
             NameError::IdForMany(_) => "leave `--id` out, or publish the images one at a time",
             _ => "rename a file, or publish it by itself with `--id`",
         };
-        Self::new(Exit::Usage, chain(&error), Some(advice))
+        Self::new(Exit::Usage, chain(&error), advice)
     }
 }
 
 impl From<PyramidError> for Fatal {
     fn from(error: PyramidError) -> Self {
-        Self::new(Exit::Usage, chain(&error), Some("choose another `--tile-size`, `--max-size` or `--format`"))
+        Self::new(Exit::Usage, chain(&error), "choose another `--tile-size`, `--max-size` or `--format`")
     }
 }
 
 impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {
         let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
-        Self::new(exit, chain(&error), Some(store_advice(error.kind())))
+        Self::new(exit, chain(&error), store_advice(error.kind()))
     }
 }
 
@@ -117,7 +122,7 @@ impl From<DeleteError> for Fatal {
                 (Exit::Failed, "check `--id`, `--prefix` and `--iiif-version`: `both` stands in the folders 3/ and 2/")
             }
         };
-        Self::new(exit, chain(&error), Some(advice))
+        Self::new(exit, chain(&error), advice)
     }
 }
 
@@ -140,10 +145,10 @@ impl From<StaleError> for Fatal {
             StaleError::Store(error) if error.kind() == StoreErrorKind::Denied => Self::new(
                 Exit::Failed,
                 chain(&error),
-                Some("nothing was deleted: `--prune` must be allowed to list: in S3, s3:ListBucket on the bucket"),
+                "nothing was deleted: `--prune` must be allowed to list: in S3, s3:ListBucket on the bucket",
             ),
             StaleError::Store(error) => error.into(),
-            error => Self::new(Exit::Failed, chain(&error), Some("nothing was deleted")),
+            error => Self::new(Exit::Failed, chain(&error), "nothing was deleted"),
         }
     }
 }
@@ -163,15 +168,15 @@ impl From<BucketError> for Fatal {
                     kind => store_advice(kind),
                 };
                 let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
-                Self::new(exit, chain(&error), Some(advice))
+                Self::new(exit, chain(&error), advice)
             }
             BucketError::Key(error) => error.into(),
             BucketError::Client(_) => Self::new(
                 Exit::Environment,
                 chain(&error),
-                Some("install the root certificates of the system (`ca-certificates`)"),
+                "install the root certificates of the system (`ca-certificates`)",
             ),
-            _ => Self::new(Exit::Failed, chain(&error), Some("change it by hand, as `bucket check` shows")),
+            _ => Self::new(Exit::Failed, chain(&error), "change it by hand, as `bucket check` shows"),
         }
     }
 }
@@ -183,18 +188,22 @@ impl From<InputError> for Fatal {
             let more = errors.len().saturating_sub(ROWS_TOLD);
             let more = if more == 0 { String::new() } else { format!("\n       and {more} more") };
             let text = format!("{}{}{more}", chain(&error), rows.concat());
-            return Self::new(Exit::Usage, text, Some("nothing was published; mend these rows first"));
+            return Self::new(Exit::Usage, text, "nothing was published; mend these rows first");
         }
-        let advice = match error {
-            InputError::Overlap { .. } => "rename a file, or name each with a column `id` of a `--table`",
-            InputError::Identifier { .. } => "rename the file, or name it with a column `id` of a `--table`",
-            InputError::Location(_) => LOCATIONS,
-            InputError::Folder(_) => "name the folder on the command line",
-            InputError::Target { .. } => "publish into another folder, or below another `--prefix`",
-            InputError::Pattern(_) => "write it like `**/*.tif`",
-            _ => "check the path and its permissions",
-        };
-        Self::new(Exit::Usage, chain(&error), Some(advice))
+        Self::new(Exit::Usage, chain(&error), input_advice(&error))
+    }
+}
+
+/// What to do about an input that cannot be read.
+pub(super) fn input_advice(error: &InputError) -> &'static str {
+    match error {
+        InputError::Overlap { .. } => "rename a file, or name each with a column `id` of a `--table`",
+        InputError::Identifier { .. } => "rename the file, or name it with a column `id` of a `--table`",
+        InputError::Location(_) => LOCATIONS,
+        InputError::Folder(_) => "name the folder on the command line",
+        InputError::Target { .. } => "publish into another folder, or below another `--prefix`",
+        InputError::Pattern(_) => "write it like `**/*.tif`",
+        _ => "check the path and its permissions",
     }
 }
 
@@ -207,13 +216,13 @@ impl From<SourceError> for Fatal {
 
 impl From<KeyError> for Fatal {
     fn from(error: KeyError) -> Self {
-        Self::new(Exit::Usage, chain(&error), Some("choose another `--prefix` or `--id`"))
+        Self::new(Exit::Usage, chain(&error), KEYS)
     }
 }
 
 impl From<AddressError> for Fatal {
     fn from(error: AddressError) -> Self {
-        Self::new(Exit::Usage, chain(&error), Some("name the public URL of each info.json"))
+        Self::new(Exit::Usage, chain(&error), "name the public URL of each info.json")
     }
 }
 
@@ -223,46 +232,47 @@ impl From<VerifyError> for Fatal {
     }
 }
 
-fn verify_advice(error: &VerifyError) -> Option<&'static str> {
+fn verify_advice(error: &VerifyError) -> &'static str {
     match error {
-        VerifyError::Unreachable { .. } => Some("check the URL and the network, or wait until the host is back"),
-        VerifyError::Client(_) => Some("install the root certificates of the system (`ca-certificates`)"),
-        _ => None,
+        VerifyError::Unreachable { .. } => "check the URL and the network, or wait until the host is back",
+        VerifyError::Client(_) => "install the root certificates of the system (`ca-certificates`)",
+        _ => AGAIN,
     }
 }
 
 /// What to try after an image failed.
-pub(super) fn advice(error: &PublishError) -> Option<&'static str> {
+pub(super) fn advice(error: &PublishError) -> &'static str {
     match error {
         PublishError::Source(error) => source_advice(error),
-        PublishError::Store(error) => Some(store_advice(error.kind())),
-        PublishError::Formats { .. } => Some("choose a smaller `--max-size`, or leave the format out of `--format`"),
-        PublishError::Memory { .. } => Some(
+        PublishError::Store(error) => store_advice(error.kind()),
+        PublishError::Formats { .. } => "choose a smaller `--max-size`, or leave the format out of `--format`",
+        PublishError::Memory { .. } => {
             "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
-             which is read a few rows at a time",
-        ),
-        PublishError::CleanUp { .. } => {
-            Some("viewers see the new image; the next run deletes what is left of the old one")
+             which is read a few rows at a time"
         }
-        PublishError::Panicked { .. } => Some("this is a bug: please report it, with the file if you can"),
-        _ => None,
+        PublishError::CleanUp { .. } => "viewers see the new image; the next run deletes what is left of the old one",
+        PublishError::Key(_) => KEYS,
+        PublishError::Stopped { .. } => "run the same command again, and it goes on where this one stopped",
+        PublishError::Encode { .. } | PublishError::Incomplete { .. } | PublishError::Panicked { .. } => BUG,
+        _ => AGAIN,
     }
 }
 
-fn source_advice(error: &SourceError) -> Option<&'static str> {
+fn source_advice(error: &SourceError) -> &'static str {
     match error {
-        SourceError::Remote { cause, .. } => Some(remote_advice(cause.kind())),
-        SourceError::Open { .. } => Some("check the path and its permissions"),
+        SourceError::Remote { cause, .. } => remote_advice(cause.kind()),
+        SourceError::Open { .. } => "check the path and its permissions",
         SourceError::Empty { .. } | SourceError::Decode { .. } => {
-            Some("its info.json was not written; publish it again from a whole copy of the file")
+            "its info.json was not written; publish it again from a whole copy of the file"
         }
-        SourceError::UnknownFormat { .. } => Some("the content counts, not the name; convert it to TIFF, PNG or JPEG"),
-        SourceError::TooLarge { .. } => Some("raise `--max-pixels` if the image is what it should be"),
-        SourceError::NotAFile { .. } => Some("name image files; folders and pipes cannot be published"),
+        SourceError::UnknownFormat { .. } => "the content counts, not the name; convert it to TIFF, PNG or JPEG",
+        SourceError::TooLarge { .. } => "raise `--max-pixels` if the image is what it should be",
+        SourceError::NotAFile { .. } => "name image files; folders and pipes cannot be published",
         SourceError::Unsupported { .. } => {
-            Some("convert it to 8- or 16-bit grey or RGB first, for example with `vips colourspace IN OUT srgb`")
+            "convert it to 8- or 16-bit grey or RGB first, for example with `vips colourspace IN OUT srgb`"
         }
-        _ => None,
+        SourceError::Size { .. } => "cut it into several images, or make it smaller",
+        _ => AGAIN,
     }
 }
 

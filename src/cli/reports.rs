@@ -91,7 +91,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
     let refused = |error: String| {
         let error = format!("could not read the report `{}`: {error}", path.display());
-        Fatal::new(Exit::Usage, error, Some("name files that `ingest --report` has written"))
+        Fatal::new(Exit::Usage, error, "name files that `ingest --report` has written")
     };
     let file = File::open(path).map_err(|error| refused(error.to_string()))?;
     for (text, number) in BufReader::new(file).lines().zip(1..) {

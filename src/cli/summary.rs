@@ -4,8 +4,8 @@ use super::exit::Exit;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use super::report;
-use iiif_publish::publish::{Image, PublishError, Published};
-use iiif_publish::store::{Identifier, Traffic};
+use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use iiif_publish::store::{Identifier, PublicUrl, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -74,8 +74,12 @@ impl Summary {
     }
 
     /// Tells it, where the images have not said everything themselves.
-    pub(super) fn tell(&self, signal: Option<Exit>, traffic: Traffic, progress: &Progress) {
-        let told = [self.done(), self.cost(traffic), in_words(traffic)];
+    pub(super) fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
+        let traffic = publisher.store().traffic();
+        // The line of a single image has said it.
+        let is_told = self.images == 1 && progress.tells_images();
+        let done = self.done(&publisher.options().public_url).filter(|_| !is_told);
+        let told = [done, self.cost(traffic).filter(|_| !is_told), in_words(traffic)];
         progress.summary(
             self.outcome(signal).as_deref(),
             &told.map(Option::unwrap_or_default),
@@ -83,9 +87,9 @@ impl Summary {
         );
     }
 
-    /// What is there now; nothing where one image has said it itself.
-    fn done(&self) -> Option<String> {
-        let Self { images, published, unchanged, objects, bytes, .. } = self;
+    /// What is there now, and where; nothing where nothing is.
+    fn done(&self, public_url: &PublicUrl) -> Option<String> {
+        let Self { published, unchanged, objects, bytes, .. } = self;
         let count =
             |images: usize| format!("{} {}", HumanCount(images as u64), if images == 1 { "image" } else { "images" });
         let seconds = self.started.elapsed().as_secs_f64();
@@ -100,7 +104,7 @@ impl Summary {
             (_, 0) => put(),
             (_, unchanged) => format!("{}; {} unchanged", put(), HumanCount(unchanged as u64)),
         };
-        (*images > 1).then_some(words)
+        Some(format!("{words}; below {public_url}"))
     }
 
     /// What the requests cost; nothing where none was sent.
@@ -109,7 +113,7 @@ impl Summary {
         let cents = (dollars(traffic.requests, DOLLARS_PER_THOUSAND_PUTS) * 100.0).ceil();
         let requests = HumanCount(traffic.requests);
         let words = || format!("{requests} requests, at most ${:.2} at the prices of S3 Standard", cents / 100.0);
-        (self.images > 1 && traffic.requests > 0).then(words)
+        (traffic.requests > 0).then(words)
     }
 
     /// What is not there; nothing where everything is.

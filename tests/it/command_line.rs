@@ -229,3 +229,48 @@ fn a_run_of_several_images_ends_with_what_it_has_done() {
     assert_eq!(publish(&[], &images[..1]), "a: unchanged\n", "one image says it itself");
     assert_eq!(publish(&["--quiet"], &images), "");
 }
+
+/// What a terminal of 80 columns is told: the run is started by `script`, of the package that no Debian is without.
+#[cfg(target_os = "linux")]
+fn on_terminal(name: &str, arguments: &[&std::ffi::OsStr]) -> Vec<String> {
+    let program = program();
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().expect("UTF-8"));
+    let words: Vec<String> = [program.get_program()].into_iter().chain(arguments.iter().copied()).map(quoted).collect();
+    let mut script = std::process::Command::new("script");
+    script.args(["--quiet", "--command", &format!("stty cols 80; {}", words.join(" ")), "/dev/null"]);
+    let output = script.env("TERM", name).stdin(std::process::Stdio::null()).output().expect("util-linux has it");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
+}
+
+/// What of a line stays: bars are wiped away by control sequences (`ESC [ 2 K`).
+#[cfg(target_os = "linux")]
+fn after_controls(line: &str) -> &str {
+    let rest = line.rsplit(['\r', '\u{1b}']).next().unwrap_or(line);
+    match rest.strip_prefix('[') {
+        Some(sequence) => sequence.split_once(|end: char| end.is_ascii_alphabetic()).map_or(sequence, |(_, rest)| rest),
+        None => rest,
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_is_told_in_lines_that_fit_it() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let bad = file(folder.path(), "a-text-that-is-called-like-a-picture.jpg", b"hello");
+    let output = folder.path().join("out");
+    let arguments = ["--output".as_ref(), output.as_os_str(), "--public-url=https://x.org".as_ref(), image.as_os_str()];
+    let told = on_terminal("xterm", &[&arguments[..], &[bad.as_os_str()]].concat()).join("\n");
+    let stays: Vec<&str> = told.lines().map(after_controls).collect();
+    let last = stays.last().expect("a summary");
+    assert_eq!(*last, "1 of 2 images failed");
+    assert!(stays.iter().any(|line| line.starts_with("published 1 image in ")), "{stays:?}");
+    let error = stays.iter().position(|line| line.starts_with("error: ")).expect("an error");
+    assert!(stays[error + 1].starts_with("       ") && !stays[error + 1].contains("the content"), "{stays:?}");
+    assert!(stays.iter().all(|line| line.chars().count() <= 80), "{stays:?}");
+
+    let dumb = on_terminal("dumb", &arguments);
+    assert!(dumb.iter().any(|line| line.starts_with("x: published 21 objects")), "{dumb:?}");
+    assert!(!dumb.iter().any(|line| line.contains('\u{1b}') || line.contains('\r')), "{dumb:?}");
+}

@@ -43,7 +43,7 @@ impl Arguments {
         let (pages, unread) = input.into_pages()?;
         if pages.is_empty() {
             let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
-            return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), Some(advice)));
+            return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), advice));
         }
         Ok(Gathered { pages, unread })
     }

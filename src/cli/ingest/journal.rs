@@ -24,7 +24,7 @@ impl Journal {
         let Some(path) = path else { return Ok(Self { file: None, error: None }) };
         let refused = |error: io::Error| {
             let error = format!("could not write the report `{}`: {error}", path.display());
-            Fatal::new(Exit::Usage, error, Some("name another file with `--report`"))
+            Fatal::new(Exit::Usage, error, "name another file with `--report`")
         };
         let file = File::create(path).map_err(refused)?;
         let mut journal = Self { file: Some(BufWriter::new(file)), error: None };
@@ -57,7 +57,12 @@ impl Journal {
         match self.error.take() {
             None => Exit::Done,
             Some(error) => {
-                tell_error(how, None, &format!("the report is not whole: {error}"), None);
+                tell_error(
+                    how,
+                    None,
+                    &format!("the report is not whole: {error}"),
+                    "the images are not touched by that; name a file with more room with `--report`",
+                );
                 Exit::Failed
             }
         }

@@ -98,7 +98,7 @@ pub(super) async fn stale(
 fn refusal(gathered: &Gathered, brake: Brake, (deleted, known): (u64, u64)) -> Option<Fatal> {
     if !gathered.unread.is_empty() {
         let error = "nothing is deleted, because the input could not be read whole".to_owned();
-        return Some(Fatal::new(Exit::Failed, error, Some("what was published is there; see above what is missing")));
+        return Some(Fatal::new(Exit::Failed, error, "what was published is there; see above what is missing"));
     }
     if brake.allows(deleted, deleted + known) {
         return None;
@@ -107,7 +107,7 @@ fn refusal(gathered: &Gathered, brake: Brake, (deleted, known): (u64, u64)) -> O
     let error =
         format!("nothing is deleted: {deleted} of {all} images are not in the input any more, which is above {brake}");
     let advice = "where that is right, say so with `--max-delete`; `--dry-run` lists them";
-    Some(Fatal::new(Exit::Failed, error, Some(advice)))
+    Some(Fatal::new(Exit::Failed, error, advice))
 }
 
 async fn stale_documents(

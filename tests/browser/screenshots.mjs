@@ -1,0 +1,47 @@
+// Takes pictures of a running preview of the fractals: on a desktop, in the dark, and on a phone.
+//
+//   node screenshots.mjs http://localhost:3000/ FOLDER
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PHONE, launch, watch } from './browser.mjs';
+
+const DESKTOP = { width: 1000, height: 640 };
+const WAIT_MS = 20_000;
+const [address, folder] = process.argv.slice(2);
+
+/** Each picture: what it shows, whole or nearer around a point, in fractions of the image. */
+const SHOTS = {
+  desktop: { viewport: DESKTOP, image: 'seahorse-valley', zoom: 5, centre: [0.42, 0.82] },
+  dark: { viewport: DESKTOP, image: 'mandelbrot-set', colorScheme: 'dark' },
+  phone: { viewport: PHONE, image: 'seahorse-valley', isMobile: true, hasTouch: true },
+};
+
+async function shoot(browser, name, { image, zoom, centre, ...settings }) {
+  const context = await browser.newContext({ colorScheme: 'light', ...settings });
+  const page = await context.newPage();
+  const seen = watch(page, [new URL(address).origin]);
+  await page.goto(`${address}#${image}`);
+  const complete = () => page.waitForFunction(() => window.viewer?.isOpen() && window.viewer.world.getItemAt(0)?.getFullyLoaded(), null, { timeout: WAIT_MS });
+  await complete();
+  if (zoom) {
+    await page.evaluate(([factor, [across, down]]) => {
+      const { viewport, world } = window.viewer;
+      const { x: width, y: height } = world.getItemAt(0).getContentSize();
+      viewport.zoomTo(viewport.getHomeZoom() * factor, null, true);
+      viewport.panTo(world.getItemAt(0).imageToViewportCoordinates(across * width, down * height), true);
+    }, [zoom, centre]);
+  }
+  await page.waitForLoadState('networkidle');
+  await complete();
+  await page.screenshot({ path: join(folder, `${name}.jpg`), quality: 70 });
+  await context.close();
+  return [...seen.failed, ...seen.errors];
+}
+
+await mkdir(folder, { recursive: true });
+const browser = await launch();
+const problems = [];
+for (const [name, shot] of Object.entries(SHOTS)) problems.push(...await shoot(browser, name, shot));
+await browser.close();
+for (const problem of problems) console.error(`not right: ${problem}`);
+process.exitCode = problems.length ? 1 : 0;
