@@ -20,6 +20,9 @@ const BUG: &str = "this is a bug: please report it, with the file if you can";
 
 const KEYS: &str = "choose another `--prefix` or `--id`";
 
+/// What stands before the second line of an error.
+const INDENT: &str = "       ";
+
 const LOCATIONS: &str = "write it as `s3://bucket/key`, `https://host/path`, or as the path of a file";
 
 /// Rows of a table whose errors are told one by one.
@@ -72,7 +75,6 @@ pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, a
         tell(&json!({"event": if id.is_some() { "failed" } else { "error" }, "id": id, "error": error, "advice": advice}).to_string());
         return;
     }
-    const INDENT: &str = "       ";
     tell_wrapped(&format!("error: {error}"), INDENT);
     tell_wrapped(&format!("{INDENT}{advice}"), INDENT);
 }

@@ -79,7 +79,7 @@ impl Summary {
         // The line of a single image has said it.
         let is_told = self.images == 1 && progress.tells_images();
         let done = self.done(&publisher.options().public_url).filter(|_| !is_told);
-        let told = [done, self.cost(traffic).filter(|_| !is_told), in_words(traffic)];
+        let told = [done, cost(traffic).filter(|_| !is_told), in_words(traffic)];
         progress.summary(
             self.outcome(signal).as_deref(),
             &told.map(Option::unwrap_or_default),
@@ -105,15 +105,6 @@ impl Summary {
             (_, unchanged) => format!("{}; {} unchanged", put(), HumanCount(unchanged as u64)),
         };
         Some(format!("{words}; below {public_url}"))
-    }
-
-    /// What the requests cost; nothing where none was sent.
-    fn cost(&self, traffic: Traffic) -> Option<String> {
-        // Puts are the dearest.
-        let cents = (dollars(traffic.requests, DOLLARS_PER_THOUSAND_PUTS) * 100.0).ceil();
-        let requests = HumanCount(traffic.requests);
-        let words = || format!("{requests} requests, at most ${:.2} at the prices of S3 Standard", cents / 100.0);
-        (traffic.requests > 0).then(words)
     }
 
     /// What is not there; nothing where everything is.
@@ -160,6 +151,15 @@ impl Summary {
             None => Exit::Failed,
         }
     }
+}
+
+/// What the requests cost; nothing where none was sent.
+fn cost(traffic: Traffic) -> Option<String> {
+    // Puts are the dearest.
+    let cents = (dollars(traffic.requests, DOLLARS_PER_THOUSAND_PUTS) * 100.0).ceil();
+    let requests = HumanCount(traffic.requests);
+    let words = || format!("{requests} requests, at most ${:.2} at the prices of S3 Standard", cents / 100.0);
+    (traffic.requests > 0).then(words)
 }
 
 /// What the store had against it; nothing where all went well at the first try.
