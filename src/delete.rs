@@ -2,6 +2,27 @@
 //!
 //! Only what publishing can have stored is deleted: every Level 0 image looks alike, whoever published it. What else stands
 //! beside it is counted and left alone.
+//!
+//! ```
+//! use iiif_publish::delete::{Subject, delete};
+//! use iiif_publish::store::{FolderStore, Prefix};
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! # let folder = tempfile::tempdir()?;
+//! # std::fs::create_dir_all(folder.path().join("maps/rome/full/max/0"))?;
+//! # for path in ["info.json", "full/max/0/default.jpg", "notes.txt"] {
+//! #     std::fs::write(folder.path().join("maps/rome").join(path), "{}")?;
+//! # }
+//!
+//! # runtime.block_on(async {
+//! let store = FolderStore::new(folder.path().to_owned());
+//! let rome = Subject::image(&Prefix::default(), [None], "maps/rome".parse()?)?;
+//! let found = delete(&store, &rome, |objects| println!("{objects} are gone")).await?;
+//! assert_eq!(found.objects(), 2);
+//! assert!(folder.path().join("maps/rome/notes.txt").exists(), "it is somebody else's");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::iiif::{ImageRequest, Plan};
 use crate::store::{Identifier, ImageFolder, Key, KeyError, Listed, Prefix, Store, StoreError, VersionName};

@@ -34,22 +34,37 @@
 //! errors of its own subject; there is no common one.
 //!
 //! # As a library
+//! A [`Publisher`](publish::Publisher) joins a store, options, and a closure that is told what happens:
 //! ```
-//! use iiif_publish::publish::{Image, Options, Publisher};
-//! use iiif_publish::store::FolderStore;
-//! use std::path::Path;
+//! use iiif_publish::publish::{Event, Image, Options, Publisher};
+//! use iiif_publish::store::{MemoryStore, Store};
 //! use std::sync::Arc;
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("photo.pgm");
+//! # std::fs::write(&path, [&b"P5 1000 700 255\n"[..], &vec![127; 1000 * 700]].concat())?;
 //!
-//! # async fn publish() -> Result<(), Box<dyn std::error::Error>> {
-//! let store = Arc::new(FolderStore::new("public/iiif".into()));
+//! # runtime.block_on(async {
+//! // Or a `FolderStore`, an `S3Store`, or what you make of the trait.
+//! let store = Arc::new(MemoryStore::default());
 //! let options = Options::new("https://example.org/iiif".parse()?);
-//! let publisher = Publisher::new(store, options, |event| eprintln!("{event:?}"));
-//! let image = Image { location: Path::new("photo.jpg").into(), identifier: "photo".parse()? };
+//! let publisher = Publisher::new(Arc::clone(&store) as Arc<dyn Store>, options, |event| match event {
+//!     Event::Started { identifier, size, objects, .. } => println!("{identifier}: {size}, {objects} objects"),
+//!     Event::Stored { bytes, .. } => println!("one more, {bytes} bytes"),
+//!     _ => {}
+//! });
+//! let image = Image { location: path.into(), identifier: "maps/rome".parse()? };
 //! let published = publisher.publish(&image).await?;
-//! println!("{}", published.info_urls[0]);
-//! # Ok(())
-//! # }
+//!
+//! assert_eq!(published.info_urls, ["https://example.org/iiif/maps/rome/info.json"]);
+//! let last = store.puts().pop().expect("objects were put");
+//! assert_eq!(last.key.as_str(), "maps/rome/info.json", "the promise comes last");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//! Many images, and how to stop: [`Publisher::publish_all`](publish::Publisher::publish_all). What an image would become, without
+//! reading it: [`iiif::Plan`]. Whether it is all there: [`verify`]. Away with it: [`delete`].
 
 pub mod bucket;
 pub mod collection;

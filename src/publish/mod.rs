@@ -115,6 +115,37 @@ impl Publisher {
 
     /// Publishes many images, some at a time, and hands over the result of each as it ends. Dropping the stream ends
     /// all work at once; an image that is not complete then has no `info.json`.
+    ///
+    /// ```no_run
+    /// use futures::StreamExt;
+    /// use iiif_publish::publish::{Image, Options, Publisher};
+    /// use iiif_publish::store::{Prefix, S3Settings, S3Store};
+    /// use std::pin::pin;
+    /// use std::sync::Arc;
+    ///
+    /// # async fn publish(images: Vec<Image>) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Credentials, region and endpoint come from the environment, as for the AWS tools.
+    /// let store = S3Store::connect(S3Settings { bucket: "art-tiles".to_owned(), ..S3Settings::default() }).await?;
+    /// let prefix: Prefix = "maps".parse()?;
+    /// let options = Options { prefix: prefix.clone(), ..Options::new(store.public_url(&prefix)) };
+    /// let publisher = Publisher::new(Arc::new(store), options, |_| {});
+    ///
+    /// let on_signal = publisher.clone();
+    /// tokio::spawn(async move {
+    ///     if tokio::signal::ctrl_c().await.is_ok() {
+    ///         on_signal.stop(); // lets the puts in flight end
+    ///     }
+    /// });
+    /// let mut results = pin!(publisher.publish_all(images));
+    /// while let Some((image, result)) = results.next().await {
+    ///     match result {
+    ///         Ok(published) => println!("{}", published.info_urls[0]),
+    ///         Err(error) => eprintln!("{}: {error}", image.identifier),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn publish_all(
         &self,
         images: impl IntoIterator<Item = Image>,

@@ -2,6 +2,20 @@
 //!
 //! Images of other programs are checked too. What a viewer asks for follows from `info.json` alone, by one of two
 //! [`Rule`]s.
+//!
+//! ```no_run
+//! use iiif_publish::verify::{Options, Verifier};
+//!
+//! # async fn verify() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::new(Options { sample: Some(500), ..Options::default() })?;
+//! let verified = verifier.verify(&"https://example.org/iiif/photo/info.json".parse()?).await?;
+//! for finding in &verified.findings {
+//!     eprintln!("{}: {}", finding.path.as_deref().unwrap_or("the image"), finding.problem);
+//! }
+//! assert!(verified.is_well());
+//! # Ok(())
+//! # }
+//! ```
 
 mod address;
 mod coverage;

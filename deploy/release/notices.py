@@ -1,0 +1,59 @@
+"""Prints the notices of all crates that are in the program for one target, and of OpenSeadragon: most licences want them to go
+with every copy.
+
+    notices.py TARGET
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+NAMES = ("LICEN", "COPYING", "NOTICE", "COPYRIGHT", "AUTHORS")
+OPENSEADRAGON = pathlib.Path("src/cli/viewer/openseadragon.LICENSE.txt")
+
+
+def cargo(*arguments: str) -> str:
+    return subprocess.run(["cargo", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def built_in(target: str) -> list[dict]:
+    """The packages that the program is made of, by the names that Cargo gives them."""
+    metadata = json.loads(cargo("metadata", "--locked", "--format-version=1", f"--filter-platform={target}"))
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    [root] = metadata["workspace_members"]
+    found, left = set(), [root]
+    while left:
+        for dependency in nodes[left.pop()]["deps"]:
+            # Neither what only builds it, nor what only tests it.
+            is_normal = any(kind["kind"] is None for kind in dependency["dep_kinds"])
+            if is_normal and dependency["pkg"] not in found:
+                found.add(dependency["pkg"])
+                left.append(dependency["pkg"])
+    return sorted((packages[it] for it in found), key=lambda package: (package["name"], package["version"]))
+
+
+def notices(package: dict) -> list[pathlib.Path]:
+    folder = pathlib.Path(package["manifest_path"]).parent
+    named = [path for path in folder.rglob("*") if path.is_file() and path.name.upper().startswith(NAMES)]
+    return sorted(path for path in named if path.suffix not in {".rs", ".py", ".c", ".h", ".html", ".cmake"})
+
+
+def main() -> None:
+    print("iiif-publish contains the following works, under the licences that follow.\n")
+    print("This software is based in part on the work of the Independent JPEG Group.\n")
+    seen: dict[str, str] = {}
+    for package in built_in(sys.argv[1]):
+        title = f"{package['name']} {package['version']}"
+        print(f"{'=' * 100}\n{title}: {package['license']}")
+        print("".join(f"  {author}\n" for author in package["authors"]), end="")
+        for path in notices(package):
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+            first = seen.setdefault(text, title)
+            print(f"\n--- {path.name}" + (f": as of {first}" if first != title else f"\n\n{text}"))
+        print()
+    print(f"{'=' * 100}\nOpenSeadragon: BSD-3-Clause\n\n{OPENSEADRAGON.read_text(encoding='utf-8')}")
+
+
+main()
