@@ -3,9 +3,8 @@
 # Needs Node, and installs Chromium where there is none (with apt-get, as root); all else goes to target/viewers.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
-source tests/browser/install.sh
+source tests/browser/lib.sh
 
-readonly FOLDER=$PWD/target/viewers
 readonly FRACTALS=$PWD/target/fractals
 
 preview=
@@ -14,12 +13,11 @@ main() {
   trap stop EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  install_browser "$FOLDER"
+  install_browser
   mkdir -p "$FRACTALS"
   node "$FOLDER/fractals.mjs" "$FRACTALS"
-  # The program of the tests: `cargo build` by itself would compile everything once more, with other features of dependencies.
   cargo test --no-run --quiet
-  exec 3< <(exec "${CARGO_TARGET_DIR:-$PWD/target}/debug/iiif-publish" preview --quiet "$FRACTALS"/*.ppm)
+  exec 3< <(exec "$program" preview --quiet "$FRACTALS"/*.ppm)
   preview=$!
   local address
   read -r address <&3

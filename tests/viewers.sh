@@ -7,23 +7,15 @@
 # Needs Python and Node, and installs Chromium where there is none (with apt-get, as root); all else goes to target/viewers.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
-source tests/browser/install.sh
-
-readonly FOLDER=$PWD/target/viewers
-readonly BUCKET=viewers
-
-server=
+source tests/browser/lib.sh
 
 main() {
-  trap stop EXIT
+  trap stop_server EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   # Before the server is up, so that a failure leaves nothing running.
-  install_browser "$FOLDER"
-  mkdir -p "$FOLDER/pictures"
-  node "$FOLDER/packages.mjs" "$FOLDER/packages"
-  node "$FOLDER/pictures.mjs" "$FOLDER/pictures"
-  # The program of the tests: `cargo build` by itself would compile everything once more, with other features of dependencies.
+  install_browser
+  install_viewers
   cargo test --no-run --quiet
   start_server
   publish
@@ -34,32 +26,13 @@ main() {
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
 
-start_server() {
-  rm -f "$FOLDER/server.env"
-  localstack/test.sh --only seaweedfs --serve >"$FOLDER/server.env" 2>"$FOLDER/server.log" &
-  server=$!
-  until grep -q AWS_REGION "$FOLDER/server.env"; do
-    if ! kill -0 "$server" 2>/dev/null; then cat "$FOLDER/server.log" >&2 && exit 1; fi
-    sleep 0.2
-  done
-  source "$FOLDER/server.env"
-  endpoint=${IIIF_PUBLISH_TEST_SERVERS#seaweedfs=}
-}
-
-stop() {
-  if [[ $server ]]; then
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-}
-
 publish() {
-  local program=${CARGO_TARGET_DIR:-$PWD/target}/debug/iiif-publish version
-  node "$FOLDER/bucket.mjs" "$endpoint" "$BUCKET"
-  "$program" bucket setup --bucket "$BUCKET" --endpoint-url "$endpoint" --cors --public-read --yes >"$FOLDER/setup.log"
+  local version input
   for version in 3 2; do
-    "$program" ingest "$FOLDER/pictures" --bucket "$BUCKET" --endpoint-url "$endpoint" --prefix "v$version" \
-      --iiif-version "$version" --progress none >/dev/null
+    for input in "$FOLDER/pictures" --table="$FOLDER/pictures/book.csv"; do
+      "$program" ingest "$input" --exclude '*.csv' --bucket "$BUCKET" --endpoint-url "$endpoint" --prefix "v$version" \
+        --iiif-version "$version" --progress none >/dev/null
+    done
   done
   page current
   page versions --versioned

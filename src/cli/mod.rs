@@ -6,6 +6,7 @@ mod bucket;
 mod completions;
 mod configuration;
 mod delete;
+mod examples;
 mod exit;
 mod gallery;
 mod ingest;
@@ -35,43 +36,6 @@ use std::time::Duration;
 /// How long blocking work may go on after the result is known; it holds nothing that is still needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-const EXAMPLES: &str = "\
-Examples:
-  iiif-publish preview photo.jpg
-      See it in a browser, without any bucket.
-  iiif-publish --bucket art-tiles photo.jpg scan.tif
-      Publish two images; the URL of each info.json is printed.
-  iiif-publish --bucket tiles --prefix maps \\
-      --public-url https://cdn.example.org/maps atlas.tif
-      The same behind a CDN that shows the prefix as /maps.
-  iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
-      Into MinIO, or any other store that speaks S3.
-  iiif-publish --output out --public-url https://example.org/iiif photo.jpg
-      Into a folder, for any static web server.
-  iiif-publish ingest masters --bucket tiles
-      A folder of images, with manifests and a collection; again and again.
-  iiif-publish init
-      A file for what need not be said every time: iiif-publish.toml.
-  iiif-publish ingest s3://masters/maps/ --bucket tiles
-      The images of another bucket, read in parts and not copied.
-  iiif-publish plan scan.tif
-      What publishing would store and cost.
-  iiif-publish verify https://cdn.example.org/maps/atlas/info.json
-      Whether everything is there that viewers ask for.
-  iiif-publish delete --bucket tiles --prefix maps --id atlas
-      Take an image away again; asks first.
-  iiif-publish bucket check --bucket tiles --prefix maps
-      Whether images can be published there, and seen by everyone.
-
-Exit codes:
-  0    done
-  1    some or all images failed (verify, bucket check: something is wrong);
-       another run may help
-  2    wrong usage
-  3    credentials, bucket, region, endpoint or host: another run cannot help
-  4    stopped by a limit
-  130  interrupted by Ctrl-C (143: by SIGTERM)";
-
 /// Publish deep-zoom IIIF images as static tiles, straight into an S3 bucket or a folder.
 ///
 /// Each image becomes tiles and an info.json (IIIF Image API, Level 0) that every IIIF viewer can zoom without an image
@@ -80,7 +44,7 @@ Exit codes:
 #[command(
     name = "iiif-publish",
     version = version(),
-    after_help = EXAMPLES,
+    after_help = examples::PROGRAM,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
 )]
@@ -97,22 +61,31 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Publish whole collections, again and again: folders, lists and tables; with manifests
+    #[command(after_help = examples::INGEST)]
     Ingest(Box<ingest::Arguments>),
     /// Say what became of an ingest, from the reports of all its parts; print what is failed or missing
+    #[command(after_help = examples::REPORT)]
     Report(reports::Arguments),
     /// Write a configuration file, with all options and what they mean
+    #[command(after_help = examples::INIT)]
     Init(init::Arguments),
     /// Show images in a browser on this machine: no bucket needed
+    #[command(after_help = examples::PREVIEW)]
     Preview(preview::Arguments),
     /// Say what publishing an image would store and cost; reads no pixel
+    #[command(after_help = examples::PLAN)]
     Plan(plan::Arguments),
     /// Ask over the web for every object that a viewer would ask for, and look at each
+    #[command(after_help = examples::VERIFY)]
     Verify(verify::Arguments),
     /// Delete images again, their info.json first
+    #[command(after_help = examples::DELETE)]
     Delete(delete::Arguments),
     /// Check whether a bucket is fit for publishing and viewing, or set it up
+    #[command(after_help = examples::BUCKET)]
     Bucket(bucket::Arguments),
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(completions::Arguments),
     /// Print the manual page, in roff
     Man,
@@ -197,5 +170,29 @@ mod tests {
     #[test]
     fn the_arguments_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    /// The help of a command and of those below it.
+    fn helps(command: &clap::Command) -> Vec<String> {
+        let own = command.get_after_help().map(ToString::to_string);
+        own.into_iter().chain(command.get_subcommands().flat_map(helps)).collect()
+    }
+
+    #[test]
+    fn every_example_of_the_help_can_be_typed() {
+        let texts = helps(&Cli::command());
+        let joined = texts.join("\n").replace("\\\n", "");
+        let examples: Vec<&str> = joined.lines().filter_map(|line| line.strip_prefix("  iiif-publish ")).collect();
+        assert!(examples.len() > 25, "{examples:?}");
+        for example in examples {
+            let command = example.split(" >").next().expect("a command").replace("'Our maps'", "Our_maps");
+            let words = std::iter::once("iiif-publish").chain(command.split_whitespace());
+            let parsed = Cli::try_parse_from(words);
+            assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("wrong"));
+        }
+        assert!(
+            texts.iter().flat_map(|text| text.lines()).all(|line| line.chars().count() <= 80),
+            "they fit a terminal"
+        );
     }
 }

@@ -16,6 +16,10 @@ export const PICTURES = {
   wide: [5001, 700], // wider than the largest whole picture
 };
 
+/** The object whose pages are all of them, and its table. */
+export const BOOK = 'book';
+const bookTable = () => ['source,id,object,sequence', ...Object.keys(PICTURES).map((name, n) => `${name}.ppm,pages/${name},${BOOK},${n + 1}`)];
+
 const wave = (at, length, phase) => Math.round(128 + 90 * Math.sin((at / length) * 2 * Math.PI + phase));
 
 /** Red, green and blue of a pixel: so smooth that JPEG and a shift of half a pixel change little. */
@@ -29,6 +33,7 @@ async function writePictures(folder) {
     for (let y = 0, at = 0; y < height; y += 1) for (let x = 0; x < width; x += 1, at += 3) pixels.set(colour(x, y), at);
     await writeFile(join(folder, `${name}.ppm`), Buffer.concat([head, pixels]));
   }
+  await writeFile(join(folder, `${BOOK}.csv`), bookTable().join('\n'));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await writePictures(process.argv[2]);

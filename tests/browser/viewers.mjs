@@ -4,7 +4,7 @@
 //   node viewers.mjs --packages FOLDER --images URL [--manifests URL] [--viewer NAME]... [--picture NAME]... [--screenshots FOLDER]
 //
 // For each of the versions 3 and 2 of the Image API, images stand under `URL/v3/{picture}` and `URL/v2/{picture}`, and their manifests
-// under `URL/v3/manifests/{picture}.json`. FOLDER has the packages of viewers.json.
+// under `URL/v3/manifests/{picture}.json`; `book` is the manifest of all pictures as its pages. FOLDER has the packages of viewers.json.
 import { createReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -12,10 +12,11 @@ import { extname, join, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DESKTOP, PHONE, launch, watch } from './browser.mjs';
 import { CENTRE, CORNERS, DRIVERS } from './drivers.mjs';
-import { PICTURES, colour } from './pictures.mjs';
+import { BOOK, PICTURES, colour } from './pictures.mjs';
 
 const WAIT_MS = 20_000;
 const AT_ONCE = 3; // pages, which wait more than they work
+const SCROLLS = 8; // of a strip, from its beginning to its end
 const QUIET_MS = 400; // without a request, after which a viewer has all it wants
 const TURNS = 14; // of the wheel, or clicks, after which no viewer zooms in any further
 /** The default of the program, in pixels. */
@@ -137,14 +138,64 @@ async function pull(page, seen, driver, isSeen, [width, height]) {
   }
 }
 
+/** Whether each page of the book has been asked for in some size: its thumbnail, where it is not the one that is shown. */
+function missingPages(seen, images, version) {
+  const isLoaded = (name) => [...seen.loaded].some((url) => url.startsWith(`${images}/v${version}/pages/${name}/full/`));
+  return Object.keys(PICTURES).filter((name) => !isLoaded(name));
+}
+
+/** Scrolls whatever can be scrolled so far: strips load the thumbnails that come into sight. */
+function scrollStrips(fraction) {
+  for (const element of document.querySelectorAll('#viewer *')) {
+    element.scrollTo(fraction * (element.scrollWidth - element.clientWidth), fraction * (element.scrollHeight - element.clientHeight));
+  }
+}
+
+/** Opens the manifest of several pages, and what the viewer has to choose one of them; then the same on a phone. */
+async function showBook(browser, { viewer, version, images, pages, screenshots }) {
+  const driver = DRIVERS[viewer];
+  const url = `${images}/v${version}/manifests/${BOOK}.json`;
+  const { context, page, seen } = await opened(browser, { pages, images });
+  const problems = [];
+  try {
+    await page.goto(`${pages}/show/${encodeURIComponent(viewer)}?${encodeURIComponent(url)}`, { waitUntil: 'load' });
+    await page.waitForFunction(driver.isReady, driver.surface, { timeout: WAIT_MS });
+    await quiet(page, seen);
+    for (let part = 0; part <= SCROLLS; part += 1) {
+      await page.evaluate(scrollStrips, part / SCROLLS);
+      await quiet(page, seen);
+    }
+    await arrived(page, seen, () => missingPages(seen, images, version).length === 0);
+    if (screenshots) await page.screenshot({ path: join(screenshots, `${viewer}-v${version}-${BOOK}.png`.replaceAll(' ', '-')) });
+    await page.setViewportSize(PHONE);
+    await quiet(page, seen);
+  } catch (error) {
+    problems.push(error.message.split('\n')[0]);
+  }
+  for (const name of missingPages(seen, images, version)) problems.push(`the thumbnail of the page \`${name}\` was not loaded`);
+  await context.close();
+  return { viewer, version, picture: BOOK, requests: seen.requests, ...counted(driver, seen), off: null, problems };
+}
+
+async function opened(browser, { pages, images }) {
+  const context = await browser.newContext({ viewport: DESKTOP });
+  const page = await context.newPage();
+  return { context, page, seen: watch(page, [pages, new URL(images).origin]) };
+}
+
+/** What failed, and what was said, but for what is of the viewer's own making. */
+function counted(driver, seen) {
+  const own = (message) => (driver.own ?? []).some((pattern) => pattern.test(message));
+  const [failed, errors] = [seen.failed, seen.errors].map((messages) => messages.filter((message) => !own(message)));
+  return { failed, errors };
+}
+
 async function show(browser, judge, { viewer, version, picture, images, pages, screenshots }) {
   const driver = DRIVERS[viewer];
   const size = PICTURES[picture];
   const base = `${images}/v${version}/${picture}`;
   const url = driver.shows === 'manifest' ? `${images}/v${version}/manifests/${picture}.json` : `${base}/info.json`;
-  const context = await browser.newContext({ viewport: DESKTOP });
-  const page = await context.newPage();
-  const seen = watch(page, [pages, new URL(images).origin]);
+  const { context, page, seen } = await opened(browser, { pages, images });
   const problems = [];
   const isSeen = (fractions) => deepest(seen, base, size).some((region) => covers(region, pixelAt(fractions, size)));
   let off = null;
@@ -166,12 +217,10 @@ async function show(browser, judge, { viewer, version, picture, images, pages, s
   } catch (error) {
     problems.push(error.message.split('\n')[0]);
   }
-  const own = (message) => (driver.own ?? []).some((pattern) => pattern.test(message));
-  const [failed, errors] = [seen.failed, seen.errors].map((messages) => messages.filter((message) => !own(message)));
   const corners = CORNERS.filter(isSeen).length;
   if (corners < CORNERS.length) problems.push(`only ${corners} of 4 corners were loaded at scale factor 1`);
   await context.close();
-  return { viewer, version, picture, requests: seen.requests, failed, errors, off, problems };
+  return { viewer, version, picture, requests: seen.requests, ...counted(driver, seen), off, problems };
 }
 
 function report(results) {
@@ -218,10 +267,14 @@ async function main() {
   const results = [];
   try {
     const cases = known(values.viewer, DRIVERS).flatMap((viewer) => [3, 2].flatMap((version) => (
-      known(values.picture, PICTURES).map((picture) => ({ ...values, viewer, version, picture, pages })))));
-    const left = [...cases.entries()];
+      known(values.picture, { ...PICTURES, [BOOK]: null }).map((picture) => ({ ...values, viewer, version, picture, pages })))));
+    const isShown = ({ viewer, picture }) => picture !== BOOK || DRIVERS[viewer].shows === 'manifest';
+    const left = [...cases.filter(isShown).entries()];
     const work = async () => {
-      for (let next = left.shift(); next; next = left.shift()) results[next[0]] = await show(browser, judge, next[1]);
+      for (let next = left.shift(); next; next = left.shift()) {
+        const [place, wanted] = next;
+        results[place] = wanted.picture === BOOK ? await showBook(browser, wanted) : await show(browser, judge, wanted);
+      }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   } finally {

