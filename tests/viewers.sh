@@ -2,7 +2,7 @@
 # Publishes pictures of awkward sizes into SeaweedFS, in both versions of the Image API, and shows them in the viewers that
 # institutions use, in headless Chromium: no request may fail, and no pixel be wrong. Prints a table.
 #
-#   tests/viewers.sh [--viewer NAME]... [--picture NAME]... [--screenshots FOLDER]
+#   tests/viewers.sh [--viewer NAME]... [--picture NAME]... [--version 3|2]... [--screenshots FOLDER]
 #
 # Needs Python and Node, and installs Chromium where there is none (with apt-get, as root); all else goes to target/viewers.
 set -euo pipefail

