@@ -53,7 +53,7 @@ stop() {
 }
 
 check_shell() {
-  "$bin/shellcheck" --external-sources deploy/*.sh deploy/release/*.sh deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run
+  "$bin/shellcheck" --external-sources deploy/*.sh deploy/release/*.sh deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run tests/*.sh tests/*/*.sh
 }
 
 check_dockerfile() {

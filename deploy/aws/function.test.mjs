@@ -40,6 +40,7 @@ test('what is stored is served', () => {
   passes('/atlas/0,0,512,512/512,512/0/default.webp');
   passes('/atlas/full/200,/0/default.png');
   passes('/manifests/atlas.json');
+  passes('/maps/viewer.html');
   passes('/collection.json');
   passes('/collections/2.json');
   passes('/');

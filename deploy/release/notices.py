@@ -40,6 +40,12 @@ def notices(package: dict) -> list[pathlib.Path]:
     return sorted(path for path in named if path.suffix not in {".rs", ".py", ".c", ".h", ".html", ".cmake"})
 
 
+def mit_terms() -> str:
+    """The licence without the line of its holder."""
+    lines = pathlib.Path("LICENSE-MIT").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("Copyright"))
+
+
 def main() -> None:
     print("iiif-publish contains the following works, under the licences that follow.\n")
     print("This software is based in part on the work of the Independent JPEG Group.\n")
@@ -48,11 +54,17 @@ def main() -> None:
         title = f"{package['name']} {package['version']}"
         print(f"{'=' * 100}\n{title}: {package['license']}")
         print("".join(f"  {author}\n" for author in package["authors"]), end="")
-        for path in notices(package):
+        texts = notices(package)
+        if not texts and "MIT" not in package["license"]:
+            sys.exit(f"{title} has no notice, and its licence is {package['license']}: find its text")
+        if not texts:
+            print(f"\n--- MIT, without a text of its own; the licence reads as follows, by the authors above\n\n{mit_terms()}")
+        for path in texts:
             text = path.read_text(encoding="utf-8", errors="replace").strip()
             first = seen.setdefault(text, title)
             print(f"\n--- {path.name}" + (f": as of {first}" if first != title else f"\n\n{text}"))
         print()
+    print(f"{'=' * 100}\nThe Rust standard library: MIT OR Apache-2.0\n  The Rust Project contributors (https://thanks.rust-lang.org)\n\n{mit_terms()}\n")
     print(f"{'=' * 100}\nOpenSeadragon: BSD-3-Clause\n\n{OPENSEADRAGON.read_text(encoding='utf-8')}")
 
 

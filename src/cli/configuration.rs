@@ -122,8 +122,10 @@ fn taken_back(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
     keys
 }
 
+/// One that can be said without a value.
 fn is_flag(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::SetTrue)
+        || argument.get_num_args().is_some_and(|args| args.min_values() == 0)
 }
 
 /// The verb of a verb, such as that of `bucket`.
@@ -241,6 +243,12 @@ impl File<'_> {
         let kind = |expected| ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected };
         if let ArgAction::SetTrue = argument.get_action() {
             if value.as_bool().ok_or_else(|| kind("true or false"))? {
+                words.push(format!("--{key}").into());
+            }
+            return Ok(());
+        }
+        if let (Some(is_wanted), true) = (value.as_bool(), is_flag(argument)) {
+            if is_wanted {
                 words.push(format!("--{key}").into());
             }
             return Ok(());

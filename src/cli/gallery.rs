@@ -6,8 +6,10 @@ use super::report::{self, Fatal};
 use super::viewer::{self, PageName, ShownImage};
 use bytes::Bytes;
 use iiif_publish::iiif::{Plan, Pyramid};
-use iiif_publish::publish::{Changed, Layout, Published, Publisher};
-use iiif_publish::store::{Identifier, Key, Object, StoreError};
+use iiif_publish::publish::{Changed, Layout, PublishError, Published, Publisher};
+use iiif_publish::store::{Identifier, Key, Object, StoreError, StoreErrorKind};
+
+const OTHER_NAME: &str = "give the page another name, as in `--html=images.html`";
 
 /// A page that may be written when the images are there.
 pub(super) struct Gallery {
@@ -24,11 +26,14 @@ impl Gallery {
     /// The page of this name for these images, if it is free, or was written by this program.
     pub(super) async fn of(name: &PageName, order: Vec<Identifier>, publisher: &Publisher) -> Result<Self, Fatal> {
         let options = publisher.options();
-        let key = name.key(&options.prefix).expect("a name is a key");
+        let refused = |error: String| Fatal::new(Exit::Usage, error, OTHER_NAME);
+        let key = name.key(&options.prefix)?;
+        if let Some(image) = order.iter().find(|identifier| name.is_folder_of(identifier)) {
+            return Err(refused(format!("the page and the image `{image}` would both be called `{name}`")));
+        }
         let present = publisher.store().get(&key).await?.map(|stored| stored.body);
         if present.as_ref().is_some_and(|page| viewer::images_of(page).is_none()) {
-            let error = format!("there is a `{key}` already, which this program did not write");
-            return Err(Fatal::new(Exit::Usage, error, "give the page another name, as in `--html=images.html`"));
+            return Err(refused(format!("there is a `{key}` already, which this program did not write")));
         }
         Ok(Self { key, url: name.url(&options.public_url), present, order, published: Vec::new() })
     }
@@ -38,59 +43,80 @@ impl Gallery {
         self.published.push(published.clone());
     }
 
-    /// Writes the page, where it has changed, and prints its URL. A page that is there stays while some of its images fail.
-    pub(super) async fn write(self, exit: Exit, publisher: &Publisher, progress: &Progress) -> Result<Exit, Fatal> {
-        let is_whole = exit == Exit::Done;
-        let is_kept = self.present.is_some() && (!is_whole || publisher.options().changed == Changed::Keep);
-        if self.published.is_empty() {
-            return Ok(exit);
-        }
-        if is_kept {
-            let why = if is_whole { "--no-clobber" } else { "not all images are there" };
-            progress.note(&format!("`{}` is left as it is ({why})", self.key));
-        } else {
-            let body = Bytes::from(viewer::page(&self.images(publisher)));
-            if self.present.as_ref() != Some(&body) {
-                let cache_control = publisher.options().info_cache_control.as_str().into();
-                let content_type = viewer::CONTENT_TYPE;
-                let object = Object { key: self.key, body, content_type, cache_control, fingerprint: None };
-                publisher.store().put(object).await.map_err(|error| not_written(&error))?;
-            }
-        }
-        Ok(exit.worse(progress.result(&self.url)))
+    /// That it was not written, because the run ended before.
+    pub(super) fn left_out(key: &Key, progress: &Progress) {
+        progress.note(&format!("`{key}` was not written: the run was stopped"));
     }
 
-    fn images(&self, publisher: &Publisher) -> Vec<ShownImage> {
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Writes the page, where it has changed, and prints its URL; `exit` is what became of the images. A page that is there stays
+    /// while some of them fail.
+    pub(super) async fn write(mut self, exit: Exit, publisher: &Publisher, progress: &Progress) -> Exit {
+        if publisher.is_stopped() || self.published.is_empty() {
+            if exit != Exit::Done {
+                Self::left_out(&self.key, progress);
+            }
+            return exit;
+        }
+        let is_whole = exit == Exit::Done;
+        let kept = match publisher.options().changed {
+            _ if self.present.is_none() => None,
+            Changed::Keep => Some("--no-clobber"),
+            Changed::Replace => (!is_whole).then_some("not all images are there"),
+        };
+        if let Some(why) = kept {
+            progress.note(&format!("`{}` is left as it is ({why})", self.key));
+        } else if let Err(error) = self.put(publisher).await {
+            let advice = match error.kind() {
+                StoreErrorKind::Exists => OTHER_NAME,
+                _ if is_whole => "the images are there; the same command again writes the page",
+                _ => "the same command again goes on with the images, and writes the page",
+            };
+            let error = PublishError::from(error);
+            progress.error(&report::chain(&error), advice);
+            return exit.worse(if error.is_environment() { Exit::Environment } else { Exit::Failed });
+        }
+        exit.worse(progress.result(&self.url))
+    }
+
+    async fn put(&mut self, publisher: &Publisher) -> Result<(), StoreError> {
+        let body = Bytes::from(viewer::page(&self.images(publisher)));
+        if self.present.as_ref() == Some(&body) {
+            return Ok(());
+        }
+        let cache_control = publisher.options().info_cache_control.as_str().into();
+        let content_type = viewer::CONTENT_TYPE;
+        let object = Object { key: self.key.clone(), body, content_type, cache_control, fingerprint: None };
+        // Where none was seen, there can be one all the same: one that may not be read, or that has come meanwhile.
+        let put =
+            if self.present.is_some() { publisher.store().put(object) } else { publisher.store().put_new(object) };
+        put.await.map(drop)
+    }
+
+    fn images(&mut self, publisher: &Publisher) -> Vec<ShownImage> {
         let options = publisher.options();
         let before = self.present.as_ref().and_then(|page| viewer::images_of(page)).unwrap_or_default();
         let folders = options.versions.folders();
         let shown = |image: &Published| {
             let (_, folder) = folders[0];
             let info = format!("{}/{}", options.public_url.base_uri(folder, &image.identifier), Plan::INFO_JSON);
-            let pyramid = Pyramid::new(image.size, options.shape);
-            let objects: u64 =
-                folders.iter().map(|(version, _)| Plan::new(pyramid.clone(), *version).object_count()).sum();
-            // Of what was there already, only an earlier page knows how much that was.
-            let bytes_before = || before.iter().find(|known| known.info == info)?.bytes;
-            ShownImage {
-                id: image.identifier.to_string(),
-                moves: matches!(options.layout, Layout::Versioned { .. }),
-                width: image.size.width(),
-                height: image.size.height(),
-                tiles: image.tiles,
-                objects,
-                bytes: if image.objects == objects { Some(image.bytes) } else { bytes_before() },
-                info,
+            let moves = matches!(options.layout, Layout::Versioned { .. });
+            let shown = ShownImage { moves, ..ShownImage::of(image, info) };
+            if shown.version.is_none() {
+                return shown;
             }
+            let pyramid = Pyramid::new(image.size, options.shape);
+            let count = |version| Plan::new(pyramid.clone(), version).object_count();
+            let objects = folders.iter().map(|(version, _)| count(*version)).sum();
+            // Of the very same content, an earlier page may know how much an earlier run has stored.
+            let is_same = |known: &&ShownImage| known.info == shown.info && known.version == shown.version;
+            let bytes_before = before.iter().find(is_same).and_then(|known| known.bytes);
+            let bytes = if image.objects == objects { Some(image.bytes) } else { bytes_before };
+            ShownImage { objects: Some(objects), bytes, ..shown }
         };
-        let place = |image: &&Published| self.order.iter().position(|identifier| *identifier == image.identifier);
-        let mut images: Vec<&Published> = self.published.iter().collect();
-        images.sort_by_key(place);
-        images.into_iter().map(shown).collect()
+        viewer::in_order(std::mem::take(&mut self.published), &self.order).iter().map(shown).collect()
     }
-}
-
-fn not_written(error: &StoreError) -> Fatal {
-    let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
-    Fatal::new(exit, report::chain(error), "the images are there; the same command again writes the page")
 }

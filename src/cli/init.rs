@@ -57,7 +57,14 @@ fn text(command: &Command) -> String {
     let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());
     let (common, own): (Vec<&Arg>, Vec<&Arg>) =
         ingest.get_arguments().filter(|argument| is_option(argument)).partition(is_common);
+    let is_of_publish = |argument: &&Arg| {
+        let is_of_ingest = ingest.get_arguments().any(|other| other.get_id() == argument.get_id());
+        is_option(argument) && !argument.is_positional() && !is_of_ingest
+    };
+    let of_publish: Vec<&Arg> = command.get_arguments().filter(is_of_publish).collect();
     add_all(&mut text, &common);
+    text.push_str("\n[publish]\n");
+    add_all(&mut text, &of_publish);
     text.push_str("\n[ingest]\n");
     add_all(&mut text, &own);
     text

@@ -11,6 +11,7 @@ pub(super) fn print(text: &str) -> Exit {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             tell(&format!("error: could not write to standard output: {error}"));
+            tell("       send it to a place with room, and run the same command again");
             Exit::Failed
         }
         _ => Exit::Done,

@@ -75,7 +75,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         Exit::Done
     })
     .await;
-    published.sort_by_key(|image| order.iter().position(|identifier| *identifier == image.identifier));
+    let published = viewer::in_order(published, &order);
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }
@@ -103,15 +103,9 @@ fn failed(what: &str, error: &std::io::Error, advice: &'static str) -> Fatal {
 
 /// The page with what it shows.
 fn page(published: &[Published]) -> Page {
-    let shown = |image: &Published| ShownImage {
-        id: image.identifier.to_string(),
-        info: image.info_urls.first().cloned().unwrap_or_default(),
-        moves: false,
-        width: image.size.width(),
-        height: image.size.height(),
-        tiles: image.tiles,
-        objects: image.objects,
-        bytes: Some(image.bytes),
+    let shown = |image: &Published| {
+        let info = image.info_urls.first().cloned().unwrap_or_default();
+        ShownImage { objects: Some(image.objects), bytes: Some(image.bytes), ..ShownImage::of(image, info) }
     };
     let images: Vec<ShownImage> = published.iter().map(shown).collect();
     Page { path: "/", content_type: viewer::CONTENT_TYPE, body: viewer::page(&images).into() }

@@ -128,6 +128,11 @@ impl Progress {
         self.beside_bars(|| tell_error(self.how, Some(&identifier.to_string()), error, advice));
     }
 
+    /// An error of the whole run, which goes to stderr however progress is told.
+    pub(super) fn error(&self, error: &str, advice: &str) {
+        self.beside_bars(|| tell_error(self.how, None, error, advice));
+    }
+
     /// What became of the run: what is not there, however progress is told, and before that the lines of `told` that are not empty.
     pub(super) fn summary(&self, outcome: Option<&str>, told: &[String], json: &Value) {
         match self.how {

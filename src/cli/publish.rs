@@ -215,12 +215,18 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     // One for the whole run: a signal that comes in between is heard too.
     let mut signal = pin!(interrupted());
     let exit = publish_all(&publisher, images.clone(), &progress, signal.as_mut(), print_urls).await;
-    let Some(gallery) = gallery.filter(|_| !matches!(exit, Exit::Interrupted | Exit::Terminated)) else {
+    let Some(gallery) = gallery else { return Ok(exit) };
+    let key = gallery.key().clone();
+    if matches!(exit, Exit::Interrupted | Exit::Terminated) {
+        Gallery::left_out(&key, &progress);
         return Ok(exit);
-    };
+    }
     tokio::select! {
-        written = gallery.write(exit, &publisher, &progress) => written,
-        signal = signal => Ok(signal),
+        exit = gallery.write(exit, &publisher, &progress) => Ok(exit),
+        signal = signal => {
+            Gallery::left_out(&key, &progress);
+            Ok(signal)
+        }
     }
 }
 

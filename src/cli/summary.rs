@@ -19,8 +19,10 @@ const NAMED: usize = 100;
 pub(super) struct Summary {
     images: usize,
     published: usize,
-    /// Of those, the ones of which nothing was put.
+    /// Of those, the ones that were there already, as they should be.
     unchanged: usize,
+    /// And those that were to stay what they are.
+    kept: usize,
     failed: usize,
     objects: u64,
     bytes: u64,
@@ -41,6 +43,7 @@ impl Summary {
             images: images.len(),
             published: 0,
             unchanged: 0,
+            kept: 0,
             failed: 0,
             objects: 0,
             bytes: 0,
@@ -55,7 +58,8 @@ impl Summary {
     pub(super) fn published(&mut self, published: &Published, heard: Exit) {
         self.unfinished.remove(&published.identifier);
         self.published += 1;
-        self.unchanged += usize::from(published.objects == 0);
+        self.kept += usize::from(published.version.is_none());
+        self.unchanged += usize::from(published.version.is_some() && published.objects == 0);
         self.objects += published.objects;
         self.bytes += published.bytes;
         self.is_unheard |= heard != Exit::Done;
@@ -89,22 +93,26 @@ impl Summary {
 
     /// What is there now, and where; nothing where nothing is.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
-        let Self { published, unchanged, objects, bytes, .. } = self;
+        let Self { published, unchanged, kept, objects, bytes, .. } = self;
         let count =
             |images: usize| format!("{} {}", HumanCount(images as u64), if images == 1 { "image" } else { "images" });
         let seconds = self.started.elapsed().as_secs_f64();
-        let new = published - unchanged;
+        let new = published - unchanged - kept;
         let put = || {
             let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
             format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", count(new))
         };
         let words = match (new, *unchanged) {
-            (0, 0) => return None,
+            (0, 0) if *kept == 0 => return None,
+            (0, 0) => format!("{} left as they are", count(*kept)),
             (0, unchanged) => format!("{} unchanged, in {seconds:.1} s", count(unchanged)),
             (_, 0) => put(),
             (_, unchanged) => format!("{}; {} unchanged", put(), HumanCount(unchanged as u64)),
         };
-        Some(format!("{words}; below {public_url}"))
+        let kept =
+            (*kept > 0 && new + unchanged > 0).then(|| format!("; {} left as they are", HumanCount(*kept as u64)));
+        let kept = kept.unwrap_or_default();
+        Some(format!("{words}{kept}; below {public_url}"))
     }
 
     /// What is not there; nothing where everything is.
@@ -135,7 +143,7 @@ impl Summary {
 
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {
         let left = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
-        json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged,
+        json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged, "kept": self.kept,
                "failed": self.failed, "objects": self.objects, "bytes": self.bytes, "seconds": self.started.elapsed().as_secs_f64(),
                "interrupted": signal.is_some(), "left": self.unfinished.iter().map(left).collect::<Vec<_>>(),
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})

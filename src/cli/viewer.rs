@@ -2,8 +2,10 @@
 //! nothing but these images.
 
 use clap::builder::{StringValueParser, TypedValueParser};
-use iiif_publish::store::{Identifier, Prefix, PublicUrl};
+use iiif_publish::publish::Published;
+use iiif_publish::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,6 +18,8 @@ const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.t
 const VIEWER_PLACE: &str = "/* OpenSeadragon */";
 const LIST_PLACE: &str = "[/* images */]";
 const VERSION_PLACE: &str = "{version}";
+/// Where the images are named for browsers without scripts.
+const LINKS_PLACE: &str = "<!-- links -->";
 
 /// What stands around the list in the page, for it to be found again.
 const LIST_BEGIN: &str = "<script type=\"application/json\" id=\"images\">";
@@ -35,26 +39,60 @@ pub(super) struct ShownImage {
     /// The URL of its `info.json`.
     pub(super) info: String,
     /// Whether that leads to another base URI, which is not always the same: to that of the newest version.
-    #[serde(default)]
     pub(super) moves: bool,
+    /// What the content is called of which the figures are; `None` where it is not known what is there.
+    pub(super) version: Option<String>,
     pub(super) width: u32,
     pub(super) height: u32,
-    pub(super) tiles: u64,
+    pub(super) tiles: Option<u64>,
     /// All objects of it.
-    pub(super) objects: u64,
-    /// Their bytes, where that is known.
+    pub(super) objects: Option<u64>,
+    /// Their bytes.
     pub(super) bytes: Option<u64>,
+}
+
+impl ShownImage {
+    /// An image that was published, or was there, with what is known of it alone.
+    pub(super) fn of(published: &Published, info: String) -> Self {
+        Self {
+            id: published.identifier.to_string(),
+            info,
+            moves: false,
+            version: published.version.as_ref().map(ToString::to_string),
+            width: published.size.width(),
+            height: published.size.height(),
+            tiles: published.version.as_ref().map(|_| published.tiles),
+            objects: None,
+            bytes: None,
+        }
+    }
+}
+
+/// The images in the order in which they were named.
+pub(super) fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Published> {
+    let places: HashMap<&Identifier, usize> = order.iter().zip(0..).collect();
+    published.sort_by_key(|image| places.get(&image.identifier).copied());
+    published
 }
 
 /// The page.
 pub(super) fn page(images: &[ShownImage]) -> String {
     // The list stands in a script, which nothing in it may end: JSON may write the character otherwise.
     let list = serde_json::to_string(images).expect("there are texts and numbers alone").replace('<', "\\u003c");
-    // What names may contain comes last, so that nothing is replaced in it.
-    TEMPLATE
-        .replace(VERSION_PLACE, env!("CARGO_PKG_VERSION"))
+    let link = |image: &ShownImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
+    let links: String = images.iter().map(link).collect();
+    // What names may contain stands in pieces that are not looked at any more.
+    let (above, below) = TEMPLATE.split_once(LINKS_PLACE).expect("the template has a place for links");
+    let above = above.replace(VERSION_PLACE, env!("CARGO_PKG_VERSION"));
+    let below = below
         .replace(VIEWER_PLACE, &format!("/*\n{OPENSEADRAGON_LICENSE}*/\n{OPENSEADRAGON}"))
-        .replace(LIST_PLACE, &list)
+        .replace(LIST_PLACE, &list);
+    [above, links, below].concat()
+}
+
+/// As it stands in an attribute or a text of HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The list of images on a page of this program; `None` of anything else.
@@ -83,8 +121,16 @@ impl PageName {
     }
 
     /// The key below a prefix.
-    pub(super) fn key(&self, prefix: &Prefix) -> Option<iiif_publish::store::Key> {
-        prefix.found(&format!("{}{}", prefix.with_slash(), self.0))
+    ///
+    /// # Errors
+    /// Where it gets too long.
+    pub(super) fn key(&self, prefix: &Prefix) -> Result<Key, KeyError> {
+        Ok(ImageFolder::new(prefix, None, &self.0)?.base_key())
+    }
+
+    /// Whether the objects of an image would stand below this name, as if it were a folder.
+    pub(super) fn is_folder_of(&self, identifier: &Identifier) -> bool {
+        identifier.as_str().split('/').next() == Some(self.0.as_str())
     }
 }
 
@@ -113,10 +159,11 @@ mod tests {
             id: id.to_owned(),
             info: format!("https://example.org/{id}/info.json"),
             moves: false,
+            version: Some("v0123456789ab".to_owned()),
             width: 3000,
             height: 2000,
-            tiles: 60,
-            objects: 99,
+            tiles: Some(60),
+            objects: Some(99),
             bytes: None,
         }
     }
@@ -129,8 +176,9 @@ mod tests {
         assert_eq!(page.matches("<script").count(), 3, "a name is no script");
         assert_eq!(page.matches("function OpenSeadragon(").count(), 1);
         assert!(page.contains(OPENSEADRAGON_LICENSE.trim()));
-        for left in [VIEWER_PLACE, VERSION_PLACE] {
-            assert!(!page.split(LIST_BEGIN).next().expect("a beginning").contains(left), "{left}");
+        let plain = super::page(&images[..1]);
+        for left in [VIEWER_PLACE, VERSION_PLACE, LINKS_PLACE, LIST_PLACE] {
+            assert!(!plain.contains(left), "{left}");
         }
         assert_eq!(images_of(b"<html>somebody else's</html>"), None);
         assert_eq!(images_of(b"\xff\xfe"), None);

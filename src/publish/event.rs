@@ -2,7 +2,7 @@
 
 use crate::iiif::Size;
 use crate::source::Found;
-use crate::store::{Identifier, Traffic};
+use crate::store::{Identifier, Traffic, VersionName};
 use std::time::Duration;
 
 /// One thing that happened.
@@ -49,6 +49,8 @@ pub struct Published {
     pub identifier: Identifier,
     /// Where its `info.json` is seen, one URL for each version of the Image API.
     pub info_urls: Vec<String>,
+    /// What its content is called: the same for the same source and options. `None` where it is not known what is there.
+    pub version: Option<VersionName>,
     /// Its size in pixels.
     pub size: Size,
     /// Its tiles, of one version.

@@ -7,7 +7,9 @@ use super::redirects::Redirects;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
 use crate::pixel::RowScale;
-use crate::store::{Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError, Tally, Traffic};
+use crate::store::{
+    Digest, Identifier, ImageFolder, Key, Object, Receipt, Store, StoreError, Tally, Traffic, VersionName,
+};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -60,6 +62,8 @@ pub(super) struct Job {
     pub(super) blanks: BlankTiles,
     /// Where tiles of the full size are made of the blocks of a JPEG: what is decoded of it for the rest.
     pub(super) blocks: Option<RowScale>,
+    /// What its content is called.
+    pub(super) version: VersionName,
     pub(super) cache_control: Arc<str>,
     /// What tells the next run which headers a picture was put with.
     pub(super) headers: Arc<str>,
@@ -97,6 +101,7 @@ impl Job {
         Published {
             identifier: self.identifier.clone(),
             info_urls: self.folders.iter().map(|folder| format!("{}/{}", folder.base_uri, Plan::INFO_JSON)).collect(),
+            version: Some(self.version.clone()),
             size,
             tiles: self.pyramid.tile_count(),
             objects: 0,

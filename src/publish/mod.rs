@@ -95,6 +95,12 @@ impl Publisher {
         Self { remotes, ..self }
     }
 
+    /// Whether it was told to begin nothing any more.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.budget.is_stopping()
+    }
+
     /// What it was told.
     #[must_use]
     pub fn options(&self) -> &Options {
@@ -261,6 +267,7 @@ impl Publisher {
         }
         // Whatever version that is.
         published.info_urls = job.home_urls();
+        published.version = None;
         Ok(Some((job, published, Outcome::Kept)))
     }
 
@@ -296,6 +303,7 @@ impl Publisher {
             encoding,
             blanks: BlankTiles::default(),
             blocks: None,
+            version: fingerprint.version_name(),
             cache_control: self.options.cache_control.as_str().into(),
             headers: fingerprint.headers().into(),
             redirects: Redirects::new(self.options.redirects.as_ref(), &image.identifier),

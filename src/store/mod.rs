@@ -21,6 +21,7 @@ pub use s3::{
 pub(crate) use tally::Tally;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use std::sync::Arc;
@@ -98,6 +99,20 @@ pub struct Traffic {
 pub trait Store: Send + Sync {
     /// Stores an object, or replaces the one under the same key. Nothing is stored by halves.
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>>;
+
+    /// Stores an object where there is none under its key, or one with the same bytes.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Exists`] where there is another one, as far as the store can tell.
+    fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        async move {
+            match self.get(&object.key).await? {
+                Some(stored) if stored.body != object.body => Err(StoreError::exists(&object.key)),
+                _ => self.put(object).await,
+            }
+        }
+        .boxed()
+    }
 
     /// Finds out before any work whether objects can be put here, as far as that can be known.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -181,6 +196,12 @@ impl StoreError {
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self { kind, action, cause: cause.into(), region: None }
+    }
+
+    /// That there is another object under a key, which must not be replaced.
+    pub(crate) fn exists(key: &Key) -> Self {
+        let cause = "there is another object under this key, which must not be replaced";
+        Self::new(StoreErrorKind::Exists, format!("could not put `{key}`"), cause)
     }
 
     /// The same failure, with the region that the bucket is in.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # To be sourced in the top folder: what scripts that drive a browser need. Chromium comes from Debian where there is none, all else
 # from npm, and a server from localstack/test.sh.
 
@@ -40,6 +41,7 @@ start_server() {
     if ! kill -0 "$server" 2>/dev/null; then cat "$FOLDER/server.log" >&2 && exit 1; fi
     sleep 0.2
   done
+  # shellcheck disable=SC1091
   source "$FOLDER/server.env"
   endpoint=${IIIF_PUBLISH_TEST_SERVERS#seaweedfs=}
   node "$FOLDER/bucket.mjs" "$endpoint" "$BUCKET"

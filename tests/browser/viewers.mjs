@@ -57,10 +57,14 @@ async function quiet(page, seen) {
   throw new Error('requests went on and on');
 }
 
-/** Resolves once a place is seen and nothing more is asked for; a viewer that is slow has not asked yet. What never comes is told in the end. */
+/**
+ * Resolves once a place is seen and nothing more is asked for; a viewer that is slow has not asked yet. What never comes is told in the
+ * end, and after it nothing else is waited for as long.
+ */
 async function arrived(page, seen, isSeen) {
-  const until = Date.now() + WAIT_MS / 4;
+  const until = Date.now() + (seen.isMissing ? 0 : WAIT_MS / 4);
   do await quiet(page, seen); while (!isSeen() && Date.now() < until);
+  seen.isMissing ||= !isSeen();
 }
 
 /** The pixels that were loaded at scale factor 1, as regions: x, y, width, height; read from the URLs, not taken from the viewer. */

@@ -1,9 +1,11 @@
 //! `--html`: the page beside the images.
 
+use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::{file, png_file};
-use crate::support::program::{Run, planned_keys, run, run_well};
+use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::{Server, for_each_server, in_process};
 use crate::support::viewer_page::{assert_is_one_file, images_of};
+use hyper::Method;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -111,7 +113,76 @@ fn a_page_shows_the_newest_of_several_versions() {
 #[test]
 fn the_name_of_a_page_is_that_of_no_object_of_an_image() {
     for name in ["photo/info.json", "../x.html", "a/b.html", "photo.jpg", ""] {
-        let wrong = run(["--bucket", "art-tiles", &format!("--html={name}"), "photo.jpg"]);
+        let page = format!("--html={name}");
+        let wrong = run(["--bucket", "art-tiles", "--endpoint-url", "http://127.0.0.1:1", &page, "photo.jpg"]);
         assert_eq!(wrong.code, Some(2), "{name}: {}", wrong.stderr);
+        assert!(wrong.stderr.contains("--html"), "{name}: {}", wrong.stderr);
+    }
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "viewer.html.png", 30, 20);
+    let output = folder.path().join("out");
+    let wrong = run(["--html".as_ref(), "--output".as_ref(), output.as_os_str(), image.as_os_str()]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("would both be called `viewer.html`"), "{}", wrong.stderr);
+    assert!(!output.exists(), "before anything is published");
+}
+
+#[test]
+fn the_figures_of_an_image_are_those_of_what_is_stored() {
+    let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
+    let bucket = server.bucket("html-figures");
+    let image = [png_file(folder.path(), "x.png", 300, 200)];
+    let figures = |options: &[&str]| {
+        let run = publish(&server, &bucket, options, &image);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let shown = images_of(&page(&server, &bucket, "viewer.html"));
+        let bytes = server.objects_below(&bucket, "x/").values().map(|object| object.body.len()).sum::<usize>();
+        (shown[0].clone(), bytes)
+    };
+    let (shown, bytes) = figures(&["--html"]);
+    assert_eq!(shown["bytes"], bytes);
+    png_file(folder.path(), "x.png", 900, 600);
+    assert_eq!(publish(&server, &bucket, &[], &image).code, Some(0));
+    let (shown, _) = figures(&["--html"]);
+    assert_eq!((&shown["width"], &shown["bytes"]), (&900.into(), &Value::Null), "the page knows another image");
+    let (shown, bytes) = figures(&["--html", "--overwrite"]);
+    assert_eq!(shown["bytes"], bytes);
+    let run = publish(&server, &bucket, &["--html=kept.html", "--no-clobber", "--tile-size", "128"], &image);
+    assert!(run.stderr.contains("there already, and left as it is"), "{}", run.stderr);
+    let kept = images_of(&page(&server, &bucket, "kept.html"));
+    assert_eq!((&kept[0]["tiles"], &kept[0]["objects"], &kept[0]["width"]), (&Value::Null, &Value::Null, &900.into()));
+}
+
+/// Where the page may not be read, it is not known whose it is.
+#[test]
+fn a_page_that_may_not_be_read_is_not_replaced() {
+    let (server, folder) = (FaultServer::start(), TempDir::new().expect("a folder"));
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let publish = || {
+        let mut command = program();
+        command.args(["--bucket=tiles", "--html=index.html", "--endpoint-url", &server.endpoint()]).arg(&image);
+        Run::from(command.output().expect("built"))
+    };
+    assert_eq!(publish().code, Some(0));
+    let first = server.puts().len();
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::GET));
+    // Something else in the page would make it another one.
+    png_file(folder.path(), "x.png", 301, 200);
+    let second = publish();
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    assert!(second.stderr.contains("another object") && second.stderr.contains("--html="), "{}", second.stderr);
+    assert!(server.puts().len() > first, "the image is there");
+}
+
+#[test]
+fn a_configuration_file_asks_for_the_page_and_the_command_line_takes_it_back() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 30, 20);
+    let configuration = file(folder.path(), "own.toml", b"[publish]\nhtml = true\n");
+    for (name, more, has_page) in [("a", &[][..], true), ("b", &["--html=false"][..], false)] {
+        let output = folder.path().join(name);
+        let arguments = ["--config".as_ref(), configuration.as_os_str(), "--output".as_ref(), output.as_os_str()];
+        run_well(arguments.into_iter().chain(more.iter().map(AsRef::as_ref)).chain([image.as_os_str()]));
+        assert_eq!(output.join("viewer.html").exists(), has_page, "{name}");
     }
 }

@@ -55,7 +55,7 @@ fn blocked(setup: &Setup) -> Exit {
     tell(&format!(
         "error: Block Public Access of the bucket {would} a policy that lets everyone read; it is left as it is"
     ));
-    tell(&format!("       if the bucket may be public: {command}"));
+    tell(&format!("       if the bucket may be public: {command}; then run this command again"));
     Exit::Failed
 }
 

@@ -277,7 +277,12 @@ fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) ->
 
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        self.put_confirmed(object).boxed()
+        self.put_confirmed(object, self.clobber).boxed()
+    }
+
+    /// By `If-None-Match: *`, which some stores ignore.
+    fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        self.put_confirmed(object, Clobber::Forbid).boxed()
     }
 
     /// Lists at most one key: unlike `HeadBucket`, its answer says in words what is wrong. A role that may only put is

@@ -18,11 +18,11 @@ const PRECONDITION_FAILED: u16 = 412;
 
 impl S3Store {
     /// Puts until the store confirms the bytes that were sent.
-    pub(super) async fn put_confirmed(&self, object: Object) -> Result<Receipt, StoreError> {
+    pub(super) async fn put_confirmed(&self, object: Object, clobber: Clobber) -> Result<Receipt, StoreError> {
         let digest = Digest::of(&object.body);
         let _pace = self.pacer.begin(object.body.len() as u64).await;
         for _ in 0..DIGEST_ATTEMPTS {
-            let is_confirmed = match self.put_once(&object).await {
+            let is_confirmed = match self.put_once(&object, clobber).await {
                 Ok(output) => confirms(&output, &digest),
                 Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
@@ -37,8 +37,8 @@ impl S3Store {
     }
 
     /// One put, with the SDK's retries.
-    async fn put_once(&self, object: &Object) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
-        let put = self.put_request(&object.key);
+    async fn put_once(&self, object: &Object, clobber: Clobber) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
+        let put = self.put_request(&object.key, clobber);
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
         let put = match &object.fingerprint {
             Some(fingerprint) => put.metadata(FINGERPRINT, &**fingerprint),
@@ -47,10 +47,10 @@ impl S3Store {
         put.body(ByteStream::from(object.body.clone())).send().await
     }
 
-    fn put_request(&self, key: &Key) -> PutObjectFluentBuilder {
+    fn put_request(&self, key: &Key, clobber: Clobber) -> PutObjectFluentBuilder {
         let put = self.client.put_object().bucket(&self.bucket).key(key.as_str());
         let put = self.attributes.of_put(put).set_request_payer(self.payer.into());
-        match self.clobber {
+        match clobber {
             Clobber::Replace => put,
             Clobber::Forbid => put.if_none_match("*"),
         }
@@ -64,8 +64,7 @@ impl S3Store {
         if stored.is_some_and(|stored| Digest::of(&stored.body) == *digest) {
             return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
         }
-        let cause = "there is another object under this key, which must not be replaced";
-        Err(StoreError::new(StoreErrorKind::Exists, could_not_put(&object.key), cause))
+        Err(StoreError::exists(&object.key))
     }
 
     /// Puts objects without bytes that website endpoints answer with a redirect.
@@ -102,7 +101,7 @@ impl S3Store {
     /// What may not be replaced, and is there, stays: most likely it is this very redirect.
     async fn put_redirect(&self, redirect: Redirect, may_replace: bool) -> Result<(), StoreError> {
         let _pace = self.pacer.begin(0).await;
-        let put = self.put_request(&redirect.from).website_redirect_location(redirect.to);
+        let put = self.put_request(&redirect.from, self.clobber).website_redirect_location(redirect.to);
         let put = if may_replace { put } else { put.if_none_match("*") };
         // The type that a reader of another endpoint sees, where the object is just empty: surely not that of a picture.
         let put = put.content_type("text/plain").body(ByteStream::from_static(b"")).send().await;
