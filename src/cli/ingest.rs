@@ -2,6 +2,7 @@
 
 use super::arguments::{PlaceArguments, ProgressArgument};
 use super::exit::{Exit, interrupted};
+use super::output::counted;
 use super::progress::Progress;
 use super::publish::{HowArguments, publish_all};
 use super::report::{Fatal, chain, input_advice, tell_error, tell_note};
@@ -312,7 +313,8 @@ impl Arguments {
 
 fn found(all: &[Page], pages: &[&Page], shard: Shard) -> String {
     let of = if shard.is_whole() { String::new() } else { format!(" of {} (part {shard})", all.len()) };
-    format!("{} images{of} of {} objects", pages.len(), objects(pages.iter().copied()).len())
+    let objects = counted(objects(pages.iter().copied()).len() as u64, "object");
+    format!("{}{of} of {objects}", counted(pages.len() as u64, "image"))
 }
 
 /// Waits for a signal, or for the end of the time.

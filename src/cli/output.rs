@@ -2,8 +2,14 @@
 
 use super::exit::Exit;
 use console::Term;
+use indicatif::HumanCount;
 use std::io::{self, IsTerminal, Write};
 use textwrap::{Options, WordSplitter};
+
+/// So many of something, in the right number.
+pub(super) fn counted(count: u64, singular: &str) -> String {
+    format!("{} {singular}{}", HumanCount(count), if count == 1 { "" } else { "s" })
+}
 
 /// Prints a result. A reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(text: &str) -> Exit {

@@ -400,7 +400,7 @@ fn again(exit: Exit) -> &'static str {
 
 /// Begins no further image where the store is gone, each of which would only wait for it as long.
 async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
-    if !error.of_store().is_some_and(StoreError::is_environment) {
+    if publisher.is_stopped() || !error.of_store().is_some_and(StoreError::is_environment) {
         return;
     }
     if let Err(error) = publisher.store().check().await {

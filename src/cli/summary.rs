@@ -1,6 +1,7 @@
 //! What has become of a run, at its end.
 
 use super::exit::Exit;
+use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use super::report;
@@ -94,8 +95,7 @@ impl Summary {
     /// What is there now, and where; nothing where nothing is.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
         let Self { published, unchanged, kept, objects, bytes, .. } = self;
-        let count =
-            |images: usize| format!("{} {}", HumanCount(images as u64), if images == 1 { "image" } else { "images" });
+        let count = |images: usize| counted(images as u64, "image");
         let seconds = self.started.elapsed().as_secs_f64();
         let new = published - unchanged - kept;
         let put = || {

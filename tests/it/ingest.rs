@@ -135,7 +135,7 @@ fn tiles_are_not_taken_for_masters_by_the_next_run() {
     for _ in 0..2 {
         let run = ingest_in(&[".", "--output=out/iiif"]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        assert!(run.stderr.contains("1 images of 1 objects"), "{}", run.stderr);
+        assert!(run.stderr.contains("1 image of 1 object"), "{}", run.stderr);
     }
     let run = ingest_in(&["out/../out", "--output=out"]);
     assert!(run.code == Some(2) && run.stderr.contains("is where this publishes to"), "{}", run.stderr);
@@ -146,7 +146,7 @@ fn tiles_are_not_taken_for_masters_by_the_next_run() {
     for _ in 0..2 {
         let run = ingest_in(&["s3://tiles/", "--bucket=tiles", "--prefix=iiif", &endpoint]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        assert!(run.stderr.contains("1 images of 1 objects"), "{}", run.stderr);
+        assert!(run.stderr.contains("1 image of 1 object"), "{}", run.stderr);
     }
     assert!(server.keys(BUCKET).contains("iiif/masters/a/info.json"));
     let run = ingest_in(&["s3://tiles/iiif/", "--bucket=tiles", "--prefix=iiif", &endpoint]);

@@ -83,7 +83,7 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
         assert!(would.contains(&line), "{line}: {would:?}");
     }
     assert_eq!(would.len(), 7, "{would:?}");
-    assert!(dry.stderr.contains("would publish 1 images, delete 2, leave 7 unchanged; 0 would fail"), "{}", dry.stderr);
+    assert!(dry.stderr.contains("would publish 1 image, delete 2, leave 7 unchanged; 0 would fail"), "{}", dry.stderr);
     assert!(dry.stderr.contains("$0.00"), "{}", dry.stderr);
     let is_change = |method: &Method| [Method::PUT, Method::POST, Method::DELETE].contains(method);
     assert!(!server.requests().iter().any(|request| is_change(&request.method)), "nothing is done");

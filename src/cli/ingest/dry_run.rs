@@ -4,7 +4,7 @@ use super::manifests::{self, ShownObject, shown};
 use super::{Arguments, Gathered, image, prune};
 use crate::cli::arguments::ProgressArgument;
 use crate::cli::exit::Exit;
-use crate::cli::output::{print, tell};
+use crate::cli::output::{counted, print, tell};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars, estimated_bytes};
 use crate::cli::progress::Progress;
 use crate::cli::report::{Fatal, chain};
@@ -147,10 +147,9 @@ impl Teller {
                               "objects": objects, "bytes": bytes, "dollars": cost});
             return tell(&line.to_string());
         }
-        let [publish, unchanged, failed, delete] = [publish, unchanged, failed, delete].map(|count| HumanCount(*count));
-        tell(&format!(
-            "would publish {publish} images, delete {delete}, leave {unchanged} unchanged; {failed} would fail"
-        ));
+        let publish = counted(*publish, "image");
+        let [unchanged, failed, delete] = [unchanged, failed, delete].map(|count| HumanCount(*count));
+        tell(&format!("would publish {publish}, delete {delete}, leave {unchanged} unchanged; {failed} would fail"));
         let (objects, bytes) = (HumanCount(*objects), DecimalBytes(*bytes));
         let price = DOLLARS_PER_THOUSAND_PUTS;
         tell(&format!("{objects} puts of about {bytes} in all: ${cost:.2} at ${price} for 1,000"));
