@@ -23,6 +23,7 @@ main() {
     echo "==> the page of --html, $version"
     node "$FOLDER/preview.mjs" "$endpoint/$BUCKET/$version/viewer.html"
   done
+  node "$FOLDER/choosing.mjs" "$endpoint/$BUCKET/current/viewer.html"
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
 

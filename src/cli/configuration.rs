@@ -241,17 +241,17 @@ impl File<'_> {
         words: &mut Vec<OsString>,
     ) -> Result<(), ConfigurationError> {
         let kind = |expected| ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected };
-        if let ArgAction::SetTrue = argument.get_action() {
-            if value.as_bool().ok_or_else(|| kind("true or false"))? {
-                words.push(format!("--{key}").into());
+        if is_flag(argument) {
+            match (value.as_bool(), argument.get_action()) {
+                (Some(true), _) => {
+                    words.push(format!("--{key}").into());
+                    return Ok(());
+                }
+                (Some(false), _) => return Ok(()),
+                (None, ArgAction::SetTrue) => return Err(kind("true or false")),
+                // One that takes a value too.
+                (None, _) => {}
             }
-            return Ok(());
-        }
-        if let (Some(is_wanted), true) = (value.as_bool(), is_flag(argument)) {
-            if is_wanted {
-                words.push(format!("--{key}").into());
-            }
-            return Ok(());
         }
         let (values, may_be_many) = match value {
             Value::Array(values) => (values.as_slice(), true),

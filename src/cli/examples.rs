@@ -1,4 +1,4 @@
-//! What `--help` shows of each verb to begin with. A test parses every line of it.
+//! The examples at the end of each `--help`. A test parses each.
 
 /// Of the program as a whole.
 pub(super) const PROGRAM: &str = "\

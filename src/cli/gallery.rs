@@ -55,10 +55,12 @@ impl Gallery {
     /// Writes the page, where it has changed, and prints its URL; `exit` is what became of the images. A page that is there stays
     /// while some of them fail.
     pub(super) async fn write(mut self, exit: Exit, publisher: &Publisher, progress: &Progress) -> Exit {
-        if publisher.is_stopped() || self.published.is_empty() {
-            if exit != Exit::Done {
-                Self::left_out(&self.key, progress);
-            }
+        if publisher.is_stopped() {
+            Self::left_out(&self.key, progress);
+            return exit;
+        }
+        if self.published.is_empty() {
+            progress.note(&format!("`{}` was not written: no image is there", self.key));
             return exit;
         }
         let is_whole = exit == Exit::Done;

@@ -18,5 +18,5 @@ pub fn assert_is_one_file(page: &str) {
         assert!(!head.contains(from) && !own.contains(from), "{from}");
     }
     let script = own.rsplit("<script>").next().expect("its own script");
-    assert!(script.contains("viewer.open(image.info)") && !script.contains("://"), "it asks for its images alone");
+    assert!(script.contains("tileSource: image.info") && !script.contains("://"), "it asks for its images alone");
 }
