@@ -6,6 +6,7 @@ use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::{Server, for_each_server, in_process};
 use crate::support::viewer_page::{assert_is_one_file, images_of};
 use hyper::Method;
+use iiif_publish::store::{FolderStore, ImageFolder, MemoryStore, Object, Prefix, Store, StoreErrorKind};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -188,4 +189,27 @@ fn a_configuration_file_asks_for_the_page_and_the_command_line_takes_it_back() {
         run_well(arguments.into_iter().chain(more.iter().map(AsRef::as_ref)).chain([image.as_os_str()]));
         assert_eq!(output.join("viewer.html").exists(), has_page, "{name}");
     }
+}
+
+#[tokio::test]
+async fn what_is_new_replaces_nothing_but_itself() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = TempDir::new()?;
+    let stores: [Box<dyn Store>; 2] =
+        [Box::new(MemoryStore::default()), Box::new(FolderStore::new(folder.path().to_owned()))];
+    let key = ImageFolder::new(&Prefix::default(), None, &"viewer.html".parse()?)?.base_key();
+    for store in stores {
+        let object = |body: &'static [u8]| Object {
+            key: key.clone(),
+            body: body.into(),
+            content_type: "text/html",
+            cache_control: "no-cache".into(),
+            fingerprint: None,
+        };
+        store.put_new(object(b"one")).await?;
+        store.put_new(object(b"one")).await?;
+        let refused = store.put_new(object(b"another")).await.expect_err("there is another one");
+        assert_eq!(refused.kind(), StoreErrorKind::Exists);
+        assert_eq!(store.get(&key).await?.expect("stored").body, "one");
+    }
+    Ok(())
 }
