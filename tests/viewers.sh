@@ -10,14 +10,9 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 source tests/browser/lib.sh
 
 main() {
-  trap stop_server EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
-  # Before the server is up, so that a failure leaves nothing running.
-  install_browser
-  install_viewers
-  cargo test --no-run --quiet
-  start_server
+  # What stands on the command line is for the viewers.
+  # shellcheck disable=SC2119
+  prepare
   publish
   for version in current versions; do
     echo "==> the page of --html, $version"

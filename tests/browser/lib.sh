@@ -9,6 +9,19 @@ readonly BUCKET=viewers
 program=${CARGO_TARGET_DIR:-$PWD/target}/debug/iiif-publish
 server=
 
+# Everything that is to be there before images are published: a server with a bucket, the program, the viewers, and what is named.
+prepare() { # [COMMAND]
+  trap stop_server EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  # Before the server is up, so that a failure leaves nothing running.
+  install_browser
+  install_viewers
+  "$@"
+  cargo test --no-run --quiet
+  start_server
+}
+
 # The scripts of this folder with their packages, in FOLDER, and CHROMIUM.
 install_browser() {
   if [[ ! ${CHROMIUM:-} ]]; then
