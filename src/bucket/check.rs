@@ -102,7 +102,7 @@ impl Probe {
             body: self.body.clone(),
             content_type: CONTENT_TYPE,
             cache_control: CACHE_CONTROL.into(),
-            fingerprint: None,
+            mark: None,
         }
     }
 }

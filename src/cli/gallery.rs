@@ -91,7 +91,7 @@ impl Gallery {
         }
         let cache_control = publisher.options().info_cache_control.as_str().into();
         let content_type = viewer::CONTENT_TYPE;
-        let object = Object { key: self.key.clone(), body, content_type, cache_control, fingerprint: None };
+        let object = Object { key: self.key.clone(), body, content_type, cache_control, mark: None };
         // Where none was seen, there can be one all the same: one that may not be read, or that has come meanwhile.
         let put =
             if self.present.is_some() { publisher.store().put(object) } else { publisher.store().put_new(object) };

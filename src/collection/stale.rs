@@ -183,7 +183,7 @@ mod tests {
             body: body.to_owned().into(),
             content_type: "application/json",
             cache_control: "no-cache".into(),
-            fingerprint: None,
+            mark: None,
         };
         store.put(object).await.expect("memory");
     }

@@ -35,12 +35,12 @@ impl StoredInformation {
 
     /// Whether every version is there with this fingerprint.
     pub(super) fn is_current(&self, fingerprint: &Fingerprint) -> bool {
-        self.0.iter().all(|stored| stored.as_ref().is_some_and(|stored| fingerprint.is(stored.fingerprint.as_deref())))
+        self.0.iter().all(|stored| stored.as_ref().is_some_and(|stored| fingerprint.is(stored.mark.as_deref())))
     }
 
     /// Whether no more than so many old versions stand beside it, for sure.
     pub(super) fn has_at_most(&self, keep: usize) -> bool {
-        let kept = |stored: &Option<Stored>| kept_old_versions(stored.as_ref()?.fingerprint.as_deref());
+        let kept = |stored: &Option<Stored>| kept_old_versions(stored.as_ref()?.mark.as_deref());
         self.0.iter().all(|stored| kept(stored).is_some_and(|kept| kept <= keep))
     }
 
@@ -67,7 +67,7 @@ impl StoredInformation {
     /// Whether objects that are there with the right bytes can stay: they have the right headers too, because nothing was
     /// finished yet, or because it was put with the same ones.
     pub(super) fn may_resume(&self, fingerprint: &Fingerprint) -> bool {
-        let has_headers = |stored: &Stored| fingerprint.has_headers_of(stored.fingerprint.as_deref());
+        let has_headers = |stored: &Stored| fingerprint.has_headers_of(stored.mark.as_deref());
         self.0.iter().all(|stored| stored.as_ref().is_none_or(has_headers))
     }
 }
@@ -100,7 +100,8 @@ impl Publisher {
     ) -> Result<Vec<Key>, PublishError> {
         let existing = self.existing_pictures(job).await?;
         if self.options.unchanged == Unchanged::Skip && self.may_resume(stored, &existing, fingerprint).await? {
-            job.resumed = existing.iter().filter_map(|object| Some((object.key.clone(), object.digest?))).collect();
+            job.resumed =
+                existing.iter().filter_map(|object| Some((object.key.clone(), object.etag.as_ref()?.md5()?))).collect();
         }
         job.going_on()?;
         if self.is_versioned() {
@@ -153,9 +154,11 @@ impl Publisher {
             return Ok(stored.may_resume(fingerprint));
         }
         // Of a run that was not finished: what was put first tells with which headers it all began. Redirects have no bytes.
-        let pictures = existing.iter().filter(|object| object.bytes > 0 && object.digest.is_some());
+        let pictures = existing
+            .iter()
+            .filter(|object| object.bytes > 0 && object.etag.as_ref().is_some_and(|etag| etag.md5().is_some()));
         let Some(oldest) = pictures.min_by_key(|object| object.modified) else { return Ok(false) };
-        let headers = self.store.get(&oldest.key).await?.and_then(|stored| stored.fingerprint);
+        let headers = self.store.get(&oldest.key).await?.and_then(|stored| stored.mark);
         Ok(headers.as_deref() == Some(fingerprint.headers()))
     }
 
@@ -168,7 +171,7 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<(), PublishError> {
         for (folder, stored) in job.folders.iter().zip(&stored.0) {
-            let Some(Stored { body, fingerprint: Some(old) }) = stored else { continue };
+            let Some(Stored { body, mark: Some(old), .. }) = stored else { continue };
             let replacing = fingerprint.replacing(Some(old));
             self.store.put(self.information(folder, folder.home(), body.clone(), replacing)).await?;
         }

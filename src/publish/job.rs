@@ -158,7 +158,7 @@ impl Job {
     pub(super) async fn put(&self, object: Object) -> Result<Receipt, PublishError> {
         let is_there = self.resumed.get(&object.key).is_some_and(|digest| *digest == Digest::of(&object.body));
         let receipt = if is_there {
-            Receipt { bytes: object.body.len() as u64, key: object.key }
+            Receipt { bytes: object.body.len() as u64, key: object.key, etag: None }
         } else {
             self.tally.of(self.store.put(object)).await?
         };
@@ -192,7 +192,7 @@ impl Job {
             body: body.clone(),
             content_type: request.format.media_type(),
             cache_control: Arc::clone(&self.cache_control),
-            fingerprint: Some(Arc::clone(&self.headers)),
+            mark: Some(Arc::clone(&self.headers)),
         };
         let objects = |(format, body): &(Format, Bytes)| {
             let of_folder = |folder: &Folder| {

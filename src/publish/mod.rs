@@ -399,7 +399,7 @@ impl Publisher {
             body,
             content_type: ImageInformation::content_type(folder.plan.version()),
             cache_control: self.options.info_cache_control.as_str().into(),
-            fingerprint: Some(fingerprint.into()),
+            mark: Some(fingerprint.into()),
         }
     }
 

@@ -219,7 +219,7 @@ mod tests {
 
     fn listed(around: &ImageFolder, path: &str, seconds: u64) -> Listed {
         let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        Listed { key: around.key(&path), bytes: 1, digest: None, modified }
+        Listed { key: around.key(&path), bytes: 1, etag: None, modified }
     }
 
     #[test]

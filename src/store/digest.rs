@@ -32,3 +32,43 @@ impl Digest {
         bytes.try_into().ok().filter(|_| rest.is_empty()).map(Self)
     }
 }
+
+/// An entity tag: an opaque text that changes when the content of an object changes.
+///
+/// ```
+/// use iiif_publish::store::{Digest, ETag};
+/// let etag = ETag::new("\"5d41402abc4b2a76b9719d911017c592\"").expect("not empty");
+/// assert_eq!(etag.as_str(), "5d41402abc4b2a76b9719d911017c592");
+/// assert_eq!(etag.md5(), Some(Digest::of(b"hello")));
+/// assert_eq!(ETag::new("\"\""), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ETag(Box<str>);
+
+impl ETag {
+    /// Parses an `ETag` header, with or without quotes. Returns `None` for an empty one.
+    #[must_use]
+    pub fn new(header: &str) -> Option<Self> {
+        let tag = header.strip_prefix("W/").unwrap_or(header).trim_matches('"');
+        (!tag.is_empty()).then(|| Self(tag.into()))
+    }
+
+    /// Returns the tag without quotes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the digest of the content, if the tag is one.
+    #[must_use]
+    pub fn md5(&self) -> Option<Digest> {
+        Digest::from_etag(&self.0)
+    }
+}
+
+/// The tag of content in a store that has MD5 tags.
+impl From<Digest> for ETag {
+    fn from(digest: Digest) -> Self {
+        Self(digest.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+}

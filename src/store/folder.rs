@@ -102,7 +102,7 @@ impl Walk {
         let key = path.strip_prefix(&self.root).ok().and_then(Path::to_str).and_then(|key| self.below.found(key));
         if let Some(key) = key {
             let metadata = entry.metadata()?;
-            page.push(Listed { key, bytes: metadata.len(), digest: None, modified: metadata.modified().ok() });
+            page.push(Listed { key, bytes: metadata.len(), etag: None, modified: metadata.modified().ok() });
         }
         Ok(())
     }
@@ -167,7 +167,9 @@ impl Store for FolderStore {
         async move {
             let bytes = object.body.len() as u64;
             // One hop to a blocking thread for the whole file; `tokio::fs` makes one of every system call.
-            let write = move || write_whole(&path, &object.body).map(|()| Receipt { key: object.key.clone(), bytes });
+            let write = move || {
+                write_whole(&path, &object.body).map(|()| Receipt { key: object.key.clone(), bytes, etag: None })
+            };
             let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other).flatten();
             written.map_err(|error| self.failed("could not write below", error))
         }
@@ -186,7 +188,7 @@ impl Store for FolderStore {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async move {
             match tokio::fs::read(self.path(key)).await {
-                Ok(body) => Ok(Some(Stored { body: body.into(), fingerprint: None })),
+                Ok(body) => Ok(Some(Stored { body: body.into(), mark: None, etag: None, modified: None })),
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Ok(None),
                 Err(error) => Err(self.failed("could not read below", error)),
             }

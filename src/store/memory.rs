@@ -35,7 +35,7 @@ impl MemoryStore {
         let listed = |object: &&Object| Listed {
             key: object.key.clone(),
             bytes: object.body.len() as u64,
-            digest: Some(Digest::of(&object.body)),
+            etag: Some(Digest::of(&object.body).into()),
             modified: last_put(&puts, &object.key),
         };
         last.values().map(listed).collect()
@@ -56,7 +56,8 @@ fn last_put(puts: &[Object], key: &Key) -> Option<SystemTime> {
 impl Store for MemoryStore {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         async move {
-            let receipt = Receipt { key: object.key.clone(), bytes: object.body.len() as u64 };
+            let etag = Some(Digest::of(&object.body).into());
+            let receipt = Receipt { key: object.key.clone(), bytes: object.body.len() as u64, etag };
             self.locked().push(object);
             Ok(receipt)
         }
@@ -71,8 +72,13 @@ impl Store for MemoryStore {
         async move {
             let puts = self.locked();
             let last = puts.iter().rev().find(|object| object.key == *key);
-            let fingerprint = |object: &Object| object.fingerprint.as_deref().map(str::to_owned);
-            Ok(last.map(|object| Stored { body: object.body.clone(), fingerprint: fingerprint(object) }))
+            let stored = |object: &Object| Stored {
+                body: object.body.clone(),
+                mark: object.mark.as_deref().map(str::to_owned),
+                etag: Some(Digest::of(&object.body).into()),
+                modified: last_put(&puts, key),
+            };
+            Ok(last.map(stored))
         }
         .boxed()
     }

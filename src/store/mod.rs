@@ -9,7 +9,7 @@ mod redirects;
 mod s3;
 mod tally;
 
-pub use digest::Digest;
+pub use digest::{Digest, ETag};
 pub use folder::FolderStore;
 pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError};
 pub use memory::MemoryStore;
@@ -38,8 +38,8 @@ pub struct Object {
     pub content_type: &'static str,
     /// The `Cache-Control` to serve it with.
     pub cache_control: Arc<str>,
-    /// What is to be kept with it and found again by [`Store::get`], in stores that can.
-    pub fingerprint: Option<Arc<str>>,
+    /// A short ASCII text that the store keeps with the object and returns from [`Store::get`].
+    pub mark: Option<Arc<str>>,
 }
 
 /// The store's word that an object is stored.
@@ -49,15 +49,38 @@ pub struct Receipt {
     pub key: Key,
     /// The size of its content.
     pub bytes: u64,
+    /// The entity tag that the store returned, which a listing shows until the object changes.
+    pub etag: Option<ETag>,
 }
 
-/// What a store gives back of a small object.
+/// A small object as read by [`Store::get`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Its content.
     pub body: Bytes,
-    /// The fingerprint that was put with it, in stores that keep them.
-    pub fingerprint: Option<String>,
+    /// The mark that was put with it.
+    pub mark: Option<String>,
+    /// Its entity tag.
+    pub etag: Option<ETag>,
+    /// When it was last written, by the store's clock.
+    pub modified: Option<SystemTime>,
+}
+
+/// New headers for an object that keeps its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderUpdate {
+    /// The object.
+    pub key: Key,
+    /// The size of its content.
+    pub bytes: u64,
+    /// The entity tag that it must still have.
+    pub etag: ETag,
+    /// The new `Content-Type`.
+    pub content_type: &'static str,
+    /// The new `Cache-Control`.
+    pub cache_control: Arc<str>,
+    /// The new mark.
+    pub mark: Option<Arc<str>>,
 }
 
 /// An object that is in a store already.
@@ -67,8 +90,8 @@ pub struct Listed {
     pub key: Key,
     /// The size of its content.
     pub bytes: u64,
-    /// What its content is, where the store says so.
-    pub digest: Option<Digest>,
+    /// Its entity tag, if the store lists it.
+    pub etag: Option<ETag>,
     /// When it was stored, where the store says so.
     pub modified: Option<SystemTime>,
 }
@@ -143,7 +166,37 @@ pub trait Store: Send + Sync {
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// What every object gets from the store beside what [`Object`] says, in words that differ where it differs.
+    /// Gives an object new headers without sending its content again.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unsupported`] if the store cannot do that. Any error leaves the object as it was or as requested; callers
+    /// fall back to [`put`](Self::put).
+    fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        let action = format!("could not update the headers of `{}`", update.key);
+        async move { Err(StoreError::new(StoreErrorKind::Unsupported, action, "the store has no copy operation")) }
+            .boxed()
+    }
+
+    /// Returns the current time by the clock that stamps [`Stored::modified`] and [`Listed::modified`].
+    ///
+    /// Call it after a request to the store, so that remote stores know their clock.
+    fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
+        async { Ok(SystemTime::now()) }.boxed()
+    }
+
+    /// Makes everything that has been put and deleted so far survive a power failure. Remote stores promise that with each response.
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async { Ok(()) }.boxed()
+    }
+
+    /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with pictures, so that a change of headers
+    /// is a change of objects.
+    fn keeps_headers(&self) -> bool {
+        true
+    }
+
+    /// Returns a stable description of the attributes that the store adds to every object: the same text for the same attributes,
+    /// in every version of the program.
     fn attributes(&self) -> String {
         String::new()
     }
@@ -173,6 +226,8 @@ pub enum StoreErrorKind {
     Unreachable,
     /// There is another object already, and it must not be replaced.
     Exists,
+    /// The store does not have this operation.
+    Unsupported,
     /// Anything else: another try may help.
     Other,
 }

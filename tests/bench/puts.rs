@@ -63,7 +63,7 @@ fn object(folder: &ImageFolder, file: &Path) -> Result<Object, Failure> {
         body: fs::read(file)?.into(),
         content_type: "image/jpeg",
         cache_control: "public, max-age=86400".into(),
-        fingerprint: None,
+        mark: None,
     })
 }
 

@@ -203,7 +203,7 @@ async fn what_is_new_replaces_nothing_but_itself() -> Result<(), Box<dyn std::er
             body: body.into(),
             content_type: "text/html",
             cache_control: "no-cache".into(),
-            fingerprint: None,
+            mark: None,
         };
         store.put_new(object(b"one")).await?;
         store.put_new(object(b"one")).await?;

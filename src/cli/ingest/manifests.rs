@@ -149,7 +149,7 @@ pub(super) async fn listed(
     let below: Prefix = format!("{}{folder}", presentation.prefix.with_slash()).parse()?;
     let pages = publisher.store().pages(&below);
     let listed = pages.try_fold(HashMap::new(), |mut present, page| async {
-        present.extend(page.into_iter().map(|object| (object.key, object.digest)));
+        present.extend(page.into_iter().map(|object| (object.key, object.etag.and_then(|etag| etag.md5()))));
         Ok(present)
     });
     match listed.await {
@@ -161,7 +161,6 @@ pub(super) async fn listed(
 
 async fn put(publisher: &Publisher, key: Key, body: String) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
-    let object =
-        Object { key, body: body.into(), content_type: Manifest::CONTENT_TYPE, cache_control, fingerprint: None };
+    let object = Object { key, body: body.into(), content_type: Manifest::CONTENT_TYPE, cache_control, mark: None };
     publisher.store().put(object).await.map(drop)
 }

@@ -117,7 +117,7 @@ impl S3Store {
     /// # Errors
     /// Where the object cannot be read, for whatever reason.
     pub async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
-        self.got(key).await.map(|(body, _)| body).map_err(|error| self.not_got(key, error))
+        self.got(key).await.map(|stored| stored.body).map_err(|error| self.not_got(key, error))
     }
 
     /// Puts an object that is there already with `If-None-Match: *`, to see what the store makes of that.

@@ -15,7 +15,7 @@ pub use read::{Found, ReadError};
 
 use super::pacer::{PaceLimits, Pacer};
 use super::{
-    Digest, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError, StoreErrorKind,
+    ETag, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError, StoreErrorKind,
     Stored, Traffic,
 };
 use aws_config::SdkConfig;
@@ -28,21 +28,19 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStreamError;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use bytes::Bytes;
 use client::{client_config, default_checksums, shared_config, with_checksums};
 use explain::{Explained, kind};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use std::collections::HashMap;
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use watch::Watcher;
 
-/// The name of the user metadata (`x-amz-meta-…`) that keeps a fingerprint.
-const FINGERPRINT: &str = "iiif-publish-fingerprint";
+/// The name of the user metadata (`x-amz-meta-…`) that keeps a mark.
+const MARK: &str = "iiif-publish-mark";
 
 /// Puts in flight where none are said: 64 at 30 ms are 2,000 a second, more than two cores encode.
 const DEFAULT_CONCURRENCY: usize = 64;
@@ -206,8 +204,8 @@ impl GetError {
 }
 
 impl S3Store {
-    /// The body and the metadata of a small object.
-    async fn got(&self, key: &Key) -> Result<(Bytes, HashMap<String, String>), GetError> {
+    /// Reads a small object.
+    async fn got(&self, key: &Key) -> Result<Stored, GetError> {
         let mut attempts = 1;
         loop {
             let got = self.client.get_object().bucket(&self.bucket).key(key.as_str());
@@ -217,7 +215,12 @@ impl S3Store {
                 .await
                 .map_err(|error| GetError::Refused(error.into()))?;
             match object.body.collect().await {
-                Ok(body) => return Ok((body.into_bytes(), object.metadata.unwrap_or_default())),
+                Ok(body) => {
+                    let mark = object.metadata.and_then(|mut metadata| metadata.remove(MARK));
+                    let etag = object.e_tag.as_deref().and_then(ETag::new);
+                    let modified = object.last_modified.and_then(|modified| SystemTime::try_from(modified).ok());
+                    return Ok(Stored { body: body.into_bytes(), mark, etag, modified });
+                }
                 Err(error) if attempts == BODY_ATTEMPTS => return Err(GetError::Unread(error)),
                 Err(_) => attempts += 1,
             }
@@ -267,10 +270,10 @@ impl S3Store {
 fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
     let listed = |object: &aws_sdk_s3::types::Object| {
         let key = object.key().and_then(&found)?;
-        let digest = object.e_tag().and_then(Digest::from_etag);
+        let etag = object.e_tag().and_then(ETag::new);
         let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
         let modified = object.last_modified().and_then(|modified| SystemTime::try_from(*modified).ok());
-        Some(Listed { key, bytes, digest, modified })
+        Some(Listed { key, bytes, etag, modified })
     };
     page.contents().iter().filter_map(listed).collect()
 }
@@ -307,10 +310,7 @@ impl Store for S3Store {
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async move {
             match self.got(key).await {
-                Ok((body, mut metadata)) => {
-                    let fingerprint = metadata.remove(FINGERPRINT);
-                    Ok(Some(Stored { body, fingerprint }))
-                }
+                Ok(stored) => Ok(Some(stored)),
                 // Without the right to list, a missing key is 403 and not 404.
                 Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
                 Err(error) => Err(self.not_got(key, error)),

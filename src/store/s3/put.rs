@@ -1,8 +1,8 @@
 //! Puts: each confirmed by the ETag of what the store has.
 
 use super::attributes::Clobber;
-use super::{FINGERPRINT, S3Store};
-use crate::store::{Digest, Key, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind};
+use super::{MARK, S3Store};
+use crate::store::{Digest, ETag, Key, Object, Receipt, Redirect, Store, StoreError, StoreErrorKind};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
@@ -22,14 +22,15 @@ impl S3Store {
         let digest = Digest::of(&object.body);
         let _pace = self.pacer.begin(object.body.len() as u64).await;
         for _ in 0..DIGEST_ATTEMPTS {
-            let is_confirmed = match self.put_once(&object, clobber).await {
-                Ok(output) => confirms(&output, &digest),
+            let output = match self.put_once(&object, clobber).await {
+                Ok(output) => output,
                 Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
             };
-            if is_confirmed {
+            if confirms(&output, &digest) {
                 self.pacer.succeeded();
-                return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
+                let etag = output.e_tag().and_then(ETag::new);
+                return Ok(Receipt { bytes: object.body.len() as u64, key: object.key, etag });
             }
         }
         let cause = format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row");
@@ -40,8 +41,8 @@ impl S3Store {
     async fn put_once(&self, object: &Object, clobber: Clobber) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
         let put = self.put_request(&object.key, clobber);
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
-        let put = match &object.fingerprint {
-            Some(fingerprint) => put.metadata(FINGERPRINT, &**fingerprint),
+        let put = match &object.mark {
+            Some(mark) => put.metadata(MARK, &**mark),
             None => put,
         };
         put.body(ByteStream::from(object.body.clone())).send().await
@@ -60,11 +61,9 @@ impl S3Store {
     /// earlier try whose answer was lost.
     async fn already_there(&self, object: Object, digest: &Digest) -> Result<Receipt, StoreError> {
         // By its bytes: ETags are made of them only where nothing is encrypted with KMS.
-        let stored = self.get(&object.key).await?;
-        if stored.is_some_and(|stored| Digest::of(&stored.body) == *digest) {
-            return Ok(Receipt { bytes: object.body.len() as u64, key: object.key });
-        }
-        Err(StoreError::exists(&object.key))
+        let stored = self.get(&object.key).await?.filter(|stored| Digest::of(&stored.body) == *digest);
+        let stored = stored.ok_or_else(|| StoreError::exists(&object.key))?;
+        Ok(Receipt { bytes: object.body.len() as u64, key: object.key, etag: stored.etag })
     }
 
     /// Puts objects without bytes that website endpoints answer with a redirect.

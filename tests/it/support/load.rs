@@ -47,7 +47,7 @@ pub fn object(number: usize, body: Bytes) -> Object {
         body,
         content_type: "image/jpeg",
         cache_control: "public, max-age=86400".into(),
-        fingerprint: None,
+        mark: None,
     }
 }
 
