@@ -10,18 +10,22 @@
 
 mod blocks;
 mod budget;
+mod content;
 mod error;
 mod event;
 mod existing;
 mod fingerprint;
 mod job;
 mod ledger;
+mod mark;
 mod memory;
 mod old_versions;
 mod options;
 mod prospect;
 mod read;
 mod redirects;
+mod replace;
+mod revision;
 mod work;
 
 pub use error::PublishError;
@@ -30,6 +34,7 @@ pub use ledger::Unsettled;
 pub use memory::{InFlight, peak_memory_bytes};
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 pub use prospect::{Change, Prospect};
+pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 
 use crate::encode::{BlankTiles, Encoding};
 use crate::iiif::{ImageInformation, Plan, Pyramid};
