@@ -96,6 +96,9 @@ struct AgainArguments {
     /// info.json be that of the newest
     #[arg(long)]
     versioned: bool,
+    /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs
+    #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs())]
+    settle_after: u64,
     /// Keep N old versions of each image, and delete the others [default: all are kept]
     #[arg(long, value_name = "N", requires = "versioned")]
     keep: Option<usize>,
@@ -305,6 +308,7 @@ impl HowArguments {
             unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
             changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
             identity: self.again.identity(),
+            settle_after: Some(Duration::from_secs(self.again.settle_after)),
             layout,
             redirects: self.redirects.options(),
             prefix: place.prefix.clone(),

@@ -253,6 +253,9 @@ pub(super) fn advice(error: &PublishError) -> &'static str {
              which is read a few rows at a time"
         }
         PublishError::CleanUp { .. } => "viewers see the new image; the next run deletes what is left of the old one",
+        PublishError::Overtaken { .. } => {
+            "run the same command again after `--settle-after`: it repairs what the two runs mixed"
+        }
         PublishError::Key(_) => KEYS,
         PublishError::Stopped { .. } => "run the same command again, and it goes on where this one stopped",
         PublishError::Encode { .. } | PublishError::Incomplete { .. } | PublishError::Panicked { .. } => BUG,

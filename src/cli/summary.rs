@@ -5,7 +5,7 @@ use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use super::report;
-use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use iiif_publish::publish::{Image, Outcome, PublishError, Published, Publisher};
 use iiif_publish::store::{Identifier, PublicUrl, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
@@ -24,6 +24,10 @@ pub(super) struct Summary {
     unchanged: usize,
     /// And those that were to stay what they are.
     kept: usize,
+    /// Those whose documents or headers were updated.
+    updated: usize,
+    /// Those that a newer version of the program has published.
+    kept_newer: usize,
     failed: usize,
     objects: u64,
     bytes: u64,
@@ -45,6 +49,8 @@ impl Summary {
             published: 0,
             unchanged: 0,
             kept: 0,
+            updated: 0,
+            kept_newer: 0,
             failed: 0,
             objects: 0,
             bytes: 0,
@@ -59,8 +65,13 @@ impl Summary {
     pub(super) fn published(&mut self, published: &Published, heard: Exit) {
         self.unfinished.remove(&published.identifier);
         self.published += 1;
-        self.kept += usize::from(published.version.is_none());
-        self.unchanged += usize::from(published.version.is_some() && published.objects == 0);
+        match published.outcome {
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+            Outcome::Kept => self.kept += 1,
+            Outcome::KeptNewer => self.kept_newer += 1,
+            _ => {}
+        }
         self.objects += published.objects;
         self.bytes += published.bytes;
         self.is_unheard |= heard != Exit::Done;
@@ -94,25 +105,21 @@ impl Summary {
 
     /// What is there now, and where; nothing where nothing is.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
-        let Self { published, unchanged, kept, objects, bytes, .. } = self;
-        let count = |images: usize| counted(images as u64, "image");
+        let Self { published, unchanged, kept, kept_newer, updated, objects, bytes, .. } = *self;
+        let new = published - unchanged - kept - kept_newer - updated;
         let seconds = self.started.elapsed().as_secs_f64();
-        let new = published - unchanged - kept;
-        let put = || {
-            let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
-            format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", count(new))
-        };
-        let words = match (new, *unchanged) {
-            (0, 0) if *kept == 0 => return None,
-            (0, 0) => format!("{} left as they are", count(*kept)),
-            (0, unchanged) => format!("{} unchanged, in {seconds:.1} s", count(unchanged)),
-            (_, 0) => put(),
-            (_, unchanged) => format!("{}; {} unchanged", put(), HumanCount(unchanged as u64)),
-        };
-        let kept =
-            (*kept > 0 && new + unchanged > 0).then(|| format!("; {} left as they are", HumanCount(*kept as u64)));
-        let kept = kept.unwrap_or_default();
-        Some(format!("{words}{kept}; below {public_url}"))
+        let (objects, bytes) = (HumanCount(objects), HumanBytes(bytes));
+        let images = |count: usize| counted(count as u64, "image");
+        let parts = [
+            (new, format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", images(new))),
+            (updated, format!("updated {}", images(updated))),
+            (unchanged, format!("{} unchanged", images(unchanged))),
+            (kept, format!("{} left as they are", images(kept))),
+            (kept_newer, format!("{} kept, published by a newer version", images(kept_newer))),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
+        let time = if new == 0 { format!(", in {seconds:.1} s") } else { String::new() };
+        (!parts.is_empty()).then(|| format!("{}{time}; below {public_url}", parts.join("; ")))
     }
 
     /// What is not there; nothing where everything is.
@@ -144,6 +151,7 @@ impl Summary {
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {
         let left = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
         json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged, "kept": self.kept,
+               "updated": self.updated, "keptNewer": self.kept_newer,
                "failed": self.failed, "objects": self.objects, "bytes": self.bytes, "seconds": self.started.elapsed().as_secs_f64(),
                "interrupted": signal.is_some(), "left": self.unfinished.iter().map(left).collect::<Vec<_>>(),
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})

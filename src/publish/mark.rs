@@ -53,6 +53,10 @@ pub(crate) struct Mark {
     pub(super) revisions: Revisions,
     /// Digest of the pictures.
     pub(super) content: ContentDigest,
+    /// Set until the pictures are deleted that an earlier version of the image has left.
+    pub(super) has_orphans: bool,
+    /// Set while the image is being replaced, if a run may have been confirming it when that began.
+    pub(super) is_contested: bool,
     /// The number of old versions that were kept when the last of the others was deleted.
     pub(super) old_versions: Option<usize>,
 }
@@ -72,8 +76,15 @@ impl Mark {
             document: String::new(),
             revisions: Revisions::default(),
             content: ContentDigest::default(),
+            has_orphans: false,
+            is_contested: false,
             old_versions: None,
         }
+    }
+
+    /// Returns the same mark, noting that a confirmation may be on its way.
+    pub(super) fn contested(&self) -> Self {
+        Self { is_contested: true, ..self.clone() }
     }
 
     /// Returns the same mark in another state.
@@ -86,10 +97,13 @@ impl fmt::Display for Mark {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{VERSION};state={};headers={}", self.state.name(), self.headers)?;
         if self.state == MarkState::Replacing {
-            return Ok(());
+            return if self.is_contested { write!(formatter, ";contested=1") } else { Ok(()) };
         }
         let Self { pixels, document, revisions, content, .. } = self;
         write!(formatter, ";pixels={pixels};document={document};made={revisions};{content}")?;
+        if self.has_orphans {
+            write!(formatter, ";orphans=1")?;
+        }
         self.old_versions.map_or(Ok(()), |count| write!(formatter, ";old={count}"))
     }
 }
@@ -111,6 +125,8 @@ impl FromStr for Mark {
             revisions: text("made").parse().map_err(|_| MarkError)?,
             // Without a digest, nothing that is listed can be equal to it.
             content: content().unwrap_or_default(),
+            has_orphans: field("orphans") == Some("1"),
+            is_contested: field("contested") == Some("1"),
             old_versions: field("old").and_then(|count| count.parse().ok()),
         })
     }
@@ -128,13 +144,21 @@ mod tests {
             document: "4455".to_owned(),
             revisions: "plan:1,jpeg:2".parse().expect("revisions"),
             content: ContentDigest::default(),
+            has_orphans: false,
+            is_contested: false,
             old_versions: Some(2),
         }
     }
 
     #[test]
     fn a_mark_is_read_as_it_was_written() {
-        for mark in [mark(), mark().in_state(MarkState::Current), Mark::replacing("2233"), Mark::replacing("")] {
+        for mark in [
+            mark(),
+            mark().in_state(MarkState::Current),
+            Mark { has_orphans: true, ..mark() },
+            Mark::replacing("2233"),
+            Mark::replacing("").contested(),
+        ] {
             assert_eq!(mark.to_string().parse(), Ok(mark));
         }
     }
@@ -143,7 +167,7 @@ mod tests {
     fn the_format_is_what_earlier_runs_wrote() {
         let zeros = "0".repeat(64);
         let written = format!(
-            "1;state=settling;headers=2233;pixels=0011;document=4455;made=plan:1,jpeg:2;objects=0;etags={zeros};sizes={zeros};old=2"
+            "1;state=settling;headers=2233;pixels=0011;document=4455;made=jpeg:2,plan:1;objects=0;etags={zeros};sizes={zeros};old=2"
         );
         assert_eq!(mark().to_string(), written);
         let with_more = format!("{written};warnings=profile-unusable");

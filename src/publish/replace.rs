@@ -51,7 +51,9 @@ impl Timing {
         match mark.state {
             MarkState::Settling => age + CLOCK_PRECISION >= self.grace,
             // Two runs may confirm at the same time, and one of them may be late.
-            MarkState::Current | MarkState::Replacing => age <= self.confirmation() + CLOCK_PRECISION,
+            MarkState::Current => age <= self.confirmation() + CLOCK_PRECISION,
+            // Whoever began to replace it may have died before it had waited.
+            MarkState::Replacing => mark.is_contested && age <= self.confirmation() + CLOCK_PRECISION,
         }
     }
 }
@@ -72,13 +74,24 @@ pub(crate) async fn invalidate(
     replacing: Object,
     timing: Timing,
 ) -> Result<(), StoreError> {
-    let key = replacing.key.clone();
-    store.put(replacing.clone()).await?;
     if !timing.may_be_confirmed(stored, store.now().await?) {
-        return Ok(());
+        store.put(replacing.clone()).await?;
+        // The grace period may have ended meanwhile.
+        if !timing.may_be_confirmed(stored, store.now().await?) {
+            return Ok(());
+        }
     }
+    // If this run dies while it waits, the mark tells the next one to wait too.
+    let replacing = contested(replacing);
+    store.put(replacing.clone()).await?;
     tokio::time::sleep(timing.confirmation()).await;
-    if is_replacing(store, &key).await? { Ok(()) } else { store.put(replacing).await.map(drop) }
+    let is_replacing = is_replacing(store, &replacing.key).await?;
+    if is_replacing { Ok(()) } else { store.put(replacing).await.map(drop) }
+}
+
+fn contested(replacing: Object) -> Object {
+    let mark = replacing.mark.as_deref().and_then(|mark| mark.parse::<Mark>().ok());
+    Object { mark: mark.map(|mark| mark.contested().to_string().into()), ..replacing }
 }
 
 async fn is_replacing(store: &dyn Store, key: &Key) -> Result<bool, StoreError> {
@@ -122,8 +135,9 @@ mod tests {
             ("settling", 1_000_000, true),
             ("current", 1, true),
             ("current", 60, false),
-            ("replacing", 1, true),
-            ("replacing", 60, false),
+            ("replacing", 1, false),
+            ("replacing;contested=1", 1, true),
+            ("replacing;contested=1", 60, false),
         ] {
             let stored = Stored {
                 body: "{}".into(),

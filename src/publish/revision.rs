@@ -11,7 +11,9 @@ use std::str::FromStr;
 ///
 /// Raise one only if what it made before is wrong or incomplete, because that republishes all images of the kind. A new encoder
 /// that makes other bytes of the same quality is no reason. `tests/it/golden.rs` fails when output changes, and asks for the decision.
-const REVISIONS: [(&str, u32); 21] = [
+const REVISIONS: [(&str, u32); 22] = [
+    // The contents of `info.json`: an old one is only written again.
+    (DOCUMENT, 1),
     // The set of objects.
     ("plan", 1),
     // Resampling.
@@ -41,6 +43,13 @@ const REVISIONS: [(&str, u32); 21] = [
     ("blocks", 1),
 ];
 
+const DOCUMENT: &str = "info";
+
+/// Returns the revision of the contents of `info.json`.
+pub(super) fn of_document() -> u32 {
+    current(DOCUMENT).expect("it is in the table")
+}
+
 fn current(name: &str) -> Option<u32> {
     REVISIONS.iter().find(|(known, _)| *known == name).map(|(_, revision)| *revision)
 }
@@ -57,20 +66,34 @@ impl Revisions {
     /// Returns the revisions that would make an image of a source now.
     pub(super) fn current(kind: SourceKind, options: &Options, has_block_tiles: bool) -> Self {
         let encoders = options.shape.formats().all().map(|format| format!("to-{}", format.extension()));
-        let fixed = ["plan", "pyramid", kind.format, kind.color].map(str::to_owned);
+        let fixed = [DOCUMENT, "plan", "pyramid", kind.format, kind.color].map(str::to_owned);
         let blocks = has_block_tiles.then(|| "blocks".to_owned());
         let names = fixed.into_iter().chain(encoders).chain(blocks);
         Self(names.map(|name| (current(&name).unwrap_or(1), name)).map(|(revision, name)| (name, revision)).collect())
     }
 
+    /// Returns the same revisions with the current one of documents.
+    pub(super) fn with_document_of_now(&self) -> Self {
+        let mut revisions = self.clone();
+        revisions.0.insert(DOCUMENT.to_owned(), of_document());
+        revisions
+    }
+
+    /// Returns the revisions that decide about pixels, as a text.
+    pub(super) fn of_pixels(&self) -> String {
+        let mut pixels = self.clone();
+        pixels.0.remove(DOCUMENT);
+        pixels.to_string()
+    }
+
     /// Compares these revisions with those of this version of the program: `Less` if some are outdated, `Greater` if a newer
-    /// program made the image (which weighs more than an outdated one).
+    /// program made the image, which weighs more than an outdated one. An outdated document is none: it is written again without the
+    /// image.
     pub(super) fn age(&self) -> Ordering {
-        let ages =
-            self.0.iter().map(|(name, revision)| current(name).map_or(Ordering::Greater, |now| revision.cmp(&now)));
         let (mut is_older, mut is_newer) = (false, false);
-        for age in ages {
-            is_older |= age == Ordering::Less;
+        for (name, revision) in &self.0 {
+            let age = current(name).map_or(Ordering::Greater, |now| revision.cmp(&now));
+            is_older |= age == Ordering::Less && name != DOCUMENT;
             is_newer |= age == Ordering::Greater;
         }
         match (is_newer, is_older) {
@@ -116,6 +139,8 @@ mod tests {
             ("plan:2,jpeg:1", Ordering::Greater),
             ("plan:2,jpeg:0", Ordering::Greater),
             ("plan:1,avif:1", Ordering::Greater),
+            ("info:0,plan:1", Ordering::Equal),
+            ("info:2,plan:1", Ordering::Greater),
         ] {
             let revisions: Revisions = made.parse().expect("revisions");
             assert_eq!(revisions.age(), age, "{made}");

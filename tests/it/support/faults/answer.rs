@@ -2,18 +2,21 @@
 
 use super::fault::Refusal;
 use super::objects::StoredObject;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat as Format};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// A time for all objects: nothing here depends on it.
-const MODIFIED_HTTP: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
-const MODIFIED_XML: &str = "2026-01-01T00:00:00.000Z";
+/// Returns a time as a header has it, or as XML has it.
+pub(super) fn time(time: SystemTime, format: Format) -> String {
+    DateTime::from(time).fmt(format).expect("a time of our days")
+}
 
 pub(super) fn empty(status: u16) -> Answer {
     let mut answer = Response::new(Full::default());
@@ -83,7 +86,7 @@ pub(super) fn object(object: &StoredObject) -> Answer {
     answer.headers_mut().extend(object.headers.iter().cloned());
     header(&mut answer, CONTENT_LENGTH.as_str(), &object.body.len().to_string());
     header(&mut answer, ETAG.as_str(), &format!("\"{}\"", object.etag));
-    header(&mut answer, LAST_MODIFIED.as_str(), MODIFIED_HTTP);
+    header(&mut answer, LAST_MODIFIED.as_str(), &time(object.modified, Format::HttpDate));
     answer
 }
 
@@ -145,9 +148,10 @@ pub(super) fn folders(bucket: &str, prefix: &str, folders: &BTreeSet<String>) ->
 
 fn contents(key: &str, object: &StoredObject) -> String {
     format!(
-        "<Contents><Key>{}</Key><LastModified>{MODIFIED_XML}</LastModified><ETag>&quot;{}&quot;</ETag>\
+        "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag>\
          <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
         escaped(key),
+        time(object.modified, Format::DateTime),
         object.etag,
         object.bytes
     )

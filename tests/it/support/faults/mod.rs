@@ -30,7 +30,7 @@ use rules::Rules;
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
@@ -53,6 +53,8 @@ struct Shared {
     lines: Lines,
     orders: mpsc::UnboundedSender<Order>,
     idle_limit: watch::Sender<Option<Duration>>,
+    /// What the clock of the server is ahead of that of the machine.
+    ahead: Mutex<Duration>,
 }
 
 /// Locks what the server shares. Every change under these locks is whole, so that a panic elsewhere spoils nothing.
@@ -84,6 +86,7 @@ impl FaultServer {
             lines: Lines::default(),
             orders,
             idle_limit,
+            ahead: Mutex::default(),
         });
         let listener = listen::bind_anywhere().expect("a free port");
         let address = listener.local_addr().expect("bound");
@@ -127,6 +130,11 @@ impl FaultServer {
         self.shared.idle_limit.send_replace(limit);
     }
 
+    /// Moves the clock of the server forward.
+    pub fn advance(&self, time: Duration) {
+        *locked(&self.shared.ahead) += time;
+    }
+
     /// Makes a bucket one that does not exist.
     pub fn without_bucket(&self, bucket: &str) {
         locked(&self.shared.missing_buckets).insert(bucket.to_owned());
@@ -164,7 +172,7 @@ impl FaultServer {
 
     /// Stores an object, without a request.
     pub fn store(&self, bucket: &str, key: &str, body: &[u8]) {
-        let object = StoredObject::new(Bytes::copy_from_slice(body));
+        let object = StoredObject::new(Bytes::copy_from_slice(body), self.shared.now());
         locked(&self.shared.objects).put(bucket, key, object);
     }
 }
@@ -179,6 +187,11 @@ impl Drop for FaultServer {
 }
 
 impl Shared {
+    /// Returns the time by the clock of the server.
+    fn now(&self) -> SystemTime {
+        SystemTime::now() + *locked(&self.ahead)
+    }
+
     /// Writes down a request and decides what befalls it; with its number in the log.
     fn admit(&self, request: Request) -> (usize, Vec<Fault>) {
         let faults = locked(&self.rules).befalling(&request, Instant::now());

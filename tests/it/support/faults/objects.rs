@@ -6,6 +6,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::time::SystemTime;
 
 /// Whether bodies stay in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +26,22 @@ pub struct StoredObject {
     pub bytes: u64,
     /// The MD5 of its content, without quotes.
     pub etag: String,
+    /// When it was stored.
+    pub modified: SystemTime,
     /// `Content-Type`, `Cache-Control` and `x-amz-…`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl StoredObject {
-    /// An object without headers.
-    pub fn new(body: Bytes) -> Self {
-        Self { bytes: body.len() as u64, etag: hexadecimal(&Md5::digest(&body)), body, headers: Vec::new() }
+    /// An object without headers, stored at a time.
+    pub fn new(body: Bytes, modified: SystemTime) -> Self {
+        let (bytes, etag) = (body.len() as u64, hexadecimal(&Md5::digest(&body)));
+        Self { bytes, etag, body, modified, headers: Vec::new() }
+    }
+
+    /// The same with an ETag that is no MD5.
+    pub(super) fn with_opaque_etag(self) -> Self {
+        Self { etag: format!("{}-2", self.etag.chars().rev().collect::<String>()), ..self }
     }
 
     /// The same with those headers of a request that are kept.

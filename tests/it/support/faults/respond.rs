@@ -6,10 +6,11 @@ use super::fault::Fault;
 use super::listen::{Line, Order};
 use super::objects::{StoredObject, hexadecimal};
 use super::{Refusal, Shared, locked};
+use aws_sdk_s3::primitives::DateTimeFormat;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ETAG, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, DATE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -121,7 +122,8 @@ impl Exchange<'_> {
             let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
             return answer::error(400, "XAmzContentSHA256Mismatch", message);
         }
-        let object = StoredObject::new(self.body.clone()).with_headers(&self.head.headers);
+        let object = StoredObject::new(self.body.clone(), self.shared.now()).with_headers(&self.head.headers);
+        let object = if self.is(Fault::OpaqueETag) { object.with_opaque_etag() } else { object };
         let mut objects = locked(&self.shared.objects);
         let must_be_new = self.head.headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
         if must_be_new && !self.is(Fault::IgnoreConditions) && objects.get(bucket, key).is_some() {
@@ -187,14 +189,12 @@ impl Exchange<'_> {
     }
 
     fn with_headers(&self, mut answer: Answer) -> Answer {
+        answer::header(&mut answer, DATE.as_str(), &answer::time(self.shared.now(), DateTimeFormat::HttpDate));
         if self.is(Fault::WrongETag) && answer.headers().contains_key(ETAG) {
             answer::header(&mut answer, ETAG.as_str(), "\"00000000000000000000000000000000\"");
         }
         if self.is(Fault::AllowAnyPage) {
             answer::header(&mut answer, ACCESS_CONTROL_ALLOW_ORIGIN.as_str(), "*");
-        }
-        if self.is(Fault::OpaqueETag) && answer.headers().contains_key(ETAG) {
-            answer::header(&mut answer, ETAG.as_str(), "\"b54357faf0632cce46e942fa68356b38-2\"");
         }
         answer
     }
