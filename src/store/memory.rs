@@ -78,13 +78,12 @@ impl State {
 
     fn update(&mut self, update: HeaderUpdate) -> Result<Receipt, StoreError> {
         let now = self.now();
-        let failed = |cause| {
+        let entry = self.objects.get_mut(&update.key).ok_or_else(|| {
             let action = format!("could not update the headers of `{}`", update.key);
-            StoreError::new(StoreErrorKind::Other, action, cause)
-        };
-        let entry = self.objects.get_mut(&update.key).ok_or_else(|| failed("there is no such object"))?;
+            StoreError::new(StoreErrorKind::Other, action, "there is no such object")
+        })?;
         if entry.etag() != update.etag {
-            return Err(failed("the object was replaced"));
+            return Err(StoreError::replaced(&update.key));
         }
         entry.modified = now;
         entry.object.content_type = update.content_type;

@@ -2,18 +2,20 @@
 
 use super::fault::Refusal;
 use super::objects::StoredObject;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// A time for all objects: nothing here depends on it.
-const MODIFIED_HTTP: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
-const MODIFIED_XML: &str = "2026-01-01T00:00:00.000Z";
+/// When an object was stored.
+fn modified(object: &StoredObject, format: DateTimeFormat) -> String {
+    DateTime::from(object.modified).fmt(format).expect("a time of these years")
+}
 
 pub(super) fn empty(status: u16) -> Answer {
     let mut answer = Response::new(Full::default());
@@ -64,6 +66,11 @@ pub(super) fn refusal(refusal: Refusal) -> Answer {
             header(&mut answer, "x-amz-bucket-region", aws_region);
             answer
         }
+        Refusal::TemporaryRedirect(url) => {
+            let mut answer = error(status, code, message);
+            header(&mut answer, LOCATION.as_str(), url);
+            answer
+        }
         _ => error(status, code, message),
     }
 }
@@ -76,6 +83,17 @@ pub(super) fn stored(etag: &str) -> Answer {
     answer
 }
 
+/// The answer to a copy.
+pub(super) fn copied(object: &StoredObject) -> Answer {
+    let (modified, etag) = (modified(object, DateTimeFormat::DateTime), &object.etag);
+    xml(
+        200,
+        &format!(
+            "<CopyObjectResult><LastModified>{modified}</LastModified><ETag>&quot;{etag}&quot;</ETag></CopyObjectResult>"
+        ),
+    )
+}
+
 /// An object; to `HEAD`, hyper sends the head alone.
 pub(super) fn object(object: &StoredObject) -> Answer {
     let mut answer = empty(200);
@@ -83,7 +101,7 @@ pub(super) fn object(object: &StoredObject) -> Answer {
     answer.headers_mut().extend(object.headers.iter().cloned());
     header(&mut answer, CONTENT_LENGTH.as_str(), &object.body.len().to_string());
     header(&mut answer, ETAG.as_str(), &format!("\"{}\"", object.etag));
-    header(&mut answer, LAST_MODIFIED.as_str(), MODIFIED_HTTP);
+    header(&mut answer, LAST_MODIFIED.as_str(), &modified(object, DateTimeFormat::HttpDate));
     answer
 }
 
@@ -110,6 +128,7 @@ pub(super) struct Page<'a> {
     pub(super) prefix: &'a str,
     pub(super) max_keys: usize,
     pub(super) objects: Vec<(&'a String, &'a StoredObject)>,
+    pub(super) is_truncated: bool,
     pub(super) next: Option<String>,
 }
 
@@ -123,7 +142,7 @@ pub(super) fn listing(page: &Page) -> Answer {
         escaped(page.prefix),
         page.max_keys,
         page.objects.len(),
-        next.is_some(),
+        page.is_truncated,
         next.unwrap_or_default(),
     );
     xml(200, &root)
@@ -145,9 +164,10 @@ pub(super) fn folders(bucket: &str, prefix: &str, folders: &BTreeSet<String>) ->
 
 fn contents(key: &str, object: &StoredObject) -> String {
     format!(
-        "<Contents><Key>{}</Key><LastModified>{MODIFIED_XML}</LastModified><ETag>&quot;{}&quot;</ETag>\
+        "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag>\
          <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
         escaped(key),
+        modified(object, DateTimeFormat::DateTime),
         object.etag,
         object.bytes
     )

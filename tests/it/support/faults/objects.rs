@@ -6,6 +6,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::time::SystemTime;
 
 /// Whether bodies stay in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +28,15 @@ pub struct StoredObject {
     pub etag: String,
     /// `Content-Type`, `Cache-Control` and `x-amz-…`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// When it was stored.
+    pub modified: SystemTime,
 }
 
 impl StoredObject {
     /// An object without headers.
     pub fn new(body: Bytes) -> Self {
-        Self { bytes: body.len() as u64, etag: hexadecimal(&Md5::digest(&body)), body, headers: Vec::new() }
+        let (bytes, etag) = (body.len() as u64, hexadecimal(&Md5::digest(&body)));
+        Self { bytes, etag, body, headers: Vec::new(), modified: SystemTime::now() }
     }
 
     /// The same with those headers of a request that are kept.
