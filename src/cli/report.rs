@@ -109,7 +109,7 @@ impl From<PyramidError> for Fatal {
 impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {
         let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
-        Self::new(exit, chain(&error), store_advice(error.kind()))
+        Self::new(exit, chain(&error), error.hint().unwrap_or(store_advice(error.kind())))
     }
 }
 
@@ -246,7 +246,7 @@ fn verify_advice(error: &VerifyError) -> &'static str {
 pub(super) fn advice(error: &PublishError) -> &'static str {
     match error {
         PublishError::Source(error) => source_advice(error),
-        PublishError::Store(error) => store_advice(error.kind()),
+        PublishError::Store(error) => error.hint().unwrap_or(store_advice(error.kind())),
         PublishError::Formats { .. } => "choose a smaller `--max-size`, or leave the format out of `--format`",
         PublishError::Memory { .. } => {
             "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
@@ -301,6 +301,7 @@ fn store_advice(kind: StoreErrorKind) -> &'static str {
         }
         StoreErrorKind::Denied => "writing must be allowed there: in S3, s3:PutObject on what lies under the prefix",
         StoreErrorKind::Missing => "check its name: buckets are not made by this program",
+        StoreErrorKind::Endpoint => "name the endpoint that it redirects to with `--endpoint-url`",
         StoreErrorKind::Region => "name the region of the bucket with `--aws-region`",
         StoreErrorKind::Exists => "leave `--no-clobber` out, or publish it under another `--id`",
         StoreErrorKind::Unreachable => "check `--endpoint-url` and the network",

@@ -69,6 +69,6 @@ impl ETag {
 /// The tag of content in a store that has MD5 tags.
 impl From<Digest> for ETag {
     fn from(digest: Digest) -> Self {
-        Self(digest.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        Self(format!("{:032x}", u128::from_be_bytes(digest.0)).into())
     }
 }

@@ -1,65 +1,157 @@
-//! A store in memory: for tests, and for whoever uses the crate as a library.
+//! A store in memory: for tests, and for programs that use the crate as a library.
 
-use super::{Digest, ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError, Stored};
+use super::{
+    Digest, ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError,
+    StoreErrorKind, Stored,
+};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// Objects in memory, in the order in which they were put.
+/// The time that each operation takes by the clock of the store.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The time of a new store, in seconds after the epoch: 2026-01-01.
+const FIRST_SECOND: u64 = 1_767_225_600;
+
+/// Objects in memory.
+///
+/// The clock of the store is deterministic: it moves by a millisecond with each operation, and by [`advance`](Self::advance).
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    puts: Mutex<Vec<Object>>,
-    redirects: Mutex<Vec<Redirect>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<Key, Entry>,
+    /// Every put, in order.
+    puts: Vec<Object>,
+    header_updates: Vec<HeaderUpdate>,
+    redirects: Vec<Redirect>,
+    elapsed: Duration,
+}
+
+#[derive(Debug)]
+struct Entry {
+    object: Object,
+    modified: SystemTime,
+}
+
+impl Entry {
+    fn etag(&self) -> ETag {
+        Digest::of(&self.object.body).into()
+    }
+
+    fn receipt(&self) -> Receipt {
+        let Object { key, body, .. } = &self.object;
+        Receipt { key: key.clone(), bytes: body.len() as u64, etag: Some(self.etag()) }
+    }
+
+    fn stored(&self) -> Stored {
+        let Object { body, mark, .. } = &self.object;
+        let mark = mark.as_deref().map(str::to_owned);
+        Stored { body: body.clone(), mark, etag: Some(self.etag()), modified: Some(self.modified) }
+    }
+
+    fn listed(&self) -> Listed {
+        let Receipt { key, bytes, etag } = self.receipt();
+        Listed { key, bytes, etag, modified: Some(self.modified) }
+    }
+}
+
+impl State {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(FIRST_SECOND) + self.elapsed
+    }
+
+    fn put(&mut self, object: Object) -> Receipt {
+        let entry = Entry { object: object.clone(), modified: self.now() };
+        let receipt = entry.receipt();
+        self.objects.insert(object.key.clone(), entry);
+        self.puts.push(object);
+        receipt
+    }
+
+    fn update(&mut self, update: HeaderUpdate) -> Result<Receipt, StoreError> {
+        let now = self.now();
+        let entry = self.objects.get_mut(&update.key).ok_or_else(|| {
+            let action = format!("could not update the headers of `{}`", update.key);
+            StoreError::new(StoreErrorKind::Other, action, "there is no such object")
+        })?;
+        if entry.etag() != update.etag {
+            return Err(StoreError::replaced(&update.key));
+        }
+        entry.modified = now;
+        entry.object.content_type = update.content_type;
+        entry.object.cache_control = update.cache_control.clone();
+        entry.object.mark.clone_from(&update.mark);
+        let receipt = entry.receipt();
+        self.header_updates.push(update);
+        Ok(receipt)
+    }
 }
 
 impl MemoryStore {
-    /// Every put so far, in order; an object that was replaced is there twice.
+    /// Returns every put of objects that are still there, in order. An object that was replaced is there twice.
     #[must_use]
     pub fn puts(&self) -> Vec<Object> {
-        self.locked().clone()
+        let state = self.locked();
+        state.puts.iter().filter(|put| state.objects.contains_key(&put.key)).cloned().collect()
     }
 
-    /// Every redirect so far, in order.
+    /// Returns the objects that are there now, in the order of their keys.
+    #[must_use]
+    pub fn objects(&self) -> Vec<Object> {
+        self.locked().objects.values().map(|entry| entry.object.clone()).collect()
+    }
+
+    /// Returns every header update so far, in order.
+    #[must_use]
+    pub fn header_updates(&self) -> Vec<HeaderUpdate> {
+        self.locked().header_updates.clone()
+    }
+
+    /// Returns every redirect so far, in order.
     #[must_use]
     pub fn redirects(&self) -> Vec<Redirect> {
-        self.redirects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.locked().redirects.clone()
     }
 
-    fn listed(&self, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
-        let puts = self.locked();
-        let mut last: HashMap<&Key, &Object> = HashMap::new();
-        last.extend(puts.iter().filter(|put| found(put.key.as_str()).is_some()).map(|put| (&put.key, put)));
-        let listed = |object: &&Object| Listed {
-            key: object.key.clone(),
-            bytes: object.body.len() as u64,
-            etag: Some(Digest::of(&object.body).into()),
-            modified: last_put(&puts, &object.key),
-        };
-        last.values().map(listed).collect()
+    /// Moves the clock of the store forward.
+    pub fn advance(&self, time: Duration) {
+        self.locked().elapsed += time;
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Object>> {
-        // A push is all that ever happens under this lock: what a panic elsewhere left behind is whole.
-        self.puts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Begins an operation, which takes a tick.
+    fn begin(&self) -> MutexGuard<'_, State> {
+        let mut state = self.locked();
+        state.elapsed += TICK;
+        state
     }
-}
 
-/// A time that tells the order of puts, and nothing else.
-fn last_put(puts: &[Object], key: &Key) -> Option<SystemTime> {
-    let number = puts.iter().rposition(|put| put.key == *key)?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64))
+    fn locked(&self) -> MutexGuard<'_, State> {
+        // No operation can panic half way: the state that a panic elsewhere left behind is consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Store for MemoryStore {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        async move { Ok(self.begin().put(object)) }.boxed()
+    }
+
+    fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         async move {
-            let etag = Some(Digest::of(&object.body).into());
-            let receipt = Receipt { key: object.key.clone(), bytes: object.body.len() as u64, etag };
-            self.locked().push(object);
-            Ok(receipt)
+            let mut state = self.begin();
+            match state.objects.get(&object.key) {
+                Some(entry) if entry.object.body != object.body => Err(StoreError::exists(&object.key)),
+                Some(entry) => Ok(entry.receipt()),
+                None => Ok(state.put(object)),
+            }
         }
         .boxed()
     }
@@ -69,28 +161,22 @@ impl Store for MemoryStore {
     }
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        async move {
-            let puts = self.locked();
-            let last = puts.iter().rev().find(|object| object.key == *key);
-            let stored = |object: &Object| Stored {
-                body: object.body.clone(),
-                mark: object.mark.as_deref().map(str::to_owned),
-                etag: Some(Digest::of(&object.body).into()),
-                modified: last_put(&puts, key),
-            };
-            Ok(last.map(stored))
-        }
-        .boxed()
+        async move { Ok(self.begin().objects.get(key).map(Entry::stored)) }.boxed()
     }
 
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
-        stream::once(async move { Ok(self.listed(|key| below.found(key))) }).boxed()
+        let page = async move {
+            let state = self.begin();
+            let listed = state.objects.values().filter(|entry| below.found(entry.object.key.as_str()).is_some());
+            Ok(listed.map(Entry::listed).collect())
+        };
+        stream::once(page).boxed()
     }
 
     fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         async move {
-            let puts = self.locked();
-            let paths = puts.iter().filter_map(|object| below.path_of(object.key.as_str()));
+            let state = self.begin();
+            let paths = state.objects.keys().filter_map(|key| below.path_of(key.as_str()));
             let names: BTreeSet<&str> = paths.filter_map(|path| Some(path.split_once('/')?.0)).collect();
             Ok(names.into_iter().map(str::to_owned).collect())
         }
@@ -99,7 +185,12 @@ impl Store for MemoryStore {
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            self.locked().retain(|object| !keys.contains(&object.key));
+            let mut state = self.begin();
+            for key in &keys {
+                state.objects.remove(key);
+            }
+            let keys: BTreeSet<&Key> = keys.iter().collect();
+            state.puts.retain(|put| !keys.contains(&put.key));
             Ok(())
         }
         .boxed()
@@ -112,13 +203,57 @@ impl Store for MemoryStore {
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            self.redirects.lock().unwrap_or_else(PoisonError::into_inner).extend(redirects);
+            self.begin().redirects.extend(redirects);
             Ok(())
         }
         .boxed()
     }
 
+    fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        async move { self.begin().update(update) }.boxed()
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
+        async move { Ok(self.begin().now()) }.boxed()
+    }
+
     fn default_concurrency(&self) -> usize {
         64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(body: &'static [u8]) -> Object {
+        let key = Prefix::default().found("a/info.json").expect("a key");
+        Object { key, body: body.into(), content_type: "text/plain", cache_control: "no-cache".into(), mark: None }
+    }
+
+    #[tokio::test]
+    async fn the_clock_moves_with_operations_and_when_it_is_advanced() -> Result<(), StoreError> {
+        let store = MemoryStore::default();
+        let before = store.now().await?;
+        store.put(object(b"one")).await?;
+        let modified = store.get(&object(b"").key).await?.and_then(|stored| stored.modified).expect("stored");
+        assert_eq!(modified.duration_since(before).expect("later"), TICK);
+        store.advance(Duration::from_hours(1));
+        let age = store.now().await?.duration_since(modified).expect("later");
+        assert_eq!(age, Duration::from_hours(1) + 2 * TICK);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_header_update_is_no_put() -> Result<(), StoreError> {
+        let store = MemoryStore::default();
+        let Receipt { key, bytes, etag } = store.put(object(b"one")).await?;
+        let etag = etag.expect("a digest");
+        let update =
+            HeaderUpdate { key, bytes, etag, content_type: "text/html", cache_control: "x".into(), mark: None };
+        store.update_headers(update.clone()).await?;
+        assert_eq!((store.puts().len(), store.header_updates()), (1, vec![update]));
+        assert_eq!(store.objects()[0].content_type, "text/html");
+        Ok(())
     }
 }

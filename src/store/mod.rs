@@ -204,6 +204,11 @@ pub trait Store: Send + Sync {
     /// Puts that are worth having in flight at the same time.
     fn default_concurrency(&self) -> usize;
 
+    /// Returns how many times [`get`](Self::get) found nothing because reading was denied: the object may be there all the same.
+    fn denied_lookups(&self) -> u64 {
+        0
+    }
+
     /// What has gone to and fro, in stores that are elsewhere.
     fn traffic(&self) -> Traffic {
         Traffic::default()
@@ -222,6 +227,8 @@ pub enum StoreErrorKind {
     Missing,
     /// The bucket is in another region.
     Region,
+    /// The endpoint redirects to another one.
+    Endpoint,
     /// Nothing answers at the endpoint.
     Unreachable,
     /// There is another object already, and it must not be replaced.
@@ -241,6 +248,7 @@ pub struct StoreError {
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
     region: Option<String>,
+    hint: Option<&'static str>,
 }
 
 impl StoreError {
@@ -250,13 +258,38 @@ impl StoreError {
         action: String,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, action, cause: cause.into(), region: None }
+        Self { kind, action, cause: cause.into(), region: None, hint: None }
     }
 
     /// That there is another object under a key, which must not be replaced.
     pub(crate) fn exists(key: &Key) -> Self {
         let cause = "there is another object under this key, which must not be replaced";
         Self::new(StoreErrorKind::Exists, format!("could not put `{key}`"), cause)
+    }
+
+    /// Returns the error for a header update of an object that was replaced since its entity tag was read.
+    pub(crate) fn replaced(key: &Key) -> Self {
+        let action = format!("could not update the headers of `{key}`");
+        Self::new(StoreErrorKind::Exists, action, "the object was replaced meanwhile")
+            .with_hint("run the same command again")
+    }
+
+    /// Returns the error with another kind.
+    #[must_use]
+    pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Returns the error with advice that is more precise than that for its kind.
+    #[must_use]
+    pub fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// Returns what to do about the error, if that is known more precisely than by its kind.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        self.hint
     }
 
     /// The same failure, with the region that the bucket is in.

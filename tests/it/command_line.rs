@@ -10,16 +10,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The files in a folder; none where there is no such folder.
+/// Returns the files in a folder, or none if there is no such folder. Hidden files are not objects.
 fn files_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                let path = entry.path();
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
                 found.push(path.strip_prefix(folder).expect("below").to_str().expect("UTF-8").to_owned());
             }
         }
@@ -270,7 +270,7 @@ fn a_terminal_is_told_in_lines_that_fit_it() {
     assert!(stays[error + 1].starts_with("       ") && !stays[error + 1].contains("the content"), "{stays:?}");
     assert!(stays.iter().all(|line| line.chars().count() <= 80), "{stays:?}");
 
-    let dumb = on_terminal("dumb", &arguments);
+    let dumb = on_terminal("dumb", &[&arguments[..], &["--overwrite".as_ref()]].concat());
     assert!(dumb.iter().any(|line| line.starts_with("x: published 21 objects")), "{dumb:?}");
     assert!(!dumb.iter().any(|line| line.contains('\u{1b}') || line.contains('\r')), "{dumb:?}");
 }

@@ -26,6 +26,7 @@ mod jpeg_tiles;
 mod kept_profiles;
 mod kills;
 mod limits;
+mod listings;
 mod matrix;
 mod memory;
 mod optimize;

@@ -6,6 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient};
+use aws_sdk_s3::operation::copy_object::CopyObjectError;
 use aws_sdk_s3::operation::delete_objects::DeleteObjectsError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
@@ -86,6 +87,7 @@ pub(super) fn client_config(config: &SdkConfig, retry_for: Duration) -> Builder 
         .retry_config(retries)
         .retry_partition(RetryPartition::custom("iiif-publish").token_bucket(tokens).build())
         .retry_classifier(CodeClassifier::<PutObjectError>::default())
+        .retry_classifier(CodeClassifier::<CopyObjectError>::default())
         .retry_classifier(CodeClassifier::<GetObjectError>::default())
         .retry_classifier(CodeClassifier::<HeadObjectError>::default())
         .retry_classifier(CodeClassifier::<ListObjectsV2Error>::default())

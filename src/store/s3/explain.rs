@@ -1,5 +1,6 @@
 //! Errors of the SDK: what kind they are, and what they say.
 
+use super::watch::{element, last_failure};
 use crate::store::{StoreError, StoreErrorKind};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
@@ -13,7 +14,38 @@ where
 {
     let explained = Explained::new(error, bucket);
     let region = bucket_region(error).map(str::to_owned);
-    StoreError::new(kind(error), action, explained).in_region(region)
+    let failed = StoreError::new(kind(error), action, explained).in_region(region);
+    match hint(error) {
+        Some(hint) => failed.with_hint(hint),
+        None => failed,
+    }
+}
+
+/// Returns advice on refusals whose words are about something else than what is to be done.
+fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
+    if matches!(error, SdkError::TimeoutError(_)) && last_failure().is_some() {
+        return Some("try again when the store accepts requests, or raise `--retry-for`");
+    }
+    let SdkError::ServiceError(refusal) = error else { return None };
+    let (code, message) = (refusal.err().code()?, refusal.err().message().unwrap_or_default());
+    let asks_for_checksums = CHECKSUM_HEADERS.iter().any(|header| message.contains(header));
+    (code == "InvalidRequest" && asks_for_checksums).then_some(
+        "the bucket has Object Lock, which demands checksums: use `--checksums when-supported`, or a bucket without Object Lock",
+    )
+}
+
+/// Headers that S3 names when Object Lock refuses a put without a checksum.
+const CHECKSUM_HEADERS: [&str; 2] = ["Content-MD5", "x-amz-checksum-"];
+
+/// Returns the endpoint that the store redirects to, if it names one.
+fn redirect_target<E>(error: &SdkError<E>) -> Option<String> {
+    let response = error.raw_response().filter(|response| (300..400).contains(&response.status().as_u16()))?;
+    if let Some(location) = response.headers().get("location") {
+        let (scheme, rest) = location.split_once("://")?;
+        return Some(format!("{scheme}://{}", rest.split(['/', '?']).next().unwrap_or(rest)));
+    }
+    let body = String::from_utf8_lossy(response.body().bytes()?);
+    element(&body, "Endpoint").map(str::to_owned)
 }
 
 /// The region that the store names, where the bucket is in another one than was asked.
@@ -25,6 +57,10 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKi
     match error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => StoreErrorKind::Unreachable,
         SdkError::TimeoutError(_) => StoreErrorKind::Unreachable,
+        // A bucket in another region is asked for there; any other redirect is to another endpoint.
+        SdkError::ServiceError(_) if bucket_region(error).is_none() && redirect_target(error).is_some() => {
+            StoreErrorKind::Endpoint
+        }
         SdkError::ServiceError(refusal) => match (refusal.err().code(), refusal.raw().status().as_u16()) {
             (Some("NoSuchBucket"), _) => StoreErrorKind::Missing,
             (
@@ -74,7 +110,12 @@ impl Explained {
                 let region =
                     bucket_region(error).map(|region| format!(", `{bucket}` is in {region}")).unwrap_or_default();
                 let request = refusal.err().meta().request_id().map(|id| format!(", request {id}")).unwrap_or_default();
-                format!("the store answered {status} {code}{message}{region}{request}")
+                let target = redirect_target(error).map(|url| format!(", redirects to {url}")).unwrap_or_default();
+                format!("the store answered {status} {code}{message}{region}{target}{request}")
+            }
+            // Of all attempts together.
+            SdkError::TimeoutError(_) if let Some(failure) = last_failure() => {
+                format!("the store still answered {failure} when the time for retries was over")
             }
             other => innermost(other),
         };

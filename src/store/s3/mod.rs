@@ -3,7 +3,9 @@
 mod administration;
 mod attributes;
 mod client;
+mod copy;
 mod explain;
+mod list;
 mod put;
 mod read;
 mod watch;
@@ -15,8 +17,8 @@ pub use read::{Found, ReadError};
 
 use super::pacer::{PaceLimits, Pacer};
 use super::{
-    ETag, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError, StoreErrorKind,
-    Stored, Traffic,
+    ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError,
+    StoreErrorKind, Stored, Traffic,
 };
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -36,8 +38,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
-use watch::Watcher;
+use watch::{ServerClock, Watcher, remembering_failures};
 
 /// The name of the user metadata (`x-amz-meta-…`) that keeps a mark.
 const MARK: &str = "iiif-publish-mark";
@@ -108,6 +111,8 @@ pub struct S3Store {
     attributes: Arc<ObjectAttributes>,
     clobber: Clobber,
     payer: Payer,
+    clock: ServerClock,
+    denied_lookups: Arc<AtomicU64>,
 }
 
 impl S3Store {
@@ -132,9 +137,12 @@ impl S3Store {
         let url = bucket_url(client_config.clone(), &bucket).await?;
         let public_url = url.parse().map_err(|error| bad_bucket(&bucket, error))?;
         // Only now: what was made for its URL alone was never sent.
-        let client = Client::from_conf(client_config.interceptor(Watcher::new(pacer.clone())).build());
+        let clock = ServerClock::default();
+        let watcher = Watcher::new(pacer.clone(), clock.clone());
+        let client = Client::from_conf(client_config.interceptor(watcher).build());
         let attributes = Arc::new(settings.attributes);
-        Ok(Self { client, bucket, public_url, pacer, concurrency, attributes, clobber, payer })
+        let denied_lookups = Arc::default();
+        Ok(Self { client, bucket, public_url, pacer, concurrency, attributes, clobber, payer, clock, denied_lookups })
     }
 
     /// Where a prefix of the bucket is seen, as the endpoint serves it: virtual-host style on AWS, path style elsewhere.
@@ -280,18 +288,18 @@ fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) ->
 
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        self.put_confirmed(object, self.clobber).boxed()
+        remembering_failures(self.put_confirmed(object, self.clobber)).boxed()
     }
 
     /// By `If-None-Match: *`, which some stores ignore.
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        self.put_confirmed(object, Clobber::Forbid).boxed()
+        remembering_failures(self.put_confirmed(object, Clobber::Forbid)).boxed()
     }
 
     /// Lists at most one key: unlike `HeadBucket`, its answer says in words what is wrong. A role that may only put is
     /// denied that, which says nothing against it.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        async {
+        remembering_failures(async {
             let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
             let listed = listed.set_request_payer(self.payer.into());
             // A mistyped endpoint should not take minutes to be found out.
@@ -303,43 +311,37 @@ impl Store for S3Store {
                 }
                 _ => Ok(()),
             }
-        }
+        })
         .boxed()
     }
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        async move {
+        remembering_failures(async move {
             match self.got(key).await {
                 Ok(stored) => Ok(Some(stored)),
+                Err(error) if error.status() == Some(404) => Ok(None),
                 // Without the right to list, a missing key is 403 and not 404.
-                Err(error) if matches!(error.status(), Some(403 | 404)) => Ok(None),
+                Err(error) if error.status() == Some(403) => {
+                    self.denied_lookups.fetch_add(1, Ordering::Relaxed);
+                    Ok(None)
+                }
                 Err(error) => Err(self.not_got(key, error)),
             }
-        }
+        })
         .boxed()
     }
 
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
-        let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(below.with_slash());
-        let pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
-        let pages = stream::unfold(pages, async |mut pages| pages.next().await.map(|page| (page, pages)));
-        pages
-            .map(move |page| match page {
-                Ok(page) => Ok(listed_on(&page, |key| below.found(key))),
-                Err(error) => Err(self.failed(format!("could not list `{}`", below.with_slash()), &error)),
-            })
-            .boxed()
+        let pages = self.list(below.with_slash(), None);
+        pages.map_ok(|page| listed_on(&page, |key| below.found(key))).boxed()
     }
 
     fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         async move {
             let above = below.with_slash();
-            let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(&above).delimiter("/");
-            let mut pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
-            let mut folders = Vec::new();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| self.failed(format!("could not list `{above}`"), &error))?;
-                let name = |folder: &str| Some(folder.strip_prefix(&above)?.strip_suffix('/')?.to_owned());
+            let name = |folder: &str| Some(folder.strip_prefix(&above)?.strip_suffix('/')?.to_owned());
+            let (mut pages, mut folders) = (self.list(above.clone(), Some("/")), Vec::new());
+            while let Some(page) = pages.try_next().await? {
                 folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().and_then(name)));
             }
             Ok(folders)
@@ -348,7 +350,7 @@ impl Store for S3Store {
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move {
+        remembering_failures(async move {
             for batch in keys.chunks(KEYS_PER_DELETE) {
                 match self.delete_batch(batch).await {
                     Err(error) if error.kind() == StoreErrorKind::Other => self.delete_singly(batch).await?,
@@ -356,7 +358,7 @@ impl Store for S3Store {
                 }
             }
             Ok(())
-        }
+        })
         .boxed()
     }
 
@@ -366,11 +368,25 @@ impl Store for S3Store {
         _: &'a str,
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.put_redirects(folder.base_key(), redirects).boxed()
+        remembering_failures(self.put_redirects(folder.base_key(), redirects)).boxed()
+    }
+
+    /// By a copy of the object onto itself, on condition that it is still the same.
+    fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        remembering_failures(self.copy_in_place(update)).boxed()
+    }
+
+    /// By the `Date` of the last response, which is exact to a second.
+    fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
+        async { Ok(self.clock.now()) }.boxed()
     }
 
     fn attributes(&self) -> String {
-        self.attributes.in_words()
+        self.attributes.describe()
+    }
+
+    fn denied_lookups(&self) -> u64 {
+        self.denied_lookups.load(Ordering::Relaxed)
     }
 
     fn default_concurrency(&self) -> usize {

@@ -13,6 +13,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 /// Times that a put is repeated because the store has other bytes than were sent.
 const DIGEST_ATTEMPTS: u32 = 4;
 
+/// Every S3 API returns an ETag for a put.
+const NO_ETAG_HINT: &str =
+    "check that `--endpoint-url` is the S3 API of the store, and not a website, a CDN or a proxy that removes headers";
+
 /// "Precondition failed": there is an object already.
 const PRECONDITION_FAILED: u16 = 412;
 
@@ -21,20 +25,21 @@ impl S3Store {
     pub(super) async fn put_confirmed(&self, object: Object, clobber: Clobber) -> Result<Receipt, StoreError> {
         let digest = Digest::of(&object.body);
         let _pace = self.pacer.begin(object.body.len() as u64).await;
+        let mut confirmation = Confirmation::NoETag;
         for _ in 0..DIGEST_ATTEMPTS {
             let output = match self.put_once(&object, clobber).await {
                 Ok(output) => output,
                 Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
             };
-            if confirms(&output, &digest) {
+            confirmation = Confirmation::from_output(&output, &digest);
+            if confirmation == Confirmation::Confirmed {
                 self.pacer.succeeded();
                 let etag = output.e_tag().and_then(ETag::new);
                 return Ok(Receipt { bytes: object.body.len() as u64, key: object.key, etag });
             }
         }
-        let cause = format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row");
-        Err(StoreError::new(StoreErrorKind::Other, could_not_put(&object.key), cause))
+        Err(confirmation.refusal(&object.key))
     }
 
     /// One put, with the SDK's retries.
@@ -130,14 +135,36 @@ fn is_there_already(error: &SdkError<PutObjectError>) -> bool {
     error.raw_response().is_some_and(|response| response.status().as_u16() == PRECONDITION_FAILED)
 }
 
-/// Whether the ETag says that the store has these bytes. It is their MD5, but for objects encrypted with KMS or a
-/// customer's key, and in stores that make up ETags of another shape.
-fn confirms(output: &PutObjectOutput, digest: &Digest) -> bool {
-    let encryption = output.server_side_encryption();
-    let is_of_other_bytes = matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse));
-    if is_of_other_bytes || output.sse_customer_algorithm().is_some() {
-        return true;
+/// What the response to a put says about the bytes that are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Confirmation {
+    Confirmed,
+    OtherBytes,
+    NoETag,
+}
+
+impl Confirmation {
+    /// The ETag is the MD5 of the bytes, except for objects encrypted with KMS or a customer's key, and in stores that make up
+    /// ETags of another shape.
+    fn from_output(output: &PutObjectOutput, digest: &Digest) -> Self {
+        let encryption = output.server_side_encryption();
+        let is_of_other_bytes =
+            matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse))
+                || output.sse_customer_algorithm().is_some();
+        match output.e_tag().map(Digest::from_etag) {
+            _ if is_of_other_bytes => Self::Confirmed,
+            None => Self::NoETag,
+            Some(Some(stored)) if stored != *digest => Self::OtherBytes,
+            Some(_) => Self::Confirmed,
+        }
     }
-    // An answer without an ETag is none of `PutObject`: some proxies answer 200 with an error inside.
-    output.e_tag().is_some_and(|etag| Digest::from_etag(etag).is_none_or(|stored| stored == *digest))
+
+    /// Returns the error of a put that stays unconfirmed.
+    fn refusal(self, key: &Key) -> StoreError {
+        let failed = |cause: String| StoreError::new(StoreErrorKind::Other, could_not_put(key), cause);
+        match self {
+            Self::NoETag => failed("the store returned no ETag".to_owned()).with_hint(NO_ETAG_HINT),
+            _ => failed(format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row")),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::explain::kind;
 use super::{S3Store, StoreError, StoreErrorKind};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
@@ -110,19 +111,13 @@ impl S3Store {
         }
     }
 
-    /// All objects below a prefix, of which any key may be the end, in the order of their keys.
+    /// Lists the objects whose keys begin with `prefix`, which need not end with a slash, in the order of their keys.
     #[must_use]
     pub fn objects<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Found, StoreError>> {
-        let pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
-        let pages = pages.set_request_payer(self.payer.into()).into_paginator().send();
-        let pages = stream::unfold(pages, async |mut pages| pages.next().await.map(|page| (page, pages)));
-        pages
-            .map(move |page| match page {
-                Ok(page) => Ok(stream::iter(page.contents.unwrap_or_default()).filter_map(async |o| found(o)).map(Ok)),
-                Err(error) => Err(self.failed(format!("could not list `s3://{}/{prefix}`", self.bucket), &error)),
-            })
-            .try_flatten()
-            .boxed()
+        let pages = self.list(prefix.to_owned(), None);
+        let objects =
+            |page: ListObjectsV2Output| page.contents.unwrap_or_default().into_iter().filter_map(found).map(Ok);
+        pages.map_ok(move |page| stream::iter(objects(page))).try_flatten().boxed()
     }
 }
 

@@ -1,16 +1,25 @@
-//! What is done about each answer of a store: which are worth another try, and which ask for fewer requests.
+//! What is done about each response of a store: which are worth another attempt, which ask for fewer requests, what time it is
+//! there, and what went wrong last.
 
 use crate::store::Tally;
 use crate::store::pacer::Pacer;
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef, InterceptorContext,
 };
 use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+/// How much of an error document is looked at.
+const MAX_ERROR_BYTES: usize = 4096;
 
 /// "Too many requests", with which R2, GCS and B2 throttle. The SDK takes it for final.
 const TOO_MANY_REQUESTS: u16 = 429;
@@ -65,15 +74,69 @@ impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for 
     }
 }
 
+/// The clock of the store, by the `Date` of its last response.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServerClock(Arc<Mutex<Option<(SystemTime, Instant)>>>);
+
+impl ServerClock {
+    /// Returns the time; that of this machine until the store has answered for the first time.
+    pub(super) fn now(&self) -> SystemTime {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.and_then(|(date, received)| date.checked_add(received.elapsed())).unwrap_or_else(SystemTime::now)
+    }
+
+    fn set(&self, date: &str) {
+        let date = DateTime::from_str(date, DateTimeFormat::HttpDate).ok();
+        if let Some(date) = date.and_then(|date| SystemTime::try_from(date).ok()) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
+        }
+    }
+}
+
+tokio::task_local! {
+    /// The last error response to the present operation.
+    static LAST_FAILURE: RefCell<Option<String>>;
+}
+
+/// Runs an operation that can tell its [`last_failure`].
+pub(super) fn remembering_failures<F: Future>(operation: F) -> impl Future<Output = F::Output> {
+    LAST_FAILURE.scope(RefCell::default(), operation)
+}
+
+/// Returns the last error response to the present operation, which a timeout of all its attempts together would hide.
+pub(super) fn last_failure() -> Option<String> {
+    LAST_FAILURE.try_with(|failure| failure.borrow().clone()).ok().flatten()
+}
+
+/// Describes a response that is an error, by its status or by its body.
+fn failure(response: &HttpResponse) -> Option<String> {
+    let status = response.status().as_u16();
+    let body = response.body().bytes().unwrap_or_default();
+    let body = String::from_utf8_lossy(&body[..body.len().min(MAX_ERROR_BYTES)]);
+    let code = element(&body, "Code").filter(|_| body.contains("<Error>"));
+    let message = element(&body, "Message").map(|message| format!(": {message}")).unwrap_or_default();
+    match code {
+        Some(code) => Some(format!("{status} {code}{message}")),
+        None => (status >= 400).then(|| status.to_string()),
+    }
+}
+
+/// Returns the text of an element in a small document.
+pub(super) fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = document.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
+}
+
 /// Sees every attempt of every request, and tells the pacer.
 #[derive(Debug)]
 pub(super) struct Watcher {
     pacer: Pacer,
+    clock: ServerClock,
 }
 
 impl Watcher {
-    pub(super) fn new(pacer: Pacer) -> Self {
-        Self { pacer }
+    pub(super) fn new(pacer: Pacer, clock: ServerClock) -> Self {
+        Self { pacer, clock }
     }
 }
 
@@ -102,11 +165,36 @@ impl Intercept for Watcher {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let status = context.response().map(|response| response.status().as_u16());
+        let Some(response) = context.response() else { return Ok(()) };
+        if let Some(date) = response.headers().get("date") {
+            self.clock.set(date);
+        }
+        if let Some(failure) = failure(response) {
+            // Fails for requests of no operation of the store, whose errors are not explained.
+            let _ = LAST_FAILURE.try_with(|last| last.replace(Some(failure)));
+        }
+        let status = Some(response.status().as_u16());
         if matches!(status, Some(TOO_MANY_REQUESTS | SLOW_DOWN)) {
             self.pacer.throttled();
             Tally::throttled();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_clock_is_that_of_the_store_once_it_has_answered() {
+        let clock = ServerClock::default();
+        assert!(clock.now().elapsed().is_ok_and(|elapsed| elapsed < Duration::from_mins(1)));
+        clock.set("Thu, 01 Jan 2026 00:00:00 GMT");
+        clock.set("not a date");
+        let first = SystemTime::UNIX_EPOCH + Duration::from_hours(490_896);
+        let since = clock.now().duration_since(first).expect("not earlier");
+        assert!(since < Duration::from_mins(1), "{since:?}");
     }
 }

@@ -5,7 +5,7 @@ use super::objects::StoredObject;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat as Format};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -67,6 +67,11 @@ pub(super) fn refusal(refusal: Refusal) -> Answer {
             header(&mut answer, "x-amz-bucket-region", aws_region);
             answer
         }
+        Refusal::TemporaryRedirect(url) => {
+            let mut answer = error(status, code, message);
+            header(&mut answer, LOCATION.as_str(), url);
+            answer
+        }
         _ => error(status, code, message),
     }
 }
@@ -77,6 +82,17 @@ pub(super) fn stored(etag: &str) -> Answer {
     header(&mut answer, ETAG.as_str(), &format!("\"{etag}\""));
     header(&mut answer, "x-amz-request-id", "FAULTSERVER");
     answer
+}
+
+/// The answer to a copy.
+pub(super) fn copied(object: &StoredObject) -> Answer {
+    let (modified, etag) = (time(object.modified, Format::DateTime), &object.etag);
+    xml(
+        200,
+        &format!(
+            "<CopyObjectResult><LastModified>{modified}</LastModified><ETag>&quot;{etag}&quot;</ETag></CopyObjectResult>"
+        ),
+    )
 }
 
 /// An object; to `HEAD`, hyper sends the head alone.
@@ -113,6 +129,7 @@ pub(super) struct Page<'a> {
     pub(super) prefix: &'a str,
     pub(super) max_keys: usize,
     pub(super) objects: Vec<(&'a String, &'a StoredObject)>,
+    pub(super) is_truncated: bool,
     pub(super) next: Option<String>,
 }
 
@@ -126,7 +143,7 @@ pub(super) fn listing(page: &Page) -> Answer {
         escaped(page.prefix),
         page.max_keys,
         page.objects.len(),
-        next.is_some(),
+        page.is_truncated,
         next.unwrap_or_default(),
     );
     xml(200, &root)

@@ -36,6 +36,16 @@ pub enum Fault {
     RejectChecksums,
     /// Answers let pages of all sites read them.
     AllowAnyPage,
+    /// The object is stored, and answered without an `ETag`.
+    NoETag,
+    /// A page of a listing says that there are more, but not how to get them.
+    CutListing,
+    /// A listing gives the first page again and again, each time with another token.
+    RepeatPage,
+    /// A listing gives the same token again and again.
+    RepeatToken,
+    /// A listing is of the whole bucket, whatever the prefix.
+    IgnorePrefix,
     /// Requests that are not signed for this region are refused, with the region in `x-amz-bucket-region`.
     OnlyRegion(&'static str),
 }
@@ -43,8 +53,17 @@ pub enum Fault {
 impl Fault {
     /// Whether the request ends with it, so that no other fault of this kind can befall it too.
     pub(super) fn is_end(self) -> bool {
-        let changes_only =
-            [Self::IgnoreConditions, Self::IgnoreRanges, Self::AllowAnyPage, Self::RejectChecksums].contains(&self);
+        let changes_only = [
+            Self::IgnoreConditions,
+            Self::IgnoreRanges,
+            Self::AllowAnyPage,
+            Self::RejectChecksums,
+            Self::CutListing,
+            Self::RepeatPage,
+            Self::RepeatToken,
+            Self::IgnorePrefix,
+        ]
+        .contains(&self);
         !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_))
     }
 }
@@ -80,6 +99,12 @@ pub enum Refusal {
     NoSuchBucket,
     /// 301 `PermanentRedirect`, with the region of the bucket in `x-amz-bucket-region`.
     PermanentRedirect(&'static str),
+    /// 307 `TemporaryRedirect`, with the URL to go to in `Location`.
+    TemporaryRedirect(&'static str),
+    /// 400 `InvalidRequest`: Object Lock demands a checksum.
+    ObjectLock,
+    /// 501 `NotImplemented`.
+    NotImplemented,
 }
 
 impl Refusal {
@@ -103,6 +128,15 @@ impl Refusal {
             Self::BadDigest => (400, "BadDigest", "The checksum you specified did not match what we received."),
             Self::AccessDenied => (403, "AccessDenied", "Access Denied"),
             Self::NoSuchBucket => (404, "NoSuchBucket", "The specified bucket does not exist"),
+            Self::TemporaryRedirect(_) => (307, "TemporaryRedirect", "Please re-send this request elsewhere."),
+            Self::ObjectLock => (
+                400,
+                "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+            ),
+            Self::NotImplemented => {
+                (501, "NotImplemented", "A header you provided implies functionality that is not there.")
+            }
             Self::PermanentRedirect(_) => (301, "PermanentRedirect", "The bucket must be addressed elsewhere."),
         }
     }

@@ -13,8 +13,12 @@ use hyper::body::Incoming;
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, DATE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
+use std::time::SystemTime;
+
+/// What a copy is of.
+const COPY_SOURCE: &str = "x-amz-copy-source";
 
 /// The most keys of one page of a listing, as on AWS.
 const MAX_KEYS: usize = 1000;
@@ -104,6 +108,7 @@ impl Exchange<'_> {
             return answer::refusal(Refusal::NoSuchBucket);
         }
         match (&self.request.method, key.is_empty()) {
+            (&Method::PUT, false) if self.head.headers.contains_key(COPY_SOURCE) => self.copy(bucket, key),
             (&Method::PUT, false) => self.put(bucket, key),
             (&Method::GET | &Method::HEAD, false) => self.get(bucket, key),
             (&Method::DELETE, false) => self.delete(bucket, &[key.to_owned()], answer::empty(204)),
@@ -131,6 +136,31 @@ impl Exchange<'_> {
         }
         let answer = answer::stored(&object.etag);
         objects.put(bucket, key, object);
+        answer
+    }
+
+    /// A copy of an object onto itself, with new headers.
+    fn copy(&self, bucket: &str, key: &str) -> Answer {
+        let named = |name: &str| self.head.headers.get(name).and_then(|value| value.to_str().ok());
+        let source = named(COPY_SOURCE).map(|source| percent_decode_str(source).decode_utf8_lossy().into_owned());
+        if source != Some(format!("{bucket}/{key}")) || named("x-amz-metadata-directive") != Some("REPLACE") {
+            return answer::error(
+                501,
+                "NotImplemented",
+                "This server copies objects onto themselves, with new headers.",
+            );
+        }
+        let mut objects = locked(&self.shared.objects);
+        let Some(object) = objects.get(bucket, key) else {
+            return answer::error(404, "NoSuchKey", "The specified key does not exist.");
+        };
+        let is_another = |wanted: &str| wanted.trim_matches('"') != object.etag;
+        if named("x-amz-copy-source-if-match").is_some_and(is_another) && !self.is(Fault::IgnoreConditions) {
+            return answer::error(412, "PreconditionFailed", "At least one of the preconditions did not hold");
+        }
+        let copy = StoredObject { modified: SystemTime::now(), ..object.clone() }.with_headers(&self.head.headers);
+        let answer = answer::copied(&copy);
+        objects.put(bucket, key, copy);
         answer
     }
 
@@ -169,9 +199,9 @@ impl Exchange<'_> {
     /// The token of a page is the last key of the one before, so encoded that it is no key that a client could use.
     fn list(&self, bucket: &str) -> Answer {
         let named = |name| parameter(&self.request.query, name);
-        let prefix = named("prefix").unwrap_or_default();
+        let prefix = named("prefix").filter(|_| !self.is(Fault::IgnorePrefix)).unwrap_or_default();
         let after = named("continuation-token").map(|token| decoded_token(&token)).or_else(|| named("start-after"));
-        let after = after.unwrap_or_default();
+        let after = after.filter(|_| !self.is(Fault::RepeatPage)).unwrap_or_default();
         let max_keys = named("max-keys").and_then(|number| number.parse().ok()).unwrap_or(MAX_KEYS).min(MAX_KEYS);
         let objects = locked(&self.shared.objects);
         if let Some(delimiter) = named("delimiter") {
@@ -185,13 +215,23 @@ impl Exchange<'_> {
         let page: Vec<_> = listed.by_ref().take(max_keys).collect();
         let last = page.last().map(|(key, _)| *key);
         let next = last.filter(|_| listed.next().is_some()).map(|key| token(key));
-        answer::listing(&answer::Page { bucket, prefix: &prefix, max_keys, objects: page, next })
+        let next = match named("continuation-token") {
+            _ if self.is(Fault::CutListing) => None,
+            _ if self.is(Fault::RepeatToken) => Some("after:".to_owned()),
+            earlier if self.is(Fault::RepeatPage) => Some(format!("{}again", earlier.unwrap_or_default())),
+            _ => next,
+        };
+        let is_truncated = next.is_some() || self.is(Fault::CutListing);
+        answer::listing(&answer::Page { bucket, prefix: &prefix, max_keys, objects: page, is_truncated, next })
     }
 
     fn with_headers(&self, mut answer: Answer) -> Answer {
         answer::header(&mut answer, DATE.as_str(), &answer::time(self.shared.now(), DateTimeFormat::HttpDate));
         if self.is(Fault::WrongETag) && answer.headers().contains_key(ETAG) {
             answer::header(&mut answer, ETAG.as_str(), "\"00000000000000000000000000000000\"");
+        }
+        if self.is(Fault::NoETag) {
+            answer.headers_mut().remove(ETAG);
         }
         if self.is(Fault::AllowAnyPage) {
             answer::header(&mut answer, ACCESS_CONTROL_ALLOW_ORIGIN.as_str(), "*");
@@ -221,5 +261,5 @@ fn token(key: &str) -> String {
 
 fn decoded_token(token: &str) -> String {
     let encoded = token.trim_start_matches("after:").replace('!', "%");
-    percent_encoding::percent_decode_str(&encoded).decode_utf8_lossy().into_owned()
+    percent_decode_str(&encoded).decode_utf8_lossy().into_owned()
 }

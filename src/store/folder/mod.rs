@@ -1,0 +1,325 @@
+//! A local folder, for any static web server.
+
+mod marks;
+mod sync;
+mod walk;
+mod write;
+
+use super::{
+    ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored, redirects,
+};
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use marks::Mark;
+use std::collections::HashSet;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use sync::Syncer;
+use walk::Walk;
+use write::{Sweeper, Written, etag};
+
+/// Directories that are remembered as swept. Sweeping one again costs one listing.
+const MAX_SWEPT: usize = 1024;
+
+/// Objects as files below a folder. Headers are not kept: the web server sets them. Marks are kept for keys that end in `.json`.
+#[derive(Clone, Debug)]
+pub struct FolderStore(Arc<Folder>);
+
+#[derive(Debug)]
+struct Folder {
+    root: PathBuf,
+    syncer: Syncer,
+    /// Held while the file of redirects is read and written again: all images share it.
+    redirecting: Mutex<()>,
+    /// Directories that were written to and are free of stale temporary files.
+    swept: Mutex<HashSet<PathBuf>>,
+}
+
+impl FolderStore {
+    /// Creates a store below `root`, which is created by the first write.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        let folder = Folder { root, syncer: Syncer::default(), redirecting: Mutex::default(), swept: Mutex::default() };
+        Self(Arc::new(folder))
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    /// Runs a job on one blocking thread; `tokio::fs` would change threads for every system call.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        action: &str,
+        job: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let folder = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || job(&folder)).await;
+        done.map_err(io::Error::other).flatten().map_err(|error| self.failed(action, error))
+    }
+
+    fn failed(&self, action: &str, error: io::Error) -> StoreError {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Denied,
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => StoreErrorKind::Missing,
+            _ => StoreErrorKind::Other,
+        };
+        StoreError::new(kind, format!("{action} `{}`", self.root().display()), error)
+    }
+}
+
+impl Folder {
+    /// A key has no empty, `.` or `..` segments and no leading slash: the path stays below the root.
+    fn path(&self, key: &Key) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+
+    /// Replaces a file: its mark first, then the file.
+    fn put(&self, object: &Object) -> io::Result<Receipt> {
+        let path = self.path(&object.key);
+        let written = self.write(&path, &object.body)?;
+        let receipt = receipt(&object.key, &written.metadata);
+        Mark::new(&written, &object.body, object.mark.as_deref()).write(&path)?;
+        written.replace(&path)?;
+        sync::sync_directory(directory_of(&path))?;
+        Ok(receipt)
+    }
+
+    /// Creates a file, or finds one with the same content. Returns `None` if there is another one.
+    fn put_new(&self, object: &Object) -> io::Result<Option<Receipt>> {
+        let path = self.path(&object.key);
+        if let Some(existing) = self.existing(&path, object)? {
+            return Ok(existing);
+        }
+        let written = self.write(&path, &object.body)?;
+        let receipt = receipt(&object.key, &written.metadata);
+        // Before its mark: that of a file that another writer creates first must stay.
+        let mark = Mark::new(&written, &object.body, object.mark.as_deref());
+        match written.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Ok(self.existing(&path, object)?.flatten());
+            }
+            created => created?,
+        }
+        mark.write(&path)?;
+        sync::sync_directory(directory_of(&path))?;
+        Ok(Some(receipt))
+    }
+
+    /// Compares an object with the file under its key: `None` if there is no file, `Some(None)` if it is another one.
+    #[expect(clippy::option_option, reason = "three outcomes of a private function, taken apart by its two callers")]
+    fn existing(&self, path: &Path, object: &Object) -> io::Result<Option<Option<Receipt>>> {
+        let Some((metadata, body)) = self.read(path)? else { return Ok(None) };
+        Ok(Some((body == object.body).then(|| receipt(&object.key, &metadata))))
+    }
+
+    /// Writes a temporary file that is ready to be renamed to `path`.
+    fn write(&self, path: &Path, body: &[u8]) -> io::Result<Written> {
+        let written = Written::beside(path, body)?;
+        let directory = directory_of(path);
+        self.syncer.touch(directory, &written.metadata)?;
+        if !written.is_in_new_directory && self.is_unswept(directory) {
+            Sweeper::default().sweep_directory(&self.root, directory);
+        }
+        if marks::path(path).is_some() {
+            // A document promises that other files are there: it must never be seen empty.
+            written.sync()?;
+        } else {
+            sync::sync_file(&written)?;
+        }
+        Ok(written)
+    }
+
+    fn is_unswept(&self, directory: &Path) -> bool {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept.len() == MAX_SWEPT {
+            swept.clear();
+        }
+        swept.insert(directory.to_owned())
+    }
+
+    fn get(&self, key: &Key) -> io::Result<Option<Stored>> {
+        let path = self.path(key);
+        let Some((metadata, body)) = self.read(&path)? else { return Ok(None) };
+        let mark = marks::read(&path, &metadata, &body);
+        Ok(Some(Stored { mark, etag: etag(&metadata), modified: metadata.modified().ok(), body: body.into() }))
+    }
+
+    /// Reads a file and its metadata through one handle, so that they belong together.
+    fn read(&self, path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
+        let mut file = match File::open(path) {
+            Err(error) if self.is_absent(error.kind()) => return Ok(None),
+            file => file?,
+        };
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Ok(None);
+        }
+        let mut body = Vec::new();
+        file.read_to_end(&mut body)?;
+        Ok(Some((metadata, body)))
+    }
+
+    /// Returns `true` if an error says that there is no file: a key may end in a directory, or go through a file.
+    fn is_absent(&self, error: io::ErrorKind) -> bool {
+        match error {
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => true,
+            io::ErrorKind::NotADirectory => self.root.is_dir(),
+            _ => false,
+        }
+    }
+
+    /// Removes a file with its mark, and the directories between it and the root that it leaves empty.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let directory = directory_of(path);
+        let metadata = match fs::metadata(directory) {
+            Err(error) if self.is_absent(error.kind()) => return Ok(()),
+            metadata => metadata?,
+        };
+        self.syncer.touch(directory, &metadata)?;
+        match fs::remove_file(path) {
+            Err(error) if !self.is_absent(error.kind()) && !path.is_dir() => return Err(error),
+            _ => marks::remove(path)?,
+        }
+        sync::sync_directory(directory)?;
+        // Stops at the first directory that is not empty.
+        let is_removed = |directory: &&Path| **directory != self.root && remove_empty(directory);
+        let _ = path.ancestors().skip(1).take_while(is_removed).count();
+        Ok(())
+    }
+
+    /// Writes the redirects of one image into the file of all, and removes the files that would hide them.
+    fn redirect(&self, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<()> {
+        let _guard = self.redirecting.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = lock(&self.root);
+        let path = self.root.join(redirects::FILE_NAME);
+        let file = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            file => file?,
+        };
+        let replaced = redirects::replaced(&file, base, redirects);
+        if replaced != file {
+            self.write(&path, replaced.as_bytes())?.replace(&path)?;
+            sync::sync_directory(&self.root)?;
+        }
+        let files = redirects.iter().map(|redirect| self.path(&redirect.from)).filter(|path| path.is_file());
+        files.into_iter().try_for_each(|path| self.remove(&path))
+    }
+}
+
+fn receipt(key: &Key, metadata: &Metadata) -> Receipt {
+    Receipt { key: key.clone(), bytes: metadata.len(), etag: etag(metadata) }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Checks that files can be created in a folder, or in the nearest one above it that exists; leaves nothing behind.
+fn check_writable(root: &Path) -> io::Result<()> {
+    write::clock(root).map(drop)
+}
+
+/// Removes a directory if it is empty but for marks without documents.
+fn remove_empty(directory: &Path) -> bool {
+    fs::remove_dir(directory).is_ok() || {
+        marks::remove_orphans(directory);
+        fs::remove_dir(directory).is_ok()
+    }
+}
+
+/// Keeps other processes from changing the file of redirects until the handle is dropped. If a folder cannot be locked (on
+/// Windows, on some network drives), only the threads of this process wait for each other.
+fn lock(root: &Path) -> Option<File> {
+    let folder = File::open(root).ok()?;
+    folder.lock().ok().map(|()| folder)
+}
+
+impl Store for FolderStore {
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        self.blocking("could not write below", move |folder| folder.put(&object)).boxed()
+    }
+
+    fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        async move {
+            let key = object.key.clone();
+            let put = self.blocking("could not write below", move |folder| folder.put_new(&object)).await?;
+            put.ok_or_else(|| StoreError::exists(&key))
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking("could not write to", |folder| check_writable(&folder.root)).boxed()
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        let key = key.clone();
+        self.blocking("could not read below", move |folder| folder.get(&key)).boxed()
+    }
+
+    /// Entity tags are made of sizes and times: to hash a file costs as much as to write it.
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        let walk = Walk::new(self.root().to_owned(), below.clone());
+        let pages = stream::try_unfold(walk, async |mut walk| {
+            let step = tokio::task::spawn_blocking(move || walk.next_page().map(|page| page.map(|page| (page, walk))));
+            step.await.map_err(io::Error::other).flatten()
+        });
+        pages.map_err(|error| self.failed("could not list", error)).boxed()
+    }
+
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        let directory = self.root().join(below.to_string());
+        self.blocking("could not list", move |folder| walk::directories_in(&folder.root, &directory)).boxed()
+    }
+
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let delete = move |folder: &Folder| keys.iter().try_for_each(|key| folder.remove(&folder.path(key)));
+        self.blocking("could not delete below", delete).boxed()
+    }
+
+    /// Writes them into the file `_redirects` in the root, which some static hosts read.
+    fn redirect<'a>(
+        &'a self,
+        folder: &'a ImageFolder,
+        base_uri: &'a str,
+        redirects: Vec<Redirect>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (base_key, base_uri) = (folder.base_key(), base_uri.to_owned());
+        let write = move |folder: &Folder| folder.redirect((&base_key, &base_uri), &redirects);
+        self.blocking("could not write redirects below", write).boxed()
+    }
+
+    /// Asks the file system, whose clock may be that of a server.
+    fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
+        self.blocking("could not write to", |folder| write::clock(&folder.root)).boxed()
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let run = async |disks: sync::Disks| {
+                tokio::task::spawn_blocking(move || disks.sync()).await.map_err(io::Error::other).flatten()
+            };
+            self.0.syncer.flush(run).await.map_err(|error| self.failed("could not write to the disk of", error))
+        }
+        .boxed()
+    }
+
+    fn keeps_headers(&self) -> bool {
+        false
+    }
+
+    /// Files are written by threads, which are no faster for being many.
+    fn default_concurrency(&self) -> usize {
+        8
+    }
+}
+
+#[cfg(test)]
+mod tests;

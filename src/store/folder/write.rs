@@ -1,0 +1,161 @@
+//! Atomic writes: a temporary file with a random name in the same directory, moved into place when it is whole.
+
+use crate::store::ETag;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tempfile::{Builder, NamedTempFile};
+
+const TEMPORARY_PREFIX: &str = ".iiif-publish-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Age after which a temporary file is known to belong to a run that was killed. No write takes that long.
+const STALE_AFTER: Duration = Duration::from_hours(24);
+
+/// Attempts to create a file in a directory that others may be removing, because it was empty, at the same time.
+const CREATE_ATTEMPTS: u32 = 8;
+
+/// Kernels stamp files with the time of their last tick, up to 10 ms ago. The stamps of files are spread over this much less.
+const STAMP_SPREAD_NANOS: u64 = 1_000_000;
+
+/// A file that is written but not yet visible under its name.
+pub(super) struct Written {
+    file: NamedTempFile,
+    pub(super) metadata: Metadata,
+    /// `true` if the directory had to be created.
+    pub(super) is_in_new_directory: bool,
+}
+
+impl Written {
+    /// Writes a temporary file beside `path`, and creates the directory if necessary.
+    pub(super) fn beside(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let (mut file, is_in_new_directory) = create_beside(path)?;
+        file.write_all(bytes)?;
+        let metadata = stamp(file.as_file(), bytes)?;
+        Ok(Self { file, metadata, is_in_new_directory })
+    }
+
+    /// Waits until the content is on the disk, so that a power failure after the rename cannot leave an empty file.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.as_file().sync_all()
+    }
+
+    /// Moves the file to `path`. Replaces what is there; a symlink is replaced itself and not followed.
+    pub(super) fn replace(self, path: &Path) -> io::Result<()> {
+        self.file.persist(path).map(drop).map_err(|error| error.error)
+    }
+
+    /// Moves the file to `path` unless something is there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if something is there.
+    pub(super) fn create(self, path: &Path) -> io::Result<()> {
+        match self.file.persist_noclobber(path) {
+            Ok(_) => Ok(()),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(error.error),
+            // File systems without hard links cannot do both at once.
+            Err(error) if fs::symlink_metadata(path).is_err() => {
+                error.file.persist(path).map(drop).map_err(|error| error.error)
+            }
+            Err(error) => Err(error.error),
+        }
+    }
+}
+
+/// Writes a whole file, atomically.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<Metadata> {
+    let written = Written::beside(path, bytes)?;
+    let metadata = written.metadata.clone();
+    written.replace(path).map(|()| metadata)
+}
+
+/// Creates a temporary file in the directory of `path`. Returns `true` with it if the directory is new.
+fn create_beside(path: &Path) -> io::Result<(NamedTempFile, bool)> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut is_new = false;
+    for _ in 1..CREATE_ATTEMPTS {
+        match create_in(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(directory)?;
+                is_new = true;
+            }
+            created => return created.map(|file| (file, is_new)),
+        }
+    }
+    create_in(directory).map(|file| (file, is_new))
+}
+
+/// Opens with `O_EXCL`, which neither follows a symlink nor opens a file of somebody else.
+fn create_in(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).rand_bytes(12);
+    // As for any other new file: the umask takes away from it. The default of temporary files is 0600, which no web server can read.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(directory)
+}
+
+/// Moves the time of the file back by less than a tick, by an amount that depends on the content, so that two files of the
+/// same size that are written within one tick have different entity tags. File systems that cannot do that keep their time.
+fn stamp(file: &File, bytes: &[u8]) -> io::Result<Metadata> {
+    let metadata = file.metadata()?;
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    let back = Duration::from_nanos(hasher.finish() % STAMP_SPREAD_NANOS);
+    let stamped = metadata.modified().ok().and_then(|modified| modified.checked_sub(back));
+    match stamped.map(|time| file.set_modified(time)) {
+        Some(Ok(())) => file.metadata(),
+        _ => Ok(metadata),
+    }
+}
+
+/// Returns the entity tag of a file: its size and its time, so that copies that keep both keep it.
+pub(super) fn etag(metadata: &Metadata) -> Option<ETag> {
+    let nanos = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
+    ETag::new(&format!("{:x}-{nanos:x}", metadata.len()))
+}
+
+/// Returns the time by the clock of the file system, which stamps its files: that of a server, on network drives.
+pub(super) fn clock(root: &Path) -> io::Result<SystemTime> {
+    let existing = root.ancestors().find(|directory| directory.exists());
+    let directory = existing.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::tempfile_in(directory)?.metadata()?.modified()
+}
+
+/// Returns `true` if the name is one of [`Written`].
+pub(super) fn is_temporary(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX))
+}
+
+/// Removes temporary files that a killed run left behind.
+#[derive(Debug, Default)]
+pub(super) struct Sweeper {
+    /// Found out for the first temporary file that is seen, of which there are none as a rule.
+    now: Option<SystemTime>,
+}
+
+impl Sweeper {
+    /// Removes the entry if it is a stale temporary file. That is a courtesy: failures are ignored.
+    pub(super) fn sweep(&mut self, root: &Path, entry: &fs::DirEntry) {
+        let Ok(metadata) = entry.metadata() else { return };
+        if self.now.is_none() {
+            self.now = clock(root).ok();
+        }
+        let age = self.now.zip(metadata.modified().ok()).and_then(|(now, then)| now.duration_since(then).ok());
+        if metadata.is_file() && age.is_some_and(|age| age > STALE_AFTER) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+
+    /// Sweeps one directory.
+    pub(super) fn sweep_directory(&mut self, root: &Path, directory: &Path) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            if is_temporary(&entry.file_name()) {
+                self.sweep(root, &entry);
+            }
+        }
+    }
+}

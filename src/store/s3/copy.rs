@@ -1,0 +1,63 @@
+//! New headers without new bytes: an object is copied onto itself.
+
+use super::explain::kind;
+use super::{MARK, S3Store};
+use crate::store::{ETag, HeaderUpdate, Receipt, StoreError, StoreErrorKind};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::copy_object::{CopyObjectError, CopyObjectOutput};
+use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Left as they are in the header that names the source: the unreserved characters of RFC 3986, and the slash.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// There is another object than was named.
+const PRECONDITION_FAILED: u16 = 412;
+const METHOD_NOT_ALLOWED: u16 = 405;
+const NOT_IMPLEMENTED: u16 = 501;
+
+/// Codes of stores that do not copy an object onto itself, or do not know one of the headers.
+const UNSUPPORTED: [&str; 4] = ["NotImplemented", "InvalidRequest", "InvalidArgument", "MethodNotAllowed"];
+
+impl S3Store {
+    /// Sends every attribute again: a copy keeps none of them by itself.
+    pub(super) async fn copy_in_place(&self, update: HeaderUpdate) -> Result<Receipt, StoreError> {
+        let _pace = self.pacer.begin(0).await;
+        let output = self.copy(&update).await.map_err(|error| self.not_updated(&update, &error))?;
+        self.pacer.succeeded();
+        let etag = output.copy_object_result().and_then(|result| result.e_tag()).and_then(ETag::new);
+        Ok(Receipt { key: update.key, bytes: update.bytes, etag })
+    }
+
+    async fn copy(&self, update: &HeaderUpdate) -> Result<CopyObjectOutput, SdkError<CopyObjectError>> {
+        let source = format!("{}/{}", self.bucket, utf8_percent_encode(update.key.as_str(), ENCODED));
+        let copy = self.client.copy_object().bucket(&self.bucket).key(update.key.as_str()).copy_source(source);
+        let copy = copy
+            .copy_source_if_match(format!("\"{}\"", update.etag.as_str()))
+            .metadata_directive(MetadataDirective::Replace)
+            .tagging_directive(TaggingDirective::Replace)
+            .content_type(update.content_type)
+            .cache_control(&*update.cache_control);
+        let copy = self.attributes.of_copy(copy).set_request_payer(self.payer.into());
+        let copy = match &update.mark {
+            Some(mark) => copy.metadata(MARK, &**mark),
+            None => copy,
+        };
+        copy.send().await
+    }
+
+    fn not_updated(&self, update: &HeaderUpdate, error: &SdkError<CopyObjectError>) -> StoreError {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        if status == Some(PRECONDITION_FAILED) || error.code() == Some("PreconditionFailed") {
+            return StoreError::replaced(&update.key);
+        }
+        let is_unsupported = matches!(status, Some(METHOD_NOT_ALLOWED | NOT_IMPLEMENTED))
+            || error.code().is_some_and(|code| UNSUPPORTED.contains(&code));
+        let failed = self.failed(format!("could not update the headers of `{}`", update.key), error);
+        if is_unsupported && kind(error) == StoreErrorKind::Other {
+            failed.with_kind(StoreErrorKind::Unsupported)
+        } else {
+            failed
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Listings, page by page: one that is cut short or repeats itself is an error, never the end.
+//!
+//! What is not listed counts as not there: it would be deleted as an orphan, or left behind under a deleted `info.json`.
+
+use super::{S3Store, StoreError, StoreErrorKind, watch};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+/// Pages without keys in a row after which a listing is taken for endless.
+const MAX_EMPTY_PAGES: u32 = 1000;
+
+/// What to do about a listing that is broken.
+const HINT: &str = "nothing can be concluded from this listing: try again, and report it to the operator of the store";
+
+impl S3Store {
+    /// Lists the keys that begin with `prefix`; with a delimiter, those up to it.
+    pub(super) fn list<'a>(
+        &'a self,
+        prefix: String,
+        delimiter: Option<&'static str>,
+    ) -> BoxStream<'a, Result<ListObjectsV2Output, StoreError>> {
+        let pager = Pager { store: self, prefix, delimiter, next: Next::First, seen: Seen::default() };
+        // On the heap: requests are large.
+        stream::try_unfold(pager, |mut pager| {
+            async move { Ok(pager.next_page().await?.map(|page| (page, pager))) }.boxed()
+        })
+        .boxed()
+    }
+}
+
+struct Pager<'a> {
+    store: &'a S3Store,
+    prefix: String,
+    delimiter: Option<&'static str>,
+    next: Next,
+    seen: Seen,
+}
+
+enum Next {
+    First,
+    Page(String),
+    End,
+}
+
+impl Pager<'_> {
+    async fn next_page(&mut self) -> Result<Option<ListObjectsV2Output>, StoreError> {
+        let token = match std::mem::replace(&mut self.next, Next::End) {
+            Next::First => None,
+            Next::Page(token) => Some(token),
+            Next::End => return Ok(None),
+        };
+        let page = watch::remembering_failures(self.request(token)).await?;
+        self.next = self
+            .seen
+            .check(&page, &self.prefix)
+            .map_err(|cause| StoreError::new(StoreErrorKind::Other, self.action(), cause).with_hint(HINT))?;
+        Ok(Some(page))
+    }
+
+    async fn request(&self, token: Option<String>) -> Result<ListObjectsV2Output, StoreError> {
+        let S3Store { client, bucket, payer, .. } = self.store;
+        let list = client.list_objects_v2().bucket(bucket).prefix(&self.prefix).set_continuation_token(token);
+        let list = list.set_delimiter(self.delimiter.map(str::to_owned)).set_request_payer((*payer).into());
+        list.send().await.map_err(|error| self.store.failed(self.action(), &error))
+    }
+
+    fn action(&self) -> String {
+        format!("could not list `s3://{}/{}`", self.store.bucket, self.prefix)
+    }
+}
+
+/// What earlier pages of a listing had.
+#[derive(Default)]
+struct Seen {
+    hasher: RandomState,
+    /// Hashes of the tokens, and of the first key of each page: eight bytes for a thousand keys.
+    hashes: HashSet<u64>,
+    empty_pages: u32,
+}
+
+impl Seen {
+    /// Returns the page to ask for after this one.
+    fn check(&mut self, page: &ListObjectsV2Output, prefix: &str) -> Result<Next, &'static str> {
+        // Some stores list `a//b` as `a/b`.
+        let is_below = |key: &str| key.starts_with(prefix) || prefix.contains("//");
+        if !keys(page).all(is_below) {
+            return Err("the store lists keys that do not begin with the prefix that was asked for");
+        }
+        match keys(page).next() {
+            Some(first) if !self.is_new(("key", first)) => return Err("the store lists the same page again"),
+            Some(_) => self.empty_pages = 0,
+            None => self.empty_pages += 1,
+        }
+        if self.empty_pages > MAX_EMPTY_PAGES {
+            return Err("the store lists empty pages without end");
+        }
+        match page.next_continuation_token().filter(|token| !token.is_empty()) {
+            Some(token) if !self.is_new(("token", token)) => Err("the store repeats a continuation token"),
+            Some(token) => Ok(Next::Page(token.to_owned())),
+            None if page.is_truncated() == Some(true) => {
+                Err("the store cuts the listing short: a page is truncated, but names no continuation token")
+            }
+            None => Ok(Next::End),
+        }
+    }
+
+    fn is_new(&mut self, seen: (&str, &str)) -> bool {
+        self.hashes.insert(self.hasher.hash_one(seen))
+    }
+}
+
+/// The keys of a page, and what keys up to a delimiter begin with.
+fn keys(page: &ListObjectsV2Output) -> impl Iterator<Item = &str> {
+    let keys = page.contents().iter().filter_map(|object| object.key());
+    keys.chain(page.common_prefixes().iter().filter_map(|folder| folder.prefix()))
+}
