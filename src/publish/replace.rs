@@ -84,7 +84,7 @@ pub(crate) async fn invalidate(
     // If this run dies while it waits, the mark tells the next one to wait too.
     let replacing = contested(replacing);
     store.put(replacing.clone()).await?;
-    tokio::time::sleep(timing.confirmation()).await;
+    store.wait(timing.confirmation()).await;
     let is_replacing = is_replacing(store, &replacing.key).await?;
     if is_replacing { Ok(()) } else { store.put(replacing).await.map(drop) }
 }

@@ -10,7 +10,6 @@ use super::state::State;
 use super::target::{ApiFolder, Target};
 use super::{PublishError, Publisher};
 use futures::future::try_join_all;
-use tokio::time::{Instant, timeout_at};
 
 /// The result of looking at an image that is settling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,25 +85,24 @@ impl Publisher {
         Ok(if is_same { Comparison::SameWithOrphans } else { Comparison::Damaged })
     }
 
-    /// Marks an image current, unless somebody has touched its `info.json` since `state` was loaded.
+    /// Marks an image current, unless another run has touched its `info.json` since `state` was loaded.
     ///
-    /// Whoever changes objects after this look waits until this put has arrived, or was given up.
+    /// Whoever changes objects after the look in [`confirm_unless_changed`](Self::confirm_unless_changed) waits until its put has arrived,
+    /// or was given up. If it takes too long, the next run tries again.
     async fn confirm(&self, target: &Target, state: &State) -> Result<(), PublishError> {
         let Some(timing) = self.timing() else { return Ok(()) };
-        let limit = Instant::now() + timing.confirmation_limit();
-        let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
-        let seen = |state: &State| {
-            let seen =
-                state.0.iter().map(|info| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified)));
-            seen.collect::<Vec<_>>()
-        };
-        let Some(marks) = again.marks().filter(|_| seen(&again) == seen(state)) else { return Ok(()) };
-        let marks: Vec<Mark> = marks.into_iter().map(|mark| mark.in_state(MarkState::Current)).collect();
-        // If it takes too long, the next run tries again.
-        match timeout_at(limit, self.info_writer(target).put_current(&marks)).await {
-            Ok(put) => Ok(put.map(drop)?),
-            Err(_) => Ok(()),
+        tokio::select! {
+            biased;
+            confirmed = self.confirm_unless_changed(target, state) => confirmed,
+            () = self.store.wait(timing.confirmation_limit()) => Ok(()),
         }
+    }
+
+    async fn confirm_unless_changed(&self, target: &Target, state: &State) -> Result<(), PublishError> {
+        let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
+        let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(()) };
+        let marks: Vec<Mark> = marks.into_iter().map(|mark| mark.in_state(MarkState::Current)).collect();
+        Ok(self.info_writer(target).put_current(&marks).await.map(drop)?)
     }
 }
 

@@ -134,6 +134,13 @@ impl State {
         self.0.iter().any(Option::is_some)
     }
 
+    /// Returns `true` if no `info.json` was written since `other` was loaded.
+    pub(super) fn is_as_seen(&self, other: &Self) -> bool {
+        let seen =
+            |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
+        self.0.iter().map(seen).eq(other.0.iter().map(seen))
+    }
+
     /// Returns `true` if no more than `keep` old versions are left, for sure.
     pub(super) fn has_at_most(&self, keep: usize) -> bool {
         self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.old_versions.is_some_and(|count| count <= keep)))

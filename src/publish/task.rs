@@ -51,15 +51,10 @@ impl Task<'_> {
             Settlement::Damaged => self.publish().await,
             Settlement::Waiting => self.skip(target).await,
             Settlement::Confirmed(orphans) => {
-                let (published, outcome) = self.skip_confirmed(target).await?;
+                let (published, outcome) = self.skip(target).await?;
                 Ok((Published { orphans: published.orphans + orphans, ..published }, outcome))
             }
         }
-    }
-
-    /// Leaves an image as it is that has just been marked current: its old versions are looked at by the next run.
-    async fn skip_confirmed(self, target: &Target) -> Done {
-        Ok((target.published(), Outcome::Unchanged))
     }
 
     pub(super) async fn update_documents(self, target: &Target) -> Done {

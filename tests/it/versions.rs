@@ -41,6 +41,9 @@ fn pointed_to(store: &MemoryStore) -> String {
     information["id"].as_str().expect("an id").to_owned()
 }
 
+/// Longer than all grace periods.
+const A_DAY: Duration = Duration::from_hours(25);
+
 fn pictures(folder: &TempDir) -> [PathBuf; 3] {
     let grey = encoded(grey_waves(700, 500), ImageFormat::Png);
     [
@@ -101,6 +104,7 @@ async fn so_many_old_versions_stay_as_are_to_be_kept() {
     let store = Arc::new(MemoryStore::default());
     let mut names = Vec::new();
     for path in pictures(&folder) {
+        store.advance(A_DAY);
         let published = publish(Arc::clone(&store) as _, versioned(Some(1)), path).await.expect("published");
         let url = published.info_urls[0].trim_end_matches("/info.json").to_owned();
         names.push(url.rsplit('/').next().expect("a version").to_owned());
@@ -115,6 +119,7 @@ async fn a_version_that_became_current_again_is_not_taken_for_an_old_one() {
     let [first, second, third] = pictures(&folder);
     let mut names = Vec::new();
     for path in [&first, &second, &first, &third] {
+        store.advance(A_DAY);
         let keep = (path == &third).then_some(1);
         let published = publish(Arc::clone(&store) as _, versioned(keep), path.clone()).await.expect("published");
         let url = published.info_urls[0].trim_end_matches("/info.json").to_owned();
@@ -134,11 +139,16 @@ async fn fewer_old_versions_of_an_unchanged_image_can_be_kept_afterwards() {
     assert_eq!(version_names(&store).len(), 3);
     let newest = &paths[2];
     for (keep, left) in [(Some(2), 3), (Some(1), 2), (Some(2), 2), (None, 2), (Some(0), 1)] {
+        store.advance(A_DAY);
         let was_there = version_names(&store).len();
         let published = publish(Arc::clone(&store) as _, versioned(keep), newest.clone()).await.expect("published");
         assert_eq!((version_names(&store).len(), published.orphans.deleted > 0), (left, left < was_there), "{keep:?}");
     }
+    // What was noted with the deletion is confirmed once.
+    store.advance(A_DAY);
+    assert!(matches!(event(&store, versioned(Some(0)), newest).await, Event::Unchanged(_)));
     let puts = store.puts().len();
+    store.advance(A_DAY);
     assert!(matches!(event(&store, versioned(Some(0)), newest).await, Event::Unchanged(_)));
     assert_eq!(store.puts().len(), puts, "which is done once");
 }
