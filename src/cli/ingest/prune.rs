@@ -153,7 +153,7 @@ pub(super) async fn prune(
     for identifier in stale.images {
         let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
         let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
-        delete::delete(publisher.store(), &subject, |_| {}).await?;
+        delete::delete(publisher.store(), &subject, delete::DEFAULT_SETTLE_AFTER, |_| {}).await?;
         run.deleted += 1;
         run.journal.deleted(&identifier);
         progress.note(&format!("{identifier}: deleted, because it left the input"));
