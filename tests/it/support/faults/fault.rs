@@ -36,6 +36,8 @@ pub enum Fault {
     RejectChecksums,
     /// Answers let pages of all sites read them.
     AllowAnyPage,
+    /// Listings are empty, as if nothing had been stored yet.
+    OldListing,
     /// Requests that are not signed for this region are refused, with the region in `x-amz-bucket-region`.
     OnlyRegion(&'static str),
 }
@@ -44,7 +46,8 @@ impl Fault {
     /// Whether the request ends with it, so that no other fault of this kind can befall it too.
     pub(super) fn is_end(self) -> bool {
         let changes_only =
-            [Self::IgnoreConditions, Self::IgnoreRanges, Self::AllowAnyPage, Self::RejectChecksums].contains(&self);
+            [Self::IgnoreConditions, Self::IgnoreRanges, Self::AllowAnyPage, Self::OldListing, Self::RejectChecksums]
+                .contains(&self);
         !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_))
     }
 }

@@ -168,6 +168,8 @@ impl Exchange<'_> {
     fn list(&self, bucket: &str) -> Answer {
         let named = |name| parameter(&self.request.query, name);
         let prefix = named("prefix").unwrap_or_default();
+        // A bucket that has never had an object.
+        let bucket = if self.is(Fault::OldListing) { "" } else { bucket };
         let after = named("continuation-token").map(|token| decoded_token(&token)).or_else(|| named("start-after"));
         let after = after.unwrap_or_default();
         let max_keys = named("max-keys").and_then(|number| number.parse().ok()).unwrap_or(MAX_KEYS).min(MAX_KEYS);
