@@ -8,7 +8,7 @@ use super::gallery::Gallery;
 use super::progress::Progress;
 use super::report::{self, Fatal};
 use super::sources::SourceArguments;
-use super::storage::StorageArguments;
+use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
 use super::viewer::PageName;
 use clap::{Args, ValueEnum};
@@ -55,7 +55,7 @@ pub(super) struct HowArguments {
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
     /// Folder to publish into, instead of a bucket
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
     output: Option<PathBuf>,
     #[command(flatten)]
     s3: S3Arguments,

@@ -48,7 +48,7 @@ use std::future::ready;
 use std::time::Duration;
 
 /// The time after which no other run can still be writing to an image that was committed: the default of `--settle-after`.
-pub const DEFAULT_SETTLE_AFTER: Duration = Duration::from_secs(3600);
+pub const DEFAULT_SETTLE_AFTER: Duration = Duration::from_hours(1);
 
 /// Times that a subject is looked through. More than two are only needed if another run publishes the same images.
 const MAX_ROUNDS: usize = 5;

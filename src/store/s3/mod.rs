@@ -4,6 +4,7 @@ mod administration;
 mod attributes;
 mod client;
 mod explain;
+mod protection;
 mod put;
 mod read;
 mod watch;

@@ -34,6 +34,8 @@ pub enum Fault {
     IgnoreRanges,
     /// Requests with headers of the newer checksums (`x-amz-checksum-…`, `x-amz-sdk-checksum-algorithm`) are refused.
     RejectChecksums,
+    /// Requests without this header are refused, as by a policy.
+    RequireHeader(&'static str),
     /// Answers let pages of all sites read them.
     AllowAnyPage,
     /// Listings are empty, as if nothing had been stored yet.
@@ -48,7 +50,7 @@ impl Fault {
         let changes_only =
             [Self::IgnoreConditions, Self::IgnoreRanges, Self::AllowAnyPage, Self::OldListing, Self::RejectChecksums]
                 .contains(&self);
-        !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_))
+        !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_) | Self::RequireHeader(_))
     }
 }
 
