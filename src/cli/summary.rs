@@ -41,6 +41,28 @@ pub(super) struct Summary {
     is_unheard: bool,
 }
 
+/// How a run ended: what has become of its images, and the signal or the limit that stopped it.
+#[derive(Debug)]
+pub(super) struct Ending {
+    summary: Summary,
+    stopped: Option<Exit>,
+}
+
+impl Ending {
+    pub(super) fn new(summary: Summary, stopped: Option<Exit>) -> Self {
+        Self { summary, stopped }
+    }
+
+    /// Prints it. The requests are counted that were sent so far.
+    pub(super) fn tell(&self, publisher: &Publisher, progress: &Progress) {
+        self.summary.tell(self.stopped, publisher, progress);
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        self.summary.exit(self.stopped)
+    }
+}
+
 impl Summary {
     pub(super) fn new(images: &[Image]) -> Self {
         let unfinished = images.iter().map(|image| (image.identifier.clone(), (0, 0))).collect();
@@ -90,7 +112,10 @@ impl Summary {
     }
 
     /// Tells it, where the images have not said everything themselves.
-    pub(super) fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
+    fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
+        if let Some(warning) = denied_lookups(DENIED_LOOKUPS) {
+            progress.say(&format!("warning: {warning}"));
+        }
         let traffic = publisher.store().traffic();
         // The line of a single image has said it.
         let is_told = self.images == 1 && progress.tells_images();
@@ -157,7 +182,7 @@ impl Summary {
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})
     }
 
-    pub(super) fn exit(&self, signal: Option<Exit>) -> Exit {
+    fn exit(&self, signal: Option<Exit>) -> Exit {
         let is_done = self.failed == 0 && self.unfinished.is_empty() && !self.is_unheard;
         match signal {
             Some(Exit::Limit) if self.is_environment => Exit::Environment,
@@ -167,6 +192,19 @@ impl Summary {
             None => Exit::Failed,
         }
     }
+}
+
+/// To be replaced by `publisher.store().denied_lookups()`, as soon as stores count them.
+const DENIED_LOOKUPS: u64 = 0;
+
+/// Returns a warning if the store refused to show `info.json` of images, which are then published again by every run.
+fn denied_lookups(count: u64) -> Option<String> {
+    let images = counted(count, "image");
+    let warning = format!(
+        "{images} could not be looked up (access denied), and so were published again even if unchanged; \
+         allow s3:GetObject below the prefix"
+    );
+    (count > 0).then_some(warning)
 }
 
 /// What the requests cost; nothing where none was sent.
@@ -183,4 +221,19 @@ fn in_words(traffic: Traffic) -> Option<String> {
     let [requests, retries, throttles] = [traffic.requests, traffic.retries, traffic.throttles].map(HumanCount);
     let words = format!("{retries} of {requests} requests were sent again; the store throttled {throttles} times");
     (traffic.retries > 0 || traffic.throttles > 0).then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denied_lookups_are_a_warning_with_the_permission() {
+        assert_eq!(denied_lookups(0), None);
+        let warning = denied_lookups(3).expect("a warning");
+        assert!(
+            warning.starts_with("3 images could not be looked up") && warning.contains("s3:GetObject"),
+            "{warning}"
+        );
+    }
 }

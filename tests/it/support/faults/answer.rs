@@ -123,6 +123,11 @@ pub(super) fn part_of_object(whole: &StoredObject, range: &str) -> Answer {
     answer
 }
 
+/// A setting of a bucket, in XML or JSON.
+pub(super) fn setting(document: String) -> Answer {
+    text(200, "application/octet-stream", document)
+}
+
 /// One page of a listing.
 pub(super) struct Page<'a> {
     pub(super) bucket: &'a str,

@@ -27,7 +27,7 @@ use hyper::Method;
 use listen::{Lines, Order};
 use objects::Objects;
 use rules::Rules;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -50,6 +50,8 @@ struct Shared {
     rules: Mutex<Rules>,
     log: Mutex<Vec<Request>>,
     missing_buckets: Mutex<HashSet<String>>,
+    /// What is answered of buckets, by the name of the setting in the query.
+    settings: Mutex<HashMap<String, String>>,
     lines: Lines,
     orders: mpsc::UnboundedSender<Order>,
     idle_limit: watch::Sender<Option<Duration>>,
@@ -83,6 +85,7 @@ impl FaultServer {
             rules: Mutex::default(),
             log: Mutex::default(),
             missing_buckets: Mutex::default(),
+            settings: Mutex::default(),
             lines: Lines::default(),
             orders,
             idle_limit,
@@ -138,6 +141,11 @@ impl FaultServer {
     /// Makes a bucket one that does not exist.
     pub fn without_bucket(&self, bucket: &str) {
         locked(&self.shared.missing_buckets).insert(bucket.to_owned());
+    }
+
+    /// Gives all buckets a setting, such as `versioning`, with the document that is answered.
+    pub fn set(&self, setting: &str, document: &str) {
+        locked(&self.shared.settings).insert(setting.to_owned(), document.to_owned());
     }
 
     /// Every request so far, in the order in which they came.

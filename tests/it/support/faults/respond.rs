@@ -94,6 +94,9 @@ impl Exchange<'_> {
             Fault::RejectChecksums if has_checksums(&self.head.headers) => {
                 Some(answer::error(400, "InvalidArgument", "A header you provided is not implemented."))
             }
+            Fault::RequireHeader(name) if !self.head.headers.contains_key(*name) => {
+                Some(answer::refusal(Refusal::AccessDenied))
+            }
             Fault::OnlyRegion(aws_region) if self.request.aws_region.as_deref() != Some(aws_region) => {
                 Some(answer::refusal(Refusal::PermanentRedirect(aws_region)))
             }
@@ -118,8 +121,16 @@ impl Exchange<'_> {
             }
             (&Method::GET, true) if parameter(query, "list-type").is_some() => self.list(bucket),
             (&Method::HEAD, true) => answer::empty(200),
+            (&Method::GET, true) if let Some(document) = self.setting() => answer::setting(document),
             _ => answer::error(501, "NotImplemented", "This server knows objects, and nothing of buckets."),
         }
+    }
+
+    /// The setting of a bucket that is asked for.
+    fn setting(&self) -> Option<String> {
+        let settings = locked(&self.shared.settings);
+        let is_asked = |setting: &&String| parameter(&self.request.query, setting).is_some();
+        settings.keys().find(is_asked).and_then(|setting| settings.get(setting)).cloned()
     }
 
     fn put(&self, bucket: &str, key: &str) -> Answer {
@@ -200,6 +211,8 @@ impl Exchange<'_> {
     fn list(&self, bucket: &str) -> Answer {
         let named = |name| parameter(&self.request.query, name);
         let prefix = named("prefix").filter(|_| !self.is(Fault::IgnorePrefix)).unwrap_or_default();
+        // A bucket that has never had an object.
+        let bucket = if self.is(Fault::OldListing) { "" } else { bucket };
         let after = named("continuation-token").map(|token| decoded_token(&token)).or_else(|| named("start-after"));
         let after = after.filter(|_| !self.is(Fault::RepeatPage)).unwrap_or_default();
         let max_keys = named("max-keys").and_then(|number| number.parse().ok()).unwrap_or(MAX_KEYS).min(MAX_KEYS);
