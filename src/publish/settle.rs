@@ -26,13 +26,11 @@ impl Publisher {
     /// Compares an image with the digest in its mark, if the grace period has passed.
     pub(super) async fn settle(&self, target: &Target, state: &State) -> Result<Settlement, PublishError> {
         let Some(marks) = state.marks() else { return Ok(Settlement::Waiting) };
-        if marks.iter().any(|mark| mark.has_orphans) {
-            return self.delete_orphans_again(target, &marks).await.map(Settlement::Confirmed);
-        }
-        let Some(timing) = self.timing() else { return Ok(Settlement::Waiting) };
-        let now = self.store.now().await?;
-        if !state.0.iter().flatten().all(|info| timing.is_past_grace(info.stored.modified, now)) {
-            return Ok(Settlement::Waiting);
+        if !self.is_due(state).await? {
+            return match marks.iter().any(|mark| mark.has_orphans) {
+                true => self.delete_orphans_again(target, &marks).await.map(Settlement::Confirmed),
+                false => Ok(Settlement::Waiting),
+            };
         }
         match self.compare(target, &marks).await? {
             Comparison::Unknown => Ok(Settlement::Waiting),
@@ -44,6 +42,13 @@ impl Publisher {
                 Ok(Settlement::Confirmed(orphans))
             }
         }
+    }
+
+    /// Returns `true` if the grace period of every folder has passed.
+    async fn is_due(&self, state: &State) -> Result<bool, PublishError> {
+        let Some(timing) = self.timing() else { return Ok(false) };
+        let now = self.store.now().await?;
+        Ok(state.0.iter().flatten().all(|info| timing.is_past_grace(info.stored.modified, now)))
     }
 
     /// Deletes what a run has left that ended after its commit.
@@ -101,7 +106,8 @@ impl Publisher {
     async fn confirm_unless_changed(&self, target: &Target, state: &State) -> Result<(), PublishError> {
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
         let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(()) };
-        let marks: Vec<Mark> = marks.into_iter().map(|mark| mark.in_state(MarkState::Current)).collect();
+        let current = |mark: &Mark| Mark { has_orphans: false, ..mark.in_state(MarkState::Current) };
+        let marks: Vec<Mark> = marks.into_iter().map(current).collect();
         Ok(self.info_writer(target).put_current(&marks).await.map(drop)?)
     }
 }
