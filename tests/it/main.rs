@@ -39,6 +39,7 @@ mod remote;
 mod rooms;
 mod servers;
 mod storage;
+mod stores;
 mod support;
 mod tiff;
 mod verify;
