@@ -175,6 +175,8 @@ impl Publisher {
             let replacing = fingerprint.replacing(Some(old));
             self.store.put(self.information(folder, folder.home(), body.clone(), replacing)).await?;
         }
+        // Before the first picture is replaced: after a power failure the next run must not take a mixture for current.
+        self.store.flush().await?;
         Ok(())
     }
 

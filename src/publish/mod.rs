@@ -232,6 +232,8 @@ impl Publisher {
         if let Some(reading) = reading {
             let settled = self.publish_pictures(reading, &job).await?;
             let redirects = self.redirect(&job).await?;
+            // On the disk before anything promises it.
+            self.store.flush().await?;
             let word = if orphans.is_empty() { fingerprint.to_string() } else { fingerprint.unsettled() };
             published.bytes = settled.bytes + self.publish_information(&job, &settled, &word).await?;
             published.objects = settled.objects + redirects + job.folders.len() as u64;
@@ -240,6 +242,8 @@ impl Publisher {
             published.bytes = self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
             published.objects = job.folders.len() as u64;
         }
+        // And the promise before what it replaces is deleted.
+        self.store.flush().await?;
         published.orphans = match self.options.layout {
             Layout::InPlace => self.delete_orphans(&job, orphans, &fingerprint).await?,
             Layout::Versioned { keep } => self.move_to_version(&job, &fingerprint, keep).await?,
