@@ -40,6 +40,7 @@ mod remote;
 mod rooms;
 mod servers;
 mod storage;
+mod stores;
 mod support;
 mod tiff;
 mod verify;
