@@ -23,8 +23,8 @@
 //! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `location`, `source`, `store` |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
-//! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `location`, `store` |
-//! | [`delete`] | takes images away again, their `info.json` first | `iiif`, `store` |
+//! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `location`, `publish`, `store` |
+//! | [`delete`] | deletes images, their `info.json` first | `iiif`, `publish`, `store` |
 //! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |

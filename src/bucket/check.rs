@@ -3,7 +3,7 @@
 use super::finding::{Finding, Step, Verdict};
 use super::remedy::{Permission, Remedies, Remedy};
 use super::web::{Answer, PAGE_ORIGIN, Web};
-use super::{BucketError, Place};
+use super::{BucketError, Place, settings};
 use crate::store::{
     ConditionalPut, Identifier, ImageFolder, Key, KeyError, Object, Prefix, PublicUrl, S3Store, Store, StoreError,
     StoreErrorKind,
@@ -18,6 +18,9 @@ const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/ima
 
 /// Short, in case the probe is left behind.
 const CACHE_CONTROL: &str = "public, max-age=60";
+
+/// User metadata, which publishing sends with every object.
+const MARK: &str = "probe";
 
 /// How long the store has to delete the probe after the check was stopped.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -102,7 +105,7 @@ impl Probe {
             body: self.body.clone(),
             content_type: CONTENT_TYPE,
             cache_control: CACHE_CONTROL.into(),
-            mark: None,
+            mark: Some(MARK.into()),
         }
     }
 }
@@ -128,6 +131,8 @@ impl Examination<'_> {
     async fn run(&mut self) -> Result<(), StoreError> {
         let region = self.region().await;
         self.findings.push(region);
+        let settings = settings::findings(self.store, &self.remedies).await;
+        self.findings.extend(settings);
         self.put().await?;
         if self.was_put == Was::Stored {
             let findings = [self.put_again().await, self.get().await, self.list().await];

@@ -8,6 +8,12 @@ use super::remedy::Remedy;
 pub enum Step {
     /// Where the bucket is.
     Region,
+    /// Whether the bucket keeps old versions for ever.
+    Versioning,
+    /// Whether objects cannot be deleted for some time.
+    ObjectLock,
+    /// Whether the policy of the bucket refuses puts without conditions.
+    BucketPolicy,
     /// An object is stored.
     Put,
     /// It is put again on the condition that it is not there.
@@ -36,6 +42,9 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Self::Region => "region",
+            Self::Versioning => "versioning",
+            Self::ObjectLock => "object lock",
+            Self::BucketPolicy => "bucket policy",
             Self::Put => "put",
             Self::ConditionalPut => "conditional put",
             Self::Get => "get",

@@ -9,6 +9,7 @@ mod finding;
 mod place;
 mod policy;
 mod remedy;
+mod settings;
 mod setup;
 mod web;
 

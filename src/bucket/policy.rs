@@ -94,11 +94,33 @@ fn added(mut policy: Map<String, Value>, statements: Vec<Value>, place: &Place) 
     PolicyChange::Add { policy: policy.into(), kept, denying, replaced: own.into_iter().next() }
 }
 
-fn name(statement: &Value) -> String {
+/// The name of a statement.
+pub(super) fn name(statement: &Value) -> String {
     match statement["Sid"].as_str().filter(|sid| !sid.is_empty()) {
         Some(sid) => format!("`{sid}`"),
         None => "one without a name".to_owned(),
     }
+}
+
+/// The statements of a policy, of which one may stand alone.
+pub(super) fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
+    let statements = &policy["Statement"];
+    let many = statements.as_array().map(Vec::as_slice).unwrap_or_default();
+    Some(statements).filter(|alone| alone.is_object()).into_iter().chain(many)
+}
+
+/// Returns `true` if a statement may apply to an action, in lower case, on some of the objects. Statements with exceptions may.
+pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> bool {
+    let has = |member: &str, is_met: &dyn Fn(&str) -> bool| {
+        statement.get(member).is_none_or(|value| one_or_many(value).any(is_met))
+    };
+    let start = |pattern: &str| pattern.split(['*', '?', '$']).next().unwrap_or_default().to_owned();
+    let objects = start(objects_arn);
+    let meets = |resource: &str| {
+        let resource = start(resource);
+        resource.starts_with(&objects) || objects.starts_with(&resource)
+    };
+    has("Action", &|pattern| covers(&pattern.to_lowercase(), action)) && has("Resource", &meets)
 }
 
 /// Whether a statement lets everyone read all of a place, beyond doubt.

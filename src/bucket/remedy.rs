@@ -138,7 +138,7 @@ impl Remedies<'_> {
         self.aws("put-public-access-block", &format!("--public-access-block-configuration {configuration}"))
     }
 
-    fn aws(&self, verb: &str, arguments: &str) -> String {
+    pub(super) fn aws(&self, verb: &str, arguments: &str) -> String {
         let bucket = quoted(self.place.bucket());
         format!("aws s3api {verb} --bucket {bucket} {arguments}{}", self.options())
     }

@@ -23,11 +23,7 @@ pub(super) struct VersionArguments {
 
 impl VersionArguments {
     pub(super) fn versions(&self) -> Versions {
-        match self.iiif_version {
-            VersionArgument::V2 => Versions::V2,
-            VersionArgument::V3 => Versions::V3,
-            VersionArgument::Both => Versions::Both,
-        }
+        self.iiif_version.versions()
     }
 }
 
@@ -52,12 +48,22 @@ pub(super) struct ShapeArguments {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum VersionArgument {
+pub(super) enum VersionArgument {
     #[value(name = "3")]
     V3,
     #[value(name = "2")]
     V2,
     Both,
+}
+
+impl VersionArgument {
+    pub(super) fn versions(self) -> Versions {
+        match self {
+            Self::V2 => Versions::V2,
+            Self::V3 => Versions::V3,
+            Self::Both => Versions::Both,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,16 +1,16 @@
 //! `iiif-publish delete`
 
-use super::arguments::{ProgressArgument, S3Arguments, VersionArguments};
+use super::arguments::{ProgressArgument, S3Arguments, VersionArgument};
 use super::ask::ConsentArguments;
 use super::exit::{Exit, interrupted};
-use super::output::{print, tell};
+use super::output::{counted, print, tell};
 use super::progress::Progress;
 use super::publish::bucket;
 use super::report::Fatal;
 use clap::Args;
-use futures::{TryStreamExt, pin_mut};
+use futures::{StreamExt, TryStreamExt, stream};
 use iiif_publish::delete::{self, DeleteError, Found, Subject};
-use iiif_publish::store::{FolderStore, Identifier, Prefix, Store};
+use iiif_publish::store::{FolderStore, Identifier, Key, Prefix, Store};
 use indicatif::HumanCount;
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -21,6 +21,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Images that a question names one by one.
 const NAMED: usize = 3;
+
+/// Images that are looked for at the same time.
+const LOOKUPS_IN_FLIGHT: usize = 16;
 
 #[derive(Debug, Args)]
 #[command(
@@ -34,19 +37,23 @@ pub(super) struct Arguments {
     /// Folder to delete from, instead of a bucket
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// What all keys begin with
+    /// Folder inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t, help_heading = "Names")]
     prefix: Prefix,
-    /// Identifier of an image to delete; may be given several times
+    /// Delete the image with this identifier (repeatable)
     #[arg(long, value_name = "IDENTIFIER", help_heading = "Names")]
     id: Vec<Identifier>,
-    /// Delete all images below the prefix, which must not be empty
+    /// Delete all static IIIF images below the prefix, which must not be empty
     #[arg(long, conflicts_with = "iiif_version", help_heading = "Names")]
     all: bool,
+    /// Look only where this version of the Image API is published [default: wherever the image is]
+    #[arg(long, value_name = "VERSION", help_heading = "Image API")]
+    iiif_version: Option<VersionArgument>,
+    /// Seconds after which an image is settled: the value that publishing uses
+    #[arg(long, value_name = "SECONDS", default_value_t = delete::DEFAULT_SETTLE_AFTER.as_secs())]
+    settle_after: u64,
     #[command(flatten)]
     consent: ConsentArguments,
-    #[command(flatten)]
-    version: VersionArguments,
     #[command(flatten)]
     s3: S3Arguments,
 }
@@ -56,9 +63,10 @@ pub(super) async fn run(arguments: &Arguments) -> Exit {
 }
 
 async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    let subjects = subjects(arguments)?;
+    check_extent(arguments)?;
     arguments.consent.require_someone()?;
     let place = Place::of(arguments).await?;
+    let subjects = place.subjects(arguments).await?;
     if arguments.consent.dry_run {
         return place.preview(&subjects).await;
     }
@@ -76,40 +84,54 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     Ok(place.delete_or_stop(&subjects).await?.worse(missing))
 }
 
-fn subjects(arguments: &Arguments) -> Result<Vec<Subject>, Fatal> {
-    if arguments.all {
-        let refused = || {
-            let error = "`--all` without a `--prefix` would delete all images in it".to_owned();
-            Fatal::new(Exit::Usage, error, "name a `--prefix`, or each image with `--id`")
-        };
-        return Ok(vec![Subject::all_images(&arguments.prefix).ok_or_else(refused)?]);
+fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
+    if !arguments.all || !arguments.prefix.is_empty() {
+        return Ok(());
     }
-    let versions = || arguments.version.versions().folders().into_iter().map(|(_, folder)| folder);
-    let mut identifiers = arguments.id.clone();
-    identifiers.sort();
-    identifiers.dedup();
-    let subject = |identifier| Ok(Subject::image(&arguments.prefix, versions(), identifier)?);
-    identifiers.into_iter().map(subject).collect()
+    let error = "`--all` without a `--prefix` would delete all images in it".to_owned();
+    Err(Fatal::new(Exit::Usage, error, "name a `--prefix`, or each image with `--id`"))
 }
 
 /// Where to delete.
 struct Place {
     store: Box<dyn Store>,
     name: String,
+    settle_after: Duration,
 }
 
 impl Place {
     async fn of(arguments: &Arguments) -> Result<Self, Fatal> {
+        let settle_after = Duration::from_secs(arguments.settle_after);
         let Some(folder) = &arguments.output else {
             let name = arguments.bucket.clone().unwrap_or_default();
             let progress = Progress::new(ProgressArgument::Plain, 0);
             let store = bucket(arguments.s3.settings(name.clone()), &progress).await?;
-            return Ok(Self { store: Box::new(store), name });
+            return Ok(Self { store: Box::new(store), name, settle_after });
         };
-        Ok(Self { store: Box::new(FolderStore::new(folder.clone())), name: folder.display().to_string() })
+        let (store, name) = (FolderStore::new(folder.clone()), folder.display().to_string());
+        Ok(Self { store: Box::new(store), name, settle_after })
     }
 
-    /// What there is of the subjects, without those of which there is nothing; and how that ends.
+    async fn subjects(&self, arguments: &Arguments) -> Result<Vec<Subject>, Fatal> {
+        if arguments.all {
+            return Ok(Subject::all_images(&arguments.prefix).into_iter().collect());
+        }
+        let mut identifiers = arguments.id.clone();
+        identifiers.sort();
+        identifiers.dedup();
+        let subjects = identifiers.into_iter().map(|identifier| self.subject(arguments, identifier));
+        stream::iter(subjects).buffered(LOOKUPS_IN_FLIGHT).try_collect().await
+    }
+
+    async fn subject(&self, arguments: &Arguments, identifier: Identifier) -> Result<Subject, Fatal> {
+        let Some(version) = arguments.iiif_version else {
+            return Ok(Subject::find(&*self.store, &arguments.prefix, identifier).await?);
+        };
+        let folders = version.versions().folders().into_iter().map(|(_, folder)| folder);
+        Ok(Subject::image(&arguments.prefix, folders, identifier)?)
+    }
+
+    /// Returns the subjects that have objects, the number of these, and how the run ends because of the others.
     async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, Found, Exit), Fatal> {
         let (mut there, mut all, mut exit) = (Vec::new(), Found::default(), Exit::Done);
         for subject in subjects {
@@ -119,7 +141,7 @@ impl Place {
                     all.pictures += found.pictures;
                     there.push(subject);
                 }
-                Err(error) => exit = missing(error)?,
+                Err(error) => exit = exit.worse(missing(error)?),
             }
         }
         Ok((there, all, exit))
@@ -137,19 +159,13 @@ impl Place {
     async fn preview(&self, subjects: &[Subject]) -> Result<Exit, Fatal> {
         let mut exit = Exit::Done;
         for subject in subjects {
-            let found = match delete::survey(&*self.store, subject).await {
-                Ok(found) => found,
-                Err(error) => {
-                    exit = missing(error)?;
-                    continue;
-                }
-            };
-            let keys = delete::keys(&*self.store, subject);
-            pin_mut!(keys);
-            while let Some(key) = keys.try_next().await? {
-                exit = exit.worse(print(&format!("{key}\n")));
+            let printed = Cell::new(Exit::Done);
+            let print_key = |key: &Key| printed.set(printed.get().worse(print(&format!("{key}\n"))));
+            match delete::preview(&*self.store, subject, print_key).await {
+                Ok(found) => tell(&format!("{subject}: would delete {}{}", objects(found), kept(found))),
+                Err(error) => exit = exit.worse(missing(error)?),
             }
-            tell(&format!("{subject}: would delete {} objects{}", HumanCount(found.objects()), left(found)));
+            exit = exit.worse(printed.get());
         }
         Ok(exit)
     }
@@ -168,31 +184,44 @@ impl Place {
         let progress = DeleteProgress::new();
         let mut exit = Exit::Done;
         for subject in subjects {
-            match delete::delete(&*self.store, subject, |count| progress.deleted(count)).await {
+            match delete::delete(&*self.store, subject, self.settle_after, |count| progress.deleted(count)).await {
                 Ok(found) => {
-                    let line = format!("{subject}: deleted {} objects{}\n", HumanCount(found.objects()), left(found));
-                    exit = exit.worse(print(&line));
+                    if found.returned > 0 {
+                        tell(&format!(
+                            "warning: {subject}: another run published {} meanwhile",
+                            images(found.returned)
+                        ));
+                    }
+                    exit = exit.worse(print(&format!("{subject}: deleted {}{}\n", objects(found), kept(found))));
                 }
-                Err(error) => exit = missing(error)?,
+                Err(error) => exit = exit.worse(missing(error)?),
             }
         }
         Ok(exit)
     }
 }
 
-/// That there is nothing of one image does not keep the others from being deleted; all else ends the run.
+/// Reports an image that is not there, or is not an image, which does not keep the others from being deleted; every other error
+/// ends the run.
 fn missing(error: DeleteError) -> Result<Exit, Fatal> {
     match error {
-        DeleteError::Nothing { .. } => Ok(Fatal::from(error).tell(ProgressArgument::Plain)),
+        DeleteError::Nothing { .. } | DeleteError::NotImage { .. } => {
+            Ok(Fatal::from(error).tell(ProgressArgument::Plain))
+        }
         error => Err(error.into()),
     }
 }
 
-fn left(found: Found) -> String {
-    match found.others {
-        0 => String::new(),
-        others => format!("; left {} that publishing has not stored", HumanCount(others)),
-    }
+fn objects(found: Found) -> String {
+    counted(found.objects(), "object")
+}
+
+fn images(count: u64) -> String {
+    counted(count, "image")
+}
+
+fn kept(found: Found) -> String {
+    if found.kept.objects() == 0 { String::new() } else { format!("; kept {}", found.kept) }
 }
 
 /// Tells now and then how far it is.

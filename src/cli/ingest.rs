@@ -4,11 +4,12 @@ use super::arguments::{PlaceArguments, ProgressArgument};
 use super::exit::{Exit, interrupted};
 use super::output::counted;
 use super::progress::Progress;
-use super::publish::{HowArguments, publish_all};
+use super::publish::{HowArguments, publish_images};
 use super::report::{Fatal, chain, input_advice, tell_error, tell_note};
 use clap::{Args, ValueEnum};
 use iiif_publish::collection::{InputError, Page, Presentation, Shard, objects};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -159,6 +160,9 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
     let unread = if gathered.unread.is_empty() { Exit::Done } else { Exit::Failed };
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
     let presentation = arguments.presentation(&publisher);
+    if presentation.is_some() {
+        gathered.check_identifiers(publisher.options().versions)?;
+    }
     if arguments.dry_run {
         let told = dry_run::dry_run(&publisher, arguments, presentation.as_ref(), &gathered, &pages, &progress);
         return Ok(or_interrupted(told).await?.worse(unread));
@@ -175,6 +179,8 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
         progress: &progress,
     };
     let ended = work.done(&mut run).await;
+    // After the last request, so that the summary and the metrics have the same numbers.
+    run.tell_summary(&publisher, &progress);
     *figures = Figures { counts: run.counts(), traffic: publisher.store().traffic() };
     Ok(ended?.worse(unread).worse(run.journal.finish(how)))
 }
@@ -226,15 +232,16 @@ impl Work<'_> {
 
     /// Puts the manifests of this part, and the collection where this is all.
     async fn present(&self, presentation: &Presentation, run: &Run, exit: Exit) -> Result<(), Fatal> {
+        let mut written = HashSet::new();
         if !self.arguments.finish {
             let shown: Vec<ShownObject> = shown(self.pages, &run.there);
-            manifests::manifests(self.publisher, presentation, &shown).await?;
+            written = manifests::manifests(self.publisher, presentation, &shown).await?;
         }
         if exit == Exit::Limit || !self.is_whole {
             return Ok(());
         }
         let (label, all) = (&self.arguments.label, &self.gathered.pages);
-        manifests::collection(self.publisher, presentation, label, all).await.map(drop)
+        manifests::collection(self.publisher, presentation, label, all, &written).await.map(drop)
     }
 }
 
@@ -254,7 +261,9 @@ async fn publish(
         }
         heard
     };
-    let exit = publish_all(publisher, images, progress, until(arguments.max_duration), ended).await;
+    let ending = publish_images(publisher, images, progress, until(arguments.max_duration), ended).await;
+    let exit = ending.exit();
+    run.ending = Some(ending);
     if run.has_failed_too_often() {
         progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.counts().failed));
     }

@@ -9,7 +9,7 @@ use iiif_publish::encode::JpegOptions;
 use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::{InFlight, peak_memory_bytes};
-use iiif_publish::source::{Found, Header, ReadOptions, Source};
+use iiif_publish::source::{Found, Header, ReadOptions, Source, SourceKind};
 use iiif_publish::store::{Identifier, PublicUrl};
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
@@ -124,6 +124,7 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
         size,
         format: PixelFormat::Rgb8,
         description,
+        kind: SourceKind::PLAIN_RGB,
         found: Found::default(),
         decoder_bytes: 0,
         blocks: None,

@@ -108,6 +108,17 @@ impl Progress {
                 self.image_done(images.remove(&published.identifier), done);
                 self.line(|| published_line(published), || published_json("published", published));
             }
+            Event::Updated(published) => {
+                self.image_done(None, done);
+                let line = || format!("{}: updated {} objects", published.identifier, HumanCount(published.objects));
+                self.line(line, || published_json("updated", published));
+            }
+            Event::KeptNewer(published) => {
+                self.image_done(None, done);
+                let line =
+                    || format!("{}: kept, because a newer version of iiif-publish published it", published.identifier);
+                self.line(line, || published_json("kept-newer", published));
+            }
             Event::Unchanged(published) => {
                 self.image_done(None, done);
                 let line = || format!("{}: unchanged", published.identifier);

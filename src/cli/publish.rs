@@ -8,8 +8,8 @@ use super::gallery::Gallery;
 use super::progress::Progress;
 use super::report::{self, Fatal};
 use super::sources::SourceArguments;
-use super::storage::StorageArguments;
-use super::summary::Summary;
+use super::storage::{BUCKET_ONLY, StorageArguments};
+use super::summary::{Ending, Summary};
 use super::viewer::PageName;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
@@ -55,7 +55,7 @@ pub(super) struct HowArguments {
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
     /// Folder to publish into, instead of a bucket
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
     output: Option<PathBuf>,
     #[command(flatten)]
     s3: S3Arguments,
@@ -96,6 +96,9 @@ struct AgainArguments {
     /// info.json be that of the newest
     #[arg(long)]
     versioned: bool,
+    /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs
+    #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs())]
+    settle_after: u64,
     /// Keep N old versions of each image, and delete the others [default: all are kept]
     #[arg(long, value_name = "N", requires = "versioned")]
     keep: Option<usize>,
@@ -305,6 +308,7 @@ impl HowArguments {
             unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
             changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
             identity: self.again.identity(),
+            settle_after: Some(Duration::from_secs(self.again.settle_after)),
             layout,
             redirects: self.redirects.options(),
             prefix: place.prefix.clone(),
@@ -349,16 +353,29 @@ pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<
     store.check().await.map(|()| store)
 }
 
-/// Publishes until all is done or it is to stop; `ended` sees what became of each image.
-///
-/// To stop, for a signal or a limit, ends what is in flight well; the next signal ends it at once.
+/// Publishes as [`publish_images`] does, and prints the summary.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
     stop: impl Future<Output = Exit>,
-    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
+    ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
 ) -> Exit {
+    let ending = publish_images(publisher, images, progress, stop, ended).await;
+    ending.tell(publisher, progress);
+    ending.exit()
+}
+
+/// Publishes until all is done or it is to stop; `ended` sees what became of each image.
+///
+/// To stop, for a signal or a limit, ends what is in flight well; the next signal ends it at once.
+pub(super) async fn publish_images(
+    publisher: &Publisher,
+    images: Vec<Image>,
+    progress: &Progress,
+    stop: impl Future<Output = Exit>,
+    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
+) -> Ending {
     let mut summary = Summary::new(&images);
     let stopped = {
         let mut all = pin!(async {
@@ -389,8 +406,7 @@ pub(super) async fn publish_all(
         }
     };
     progress.finish();
-    summary.tell(stopped, publisher, progress);
-    summary.exit(stopped)
+    Ending::new(summary, stopped)
 }
 
 /// How a run that is stopping is ended at once.

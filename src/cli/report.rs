@@ -120,9 +120,12 @@ impl From<DeleteError> for Fatal {
                 let exit = if cause.is_environment() { Exit::Environment } else { Exit::Failed };
                 (exit, delete_advice(&error, cause.kind()))
             }
-            _ => {
-                (Exit::Failed, "check `--id`, `--prefix` and `--iiif-version`: `both` stands in the folders 3/ and 2/")
+            DeleteError::NotImage { .. } => {
+                (Exit::Failed, "nothing of it was deleted: check `--id` and `--prefix`, or delete it by other means")
             }
+            DeleteError::StillPublished { .. } => (Exit::Failed, "stop that run, then delete again"),
+            DeleteError::Key(_) => (Exit::Usage, KEYS),
+            _ => (Exit::Failed, "check `--id` and `--prefix`"),
         };
         Self::new(exit, chain(&error), advice)
     }
@@ -253,6 +256,9 @@ pub(super) fn advice(error: &PublishError) -> &'static str {
              which is read a few rows at a time"
         }
         PublishError::CleanUp { .. } => "viewers see the new image; the next run deletes what is left of the old one",
+        PublishError::Overtaken { .. } => {
+            "run the same command again after `--settle-after`: it repairs what the two runs mixed"
+        }
         PublishError::Key(_) => KEYS,
         PublishError::Stopped { .. } => "run the same command again, and it goes on where this one stopped",
         PublishError::Encode { .. } | PublishError::Incomplete { .. } | PublishError::Panicked { .. } => BUG,

@@ -5,29 +5,32 @@ use iiif_publish::store::{
     Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
+/// The arguments that only a bucket takes, for those that name a folder.
+pub(super) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Objects in a bucket")]
 pub(super) struct StorageArguments {
-    /// Checksum headers on puts [default: `when-supported` on AWS, `when-required` elsewhere]
+    /// Checksum headers on PUT requests [default: `when-supported` on AWS, `when-required` elsewhere]
     #[arg(long, value_name = "WHEN")]
     checksums: Option<ChecksumsArgument>,
     /// Canned ACL, such as `public-read`; new buckets of AWS refuse every ACL
-    #[arg(long, value_name = "ACL", conflicts_with = "output", value_parser = parse_acl)]
+    #[arg(long, value_name = "ACL", value_parser = parse_acl)]
     acl: Option<ObjectCannedAcl>,
     /// Storage class, such as `INTELLIGENT_TIERING`
-    #[arg(long, value_name = "CLASS", conflicts_with = "output", value_parser = parse_storage_class)]
+    #[arg(long, value_name = "CLASS", value_parser = parse_storage_class)]
     storage_class: Option<StorageClass>,
     /// Encryption by the store: `AES256`, `aws:kms`, `aws:kms:dsse`
-    #[arg(long, value_name = "METHOD", conflicts_with = "output", value_parser = parse_encryption)]
+    #[arg(long, value_name = "METHOD", value_parser = parse_encryption)]
     sse: Option<ServerSideEncryption>,
     /// Key of KMS to encrypt with
     #[arg(long, value_name = "KEY", requires = "sse")]
     sse_kms_key_id: Option<String>,
     /// Tag of every object; may be said up to ten times
-    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "output", value_parser = parse_tag)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_tag)]
     tagging: Vec<(String, String)>,
     /// User metadata of every object (`x-amz-meta-NAME`); may be said several times
-    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "output", value_parser = parse_metadata)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
     metadata: Vec<(String, String)>,
 }
 

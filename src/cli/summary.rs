@@ -5,7 +5,7 @@ use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use super::report;
-use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use iiif_publish::publish::{Image, Outcome, PublishError, Published, Publisher};
 use iiif_publish::store::{Identifier, PublicUrl, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
@@ -24,6 +24,10 @@ pub(super) struct Summary {
     unchanged: usize,
     /// And those that were to stay what they are.
     kept: usize,
+    /// Those whose documents or headers were updated.
+    updated: usize,
+    /// Those that a newer version of the program has published.
+    kept_newer: usize,
     failed: usize,
     objects: u64,
     bytes: u64,
@@ -37,6 +41,28 @@ pub(super) struct Summary {
     is_unheard: bool,
 }
 
+/// How a run ended: what has become of its images, and the signal or the limit that stopped it.
+#[derive(Debug)]
+pub(super) struct Ending {
+    summary: Summary,
+    stopped: Option<Exit>,
+}
+
+impl Ending {
+    pub(super) fn new(summary: Summary, stopped: Option<Exit>) -> Self {
+        Self { summary, stopped }
+    }
+
+    /// Prints it. The requests are counted that were sent so far.
+    pub(super) fn tell(&self, publisher: &Publisher, progress: &Progress) {
+        self.summary.tell(self.stopped, publisher, progress);
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        self.summary.exit(self.stopped)
+    }
+}
+
 impl Summary {
     pub(super) fn new(images: &[Image]) -> Self {
         let unfinished = images.iter().map(|image| (image.identifier.clone(), (0, 0))).collect();
@@ -45,6 +71,8 @@ impl Summary {
             published: 0,
             unchanged: 0,
             kept: 0,
+            updated: 0,
+            kept_newer: 0,
             failed: 0,
             objects: 0,
             bytes: 0,
@@ -59,8 +87,13 @@ impl Summary {
     pub(super) fn published(&mut self, published: &Published, heard: Exit) {
         self.unfinished.remove(&published.identifier);
         self.published += 1;
-        self.kept += usize::from(published.version.is_none());
-        self.unchanged += usize::from(published.version.is_some() && published.objects == 0);
+        match published.outcome {
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+            Outcome::Kept => self.kept += 1,
+            Outcome::KeptNewer => self.kept_newer += 1,
+            _ => {}
+        }
         self.objects += published.objects;
         self.bytes += published.bytes;
         self.is_unheard |= heard != Exit::Done;
@@ -79,7 +112,10 @@ impl Summary {
     }
 
     /// Tells it, where the images have not said everything themselves.
-    pub(super) fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
+    fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
+        if let Some(warning) = denied_lookups(DENIED_LOOKUPS) {
+            progress.say(&format!("warning: {warning}"));
+        }
         let traffic = publisher.store().traffic();
         // The line of a single image has said it.
         let is_told = self.images == 1 && progress.tells_images();
@@ -94,25 +130,21 @@ impl Summary {
 
     /// What is there now, and where; nothing where nothing is.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
-        let Self { published, unchanged, kept, objects, bytes, .. } = self;
-        let count = |images: usize| counted(images as u64, "image");
+        let Self { published, unchanged, kept, kept_newer, updated, objects, bytes, .. } = *self;
+        let new = published - unchanged - kept - kept_newer - updated;
         let seconds = self.started.elapsed().as_secs_f64();
-        let new = published - unchanged - kept;
-        let put = || {
-            let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
-            format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", count(new))
-        };
-        let words = match (new, *unchanged) {
-            (0, 0) if *kept == 0 => return None,
-            (0, 0) => format!("{} left as they are", count(*kept)),
-            (0, unchanged) => format!("{} unchanged, in {seconds:.1} s", count(unchanged)),
-            (_, 0) => put(),
-            (_, unchanged) => format!("{}; {} unchanged", put(), HumanCount(unchanged as u64)),
-        };
-        let kept =
-            (*kept > 0 && new + unchanged > 0).then(|| format!("; {} left as they are", HumanCount(*kept as u64)));
-        let kept = kept.unwrap_or_default();
-        Some(format!("{words}{kept}; below {public_url}"))
+        let (objects, bytes) = (HumanCount(objects), HumanBytes(bytes));
+        let images = |count: usize| counted(count as u64, "image");
+        let parts = [
+            (new, format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", images(new))),
+            (updated, format!("updated {}", images(updated))),
+            (unchanged, format!("{} unchanged", images(unchanged))),
+            (kept, format!("{} left as they are", images(kept))),
+            (kept_newer, format!("{} kept, published by a newer version", images(kept_newer))),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
+        let time = if new == 0 { format!(", in {seconds:.1} s") } else { String::new() };
+        (!parts.is_empty()).then(|| format!("{}{time}; below {public_url}", parts.join("; ")))
     }
 
     /// What is not there; nothing where everything is.
@@ -144,12 +176,13 @@ impl Summary {
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {
         let left = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
         json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged, "kept": self.kept,
+               "updated": self.updated, "keptNewer": self.kept_newer,
                "failed": self.failed, "objects": self.objects, "bytes": self.bytes, "seconds": self.started.elapsed().as_secs_f64(),
                "interrupted": signal.is_some(), "left": self.unfinished.iter().map(left).collect::<Vec<_>>(),
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})
     }
 
-    pub(super) fn exit(&self, signal: Option<Exit>) -> Exit {
+    fn exit(&self, signal: Option<Exit>) -> Exit {
         let is_done = self.failed == 0 && self.unfinished.is_empty() && !self.is_unheard;
         match signal {
             Some(Exit::Limit) if self.is_environment => Exit::Environment,
@@ -159,6 +192,19 @@ impl Summary {
             None => Exit::Failed,
         }
     }
+}
+
+/// To be replaced by `publisher.store().denied_lookups()`, as soon as stores count them.
+const DENIED_LOOKUPS: u64 = 0;
+
+/// Returns a warning if the store refused to show `info.json` of images, which are then published again by every run.
+fn denied_lookups(count: u64) -> Option<String> {
+    let images = counted(count, "image");
+    let warning = format!(
+        "{images} could not be looked up (access denied), and so were published again even if unchanged; \
+         allow s3:GetObject below the prefix"
+    );
+    (count > 0).then_some(warning)
 }
 
 /// What the requests cost; nothing where none was sent.
@@ -175,4 +221,19 @@ fn in_words(traffic: Traffic) -> Option<String> {
     let [requests, retries, throttles] = [traffic.requests, traffic.retries, traffic.throttles].map(HumanCount);
     let words = format!("{retries} of {requests} requests were sent again; the store throttled {throttles} times");
     (traffic.retries > 0 || traffic.throttles > 0).then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denied_lookups_are_a_warning_with_the_permission() {
+        assert_eq!(denied_lookups(0), None);
+        let warning = denied_lookups(3).expect("a warning");
+        assert!(
+            warning.starts_with("3 images could not be looked up") && warning.contains("s3:GetObject"),
+            "{warning}"
+        );
+    }
 }

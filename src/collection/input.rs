@@ -5,7 +5,7 @@ use super::table::{self, RowError, TableFormat};
 use crate::location::{Location, LocationError, S3Object};
 use crate::store::{Identifier, KeyError};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
@@ -36,10 +36,10 @@ pub enum InputError {
         /// What was named.
         input: String,
     },
-    /// A folder has no images in it.
+    /// A folder, list or table has no images in it.
     #[error("there are no images in `{input}`")]
     Nothing {
-        /// The folder.
+        /// What was named.
         input: String,
     },
     /// A URL names no bucket or no host.
@@ -119,6 +119,56 @@ impl Patterns {
     }
 }
 
+/// A folder of the input that is empty, or has only empty folders in it: perhaps the place of a disk that is not mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmptyFolder {
+    path: PathBuf,
+    /// What the identifiers of images in it begin with, without the slash.
+    identifiers: String,
+}
+
+impl EmptyFolder {
+    /// Returns its path.
+    #[must_use]
+    pub fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
+    /// Returns `true` if an image in this folder may have that identifier.
+    #[must_use]
+    pub fn may_name(&self, identifier: &Identifier) -> bool {
+        identifier.as_str().strip_prefix(&self.identifiers).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// The folders of a walk that have had no file so far.
+#[derive(Default)]
+struct EmptyFolders(BTreeSet<PathBuf>);
+
+impl EmptyFolders {
+    fn add(&mut self, folder: &Path) {
+        self.0.insert(folder.to_owned());
+    }
+
+    /// Removes the folders that a file is in. A folder goes with all of those above it, so that the first one that is not here ends
+    /// the search.
+    fn remove_around(&mut self, file: &Path) {
+        let is_removed = |folder: &&Path| self.0.remove(*folder);
+        let _ = file.ancestors().skip(1).take_while(is_removed).count();
+    }
+
+    /// Returns the outermost folders, all of them below `root`.
+    fn into_folders(self, root: &Path) -> Vec<EmptyFolder> {
+        let is_outermost = |folder: &&PathBuf| folder.parent().is_none_or(|parent| !self.0.contains(parent));
+        let folder = |path: &PathBuf| {
+            let names = path.strip_prefix(root).ok()?.components().map(|component| component.as_os_str().to_str());
+            let identifiers = names.collect::<Option<Vec<_>>>()?.join("/");
+            Some(EmptyFolder { path: path.clone(), identifiers })
+        };
+        self.0.iter().filter(is_outermost).filter_map(folder).collect()
+    }
+}
+
 /// The images of one run, gathered.
 #[derive(Debug)]
 pub struct Input {
@@ -127,13 +177,14 @@ pub struct Input {
     target: Option<Location>,
     pages: Vec<Page>,
     unread: Vec<InputError>,
+    empty_folders: Vec<EmptyFolder>,
 }
 
 impl Input {
     /// Nothing yet.
     #[must_use]
     pub fn new(patterns: Patterns) -> Self {
-        Self { patterns, target: None, pages: Vec::new(), unread: Vec::new() }
+        Self { patterns, target: None, pages: Vec::new(), unread: Vec::new(), empty_folders: Vec::new() }
     }
 
     /// The same without what lies below `target`, a folder, in the folders and prefixes that are still to be added: where images
@@ -176,6 +227,7 @@ impl Input {
         };
         let mut pages = Vec::new();
         let mut unread = Vec::new();
+        let mut empty_folders = EmptyFolders::default();
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -186,6 +238,11 @@ impl Input {
                 }
             };
             let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
+            match entry.file_type().is_dir() {
+                true if entry.depth() > 0 => empty_folders.add(entry.path()),
+                true => {}
+                false => empty_folders.remove_around(entry.path()),
+            }
             if entry.file_type().is_file() && self.patterns.match_file(below) {
                 pages.push(Page::alone(entry.path().into(), identifier(below)?));
             }
@@ -195,6 +252,7 @@ impl Input {
         }
         self.pages.append(&mut pages);
         self.unread.append(&mut unread);
+        self.empty_folders.append(&mut empty_folders.into_folders(path));
         Ok(())
     }
 
@@ -247,6 +305,7 @@ impl Input {
     /// # Errors
     /// Where it cannot be read.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
+        let before = self.pages.len();
         for (line, number) in BufReader::new(list).lines().zip(1..) {
             let line = line.map_err(|cause| InputError::Read { input: name.to_owned(), cause })?;
             let line = line.trim_start_matches('\u{feff}');
@@ -265,6 +324,9 @@ impl Input {
                 self.pages.push(Page::alone(location, identifier));
             }
         }
+        if self.pages.len() == before {
+            self.unread.push(InputError::Nothing { input: name.to_owned() });
+        }
         Ok(())
     }
 
@@ -280,8 +342,18 @@ impl Input {
         name: &str,
     ) -> Result<(), InputError> {
         let pages = table::read(table, format, folder);
-        self.pages.extend(pages.map_err(|errors| InputError::Rows { input: name.to_owned(), errors })?);
+        let pages = pages.map_err(|errors| InputError::Rows { input: name.to_owned(), errors })?;
+        if pages.is_empty() {
+            self.unread.push(InputError::Nothing { input: name.to_owned() });
+        }
+        self.pages.extend(pages);
         Ok(())
+    }
+
+    /// Returns the folders in those added so far that are empty. Nothing can be said of images that were published from them.
+    #[must_use]
+    pub fn empty_folders(&self) -> &[EmptyFolder] {
+        &self.empty_folders
     }
 
     /// The images, no two of which are called the same; and why it is not certain that these are all: what could not be read, and
@@ -370,6 +442,36 @@ mod tests {
         assert_eq!(names(&["**/*.tif"], &[])?, ["b/10"]);
         assert_eq!(names(&[], &["b/*"])?, ["a"]);
         assert!(matches!(names(&["["], &[]), Err(InputError::Pattern(_))));
+        Ok(())
+    }
+
+    #[test]
+    fn folders_without_any_file_are_named_with_the_images_that_may_be_missing() -> Result<(), InputError> {
+        let root = tempfile::TempDir::new().expect("a folder");
+        for folder in ["disk", "outer/inner/innermost", "half/empty", "half/full", "only-hidden", "texts"] {
+            std::fs::create_dir_all(root.path().join(folder)).expect("made");
+        }
+        for file in ["a.tif", "half/full/b.tif", "only-hidden/.DS_Store", "texts/notes.txt"] {
+            std::fs::write(root.path().join(file), "").expect("written");
+        }
+        let mut input = Input::new(Patterns::new(&[], &[])?);
+        input.add_path(root.path())?;
+        let folders = input.empty_folders();
+        let names: Vec<&str> = folders.iter().map(|folder| folder.identifiers.as_str()).collect();
+        assert_eq!(names, ["disk", "half/empty", "only-hidden", "outer"]);
+        let may_name = |identifier: &str| folders[0].may_name(&identifier.parse().expect("an identifier"));
+        assert!(may_name("disk/1") && may_name("disk/a/1") && !may_name("disk") && !may_name("disks/1"));
+        assert!(input.into_pages()?.1.is_empty(), "publishing goes on");
+        Ok(())
+    }
+
+    #[test]
+    fn a_list_or_a_table_without_images_is_named() -> Result<(), InputError> {
+        let mut input = Input::new(Patterns::new(&[], &[])?);
+        input.add_list("\n".as_bytes(), "list")?;
+        input.add_table("source,id\n".as_bytes(), TableFormat::Csv, Path::new(""), "table.csv")?;
+        let unread: Vec<String> = input.into_pages()?.1.iter().map(ToString::to_string).collect();
+        assert_eq!(unread, ["there are no images in `list`", "there are no images in `table.csv`"]);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ mod shard;
 mod stale;
 mod table;
 
-pub use input::{Input, InputError, Patterns};
+pub use input::{EmptyFolder, Input, InputError, Patterns};
 pub use page::{Page, objects};
 pub use presentation::{COLLECTION_PAGES, MANIFESTS, Presentation, Shown};
 pub use shard::{Shard, ShardError};

@@ -2,10 +2,10 @@
 
 use super::page::Page;
 use super::presentation::{COLLECTION_PAGES, MANIFESTS};
-use crate::iiif::{ImageRequest, Plan};
+use crate::iiif::{ImageDocument, ImageRequest, Plan};
+use crate::publish::is_ours;
 use crate::store::{Identifier, ImageFolder, KeyError, Prefix, PublicUrl, Store, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
 
 /// Folders that are looked into at the same time.
@@ -37,9 +37,9 @@ pub struct Below {
 impl Below {
     /// What is published here, and not among `pages`.
     ///
-    /// Costs a listing of folders for each 1000 images, and a look at each image that is not among them. Images of
-    /// somebody else, by the ids in their `info.json`, are none; so are those below the folder of an image among `pages`, and
-    /// those of another collection further down.
+    /// Costs a listing of folders for each 1000 images, and a look at each image that is not among them. Only images of this program
+    /// count, whose ids are below the public URL; those of other programs are counted. Images of another collection further down are
+    /// skipped.
     ///
     /// # Errors
     /// Where folders cannot be listed.
@@ -81,6 +81,7 @@ impl Below {
                     let is_on_the_way = on_the_way.contains(path.as_str());
                     match look {
                         Look::Image(identifier) => drop(stale.images.insert(identifier)),
+                        Look::Foreign => stale.foreign += 1,
                         Look::Folder if !is_on_the_way => paths.push(path.clone()),
                         Look::Folder | Look::Nothing => {}
                     }
@@ -104,6 +105,8 @@ pub struct StaleImages {
     pub unseen: BTreeSet<Identifier>,
     /// How many images of the input are there beside them, counted once for each version of the Image API.
     pub known: u64,
+    /// How many images of other programs, or with ids elsewhere, are there.
+    pub foreign: u64,
 }
 
 /// Whether the last part of a path is what a region is called: a folder in that of an image.
@@ -116,6 +119,8 @@ fn is_region(path: &str) -> bool {
 enum Look {
     /// An image of ours.
     Image(Identifier),
+    /// An image that this program did not publish here.
+    Foreign,
     /// No image; there may be some in it.
     Folder,
     /// Nothing of ours.
@@ -151,24 +156,19 @@ impl Place<'_> {
         let Ok(folder) = ImageFolder::new(&self.below.prefix, self.version, &identifier) else {
             return Ok((path, Look::Nothing));
         };
-        let Some(information) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
+        let Some(stored) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
             return Ok((path, Look::Folder));
         };
+        let Some(document) = ImageDocument::read(&stored.body) else { return Ok((path, Look::Nothing)) };
         let base_uri = self.below.public_url.base_uri(self.version, &identifier);
-        let is_ours = is_of(&information.body, &base_uri);
-        Ok((path, if is_ours { Look::Image(identifier) } else { Look::Nothing }))
+        let is_ours = is_ours(stored.mark.as_deref()) && is_of(&document, &base_uri);
+        Ok((path, if is_ours { Look::Image(identifier) } else { Look::Foreign }))
     }
 }
 
-/// Whether this is the image information of the image with that base URI, or of one of its versions.
-fn is_of(body: &[u8], base_uri: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Id {
-        #[serde(alias = "@id")]
-        id: String,
-    }
-    let id = serde_json::from_slice(body).map(|Id { id }| id);
-    id.is_ok_and(|id| id.strip_prefix(base_uri).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+/// Returns `true` for the image information of the image with that base URI, or of one of its versions.
+fn is_of(document: &ImageDocument, base_uri: &str) -> bool {
+    document.id().strip_prefix(base_uri).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -177,13 +177,19 @@ mod tests {
     use crate::location::Location;
     use crate::store::{MemoryStore, Object};
 
+    const MARK: &str = "1;state=current;headers=";
+
     async fn put(store: &MemoryStore, key: &str, body: &str) {
+        put_with_mark(store, key, body, Some(MARK)).await;
+    }
+
+    async fn put_with_mark(store: &MemoryStore, key: &str, body: &str, mark: Option<&str>) {
         let object = Object {
             key: Prefix::default().found(key).expect("a key"),
             body: body.to_owned().into(),
             content_type: "application/json",
             cache_control: "no-cache".into(),
-            mark: None,
+            mark: mark.map(Into::into),
         };
         store.put(object).await.expect("memory");
     }
@@ -191,7 +197,10 @@ mod tests {
     #[tokio::test]
     async fn only_images_of_ours_that_nothing_says_of_are_stale() -> Result<(), Box<dyn std::error::Error>> {
         let store = MemoryStore::default();
-        let id = |path: &str| format!("{{\"id\": \"https://example.org/iiif/{path}\"}}");
+        let id = |path: &str| {
+            let protocol = "\"protocol\": \"http://iiif.io/api/image\"";
+            format!("{{\"id\": \"https://example.org/iiif/{path}\", {protocol}}}")
+        };
         let ours =
             ["kept", "gone", "books/1/a", "books/1/gone", "deep/down/gone", "versioned", "books", "other/x", "full/b"];
         for path in ours {
@@ -199,7 +208,10 @@ mod tests {
             put(&store, &format!("iiif/{path}/info.json"), &id(&format!("{path}{version}"))).await;
             put(&store, &format!("iiif/{path}/full/max/0/default.jpg"), "a picture").await;
         }
-        put(&store, "iiif/theirs/info.json", "{\"id\": \"https://elsewhere.org/theirs\"}").await;
+        put(&store, "iiif/moved/info.json", &id("elsewhere")).await;
+        put_with_mark(&store, "iiif/vips/info.json", &id("vips"), None).await;
+        put_with_mark(&store, "iiif/server/info.json", &id("server"), Some("0f3a-77aa")).await;
+        put_with_mark(&store, "iiif/settings/info.json", "{\"id\": \"settings\"}", None).await;
         put(&store, "iiif/unfinished/0,0,512,512/512,512/0/default.jpg", "a picture").await;
         put(&store, "iiif/manifests/gone.json", "{}").await;
         put(&store, "iiif/other/manifests/x.json", "{}").await;
@@ -208,7 +220,8 @@ mod tests {
             Below { prefix: "iiif".parse()?, public_url: "https://example.org/iiif".parse()?, folders: vec![None] };
         let page = |id: &str| Ok::<_, KeyError>(Page::alone(Location::File("x.tif".into()), id.parse()?));
         let pages = [page("kept")?, page("books/1/a")?, page("full/b")?, page("new")?];
-        let StaleImages { images, unseen, known } = below.stale(&store, &pages).await?;
+        let StaleImages { images, unseen, known, foreign } = below.stale(&store, &pages).await?;
+        assert_eq!(foreign, 3, "`moved`, `vips` and `server`");
         let names = |images: BTreeSet<Identifier>| images.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (images, unseen) = (names(images), names(unseen));
         assert_eq!(unseen, ["unfinished"], "what has no `info.json` may be anybody's");

@@ -35,6 +35,14 @@ impl fmt::Display for ImageInformationError {
 
 impl std::error::Error for ImageInformationError {}
 
+impl Rights {
+    /// Returns the URI.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::str::FromStr for Rights {
     type Err = ImageInformationError;
 

@@ -2,6 +2,7 @@
 //!
 //! [`Plan`] is the heart: from the size of an image alone it says every object that publishing it will store.
 
+mod document;
 mod format;
 mod geometry;
 mod info;
@@ -10,6 +11,7 @@ mod presentation;
 mod pyramid;
 mod request;
 
+pub(crate) use document::ImageDocument;
 pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};

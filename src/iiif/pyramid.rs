@@ -118,6 +118,12 @@ impl PyramidShape {
         self.tile_size
     }
 
+    /// Returns the longest side of `full/max`, in pixels.
+    #[must_use]
+    pub fn longest_side(self) -> u32 {
+        self.longest_side
+    }
+
     /// The formats of the pictures.
     #[must_use]
     pub fn formats(self) -> Formats {

@@ -1,6 +1,6 @@
 //! Why an image was not published.
 
-use super::Unsettled;
+use super::Incomplete;
 use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
 use crate::source::SourceError;
@@ -37,7 +37,7 @@ pub enum PublishError {
         identifier: Identifier,
         /// How many there are.
         #[source]
-        cause: Unsettled,
+        cause: Incomplete,
     },
     /// It was not finished before [`Publisher::stop`](super::Publisher::stop); the next run goes on where it was.
     #[error("`{identifier}` was stopped at {stored} of {promised} objects")]
@@ -48,6 +48,12 @@ pub enum PublishError {
         stored: u64,
         /// All of its objects.
         promised: u64,
+    },
+    /// Another run published it at the same time; a later run checks the result.
+    #[error("another run has published `{identifier}` meanwhile")]
+    Overtaken {
+        /// The image.
+        identifier: Identifier,
     },
     /// Its `full/max` is too large for a format.
     #[error("`{identifier}` is too large for its formats")]

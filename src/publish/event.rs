@@ -31,10 +31,14 @@ pub enum Event {
     },
     /// An image is complete: its `info.json` is stored.
     Published(Published),
+    /// An image was there already, from the same source, and its documents or headers were written again.
+    Updated(Published),
     /// An image was there already, from the same source and with the same options.
     Unchanged(Published),
     /// An image was there already, and is not to be replaced.
     Kept(Published),
+    /// An image was there already, and a newer version of the program has published it.
+    KeptNewer(Published),
     /// An image could not be published, for a [reason](super::PublishError) that `publish` returns.
     Failed {
         /// The image.
@@ -42,11 +46,42 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Returns the event at the end of an image that is there.
+    pub(super) fn of(published: Published) -> Self {
+        match published.outcome {
+            Outcome::Published => Self::Published(published),
+            Outcome::Updated => Self::Updated(published),
+            Outcome::Unchanged => Self::Unchanged(published),
+            Outcome::Kept => Self::Kept(published),
+            Outcome::KeptNewer => Self::KeptNewer(published),
+        }
+    }
+}
+
+/// What publishing an image came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Its pictures were stored.
+    Published,
+    /// Its documents or headers were updated; its source was not opened.
+    Updated,
+    /// It was there already.
+    Unchanged,
+    /// It was there already, perhaps another version of it, and images that are there are kept.
+    Kept,
+    /// It was published by a newer version of the program, and kept.
+    KeptNewer,
+}
+
 /// A published image.
 #[derive(Clone, Debug)]
 pub struct Published {
     /// Its identifier.
     pub identifier: Identifier,
+    /// What publishing it came to.
+    pub outcome: Outcome,
     /// Where its `info.json` is seen, one URL for each version of the Image API.
     pub info_urls: Vec<String>,
     /// What its content is called: the same for the same source and options. `None` where it is not known what is there.

@@ -1,114 +1,183 @@
-//! What says whether a published image is current: the source, the options, the program.
+//! Fingerprints: three hashes that tell what a published image would have to be made of again.
+//!
+//! | hash | covers | if it changes |
+//! |---|---|---|
+//! | pixels | source, decoding, shape, encoding | the image is published again |
+//! | headers | headers and attributes of the pictures | the pictures are copied in place |
+//! | document | public URL, rights, redirects, headers of `info.json` | `info.json` is written again |
+//!
+//! Each is the hash of a JSON text with explicit names and values. The texts are a format: a new release, a renamed type or a
+//! reordered field changes nothing. An option that is added later is left out of the text while it has its default.
 
 use super::Options;
-use super::options::{Identity, Layout};
-use crate::source::{Place, ReadOptions, Remote, RemoteError, SourceError};
+use super::options::{Identity, Layout, RedirectOptions};
+use super::revision::Revisions;
+use crate::encode::{Effort, JpegTiles, Subsampling};
+use crate::iiif::RoundedSizes;
+use crate::source::{Place, Profiles, Remote, RemoteError, SourceError};
 use crate::store::{Identifier, VersionName};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Two publications have the same fingerprint exactly when the source (by its size and time of modification or `ETag`, or by
-/// its content), everything that decides about the objects, and the version of the program are the same.
-///
-/// It is kept with `info.json`, as two hashes with a dash between them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint {
-    content: String,
-    /// Of what an object has beside its bytes, which a listing does not show.
-    headers: String,
-}
-
-/// Stands in place of the content while an image is being replaced.
-const REPLACING: &str = "replacing";
-
-/// Stands before the number of old versions that were kept.
-const OLD_VERSIONS: char = '+';
-
-/// How many old versions stand at the most beside the newest one, put with the `stored` fingerprint; `None` where all may.
-pub(super) fn kept_old_versions(stored: Option<&str>) -> Option<usize> {
-    stored?.split_once(OLD_VERSIONS)?.1.parse().ok()
-}
-
 /// Bytes of a source that are hashed at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// The bits of SHA-256 that are kept, as hexadecimal digits: enough to tell images apart, in a mark that fits a header.
+const HASH_DIGITS: usize = 32;
+
+/// What an image would be published with now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    pub(super) pixels: String,
+    pub(super) headers: String,
+    /// One for each folder of the image, in the order of [`Versions::folders`](super::Versions::folders).
+    pub(super) documents: Vec<String>,
+}
+
 impl Fingerprint {
-    /// The fingerprint of an image in a store that gives every object such `attributes`.
+    /// Computes the fingerprint of an image in a store that adds `attributes` to every object (`None`: it keeps no headers).
     ///
     /// # Errors
-    /// Where the source cannot be read.
+    /// If the source cannot be read.
     pub(super) fn new(
         identifier: &Identifier,
         place: &Place,
         options: &Options,
-        attributes: &str,
+        attributes: Option<&str>,
     ) -> Result<Self, SourceError> {
         let source = source(place, options.identity)?;
-        let Options { prefix, public_url, versions, read, shape, jpeg, redirects, .. } = options;
-        let Options { cache_control, info_cache_control, rights, .. } = options;
-        let ReadOptions { background, profiles, page, max_pixels: _ } = read;
-        // In place or versioned makes no difference to the objects, but to where they stand.
-        let is_versioned = matches!(options.layout, Layout::Versioned { .. });
-        // Redirects name the place that they lead to.
-        let places = redirects.as_ref().map(|redirects| (redirects, prefix, public_url));
-        let headers = format!("{cache_control} {attributes} {places:?}");
-        let content = format!(
-            "{source} {identifier} {prefix} {public_url:?} {versions:?} {background} {profiles:?} {page} {shape:?} {jpeg:?} {info_cache_control} \
-             {rights:?} {is_versioned} {headers} {}",
-            env!("CARGO_PKG_VERSION"),
-        );
-        Ok(Self { content: hash(&content), headers: hash(&headers) })
-    }
-
-    /// What is kept with every picture: a hash of the headers that it was put with.
-    pub(super) fn headers(&self) -> &str {
-        &self.headers
-    }
-
-    /// What is kept while this publication replaces one with the `stored` fingerprint: it is current for nobody, and it has
-    /// headers only where those of old and new objects are the same.
-    pub(super) fn replacing(&self, stored: Option<&str>) -> String {
-        let headers = if self.has_headers_of(stored) { &self.headers } else { "mixed" };
-        format!("{REPLACING}-{headers}")
-    }
-
-    /// What is kept while the objects are those of this publication, but others are still there too.
-    pub(super) fn unsettled(&self) -> String {
-        self.replacing(Some(&self.to_string()))
-    }
-
-    /// Whether objects that were put with the `stored` fingerprint have the headers that this publication gives them.
-    pub(super) fn has_headers_of(&self, stored: Option<&str>) -> bool {
-        stored.and_then(|stored| stored.rsplit_once('-')).is_some_and(|(_, headers)| headers == self.headers)
-    }
-
-    /// What is kept with the `info.json` of the newest version once no more than `keep` old ones stand beside it.
-    pub(super) fn with_old_versions(&self, keep: usize) -> String {
-        format!("{self}{OLD_VERSIONS}{keep}")
-    }
-
-    /// Whether this is the fingerprint of what was put with the `stored` one.
-    pub(super) fn is(&self, stored: Option<&str>) -> bool {
-        stored.and_then(|stored| stored.split(OLD_VERSIONS).next()) == Some(&self.to_string())
-    }
-
-    /// The name of the version that has this fingerprint.
-    pub(super) fn version_name(&self) -> VersionName {
-        VersionName::of_hash(&self.content).expect("a SHA-256 has 64 digits")
+        let folders = options.versions.folders();
+        let base_uri = |folder| options.public_url.base_uri(folder, identifier);
+        let document = |(_, folder)| hash(&document(options, identifier, base_uri(folder), attributes));
+        Ok(Self {
+            pixels: hash(&pixels(options, source)),
+            headers: hash(&headers(options, attributes)),
+            documents: folders.into_iter().map(document).collect(),
+        })
     }
 }
 
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}-{}", self.content, self.headers)
+/// Returns the name of the version that these pixels and revisions make.
+pub(super) fn version_name(pixels: &str, revisions: &Revisions) -> VersionName {
+    let name = hash(&format!("{pixels} {}", revisions.of_pixels()));
+    VersionName::of_hash(&name).expect("a hash has more digits than a name")
+}
+
+/// What decides about the pixels of the pictures, and which there are.
+#[derive(Debug, Serialize)]
+struct Pixels {
+    source: String,
+    page: u32,
+    background: String,
+    profiles: &'static str,
+    api: Vec<u8>,
+    layout: &'static str,
+    tile_size: u32,
+    longest_side: u32,
+    rounded_sizes: bool,
+    formats: Vec<&'static str>,
+    quality: u8,
+    subsampling: &'static str,
+    jpeg_tiles: &'static str,
+    effort: &'static str,
+    redirects: &'static str,
+}
+
+fn pixels(options: &Options, source: String) -> Pixels {
+    let (read, shape, jpeg) = (options.reading(), options.shape, options.jpeg);
+    Pixels {
+        source,
+        page: read.page,
+        background: read.background.to_string(),
+        profiles: match read.profiles {
+            Profiles::Convert => "convert",
+            Profiles::Keep => "keep",
+            Profiles::KeepOfRgb => "keep-rgb",
+        },
+        api: options.versions.folders().into_iter().map(|(version, _)| version.number()).collect(),
+        // Versions of an image stand elsewhere than an image without versions.
+        layout: match options.layout {
+            Layout::InPlace => "in-place",
+            Layout::Versioned { .. } => "versioned",
+        },
+        tile_size: shape.tile_size(),
+        longest_side: shape.longest_side(),
+        rounded_sizes: shape.rounded_sizes() == RoundedSizes::Stored,
+        formats: shape.formats().all().map(crate::iiif::Format::extension).collect(),
+        quality: jpeg.quality,
+        subsampling: match jpeg.subsampling {
+            Subsampling::None => "4:4:4",
+            Subsampling::Half => "4:2:0",
+        },
+        jpeg_tiles: match jpeg.tiles {
+            JpegTiles::Auto => "auto",
+            JpegTiles::Lossless => "lossless",
+            JpegTiles::Reencode => "reencode",
+        },
+        effort: match jpeg.effort {
+            Effort::Fast => "fast",
+            Effort::Small => "small",
+        },
+        // Which requests have bytes; where the others lead is a matter of the document.
+        redirects: match &options.redirects {
+            None => "none",
+            Some(RedirectOptions { full_image_url: None }) => "alternatives",
+            Some(RedirectOptions { full_image_url: Some(_) }) => "alternatives-and-full",
+        },
     }
 }
 
-/// Words that differ where the source differs.
+/// The headers of the pictures.
+#[derive(Debug, Serialize)]
+struct Headers<'a> {
+    cache_control: &'a str,
+    attributes: &'a str,
+}
+
+/// Returns nothing for stores without headers: there, other headers are no change.
+fn headers<'a>(options: &'a Options, attributes: Option<&'a str>) -> Option<Headers<'a>> {
+    attributes.map(|attributes| Headers { cache_control: &options.cache_control, attributes })
+}
+
+/// The contents and headers of an `info.json`, as far as the image does not decide about them.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    /// Raised if the program writes other contents for the same image.
+    revision: u32,
+    id: String,
+    rights: Option<String>,
+    cache_control: Option<&'a str>,
+    redirects: Option<Redirected>,
+}
+
+#[derive(Debug, Serialize)]
+struct Redirected {
+    full_image: Option<String>,
+}
+
+fn document<'a>(options: &'a Options, identifier: &Identifier, id: String, attributes: Option<&str>) -> Document<'a> {
+    let redirected = |redirects: &RedirectOptions| Redirected {
+        full_image: redirects.full_image_url.as_ref().map(|url| url.of(identifier)),
+    };
+    Document {
+        revision: super::revision::of_document(),
+        id,
+        rights: options.rights.as_ref().map(|rights| rights.as_str().to_owned()),
+        cache_control: attributes.map(|_| options.info_cache_control.as_str()),
+        redirects: options.redirects.as_ref().map(redirected),
+    }
+}
+
+fn hash(description: &impl Serialize) -> String {
+    let text = serde_json::to_string(description).expect("texts and numbers are JSON");
+    hexadecimal(&Sha256::digest(text.as_bytes()))[..HASH_DIGITS].to_owned()
+}
+
+/// Describes the source: its size and time, its entity tag, or the hash of its content.
 fn source(place: &Place, identity: Identity) -> Result<String, SourceError> {
     let input = place.to_string();
     match place {
@@ -121,8 +190,8 @@ fn source(place: &Place, identity: Identity) -> Result<String, SourceError> {
 
 fn of_object(object: &dyn Remote, identity: Identity) -> Result<String, RemoteError> {
     match (identity, object.revision()) {
-        (Identity::SizeAndTime, Some(revision)) => Ok(revision),
-        // Some servers say nothing of what they have.
+        (Identity::SizeAndTime, Some(revision)) => Ok(format!("revision={revision}")),
+        // Some servers send neither an entity tag nor a time.
         (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_object(object),
     }
 }
@@ -131,7 +200,9 @@ fn of_file(path: &Path, identity: Identity) -> io::Result<String> {
     let metadata = fs::metadata(path)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     match (identity, modified) {
-        (Identity::SizeAndTime, Some(modified)) => Ok(format!("{} {modified:?}", metadata.len())),
+        (Identity::SizeAndTime, Some(modified)) => {
+            Ok(format!("bytes={} modified={}.{:09}", metadata.len(), modified.as_secs(), modified.subsec_nanos()))
+        }
         // Some file systems keep no times.
         (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_file(path),
     }
@@ -141,13 +212,13 @@ fn hash_of_file(path: &Path) -> io::Result<String> {
     let (mut file, mut hash, mut block) = (File::open(path)?, Sha256::new(), vec![0; BLOCK_BYTES]);
     loop {
         match file.read(&mut block)? {
-            0 => return Ok(hexadecimal(&hash.finalize())),
+            0 => return Ok(format!("sha256={}", hexadecimal(&hash.finalize()))),
             length => hash.update(&block[..length]),
         }
     }
 }
 
-/// While one block is hashed, the next one is fetched.
+/// Hashes a remote object. The next block is fetched while one is hashed.
 fn hash_of_object(object: &dyn Remote) -> Result<String, RemoteError> {
     let fetch = |from: u64| {
         let to = object.bytes().min(from.saturating_add(BLOCK_BYTES as u64));
@@ -158,13 +229,42 @@ fn hash_of_object(object: &dyn Remote) -> Result<String, RemoteError> {
         next = fetch(end);
         hash.update(block.wait()?);
     }
-    Ok(hexadecimal(&hash.finalize()))
-}
-
-fn hash(text: &str) -> String {
-    hexadecimal(&Sha256::digest(text.as_bytes()))
+    Ok(format!("sha256={}", hexadecimal(&hash.finalize())))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Options {
+        Options::new("https://example.org/iiif".parse().expect("a URL"))
+    }
+
+    #[test]
+    fn the_texts_are_what_earlier_versions_hashed() {
+        let options = options();
+        assert_eq!(
+            text(&pixels(&options, "bytes=1 modified=2.000000003".to_owned())),
+            "{\"source\":\"bytes=1 modified=2.000000003\",\"page\":1,\"background\":\"#ffffff\",\"profiles\":\"convert\",\"api\":[3],\
+             \"layout\":\"in-place\",\"tile_size\":512,\"longest_side\":4096,\"rounded_sizes\":true,\"formats\":[\"jpg\"],\"quality\":85,\
+             \"subsampling\":\"4:2:0\",\"jpeg_tiles\":\"auto\",\"effort\":\"fast\",\"redirects\":\"none\"}"
+        );
+        assert_eq!(
+            text(&headers(&options, Some(""))),
+            "{\"cache_control\":\"public, max-age=86400\",\"attributes\":\"\"}"
+        );
+        let identifier = "a b".parse().expect("an identifier");
+        assert_eq!(
+            text(&document(&options, &identifier, "https://example.org/iiif/a%20b".to_owned(), Some(""))),
+            "{\"revision\":1,\"id\":\"https://example.org/iiif/a%20b\",\"rights\":null,\"cache_control\":\"public, max-age=300\",\"redirects\":null}"
+        );
+    }
+
+    fn text(description: &impl Serialize) -> String {
+        serde_json::to_string(description).expect("JSON")
+    }
 }

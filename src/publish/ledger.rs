@@ -1,6 +1,8 @@
-//! What has been stored of one image, and whether that is everything that was promised.
+//! Counts what has been stored of one image, and proves that it is everything that was promised.
 
-use crate::store::Receipt;
+use super::content::{ContentDigest, path_in};
+use super::target::Target;
+use crate::store::{ImageFolder, Receipt};
 
 /// Counts receipts. Every key is planned once and put once, so that counting them is enough.
 #[derive(Debug)]
@@ -8,39 +10,52 @@ pub(super) struct Ledger {
     promised: u64,
     objects: u64,
     bytes: u64,
+    /// The folders of the image, each with the digest of its pictures.
+    folders: Vec<(ImageFolder, ContentDigest)>,
 }
 
-/// The proof that every object is stored. Only with it is `info.json` written.
+/// The proof that every picture is stored. Only with it is `info.json` written.
 #[derive(Debug)]
-pub(super) struct Settled {
+pub(super) struct Complete {
     pub(super) objects: u64,
     pub(super) bytes: u64,
+    /// The digest of the pictures in each folder.
+    pub(super) content: Vec<ContentDigest>,
 }
 
 /// Objects are missing although nothing failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{stored} of {promised} objects were stored")]
-pub struct Unsettled {
+pub struct Incomplete {
     stored: u64,
     promised: u64,
 }
 
 impl Ledger {
-    /// A ledger of so many objects, `info.json` not among them.
-    pub(super) fn new(promised: u64) -> Self {
-        Self { promised, objects: 0, bytes: 0 }
+    /// Creates a ledger of the pictures of an image.
+    pub(super) fn new(target: &Target) -> Self {
+        let folders = target.folders.iter().map(|folder| (folder.dir.clone(), ContentDigest::default()));
+        Self { promised: target.picture_count(), objects: 0, bytes: 0, folders: folders.collect() }
     }
 
     pub(super) fn enter(&mut self, receipts: &[Receipt]) {
-        self.objects += receipts.len() as u64;
-        self.bytes += receipts.iter().map(|receipt| receipt.bytes).sum::<u64>();
+        for receipt in receipts {
+            self.objects += 1;
+            self.bytes += receipt.bytes;
+            let of_key = |(dir, _): &&mut (ImageFolder, _)| dir.path_of(receipt.key.as_str()).is_some();
+            if let Some((dir, content)) = self.folders.iter_mut().find(of_key) {
+                content.add(path_in(dir, &receipt.key), receipt.etag.as_ref(), receipt.bytes);
+            }
+        }
     }
 
-    pub(super) fn settle(self) -> Result<Settled, Unsettled> {
+    /// Returns the proof, if the receipts of all pictures are in.
+    pub(super) fn close(self) -> Result<Complete, Incomplete> {
         if self.objects == self.promised {
-            Ok(Settled { objects: self.objects, bytes: self.bytes })
+            let content = self.folders.into_iter().map(|(_, content)| content).collect();
+            Ok(Complete { objects: self.objects, bytes: self.bytes, content })
         } else {
-            Err(Unsettled { stored: self.objects, promised: self.promised })
+            Err(Incomplete { stored: self.objects, promised: self.promised })
         }
     }
 }

@@ -10,49 +10,55 @@
 
 mod blocks;
 mod budget;
+mod content;
 mod error;
 mod event;
 mod existing;
 mod fingerprint;
+mod info;
 mod job;
 mod ledger;
+mod mark;
 mod memory;
 mod old_versions;
 mod options;
 mod prospect;
 mod read;
 mod redirects;
+mod replace;
+mod revision;
+mod settle;
+mod state;
+mod target;
+mod task;
+mod update;
+mod watch;
 mod work;
 
 pub use error::PublishError;
-pub use event::{Event, Orphans, Published};
-pub use ledger::Unsettled;
+pub use event::{Event, Orphans, Outcome, Published};
+pub use ledger::Incomplete;
 pub use memory::{InFlight, peak_memory_bytes};
 pub use options::{Changed, FullImageUrl, Identity, Layout, Options, RedirectOptions, Unchanged, Versions};
 pub use prospect::{Change, Prospect};
+pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 
-use crate::encode::{BlankTiles, Encoding};
-use crate::iiif::{ImageInformation, Plan, Pyramid};
+use crate::iiif::Pyramid;
 use crate::location::Location;
 use crate::remote::Remotes;
-use crate::source::{Place, Source};
-use crate::store::{Identifier, ImageFolder, KeyError, Object, Store, StoreError, Tally};
+use crate::source::Place;
+use crate::store::{Identifier, Store, Tally};
 use budget::Budget;
-use bytes::Bytes;
-use existing::StoredInformation;
-use fingerprint::Fingerprint;
+use fingerprint::{Fingerprint, version_name};
 use futures::future::ready;
 use futures::{StreamExt, stream};
-use job::{Folder, Job};
-use ledger::{Ledger, Settled};
-use read::Reading;
-use redirects::Redirects;
-use std::collections::HashMap;
+use revision::Revisions;
+use state::{Action, State};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
+use target::Target;
+use task::Task;
 use tokio::task::spawn_blocking;
-use work::Tasks;
 
 /// Images that are looked at in the store at the same time: of a collection that has hardly changed, that is all there is to do.
 const IMAGES_LOOKED_AT: usize = 32;
@@ -79,6 +85,8 @@ pub struct Publisher {
     budget: Budget,
     events: Arc<dyn Fn(Event) + Send + Sync>,
     remotes: Remotes,
+    /// Requests in flight of one image.
+    concurrency: usize,
 }
 
 impl Publisher {
@@ -86,7 +94,14 @@ impl Publisher {
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
-        Self { store, options: Arc::new(options), budget, events: Arc::new(events), remotes: Remotes::default() }
+        Self {
+            store,
+            options: Arc::new(options),
+            budget,
+            events: Arc::new(events),
+            remotes: Remotes::default(),
+            concurrency,
+        }
     }
 
     /// The same with these settings of what is elsewhere, instead of those of the AWS environment.
@@ -175,236 +190,72 @@ impl Publisher {
     /// Where the source cannot be read or the store does not take an object. No `info.json` is written then.
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
         let tally = Arc::new(Tally::default());
-        let result = tally.of(self.publish_quietly(image, &tally)).await;
-        let result = result.map(|(published, outcome)| (Published { traffic: tally.traffic(), ..published }, outcome));
+        let started = Instant::now();
+        let result = tally.of(self.publish_tallied(image, &tally)).await;
+        let complete = |(published, outcome)| Published {
+            outcome,
+            traffic: tally.traffic(),
+            duration: started.elapsed(),
+            ..published
+        };
+        let result = result.map(complete);
         (self.events)(match &result {
-            Ok((published, Outcome::Published)) => Event::Published(published.clone()),
-            Ok((published, Outcome::Unchanged)) => Event::Unchanged(published.clone()),
-            Ok((published, Outcome::Kept)) => Event::Kept(published.clone()),
+            Ok(published) => Event::of(published.clone()),
             Err(_) => Event::Failed { identifier: image.identifier.clone() },
         });
-        result.map(|(published, _)| published)
+        result
     }
 
-    async fn publish_quietly(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
-        let started = Instant::now();
-        // Before the file is opened: should another one take its name in between, the next run sees that.
+    /// Publishes one image, or finds that there is less to do.
+    async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
+        // Before the file is opened: if another one takes its name in between, the next run notices.
         let place = self.remotes.find(&image.location).await?;
         let fingerprint = self.fingerprint(image, &place).await?;
-        let stored = self.information_of(image).await?;
-        if let Some((job, mut published, outcome)) = self.left_alone(image, &stored, &fingerprint)? {
-            if let Outcome::Unchanged = outcome {
-                published.orphans = self.keep_fewer_versions(&job, &stored, &fingerprint).await?;
-            }
-            return Ok((published, outcome));
+        let state = self.load_state(&image.identifier).await?;
+        let task = Task { publisher: self, image, place, state: &state, fingerprint: &fingerprint, tally };
+        match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
+            (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
+            (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
+            (Action::Skip, Some(target)) => task.skip(&target).await,
+            (Action::Settle, Some(target)) => task.settle(&target).await,
+            (Action::UpdateDocuments, Some(target)) => task.update_documents(&target).await,
+            (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
+            // If nothing is known about what is there, it is replaced.
+            _ => task.publish().await,
         }
-        let read = self.options.reading();
-        let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
-        let header = source.header().clone();
-        let pyramid = self.pyramid(image, header.size)?;
-        let encoding = Encoding { jpeg: self.options.jpeg, profile: header.kept_profile.clone() };
-        let blocks = blocks::decoded_rows(&header, &pyramid, self.options.jpeg);
-        let mut job = Job { blocks, tally: Arc::clone(tally), ..self.job(image, pyramid, encoding, &fingerprint)? };
-        let mut published = job.published(header.size);
-        let may_skip = self.options.unchanged == Unchanged::Skip;
-        let _image = budget::permit(&self.budget.images).await;
-        job.going_on()?;
-        let is_there = may_skip && self.is_there_behind_another(&job, &fingerprint).await?;
-        let peak_bytes = peak_memory_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.in_flight());
-        if let Some(limit_bytes) = self.budget.is_beyond(peak_bytes) {
-            let identifier = image.identifier.clone();
-            return Err(PublishError::Memory { identifier, needed_bytes: peak_bytes, limit_bytes });
-        }
-        let image_bytes = memory::image_bytes(&header, &job.pyramid, self.options.jpeg, self.budget.in_flight());
-        let memory = self.budget.memory(image_bytes).await;
-        (self.events)(Event::Started {
-            identifier: image.identifier.clone(),
-            size: header.size,
-            description: header.description,
-            found: header.found,
-            objects: job.object_count(),
-        });
-        job.going_on()?;
-        // The first strips are decoded while the store is asked what it has.
-        let reading = (!is_there).then(|| Reading::begin(source, memory, &job));
-        let orphans = if is_there { Vec::new() } else { self.make_way(&mut job, &stored, &fingerprint).await? };
-        let job = Arc::new(job);
-        if let Some(reading) = reading {
-            let settled = self.publish_pictures(reading, &job).await?;
-            let redirects = self.redirect(&job).await?;
-            // On the disk before anything promises it.
-            self.store.flush().await?;
-            let word = if orphans.is_empty() { fingerprint.to_string() } else { fingerprint.unsettled() };
-            published.bytes = settled.bytes + self.publish_information(&job, &settled, &word).await?;
-            published.objects = settled.objects + redirects + job.folders.len() as u64;
-        } else {
-            // It counts as new among the old versions that are kept.
-            published.bytes = self.put_information(&job, Folder::place, &fingerprint.to_string()).await?;
-            published.objects = job.folders.len() as u64;
-        }
-        // And the promise before what it replaces is deleted.
-        self.store.flush().await?;
-        published.orphans = match self.options.layout {
-            Layout::InPlace => self.delete_orphans(&job, orphans, &fingerprint).await?,
-            Layout::Versioned { keep } => self.move_to_version(&job, &fingerprint, keep).await?,
-        };
-        published.duration = started.elapsed();
-        Ok((published, Outcome::Published))
     }
 
-    /// An image that is to stay what it is, of which nothing is read but the `info.json` in the store.
-    fn left_alone(
-        &self,
-        image: &Image,
-        stored: &StoredInformation,
-        fingerprint: &Fingerprint,
-    ) -> Result<Option<(Job, Published, Outcome)>, PublishError> {
-        let is_current = self.options.unchanged == Unchanged::Skip && stored.is_current(fingerprint);
-        let is_kept = self.options.changed == Changed::Keep && stored.is_there();
-        // Something else under that name is published over, or refused by the store.
-        let Some(size) = stored.size().filter(|_| is_current || is_kept) else { return Ok(None) };
-        let encoding = Encoding { jpeg: self.options.jpeg, profile: None };
-        let job = self.job(image, Pyramid::new(size, self.options.shape), encoding, fingerprint)?;
-        let mut published = job.published(size);
-        if is_current {
-            return Ok(Some((job, published, Outcome::Unchanged)));
+    async fn load_state(&self, identifier: &Identifier) -> Result<State, PublishError> {
+        Ok(State::load_current(&*self.store, &self.options, identifier).await??)
+    }
+
+    /// Returns the target of an image that is there, from the size in its `info.json`; `None` if it has none.
+    fn known_target(&self, image: &Image, state: &State) -> Result<Option<Target>, PublishError> {
+        let Some(size) = state.size() else { return Ok(None) };
+        let pyramid = Pyramid::new(size, self.options.shape);
+        // What other programs publish has no version; the name is not used then.
+        let version = state.version().unwrap_or_else(|| version_name("", &Revisions::default()));
+        Ok(Some(Target::new(&self.options, &image.identifier, pyramid, version)?))
+    }
+
+    fn timing(&self) -> Option<Timing> {
+        self.options.settle_after.map(|grace| Timing { grace })
+    }
+
+    fn check_not_stopped(&self, target: &Target) -> Result<(), PublishError> {
+        if !self.budget.is_stopping() {
+            return Ok(());
         }
-        // Whatever version that is.
-        published.info_urls = job.home_urls();
-        published.version = None;
-        Ok(Some((job, published, Outcome::Kept)))
-    }
-
-    fn is_versioned(&self) -> bool {
-        matches!(self.options.layout, Layout::Versioned { .. })
-    }
-
-    fn job(
-        &self,
-        image: &Image,
-        pyramid: Pyramid,
-        encoding: Encoding,
-        fingerprint: &Fingerprint,
-    ) -> Result<Job, PublishError> {
-        let folder = |(version, api_folder): (_, Option<u8>)| {
-            let plan = Plan::new(pyramid.clone(), version);
-            let base_uri = self.options.public_url.base_uri(api_folder, &image.identifier);
-            let home = ImageFolder::new(&self.options.prefix, api_folder, &image.identifier)?;
-            if !self.is_versioned() {
-                return Ok(Folder { plan, place: home, base_uri, around: None });
-            }
-            let name = fingerprint.version_name();
-            let place = home.version(&name)?;
-            Ok(Folder { plan, place, base_uri: format!("{base_uri}/{name}"), around: Some(home) })
-        };
-        let folders: Result<Vec<_>, KeyError> = self.options.versions.folders().into_iter().map(folder).collect();
-        Ok(Job {
-            identifier: image.identifier.clone(),
-            pyramid,
-            folders: folders?,
-            store: Arc::clone(&self.store),
-            budget: self.budget.clone(),
-            encoding,
-            blanks: BlankTiles::default(),
-            blocks: None,
-            version: fingerprint.version_name(),
-            cache_control: self.options.cache_control.as_str().into(),
-            headers: fingerprint.headers().into(),
-            redirects: Redirects::new(self.options.redirects.as_ref(), &image.identifier),
-            events: Arc::clone(&self.events),
-            resumed: HashMap::new(),
-            stored: AtomicU64::new(0),
-            tally: Arc::default(),
-        })
+        let (identifier, promised) = (target.identifier.clone(), target.object_count());
+        Err(PublishError::Stopped { identifier, stored: 0, promised })
     }
 
     async fn fingerprint(&self, image: &Image, place: &Place) -> Result<Fingerprint, PublishError> {
         let (identifier, place) = (image.identifier.clone(), place.clone());
-        let (options, attributes) = (Arc::clone(&self.options), self.store.attributes());
-        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, &attributes);
+        let attributes = self.store.keeps_headers().then(|| self.store.attributes());
+        let options = Arc::clone(&self.options);
+        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, attributes.as_deref());
         Ok(self.blocking(image, fingerprint).await??)
-    }
-
-    /// Whether this very version is complete, although another one is the newest: the image has become again what it was.
-    async fn is_there_behind_another(&self, job: &Job, fingerprint: &Fingerprint) -> Result<bool, PublishError> {
-        Ok(self.is_versioned() && self.information_in_place(job).await?.is_current(fingerprint))
-    }
-
-    /// Everything but `info.json`: reads, cuts, encodes and puts, and proves that all of it is stored.
-    async fn publish_pictures(&self, reading: Reading, job: &Arc<Job>) -> Result<Settled, PublishError> {
-        let Reading { mut strips, reader, memory: _memory } = reading;
-        let mut ledger = Ledger::new(job.picture_count());
-        let mut tasks = Tasks::new(job);
-        let work = async {
-            while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
-                tasks.spawn_strip(strip, &mut ledger).await?;
-            }
-            // The queue is closed: either everything has been read, or the reader failed.
-            reader.await.map_err(|cause| job.panicked(cause))??;
-            tasks.finish(&mut ledger).await
-        };
-        match work.await {
-            Err(PublishError::Stopped { .. }) => {
-                // At which the reader stops by itself.
-                drop(strips);
-                return Err(tasks.drain().await);
-            }
-            done => done?,
-        }
-        ledger.settle().map_err(|cause| PublishError::Incomplete { identifier: job.identifier.clone(), cause })
-    }
-
-    /// The promise: only with the proof that everything it promises is stored.
-    async fn publish_information(&self, job: &Job, _proof: &Settled, word: &str) -> Result<u64, PublishError> {
-        let mut bytes = 0;
-        for folder in &job.folders {
-            let information = self.information(folder, &folder.place, self.info_json(job, folder), word.to_owned());
-            bytes += job.put(information).await?.bytes;
-        }
-        Ok(bytes)
-    }
-
-    /// Puts an `info.json` that is there already once more, with another word about what is current; its bytes.
-    async fn put_information(
-        &self,
-        job: &Job,
-        place: impl Fn(&Folder) -> &ImageFolder,
-        word: &str,
-    ) -> Result<u64, StoreError> {
-        let mut bytes = 0;
-        for folder in &job.folders {
-            let information = self.information(folder, place(folder), self.info_json(job, folder), word.to_owned());
-            bytes += self.store.put(information).await?.bytes;
-        }
-        Ok(bytes)
-    }
-
-    /// Tells web servers which requests lead elsewhere, before the promise that they will, and which do no more; how many
-    /// those are that do.
-    async fn redirect(&self, job: &Job) -> Result<u64, PublishError> {
-        let mut count = 0;
-        for folder in &job.folders {
-            let redirects = job.redirects.of(&job.pyramid, folder);
-            count += redirects.len() as u64;
-            self.store.redirect(&folder.place, &folder.base_uri, redirects).await?;
-        }
-        Ok(count)
-    }
-
-    fn info_json(&self, job: &Job, folder: &Folder) -> Bytes {
-        let (version, base_uri) = (folder.plan.version(), folder.base_uri.clone());
-        ImageInformation::new(&job.pyramid, version, base_uri, self.options.rights.clone()).to_json().into()
-    }
-
-    /// An `info.json` as an object in one of the folders of an image.
-    fn information(&self, folder: &Folder, place: &ImageFolder, body: Bytes, fingerprint: String) -> Object {
-        Object {
-            key: place.key(&Plan::INFO_JSON),
-            body,
-            content_type: ImageInformation::content_type(folder.plan.version()),
-            cache_control: self.options.info_cache_control.as_str().into(),
-            mark: Some(fingerprint.into()),
-        }
     }
 
     async fn blocking<T: Send + 'static>(
@@ -417,9 +268,7 @@ impl Publisher {
     }
 }
 
-/// What publishing came to.
-enum Outcome {
-    Published,
-    Unchanged,
-    Kept,
+/// Describes an image that is left as it is, whatever version that is.
+fn kept(target: &Target) -> Published {
+    Published { info_urls: target.current_urls(), version: None, ..target.published() }
 }

@@ -1,12 +1,12 @@
 //! Versions of an image that are not the newest any more: how many stay.
 
 use super::event::Orphans;
-use super::existing::{StoredInformation, is_picture};
-use super::fingerprint::Fingerprint;
-use super::job::{Folder, Job};
+use super::mark::{Mark, MarkState};
 use super::options::Layout;
+use super::state::State;
+use super::target::{ApiFolder, Target};
 use super::{PublishError, Publisher};
-use crate::iiif::Plan;
+use crate::iiif::{ImageRequest, Plan};
 use crate::store::{ImageFolder, Key, Listed, StoreError, VersionName};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -38,25 +38,30 @@ impl Version {
         }
     }
 
-    fn has_rested(&self, now: SystemTime) -> bool {
+    fn is_past_grace_period(&self, now: SystemTime) -> bool {
         let enough = if self.information.is_some() { FRESH_FOR } else { UNFINISHED_FOR };
         let age = self.newest.and_then(|newest| now.duration_since(newest).ok());
         age.is_some_and(|age| age > enough)
     }
 }
 
-/// What an object in the folder around all versions is, if it is part of one: the name of the version, and whether it is its
+/// What an object in the folder parent all versions is, if it is part of one: the name of the version, and whether it is its
 /// promise. What was published there before there were versions has no name, and its promise is taken back already.
-fn of_version(around: &ImageFolder, object: &Listed) -> Option<(Option<VersionName>, bool)> {
-    let path = around.path_of(object.key.as_str())?;
+fn of_version(parent: &ImageFolder, object: &Listed) -> Option<(Option<VersionName>, bool)> {
+    let path = parent.path_of(object.key.as_str())?;
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     match (first.parse::<VersionName>(), rest) {
         // The redirect of its bare base URI.
         (Ok(name), "") => (object.bytes == 0).then_some((Some(name), false)),
         (Ok(name), Plan::INFO_JSON) => Some((Some(name), true)),
-        (Ok(name), rest) => is_picture(rest).then_some((Some(name), false)),
-        (Err(_), _) => is_picture(path).then_some((None, false)),
+        (Ok(name), rest) => is_request(rest).then_some((Some(name), false)),
+        (Err(_), _) => is_request(path).then_some((None, false)),
     }
+}
+
+/// Returns `true` if a path below the folder of an image is a request.
+fn is_request(path: &str) -> bool {
+    path.parse::<ImageRequest>().is_ok()
 }
 
 /// Whether the promise in this place is so new that viewers may not know of it.
@@ -66,15 +71,15 @@ fn is_fresh(listed: &[Listed], place: &ImageFolder, now: SystemTime) -> bool {
     modified.and_then(|modified| now.duration_since(modified).ok()).is_none_or(|age| age < FRESH_FOR)
 }
 
-/// The versions in the folder around them, but for the current one.
+/// The versions in the folder parent them, but for the current one.
 fn versions(
     listed: Vec<Listed>,
-    around: &ImageFolder,
+    parent: &ImageFolder,
     current: &VersionName,
 ) -> BTreeMap<Option<VersionName>, Version> {
     let mut versions: BTreeMap<_, Version> = BTreeMap::new();
     for object in listed {
-        let Some((name, is_information)) = of_version(around, &object) else { continue };
+        let Some((name, is_information)) = of_version(parent, &object) else { continue };
         if name.as_ref() != Some(current) {
             versions.entry(name).or_default().add(object, is_information);
         }
@@ -84,7 +89,7 @@ fn versions(
 
 /// What goes when only so many old versions stay.
 #[derive(Debug, Default)]
-struct Doomed {
+struct PrunePlan {
     /// What promises the pictures, and goes first.
     promises: Vec<Key>,
     pictures: Vec<Key>,
@@ -93,27 +98,27 @@ struct Doomed {
     is_more: bool,
 }
 
-impl Doomed {
+impl PrunePlan {
     /// Of finished versions nothing goes while the newest one is fresh: viewers may still hold what leads to those before it.
-    fn of(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime, is_fresh: bool) -> Self {
+    fn new(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime, is_fresh: bool) -> Self {
         // Nothing shows any more what was published without versions.
         let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
         let (mut finished, unfinished): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|(_, version)| version.information.is_some());
         finished.sort_by_key(|(_, version)| std::cmp::Reverse(version.information.as_ref().map(|(_, time)| *time)));
-        let mut doomed = Self::default();
+        let mut plan = Self::default();
         for (name, version) in finished.into_iter().skip(keep).chain(unfinished) {
-            if version.has_rested(now) && !(is_fresh && version.information.is_some()) {
-                doomed.add(version);
-                doomed.names.extend(name);
+            if version.is_past_grace_period(now) && !(is_fresh && version.information.is_some()) {
+                plan.add(version);
+                plan.names.extend(name);
             } else {
-                doomed.is_more = true;
+                plan.is_more = true;
             }
         }
         for (_, version) in unnamed {
-            doomed.add(version);
+            plan.add(version);
         }
-        doomed
+        plan
     }
 
     fn add(&mut self, version: Version) {
@@ -127,86 +132,67 @@ impl Doomed {
 }
 
 impl Publisher {
-    /// Makes the version that is complete now the one that the image is seen as, with one put for each version of the API.
-    pub(super) async fn move_to_version(
-        &self,
-        job: &Job,
-        fingerprint: &Fingerprint,
-        keep: Option<usize>,
-    ) -> Result<Orphans, PublishError> {
-        for folder in &job.folders {
-            self.store.redirect(folder.home(), folder.home_uri(), job.redirects.of_home(folder)).await?;
-        }
-        self.put_information(job, Folder::home, &fingerprint.to_string()).await?;
-        match keep {
-            Some(keep) => {
-                self.keep_old_versions(job, fingerprint, keep).await.map_err(|cause| job.not_cleaned_up(cause))
-            }
-            None => Ok(Orphans::default()),
-        }
-    }
-
-    /// For an image that is current already: whether fewer old versions are to be kept than there are, its own `info.json`
-    /// tells.
-    pub(super) async fn keep_fewer_versions(
-        &self,
-        job: &Job,
-        stored: &StoredInformation,
-        fingerprint: &Fingerprint,
-    ) -> Result<Orphans, PublishError> {
+    /// Deletes old versions of an image that is current already, if fewer are to be kept than its mark says.
+    pub(super) async fn prune_versions_again(&self, target: &Target, state: &State) -> Result<Orphans, PublishError> {
+        let not_cleaned_up = |cause| PublishError::CleanUp { identifier: target.identifier.clone(), cause };
         match self.options.layout {
-            Layout::Versioned { keep: Some(keep) } if !stored.has_at_most(keep) => {
-                self.keep_old_versions(job, fingerprint, keep).await.map_err(|cause| job.not_cleaned_up(cause))
+            Layout::Versioned { keep: Some(keep) } if !state.has_at_most(keep) => {
+                self.prune_versions(target, keep).await.map_err(not_cleaned_up)
             }
             _ => Ok(Orphans::default()),
         }
     }
 
-    /// Deletes the versions that are older than the newest and `keep` more, and then notes with the newest one that this is done:
-    /// should this run end in between, the next one does it.
-    async fn keep_old_versions(
-        &self,
-        job: &Job,
-        fingerprint: &Fingerprint,
-        keep: usize,
-    ) -> Result<Orphans, StoreError> {
-        let current = &fingerprint.version_name();
+    /// Deletes all versions but the current one and `keep` more, and then notes in the mark that this is done. A run that ends in
+    /// between leaves the rest to the next one.
+    pub(super) async fn prune_versions(&self, target: &Target, keep: usize) -> Result<Orphans, StoreError> {
         let (mut orphans, mut is_more) = (Orphans::default(), false);
-        for folder in &job.folders {
-            let Some(around) = &folder.around else { continue };
-            let listed = self.listed(around, |object| of_version(around, object).is_some()).await?;
-            // Where it may not be listed, nothing is known.
+        for folder in &target.folders {
+            let Some(parent) = &folder.parent else { continue };
+            let listed = self.listed(parent, |object| of_version(parent, object).is_some()).await?.unwrap_or_default();
+            // Without permission to list, nothing is known.
             is_more |= listed.is_empty();
-            let now = SystemTime::now();
-            let is_fresh = is_fresh(&listed, &folder.place, now);
-            let doomed = Doomed::of(versions(listed, around, current), keep, now, is_fresh);
-            is_more |= doomed.is_more;
-            // Somebody else may have moved on meanwhile, and decides what is old now.
-            if !doomed.is_empty() && self.information_at_home(job).await?.is_current(fingerprint) {
-                orphans = orphans + self.delete_versions(folder, around, doomed).await?;
+            let now = self.store.now().await?;
+            let is_fresh = is_fresh(&listed, &folder.dir, now);
+            let plan = PrunePlan::new(versions(listed, parent, &target.version), keep, now, is_fresh);
+            is_more |= plan.is_more;
+            // Another run may have made another version current meanwhile, and decides what is old now.
+            if !plan.is_empty() && self.current_marks(target).await?.is_some() {
+                orphans = orphans + self.delete_versions(folder, parent, plan).await?;
             }
         }
-        if !is_more && orphans.left == 0 && self.information_at_home(job).await?.is_current(fingerprint) {
-            self.put_information(job, Folder::home, &fingerprint.with_old_versions(keep)).await?;
+        if let Some(marks) = self.current_marks(target).await?.filter(|_| !is_more && orphans.left == 0) {
+            // Only a comparison makes an image current: this put knows nothing of what happened since the look before it.
+            let state = |mark: &Mark| if self.timing().is_some() { MarkState::Settling } else { mark.state };
+            let note = |mark: Mark| Mark { old_versions: Some(keep), ..mark.in_state(state(&mark)) };
+            let marks: Vec<Mark> = marks.into_iter().map(note).collect();
+            self.info_writer(target).put_current(&marks).await?;
         }
         Ok(orphans)
     }
 
+    /// Returns the marks of the image, if this version of it is the current one.
+    async fn current_marks(&self, target: &Target) -> Result<Option<Vec<Mark>>, StoreError> {
+        let state = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
+        let is_current = state.version().as_ref() == Some(&target.version);
+        Ok(state.marks().filter(|_| is_current).map(|marks| marks.into_iter().cloned().collect()))
+    }
+
     async fn delete_versions(
         &self,
-        folder: &Folder,
-        around: &ImageFolder,
-        doomed: Doomed,
+        folder: &ApiFolder,
+        parent: &ImageFolder,
+        plan: PrunePlan,
     ) -> Result<Orphans, StoreError> {
-        let orphans = self.delete(doomed.promises).await?;
+        let orphans = self.delete(plan.promises).await?;
         if orphans.left > 0 {
             return Ok(orphans);
         }
-        for name in &doomed.names {
-            let place = around.version(name).expect("it has been found there");
-            self.store.redirect(&place, &format!("{}/{name}", folder.home_uri()), Vec::new()).await?;
+        for name in &plan.names {
+            let dir = parent.version(name).expect("a folder of this name was listed");
+            self.store.redirect(&dir, &format!("{}/{name}", folder.current_uri()), Vec::new()).await?;
         }
-        Ok(orphans + self.delete(doomed.pictures).await?)
+        Ok(orphans + self.delete(plan.pictures).await?)
     }
 }
 
@@ -217,17 +203,17 @@ mod tests {
 
     const TWO_HOURS: u64 = 7200;
 
-    fn listed(around: &ImageFolder, path: &str, seconds: u64) -> Listed {
+    fn listed(parent: &ImageFolder, path: &str, seconds: u64) -> Listed {
         let modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        Listed { key: around.key(&path), bytes: 1, etag: None, modified }
+        Listed { key: parent.key(&path), bytes: 1, etag: None, modified }
     }
 
     #[test]
     fn the_oldest_versions_go_and_their_promises_first() -> Result<(), KeyError> {
-        let around = ImageFolder::new(&"p".parse()?, None, &"a".parse()?)?;
+        let parent = ImageFolder::new(&"p".parse()?, None, &"a".parse()?)?;
         let name = |digit: char| format!("v{}", digit.to_string().repeat(12));
-        let object = |digit, path: &str, seconds| listed(&around, &format!("{}/{path}", name(digit)), seconds);
-        let redirect = |digit, seconds| Listed { bytes: 0, ..listed(&around, &name(digit), seconds) };
+        let object = |digit, path: &str, seconds| listed(&parent, &format!("{}/{path}", name(digit)), seconds);
+        let redirect = |digit, seconds| Listed { bytes: 0, ..listed(&parent, &name(digit), seconds) };
         let objects = || {
             vec![
                 object('1', "full/max/0/default.jpg", 10),
@@ -240,16 +226,20 @@ mod tests {
                 // Being published by somebody else.
                 object('4', "full/max/0/default.jpg", 40),
                 // Of the image itself, and of nobody.
-                listed(&around, "info.json", 50),
-                listed(&around, "notes.txt", 1),
-                listed(&around, "full/9,/0/default.jpg", 1),
+                listed(&parent, "info.json", 50),
+                listed(&parent, "notes.txt", 1),
+                listed(&parent, "full/9,/0/default.jpg", 1),
             ]
         };
         let current = name('3').parse().expect("a name");
         let gone = |keep, now| {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-            let Doomed { promises, pictures, is_more, .. } =
-                Doomed::of(versions(objects(), &around, &current), keep, now, now < SystemTime::UNIX_EPOCH + FRESH_FOR);
+            let PrunePlan { promises, pictures, is_more, .. } = PrunePlan::new(
+                versions(objects(), &parent, &current),
+                keep,
+                now,
+                now < SystemTime::UNIX_EPOCH + FRESH_FOR,
+            );
             let text = |keys: Vec<Key>| keys.iter().map(|key| key.as_str()[4..].to_owned()).collect::<Vec<_>>();
             (text(promises), text(pictures), is_more)
         };

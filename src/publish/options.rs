@@ -6,6 +6,7 @@ use crate::source::{Profiles, ReadOptions};
 use crate::store::{Identifier, KeyError, Prefix, PublicUrl};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Which versions of the Image API are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,6 +152,9 @@ pub struct Options {
     pub max_memory_bytes: Option<u64>,
     /// How sources are known to be the same.
     pub identity: Identity,
+    /// The grace period: how long after its publication an image is compared with what was stored. All runs on a prefix must use the
+    /// same. `None` takes each publication for whole at once, which is only true if no two runs ever work at the same time.
+    pub settle_after: Option<Duration>,
     /// Where objects stand.
     pub layout: Layout,
     /// Requests that lead to other objects; `None` where every request has an object of its own.
@@ -164,6 +168,9 @@ impl Options {
     pub const VERSIONED_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
     /// The `Cache-Control` of `info.json` where none is said: five minutes.
     pub const INFO_CACHE_CONTROL: &str = "public, max-age=300";
+
+    /// The default grace period: longer than any run is suspended, or writes without looking.
+    pub const SETTLE_AFTER: Duration = Duration::from_hours(1);
 
     /// How sources are read. WebP has no grey, and so no place for a profile of grey.
     pub(super) fn reading(&self) -> ReadOptions {
@@ -193,6 +200,7 @@ impl Options {
             unchanged: Unchanged::default(),
             changed: Changed::default(),
             identity: Identity::default(),
+            settle_after: Some(Self::SETTLE_AFTER),
             layout: Layout::default(),
             redirects: None,
         }

@@ -1,9 +1,12 @@
 //! What publishing would do, and what is there, without doing anything.
 
-use super::{Image, Job, Outcome, PublishError, Published, Publisher};
-use crate::encode::Encoding;
-use crate::iiif::{Plan, Pyramid, Size};
-use crate::source::Source;
+use super::fingerprint::{Fingerprint, version_name};
+use super::revision::Revisions;
+use super::state::Action;
+use super::target::{Target, pyramid};
+use super::{Image, PublishError, Published, Publisher, blocks};
+use crate::iiif::{Plan, Size};
+use crate::source::{Place, Source};
 
 /// What publishing an image would do now.
 #[derive(Clone, Debug)]
@@ -18,11 +21,16 @@ pub struct Prospect {
 
 /// What becomes of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
     /// It is not there yet.
     New,
     /// It is there, and would be replaced.
     Replaced,
+    /// It is there, and its pictures would be copied in place to give them other headers.
+    Headers,
+    /// It is there, and only its `info.json` would be written again.
+    Documents,
     /// It is there as it is to be.
     Unchanged,
     /// It is there, and must not be replaced.
@@ -30,45 +38,54 @@ pub enum Change {
 }
 
 impl Publisher {
-    /// What [`publish`](Self::publish) would do. Costs the look at the image in the store, and where that is not current, the
+    /// Examines what [`publish`](Self::publish) would do. Costs the look at the image in the store, and if it would be published, the
     /// header of the source.
     ///
     /// # Errors
-    /// Where the source cannot be read, or the store does not tell.
+    /// If the source cannot be read, or the store fails.
     pub async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
         let place = self.remotes.find(&image.location).await?;
         let fingerprint = self.fingerprint(image, &place).await?;
-        let stored = self.information_of(image).await?;
-        if let Some((job, _, outcome)) = self.left_alone(image, &stored, &fingerprint)? {
-            let change = if matches!(outcome, Outcome::Kept) { Change::Kept } else { Change::Unchanged };
-            return Ok(prospect(&job, change));
+        let state = self.load_state(&image.identifier).await?;
+        let change = match state.decide(&fingerprint, &self.options) {
+            Action::Publish if state.is_there() => Change::Replaced,
+            Action::Publish => Change::New,
+            Action::UpdateHeaders => Change::Headers,
+            Action::UpdateDocuments => Change::Documents,
+            Action::Skip | Action::Settle => Change::Unchanged,
+            Action::Keep | Action::KeepNewer => Change::Kept,
+        };
+        match self.known_target(image, &state)?.filter(|_| !matches!(change, Change::New | Change::Replaced)) {
+            Some(target) => Ok(prospect(&target, change)),
+            None => Ok(prospect(&self.examine_source(image, place, &fingerprint).await?, change)),
         }
+    }
+
+    async fn examine_source(
+        &self,
+        image: &Image,
+        place: Place,
+        fingerprint: &Fingerprint,
+    ) -> Result<Target, PublishError> {
         let read = self.options.reading();
         let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
-        let pyramid = self.pyramid(image, source.header().size)?;
-        let encoding = Encoding { jpeg: self.options.jpeg, profile: None };
-        let job = self.job(image, pyramid, encoding, &fingerprint)?;
-        Ok(prospect(&job, if stored.is_there() { Change::Replaced } else { Change::New }))
+        let pyramid = pyramid(&self.options, &image.identifier, source.header().size)?;
+        let has_block_tiles = blocks::decoded_rows(source.header(), &pyramid, self.options.jpeg).is_some();
+        let revisions = Revisions::current(source.header().kind, &self.options, has_block_tiles);
+        Ok(Target::new(&self.options, &image.identifier, pyramid, version_name(&fingerprint.pixels, &revisions))?)
     }
 
-    /// Where an image is that is published already, as its `info.json` says, and how large it is; `None` where it is not there.
+    /// Returns the base URI and the size of a published image, as its `info.json` says; `None` if it is not there.
     ///
     /// # Errors
-    /// Where the store does not tell.
+    /// If the store fails.
     pub async fn find(&self, image: &Image) -> Result<Option<(String, Size)>, PublishError> {
-        let stored = self.information_of(image).await?;
-        Ok(stored.base_uri().zip(stored.size()))
-    }
-
-    pub(super) fn pyramid(&self, image: &Image, size: Size) -> Result<Pyramid, PublishError> {
-        let pyramid = Pyramid::new(size, self.options.shape);
-        let too_large = |cause| PublishError::Formats { identifier: image.identifier.clone(), cause };
-        pyramid.check_formats().map_err(too_large)?;
-        Ok(pyramid)
+        let state = self.load_state(&image.identifier).await?;
+        Ok(state.base_uri().zip(state.size()))
     }
 }
 
-fn prospect(job: &Job, change: Change) -> Prospect {
-    let published = job.published(job.pyramid.size());
-    Prospect { published, change, plans: job.folders.iter().map(|folder| folder.plan.clone()).collect() }
+fn prospect(target: &Target, change: Change) -> Prospect {
+    let plans = target.folders.iter().map(|folder| folder.plan.clone()).collect();
+    Prospect { published: target.published(), change, plans }
 }

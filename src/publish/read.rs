@@ -29,7 +29,7 @@ impl Reading {
     /// Begins to read; no further than its strips and their queue reach, until somebody takes them.
     pub(super) fn begin(source: Source, memory: Option<OwnedSemaphorePermit>, job: &Job) -> Self {
         let (sender, strips) = mpsc::channel(STRIP_QUEUE);
-        let (pyramid, blocks, memory) = (job.pyramid.clone(), job.blocks, Arc::new(memory));
+        let (pyramid, blocks, memory) = (job.target.pyramid.clone(), job.blocks, Arc::new(memory));
         let of_reader = Arc::clone(&memory);
         let reader = spawn_blocking(move || {
             let read = read(source, &pyramid, blocks, &sender);

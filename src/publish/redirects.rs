@@ -1,7 +1,7 @@
 //! Requests that lead to an object that is there already, instead of a second copy.
 
-use super::job::Folder;
 use super::options::RedirectOptions;
+use super::target::ApiFolder;
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
 use crate::store::{Identifier, ImageFolder, Redirect};
 
@@ -40,19 +40,19 @@ impl Redirects {
 
     /// That of the bare URI around all versions of an image. It leads to what will be the newest for ever: browsers may
     /// keep a redirect as long.
-    pub(super) fn of_home(&self, folder: &Folder) -> Vec<Redirect> {
+    pub(super) fn of_current(&self, folder: &ApiFolder) -> Vec<Redirect> {
         match self {
             Self::None => Vec::new(),
-            Self::Alternatives { .. } => vec![base(folder.home(), folder.home_uri())],
+            Self::Alternatives { .. } => vec![base(folder.current_dir(), folder.current_uri())],
         }
     }
 
     /// Every redirect of an image, that of its bare base URI first.
-    pub(super) fn of(&self, pyramid: &Pyramid, folder: &Folder) -> Vec<Redirect> {
+    pub(super) fn of(&self, pyramid: &Pyramid, folder: &ApiFolder) -> Vec<Redirect> {
         let Self::Alternatives { full_image_url } = self else { return Vec::new() };
         let base_uri = &folder.base_uri;
         let redirect = |request: &ImageRequest, to: String| Redirect {
-            from: folder.place.key(request),
+            from: folder.dir.key(request),
             url: format!("{base_uri}/{request}"),
             to,
         };
@@ -68,7 +68,7 @@ impl Redirects {
         };
         let in_formats = |rendering| pyramid.formats().all().map(move |format| (format, rendering));
         let of_pictures = pyramid.renderings().flat_map(in_formats).flat_map(of_picture);
-        std::iter::once(base(&folder.place, base_uri)).chain(of_pictures).collect()
+        std::iter::once(base(&folder.dir, base_uri)).chain(of_pictures).collect()
     }
 }
 

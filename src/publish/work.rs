@@ -26,13 +26,14 @@ impl Tasks {
     /// Begins with the tasks that collect whole levels.
     pub(super) fn new(job: &Arc<Job>) -> Self {
         let mut tasks = Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels: HashMap::new() };
-        let needed = |scale| Some((scale, job.needed_formats(Rendering::Whole(scale)))).filter(|it| !it.1.is_empty());
-        for (scale, formats) in job.pyramid.whole_levels().filter_map(needed) {
+        let needed =
+            |scale| Some((scale, job.target.needed_formats(Rendering::Whole(scale)))).filter(|it| !it.1.is_empty());
+        for (scale, formats) in job.target.pyramid.whole_levels().filter_map(needed) {
             let strips = tasks.subscribe(scale);
             tasks.running.spawn(whole_level(Arc::clone(job), scale, formats, strips));
         }
         let mut thumbnails: HashMap<ScaleFactor, Vec<Thumbnail>> = HashMap::new();
-        for thumbnail in job.pyramid.thumbnails() {
+        for thumbnail in job.target.pyramid.thumbnails() {
             thumbnails.entry(thumbnail.source).or_default().push(thumbnail);
         }
         for (scale, thumbnails) in thumbnails {
@@ -66,7 +67,7 @@ impl Tasks {
     /// Hands a strip to whoever collects its level, and begins a task for each of its tiles, each as soon as there is
     /// room for one more.
     pub(super) async fn spawn_strip(&mut self, strip: TileRow, ledger: &mut Ledger) -> Result<(), PublishError> {
-        let tile_size = self.job.pyramid.tile_size();
+        let tile_size = self.job.target.pyramid.tile_size();
         let strip = match strip {
             TileRow::Pixels(strip) => Arc::new(strip),
             TileRow::Blocks(strip) => {
@@ -94,7 +95,7 @@ impl Tasks {
     ) -> Result<(), PublishError> {
         for tile in tiles {
             let slot = permit(&self.job.budget.tiles).await;
-            self.job.going_on()?;
+            self.job.check_not_stopped()?;
             self.running.spawn(publish_tile(Arc::clone(&self.job), tile, slot));
             while let Some(done) = self.running.try_join_next() {
                 ledger.enter(&self.receipts(done)?);
@@ -162,7 +163,7 @@ async fn publish_tile(
     _slot: OwnedSemaphorePermit,
 ) -> Result<Vec<Receipt>, PublishError> {
     let (rendering, for_encoder) = (Rendering::Tile(tile.cell()), Arc::clone(&job));
-    let formats = job.needed_formats(rendering);
+    let formats = job.target.needed_formats(rendering);
     // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
     let encoded = job.encode(move || tile.encode(&formats, &for_encoder)).await?;
     job.put_picture(rendering, encoded).await
@@ -175,7 +176,7 @@ async fn whole_level(
     formats: Vec<Format>,
     mut strips: mpsc::Receiver<Arc<Strip>>,
 ) -> Result<Vec<Receipt>, PublishError> {
-    let size = job.pyramid.size().at(scale);
+    let size = job.target.pyramid.size().at(scale);
     let mut encoder = None;
     let formats: Arc<[Format]> = formats.into();
     while let Some(strip) = strips.recv().await {
@@ -191,7 +192,7 @@ async fn whole_level(
         encoder = job.encode(encode).await?;
     }
     // Otherwise the level may have ended before its last strip.
-    job.going_on()?;
+    job.check_not_stopped()?;
     match encoder {
         Some(encoder) => {
             let pictures = job.encode(move || encoder.finish()).await?;
@@ -211,10 +212,10 @@ async fn thumbnails_of_level(
 ) -> Result<Vec<Receipt>, PublishError> {
     let mut level = None;
     while let Some(strip) = strips.recv().await {
-        let size = job.pyramid.size().at(scale);
+        let size = job.target.pyramid.size().at(scale);
         level.get_or_insert_with(|| LevelPixels::new(size, strip.format)).push(&strip);
     }
-    job.going_on()?;
+    job.check_not_stopped()?;
     let Some(level) = level.map(Arc::new) else { return Ok(Vec::new()) };
     let publish = |thumbnail| publish_thumbnail(&job, &level, thumbnail);
     // Side by side: each for itself would wait for the answers of the one before it.
@@ -227,7 +228,7 @@ async fn publish_thumbnail(
     thumbnail: Thumbnail,
 ) -> Result<Vec<Receipt>, PublishError> {
     let (level, encoding, rendering) = (Arc::clone(level), job.encoding.clone(), Rendering::Thumbnail(thumbnail));
-    let formats = job.needed_formats(rendering);
+    let formats = job.target.needed_formats(rendering);
     let encoded = job.encode(move || encode_thumbnail(&level, thumbnail.size, &formats, &encoding)).await?;
     job.put_picture(rendering, encoded).await
 }

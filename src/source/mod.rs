@@ -15,6 +15,7 @@ mod input;
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
+mod kind;
 mod lab;
 mod options;
 mod orientation;
@@ -26,6 +27,7 @@ mod tiff;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
 pub use input::{Fetch, Place, Remote};
+pub use kind::SourceKind;
 pub use options::{Background, BackgroundError, Profiles, ReadOptions};
 pub use orientation::Orientation;
 
@@ -54,6 +56,8 @@ pub struct Header {
     pub format: PixelFormat,
     /// What the file is, for people: `JPEG`, `TIFF, 16 bit`, …
     pub description: String,
+    /// The decoder and the color path.
+    pub kind: SourceKind,
     /// What was found and what is done about it.
     pub found: Found,
     /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few; with the blocks
@@ -178,7 +182,8 @@ impl Source {
         }
         let is_jp2 = jp2::is_announced_by(&magic);
         let file = bytes.clone();
-        let opened = match sniffed(&magic) {
+        let container = sniffed(&magic);
+        let opened = match container {
             None if !is_jp2 => return Err(SourceError::UnknownFormat { input }),
             Some(image::ImageFormat::Tiff) => tiff::open(file, options.page),
             _ if options.page != 1 => Err(Refusal::Decode(no_such_page(options.page, 1))),
@@ -191,18 +196,24 @@ impl Source {
             Ok(opened) if opened.size.pixels() > options.max_pixels => {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
-            Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
+            Ok(opened) => Ok(Self::new(input, bytes, (container, opened), options)),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
         }
     }
 
-    fn new(input: String, bytes: Input, opened: Opened, options: ReadOptions) -> Self {
+    fn new(
+        input: String,
+        bytes: Input,
+        (format, opened): (Option<image::ImageFormat>, Opened),
+        options: ReadOptions,
+    ) -> Self {
         let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, blocks, rows } = opened;
         let (converter, told) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
-        let format = converter.format();
+        let row_format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
+        let kind = SourceKind::new(format, samples.colour, told.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
         let found = Found {
             colours: format!("{}{alpha}", samples.colour),
@@ -213,8 +224,9 @@ impl Source {
         };
         let header = Header {
             size: orientation.shown(size),
-            format,
+            format: row_format,
             description: container,
+            kind,
             found,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.held_bytes(),
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),

@@ -160,6 +160,11 @@ impl Store for MemoryStore {
         async { Ok(()) }.boxed()
     }
 
+    /// Moves the clock, and does not wait.
+    fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
+        async move { self.advance(time) }.boxed()
+    }
+
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         async move { Ok(self.begin().objects.get(key).map(Entry::stored)) }.boxed()
     }

@@ -25,7 +25,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What is put into a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +182,11 @@ pub trait Store: Send + Sync {
     /// Call it after a request to the store, so that remote stores know their clock.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         async { Ok(SystemTime::now()) }.boxed()
+    }
+
+    /// Waits for a time, by the same clock.
+    fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(time).boxed()
     }
 
     /// Makes everything that has been put and deleted so far survive a power failure. Remote stores promise that with each response.

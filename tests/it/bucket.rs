@@ -243,6 +243,79 @@ fn permissions_that_publishing_does_without_are_only_noted() {
 }
 
 #[test]
+fn the_probe_has_the_attributes_of_publishing() {
+    let server = open_server();
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST));
+    let attributes = ["--sse=AES256", "--storage-class=STANDARD_IA", "--tagging=project=maps", "--metadata=owner=lib"];
+    let run = check(&server.endpoint(), BUCKET, &[&attributes[..], &["--acl=public-read"]].concat());
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("warning: the storage class STANDARD_IA"), "{}", run.stderr);
+    let probe = server.keys(BUCKET).into_iter().next().expect("left behind");
+    let probe = server.object(BUCKET, &probe).expect("there");
+    for (header, value) in [
+        ("x-amz-server-side-encryption", "AES256"),
+        ("x-amz-storage-class", "STANDARD_IA"),
+        ("x-amz-tagging", "project=maps"),
+        ("x-amz-acl", "public-read"),
+        ("x-amz-meta-owner", "lib"),
+    ] {
+        assert_eq!(probe.header(header), Some(value));
+    }
+    let run = check(&server.endpoint(), BUCKET, &["--sse-kms-key-id=key"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+}
+
+#[test]
+fn a_policy_that_demands_what_publishing_sends_is_met() {
+    let server = open_server();
+    server.fail(Fault::RequireHeader("x-amz-server-side-encryption"), Scope::always().of(&Method::PUT));
+    let without = check(&server.endpoint(), BUCKET, &[]);
+    assert_eq!(without.code, Some(1), "{}", without.stderr);
+    assert!(line(&without, "FAIL put: ").contains("403 AccessDenied"), "{}", without.stdout);
+    let with = check(&server.endpoint(), BUCKET, &["--sse=AES256"]);
+    assert_eq!(with.code, Some(0), "{}{}", with.stdout, with.stderr);
+    line(&with, "ok   conditional put");
+}
+
+#[test]
+fn settings_that_publishing_runs_into_later_are_noted() {
+    let server = open_server();
+    server.set("versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>");
+    let expiring = |prefix: &str| {
+        format!(
+            "<LifecycleConfiguration><Rule><ID>old</ID><Status>Enabled</Status><Filter><Prefix>{prefix}</Prefix></Filter>\
+             <NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration></Rule>\
+             </LifecycleConfiguration>"
+        )
+    };
+    server.set("lifecycle", &expiring("plans/"));
+    server.set(
+        "object-lock",
+        "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+         <Mode>GOVERNANCE</Mode><Days>30</Days></DefaultRetention></Rule></ObjectLockConfiguration>",
+    );
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "WriteOnce", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+        "Resource": format!("arn:aws:s3:::{BUCKET}/*"), "Condition": {"Null": {"s3:if-none-match": "true"}},
+    }]});
+    server.set("policy", &policy.to_string());
+    let run = check(&server.endpoint(), BUCKET, &["--prefix=maps"]);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(line(&run, "note versioning: ").contains("no lifecycle rule"), "{}", run.stdout);
+    assert!(run.stdout.contains("\"NoncurrentDays\": 30"), "{}", run.stdout);
+    assert!(line(&run, "note object lock: ").contains("30 days (GOVERNANCE)"), "{}", run.stdout);
+    assert!(line(&run, "note bucket policy: ").contains("`WriteOnce`"), "{}", run.stdout);
+
+    server.set("lifecycle", &expiring("maps/"));
+    server.set("object-lock", "<ObjectLockConfiguration/>");
+    server.set("policy", &partner_policy(BUCKET).to_string());
+    let run = check(&server.endpoint(), BUCKET, &["--prefix=maps"]);
+    for step in ["versioning", "object lock", "bucket policy"] {
+        assert!(!run.stdout.contains(&format!("note {step}")), "{}", run.stdout);
+    }
+}
+
+#[test]
 fn a_store_that_ignores_conditions_is_noted() {
     let server = open_server();
     server.fail(Fault::IgnoreConditions, Scope::always());

@@ -1,14 +1,14 @@
-//! Deleting: the promise first, all of the image, and nothing else.
+//! Deleting: each `info.json` first, all of the image, and nothing else.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
 use crate::support::pictures::png_file;
 use crate::support::program::{Run, planned_keys, program};
 use crate::support::s3::for_each_server;
-use futures::TryStreamExt;
 use hyper::Method;
-use iiif_publish::delete::{DeleteError, Subject, delete, keys, survey};
+use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, DeleteError, Subject, delete, preview, survey};
 use iiif_publish::publish::{Image, Options, Publisher, Versions};
 use iiif_publish::store::{FolderStore, MemoryStore, Store};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,6 +18,9 @@ use tempfile::TempDir;
 
 /// The bucket on the server of faults, which has any.
 const BUCKET: &str = "art-tiles";
+
+/// The header in which marks travel.
+const MARK_HEADER: &str = "x-amz-meta-iiif-publish-mark";
 
 fn ended(mut command: Command) -> Run {
     command.stdin(Stdio::null()).output().expect("the program was built").into()
@@ -71,14 +74,14 @@ fn all_of_an_image_is_deleted_and_nothing_beside_it() {
             server.put(bucket, foreign, b"not of publishing");
             kept.insert(foreign.to_owned());
         }
-        let arguments = ["--prefix=maps", "--id=atlas", "--iiif-version=both", "--yes"];
+        let arguments = ["--prefix=maps", "--id=atlas", "--yes"];
         let run = delete_from(&server.endpoint, bucket, &arguments);
         assert_eq!(run.code, Some(0), "{}: {}", server.name, run.stderr);
         let planned = planned_keys([image.as_os_str(), "--iiif-version=both".as_ref()]).len();
         let others = kept.iter().filter(|key| key.contains("/atlas/")).count();
         assert_eq!(
             run.stdout,
-            format!("`atlas`: deleted {planned} objects; left {others} that publishing has not stored\n"),
+            format!("`atlas`: deleted {planned} objects; kept {others} other objects\n"),
             "{}",
             server.name
         );
@@ -97,7 +100,7 @@ fn more_objects_than_a_listing_has_on_a_page_are_all_deleted() {
         assert!(planned > 1100, "{planned}");
         let run = delete_from(&server.endpoint, bucket, &["--id=many", "--yes"]);
         assert_eq!(run.code, Some(0), "{}: {}", server.name, run.stderr);
-        assert!(run.stdout.contains("left 1 that"), "{}: {}", server.name, run.stdout);
+        assert!(run.stdout.ends_with("; kept 1 other object\n"), "{}: {}", server.name, run.stdout);
         assert_eq!(server.objects(bucket).into_keys().collect::<Vec<_>>(), ["many/notes.txt"], "{}", server.name);
     });
 }
@@ -111,9 +114,10 @@ fn all_images_below_a_prefix_are_deleted_and_nothing_else() {
         publish(&server.endpoint, bucket, &image, &["--prefix=maps", "--id=atlas", "--iiif-version=both"]);
         publish(&server.endpoint, bucket, &image, &["--prefix=maps-2", "--id=atlas"]);
         server.put(bucket, "maps/index.html", b"<html>");
-        // Unfinished: an image without its info.json is one all the same.
-        server.put(bucket, "maps/lost/full/max/0/default.jpg", b"JPEG");
-        let kept = |key: &String| key == "maps/index.html" || key.starts_with("maps-2/");
+        server.put(bucket, "maps/cache/1/2/0/default.jpg", b"of a tile cache");
+        let kept = |key: &String| {
+            ["maps/index.html", "maps/cache/1/2/0/default.jpg"].contains(&key.as_str()) || key.starts_with("maps-2/")
+        };
         let kept: BTreeSet<String> = server.objects(bucket).into_keys().filter(kept).collect();
 
         let refused = delete_from(&server.endpoint, bucket, &["--all", "--yes"]);
@@ -123,9 +127,136 @@ fn all_images_below_a_prefix_are_deleted_and_nothing_else() {
         let run = delete_from(&server.endpoint, bucket, &["--prefix=maps", "--all", "--yes"]);
         assert_eq!(run.code, Some(0), "{}: {}", server.name, run.stderr);
         assert!(run.stdout.starts_with("all images below `maps`: deleted "), "{}", run.stdout);
-        assert!(run.stdout.ends_with("; left 1 that publishing has not stored\n"), "{}", run.stdout);
+        assert!(run.stdout.ends_with("; kept 2 other objects\n"), "{}", run.stdout);
         assert_eq!(server.objects(bucket).into_keys().collect::<BTreeSet<_>>(), kept, "{}", server.name);
     });
+}
+
+/// Image information as another program writes it.
+fn foreign_information(id: &str) -> Vec<u8> {
+    let document = json!({"@context": "http://iiif.io/api/image/2/context.json", "@id": id, "width": 100, "height": 80,
+        "protocol": "http://iiif.io/api/image", "profile": ["http://iiif.io/api/image/2/level0.json"]});
+    document.to_string().into_bytes()
+}
+
+#[test]
+fn only_static_images_at_their_own_paths_count_among_all_images() {
+    let folder = TempDir::new().expect("a folder");
+    let server = FaultServer::start();
+    let image = png_file(folder.path(), "a b.png", 300, 200);
+    publish(&server.endpoint(), BUCKET, &image, &["--prefix=maps", "--public-url=https://example.org/x/maps"]);
+    server.store(BUCKET, "maps/vips/info.json", &foreign_information("https://example.com/iiif/vips"));
+    server.store(BUCKET, "maps/vips/full/max/0/default.jpg", b"JPEG");
+    let others = [
+        ("maps/app/info.json", b"{\"id\": \"settings\"}".to_vec()),
+        ("maps/node_modules/x/info.json", b"{\"profile\": \"level0\"}".to_vec()),
+        (
+            "maps/manifests/info.json",
+            b"{\"id\": \"https://example.org/x/maps/manifests\", \"type\": \"Manifest\"}".to_vec(),
+        ),
+        ("maps/large/info.json", vec![b' '; 2 << 20]),
+        ("maps/moved/info.json", foreign_information("https://example.com/iiif/elsewhere")),
+        ("maps/moved/full/max/0/default.jpg", b"JPEG".to_vec()),
+        ("maps/cache/full/max/0/default.jpg", b"of no image".to_vec()),
+        ("maps/cache/notes.txt", b"mine".to_vec()),
+    ];
+    for (key, body) in &others {
+        server.store(BUCKET, key, body);
+    }
+    let arguments = ["--prefix=maps", "--all"];
+    let dry = delete_from(&server.endpoint(), BUCKET, &[&arguments[..], &["--dry-run"]].concat());
+    assert!(
+        dry.stdout.contains("maps/a b/info.json\n") && dry.stdout.contains("maps/vips/info.json\n"),
+        "{}",
+        dry.stdout
+    );
+    assert!(!dry.stdout.contains("moved") && !dry.stdout.contains("cache"), "{}", dry.stdout);
+    let run = delete_from(&server.endpoint(), BUCKET, &[&arguments[..], &["--yes"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let reasons = "; kept 4 `info.json` that are not Level 0 image information, 1 `info.json` whose id does not end in its path, \
+                   2 pictures without an `info.json`, 1 other object\n";
+    assert!(run.stdout.ends_with(reasons), "{}", run.stdout);
+    assert_eq!(server.keys(BUCKET), others.map(|(key, _)| key.to_owned()).into());
+}
+
+#[test]
+fn what_was_left_of_images_of_this_program_counts_among_all_images() {
+    let folder = TempDir::new().expect("a folder");
+    let server = with_atlas(&folder);
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST).after(1));
+    let run = delete_from(&server.endpoint(), BUCKET, &["--prefix=maps", "--all", "--yes"]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    let left = server.keys(BUCKET);
+    assert!(!left.is_empty() && left.iter().all(|key| !key.ends_with("info.json")), "{left:?}");
+    server.heal();
+    server.store(BUCKET, "maps/cache/full/max/0/default.jpg", b"without the mark of this program");
+    let run = delete_from(&server.endpoint(), BUCKET, &["--prefix=maps", "--all", "--yes"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(server.keys(BUCKET), ["maps/cache/full/max/0/default.jpg".to_owned()].into());
+}
+
+#[test]
+fn an_image_of_another_program_is_deleted_if_it_is_named() {
+    let server = FaultServer::start();
+    for key in ["vips/full/max/0/default.jpg", "vips/0,0,100,80/100,/0/default.jpg"] {
+        server.store(BUCKET, key, b"JPEG");
+    }
+    server.store(BUCKET, "vips/info.json", &foreign_information("https://example.com/elsewhere"));
+    server.store(BUCKET, "settings/info.json", b"{\"id\": \"https://example.com/settings\"}");
+    server.store(BUCKET, "settings/full/max/0/default.jpg", b"JPEG");
+    let run = delete_from(&server.endpoint(), BUCKET, &["--id=vips", "--id=settings", "--yes"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert_eq!(run.stdout, "`vips`: deleted 3 objects\n");
+    assert!(run.stderr.contains("`settings/info.json` is not IIIF image information"), "{}", run.stderr);
+    assert_eq!(server.keys(BUCKET).len(), 2, "{:?}", server.keys(BUCKET));
+}
+
+#[test]
+fn pictures_of_an_image_that_was_never_finished_are_deleted_if_it_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let server = FaultServer::start();
+    let image = png_file(folder.path(), "atlas.png", 700, 500);
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::PUT).of_keys_with("info.json"));
+    let mut command = on(&server.endpoint(), BUCKET, &[], &["--iiif-version=both"]);
+    command.arg(&image);
+    assert_eq!(ended(command).code, Some(3));
+    assert!(!server.keys(BUCKET).is_empty());
+    let run = delete_from(&server.endpoint(), BUCKET, &["--id=atlas", "--yes"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(server.keys(BUCKET).is_empty(), "{:?}", server.keys(BUCKET));
+}
+
+#[test]
+fn an_image_whose_identifier_begins_like_a_folder_of_a_version_is_not_taken_for_another_one() {
+    let folder = TempDir::new().expect("a folder");
+    let server = FaultServer::start();
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    for id in ["page", "2/page", "3/page"] {
+        publish(&server.endpoint(), BUCKET, &image, &["--id", id]);
+    }
+    let run = delete_from(&server.endpoint(), BUCKET, &["--id=page", "--yes"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for (id, is_there) in [("page", false), ("2/page", true), ("3/page", true)] {
+        assert_eq!(server.keys(BUCKET).contains(&format!("{id}/info.json")), is_there, "{id}");
+    }
+}
+
+#[test]
+fn an_info_json_is_invalidated_before_it_is_deleted() {
+    let folder = TempDir::new().expect("a folder");
+    let server = with_atlas(&folder);
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST));
+    let run = delete_from(&server.endpoint(), BUCKET, &["--prefix=maps", "--id=atlas", "--yes"]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    let information = server.object(BUCKET, "maps/atlas/info.json").expect("there");
+    let mark = information.header(MARK_HEADER).expect("a mark");
+    assert!(mark.contains("state=replacing"), "{mark}");
+    server.heal();
+
+    server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::PUT));
+    let run = delete_from(&server.endpoint(), BUCKET, &["--prefix=maps", "--id=atlas", "--yes"]);
+    assert_eq!(run.code, Some(0), "credentials that may only delete are enough: {}", run.stderr);
+    assert!(server.keys(BUCKET).is_empty());
 }
 
 #[test]
@@ -342,11 +473,16 @@ async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
     };
     let x = subject("x");
     let found = survey(&*store, &x).await?;
-    assert_eq!((found.objects(), found.information, found.others), (stored.objects, 2, 0));
-    let planned: Vec<_> = keys(&*store, &x).try_collect().await?;
+    assert_eq!((found.objects(), found.information, found.kept.objects()), (stored.objects, 2, 0));
+    let mut planned = Vec::new();
+    preview(&*store, &x, |key| planned.push(key.clone())).await?;
+    assert_eq!(planned.len() as u64, stored.objects);
     assert!(planned[..2].iter().all(|key| key.as_str().ends_with("/x/info.json")), "{:?}", &planned[..2]);
-    assert_eq!(delete(&*store, &x, |_| ()).await?, found);
-    assert!(matches!(delete(&*store, &x, |_| ()).await, Err(DeleteError::Nothing { others: 0, .. })));
+    let found_again = Subject::find(&*store, &options.prefix, "x".parse().expect("an identifier")).await?;
+    assert_eq!(found_again, x, "the folders of the versions are found");
+    assert_eq!(delete(&*store, &x, DEFAULT_SETTLE_AFTER, |_| ()).await?, found);
+    let again = delete(&*store, &x, DEFAULT_SETTLE_AFTER, |_| ()).await;
+    assert!(matches!(again, Err(DeleteError::Nothing { kept, .. }) if kept.objects() == 0));
     assert_eq!(survey(&*store, &subject("x-2")).await?, found);
     Ok(())
 }

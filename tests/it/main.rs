@@ -14,6 +14,7 @@ mod colour;
 mod command_line;
 mod configuration;
 mod delete;
+mod delete_meetings;
 mod fault_server;
 mod faults;
 mod formats;

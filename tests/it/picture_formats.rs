@@ -3,7 +3,7 @@
 use crate::support::pictures::{encoded, file, grey_waves, mean_difference, noise, png_file, waves};
 use crate::support::program::{planned_keys, run};
 use crate::support::publishing::publish;
-use iiif_publish::delete::{Subject, delete};
+use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, Subject, delete};
 use iiif_publish::iiif::{ApiVersion, Format, Formats, Plan, Pyramid, PyramidShape, RoundedSizes};
 use iiif_publish::publish::{Options, PublishError, Published, RedirectOptions, Versions};
 use iiif_publish::store::{MemoryStore, Object, Prefix, Store};
@@ -135,7 +135,7 @@ async fn delete_takes_every_format() {
     published(&store, options(&BOTH), png_file(folder.path(), "x.png", 700, 500)).await;
     let identifier = "image".parse().expect("an identifier");
     let subject = Subject::image(&Prefix::default(), [None], identifier).expect("short");
-    delete(&*store, &subject, |_| ()).await.expect("deleted");
+    delete(&*store, &subject, DEFAULT_SETTLE_AFTER, |_| ()).await.expect("deleted");
     assert_eq!(stored(&store).len(), 0);
 }
 

@@ -1,10 +1,10 @@
 //! What left the input is taken away, and nothing else; and what would be done is told before.
 
-use crate::support::faults::FaultServer;
+use crate::support::faults::{Fault, FaultServer, Scope};
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, program};
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -22,14 +22,13 @@ fn ingest(server: &FaultServer, arguments: &[&str], masters: &Path) -> Run {
 fn published(folder: &TempDir) -> (FaultServer, PathBuf) {
     let masters = folder.path().join("masters");
     for number in 0..10 {
-        for folder in ["maps", "manifests"] {
+        for folder in ["maps", "my-manifests"] {
             fs::create_dir_all(masters.join(folder)).expect("made");
         }
         let folder = match number {
             0..5 => "",
             5..9 => "maps/",
-            // Called like the folder of the manifests.
-            _ => "manifests/",
+            _ => "my-manifests/",
         };
         let name = format!("{folder}{number}.png");
         png_file(&masters, &name, 300, 200 + number);
@@ -38,6 +37,13 @@ fn published(folder: &TempDir) -> (FaultServer, PathBuf) {
     let run = ingest(&server, &[], &masters);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     (server, masters)
+}
+
+/// Image information of another program.
+fn information(id: &str) -> Vec<u8> {
+    let document = json!({"@context": "http://iiif.io/api/image/2/context.json", "@id": id,
+        "protocol": "http://iiif.io/api/image", "profile": ["http://iiif.io/api/image/2/level0.json"]});
+    document.to_string().into_bytes()
 }
 
 fn remove(masters: &Path, names: &[&str]) {
@@ -54,7 +60,10 @@ fn keys_of(server: &FaultServer, id: &str) -> usize {
 fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     let folder = TempDir::new().expect("a folder");
     let (server, masters) = published(&folder);
-    server.store(BUCKET, "iiif/theirs/info.json", b"{\"id\": \"https://elsewhere.org/theirs\"}");
+    server.store(BUCKET, "iiif/theirs/info.json", &information("https://elsewhere.org/theirs"));
+    let vips = format!("{}/{BUCKET}/iiif/vips", server.endpoint());
+    server.store(BUCKET, "iiif/vips/info.json", &information(&vips));
+    server.store(BUCKET, "iiif/app/info.json", b"{\"id\": \"settings\"}");
     server.store(BUCKET, "iiif/0/notes.txt", b"somebody's");
     server.store(BUCKET, "elsewhere/info.json", b"{}");
     server.store(
@@ -96,10 +105,12 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     let keys = server.keys(BUCKET);
     for key in [
         "iiif/theirs/info.json",
+        "iiif/vips/info.json",
+        "iiif/app/info.json",
         "iiif/0/notes.txt",
         "elsewhere/info.json",
         "iiif/maps/8/info.json",
-        "iiif/manifests/9/info.json",
+        "iiif/my-manifests/9/info.json",
         "iiif/manifests/mine.json",
     ] {
         assert!(keys.contains(key), "{key}");
@@ -107,6 +118,7 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     assert!(!keys.contains("iiif/manifests/0.json") && !keys.contains("iiif/manifests/maps/7.json"));
     let deleted = fs::read_to_string(report).expect("a report");
     assert_eq!(deleted.lines().filter(|line| line.contains("\"deleted\"")).count(), 2, "{deleted}");
+    assert_eq!(run.stderr.matches("kept 2 other images").count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("left: there are pictures without an info.json"), "{}", run.stderr);
     assert!(keys.contains("iiif/left/full/max/0/default.jpg"), "which may be anybody's");
     let summary: Run = program().args(["report", report]).output().expect("built").into();
@@ -186,6 +198,75 @@ fn nothing_is_deleted_where_too_much_is_missing_or_the_input_is_not_whole() {
 }
 
 #[test]
+fn nothing_is_deleted_if_a_folder_of_published_images_is_empty() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    fs::create_dir_all(masters.join("drafts/new")).expect("made");
+    remove(&masters, &["my-manifests/9.png"]);
+    let all = ["--prune", "--max-delete=100%"];
+    for arguments in [&all[..], &["--prune", "--max-delete=100%", "--dry-run"]] {
+        let run = ingest(&server, arguments, &masters);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains("my-manifests` is empty, but the store has 1 image of it"), "{}", run.stderr);
+        assert!(keys_of(&server, "my-manifests/9") > 0);
+    }
+    fs::remove_dir(masters.join("my-manifests")).expect("removed");
+    let run = ingest(&server, &all, &masters);
+    assert_eq!(run.code, Some(0), "`drafts` is empty too, but nothing is published from it: {}", run.stderr);
+    assert_eq!(keys_of(&server, "my-manifests/9"), 0);
+}
+
+#[test]
+fn nothing_is_deleted_if_a_table_or_a_list_has_no_rows() {
+    let folder = TempDir::new().expect("a folder");
+    let (server, masters) = published(&folder);
+    remove(&masters, &["0.png"]);
+    let table = format!("--table={}", file(folder.path(), "table.csv", b"source,id\n").display());
+    let list = format!("--from-file={}", file(folder.path(), "list.txt", b"\n").display());
+    for empty in [&table, &list] {
+        let run = ingest(&server, &["--prune", "--max-delete=100%", empty], &masters);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains("could not be read whole"), "{}", run.stderr);
+        assert!(keys_of(&server, "0") > 0);
+    }
+}
+
+#[test]
+fn identifiers_that_lie_where_manifests_are_written_are_refused_beforehand() {
+    let folder = TempDir::new().expect("a folder");
+    let server = FaultServer::start();
+    for name in ["manifests/a", "collections/1", "collection.json"] {
+        let masters = TempDir::new_in(folder.path()).expect("a folder");
+        let path = masters.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        png_file(masters.path(), &format!("{name}.png"), 100, 80);
+        let run = ingest(&server, &[], masters.path());
+        assert_eq!(run.code, Some(2), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains(&format!("`{name}` cannot be an identifier")), "{}", run.stderr);
+        assert!(server.puts().is_empty());
+        for well in ["--presentation=none", "--iiif-version=both"] {
+            let run = ingest(&server, &[well, "--dry-run"], masters.path());
+            assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_collection_has_the_manifests_that_a_listing_does_not_show_yet() {
+    let folder = TempDir::new().expect("a folder");
+    let masters = folder.path().join("masters");
+    fs::create_dir(&masters).expect("made");
+    png_file(&masters, "a.png", 100, 80);
+    let server = FaultServer::start();
+    server.fail(Fault::OldListing, Scope::always());
+    let run = ingest(&server, &[], &masters);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let collection = server.object(BUCKET, "iiif/collection.json").expect("there").body;
+    let collection: Value = serde_json::from_slice(&collection).expect("JSON");
+    assert_eq!(collection["items"].as_array().map(Vec::len), Some(1), "{collection}");
+}
+
+#[test]
 fn manifests_change_with_their_table_and_no_image_is_opened() {
     let folder = TempDir::new().expect("a folder");
     for number in 0..3 {
@@ -245,6 +326,16 @@ fn the_figures_of_a_run_are_written_for_prometheus() {
     let of = |status: &str| value(&first, &format!("iiif_publish_images{{status=\"{status}\"}}"));
     assert_eq!([of("published"), of("unchanged"), of("failed"), of("left")], [1, 9, 0, 0]);
     assert!(value(&first, "iiif_publish_requests") > value(&first, "iiif_publish_objects"));
+    png_file(&masters, "0.png", 320, 200);
+    server.forget_requests();
+    let run = ingest(&server, &[&metrics, "--log-format=json"], &masters);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let is_summary = |line: &Value| line["event"] == "summary";
+    let summary = run.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(is_summary);
+    let requests = value(&read(), "iiif_publish_requests");
+    assert_eq!(summary.expect("a summary")["requests"], requests, "{}", run.stderr);
+    assert_eq!(server.request_count() as u64, requests, "manifests and the collection are counted too");
+    let first = read();
     let success = value(&first, "iiif_publish_last_success_timestamp_seconds");
     file(&masters, "damaged.png", b"\x89PNG\r\n\x1a\nnothing");
     assert_eq!(ingest(&server, &[&metrics], &masters).code, Some(1));

@@ -17,8 +17,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("serve", &[]),
     ("verify", &["iiif", "libjpeg"]),
     ("bucket", &["store"]),
-    ("delete", &["iiif", "store"]),
-    ("collection", &["iiif", "location", "store"]),
+    ("delete", &["iiif", "publish", "store"]),
+    ("collection", &["iiif", "location", "publish", "store"]),
     ("remote", &["location", "source", "store"]),
     ("publish", &["iiif", "pixel", "location", "source", "remote", "pyramid", "encode", "store"]),
 ];

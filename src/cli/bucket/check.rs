@@ -2,11 +2,12 @@
 
 use super::{BucketArguments, indented};
 use crate::cli::exit::{Exit, interrupted};
-use crate::cli::output::print;
+use crate::cli::output::{print, tell};
 use crate::cli::report::Fatal;
+use crate::cli::storage::StorageArguments;
 use clap::Args;
 use iiif_publish::bucket::{Check, Finding, Remedy, Report, Verdict, check};
-use iiif_publish::store::PublicUrl;
+use iiif_publish::store::{Clobber, PublicUrl};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -16,6 +17,8 @@ pub(super) struct Arguments {
     /// Where viewers see what lies under the prefix, for example a CDN [default: the bucket itself]
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
+    #[command(flatten)]
+    storage: StorageArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -23,7 +26,10 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let place = &arguments.place;
-    let store = place.connect().await?;
+    if let Some(warning) = arguments.storage.warning() {
+        tell(&format!("warning: {warning}"));
+    }
+    let store = place.connect_with(|settings| arguments.storage.of(settings, Clobber::Replace)).await?;
     let asked = Check {
         prefix: place.prefix.clone(),
         public_url: arguments.public_url.clone().unwrap_or_else(|| store.public_url(&place.prefix)),

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Put a probe, look at it as publishing and viewers do, and delete it again
+    /// Upload a test file with the options of publishing, read it back as a viewer would, and delete it
     Check(check::Arguments),
     /// Add what viewers need: a CORS rule, and a policy that lets everyone read; asks first
     Setup(setup::Arguments),
@@ -45,7 +45,13 @@ struct BucketArguments {
 impl BucketArguments {
     /// The bucket, in whichever region it is.
     async fn connect(&self) -> Result<S3Store, Fatal> {
+        self.connect_with(|settings| settings).await
+    }
+
+    /// Connects with more settings.
+    async fn connect_with(&self, more: impl FnOnce(S3Settings) -> S3Settings) -> Result<S3Store, Fatal> {
         let settings = S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) };
+        let settings = more(settings);
         Ok(publish::bucket(settings, &Progress::new(ProgressArgument::Plain, 0)).await?)
     }
 }

@@ -24,6 +24,7 @@ const IMAGES_IN_FLIGHT: usize = 32;
 #[derive(Default)]
 struct Total {
     publish: u64,
+    update: u64,
     unchanged: u64,
     failed: u64,
     delete: u64,
@@ -115,15 +116,30 @@ impl Teller {
             }
             Change::New => "publish",
             Change::Replaced => "replace",
+            Change::Headers => "copy",
+            Change::Documents => "update",
+            _ => "publish",
         };
+        if prospect.change == Change::Documents {
+            let objects = prospect.plans.len() as u64;
+            total.update += 1;
+            total.objects += objects;
+            return self.line(verb, identifier, "info.json only", Some((objects, 0)));
+        }
         let objects: u64 = prospect.plans.iter().map(iiif_publish::iiif::Plan::object_count).sum();
         let of_plan =
             |plan| prospect.plans[0].pyramid().formats().all().map(move |format| estimated_bytes(plan, format));
         let bytes: u64 = prospect.plans.iter().flat_map(of_plan).sum();
-        total.publish += 1;
         total.objects += objects;
+        // A copy is priced like a put, but sends no bytes.
+        let (words, bytes) = if prospect.change == Change::Headers {
+            total.update += 1;
+            (format!("{} objects in place, for other headers", HumanCount(objects)), 0)
+        } else {
+            total.publish += 1;
+            (format!("{} objects, about {}", HumanCount(objects), DecimalBytes(bytes)), bytes)
+        };
         total.bytes += bytes;
-        let words = format!("{} objects, about {}", HumanCount(objects), DecimalBytes(bytes));
         self.line(verb, identifier, &words, Some((objects, bytes)))
     }
 
@@ -140,16 +156,19 @@ impl Teller {
     }
 
     fn total(&self, total: &Total) {
-        let Total { publish, unchanged, failed, delete, objects, bytes } = total;
+        let Total { publish, update, unchanged, failed, delete, objects, bytes } = total;
         let cost = dollars(*objects, DOLLARS_PER_THOUSAND_PUTS);
         if self.is_json {
-            let line = json!({"event": "total", "publish": publish, "unchanged": unchanged, "failed": failed, "delete": delete,
+            let line = json!({"event": "total", "publish": publish, "update": update, "unchanged": unchanged, "failed": failed, "delete": delete,
                               "objects": objects, "bytes": bytes, "dollars": cost});
             return tell(&line.to_string());
         }
         let publish = counted(*publish, "image");
-        let [unchanged, failed, delete] = [unchanged, failed, delete].map(|count| HumanCount(*count));
-        tell(&format!("would publish {publish}, delete {delete}, leave {unchanged} unchanged; {failed} would fail"));
+        let [update, unchanged, failed, delete] = [update, unchanged, failed, delete].map(|count| HumanCount(*count));
+        let update = if total.update > 0 { format!("update {update}, ") } else { String::new() };
+        tell(&format!(
+            "would publish {publish}, {update}delete {delete}, leave {unchanged} unchanged; {failed} would fail"
+        ));
         let (objects, bytes) = (HumanCount(*objects), DecimalBytes(*bytes));
         let price = DOLLARS_PER_THOUSAND_PUTS;
         tell(&format!("{objects} puts of about {bytes} in all: ${cost:.2} at ${price} for 1,000"));

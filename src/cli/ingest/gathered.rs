@@ -3,8 +3,12 @@
 use super::Arguments;
 use crate::cli::exit::Exit;
 use crate::cli::report::Fatal;
-use iiif_publish::collection::{Input, InputError, Page, Patterns, TableFormat};
+use iiif_publish::collection::{
+    COLLECTION_PAGES, EmptyFolder, Input, InputError, MANIFESTS, Page, Patterns, TableFormat,
+};
 use iiif_publish::location::Location;
+use iiif_publish::publish::Versions;
+use iiif_publish::store::Identifier;
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::Path;
@@ -14,6 +18,29 @@ pub(super) struct Gathered {
     pub(super) pages: Vec<Page>,
     /// Why it may not be all of it.
     pub(super) unread: Vec<InputError>,
+    /// Folders that images may be missing from.
+    pub(super) empty_folders: Vec<EmptyFolder>,
+}
+
+impl Gathered {
+    /// Refuses identifiers that would put the objects of an image where the manifests and the collection are.
+    pub(super) fn check_identifiers(&self, versions: Versions) -> Result<(), Fatal> {
+        // In folders of their own, images cannot meet them.
+        if versions.folders().iter().all(|(_, folder)| folder.is_some()) {
+            return Ok(());
+        }
+        let Some(page) = self.pages.iter().find(|page| is_reserved(&page.identifier)) else { return Ok(()) };
+        let first = page.identifier.as_str().split('/').next().unwrap_or_default();
+        let error =
+            format!("`{}` cannot be an identifier: `{first}` is where manifests or collections are", page.identifier);
+        let advice = "rename the file or its folder, set a column `id` of a `--table`, or pass `--presentation none`";
+        Err(Fatal::new(Exit::Usage, error, advice))
+    }
+}
+
+fn is_reserved(identifier: &Identifier) -> bool {
+    let first = identifier.as_str().split('/').next().unwrap_or_default();
+    [MANIFESTS, COLLECTION_PAGES, "collection.json"].contains(&first)
 }
 
 impl Arguments {
@@ -40,12 +67,13 @@ impl Arguments {
             let folder = table.parent().unwrap_or(Path::new(""));
             input.add_table(opened(table)?, format, folder, &table.display().to_string())?;
         }
+        let empty_folders = input.empty_folders().to_vec();
         let (pages, unread) = input.into_pages()?;
         if pages.is_empty() {
             let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
             return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), advice));
         }
-        Ok(Gathered { pages, unread })
+        Ok(Gathered { pages, unread, empty_folders })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::cli::arguments::ProgressArgument;
 use crate::cli::exit::Exit;
 use crate::cli::report::{Fatal, chain, tell_error};
 use iiif_publish::collection::Page;
-use iiif_publish::publish::{Image, PublishError, Published};
+use iiif_publish::publish::{Image, Outcome, PublishError, Published};
 use iiif_publish::store::Identifier;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -85,11 +85,20 @@ impl Journal {
     }
 }
 
+fn status(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Published => "published",
+        Outcome::Updated => "updated",
+        Outcome::KeptNewer => "kept-newer",
+        _ => "unchanged",
+    }
+}
+
 fn line(image: &Image, result: &Result<Published, PublishError>) -> Value {
     let (id, source) = (image.identifier.to_string(), image.location.to_string());
     match result {
         Ok(published) => json!({
-            "status": if published.objects > 0 { "published" } else { "unchanged" },
+            "status": status(published.outcome),
             "id": id, "source": source, "info": published.info_urls, "objects": published.objects, "bytes": published.bytes,
             "requests": published.traffic.requests, "retries": published.traffic.retries,
             "throttles": published.traffic.throttles, "seconds": published.duration.as_secs_f64(),

@@ -9,6 +9,7 @@ use iiif_publish::iiif::{LanguageMap, Manifest, Member, Size};
 use iiif_publish::publish::Publisher;
 use iiif_publish::store::{Digest, Identifier, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
 use std::collections::{HashMap, HashSet};
+use std::future::ready;
 
 /// An object of which at least one page is there.
 pub(super) struct ShownObject<'a> {
@@ -34,22 +35,22 @@ pub(super) fn shown<'a>(pages: &[&'a Page], there: &HashMap<Identifier, (String,
 /// Puts in flight: manifests are small.
 const PUTS_IN_FLIGHT: usize = 16;
 
-/// Puts the manifest of each object that has [changed].
+/// Puts the manifest of each object that has [changed], and returns their keys: a listing may not show them yet.
 pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
     shown: &[ShownObject<'_>],
-) -> Result<(), Fatal> {
+) -> Result<HashSet<Key>, Fatal> {
     let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
     // Each is written when its turn comes: all together would take much memory.
-    let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<(), Fatal> {
-        match manifest? {
-            Some((key, body)) => Ok(put(publisher, key, body).await?),
-            None => Ok(()),
-        }
+    let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, Fatal> {
+        let Some((key, body)) = manifest? else { return Ok(None) };
+        put(publisher, key.clone(), body).await?;
+        Ok(Some(key))
     };
     let manifests = shown.iter().map(|object| manifest(presentation, object, &present));
-    stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).try_collect().await
+    let keys = stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT);
+    keys.try_filter_map(|key| ready(Ok(key))).try_collect().await
 }
 
 /// The keys of the manifests that would be put, with how many bytes they would have.
@@ -86,16 +87,18 @@ fn manifest(
     Ok((!is_there).then_some((key, body)))
 }
 
-/// Puts the collection of all objects whose manifests are there, in the order of the input, where it has changed, and prints its
-/// URL.
+/// Puts the collection of all objects whose manifests are listed, or were `written` by this run, in the order of the input, if it
+/// has changed, and prints its URL.
 pub(super) async fn collection(
     publisher: &Publisher,
     presentation: &Presentation,
     label: &str,
     pages: &[Page],
+    written: &HashSet<Key>,
 ) -> Result<Exit, Fatal> {
     let present = listed(publisher, presentation, MANIFESTS).await?;
-    let is_there = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
+    let is_listed = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
+    let is_there = |key: &Key| written.contains(key) || is_listed(key);
     let documents = changed_collection(publisher, presentation, label, pages, is_there).await?;
     for (key, body) in documents {
         put(publisher, key, body).await?;

@@ -1,19 +1,25 @@
-//! Takes away what left the input, with a brake.
+//! Deletes images and documents that left the input, up to a limit.
 
 use super::Gathered;
 use super::manifests::listed;
 use super::run::Run;
 use crate::cli::exit::Exit;
+use crate::cli::output::counted;
 use crate::cli::progress::Progress;
 use crate::cli::report::Fatal;
-use iiif_publish::collection::{Below, COLLECTION_PAGES, MANIFESTS, Presentation, StaleImages, objects};
-use iiif_publish::delete::{self, Subject};
+use futures::{StreamExt, TryStreamExt, stream};
+use iiif_publish::collection::{Below, COLLECTION_PAGES, EmptyFolder, MANIFESTS, Presentation, StaleImages, objects};
+use iiif_publish::delete::{self, DEFAULT_SETTLE_AFTER, DeleteError, Subject};
 use iiif_publish::publish::Publisher;
 use iiif_publish::store::{Identifier, Key};
 use indicatif::HumanCount;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::path::Display;
 use std::str::FromStr;
+
+/// Images that are deleted at the same time: most of the time, each waits for the store.
+const DELETES_IN_FLIGHT: usize = 16;
 
 /// How many images a run may delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,13 +84,16 @@ pub(super) async fn stale(
         public_url: options.public_url.clone(),
         folders: options.versions.folders().into_iter().map(|(_, folder)| folder).collect(),
     };
-    let StaleImages { images, unseen, known } = below.stale(publisher.store(), &gathered.pages).await?;
+    let StaleImages { images, unseen, known, foreign, .. } = below.stale(publisher.store(), &gathered.pages).await?;
     let documents = match presentation {
         Some(presentation) => stale_documents(publisher, presentation, gathered).await?,
         None => Vec::new(),
     };
     let known = known / below.folders.len().max(1) as u64;
-    let refusal = refusal(gathered, brake, (images.len() as u64, known));
+    let refusal = refusal(gathered, brake, &images, known);
+    if foreign > 0 {
+        progress.say(&format!("kept {}, which this program did not publish here", counted(foreign, "other image")));
+    }
     for identifier in unseen {
         progress.say(&format!(
             "{identifier}: there are pictures without an info.json, of an image that is not in the input: left there; \
@@ -94,12 +103,19 @@ pub(super) async fn stale(
     Ok(Stale { images, documents, refusal })
 }
 
-/// Why nothing is deleted, where that would be more than may go, or where it is not certain.
-fn refusal(gathered: &Gathered, brake: Brake, (deleted, known): (u64, u64)) -> Option<Fatal> {
+/// Returns the reason if nothing is deleted: it would be too much, or it is not certain.
+fn refusal(gathered: &Gathered, brake: Brake, images: &BTreeSet<Identifier>, known: u64) -> Option<Fatal> {
     if !gathered.unread.is_empty() {
         let error = "nothing is deleted, because the input could not be read whole".to_owned();
         return Some(Fatal::new(Exit::Failed, error, "what was published is there; see above what is missing"));
     }
+    if let Some((folder, count)) = unread_folder(gathered, images) {
+        let error =
+            format!("nothing is deleted: `{folder}` is empty, but the store has {} of it", counted(count, "image"));
+        let advice = "mount the disk, or remove the empty folder if its images are to be deleted";
+        return Some(Fatal::new(Exit::Failed, error, advice));
+    }
+    let deleted = images.len() as u64;
     if brake.allows(deleted, deleted + known) {
         return None;
     }
@@ -108,6 +124,14 @@ fn refusal(gathered: &Gathered, brake: Brake, (deleted, known): (u64, u64)) -> O
         format!("nothing is deleted: {deleted} of {all} images are not in the input any more, which is above {brake}");
     let advice = "where that is right, say so with `--max-delete`; `--dry-run` lists them";
     Some(Fatal::new(Exit::Failed, error, advice))
+}
+
+/// Returns an empty folder of the input that images were published from, with their number. A disk that is not mounted
+/// looks like that.
+fn unread_folder<'a>(gathered: &'a Gathered, images: &BTreeSet<Identifier>) -> Option<(Display<'a>, u64)> {
+    let count = |folder: &EmptyFolder| images.iter().filter(|identifier| folder.may_name(identifier)).count() as u64;
+    let folders = gathered.empty_folders.iter().map(|folder| (folder.path(), count(folder)));
+    folders.into_iter().find(|(_, count)| *count > 0)
 }
 
 async fn stale_documents(
@@ -145,20 +169,29 @@ pub(super) async fn prune(
     if let Some(refusal) = stale.refusal {
         return Err(refusal);
     }
-    let options = publisher.options();
     for key in &stale.documents {
         progress.note(&format!("{key}: deleted, because its object left the input"));
     }
     publisher.store().delete(stale.documents).await?;
-    for identifier in stale.images {
-        let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
-        let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
-        delete::delete(publisher.store(), &subject, |_| {}).await?;
+    let images = stream::iter(stale.images).map(|identifier| delete_image(publisher, identifier));
+    let mut deleted = images.buffer_unordered(DELETES_IN_FLIGHT);
+    while let Some(identifier) = deleted.try_next().await? {
         run.deleted += 1;
         run.journal.deleted(&identifier);
         progress.note(&format!("{identifier}: deleted, because it left the input"));
     }
     Ok(())
+}
+
+async fn delete_image(publisher: &Publisher, identifier: Identifier) -> Result<Identifier, Fatal> {
+    let options = publisher.options();
+    let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
+    let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
+    match delete::delete(publisher.store(), &subject, DEFAULT_SETTLE_AFTER, |_| {}).await {
+        // Another run may have deleted it.
+        Ok(_) | Err(DeleteError::Nothing { .. }) => Ok(identifier),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]

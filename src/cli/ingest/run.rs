@@ -5,6 +5,7 @@ use super::{Arguments, image};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Progress;
 use crate::cli::report::Fatal;
+use crate::cli::summary::Ending;
 use futures::{StreamExt, TryStreamExt, stream};
 use iiif_publish::collection::Page;
 use iiif_publish::iiif::Size;
@@ -34,6 +35,8 @@ pub(super) struct Run {
     pub(super) there: HashMap<Identifier, (String, Size)>,
     /// Images that left the input.
     pub(super) deleted: u64,
+    /// How publishing ended; `None` if no images were published.
+    pub(super) ending: Option<Ending>,
     images: u64,
     counts: Counts,
     max_failures: Option<u64>,
@@ -45,6 +48,7 @@ impl Run {
             journal: Journal::new(arguments.report.as_deref(), pages)?,
             there: HashMap::new(),
             deleted: 0,
+            ending: None,
             images: pages.len() as u64,
             counts: Counts::default(),
             max_failures: arguments.max_failures,
@@ -55,6 +59,13 @@ impl Run {
         let Counts { published, unchanged, failed, .. } = self.counts;
         let left = self.images.saturating_sub(published + unchanged + failed);
         Counts { left, deleted: self.deleted, ..self.counts }
+    }
+
+    /// Prints the summary of the images that were published.
+    pub(super) fn tell_summary(&self, publisher: &Publisher, progress: &Progress) {
+        if let Some(ending) = &self.ending {
+            ending.tell(publisher, progress);
+        }
     }
 
     pub(super) fn has_failed_too_often(&self) -> bool {

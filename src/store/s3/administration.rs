@@ -127,7 +127,7 @@ impl S3Store {
     pub async fn put_if_absent(&self, object: &Object) -> Result<ConditionalPut, StoreError> {
         let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str()).if_none_match("*");
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
-        let put = put.set_request_payer(self.payer.into());
+        let put = self.attributes.of_put(put).set_request_payer(self.payer.into());
         match put.body(ByteStream::from(object.body.clone())).send().await {
             Ok(_) => Ok(ConditionalPut::Replaced),
             Err(SdkError::ServiceError(refusal)) if refusal.raw().status().as_u16() == 412 => {
@@ -201,7 +201,7 @@ impl S3Store {
     }
 
     /// What the store has, or that it has none, which it says by an error.
-    fn or_absent<T, E>(
+    pub(super) fn or_absent<T, E>(
         &self,
         got: Result<T, SdkError<E>>,
         absent: &str,

@@ -6,6 +6,7 @@ mod client;
 mod copy;
 mod explain;
 mod list;
+mod protection;
 mod put;
 mod read;
 mod watch;

@@ -2,19 +2,20 @@
 
 use super::fault::Refusal;
 use super::objects::StoredObject;
-use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat as Format};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use hyper::{Response, StatusCode};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// When an object was stored.
-fn modified(object: &StoredObject, format: DateTimeFormat) -> String {
-    DateTime::from(object.modified).fmt(format).expect("a time of these years")
+/// Returns a time as a header has it, or as XML has it.
+pub(super) fn time(time: SystemTime, format: Format) -> String {
+    DateTime::from(time).fmt(format).expect("a time of our days")
 }
 
 pub(super) fn empty(status: u16) -> Answer {
@@ -85,7 +86,7 @@ pub(super) fn stored(etag: &str) -> Answer {
 
 /// The answer to a copy.
 pub(super) fn copied(object: &StoredObject) -> Answer {
-    let (modified, etag) = (modified(object, DateTimeFormat::DateTime), &object.etag);
+    let (modified, etag) = (time(object.modified, Format::DateTime), &object.etag);
     xml(
         200,
         &format!(
@@ -101,7 +102,7 @@ pub(super) fn object(object: &StoredObject) -> Answer {
     answer.headers_mut().extend(object.headers.iter().cloned());
     header(&mut answer, CONTENT_LENGTH.as_str(), &object.body.len().to_string());
     header(&mut answer, ETAG.as_str(), &format!("\"{}\"", object.etag));
-    header(&mut answer, LAST_MODIFIED.as_str(), &modified(object, DateTimeFormat::HttpDate));
+    header(&mut answer, LAST_MODIFIED.as_str(), &time(object.modified, Format::HttpDate));
     answer
 }
 
@@ -120,6 +121,11 @@ pub(super) fn part_of_object(whole: &StoredObject, range: &str) -> Answer {
     *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
     header(&mut answer, CONTENT_RANGE.as_str(), &format!("bytes {first}-{}/{total}", end - 1));
     answer
+}
+
+/// A setting of a bucket, in XML or JSON.
+pub(super) fn setting(document: String) -> Answer {
+    text(200, "application/octet-stream", document)
 }
 
 /// One page of a listing.
@@ -167,7 +173,7 @@ fn contents(key: &str, object: &StoredObject) -> String {
         "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag>\
          <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
         escaped(key),
-        modified(object, DateTimeFormat::DateTime),
+        time(object.modified, Format::DateTime),
         object.etag,
         object.bytes
     )

@@ -34,6 +34,8 @@ pub enum Fault {
     IgnoreRanges,
     /// Requests with headers of the newer checksums (`x-amz-checksum-…`, `x-amz-sdk-checksum-algorithm`) are refused.
     RejectChecksums,
+    /// Requests without this header are refused, as by a policy.
+    RequireHeader(&'static str),
     /// Answers let pages of all sites read them.
     AllowAnyPage,
     /// The object is stored, and answered without an `ETag`.
@@ -46,6 +48,8 @@ pub enum Fault {
     RepeatToken,
     /// A listing is of the whole bucket, whatever the prefix.
     IgnorePrefix,
+    /// Listings are empty, as if nothing had been stored yet.
+    OldListing,
     /// Requests that are not signed for this region are refused, with the region in `x-amz-bucket-region`.
     OnlyRegion(&'static str),
 }
@@ -57,6 +61,7 @@ impl Fault {
             Self::IgnoreConditions,
             Self::IgnoreRanges,
             Self::AllowAnyPage,
+            Self::OldListing,
             Self::RejectChecksums,
             Self::CutListing,
             Self::RepeatPage,
@@ -64,7 +69,7 @@ impl Fault {
             Self::IgnorePrefix,
         ]
         .contains(&self);
-        !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_))
+        !changes_only && !matches!(self, Self::Slow(_) | Self::OnlyRegion(_) | Self::RequireHeader(_))
     }
 }
 

@@ -27,10 +27,10 @@ use hyper::Method;
 use listen::{Lines, Order};
 use objects::Objects;
 use rules::Rules;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
@@ -50,9 +50,13 @@ struct Shared {
     rules: Mutex<Rules>,
     log: Mutex<Vec<Request>>,
     missing_buckets: Mutex<HashSet<String>>,
+    /// What is answered of buckets, by the name of the setting in the query.
+    settings: Mutex<HashMap<String, String>>,
     lines: Lines,
     orders: mpsc::UnboundedSender<Order>,
     idle_limit: watch::Sender<Option<Duration>>,
+    /// What the clock of the server is ahead of that of the machine.
+    ahead: Mutex<Duration>,
 }
 
 /// Locks what the server shares. Every change under these locks is whole, so that a panic elsewhere spoils nothing.
@@ -81,9 +85,11 @@ impl FaultServer {
             rules: Mutex::default(),
             log: Mutex::default(),
             missing_buckets: Mutex::default(),
+            settings: Mutex::default(),
             lines: Lines::default(),
             orders,
             idle_limit,
+            ahead: Mutex::default(),
         });
         let listener = listen::bind_anywhere().expect("a free port");
         let address = listener.local_addr().expect("bound");
@@ -127,9 +133,19 @@ impl FaultServer {
         self.shared.idle_limit.send_replace(limit);
     }
 
+    /// Moves the clock of the server forward.
+    pub fn advance(&self, time: Duration) {
+        *locked(&self.shared.ahead) += time;
+    }
+
     /// Makes a bucket one that does not exist.
     pub fn without_bucket(&self, bucket: &str) {
         locked(&self.shared.missing_buckets).insert(bucket.to_owned());
+    }
+
+    /// Gives all buckets a setting, such as `versioning`, with the document that is answered.
+    pub fn set(&self, setting: &str, document: &str) {
+        locked(&self.shared.settings).insert(setting.to_owned(), document.to_owned());
     }
 
     /// Every request so far, in the order in which they came.
@@ -164,7 +180,7 @@ impl FaultServer {
 
     /// Stores an object, without a request.
     pub fn store(&self, bucket: &str, key: &str, body: &[u8]) {
-        let object = StoredObject::new(Bytes::copy_from_slice(body));
+        let object = StoredObject::new(Bytes::copy_from_slice(body), self.shared.now());
         locked(&self.shared.objects).put(bucket, key, object);
     }
 }
@@ -179,6 +195,11 @@ impl Drop for FaultServer {
 }
 
 impl Shared {
+    /// Returns the time by the clock of the server.
+    fn now(&self) -> SystemTime {
+        SystemTime::now() + *locked(&self.ahead)
+    }
+
     /// Writes down a request and decides what befalls it; with its number in the log.
     fn admit(&self, request: Request) -> (usize, Vec<Fault>) {
         let faults = locked(&self.rules).befalling(&request, Instant::now());

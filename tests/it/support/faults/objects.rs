@@ -26,17 +26,22 @@ pub struct StoredObject {
     pub bytes: u64,
     /// The MD5 of its content, without quotes.
     pub etag: String,
-    /// `Content-Type`, `Cache-Control` and `x-amz-…`.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// When it was stored.
     pub modified: SystemTime,
+    /// `Content-Type`, `Cache-Control` and `x-amz-…`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl StoredObject {
-    /// An object without headers.
-    pub fn new(body: Bytes) -> Self {
+    /// An object without headers, stored at a time.
+    pub fn new(body: Bytes, modified: SystemTime) -> Self {
         let (bytes, etag) = (body.len() as u64, hexadecimal(&Md5::digest(&body)));
-        Self { bytes, etag, body, headers: Vec::new(), modified: SystemTime::now() }
+        Self { bytes, etag, body, modified, headers: Vec::new() }
+    }
+
+    /// The same with an ETag that is no MD5.
+    pub(super) fn with_opaque_etag(self) -> Self {
+        Self { etag: format!("{}-2", self.etag.chars().rev().collect::<String>()), ..self }
     }
 
     /// The same with those headers of a request that are kept.

@@ -6,10 +6,11 @@ use super::fault::Fault;
 use super::listen::{Line, Order};
 use super::objects::{StoredObject, hexadecimal};
 use super::{Refusal, Shared, locked};
+use aws_sdk_s3::primitives::DateTimeFormat;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ETAG, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, DATE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -93,6 +94,9 @@ impl Exchange<'_> {
             Fault::RejectChecksums if has_checksums(&self.head.headers) => {
                 Some(answer::error(400, "InvalidArgument", "A header you provided is not implemented."))
             }
+            Fault::RequireHeader(name) if !self.head.headers.contains_key(*name) => {
+                Some(answer::refusal(Refusal::AccessDenied))
+            }
             Fault::OnlyRegion(aws_region) if self.request.aws_region.as_deref() != Some(aws_region) => {
                 Some(answer::refusal(Refusal::PermanentRedirect(aws_region)))
             }
@@ -117,8 +121,16 @@ impl Exchange<'_> {
             }
             (&Method::GET, true) if parameter(query, "list-type").is_some() => self.list(bucket),
             (&Method::HEAD, true) => answer::empty(200),
+            (&Method::GET, true) if let Some(document) = self.setting() => answer::setting(document),
             _ => answer::error(501, "NotImplemented", "This server knows objects, and nothing of buckets."),
         }
+    }
+
+    /// The setting of a bucket that is asked for.
+    fn setting(&self) -> Option<String> {
+        let settings = locked(&self.shared.settings);
+        let is_asked = |setting: &&String| parameter(&self.request.query, setting).is_some();
+        settings.keys().find(is_asked).and_then(|setting| settings.get(setting)).cloned()
     }
 
     fn put(&self, bucket: &str, key: &str) -> Answer {
@@ -126,7 +138,8 @@ impl Exchange<'_> {
             let message = "The provided 'x-amz-content-sha256' header does not match what was computed.";
             return answer::error(400, "XAmzContentSHA256Mismatch", message);
         }
-        let object = StoredObject::new(self.body.clone()).with_headers(&self.head.headers);
+        let object = StoredObject::new(self.body.clone(), self.shared.now()).with_headers(&self.head.headers);
+        let object = if self.is(Fault::OpaqueETag) { object.with_opaque_etag() } else { object };
         let mut objects = locked(&self.shared.objects);
         let must_be_new = self.head.headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
         if must_be_new && !self.is(Fault::IgnoreConditions) && objects.get(bucket, key).is_some() {
@@ -198,6 +211,8 @@ impl Exchange<'_> {
     fn list(&self, bucket: &str) -> Answer {
         let named = |name| parameter(&self.request.query, name);
         let prefix = named("prefix").filter(|_| !self.is(Fault::IgnorePrefix)).unwrap_or_default();
+        // A bucket that has never had an object.
+        let bucket = if self.is(Fault::OldListing) { "" } else { bucket };
         let after = named("continuation-token").map(|token| decoded_token(&token)).or_else(|| named("start-after"));
         let after = after.filter(|_| !self.is(Fault::RepeatPage)).unwrap_or_default();
         let max_keys = named("max-keys").and_then(|number| number.parse().ok()).unwrap_or(MAX_KEYS).min(MAX_KEYS);
@@ -224,6 +239,7 @@ impl Exchange<'_> {
     }
 
     fn with_headers(&self, mut answer: Answer) -> Answer {
+        answer::header(&mut answer, DATE.as_str(), &answer::time(self.shared.now(), DateTimeFormat::HttpDate));
         if self.is(Fault::WrongETag) && answer.headers().contains_key(ETAG) {
             answer::header(&mut answer, ETAG.as_str(), "\"00000000000000000000000000000000\"");
         }
@@ -232,9 +248,6 @@ impl Exchange<'_> {
         }
         if self.is(Fault::AllowAnyPage) {
             answer::header(&mut answer, ACCESS_CONTROL_ALLOW_ORIGIN.as_str(), "*");
-        }
-        if self.is(Fault::OpaqueETag) && answer.headers().contains_key(ETAG) {
-            answer::header(&mut answer, ETAG.as_str(), "\"b54357faf0632cce46e942fa68356b38-2\"");
         }
         answer
     }

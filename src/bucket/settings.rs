@@ -1,0 +1,135 @@
+//! Settings of a bucket that publishing runs into later: versioning, object lock, and policies that demand conditions.
+
+use super::finding::{Finding, Step};
+use super::remedy::{Remedies, Remedy};
+use super::{Place, policy};
+use crate::store::{S3Store, StoreError, StoreErrorKind};
+use serde_json::{Value, json};
+
+/// Days after which the suggested lifecycle rule deletes old versions.
+const NONCURRENT_DAYS: u32 = 30;
+
+/// Reads the settings and returns what is worth knowing of them: nothing, if there is nothing to warn of, or if the store has no
+/// such settings.
+pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<Finding> {
+    let place = remedies.place;
+    let versioned = match store.is_versioned().await {
+        Ok(true) => store.noncurrent_expirations().await.map(|prefixes| versioning(&prefixes, remedies)),
+        Ok(false) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let locked = store.default_retention().await.map(|retention| retention.as_deref().map(object_lock));
+    let policy = store.policy().await.map(|policy| conditions(policy.as_deref().unwrap_or_default(), place));
+    let settings = [
+        (Step::Versioning, "s3:GetBucketVersioning and s3:GetLifecycleConfiguration", versioned),
+        (Step::ObjectLock, "s3:GetBucketObjectLockConfiguration", locked),
+        (Step::BucketPolicy, "s3:GetBucketPolicy", policy),
+    ];
+    settings.into_iter().filter_map(|(step, action, found)| known(step, action, found)).collect()
+}
+
+/// Turns a refusal into a note. Stores without a setting answer with all kinds of errors, which say nothing.
+fn known(step: Step, action: &str, found: Result<Option<Finding>, StoreError>) -> Option<Finding> {
+    match found {
+        Ok(finding) => finding,
+        Err(error) if error.kind() == StoreErrorKind::Denied => {
+            Some(Finding::note(step, format!("not checked: needs {action}")))
+        }
+        Err(_) => None,
+    }
+}
+
+/// Warns of a bucket that keeps old versions for ever; `prefixes` are those that a lifecycle rule applies to.
+fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<Finding> {
+    let place = remedies.place.prefix().with_slash();
+    if prefixes.iter().any(|prefix| place.starts_with(prefix.as_str())) {
+        return None;
+    }
+    let rule = json!({"ID": "iiif-publish", "Status": "Enabled", "Filter": {"Prefix": place},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS}});
+    let remedy = Remedy {
+        advice: "add this rule to the lifecycle rules of the bucket; the command replaces those that are there"
+            .to_owned(),
+        document: Some(json!({"Rules": [rule]})),
+        command: Some(
+            remedies.aws("put-bucket-lifecycle-configuration", "--lifecycle-configuration file://rules.json"),
+        ),
+    };
+    let detail = "the bucket is versioned, and no lifecycle rule deletes old versions: replaced and deleted images are paid for ever";
+    Some(Finding::lacking(Step::Versioning, detail, remedy))
+}
+
+fn object_lock(retention: &str) -> Finding {
+    let detail =
+        format!("objects are locked for {retention} by default: replaced and deleted images are kept and paid as long");
+    let advice = "publish into a bucket without default retention, unless you need it";
+    Finding::lacking(Step::ObjectLock, detail, Remedy::words(advice))
+}
+
+/// Warns of statements that refuse puts without `If-None-Match` or `If-Match`.
+fn conditions(policy: &str, place: &Place) -> Option<Finding> {
+    let policy: Value = serde_json::from_str(policy).ok()?;
+    let statement = policy::statements(&policy).find(|statement| demands_condition(statement, place))?;
+    let name = policy::name(statement);
+    let detail = format!("a statement of the policy demands conditional writes ({name}): images cannot be replaced");
+    let advice = "publish with `--no-clobber`, or exempt what lies below the prefix from the statement";
+    Some(Finding::lacking(Step::BucketPolicy, detail, Remedy::words(advice)))
+}
+
+fn demands_condition(statement: &Value, place: &Place) -> bool {
+    let operators = statement["Condition"].as_object().into_iter().flatten().map(|(_, keys)| keys);
+    let mut keys = operators.filter_map(Value::as_object).flat_map(|keys| keys.keys());
+    let is_demanded = keys.any(|key| ["s3:if-none-match", "s3:if-match"].contains(&key.to_lowercase().as_str()));
+    is_demanded && statement["Effect"] == "Deny" && policy::may_apply(statement, "s3:putobject", &place.objects_arn())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(prefix: &str) -> Place {
+        Place::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1")
+    }
+
+    #[test]
+    fn old_versions_are_warned_of_unless_a_rule_deletes_them() {
+        let place = place("maps");
+        let remedies = Remedies { place: &place, options: "", is_aws: true };
+        for (prefixes, is_warned) in
+            [(&[][..], true), (&["plans/"], true), (&["plans/", ""], false), (&["maps"], false)]
+        {
+            let prefixes: Vec<String> = prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();
+            assert_eq!(versioning(&prefixes, &remedies).is_some(), is_warned, "{prefixes:?}");
+        }
+        let remedy = versioning(&[], &remedies).and_then(|finding| finding.remedy).expect("a remedy");
+        assert_eq!(remedy.document.expect("a rule")["Rules"][0]["Filter"]["Prefix"], "maps/");
+    }
+
+    #[test]
+    fn statements_that_demand_conditions_are_found() {
+        let found = |change: &dyn Fn(&mut Value)| {
+            let mut statement = json!({"Sid": "WriteOnce", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+                "Resource": "arn:aws:s3:::art-tiles/*", "Condition": {"Null": {"s3:if-none-match": "true"}}});
+            change(&mut statement);
+            let policy = json!({"Version": "2012-10-17", "Statement": statement});
+            conditions(&policy.to_string(), &place("maps"))
+        };
+        let finding = found(&|_| ()).expect("a note");
+        assert!(finding.detail.contains("`WriteOnce`"), "{}", finding.detail);
+        for resource in ["arn:aws:s3:::art-tiles/maps/*", "arn:aws:s3:::art-tiles/maps/x/*", "arn:aws:s3:::*", "*"] {
+            assert!(found(&|statement| statement["Resource"] = json!([resource])).is_some(), "{resource}");
+        }
+        assert!(found(&|statement| statement["Action"] = json!(["s3:Put*"])).is_some());
+        assert!(found(&|statement| statement["Condition"] = json!({"Null": {"S3:If-Match": "true"}})).is_some());
+        for (member, value) in [
+            ("Effect", json!("Allow")),
+            ("Action", json!("s3:DeleteObject")),
+            ("Resource", json!("arn:aws:s3:::art-tiles/plans/*")),
+            ("Condition", json!({"Bool": {"aws:SecureTransport": "false"}})),
+        ] {
+            assert!(found(&|statement| statement[member] = value.clone()).is_none(), "{member}");
+        }
+        assert_eq!(conditions("", &place("maps")), None);
+        assert_eq!(conditions("[1]", &place("maps")), None);
+    }
+}

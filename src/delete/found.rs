@@ -1,0 +1,103 @@
+//! How many objects are deleted, and how many stay, and why.
+
+use super::scan::Part;
+use std::fmt;
+
+/// How many objects there are, or were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// Each `info.json` to delete.
+    pub information: u64,
+    /// Pictures to delete, and redirects.
+    pub pictures: u64,
+    /// The part of `information` that another run published while this one deleted.
+    pub returned: u64,
+    /// What stays.
+    pub kept: Kept,
+}
+
+/// Objects that are not deleted, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Kept {
+    /// Each `info.json` that is not image information of Level 0.
+    pub documents: u64,
+    /// Each `info.json` with an id that does not end in its path.
+    pub misplaced: u64,
+    /// Each `info.json` that could not be read.
+    pub unreadable: u64,
+    /// Pictures without an `info.json`.
+    pub pictures: u64,
+    /// All other objects.
+    pub others: u64,
+}
+
+impl Found {
+    /// Returns the number of objects to delete.
+    #[must_use]
+    pub fn objects(&self) -> u64 {
+        self.information + self.pictures
+    }
+
+    pub(super) fn count(&mut self, part: Part) {
+        let count = match part {
+            // Counted when they were read.
+            Part::Document => return,
+            Part::Picture | Part::Redirect => &mut self.pictures,
+            Part::LonePicture => &mut self.kept.pictures,
+            Part::Other => &mut self.kept.others,
+        };
+        *count += 1;
+    }
+}
+
+impl Kept {
+    /// Returns the number of all objects that stay.
+    #[must_use]
+    pub fn objects(&self) -> u64 {
+        self.documents + self.misplaced + self.unreadable + self.pictures + self.others
+    }
+}
+
+/// Lists the reasons: ``1 `info.json` that is not Level 0 image information, 2 other objects``. Empty if nothing stays.
+impl fmt::Display for Kept {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = [
+            (
+                self.documents,
+                "`info.json` that is not Level 0 image information",
+                "`info.json` that are not Level 0 image information",
+            ),
+            (
+                self.misplaced,
+                "`info.json` whose id does not end in its path",
+                "`info.json` whose ids do not end in their paths",
+            ),
+            (self.unreadable, "`info.json` that could not be read", "`info.json` that could not be read"),
+            (self.pictures, "picture without an `info.json`", "pictures without an `info.json`"),
+            (self.others, "other object", "other objects"),
+        ];
+        let reasons = reasons.into_iter().filter(|(count, ..)| *count > 0);
+        for (index, (count, one, many)) in reasons.enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(formatter, "{separator}{count} {}", if count == 1 { one } else { many })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_is_said_with_its_reason() {
+        let kept = Kept { documents: 1, pictures: 3, others: 1, ..Kept::default() };
+        assert_eq!(
+            kept.to_string(),
+            "1 `info.json` that is not Level 0 image information, 3 pictures without an `info.json`, 1 other object"
+        );
+        assert_eq!(Kept::default().to_string(), "");
+    }
+}

@@ -1,0 +1,184 @@
+//! Deletes published images: each `info.json` first, then the pictures that it describes.
+//!
+//! Names of objects prove nothing. [`Subject::all_images`] takes only image information of Level 0 whose id ends in its own path, and
+//! only pictures below such folders; [`Subject::image`] takes the image that you name, whichever program published it. Everything else
+//! stays, and is counted by reason.
+//!
+//! Other runs may publish the same images meanwhile. Each `info.json` is therefore invalidated before it is deleted, and looked for
+//! again at the end. If a run commits later than that, its next run finds that pictures are missing, and puts them again.
+//!
+//! ```
+//! use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, Subject, delete};
+//! use iiif_publish::store::{FolderStore, Prefix};
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! # let folder = tempfile::tempdir()?;
+//! # std::fs::create_dir_all(folder.path().join("maps/rome/full/max/0"))?;
+//! # for path in ["full/max/0/default.jpg", "notes.txt"] {
+//! #     std::fs::write(folder.path().join("maps/rome").join(path), "x")?;
+//! # }
+//! # let information = r#"{"@context": "http://iiif.io/api/image/3/context.json", "id": "https://example.org/maps/rome"}"#;
+//! # std::fs::write(folder.path().join("maps/rome/info.json"), information)?;
+//!
+//! # runtime.block_on(async {
+//! let store = FolderStore::new(folder.path().to_owned());
+//! let rome = Subject::find(&store, &Prefix::default(), "maps/rome".parse()?).await?;
+//! let found = delete(&store, &rome, DEFAULT_SETTLE_AFTER, |objects| println!("deleted {objects} objects")).await?;
+//! assert_eq!(found.objects(), 2);
+//! assert_eq!(found.kept.to_string(), "1 other object");
+//! assert!(folder.path().join("maps/rome/notes.txt").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod found;
+mod round;
+mod scan;
+mod subject;
+
+pub use found::{Found, Kept};
+pub use subject::Subject;
+
+use crate::publish::Timing;
+use crate::store::{Key, KeyError, Prefix, Store, StoreError};
+use futures::TryStreamExt;
+use round::{Round, Summary};
+use scan::{Part, Scan, Taken};
+use std::future::ready;
+use std::time::Duration;
+
+/// The time after which no other run can still be writing to an image that was committed: the default of `--settle-after`.
+pub const DEFAULT_SETTLE_AFTER: Duration = Duration::from_hours(1);
+
+/// Times that a subject is looked through. More than two are only needed if another run publishes the same images.
+const MAX_ROUNDS: usize = 5;
+
+/// Why objects were not deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeleteError {
+    /// There is nothing to delete.
+    #[error("there are no objects of {subject}{}", but_for(kept))]
+    Nothing {
+        /// What was looked for.
+        subject: String,
+        /// What else is there.
+        kept: Kept,
+    },
+    /// The document of an image that was named is something else. Nothing was deleted.
+    #[error("`{key}` is not IIIF image information")]
+    NotImage {
+        /// The document.
+        key: Key,
+    },
+    /// Another run publishes the images as fast as they are deleted.
+    #[error("another run keeps publishing {subject}")]
+    StillPublished {
+        /// What was to be deleted.
+        subject: String,
+    },
+    /// Prefix and identifier are too long together.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store cannot be listed or read.
+    #[error(transparent)]
+    List(StoreError),
+    /// The store refused to delete. If pictures are gone, their `info.json` is too.
+    #[error(transparent)]
+    Delete(StoreError),
+}
+
+fn but_for(kept: &Kept) -> String {
+    if kept.objects() == 0 { String::new() } else { format!(" (kept {kept})") }
+}
+
+/// Counts what would be deleted.
+///
+/// # Errors
+/// If the store cannot be listed, or if there is nothing to delete.
+pub async fn survey(store: &dyn Store, subject: &Subject) -> Result<Found, DeleteError> {
+    preview(store, subject, |_| ()).await
+}
+
+/// Calls `on_key` with each key that would be deleted, each `info.json` before all pictures, and counts them.
+///
+/// # Errors
+/// If the store cannot be listed, or if there is nothing to delete.
+pub async fn preview(store: &dyn Store, subject: &Subject, mut on_key: impl FnMut(&Key)) -> Result<Found, DeleteError> {
+    let scan = Scan::new(store, subject, DEFAULT_SETTLE_AFTER).await?;
+    let (taken, mut found) = read_documents(&scan).await?;
+    let mut documents: Vec<Key> = taken.iter().filter_map(|folder| document_key(folder)).collect();
+    documents.sort();
+    let redirects = scan.redirects(subject.bases.iter().cloned()).await?;
+    found.pictures += redirects.len() as u64;
+    documents.iter().chain(&redirects).for_each(&mut on_key);
+    let count = |(part, key): (Part, Key)| {
+        found.count(part);
+        if part.is_content() {
+            on_key(&key);
+        }
+        ready(Ok(()))
+    };
+    scan.objects(&taken).try_for_each(count).await?;
+    or_nothing(found, subject)
+}
+
+/// Deletes a subject. Wherever that is interrupted, no `info.json` without its pictures is left that a later run would believe, and it
+/// can be started again.
+///
+/// `settle_after` is the time that publishing runs on the same store use; it decides how long to wait for a run that may be confirming
+/// an image at this moment (four seconds at most, for many images at once). `on_deleted` is called with the number of objects of
+/// each batch.
+///
+/// # Errors
+/// If the store cannot be listed or does not delete, if there is nothing to delete, or if another run keeps publishing it.
+pub async fn delete(
+    store: &dyn Store,
+    subject: &Subject,
+    settle_after: Duration,
+    on_deleted: impl Fn(u64),
+) -> Result<Found, DeleteError> {
+    let timing = Timing { grace: settle_after };
+    let first = Round::new(store, subject, timing).run(&on_deleted).await?;
+    let mut found = or_nothing(first.found, subject)?;
+    let mut last = first;
+    for _ in 1..MAX_ROUNDS {
+        let Summary { has_returned, found: again } = Round::new(store, subject, timing).run(&on_deleted).await?;
+        found.kept = again.kept;
+        if again.information > 0 {
+            found.information += again.information;
+            found.pictures += again.pictures;
+            found.returned += again.information;
+        } else if !has_returned {
+            return Ok(found);
+        }
+        last = Summary { has_returned, found: again };
+    }
+    // A listing may lag, and show what is deleted.
+    if last.found.information == 0 {
+        Ok(found)
+    } else {
+        Err(DeleteError::StillPublished { subject: subject.to_string() })
+    }
+}
+
+fn or_nothing(found: Found, subject: &Subject) -> Result<Found, DeleteError> {
+    match found.objects() {
+        0 => Err(DeleteError::Nothing { subject: subject.to_string(), kept: found.kept }),
+        _ => Ok(found),
+    }
+}
+
+/// Reads each `info.json`, and returns the folders of images to delete.
+async fn read_documents(scan: &Scan<'_>) -> Result<(Taken, Found), DeleteError> {
+    let (mut taken, mut found) = (Taken::new(), Found::default());
+    let mut documents = std::pin::pin!(scan.documents());
+    while let Some(document) = documents.try_next().await? {
+        round::decide(&document, scan, &mut taken, &mut found)?;
+    }
+    Ok((taken, found))
+}
+
+fn document_key(folder: &str) -> Option<Key> {
+    Prefix::default().found(&format!("{folder}/{}", crate::iiif::Plan::INFO_JSON))
+}

@@ -1,0 +1,148 @@
+//! One pass over a subject that deletes what it finds.
+
+use super::scan::{Document, Part, Scan, Taken, Verdict};
+use super::subject::{Extent, Subject};
+use super::{DeleteError, Found};
+use crate::publish::{Timing, doomed, invalidate};
+use crate::store::{Key, Prefix, Store, StoreErrorKind};
+use futures::TryStreamExt;
+use futures::stream::TryChunksError;
+use std::future::ready;
+use std::sync::{Mutex, PoisonError};
+
+/// Keys that are handed to the store at once: as many as S3 deletes in one request.
+const BATCH: usize = 1000;
+
+/// Batches in flight: the next page is listed while the last ones are deleted.
+const BATCHES_IN_FLIGHT: usize = 4;
+
+/// Documents that are invalidated at the same time. All of them share the wait for a run that may be confirming them.
+const INVALIDATIONS_IN_FLIGHT: usize = 256;
+
+/// What a round found, and deleted.
+pub(super) struct Summary {
+    pub(super) found: Found,
+    /// Whether an `info.json` may have been put after each of them was deleted.
+    pub(super) has_returned: bool,
+}
+
+pub(super) struct Round<'a> {
+    store: &'a dyn Store,
+    subject: &'a Subject,
+    timing: Timing,
+}
+
+/// Counts a document, and remembers its folder if the image is to be deleted. Returns `true` for the first look at such a document.
+pub(super) fn decide(
+    document: &Document,
+    scan: &Scan<'_>,
+    taken: &mut Taken,
+    found: &mut Found,
+) -> Result<bool, DeleteError> {
+    match document.verdict {
+        Verdict::NotImage if scan.is_named(&document.key) => {
+            return Err(DeleteError::NotImage { key: document.key.clone() });
+        }
+        Verdict::NotImage => found.kept.documents += 1,
+        Verdict::Misplaced => found.kept.misplaced += 1,
+        Verdict::Unreadable => found.kept.unreadable += 1,
+        Verdict::Delete => {
+            let is_new = taken.insert(document.folder().to_owned());
+            found.information += u64::from(is_new);
+            return Ok(is_new);
+        }
+    }
+    Ok(false)
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(store: &'a dyn Store, subject: &'a Subject, timing: Timing) -> Self {
+        Self { store, subject, timing }
+    }
+
+    pub(super) async fn run(&self, on_deleted: &impl Fn(u64)) -> Result<Summary, DeleteError> {
+        let scan = Scan::new(self.store, self.subject, self.timing.grace).await?;
+        let (taken, mut found) = self.delete_documents(&scan, on_deleted).await?;
+        let documents = self.delete_contents(&scan, &taken, &mut found, on_deleted).await?;
+        let kept = found.kept.documents + found.kept.misplaced + found.kept.unreadable;
+        Ok(Summary { found, has_returned: documents > kept })
+    }
+
+    /// Invalidates and deletes each `info.json`, with the redirects to it.
+    async fn delete_documents(
+        &self,
+        scan: &Scan<'_>,
+        on_deleted: &impl Fn(u64),
+    ) -> Result<(Taken, Found), DeleteError> {
+        let decided = Mutex::new((Taken::new(), Found::default()));
+        let select = |document: Document| {
+            let mut decided = decided.lock().unwrap_or_else(PoisonError::into_inner);
+            let (taken, found) = &mut *decided;
+            ready(decide(&document, scan, taken, found).map(|is_new| is_new.then_some(document)))
+        };
+        let documents = scan.documents().try_filter_map(select);
+        let invalidated = documents.map_ok(|document| self.invalidate(document));
+        let batches = invalidated.try_buffer_unordered(INVALIDATIONS_IN_FLIGHT).try_chunks(BATCH);
+        let delete = async |documents: Vec<Key>| {
+            let bases = if matches!(self.subject.extent, Extent::Image(_)) { Vec::new() } else { bases(&documents) };
+            let redirects = scan.redirects(bases).await?;
+            decided.lock().unwrap_or_else(PoisonError::into_inner).1.pictures += redirects.len() as u64;
+            self.delete(documents.into_iter().chain(redirects).collect(), on_deleted).await
+        };
+        let batches = batches.map_err(|TryChunksError(_, error)| error);
+        batches.try_for_each_concurrent(BATCHES_IN_FLIGHT, delete).await?;
+        let redirects = scan.redirects(self.subject.bases.iter().cloned()).await?;
+        let (taken, mut found) = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.pictures += redirects.len() as u64;
+        self.delete(redirects, on_deleted).await?;
+        Ok((taken, found))
+    }
+
+    /// Keeps a run that is confirming the image from marking it current once it is deleted. Credentials that may delete and not
+    /// write go on without.
+    async fn invalidate(&self, document: Document) -> Result<Key, DeleteError> {
+        let Document { key, stored, .. } = document;
+        if let Some(stored) = stored.filter(|stored| stored.mark.is_some()) {
+            match invalidate(self.store, &stored, doomed(key.clone(), &stored), self.timing).await {
+                Err(error) if error.kind() != StoreErrorKind::Denied => return Err(DeleteError::Delete(error)),
+                _ => {}
+            }
+        }
+        Ok(key)
+    }
+
+    /// Deletes pictures and redirects; returns how often an `info.json` is listed.
+    async fn delete_contents(
+        &self,
+        scan: &Scan<'_>,
+        taken: &Taken,
+        found: &mut Found,
+        on_deleted: &impl Fn(u64),
+    ) -> Result<u64, DeleteError> {
+        let mut documents = 0;
+        let contents = scan.objects(taken).try_filter_map(|(part, key)| {
+            found.count(part);
+            documents += u64::from(part == Part::Document);
+            ready(Ok(part.is_content().then_some(key)))
+        });
+        let batches = contents.try_chunks(BATCH).map_err(|TryChunksError(_, error)| error);
+        let delete = |keys| self.delete(keys, on_deleted);
+        batches.try_for_each_concurrent(BATCHES_IN_FLIGHT, delete).await?;
+        Ok(documents)
+    }
+
+    async fn delete(&self, keys: Vec<Key>, on_deleted: &impl Fn(u64)) -> Result<(), DeleteError> {
+        let count = keys.len() as u64;
+        if count > 0 {
+            self.store.delete(keys).await.map_err(DeleteError::Delete)?;
+            on_deleted(count);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the keys of the bare base URIs of images.
+fn bases(documents: &[Key]) -> Vec<Key> {
+    let base = |key: &Key| Prefix::default().found(key.as_str().rsplit_once('/')?.0);
+    documents.iter().filter_map(base).collect()
+}

@@ -1,0 +1,293 @@
+//! Reads what there is of a subject: first each `info.json`, then everything else by what these say.
+
+use super::DeleteError;
+use super::subject::{Extent, Subject};
+use crate::iiif::ImageDocument;
+use crate::publish::is_ours;
+use crate::store::{Key, Listed, Prefix, Store, StoreError, Stored, VersionName};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use std::collections::{HashMap, HashSet};
+use std::future::ready;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Objects that are read at the same time.
+const LOOKUPS_IN_FLIGHT: usize = 32;
+
+/// The size above which an object cannot be an `info.json`; those of this program have a few kilobytes.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
+
+/// The size up to which a picture is read to see its headers.
+const MAX_PICTURE_BYTES: u64 = 16 << 20;
+
+/// Folders with pictures and without an `info.json` that are remembered.
+const MAX_LONE_FOLDERS: usize = 10_000;
+
+/// The folders of images that are being deleted, as keys without a slash at the end. About 100 bytes for each image.
+pub(super) type Taken = HashSet<String>;
+
+/// An `info.json` that was found.
+pub(super) struct Document {
+    pub(super) key: Key,
+    /// Its content, if it could be read.
+    pub(super) stored: Option<Stored>,
+    pub(super) verdict: Verdict,
+}
+
+impl Document {
+    /// Returns the key of the folder that it is in.
+    pub(super) fn folder(&self) -> &str {
+        self.key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// What to do with an `info.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Delete it with its image.
+    Delete,
+    /// Keep it: it is not image information of Level 0.
+    NotImage,
+    /// Keep it: it describes an image at another place.
+    Misplaced,
+    /// Keep it: it could not be read.
+    Unreadable,
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// An `info.json`, which is decided about before.
+    Document,
+    /// A picture of an image that is being deleted.
+    Picture,
+    /// A redirect from the bare base URI of such an image.
+    Redirect,
+    /// A picture that no `info.json` describes.
+    LonePicture,
+    Other,
+}
+
+impl Part {
+    /// Returns `true` for what is deleted after each `info.json`.
+    pub(super) fn is_content(self) -> bool {
+        matches!(self, Self::Picture | Self::Redirect)
+    }
+}
+
+/// An object that may be an `info.json`.
+struct Candidate {
+    key: Key,
+    /// The folder below the place that it would make an image.
+    path: String,
+    bytes: u64,
+    is_listed: bool,
+}
+
+/// One look at everything that there is of a subject.
+pub(super) struct Scan<'a> {
+    store: &'a dyn Store,
+    subject: &'a Subject,
+    /// When pictures without an `info.json` are too old to be part of an image that is being published.
+    old_before: Option<SystemTime>,
+    has_redirects: AtomicBool,
+    /// Whether pictures of folders without an `info.json` are deleted.
+    lone_folders: Mutex<HashMap<String, bool>>,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) async fn new(
+        store: &'a dyn Store,
+        subject: &'a Subject,
+        settle_after: Duration,
+    ) -> Result<Self, DeleteError> {
+        let now = store.now().await.map_err(DeleteError::List)?;
+        let old_before = now.checked_sub(settle_after);
+        Ok(Self { store, subject, old_before, has_redirects: AtomicBool::new(false), lone_folders: Mutex::default() })
+    }
+
+    /// Returns `true` if a document is that of an image that was named.
+    pub(super) fn is_named(&self, key: &Key) -> bool {
+        self.subject.documents.contains(key)
+    }
+
+    /// Lists the objects, page by page, each with the place that it is below. Some stores keep empty objects for folders, which
+    /// are left out.
+    fn pages(&self) -> impl Stream<Item = Result<(&'a Prefix, Vec<Listed>), DeleteError>> + '_ {
+        let is_object = |object: &Listed| object.bytes > 0 || !object.key.as_str().ends_with('/');
+        let pages = move |place: &'a Prefix| {
+            let pages = self.store.pages(place);
+            pages.map_ok(move |page| (place, page.into_iter().filter(is_object).collect::<Vec<_>>()))
+        };
+        stream::iter(&self.subject.places).flat_map(pages).map_err(DeleteError::List)
+    }
+
+    /// Finds each `info.json` and reads it.
+    pub(super) fn documents(&self) -> impl Stream<Item = Result<Document, DeleteError>> + '_ {
+        let known = self.subject.documents.iter().cloned();
+        let known = known.map(|key| Candidate { key, path: String::new(), bytes: 0, is_listed: false });
+        let listed =
+            self.pages().map_ok(|(place, page)| stream::iter(self.candidates(place, page).into_iter().map(Ok)));
+        let candidates = stream::iter(known).map(Ok).chain(listed.try_flatten());
+        let read = candidates.map_ok(|candidate| self.read(candidate)).try_buffer_unordered(LOOKUPS_IN_FLIGHT);
+        read.try_filter_map(|document| ready(Ok(document)))
+    }
+
+    fn candidates(&self, place: &Prefix, page: Vec<Listed>) -> Vec<Candidate> {
+        let candidate = |Listed { key, bytes, .. }: Listed| {
+            let path = place.path_of(key.as_str())?;
+            if bytes == 0 && self.subject.picture_path(path).is_some() {
+                self.has_redirects.store(true, Ordering::Relaxed);
+            }
+            let path = self.subject.image_path(path)?.to_owned();
+            Some(Candidate { key, path, bytes, is_listed: true })
+        };
+        page.into_iter().filter_map(candidate).collect()
+    }
+
+    /// Returns `None` if there is no such object.
+    async fn read(&self, candidate: Candidate) -> Result<Option<Document>, DeleteError> {
+        let Candidate { key, path, bytes, is_listed } = candidate;
+        if bytes > MAX_DOCUMENT_BYTES {
+            return Ok(Some(Document { key, stored: None, verdict: Verdict::NotImage }));
+        }
+        let stored = self.store.get(&key).await.map_err(DeleteError::List)?;
+        if stored.is_none() && !is_listed {
+            return Ok(None);
+        }
+        let verdict = self.verdict(&path, stored.as_ref());
+        Ok(Some(Document { key, stored, verdict }))
+    }
+
+    fn verdict(&self, path: &str, stored: Option<&Stored>) -> Verdict {
+        match (&self.subject.extent, stored) {
+            // It was named, and listed in its folder.
+            (Extent::Image(_), None) => Verdict::Delete,
+            (Extent::Image(_), Some(stored)) => {
+                let is_image = is_ours(stored.mark.as_deref()) || ImageDocument::read(&stored.body).is_some();
+                if is_image { Verdict::Delete } else { Verdict::NotImage }
+            }
+            (Extent::AllImages(_), None) => Verdict::Unreadable,
+            (Extent::AllImages(_), Some(stored)) => {
+                match ImageDocument::read(&stored.body).filter(ImageDocument::is_static) {
+                    None => Verdict::NotImage,
+                    Some(document) if is_at(&document, path) => Verdict::Delete,
+                    Some(_) => Verdict::Misplaced,
+                }
+            }
+        }
+    }
+
+    /// Finds redirects of bare base URIs: objects without bytes.
+    ///
+    /// They are only looked for if there are other redirects, because a store that keeps objects in directories may fail if it is
+    /// asked for one.
+    pub(super) async fn redirects(&self, bases: impl IntoIterator<Item = Key>) -> Result<Vec<Key>, DeleteError> {
+        if !self.has_redirects.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
+        let redirect = async |key: Key| {
+            let stored = self.store.get(&key).await?;
+            Ok::<_, StoreError>(stored.filter(|stored| stored.body.is_empty()).map(|_| key))
+        };
+        let found = stream::iter(bases).map(redirect).buffer_unordered(LOOKUPS_IN_FLIGHT);
+        found.try_filter_map(|key| ready(Ok(key))).try_collect().await.map_err(DeleteError::List)
+    }
+
+    /// Lists everything, each object as what it is, if the images in the `taken` folders are being deleted.
+    pub(super) fn objects<'s>(&'s self, taken: &'s Taken) -> impl Stream<Item = Result<(Part, Key), DeleteError>> + 's {
+        let parts = self.pages().and_then(move |(place, page)| self.parts(place, page, taken));
+        parts.map_ok(|parts| stream::iter(parts.into_iter().map(Ok))).try_flatten()
+    }
+
+    async fn parts(&self, place: &Prefix, page: Vec<Listed>, taken: &Taken) -> Result<Vec<(Part, Key)>, DeleteError> {
+        self.look_at_lone_folders(place, &page, taken).await.map_err(DeleteError::List)?;
+        Ok(page.into_iter().map(|object| (self.part(place, &object, taken), object.key)).collect())
+    }
+
+    fn part(&self, place: &Prefix, object: &Listed, taken: &Taken) -> Part {
+        let key = object.key.as_str();
+        let Some(path) = place.path_of(key) else { return Part::Other };
+        if let Some((folder, _)) = self.subject.picture_path(path) {
+            let is_deleted =
+                self.has_image(&at(place, folder), taken) || self.is_deleted_lone_folder(&at(place, folder));
+            return if is_deleted { Part::Picture } else { Part::LonePicture };
+        }
+        match self.subject.image_path(path) {
+            Some(_) => Part::Document,
+            None if object.bytes == 0 && taken.contains(key) => Part::Redirect,
+            None => Part::Other,
+        }
+    }
+
+    /// Returns `true` if a folder is that of an image that is being deleted, or of one of its versions.
+    fn has_image(&self, folder: &str, taken: &Taken) -> bool {
+        let version =
+            |folder: &str| folder.rsplit_once('/').is_some_and(|(_, name)| name.parse::<VersionName>().is_ok());
+        let above = folder.rsplit_once('/').map(|(above, _)| above).filter(|_| version(folder));
+        // Pictures of an image that was named are deleted without an `info.json` too: publishing or deleting it was interrupted.
+        matches!(self.subject.extent, Extent::Image(_))
+            || taken.contains(folder)
+            || above.is_some_and(|above| taken.contains(above))
+    }
+
+    fn is_deleted_lone_folder(&self, folder: &str) -> bool {
+        self.lone_folders.lock().unwrap_or_else(PoisonError::into_inner).get(folder).copied().unwrap_or(false)
+    }
+
+    /// Decides about the folders on a page that have pictures and no `info.json`. A folder is that of an image that was published
+    /// only in part if a picture has a mark; the pictures are deleted if none of them is so new that the image may still be
+    /// in the making.
+    async fn look_at_lone_folders(&self, place: &Prefix, page: &[Listed], taken: &Taken) -> Result<(), StoreError> {
+        let mut unknown: HashMap<String, Vec<&Listed>> = HashMap::new();
+        for object in page {
+            let path = place.path_of(object.key.as_str()).and_then(|path| self.subject.picture_path(path));
+            let Some(folder) = path.map(|(folder, _)| at(place, folder)) else { continue };
+            if !self.has_image(&folder, taken) {
+                unknown.entry(folder).or_default().push(object);
+            }
+        }
+        {
+            let mut known = self.lone_folders.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() > MAX_LONE_FOLDERS {
+                known.clear();
+            }
+            unknown.retain(|folder, _| !known.contains_key(folder));
+        }
+        let decide = async |(folder, pictures): (String, Vec<&Listed>)| {
+            let is_deleted = self.is_old(&pictures) && self.has_mark(&pictures).await?;
+            Ok::<_, StoreError>((folder, is_deleted))
+        };
+        let decided = stream::iter(unknown).map(decide).buffer_unordered(LOOKUPS_IN_FLIGHT);
+        let decided: Vec<_> = decided.try_collect().await?;
+        self.lone_folders.lock().unwrap_or_else(PoisonError::into_inner).extend(decided);
+        Ok(())
+    }
+
+    fn is_old(&self, pictures: &[&Listed]) -> bool {
+        let is_old = |picture: &&Listed| picture.modified.zip(self.old_before).is_some_and(|(at, limit)| at < limit);
+        pictures.iter().all(is_old)
+    }
+
+    async fn has_mark(&self, pictures: &[&Listed]) -> Result<bool, StoreError> {
+        let readable = pictures.iter().find(|picture| (1..=MAX_PICTURE_BYTES).contains(&picture.bytes));
+        let Some(picture) = readable else { return Ok(false) };
+        Ok(self.store.get(&picture.key).await?.is_some_and(|stored| stored.mark.is_some()))
+    }
+}
+
+/// The key of a folder below a place.
+fn at(place: &Prefix, folder: &str) -> String {
+    let key = format!("{}{folder}", place.with_slash());
+    key.trim_end_matches('/').to_owned()
+}
+
+/// Returns `true` if a document describes the image at this path below the prefix. The `info.json` beside old versions describes the
+/// newest of them.
+fn is_at(document: &ImageDocument, path: &str) -> bool {
+    let Some(id) = document.decoded_id() else { return false };
+    let newest = id.rsplit_once('/').filter(|(_, name)| name.parse::<VersionName>().is_ok()).map(|(id, _)| id);
+    let ends = |id: &str| id.strip_suffix(path).is_some_and(|start| start.ends_with('/'));
+    ends(&id) || newest.is_some_and(ends)
+}

@@ -1,0 +1,238 @@
+//! What to delete, and where its objects are.
+
+use super::DeleteError;
+use crate::iiif::{ApiVersion, ImageDocument, ImageRequest, Plan};
+use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, Store, StoreError, VersionName};
+use futures::TryStreamExt;
+use std::fmt;
+
+/// What to delete: one image, or all images below a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    pub(super) extent: Extent,
+    /// The prefixes that have its objects.
+    pub(super) places: Vec<Prefix>,
+    /// The keys of bare base URIs outside these prefixes, which may be redirects.
+    pub(super) bases: Vec<Key>,
+    /// The keys of `info.json` that are looked up even if they are not listed.
+    pub(super) documents: Vec<Key>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    Image(Identifier),
+    AllImages(Prefix),
+}
+
+impl Subject {
+    /// Creates the subject for one image in each of the folders of its API versions, as [`ImageFolder::new`] takes them. Other images
+    /// further down (`atlas/1` below `atlas`) are not part of it.
+    ///
+    /// # Errors
+    /// If prefix and identifier are too long together.
+    pub fn image(
+        prefix: &Prefix,
+        versions: impl IntoIterator<Item = Option<u8>>,
+        identifier: Identifier,
+    ) -> Result<Self, KeyError> {
+        let folder = |version| ImageFolder::new(prefix, version, &identifier);
+        let folders = versions.into_iter().map(folder).collect::<Result<Vec<_>, _>>()?;
+        let bases = folders.iter().map(ImageFolder::base_key).collect();
+        let documents = folders.iter().map(|folder| folder.key(&Plan::INFO_JSON)).collect();
+        let places = folders.into_iter().map(Prefix::from).collect();
+        Ok(Self { extent: Extent::Image(identifier), places, bases, documents })
+    }
+
+    /// Finds out in which folders of API versions an image is, and creates the subject for all of them.
+    ///
+    /// The folders `3` and `2` count only if both hold the image, each in its own version of the API: an image may be called
+    /// `3/atlas`. What an interrupted delete left in one of them counts if there is nothing else.
+    ///
+    /// # Errors
+    /// If the store fails, or prefix and identifier are too long together.
+    pub async fn find(store: &dyn Store, prefix: &Prefix, identifier: Identifier) -> Result<Self, DeleteError> {
+        let look = async |version| Presence::of(store, prefix, version, &identifier).await;
+        let (plain, three, two) = futures::try_join!(look(None), look(Some(3)), look(Some(2)))?;
+        let versions = versions(plain, three, two);
+        Ok(Self::image(prefix, versions, identifier)?)
+    }
+
+    /// Creates the subject for all images below a prefix, in all versions. Returns `None` if the prefix is empty, because a whole
+    /// bucket is more than anyone means.
+    #[must_use]
+    pub fn all_images(prefix: &Prefix) -> Option<Self> {
+        let extent = Extent::AllImages(prefix.clone());
+        let places = vec![prefix.clone()];
+        (!prefix.is_empty()).then(|| Self { extent, places, bases: Vec::new(), documents: Vec::new() })
+    }
+
+    /// Returns the folder that a path below a place would make an image, if the path is that of an `info.json`: relative to the
+    /// place, and empty for the place itself.
+    pub(super) fn image_path<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match self.extent {
+            Extent::Image(_) if path == Plan::INFO_JSON => Some(""),
+            Extent::Image(_) => folder_of_document(path).filter(|folder| folder.parse::<VersionName>().is_ok()),
+            Extent::AllImages(_) => folder_of_document(path),
+        }
+    }
+
+    /// Splits the path of a picture below a place into the folder of its image and the request; `None` for other paths.
+    pub(super) fn picture_path<'p>(&self, path: &'p str) -> Option<(&'p str, ImageRequest)> {
+        let (folder, request) = match self.extent {
+            Extent::Image(_) => split_version(path),
+            Extent::AllImages(_) => split_identifier(path)?,
+        };
+        Some((folder, request.parse().ok()?))
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.extent {
+            Extent::Image(identifier) => write!(formatter, "`{identifier}`"),
+            Extent::AllImages(prefix) => write!(formatter, "all images below `{prefix}`"),
+        }
+    }
+}
+
+fn folder_of_document(path: &str) -> Option<&str> {
+    path.strip_suffix(Plan::INFO_JSON)?.strip_suffix('/').filter(|folder| !folder.is_empty())
+}
+
+/// Splits off the folder of an old version, if there is one.
+fn split_version(path: &str) -> (&str, &str) {
+    path.split_once('/').filter(|(folder, _)| folder.parse::<VersionName>().is_ok()).unwrap_or(("", path))
+}
+
+/// Splits a path before its last four segments, which every request has.
+fn split_identifier(path: &str) -> Option<(&str, &str)> {
+    let (slash, _) = path.rmatch_indices('/').nth(3)?;
+    Some((&path[..slash], &path[slash + 1..])).filter(|(folder, _)| !folder.is_empty())
+}
+
+/// What there is of an image in the folder of one API version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Nothing,
+    /// Pictures without an `info.json`.
+    Pictures,
+    /// Image information of this version of the API, or of an unknown one.
+    Image(Option<ApiVersion>),
+}
+
+impl Presence {
+    async fn of(
+        store: &dyn Store,
+        prefix: &Prefix,
+        version: Option<u8>,
+        identifier: &Identifier,
+    ) -> Result<Self, DeleteError> {
+        let subject = Subject::image(prefix, [version], identifier.clone())?;
+        let document = subject.documents.first().expect("one for each version");
+        if let Some(stored) = store.get(document).await.map_err(DeleteError::List)? {
+            return Ok(Self::Image(ImageDocument::read(&stored.body).and_then(|document| document.version())));
+        }
+        let has_pictures = has_pictures(store, &subject).await.map_err(DeleteError::List)?;
+        Ok(if has_pictures { Self::Pictures } else { Self::Nothing })
+    }
+
+    /// Returns `true` unless this may be an image whose identifier begins with the name of the folder.
+    fn is_of(self, version: ApiVersion) -> bool {
+        matches!(self, Self::Pictures) || self == Self::Image(Some(version))
+    }
+}
+
+/// Looks for one picture, which may be that of an old version, or an `info.json` that may not be read.
+async fn has_pictures(store: &dyn Store, subject: &Subject) -> Result<bool, StoreError> {
+    for place in &subject.places {
+        let mut pages = store.pages(place);
+        while let Some(page) = pages.try_next().await? {
+            let mut paths = page.iter().filter_map(|object| place.path_of(object.key.as_str()));
+            if paths.any(|path| subject.picture_path(path).is_some() || subject.image_path(path).is_some()) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Decides which folders of API versions belong to one image.
+fn versions(plain: Presence, three: Presence, two: Presence) -> Vec<Option<u8>> {
+    let is_rest = |one, other| plain == Presence::Nothing && one == Presence::Pictures && other == Presence::Nothing;
+    let (has_three, has_two) = match (three.is_of(ApiVersion::V3), two.is_of(ApiVersion::V2)) {
+        (true, true) => (true, true),
+        _ => (is_rest(three, two), is_rest(two, three)),
+    };
+    let found = [(has_three, Some(3)), (has_two, Some(2)), (plain != Presence::Nothing, None)];
+    let found: Vec<_> = found.into_iter().filter_map(|(is_there, version)| is_there.then_some(version)).collect();
+    // Without a trace of it anywhere, it is looked for where it would be by default.
+    if found.is_empty() { vec![None] } else { found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_versions_are_told_from_images_that_are_called_like_them() {
+        use Presence::{Image, Nothing, Pictures};
+        let (v2, v3) = (Image(Some(ApiVersion::V2)), Image(Some(ApiVersion::V3)));
+        for (found, expected) in [
+            ((Nothing, Nothing, Nothing), vec![None]),
+            ((v3, Nothing, Nothing), vec![None]),
+            ((Nothing, v3, v2), vec![Some(3), Some(2)]),
+            ((v3, v3, v2), vec![Some(3), Some(2), None]),
+            // Interrupted while it was published, or deleted.
+            ((Nothing, v3, Pictures), vec![Some(3), Some(2)]),
+            ((Nothing, Pictures, Pictures), vec![Some(3), Some(2)]),
+            ((Nothing, Nothing, Pictures), vec![Some(2)]),
+            // Volumes 2 and 3, whose pages are called alike.
+            ((v3, v3, v3), vec![None]),
+            ((Nothing, v3, v3), vec![None]),
+            ((Nothing, v3, Nothing), vec![None]),
+            ((v3, Pictures, Nothing), vec![None]),
+        ] {
+            let (plain, three, two) = found;
+            assert_eq!(versions(plain, three, two), expected, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_image_has_its_documents_and_pictures_and_those_of_its_versions() {
+        let image = Subject::image(&Prefix::default(), [None], "atlas".parse().expect("an identifier")).expect("short");
+        for (path, folder) in [
+            ("info.json", Some("")),
+            ("v0123456789ab/info.json", Some("v0123456789ab")),
+            ("1/info.json", None),
+            ("info.json/", None),
+            ("manifest.json", None),
+        ] {
+            assert_eq!(image.image_path(path), folder, "{path}");
+        }
+        let folder = |path| image.picture_path(path).map(|(folder, _)| folder);
+        for (path, expected) in [
+            ("full/max/0/default.jpg", Some("")),
+            ("0,0,512,512/512,/0/default.jpg", Some("")),
+            ("v0123456789ab/full/max/0/default.jpg", Some("v0123456789ab")),
+            ("v0123456789AB/full/max/0/default.jpg", None),
+            ("1/full/max/0/default.jpg", None),
+            ("full/max/90/default.jpg", None),
+            ("v0123456789ab/notes.txt", None),
+        ] {
+            assert_eq!(folder(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn all_images_may_have_any_identifier_but_none() {
+        let all = Subject::all_images(&"maps".parse().expect("a prefix")).expect("not empty");
+        assert_eq!(all.image_path("3/a/b/info.json"), Some("3/a/b"));
+        assert_eq!(all.image_path("info.json"), None);
+        assert_eq!(all.image_path("my-info.json"), None);
+        let folder = |path| all.picture_path(path).map(|(folder, _)| folder);
+        assert_eq!(folder("a/b/full/max/0/default.jpg"), Some("a/b"));
+        assert_eq!(folder("full/max/0/default.jpg"), None);
+        assert_eq!(folder("a/b/c/d/e.html"), None);
+        assert_eq!(Subject::all_images(&Prefix::default()), None);
+    }
+}

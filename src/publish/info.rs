@@ -1,0 +1,89 @@
+//! The only writer of `info.json`.
+
+use super::content::ContentDigest;
+use super::fingerprint::Fingerprint;
+use super::mark::{Mark, MarkState};
+use super::options::Options;
+use super::revision::Revisions;
+use super::state::StoredInfo;
+use super::target::{ApiFolder, Target};
+use crate::iiif::{ImageInformation, Plan};
+use crate::store::{ImageFolder, Object, Store, StoreError};
+use bytes::Bytes;
+
+/// Writes the `info.json` of one image.
+pub(super) struct InfoWriter<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) options: &'a Options,
+    pub(super) target: &'a Target,
+}
+
+impl InfoWriter<'_> {
+    /// Puts the image information into the folders of the objects, with a mark for each. Returns the bytes.
+    pub(super) async fn put(&self, marks: &[Mark]) -> Result<u64, StoreError> {
+        self.put_in(ApiFolder::objects_dir, marks).await
+    }
+
+    /// Puts it into the folders that viewers are given. Returns the bytes.
+    pub(super) async fn put_current(&self, marks: &[Mark]) -> Result<u64, StoreError> {
+        self.put_in(ApiFolder::current_dir, marks).await
+    }
+
+    async fn put_in(&self, dir: impl Fn(&ApiFolder) -> &ImageFolder, marks: &[Mark]) -> Result<u64, StoreError> {
+        let mut bytes = 0;
+        for (folder, mark) in self.target.folders.iter().zip(marks) {
+            bytes += self.store.put(self.object(folder, dir(folder), self.body(folder), mark)).await?.bytes;
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the object that invalidates a stored `info.json`: the same body, with a mark that says so.
+    pub(super) fn replacing(&self, folder: &ApiFolder, info: &StoredInfo, mark: &Mark) -> Object {
+        self.object(folder, folder.current_dir(), info.stored.body.clone(), mark)
+    }
+
+    fn body(&self, folder: &ApiFolder) -> Bytes {
+        let rights = self.options.rights.clone();
+        let information =
+            ImageInformation::new(&self.target.pyramid, folder.plan.version(), folder.base_uri.clone(), rights);
+        information.to_json().into()
+    }
+
+    fn object(&self, folder: &ApiFolder, dir: &ImageFolder, body: Bytes, mark: &Mark) -> Object {
+        Object {
+            key: dir.key(&Plan::INFO_JSON),
+            body,
+            content_type: ImageInformation::content_type(folder.plan.version()),
+            cache_control: self.options.info_cache_control.as_str().into(),
+            mark: Some(mark.to_string().into()),
+        }
+    }
+}
+
+impl ApiFolder {
+    /// Returns the folder of the objects.
+    fn objects_dir(&self) -> &ImageFolder {
+        &self.dir
+    }
+}
+
+/// Returns the marks of an image that has just been stored, one for each folder.
+pub(super) fn committed(
+    fingerprint: &Fingerprint,
+    revisions: &Revisions,
+    content: &[ContentDigest],
+    state: MarkState,
+) -> Vec<Mark> {
+    let mark = |(document, content): (&String, &ContentDigest)| Mark {
+        state,
+        pixels: fingerprint.pixels.clone(),
+        headers: fingerprint.headers.clone(),
+        document: document.clone(),
+        revisions: revisions.clone(),
+        content: *content,
+        has_orphans: false,
+        is_contested: false,
+        old_versions: None,
+    };
+    fingerprint.documents.iter().zip(content).map(mark).collect()
+}

@@ -1,0 +1,183 @@
+//! The mark that is kept with each `info.json`: what was published, and how far a later run may trust it.
+//!
+//! A mark is one line of ASCII, because it travels as a header (`x-amz-meta-iiif-publish-mark`):
+//! ```text
+//! 1;state=settling;pixels=…;headers=…;document=…;made=plan:1,jpeg:1,rgb:1,jpg:1;objects=57;etags=…;sizes=…
+//! ```
+//! `1` is the version of this format. Fields may be added at any time; readers skip those that they do not know.
+
+use super::content::ContentDigest;
+use super::revision::Revisions;
+use std::fmt;
+use std::str::FromStr;
+
+/// The version of the format, at the beginning of each mark.
+const VERSION: &str = "1";
+
+/// How far a later run may trust the objects beside an `info.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MarkState {
+    /// The image is being replaced or deleted: nothing is known about its objects.
+    Replacing,
+    /// The objects were stored, but a run at the same time may have overwritten or deleted some of them.
+    Settling,
+    /// The objects were compared with the digest after the grace period: all of them are there.
+    Current,
+}
+
+impl MarkState {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Replacing => "replacing",
+            Self::Settling => "settling",
+            Self::Current => "current",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Replacing, Self::Settling, Self::Current].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// What is kept with an `info.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(super) state: MarkState,
+    /// Hash of the source and the options that decide about pixels. Empty while the image is being replaced.
+    pub(super) pixels: String,
+    /// Hash of the headers of the pictures; empty if they are mixed.
+    pub(super) headers: String,
+    /// Hash of the contents and headers of the `info.json` itself.
+    pub(super) document: String,
+    /// The revisions of the code that made the objects.
+    pub(super) revisions: Revisions,
+    /// Digest of the pictures.
+    pub(super) content: ContentDigest,
+    /// Set until the pictures are deleted that an earlier version of the image has left.
+    pub(super) has_orphans: bool,
+    /// Set while the image is being replaced, if a run may have been confirming it when that began.
+    pub(super) is_contested: bool,
+    /// The number of old versions that were kept when the last of the others was deleted.
+    pub(super) old_versions: Option<usize>,
+}
+
+/// A mark that this version of the program cannot read, most likely because a newer one wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mark has another format")]
+pub(crate) struct MarkError;
+
+impl Mark {
+    /// Returns the mark of an image that is being replaced. Its objects have `headers`, or mixed ones if that is empty.
+    pub(super) fn replacing(headers: &str) -> Self {
+        Self {
+            state: MarkState::Replacing,
+            pixels: String::new(),
+            headers: headers.to_owned(),
+            document: String::new(),
+            revisions: Revisions::default(),
+            content: ContentDigest::default(),
+            has_orphans: false,
+            is_contested: false,
+            old_versions: None,
+        }
+    }
+
+    /// Returns the same mark, noting that a confirmation may be on its way.
+    pub(super) fn contested(&self) -> Self {
+        Self { is_contested: true, ..self.clone() }
+    }
+
+    /// Returns the same mark in another state.
+    pub(super) fn in_state(&self, state: MarkState) -> Self {
+        Self { state, ..self.clone() }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{VERSION};state={};headers={}", self.state.name(), self.headers)?;
+        if self.state == MarkState::Replacing {
+            return if self.is_contested { write!(formatter, ";contested=1") } else { Ok(()) };
+        }
+        let Self { pixels, document, revisions, content, .. } = self;
+        write!(formatter, ";pixels={pixels};document={document};made={revisions};{content}")?;
+        if self.has_orphans {
+            write!(formatter, ";orphans=1")?;
+        }
+        self.old_versions.map_or(Ok(()), |count| write!(formatter, ";old={count}"))
+    }
+}
+
+impl FromStr for Mark {
+    type Err = MarkError;
+
+    fn from_str(text: &str) -> Result<Self, MarkError> {
+        let (version, fields) = text.split_once(';').ok_or(MarkError)?;
+        let field = |name: &str| fields.split(';').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        let state = field("state").and_then(MarkState::from_name).filter(|_| version == VERSION).ok_or(MarkError)?;
+        let text = |name: &str| field(name).unwrap_or_default().to_owned();
+        let content = || ContentDigest::from_fields(field("objects")?, field("etags")?, field("sizes")?);
+        Ok(Self {
+            state,
+            pixels: text("pixels"),
+            headers: text("headers"),
+            document: text("document"),
+            revisions: text("made").parse().map_err(|_| MarkError)?,
+            // Without a digest, nothing that is listed can be equal to it.
+            content: content().unwrap_or_default(),
+            has_orphans: field("orphans") == Some("1"),
+            is_contested: field("contested") == Some("1"),
+            old_versions: field("old").and_then(|count| count.parse().ok()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark() -> Mark {
+        Mark {
+            state: MarkState::Settling,
+            pixels: "0011".to_owned(),
+            headers: "2233".to_owned(),
+            document: "4455".to_owned(),
+            revisions: "plan:1,jpeg:2".parse().expect("revisions"),
+            content: ContentDigest::default(),
+            has_orphans: false,
+            is_contested: false,
+            old_versions: Some(2),
+        }
+    }
+
+    #[test]
+    fn a_mark_is_read_as_it_was_written() {
+        for mark in [
+            mark(),
+            mark().in_state(MarkState::Current),
+            Mark { has_orphans: true, ..mark() },
+            Mark::replacing("2233"),
+            Mark::replacing("").contested(),
+        ] {
+            assert_eq!(mark.to_string().parse(), Ok(mark));
+        }
+    }
+
+    #[test]
+    fn the_format_is_what_earlier_runs_wrote() {
+        let zeros = "0".repeat(64);
+        let written = format!(
+            "1;state=settling;headers=2233;pixels=0011;document=4455;made=jpeg:2,plan:1;objects=0;etags={zeros};sizes={zeros};old=2"
+        );
+        assert_eq!(mark().to_string(), written);
+        let with_more = format!("{written};warnings=profile-unusable");
+        assert_eq!(with_more.parse(), Ok(mark()), "fields of newer versions are skipped");
+    }
+
+    #[test]
+    fn other_formats_are_refused() {
+        for text in ["", "2;state=current", "1;state=resting", "1", "0f3a-77aa", "replacing-mixed"] {
+            assert_eq!(text.parse::<Mark>(), Err(MarkError), "{text}");
+        }
+    }
+}

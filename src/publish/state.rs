@@ -1,0 +1,237 @@
+//! The state of an image in the store, and the decision what to do about it.
+
+use super::fingerprint::{Fingerprint, version_name};
+use super::mark::{Mark, MarkState};
+use super::options::{Changed, Options, Unchanged};
+use super::replace::is_ours;
+use crate::iiif::{Plan, Size};
+use crate::store::{Identifier, ImageFolder, KeyError, Store, StoreError, Stored, VersionName};
+use serde::Deserialize;
+use std::cmp::Ordering;
+
+/// An `info.json` in the store, with its mark.
+#[derive(Clone, Debug)]
+pub(super) struct StoredInfo {
+    pub(super) stored: Stored,
+    pub(super) mark: Option<Mark>,
+}
+
+impl From<Stored> for StoredInfo {
+    fn from(stored: Stored) -> Self {
+        let mark = stored.mark.as_deref().and_then(|mark| mark.parse().ok());
+        Self { stored, mark }
+    }
+}
+
+/// The `info.json` of each version of the Image API, if it is there.
+#[derive(Clone, Debug)]
+pub(super) struct State(pub(super) Vec<Option<StoredInfo>>);
+
+/// The part of an `info.json` that is read back.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(alias = "@id")]
+    id: String,
+    width: u32,
+    height: u32,
+}
+
+/// What to do with an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Read the source, and store everything that is not there yet.
+    Publish,
+    /// Give the pictures other headers, and write `info.json` again.
+    UpdateHeaders,
+    /// Write `info.json` again.
+    UpdateDocuments,
+    /// Nothing, unless it is time to compare the objects with the digest in the mark.
+    Settle,
+    /// Nothing: it is current.
+    Skip,
+    /// Nothing: it is there, and images that are there are kept.
+    Keep,
+    /// Nothing: a newer version of the program published it.
+    KeepNewer,
+}
+
+impl State {
+    /// Loads the state of an image, with one request for each folder.
+    pub(super) async fn load(
+        store: &dyn Store,
+        folders: impl Iterator<Item = &ImageFolder>,
+    ) -> Result<Self, StoreError> {
+        let mut found = Vec::new();
+        for folder in folders {
+            found.push(store.get(&folder.key(&Plan::INFO_JSON)).await?.map(StoredInfo::from));
+        }
+        Ok(Self(found))
+    }
+
+    /// Loads the state of an image by its identifier.
+    pub(super) async fn load_current(
+        store: &dyn Store,
+        options: &Options,
+        identifier: &Identifier,
+    ) -> Result<Result<Self, StoreError>, KeyError> {
+        let folder = |(_, folder)| ImageFolder::new(&options.prefix, folder, identifier);
+        let folders: Vec<_> = options.versions.folders().into_iter().map(folder).collect::<Result<_, _>>()?;
+        Ok(Self::load(store, folders.iter()).await)
+    }
+
+    /// Decides what to do.
+    pub(super) fn decide(&self, fingerprint: &Fingerprint, options: &Options) -> Action {
+        if options.unchanged == Unchanged::PublishAgain || !self.is_there() {
+            return Action::Publish;
+        }
+        if self.is_newer() {
+            return Action::KeepNewer;
+        }
+        let action = self.difference(fingerprint);
+        match (action, options.changed) {
+            (Action::Skip | Action::Settle, Changed::Keep) => Action::Skip,
+            (_, Changed::Keep) => Action::Keep,
+            (action, Changed::Replace) => action,
+        }
+    }
+
+    /// Compares what is there with what would be published.
+    fn difference(&self, fingerprint: &Fingerprint) -> Action {
+        let Some(marks) = self.marks().filter(|_| self.size().is_some()) else { return Action::Publish };
+        let has_pixels = |mark: &&Mark| {
+            mark.state != MarkState::Replacing
+                && mark.pixels == fingerprint.pixels
+                && mark.revisions.age() == Ordering::Equal
+        };
+        if !marks.iter().all(has_pixels) {
+            Action::Publish
+        } else if marks.iter().any(|mark| mark.headers != fingerprint.headers) {
+            Action::UpdateHeaders
+        } else if !marks.iter().map(|mark| &mark.document).eq(&fingerprint.documents) {
+            Action::UpdateDocuments
+        } else if marks.iter().any(|mark| mark.state == MarkState::Settling || mark.has_orphans) {
+            Action::Settle
+        } else {
+            Action::Skip
+        }
+    }
+
+    /// Returns `true` if a newer version of the program published some folder.
+    fn is_newer(&self) -> bool {
+        self.0.iter().flatten().any(|info| match &info.mark {
+            Some(mark) => mark.revisions.age() == Ordering::Greater,
+            None => is_ours(info.stored.mark.as_deref()),
+        })
+    }
+
+    /// Returns the mark of each folder, if every folder has one.
+    pub(super) fn marks(&self) -> Option<Vec<&Mark>> {
+        self.0.iter().map(|info| info.as_ref()?.mark.as_ref()).collect()
+    }
+
+    /// Returns `true` if some `info.json` is there, whoever published it.
+    pub(super) fn is_there(&self) -> bool {
+        self.0.iter().any(Option::is_some)
+    }
+
+    /// Returns `true` if no `info.json` was written since `other` was loaded.
+    pub(super) fn is_as_seen(&self, other: &Self) -> bool {
+        let seen =
+            |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
+        self.0.iter().map(seen).eq(other.0.iter().map(seen))
+    }
+
+    /// Returns `true` if no more than `keep` old versions are left, for sure.
+    pub(super) fn has_at_most(&self, keep: usize) -> bool {
+        self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.old_versions.is_some_and(|count| count <= keep)))
+    }
+
+    /// Returns `true` if the pictures that are there have these headers, so that those with the right bytes can stay.
+    pub(super) fn has_headers(&self, headers: &str) -> bool {
+        self.0.iter().flatten().all(|info| info.mark.as_ref().is_some_and(|mark| mark.headers == headers))
+    }
+
+    /// Returns `true` if every folder holds the pixels of this fingerprint.
+    pub(super) fn has_pixels(&self, fingerprint: &Fingerprint) -> bool {
+        self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.pixels == fingerprint.pixels))
+    }
+
+    /// Returns the name of the version that is there.
+    pub(super) fn version(&self) -> Option<VersionName> {
+        let marks = self.marks()?;
+        let mark = marks.first()?;
+        Some(version_name(&mark.pixels, &mark.revisions))
+    }
+
+    /// Returns the size of the image, as its `info.json` says.
+    pub(super) fn size(&self) -> Option<Size> {
+        let Described { width, height, .. } = self.described()?;
+        Size::new(width, height).ok()
+    }
+
+    /// Returns the base URI of the image, as its `info.json` says.
+    pub(super) fn base_uri(&self) -> Option<String> {
+        self.described().map(|described| described.id)
+    }
+
+    fn described(&self) -> Option<Described> {
+        serde_json::from_slice(&self.0.iter().flatten().next()?.stored.body).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::content::ContentDigest;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint { pixels: "p".to_owned(), headers: "h".to_owned(), documents: vec!["d".to_owned()] }
+    }
+
+    fn state(mark: Option<&str>) -> State {
+        let body = "{\"id\":\"https://example.org/a\",\"width\":3,\"height\":2}".into();
+        let stored = Stored { body, mark: mark.map(str::to_owned), etag: None, modified: None };
+        State(vec![Some(stored.into())])
+    }
+
+    fn mark(state: &str, pixels: &str, headers: &str, document: &str, made: &str) -> String {
+        let content = ContentDigest::default();
+        format!("1;state={state};headers={headers};pixels={pixels};document={document};made={made};{content}")
+    }
+
+    #[test]
+    fn every_state_has_one_action() {
+        let options = Options::new("https://example.org".parse().expect("a URL"));
+        let kept = Options { changed: Changed::Keep, ..options.clone() };
+        let again = Options { unchanged: Unchanged::PublishAgain, ..options.clone() };
+        use Action::{Keep, KeepNewer, Publish, Settle, Skip, UpdateDocuments, UpdateHeaders};
+        for (name, state, [default, keep, overwrite]) in [
+            ("absent", State(vec![None]), [Publish, Publish, Publish]),
+            (
+                "partial",
+                State(vec![None, state(Some(&mark("current", "p", "h", "d", ""))).0.remove(0)]),
+                [Publish, Keep, Publish],
+            ),
+            ("foreign", state(None), [Publish, Keep, Publish]),
+            ("foreign metadata", state(Some("0f3a-77aa")), [Publish, Keep, Publish]),
+            ("newer format", state(Some("2;state=x")), [KeepNewer, KeepNewer, Publish]),
+            ("newer code", state(Some(&mark("current", "p", "h", "d", "plan:99"))), [KeepNewer, KeepNewer, Publish]),
+            ("outdated code", state(Some(&mark("current", "p", "h", "d", "plan:0"))), [Publish, Keep, Publish]),
+            ("replacing", state(Some("1;state=replacing;headers=h")), [Publish, Keep, Publish]),
+            ("other pixels", state(Some(&mark("current", "x", "h", "d", "plan:1"))), [Publish, Keep, Publish]),
+            ("other headers", state(Some(&mark("current", "p", "x", "x", "plan:1"))), [UpdateHeaders, Keep, Publish]),
+            (
+                "other document",
+                state(Some(&mark("current", "p", "h", "x", "plan:1"))),
+                [UpdateDocuments, Keep, Publish],
+            ),
+            ("settling", state(Some(&mark("settling", "p", "h", "d", "plan:1"))), [Settle, Skip, Publish]),
+            ("current", state(Some(&mark("current", "p", "h", "d", "plan:1"))), [Skip, Skip, Publish]),
+        ] {
+            let mut fingerprint = fingerprint();
+            fingerprint.documents.resize(state.0.len(), "d".to_owned());
+            let actions = [&options, &kept, &again].map(|options| state.decide(&fingerprint, options));
+            assert_eq!(actions, [default, keep, overwrite], "{name}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Names of one published image: its folders, keys and URLs. Pure: nothing here asks a store.
+
+use super::PublishError;
+use super::event::{Orphans, Outcome, Published};
+use super::options::{Layout, Options};
+use super::redirects::Redirects;
+use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
+use crate::store::{Identifier, ImageFolder, Key, KeyError, Traffic, VersionName};
+use std::time::Duration;
+
+/// The folder of an image in one version of the Image API.
+#[derive(Clone, Debug)]
+pub(super) struct ApiFolder {
+    pub(super) plan: Plan,
+    /// The folder of the objects.
+    pub(super) dir: ImageFolder,
+    /// The URL of that folder, which is the id of the image information in it.
+    pub(super) base_uri: String,
+    /// The folder above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
+    pub(super) parent: Option<ImageFolder>,
+}
+
+impl ApiFolder {
+    /// Returns the folder of the `info.json` that viewers are given.
+    pub(super) fn current_dir(&self) -> &ImageFolder {
+        self.parent.as_ref().unwrap_or(&self.dir)
+    }
+
+    /// Returns the URL of [`current_dir`](Self::current_dir).
+    pub(super) fn current_uri(&self) -> &str {
+        match (&self.parent, self.base_uri.rsplit_once('/')) {
+            (Some(_), Some((parent, _))) => parent,
+            _ => &self.base_uri,
+        }
+    }
+}
+
+/// Everything that is known of a published image from its name, its size and the options.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) identifier: Identifier,
+    pub(super) pyramid: Pyramid,
+    /// One folder for each version of the Image API.
+    pub(super) folders: Vec<ApiFolder>,
+    /// The name of the version of the image.
+    pub(super) version: VersionName,
+    /// Requests that lead to another object.
+    pub(super) redirects: Redirects,
+}
+
+impl Target {
+    /// # Errors
+    /// If prefix and identifier are too long together.
+    pub(super) fn new(
+        options: &Options,
+        identifier: &Identifier,
+        pyramid: Pyramid,
+        version: VersionName,
+    ) -> Result<Self, KeyError> {
+        let is_versioned = matches!(options.layout, Layout::Versioned { .. });
+        let folder = |(api, api_folder): (_, Option<u8>)| {
+            let plan = Plan::new(pyramid.clone(), api);
+            let base_uri = options.public_url.base_uri(api_folder, identifier);
+            let current = ImageFolder::new(&options.prefix, api_folder, identifier)?;
+            if !is_versioned {
+                return Ok(ApiFolder { plan, dir: current, base_uri, parent: None });
+            }
+            let (dir, base_uri) = (current.version(&version)?, format!("{base_uri}/{version}"));
+            Ok(ApiFolder { plan, dir, base_uri, parent: Some(current) })
+        };
+        let folders: Result<Vec<_>, KeyError> = options.versions.folders().into_iter().map(folder).collect();
+        let redirects = Redirects::new(options.redirects.as_ref(), identifier);
+        Ok(Self { identifier: identifier.clone(), folders: folders?, redirects, pyramid, version })
+    }
+
+    /// Returns `true` if each version of the image has a folder of its own.
+    pub(super) fn is_versioned(&self) -> bool {
+        self.folders.iter().any(|folder| folder.parent.is_some())
+    }
+
+    /// Returns the number of objects in all folders, `info.json` included.
+    pub(super) fn object_count(&self) -> u64 {
+        self.folders.iter().map(|folder| folder.plan.object_count()).sum()
+    }
+
+    /// Returns the number of objects that have the bytes of a picture.
+    pub(super) fn picture_count(&self) -> u64 {
+        match self.redirects {
+            Redirects::None => self.object_count() - self.folders.len() as u64,
+            Redirects::Alternatives { .. } => {
+                let requests =
+                    |rendering| self.folders.iter().map(move |folder| self.requests(folder, rendering).count() as u64);
+                self.pyramid.renderings().flat_map(requests).sum()
+            }
+        }
+    }
+
+    /// Returns a description of the image of which nothing has been stored yet.
+    pub(super) fn published(&self) -> Published {
+        Published {
+            identifier: self.identifier.clone(),
+            outcome: Outcome::Unchanged,
+            info_urls: self.folders.iter().map(|folder| format!("{}/{}", folder.base_uri, Plan::INFO_JSON)).collect(),
+            version: Some(self.version.clone()),
+            size: self.pyramid.size(),
+            tiles: self.pyramid.tile_count(),
+            objects: 0,
+            bytes: 0,
+            orphans: Orphans::default(),
+            traffic: Traffic::default(),
+            duration: Duration::ZERO,
+        }
+    }
+
+    /// Returns the URLs of the `info.json` that viewers are given, whatever version that is of.
+    pub(super) fn current_urls(&self) -> Vec<String> {
+        self.folders.iter().map(|folder| format!("{}/{}", folder.current_uri(), Plan::INFO_JSON)).collect()
+    }
+
+    /// Returns the key of every request of the image; `info.json` is not one.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        let of_folder = |folder: &'_ ApiFolder| {
+            let requests = |rendering| folder.plan.requests(rendering);
+            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.dir.key(&request));
+            keys.collect::<Vec<_>>()
+        };
+        self.folders.iter().flat_map(of_folder)
+    }
+
+    /// Returns the requests for a picture in a folder that have its bytes, in all formats.
+    pub(super) fn requests<'a>(
+        &'a self,
+        folder: &'a ApiFolder,
+        rendering: Rendering,
+    ) -> impl Iterator<Item = ImageRequest> + 'a {
+        let stored = move |format| self.redirects.stored(&folder.plan, format, rendering);
+        self.pyramid.formats().all().flat_map(stored)
+    }
+
+    /// Returns the formats in which some request for a picture has bytes.
+    pub(super) fn needed_formats(&self, rendering: Rendering) -> Vec<Format> {
+        let is_stored = |folder: &ApiFolder, format| !self.redirects.stored(&folder.plan, format, rendering).is_empty();
+        let is_needed = |format: &Format| self.folders.iter().any(|folder| is_stored(folder, *format));
+        self.pyramid.formats().all().filter(is_needed).collect()
+    }
+}
+
+/// Returns the pyramid of an image of a size.
+///
+/// # Errors
+/// If `full/max` is too large for a format.
+pub(super) fn pyramid(options: &Options, identifier: &Identifier, size: Size) -> Result<Pyramid, PublishError> {
+    let pyramid = Pyramid::new(size, options.shape);
+    let too_large = |cause| PublishError::Formats { identifier: identifier.clone(), cause };
+    pyramid.check_formats().map_err(too_large)?;
+    Ok(pyramid)
+}
+
+/// Returns the request that a key is in the folder of an image; `None` for other objects.
+pub(super) fn request(dir: &ImageFolder, key: &Key) -> Option<ImageRequest> {
+    dir.path_of(key.as_str())?.parse().ok()
+}

@@ -1,0 +1,245 @@
+//! The way of one image from its source to its `info.json`.
+
+use super::budget::permit;
+use super::event::{Event, Orphans, Published};
+use super::existing::Existing;
+use super::fingerprint::{Fingerprint, version_name};
+use super::info::committed;
+use super::job::Job;
+use super::ledger::{Complete, Ledger};
+use super::mark::{Mark, MarkState};
+use super::options::Layout;
+use super::read::Reading;
+use super::revision::Revisions;
+use super::settle::Settlement;
+use super::state::State;
+use super::target::{Target, pyramid};
+use super::watch::Watch;
+use super::work::Tasks;
+use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
+use crate::encode::{BlankTiles, Encoding};
+use crate::source::{Header, Place, Source};
+use crate::store::{StoreError, Tally};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// One image, with what is known before its source is opened.
+pub(super) struct Task<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) image: &'a Image,
+    pub(super) place: Place,
+    pub(super) state: &'a State,
+    pub(super) fingerprint: &'a Fingerprint,
+    pub(super) tally: &'a Arc<Tally>,
+}
+
+/// A result of [`Task`], which says what became of the image.
+type Done = Result<(Published, Outcome), PublishError>;
+
+impl Task<'_> {
+    /// Leaves an image as it is, but for old versions of it that are to be deleted.
+    pub(super) async fn skip(self, target: &Target) -> Done {
+        let mut published = target.published();
+        published.orphans = self.publisher.prune_versions_again(target, self.state).await?;
+        Ok((published, Outcome::Unchanged))
+    }
+
+    /// Leaves an image as it is, if it is whole or not to be compared yet.
+    pub(super) async fn settle(self, target: &Target) -> Done {
+        match self.publisher.settle(target, self.state).await? {
+            Settlement::Damaged => self.publish().await,
+            Settlement::Waiting => self.skip(target).await,
+            Settlement::Confirmed(orphans) => {
+                let (published, outcome) = self.skip(target).await?;
+                Ok((Published { orphans: published.orphans + orphans, ..published }, outcome))
+            }
+        }
+    }
+
+    pub(super) async fn update_documents(self, target: &Target) -> Done {
+        let published = self.publisher.update_documents(target, self.state, self.fingerprint).await?;
+        Ok((published, Outcome::Updated))
+    }
+
+    /// Updates headers, or publishes again if the store cannot.
+    pub(super) async fn update_headers(self, target: &Target) -> Done {
+        match self.publisher.update_headers(target, self.state, self.fingerprint).await? {
+            Some(published) => Ok((published, Outcome::Updated)),
+            None => {
+                // The update may have begun.
+                let state = self.publisher.load_state(&self.image.identifier).await?;
+                Task { state: &state, ..self }.publish().await
+            }
+        }
+    }
+
+    /// Publishes an image: opens the source, prepares the store, transfers the pictures, commits, cleans up.
+    pub(super) async fn publish(self) -> Done {
+        let publisher = self.publisher;
+        let source = self.open().await?;
+        let header = source.header().clone();
+        let (target, revisions) = self.target(&header)?;
+        let _image = permit(&publisher.budget.images).await;
+        publisher.check_not_stopped(&target)?;
+        if let Some(published) = self.promote_again(&target).await? {
+            return Ok((published, Outcome::Published));
+        }
+        let memory = self.reserve_memory(&header, &target).await?;
+        publisher.check_not_stopped(&target)?;
+        let mut job = self.job(&header, target);
+        (publisher.events)(self.started(header, &job.target));
+        // The first strips are decoded while the store is asked what it has.
+        let reading = Reading::begin(source, memory, &job);
+        let existing = publisher.prepare(&job.target, self.state, self.fingerprint).await?;
+        let orphans = existing.orphans;
+        job.reusable = existing.reusable;
+        let job = Arc::new(job);
+        let complete = transfer(reading, &job).await?;
+        let marks = self.marks(&revisions, &complete, !orphans.is_empty());
+        let mut published = self.commit(&job.target, &marks, &complete).await?;
+        published.orphans = self.clean_up(&job.target, &marks, orphans).await?;
+        Ok((published, Outcome::Published))
+    }
+
+    async fn open(&self) -> Result<Source, PublishError> {
+        let (place, read) = (self.place.clone(), self.publisher.options.reading());
+        Ok(self.publisher.blocking(self.image, move || Source::open_at(&place, read)).await??)
+    }
+
+    /// Returns the names of the image, and the revisions of the code that is going to make it.
+    fn target(&self, header: &Header) -> Result<(Target, Revisions), PublishError> {
+        let (options, identifier) = (&self.publisher.options, &self.image.identifier);
+        let pyramid = pyramid(options, identifier, header.size)?;
+        let has_block_tiles = blocks::decoded_rows(header, &pyramid, options.jpeg).is_some();
+        let revisions = Revisions::current(header.kind, options, has_block_tiles);
+        let version = version_name(&self.fingerprint.pixels, &revisions);
+        Ok((Target::new(options, identifier, pyramid, version)?, revisions))
+    }
+
+    /// Makes a version current again that is there in whole, because the image has become what it was before.
+    async fn promote_again(&self, target: &Target) -> Result<Option<Published>, PublishError> {
+        let publisher = self.publisher;
+        if !target.is_versioned() || publisher.options.unchanged == super::Unchanged::PublishAgain {
+            return Ok(None);
+        }
+        let there = State::load(&*publisher.store, target.folders.iter().map(|folder| &folder.dir)).await?;
+        let Some(marks) = there.marks().filter(|_| there.has_pixels(self.fingerprint)) else { return Ok(None) };
+        if !there.has_headers(&self.fingerprint.headers) || !publisher.is_whole(target, &marks).await? {
+            return Ok(None);
+        }
+        let content: Vec<_> = marks.iter().map(|mark| mark.content).collect();
+        let marks =
+            committed(self.fingerprint, &marks[0].revisions.with_document_of_now(), &content, self.state_after());
+        publisher.invalidate(target, self.state, "").await?;
+        // It counts as new among the old versions that are kept.
+        let bytes = publisher.commit(target, &marks).await?;
+        let orphans = self.clean_up(target, &marks, Vec::new()).await?;
+        Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, ..target.published() }))
+    }
+
+    /// Waits until there is memory for the image.
+    async fn reserve_memory(
+        &self,
+        header: &Header,
+        target: &Target,
+    ) -> Result<Option<OwnedSemaphorePermit>, PublishError> {
+        let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
+        let needed_bytes = peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
+        if let Some(limit_bytes) = budget.is_beyond(needed_bytes) {
+            let identifier = target.identifier.clone();
+            return Err(PublishError::Memory { identifier, needed_bytes, limit_bytes });
+        }
+        Ok(budget.memory(memory::image_bytes(header, &target.pyramid, jpeg, budget.in_flight())).await)
+    }
+
+    fn job(&self, header: &Header, target: Target) -> Job {
+        let publisher = self.publisher;
+        let options = &publisher.options;
+        Job {
+            blocks: blocks::decoded_rows(header, &target.pyramid, options.jpeg),
+            target: Arc::new(target),
+            store: Arc::clone(&publisher.store),
+            budget: publisher.budget.clone(),
+            encoding: Encoding { jpeg: options.jpeg, profile: header.kept_profile.clone() },
+            blanks: BlankTiles::default(),
+            cache_control: options.cache_control.as_str().into(),
+            headers: self.fingerprint.headers.as_str().into(),
+            events: Arc::clone(&publisher.events),
+            reusable: Existing::default().reusable,
+            watch: Watch::new(publisher.timing(), self.state),
+            stored: AtomicU64::new(0),
+            tally: Arc::clone(self.tally),
+        }
+    }
+
+    fn started(&self, header: Header, target: &Target) -> Event {
+        Event::Started {
+            identifier: self.image.identifier.clone(),
+            size: header.size,
+            description: header.description,
+            found: header.found,
+            objects: target.object_count(),
+        }
+    }
+
+    /// Puts redirects and `info.json`: only with the proof that everything it promises is stored.
+    async fn commit(&self, target: &Target, marks: &[Mark], complete: &Complete) -> Result<Published, PublishError> {
+        let redirects = self.publisher.redirect(target).await?;
+        let bytes = complete.bytes + self.publisher.commit(target, marks).await?;
+        let objects = complete.objects + redirects + target.folders.len() as u64;
+        Ok(Published { objects, bytes, ..target.published() })
+    }
+
+    fn marks(&self, revisions: &Revisions, complete: &Complete, has_orphans: bool) -> Vec<Mark> {
+        let marks = committed(self.fingerprint, revisions, &complete.content, self.state_after());
+        marks.into_iter().map(|mark| Mark { has_orphans, ..mark }).collect()
+    }
+
+    /// Returns the state of an image that has just been committed.
+    fn state_after(&self) -> MarkState {
+        // Without a grace period, nothing is compared.
+        if self.publisher.options.settle_after.is_some() { MarkState::Settling } else { MarkState::Current }
+    }
+
+    /// Deletes what nothing promises any longer. A run that ends before that leaves it to the next one.
+    async fn clean_up(
+        &self,
+        target: &Target,
+        marks: &[Mark],
+        orphans: Vec<crate::store::Key>,
+    ) -> Result<Orphans, PublishError> {
+        let not_cleaned_up =
+            |cause: StoreError| PublishError::CleanUp { identifier: self.image.identifier.clone(), cause };
+        match self.publisher.options.layout {
+            Layout::InPlace => self.publisher.delete_orphans(target, marks, orphans).await,
+            Layout::Versioned { keep: Some(keep) } => self.publisher.prune_versions(target, keep).await,
+            Layout::Versioned { keep: None } => Ok(Orphans::default()),
+        }
+        .map_err(not_cleaned_up)
+    }
+}
+
+/// Reads, cuts, encodes and puts everything but `info.json`, and proves that all of it is stored.
+async fn transfer(reading: Reading, job: &Arc<Job>) -> Result<Complete, PublishError> {
+    let Reading { mut strips, reader, memory: _memory } = reading;
+    let mut ledger = Ledger::new(&job.target);
+    let mut tasks = Tasks::new(job);
+    let work = async {
+        while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
+            tasks.spawn_strip(strip, &mut ledger).await?;
+        }
+        // The queue is closed: either everything has been read, or the reader failed.
+        reader.await.map_err(|cause| job.panicked(cause))??;
+        tasks.finish(&mut ledger).await
+    };
+    match work.await {
+        Err(PublishError::Stopped { .. }) => {
+            // The reader stops by itself when the queue closes.
+            drop(strips);
+            return Err(tasks.drain().await);
+        }
+        done => done?,
+    }
+    ledger.close().map_err(|cause| PublishError::Incomplete { identifier: job.target.identifier.clone(), cause })
+}

@@ -1,0 +1,66 @@
+//! Notices during a long publish that another run has published the same image.
+
+use super::PublishError;
+use super::mark::MarkState;
+use super::replace::Timing;
+use super::state::State;
+use super::target::{ApiFolder, Target};
+use crate::store::Store;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// Looks at `info.json` again from time to time while an image is written.
+///
+/// Whoever confirms an image after the grace period relies on this: a run that wrote to it for so long without looking could write
+/// once more after the confirmation, and be killed.
+#[derive(Debug)]
+pub(super) struct Watch {
+    interval: Option<Duration>,
+    looked: Mutex<Instant>,
+    /// The folders in which another run has committed already, or a foreign program.
+    is_foreign: Vec<bool>,
+}
+
+impl Watch {
+    /// Begins now, when `state` has just been loaded. Without `timing`, nothing is looked at.
+    pub(super) fn new(timing: Option<Timing>, state: &State) -> Self {
+        let is_foreign =
+            |info: &Option<_>| info.as_ref().is_some_and(|info: &super::state::StoredInfo| info.mark.is_none());
+        Self {
+            interval: timing.map(Timing::look_interval),
+            looked: Mutex::new(Instant::now()),
+            is_foreign: state.0.iter().map(is_foreign).collect(),
+        }
+    }
+
+    /// Looks, if it is time to.
+    ///
+    /// # Errors
+    /// [`PublishError::Overtaken`] if another run has published the image meanwhile.
+    pub(super) async fn look(&self, store: &dyn Store, target: &Target) -> Result<(), PublishError> {
+        let Some(interval) = self.interval else { return Ok(()) };
+        let mut looked = self.looked.lock().await;
+        let begun = Instant::now();
+        if begun.duration_since(*looked) < interval {
+            return Ok(());
+        }
+        let state = State::load(store, target.folders.iter().map(ApiFolder::current_dir)).await?;
+        if self.is_as_left(&state) {
+            *looked = begun;
+            return Ok(());
+        }
+        Err(PublishError::Overtaken { identifier: target.identifier.clone() })
+    }
+
+    /// Returns `true` if every `info.json` is absent, being replaced, or the same foreign one.
+    fn is_as_left(&self, state: &State) -> bool {
+        state.0.iter().zip(&self.is_foreign).all(|(info, is_foreign)| match info {
+            None => true,
+            Some(info) => match &info.mark {
+                Some(mark) => mark.state == MarkState::Replacing,
+                None => *is_foreign,
+            },
+        })
+    }
+}

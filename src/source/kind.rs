@@ -1,0 +1,43 @@
+//! The decoder and the color path of an image, by stable names.
+
+use super::samples::Colour;
+use image::ImageFormat;
+
+/// The decoder that reads an image and the conversion that its colors go through.
+///
+/// The names are part of what is kept with published images; they never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceKind {
+    /// The file format: `jpeg`, `tiff`, …
+    pub format: &'static str,
+    /// The colors, and if their profile is used: `rgb`, `cmyk-icc`, …
+    pub color: &'static str,
+}
+
+impl SourceKind {
+    /// The kind of an image that is only described, not read.
+    pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
+
+    pub(super) fn new(container: Option<ImageFormat>, colour: Colour, has_profile: bool) -> Self {
+        let format = match container {
+            None => "jp2",
+            Some(ImageFormat::Jpeg) => "jpeg",
+            Some(ImageFormat::Png) => "png",
+            Some(ImageFormat::Tiff) => "tiff",
+            Some(ImageFormat::WebP) => "webp",
+            Some(ImageFormat::Gif) => "gif",
+            Some(ImageFormat::Bmp) => "bmp",
+            Some(_) => "pnm",
+        };
+        let color = match (colour, has_profile) {
+            (Colour::Grey, false) => "gray",
+            (Colour::Grey, true) => "gray-icc",
+            (Colour::Rgb, false) => "rgb",
+            (Colour::Rgb, true) => "rgb-icc",
+            (Colour::Cmyk, false) => "cmyk",
+            (Colour::Cmyk, true) => "cmyk-icc",
+            (Colour::Lab, _) => "lab",
+        };
+        Self { format, color }
+    }
+}

@@ -1,0 +1,90 @@
+//! Settings of a bucket that keep what is replaced or deleted: versioning, its lifecycle rules, and object lock.
+
+use super::S3Store;
+use crate::store::StoreError;
+use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
+
+impl S3Store {
+    /// Returns `true` if the bucket keeps old versions of objects; needs `s3:GetBucketVersioning`.
+    ///
+    /// # Errors
+    /// If that cannot be read, or the store does not know of versions.
+    pub async fn is_versioned(&self) -> Result<bool, StoreError> {
+        let answer = self.client.get_bucket_versioning().bucket(&self.bucket).send().await;
+        let action = || format!("could not read the versioning of `{}`", self.bucket);
+        let versioning = answer.map_err(|error| self.failed(action(), &error))?;
+        Ok(versioning.status() == Some(&BucketVersioningStatus::Enabled))
+    }
+
+    /// Returns the prefixes below which a lifecycle rule deletes old versions of all objects after some time; needs
+    /// `s3:GetLifecycleConfiguration`.
+    ///
+    /// # Errors
+    /// If the rules cannot be read, or the store has none.
+    pub async fn noncurrent_expirations(&self) -> Result<Vec<String>, StoreError> {
+        let answer = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
+        let action = || format!("could not read the lifecycle rules of `{}`", self.bucket);
+        let rules = self.or_absent(answer, "NoSuchLifecycleConfiguration", action)?;
+        Ok(rules.map(|rules| rules.rules().iter().filter_map(expired_prefix).collect()).unwrap_or_default())
+    }
+
+    /// Returns the default retention of the bucket in words, such as `30 days (GOVERNANCE)`; needs
+    /// `s3:GetBucketObjectLockConfiguration`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or the store does not know of object lock.
+    pub async fn default_retention(&self) -> Result<Option<String>, StoreError> {
+        let answer = self.client.get_object_lock_configuration().bucket(&self.bucket).send().await;
+        let action = || format!("could not read the object lock of `{}`", self.bucket);
+        let lock = self.or_absent(answer, "ObjectLockConfigurationNotFoundError", action)?;
+        let retention = lock.and_then(|lock| lock.object_lock_configuration?.rule?.default_retention);
+        Ok(retention.map(|retention| {
+            let time = match (retention.days(), retention.years()) {
+                (_, Some(years)) => format!("{years} years"),
+                (days, None) => format!("{} days", days.unwrap_or_default()),
+            };
+            let mode = retention.mode().map(|mode| format!(" ({})", mode.as_str())).unwrap_or_default();
+            time + &mode
+        }))
+    }
+}
+
+/// Returns the prefix of a rule that deletes old versions of all objects below it.
+fn expired_prefix(rule: &LifecycleRule) -> Option<String> {
+    rule.noncurrent_version_expiration()?.noncurrent_days()?;
+    let Some(filter) = rule.filter() else {
+        #[expect(deprecated, reason = "rules of the first kind have their prefix here")]
+        let prefix = rule.prefix();
+        return Some(prefix.unwrap_or_default().to_owned()).filter(|_| *rule.status() == ExpirationStatus::Enabled);
+    };
+    let is_limited = filter.tag().is_some()
+        || filter.and().is_some()
+        || filter.object_size_greater_than().is_some()
+        || filter.object_size_less_than().is_some();
+    let is_on = *rule.status() == ExpirationStatus::Enabled;
+    (is_on && !is_limited).then(|| filter.prefix().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_s3::types::{LifecycleRuleFilter, NoncurrentVersionExpiration, Tag};
+
+    fn rule(filter: LifecycleRuleFilter, status: ExpirationStatus) -> LifecycleRule {
+        let expiration = NoncurrentVersionExpiration::builder().noncurrent_days(7).build();
+        let rule = LifecycleRule::builder().filter(filter).status(status);
+        rule.noncurrent_version_expiration(expiration).build().expect("a rule")
+    }
+
+    #[test]
+    fn only_rules_for_all_objects_below_a_prefix_count() {
+        let below = |prefix: &str| LifecycleRuleFilter::builder().prefix(prefix).build();
+        let prefix = |filter, status| expired_prefix(&rule(filter, status));
+        assert_eq!(prefix(below("maps/"), ExpirationStatus::Enabled).as_deref(), Some("maps/"));
+        assert_eq!(prefix(below("maps/"), ExpirationStatus::Disabled), None);
+        let tag = Tag::builder().key("a").value("b").build().expect("a tag");
+        assert_eq!(prefix(LifecycleRuleFilter::builder().tag(tag).build(), ExpirationStatus::Enabled), None);
+        let without = LifecycleRule::builder().status(ExpirationStatus::Enabled).build().expect("a rule");
+        assert_eq!(expired_prefix(&without), None);
+    }
+}
