@@ -13,6 +13,7 @@ readonly LOCALSTACK=(
 readonly LOCALSTACK_MORE=(
   moto-ext==5.1.20.post22 aws-sam-translator==1.115.0 antlr4-python3-runtime==4.13.2 jsonpath-ng==1.7.0 responses==0.25.8
 )
+readonly CEPH=(radosgw ceph-osd ceph-mon)
 # compose.yaml has the same two.
 readonly ACCESS_KEY=iiif-publish SECRET_KEY=iiif-publish-secret
 
@@ -23,12 +24,15 @@ mode=processes # or containers
 only=
 serve=
 services=s3 # of LocalStack
-test_arguments=(-- servers:: kills:: watched::)
+test_arguments=(-- servers:: stores:: kills:: watched::)
 
 run=         # where the servers of this run keep their data
 ports=()     # of SeaweedFS
+localstack_port=
+ceph_port=   # of the gateway
 endpoints=() # NAME=URL
 declare -A pids=()
+skipped=() # servers that could not be installed
 
 main() {
   parse "$@"
@@ -47,15 +51,15 @@ usage() {
   cat <<'USAGE'
 usage: localstack/test.sh [--docker] [--only NAME] [--services LIST] [--serve | ARGUMENT...]
 
-Starts SeaweedFS and LocalStack, runs `cargo test --test it -- servers:: kills:: watched::` against both, and stops
-them.
+Starts SeaweedFS, LocalStack and Ceph, runs `cargo test --test it -- servers:: stores:: kills:: watched::` against all of
+them, and stops them. Ceph needs Debian's packages; as root they are installed. Without them it is skipped, and counted.
 
   --docker     start LocalStack and MinIO from compose.yaml instead
-  --only NAME  start one server only: seaweedfs, localstack or, with --docker, minio
+  --only NAME  start one server only: seaweedfs, localstack, ceph or, with --docker, minio
   --services LIST
                what LocalStack offers without --docker, such as s3,sts [default: s3]
   --serve      run no tests; print the environment that they would get, and wait for Ctrl-C
-  ARGUMENT...  given to `cargo test --test it` in place of `-- servers:: kills:: watched::`
+  ARGUMENT...  given to `cargo test --test it` in place of `-- servers:: stores:: kills:: watched::`
 USAGE
 }
 
@@ -72,7 +76,7 @@ parse() {
     shift
   done
   case $mode:$only in
-    *: | *:localstack | processes:seaweedfs | containers:minio) ;;
+    *: | *:localstack | processes:seaweedfs | processes:ceph | containers:minio) ;;
     *) usage >&2 && exit 2 ;;
   esac
 }
@@ -86,13 +90,15 @@ start_processes() {
   run=$(mktemp -d "$HERE/run/XXXXXX")
   if wanted seaweedfs; then start_seaweedfs; fi
   if wanted localstack; then start_localstack; fi
-  # Both start at the same time, so waiting comes last.
+  if wanted ceph; then start_ceph_if_installed; fi
+  # They start at the same time, so waiting comes last.
   if wanted seaweedfs; then
     # The S3 port opens before the master knows of a volume to write to, and a put would then wait for up to 5 s.
     wait_until_ready seaweedfs "${ports[0]}" /dir/assign
     wait_until_ready seaweedfs "${ports[3]}" /healthz
   fi
-  if wanted localstack; then wait_until_ready localstack "${endpoints[-1]##*:}" /_localstack/health; fi
+  if wanted localstack; then wait_until_ready localstack "$localstack_port" /_localstack/health; fi
+  if [[ $ceph_port ]]; then wait_until_ready ceph-rgw "$ceph_port" /; fi
 }
 
 start_seaweedfs() {
@@ -125,13 +131,13 @@ start_localstack() {
   local environment=localstack packages=("${LOCALSTACK[@]}")
   if [[ $services != s3 ]]; then environment=localstack-more packages+=("${LOCALSTACK_MORE[@]}"); fi
   install "$environment" "${packages[@]}"
-  local port && port=$(free_ports 1)
+  localstack_port=$(free_ports 1)
   # FILESYSTEM_ROOT holds only caches, which save 4 s at the next start; objects are in TMPDIR.
   start localstack env SERVICES="$services" EAGER_SERVICE_LOADING=1 STRICT_SERVICE_LOADING=1 OVERRIDE_IN_DOCKER=0 \
     SKIP_SSL_CERT_DOWNLOAD=1 DISABLE_EVENTS=1 DNS_ADDRESS=0 LS_LOG=warning \
-    GATEWAY_LISTEN="127.0.0.1:$port" FILESYSTEM_ROOT="$HERE/cache/localstack" \
+    GATEWAY_LISTEN="127.0.0.1:$localstack_port" FILESYSTEM_ROOT="$HERE/cache/localstack" \
     "$HERE/$environment/bin/python" -c "$(localstack_on_loopback)"
-  endpoints+=("localstack=http://127.0.0.1:$port")
+  endpoints+=("localstack=http://127.0.0.1:$localstack_port")
 }
 
 # LocalStack takes only the port from GATEWAY_LISTEN and would listen on every network interface.
@@ -143,6 +149,94 @@ endpoints.TCP4ServerEndpoint = functools.partial(endpoints.TCP4ServerEndpoint, i
 from localstack.runtime.main import main
 main()
 PYTHON
+}
+
+# Ceph is in no package registry but those of distributions.
+start_ceph_if_installed() {
+  if install_ceph; then start_ceph; else skipped+=(ceph); fi
+}
+
+install_ceph() {
+  local missing=() name
+  for name in ceph ceph-mon ceph-osd monmaptool radosgw radosgw-admin; do
+    command -v "$name" >/dev/null || missing+=("$name")
+  done
+  if ! ((${#missing[@]})); then return; fi
+  if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+    say "no ${missing[*]}: install Debian's ${CEPH[*]}"
+    return 1
+  fi
+  say "installing ${CEPH[*]}"
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${CEPH[@]}"; } \
+    >"$HERE/ceph-install.log" 2>&1 || { say 'apt-get failed, see target/servers/ceph-install.log' && return 1; }
+}
+
+# One monitor, one OSD in memory, and a gateway; no manager, which only statistics need.
+start_ceph() {
+  local directory=$run/ceph found fsid osd
+  found=$(free_ports 2) && fsid=$(</proc/sys/kernel/random/uuid) && osd=$(</proc/sys/kernel/random/uuid)
+  local monitor_port=${found% *}
+  ceph_port=${found#* }
+  mkdir -p "$directory"/{run,log,mon,osd,rgw}
+  export CEPH_CONF=$directory/ceph.conf
+  ceph_configuration "$directory" "$fsid" "$monitor_port" "$ceph_port" >"$CEPH_CONF"
+  local log=$HERE/ceph.log
+  {
+    monmaptool --create --addv a "[v1:127.0.0.1:$monitor_port]" --fsid "$fsid" "$directory/monmap"
+    ceph-mon --mkfs -i a --monmap "$directory/monmap"
+  } >"$log" 2>&1 || ceph_failed
+  start ceph-mon ceph-mon -f -i a
+  {
+    timeout "$START_LIMIT_SECONDS" ceph osd new "$osd" && ceph-osd -i 0 --mkfs --osd-uuid "$osd"
+  } >>"$log" 2>&1 || ceph_failed
+  start ceph-osd ceph-osd -f -i 0
+  {
+    timeout "$START_LIMIT_SECONDS" ceph osd crush add osd.0 1.0 root=default host=localhost
+    timeout "$START_LIMIT_SECONDS" radosgw-admin -n client.rgw user create --uid=test --display-name=test \
+      --access-key="$ACCESS_KEY" --secret-key="$SECRET_KEY"
+  } >>"$log" 2>&1 || ceph_failed
+  start ceph-rgw radosgw -f -n client.rgw
+  endpoints+=("ceph=http://127.0.0.1:$ceph_port")
+}
+
+ceph_failed() {
+  tail -n 20 "$HERE/ceph.log" >&2
+  say 'Ceph did not start; above is the end of target/servers/ceph.log'
+  exit 1
+}
+
+ceph_configuration() { # DIRECTORY FSID MONITOR_PORT GATEWAY_PORT
+  cat <<INI
+[global]
+fsid = $2
+mon host = v1:127.0.0.1:$3
+mon initial members = a
+ms bind msgr2 = false
+public addr = 127.0.0.1
+auth cluster required = none
+auth service required = none
+auth client required = none
+run dir = $1/run
+log file = $1/log/\$name.log
+pid file = $1/run/\$name.pid
+admin socket = $1/run/\$name.asok
+mon data = $1/mon
+osd data = $1/osd
+rgw data = $1/rgw
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd crush chooseleaf type = 0
+mon allow pool size one = true
+mon data avail crit = 1
+[osd]
+osd objectstore = memstore
+memstore device bytes = 2147483648
+osd class update on start = false
+osd crush update on start = false
+[client.rgw]
+rgw frontends = beast endpoint=127.0.0.1:$4
+INI
 }
 
 # Makes the virtual environment NAME with these packages, unless this Python has made it already.
@@ -225,8 +319,11 @@ compose() { docker compose --file localstack/compose.yaml "$@" >&2; }
 # In the background, because bash would answer a signal only after the tests have ended.
 run_tests() {
   say "testing against $IIIF_PUBLISH_TEST_SERVERS"
+  local result=0
   in_background cargo cargo test --test it "${test_arguments[@]}"
-  wait "${pids[cargo]}"
+  wait "${pids[cargo]}" || result=$?
+  say "${#endpoints[@]} servers tested, ${#skipped[@]} skipped${skipped[*]:+: ${skipped[*]}}"
+  return "$result"
 }
 
 wait_for_interrupt() {

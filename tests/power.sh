@@ -29,7 +29,8 @@ main() {
   fi
   local program=${1:-}
   if [[ -z $program ]]; then
-    cargo build --quiet --bin iiif-publish
+    # With the tests, as CI has built it already.
+    cargo test --quiet --test it --no-run
     program=target/debug/iiif-publish
   fi
   program=$(realpath "$program")

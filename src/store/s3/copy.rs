@@ -1,6 +1,7 @@
 //! New headers without new bytes: an object is copied onto itself.
 
 use super::explain::kind;
+use super::put::is_encrypted_by_key;
 use super::{MARK, S3Store};
 use crate::store::{ETag, HeaderUpdate, Receipt, StoreError, StoreErrorKind};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -26,6 +27,9 @@ impl S3Store {
         let output = self.copy(&update).await.map_err(|error| self.not_updated(&update, &error))?;
         self.pacer.succeeded();
         let etag = output.copy_object_result().and_then(|result| result.e_tag()).and_then(ETag::new);
+        if is_of_other_content(&output, &update.etag, etag.as_ref()) {
+            return Err(StoreError::replaced(&update.key));
+        }
         Ok(Receipt { key: update.key, bytes: update.bytes, etag })
     }
 
@@ -60,4 +64,11 @@ impl S3Store {
             failed
         }
     }
+}
+
+/// Returns `true` if the copy has other content than was named. Some stores, Ceph among them, ignore the condition.
+fn is_of_other_content(output: &CopyObjectOutput, named: &ETag, copied: Option<&ETag>) -> bool {
+    let is_digest = !is_encrypted_by_key(output.server_side_encryption(), output.sse_customer_algorithm());
+    let differ = |(named, copied)| named != copied;
+    is_digest && named.md5().zip(copied.and_then(ETag::md5)).is_some_and(differ)
 }

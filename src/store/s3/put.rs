@@ -147,10 +147,7 @@ impl Confirmation {
     /// The ETag is the MD5 of the bytes, except for objects encrypted with KMS or a customer's key, and in stores that make up
     /// ETags of another shape.
     fn from_output(output: &PutObjectOutput, digest: &Digest) -> Self {
-        let encryption = output.server_side_encryption();
-        let is_of_other_bytes =
-            matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse))
-                || output.sse_customer_algorithm().is_some();
+        let is_of_other_bytes = is_encrypted_by_key(output.server_side_encryption(), output.sse_customer_algorithm());
         match output.e_tag().map(Digest::from_etag) {
             _ if is_of_other_bytes => Self::Confirmed,
             None => Self::NoETag,
@@ -167,4 +164,10 @@ impl Confirmation {
             _ => failed(format!("the store has other bytes than were sent, {DIGEST_ATTEMPTS} times in a row")),
         }
     }
+}
+
+/// Returns `true` if an ETag is no MD5 of the content, whatever it looks like.
+pub(super) fn is_encrypted_by_key(encryption: Option<&ServerSideEncryption>, customer_algorithm: Option<&str>) -> bool {
+    matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse))
+        || customer_algorithm.is_some()
 }
