@@ -129,6 +129,9 @@ impl Progress {
                 let line = || format!("{}: there already, and left as it is (--no-clobber)", published.identifier);
                 self.line(line, || published_json("kept", published));
             }
+            Event::ComparedBySize => {
+                self.note("the store lists no entity tags: images are compared by the sizes of their objects")
+            }
             Event::Failed { identifier } => self.image_done(images.remove(identifier), done),
             _ => {}
         }

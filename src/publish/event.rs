@@ -39,6 +39,8 @@ pub enum Event {
     Kept(Published),
     /// An image was there already, and a newer version of the program has published it.
     KeptNewer(Published),
+    /// The store lists no entity tags: images are compared by the sizes of their objects. Emitted once.
+    ComparedBySize,
     /// An image could not be published, for a [reason](super::PublishError) that `publish` returns.
     Failed {
         /// The image.

@@ -55,6 +55,7 @@ use futures::{StreamExt, stream};
 use revision::Revisions;
 use state::{Action, State};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use target::Target;
 use task::Task;
@@ -87,6 +88,8 @@ pub struct Publisher {
     remotes: Remotes,
     /// Requests in flight of one image.
     concurrency: usize,
+    /// Set when [`Event::ComparedBySize`] has been emitted.
+    compared_by_size: Arc<AtomicBool>,
 }
 
 impl Publisher {
@@ -101,6 +104,7 @@ impl Publisher {
             events: Arc::new(events),
             remotes: Remotes::default(),
             concurrency,
+            compared_by_size: Arc::default(),
         }
     }
 

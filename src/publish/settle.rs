@@ -3,13 +3,15 @@
 //! The run that published them cannot know: another run may have overwritten or deleted some of them at the same time, and neither
 //! has seen the other. After the grace period nobody writes any longer, and a listing shows the truth.
 
-use super::event::Orphans;
+use super::content::ContentDigest;
+use super::event::{Event, Orphans};
 use super::existing::orphans;
 use super::mark::{Mark, MarkState};
 use super::state::State;
 use super::target::{ApiFolder, Target};
 use super::{PublishError, Publisher};
 use futures::future::try_join_all;
+use std::sync::atomic::Ordering;
 
 /// The result of looking at an image that is settling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,9 @@ impl Publisher {
     async fn compare(&self, target: &Target, marks: &[&Mark]) -> Result<Comparison, PublishError> {
         let listings = try_join_all(target.folders.iter().map(|folder| self.listed_content(&folder.dir))).await?;
         let Some(listings) = listings.into_iter().collect::<Option<Vec<_>>>() else { return Ok(Comparison::Unknown) };
+        if listings.iter().any(ContentDigest::has_untagged) && !self.compared_by_size.swap(true, Ordering::Relaxed) {
+            (self.events)(Event::ComparedBySize);
+        }
         if marks.iter().zip(&listings).all(|(mark, listed)| mark.content.is_of(listed)) {
             return Ok(Comparison::Same);
         }

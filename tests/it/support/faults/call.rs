@@ -25,6 +25,8 @@ pub struct Request {
     pub range: Option<String>,
     /// The region that it is signed for.
     pub aws_region: Option<String>,
+    /// A copy of an object, which is a put without a body.
+    pub is_copy: bool,
     /// The keys that it asks to delete, all at once.
     pub deletes: Vec<String>,
     /// What befell it.
@@ -43,6 +45,7 @@ impl Request {
             attempt: text("amz-sdk-request").map(str::to_owned),
             range: text("range").map(str::to_owned),
             aws_region: text("authorization").and_then(signed_region),
+            is_copy: head.headers.contains_key("x-amz-copy-source"),
             deletes: Vec::new(),
             faults: Vec::new(),
         }

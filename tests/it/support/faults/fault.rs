@@ -153,6 +153,8 @@ pub struct Scope {
     pub(super) method: Option<Method>,
     pub(super) key_part: Option<String>,
     pub(super) only_signed: bool,
+    /// Copies of objects.
+    pub(super) only_copies: bool,
     pub(super) spared: u64,
     pub(super) time: Option<Duration>,
     pub(super) one_in: Option<u64>,
@@ -196,6 +198,12 @@ impl Scope {
     #[must_use]
     pub fn of_signed(self) -> Self {
         Self { only_signed: true, ..self }
+    }
+
+    /// Of these only copies.
+    #[must_use]
+    pub fn of_copies(self) -> Self {
+        Self { only_copies: true, ..self }
     }
 
     /// Not before so many that fit have gone by.

@@ -178,6 +178,11 @@ impl FaultServer {
         locked(&self.shared.objects).keys(bucket)
     }
 
+    /// Removes an object, without a request.
+    pub fn remove(&self, bucket: &str, key: &str) {
+        locked(&self.shared.objects).delete(bucket, key);
+    }
+
     /// Stores an object, without a request.
     pub fn store(&self, bucket: &str, key: &str, body: &[u8]) {
         let object = StoredObject::new(Bytes::copy_from_slice(body), self.shared.now());

@@ -15,7 +15,6 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
-use std::time::SystemTime;
 
 /// What a copy is of.
 const COPY_SOURCE: &str = "x-amz-copy-source";
@@ -169,7 +168,7 @@ impl Exchange<'_> {
         if named("x-amz-copy-source-if-match").is_some_and(is_another) && !self.is(Fault::IgnoreConditions) {
             return answer::error(412, "PreconditionFailed", "At least one of the preconditions did not hold");
         }
-        let copy = StoredObject { modified: SystemTime::now(), ..object.clone() }.with_headers(&self.head.headers);
+        let copy = StoredObject { modified: self.shared.now(), ..object.clone() }.with_headers(&self.head.headers);
         let answer = answer::copied(&copy);
         objects.put(bucket, key, copy);
         answer

@@ -68,6 +68,7 @@ impl Scope {
         self.method.as_ref().is_none_or(|method| *method == request.method)
             && self.key_part.as_ref().is_none_or(|part| request.path.contains(part))
             && (!self.only_signed || request.aws_region.is_some())
+            && (!self.only_copies || request.is_copy)
     }
 
     fn spares_no_more(&mut self) -> bool {
