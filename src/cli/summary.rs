@@ -113,7 +113,8 @@ impl Summary {
 
     /// Tells it, where the images have not said everything themselves.
     fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
-        if let Some(warning) = denied_lookups(DENIED_LOOKUPS) {
+        let has_published = self.published > self.unchanged + self.kept;
+        if has_published && let Some(warning) = denied_lookups(publisher.store().denied_lookups()) {
             progress.say(&format!("warning: {warning}"));
         }
         let traffic = publisher.store().traffic();
@@ -194,15 +195,12 @@ impl Summary {
     }
 }
 
-/// To be replaced by `publisher.store().denied_lookups()`, as soon as stores count them.
-const DENIED_LOOKUPS: u64 = 0;
-
-/// Returns a warning if the store refused to show `info.json` of images, which are then published again by every run.
+/// Returns a warning if the store refused to show what is published: unchanged images are then published again by every run.
 fn denied_lookups(count: u64) -> Option<String> {
-    let images = counted(count, "image");
+    let lookups = counted(count, "lookup");
     let warning = format!(
-        "{images} could not be looked up (access denied), and so were published again even if unchanged; \
-         allow s3:GetObject below the prefix"
+        "the store denied {lookups}, so unchanged images may have been published again; allow s3:GetObject below the prefix and \
+         s3:ListBucket, without which missing objects are denied too"
     );
     (count > 0).then_some(warning)
 }

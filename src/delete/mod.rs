@@ -39,7 +39,7 @@ mod subject;
 pub use found::{Found, Kept};
 pub use subject::Subject;
 
-use crate::publish::Timing;
+use crate::publish::{Options, Timing};
 use crate::store::{Key, KeyError, Prefix, Store, StoreError};
 use futures::TryStreamExt;
 use round::{Round, Summary};
@@ -48,7 +48,7 @@ use std::future::ready;
 use std::time::Duration;
 
 /// The time after which no other run can still be writing to an image that was committed: the default of `--settle-after`.
-pub const DEFAULT_SETTLE_AFTER: Duration = Duration::from_hours(1);
+pub const DEFAULT_SETTLE_AFTER: Duration = Options::SETTLE_AFTER;
 
 /// Times that a subject is looked through. More than two are only needed if another run publishes the same images.
 const MAX_ROUNDS: usize = 5;

@@ -123,13 +123,14 @@ impl<'a> Scan<'a> {
         stream::iter(&self.subject.places).flat_map(pages).map_err(DeleteError::List)
     }
 
-    /// Finds each `info.json` and reads it.
+    /// Finds each `info.json` and reads it. Listing comes first: if it is denied, nothing has happened yet. It may lag, so that the
+    /// `info.json` of a named image is also read by its key.
     pub(super) fn documents(&self) -> impl Stream<Item = Result<Document, DeleteError>> + '_ {
         let known = self.subject.documents.iter().cloned();
         let known = known.map(|key| Candidate { key, path: String::new(), bytes: 0, is_listed: false });
         let listed =
             self.pages().map_ok(|(place, page)| stream::iter(self.candidates(place, page).into_iter().map(Ok)));
-        let candidates = stream::iter(known).map(Ok).chain(listed.try_flatten());
+        let candidates = listed.try_flatten().chain(stream::iter(known).map(Ok));
         let read = candidates.map_ok(|candidate| self.read(candidate)).try_buffer_unordered(LOOKUPS_IN_FLIGHT);
         read.try_filter_map(|document| ready(Ok(document)))
     }

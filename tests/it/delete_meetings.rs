@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 /// A store to which somebody else puts objects, just before one of the operations.
@@ -25,9 +25,16 @@ struct Shared {
     moment: usize,
     puts: Vec<Object>,
     is_killed: bool,
+    /// Whether waiting takes time.
+    is_slow: bool,
 }
 
 impl Shared {
+    fn new(store: &Arc<MemoryStore>, moment: usize) -> Self {
+        let store = Arc::clone(store);
+        Self { store, operations: AtomicUsize::new(0), moment, puts: Vec::new(), is_killed: false, is_slow: false }
+    }
+
     async fn operation(&self) -> Result<(), StoreError> {
         let number = self.operations.fetch_add(1, Ordering::Relaxed);
         if number == self.moment {
@@ -98,6 +105,14 @@ impl Store for Shared {
         self.store.redirect(folder, base_uri, redirects)
     }
 
+    fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
+        self.store.now()
+    }
+
+    fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
+        if self.is_slow { tokio::time::sleep(time).boxed() } else { self.store.wait(time) }
+    }
+
     fn default_concurrency(&self) -> usize {
         8
     }
@@ -115,7 +130,7 @@ async fn publish(store: &Arc<MemoryStore>, path: &Path) {
 }
 
 fn keys(store: &MemoryStore) -> BTreeSet<String> {
-    store.puts().iter().map(|object| object.key.to_string()).collect()
+    store.objects().iter().map(|object| object.key.to_string()).collect()
 }
 
 fn subjects() -> [Subject; 2] {
@@ -139,8 +154,7 @@ async fn a_publisher_that_commits_while_its_image_is_deleted_leaves_nothing_and_
                 let store = Arc::new(MemoryStore::default());
                 publish(&store, &path).await;
                 let late = puts[puts.len() - late..].to_vec();
-                let shared =
-                    Shared { store: Arc::clone(&store), operations: 0.into(), moment, puts: late, is_killed: false };
+                let shared = Shared { puts: late.clone(), ..Shared::new(&store, moment) };
                 delete(&shared, &subject, DEFAULT_SETTLE_AFTER, |_| ()).await.expect("deleted");
                 let left = keys(&store);
                 assert!(!left.contains("maps/atlas/info.json"), "{subject}, before operation {moment}: {left:?}");
@@ -157,6 +171,26 @@ async fn a_publisher_that_commits_while_its_image_is_deleted_leaves_nothing_and_
 }
 
 #[tokio::test]
+async fn a_publisher_that_commits_after_its_image_was_deleted_is_made_up_for_by_the_next_run() {
+    let folder = TempDir::new().expect("a folder");
+    let path = png_file(folder.path(), "atlas.png", 700, 500);
+    let published = Arc::new(MemoryStore::default());
+    publish(&published, &path).await;
+    let puts = published.puts();
+    for subject in subjects() {
+        let store = Arc::new(MemoryStore::default());
+        publish(&store, &path).await;
+        delete(&*store, &subject, DEFAULT_SETTLE_AFTER, |_| ()).await.expect("deleted");
+        for object in &puts[puts.len() - 10..] {
+            store.put(object.clone()).await.expect("memory");
+        }
+        store.advance(2 * DEFAULT_SETTLE_AFTER);
+        publish(&store, &path).await;
+        assert_eq!(keys(&store), keys(&published), "{subject}");
+    }
+}
+
+#[tokio::test]
 async fn a_delete_that_is_killed_at_any_moment_leaves_nothing_that_is_believed_and_can_be_run_again() {
     let folder = TempDir::new().expect("a folder");
     let path = png_file(folder.path(), "atlas.png", 700, 500);
@@ -165,12 +199,13 @@ async fn a_delete_that_is_killed_at_any_moment_leaves_nothing_that_is_believed_a
             let store = Arc::new(MemoryStore::default());
             publish(&store, &path).await;
             let all = keys(&store);
-            let shared =
-                Shared { store: Arc::clone(&store), operations: 0.into(), moment, puts: Vec::new(), is_killed: true };
+            let shared = Shared { is_killed: true, ..Shared::new(&store, moment) };
             let is_done = delete(&shared, &subject, DEFAULT_SETTLE_AFTER, |_| ()).await.is_ok();
-            let information = store.puts().into_iter().rfind(|object| object.key.as_str().ends_with("info.json"));
+            let information = store.objects().into_iter().find(|object| object.key.as_str().ends_with("info.json"));
             let is_whole = keys(&store) == all;
             assert!(information.is_none() || is_whole, "{subject}, killed at operation {moment}");
+            // Pictures without an `info.json` are only deleted when they are too old to be of an image in the making.
+            store.advance(2 * DEFAULT_SETTLE_AFTER);
             match delete(&*store, &subject, DEFAULT_SETTLE_AFTER, |_| ()).await {
                 Ok(_) | Err(DeleteError::Nothing { .. }) => {}
                 Err(error) => panic!("{error}"),
@@ -185,7 +220,7 @@ async fn a_delete_that_is_killed_at_any_moment_leaves_nothing_that_is_believed_a
 
 #[tokio::test]
 async fn images_that_may_be_confirmed_at_this_moment_share_one_wait() {
-    let store = MemoryStore::default();
+    let store = Arc::new(MemoryStore::default());
     let prefix = options().prefix;
     let settle_after = Duration::from_millis(500);
     for number in 0..50 {
@@ -203,6 +238,7 @@ async fn images_that_may_be_confirmed_at_this_moment_share_one_wait() {
         let settling = "1;state=settling;headers=";
         store.put(object("info.json", document.to_string(), settling)).await.expect("memory");
     }
+    let store = Shared { is_slow: true, ..Shared::new(&store, usize::MAX) };
     let began = Instant::now();
     let all = Subject::all_images(&prefix).expect("not empty");
     let found = delete(&store, &all, settle_after, |_| ()).await.expect("deleted");

@@ -187,7 +187,8 @@ async fn delete_image(publisher: &Publisher, identifier: Identifier) -> Result<I
     let options = publisher.options();
     let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
     let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
-    match delete::delete(publisher.store(), &subject, DEFAULT_SETTLE_AFTER, |_| {}).await {
+    let settle_after = options.settle_after.unwrap_or(DEFAULT_SETTLE_AFTER);
+    match delete::delete(publisher.store(), &subject, settle_after, |_| {}).await {
         // Another run may have deleted it.
         Ok(_) | Err(DeleteError::Nothing { .. }) => Ok(identifier),
         Err(error) => Err(error.into()),
