@@ -46,7 +46,7 @@ impl Publisher {
     pub(super) async fn invalidate(&self, target: &Target, state: &State, headers: &str) -> Result<(), StoreError> {
         let writer = self.info_writer(target);
         let mark = Mark::replacing(headers);
-        let known = target.folders.iter().zip(&state.0).filter_map(|(folder, info)| Some((folder, info.as_ref()?)));
+        let known = target.folders.iter().zip(&state.infos).filter_map(|(folder, info)| Some((folder, info.as_ref()?)));
         let invalidations = known.filter(|(_, info)| info.mark.is_some()).map(|(folder, info)| {
             let replacing = writer.replacing(folder, info, &mark);
             async {

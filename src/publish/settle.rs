@@ -50,7 +50,7 @@ impl Publisher {
     async fn is_due(&self, state: &State) -> Result<bool, PublishError> {
         let Some(timing) = self.timing() else { return Ok(false) };
         let now = self.store.now().await?;
-        Ok(state.0.iter().flatten().all(|info| timing.is_past_grace(info.stored.modified, now)))
+        Ok(state.infos.iter().flatten().all(|info| timing.is_past_grace(info.stored.modified, now)))
     }
 
     /// Deletes what a run has left that ended after its commit.

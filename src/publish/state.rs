@@ -8,6 +8,7 @@ use crate::iiif::{Plan, Size};
 use crate::store::{Identifier, ImageFolder, KeyError, Store, StoreError, Stored, VersionName};
 use serde::Deserialize;
 use std::cmp::Ordering;
+use tokio::time::Instant;
 
 /// An `info.json` in the store, with its mark.
 #[derive(Clone, Debug)]
@@ -25,7 +26,12 @@ impl From<Stored> for StoredInfo {
 
 /// The `info.json` of each version of the Image API, if it is there.
 #[derive(Clone, Debug)]
-pub(super) struct State(pub(super) Vec<Option<StoredInfo>>);
+pub(super) struct State {
+    /// One for each folder.
+    pub(super) infos: Vec<Option<StoredInfo>>,
+    /// When loading began: an image may wait for long until there is memory for it.
+    pub(super) loaded: Instant,
+}
 
 /// The part of an `info.json` that is read back.
 #[derive(Deserialize)]
@@ -61,11 +67,11 @@ impl State {
         store: &dyn Store,
         folders: impl Iterator<Item = &ImageFolder>,
     ) -> Result<Self, StoreError> {
-        let mut found = Vec::new();
+        let (loaded, mut infos) = (Instant::now(), Vec::new());
         for folder in folders {
-            found.push(store.get(&folder.key(&Plan::INFO_JSON)).await?.map(StoredInfo::from));
+            infos.push(store.get(&folder.key(&Plan::INFO_JSON)).await?.map(StoredInfo::from));
         }
-        Ok(Self(found))
+        Ok(Self { infos, loaded })
     }
 
     /// Loads the state of an image by its identifier.
@@ -118,7 +124,7 @@ impl State {
 
     /// Returns `true` if a newer version of the program published some folder.
     fn is_newer(&self) -> bool {
-        self.0.iter().flatten().any(|info| match &info.mark {
+        self.infos.iter().flatten().any(|info| match &info.mark {
             Some(mark) => mark.revisions.age() == Ordering::Greater,
             None => is_ours(info.stored.mark.as_deref()),
         })
@@ -126,19 +132,19 @@ impl State {
 
     /// Returns the mark of each folder, if every folder has one.
     pub(super) fn marks(&self) -> Option<Vec<&Mark>> {
-        self.0.iter().map(|info| info.as_ref()?.mark.as_ref()).collect()
+        self.infos.iter().map(|info| info.as_ref()?.mark.as_ref()).collect()
     }
 
     /// Returns `true` if some `info.json` is there, whoever published it.
     pub(super) fn is_there(&self) -> bool {
-        self.0.iter().any(Option::is_some)
+        self.infos.iter().any(Option::is_some)
     }
 
     /// Returns `true` if no `info.json` was written since `other` was loaded.
     pub(super) fn is_as_seen(&self, other: &Self) -> bool {
         let seen =
             |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
-        self.0.iter().map(seen).eq(other.0.iter().map(seen))
+        self.infos.iter().map(seen).eq(other.infos.iter().map(seen))
     }
 
     /// Returns `true` if no more than `keep` old versions are left, for sure.
@@ -148,7 +154,7 @@ impl State {
 
     /// Returns `true` if the pictures that are there have these headers, so that those with the right bytes can stay.
     pub(super) fn has_headers(&self, headers: &str) -> bool {
-        self.0.iter().flatten().all(|info| info.mark.as_ref().is_some_and(|mark| mark.headers == headers))
+        self.infos.iter().flatten().all(|info| info.mark.as_ref().is_some_and(|mark| mark.headers == headers))
     }
 
     /// Returns `true` if every folder holds the pixels of this fingerprint.
@@ -175,7 +181,7 @@ impl State {
     }
 
     fn described(&self) -> Option<Described> {
-        serde_json::from_slice(&self.0.iter().flatten().next()?.stored.body).ok()
+        serde_json::from_slice(&self.infos.iter().flatten().next()?.stored.body).ok()
     }
 }
 
@@ -191,7 +197,11 @@ mod tests {
     fn state(mark: Option<&str>) -> State {
         let body = "{\"id\":\"https://example.org/a\",\"width\":3,\"height\":2}".into();
         let stored = Stored { body, mark: mark.map(str::to_owned), etag: None, modified: None };
-        State(vec![Some(stored.into())])
+        there(vec![Some(stored.into())])
+    }
+
+    fn there(infos: Vec<Option<StoredInfo>>) -> State {
+        State { infos, loaded: Instant::now() }
     }
 
     fn mark(state: &str, pixels: &str, headers: &str, document: &str, made: &str) -> String {
@@ -206,10 +216,10 @@ mod tests {
         let again = Options { unchanged: Unchanged::PublishAgain, ..options.clone() };
         use Action::{Keep, KeepNewer, Publish, Settle, Skip, UpdateDocuments, UpdateHeaders};
         for (name, state, [default, keep, overwrite]) in [
-            ("absent", State(vec![None]), [Publish, Publish, Publish]),
+            ("absent", there(vec![None]), [Publish, Publish, Publish]),
             (
                 "partial",
-                State(vec![None, state(Some(&mark("current", "p", "h", "d", ""))).0.remove(0)]),
+                there(vec![None, state(Some(&mark("current", "p", "h", "d", ""))).infos.remove(0)]),
                 [Publish, Keep, Publish],
             ),
             ("foreign", state(None), [Publish, Keep, Publish]),
@@ -229,7 +239,7 @@ mod tests {
             ("current", state(Some(&mark("current", "p", "h", "d", "plan:1"))), [Skip, Skip, Publish]),
         ] {
             let mut fingerprint = fingerprint();
-            fingerprint.documents.resize(state.0.len(), "d".to_owned());
+            fingerprint.documents.resize(state.infos.len(), "d".to_owned());
             let actions = [&options, &kept, &again].map(|options| state.decide(&fingerprint, options));
             assert_eq!(actions, [default, keep, overwrite], "{name}");
         }

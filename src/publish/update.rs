@@ -7,6 +7,7 @@ use super::ledger::Ledger;
 use super::mark::{Mark, MarkState};
 use super::state::State;
 use super::target::{Target, request};
+use super::watch::Watch;
 use super::{PublishError, Publisher};
 use crate::store::{HeaderUpdate, Key, Listed, Receipt, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -39,7 +40,8 @@ impl Publisher {
         }
         self.invalidate(target, state, "").await?;
         let pictures = self.pictures(target).await?;
-        let Some(receipts) = self.copy_all(target, pictures, fingerprint).await? else { return Ok(None) };
+        let watch = Watch::new(self.timing(), state);
+        let Some(receipts) = self.copy_all(target, pictures, fingerprint, &watch).await? else { return Ok(None) };
         let mut ledger = Ledger::new(target);
         ledger.enter(&receipts);
         let Ok(complete) = ledger.close() else { return Ok(None) };
@@ -53,6 +55,7 @@ impl Publisher {
         target: &Target,
         pictures: Vec<Listed>,
         fingerprint: &Fingerprint,
+        watch: &Watch,
     ) -> Result<Option<Vec<Receipt>>, PublishError> {
         let updates: Option<Vec<HeaderUpdate>> = pictures
             .into_iter()
@@ -63,12 +66,13 @@ impl Publisher {
         let copies = stream::iter(updates).map(async |update| {
             let _permit = super::budget::permit(&self.budget.puts).await;
             self.check_not_stopped(target)?;
+            watch.look(&*self.store, target).await?;
             self.store.update_headers(update).await.map_err(PublishError::from)
         });
         let copied = copies.buffer_unordered(self.concurrency).try_collect().await;
         match copied {
             Ok(receipts) => Ok(Some(receipts)),
-            Err(error @ PublishError::Stopped { .. }) => Err(error),
+            Err(error @ (PublishError::Stopped { .. } | PublishError::Overtaken { .. })) => Err(error),
             // Putting may be allowed where copying is not, or the object is another one now.
             Err(_) => Ok(None),
         }

@@ -23,14 +23,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins now, when `state` has just been loaded. Without `timing`, nothing is looked at.
+    /// Begins with the state that is known. Without `timing`, nothing is looked at.
     pub(super) fn new(timing: Option<Timing>, state: &State) -> Self {
         let is_foreign =
             |info: &Option<_>| info.as_ref().is_some_and(|info: &super::state::StoredInfo| info.mark.is_none());
         Self {
             interval: timing.map(Timing::look_interval),
-            looked: Mutex::new(Instant::now()),
-            is_foreign: state.0.iter().map(is_foreign).collect(),
+            looked: Mutex::new(state.loaded),
+            is_foreign: state.infos.iter().map(is_foreign).collect(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Watch {
 
     /// Returns `true` if every `info.json` is absent, being replaced, or the same foreign one.
     fn is_as_left(&self, state: &State) -> bool {
-        state.0.iter().zip(&self.is_foreign).all(|(info, is_foreign)| match info {
+        state.infos.iter().zip(&self.is_foreign).all(|(info, is_foreign)| match info {
             None => true,
             Some(info) => match &info.mark {
                 Some(mark) => mark.state == MarkState::Replacing,
