@@ -118,7 +118,7 @@ impl From<DeleteError> for Fatal {
         let (exit, advice) = match &error {
             DeleteError::List(cause) | DeleteError::Delete(cause) => {
                 let exit = if cause.is_environment() { Exit::Environment } else { Exit::Failed };
-                (exit, delete_advice(&error, cause.kind()))
+                (exit, cause.hint().unwrap_or(delete_advice(&error, cause.kind())))
             }
             DeleteError::NotImage { .. } => {
                 (Exit::Failed, "nothing of it was deleted: check `--id` and `--prefix`, or delete it by other means")

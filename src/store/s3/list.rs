@@ -16,13 +16,14 @@ const MAX_EMPTY_PAGES: u32 = 1000;
 const HINT: &str = "nothing can be concluded from this listing: try again, and report it to the operator of the store";
 
 impl S3Store {
-    /// Lists the keys that begin with `prefix`; with a delimiter, those up to it.
+    /// Lists the keys that begin with `prefix`; with a delimiter, those up to it. Errors call the listing `name`.
     pub(super) fn list<'a>(
         &'a self,
+        name: String,
         prefix: String,
         delimiter: Option<&'static str>,
     ) -> BoxStream<'a, Result<ListObjectsV2Output, StoreError>> {
-        let pager = Pager { store: self, prefix, delimiter, next: Next::First, seen: Seen::default() };
+        let pager = Pager { store: self, name, prefix, delimiter, next: Next::First, seen: Seen::default() };
         // On the heap: requests are large.
         stream::try_unfold(pager, |mut pager| {
             async move { Ok(pager.next_page().await?.map(|page| (page, pager))) }.boxed()
@@ -33,6 +34,7 @@ impl S3Store {
 
 struct Pager<'a> {
     store: &'a S3Store,
+    name: String,
     prefix: String,
     delimiter: Option<&'static str>,
     next: Next,
@@ -68,7 +70,7 @@ impl Pager<'_> {
     }
 
     fn action(&self) -> String {
-        format!("could not list `s3://{}/{}`", self.store.bucket, self.prefix)
+        format!("could not list `{}`", self.name)
     }
 }
 

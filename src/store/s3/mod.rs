@@ -152,6 +152,11 @@ impl S3Store {
         self.public_url.below(prefix)
     }
 
+    /// Returns what errors call a listing of a prefix: in a run into one bucket, its prefix is enough.
+    fn name_of(&self, below: &Prefix) -> String {
+        if below.is_empty() { format!("s3://{}", self.bucket) } else { below.with_slash() }
+    }
+
     fn failed<E>(&self, action: String, error: &SdkError<E>) -> StoreError
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -333,7 +338,7 @@ impl Store for S3Store {
     }
 
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
-        let pages = self.list(below.with_slash(), None);
+        let pages = self.list(self.name_of(below), below.with_slash(), None);
         pages.map_ok(|page| listed_on(&page, |key| below.found(key))).boxed()
     }
 
@@ -341,7 +346,7 @@ impl Store for S3Store {
         async move {
             let above = below.with_slash();
             let name = |folder: &str| Some(folder.strip_prefix(&above)?.strip_suffix('/')?.to_owned());
-            let (mut pages, mut folders) = (self.list(above.clone(), Some("/")), Vec::new());
+            let (mut pages, mut folders) = (self.list(self.name_of(below), above.clone(), Some("/")), Vec::new());
             while let Some(page) = pages.try_next().await? {
                 folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().and_then(name)));
             }

@@ -114,7 +114,7 @@ impl S3Store {
     /// Lists the objects whose keys begin with `prefix`, which need not end with a slash, in the order of their keys.
     #[must_use]
     pub fn objects<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Found, StoreError>> {
-        let pages = self.list(prefix.to_owned(), None);
+        let pages = self.list(format!("s3://{}/{prefix}", self.bucket), prefix.to_owned(), None);
         let objects =
             |page: ListObjectsV2Output| page.contents.unwrap_or_default().into_iter().filter_map(found).map(Ok);
         pages.map_ok(move |page| stream::iter(objects(page))).try_flatten().boxed()
