@@ -50,14 +50,14 @@ impl Fingerprint {
         let source = source(place, options.identity)?;
         let Options { prefix, public_url, versions, read, shape, jpeg, redirects, .. } = options;
         let Options { cache_control, info_cache_control, rights, .. } = options;
-        let ReadOptions { background, profiles, page, max_pixels: _ } = read;
+        let ReadOptions { background, profiles, page, max_pixels: _, float_range } = read;
         // In place or versioned makes no difference to the objects, but to where they stand.
         let is_versioned = matches!(options.layout, Layout::Versioned { .. });
         // Redirects name the place that they lead to.
         let places = redirects.as_ref().map(|redirects| (redirects, prefix, public_url));
         let headers = format!("{cache_control} {attributes} {places:?}");
         let content = format!(
-            "{source} {identifier} {prefix} {public_url:?} {versions:?} {background} {profiles:?} {page} {shape:?} {jpeg:?} {info_cache_control} \
+            "{source} {identifier} {prefix} {public_url:?} {versions:?} {background} {profiles:?} {page} {float_range} {shape:?} {jpeg:?} {info_cache_control} \
              {rights:?} {is_versioned} {headers} {}",
             env!("CARGO_PKG_VERSION"),
         );
