@@ -303,3 +303,15 @@ fn exif_is_applied_on_either_side_of_the_codestream() {
         assert_eq!((header.size.width(), header.size.height()), (upright.size.height(), upright.size.width()));
     }
 }
+
+#[test]
+fn a_codestream_may_have_the_length_of_the_file_if_it_is_whole() {
+    let (_, expected) = read_fixture("rgb16.jp2");
+    let mut file = bytes_of("rgb16.jp2");
+    let codestream = file.windows(4).position(|kind| kind == b"jp2c").expect("a codestream");
+    let length = u32::try_from(file.len()).expect("short").to_be_bytes();
+    file[codestream - 4..codestream].copy_from_slice(&length);
+    assert!(read_bytes(&file).expect("read").1 == expected);
+    file.pop();
+    assert!(read_bytes(&file).is_err(), "it is not whole");
+}
