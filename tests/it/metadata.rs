@@ -1,15 +1,22 @@
 //! Orientation and ICC profile: the same rule in every container, and nothing that is dropped without a warning.
 
-use crate::support::pictures::{encoded, mean_difference, waves};
+use crate::support::pictures::{encoded, file as file_in, mean_difference, waves};
 use crate::support::png::{chunk, with_chunks};
+use crate::support::publishing::publish;
 use crate::support::rows::{codes, read_bytes, read_bytes_with};
 use crate::support::tiff::{Form, Order, Values, Variety, file};
+use iiif_publish::encode::{JpegOptions, JpegTiles};
+use iiif_publish::iiif::{Format, Formats, PyramidShape};
+use iiif_publish::publish::Options;
 use iiif_publish::source::{Background, Header, Orientation, Profiles, ReadOptions};
+use iiif_publish::store::MemoryStore;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 use lcms2::{CIExyY, CIExyYTRIPLE, Profile, ToneCurve};
 use std::slice;
+use std::sync::Arc;
+use tempfile::TempDir;
 
 /// A big-endian block of EXIF with a value of any type.
 fn exif(kind: u16, value: [u8; 4]) -> Vec<u8> {
@@ -226,6 +233,66 @@ fn a_child_of_a_tiff_takes_the_profile_and_orientation_of_its_thumbnail() {
     let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variety::Big)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (40, 30));
     assert_eq!(header.found.conversion, "converted to sRGB");
+}
+
+/// What no published object may have.
+const SECRET: &[u8] = b"GPS 48.1374 11.5755 of somebody's home";
+
+/// Every carrier of metadata, each with a secret in all of its metadata.
+fn with_secrets() -> Vec<(&'static str, Vec<u8>)> {
+    let exif = [&quarter_right()[..], SECRET].concat();
+    let png = encoded(picture(), ImageFormat::Png);
+    let text = [b"Comment\0", SECRET].concat();
+    let xmp = [b"XML:com.adobe.xmp\0\0\0\0\0", SECRET].concat();
+    let jpeg_segments = [
+        segment(0xe1, &with_head(&exif)),
+        segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", SECRET].concat()),
+        segment(0xed, &[b"Photoshop 3.0\0", SECRET].concat()),
+        segment(0xfe, SECRET),
+    ];
+    let mut tiff = Form::rgb(40, 30);
+    tiff.more = [700, 33723, 270, 34665].map(|tag| (tag, Values::Bytes(SECRET.to_vec()))).to_vec();
+    let mut upright = jpeg_segments.clone();
+    upright[0] = segment(0xe1, &with_head(&[&exif_of_nothing()[..], SECRET].concat()));
+    vec![
+        ("JPEG", jpeg(&jpeg_segments.concat())),
+        ("a JPEG whose blocks are cut", jpeg(&upright.concat())),
+        ("PNG", with_chunks(&png, &[chunk(*b"eXIf", &exif), chunk(*b"tEXt", &text)], &[chunk(*b"iTXt", &xmp)])),
+        ("WebP", webp_with_exif(exif)),
+        ("TIFF", tiff.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())),
+        ("GIF", gif((9, 9), (0, 0), (9, 9), &[&b"!\xfe"[..], &[SECRET.len() as u8], SECRET, b"\0"].concat())),
+    ]
+}
+
+/// EXIF without an orientation.
+fn exif_of_nothing() -> Vec<u8> {
+    b"MM\0*\0\0\0\x08\0\0\0\0\0\0".to_vec()
+}
+
+#[tokio::test]
+async fn no_metadata_of_a_source_reaches_an_object() {
+    let folder = TempDir::new().expect("a folder");
+    for (carrier, bytes) in with_secrets() {
+        assert!(bytes.windows(SECRET.len()).any(|part| part == SECRET), "{carrier}");
+        for tiles in [JpegTiles::Lossless, JpegTiles::Reencode] {
+            let store = Arc::new(MemoryStore::default());
+            let options = Options::new("https://example.org".parse().expect("a URL"));
+            let options = Options { jpeg: JpegOptions { tiles, ..options.jpeg }, ..options };
+            let formats = Formats::beside_jpg([Format::Png, Format::Webp]);
+            let options = Options { shape: PyramidShape::default().in_formats(formats), ..options };
+            let path = file_in(folder.path(), "image.dat", &bytes);
+            publish(Arc::clone(&store) as _, options, path).await.expect("published");
+            assert!(store.puts().len() > 3, "{carrier}");
+            for object in store.puts() {
+                let has = |word: &[u8]| object.body.windows(word.len()).any(|part| part == word);
+                assert!(
+                    !has(SECRET) && !has(b"Exif\0\0") && !has(b"eXIf") && !has(b"EXIF"),
+                    "{carrier}: {}",
+                    object.key
+                );
+            }
+        }
+    }
 }
 
 /// A GIF of one color, whose screen and whose image have sizes of their own.
