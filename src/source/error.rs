@@ -54,6 +54,16 @@ pub enum SourceError {
         /// An imperative clause that says how to convert it.
         hint: &'static str,
     },
+    /// The file has no such page.
+    #[error("`{input}` has no page {page}: {}", number_of_pages(*.pages))]
+    NoSuchPage {
+        /// The file.
+        input: String,
+        /// The page, counted from 1.
+        page: u32,
+        /// The number of pages of the file.
+        pages: u32,
+    },
     /// The image is empty, or too large to be tiled.
     #[error("`{input}` cannot be tiled")]
     Size {
@@ -140,6 +150,13 @@ impl SourceError {
     }
 }
 
+fn number_of_pages(pages: u32) -> String {
+    match pages {
+        1 => "it has 1 page".to_owned(),
+        pages => format!("it has {pages} pages"),
+    }
+}
+
 /// What a decoder says of a file that it cannot read.
 pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -149,6 +166,10 @@ pub(super) enum Refusal {
     Unknown,
     /// Of a format that is read, but not in this variety.
     Unsupported(String),
+    /// Of a file that has only so many pages.
+    Page {
+        pages: u32,
+    },
     /// With a hint of its own.
     Convert(String, &'static str),
     Size(GeometryError),

@@ -204,6 +204,7 @@ impl Source {
             }
             Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
             Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
+            Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
@@ -220,7 +221,7 @@ impl Source {
         match sniffed(magic) {
             None if !is_jp2 => Err(Refusal::Unknown),
             Some(image::ImageFormat::Tiff) => tiff::open(file, options),
-            _ if options.page != 1 => Err(Refusal::Decode(no_such_page(options.page, 1))),
+            _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
             None => jp2::open(file),
             Some(image::ImageFormat::Jpeg) => jpeg::open(file),
             Some(image::ImageFormat::Png) => png::open(&file),
@@ -335,16 +336,6 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
     memory.resize(bytes, 0);
     Ok(())
-}
-
-/// Why a page cannot be read, of a file that has so many.
-fn no_such_page(page: u32, pages: u32) -> DecodeError {
-    let there_are = match pages {
-        0 => "there are none".to_owned(),
-        1 => "there is only one".to_owned(),
-        pages => format!("there are {pages}"),
-    };
-    format!("page {page} was asked for, and {there_are}").into()
 }
 
 /// The format that the first bytes announce.

@@ -2,7 +2,7 @@
 
 use super::structure::{Directory, Structure};
 use super::tags::{self, Tags};
-use crate::source::{DecodeError, no_such_page};
+use crate::source::{DecodeError, Refusal};
 use std::collections::HashSet;
 
 /// Directories that are looked at for a page. What claims to have more would take its time.
@@ -31,15 +31,19 @@ pub(super) struct Page {
 
 /// The largest image of a page, counted from 1. Directories that are marked as smaller versions of others are no pages,
 /// unless all are.
-pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, DecodeError> {
+pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
     let (mut seen, mut pages, mut lesser, mut fallback) = (HashSet::new(), 0_u32, 0_u32, None);
     let mut next = structure.first;
     while next != 0 {
         if !seen.insert(next) {
-            return Err(format!("page {page} was asked for, and its directories lead in a circle").into());
+            let text = format!("its directories lead in a circle before page {page}");
+            return Err(Refusal::Decode(text.into()));
         }
         if seen.len() > MOST_DIRECTORIES {
-            return Err(format!("page {page} was asked for, and only {MOST_DIRECTORIES} directories are read").into());
+            let text = format!(
+                "page {page} lies behind the first {MOST_DIRECTORIES} directories, which are all that are read"
+            );
+            return Err(Refusal::Decode(text.into()));
         }
         let directory = structure.directory(next)?;
         next = directory.next;
@@ -56,7 +60,7 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, DecodeError
         }
     }
     let count = if pages == 0 { lesser } else { pages };
-    fallback.filter(|_| pages == 0).ok_or_else(|| no_such_page(page, count))
+    fallback.filter(|_| pages == 0).ok_or(Refusal::Page { pages: count })
 }
 
 /// Returns `true` if there is a page from a directory on. Damage there does not matter to the page before it.
