@@ -7,7 +7,7 @@ use iiif_publish::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
-use iiif_publish::source::{Background, Profiles, ReadOptions};
+use iiif_publish::source::{Background, FloatRange, Profiles, ReadOptions};
 use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -163,6 +163,10 @@ pub(super) struct PictureArguments {
     /// Colour behind what is transparent: `#rrggbb`, `white` or `black`
     #[arg(long, value_name = "COLOUR", default_value_t = Background::WHITE)]
     background: Background,
+    /// Samples that become black and white in a TIFF of floating-point or signed numbers: `MIN..MAX`, or `auto` for the lowest
+    /// and the highest of each image
+    #[arg(long, value_name = "MIN..MAX|auto", default_value_t = FloatRange::Standard, allow_hyphen_values = true)]
+    float_range: FloatRange,
     /// Keep the colours of RGB and grey as they are, and put their ICC profile into every picture, instead of converting them
     /// to sRGB
     #[arg(long)]
@@ -208,7 +212,13 @@ impl PictureArguments {
 
     pub(super) fn read(&self) -> ReadOptions {
         let profiles = if self.keep_profile { Profiles::Keep } else { Profiles::Convert };
-        ReadOptions { background: self.background, profiles, page: self.page.page, max_pixels: self.limits.max_pixels }
+        ReadOptions {
+            background: self.background,
+            profiles,
+            page: self.page.page,
+            max_pixels: self.limits.max_pixels,
+            float_range: self.float_range,
+        }
     }
 
     pub(super) fn jobs(&self) -> NonZeroUsize {

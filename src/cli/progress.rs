@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::output::{columns, is_terminal, print, tell, tell_wrapped};
 use super::report::tell_error;
 use iiif_publish::publish::{Event, Orphans, Published};
+use iiif_publish::source::Warning;
 use iiif_publish::store::Identifier;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -89,7 +90,8 @@ impl Progress {
                         json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
                                "height": size.height(), "source": description, "colours": found.colours, "bits": found.bits,
                                "profile": found.profile, "orientation": found.orientation.in_words(),
-                               "conversion": found.conversion, "objects": objects})
+                               "conversion": found.conversion, "warnings": warnings_json(&found.warnings),
+                               "objects": objects})
                     },
                 );
                 let bar = self.image_bar(identifier, *objects);
@@ -287,6 +289,11 @@ fn published_line(published: &Published) -> String {
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
     format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}")
+}
+
+/// Warnings with their codes, as events have them.
+fn warnings_json(warnings: &[Warning]) -> Value {
+    warnings.iter().map(|warning| json!({"code": warning.code.code(), "text": warning.text})).collect()
 }
 
 fn published_json(event: &str, published: &Published) -> Value {

@@ -270,15 +270,16 @@ fn source_advice(error: &SourceError) -> &'static str {
     match error {
         SourceError::Remote { cause, .. } => remote_advice(cause.kind()),
         SourceError::Open { .. } => "check the path and its permissions",
-        SourceError::Empty { .. } | SourceError::Decode { .. } => {
-            "its info.json was not written; publish it again from a whole copy of the file"
+        SourceError::Empty { .. } => "copy the file again; its info.json was not written",
+        SourceError::Decode { .. } => {
+            "open the file in another program: if it is whole there, please report it; if not, copy it again. Its info.json was not \
+             written"
         }
-        SourceError::UnknownFormat { .. } => "the content counts, not the name; convert it to TIFF, PNG or JPEG",
+        SourceError::NoSuchPage { .. } => "choose one of its pages with `--page`",
+        SourceError::UnknownFormat { .. } => "convert it to TIFF, PNG or JPEG; its content decides, not its name",
         SourceError::TooLarge { .. } => "raise `--max-pixels` if the image is what it should be",
         SourceError::NotAFile { .. } => "name image files; folders and pipes cannot be published",
-        SourceError::Unsupported { .. } => {
-            "convert it to 8- or 16-bit grey or RGB first, for example with `vips colourspace IN OUT srgb`"
-        }
+        SourceError::Unsupported { hint, .. } => hint,
         SourceError::Size { .. } => "cut it into several images, or make it smaller",
         _ => AGAIN,
     }

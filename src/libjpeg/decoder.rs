@@ -54,7 +54,18 @@ struct Source {
     manager: ffi::jpeg_source_mgr,
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
+    /// The pixels are being read, so that the end of the file may stand for the end marker.
+    may_end: bool,
+    is_arithmetic: bool,
+    /// The file has ended, and an end marker was made up.
+    has_ended: bool,
 }
+
+/// How libjpeg calls a scan behind the only one.
+const SECOND_SCAN: &str = "more than one scan";
+
+/// What libjpeg is given at the end of a file without an end marker.
+const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
 // SAFETY: the state is owned by this value alone, and libjpeg keeps nothing in thread-local or global variables but the
 // flags of the processor's features.
@@ -74,7 +85,14 @@ impl Decoder {
             resync_to_restart: Some(ffi::jpeg_resync_to_restart),
             term_source: Some(term_source),
         };
-        let source = Source { manager, reader, buffer: vec![0; INPUT_BUFFER_BYTES] };
+        let source = Source {
+            manager,
+            reader,
+            buffer: vec![0; INPUT_BUFFER_BYTES],
+            may_end: false,
+            is_arithmetic: false,
+            has_ended: false,
+        };
         let state = Box::into_raw(Box::new(DecoderState { info, error, source, keeper: None, requested: 0 }));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its parts do not move; see the head of the module.
@@ -211,12 +229,51 @@ impl Decoder {
     pub(crate) fn start(&mut self) -> Result<()> {
         let state = self.state;
         // SAFETY: `state` is valid and exclusively ours.
-        guarded(|| unsafe {
+        let started = guarded(|| unsafe {
+            // Arithmetic coding reads zeros behind the end, and cannot tell them from pixels.
+            (*state).source.may_end = !(*state).source.is_arithmetic;
             ffi::jpeg_start_decompress(&mut (*state).info);
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_start_output(&mut (*state).info, 1);
             }
-        })
+        });
+        self.explained(started)?;
+        if self.has_ended() && !self.has_all_scans() { Err(LibjpegError::Truncated) } else { Ok(()) }
+    }
+
+    /// Returns `true` if the file has ended without an end marker.
+    fn has_ended(&self) -> bool {
+        // SAFETY: no C code runs while this borrow of `self` lasts.
+        unsafe { (*self.state).source.has_ended }
+    }
+
+    /// Names the reason of an error that comes from the end marker that was made up.
+    fn explained<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(LibjpegError::Codec(_)) if self.has_ended() => Err(LibjpegError::Truncated),
+            result => result,
+        }
+    }
+
+    /// Returns `true` if the scans that were read have every coefficient to its last bit. A file with a single scan is checked
+    /// row by row instead.
+    fn has_all_scans(&self) -> bool {
+        let info = self.info();
+        let count = usize::try_from(info.num_components).unwrap_or(0);
+        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries, and so does `coef_bits`, which is null
+        // unless the file is progressive, to arrays of 64 numbers.
+        unsafe {
+            if ffi::jpeg_has_multiple_scans(info) == 0 {
+                return true;
+            }
+            let components = std::slice::from_raw_parts(info.comp_info, count);
+            let bits = info.coef_bits.cast::<[c_int; 64]>();
+            if bits.is_null() {
+                // A component gets its table when its scan begins.
+                return components.iter().all(|component| !component.quant_table.is_null());
+            }
+            std::slice::from_raw_parts(bits, count).iter().flatten().all(|missing| *missing == 0)
+        }
     }
 
     /// The length of a decoded row; after [`start`](Self::start).
@@ -244,28 +301,47 @@ impl Decoder {
                 count += 1;
             }
             // SAFETY: the pointers stand for `count` rows of `row_bytes` each, which is what libjpeg writes.
-            guarded(|| unsafe {
+            let read = guarded(|| unsafe {
                 let mut done = 0;
                 while done < count {
                     let left = u32::try_from(count - done).expect("at most 16");
                     done += ffi::jpeg_read_scanlines(&mut (*state).info, pointers[done..].as_mut_ptr(), left) as usize;
                 }
-            })?;
+            });
+            self.explained(read)?;
         }
         Ok(())
     }
 
-    /// Reads on to the end marker, which proves that the file is whole.
+    /// Reads on to the end marker, after the last row. All pixels are there, so it may be missing, or come behind something that
+    /// is no JPEG.
     pub(crate) fn finish(&mut self) -> Result<()> {
         let state = self.state;
         // SAFETY: `state` is valid and exclusively ours.
-        guarded(|| unsafe {
+        let finished = guarded(|| unsafe {
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_finish_output(&mut (*state).info);
             }
             ffi::jpeg_finish_decompress(&mut (*state).info);
-            (*state).keeper.iter_mut().for_each(Keeper::finish);
-        })
+        });
+        // SAFETY: as above; no C code runs any more.
+        let state = unsafe { &mut *state };
+        match finished {
+            Ok(()) => {}
+            Err(LibjpegError::Read(error)) => return Err(LibjpegError::Read(error)),
+            // Which of them is the image?
+            Err(LibjpegError::Codec(message)) if message.contains(SECOND_SCAN) => {
+                return Err(LibjpegError::Codec(message));
+            }
+            Err(LibjpegError::Truncated | LibjpegError::Codec(_)) => state.source.has_ended = true,
+        }
+        state.keeper.iter_mut().for_each(Keeper::finish);
+        Ok(())
+    }
+
+    /// Returns `true` if the file has no end marker behind its pixels; after [`finish`](Self::finish).
+    pub(crate) fn is_end_missing(&self) -> bool {
+        self.has_ended()
     }
 }
 
@@ -279,6 +355,15 @@ impl Drop for Decoder {
     }
 }
 
+/// Notes that the file is coded arithmetically.
+///
+/// # Safety
+/// `info` must be that of a [`Decoder`].
+pub(super) unsafe fn note_arithmetic(info: &mut ffi::jpeg_common_struct) {
+    // SAFETY: the struct of libjpeg is the first field of a `DecoderState`, as the caller vouches.
+    unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() }.source.is_arithmetic = true;
+}
+
 unsafe extern "C-unwind" fn init_source(_: &mut ffi::jpeg_decompress_struct) {}
 
 unsafe extern "C-unwind" fn term_source(_: &mut ffi::jpeg_decompress_struct) {}
@@ -290,7 +375,12 @@ unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_st
         match source.reader.read(&mut source.buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => raise(LibjpegError::Read(error)),
-            // libjpeg's own sources make up an end marker here, and grey pixels for the rest.
+            // libjpeg's own sources do the same. Rows that it then makes up are warned of, which is an error here.
+            Ok(0) if source.may_end => {
+                source.has_ended = true;
+                source.buffer[..END_OF_IMAGE.len()].copy_from_slice(&END_OF_IMAGE);
+                break END_OF_IMAGE.len();
+            }
             Ok(0) => raise(LibjpegError::Truncated),
             Ok(length) => break length,
         }

@@ -51,6 +51,9 @@ const ROWS_AT_ONCE: usize = 16;
 const DAMAGE: &str = "Corrupt JPEG data";
 const HARMLESS: &str = "extraneous bytes before marker";
 
+/// How the traces of frames with arithmetic coding begin: libjpeg's own field for that is not bound.
+const ARITHMETIC: [&str; 2] = ["Start Of Frame 0xc9", "Start Of Frame 0xca"];
+
 unsafe extern "C" {
     fn jsimd_can_rgb_ycc() -> c_int;
     fn jsimd_can_idct_islow() -> c_int;
@@ -95,11 +98,18 @@ unsafe extern "C-unwind" fn error_exit(info: &mut ffi::jpeg_common_struct) {
 
 /// Level -1 is a warning about the data, others are traces.
 unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, level: c_int) {
-    if level >= 0 {
+    if level > 1 {
         return;
     }
     // SAFETY: as in `error_exit`.
     let message = unsafe { last_message(info) };
+    if ARITHMETIC.iter().any(|frame| message.starts_with(frame)) {
+        // SAFETY: only decoders read frames.
+        unsafe { decoder::note_arithmetic(info) };
+    }
+    if level >= 0 {
+        return;
+    }
     if message.starts_with(DAMAGE) && !message.contains(HARMLESS) {
         raise(LibjpegError::Codec(message));
     }

@@ -14,7 +14,7 @@ use super::options::{Identity, Layout, RedirectOptions};
 use super::revision::Revisions;
 use crate::encode::{Effort, JpegTiles, Subsampling};
 use crate::iiif::RoundedSizes;
-use crate::source::{Place, Profiles, Remote, RemoteError, SourceError};
+use crate::source::{FloatRange, Place, Profiles, Remote, RemoteError, SourceError};
 use crate::store::{Identifier, VersionName};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -74,6 +74,8 @@ struct Pixels {
     page: u32,
     background: String,
     profiles: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    float_range: Option<String>,
     api: Vec<u8>,
     layout: &'static str,
     tile_size: u32,
@@ -98,6 +100,7 @@ fn pixels(options: &Options, source: String) -> Pixels {
             Profiles::Keep => "keep",
             Profiles::KeepOfRgb => "keep-rgb",
         },
+        float_range: (read.float_range != FloatRange::default()).then(|| read.float_range.to_string()),
         api: options.versions.folders().into_iter().map(|(version, _)| version.number()).collect(),
         // Versions of an image stand elsewhere than an image without versions.
         layout: match options.layout {

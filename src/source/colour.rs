@@ -3,7 +3,7 @@
 use super::icc::{Profile, ToSrgb, Unusable};
 use super::lab::lab_to_srgb;
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{Background, DecodeError, Profiles};
+use super::{Background, DecodeError, Profiles, Warning, WarningCode};
 use crate::pixel::PixelFormat;
 use std::num::NonZeroUsize;
 use std::thread;
@@ -43,6 +43,8 @@ pub(super) struct Told {
     pub(super) profile: Option<String>,
     /// What becomes of the colours.
     pub(super) conversion: String,
+    /// Why the profile is not honored, if it is not.
+    pub(super) warning: Option<Warning>,
     /// Whether they stay what they are, so that the profile must stay with them.
     pub(super) is_kept: bool,
 }
@@ -235,15 +237,19 @@ impl Converter {
 }
 
 fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (Conversion, Told) {
-    let without = |why: &str| {
+    let without = |warning: Option<Warning>| {
         let (conversion, words) = match samples.colour {
             Colour::Grey | Colour::Rgb => (Conversion::None, "taken as sRGB"),
             Colour::Cmyk => (Conversion::of_inks(samples), "CMYK taken as SWOP"),
             Colour::Lab => (Conversion::Lab, "Lab converted to sRGB"),
         };
-        (conversion, Told { profile: None, conversion: format!("{words}{why}"), is_kept: false })
+        (conversion, Told { profile: None, conversion: words.to_owned(), warning, is_kept: false })
     };
-    let Some(bytes) = profile else { return without("") };
+    let unusable = |why: &str| {
+        let text = format!("its ICC profile cannot be used ({why})");
+        without(Some(Warning::new(WarningCode::ProfileUnusable, text)))
+    };
+    let Some(bytes) = profile else { return without(None) };
     let is_wanted = is_to_be_kept(samples, profiles);
     let is_kept = is_wanted && bytes.len() <= MOST_KEPT_BYTES;
     let read = Profile::read(bytes, samples).and_then(|profile| {
@@ -253,15 +259,16 @@ fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (
     match read {
         Ok((name, _)) if is_kept => {
             let conversion = format!("kept as `{name}`");
-            (Conversion::None, Told { profile: Some(name), conversion, is_kept })
+            (Conversion::None, Told { profile: Some(name), conversion, warning: None, is_kept })
         }
         Ok((name, to_srgb)) => {
-            let why = if is_wanted { ", because its profile is too large to be kept" } else { "" };
-            let conversion = format!("converted to sRGB{why}");
-            (Conversion::Profile(to_srgb), Told { profile: Some(name), conversion, is_kept })
+            let why = format!("its ICC profile has more than the {MOST_KEPT_BYTES} bytes that every image can carry");
+            let warning = is_wanted.then(|| Warning::new(WarningCode::ProfileTooLarge, why));
+            let conversion = "converted to sRGB".to_owned();
+            (Conversion::Profile(to_srgb), Told { profile: Some(name), conversion, warning, is_kept })
         }
-        Err(Unusable::OtherColours) => without("; its profile is one of other colours"),
-        Err(Unusable::Damaged(why)) => without(&format!("; its profile cannot be used ({why})")),
+        Err(Unusable::OtherColours) => unusable("it is made for other colors"),
+        Err(Unusable::Damaged(why)) => unusable(&why),
     }
 }
 

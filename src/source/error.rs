@@ -44,13 +44,25 @@ pub enum SourceError {
         /// What was named.
         input: String,
     },
-    /// The format is known, but not this variety of it.
-    #[error("`{input}` is {variety}, which cannot be read yet")]
+    /// The format, or this variety of it, is known but not supported.
+    #[error("`{input}` is {variety}, which is not supported")]
     Unsupported {
         /// The file.
         input: String,
-        /// What it is.
+        /// The format with its article, for example `a HEIC image`.
         variety: String,
+        /// An imperative clause that says how to convert it.
+        hint: &'static str,
+    },
+    /// The file has no such page.
+    #[error("`{input}` has no page {page}: {}", number_of_pages(*.pages))]
+    NoSuchPage {
+        /// The file.
+        input: String,
+        /// The page, counted from 1.
+        page: u32,
+        /// The number of pages of the file.
+        pages: u32,
     },
     /// The image is empty, or too large to be tiled.
     #[error("`{input}` cannot be tiled")]
@@ -138,12 +150,28 @@ impl SourceError {
     }
 }
 
+fn number_of_pages(pages: u32) -> String {
+    match pages {
+        1 => "it has 1 page".to_owned(),
+        pages => format!("it has {pages} pages"),
+    }
+}
+
 /// What a decoder says of a file that it cannot read.
 pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a decoder refuses a file at its header.
 pub(super) enum Refusal {
+    /// Of no format that is known.
+    Unknown,
+    /// Of a format that is read, but not in this variety.
     Unsupported(String),
+    /// Of a file that has only so many pages.
+    Page {
+        pages: u32,
+    },
+    /// With a hint of its own.
+    Convert(String, &'static str),
     Size(GeometryError),
     Decode(DecodeError),
 }
@@ -154,12 +182,10 @@ impl From<GeometryError> for Refusal {
     }
 }
 
-impl From<image::ImageError> for Refusal {
-    fn from(error: image::ImageError) -> Self {
-        match error {
-            image::ImageError::Unsupported(what) => Self::Unsupported(format!("of another kind ({what})")),
-            error => Self::Decode(error.into()),
-        }
+impl Refusal {
+    /// Creates the refusal of a format or variety, with the command that converts it.
+    pub(super) fn unsupported(what: impl Into<String>, hint: &'static str) -> Self {
+        Self::Convert(what.into(), hint)
     }
 }
 

@@ -43,7 +43,14 @@ pub(super) enum Unusable {
 
 impl From<CmsError> for Unusable {
     fn from(error: CmsError) -> Self {
-        Self::Damaged(error.to_string())
+        // Without the Rust structures that some of its messages have.
+        Self::Damaged(match error {
+            CmsError::MalformedClut(_) | CmsError::MalformedCurveLutTable(_) => {
+                "one of its tables has an impossible size".to_owned()
+            }
+            CmsError::UnsupportedLutRenderingIntent(_) => "it has no table for relative colorimetry".to_owned(),
+            error => error.to_string(),
+        })
     }
 }
 

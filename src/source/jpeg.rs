@@ -1,15 +1,20 @@
 //! JPEG, through libjpeg.
 
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{DecodeError, Input, Opened, Refusal, RowReader, jpeg_segments};
+use super::{DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColour};
 use crate::pixel::{BlockLayout, BlockStrip, RowScale};
 use std::io::BufReader;
 use std::sync::Arc;
 
+const END_MISSING: &str = "all pixels are there, but the file ends without its end marker (EOI)";
+
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let segments = jpeg_segments::read(&mut BufReader::new(file.clone()))?;
+    if let Some((what, hint)) = segments.frame.and_then(jpeg_segments::Frame::unsupported) {
+        return Err(Refusal::unsupported(what, hint));
+    }
     let mut decoder = Decoder::new(Box::new(file))?;
     let size = Size::new(decoder.width(), decoder.height())?;
     let samples = match decoder.colour() {
@@ -28,8 +33,7 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         samples,
         bits: 8,
         container,
-        profile: segments.profile,
-        orientation: segments.orientation,
+        metadata: segments.metadata.finish(),
         decoder_bytes,
         blocks: decoder.block_layout(),
         rows: Box::new(JpegRows { decoder, started: false, is_inverted }),
@@ -66,7 +70,9 @@ impl RowReader for JpegRows {
         self.decoder.take_blocks()
     }
 
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        Ok(self.decoder.finish()?)
+    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
+        self.decoder.finish()?;
+        let missing = self.decoder.is_end_missing();
+        Ok(missing.then(|| Warning::new(WarningCode::EndMarkerMissing, END_MISSING)).into_iter().collect())
     }
 }

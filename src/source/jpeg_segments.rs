@@ -1,9 +1,10 @@
-//! The segments of a JPEG before its pixels: the ICC profile and EXIF.
+//! The segments of a JPEG before its pixels: metadata, and how the pixels are coded.
 
-use super::orientation::{Orientation, of_exif_block};
+use super::metadata::{Metadata, ProfilePieces};
 use std::io::{self, Read, Seek, SeekFrom};
 
 const START_OF_SCAN: u8 = 0xda;
+const END_OF_IMAGE: u8 = 0xd9;
 const EXIF: u8 = 0xe1;
 const PROFILE: u8 = 0xe2;
 
@@ -11,57 +12,101 @@ const EXIF_HEAD: &[u8] = b"Exif\0\0";
 /// Followed by the number of the piece, from 1, and how many there are (ICC.1:2022, B.4).
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
 
-/// The largest profile that is read, in bytes: those of printers have some megabytes.
-const MOST_PROFILE_BYTES: usize = 16 << 20;
-
-/// What stands before the pixels.
+/// The contents of the segments.
 #[derive(Default)]
 pub(super) struct Segments {
-    pub(super) profile: Option<Vec<u8>>,
-    pub(super) orientation: Orientation,
+    pub(super) metadata: Metadata,
+    pub(super) frame: Option<Frame>,
 }
 
-/// Reads up to the first scan, and rewinds. What is damaged here is left out: libjpeg will say what matters.
+/// The header of a frame: the start of the segments `SOF0` to `SOF15` and `SOF55`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    marker: u8,
+    bits: u8,
+    height: u16,
+}
+
+impl Frame {
+    /// Returns why such a frame cannot be decoded, and what converts it.
+    pub(super) fn unsupported(self) -> Option<(String, &'static str)> {
+        const DJPEG: &str = "convert it first, for example with libjpeg-turbo 3: `djpeg -outfile OUT.ppm IN.jpg`";
+        const SAVE_AGAIN: &str = "open it in the program that made it, and save it as TIFF, PNG or ordinary JPEG";
+        let (what, hint) = match self {
+            Self { marker: 0xf7, .. } => {
+                ("a JPEG-LS image".to_owned(), "convert it first, for example: `ffmpeg -i IN.jls OUT.png`")
+            }
+            Self { marker: 0xc3 | 0xcb, .. } => ("a JPEG with lossless compression".to_owned(), DJPEG),
+            Self { marker: 0xc5..=0xc7 | 0xcd..=0xcf, .. } => ("a hierarchical JPEG".to_owned(), SAVE_AGAIN),
+            Self { bits, .. } if bits != 8 => (format!("a JPEG of {bits} bits a sample"), DJPEG),
+            Self { height: 0, .. } => ("a JPEG whose height follows its pixels (a DNL marker)".to_owned(), SAVE_AGAIN),
+            Self { .. } => return None,
+        };
+        Some((what, hint))
+    }
+}
+
+/// Reads up to the first scan, and rewinds. Damage is left for libjpeg to find.
 pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
-    let mut segments = Segments::default();
-    let mut pieces = Vec::new();
+    let (mut segments, mut pieces) = (Segments::default(), ProfilePieces::default());
     file.seek(SeekFrom::Start(2))?;
     while let Some((marker, length)) = next_segment(file)? {
         match marker {
             EXIF => {
                 let bytes = content(file, length)?;
                 if let Some(block) = bytes.strip_prefix(EXIF_HEAD) {
-                    segments.orientation = of_exif_block(block);
+                    segments.metadata.add_exif(block);
                 }
             }
-            PROFILE => pieces.push(content(file, length)?),
+            PROFILE => {
+                let bytes = content(file, length)?;
+                if let Some([number, count, piece @ ..]) = bytes.strip_prefix(PROFILE_HEAD) {
+                    pieces.add(*number, *count, piece.to_owned());
+                }
+            }
+            // Tables of Huffman codes, JPG, and tables for arithmetic coding lie among the frames.
+            0xc0..=0xcf | 0xf7 if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
+                if let [bits, high, low, ..] = content(file, length)?[..] {
+                    segments.frame.get_or_insert(Frame { marker, bits, height: u16::from_be_bytes([high, low]) });
+                }
+            }
             _ => drop(file.seek_relative(i64::from(length))?),
         }
-        if pieces.iter().map(Vec::len).sum::<usize>() > MOST_PROFILE_BYTES {
-            pieces.clear();
-        }
     }
-    segments.profile = assembled(&pieces);
+    pieces.finish(&mut segments.metadata);
     file.rewind()?;
     Ok(segments)
 }
 
-/// The next marker that has a length, and that length without its own two bytes; `None` at the first scan or the end.
+/// Returns the next marker that has a length, and that length without its own two bytes; `None` at the first scan or the end.
+///
+/// Skips what libjpeg skips: bytes that belong to no segment, and markers without a length.
 fn next_segment(file: &mut impl Read) -> io::Result<Option<(u8, u16)>> {
-    let mut byte = [0];
-    let mut marker = 0xff;
-    // A marker may be preceded by any number of fill bytes.
-    while marker == 0xff {
-        if file.read(&mut byte)? == 0 {
-            return Ok(None);
+    let marker = loop {
+        match next_marker(file)? {
+            None | Some(START_OF_SCAN | END_OF_IMAGE) => return Ok(None),
+            Some(0x01 | 0xd0..=0xd8) => {}
+            Some(marker) => break marker,
         }
-        marker = byte[0];
-    }
+    };
     let mut length = [0; 2];
-    if marker == START_OF_SCAN || file.read_exact(&mut length).is_err() {
+    if file.read_exact(&mut length).is_err() {
         return Ok(None);
     }
     Ok(u16::from_be_bytes(length).checked_sub(2).map(|length| (marker, length)))
+}
+
+/// Skips to the next byte of 0xff that is followed by neither 0 nor 0xff, and returns what follows it.
+fn next_marker(file: &mut impl Read) -> io::Result<Option<u8>> {
+    let (mut byte, mut is_after_ff) = ([0], false);
+    while file.read(&mut byte)? > 0 {
+        match byte[0] {
+            0xff => is_after_ff = true,
+            marker if is_after_ff && marker != 0 => return Ok(Some(marker)),
+            _ => is_after_ff = false,
+        }
+    }
+    Ok(None)
 }
 
 fn content(file: &mut impl Read, length: u16) -> io::Result<Vec<u8>> {
@@ -70,23 +115,9 @@ fn content(file: &mut impl Read, length: u16) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The pieces of a profile, in their order, if none is missing.
-fn assembled(segments: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let mut pieces: Vec<(u8, u8, &[u8])> = Vec::new();
-    for segment in segments {
-        if let Some([number, count, piece @ ..]) = segment.strip_prefix(PROFILE_HEAD) {
-            pieces.push((*number, *count, piece));
-        }
-    }
-    pieces.sort_by_key(|(number, ..)| *number);
-    let is_whole = (1_u8..)
-        .zip(&pieces)
-        .all(|(expected, (number, count, _))| expected == *number && usize::from(*count) == pieces.len());
-    (is_whole && !pieces.is_empty()).then(|| pieces.into_iter().flat_map(|(_, _, piece)| piece.to_owned()).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Orientation;
     use super::*;
     use std::io::Cursor;
 
@@ -103,13 +134,44 @@ mod tests {
         let exif = segment(EXIF, EXIF_HEAD, b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0");
         let scan = [0xff, START_OF_SCAN, 0, 9, 0xff, PROFILE];
         let file = [b"\xff\xd8", &second[..], &other, &exif, b"\xff\xff", &first[1..], &scan].concat();
-        let segments = read(&mut Cursor::new(&file)).expect("in memory");
-        assert_eq!(segments.profile.as_deref(), Some(&b"hello world"[..]));
-        assert_eq!(segments.orientation, Orientation::QuarterLeft);
+        let found = read(&mut Cursor::new(&file)).expect("in memory").metadata.finish();
+        assert_eq!(found.profile.as_deref(), Some(&b"hello world"[..]));
+        assert_eq!(found.orientation, Orientation::QuarterLeft);
         for length in 0..file.len() {
             assert!(read(&mut Cursor::new(&file[..length])).is_ok(), "{length}");
         }
         let alone = [b"\xff\xd8", &second[..], &scan].concat();
-        assert_eq!(read(&mut Cursor::new(&alone)).expect("in memory").profile, None, "a piece is missing");
+        let found = read(&mut Cursor::new(&alone)).expect("in memory").metadata.finish();
+        assert_eq!((found.profile, found.warnings.len()), (None, 1), "a piece is missing");
+    }
+
+    #[test]
+    fn bytes_between_segments_are_skipped_as_libjpeg_skips_them() {
+        let exif = segment(EXIF, EXIF_HEAD, b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0");
+        for stray in [&b"\0"[..], b"\0\0\0", b"\xff\0", b"garbage\xff\0\xff", b"\xff\x01", b"\xff\xd0\xff\xd8"] {
+            let file = [b"\xff\xd8", stray, &exif, &[0xff, START_OF_SCAN, 0, 9]].concat();
+            let found = read(&mut Cursor::new(&file)).expect("in memory").metadata.finish();
+            assert_eq!(found.orientation, Orientation::QuarterLeft, "{stray:?}");
+        }
+    }
+
+    #[test]
+    fn frames_that_libjpeg_does_not_decode_are_named() {
+        let named = |marker, bits: u8, height: u8| {
+            let file = [b"\xff\xd8", &segment(marker, &[bits, 0, height], &[0, 9, 1])[..]].concat();
+            let frame = read(&mut Cursor::new(&file)).expect("in memory").frame.expect("a frame");
+            frame.unsupported().map(|(what, _)| what)
+        };
+        for (marker, bits, height, word) in [
+            (0xc3, 8, 9, "lossless"),
+            (0xcb, 8, 9, "lossless"),
+            (0xf7, 8, 9, "JPEG-LS"),
+            (0xc5, 8, 9, "hierarchical"),
+            (0xc1, 12, 9, "12 bits"),
+            (0xc0, 8, 0, "height"),
+        ] {
+            assert!(named(marker, bits, height).is_some_and(|what| what.contains(word)), "{word}");
+        }
+        assert!([0xc0, 0xc1, 0xc2, 0xc9, 0xca].iter().all(|marker| named(*marker, 8, 9).is_none()));
     }
 }

@@ -10,6 +10,8 @@
 mod blocks;
 mod colour;
 mod error;
+mod foreign;
+mod gif_screen;
 mod icc;
 mod input;
 mod jp2;
@@ -17,35 +19,44 @@ mod jpeg;
 mod jpeg_segments;
 mod kind;
 mod lab;
+mod metadata;
 mod options;
 mod orientation;
 mod other;
 mod png;
+mod png_chunks;
 mod rows;
 mod samples;
 mod tiff;
+mod warning;
+mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
 pub use input::{Fetch, Place, Remote};
 pub use kind::SourceKind;
-pub use options::{Background, BackgroundError, Profiles, ReadOptions};
+pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
+pub use warning::{Warning, WarningCode};
 
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use colour::Converter;
 use error::Refusal;
 use input::Input;
+use metadata::FileMetadata;
 use rows::Rows;
 use samples::Samples;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The longest magic number that is looked at.
-const MAGIC_BYTES: usize = 64;
+/// First bytes of a file that are looked at: signatures of a few bytes, and markup that says later what it is.
+const MAGIC_BYTES: usize = 512;
+
+/// The hint for a variety of a format that is otherwise read.
+const CONVERT: &str = "convert it to a TIFF, PNG or JPEG of gray or RGB first, for example: `magick 'IN[0]' OUT.png`";
 
 /// What is known of an image before its first pixel is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +93,8 @@ pub struct Found {
     pub orientation: Orientation,
     /// What becomes of the colours: `converted to sRGB`.
     pub conversion: String,
+    /// What the header of the file has that cannot be honored.
+    pub warnings: Vec<Warning>,
 }
 
 impl fmt::Display for Found {
@@ -93,7 +106,16 @@ impl fmt::Display for Found {
             write!(formatter, ", profile {profile}")?;
         }
         write!(formatter, ", {}", self.conversion)?;
-        self.orientation.in_words().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))
+        self.orientation.in_words().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))?;
+        self.warnings.iter().try_for_each(|warning| write!(formatter, ", warning: {warning}"))
+    }
+}
+
+impl Header {
+    /// Returns what the header of the file has that cannot be honored. [`Source::finish`] returns what shows later.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.found.warnings
     }
 }
 
@@ -116,9 +138,9 @@ trait RowReader: Send {
         None
     }
 
-    /// After the last row: checks what the format can check only then.
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        Ok(())
+    /// Checks, after the last row, what the format can check only then. Returns what showed while reading.
+    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
+        Ok(Vec::new())
     }
 }
 
@@ -131,8 +153,7 @@ struct Opened {
     bits: u16,
     /// `JPEG`, `TIFF, LZW`, …
     container: String,
-    profile: Option<Vec<u8>>,
-    orientation: Orientation,
+    metadata: FileMetadata,
     /// The memory that decoding takes beyond a few rows.
     decoder_bytes: u64,
     /// How its blocks lie, where it is a JPEG whose blocks can be had.
@@ -180,26 +201,36 @@ impl Source {
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
         }
-        let is_jp2 = jp2::is_announced_by(&magic);
-        let file = bytes.clone();
         let container = sniffed(&magic);
-        let opened = match container {
-            None if !is_jp2 => return Err(SourceError::UnknownFormat { input }),
-            Some(image::ImageFormat::Tiff) => tiff::open(file, options.page),
-            _ if options.page != 1 => Err(Refusal::Decode(no_such_page(options.page, 1))),
-            None => jp2::open(file),
-            Some(image::ImageFormat::Jpeg) => jpeg::open(file),
-            Some(image::ImageFormat::Png) => png::open(BufReader::new(file)),
-            Some(other) => other::open(file, other),
-        };
+        let opened = Self::decoder(&magic, bytes.clone(), options);
         match opened {
             Ok(opened) if opened.size.pixels() > options.max_pixels => {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
             Ok(opened) => Ok(Self::new(input, bytes, (container, opened), options)),
-            Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety }),
+            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
+            Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
+            Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
+            Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
+        }
+    }
+
+    /// Opens a file by its first bytes.
+    fn decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
+        if let Some(foreign) = foreign::recognize(magic) {
+            return Err(Refusal::unsupported(foreign.what, foreign.hint));
+        }
+        let is_jp2 = jp2::is_announced_by(magic);
+        match sniffed(magic) {
+            None if !is_jp2 => Err(Refusal::Unknown),
+            Some(image::ImageFormat::Tiff) => tiff::open(file, options),
+            _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
+            None => jp2::open(file),
+            Some(image::ImageFormat::Jpeg) => jpeg::open(file),
+            Some(image::ImageFormat::Png) => png::open(&file),
+            Some(other) => other::open(file, other),
         }
     }
 
@@ -209,8 +240,10 @@ impl Source {
         (format, opened): (Option<image::ImageFormat>, Opened),
         options: ReadOptions,
     ) -> Self {
-        let Opened { size, samples, bits, container, profile, orientation, decoder_bytes, blocks, rows } = opened;
+        let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
+        let FileMetadata { profile, orientation, mut warnings } = metadata;
         let (converter, told) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
+        warnings.extend(told.warning);
         let row_format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let kind = SourceKind::new(format, samples.colour, told.profile.is_some());
@@ -221,6 +254,7 @@ impl Source {
             profile: told.profile,
             orientation,
             conversion: told.conversion,
+            warnings,
         };
         let header = Header {
             size: orientation.shown(size),
@@ -265,17 +299,18 @@ impl Source {
         self.unless_failed(read)
     }
 
-    /// Checks, after the last row, that the file ends as it should.
+    /// Checks, after the last row, that the file ends as it should. Returns the warnings that only reading could find, in
+    /// addition to those of the [header](Header::warnings).
     ///
     /// # Errors
-    /// Where it does not.
-    pub fn finish(&mut self) -> Result<(), SourceError> {
+    /// If data follows that proves the pixels wrong.
+    pub fn finish(&mut self) -> Result<Vec<Warning>, SourceError> {
         let finished = self.rows.finish();
         self.unless_failed(finished)
     }
 
     /// What a decoder says, unless bytes did not come: of those, some decoders say nothing, or that the file is damaged.
-    fn unless_failed(&self, result: Result<(), DecodeError>) -> Result<(), SourceError> {
+    fn unless_failed<T>(&self, result: Result<T, DecodeError>) -> Result<T, SourceError> {
         match (self.bytes.failure(), result) {
             (Some(cause), _) => Err(SourceError::Remote { input: self.input.clone(), cause }),
             (None, result) => result.map_err(|cause| self.failed(cause)),
@@ -315,21 +350,16 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     Ok(())
 }
 
-/// Why a page cannot be read, of a file that has so many.
-fn no_such_page(page: u32, pages: u32) -> DecodeError {
-    let there_are = match pages {
-        0 => "there are none".to_owned(),
-        1 => "there is only one".to_owned(),
-        pages => format!("there are {pages}"),
-    };
-    format!("page {page} was asked for, and {there_are}").into()
-}
-
 /// The format that the first bytes announce.
 fn sniffed(magic: &[u8]) -> Option<image::ImageFormat> {
+    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
     // BigTIFF, which `image` does not know.
     if magic.starts_with(b"II+\0") || magic.starts_with(b"MM\0+") {
-        return Some(image::ImageFormat::Tiff);
+        return Some(Tiff);
     }
-    image::guess_format(magic).ok()
+    // libjpeg skips what stands between this and the first segment.
+    if magic.starts_with(b"\xff\xd8") {
+        return Some(Jpeg);
+    }
+    image::guess_format(magic).ok().filter(|format| matches!(format, Bmp | Gif | Jpeg | Png | Pnm | Tiff | WebP))
 }

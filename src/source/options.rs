@@ -82,6 +82,86 @@ pub enum Profiles {
     KeepOfRgb,
 }
 
+/// The bounds of a range: finite numbers, the lower one first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    min: f64,
+    max: f64,
+}
+
+impl Bounds {
+    /// Creates bounds; `None` unless both are finite and `min` is less than `max`.
+    #[must_use]
+    pub fn new(min: f64, max: f64) -> Option<Self> {
+        (min.is_finite() && max.is_finite() && min < max).then_some(Self { min, max })
+    }
+
+    /// Returns the lower bound.
+    #[must_use]
+    pub fn min(self) -> f64 {
+        self.min
+    }
+
+    /// Returns the upper bound.
+    #[must_use]
+    pub fn max(self) -> f64 {
+        self.max
+    }
+}
+
+// Neither bound is NaN.
+impl Eq for Bounds {}
+
+/// The samples that become black and white, if a TIFF has floating-point or signed ones.
+///
+/// ```
+/// use iiif_publish::source::FloatRange;
+/// let range: FloatRange = "-10..3000".parse()?;
+/// assert_eq!(range.to_string(), "-10..3000");
+/// assert_eq!("0..1".parse(), Ok(FloatRange::Standard));
+/// assert!("1..0".parse::<FloatRange>().is_err());
+/// # Ok::<(), iiif_publish::source::FloatRangeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FloatRange {
+    /// 0 to 1 for floating-point samples, and for signed samples all that fit their bits.
+    #[default]
+    Standard,
+    /// These samples, whatever their type.
+    Between(Bounds),
+    /// The lowest and the highest sample of each image. Reads the pixels of the image twice.
+    Auto,
+}
+
+/// The error for a text that is not a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `auto`, or two numbers like 0..255, the lower one first")]
+pub struct FloatRangeError;
+
+impl FromStr for FloatRange {
+    type Err = FloatRangeError;
+
+    fn from_str(text: &str) -> Result<Self, FloatRangeError> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let (min, max) = text.split_once("..").ok_or(FloatRangeError)?;
+        let number = |text: &str| text.parse().map_err(|_| FloatRangeError);
+        let bounds = Bounds::new(number(min)?, number(max)?).ok_or(FloatRangeError)?;
+        Ok(if Bounds::new(0.0, 1.0) == Some(bounds) { Self::Standard } else { Self::Between(bounds) })
+    }
+}
+
+impl fmt::Display for FloatRange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => formatter.write_str("0..1"),
+            Self::Between(Bounds { min, max }) => write!(formatter, "{min}..{max}"),
+            Self::Auto => formatter.write_str("auto"),
+        }
+    }
+}
+
 /// How files are read. [`ReadOptions::default`] suits most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -93,6 +173,8 @@ pub struct ReadOptions {
     pub page: u32,
     /// The most pixels that an image may have.
     pub max_pixels: u64,
+    /// The floating-point or signed samples that become black and white.
+    pub float_range: FloatRange,
 }
 
 impl ReadOptions {
@@ -102,6 +184,12 @@ impl ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { background: Background::WHITE, profiles: Profiles::default(), page: 1, max_pixels: Self::MAX_PIXELS }
+        Self {
+            background: Background::WHITE,
+            profiles: Profiles::default(),
+            page: 1,
+            max_pixels: Self::MAX_PIXELS,
+            float_range: FloatRange::default(),
+        }
     }
 }

@@ -93,49 +93,9 @@ impl Orientation {
     }
 }
 
-/// The orientation in a block of EXIF, which is a small TIFF: entry 0x0112 of its first directory.
-pub(super) fn of_exif_block(block: &[u8]) -> Orientation {
-    orientation_entry(block).map_or(Orientation::Upright, Orientation::of_exif)
-}
-
-fn orientation_entry(block: &[u8]) -> Option<u16> {
-    const ORIENTATION: u16 = 0x0112;
-    const ENTRY_BYTES: usize = 12;
-    let is_little = match block.get(..4)? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let short = |at: usize| {
-        let bytes = block.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if is_little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
-    };
-    let long = |at: usize| {
-        let bytes = block.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
-    };
-    let directory = usize::try_from(long(4)?).ok()?;
-    let entries = usize::from(short(directory)?);
-    let entry = |number: usize| directory.checked_add(2 + number * ENTRY_BYTES);
-    let found = (0..entries).filter_map(entry).find(|at| short(*at) == Some(ORIENTATION))?;
-    short(found.checked_add(8)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_block_of_exif_says_the_orientation_in_both_byte_orders() {
-        let little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
-        let big = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0";
-        assert_eq!(of_exif_block(little), Orientation::QuarterRight);
-        assert_eq!(of_exif_block(big), Orientation::HalfTurn);
-        for length in 0..little.len() {
-            of_exif_block(&little[..length]);
-        }
-        assert_eq!(of_exif_block(b"II*\0\xff\xff\xff\xff"), Orientation::Upright);
-    }
 
     #[test]
     fn four_quarter_turns_and_two_mirrors_lead_back() {

@@ -1,19 +1,28 @@
 //! PNG, through the `png` crate.
 
-use super::orientation::of_exif_block;
+use super::png_chunks::{self, PixelChunks};
 use super::samples::{Alpha, Colour, Depth, Samples};
-use super::{DecodeError, Input, Opened, Refusal, RowReader, zeroed};
+use super::{DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, zeroed};
 use crate::iiif::Size;
-use png::{BitDepth, ColorType, Decoder, Reader, Transformations};
-use std::io::BufReader;
+use png::{BitDepth, ColorType, Decoder, DecodingError, Reader, Transformations};
+use std::io;
 
-type FileReader = Reader<BufReader<Input>>;
+type FileReader = Reader<PixelChunks>;
 
-pub(super) fn open(file: BufReader<Input>) -> Result<Opened, Refusal> {
-    let mut decoder = Decoder::new(file);
+const PNGCRUSH: &str = "convert it first, for example: `pngcrush -revert-iphone-optimizations IN.png OUT.png`, or with Xcode's own `pngcrush`";
+
+pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
+    let mut chunks = png_chunks::read(file)?;
+    if chunks.is_apple {
+        return Err(Refusal::unsupported("a PNG in Apple's variety for apps (CgBI)", PNGCRUSH));
+    }
+    let mut decoder = Decoder::new(PixelChunks::new(file.clone())?);
     // Palettes become RGB, 1 to 4 bits become 8, and a transparent colour becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
-    let reader = decoder.read_info()?;
+    let reader = decoder.read_info().map_err(plain)?;
+    if chunks.is_animated {
+        chunks.metadata.warn(WarningCode::PagesIgnored, "it is animated, and only its first image is published");
+    }
     let info = reader.info();
     let size = Size::new(info.width, info.height)?;
     let samples = samples(&reader);
@@ -21,15 +30,47 @@ pub(super) fn open(file: BufReader<Input>) -> Result<Opened, Refusal> {
     let decoder_bytes = if interlaced { size.pixels() * samples.pixel_bytes() as u64 } else { 0 };
     let container = if interlaced { "PNG, interlaced" } else { "PNG" }.to_owned();
     let bits = u16::from(info.bit_depth as u8);
-    let profile = info.icc_profile.as_ref().map(|profile| profile.to_vec());
-    let orientation = info.exif_metadata.as_deref().map(of_exif_block).unwrap_or_default();
     let rows: Box<dyn RowReader> = if interlaced {
         let row_bytes = samples.row_bytes(size.width());
         Box::new(InterlacedRows { reader, samples, row_bytes, image: Vec::new(), next_byte: 0 })
     } else {
         Box::new(PngRows { reader, samples, row_bytes: samples.row_bytes(size.width()) })
     };
-    Ok(Opened { size, samples, bits, container, profile, orientation, decoder_bytes, blocks: None, rows })
+    let metadata = chunks.metadata.finish();
+    Ok(Opened { size, samples, bits, container, metadata, decoder_bytes, blocks: None, rows })
+}
+
+/// Returns an error without the Rust structures that the library's messages have.
+fn plain(error: DecodingError) -> DecodeError {
+    let text = match error {
+        DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return "the file ends before the image does".into();
+        }
+        DecodingError::IoError(error) => return error.into(),
+        DecodingError::LimitsExceeded => return "one of its chunks is too large".into(),
+        error => error.to_string(),
+    };
+    let text = if text.starts_with("CRC error") {
+        "the checksum of one of its chunks is wrong"
+    } else if text.starts_with("Corrupt deflate stream") {
+        "its compressed data is damaged"
+    } else if text.contains(['{', '(', '\'']) {
+        "its chunks contradict the PNG specification"
+    } else {
+        return text.trim_end_matches('.').to_owned().into();
+    };
+    text.into()
+}
+
+/// Reads the rest of the file, in which no pixel is left.
+fn finish(reader: &mut FileReader) -> Result<Vec<Warning>, DecodeError> {
+    match reader.finish() {
+        Ok(()) => Ok(Vec::new()),
+        Err(DecodingError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Ok(vec![Warning::new(WarningCode::EndMarkerMissing, "the file ends without its end marker (IEND)")])
+        }
+        Err(error) => Err(plain(error)),
+    }
 }
 
 fn samples(reader: &FileReader) -> Samples {
@@ -63,14 +104,14 @@ struct PngRows {
 impl RowReader for PngRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         for row in rows.chunks_exact_mut(self.row_bytes) {
-            self.reader.read_row(row)?.ok_or("the file ends before the image does")?;
+            self.reader.read_row(row).map_err(plain)?.ok_or("the file ends before the image does")?;
         }
         to_native_order(self.samples, rows);
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        Ok(self.reader.finish()?)
+    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
+        finish(&mut self.reader)
     }
 }
 
@@ -87,7 +128,7 @@ impl RowReader for InterlacedRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if self.image.is_empty() {
             self.image = zeroed(self.reader.output_buffer_size().ok_or("the image does not fit memory")?)?;
-            self.reader.next_frame(&mut self.image)?;
+            self.reader.next_frame(&mut self.image).map_err(plain)?;
             to_native_order(self.samples, &mut self.image);
         }
         debug_assert!(rows.len().is_multiple_of(self.row_bytes), "whole rows");
@@ -95,5 +136,9 @@ impl RowReader for InterlacedRows {
         rows.copy_from_slice(&self.image[self.next_byte..end]);
         self.next_byte = end;
         Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
+        finish(&mut self.reader)
     }
 }

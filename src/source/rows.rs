@@ -3,7 +3,7 @@
 use super::colour::Converter;
 use super::orientation::Orientation;
 use super::samples::Samples;
-use super::{DecodeError, RowReader, resize, zeroed};
+use super::{DecodeError, RowReader, Warning, resize, zeroed};
 use crate::iiif::Size;
 
 /// Bytes of the file's samples that are converted at a time: enough to be worth several threads, and at least one row.
@@ -94,7 +94,7 @@ impl Rows {
         &mut *self.reader
     }
 
-    pub(super) fn finish(&mut self) -> Result<(), DecodeError> {
+    pub(super) fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         self.reader.finish()
     }
 

@@ -5,7 +5,7 @@ use super::fetch::Answer;
 use super::finding::Problem;
 use super::information::is_media_type;
 use crate::iiif::{Format, Size};
-use crate::libjpeg::Decoder;
+use crate::libjpeg::{Decoder, LibjpegError};
 use bytes::Bytes;
 use image::codecs::webp::WebPDecoder;
 use image::{ImageDecoder, Limits};
@@ -94,7 +94,8 @@ fn decode_jpeg(body: Cursor<Bytes>, measure: Measure) -> Result<(), Wrong> {
         decoder.read_rows(&mut rows[..decoder.row_bytes() * count as usize])?;
         left -= count;
     }
-    Ok(decoder.finish()?)
+    decoder.finish()?;
+    if decoder.is_end_missing() { Err(LibjpegError::Truncated.into()) } else { Ok(()) }
 }
 
 fn decode_webp(body: Cursor<Bytes>, measure: Measure) -> Result<(), Wrong> {

@@ -2,7 +2,7 @@
 
 use crate::support::ciede2000::{difference, lab};
 use crate::support::pictures::file;
-use crate::support::rows::{read, read_bytes};
+use crate::support::rows::{codes, read, read_bytes};
 use iiif_publish::pixel::PixelFormat;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -182,10 +182,11 @@ fn a_profile_that_does_not_fit_is_said_and_not_used() {
     let pixels = grid(3, 9);
     let grey =
         Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(2.2)).expect("a profile").icc().expect("bytes");
-    for (profile, word) in [(grey.as_slice(), "other colours"), (b"this is no profile", "cannot be used")] {
+    for (profile, word) in [(grey.as_slice(), "other colors"), (b"this is no profile", "cannot be used")] {
         let (header, real) = read_bytes(&png(&pixels, 9, ExtendedColorType::Rgb8, profile)).expect("read");
         assert!(real == pixels, "as it is");
-        assert!(header.found.conversion.contains(word), "{}", header.found);
+        assert_eq!(codes(&header), ["profile-unusable"]);
+        assert!(header.found.to_string().contains(word), "{}", header.found);
     }
     let (_, good) = &rgb_profiles()[0];
     let folder = TempDir::new().expect("a folder");

@@ -59,7 +59,7 @@ fn a_page_of_a_tiff_is_published_and_planned() {
     assert_eq!(size("--page=1"), [40, 40]);
     assert_eq!(size("--page=2"), [60, 60], "another page is another image");
     let missing = run(["plan", "--page=3"].iter().map(AsRef::as_ref).chain([image.as_os_str()]));
-    assert!(missing.stderr.contains("page 3 was asked for, and there are 2"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("has no page 3: it has 2 pages"), "{}", missing.stderr);
 }
 
 #[test]
@@ -174,6 +174,20 @@ fn events_are_json_lines_and_results_are_alone_on_stdout() {
         [Some("started"), Some("published"), Some("summary")]
     );
     assert_eq!(events[1]["objects"], planned_keys([&image]).len());
+}
+
+#[test]
+fn an_event_has_the_warnings_of_its_image_with_their_codes() {
+    let folder = TempDir::new().expect("a folder");
+    let mut page = Form::rgb(40, 40).page(|_, _, _| 9);
+    page.tags.retain(|(tag, _)| *tag != 262);
+    let image = file(folder.path(), "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variety::Classic));
+    let output = folder.path().join("out");
+    let arguments = ["--progress=json", "--public-url=https://x.org", "--output"].map(AsRef::as_ref);
+    let run = run(arguments.into_iter().chain([output.as_os_str(), image.as_os_str()]));
+    let started: Value = serde_json::from_str(run.stderr.lines().next().expect("an event")).expect("JSON");
+    assert_eq!(started["warnings"][0]["code"], "colors-guessed", "{}", run.stderr);
+    assert!(started["warnings"][0]["text"].as_str().is_some_and(|text| text.contains("taken as RGB")));
 }
 
 #[cfg(unix)]

@@ -1,9 +1,9 @@
 //! JPEG 2000, compared with what was drawn: files of other programs (`tests/fixtures/jp2`), whole and damaged.
 
 use crate::support::pictures::{file, mean_difference};
-use crate::support::rows::{read, read_bytes};
+use crate::support::rows::{codes, read, read_bytes};
 use iiif_publish::pixel::PixelFormat;
-use iiif_publish::source::{Header, ReadOptions, Source, SourceError};
+use iiif_publish::source::{Header, Orientation, ReadOptions, Source, SourceError};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -250,4 +250,68 @@ fn damaged_files_are_errors_or_other_pictures_and_never_more() {
         }
         assert!(begin.elapsed() < Duration::from_secs(10), "{name}, number {number}");
     }
+}
+
+fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len() + 8).expect("short");
+    [&length.to_be_bytes()[..], &kind, content].concat()
+}
+
+/// The boxes of a file or of a box, by their kinds.
+fn boxes(mut bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
+    let mut boxes = Vec::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<8>() {
+        let [l0, l1, l2, l3, kind @ ..] = *head;
+        // A length of 0 stands for all that is left.
+        let length = (u32::from_be_bytes([l0, l1, l2, l3]) as usize).checked_sub(8).unwrap_or(rest.len());
+        boxes.push((kind, rest[..length].to_vec()));
+        bytes = &rest[length..];
+    }
+    boxes
+}
+
+fn joined(boxes: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
+    boxes.iter().flat_map(|(kind, content)| boxed(*kind, content)).collect()
+}
+
+#[test]
+fn a_profile_without_content_is_a_warning() {
+    let (_, expected) = read_fixture("rgb16.jp2");
+    for profile in [&b""[..], b"too short"] {
+        let mut file = boxes(&bytes_of("rgb16.jp2"));
+        let header = file.iter_mut().find(|(kind, _)| kind == b"jp2h").expect("a header");
+        let mut inner = boxes(&header.1);
+        let color = inner.iter_mut().find(|(kind, _)| kind == b"colr").expect("a color specification");
+        color.1 = [&[2, 0, 0][..], profile].concat();
+        header.1 = joined(&inner);
+        let (header, pixels) = read_bytes(&joined(&file)).expect("read");
+        assert_eq!((codes(&header), pixels == expected), (vec!["profile-unusable"], true));
+    }
+}
+
+#[test]
+fn exif_is_applied_on_either_side_of_the_codestream() {
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let (upright, _) = read_fixture("rgb16.jp2");
+    for is_before in [true, false] {
+        let mut file = boxes(&bytes_of("rgb16.jp2"));
+        let codestream = file.iter().position(|(kind, _)| kind == b"jp2c").expect("a codestream");
+        let uuid = (*b"uuid", [&b"JpgTiffExif->JP2"[..], exif].concat());
+        file.insert(if is_before { codestream } else { codestream + 1 }, uuid);
+        let (header, _) = read_bytes(&joined(&file)).expect("read");
+        assert_eq!(header.found.orientation, Orientation::QuarterRight);
+        assert_eq!((header.size.width(), header.size.height()), (upright.size.height(), upright.size.width()));
+    }
+}
+
+#[test]
+fn a_codestream_may_have_the_length_of_the_file_if_it_is_whole() {
+    let (_, expected) = read_fixture("rgb16.jp2");
+    let mut file = bytes_of("rgb16.jp2");
+    let codestream = file.windows(4).position(|kind| kind == b"jp2c").expect("a codestream");
+    let length = u32::try_from(file.len()).expect("short").to_be_bytes();
+    file[codestream - 4..codestream].copy_from_slice(&length);
+    assert!(read_bytes(&file).expect("read").1 == expected);
+    file.pop();
+    assert!(read_bytes(&file).is_err(), "it is not whole");
 }

@@ -221,7 +221,7 @@ fn the_command_line_says_how_tiles_are_made() {
 async fn damaged_blocks_are_refused_wherever_the_damage_is() {
     let folder = TempDir::new().expect("a folder");
     let whole = std::fs::read(fixture("restart.jpg")).expect("a fixture");
-    for cut in [whole.len() / 3, whole.len() * 2 / 3, whole.len() - 2] {
+    for cut in [whole.len() / 3, whole.len() * 2 / 3, whole.len() - 12] {
         let path = file(folder.path(), "cut.jpg", &whole[..cut]);
         for (tiles, longest_side) in [(JpegTiles::Auto, TILE), (JpegTiles::Lossless, 4096)] {
             let store = Arc::new(MemoryStore::default());
@@ -230,6 +230,10 @@ async fn damaged_blocks_are_refused_wherever_the_damage_is() {
             assert!(!store.puts().iter().any(|object| object.key.as_str().ends_with("info.json")));
         }
     }
+    // Only its end marker is missing.
+    let path = file(folder.path(), "cut.jpg", &whole[..whole.len() - 2]);
+    let expected = published(fixture("restart.jpg"), options(JpegTiles::Auto, TILE)).await;
+    assert!(published(path, options(JpegTiles::Auto, TILE)).await == expected);
     // A second scan after the only one.
     let scan = whole.windows(2).position(|pair| pair == [0xff, 0xda]).expect("a scan");
     let twice = [&whole[..whole.len() - 2], &whole[scan..]].concat();

@@ -3,7 +3,7 @@
 use crate::support::pictures::{encoded, file, grey_waves, mean_difference, waves};
 use crate::support::program::program;
 use crate::support::publishing::publish;
-use crate::support::rows::read_bytes_with;
+use crate::support::rows::{codes, read_bytes_with};
 use iiif_publish::encode::{Effort, JpegOptions};
 use iiif_publish::iiif::{Format, Formats, PyramidShape};
 use iiif_publish::publish::Options;
@@ -24,6 +24,7 @@ const KEEPING: ReadOptions = ReadOptions {
     profiles: Profiles::Keep,
     page: 1,
     max_pixels: ReadOptions::MAX_PIXELS,
+    float_range: iiif_publish::source::FloatRange::Standard,
 };
 
 fn white() -> CIExyY {
@@ -168,18 +169,15 @@ fn what_is_kept_and_what_is_not_is_said() {
     let huge = png(&waves(30, 20).into(), &wide(&"x".repeat(600_000)));
     let (header, _) = read_bytes_with(&huge, KEEPING).expect("read");
     assert_eq!(header.kept_profile, None);
-    assert_eq!(header.found.conversion, "converted to sRGB, because its profile is too large to be kept");
+    assert_eq!(header.found.conversion, "converted to sRGB");
+    assert_eq!(codes(&header), ["profile-too-large"]);
     let cmyk = include_bytes!("../fixtures/jpeg/cmyk.jpg");
     let (header, _) = read_bytes_with(cmyk, KEEPING).expect("read");
     assert_eq!(header.kept_profile, None);
     assert!(!header.found.conversion.contains("kept"), "{}", header.found);
     let other = png(&waves(30, 20).into(), &grey_profile());
     let (header, _) = read_bytes_with(&other, KEEPING).expect("read");
-    assert!(
-        header.kept_profile.is_none() && header.found.conversion.contains("one of other colours"),
-        "{}",
-        header.found
-    );
+    assert_eq!((header.kept_profile.is_none(), codes(&header)), (true, vec!["profile-unusable"]), "{}", header.found);
 }
 
 #[test]

@@ -1,11 +1,18 @@
 //! The boxes of a JP2 file (ISO/IEC 15444-1, annex I): where the codestream lies, and what its components mean.
 
 use super::{DecodeError, Refusal};
+use crate::source::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 /// The largest header that is read, in bytes: nothing but a profile or a palette makes it large.
-const MOST_HEADER_BYTES: u64 = 32 << 20;
+const MOST_HEADER_BYTES: u64 = 2 * MAX_PROFILE_BYTES;
+
+/// The identifier of a box `uuid` that holds EXIF, as Adobe's programs and `ExifTool` write it.
+const EXIF: &[u8; 16] = b"JpgTiffExif->JP2";
+
+/// Boxes of a file that are looked at. Real files have some dozens.
+const MAX_BOXES: usize = 10_000;
 
 /// What a file consists of.
 pub(super) struct Boxes {
@@ -33,6 +40,8 @@ pub(super) enum ColourSpecification {
     Enumerated(u32),
     /// An ICC profile.
     Profile(Vec<u8>),
+    /// An ICC profile of more bytes than are read.
+    TooLarge(u64),
 }
 
 /// One entry of `cdef` (I.5.3.6).
@@ -51,26 +60,58 @@ struct Found {
     content: Range<u64>,
 }
 
-/// Finds the first codestream of a file, whose header must stand before it.
-pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64) -> Result<Boxes, Refusal> {
+/// Finds the first codestream of a file, whose header must stand before it, and the EXIF on either side of it.
+pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mut Metadata) -> Result<Boxes, Refusal> {
     let mut start = [0; 2];
     file.rewind()?;
     file.read_exact(&mut start)?;
     if start == [0xff, 0x4f] {
         return Ok(Boxes { header: None, codestream: 0..file_bytes });
     }
-    let (mut header, mut at) = (None, 0);
-    while at < file_bytes {
-        let found = next(file, at, file_bytes)?;
+    let (mut header, mut codestream, mut at) = (None, None, 0);
+    for _ in 0..MAX_BOXES {
+        let found = match next(file, at, file_bytes) {
+            _ if at >= file_bytes => break,
+            // What follows the pixels need not be whole.
+            Err(_) if codestream.is_some() => break,
+            found => found?,
+        };
         at = found.content.end;
         match &found.kind {
-            b"jp2h" => header = Some(Jp2Header::read(&content(file, &found)?).ok_or_else(damaged_header)?),
+            b"jp2h" if header.is_none() => {
+                header = Some(Jp2Header::read(&content(file, &found)?).ok_or_else(damaged_header)?);
+            }
             b"jp2c" if header.is_none() => return Err(damaged_header().into()),
-            b"jp2c" => return Ok(Boxes { header, codestream: found.content }),
+            b"jp2c" => _ = codestream.get_or_insert(found.content),
+            b"uuid" => add_exif(file, &found, metadata)?,
             _ => {}
         }
     }
-    Err(Refusal::Decode("it has no codestream".into()))
+    match codestream {
+        Some(codestream) => Ok(Boxes { header, codestream }),
+        None => Err(Refusal::Decode("it has no codestream".into())),
+    }
+}
+
+/// Adds the EXIF of a box `uuid`, if that is what it holds.
+fn add_exif(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Metadata) -> Result<(), DecodeError> {
+    let length = found.content.end - found.content.start;
+    let mut identifier = [0; EXIF.len()];
+    if length < identifier.len() as u64 {
+        return Ok(());
+    }
+    file.seek(SeekFrom::Start(found.content.start))?;
+    file.read_exact(&mut identifier)?;
+    if &identifier == EXIF {
+        if length > MAX_EXIF_BYTES {
+            metadata.add_too_large("EXIF data", length);
+        } else {
+            let mut block = Vec::new();
+            file.take(length - identifier.len() as u64).read_to_end(&mut block)?;
+            metadata.add_exif(&block);
+        }
+    }
+    Ok(())
 }
 
 fn damaged_header() -> DecodeError {
@@ -91,9 +132,22 @@ fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<Found
         }
         length => (8, u64::from(length)),
     };
-    let end = at.checked_add(length).filter(|end| length >= head_bytes && *end <= file_bytes);
+    let end = at.checked_add(length).filter(|_| length >= head_bytes);
+    let end = match end.filter(|end| *end <= file_bytes) {
+        // Some writers give it the length of the file. If its last marker is there, so is the rest.
+        None if end.is_some() && &kind == b"jp2c" && ends_with_its_marker(file, file_bytes)? => Some(file_bytes),
+        end => end,
+    };
     let end = end.ok_or_else(|| format!("its box `{}` reaches beyond the end of the file", kind.escape_ascii()))?;
     Ok(Found { kind, content: at + head_bytes..end })
+}
+
+/// Returns `true` if a file ends with the marker of the end of a codestream.
+fn ends_with_its_marker(file: &mut (impl Read + Seek), file_bytes: u64) -> Result<bool, DecodeError> {
+    let mut marker = [0; 2];
+    file.seek(SeekFrom::Start(file_bytes.saturating_sub(2)))?;
+    file.read_exact(&mut marker)?;
+    Ok(marker == [0xff, 0xd9])
 }
 
 fn content(file: &mut (impl Read + Seek), found: &Found) -> Result<Vec<u8>, DecodeError> {
@@ -132,6 +186,7 @@ impl Jp2Header {
         let colour = match method {
             1 => ColourSpecification::Enumerated(u32::from_be_bytes(*rest.first_chunk()?)),
             // Restricted profiles of part 1, any profiles of part 2.
+            2 | 3 if rest.len() as u64 > MAX_PROFILE_BYTES => ColourSpecification::TooLarge(rest.len() as u64),
             2 | 3 => ColourSpecification::Profile(rest.to_vec()),
             _ => return Some(()),
         };
@@ -168,11 +223,11 @@ mod tests {
         let open = [&[0; 4][..], b"jp2c", b"here"].concat();
         for codestream in [long, open, boxed(*b"jp2c", b"here")] {
             let file = [boxed(*b"jP  ", b"\r\n\x87\n"), header.clone(), codestream].concat();
-            let boxes = read(&mut Cursor::new(&file), file.len() as u64).ok().expect("read");
+            let boxes = read(&mut Cursor::new(&file), file.len() as u64, &mut Metadata::default()).ok().expect("read");
             assert_eq!(boxes.codestream, file.len() as u64 - 4..file.len() as u64);
             assert!(matches!(boxes.header.and_then(|it| it.colour), Some(ColourSpecification::Enumerated(17))));
             for length in 0..boxes.codestream.start {
-                assert!(read(&mut Cursor::new(&file), length).is_err(), "{length}");
+                assert!(read(&mut Cursor::new(&file), length, &mut Metadata::default()).is_err(), "{length}");
             }
         }
     }
@@ -181,7 +236,7 @@ mod tests {
     fn lengths_that_lie_are_errors() {
         for length in [2_u32, 7, u32::MAX] {
             let file = [&length.to_be_bytes()[..], b"jp2h", b"rest"].concat();
-            assert!(read(&mut Cursor::new(&file), file.len() as u64).is_err(), "{length}");
+            assert!(read(&mut Cursor::new(&file), file.len() as u64, &mut Metadata::default()).is_err(), "{length}");
             assert!(Jp2Header::read(&file).is_none(), "{length}");
         }
     }

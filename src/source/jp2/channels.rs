@@ -3,6 +3,7 @@
 use super::Refusal;
 use super::boxes::{ColourSpecification, Definition, Jp2Header};
 use super::size::{Component, Grid};
+use crate::source::metadata::Metadata;
 use crate::source::samples::{Alpha, Colour, Depth, Samples};
 
 const CMYK: u32 = 12;
@@ -25,7 +26,6 @@ pub(super) struct Channels {
     pub(super) order: Vec<usize>,
     /// Of the sample with the most.
     pub(super) bits: u16,
-    pub(super) profile: Option<Vec<u8>>,
     /// The beginning of a JP2 file, up to its codestream: it makes the decoder look colours up and convert sYCC.
     pub(super) head: Vec<u8>,
     /// Channels that come from a palette.
@@ -36,17 +36,17 @@ pub(super) struct Channels {
 struct Colours {
     colour: Colour,
     number: u32,
-    profile: Option<Vec<u8>>,
 }
 
 impl Channels {
-    pub(super) fn of(header: Option<Jp2Header>, grid: &Grid) -> Result<Self, Refusal> {
+    /// Reads what the channels are, and adds the profile to the metadata.
+    pub(super) fn new(header: Option<Jp2Header>, grid: &Grid, metadata: &mut Metadata) -> Result<Self, Refusal> {
         let mut header = header.unwrap_or_default();
         let channel_bits = channel_bits(&header, &grid.components)?;
         if let Some(bits) = channel_bits.iter().find(|bits| **bits > MOST_BITS) {
             return Err(Refusal::Unsupported(format!("a JPEG 2000 image of {bits} bits a sample")));
         }
-        let colours = Colours::of(header.colour.take(), &grid.components, channel_bits.len())?;
+        let colours = Colours::new(header.colour.take(), &grid.components, channel_bits.len(), metadata)?;
         let (order, alpha) = order(&header, colours.colour, channel_bits.len())?;
         if colours.number == SYCC && order.iter().enumerate().any(|(index, channel)| index != *channel) {
             return Err(Refusal::Unsupported("a JPEG 2000 image with sYCC in an unusual order".to_owned()));
@@ -57,7 +57,6 @@ impl Channels {
             samples: Samples { colour: colours.colour, alpha, depth },
             order,
             bits,
-            profile: colours.profile,
             head: head(colours.number, header.palette.as_deref(), header.mapping.as_deref()),
             from_palette: if header.palette.is_some() { channel_bits.len() } else { 0 },
         })
@@ -90,24 +89,41 @@ fn palette_bits(palette: &[u8], mapping: Option<&[u8]>, components: &[u8]) -> Op
 }
 
 impl Colours {
-    fn of(
+    fn new(
         specification: Option<ColourSpecification>,
         components: &[Component],
         channels: usize,
+        metadata: &mut Metadata,
     ) -> Result<Self, Refusal> {
-        let (colour, number, profile) = match specification {
-            Some(ColourSpecification::Enumerated(number)) => (colour_of(number)?, number, None),
+        match specification {
+            Some(ColourSpecification::Enumerated(number)) => Ok(Self { colour: colour_of(number)?, number }),
             Some(ColourSpecification::Profile(profile)) => {
                 let colour = colour_of_profile(&profile)?;
-                let number = if colour == Colour::Grey { GREYSCALE } else { SRGB };
-                (colour, number, Some(profile))
+                metadata.add_profile(profile);
+                Ok(colour.map_or_else(|| Self::guessed(components, channels), Self::of_profile))
             }
-            None if channels < 3 => (Colour::Grey, GREYSCALE, None),
+            Some(ColourSpecification::TooLarge(bytes)) => {
+                metadata.add_too_large("ICC profile", bytes);
+                Ok(Self::guessed(components, channels))
+            }
+            None => Ok(Self::guessed(components, channels)),
+        }
+    }
+
+    fn of_profile(colour: Colour) -> Self {
+        Self { colour, number: if colour == Colour::Grey { GREYSCALE } else { SRGB } }
+    }
+
+    /// What the number of channels suggests.
+    fn guessed(components: &[Component], channels: usize) -> Self {
+        if channels < 3 {
+            Self { colour: Colour::Grey, number: GREYSCALE }
+        } else if has_fewer_differences(components) {
             // Practically nothing else has colour differences in fewer samples.
-            None if has_fewer_differences(components) => (Colour::Rgb, SYCC, None),
-            None => (Colour::Rgb, SRGB, None),
-        };
-        Ok(Self { colour, number, profile })
+            Self { colour: Colour::Rgb, number: SYCC }
+        } else {
+            Self { colour: Colour::Rgb, number: SRGB }
+        }
     }
 }
 
@@ -133,16 +149,16 @@ fn colour_of(number: u32) -> Result<Colour, Refusal> {
     })
 }
 
-/// By the signature in the header of a profile (ICC.1:2022, 7.2.6).
-fn colour_of_profile(profile: &[u8]) -> Result<Colour, Refusal> {
+/// Reads the signature in the header of a profile (ICC.1:2022, 7.2.6); `None` if it is too short to have one.
+fn colour_of_profile(profile: &[u8]) -> Result<Option<Colour>, Refusal> {
     match profile.get(16..20) {
-        Some(b"GRAY") => Ok(Colour::Grey),
-        Some(b"RGB ") => Ok(Colour::Rgb),
-        Some(b"CMYK") => Ok(Colour::Cmyk),
+        Some(b"GRAY") => Ok(Some(Colour::Grey)),
+        Some(b"RGB ") => Ok(Some(Colour::Rgb)),
+        Some(b"CMYK") => Ok(Some(Colour::Cmyk)),
+        Some([0, 0, 0, 0]) | None => Ok(None),
         Some(other) => {
             Err(Refusal::Unsupported(format!("a JPEG 2000 image with a profile of `{}`", other.escape_ascii())))
         }
-        None => Err(Refusal::Decode("its profile is too short".into())),
     }
 }
 

@@ -18,7 +18,8 @@ mod rows;
 mod size;
 mod tile_parts;
 
-use super::{DecodeError, Input, Opened, Orientation, Refusal};
+use super::metadata::Metadata;
+use super::{DecodeError, Input, Opened, Refusal};
 use crate::iiif::Size;
 use channels::Channels;
 use codestream::Codestream;
@@ -38,15 +39,15 @@ pub(super) fn is_announced_by(magic: &[u8]) -> bool {
 }
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
-    let (pieces, size) = pieces_of(&file)?;
+    let mut metadata = Metadata::default();
+    let (pieces, size) = pieces_of(&file, &mut metadata)?;
     let channels = &pieces.channels;
     Ok(Opened {
         size,
         samples: channels.samples,
         bits: channels.bits,
         container: described(&pieces.codestream),
-        profile: channels.profile.clone(),
-        orientation: Orientation::Upright,
+        metadata: metadata.finish(),
         decoder_bytes: pieces.bytes(size, rows::threads(&pieces)),
         blocks: None,
         rows: Box::new(PieceRows::new(file, pieces)),
@@ -54,12 +55,12 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
 }
 
 /// What is decoded of a file, and the size of its image, by its headers.
-fn pieces_of(file: &Input) -> Result<(Pieces, Size), Refusal> {
+fn pieces_of(file: &Input, metadata: &mut Metadata) -> Result<(Pieces, Size), Refusal> {
     let file_bytes = file.length();
     let mut headers = BufReader::with_capacity(BUFFER_BYTES, file.clone());
-    let boxes = boxes::read(&mut headers, file_bytes)?;
+    let boxes = boxes::read(&mut headers, file_bytes, metadata)?;
     let codestream = Codestream::read(&mut headers, boxes.codestream)?;
-    let channels = Channels::of(boxes.header, &codestream.grid)?;
+    let channels = Channels::new(boxes.header, &codestream.grid, metadata)?;
     let (width, height) = codestream.grid.pixels(codestream.grid.image);
     Ok((Pieces::new(codestream, channels), Size::new(width, height)?))
 }

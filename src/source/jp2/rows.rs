@@ -98,6 +98,7 @@ fn ask_for(bytes: u64) -> Result<(), DecodeError> {
 mod tests {
     use super::*;
     use crate::source::jp2::pieces_of;
+    use crate::source::metadata::Metadata;
     use std::fs::File;
     use std::path::Path;
 
@@ -105,7 +106,7 @@ mod tests {
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
         let file = File::open(file).and_then(Input::of_file).expect("a fixture");
-        let (mut pieces, size) = pieces_of(&file).ok().expect("sound headers");
+        let (mut pieces, size) = pieces_of(&file, &mut Metadata::default()).ok().expect("sound headers");
         if !is_split {
             pieces.keep_whole();
         }

@@ -3,6 +3,7 @@
 use super::codec::{Expand, Shape};
 use super::image::Image;
 use super::meaning::sample_bytes;
+use super::range::Counts;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, resize};
 
@@ -15,6 +16,7 @@ pub(super) struct Place {
 
 /// Reads the rows of one strip or tile, in all its planes.
 pub(super) struct Chunk {
+    place: Place,
     planes: Vec<Plane>,
     /// The samples of a row, of all planes.
     pixels: Vec<u8>,
@@ -35,7 +37,7 @@ impl Chunk {
     /// Begins with a row of a strip or tile: with another than the first only where nothing is compressed.
     pub(super) fn open(image: &Image, place: Place, first_row: u32) -> Result<Self, DecodeError> {
         let planes = image.planes.iter().map(|plane| Plane::open(image, place, *plane, first_row));
-        Ok(Self { planes: planes.collect::<Result<_, _>>()?, pixels: Vec::new(), unit_row: 0 })
+        Ok(Self { place, planes: planes.collect::<Result<_, _>>()?, pixels: Vec::new(), unit_row: 0 })
     }
 
     /// Fills `rows` with the next ones, or with their beginnings where there is no room for more.
@@ -58,15 +60,26 @@ impl Chunk {
                 image.subsampling.expand(&plane.packed, self.unit_row, pixels);
                 self.unit_row = (self.unit_row + 1) % image.subsampling.down;
             }
-            [plane] => image.unpacker.unpack(plane.next_row(image)?, pixels),
+            [plane] => image.unpack(plane.next_row(image)?, 0, pixels),
             planes => {
                 for (number, plane) in planes.iter_mut().enumerate() {
-                    plane.next_samples(image)?;
+                    plane.next_samples(image, number)?;
                     scatter(&plane.samples, pixels, number, image);
                 }
             }
         }
         image.meaning.convert(pixels, row);
+        Ok(())
+    }
+
+    /// Measures the samples of all rows, instead of reading them.
+    pub(super) fn measure(mut self, image: &Image, counts: &mut Counts) -> Result<(), DecodeError> {
+        let columns = image.chunks.columns(self.place.column);
+        for (number, plane) in self.planes.iter_mut().enumerate() {
+            for _ in 0..image.chunks.rows(self.place.row) {
+                image.measure(plane.next_row(image)?, number, columns, counts);
+            }
+        }
         Ok(())
     }
 
@@ -78,7 +91,7 @@ impl Chunk {
 
 /// Puts the samples of one plane in their places among those of the others.
 fn scatter(samples: &[u8], pixels: &mut [u8], number: usize, image: &Image) {
-    let sample_bytes = sample_bytes(image.unpacker.depth());
+    let sample_bytes = sample_bytes(image.depth());
     let pixels = pixels.chunks_exact_mut(image.meaning.given_bytes());
     for (sample, pixel) in samples.chunks_exact(sample_bytes).zip(pixels) {
         pixel[number * sample_bytes..][..sample_bytes].copy_from_slice(sample);
@@ -129,16 +142,18 @@ impl Plane {
         Ok(&self.packed)
     }
 
-    fn next_samples(&mut self, image: &Image) -> Result<(), DecodeError> {
+    fn next_samples(&mut self, image: &Image, number: usize) -> Result<(), DecodeError> {
         self.next_row(image)?;
-        let sample_bytes = sample_bytes(image.unpacker.depth());
+        let sample_bytes = sample_bytes(image.depth());
         resize(&mut self.samples, image.chunks.width as usize, sample_bytes)?;
-        image.unpacker.unpack(&self.packed, &mut self.samples);
+        image.unpack(&self.packed, number, &mut self.samples);
         Ok(())
     }
 
     fn finish(&mut self, image: &Image) -> Result<(), DecodeError> {
-        self.expander.finish().map_err(|cause| damaged(image, self.index, cause))
+        let end = self.expander.finish().map_err(|cause| damaged(image, self.index, cause))?;
+        image.notes.add_end(end);
+        Ok(())
     }
 }
 

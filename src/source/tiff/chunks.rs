@@ -52,20 +52,42 @@ impl Chunks {
         codec: &Codec,
         packed: impl Fn(u32) -> u64,
     ) -> Result<(), DecodeError> {
-        let (offsets, byte_counts) = match self.kind {
-            Kind::Strips => (tags::STRIP_OFFSETS, tags::STRIP_BYTE_COUNTS),
-            Kind::Tiles => (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS),
-        };
         // At most 2^60 in each plane.
         let count = (u64::from(self.across()) * u64::from(self.down())).saturating_mul(planes.into());
-        self.offsets = complete(offsets, tags.numbers(offsets, count.saturating_mul(2))?, count)?;
-        self.byte_counts = match tags.numbers(byte_counts, count.saturating_mul(2))? {
+        let (of_strips, of_tiles) =
+            ((tags::STRIP_OFFSETS, tags::STRIP_BYTE_COUNTS), (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS));
+        // Some writers list tiles under the tags of strips; to libtiff, the two are the same.
+        let (offsets, byte_counts) = match self.kind {
+            Kind::Tiles if tags.has(tags::TILE_OFFSETS) || !tags.has(tags::STRIP_OFFSETS) => of_tiles,
+            Kind::Strips if !tags.has(tags::STRIP_OFFSETS) && tags.has(tags::TILE_OFFSETS) => of_tiles,
+            _ => of_strips,
+        };
+        self.offsets = complete(offsets, tags.first_numbers(offsets, count)?, count)?;
+        self.byte_counts = match tags.first_numbers(byte_counts, count)? {
             // How much there is follows from the rest; some old writers leave it out.
-            None if codec.is_none() => (0..self.offsets.len()).map(|index| packed(self.rows_of(index))).collect(),
+            None => vec![0; self.offsets.len()],
             byte_counts_read => complete(byte_counts, byte_counts_read, count)?,
         };
+        self.fill_byte_counts(&tags.structure.input);
         (0..self.offsets.len())
             .try_for_each(|index| self.check(&tags.structure.input, index, codec, packed(self.rows_of(index))))
+    }
+
+    /// Gives strips and tiles without a length, as some scanners write them, all bytes up to the next one or the end of the
+    /// file. Those without an offset either are not in the file.
+    fn fill_byte_counts(&mut self, input: &TiffInput) {
+        let is_unknown = |(bytes, offset): (&u64, &u64)| *bytes == 0 && *offset != 0;
+        if !self.byte_counts.iter().zip(&self.offsets).any(is_unknown) {
+            return;
+        }
+        let mut sorted = self.offsets.clone();
+        sorted.sort_unstable();
+        for (bytes, offset) in
+            self.byte_counts.iter_mut().zip(&self.offsets).filter(|(bytes, it)| is_unknown((bytes, it)))
+        {
+            let next = sorted.get(sorted.partition_point(|other| other <= offset)).copied();
+            *bytes = next.unwrap_or(input.length()).saturating_sub(*offset);
+        }
     }
 
     fn check(&mut self, input: &TiffInput, index: usize, codec: &Codec, packed: u64) -> Result<(), DecodeError> {

@@ -58,8 +58,16 @@ pub(super) trait Expand: Send {
     /// Fills `rows`, a whole number of them, with the next ones.
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
 
-    /// After the last row: checks what the compression can check only then.
-    fn finish(&mut self) -> Result<(), DecodeError>;
+    /// Checks, after the last row, what the compression can check only then.
+    fn finish(&mut self) -> Result<End, DecodeError>;
+}
+
+/// How the data of a strip or tile ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Proper,
+    /// All rows are there, but not the marker behind them.
+    WithoutMarker,
 }
 
 impl Codec {
@@ -190,8 +198,8 @@ impl<R: Read + Send> Expand for Bytes<R> {
         fill(&mut self.0, rows)
     }
 
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        Ok(())
+    fn finish(&mut self) -> Result<End, DecodeError> {
+        Ok(End::Proper)
     }
 }
 
@@ -204,11 +212,11 @@ impl<R: Read + Send> Expand for Checked<R> {
     }
 
     /// The checksum is looked at by whoever asks for more than there is.
-    fn finish(&mut self) -> Result<(), DecodeError> {
+    fn finish(&mut self) -> Result<End, DecodeError> {
         let mut rest = Read::by_ref(&mut self.0).take(self.1.saturating_add(1));
         match io::copy(&mut rest, &mut io::sink()) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),
-            _ => Ok(()),
+            _ => Ok(End::Proper),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of places where the colour
 //! changes.
 
-use super::codec::{BUFFER_BYTES, Expand, Shape};
+use super::codec::{BUFFER_BYTES, End, Expand, Shape};
 use super::input::Extent;
 use crate::source::DecodeError;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
@@ -79,14 +79,14 @@ impl Expand for FaxRows {
     }
 
     /// A row too many shows that somewhere before something was read wrong.
-    fn finish(&mut self) -> Result<(), DecodeError> {
+    fn finish(&mut self) -> Result<End, DecodeError> {
         let has_more = match &mut self.decoder {
             Decoder::Group4(decoder) if !self.may_have_more => {
                 matches!(decoder.advance(), Ok(DecodeStatus::Incomplete))
             }
             _ => false,
         };
-        if has_more { Err("it has more rows than it should".into()) } else { Ok(()) }
+        if has_more { Err("it has more rows than it should".into()) } else { Ok(End::Proper) }
     }
 }
 

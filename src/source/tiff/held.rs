@@ -2,7 +2,7 @@
 
 use super::chunk::{Chunk, Place};
 use super::image::Image;
-use crate::source::{DecodeError, RowReader, resize};
+use crate::source::{DecodeError, RowReader, Warning, resize};
 use std::num::NonZeroUsize;
 use std::slice::IterMut;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -158,7 +158,12 @@ impl Held {
 impl RowReader for HeldRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let row_bytes = self.image.meaning.samples.row_bytes(self.image.chunks.size.width());
+        self.image.prepare()?;
         rows.chunks_exact_mut(row_bytes).try_for_each(|row| self.read_row(row))
+    }
+
+    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
+        Ok(self.image.warnings())
     }
 
     fn turn_over(&mut self) -> bool {

@@ -1,17 +1,22 @@
 //! One image of a file: everything that decoding its strips or tiles needs, checked once.
 
+use super::chunk::{Chunk, Place};
 use super::chunks::Chunks;
 use super::codec::Codec;
 use super::input::{BitOrder, TiffInput};
 use super::meaning::{Ink, Meaning};
+use super::notes::Notes;
 use super::predictor::{Predictor, Restorer};
+use super::range::{Counts, FloatScale};
 use super::tags::{self, Tag, Tags};
-use super::unpack::{Numbers, Unpacker};
+use super::unpack::{Numbers, Role, Scaling, Unpacker};
 use super::ycbcr::{self, Subsampling};
 use crate::iiif::Size;
 use crate::libjpeg::Components;
-use crate::source::{DecodeError, Refusal};
-use std::sync::Arc;
+use crate::source::metadata::Metadata;
+use crate::source::samples::Depth;
+use crate::source::{DecodeError, FloatRange, Refusal, Warning, WarningCode};
+use std::sync::{Arc, OnceLock};
 
 /// Samples that a pixel may have. More are measurements, of which no three are the picture.
 const MOST_SAMPLES: u16 = 64;
@@ -29,18 +34,31 @@ pub(super) struct Image {
     pub(super) planes: Vec<usize>,
     pub(super) subsampling: Subsampling,
     pub(super) restorer: Restorer,
-    pub(super) unpacker: Unpacker,
+    unpacker: Unpacker,
     pub(super) meaning: Meaning,
+    /// The roles of the samples of a pixel as they are unpacked; those of planes one by one.
+    roles: Vec<Role>,
+    /// The range of samples that have one of their own, once it is known.
+    scale: OnceLock<FloatScale>,
+    pub(super) notes: Notes,
 }
 
 impl Image {
-    pub(super) fn read(tags: Tags<'_>) -> Result<Self, Refusal> {
+    /// Reads and checks everything of a directory but the pixels.
+    pub(super) fn read(tags: Tags<'_>, range: FloatRange, metadata: &mut Metadata) -> Result<Self, Refusal> {
         let size = size(tags)?;
-        let form = Form::read(tags)?;
+        let form = Form::read(tags, metadata)?;
         let unpacker = form.unpacker()?;
-        let meaning = Meaning::new(tags, form.ink.clone(), form.samples, unpacker.depth())?;
+        let samples = (form.samples, form.bits);
+        let meaning = Meaning::new(tags, form.ink.clone(), samples, unpacker.depth(), metadata)?;
         let planes = if form.is_planar { meaning.kept().to_owned() } else { vec![0] };
         let meaning = if form.is_planar { meaning.of_kept() } else { meaning };
+        if form.numbers == Numbers::Signed && range == FloatRange::Standard {
+            let text =
+                "its samples have a sign: the lowest number of their type was taken as black, the highest as white";
+            metadata.warn(WarningCode::SamplesSigned, text);
+        }
+        let scale = unpacker.scaled().and_then(|(numbers, bits)| FloatScale::new(range, numbers, bits));
         let mut image = Self {
             input: Arc::clone(&tags.structure.input),
             chunks: Chunks::read(tags, size)?,
@@ -49,11 +67,67 @@ impl Image {
             restorer: form.restorer(tags)?,
             codec: form.codec,
             planes,
+            roles: meaning.roles(),
             unpacker,
             meaning,
+            scale: scale.map_or_else(OnceLock::new, OnceLock::from),
+            notes: Notes::default(),
         };
         image.locate_chunks(tags, if form.is_planar { form.samples } else { 1 })?;
         Ok(image)
+    }
+
+    /// Measures, before the first row, what cannot be known otherwise. Reads all strips or tiles.
+    pub(super) fn prepare(&self) -> Result<(), DecodeError> {
+        if self.unpacker.scaled().is_none() || self.scale.get().is_some() {
+            return Ok(());
+        }
+        let mut counts = Counts::default();
+        for row in 0..self.chunks.down() {
+            for column in 0..self.chunks.across() {
+                Chunk::open(self, Place { column, row }, 0)?.measure(self, &mut counts)?;
+            }
+        }
+        // Another thread would have come to the same result.
+        _ = self.scale.set(counts.measured());
+        Ok(())
+    }
+
+    /// Adds the colors among the samples of a row, as far as they are in the image, to what is measured.
+    pub(super) fn measure(&self, row: &[u8], plane: usize, columns: u32, counts: &mut Counts) {
+        let roles = self.roles_of(plane);
+        let any = FloatScale::standard(Numbers::Floats, 0);
+        self.unpacker.each_value(row, |index, value| {
+            if index / roles.len() < columns as usize && roles[index % roles.len()] == Role::Color {
+                counts.add_sample(value, any);
+            }
+        });
+    }
+
+    /// Makes the samples of a row, which is that of one plane if there are several, 8 or 16 bits wide.
+    pub(super) fn unpack(&self, row: &[u8], plane: usize, samples: &mut [u8]) {
+        match (self.unpacker.scaled(), self.scale.get()) {
+            (Some((numbers, bits)), scale) => {
+                let scale = scale.copied().unwrap_or_else(|| FloatScale::standard(numbers, bits));
+                let scaling = Scaling { scale, roles: self.roles_of(plane) };
+                self.notes.add_floats(self.unpacker.scale(row, samples, &scaling));
+            }
+            (None, _) => self.unpacker.unpack(row, samples),
+        }
+    }
+
+    /// The depth of samples as they are unpacked.
+    pub(super) fn depth(&self) -> Depth {
+        self.unpacker.depth()
+    }
+
+    /// Returns what showed only while the pixels were read.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        self.notes.warnings(self.scale.get().copied())
+    }
+
+    fn roles_of(&self, plane: usize) -> &[Role] {
+        if self.planes.len() > 1 { &self.roles[plane..=plane] } else { &self.roles }
     }
 
     fn locate_chunks(&mut self, tags: Tags<'_>, planes: u16) -> Result<(), DecodeError> {
@@ -111,9 +185,10 @@ struct Form {
 }
 
 impl Form {
-    fn read(tags: Tags<'_>) -> Result<Self, Refusal> {
-        let (samples, bits) = (samples(tags)?, bits(tags)?);
-        let ink = Ink::read(tags, bits)?;
+    fn read(tags: Tags<'_>, metadata: &mut Metadata) -> Result<Self, Refusal> {
+        let samples = samples(tags)?;
+        let bits = bits(tags, samples)?;
+        let ink = Ink::read(tags, samples, bits, metadata)?;
         let is_ycbcr = ink == Ink::YCbCr;
         let codec = Codec::read(tags, if is_ycbcr { Components::YCbCr } else { Components::AsTheyAre })?;
         let is_jpeg = matches!(codec, Codec::Jpeg(_));
@@ -128,7 +203,7 @@ impl Form {
         if is_ycbcr && (is_planar || samples != 3) {
             return Err(unsupported("YCbCr pixels in planes, or with more samples"));
         }
-        let numbers = numbers(tags, &ink)?;
+        let numbers = numbers(tags, &ink, samples)?;
         Ok(Self { codec, ink, samples, bits, numbers, is_planar })
     }
 
@@ -173,8 +248,10 @@ fn samples(tags: Tags<'_>) -> Result<u16, Refusal> {
     }
 }
 
-fn bits(tags: Tags<'_>) -> Result<u16, Refusal> {
-    let all = tags.numbers(tags::BITS_PER_SAMPLE, u16::MAX.into())?.unwrap_or_default();
+/// `BitsPerSample`, of which some writers have more values than samples.
+fn bits(tags: Tags<'_>, samples: u16) -> Result<u16, Refusal> {
+    let mut all = tags.numbers(tags::BITS_PER_SAMPLE, u16::MAX.into())?.unwrap_or_default();
+    all.truncate(samples.into());
     let bits = all.first().copied().unwrap_or(1);
     match u16::try_from(bits) {
         _ if all.iter().any(|other| *other != bits) => Err(unsupported("samples of different depths")),
@@ -184,8 +261,9 @@ fn bits(tags: Tags<'_>) -> Result<u16, Refusal> {
 }
 
 /// `SampleFormat`.
-fn numbers(tags: Tags<'_>, ink: &Ink) -> Result<Numbers, Refusal> {
-    let all = tags.numbers(tags::SAMPLE_FORMAT, u16::MAX.into())?.unwrap_or_default();
+fn numbers(tags: Tags<'_>, ink: &Ink, samples: u16) -> Result<Numbers, Refusal> {
+    let mut all = tags.numbers(tags::SAMPLE_FORMAT, u16::MAX.into())?.unwrap_or_default();
+    all.truncate(samples.into());
     let format = all.first().copied().unwrap_or(1);
     match format {
         _ if all.iter().any(|other| *other != format) => Err(unsupported("samples of different kinds")),
@@ -194,6 +272,7 @@ fn numbers(tags: Tags<'_>, ink: &Ink) -> Result<Numbers, Refusal> {
         1 | 4 => Ok(Numbers::Whole),
         3 if ink.may_be_float() => Ok(Numbers::Floats),
         2 if ink.has_sign() => Ok(Numbers::Whole),
+        2 if ink.may_be_signed() => Ok(Numbers::Signed),
         2 => Err(unsupported("samples that have a sign")),
         5 | 6 => Err(unsupported("complex numbers for samples")),
         _ => Err(unsupported(format!("samples of the format {format} for its colours"))),

@@ -19,6 +19,11 @@ impl TiffInput {
         Self(file)
     }
 
+    /// The length of the file in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.0.length()
+    }
+
     /// Whether the file has so many bytes there.
     pub(super) fn has(&self, offset: u64, bytes: u64) -> bool {
         offset.checked_add(bytes).is_some_and(|end| end <= self.0.length())

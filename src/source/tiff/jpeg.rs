@@ -1,6 +1,6 @@
 //! JPEG inside TIFF (TIFF Technical Note 2), through libjpeg.
 
-use super::codec::{Expand, Jpeg, Shape};
+use super::codec::{End, Expand, Jpeg, Shape};
 use super::input::Extent;
 use crate::libjpeg::Decoder;
 use crate::source::DecodeError;
@@ -48,8 +48,12 @@ impl Expand for JpegRows {
         Ok(self.decoder.read_rows(rows)?)
     }
 
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        if self.left == 0 { Ok(self.decoder.finish()?) } else { Ok(()) }
+    fn finish(&mut self) -> Result<End, DecodeError> {
+        if self.left > 0 {
+            return Ok(End::Proper);
+        }
+        self.decoder.finish()?;
+        Ok(if self.decoder.is_end_missing() { End::WithoutMarker } else { End::Proper })
     }
 }
 

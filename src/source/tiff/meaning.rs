@@ -1,10 +1,12 @@
 //! What the samples of a pixel stand for, and how they become what the rest of the program knows.
 
-use super::palette::Palette;
+use super::palette::{Indexes, Palette};
 use super::tags::{self, Tags};
+use super::unpack::Role;
 use super::{lab, ycbcr};
-use crate::source::Refusal;
+use crate::source::metadata::Metadata;
 use crate::source::samples::{Alpha, Colour, Depth, Samples};
+use crate::source::{Refusal, WarningCode, foreign};
 
 /// `PhotometricInterpretation`.
 const WHITE_IS_ZERO: u16 = 0;
@@ -15,6 +17,12 @@ const SEPARATED: u16 = 5;
 const YCBCR: u16 = 6;
 const CIE_LAB: u16 = 8;
 const ICC_LAB: u16 = 9;
+/// Raw data of cameras (TIFF/EP, DNG).
+const CFA: u16 = 32803;
+const LINEAR_RAW: u16 = 34892;
+
+/// `Compression` of fax machines.
+const CCITT: std::ops::RangeInclusive<u16> = 2..=4;
 
 /// `ExtraSamples`: alpha, with which the colours have been multiplied, or not.
 const ASSOCIATED: u64 = 1;
@@ -35,9 +43,12 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    pub(super) fn read(tags: Tags<'_>, bits: u16) -> Result<Self, Refusal> {
-        // Baseline TIFF requires it; what a few old writers leave out is the simplest.
-        Ok(match tags.choice(tags::PHOTOMETRIC, BLACK_IS_ZERO)? {
+    pub(super) fn read(tags: Tags<'_>, samples: u16, bits: u16, metadata: &mut Metadata) -> Result<Self, Refusal> {
+        let photometric = match tags.number(tags::PHOTOMETRIC)? {
+            Some(_) => tags.choice(tags::PHOTOMETRIC, BLACK_IS_ZERO)?,
+            None => guessed(tags, samples, metadata)?,
+        };
+        Ok(match photometric {
             WHITE_IS_ZERO => Self::WhiteIsZero,
             BLACK_IS_ZERO => Self::Grey,
             RGB => Self::Rgb,
@@ -46,6 +57,9 @@ impl Ink {
             YCBCR => Self::YCbCr,
             CIE_LAB if matches!(bits, 8 | 16) => Self::CieLab,
             ICC_LAB if matches!(bits, 8 | 16) => Self::IccLab,
+            other @ (CFA | LINEAR_RAW) => {
+                return Err(Refusal::unsupported(format!("a TIFF with {}", name_of(other, bits)), foreign::DEVELOP));
+            }
             other => return Err(Refusal::Unsupported(format!("a TIFF with {}", name_of(other, bits)))),
         })
     }
@@ -64,6 +78,11 @@ impl Ink {
         matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb | Self::Cmyk)
     }
 
+    /// Returns `true` if its numbers may have a sign, although TIFF gives that no meaning.
+    pub(super) fn may_be_signed(&self) -> bool {
+        matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb)
+    }
+
     /// Whether two of its numbers have a sign anyway, which some writers then say of all.
     pub(super) fn has_sign(&self) -> bool {
         matches!(self, Self::CieLab)
@@ -79,13 +98,31 @@ impl Ink {
     }
 }
 
+/// Guesses `PhotometricInterpretation` as libtiff does, from the number of samples that are no extra ones.
+fn guessed(tags: Tags<'_>, samples: u16, metadata: &mut Metadata) -> Result<u16, Refusal> {
+    let extra = tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.map_or(0, |extra| extra.len());
+    let (photometric, name) = match usize::from(samples).saturating_sub(extra) {
+        1 if CCITT.contains(&tags.choice(tags::COMPRESSION, 1)?) => (WHITE_IS_ZERO, "black on white"),
+        1 => (BLACK_IS_ZERO, "gray"),
+        3 => (RGB, "RGB"),
+        _ => {
+            let what =
+                format!("a TIFF whose `PhotometricInterpretation` is missing, with {samples} samples for each pixel");
+            return Err(Refusal::Unsupported(what));
+        }
+    };
+    let text = format!("its `PhotometricInterpretation` is missing, and its pixels were taken as {name}");
+    metadata.warn(WarningCode::ColorsGuessed, text);
+    Ok(photometric)
+}
+
 fn name_of(photometric: u16, bits: u16) -> String {
     match photometric {
         4 => "a transparency mask".to_owned(),
         SEPARATED => "inks other than CMYK".to_owned(),
         CIE_LAB | ICC_LAB => format!("Lab pixels of {bits} bits a sample"),
         10 => "ITU Lab pixels".to_owned(),
-        32803 | 34892 => "the raw data of a camera".to_owned(),
+        CFA | LINEAR_RAW => "the raw data of a camera".to_owned(),
         32844 | 32845 => "LogLuv pixels".to_owned(),
         other => format!("the unknown colours {other}"),
     }
@@ -100,34 +137,56 @@ pub(super) struct Meaning {
     given: usize,
     /// Their depth.
     depth: Depth,
+    /// Their bits in the file.
+    bits: u16,
     /// Those that are handed out, by their numbers in the file.
     kept: Vec<usize>,
 }
 
 impl Meaning {
     /// For pixels of `count` samples, of which those beyond the colours are alpha or nothing that can be shown.
-    pub(super) fn new(tags: Tags<'_>, ink: Ink, count: u16, depth: Depth) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        tags: Tags<'_>,
+        ink: Ink,
+        (count, bits): (u16, u16),
+        depth: Depth,
+        metadata: &mut Metadata,
+    ) -> Result<Self, Refusal> {
         let count = usize::from(count);
         if count < ink.channels() {
             return Err(Refusal::Decode(format!("its pixels have {count} samples, fewer than its colours").into()));
         }
         let (alpha, at) = match ink {
-            Ink::Cmyk | Ink::Palette(_) => (Alpha::None, None),
+            Ink::Cmyk => (Alpha::None, None),
             _ => alpha(tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.as_deref(), count - ink.channels()),
         };
-        let kept = (0..ink.channels()).chain(at.map(|at| ink.channels() + at)).collect();
+        let kept: Vec<usize> = (0..ink.channels()).chain(at.map(|at| ink.channels() + at)).collect();
+        if kept.len() < count {
+            let text = format!("its pixels have {count} samples, of which {} are shown", kept.len());
+            metadata.warn(WarningCode::SamplesIgnored, text);
+        }
         let shown = match &ink {
             Ink::Palette(palette) => palette.depth,
             Ink::CieLab | Ink::IccLab => Depth::Sixteen,
             _ => depth,
         };
         let samples = Samples { colour: ink.colour(), alpha, depth: shown };
-        Ok(Self { ink, samples, given: count, depth, kept })
+        Ok(Self { ink, samples, given: count, depth, bits, kept })
     }
 
     /// The samples that are handed out, by their numbers in the file.
     pub(super) fn kept(&self) -> &[usize] {
         &self.kept
+    }
+
+    /// Returns what each sample that it is given is for.
+    pub(super) fn roles(&self) -> Vec<Role> {
+        let role = |sample: usize| match self.kept.iter().position(|kept| *kept == sample) {
+            None => Role::Ignored,
+            Some(at) if at < self.ink.channels() => Role::Color,
+            Some(_) => Role::Alpha,
+        };
+        (0..self.given).map(role).collect()
     }
 
     /// The same for pixels of which only those have been read that are kept.
@@ -148,7 +207,7 @@ impl Meaning {
     /// Converts whole pixels.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) {
         match &self.ink {
-            Ink::Palette(palette) => palette.convert(from, self.given_bytes(), self.depth, to),
+            Ink::Palette(palette) => palette.convert(from, &self.indexes(), to),
             Ink::CieLab | Ink::IccLab => self.convert_lab(from, to),
             _ if self.is_plain() => to.copy_from_slice(&from[..to.len()]),
             ink => {
@@ -161,6 +220,10 @@ impl Meaning {
                 }
             }
         }
+    }
+
+    fn indexes(&self) -> Indexes {
+        Indexes { samples: self.given, depth: self.depth, bits: self.bits, alpha: self.kept.get(1).copied() }
     }
 
     fn pick(&self, from: &[u8], to: &mut [u8]) {

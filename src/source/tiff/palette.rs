@@ -40,17 +40,50 @@ impl Palette {
         Self { colours, depth }
     }
 
-    /// Looks up the first sample of each pixel.
-    pub(super) fn convert(&self, from: &[u8], pixel_bytes: usize, depth: Depth, to: &mut [u8]) {
+    /// Looks up the first sample of each pixel. The sample number `alpha`, if there is one, stands behind the color.
+    pub(super) fn convert(&self, from: &[u8], indexes: &Indexes, to: &mut [u8]) {
         let colour_bytes = 3 * sample_bytes(self.depth);
-        for (pixel, to) in from.chunks_exact(pixel_bytes).zip(to.chunks_exact_mut(colour_bytes)) {
-            let index = match depth {
-                Depth::Eight => usize::from(pixel[0]),
-                Depth::Sixteen => usize::from(u16::from_ne_bytes([pixel[0], pixel[1]])),
-            };
+        let alpha_bytes = if indexes.alpha.is_some() { sample_bytes(self.depth) } else { 0 };
+        let pixels = from.chunks_exact(indexes.samples * sample_bytes(indexes.depth));
+        for (pixel, to) in pixels.zip(to.chunks_exact_mut(colour_bytes + alpha_bytes)) {
+            let index = usize::from(indexes.sample(pixel, 0));
+            let (colour, alpha) = to.split_at_mut(colour_bytes);
             // There is a colour for every number of so many bits.
-            to.copy_from_slice(&self.colours[index * colour_bytes..][..colour_bytes]);
+            colour.copy_from_slice(&self.colours[index * colour_bytes..][..colour_bytes]);
+            if let Some(at) = indexes.alpha {
+                let value = indexes.alpha_of_16_bits(indexes.sample(pixel, at));
+                match self.depth {
+                    Depth::Eight => alpha[0] = crate::source::colour::scaled_to_8_bits(value),
+                    Depth::Sixteen => alpha.copy_from_slice(&value.to_ne_bytes()),
+                }
+            }
         }
+    }
+}
+
+/// How the samples of a pixel lie: the number of a color, and others.
+pub(super) struct Indexes {
+    /// Of a pixel.
+    pub(super) samples: usize,
+    /// As they are handed in.
+    pub(super) depth: Depth,
+    /// Bits of a sample in the file.
+    pub(super) bits: u16,
+    /// The number of the sample that is alpha.
+    pub(super) alpha: Option<usize>,
+}
+
+impl Indexes {
+    fn sample(&self, pixel: &[u8], at: usize) -> u16 {
+        match self.depth {
+            Depth::Eight => pixel[at].into(),
+            Depth::Sixteen => u16::from_ne_bytes([pixel[2 * at], pixel[2 * at + 1]]),
+        }
+    }
+
+    fn alpha_of_16_bits(&self, value: u16) -> u16 {
+        let most = (1_u32 << self.bits) - 1;
+        u16::try_from((u32::from(value) * u32::from(u16::MAX) + most / 2) / most).unwrap_or(u16::MAX)
     }
 }
 

@@ -35,6 +35,7 @@ impl Restorer {
             (Predictor::Horizontal, 32) => self.sum::<4>(row),
             (Predictor::Horizontal, _) => self.sum::<8>(row),
             (Predictor::Floats, 16) => self.gather::<2>(row, spare),
+            (Predictor::Floats, 24) => self.gather::<3>(row, spare),
             (Predictor::Floats, 32) => self.gather::<4>(row, spare),
             (Predictor::Floats, _) => self.gather::<8>(row, spare),
         }
@@ -43,6 +44,7 @@ impl Restorer {
     fn turn_samples(&self, row: &mut [u8]) {
         match self.bits {
             16 => self.turn::<2>(row),
+            24 => self.turn::<3>(row),
             32 => self.turn::<4>(row),
             64 => self.turn::<8>(row),
             _ => {}

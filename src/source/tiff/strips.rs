@@ -3,7 +3,7 @@
 use super::chunk::{Chunk, Place};
 use super::image::Image;
 use super::ycbcr::Subsampling;
-use crate::source::{DecodeError, RowReader};
+use crate::source::{DecodeError, RowReader, Warning};
 use std::sync::Arc;
 
 /// Reads strips row by row.
@@ -72,6 +72,7 @@ fn turn_over(rows: &mut [u8], row_bytes: usize) {
 impl RowReader for StripRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let row_bytes = self.image.meaning.samples.row_bytes(self.image.chunks.size.width());
+        self.image.prepare()?;
         let mut rows = rows;
         while !rows.is_empty() {
             if self.done == self.image.chunks.size.height() {
@@ -81,6 +82,10 @@ impl RowReader for StripRows {
             rows = &mut rows[bytes..];
         }
         Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
+        Ok(self.image.warnings())
     }
 
     /// What is compressed has to be read from its beginning.

@@ -5,7 +5,7 @@
 //! memory for as many values as an entry claims to have, and multiplies the sizes of a damaged one without a check.
 
 use super::input::TiffInput;
-use crate::source::DecodeError;
+use crate::source::{DecodeError, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ pub(super) struct Entry {
 }
 
 impl Structure {
-    pub(super) fn open(input: Arc<TiffInput>) -> Result<Self, DecodeError> {
+    pub(super) fn open(input: Arc<TiffInput>) -> Result<Self, Refusal> {
         let head = input.bytes(0, 8)?;
         let order = if head.starts_with(b"MM") { ByteOrder::Big } else { ByteOrder::Little };
         let version = order.number([head[2], head[3]]);
@@ -106,7 +106,15 @@ impl Structure {
             // Bytes of an offset, and zero.
             (43, 8) if order == ByteOrder::Little => (Variety::Big, 8),
             (43, 0x8_0000) if order == ByteOrder::Big => (Variety::Big, 8),
-            _ => return Err(format!("its head has the version {version} of TIFF, not 42 or 43").into()),
+            (43, _) => {
+                let what = "a BigTIFF with offsets of another size than 8 bytes";
+                return Err(Refusal::unsupported(what, "write it again with another program, as TIFF or BigTIFF"));
+            }
+            _ => {
+                return Err(Refusal::Decode(
+                    format!("its head has the version {version} of TIFF, not 42 or 43").into(),
+                ));
+            }
         };
         let mut structure = Self { input, order, variety, first: 0 };
         let first = structure.input.bytes(at, variety.offset_bytes() as u64)?;
@@ -145,10 +153,14 @@ impl Structure {
         (short(0), Entry { kind: short(2), count: self.number(count), value: value.to_owned() })
     }
 
+    /// The size of an entry's values in bytes; `None` if their type is unknown, or if it is beyond all numbers.
+    pub(super) fn size(entry: &Entry) -> Option<u64> {
+        value_bytes(entry.kind).and_then(|bytes| entry.count.checked_mul(bytes as u64))
+    }
+
     /// The bytes of an entry's values, `None` where they are more than `most` or of an unknown type.
     pub(super) fn content(&self, entry: &Entry, most: u64) -> Result<Option<Vec<u8>>, DecodeError> {
-        let bytes = value_bytes(entry.kind).and_then(|bytes| entry.count.checked_mul(bytes as u64));
-        match bytes {
+        match Self::size(entry) {
             None => Ok(None),
             Some(bytes) if bytes > most => Ok(None),
             Some(bytes) if bytes <= entry.value.len() as u64 => {
@@ -163,6 +175,18 @@ impl Structure {
         let Some(bytes) = value_bytes(entry.kind).filter(|_| is_unsigned(entry.kind)) else { return Ok(None) };
         let content = self.content(entry, most.saturating_mul(bytes as u64))?;
         Ok(content.map(|content| content.chunks_exact(bytes).map(|value| self.number(value)).collect()))
+    }
+
+    /// Returns an entry's first values, at most `most`, if they are whole numbers without a sign.
+    pub(super) fn first_numbers(&self, entry: &Entry, most: u64) -> Result<Option<Vec<u64>>, DecodeError> {
+        let Some(bytes) = value_bytes(entry.kind).filter(|_| is_unsigned(entry.kind)) else { return Ok(None) };
+        let wanted = entry.count.min(most).saturating_mul(bytes as u64);
+        let is_inside = entry.count.saturating_mul(bytes as u64) <= entry.value.len() as u64;
+        let content = match usize::try_from(wanted) {
+            Ok(wanted) if is_inside => entry.value[..wanted].to_owned(),
+            _ => self.input.bytes(self.number(&entry.value), wanted)?,
+        };
+        Ok(Some(content.chunks_exact(bytes).map(|value| self.number(value)).collect()))
     }
 
     /// An entry's values where they are fractions, and no more than `most`.

@@ -79,10 +79,27 @@ impl Tags<'_> {
         numbers.ok_or_else(wrong).map(Some)
     }
 
+    /// Returns `true` if the directory has a tag.
+    pub(super) fn has(self, tag: Tag) -> bool {
+        self.directory.entry(tag.number).is_some()
+    }
+
+    /// Returns the first values of a tag, at most `count`. Some writers have more strips than rows need.
+    pub(super) fn first_numbers(self, tag: Tag, count: u64) -> Result<Option<Vec<u64>>, DecodeError> {
+        let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
+        let numbers = self.structure.first_numbers(entry, count).map_err(|cause| unreadable(tag, cause))?;
+        numbers.ok_or_else(|| format!("its `{}` is not a list of numbers", tag.name).into()).map(Some)
+    }
+
     /// All values of a tag that has fractions; `None` also where it has others.
     pub(super) fn fractions(self, tag: Tag, most: u64) -> Result<Option<Vec<f64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         self.structure.fractions(entry, most).map_err(|cause| unreadable(tag, cause))
+    }
+
+    /// The size of a tag's values in bytes.
+    pub(super) fn size(self, tag: Tag) -> Option<u64> {
+        self.directory.entry(tag.number).and_then(Structure::size)
     }
 
     /// The bytes of a tag, which may be `most`.

@@ -7,6 +7,7 @@ pub mod host;
 pub mod http;
 pub mod load;
 pub mod pictures;
+pub mod png;
 pub mod program;
 pub mod publishing;
 pub mod relay;

@@ -10,16 +10,16 @@ pub fn read(path: &Path) -> Result<(Header, Vec<u8>), SourceError> {
     read_with(path, ReadOptions::default())
 }
 
-/// The same with other options.
+/// The same with other options. The header also has the warnings that only reading found.
 pub fn read_with(path: &Path, options: ReadOptions) -> Result<(Header, Vec<u8>), SourceError> {
     let mut source = Source::open(path, options)?;
-    let header = source.header().clone();
+    let mut header = source.header().clone();
     let row_bytes = header.format.row_bytes(header.size.width());
     let mut pixels = vec![0; row_bytes * header.size.height() as usize];
     for rows in pixels.chunks_mut(row_bytes * 7) {
         source.read_rows(rows)?;
     }
-    source.finish()?;
+    header.found.warnings.extend(source.finish()?);
     Ok((header, pixels))
 }
 
@@ -34,4 +34,9 @@ pub fn read_bytes(bytes: &[u8]) -> Result<(Header, Vec<u8>), SourceError> {
 pub fn read_bytes_with(bytes: &[u8], options: ReadOptions) -> Result<(Header, Vec<u8>), SourceError> {
     let folder = TempDir::new().expect("a folder");
     read_with(&file(folder.path(), "image.dat", bytes), options)
+}
+
+/// The codes of the warnings of a file.
+pub fn codes(header: &Header) -> Vec<&'static str> {
+    header.warnings().iter().map(|warning| warning.code.code()).collect()
 }

@@ -97,8 +97,7 @@ fn jpeg_inside_is_decoded_as_libtiff_does() {
 #[test]
 fn the_pages_of_a_pyramid_are_one() {
     let error = read_page("pyramid-pages-jpeg-vips.tif", 2).expect_err("there is none");
-    let cause = std::error::Error::source(&error).expect("a cause").to_string();
-    assert_eq!(cause, "page 2 was asked for, and there is only one");
+    assert!(error.to_string().ends_with("has no page 2: it has 1 page"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod colours;
 mod damage;
 mod fixtures;
+mod lenient;
 mod mutations;
 mod pages;
 mod refused;

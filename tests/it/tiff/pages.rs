@@ -32,10 +32,10 @@ fn pages_are_counted_without_smaller_versions() {
         }
         for page in [0, 5, u32::MAX] {
             let error = told(&read_page(&bytes, page).expect_err("there is none"));
-            assert!(error.contains(&format!("page {page} was asked for, and there are 4")), "{error}");
+            assert!(error.contains(&format!("has no page {page}: it has 4 pages")), "{error}");
         }
     }
     let alone = file(&[plain_page(50, 3, reduced())], Order::Little, Variety::Classic);
     assert_eq!(read(&alone).expect("read").1[0], 50, "all are marked: the mark means nothing");
-    assert!(told(&read_page(&alone, 2).expect_err("there is none")).contains("there is only one"));
+    assert!(told(&read_page(&alone, 2).expect_err("there is none")).contains("it has 1 page"));
 }

@@ -27,9 +27,8 @@ fn what_cannot_be_read_is_refused_by_name() {
         assert!(with(259, shorts(&[compression])).contains(name), "{name}");
     }
     for (tag, value, words) in [
-        (339, 2, "sign"),
         (339, 5, "complex"),
-        (258, 24, "samples of 24 bits"),
+        (258, 40, "samples of 40 bits"),
         (262, 4, "transparency mask"),
         (262, 32803, "raw data of a camera"),
         (262, 99, "unknown colours 99"),
@@ -43,7 +42,13 @@ fn what_cannot_be_read_is_refused_by_name() {
         let error = with(tag, shorts(&[value]));
         assert!(error.contains(words), "{words}: {error}");
     }
-    assert!(with(258, shorts(&[5, 6, 5])).contains("different depths"));
+    let form = Form { more: vec![(258, shorts(&[5, 6, 5]))], ..Form::rgb(8, 8) };
+    let mut page = form.page(|_, _, _| 0);
+    page.tags.remove(page.tags.iter().position(|(tag, _)| *tag == 258).expect("one of two"));
+    let error = told(&read(&file(&[page], Order::Little, Variety::Classic)).expect_err("refused"));
+    assert!(error.contains("different depths"), "{error}");
+    let form = Form { samples: 4, photometric: 5, sample_format: 2, ..Form::rgb(8, 8) };
+    assert!(told(&read(&form.file(|_, _, _| 0)).expect_err("refused")).contains("sign"));
     assert!(with(258, Values::Bytes(vec![8])).contains("`BitsPerSample` is not a list"));
     let video = Values::Fractions([16, 235, 128, 240, 128, 240].map(|value| (value, 1)).to_vec());
     let form = Form { photometric: 6, more: vec![(532, video)], ..Form::rgb(8, 8) };

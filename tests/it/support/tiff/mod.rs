@@ -212,7 +212,7 @@ impl Form {
     fn written(&self, row: &[u64]) -> Vec<u8> {
         let bytes = usize::from(self.bits / 8);
         match self.bits {
-            8 | 16 | 32 | 64 => row.iter().flat_map(|sample| number(*sample, bytes, self.order)).collect(),
+            8 | 16 | 24 | 32 | 64 => row.iter().flat_map(|sample| number(*sample, bytes, self.order)).collect(),
             bits => packed_bits(row, bits),
         }
     }

@@ -1,0 +1,183 @@
+//! Files in formats that are not read, recognized by their first bytes: people are told what a file is, and what converts it.
+
+/// What a file is, and how to convert it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Foreign {
+    /// With its article: `a HEIC image`.
+    pub(super) what: &'static str,
+    /// An imperative clause.
+    pub(super) hint: &'static str,
+}
+
+const HEIC: &str = "convert it first, for example: `heif-dec IN.heic OUT.png` (in libheif before 1.18 `heif-convert`)";
+const AVIF: &str = "convert it first, for example: `avifdec IN.avif OUT.png`";
+const JXL: &str = "convert it first, for example: `djxl IN.jxl OUT.png`";
+const PSD: &str = "convert it first, for example: `magick 'IN.psd[0]' OUT.tif`";
+const MAGICK: &str = "convert it first, for example: `magick 'IN[0]' OUT.png`";
+const PDF: &str = "convert its pages first, for example: `pdftoppm -r 300 -tiff IN.pdf OUT`";
+const SVG: &str = "draw it in pixels first, for example: `rsvg-convert --width 8000 --output OUT.png IN.svg`";
+const DICOM: &str = "convert it first, for example with DCMTK: `dcm2img --write-png IN.dcm OUT.png`";
+const HDR: &str = "choose its brightest white and convert it first, for example: `oiiotool IN --tonemap OUT.tif`, or `magick IN OUT.png`";
+const DJVU: &str = "convert it first, for example: `ddjvu -format=tiff IN.djvu OUT.tif`";
+const FITS: &str = "choose its range and convert it first, for example: `magick IN.fits -auto-level OUT.png`";
+const VIDEO: &str = "take a picture out of it first, for example: `ffmpeg -i IN -frames:v 1 OUT.png`";
+const UNPACK: &str = "unpack it first";
+const LFS: &str = "fetch the file itself first: `git lfs pull`";
+const DOWNLOAD: &str = "download the image again, and look at what the address answers";
+const JXR: &str = "convert it first, for example: `JxrDecApp -i IN.jxr -o OUT.tif`";
+
+/// The hint for the raw data of a camera.
+pub(super) const DEVELOP: &str = "develop it first, for example: `darktable-cli IN OUT.tif`, or `dcraw_emu -T IN`";
+
+const RAW: &str = "the raw data of a camera";
+
+/// First bytes, what they announce, and what to do about it.
+const SIGNATURES: &[(&[u8], &str, &str)] = &[
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", JXL),
+    (b"\xff\x0a", "a JPEG XL image", JXL),
+    (b"8BPS", "a Photoshop file (PSD)", PSD),
+    (b"%PDF-", "a PDF document", PDF),
+    (b"%!PS", "a PostScript document", PDF_OF_POSTSCRIPT),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript document", PDF_OF_POSTSCRIPT),
+    (b"gimp xcf", "a GIMP file (XCF)", MAGICK),
+    (b"v/1\x01", "an OpenEXR image", HDR),
+    (b"#?RADIANCE", "a Radiance HDR image", HDR),
+    (b"#?RGBE", "a Radiance HDR image", HDR),
+    (b"PF\n", "a floating-point image (PFM)", HDR),
+    (b"Pf\n", "a floating-point image (PFM)", HDR),
+    (b"qoif", "a QOI image", MAGICK),
+    (b"\0\0\x01\0", "a Windows icon (ICO)", MAGICK),
+    (b"\0\0\x02\0", "a Windows cursor (CUR)", MAGICK),
+    (b"icns", "a macOS icon (ICNS)", MAGICK),
+    (b"DDS ", "a DirectDraw texture (DDS)", MAGICK),
+    (b"farbfeld", "a farbfeld image", MAGICK),
+    (b"FLIF", "a FLIF image", "convert it first, for example: `flif -d IN.flif OUT.png`"),
+    (b"BPG\xfb", "a BPG image", "convert it first, for example: `bpgdec -o OUT.png IN.bpg`"),
+    (b"\x8aMNG", "a MNG animation", MAGICK),
+    (b"\x8bJNG", "a JNG image", MAGICK),
+    (b"SIMPLE  =", "an astronomical image (FITS)", FITS),
+    (b"AT&TFORM", "a DjVu document", DJVU),
+    (b"II\xbc\x01", "a JPEG XR image", JXR),
+    (b"FUJIFILMCCD-RAW", RAW, DEVELOP),
+    (b"IIRO", RAW, DEVELOP),
+    (b"IIRS", RAW, DEVELOP),
+    (b"MMOR", RAW, DEVELOP),
+    (b"IIU\0", RAW, DEVELOP),
+    (b"FOVb", RAW, DEVELOP),
+    (b"\0MRM", RAW, DEVELOP),
+    (b"\x1f\x8b", "a file compressed with gzip", UNPACK),
+    (b"PK\x03\x04", "a ZIP archive", UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
+    (b"Rar!", "a RAR archive", UNPACK),
+    (b"BZh", "a file compressed with bzip2", UNPACK),
+    (b"\xfd7zXZ\0", "a file compressed with xz", UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a file compressed with zstd", UNPACK),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the image itself", LFS),
+];
+
+const PDF_OF_POSTSCRIPT: &str = "convert it first, for example: `gs -sDEVICE=png16m -r300 -o OUT.png IN`";
+
+/// Brands of files that are a sequence of boxes (ISO/IEC 14496-12), and what they announce. Others are videos.
+const BRANDS: &[(&[u8; 4], &str, &str)] = &[
+    (b"avif", "an AVIF image", AVIF),
+    (b"avis", "an AVIF image", AVIF),
+    (b"heic", "a HEIC image", HEIC),
+    (b"heix", "a HEIC image", HEIC),
+    (b"heim", "a HEIC image", HEIC),
+    (b"heis", "a HEIC image", HEIC),
+    (b"hevc", "a HEIC image", HEIC),
+    (b"hevx", "a HEIC image", HEIC),
+    (b"mif1", "a HEIF image", HEIC),
+    (b"mif2", "a HEIF image", HEIC),
+    (b"msf1", "a HEIF image", HEIC),
+    (b"crx ", RAW, DEVELOP),
+    (b"jxl ", "a JPEG XL image", JXL),
+];
+
+/// Recognizes a format by the first bytes of a file, of which 512 are enough.
+pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
+    let signature = SIGNATURES.iter().find(|(signature, ..)| magic.starts_with(signature));
+    if let Some((_, what, hint)) = signature {
+        return Some(Foreign { what, hint });
+    }
+    // Behind a preamble that may be anything.
+    if magic.get(128..132) == Some(b"DICM") {
+        return Some(Foreign { what: "a DICOM file", hint: DICOM });
+    }
+    // Canon writes this into an ordinary TIFF, whose first image is a preview.
+    if magic.starts_with(b"II*\0") && magic.get(8..10) == Some(b"CR") {
+        return Some(Foreign { what: RAW, hint: DEVELOP });
+    }
+    by_brand(magic).or_else(|| by_markup(magic))
+}
+
+/// Recognizes files that begin with a box `ftyp`: its length, its kind, the brand, and from the 16th byte on compatible brands.
+fn by_brand(magic: &[u8]) -> Option<Foreign> {
+    let (length, content) = magic.split_first_chunk::<4>()?;
+    let brands = content.strip_prefix(b"ftyp")?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?.saturating_sub(8).min(brands.len());
+    let brands = brands[..length].as_chunks::<4>().0;
+    let mut known = BRANDS.iter().filter(|(brand, ..)| brands.contains(brand));
+    let (what, hint) = known.next().map_or(("a video", VIDEO), |(_, what, hint)| (*what, *hint));
+    Some(Foreign { what, hint })
+}
+
+/// Recognizes texts in XML and HTML.
+fn by_markup(magic: &[u8]) -> Option<Foreign> {
+    let magic = magic.strip_prefix(b"\xef\xbb\xbf").unwrap_or(magic).trim_ascii_start();
+    if !magic.starts_with(b"<") {
+        return None;
+    }
+    let text = magic.to_ascii_lowercase();
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    if has(b"<svg") {
+        Some(Foreign { what: "a drawing (SVG)", hint: SVG })
+    } else if has(b"<html") || has(b"<!doctype html") || has(b"<head") {
+        Some(Foreign { what: "a web page (HTML), not an image", hint: DOWNLOAD })
+    } else if text.starts_with(b"<?xml") {
+        Some(Foreign { what: "an XML document, not an image", hint: DOWNLOAD })
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn what(magic: &[u8]) -> Option<&'static str> {
+        recognize(magic).map(|foreign| foreign.what)
+    }
+
+    #[test]
+    fn every_signature_is_recognized_and_has_a_hint_in_the_imperative() {
+        for (signature, name, hint) in SIGNATURES {
+            assert_eq!(what(&[signature, &b" and more"[..]].concat()), Some(*name));
+            assert!(hint.starts_with(char::is_lowercase) && !hint.ends_with('.'), "{hint}");
+        }
+        for (brand, name, _) in BRANDS {
+            assert!(what(&[b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mif1miaf"].concat()).is_some(), "{name}");
+            assert_eq!(what(&[b"\0\0\0\x10ftyp", &brand[..], b"\0\0\0\0"].concat()), Some(*name));
+        }
+    }
+
+    #[test]
+    fn brands_decide_before_the_general_ones() {
+        assert_eq!(what(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif"), Some("an AVIF image"));
+        assert_eq!(what(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Some("a HEIC image"));
+        assert_eq!(what(b"\0\0\0\x14ftypisom\0\0\0\0mp41"), Some("a video"));
+    }
+
+    #[test]
+    fn texts_and_odd_places_are_recognized() {
+        assert_eq!(what(b"<?xml version='1.0'?>\n<svg xmlns="), Some("a drawing (SVG)"));
+        assert_eq!(what(b"\xef\xbb\xbf <!DOCTYPE HTML><title>404"), Some("a web page (HTML), not an image"));
+        assert_eq!(what(b"<?xml version='1.0'?><Error><Code>AccessDenied"), Some("an XML document, not an image"));
+        assert_eq!(what(&[&[0; 128][..], b"DICM"].concat()), Some("a DICOM file"));
+        assert_eq!(what(b"II*\0\x10\0\0\0CR\x02\0"), Some("the raw data of a camera"));
+        for unknown in [&b""[..], b"hello", b"<3", b"II*\0\x08\0\0\0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"P6\n", b"BM"]
+        {
+            assert_eq!(what(unknown), None, "{unknown:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The screen of a GIF: its first image may be larger, and must not be cropped.
+
+use super::Input;
+use super::metadata::Metadata;
+use super::warning::WarningCode;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+/// Where a file has the width and height of its screen.
+const SCREEN: u64 = 6;
+
+/// Bytes in front of the global color table.
+const HEADER_BYTES: usize = 13;
+
+/// Extensions before the first image that are looked at.
+const MAX_EXTENSIONS: usize = 1000;
+
+/// Reads the width and height that the screen must have for the first image to fit, where it has less; as a file has them.
+pub(super) fn enlarged(file: &Input, metadata: &mut Metadata) -> io::Result<Option<[u8; 4]>> {
+    let mut reader = BufReader::new(file.clone());
+    let mut header = [0; HEADER_BYTES];
+    reader.rewind()?;
+    reader.read_exact(&mut header)?;
+    let flags = header[10];
+    if flags & 0x80 != 0 {
+        reader.seek_relative(3 << ((flags & 7) + 1))?;
+    }
+    let Some([left, top, width, height]) = first_image(&mut reader, metadata)? else { return Ok(None) };
+    let screen = [u16::from_le_bytes([header[6], header[7]]), u16::from_le_bytes([header[8], header[9]])];
+    let needed = [left.saturating_add(width).max(screen[0]), top.saturating_add(height).max(screen[1])];
+    let [w, h] = needed.map(u16::to_le_bytes);
+    Ok((needed != screen).then_some([w[0], w[1], h[0], h[1]]))
+}
+
+/// Returns the left, top, width and height of the first image.
+fn first_image(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Result<Option<[u16; 4]>> {
+    for _ in 0..MAX_EXTENSIONS {
+        match byte(reader)? {
+            b',' => {
+                let mut numbers = [0; 8];
+                reader.read_exact(&mut numbers)?;
+                let [l0, l1, t0, t1, w0, w1, h0, h1] = numbers;
+                return Ok(Some([[l0, l1], [t0, t1], [w0, w1], [h0, h1]].map(u16::from_le_bytes)));
+            }
+            b'!' => skip_extension(reader, metadata)?,
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Skips an extension. That of Netscape says how often an animation is repeated.
+fn skip_extension(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Result<()> {
+    const APPLICATION: u8 = 0xff;
+    let is_application = byte(reader)? == APPLICATION;
+    let mut is_first = true;
+    loop {
+        let mut block = vec![0; byte(reader)?.into()];
+        if block.is_empty() {
+            return Ok(());
+        }
+        reader.read_exact(&mut block)?;
+        if is_application && is_first && block.starts_with(b"NETSCAPE") {
+            metadata.warn(WarningCode::PagesIgnored, "it is animated, and only its first image is published");
+        }
+        is_first = false;
+    }
+}
+
+fn byte(reader: &mut impl Read) -> io::Result<u8> {
+    let mut byte = [0];
+    reader.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+/// A file of which a few bytes are replaced.
+pub(super) struct Patched {
+    input: Input,
+    screen: Option<[u8; 4]>,
+}
+
+impl Patched {
+    /// Reads a GIF as if its screen had other sides.
+    pub(super) fn new(input: Input, screen: Option<[u8; 4]>) -> Self {
+        Self { input, screen }
+    }
+}
+
+impl Read for Patched {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let start = self.input.stream_position()?;
+        let count = self.input.read(into)?;
+        let patch = self.screen.iter().flatten().zip(SCREEN..);
+        for (byte, at) in patch {
+            let index = at.checked_sub(start).and_then(|index| usize::try_from(index).ok());
+            if let Some(place) = index.and_then(|index| into[..count].get_mut(index)) {
+                *place = *byte;
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Seek for Patched {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.input.seek(to)
+    }
+}

@@ -1,0 +1,154 @@
+//! EXIF, as far as it says which way up an image is: a small TIFF whose first directory may have the tag `Orientation`.
+
+use super::super::Orientation;
+
+const HEAD: &[u8] = b"Exif\0\0";
+
+/// The tag `Orientation`.
+const ORIENTATION: u16 = 0x0112;
+
+/// Types of values (TIFF 6.0, section 2).
+const BYTE: u16 = 1;
+const SHORT: u16 = 3;
+const LONG: u16 = 4;
+
+/// The content of an EXIF block.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Exif {
+    /// It has no bytes.
+    Empty,
+    /// It is well-formed. `None` if it has no orientation, or the value that stands for an unknown one.
+    Orientation(Option<Orientation>),
+    /// It is damaged, for a reason.
+    Unreadable(String),
+}
+
+/// Reads a block, with or without the `Exif\0\0` in front of it, which some writers leave out and others add in every container.
+pub(super) fn read(block: &[u8]) -> Exif {
+    // Some writers add it twice.
+    let mut block = block;
+    while let Some(rest) = block.strip_prefix(HEAD) {
+        block = rest;
+    }
+    if block.is_empty() {
+        return Exif::Empty;
+    }
+    let Some(directory) = Directory::first(block) else {
+        return Exif::Unreadable("it does not begin as EXIF does".to_owned());
+    };
+    match directory.orientation() {
+        None => Exif::Unreadable("it ends too early".to_owned()),
+        Some(0) => Exif::Orientation(None),
+        Some(value) => match orientation_from_tag(value.into()) {
+            None => Exif::Unreadable(format!("its orientation is {value}, and 8 is the highest")),
+            orientation => Exif::Orientation(orientation),
+        },
+    }
+}
+
+/// Returns the orientation that a value of the tag stands for, if any.
+pub(in super::super) fn orientation_from_tag(value: u64) -> Option<Orientation> {
+    let value = u16::try_from(value).ok().filter(|value| (1..=8).contains(value))?;
+    Some(Orientation::of_exif(value))
+}
+
+/// The first directory of a block.
+struct Directory<'a> {
+    block: &'a [u8],
+    is_little_endian: bool,
+    offset: u32,
+}
+
+impl<'a> Directory<'a> {
+    fn first(block: &'a [u8]) -> Option<Self> {
+        let is_little_endian = match block.get(..4)? {
+            b"II*\0" => true,
+            b"MM\0*" => false,
+            _ => return None,
+        };
+        let mut directory = Self { block, is_little_endian, offset: 0 };
+        directory.offset = directory.long(4)?;
+        Some(directory)
+    }
+
+    fn short(&self, at: usize) -> Option<u16> {
+        let bytes = *self.block.get(at..)?.first_chunk()?;
+        Some(if self.is_little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    }
+
+    fn long(&self, at: usize) -> Option<u32> {
+        let bytes = *self.block.get(at..)?.first_chunk()?;
+        Some(if self.is_little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    }
+
+    /// Returns the value of the tag, 0 if the directory does not have it, and `None` if the block ends before.
+    fn orientation(&self) -> Option<u32> {
+        const ENTRY_BYTES: usize = 12;
+        let directory = usize::try_from(self.offset).ok()?;
+        let entries = usize::from(self.short(directory)?);
+        for entry in 0..entries {
+            let at = directory.checked_add(2 + entry * ENTRY_BYTES)?;
+            if self.short(at)? == ORIENTATION {
+                return self.value(at);
+            }
+        }
+        Some(0)
+    }
+
+    /// Returns the first value of an entry. A short value takes the first half of the four bytes in either byte order.
+    fn value(&self, entry: usize) -> Option<u32> {
+        let at = entry + 8;
+        match self.short(entry + 2)? {
+            BYTE => self.block.get(at).copied().map(u32::from),
+            SHORT => self.short(at).map(u32::from),
+            LONG => self.long(at),
+            // Not a number: nothing that could be an orientation.
+            _ => Some(u32::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block with an orientation of any type, in either byte order.
+    fn block(is_little_endian: bool, kind: u16, value: u32) -> Vec<u8> {
+        let short = |value: u16| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        let long = |value: u32| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
+        let value = match kind {
+            BYTE => [u8::try_from(value).expect("small"), 0, 0, 0],
+            SHORT => [short(u16::try_from(value).expect("small")), [0; 2]].concat().try_into().expect("four"),
+            _ => long(value),
+        };
+        let mark: &[u8] = if is_little_endian { b"II*\0" } else { b"MM\0*" };
+        [mark, &long(8), &short(1), &short(ORIENTATION), &short(kind), &long(1), &value, &[0; 4]].concat()
+    }
+
+    #[test]
+    fn the_orientation_is_read_by_its_type_in_both_byte_orders() {
+        for (is_little_endian, kind) in [BYTE, SHORT, LONG].into_iter().flat_map(|kind| [(true, kind), (false, kind)]) {
+            for value in 1..=8 {
+                let expected = Exif::Orientation(orientation_from_tag(value.into()));
+                assert_eq!(read(&block(is_little_endian, kind, value)), expected, "{kind} {is_little_endian}");
+            }
+        }
+        assert_eq!(read(&block(true, SHORT, 0)), Exif::Orientation(None));
+        assert!(matches!(read(&block(true, SHORT, 9)), Exif::Unreadable(_)));
+        assert!(matches!(read(&block(true, 2, 6)), Exif::Unreadable(_)), "text is no number");
+    }
+
+    #[test]
+    fn a_head_may_stand_in_front_of_the_block_and_a_cut_is_noticed() {
+        let whole = block(false, SHORT, 6);
+        for heads in 0..3 {
+            assert_eq!(read(&[HEAD.repeat(heads), whole.clone()].concat()), read(&whole));
+        }
+        for length in 1..20 {
+            assert!(matches!(read(&whole[..length]), Exif::Unreadable(_)), "{length}");
+        }
+        assert_eq!(read(b""), Exif::Empty);
+        assert_eq!(read(HEAD), Exif::Empty);
+        assert!(matches!(read(b"II*\0\xff\xff\xff\xff"), Exif::Unreadable(_)));
+    }
+}

@@ -1,0 +1,168 @@
+//! Orientation and ICC profile of a file: one rule for every container that carries them.
+//!
+//! Containers hand over blocks in the order of the file. The first block that says something counts, and a block that is there
+//! but unusable becomes a [`Warning`]. Blocks are bounded, so that a small file cannot make a decoder hold a large one.
+
+mod exif;
+mod profile;
+
+pub(super) use exif::orientation_from_tag;
+pub(super) use profile::ProfilePieces;
+
+use super::{Orientation, Warning, WarningCode};
+use exif::Exif;
+
+/// Maximum size of an EXIF block or of a text that holds one, in bytes. Previews inside EXIF have some hundred kilobytes.
+pub(super) const MAX_EXIF_BYTES: u64 = 4 << 20;
+
+/// Maximum size of an ICC profile, in bytes. Profiles of printers have up to some megabytes.
+pub(super) const MAX_PROFILE_BYTES: u64 = 8 << 20;
+
+/// Collects the metadata of one file.
+#[derive(Default)]
+pub(super) struct Metadata {
+    orientation: Option<Orientation>,
+    profile: Option<Vec<u8>>,
+    /// An EXIF block was well-formed, whether or not it has an orientation.
+    has_readable_exif: bool,
+    exif_problem: Option<String>,
+    profile_problem: Option<String>,
+    warnings: Vec<Warning>,
+}
+
+impl Metadata {
+    /// Adds an EXIF block, with or without the `Exif\0\0` in front of it.
+    pub(super) fn add_exif(&mut self, block: &[u8]) {
+        match exif::read(block) {
+            Exif::Empty => {}
+            Exif::Orientation(orientation) => {
+                self.has_readable_exif = true;
+                self.orientation = self.orientation.or(orientation);
+            }
+            Exif::Unreadable(problem) => {
+                self.exif_problem.get_or_insert(problem);
+            }
+        }
+    }
+
+    /// Adds an orientation that was found outside of EXIF; `None` if it means nothing.
+    pub(super) fn add_orientation(&mut self, orientation: Option<Orientation>) {
+        self.orientation = self.orientation.or(orientation);
+    }
+
+    /// Notes that EXIF is there but cannot be read.
+    pub(super) fn add_unreadable_exif(&mut self, problem: impl Into<String>) {
+        self.exif_problem.get_or_insert(problem.into());
+    }
+
+    /// Adds a complete ICC profile. One without content counts as unusable.
+    pub(super) fn add_profile(&mut self, mut profile: Vec<u8>) {
+        if profile.is_empty() {
+            return self.add_unusable_profile("it has no content");
+        }
+        profile::repair(&mut profile);
+        self.profile.get_or_insert(profile);
+    }
+
+    /// Notes that an ICC profile is there but cannot be used.
+    pub(super) fn add_unusable_profile(&mut self, problem: impl Into<String>) {
+        self.profile_problem.get_or_insert(problem.into());
+    }
+
+    /// Notes that a block is too large to be read.
+    pub(super) fn add_too_large(&mut self, what: &str, bytes: u64) {
+        let text = format!("its {what} has {bytes} bytes, more than are read, and is ignored");
+        self.warn(WarningCode::MetadataTooLarge, text);
+    }
+
+    /// Adds a warning about anything else.
+    pub(super) fn warn(&mut self, code: WarningCode, text: impl Into<String>) {
+        self.warnings.push(Warning::new(code, text));
+    }
+
+    /// Returns `true` if an orientation was found.
+    pub(super) fn has_orientation(&self) -> bool {
+        self.orientation.is_some()
+    }
+
+    /// Returns `true` if a profile was found, usable or not.
+    pub(super) fn has_profile(&self) -> bool {
+        self.profile.is_some() || self.profile_problem.is_some()
+    }
+
+    /// Returns what was found.
+    pub(super) fn finish(mut self) -> FileMetadata {
+        if let (None, false, Some(problem)) = (self.orientation, self.has_readable_exif, self.exif_problem.take()) {
+            let text = format!("its EXIF data cannot be read ({problem}), so its orientation is unknown");
+            self.warn(WarningCode::OrientationUnreadable, text);
+        }
+        if let (None, Some(problem)) = (&self.profile, self.profile_problem.take()) {
+            self.warn(WarningCode::ProfileUnusable, format!("its ICC profile cannot be used ({problem})"));
+        }
+        FileMetadata {
+            orientation: self.orientation.unwrap_or_default(),
+            profile: self.profile,
+            warnings: self.warnings,
+        }
+    }
+}
+
+/// The metadata of a file that matters for its pixels.
+pub(super) struct FileMetadata {
+    pub(super) orientation: Orientation,
+    pub(super) profile: Option<Vec<u8>>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A big-endian EXIF block with only an orientation.
+    fn exif(value: u8) -> Vec<u8> {
+        [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[value, 0, 0, 0, 0, 0, 0]].concat()
+    }
+
+    fn found(blocks: &[&[u8]]) -> (Orientation, Vec<WarningCode>) {
+        let mut metadata = Metadata::default();
+        for block in blocks {
+            metadata.add_exif(block);
+        }
+        let found = metadata.finish();
+        (found.orientation, found.warnings.into_iter().map(|warning| warning.code).collect())
+    }
+
+    #[test]
+    fn the_first_block_that_says_something_counts() {
+        let (six, three) = (exif(6), exif(3));
+        assert_eq!(found(&[&six, b""]), (Orientation::QuarterRight, vec![]));
+        assert_eq!(found(&[b"", &six, &three]), (Orientation::QuarterRight, vec![]));
+        assert_eq!(found(&[&exif(0), &six]), (Orientation::QuarterRight, vec![]), "0 says nothing");
+        assert_eq!(found(&[b"garbage", &six]), (Orientation::QuarterRight, vec![]));
+        assert_eq!(found(&[&[&b"Exif\0\0"[..], &six].concat()]), (Orientation::QuarterRight, vec![]));
+    }
+
+    #[test]
+    fn only_exif_that_cannot_be_read_at_all_is_warned_of() {
+        let unreadable = vec![WarningCode::OrientationUnreadable];
+        assert_eq!(found(&[b"garbage"]), (Orientation::Upright, unreadable.clone()));
+        assert_eq!(found(&[b"II*\0\xff\xff\xff\xff"]), (Orientation::Upright, unreadable.clone()));
+        assert_eq!(found(&[&exif(12)]), (Orientation::Upright, unreadable), "12 means nothing");
+        let without_orientation = b"MM\0*\0\0\0\x08\0\0\0\0\0\0";
+        assert_eq!(found(&[without_orientation, b"the rest of a long block"]), (Orientation::Upright, vec![]));
+        assert_eq!(found(&[]), (Orientation::Upright, vec![]));
+    }
+
+    #[test]
+    fn a_profile_without_content_is_a_warning_unless_another_one_is_there() {
+        let mut metadata = Metadata::default();
+        metadata.add_profile(Vec::new());
+        let found = metadata.finish();
+        assert_eq!((found.profile, found.warnings[0].code), (None, WarningCode::ProfileUnusable));
+        let mut metadata = Metadata::default();
+        metadata.add_profile(Vec::new());
+        metadata.add_profile(b"one".to_vec());
+        let found = metadata.finish();
+        assert_eq!((found.profile.as_deref(), found.warnings.len()), (Some(&b"one"[..]), 0));
+    }
+}

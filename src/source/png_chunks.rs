@@ -1,0 +1,285 @@
+//! The chunks of a PNG: metadata before and after the pixels, and a reader of only those chunks that the pixels depend on.
+//!
+//! The `png` crate holds whatever metadata a file has, reads text after the pixels too late, and refuses files for mistakes in
+//! animations that are not shown. So it is given a file without them.
+
+use super::Input;
+use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
+
+/// Bytes at the end of the file in which metadata is looked for. Walking from chunk to chunk would fetch all of a remote file.
+const TAIL_BYTES: u64 = 256 << 10;
+
+/// Metadata chunks before the pixels that are looked at. Real files have some dozens.
+const MAX_CHUNKS: usize = 10_000;
+
+/// The keywords of texts that hold EXIF in hexadecimal digits, as `ImageMagick` and `ExifTool` write them.
+const EXIF_KEYWORDS: [&[u8]; 2] = [b"Raw profile type exif", b"Raw profile type APP1"];
+
+/// Chunks that the pixels depend on.
+const PIXEL_CHUNKS: [&[u8; 4]; 5] = [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"];
+
+/// What the chunks say beside the pixels.
+#[derive(Default)]
+pub(super) struct Chunks {
+    pub(super) metadata: Metadata,
+    /// It begins with Apple's chunk `CgBI`: its pixels are not those of a PNG.
+    pub(super) is_apple: bool,
+    pub(super) is_animated: bool,
+}
+
+/// Looks at the chunks before the pixels and near the end of the file.
+pub(super) fn read(file: &Input) -> io::Result<Chunks> {
+    let mut chunks = Chunks::default();
+    let mut reader = BufReader::new(file.clone());
+    reader.seek(SeekFrom::Start(SIGNATURE.len() as u64))?;
+    let mut pixels = file.length();
+    for _ in 0..MAX_CHUNKS {
+        let Some((length, kind)) = head(&mut reader)? else { break };
+        let at = reader.stream_position()?;
+        match &kind {
+            b"IDAT" | b"IEND" => {
+                pixels = at;
+                break;
+            }
+            b"CgBI" => chunks.is_apple = true,
+            b"acTL" => chunks.is_animated = true,
+            b"eXIf" | b"iCCP" | b"tEXt" | b"zTXt" | b"iTXt" => chunks.add(&mut reader, kind, length)?,
+            _ => {}
+        }
+        reader.seek(SeekFrom::Start(at + u64::from(length) + 4))?;
+    }
+    if !chunks.metadata.has_orientation() && pixels < file.length() {
+        chunks.read_tail(file, pixels)?;
+    }
+    Ok(chunks)
+}
+
+/// Reads the length and kind of a chunk; `None` at the end of the file.
+fn head(reader: &mut impl Read) -> io::Result<Option<(u32, [u8; 4])>> {
+    let mut bytes = [0; 8];
+    match reader.read_exact(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+        Ok(()) => {
+            let [l0, l1, l2, l3, kind @ ..] = bytes;
+            Ok(Some((u32::from_be_bytes([l0, l1, l2, l3]), kind)))
+        }
+    }
+}
+
+impl Chunks {
+    /// Adds a metadata chunk whose content comes next.
+    fn add(&mut self, reader: &mut impl Read, kind: [u8; 4], length: u32) -> io::Result<()> {
+        let (name, limit) = match &kind {
+            b"iCCP" => ("ICC profile", MAX_PROFILE_BYTES),
+            b"eXIf" => ("EXIF data", MAX_EXIF_BYTES),
+            _ => ("text", MAX_EXIF_BYTES),
+        };
+        if u64::from(length) > limit {
+            self.metadata.add_too_large(name, length.into());
+            return Ok(());
+        }
+        let mut content = Vec::new();
+        reader.take(length.into()).read_to_end(&mut content)?;
+        let mut checksum = [0; 4];
+        let is_whole = reader.read_exact(&mut checksum).is_ok() && crc(kind, &content) == u32::from_be_bytes(checksum);
+        match (&kind, is_whole) {
+            (b"iCCP", false) => self.metadata.add_unusable_profile("its checksum is wrong"),
+            (b"eXIf", false) => self.metadata.add_unreadable_exif("its checksum is wrong"),
+            (_, false) => {}
+            (_, true) => self.add_content(kind, &content),
+        }
+        Ok(())
+    }
+
+    fn add_content(&mut self, kind: [u8; 4], content: &[u8]) {
+        match &kind {
+            b"iCCP" => self.add_profile(content),
+            b"eXIf" => self.metadata.add_exif(content),
+            _ => self.add_text(kind, content),
+        }
+    }
+
+    /// Adds the profile of `iCCP`: its name, 0, the number of its compression, and compressed content.
+    fn add_profile(&mut self, content: &[u8]) {
+        let compressed = after_zero(content).and_then(|(_, rest)| rest.strip_prefix(b"\0"));
+        match compressed.map(|bytes| inflated(bytes, MAX_PROFILE_BYTES)) {
+            Some(Inflated::All(profile)) => self.metadata.add_profile(profile),
+            Some(Inflated::TooMuch) => self.metadata.add_too_large("ICC profile", MAX_PROFILE_BYTES + 1),
+            Some(Inflated::Damaged) | None => self.metadata.add_unusable_profile("its compressed data is damaged"),
+        }
+    }
+
+    /// Adds the EXIF of a text that holds it.
+    fn add_text(&mut self, kind: [u8; 4], content: &[u8]) {
+        let Some((keyword, rest)) = after_zero(content) else { return };
+        if !EXIF_KEYWORDS.contains(&keyword) {
+            return;
+        }
+        let text = match &kind {
+            b"tEXt" => Inflated::All(rest.to_owned()),
+            b"zTXt" => rest.strip_prefix(b"\0").map_or(Inflated::Damaged, |bytes| inflated(bytes, MAX_EXIF_BYTES)),
+            _ => international(rest),
+        };
+        match text {
+            Inflated::All(text) => match raw_profile(&text) {
+                // The same keyword also holds XMP, which is no EXIF.
+                Some(block) if keyword.ends_with(b"APP1") && !block.starts_with(b"Exif\0\0") => {}
+                Some(block) => self.metadata.add_exif(&block),
+                None => self.metadata.add_unreadable_exif("its hexadecimal text is damaged"),
+            },
+            Inflated::TooMuch => self.metadata.add_too_large("text", MAX_EXIF_BYTES + 1),
+            Inflated::Damaged => self.metadata.add_unreadable_exif("its compressed text is damaged"),
+        }
+    }
+
+    /// Finds metadata behind the pixels: every chunk near the end of the file whose checksum is right.
+    fn read_tail(&mut self, file: &Input, pixels: u64) -> io::Result<()> {
+        let start = file.length().saturating_sub(TAIL_BYTES).max(pixels);
+        let mut reader = file.clone();
+        reader.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        reader.take(TAIL_BYTES).read_to_end(&mut tail)?;
+        for at in 4..tail.len().saturating_sub(8) {
+            let Some(kind) = tail[at..].first_chunk::<4>() else { break };
+            if !matches!(kind, b"eXIf" | b"tEXt" | b"zTXt" | b"iTXt") {
+                continue;
+            }
+            let length = tail[at - 4..].first_chunk().map_or(0, |length| u32::from_be_bytes(*length)) as usize;
+            let content = tail.get(at + 4..).and_then(|rest| rest.get(..length));
+            let checksum = tail.get(at + 4 + length..).and_then(<[u8]>::first_chunk).map(|it| u32::from_be_bytes(*it));
+            if let (Some(content), Some(checksum)) = (content, checksum)
+                && crc(*kind, content) == checksum
+            {
+                self.add_content(*kind, content);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn after_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
+}
+
+fn crc(kind: [u8; 4], content: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(&kind);
+    crc.update(content);
+    crc.sum()
+}
+
+enum Inflated {
+    All(Vec<u8>),
+    TooMuch,
+    Damaged,
+}
+
+/// Decompresses up to a limit.
+fn inflated(bytes: &[u8], limit: u64) -> Inflated {
+    let mut all = Vec::new();
+    match flate2::bufread::ZlibDecoder::new(bytes).take(limit + 1).read_to_end(&mut all) {
+        Err(_) => Inflated::Damaged,
+        Ok(_) if all.len() as u64 > limit => Inflated::TooMuch,
+        Ok(_) => Inflated::All(all),
+    }
+}
+
+/// The text of `iTXt`, behind its keyword: whether it is compressed, how, its language, the keyword in that language.
+fn international(bytes: &[u8]) -> Inflated {
+    let text = |rest| Some(after_zero(after_zero(rest)?.1)?.1);
+    match bytes {
+        [0, _, rest @ ..] => text(rest).map_or(Inflated::Damaged, |text| Inflated::All(text.to_owned())),
+        [1, 0, rest @ ..] => text(rest).map_or(Inflated::Damaged, |text| inflated(text, MAX_EXIF_BYTES)),
+        _ => Inflated::Damaged,
+    }
+}
+
+/// Decodes a "raw profile": its name and its length in bytes, on lines of their own, and then hexadecimal digits.
+fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
+    let mut words = text.splitn(4, |byte| *byte == b'\n');
+    let _name = (words.next()?, words.next()?);
+    let length: usize = std::str::from_utf8(words.next()?).ok()?.trim().parse().ok()?;
+    let digits: Vec<u8> = words.next()?.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let byte = |[high, low]: &[u8; 2]| {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()
+    };
+    let bytes: Vec<u8> = digits.as_chunks().0.iter().map(byte).collect::<Option<_>>()?;
+    (bytes.len() == length).then_some(bytes)
+}
+
+/// Reads a PNG without the chunks that its pixels do not depend on.
+pub(super) struct PixelChunks {
+    input: BufReader<Input>,
+    /// Bytes of the signature or of a chunk's head that wait.
+    waiting: Vec<u8>,
+    /// Bytes of the current chunk, checksum included, that are still to come.
+    left: u64,
+}
+
+impl PixelChunks {
+    pub(super) fn new(mut input: Input) -> io::Result<Self> {
+        input.rewind()?;
+        let mut input = BufReader::new(input);
+        let mut waiting = vec![0; SIGNATURE.len()];
+        input.read_exact(&mut waiting)?;
+        Ok(Self { input, waiting, left: 0 })
+    }
+
+    /// Goes on to the next chunk that is wanted; false at the end of the file.
+    fn next_chunk(&mut self) -> io::Result<bool> {
+        while let Some((length, kind)) = head(&mut self.input)? {
+            let bytes = u64::from(length) + 4;
+            if PIXEL_CHUNKS.contains(&&kind) {
+                self.waiting = [length.to_be_bytes(), kind].concat();
+                self.left = bytes;
+                return Ok(true);
+            }
+            self.input.seek_relative(bytes.cast_signed())?;
+        }
+        Ok(false)
+    }
+}
+
+impl Read for PixelChunks {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(into)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for PixelChunks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.waiting.is_empty() && self.left == 0 && !self.next_chunk()? {
+            return Ok(&[]);
+        }
+        if !self.waiting.is_empty() {
+            return Ok(&self.waiting);
+        }
+        let buffer = self.input.fill_buf()?;
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        Ok(&buffer[..most])
+    }
+
+    fn consume(&mut self, count: usize) {
+        if self.waiting.is_empty() {
+            self.input.consume(count);
+            self.left -= count as u64;
+        } else {
+            self.waiting.drain(..count);
+        }
+    }
+}
+
+/// The `png` crate asks for it, and does not use it.
+impl Seek for PixelChunks {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

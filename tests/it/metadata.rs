@@ -1,0 +1,359 @@
+//! Orientation and ICC profile: the same rule in every container, and nothing that is dropped without a warning.
+
+use crate::support::pictures::{encoded, file as file_in, mean_difference, waves};
+use crate::support::png::{chunk, with_chunks};
+use crate::support::publishing::publish;
+use crate::support::rows::{codes, read_bytes, read_bytes_with};
+use crate::support::tiff::{Form, Order, Values, Variety, file};
+use iiif_publish::encode::{JpegOptions, JpegTiles};
+use iiif_publish::iiif::{Format, Formats, PyramidShape};
+use iiif_publish::publish::Options;
+use iiif_publish::source::{Background, Header, Orientation, Profiles, ReadOptions};
+use iiif_publish::store::MemoryStore;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
+use lcms2::{CIExyY, CIExyYTRIPLE, Profile, ToneCurve};
+use std::slice;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A big-endian block of EXIF with a value of any type.
+fn exif(kind: u16, value: [u8; 4]) -> Vec<u8> {
+    [b"MM\0*\0\0\0\x08\0\x01\x01\x12", &kind.to_be_bytes()[..], b"\0\0\0\x01", &value, &[0; 4]].concat()
+}
+
+fn quarter_right() -> Vec<u8> {
+    exif(3, [0, 6, 0, 0])
+}
+
+fn with_head(block: &[u8]) -> Vec<u8> {
+    [b"Exif\0\0", block].concat()
+}
+
+/// A profile far from sRGB.
+fn wide_gamut() -> Vec<u8> {
+    let white = CIExyY { x: 0.3457, y: 0.3585, Y: 1.0 };
+    let [red, green, blue] =
+        [(0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)].map(|(x, y)| CIExyY { x, y, Y: 1.0 });
+    let curve = ToneCurve::new(1.8);
+    let primaries = CIExyYTRIPLE { Red: red, Green: green, Blue: blue };
+    Profile::new_rgb(&white, &primaries, &[&curve, &curve, &curve]).and_then(|it| it.icc()).expect("a profile")
+}
+
+fn picture() -> RgbImage {
+    waves(40, 30)
+}
+
+fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 2).expect("short").to_be_bytes();
+    [&[0xff, marker], &length[..], content].concat()
+}
+
+/// A JPEG with something between its start and its first segment.
+fn jpeg(inserted: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, 98);
+    encoder.write_image(&picture(), 40, 30, ExtendedColorType::Rgb8).expect("written");
+    bytes.splice(2..2, inserted.iter().copied());
+    bytes
+}
+
+fn piece(number: u8, count: u8, content: &[u8]) -> Vec<u8> {
+    segment(0xe2, &[b"ICC_PROFILE\0", &[number, count][..], content].concat())
+}
+
+fn header(bytes: &[u8]) -> Header {
+    read_bytes(bytes).expect("read").0
+}
+
+#[track_caller]
+fn assert_turned(case: &str, bytes: &[u8]) {
+    let header = header(bytes);
+    assert_eq!((header.found.orientation, codes(&header)), (Orientation::QuarterRight, vec![]), "{case}");
+    assert_eq!((header.size.width(), header.size.height()), (30, 40), "{case}");
+}
+
+fn webp_with_exif(block: Vec<u8>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+    encoder.set_exif_metadata(block).expect("it has EXIF");
+    encoder.write_image(&picture(), 40, 30, ExtendedColorType::Rgb8).expect("written");
+    bytes
+}
+
+fn raw_profile(keyword: &str, block: &[u8]) -> Vec<u8> {
+    let digits: Vec<String> = block.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines: Vec<String> = digits.chunks(36).map(<[String]>::concat).collect();
+    format!("{keyword}\0\nexif\n{:8}\n{}\n", block.len(), lines.join("\n")).into_bytes()
+}
+
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, bytes).expect("in memory");
+    encoder.finish().expect("in memory")
+}
+
+#[test]
+fn exif_is_read_in_every_container_with_and_without_its_head() {
+    let png = encoded(picture(), ImageFormat::Png);
+    for block in [quarter_right(), with_head(&quarter_right()), exif(4, [0, 0, 0, 6]), exif(1, [6, 0, 0, 0])] {
+        assert_turned("JPEG", &jpeg(&segment(0xe1, &with_head(&block))));
+        assert_turned("WebP", &webp_with_exif(block.clone()));
+        assert_turned("PNG, before", &with_chunks(&png, &[chunk(*b"eXIf", &block)], &[]));
+        assert_turned("PNG, after", &with_chunks(&png, &[], &[chunk(*b"eXIf", &block)]));
+    }
+}
+
+#[test]
+fn the_first_exif_that_says_something_counts_and_stray_bytes_are_skipped() {
+    let exif_of = |block: &[u8]| segment(0xe1, &with_head(block));
+    assert_turned("an empty one behind", &jpeg(&[exif_of(&quarter_right()), exif_of(b"")].concat()));
+    assert_turned("an empty one before", &jpeg(&[exif_of(b""), exif_of(&quarter_right())].concat()));
+    assert_turned("another behind", &jpeg(&[exif_of(&quarter_right()), exif_of(&exif(3, [0, 3, 0, 0]))].concat()));
+    assert_turned("a stray byte", &jpeg(&[&b"\0"[..], &exif_of(&quarter_right())].concat()));
+}
+
+#[test]
+fn exif_in_texts_of_png_is_read_on_either_side_of_the_pixels() {
+    let png = encoded(picture(), ImageFormat::Png);
+    for keyword in ["Raw profile type exif", "Raw profile type APP1"] {
+        let text = raw_profile(keyword, &with_head(&quarter_right()));
+        let (_, content) = text.split_at(keyword.len() + 1);
+        let keyword = [keyword.as_bytes(), b"\0"].concat();
+        let plain = chunk(*b"tEXt", &text);
+        let packed = chunk(*b"zTXt", &[&keyword[..], b"\0", &compressed(content)].concat());
+        let international = chunk(*b"iTXt", &[&keyword[..], b"\x01\0\0\0", &compressed(content)].concat());
+        for chunk in [plain, packed, international] {
+            assert_turned("before", &with_chunks(&png, slice::from_ref(&chunk), &[]));
+            assert_turned("after", &with_chunks(&png, &[], &[chunk]));
+        }
+    }
+    let xmp = chunk(*b"tEXt", &raw_profile("Raw profile type APP1", b"http://ns.adobe.com/xap/1.0/\0<x/>"));
+    assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is no EXIF");
+}
+
+#[test]
+fn exif_that_cannot_be_read_is_a_warning_in_every_container() {
+    let png = encoded(picture(), ImageFormat::Png);
+    let mut damaged = chunk(*b"eXIf", &quarter_right());
+    *damaged.last_mut().expect("a checksum") ^= 1;
+    let mut tiff = Form::rgb(4, 4);
+    tiff.more = vec![(274, Values::Shorts(vec![99]))];
+    for (case, bytes) in [
+        ("JPEG", jpeg(&segment(0xe1, &with_head(b"garbage")))),
+        ("WebP", webp_with_exif(b"II*\0\xff\xff\xff\xff".to_vec())),
+        ("PNG", with_chunks(&png, &[chunk(*b"eXIf", b"garbage")], &[])),
+        ("PNG with a wrong checksum", with_chunks(&png, &[damaged], &[])),
+        (
+            "PNG with a damaged text",
+            with_chunks(&png, &[chunk(*b"tEXt", b"Raw profile type exif\0\nexif\n9\nzz")], &[]),
+        ),
+        ("TIFF", tiff.file(|_, _, _| 0)),
+    ] {
+        let header = header(&bytes);
+        assert_eq!(codes(&header), ["orientation-unreadable"], "{case}");
+        assert!(header.found.to_string().contains("warning: its EXIF data cannot be read"), "{}", header.found);
+    }
+}
+
+#[test]
+fn a_profile_in_oddly_numbered_pieces_is_used() {
+    let profile = wide_gamut();
+    let (first, second) = profile.split_at(200);
+    let expected = read_bytes(&jpeg(&piece(1, 1, &profile))).expect("read").1;
+    let without = read_bytes(&jpeg(b"")).expect("read").1;
+    assert!(mean_difference(&expected, &without) > 5.0, "the profile matters");
+    for pieces in [
+        vec![piece(1, 1, &profile), piece(1, 1, &profile)],
+        vec![piece(1, 2, &profile)],
+        vec![piece(0, 0, &profile)],
+        vec![piece(2, 2, second), piece(1, 2, first)],
+        vec![piece(0, 2, first), piece(1, 2, second)],
+        vec![b"\0".to_vec(), piece(1, 2, first), b"\0\0".to_vec(), piece(2, 2, second)],
+    ] {
+        let (header, pixels) = read_bytes(&jpeg(&pieces.concat())).expect("read");
+        assert_eq!(codes(&header), Vec::<&str>::new());
+        assert!(pixels == expected);
+    }
+    let header = header(&jpeg(&piece(1, 2, first)));
+    assert_eq!(codes(&header), ["profile-unusable"], "a piece is missing");
+}
+
+#[test]
+fn odd_types_of_tags_are_read_and_the_kept_profile_has_the_standard_ones() {
+    let profile = wide_gamut();
+    let mut odd = profile.clone();
+    let xyz = (0..odd.len() - 8).filter(|at| &odd[*at..at + 8] == b"XYZ \0\0\0\0").collect::<Vec<_>>();
+    assert!(xyz.len() >= 3, "the primaries");
+    for at in xyz {
+        odd[at..at + 4].copy_from_slice(&0x17a5_05b8_u32.to_be_bytes());
+    }
+    let expected = read_bytes(&jpeg(&piece(1, 1, &profile))).expect("read").1;
+    let (header, pixels) = read_bytes(&jpeg(&piece(1, 1, &odd))).expect("read");
+    assert_eq!((codes(&header), pixels == expected), (vec![], true));
+    let keeping = ReadOptions { profiles: Profiles::Keep, background: Background::WHITE, ..ReadOptions::default() };
+    let (header, _) = read_bytes_with(&jpeg(&piece(1, 1, &odd)), keeping).expect("read");
+    assert_eq!(header.kept_profile.as_deref(), Some(&profile[..]));
+}
+
+#[test]
+fn metadata_beyond_the_limits_is_ignored_with_a_warning() {
+    let png = encoded(picture(), ImageFormat::Png);
+    let zeros = compressed(&vec![0; 9 << 20]);
+    let profile = chunk(*b"iCCP", &[b"x\0\0", &zeros[..]].concat());
+    let text = chunk(*b"zTXt", &[b"Raw profile type exif\0\0", &zeros[..]].concat());
+    let mut tiff = Form::rgb(4, 4);
+    tiff.more = vec![(34675, Values::Bytes(vec![0; 9 << 20]))];
+    for (case, bytes) in [
+        ("a small chunk of a large profile", with_chunks(&png, &[profile], &[])),
+        ("a small chunk of a large text", with_chunks(&png, &[text], &[])),
+        ("a large chunk", with_chunks(&png, &[chunk(*b"eXIf", &vec![0; 5 << 20])], &[])),
+        ("TIFF", tiff.file(|_, _, _| 0)),
+        ("JPEG", jpeg(&piece(1, 1, &vec![0; 65_000]).repeat(130))),
+        ("WebP", webp_with_exif(vec![0; 5 << 20])),
+    ] {
+        assert_eq!(codes(&header(&bytes)), ["metadata-too-large"], "{case}");
+    }
+}
+
+#[test]
+fn a_child_of_a_tiff_takes_the_profile_and_orientation_of_its_thumbnail() {
+    let profile = wide_gamut();
+    let more = vec![(274, Values::Shorts(vec![6])), (34675, Values::Bytes(profile.clone()))];
+    let mut thumbnail = Form { more, ..Form::rgb(4, 3) }.page(|_, _, _| 0);
+    let sample = |x: u32, y: u32, channel: u16| u64::from(picture().get_pixel(x, y)[usize::from(channel)]);
+    thumbnail.children = vec![Form::rgb(40, 30).page(sample)];
+    let (header, _) = read_bytes(&file(&[thumbnail.clone()], Order::Little, Variety::Classic)).expect("read");
+    assert_eq!((header.size.width(), header.size.height()), (30, 40));
+    assert_eq!(header.found.conversion, "converted to sRGB");
+    // Its own count before those of its parent.
+    let own = Form { more: vec![(274, Values::Shorts(vec![1]))], ..Form::rgb(40, 30) };
+    thumbnail.children = vec![own.page(sample)];
+    let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variety::Big)).expect("read");
+    assert_eq!((header.size.width(), header.size.height()), (40, 30));
+    assert_eq!(header.found.conversion, "converted to sRGB");
+}
+
+/// What no published object may have.
+const SECRET: &[u8] = b"GPS 48.1374 11.5755 of somebody's home";
+
+/// Every carrier of metadata, each with a secret in all of its metadata.
+fn with_secrets() -> Vec<(&'static str, Vec<u8>)> {
+    let exif = [&quarter_right()[..], SECRET].concat();
+    let png = encoded(picture(), ImageFormat::Png);
+    let text = [b"Comment\0", SECRET].concat();
+    let xmp = [b"XML:com.adobe.xmp\0\0\0\0\0", SECRET].concat();
+    let jpeg_segments = [
+        segment(0xe1, &with_head(&exif)),
+        segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", SECRET].concat()),
+        segment(0xed, &[b"Photoshop 3.0\0", SECRET].concat()),
+        segment(0xfe, SECRET),
+    ];
+    let mut tiff = Form::rgb(40, 30);
+    tiff.more = [700, 33723, 270, 34665].map(|tag| (tag, Values::Bytes(SECRET.to_vec()))).to_vec();
+    let mut upright = jpeg_segments.clone();
+    upright[0] = segment(0xe1, &with_head(&[&exif_of_nothing()[..], SECRET].concat()));
+    vec![
+        ("JPEG", jpeg(&jpeg_segments.concat())),
+        ("a JPEG whose blocks are cut", jpeg(&upright.concat())),
+        ("PNG", with_chunks(&png, &[chunk(*b"eXIf", &exif), chunk(*b"tEXt", &text)], &[chunk(*b"iTXt", &xmp)])),
+        ("WebP", webp_with_exif(exif)),
+        ("TIFF", tiff.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())),
+        ("GIF", gif((9, 9), (0, 0), (9, 9), &[&b"!\xfe"[..], &[SECRET.len() as u8], SECRET, b"\0"].concat())),
+    ]
+}
+
+/// EXIF without an orientation.
+fn exif_of_nothing() -> Vec<u8> {
+    b"MM\0*\0\0\0\x08\0\0\0\0\0\0".to_vec()
+}
+
+#[tokio::test]
+async fn no_metadata_of_a_source_reaches_an_object() {
+    let folder = TempDir::new().expect("a folder");
+    for (carrier, bytes) in with_secrets() {
+        assert!(bytes.windows(SECRET.len()).any(|part| part == SECRET), "{carrier}");
+        for tiles in [JpegTiles::Lossless, JpegTiles::Reencode] {
+            let store = Arc::new(MemoryStore::default());
+            let options = Options::new("https://example.org".parse().expect("a URL"));
+            let options = Options { jpeg: JpegOptions { tiles, ..options.jpeg }, ..options };
+            let formats = Formats::beside_jpg([Format::Png, Format::Webp]);
+            let options = Options { shape: PyramidShape::default().in_formats(formats), ..options };
+            let path = file_in(folder.path(), "image.dat", &bytes);
+            publish(Arc::clone(&store) as _, options, path).await.expect("published");
+            assert!(store.puts().len() > 3, "{carrier}");
+            for object in store.puts() {
+                let has = |word: &[u8]| object.body.windows(word.len()).any(|part| part == word);
+                assert!(
+                    !has(SECRET) && !has(b"Exif\0\0") && !has(b"eXIf") && !has(b"EXIF"),
+                    "{carrier}: {}",
+                    object.key
+                );
+            }
+        }
+    }
+}
+
+/// A GIF of one color, whose screen and whose image have sizes of their own.
+fn gif(screen: (u16, u16), place: (u16, u16), image: (u16, u16), extension: &[u8]) -> Vec<u8> {
+    let pair = |(one, other): (u16, u16)| [one.to_le_bytes(), other.to_le_bytes()].concat();
+    let mut bytes = [b"GIF89a", &pair(screen)[..], &[0x80, 0, 0, 200, 100, 50, 0, 0, 0], extension, b","].concat();
+    bytes.extend([pair(place), pair(image), vec![0, 2]].concat());
+    // Each code has three bits: 4 begins anew, so that codes never become longer, 0 is a pixel, 5 is the end.
+    let pixels = usize::from(image.0) * usize::from(image.1);
+    let codes: Vec<u64> = std::iter::repeat_n([4, 0], pixels).flatten().chain([5]).collect();
+    let bits: Vec<u64> = codes.iter().flat_map(|code| (0..3).map(move |bit| code >> bit & 1)).collect();
+    let data: Vec<u8> =
+        bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | *bit as u8)).collect();
+    for block in data.chunks(255) {
+        bytes.push(block.len() as u8);
+        bytes.extend(block);
+    }
+    bytes.extend(b"\0;");
+    bytes
+}
+
+#[test]
+fn the_first_image_of_a_gif_is_not_cropped_to_its_screen() {
+    for (screen, place, image, expected) in [
+        ((10, 8), (0, 0), (10, 8), (10, 8)),
+        ((4, 3), (0, 0), (10, 8), (10, 8)),
+        ((4, 30), (2, 1), (10, 8), (12, 30)),
+        ((0, 0), (0, 0), (10, 8), (10, 8)),
+    ] {
+        let (header, pixels) = read_bytes(&gif(screen, place, image, b"")).expect("read");
+        assert_eq!((header.size.width(), header.size.height()), expected, "{screen:?}");
+        let drawn = pixels.as_chunks::<3>().0.iter().filter(|pixel| **pixel == [200, 100, 50]).count();
+        assert_eq!(drawn, 80, "{screen:?}");
+    }
+}
+
+#[test]
+fn images_that_are_left_out_are_warned_of() {
+    let png = encoded(picture(), ImageFormat::Png);
+    let netscape = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0";
+    let page = || Form::rgb(4, 4).page(|_, _, _| 0);
+    let mut lesser = page();
+    lesser.tags.push((254, Values::Offsets(vec![1])));
+    let tiff = |pages: &[_]| file(pages, Order::Little, Variety::Classic);
+    for (case, bytes, expected) in [
+        ("GIF", gif((4, 4), (0, 0), (4, 4), netscape), true),
+        ("a GIF of one image", gif((4, 4), (0, 0), (4, 4), b"!\xfe\x01x\0"), false),
+        ("PNG", with_chunks(&png, &[chunk(*b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0])], &[]), true),
+        ("TIFF", tiff(&[page(), page()]), true),
+        ("a TIFF with a smaller version", tiff(&[page(), lesser]), false),
+    ] {
+        let expected = if expected { vec!["pages-ignored"] } else { vec![] };
+        assert_eq!(codes(&header(&bytes)), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_png_is_read_whatever_its_animation_is_worth() {
+    let png = encoded(picture(), ImageFormat::Png);
+    let animation = chunk(*b"acTL", &[0, 0, 0, 9, 0, 0, 0, 0]);
+    let frames = [chunk(*b"fdAT", &[0, 0, 0, 7, 1, 2, 3]), chunk(*b"fcTL", &[0; 26])];
+    let (_, pixels) = read_bytes(&with_chunks(&png, &[animation], &frames)).expect("read");
+    assert!(pixels == picture().into_raw());
+}
