@@ -59,6 +59,8 @@ struct InFlight {
     bytes: u64,
     told: Instant,
     bar: Option<ProgressBar>,
+    /// Warnings that its first line has told.
+    warnings: usize,
 }
 
 impl Progress {
@@ -95,7 +97,14 @@ impl Progress {
                     },
                 );
                 let bar = self.image_bar(identifier, *objects);
-                let in_flight = InFlight { promised: *objects, objects: 0, bytes: 0, told: Instant::now(), bar };
+                let in_flight = InFlight {
+                    promised: *objects,
+                    objects: 0,
+                    bytes: 0,
+                    told: Instant::now(),
+                    bar,
+                    warnings: found.warnings.len(),
+                };
                 images.insert(identifier.clone(), in_flight);
             }
             Event::Stored { identifier, bytes } => {
@@ -107,8 +116,11 @@ impl Progress {
                 }
             }
             Event::Published(published) => {
-                self.image_done(images.remove(&published.identifier), done);
-                self.line(|| published_line(published), || published_json("published", published));
+                let image = images.remove(&published.identifier);
+                let told = image.as_ref().map_or(0, |image| image.warnings);
+                self.image_done(image, done);
+                self.line(|| published_line(published, told), || published_json("published", published));
+                self.warn_beside_bars(&published.identifier, &published.warnings);
             }
             Event::Updated(published) => {
                 self.image_done(None, done);
@@ -136,6 +148,13 @@ impl Progress {
             }
             Event::Failed { identifier } => self.image_done(images.remove(identifier), done),
             _ => {}
+        }
+    }
+
+    /// Prints warnings that no line tells, because there are bars.
+    fn warn_beside_bars(&self, identifier: &Identifier, warnings: &[Warning]) {
+        if !self.tells_images() {
+            warnings.iter().for_each(|warning| self.say(&format!("{identifier}: warning: {}", warning.text)));
         }
     }
 
@@ -279,8 +298,8 @@ fn bars(images: usize) -> Style {
     Style::Bars { all, total }
 }
 
-fn published_line(published: &Published) -> String {
-    let Published { identifier, objects, bytes, orphans, duration, .. } = published;
+fn published_line(published: &Published, told: usize) -> String {
+    let Published { identifier, objects, bytes, orphans, warnings, duration, .. } = published;
     let seconds = duration.as_secs_f64();
     let orphans = match orphans {
         Orphans { deleted: 0, left: 0 } => String::new(),
@@ -288,7 +307,9 @@ fn published_line(published: &Published) -> String {
         Orphans { left, .. } => format!("; {left} objects of its earlier version are left: deleting is not allowed"),
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
-    format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}")
+    // The line of its beginning has told the others.
+    let warnings: String = warnings.iter().skip(told).map(|warning| format!("; warning: {}", warning.text)).collect();
+    format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}{warnings}")
 }
 
 /// Warnings with their codes, as events have them.
@@ -299,7 +320,7 @@ fn warnings_json(warnings: &[Warning]) -> Value {
 fn published_json(event: &str, published: &Published) -> Value {
     json!({"event": event, "id": published.identifier.to_string(), "info": published.info_urls,
            "objects": published.objects, "bytes": published.bytes, "orphansDeleted": published.orphans.deleted,
-           "orphansLeft": published.orphans.left, "seconds": published.duration.as_secs_f64()})
+           "orphansLeft": published.orphans.left, "warnings": warnings_json(&published.warnings), "seconds": published.duration.as_secs_f64()})
 }
 
 /// A long name keeps its end, where names of one collection differ.

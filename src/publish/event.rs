@@ -1,7 +1,7 @@
 //! What a publisher tells while it works.
 
 use crate::iiif::Size;
-use crate::source::Found;
+use crate::source::{Found, Warning};
 use crate::store::{Identifier, Traffic, VersionName};
 use std::time::Duration;
 
@@ -96,6 +96,8 @@ pub struct Published {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What could not be honored: the warnings of the [header](Found::warnings) first, then those that only reading the pixels gives.
+    pub warnings: Vec<Warning>,
     /// What an earlier version of it had left.
     pub orphans: Orphans,
     /// The requests that it took.

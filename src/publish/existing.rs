@@ -57,7 +57,9 @@ impl Publisher {
             }
         });
         // Side by side: each of them may have to wait.
-        futures::future::try_join_all(invalidations).await.map(drop)
+        futures::future::try_join_all(invalidations).await?;
+        // After a power failure, no old mark may describe new pictures.
+        self.store.flush().await
     }
 
     /// Returns the pictures in the folders that are written to, with one listing each; nothing if they may not be listed.

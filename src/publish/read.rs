@@ -4,7 +4,7 @@ use super::job::Job;
 use crate::iiif::Pyramid;
 use crate::pixel::{BlockStrip, RowScale, Strip};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
-use crate::source::{Source, SourceError};
+use crate::source::{Source, SourceError, Warning};
 use std::collections::TryReserveError;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -19,8 +19,8 @@ const STRIP_QUEUE: usize = 1;
 pub(super) struct Reading {
     /// What has been read. The reader stops by itself when this is dropped.
     pub(super) strips: Receiver<TileRow>,
-    /// The reader.
-    pub(super) reader: JoinHandle<Result<(), SourceError>>,
+    /// The reader, which returns the warnings that only the pixels give.
+    pub(super) reader: JoinHandle<Result<Vec<Warning>, SourceError>>,
     /// Given back when the reader and the encoders have ended: either may outlive the other.
     pub(super) memory: Arc<Option<OwnedSemaphorePermit>>,
 }
@@ -49,18 +49,20 @@ fn read(
     pyramid: &Pyramid,
     blocks: Option<RowScale>,
     strips: &Sender<TileRow>,
-) -> Result<(), SourceError> {
+) -> Result<Vec<Warning>, SourceError> {
     if let Some(scale) = blocks {
         source.keep_blocks(pyramid.tile_size(), STRIPS_PER_LEVEL, scale);
     }
     let mut cascade = Cascade::new(pyramid, source.header().format, blocks.unwrap_or(RowScale::Full));
     let mut all = |source: &mut Source| {
         while read_more(source, &mut cascade, strips)? {}
-        source.finish()?;
-        send_blocks(source, strips)
+        let warnings = source.finish()?;
+        send_blocks(source, strips)?;
+        Ok(warnings)
     };
     match all(&mut source) {
-        Ok(()) | Err(Stop::NobodyListens) => Ok(()),
+        Ok(warnings) => Ok(warnings),
+        Err(Stop::NobodyListens) => Ok(Vec::new()),
         Err(Stop::Source(error)) => Err(error),
         Err(Stop::Memory(error)) => Err(source.failed(error.into())),
     }

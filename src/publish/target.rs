@@ -106,6 +106,7 @@ impl Target {
             tiles: self.pyramid.tile_count(),
             objects: 0,
             bytes: 0,
+            warnings: Vec::new(),
             orphans: Orphans::default(),
             traffic: Traffic::default(),
             duration: Duration::ZERO,

@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
 use crate::encode::{BlankTiles, Encoding};
-use crate::source::{Header, Place, Source};
+use crate::source::{Header, Place, Source, Warning};
 use crate::store::{StoreError, Tally};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -88,6 +88,7 @@ impl Task<'_> {
         let memory = self.reserve_memory(&header, &target).await?;
         publisher.check_not_stopped(&target)?;
         let mut job = self.job(&header, target);
+        let mut warnings = header.found.warnings.clone();
         (publisher.events)(self.started(header, &job.target));
         // The first strips are decoded while the store is asked what it has.
         let reading = Reading::begin(source, memory, &job);
@@ -95,9 +96,11 @@ impl Task<'_> {
         let orphans = existing.orphans;
         job.reusable = existing.reusable;
         let job = Arc::new(job);
-        let complete = transfer(reading, &job).await?;
+        let (complete, found) = transfer(reading, &job).await?;
+        warnings.extend(found);
         let marks = self.marks(&revisions, &complete, !orphans.is_empty());
         let mut published = self.commit(&job.target, &marks, &complete).await?;
+        published.warnings = warnings;
         published.orphans = self.clean_up(&job.target, &marks, orphans).await?;
         Ok((published, Outcome::Published))
     }
@@ -221,7 +224,7 @@ impl Task<'_> {
 }
 
 /// Reads, cuts, encodes and puts everything but `info.json`, and proves that all of it is stored.
-async fn transfer(reading: Reading, job: &Arc<Job>) -> Result<Complete, PublishError> {
+async fn transfer(reading: Reading, job: &Arc<Job>) -> Result<(Complete, Vec<Warning>), PublishError> {
     let Reading { mut strips, reader, memory: _memory } = reading;
     let mut ledger = Ledger::new(&job.target);
     let mut tasks = Tasks::new(job);
@@ -230,16 +233,17 @@ async fn transfer(reading: Reading, job: &Arc<Job>) -> Result<Complete, PublishE
             tasks.spawn_strip(strip, &mut ledger).await?;
         }
         // The queue is closed: either everything has been read, or the reader failed.
-        reader.await.map_err(|cause| job.panicked(cause))??;
-        tasks.finish(&mut ledger).await
+        let warnings = reader.await.map_err(|cause| job.panicked(cause))??;
+        tasks.finish(&mut ledger).await.map(|()| warnings)
     };
-    match work.await {
+    let warnings = match work.await {
         Err(PublishError::Stopped { .. }) => {
             // The reader stops by itself when the queue closes.
             drop(strips);
             return Err(tasks.drain().await);
         }
         done => done?,
-    }
-    ledger.close().map_err(|cause| PublishError::Incomplete { identifier: job.target.identifier.clone(), cause })
+    };
+    let incomplete = |cause| PublishError::Incomplete { identifier: job.target.identifier.clone(), cause };
+    Ok((ledger.close().map_err(incomplete)?, warnings))
 }

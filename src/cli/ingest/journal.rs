@@ -99,7 +99,8 @@ fn line(image: &Image, result: &Result<Published, PublishError>) -> Value {
     match result {
         Ok(published) => json!({
             "status": status(published.outcome),
-            "id": id, "source": source, "info": published.info_urls, "objects": published.objects, "bytes": published.bytes,
+            "id": id, "source": source, "info": published.info_urls,
+            "warnings": published.warnings.iter().map(|warning| warning.code.code()).collect::<Vec<_>>(), "objects": published.objects, "bytes": published.bytes,
             "requests": published.traffic.requests, "retries": published.traffic.retries,
             "throttles": published.traffic.throttles, "seconds": published.duration.as_secs_f64(),
         }),
