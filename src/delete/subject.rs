@@ -52,8 +52,9 @@ impl Subject {
     /// If the store fails, or prefix and identifier are too long together.
     pub async fn find(store: &dyn Store, prefix: &Prefix, identifier: Identifier) -> Result<Self, DeleteError> {
         let look = async |version| Presence::of(store, prefix, version, &identifier).await;
-        let (plain, three, two) = futures::try_join!(look(None), look(Some(3)), look(Some(2)))?;
-        let versions = versions(plain, three, two);
+        // Of several failures, always the same one is reported.
+        let (plain, three, two) = futures::join!(look(None), look(Some(3)), look(Some(2)));
+        let versions = versions(plain?, three?, two?);
         Ok(Self::image(prefix, versions, identifier)?)
     }
 

@@ -103,12 +103,16 @@ async fn so_many_old_versions_stay_as_are_to_be_kept() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
     let mut names = Vec::new();
-    for path in pictures(&folder) {
+    let paths = pictures(&folder);
+    for path in paths.clone() {
         store.advance(A_DAY);
         let published = publish(Arc::clone(&store) as _, versioned(Some(1)), path).await.expect("published");
         let url = published.info_urls[0].trim_end_matches("/info.json").to_owned();
         names.push(url.rsplit('/').next().expect("a version").to_owned());
     }
+    assert_eq!(version_names(&store).len(), 3, "viewers may still show what has just been replaced");
+    store.advance(A_DAY);
+    publish(Arc::clone(&store) as _, versioned(Some(1)), paths[2].clone()).await.expect("unchanged");
     assert_eq!(version_names(&store), names[1..].iter().cloned().collect(), "the newest and one more");
 }
 
@@ -125,6 +129,8 @@ async fn a_version_that_became_current_again_is_not_taken_for_an_old_one() {
         let url = published.info_urls[0].trim_end_matches("/info.json").to_owned();
         names.push(url.rsplit('/').next().expect("a version").to_owned());
     }
+    store.advance(A_DAY);
+    publish(Arc::clone(&store) as _, versioned(Some(1)), third).await.expect("unchanged");
     assert_eq!(version_names(&store), [names[0].clone(), names[3].clone()].into(), "the last two that were seen");
 }
 
@@ -182,6 +188,38 @@ async fn versions_may_be_cached_for_ever_in_both_apis() {
     }
     let is_immutable = |object: &Object| object.cache_control.contains("immutable");
     assert!(objects.iter().filter(|(key, _)| key.ends_with(".jpg")).all(|(_, object)| is_immutable(object)));
+}
+
+/// Makes every file below a folder a day older.
+fn age(folder: &Path) {
+    for entry in std::fs::read_dir(folder).expect("readable").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            age(&path);
+        } else {
+            let file = std::fs::File::options().write(true).open(path).expect("writable");
+            file.set_modified(SystemTime::now() - A_DAY).expect("a time");
+        }
+    }
+}
+
+#[tokio::test]
+async fn old_versions_in_a_folder_are_deleted_by_the_times_of_their_files() {
+    let (folder, output) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let store = Arc::new(FolderStore::new(output.path().to_owned()));
+    let [first, second, third] = pictures(&folder);
+    let versions = || {
+        let names = std::fs::read_dir(output.path().join("image")).expect("readable").flatten();
+        names.filter(|entry| entry.file_name().to_string_lossy().parse::<VersionName>().is_ok()).collect::<Vec<_>>()
+    };
+    for path in [first, second, third.clone()] {
+        publish(Arc::clone(&store) as _, versioned(Some(0)), path).await.expect("published");
+    }
+    assert_eq!(versions().len(), 3, "all of them are fresh");
+    versions().iter().for_each(|version| age(&version.path()));
+    let published = publish(Arc::clone(&store) as _, versioned(Some(0)), third).await.expect("unchanged");
+    assert!(published.orphans.deleted > 0);
+    assert_eq!(versions().len(), 1);
 }
 
 /// Makes a file older, which changes nothing of its content.
