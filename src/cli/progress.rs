@@ -144,7 +144,7 @@ impl Progress {
                 self.line(line, || published_json("kept", published));
             }
             Event::ComparedBySize => {
-                self.note("the store lists no entity tags: images are compared by the sizes of their objects")
+                self.note("the store lists no entity tags: images are compared by the sizes of their objects");
             }
             Event::Failed { identifier } => self.image_done(images.remove(identifier), done),
             _ => {}
@@ -154,7 +154,9 @@ impl Progress {
     /// Prints warnings that no line tells, because there are bars.
     fn warn_beside_bars(&self, identifier: &Identifier, warnings: &[Warning]) {
         if !self.tells_images() {
-            warnings.iter().for_each(|warning| self.say(&format!("{identifier}: warning: {}", warning.text)));
+            for warning in warnings {
+                self.say(&format!("{identifier}: warning: {}", warning.text));
+            }
         }
     }
 
@@ -308,7 +310,9 @@ fn published_line(published: &Published, told: usize) -> String {
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
     // The line of its beginning has told the others.
-    let warnings: String = warnings.iter().skip(told).map(|warning| format!("; warning: {}", warning.text)).collect();
+    let warnings: Vec<String> =
+        warnings.iter().skip(told).map(|warning| format!("; warning: {}", warning.text)).collect();
+    let warnings = warnings.concat();
     format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}{warnings}")
 }
 

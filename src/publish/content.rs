@@ -107,7 +107,9 @@ mod tests {
 
     fn digest(objects: &[(&str, &str, u64)]) -> ContentDigest {
         let mut digest = ContentDigest::default();
-        objects.iter().for_each(|(path, etag, bytes)| digest.add(path, ETag::new(etag).as_ref(), *bytes));
+        for (path, etag, bytes) in objects {
+            digest.add(path, ETag::new(etag).as_ref(), *bytes);
+        }
         digest
     }
 

@@ -120,7 +120,7 @@ pub(crate) fn is_ours(mark: Option<&str>) -> bool {
 mod tests {
     use super::*;
 
-    const TIMING: Timing = Timing { grace: Duration::from_secs(3600) };
+    const TIMING: Timing = Timing { grace: Duration::from_hours(1) };
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)

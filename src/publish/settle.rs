@@ -29,9 +29,10 @@ impl Publisher {
     pub(super) async fn settle(&self, target: &Target, state: &State) -> Result<Settlement, PublishError> {
         let Some(marks) = state.marks() else { return Ok(Settlement::Waiting) };
         if !self.is_due(state).await? {
-            return match marks.iter().any(|mark| mark.has_orphans) {
-                true => self.delete_orphans_again(target, &marks).await.map(Settlement::Confirmed),
-                false => Ok(Settlement::Waiting),
+            return if marks.iter().any(|mark| mark.has_orphans) {
+                self.delete_orphans_again(target, &marks).await.map(Settlement::Confirmed)
+            } else {
+                Ok(Settlement::Waiting)
             };
         }
         match self.compare(target, &marks).await? {

@@ -187,6 +187,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::Action::{Keep, KeepNewer, Publish, Settle, Skip, UpdateDocuments, UpdateHeaders};
     use super::*;
     use crate::publish::content::ContentDigest;
 
@@ -214,7 +215,6 @@ mod tests {
         let options = Options::new("https://example.org".parse().expect("a URL"));
         let kept = Options { changed: Changed::Keep, ..options.clone() };
         let again = Options { unchanged: Unchanged::PublishAgain, ..options.clone() };
-        use Action::{Keep, KeepNewer, Publish, Settle, Skip, UpdateDocuments, UpdateHeaders};
         for (name, state, [default, keep, overwrite]) in [
             ("absent", there(vec![None]), [Publish, Publish, Publish]),
             (

@@ -64,14 +64,12 @@ impl Task<'_> {
 
     /// Updates headers, or publishes again if the store cannot.
     pub(super) async fn update_headers(self, target: &Target) -> Done {
-        match self.publisher.update_headers(target, self.state, self.fingerprint).await? {
-            Some(published) => Ok((published, Outcome::Updated)),
-            None => {
-                // The update may have begun.
-                let state = self.publisher.load_state(&self.image.identifier).await?;
-                Task { state: &state, ..self }.publish().await
-            }
+        if let Some(image) = self.publisher.update_headers(target, self.state, self.fingerprint).await? {
+            return Ok((image, Outcome::Updated));
         }
+        // The update may have begun.
+        let state = self.publisher.load_state(&self.image.identifier).await?;
+        Task { state: &state, ..self }.publish().await
     }
 
     /// Publishes an image: opens the source, prepares the store, transfers the pictures, commits, cleans up.
@@ -99,10 +97,10 @@ impl Task<'_> {
         let (complete, found) = transfer(reading, &job).await?;
         warnings.extend(found);
         let marks = self.marks(&revisions, &complete, !orphans.is_empty());
-        let mut published = self.commit(&job.target, &marks, &complete).await?;
-        published.warnings = warnings;
-        published.orphans = self.clean_up(&job.target, &marks, orphans).await?;
-        Ok((published, Outcome::Published))
+        let mut image = self.commit(&job.target, &marks, &complete).await?;
+        image.warnings = warnings;
+        image.orphans = self.clean_up(&job.target, &marks, orphans).await?;
+        Ok((image, Outcome::Published))
     }
 
     async fn open(&self) -> Result<Source, PublishError> {

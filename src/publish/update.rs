@@ -69,8 +69,7 @@ impl Publisher {
             watch.look(&*self.store, target).await?;
             self.store.update_headers(update).await.map_err(PublishError::from)
         });
-        let copied = copies.buffer_unordered(self.concurrency).try_collect().await;
-        match copied {
+        match copies.buffer_unordered(self.concurrency).try_collect().await {
             Ok(receipts) => Ok(Some(receipts)),
             Err(error @ (PublishError::Stopped { .. } | PublishError::Overtaken { .. })) => Err(error),
             // Putting may be allowed where copying is not, or the object is another one now.

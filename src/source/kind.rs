@@ -18,7 +18,7 @@ impl SourceKind {
     /// The kind of an image that is only described, not read.
     pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
-    pub(super) fn new(container: Option<ImageFormat>, colour: Colour, has_profile: bool) -> Self {
+    pub(super) fn new(container: Option<ImageFormat>, samples: Colour, has_profile: bool) -> Self {
         let format = match container {
             None => "jp2",
             Some(ImageFormat::Jpeg) => "jpeg",
@@ -29,7 +29,7 @@ impl SourceKind {
             Some(ImageFormat::Bmp) => "bmp",
             Some(_) => "pnm",
         };
-        let color = match (colour, has_profile) {
+        let color = match (samples, has_profile) {
             (Colour::Grey, false) => "gray",
             (Colour::Grey, true) => "gray-icc",
             (Colour::Rgb, false) => "rgb",

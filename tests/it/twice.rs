@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const BUCKET: &str = "tiles";
 const PUBLIC_URL: &str = "--public-url=https://example.org/iiif";
-const TWO_HOURS: Duration = Duration::from_secs(7200);
+const TWO_HOURS: Duration = Duration::from_hours(2);
 const IMAGES: usize = 3;
 
 /// A folder of images.

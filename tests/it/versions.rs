@@ -216,7 +216,9 @@ async fn old_versions_in_a_folder_are_deleted_by_the_times_of_their_files() {
         publish(Arc::clone(&store) as _, versioned(Some(0)), path).await.expect("published");
     }
     assert_eq!(versions().len(), 3, "all of them are fresh");
-    versions().iter().for_each(|version| age(&version.path()));
+    for version in versions() {
+        age(&version.path());
+    }
     let published = publish(Arc::clone(&store) as _, versioned(Some(0)), third).await.expect("unchanged");
     assert!(published.orphans.deleted > 0);
     assert_eq!(versions().len(), 1);

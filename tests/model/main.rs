@@ -9,6 +9,8 @@
 //!
 //! `IIIF_PUBLISH_TEST_LONG=1` tries one more preemption and more kills, and takes about half an hour.
 
+#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the program wrote the keys itself")]
+
 mod explore;
 mod runs;
 mod schedule;

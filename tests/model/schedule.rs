@@ -86,20 +86,17 @@ impl Scheduler {
     /// Grants the next operation of a run. If all that it does is wait, time passes, for every run.
     pub fn grant(&self, run: usize, store: &MemoryStore) {
         let mut state = self.locked();
-        match state.runs[run].iter().position(|pending| pending.deadline.is_none()) {
-            Some(position) => {
-                let _ = state.runs[run].remove(position).grant.send(());
-            }
-            None => {
-                let until = state.runs[run].iter().filter_map(|pending| pending.deadline).min().unwrap_or_default();
-                store.advance(until.saturating_sub(state.now));
-                state.now = state.now.max(until);
-                for pending in &mut state.runs {
-                    let is_over = |pending: &mut Pending| pending.deadline.is_some_and(|deadline| deadline <= until);
-                    for over in pending.extract_if(.., is_over) {
-                        let _ = over.grant.send(());
-                    }
-                }
+        if let Some(position) = state.runs[run].iter().position(|pending| pending.deadline.is_none()) {
+            let _ = state.runs[run].remove(position).grant.send(());
+            return;
+        }
+        let until = state.runs[run].iter().filter_map(|pending| pending.deadline).min().unwrap_or_default();
+        store.advance(until.saturating_sub(state.now));
+        state.now = state.now.max(until);
+        for pending in &mut state.runs {
+            let is_over = |pending: &mut Pending| pending.deadline.is_some_and(|deadline| deadline <= until);
+            for over in pending.extract_if(.., is_over) {
+                let _ = over.grant.send(());
             }
         }
     }

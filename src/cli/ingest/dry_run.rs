@@ -114,7 +114,6 @@ impl Teller {
                 total.unchanged += 1;
                 return Exit::Done;
             }
-            Change::New => "publish",
             Change::Replaced => "replace",
             Change::Headers => "copy",
             Change::Documents => "update",
