@@ -39,8 +39,13 @@ fn spoil(folder: &TempDir) {
 }
 
 fn ingest(target: &[String], arguments: &[&str], masters: &TempDir) -> Run {
+    let presentation = ["--presentation=none"];
+    ingest_with(target, &[&presentation[..], arguments].concat(), masters)
+}
+
+fn ingest_with(target: &[String], arguments: &[&str], masters: &TempDir) -> Run {
     let mut command = program();
-    command.args(["ingest", "--presentation=none"]).args(target).args(arguments).arg(masters.path());
+    command.arg("ingest").args(target).args(arguments).arg(masters.path());
     let run: Run = command.output().expect("built").into();
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     run
@@ -239,4 +244,15 @@ fn a_folder_remembers_what_it_holds() {
     assert_eq!(changed.len(), 2 * IMAGES, "each with its mark");
     let info = fs::read_to_string(output.path().join("2/info.json")).expect("readable");
     assert!(info.contains("\"https://other.example/2\""));
+}
+
+#[test]
+fn manifests_in_a_folder_are_not_written_again() {
+    let (masters, output) = (masters(), TempDir::new().expect("a folder"));
+    let target = [format!("--output={}", output.path().display())];
+    ingest_with(&target, &[PUBLIC_URL], &masters);
+    let before = times(output.path());
+    assert!(before.keys().any(|path| path.ends_with("collection.json")));
+    ingest_with(&target, &[PUBLIC_URL], &masters);
+    assert_eq!(times(output.path()), before);
 }

@@ -45,6 +45,9 @@ pub(super) async fn manifests(
     // Each is written when its turn comes: all together would take much memory.
     let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, Fatal> {
         let Some((key, body)) = manifest? else { return Ok(None) };
+        if !may_put(publisher, &key, &body, &present).await? {
+            return Ok(None);
+        }
         put(publisher, key.clone(), body).await?;
         Ok(Some(key))
     };
@@ -60,8 +63,44 @@ pub(super) async fn changed(
     shown: &[ShownObject<'_>],
 ) -> Result<Vec<(Key, u64)>, Fatal> {
     let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
-    let manifests = shown.iter().filter_map(|object| manifest(presentation, object, &present).transpose());
-    Ok(manifests.map(|manifest| manifest.map(|(key, body)| (key, body.len() as u64))).collect::<Result<_, _>>()?)
+    let mut changed = Vec::new();
+    for object in shown {
+        if let Some((key, body)) = manifest(presentation, object, &present)?
+            && may_put(publisher, &key, &body, &present).await?
+        {
+            changed.push((key, body.len() as u64));
+        }
+    }
+    Ok(changed)
+}
+
+/// Returns `true` if a document must be put: it is not there, or another one that no newer version of the program has written.
+async fn may_put(
+    publisher: &Publisher,
+    key: &Key,
+    body: &str,
+    present: &HashMap<Key, Option<Digest>>,
+) -> Result<bool, StoreError> {
+    if !present.contains_key(key) {
+        return Ok(true);
+    }
+    // The listing tells that it differs, or nothing about its content.
+    let stored = publisher.store().get(key).await?;
+    Ok(stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref())))
+}
+
+/// The revision of manifests and collections, raised if the program writes other contents for the same input.
+const REVISION: u32 = 1;
+
+/// The mark that is kept with each of them.
+fn mark() -> String {
+    format!("1;presentation={REVISION}")
+}
+
+/// Returns `true` if a mark is that of a newer version of the program.
+fn is_newer(mark: Option<&str>) -> bool {
+    let revision = mark.and_then(|mark| mark.split(';').find_map(|field| field.strip_prefix("presentation=")));
+    revision.and_then(|revision| revision.parse::<u32>().ok()).is_some_and(|revision| revision > REVISION)
 }
 
 /// The keys of the manifests of objects.
@@ -136,7 +175,7 @@ pub(super) async fn changed_collection(
     for (key, document) in documents {
         let body = document.to_json();
         let stored = publisher.store().get(&key).await?;
-        if stored.is_none_or(|stored| stored.body != body.as_bytes()) {
+        if stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref())) {
             changed.push((key, body));
         }
     }
@@ -164,6 +203,29 @@ pub(super) async fn listed(
 
 async fn put(publisher: &Publisher, key: Key, body: String) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
-    let object = Object { key, body: body.into(), content_type: Manifest::CONTENT_TYPE, cache_control, mark: None };
+    let object = Object {
+        key,
+        body: body.into(),
+        content_type: Manifest::CONTENT_TYPE,
+        cache_control,
+        mark: Some(mark().into()),
+    };
     publisher.store().put(object).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_of_newer_versions_are_kept() {
+        for (mark, expected) in [
+            (Some(mark()), false),
+            (Some("1;presentation=2".to_owned()), true),
+            (Some("1;presentation=x".to_owned()), false),
+            (None, false),
+        ] {
+            assert_eq!(is_newer(mark.as_deref()), expected, "{mark:?}");
+        }
+    }
 }
