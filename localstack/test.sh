@@ -25,6 +25,7 @@ only=
 serve=
 services=s3 # of LocalStack
 test_arguments=(-- servers:: stores:: kills:: watched::)
+meetings=yes # unless other tests are named
 
 run=         # where the servers of this run keep their data
 ports=()     # of SeaweedFS
@@ -51,15 +52,16 @@ usage() {
   cat <<'USAGE'
 usage: localstack/test.sh [--docker] [--only NAME] [--services LIST] [--serve | ARGUMENT...]
 
-Starts SeaweedFS, LocalStack and Ceph, runs `cargo test --test it -- servers:: stores:: kills:: watched::` against all of
-them, and stops them. Ceph needs Debian's packages; as root they are installed. Without them it is skipped, and counted.
+Starts SeaweedFS, LocalStack and Ceph, runs `cargo test --test it -- servers:: stores:: kills:: watched::` and
+`cargo test --test meetings` against all of them, and stops them. Ceph needs Debian's packages; as root they are installed.
+Without them it is skipped, and counted.
 
   --docker     start LocalStack and MinIO from compose.yaml instead
   --only NAME  start one server only: seaweedfs, localstack, ceph or, with --docker, minio
   --services LIST
                what LocalStack offers without --docker, such as s3,sts [default: s3]
   --serve      run no tests; print the environment that they would get, and wait for Ctrl-C
-  ARGUMENT...  given to `cargo test --test it` in place of `-- servers:: stores:: kills:: watched::`
+  ARGUMENT...  given to `cargo test --test it` in place of `-- servers:: stores:: kills:: watched::`, without the meetings
 USAGE
 }
 
@@ -71,7 +73,7 @@ parse() {
       --serve) serve=yes ;;
       --only) only=${2:-?} && shift $(($# > 1)) ;;
       -h | --help) usage && exit ;;
-      *) test_arguments=("$@") && break ;;
+      *) test_arguments=("$@") meetings= && break ;;
     esac
     shift
   done
@@ -316,14 +318,20 @@ start_containers() {
 
 compose() { docker compose --file localstack/compose.yaml "$@" >&2; }
 
-# In the background, because bash would answer a signal only after the tests have ended.
 run_tests() {
   say "testing against $IIIF_PUBLISH_TEST_SERVERS"
   local result=0
-  in_background cargo cargo test --test it "${test_arguments[@]}"
-  wait "${pids[cargo]}" || result=$?
+  cargo_test it "${test_arguments[@]}" || result=$?
+  # They print how many runs met, and how.
+  if [[ $meetings ]]; then cargo_test meetings -- --nocapture || result=$?; fi
   say "${#endpoints[@]} servers tested, ${#skipped[@]} skipped${skipped[*]:+: ${skipped[*]}}"
   return "$result"
+}
+
+# In the background, because bash would answer a signal only after the tests have ended.
+cargo_test() { # TARGET ARGUMENT...
+  in_background cargo cargo test --test "$@"
+  wait "${pids[cargo]}"
 }
 
 wait_for_interrupt() {
