@@ -85,8 +85,12 @@ impl Aim<'_> {
 
     fn publish<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         self.locate(command).args(["--public-url", &public_url(self.prefix)]);
-        command.args(["--tile-size=64", "--concurrency=8", "--jobs=1", "--progress=none"]);
-        command.args(self.max_rps.map(|rate| format!("--max-rps={rate}")))
+        command.args(["--tile-size=64", "--progress=none"]);
+        if let Some(rate) = self.max_rps {
+            // Few puts in flight, so that the rate is kept from the first second.
+            command.args([&format!("--max-rps={rate}"), "--concurrency=8", "--jobs=1"]);
+        }
+        command
     }
 
     fn ingest<'a>(&self, command: &'a mut Command) -> &'a mut Command {
