@@ -135,7 +135,7 @@ impl Place {
     async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, Found, Exit), Fatal> {
         let (mut there, mut all, mut exit) = (Vec::new(), Found::default(), Exit::Done);
         for subject in subjects {
-            match delete::survey(&*self.store, &subject).await {
+            match delete::survey(&*self.store, &subject, self.settle_after).await {
                 Ok(found) => {
                     all.information += found.information;
                     all.pictures += found.pictures;
@@ -161,7 +161,7 @@ impl Place {
         for subject in subjects {
             let printed = Cell::new(Exit::Done);
             let print_key = |key: &Key| printed.set(printed.get().worse(print(&format!("{key}\n"))));
-            match delete::preview(&*self.store, subject, print_key).await {
+            match delete::preview(&*self.store, subject, self.settle_after, print_key).await {
                 Ok(found) => tell(&format!("{subject}: would delete {}{}", objects(found), kept(found))),
                 Err(error) => exit = exit.worse(missing(error)?),
             }

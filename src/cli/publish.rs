@@ -97,7 +97,8 @@ struct AgainArguments {
     #[arg(long)]
     versioned: bool,
     /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs
-    #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs())]
+    #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs(),
+          value_parser = clap::value_parser!(u64).range(4..))]
     settle_after: u64,
     /// Keep N old versions of each image, and delete the others [default: all are kept]
     #[arg(long, value_name = "N", requires = "versioned")]

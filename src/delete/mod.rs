@@ -96,16 +96,21 @@ fn but_for(kept: &Kept) -> String {
 ///
 /// # Errors
 /// If the store cannot be listed, or if there is nothing to delete.
-pub async fn survey(store: &dyn Store, subject: &Subject) -> Result<Found, DeleteError> {
-    preview(store, subject, |_| ()).await
+pub async fn survey(store: &dyn Store, subject: &Subject, settle_after: Duration) -> Result<Found, DeleteError> {
+    preview(store, subject, settle_after, |_| ()).await
 }
 
 /// Calls `on_key` with each key that would be deleted, each `info.json` before all pictures, and counts them.
 ///
 /// # Errors
 /// If the store cannot be listed, or if there is nothing to delete.
-pub async fn preview(store: &dyn Store, subject: &Subject, mut on_key: impl FnMut(&Key)) -> Result<Found, DeleteError> {
-    let scan = Scan::new(store, subject, DEFAULT_SETTLE_AFTER).await?;
+pub async fn preview(
+    store: &dyn Store,
+    subject: &Subject,
+    settle_after: Duration,
+    mut on_key: impl FnMut(&Key),
+) -> Result<Found, DeleteError> {
+    let scan = Scan::new(store, subject, settle_after).await?;
     let (taken, mut found) = read_documents(&scan).await?;
     let mut documents: Vec<Key> = taken.iter().filter_map(|folder| document_key(folder)).collect();
     documents.sort();
@@ -141,25 +146,22 @@ pub async fn delete(
     let timing = Timing { grace: settle_after };
     let first = Round::new(store, subject, timing).run(&on_deleted).await?;
     let mut found = or_nothing(first.found, subject)?;
-    let mut last = first;
-    for _ in 1..MAX_ROUNDS {
-        let Summary { has_returned, found: again } = Round::new(store, subject, timing).run(&on_deleted).await?;
+    let (mut rounds, mut is_left) = (usize::from(!first.is_unfinished), true);
+    while rounds < MAX_ROUNDS {
+        let Summary { has_returned, is_unfinished, found: again } =
+            Round::new(store, subject, timing).run(&on_deleted).await?;
+        rounds += usize::from(!is_unfinished);
+        is_left = again.information > 0 || is_unfinished;
         found.kept = again.kept;
-        if again.information > 0 {
-            found.information += again.information;
-            found.pictures += again.pictures;
-            found.returned += again.information;
-        } else if !has_returned {
+        found.information += again.information;
+        found.pictures += if again.information > 0 { again.pictures } else { 0 };
+        found.returned += again.information;
+        if !is_left && !has_returned {
             return Ok(found);
         }
-        last = Summary { has_returned, found: again };
     }
     // A listing may lag, and show what is deleted.
-    if last.found.information == 0 {
-        Ok(found)
-    } else {
-        Err(DeleteError::StillPublished { subject: subject.to_string() })
-    }
+    if is_left { Err(DeleteError::StillPublished { subject: subject.to_string() }) } else { Ok(found) }
 }
 
 fn or_nothing(found: Found, subject: &Subject) -> Result<Found, DeleteError> {

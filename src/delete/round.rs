@@ -8,7 +8,9 @@ use crate::store::{Key, Prefix, Store, StoreErrorKind};
 use futures::TryStreamExt;
 use futures::stream::TryChunksError;
 use std::future::ready;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// Keys that are handed to the store at once: as many as S3 deletes in one request.
 const BATCH: usize = 1000;
@@ -19,11 +21,20 @@ const BATCHES_IN_FLIGHT: usize = 4;
 /// Documents that are invalidated at the same time. All of them share the wait for a run that may be confirming them.
 const INVALIDATIONS_IN_FLIGHT: usize = 256;
 
-/// What a round found, and deleted.
+/// The result of a round.
 pub(super) struct Summary {
     pub(super) found: Found,
-    /// Whether an `info.json` may have been put after each of them was deleted.
+    /// Set if an `info.json` may have been put after each of them was deleted.
     pub(super) has_returned: bool,
+    /// Set if pictures are left because the round took too long.
+    pub(super) is_unfinished: bool,
+}
+
+/// What a round found among pictures and redirects.
+struct Contents {
+    /// Times that an `info.json` was listed.
+    documents: u64,
+    is_unfinished: bool,
 }
 
 pub(super) struct Round<'a> {
@@ -63,9 +74,12 @@ impl<'a> Round<'a> {
     pub(super) async fn run(&self, on_deleted: &impl Fn(u64)) -> Result<Summary, DeleteError> {
         let scan = Scan::new(self.store, self.subject, self.timing.grace).await?;
         let (taken, mut found) = self.delete_documents(&scan, on_deleted).await?;
-        let documents = self.delete_contents(&scan, &taken, &mut found, on_deleted).await?;
+        // After a power failure, no `info.json` may be back without its pictures.
+        self.store.flush().await.map_err(DeleteError::Delete)?;
+        let contents = self.delete_contents(&scan, &taken, &mut found, on_deleted).await?;
         let kept = found.kept.documents + found.kept.misplaced + found.kept.unreadable;
-        Ok(Summary { found, has_returned: documents > kept })
+        let has_returned = contents.documents > kept;
+        Ok(Summary { found, has_returned, is_unfinished: contents.is_unfinished })
     }
 
     /// Invalidates and deletes each `info.json`, with the redirects to it.
@@ -111,14 +125,14 @@ impl<'a> Round<'a> {
         Ok(key)
     }
 
-    /// Deletes pictures and redirects; returns how often an `info.json` is listed.
+    /// Deletes pictures and redirects, for no longer than a run may write without looking.
     async fn delete_contents(
         &self,
         scan: &Scan<'_>,
         taken: &Taken,
         found: &mut Found,
         on_deleted: &impl Fn(u64),
-    ) -> Result<u64, DeleteError> {
+    ) -> Result<Contents, DeleteError> {
         let mut documents = 0;
         let contents = scan.objects(taken).try_filter_map(|(part, key)| {
             found.count(part);
@@ -126,9 +140,17 @@ impl<'a> Round<'a> {
             ready(Ok(part.is_content().then_some(key)))
         });
         let batches = contents.try_chunks(BATCH).map_err(|TryChunksError(_, error)| error);
-        let delete = |keys| self.delete(keys, on_deleted);
+        let (begun, is_over) = (Instant::now(), AtomicBool::new(false));
+        let delete = async |keys| {
+            // Another run may have published meanwhile what this round takes for deleted: look again first.
+            if begun.elapsed() > self.timing.look_interval() {
+                is_over.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            self.delete(keys, on_deleted).await
+        };
         batches.try_for_each_concurrent(BATCHES_IN_FLIGHT, delete).await?;
-        Ok(documents)
+        Ok(Contents { documents, is_unfinished: is_over.into_inner() })
     }
 
     async fn delete(&self, keys: Vec<Key>, on_deleted: &impl Fn(u64)) -> Result<(), DeleteError> {

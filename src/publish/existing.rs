@@ -7,20 +7,29 @@ use super::info::InfoWriter;
 use super::mark::Mark;
 use super::replace::invalidate;
 use super::state::State;
-use super::target::{Target, request};
+use super::target::{ApiFolder, Target, request};
 use super::{PublishError, Publisher, Unchanged};
 use crate::store::{ETag, ImageFolder, Key, Listed, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
-/// What a publish finds before it begins to write.
-#[derive(Debug, Default)]
+/// The result of preparing the store for a publish.
+#[derive(Debug)]
 pub(super) struct Existing {
     /// Pictures that need not be put again if they have the right bytes.
     pub(super) reusable: HashMap<Key, ETag>,
     /// Pictures that the image does not have any longer, to be deleted after the commit.
     pub(super) orphans: Vec<Key>,
+    /// The state that was invalidated.
+    pub(super) state: State,
 }
+
+/// A state that is older than this is loaded again before it is invalidated.
+const RELOAD_AFTER: Duration = Duration::from_secs(2);
+
+/// The largest picture that is read to find out with which headers a run began.
+const MAX_READ_BYTES: u64 = 1 << 20;
 
 impl Publisher {
     /// Lists what is there, and invalidates the mark of the image, in this order: a run that is killed in between has changed nothing.
@@ -31,6 +40,7 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Existing, PublishError> {
         let pictures = self.pictures(target).await?;
+        let state = &self.reload(target, state).await?;
         let may_reuse = self.options.unchanged == Unchanged::Skip
             && self.has_same_headers(target, state, &pictures, fingerprint).await?;
         self.check_not_stopped(target)?;
@@ -39,7 +49,22 @@ impl Publisher {
         self.invalidate(target, state, headers).await?;
         let orphans = if target.is_versioned() { Vec::new() } else { orphans(target, &pictures) };
         let reusable = pictures.into_iter().filter(|_| may_reuse).filter_map(|listed| Some((listed.key, listed.etag?)));
-        Ok(Existing { reusable: reusable.collect(), orphans })
+        Ok(Existing { reusable: reusable.collect(), orphans, state: state.clone() })
+    }
+
+    /// Loads the state again, because the image may have waited for long since it was loaded.
+    ///
+    /// # Errors
+    /// [`PublishError::Overtaken`] if another run has published the image meanwhile.
+    async fn reload(&self, target: &Target, state: &State) -> Result<State, PublishError> {
+        if state.loaded.0.elapsed() < RELOAD_AFTER || self.timing().is_none() {
+            return Ok(state.clone());
+        }
+        let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
+        if again.is_as_seen(state) || !again.has_commit_since(state) {
+            return Ok(again);
+        }
+        Err(PublishError::Overtaken { identifier: target.identifier.clone() })
     }
 
     /// Puts a mark in place of every one that a later run, or one that runs now, could take for the truth.
@@ -47,7 +72,7 @@ impl Publisher {
         let writer = self.info_writer(target);
         let mark = Mark::replacing(headers);
         let known = target.folders.iter().zip(&state.infos).filter_map(|(folder, info)| Some((folder, info.as_ref()?)));
-        let invalidations = known.filter(|(_, info)| info.mark.is_some()).map(|(folder, info)| {
+        let invalidations = known.filter(|(_, info)| !info.is_foreign()).map(|(folder, info)| {
             let replacing = writer.replacing(folder, info, &mark);
             async {
                 match self.timing() {
@@ -126,7 +151,8 @@ impl Publisher {
             return Ok(state.has_headers(&fingerprint.headers));
         }
         // An earlier run did not come to its end: its first picture tells with which headers it began. Redirects have no bytes.
-        let pictures = pictures.iter().filter(|object| object.bytes > 0 && object.etag.is_some());
+        let is_readable = |bytes: u64| (1..=MAX_READ_BYTES).contains(&bytes);
+        let pictures = pictures.iter().filter(|object| is_readable(object.bytes) && object.etag.is_some());
         let Some(oldest) = pictures.min_by_key(|object| object.modified) else { return Ok(false) };
         let headers = self.store.get(&oldest.key).await?.and_then(|stored| stored.mark);
         Ok(headers.as_deref() == Some(&fingerprint.headers))

@@ -55,7 +55,7 @@ pub(crate) struct Mark {
     pub(super) content: ContentDigest,
     /// Set until the pictures are deleted that an earlier version of the image has left.
     pub(super) has_orphans: bool,
-    /// Set while the image is being replaced, if a run may have been confirming it when that began.
+    /// Set if a run may have been confirming the image when this mark was put, so that its put may still arrive.
     pub(super) is_contested: bool,
     /// The number of old versions that were kept when the last of the others was deleted.
     pub(super) old_versions: Option<usize>,
@@ -89,15 +89,18 @@ impl Mark {
 
     /// Returns the same mark in another state.
     pub(super) fn in_state(&self, state: MarkState) -> Self {
-        Self { state, ..self.clone() }
+        Self { state, is_contested: false, ..self.clone() }
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{VERSION};state={};headers={}", self.state.name(), self.headers)?;
+        if self.is_contested {
+            write!(formatter, ";contested=1")?;
+        }
         if self.state == MarkState::Replacing {
-            return if self.is_contested { write!(formatter, ";contested=1") } else { Ok(()) };
+            return Ok(());
         }
         let Self { pixels, document, revisions, content, .. } = self;
         write!(formatter, ";pixels={pixels};document={document};made={revisions};{content}")?;

@@ -45,8 +45,7 @@ impl Version {
     }
 }
 
-/// What an object in the folder parent all versions is, if it is part of one: the name of the version, and whether it is its
-/// promise. What was published there before there were versions has no name, and its promise is taken back already.
+/// Returns the version that an object in the parent folder of all versions is part of, and `true` if it is its `info.json`. What was published there before there were versions has no name, and its promise is taken back already.
 fn of_version(parent: &ImageFolder, object: &Listed) -> Option<(Option<VersionName>, bool)> {
     let path = parent.path_of(object.key.as_str())?;
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
@@ -71,7 +70,7 @@ fn is_fresh(listed: &[Listed], place: &ImageFolder, now: SystemTime) -> bool {
     modified.and_then(|modified| now.duration_since(modified).ok()).is_none_or(|age| age < FRESH_FOR)
 }
 
-/// The versions in the folder parent them, but for the current one.
+/// Returns the versions in their parent folder, except the current one.
 fn versions(
     listed: Vec<Listed>,
     parent: &ImageFolder,
@@ -157,25 +156,25 @@ impl Publisher {
             let plan = PrunePlan::new(versions(listed, parent, &target.version), keep, now, is_fresh);
             is_more |= plan.is_more;
             // Another run may have made another version current meanwhile, and decides what is old now.
-            if !plan.is_empty() && self.current_marks(target).await?.is_some() {
+            let current = self.load_current_state(target).await?;
+            if !plan.is_empty() && current_marks(target, &current).is_some() {
                 orphans = orphans + self.delete_versions(folder, parent, plan).await?;
             }
         }
-        if let Some(marks) = self.current_marks(target).await?.filter(|_| !is_more && orphans.left == 0) {
+        let current = self.load_current_state(target).await?;
+        if let Some(marks) = current_marks(target, &current).filter(|_| !is_more && orphans.left == 0) {
             // Only a comparison makes an image current: this put knows nothing of what happened since the look before it.
             let state = |mark: &Mark| if self.timing().is_some() { MarkState::Settling } else { mark.state };
-            let note = |mark: Mark| Mark { old_versions: Some(keep), ..mark.in_state(state(&mark)) };
+            let is_contested = self.is_contested(&current).await?;
+            let note = |mark: Mark| Mark { old_versions: Some(keep), is_contested, ..mark.in_state(state(&mark)) };
             let marks: Vec<Mark> = marks.into_iter().map(note).collect();
             self.info_writer(target).put_current(&marks).await?;
         }
         Ok(orphans)
     }
 
-    /// Returns the marks of the image, if this version of it is the current one.
-    async fn current_marks(&self, target: &Target) -> Result<Option<Vec<Mark>>, StoreError> {
-        let state = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
-        let is_current = state.version().as_ref() == Some(&target.version);
-        Ok(state.marks().filter(|_| is_current).map(|marks| marks.into_iter().cloned().collect()))
+    async fn load_current_state(&self, target: &Target) -> Result<State, StoreError> {
+        State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await
     }
 
     async fn delete_versions(
@@ -194,6 +193,12 @@ impl Publisher {
         }
         Ok(orphans + self.delete(plan.pictures).await?)
     }
+}
+
+/// Returns the marks of an image, if this version of it is the current one.
+fn current_marks(target: &Target, state: &State) -> Option<Vec<Mark>> {
+    let is_current = state.version().as_ref() == Some(&target.version);
+    state.marks().filter(|_| is_current).map(|marks| marks.into_iter().cloned().collect())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const MAX_CONFIRMATION: Duration = Duration::from_secs(4);
 /// Times in HTTP headers are whole seconds: the difference of two of them may be wrong by this much.
 const CLOCK_PRECISION: Duration = Duration::from_secs(2);
 
-/// The times of the protocol, all of them fractions of the grace period.
+/// The times of the protocol. None of them is longer than the grace period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
     /// The time after which no run that had begun before a commit writes to the image.
@@ -34,7 +34,7 @@ impl Timing {
     }
 
     /// Returns how long a run may write before it looks at the mark again.
-    pub(super) fn look_interval(self) -> Duration {
+    pub(crate) fn look_interval(self) -> Duration {
         self.grace / 4
     }
 
@@ -44,16 +44,20 @@ impl Timing {
     }
 
     /// Returns `true` if a confirmation of what was `stored` may be on its way at `now`.
-    fn may_be_confirmed(self, stored: &Stored, now: SystemTime) -> bool {
+    pub(super) fn may_be_confirmed(self, stored: &Stored, now: SystemTime) -> bool {
         let mark = stored.mark.as_deref().and_then(|mark| mark.parse::<Mark>().ok());
-        // Confirmations need both: without a mark, or a time, there is none.
-        let (Some(mark), Some(age)) = (mark, age(stored.modified, now)) else { return false };
+        // Confirmations need a time.
+        let Some(age) = age(stored.modified, now) else { return false };
+        // What a newer version of the program does is not known.
+        let Some(mark) = mark else { return is_ours(stored.mark.as_deref()) };
+        let is_recent = age <= self.confirmation() + CLOCK_PRECISION;
         match mark.state {
-            MarkState::Settling => age + CLOCK_PRECISION >= self.grace,
+            // A run that only changed the document did not wait for a confirmation of what was there before.
+            MarkState::Settling => age + CLOCK_PRECISION >= self.grace || (mark.is_contested && is_recent),
             // Two runs may confirm at the same time, and one of them may be late.
-            MarkState::Current => age <= self.confirmation() + CLOCK_PRECISION,
+            MarkState::Current => is_recent,
             // Whoever began to replace it may have died before it had waited.
-            MarkState::Replacing => mark.is_contested && age <= self.confirmation() + CLOCK_PRECISION,
+            MarkState::Replacing => mark.is_contested && is_recent,
         }
     }
 }
@@ -82,21 +86,16 @@ pub(crate) async fn invalidate(
         }
     }
     // If this run dies while it waits, the mark tells the next one to wait too.
-    let replacing = contested(replacing);
-    store.put(replacing.clone()).await?;
+    let uncontested = replacing.clone();
+    store.put(contested(replacing)).await?;
     store.wait(timing.confirmation()).await;
-    let is_replacing = is_replacing(store, &replacing.key).await?;
-    if is_replacing { Ok(()) } else { store.put(replacing).await.map(drop) }
+    // Whatever has arrived meanwhile, and without the note.
+    store.put(uncontested).await.map(drop)
 }
 
 fn contested(replacing: Object) -> Object {
     let mark = replacing.mark.as_deref().and_then(|mark| mark.parse::<Mark>().ok());
     Object { mark: mark.map(|mark| mark.contested().to_string().into()), ..replacing }
-}
-
-async fn is_replacing(store: &dyn Store, key: &Key) -> Result<bool, StoreError> {
-    let mark = store.get(key).await?.and_then(|stored| stored.mark?.parse::<Mark>().ok());
-    Ok(mark.is_some_and(|mark| mark.state == MarkState::Replacing))
 }
 
 /// Returns the object that invalidates an `info.json` which is about to be deleted.
@@ -133,6 +132,8 @@ mod tests {
             ("settling", 3590, false),
             ("settling", 3599, true),
             ("settling", 1_000_000, true),
+            ("settling;contested=1", 1, true),
+            ("settling;contested=1", 60, false),
             ("current", 1, true),
             ("current", 60, false),
             ("replacing", 1, false),

@@ -12,6 +12,7 @@ use super::target::{ApiFolder, Target};
 use super::{PublishError, Publisher};
 use futures::future::try_join_all;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
 
 /// The result of looking at an image that is settling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,18 +103,32 @@ impl Publisher {
     /// or was given up. If it takes too long, the next run tries again.
     async fn confirm(&self, target: &Target, state: &State) -> Result<(), PublishError> {
         let Some(timing) = self.timing() else { return Ok(()) };
+        if self.options.redirects.is_some() {
+            // They have no entity tag that tells where they lead.
+            self.redirect(target).await?;
+        }
         tokio::select! {
             biased;
-            confirmed = self.confirm_unless_changed(target, state) => confirmed,
+            confirmed = self.confirm_unless_changed(target, state, timing.confirmation_limit()) => confirmed,
             () = self.store.wait(timing.confirmation_limit()) => Ok(()),
         }
     }
 
-    async fn confirm_unless_changed(&self, target: &Target, state: &State) -> Result<(), PublishError> {
+    async fn confirm_unless_changed(
+        &self,
+        target: &Target,
+        state: &State,
+        limit: Duration,
+    ) -> Result<(), PublishError> {
+        let begun = SystemTime::now();
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
         let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(()) };
         let current = |mark: &Mark| Mark { has_orphans: false, ..mark.in_state(MarkState::Current) };
         let marks: Vec<Mark> = marks.into_iter().map(current).collect();
+        // A process that was suspended since then must not go on where it was.
+        if begun.elapsed().is_ok_and(|elapsed| elapsed > limit) {
+            return Ok(());
+        }
         Ok(self.info_writer(target).put_current(&marks).await.map(drop)?)
     }
 }

@@ -8,6 +8,7 @@ use crate::iiif::{Plan, Size};
 use crate::store::{Identifier, ImageFolder, KeyError, Store, StoreError, Stored, VersionName};
 use serde::Deserialize;
 use std::cmp::Ordering;
+use std::time::SystemTime;
 use tokio::time::Instant;
 
 /// An `info.json` in the store, with its mark.
@@ -24,13 +25,20 @@ impl From<Stored> for StoredInfo {
     }
 }
 
+impl StoredInfo {
+    /// Returns `true` if no version of this program has written it.
+    pub(super) fn is_foreign(&self) -> bool {
+        !is_ours(self.stored.mark.as_deref())
+    }
+}
+
 /// The `info.json` of each version of the Image API, if it is there.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     /// One for each folder.
     pub(super) infos: Vec<Option<StoredInfo>>,
     /// When loading began: an image may wait for long until there is memory for it.
-    pub(super) loaded: Instant,
+    pub(super) loaded: (Instant, SystemTime),
 }
 
 /// The part of an `info.json` that is read back.
@@ -67,7 +75,7 @@ impl State {
         store: &dyn Store,
         folders: impl Iterator<Item = &ImageFolder>,
     ) -> Result<Self, StoreError> {
-        let (loaded, mut infos) = (Instant::now(), Vec::new());
+        let (loaded, mut infos) = ((Instant::now(), SystemTime::now()), Vec::new());
         for folder in folders {
             infos.push(store.get(&folder.key(&Plan::INFO_JSON)).await?.map(StoredInfo::from));
         }
@@ -126,7 +134,7 @@ impl State {
     fn is_newer(&self) -> bool {
         self.infos.iter().flatten().any(|info| match &info.mark {
             Some(mark) => mark.revisions.age() == Ordering::Greater,
-            None => is_ours(info.stored.mark.as_deref()),
+            None => !info.is_foreign(),
         })
     }
 
@@ -138,6 +146,21 @@ impl State {
     /// Returns `true` if some `info.json` is there, whoever published it.
     pub(super) fn is_there(&self) -> bool {
         self.infos.iter().any(Option::is_some)
+    }
+
+    /// Returns `true` if a run has committed a folder since `other` was loaded.
+    pub(super) fn has_commit_since(&self, other: &Self) -> bool {
+        let is_commit = |info: &StoredInfo| info.mark.as_ref().is_some_and(|mark| mark.state != MarkState::Replacing);
+        let is_same = |info: &StoredInfo, before: Option<&StoredInfo>| {
+            before.is_some_and(|before| {
+                let pixels = |info: &StoredInfo| info.mark.as_ref().map(|mark| (mark.pixels.clone(), mark.content));
+                pixels(before) == pixels(info)
+            })
+        };
+        let pairs = self.infos.iter().zip(&other.infos);
+        pairs
+            .filter_map(|(now, before)| Some((now.as_ref()?, before.as_ref())))
+            .any(|(now, before)| is_commit(now) && !is_same(now, before))
     }
 
     /// Returns `true` if no `info.json` was written since `other` was loaded.
@@ -202,7 +225,7 @@ mod tests {
     }
 
     fn there(infos: Vec<Option<StoredInfo>>) -> State {
-        State { infos, loaded: Instant::now() }
+        State { infos, loaded: (Instant::now(), SystemTime::now()) }
     }
 
     fn mark(state: &str, pixels: &str, headers: &str, document: &str, made: &str) -> String {

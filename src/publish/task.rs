@@ -2,7 +2,6 @@
 
 use super::budget::permit;
 use super::event::{Event, Orphans, Published};
-use super::existing::Existing;
 use super::fingerprint::{Fingerprint, version_name};
 use super::info::committed;
 use super::job::Job;
@@ -20,6 +19,7 @@ use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory
 use crate::encode::{BlankTiles, Encoding};
 use crate::source::{Header, Place, Source, Warning};
 use crate::store::{StoreError, Tally};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::OwnedSemaphorePermit;
@@ -93,6 +93,7 @@ impl Task<'_> {
         let existing = publisher.prepare(&job.target, self.state, self.fingerprint).await?;
         let orphans = existing.orphans;
         job.reusable = existing.reusable;
+        job.watch = Watch::new(publisher.timing(), &existing.state);
         let job = Arc::new(job);
         let (complete, found) = transfer(reading, &job).await?;
         warnings.extend(found);
@@ -133,6 +134,7 @@ impl Task<'_> {
         let marks =
             committed(self.fingerprint, &marks[0].revisions.with_document_of_now(), &content, self.state_after());
         publisher.invalidate(target, self.state, "").await?;
+        publisher.redirect(target).await?;
         // It counts as new among the old versions that are kept.
         let bytes = publisher.commit(target, &marks).await?;
         let orphans = self.clean_up(target, &marks, Vec::new()).await?;
@@ -167,7 +169,7 @@ impl Task<'_> {
             cache_control: options.cache_control.as_str().into(),
             headers: self.fingerprint.headers.as_str().into(),
             events: Arc::clone(&publisher.events),
-            reusable: Existing::default().reusable,
+            reusable: HashMap::new(),
             watch: Watch::new(publisher.timing(), self.state),
             stored: AtomicU64::new(0),
             tally: Arc::clone(self.tally),

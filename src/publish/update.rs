@@ -22,6 +22,10 @@ impl Publisher {
         state: &State,
         fingerprint: &Fingerprint,
     ) -> Result<Published, PublishError> {
+        if self.options.redirects.is_some() {
+            // A run that dies among its redirects must not leave those of one document beside the mark of another.
+            self.invalidate(target, state, &fingerprint.headers).await?;
+        }
         let content: Vec<_> = state.marks().unwrap_or_default().into_iter().map(|mark| mark.content).collect();
         self.commit_again(target, state, fingerprint, &content).await
     }
@@ -99,8 +103,10 @@ impl Publisher {
     ) -> Result<Published, PublishError> {
         let redirects = self.redirect(target).await?;
         let documents = fingerprint.documents.iter().zip(content);
+        let is_contested = self.is_contested(state).await?;
         let mark = |(mark, (document, content)): (&Mark, (&String, &ContentDigest))| Mark {
             state: MarkState::Settling,
+            is_contested,
             headers: fingerprint.headers.clone(),
             document: document.clone(),
             content: *content,
@@ -111,6 +117,13 @@ impl Publisher {
         let bytes = self.commit(target, &marks).await?;
         let objects = redirects + target.folders.len() as u64;
         Ok(Published { objects, bytes, ..target.published() })
+    }
+
+    /// Returns `true` if a run may be confirming the image at this moment.
+    pub(super) async fn is_contested(&self, state: &State) -> Result<bool, StoreError> {
+        let Some(timing) = self.timing() else { return Ok(false) };
+        let now = self.store.now().await?;
+        Ok(state.infos.iter().flatten().any(|info| timing.may_be_confirmed(&info.stored, now)))
     }
 
     /// Puts `info.json`, in each folder of a version first, and makes everything durable before and after.

@@ -3,10 +3,10 @@
 use super::PublishError;
 use super::mark::MarkState;
 use super::replace::Timing;
-use super::state::State;
+use super::state::{State, StoredInfo};
 use super::target::{ApiFolder, Target};
 use crate::store::Store;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Watch {
     interval: Option<Duration>,
-    looked: Mutex<Instant>,
+    looked: Mutex<(Instant, SystemTime)>,
     /// The folders in which another run has committed already, or a foreign program.
     is_foreign: Vec<bool>,
 }
@@ -25,8 +25,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Begins with the state that is known. Without `timing`, nothing is looked at.
     pub(super) fn new(timing: Option<Timing>, state: &State) -> Self {
-        let is_foreign =
-            |info: &Option<_>| info.as_ref().is_some_and(|info: &super::state::StoredInfo| info.mark.is_none());
+        let is_foreign = |info: &Option<StoredInfo>| info.as_ref().is_some_and(StoredInfo::is_foreign);
         Self {
             interval: timing.map(Timing::look_interval),
             looked: Mutex::new(state.loaded),
@@ -41,8 +40,13 @@ impl Watch {
     pub(super) async fn look(&self, store: &dyn Store, target: &Target) -> Result<(), PublishError> {
         let Some(interval) = self.interval else { return Ok(()) };
         let mut looked = self.looked.lock().await;
-        let begun = Instant::now();
-        if begun.duration_since(*looked) < interval {
+        let begun = (Instant::now(), SystemTime::now());
+        // The one clock stands still while the machine sleeps, the other one may be set.
+        let is_recent = |time: (Instant, SystemTime)| {
+            let by_clock = begun.1.duration_since(time.1).is_ok_and(|elapsed| elapsed < interval);
+            by_clock && begun.0.duration_since(time.0) < interval
+        };
+        if is_recent(*looked) {
             return Ok(());
         }
         let state = State::load(store, target.folders.iter().map(ApiFolder::current_dir)).await?;
@@ -59,7 +63,7 @@ impl Watch {
             None => true,
             Some(info) => match &info.mark {
                 Some(mark) => mark.state == MarkState::Replacing,
-                None => *is_foreign,
+                None => *is_foreign && info.is_foreign(),
             },
         })
     }

@@ -477,10 +477,10 @@ async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
         Subject::image(&options.prefix, folders, identifier.parse().expect("an identifier")).expect("short")
     };
     let x = subject("x");
-    let found = survey(&*store, &x).await?;
+    let found = survey(&*store, &x, DEFAULT_SETTLE_AFTER).await?;
     assert_eq!((found.objects(), found.information, found.kept.objects()), (stored.objects, 2, 0));
     let mut planned = Vec::new();
-    preview(&*store, &x, |key| planned.push(key.clone())).await?;
+    preview(&*store, &x, DEFAULT_SETTLE_AFTER, |key| planned.push(key.clone())).await?;
     assert_eq!(planned.len() as u64, stored.objects);
     assert!(planned[..2].iter().all(|key| key.as_str().ends_with("/x/info.json")), "{:?}", &planned[..2]);
     let found_again = Subject::find(&*store, &options.prefix, "x".parse().expect("an identifier")).await?;
@@ -488,7 +488,7 @@ async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
     assert_eq!(delete(&*store, &x, DEFAULT_SETTLE_AFTER, |_| ()).await?, found);
     let again = delete(&*store, &x, DEFAULT_SETTLE_AFTER, |_| ()).await;
     assert!(matches!(again, Err(DeleteError::Nothing { kept, .. }) if kept.objects() == 0));
-    assert_eq!(survey(&*store, &subject("x-2")).await?, found);
+    assert_eq!(survey(&*store, &subject("x-2"), DEFAULT_SETTLE_AFTER).await?, found);
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 use sync::Syncer;
 use walk::Walk;
@@ -80,11 +80,14 @@ impl Folder {
         self.root.join(key.as_str())
     }
 
-    /// Replaces a file: its mark first, then the file.
-    fn put(&self, object: &Object) -> io::Result<Receipt> {
+    /// Replaces a file: its mark first, then the file. Does neither if the caller has given up, which it cannot tell this thread.
+    fn put(&self, object: &Object, caller: &Weak<()>) -> io::Result<Receipt> {
         let path = self.path(&object.key);
         let written = self.write(&path, &object.body)?;
         let receipt = receipt(&object.key, &written.metadata);
+        if caller.strong_count() == 0 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         Mark::new(&written, &object.body, object.mark.as_deref()).write(&path)?;
         written.replace(&path)?;
         sync::sync_directory(directory_of(&path))?;
@@ -243,7 +246,12 @@ fn lock(root: &Path) -> Option<File> {
 
 impl Store for FolderStore {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        self.blocking("could not write below", move |folder| folder.put(&object)).boxed()
+        async move {
+            let caller = Arc::new(());
+            let seen = Arc::downgrade(&caller);
+            self.blocking("could not write below", move |folder| folder.put(&object, &seen)).await
+        }
+        .boxed()
     }
 
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
