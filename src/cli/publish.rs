@@ -96,7 +96,7 @@ struct AgainArguments {
     /// info.json be that of the newest
     #[arg(long)]
     versioned: bool,
-    /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs
+    /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs, 4 at least
     #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs(),
           value_parser = clap::value_parser!(u64).range(4..))]
     settle_after: u64,

@@ -3,7 +3,7 @@
 use crate::store::ETag;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -34,7 +34,7 @@ impl Written {
     pub(super) fn beside(path: &Path, bytes: &[u8]) -> io::Result<Self> {
         let (mut file, is_in_new_directory) = create_beside(path)?;
         file.write_all(bytes)?;
-        let metadata = stamp(file.as_file(), bytes)?;
+        let metadata = stamp(file.as_file())?;
         Ok(Self { file, metadata, is_in_new_directory })
     }
 
@@ -98,13 +98,12 @@ fn create_in(directory: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(directory)
 }
 
-/// Moves the time of the file back by less than a tick, by an amount that depends on the content, so that two files of the
-/// same size that are written within one tick have different entity tags. File systems that cannot do that keep their time.
-fn stamp(file: &File, bytes: &[u8]) -> io::Result<Metadata> {
+/// Moves the time of the file back by less than a tick, at random, so that two files of the same size that are written within one tick
+/// have different entity tags. File systems that cannot do that keep their time.
+fn stamp(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    let back = Duration::from_nanos(hasher.finish() % STAMP_SPREAD_NANOS);
+    let random = RandomState::new().build_hasher().finish();
+    let back = Duration::from_nanos(random % STAMP_SPREAD_NANOS);
     let stamped = metadata.modified().ok().and_then(|modified| modified.checked_sub(back));
     match stamped.map(|time| file.set_modified(time)) {
         Some(Ok(())) => file.metadata(),
