@@ -140,10 +140,11 @@ impl<'a> Round<'a> {
             ready(Ok(part.is_content().then_some(key)))
         });
         let batches = contents.try_chunks(BATCH).map_err(|TryChunksError(_, error)| error);
-        let (begun, is_over) = (Instant::now(), AtomicBool::new(false));
+        let (begun, has_begun, is_over) = (Instant::now(), AtomicBool::new(false), AtomicBool::new(false));
         let delete = async |keys| {
-            // Another run may have published meanwhile what this round takes for deleted: look again first.
-            if begun.elapsed() > self.timing.look_interval() {
+            // Another run may have published meanwhile what this round takes for deleted: look again first. The first batch
+            // is deleted in any case, so that every round gets on.
+            if has_begun.swap(true, Ordering::Relaxed) && begun.elapsed() > self.timing.look_interval() {
                 is_over.store(true, Ordering::Relaxed);
                 return Ok(());
             }
