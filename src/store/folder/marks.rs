@@ -38,8 +38,12 @@ fn document_of(name: &OsStr) -> Option<&str> {
 pub(super) struct Mark(Option<String>);
 
 impl Mark {
+    /// Creates the mark file of what is written for `target`; none unless that is a document.
+    ///
     /// The digest is for file systems whose times are too coarse to tell two versions of one size apart.
-    pub(super) fn new(written: &Written, body: &[u8], mark: Option<&str>) -> Self {
+    pub(super) fn new(target: &Path, written: &Written, body: &[u8], mark: Option<&str>) -> Self {
+        // To hash a picture costs as much as to write it.
+        let mark = mark.filter(|_| path(target).is_some());
         let text = |(mark, tag): (&str, ETag)| {
             format!("{FORMAT}\n{}\n{}\n{mark}\n", tag.as_str(), ETag::from(Digest::of(body)).as_str())
         };

@@ -88,7 +88,7 @@ impl Folder {
         if caller.strong_count() == 0 {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        Mark::new(&written, &object.body, object.mark.as_deref()).write(&path)?;
+        Mark::new(&path, &written, &object.body, object.mark.as_deref()).write(&path)?;
         written.replace(&path)?;
         sync::sync_directory(directory_of(&path))?;
         Ok(receipt)
@@ -103,7 +103,7 @@ impl Folder {
         let written = self.write(&path, &object.body)?;
         let receipt = receipt(&object.key, &written.metadata);
         // Before its mark: that of a file that another writer creates first must stay.
-        let mark = Mark::new(&written, &object.body, object.mark.as_deref());
+        let mark = Mark::new(&path, &written, &object.body, object.mark.as_deref());
         match written.create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Ok(self.existing(&path, object)?.flatten());
