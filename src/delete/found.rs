@@ -1,9 +1,9 @@
-//! How many objects are deleted, and how many stay, and why.
+//! Counts of objects that are deleted, and of those that stay, by reason.
 
 use super::scan::Part;
 use std::fmt;
 
-/// How many objects there are, or were.
+/// Counts of objects, before or after a deletion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
@@ -13,7 +13,7 @@ pub struct Found {
     pub pictures: u64,
     /// The part of `information` that another run published while this one deleted.
     pub returned: u64,
-    /// What stays.
+    /// Objects that stay.
     pub kept: Kept,
 }
 

@@ -53,16 +53,16 @@ pub const DEFAULT_SETTLE_AFTER: Duration = Options::SETTLE_AFTER;
 /// Times that a subject is looked through. More than two are only needed if another run publishes the same images.
 const MAX_ROUNDS: usize = 5;
 
-/// Why objects were not deleted.
+/// A reason for which objects were not deleted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeleteError {
     /// There is nothing to delete.
     #[error("there are no objects of {subject}{}", but_for(kept))]
     Nothing {
-        /// What was looked for.
+        /// The subject that was looked for.
         subject: String,
-        /// What else is there.
+        /// The other objects that are there.
         kept: Kept,
     },
     /// The document of an image that was named is something else. Nothing was deleted.
@@ -74,7 +74,7 @@ pub enum DeleteError {
     /// Another run publishes the images as fast as they are deleted.
     #[error("another run keeps publishing {subject}")]
     StillPublished {
-        /// What was to be deleted.
+        /// The subject that was to be deleted.
         subject: String,
     },
     /// Prefix and identifier are too long together.

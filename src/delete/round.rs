@@ -30,7 +30,7 @@ pub(super) struct Summary {
     pub(super) is_unfinished: bool,
 }
 
-/// What a round found among pictures and redirects.
+/// Counts among pictures and redirects in one round.
 struct Contents {
     /// Times that an `info.json` was listed.
     documents: u64,

@@ -42,7 +42,7 @@ impl Document {
     }
 }
 
-/// What to do with an `info.json`.
+/// The decision about an `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Delete it with its image.
@@ -55,7 +55,7 @@ pub(super) enum Verdict {
     Unreadable,
 }
 
-/// What an object is.
+/// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// An `info.json`, which is decided about before.
@@ -89,10 +89,10 @@ struct Candidate {
 pub(super) struct Scan<'a> {
     store: &'a dyn Store,
     subject: &'a Subject,
-    /// When pictures without an `info.json` are too old to be part of an image that is being published.
+    /// Pictures without an `info.json` that are older than this are not part of an image that is being published.
     old_before: Option<SystemTime>,
     has_redirects: AtomicBool,
-    /// Whether pictures of folders without an `info.json` are deleted.
+    /// Set if pictures of folders without an `info.json` are deleted.
     lone_folders: Mutex<HashMap<String, bool>>,
 }
 

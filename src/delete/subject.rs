@@ -1,4 +1,4 @@
-//! What to delete, and where its objects are.
+//! The subject of a deletion, and the places of its objects.
 
 use super::DeleteError;
 use crate::iiif::{ApiVersion, ImageDocument, ImageRequest, Plan};
@@ -6,7 +6,7 @@ use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, Store, StoreE
 use futures::TryStreamExt;
 use std::fmt;
 
-/// What to delete: one image, or all images below a prefix.
+/// A subject to delete: one image, or all images below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub(super) extent: Extent,
@@ -111,7 +111,7 @@ fn split_identifier(path: &str) -> Option<(&str, &str)> {
     Some((&path[..slash], &path[slash + 1..])).filter(|(folder, _)| !folder.is_empty())
 }
 
-/// What there is of an image in the folder of one API version.
+/// The part of an image that is in the folder of one API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     Nothing,

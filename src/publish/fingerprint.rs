@@ -29,7 +29,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// The bits of SHA-256 that are kept, as hexadecimal digits: enough to tell images apart, in a mark that fits a header.
 const HASH_DIGITS: usize = 32;
 
-/// What an image would be published with now.
+/// The hashes of an image as it would be published now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) pixels: String,
@@ -67,7 +67,7 @@ pub(super) fn version_name(pixels: &str, revisions: &Revisions) -> VersionName {
     VersionName::of_hash(&name).expect("a hash has more digits than a name")
 }
 
-/// What decides about the pixels of the pictures, and which there are.
+/// Everything that decides about the pixels of the pictures, and about their keys.
 #[derive(Debug, Serialize)]
 struct Pixels {
     source: String,

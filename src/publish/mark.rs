@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// The version of the format, at the beginning of each mark.
 const VERSION: &str = "1";
 
-/// How far a later run may trust the objects beside an `info.json`.
+/// The trust that a later run may have in the objects beside an `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MarkState {
     /// The image is being replaced or deleted: nothing is known about its objects.
@@ -39,7 +39,7 @@ impl MarkState {
     }
 }
 
-/// What is kept with an `info.json`.
+/// A mark, which is kept with an `info.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(super) state: MarkState,

@@ -18,13 +18,13 @@ const UNFINISHED_FOR: Duration = Duration::from_hours(24);
 /// After so long it is not.
 const FRESH_FOR: Duration = Duration::from_hours(1);
 
-/// What is there of one version.
+/// The objects of one version.
 #[derive(Debug, Default)]
 struct Version {
     /// Its promise, with the time when it was made.
     information: Option<(Key, SystemTime)>,
     pictures: Vec<Key>,
-    /// When the last of its objects was stored.
+    /// The time at which the last of its objects was stored.
     newest: Option<SystemTime>,
 }
 
@@ -63,7 +63,7 @@ fn is_request(path: &str) -> bool {
     path.parse::<ImageRequest>().is_ok()
 }
 
-/// Whether the promise in this place is so new that viewers may not know of it.
+/// Returns `true` if the `info.json` of a version is so new that viewers may not know of it.
 fn is_fresh(listed: &[Listed], place: &ImageFolder, now: SystemTime) -> bool {
     let information = place.key(&Plan::INFO_JSON);
     let modified = listed.iter().find(|object| object.key == information).and_then(|object| object.modified);
@@ -86,14 +86,14 @@ fn versions(
     versions
 }
 
-/// What goes when only so many old versions stay.
+/// The objects to delete if a number of old versions is kept.
 #[derive(Debug, Default)]
 struct PrunePlan {
-    /// What promises the pictures, and goes first.
+    /// Each `info.json`, which is deleted first.
     promises: Vec<Key>,
     pictures: Vec<Key>,
     names: Vec<VersionName>,
-    /// Whether there is more that will go, but not yet: somebody may be at work on it.
+    /// Set if more will be deleted later: another run may be at work on it.
     is_more: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What publishing would do, and what is there, without doing anything.
+//! Examines images without changing anything.
 
 use super::fingerprint::{Fingerprint, version_name};
 use super::revision::Revisions;
@@ -8,18 +8,18 @@ use super::{Image, PublishError, Published, Publisher, blocks};
 use crate::iiif::{Plan, Size};
 use crate::source::{Place, Source};
 
-/// What publishing an image would do now.
+/// The result of examining an image.
 #[derive(Clone, Debug)]
 pub struct Prospect {
     /// The image as it would be published: without objects where nothing would be stored.
     pub published: Published,
-    /// What would become of it.
+    /// The change that publishing would make.
     pub change: Change,
     /// Its objects in each version of the Image API.
     pub plans: Vec<Plan>,
 }
 
-/// What becomes of an image.
+/// A change that publishing makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {

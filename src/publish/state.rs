@@ -37,7 +37,7 @@ impl StoredInfo {
 pub(super) struct State {
     /// One for each folder.
     pub(super) infos: Vec<Option<StoredInfo>>,
-    /// When loading began: an image may wait for long until there is memory for it.
+    /// The time at which loading began: an image may wait for long until there is memory for it.
     pub(super) loaded: (Instant, SystemTime),
 }
 
@@ -50,7 +50,7 @@ struct Described {
     height: u32,
 }
 
-/// What to do with an image.
+/// An action that a publish takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Read the source, and store everything that is not there yet.

@@ -1,6 +1,6 @@
 //! Files in formats that are not read, recognized by their first bytes: people are told what a file is, and what converts it.
 
-/// What a file is, and how to convert it.
+/// The name of a format, and a command that converts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
     /// With its article: `a HEIC image`.

@@ -1,6 +1,6 @@
 //! Listings, page by page: one that is cut short or repeats itself is an error, never the end.
 //!
-//! What is not listed counts as not there: it would be deleted as an orphan, or left behind under a deleted `info.json`.
+//! An object that is not listed counts as absent: it would be deleted as an orphan, or left behind under a deleted `info.json`.
 
 use super::{S3Store, StoreError, StoreErrorKind, watch};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 /// Pages without keys in a row after which a listing is taken for endless.
 const MAX_EMPTY_PAGES: u32 = 1000;
 
-/// What to do about a listing that is broken.
+/// Advice about a broken listing.
 const HINT: &str = "nothing can be concluded from this listing: try again, and report it to the operator of the store";
 
 impl S3Store {
@@ -74,7 +74,7 @@ impl Pager<'_> {
     }
 }
 
-/// What earlier pages of a listing had.
+/// Keys and tokens of earlier pages of a listing.
 #[derive(Default)]
 struct Seen {
     hasher: RandomState,
