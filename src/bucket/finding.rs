@@ -8,11 +8,11 @@ use super::remedy::Remedy;
 pub enum Step {
     /// Where the bucket is.
     Region,
-    /// Whether the bucket keeps old versions for ever.
+    /// Set if the bucket keeps old versions forever.
     Versioning,
-    /// Whether objects cannot be deleted for some time.
+    /// Set if objects cannot be deleted for some time.
     ObjectLock,
-    /// Whether the policy of the bucket refuses puts without conditions.
+    /// Set if the policy of the bucket refuses puts without conditions.
     BucketPolicy,
     /// An object is stored.
     Put,

@@ -24,7 +24,7 @@ pub enum InputError {
     /// A file or folder cannot be read.
     #[error("could not read `{input}`")]
     Read {
-        /// What was named.
+        /// The path that was named.
         input: String,
         /// What the system says.
         #[source]
@@ -33,13 +33,13 @@ pub enum InputError {
     /// A file or folder that is not there: it may have been a folder. As an image, it fails by itself.
     #[error("there is no `{input}`")]
     Missing {
-        /// What was named.
+        /// The path that was named.
         input: String,
     },
     /// A folder, list or table has no images in it.
     #[error("there are no images in `{input}`")]
     Nothing {
-        /// What was named.
+        /// The path that was named.
         input: String,
     },
     /// A URL names no bucket or no host.
@@ -123,7 +123,7 @@ impl Patterns {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyFolder {
     path: PathBuf,
-    /// What the identifiers of images in it begin with, without the slash.
+    /// The beginning of the identifiers of images in it, without the slash.
     identifiers: String,
 }
 

@@ -64,7 +64,7 @@ struct Source {
 /// How libjpeg calls a scan behind the only one.
 const SECOND_SCAN: &str = "more than one scan";
 
-/// What libjpeg is given at the end of a file without an end marker.
+/// The bytes that libjpeg gets at the end of a file without an end marker.
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
 // SAFETY: the state is owned by this value alone, and libjpeg keeps nothing in thread-local or global variables but the
@@ -324,7 +324,7 @@ impl Decoder {
             }
             ffi::jpeg_finish_decompress(&mut (*state).info);
         });
-        // SAFETY: as above; no C code runs any more.
+        // SAFETY: as above; all C code has returned.
         let state = unsafe { &mut *state };
         match finished {
             Ok(()) => {}

@@ -61,7 +61,7 @@ impl Event {
     }
 }
 
-/// What publishing an image came to.
+/// The result of publishing an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -82,7 +82,7 @@ pub enum Outcome {
 pub struct Published {
     /// Its identifier.
     pub identifier: Identifier,
-    /// What publishing it came to.
+    /// The result of publishing it.
     pub outcome: Outcome,
     /// Where its `info.json` is seen, one URL for each version of the Image API.
     pub info_urls: Vec<String>,
@@ -96,7 +96,7 @@ pub struct Published {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// What could not be honored: the warnings of the [header](Found::warnings) first, then those that only reading the pixels gives.
+    /// Properties that could not be honored: the warnings of the [header](Found::warnings) first, then those that only reading the pixels gives.
     pub warnings: Vec<Warning>,
     /// What an earlier version of it had left.
     pub orphans: Orphans,
