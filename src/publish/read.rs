@@ -40,6 +40,22 @@ impl Reading {
     }
 }
 
+/// Reads an image from the top to the bottom for its warnings alone. Ends early, without an error, when `is_stopping`.
+pub(super) fn rehearse(mut source: Source, is_stopping: impl Fn() -> bool) -> Result<Vec<Warning>, SourceError> {
+    let (width, height) = (source.header().size.width() as usize, source.header().size.height() as usize);
+    let row_bytes = width * source.header().format.channels();
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(row_bytes).map_err(|error| source.failed(error.into()))?;
+    rows.resize(row_bytes, 0);
+    for _ in 0..height {
+        if is_stopping() {
+            return Ok(Vec::new());
+        }
+        source.read_rows(&mut rows)?;
+    }
+    source.finish()
+}
+
 /// Reads an image from the top to the bottom, and sends every strip of every level.
 ///
 /// Ends early, and without an error, when nobody takes strips any more: whoever dropped the receiver knows why.

@@ -7,8 +7,8 @@ use super::info::committed;
 use super::job::Job;
 use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
-use super::options::Layout;
-use super::read::Reading;
+use super::options::{Layout, OnWarning};
+use super::read::{self, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
 use super::state::State;
@@ -40,7 +40,8 @@ type Done = Result<(Published, Outcome), PublishError>;
 impl Task<'_> {
     /// Leaves an image as it is, but for old versions of it that are to be deleted.
     pub(super) async fn skip(self, target: &Target) -> Done {
-        let mut published = target.published();
+        let mut published = Published { warnings: self.state.warnings(), ..target.published() };
+        self.check_warnings(&published.warnings, true)?;
         published.orphans = self.publisher.prune_versions_again(target, self.state).await?;
         Ok((published, Outcome::Unchanged))
     }
@@ -77,6 +78,7 @@ impl Task<'_> {
         let publisher = self.publisher;
         let source = self.open().await?;
         let header = source.header().clone();
+        self.check_warnings(header.warnings(), false)?;
         let (target, revisions) = self.target(&header)?;
         let _image = permit(&publisher.budget.images).await;
         publisher.check_not_stopped(&target)?;
@@ -85,6 +87,7 @@ impl Task<'_> {
         }
         let memory = self.reserve_memory(&header, &target).await?;
         publisher.check_not_stopped(&target)?;
+        self.rehearse(&target).await?;
         let mut job = self.job(&header, target);
         let mut warnings = header.found.warnings.clone();
         (publisher.events)(self.started(header, &job.target));
@@ -96,12 +99,38 @@ impl Task<'_> {
         job.watch = Watch::new(publisher.timing(), &existing.state);
         let job = Arc::new(job);
         let (complete, found) = transfer(reading, &job).await?;
+        self.check_warnings(&found, false)?;
         warnings.extend(found);
-        let marks = self.marks(&revisions, &complete, !orphans.is_empty());
+        let marks = self.marks(&revisions, &complete, !orphans.is_empty(), &warnings);
         let mut image = self.commit(&job.target, &marks, &complete).await?;
         image.warnings = warnings;
         image.orphans = self.clean_up(&job.target, &marks, orphans).await?;
         Ok((image, Outcome::Published))
+    }
+
+    /// # Errors
+    /// [`PublishError::Warnings`] if there are any and they are to fail the image.
+    fn check_warnings(&self, warnings: &[Warning], is_published: bool) -> Result<(), PublishError> {
+        match self.publisher.options.on_warning {
+            OnWarning::Fail if !warnings.is_empty() => {
+                let (identifier, warnings) = (self.image.identifier.clone(), warnings.to_vec());
+                Err(PublishError::Warnings { identifier, warnings, is_published })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the source once without publishing, if warnings are to fail the image and its pictures would replace visible ones: some
+    /// warnings are known only after the last row.
+    async fn rehearse(&self, target: &Target) -> Result<(), PublishError> {
+        if self.publisher.options.on_warning == OnWarning::Report || target.is_versioned() || !self.state.is_there() {
+            return Ok(());
+        }
+        let (source, budget) = (self.open().await?, self.publisher.budget.clone());
+        let rehearsal = move || read::rehearse(source, || budget.is_stopping());
+        let warnings = self.publisher.blocking(self.image, rehearsal).await??;
+        self.publisher.check_not_stopped(target)?;
+        self.check_warnings(&warnings, false)
     }
 
     async fn open(&self) -> Result<Source, PublishError> {
@@ -131,14 +160,16 @@ impl Task<'_> {
             return Ok(None);
         }
         let content: Vec<_> = marks.iter().map(|mark| mark.content).collect();
-        let marks =
-            committed(self.fingerprint, &marks[0].revisions.with_document_of_now(), &content, self.state_after());
+        let warnings = there.warnings();
+        let revisions = marks[0].revisions.with_document_of_now();
+        let marks = committed(self.fingerprint, &revisions, &content, self.state_after());
+        let marks: Vec<_> = marks.into_iter().map(|mark| mark.with_warnings(&warnings)).collect();
         publisher.invalidate(target, self.state, "").await?;
         publisher.redirect(target).await?;
         // It counts as new among the old versions that are kept.
         let bytes = publisher.commit(target, &marks).await?;
         let orphans = self.clean_up(target, &marks, Vec::new()).await?;
-        Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, ..target.published() }))
+        Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, warnings, ..target.published() }))
     }
 
     /// Waits until there is memory for the image.
@@ -194,9 +225,9 @@ impl Task<'_> {
         Ok(Published { objects, bytes, ..target.published() })
     }
 
-    fn marks(&self, revisions: &Revisions, complete: &Complete, has_orphans: bool) -> Vec<Mark> {
+    fn marks(&self, revisions: &Revisions, complete: &Complete, has_orphans: bool, warnings: &[Warning]) -> Vec<Mark> {
         let marks = committed(self.fingerprint, revisions, &complete.content, self.state_after());
-        marks.into_iter().map(|mark| Mark { has_orphans, ..mark }).collect()
+        marks.into_iter().map(|mark| Mark { has_orphans, ..mark }.with_warnings(warnings)).collect()
     }
 
     /// Returns the state of an image that has just been committed.

@@ -44,6 +44,7 @@ mod rooms;
 mod servers;
 mod storage;
 mod stores;
+mod strict;
 mod support;
 mod tiff;
 mod twice;
