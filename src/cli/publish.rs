@@ -151,7 +151,7 @@ impl RedirectArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
 struct WorkArguments {
-    /// Puts in flight at the most, of all images together [default: 64 into a bucket, 8 into a folder]
+    /// Puts in flight at the most, of all images together [default: up to 256 into a bucket, as many as it takes; 8 into a folder]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
     /// Puts that begin within a second at the most
