@@ -14,7 +14,7 @@ const PREFIX: &str = "--prefix";
 /// If it names no bucket, or another prefix than `--prefix`.
 pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     let Some((place, address)) = value_of(words, BUCKET) else { return Ok(()) };
-    let address: BucketAddress = address.parse().map_err(refused)?;
+    let address: BucketAddress = address.parse().map_err(|error| refused(&error))?;
     set_value(words, place, BUCKET, address.bucket());
     if address.prefix().is_empty() {
         return Ok(());
@@ -57,12 +57,12 @@ fn set_value(words: &mut [OsString], place: usize, name: &str, value: &str) {
     }
 }
 
-fn refused(error: BucketAddressError) -> Fatal {
+fn refused(error: &BucketAddressError) -> Fatal {
     let advice = match error {
         BucketAddressError::Prefix(_) => "choose another prefix",
         _ => "write `--bucket NAME`, or `--bucket s3://NAME/PREFIX`",
     };
-    Fatal::new(Exit::Usage, super::report::chain(&error), advice)
+    Fatal::new(Exit::Usage, super::report::chain(error), advice)
 }
 
 #[cfg(test)]

@@ -244,7 +244,7 @@ pub(super) struct PlaceArguments {
     #[arg(long, value_name = "PREFIX", default_value_t)]
     pub(super) prefix: Prefix,
     /// URL at which viewers see what lies under the prefix, for example of a CDN; the identifier is appended [default: the URL of
-    /// the bucket, with the prefix; with `--output`, http://localhost:3000]
+    /// the bucket, with the prefix; with `--output`, `http://localhost:3000`]
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<PublicUrl>,
 }

@@ -3,6 +3,7 @@
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, program};
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -102,7 +103,7 @@ fn a_list_or_table_with_files_that_are_missing_prunes_nothing() {
     let mut rows = "source,id\n".to_owned();
     for number in 1..=4 {
         png_file(folder.path(), &format!("{number}.png"), 60, 40);
-        rows.push_str(&format!("{number}.png,{number}\n"));
+        writeln!(rows, "{number}.png,{number}").expect("a string");
     }
     let server = FaultServer::start();
     let table = format!("--table={}", file(folder.path(), "table.csv", rows.as_bytes()).display());

@@ -55,6 +55,7 @@ fn a_table_as_a_german_excel_writes_it_is_read_and_told_of() {
     let run = ingest(&server, &unnamed, &[]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stderr.contains("`Quelle`, `Titel`; did you mean `Quelle`?"), "{}", run.stderr);
+    assert!(run.stderr.contains("Rename it to `source`, `Titel` to `label`"), "{}", run.stderr);
     let table = file(folder.path(), "karten.csv", b"source;label\r\n1.png;Gr\xfc\xdfe\r\n;\r\n");
     let run = ingest(&server, &table, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);

@@ -125,8 +125,8 @@ fn refusal(gathered: &Gathered, brake: Brake, images: &BTreeSet<Identifier>, kno
         ));
     }
     if gathered.hidden_rows > 0 && !images.is_empty() {
-        let rows = counted(gathered.hidden_rows, "row");
-        let error = format!("nothing is deleted, because {rows} of the table are hidden");
+        let rows = counted(gathered.hidden_rows, "hidden row");
+        let error = format!("nothing is deleted, because the table has {rows}");
         return Some(Fatal::new(
             Exit::Failed,
             error,

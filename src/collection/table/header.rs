@@ -115,7 +115,8 @@ impl Header {
             let values: Vec<&str> = line.split(separator).collect();
             let source =
                 values.get(self.source).filter(|_| self.columns.len() > 1 && values.len() >= self.columns.len());
-            source.is_some_and(|source| is_image_name(source.trim().trim_matches('"')))
+            let is_source = |source: &str| is_image_name(source) || source.contains("://");
+            source.is_some_and(|source| is_source(source.trim().trim_matches('"')))
         };
         let inner_lines = record.values.iter().flat_map(|value| value.lines().skip(1));
         let row = inner_lines.into_iter().find(|line| is_row(line))?;
@@ -129,7 +130,7 @@ impl Header {
     /// Returns notes on columns that are shown as they are called, but may have been meant otherwise.
     pub(super) fn notes(&self, table: &str) -> Vec<String> {
         let note = |name: &String| {
-            let meant = self.meant(name)?;
+            let meant = meant(name, &self.names)?;
             Some(format!(
                 "`{table}`: the column `{name}` is shown as metadata; rename it to `{meant}` if it is meant as that"
             ))
@@ -138,30 +139,30 @@ impl Header {
             self.columns.iter().zip(&self.names).filter(|(column, _)| matches!(column, Column::Metadata(..)));
         metadata.filter_map(|(_, name)| note(name)).collect()
     }
+}
 
-    /// Returns the column that a name may stand for, if there is no such column yet.
-    fn meant(&self, name: &str) -> Option<&'static str> {
-        let lower = name.to_lowercase();
-        let base = lower.split('@').next().unwrap_or_default().trim();
-        let known =
-            OTHER_NAMES.iter().filter(|(known, _)| !self.names.iter().any(|name| name.eq_ignore_ascii_case(known)));
-        known
-            .filter(|(known, _)| *known != "source")
-            .find(|(_, others)| others.contains(&base))
-            .map(|(known, _)| *known)
-    }
+/// Returns the column beside `source` that a name may stand for, if none of `names` is called that.
+fn meant(name: &str, names: &[String]) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    let base = lower.split('@').next().unwrap_or_default().trim();
+    let is_free = |known: &str| known != "source" && !names.iter().any(|name| name.eq_ignore_ascii_case(known));
+    let known = OTHER_NAMES.iter().filter(|(known, _)| is_free(known));
+    known.into_iter().find(|(_, others)| others.contains(&base)).map(|(known, _)| *known)
 }
 
 /// Explains a table without a column `source`.
 fn without_source(names: &[String]) -> String {
-    let named: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
-    let listed = named.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let more = if named.len() > MAX_LISTED { format!(" and {} more", named.len() - MAX_LISTED) } else { String::new() };
-    let remedy = match named.iter().find(|name| may_be_source(name)) {
+    let present: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
+    let listed = present.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more =
+        if present.len() > MAX_LISTED { format!(" and {} more", present.len() - MAX_LISTED) } else { String::new() };
+    let remedy = match present.iter().find(|name| may_be_source(name)) {
         Some(name) => format!("did you mean `{name}`? Rename it to `source`"),
         None => "rename the one with the files or URLs of the images to `source`".to_owned(),
     };
-    format!("there is no column `source`, only {listed}{more}; {remedy}")
+    let others = present.iter().filter_map(|name| Some(format!(", `{name}` to `{}`", meant(name, names)?)));
+    let others: String = others.take(MAX_LISTED).collect();
+    format!("there is no column `source`, only {listed}{more}; {remedy}{others}")
 }
 
 fn may_be_source(name: &str) -> bool {

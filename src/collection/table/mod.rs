@@ -86,7 +86,7 @@ pub(super) struct Rows {
     /// What people should know of how it was read.
     pub(super) notes: Vec<String>,
     /// Rows of a spreadsheet that are hidden.
-    pub(super) hidden_rows: u64,
+    pub(super) hidden: u64,
 }
 
 /// Reads a table: all of its rows, or all that is wrong with them.
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         let sheet = workbook::read(bytes, self.table.sheet);
         let sheet = sheet.map_err(|refused| TableError::Refused(refused.reason, refused.hint))?;
         self.tell_how(Some(sheet.how));
-        self.rows.hidden_rows = sheet.hidden_rows;
+        self.rows.hidden = sheet.hidden_rows;
         self.errors.extend(sheet.errors);
         Ok(self.read_records(sheet.rows.into_iter().map(Ok), None)?)
     }

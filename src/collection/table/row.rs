@@ -115,6 +115,9 @@ pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &
     let values: Vec<_> = values.into_iter().map(trimmed).filter(|(_, value)| !value.is_empty()).collect();
     let one = |wanted: &Column| values.iter().find(|(column, _)| column == wanted).map(|(_, value)| value.as_str());
     let source = one(&Column::Source).ok_or("`source` is empty")?;
+    if source.contains(['\n', '\r']) {
+        return Err("`source` has a line break in it: a quote may be missing or stray".to_owned());
+    }
     let location = Location::named_in(folder, source).map_err(|error| error.to_string())?;
     let identifier = match one(&Column::Id) {
         Some(id) => id.parse::<Identifier>().map_err(|error| error.to_string())?,

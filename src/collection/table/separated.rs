@@ -57,7 +57,7 @@ impl<'a> Records<'a> {
                  the quote itself",
                 end_of(value.trim())
             );
-            return Err(self.error(self.line, reason));
+            return Err(error(self.line, reason));
         }
         self.rest = rest;
         Ok((value.trim().to_owned(), self.ending()))
@@ -70,7 +70,7 @@ impl<'a> Records<'a> {
             let Some((part, behind)) = rest.split_once('"') else {
                 let reason = "a quote that opens a value here is never closed, so that all lines after it belong to that value: remove \
                               it, or close it";
-                return Err(self.error(first_line, reason.to_owned()));
+                return Err(error(first_line, reason.to_owned()));
             };
             value.push_str(part);
             self.line += line_breaks(part);
@@ -92,7 +92,7 @@ impl<'a> Records<'a> {
             "`{}` comes after the closing quote of a value{opened}: write \"\" for a quote within a value",
             beginning_of(self.rest)
         );
-        Err(self.error(self.line, reason))
+        Err(error(self.line, reason))
     }
 
     /// Passes a separator, a line break, or the end of the text.
@@ -105,10 +105,6 @@ impl<'a> Records<'a> {
         self.rest = self.rest.strip_prefix('\r').unwrap_or(self.rest);
         self.rest = self.rest.strip_prefix('\n').unwrap_or(self.rest);
         Ending::Record
-    }
-
-    fn error(&self, line: u64, reason: String) -> RowError {
-        RowError { unit: RowUnit::Line, line, reason }
     }
 }
 
@@ -125,6 +121,10 @@ impl Iterator for Records<'_> {
         }
         Some(record)
     }
+}
+
+fn error(line: u64, reason: String) -> RowError {
+    RowError { unit: RowUnit::Line, line, reason }
 }
 
 /// Counts line breaks: `\n`, `\r\n`, and `\r` by itself.

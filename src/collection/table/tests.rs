@@ -79,11 +79,14 @@ fn json_lines_have_the_same_columns_and_may_have_several_values() {
 
 #[test]
 fn rows_that_a_stray_quote_swallows_are_an_error_whatever_comes_after() {
-    let rows = |from: u32, to: u32| (from..=to).map(|n| format!("{n}.tif,{n},Map {n}\n")).collect::<String>();
+    let rows = |from: u32, to: u32| (from..=to).fold(String::new(), |rows, n| rows + &format!("{n}.tif,{n},Map {n}\n"));
     let unclosed = format!("source,id,label\n{}5.tif,5,\"Map 5\n{}", rows(1, 4), rows(6, 20));
     let closed_by_another = format!("{unclosed}21.tif,21,\"Map, 21\"\n");
     let between_two = format!("{unclosed}21.tif,21,12\"\n22.tif,22,Map 22\n");
-    for (text, lines) in [(unclosed, [6]), (closed_by_another, [22]), (between_two, [6])] {
+    let in_source = format!("source,id,label\n{}\"5.tif,5,Map 5\n6.tif\",6,Map 6\n", rows(1, 4));
+    let urls = "source,id,label\nhttps://host/?1,1,\"One\nhttps://host/?2,2,12\"\n".to_owned();
+    let cases = [(unclosed, [6]), (closed_by_another, [22]), (between_two, [6]), (in_source, [6]), (urls, [2])];
+    for (text, lines) in cases {
         let errors = read_csv(&text).expect_err("a stray quote");
         assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), lines, "{errors:?}");
     }

@@ -66,7 +66,7 @@ fn guess(bytes: &[u8]) -> Result<&'static Encoding, RowError> {
 
 /// Explains bytes that are not UTF-8 in a table whose beginning is.
 fn mixed(bytes: &[u8], valid: usize) -> RowError {
-    let line = 1 + bytes[..valid].iter().filter(|byte| **byte == b'\n').count();
+    let line = bytes[..valid].split(|byte| *byte == b'\n').count();
     let is_cut = str::from_utf8(&bytes[valid..]).is_err_and(|error| error.error_len().is_none());
     let reason = if is_cut {
         "the table ends within a character: it is cut off, copy it again"

@@ -219,7 +219,7 @@ mod tests {
             "s3://",
             "s3:///maps",
             "test/../other",
-            "test//maps",
+            "test/a//b",
             "/srv/tiles",
             "./tiles",
             "C:\\tiles",

@@ -35,6 +35,11 @@ fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
     }
     let (code, message) = (refusal.err().code()?, refusal.err().message().unwrap_or_default());
     let asks_for_checksums = CHECKSUM_HEADERS.iter().any(|header| message.contains(header));
+    if code == "SignatureDoesNotMatch" {
+        return Some(
+            "check the secret key (AWS_SECRET_ACCESS_KEY, or that of the profile): it does not belong to the access key",
+        );
+    }
     (code == "InvalidRequest" && asks_for_checksums).then_some(
         "the bucket has Object Lock, which demands checksums: use `--checksums when-supported`, or a bucket without Object Lock",
     )
@@ -49,6 +54,11 @@ fn connection_hint(words: &str) -> Option<&'static str> {
         return Some(
             "the certificate is signed by an authority that is not known here: name a file with its certificate in AWS_CA_BUNDLE, or in \
              `ca_bundle` of the profile",
+        );
+    }
+    if words.contains("reset by peer") || words.contains("connection closed before message completed") {
+        return Some(
+            "check `--endpoint-url` and the network; if the port speaks HTTPS, write the endpoint with `https://`",
         );
     }
     if words.contains("NotValidForName") {

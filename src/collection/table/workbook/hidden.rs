@@ -69,6 +69,7 @@ pub(super) fn of_xlsx(package: &mut Package<'_>, sheet: &str) -> Result<Marks, R
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what was seen of one cell, each by itself")]
 struct XlsxCell {
     name: String,
     is_text: bool,
@@ -108,7 +109,7 @@ fn xlsx_path(package: &mut Package<'_>, sheet: &str) -> Result<Option<String>, R
     }))
 }
 
-/// Reads the marks of a sheet of an OpenDocument spreadsheet, and checks that none of its sheets is too large: all of them are read.
+/// Reads the marks of a sheet of an `OpenDocument` spreadsheet, and checks that none of its sheets is too large: all of them are read.
 pub(super) fn of_ods(package: &mut Package<'_>, sheet: Option<&str>) -> Result<Marks, Refused> {
     let content = package.part("content.xml")?.ok_or_else(|| Refused::damaged("`content.xml` is missing"))?;
     let mut scan = OdsScan { wanted: sheet, ..OdsScan::default() };
@@ -118,6 +119,7 @@ pub(super) fn of_ods(package: &mut Package<'_>, sheet: Option<&str>) -> Result<M
 
 /// Where a walk through a spreadsheet is.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "where a walk is, each by itself")]
 struct OdsScan<'a> {
     wanted: Option<&'a str>,
     marks: Marks,
@@ -181,9 +183,8 @@ impl OdsScan<'_> {
             Node::End("table-row-group" | "table-column-group") => drop(self.groups.pop()),
             Node::End("table-cell" | "covered-table-cell") => self.end_cell(),
             Node::End("table-row") => return self.end_row(),
-            Node::End(_) => {}
             Node::Text(bytes) if self.is_in_cell => self.text_bytes += *bytes as u64,
-            Node::Text(_) => {}
+            Node::End(_) | Node::Text(_) => {}
         }
         Ok(())
     }

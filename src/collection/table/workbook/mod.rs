@@ -92,7 +92,7 @@ fn xlsx(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result
         let width = widths.get(style).copied().unwrap_or(0);
         cells.put(cell.get_position(), values::text(cell.get_value(), width))?;
     }
-    Ok(cells.finish(how))
+    Ok(cells.finish(&how))
 }
 
 fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<SheetRows, Refused> {
@@ -114,7 +114,7 @@ fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<
         };
         cells.put(position, text)?;
     }
-    Ok(cells.finish(how))
+    Ok(cells.finish(&how))
 }
 
 fn index(number: usize) -> u32 {
@@ -208,7 +208,7 @@ impl Cells {
     }
 
     /// Returns the rows, each as long as the first one at least.
-    fn finish(mut self, how: String) -> SheetRows {
+    fn finish(mut self, how: &str) -> SheetRows {
         for name in std::mem::take(&mut self.marks.uncomputed) {
             let Some((row, column)) = values::position(&name) else { continue };
             if self.marks.rows.contains(&row) || self.marks.columns.contains(&column) {

@@ -27,7 +27,7 @@ impl<'a> Package<'a> {
     /// Unpacks all texts once: the sizes that an archive declares need not be true.
     fn check(&mut self) -> Result<(), Refused> {
         if self.0.len() > MAX_PARTS {
-            return Err(too_large(format!("{} parts", self.0.len())));
+            return Err(too_large(&format!("{} parts", self.0.len())));
         }
         let mut rest = MAX_UNPACKED_BYTES;
         for place in 0..self.0.len() {
@@ -43,7 +43,7 @@ impl<'a> Package<'a> {
             let unpacked = io::copy(&mut part.take(limit + 1), &mut io::sink());
             let unpacked = unpacked.map_err(|error| Refused::damaged(&error))?;
             if unpacked > limit {
-                return Err(too_large(format!("more than {} MiB in `{name}`", limit >> 20)));
+                return Err(too_large(&format!("more than {} MiB in `{name}`", limit >> 20)));
             }
             rest -= unpacked;
         }
@@ -59,6 +59,6 @@ impl<'a> Package<'a> {
     }
 }
 
-fn too_large(what: String) -> Refused {
+fn too_large(what: &str) -> Refused {
     Refused::new(format!("unpacks to {what}, which is too much"), "divide it, or save the table as CSV")
 }

@@ -61,8 +61,8 @@ pub(super) fn position(name: &str) -> Option<(u32, u32)> {
     let digits = name.find(|c: char| c.is_ascii_digit())?;
     let (letters, row) = name.split_at(digits);
     let value = |column: u32, letter: u8| {
-        let digit = u32::from(letter.to_ascii_uppercase().checked_sub(b'A')?) + 1;
-        column.checked_mul(26)?.checked_add(digit)
+        let digit = letter.to_ascii_uppercase().checked_sub(b'A').filter(|digit| *digit < 26)?;
+        column.checked_mul(26)?.checked_add(u32::from(digit) + 1)
     };
     let column = letters.bytes().try_fold(0, value)?.checked_sub(1)?;
     Some((row.parse::<u32>().ok()?.checked_sub(1)?, column))
