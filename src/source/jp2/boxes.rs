@@ -144,20 +144,12 @@ fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<Found
     };
     let end = at.checked_add(length).filter(|_| length >= head_bytes);
     let end = match end.filter(|end| *end <= file_bytes) {
-        // Some writers give it the length of the file. If its last marker is there, so is the rest.
-        None if end.is_some() && &kind == b"jp2c" && ends_with_its_marker(file, file_bytes)? => Some(file_bytes),
+        // Some writers give it the length of the file, and some files are cut. Its tile-parts say if all of it is there.
+        None if end.is_some() && &kind == b"jp2c" && at + head_bytes <= file_bytes => Some(file_bytes),
         end => end,
     };
     let end = end.ok_or_else(|| format!("its box `{}` reaches beyond the end of the file", kind.escape_ascii()))?;
     Ok(Found { kind, content: at + head_bytes..end })
-}
-
-/// Returns `true` if a file ends with the marker of the end of a codestream.
-fn ends_with_its_marker(file: &mut (impl Read + Seek), file_bytes: u64) -> Result<bool, DecodeError> {
-    let mut marker = [0; 2];
-    file.seek(SeekFrom::Start(file_bytes.saturating_sub(2)))?;
-    file.read_exact(&mut marker)?;
-    Ok(marker == [0xff, 0xd9])
 }
 
 fn content(file: &mut (impl Read + Seek), found: &Found) -> Result<Vec<u8>, DecodeError> {
