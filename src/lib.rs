@@ -17,10 +17,11 @@
 //! | [`pixel`] | what moves between the blocking stages | `iiif` |
 //! | [`location`] | where an image is: a file, an object of a bucket, an address of the web | none of the others |
 //! | `libjpeg`, `libwebp` | safe faces for C libraries; the only `unsafe` code of the library | `iiif`, `pixel` |
+//! | `limiter` | permits for a number of things and for their bytes together | none of the others |
 //! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg` |
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
-//! | [`store`] | where objects go; knows keys and bytes, never images | none of the others |
+//! | [`store`] | where objects go; knows keys and bytes, never images | `limiter` |
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `location`, `source`, `store` |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | all of the above |
 //! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `location`, `publish`, `store` |
@@ -73,6 +74,7 @@ pub mod encode;
 pub mod iiif;
 mod libjpeg;
 mod libwebp;
+mod limiter;
 pub mod location;
 pub mod pixel;
 pub mod publish;

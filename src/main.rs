@@ -6,6 +6,6 @@ mod glibc;
 
 fn main() -> std::process::ExitCode {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    glibc::limit_arenas();
+    glibc::limit_kept_memory();
     cli::run().into()
 }

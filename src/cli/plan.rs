@@ -10,7 +10,7 @@ use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Re
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::{InFlight, peak_memory_bytes};
 use iiif_publish::source::{Found, Header, ReadOptions, Source, SourceKind};
-use iiif_publish::store::{Identifier, PublicUrl};
+use iiif_publish::store::{Identifier, PublicUrl, S3Store};
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -36,7 +36,7 @@ fn bytes_per_picture(format: Format) -> f64 {
 /// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
 /// Of a publish with the default concurrency on two cores.
-const IN_FLIGHT: InFlight = InFlight { encoders: 2, pictures: 64 + 2 };
+const IN_FLIGHT: InFlight = InFlight::new(2, S3Store::DEFAULT_CONCURRENCY);
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["image", "size"]))]

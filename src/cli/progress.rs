@@ -135,7 +135,8 @@ impl Progress {
             }
             Event::Unchanged(published) => {
                 self.image_done(None, done);
-                let line = || format!("{}: unchanged", published.identifier);
+                let warnings = if self.is_verbose { told_warnings(&published.warnings) } else { String::new() };
+                let line = || format!("{}: unchanged{warnings}", published.identifier);
                 self.line(line, || published_json("unchanged", published));
             }
             Event::Kept(published) => {
@@ -310,10 +311,13 @@ fn published_line(published: &Published, told: usize) -> String {
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
     // The line of its beginning has told the others.
-    let warnings: Vec<String> =
-        warnings.iter().skip(told).map(|warning| format!("; warning: {}", warning.text)).collect();
-    let warnings = warnings.concat();
+    let warnings = told_warnings(&warnings[told.min(warnings.len())..]);
     format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}{warnings}")
+}
+
+/// Joins warnings to the end of a line.
+fn told_warnings(warnings: &[Warning]) -> String {
+    warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect()
 }
 
 /// Warnings with their codes, as events have them.

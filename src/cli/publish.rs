@@ -16,8 +16,8 @@ use futures::StreamExt;
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{
-    Changed, FullImageUrl, Identity, Image, Layout, Options, PublishError, Published, Publisher, RedirectOptions,
-    Unchanged,
+    Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
+    RedirectOptions, Unchanged,
 };
 use iiif_publish::remote::Remotes;
 use iiif_publish::store::{
@@ -151,7 +151,7 @@ impl RedirectArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
 struct WorkArguments {
-    /// Puts in flight at the most, of all images together [default: 64 into a bucket, 8 into a folder]
+    /// Puts in flight at the most, of all images together [default: up to 256 into a bucket, as many as it takes; 8 into a folder]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
     /// Puts that begin within a second at the most
@@ -160,6 +160,9 @@ struct WorkArguments {
     /// How long a request that fails in passing is tried again [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     retry_for: Option<u64>,
+    /// Fail images whose files give warnings, before anything of them is visible
+    #[arg(long)]
+    strict: bool,
 }
 
 impl WorkArguments {
@@ -309,6 +312,7 @@ impl HowArguments {
             unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
             changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
             identity: self.again.identity(),
+            on_warning: if self.work.strict { OnWarning::Fail } else { OnWarning::Report },
             settle_after: Some(Duration::from_secs(self.again.settle_after)),
             layout,
             redirects: self.redirects.options(),

@@ -259,6 +259,10 @@ pub(super) fn advice(error: &PublishError) -> &'static str {
         PublishError::Overtaken { .. } => {
             "run the same command again after `--settle-after`: it repairs what the two runs mixed"
         }
+        PublishError::Warnings { is_published: false, .. } => {
+            "repair the file, or leave `--strict` out to publish it in spite of them"
+        }
+        PublishError::Warnings { .. } => "repair the file, or leave `--strict` out to keep it as it is",
         PublishError::Key(_) => KEYS,
         PublishError::Stopped { .. } => "run the same command again, and it goes on where this one stopped",
         PublishError::Encode { .. } | PublishError::Incomplete { .. } | PublishError::Panicked { .. } => BUG,

@@ -1,23 +1,24 @@
 //! What all images of a publisher share: cores, puts in flight, memory, and the word to stop.
 
-use super::memory::{InFlight, shared_bytes};
+use super::memory::{ImageBytes, InFlight, shared_bytes};
 use super::options::Options;
+use crate::limiter::Limiter;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// What all images of a publisher share.
 #[derive(Clone)]
 pub(super) struct Budget {
-    /// One permit for each image that is worked on: as many as there are encoders, so that small ones keep all cores busy, and one
-    /// more to decode while another waits for its last objects.
-    pub(super) images: Arc<Semaphore>,
+    /// One permit for each image that is being read: as many as there are encoders, so that small ones keep all cores busy, and one
+    /// more to decode while another waits. Images that wait for the store need none, however far away it is.
+    pub(super) readers: Arc<Semaphore>,
     /// One permit for each encoder that may run: more than there are cores only makes them take turns.
     pub(super) encoders: Arc<Semaphore>,
     /// One permit for each put in flight.
     pub(super) puts: Arc<Semaphore>,
-    /// One permit for each tile that is being encoded, waits for a put or is being put: bounds the encoded bytes in
-    /// memory. As many as can be put, and one for each encoder, so that neither waits for the other.
-    pub(super) tiles: Arc<Semaphore>,
+    /// One permit for each tile that is being encoded, waits for a put or is being put, with its encoded bytes. As many as can be
+    /// put, and one for each encoder, so that neither waits for the other, as long as their bytes stay within the limit.
+    pub(super) tiles: Limiter,
     in_flight: InFlight,
     /// What of the memory is for images, beside what they share; `None` without a limit.
     memory: Option<Memory>,
@@ -29,7 +30,7 @@ impl Budget {
     pub(super) fn new(options: &Options, concurrency: usize) -> Self {
         let jobs = options.jobs.get();
         let pictures = jobs.saturating_add(concurrency);
-        let in_flight = InFlight { encoders: jobs as u64, pictures: pictures as u64 };
+        let in_flight = InFlight::new(jobs, concurrency);
         let memory = options.max_memory_bytes.map(|limit_bytes| {
             let bytes = limit_bytes.saturating_sub(shared_bytes(options.shape, options.jpeg, in_flight));
             Memory::new(limit_bytes, bytes)
@@ -37,10 +38,10 @@ impl Budget {
         Self {
             in_flight,
             memory,
-            images: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),
+            readers: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),
             encoders: Arc::new(Semaphore::new(jobs.min(Semaphore::MAX_PERMITS))),
             puts: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))),
-            tiles: Arc::new(Semaphore::new(pictures.min(Semaphore::MAX_PERMITS))),
+            tiles: Limiter::new(pictures, in_flight.encoded_bytes),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }
@@ -55,13 +56,15 @@ impl Budget {
         self.memory.as_ref().map(|memory| memory.limit_bytes).filter(|limit| peak_bytes > *limit)
     }
 
-    /// Waits until there is memory for an image that takes so much beside what all images share, and takes it. Images get it in
-    /// the order in which they ask, so that a large one is not waiting for ever.
-    pub(super) async fn memory(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let memory = self.memory.as_ref()?;
-        let units = u32::try_from(bytes.div_ceil(Memory::UNIT_BYTES)).unwrap_or(u32::MAX).clamp(1, memory.units);
+    /// Waits until there is memory for an image, beside what all images share, and takes it. Images get it in the order in which
+    /// they ask, so that a large one is not waiting for ever.
+    pub(super) async fn memory(&self, bytes: ImageBytes) -> ImageMemory {
+        let Some(memory) = &self.memory else { return ImageMemory::default() };
+        let units = memory.units_of(bytes.total()).max(1);
         let permit = Arc::clone(&memory.left).acquire_many_owned(units).await;
-        Some(permit.expect("the semaphores of a budget are never closed"))
+        let mut reading = permit.expect("the semaphores of a budget are never closed");
+        let lasting = reading.split(memory.units_of(bytes.lasting).min(units) as usize);
+        ImageMemory { reading: Arc::new(Some(reading)), lasting }
     }
 
     /// From now on nothing begins any more; what is in flight goes on.
@@ -80,6 +83,18 @@ impl Budget {
         let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
     }
 }
+
+/// Memory that an image has, given back when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct ImageMemory {
+    /// Held by everything that holds pixels of the image.
+    pub(super) reading: ReadingMemory,
+    /// Held until the last object of the image is stored.
+    pub(super) lasting: Option<OwnedSemaphorePermit>,
+}
+
+/// Memory that is free again when an image has been read and encoded: when the last clone is dropped.
+pub(super) type ReadingMemory = Arc<Option<OwnedSemaphorePermit>>;
 
 pub(super) async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphores of a budget are never closed")
@@ -103,6 +118,11 @@ impl Memory {
         let units = u32::try_from(bytes / Self::UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         Self { limit_bytes, units, left: Arc::new(Semaphore::new(units as usize)) }
     }
+
+    /// Returns the units that some bytes take: all of them if there are not so many.
+    fn units_of(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes.div_ceil(Self::UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units)
+    }
 }
 
 #[cfg(test)]
@@ -117,12 +137,20 @@ mod tests {
         let budget = Budget::new(&options, 4);
         assert_eq!(budget.is_beyond(1 << 30), None);
         assert_eq!(budget.is_beyond((1 << 30) + 1), Some(1 << 30));
-        let large = budget.memory(900 << 20).now_or_never().expect("there is enough");
-        assert!(budget.memory(200 << 20).now_or_never().is_none(), "what is left is less");
-        let small = budget.memory(1 << 20).now_or_never().expect("there is enough");
-        drop(large);
-        let rest = budget.memory(900 << 20).now_or_never().expect("it was given back");
-        drop((small, rest));
-        assert!(budget.memory(u64::MAX).now_or_never().is_some(), "no more than all");
+        let memory = |reading, lasting| budget.memory(ImageBytes { reading, lasting }).now_or_never();
+        let large = memory(700 << 20, 200 << 20).expect("there is enough");
+        assert!(memory(100 << 20, 100 << 20).is_none(), "what is left is less");
+        let small = memory(1 << 20, 0).expect("there is enough");
+        let ImageMemory { reading, lasting } = large;
+        let encoder = Arc::clone(&reading);
+        drop(reading);
+        assert!(memory(600 << 20, 0).is_none(), "an encoder still holds pixels");
+        drop(encoder);
+        let second = memory(600 << 20, 0).expect("the image has been read");
+        assert!(memory(200 << 20, 0).is_none(), "its pictures are still put");
+        drop(lasting);
+        let third = memory(200 << 20, 0).expect("it was given back");
+        drop((small, second, third));
+        assert!(memory(u64::MAX / 2, u64::MAX / 2).is_some(), "no more than all");
     }
 }

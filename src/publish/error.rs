@@ -3,7 +3,7 @@
 use super::Incomplete;
 use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
-use crate::source::SourceError;
+use crate::source::{SourceError, Warning};
 use crate::store::{Identifier, KeyError, StoreError, StoreErrorKind};
 use bytesize::ByteSize;
 
@@ -74,6 +74,16 @@ pub enum PublishError {
         /// What it may take.
         limit_bytes: u64,
     },
+    /// Its source gave warnings, and [`OnWarning::Fail`](super::OnWarning::Fail) was chosen.
+    #[error("`{identifier}` {}has warnings: {}", if *.is_published { "is published already, and " } else { "" }, listed(.warnings))]
+    Warnings {
+        /// The image.
+        identifier: Identifier,
+        /// The warnings.
+        warnings: Vec<Warning>,
+        /// Set if an earlier run published the image in spite of them.
+        is_published: bool,
+    },
     /// It is published, and the next run cleans up.
     #[error("`{identifier}` is published, but what is not of it any more could not be deleted")]
     CleanUp {
@@ -92,6 +102,11 @@ pub enum PublishError {
         #[source]
         cause: tokio::task::JoinError,
     },
+}
+
+/// Joins warnings to one text.
+fn listed(warnings: &[Warning]) -> String {
+    warnings.iter().map(Warning::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl PublishError {

@@ -84,6 +84,7 @@ pub(super) fn committed(
         has_orphans: false,
         is_contested: false,
         old_versions: None,
+        warnings: Vec::new(),
     };
     fingerprint.documents.iter().zip(content).map(mark).collect()
 }

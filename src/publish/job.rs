@@ -3,10 +3,11 @@
 use super::PublishError;
 use super::budget::{Budget, permit};
 use super::event::Event;
+use super::memory::encoded_tile_bytes;
 use super::target::{ApiFolder, Target};
 use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
-use crate::iiif::{Format, ImageRequest, Rendering};
+use crate::iiif::{Format, ImageRequest, Rendering, Size};
 use crate::pixel::RowScale;
 use crate::store::{Digest, ETag, Key, Object, Receipt, Store, Tally};
 use bytes::Bytes;
@@ -52,6 +53,13 @@ impl Job {
     /// [`PublishError::Stopped`] if the publisher was stopped.
     pub(super) fn check_not_stopped(&self) -> Result<(), PublishError> {
         if self.budget.is_stopping() { Err(self.stopped()) } else { Ok(()) }
+    }
+
+    /// Returns the bytes that a tile takes at most when it is encoded, with the profile that it carries.
+    pub(super) fn encoded_bytes(&self, tile: Size) -> u64 {
+        let formats = self.target.pyramid.formats();
+        let profile_bytes = self.encoding.profile.as_ref().map_or(0, |profile| profile.len() as u64);
+        encoded_tile_bytes(tile.pixels(), formats, self.encoding.jpeg) + profile_bytes * formats.count()
     }
 
     async fn put_picture_object(&self, object: Object) -> Result<Receipt, PublishError> {

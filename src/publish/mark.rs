@@ -8,6 +8,7 @@
 
 use super::content::ContentDigest;
 use super::revision::Revisions;
+use crate::source::{Warning, WarningCode};
 use std::fmt;
 use std::str::FromStr;
 
@@ -59,6 +60,8 @@ pub(crate) struct Mark {
     pub(super) is_contested: bool,
     /// The number of old versions that were kept when the last of the others was deleted.
     pub(super) old_versions: Option<usize>,
+    /// The kinds of warnings that the run which read the source reported.
+    pub(super) warnings: Vec<WarningCode>,
 }
 
 /// A mark that this version of the program cannot read, most likely because a newer one wrote it.
@@ -79,7 +82,16 @@ impl Mark {
             has_orphans: false,
             is_contested: false,
             old_versions: None,
+            warnings: Vec::new(),
         }
+    }
+
+    /// Returns the same mark with the kinds of these warnings.
+    pub(super) fn with_warnings(self, warnings: &[Warning]) -> Self {
+        let mut codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        Self { warnings: codes, ..self }
     }
 
     /// Returns the same mark, noting that a confirmation may be on its way.
@@ -107,7 +119,14 @@ impl fmt::Display for Mark {
         if self.has_orphans {
             write!(formatter, ";orphans=1")?;
         }
-        self.old_versions.map_or(Ok(()), |count| write!(formatter, ";old={count}"))
+        if let Some(count) = self.old_versions {
+            write!(formatter, ";old={count}")?;
+        }
+        if self.warnings.is_empty() {
+            return Ok(());
+        }
+        let codes: Vec<_> = self.warnings.iter().map(|kind| kind.code()).collect();
+        write!(formatter, ";warnings={}", codes.join(","))
     }
 }
 
@@ -131,6 +150,8 @@ impl FromStr for Mark {
             has_orphans: field("orphans") == Some("1"),
             is_contested: field("contested") == Some("1"),
             old_versions: field("old").and_then(|count| count.parse().ok()),
+            // Kinds of newer versions of the program are skipped.
+            warnings: field("warnings").unwrap_or_default().split(',').filter_map(WarningCode::from_code).collect(),
         })
     }
 }
@@ -150,6 +171,7 @@ mod tests {
             has_orphans: false,
             is_contested: false,
             old_versions: Some(2),
+            warnings: Vec::new(),
         }
     }
 
@@ -159,6 +181,7 @@ mod tests {
             mark(),
             mark().in_state(MarkState::Current),
             Mark { has_orphans: true, ..mark() },
+            Mark { warnings: WarningCode::ALL.to_vec(), ..mark() },
             Mark::replacing("2233"),
             Mark::replacing("").contested(),
         ] {
@@ -173,8 +196,8 @@ mod tests {
             "1;state=settling;headers=2233;pixels=0011;document=4455;made=jpeg:2,plan:1;objects=0;etags={zeros};sizes={zeros};old=2"
         );
         assert_eq!(mark().to_string(), written);
-        let with_more = format!("{written};warnings=profile-unusable");
-        assert_eq!(with_more.parse(), Ok(mark()), "fields of newer versions are skipped");
+        let with_more = format!("{written};warnings=invented;invented=1");
+        assert_eq!(with_more.parse(), Ok(mark()), "fields and warnings of newer versions are skipped");
     }
 
     #[test]

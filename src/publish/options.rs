@@ -119,6 +119,16 @@ impl FromStr for FullImageUrl {
     }
 }
 
+/// The way of handling [warnings](crate::source::Warning) about a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnWarning {
+    /// Publish the image and report them.
+    #[default]
+    Report,
+    /// Fail before anything of the image is visible.
+    Fail,
+}
+
 /// How images are published. [`Options::new`] has the defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -152,6 +162,8 @@ pub struct Options {
     pub max_memory_bytes: Option<u64>,
     /// How sources are known to be the same.
     pub identity: Identity,
+    /// The way of handling warnings.
+    pub on_warning: OnWarning,
     /// The grace period: how long after its publication an image is compared with what was stored. All runs on a prefix must use the
     /// same. `None` takes each publication for whole at once, which is only true if no two runs ever work at the same time.
     pub settle_after: Option<Duration>,
@@ -200,6 +212,7 @@ impl Options {
             unchanged: Unchanged::default(),
             changed: Changed::default(),
             identity: Identity::default(),
+            on_warning: OnWarning::default(),
             settle_after: Some(Self::SETTLE_AFTER),
             layout: Layout::default(),
             redirects: None,

@@ -1,5 +1,6 @@
 //! The reader: one blocking job that decodes rows and runs the cascade.
 
+use super::budget::ReadingMemory;
 use super::job::Job;
 use crate::iiif::Pyramid;
 use crate::pixel::{BlockStrip, RowScale, Strip};
@@ -7,7 +8,6 @@ use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::{Source, SourceError, Warning};
 use std::collections::TryReserveError;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -22,15 +22,14 @@ pub(super) struct Reading {
     /// The reader, which returns the warnings that only the pixels give.
     pub(super) reader: JoinHandle<Result<Vec<Warning>, SourceError>>,
     /// Given back when the reader and the encoders have ended: either may outlive the other.
-    pub(super) memory: Arc<Option<OwnedSemaphorePermit>>,
+    pub(super) memory: ReadingMemory,
 }
 
 impl Reading {
     /// Begins to read; no further than its strips and their queue reach, until somebody takes them.
-    pub(super) fn begin(source: Source, memory: Option<OwnedSemaphorePermit>, job: &Job) -> Self {
+    pub(super) fn begin(source: Source, memory: ReadingMemory, job: &Job) -> Self {
         let (sender, strips) = mpsc::channel(STRIP_QUEUE);
-        let (pyramid, blocks, memory) = (job.target.pyramid.clone(), job.blocks, Arc::new(memory));
-        let of_reader = Arc::clone(&memory);
+        let (pyramid, blocks, of_reader) = (job.target.pyramid.clone(), job.blocks, Arc::clone(&memory));
         let reader = spawn_blocking(move || {
             let read = read(source, &pyramid, blocks, &sender);
             drop(of_reader);
@@ -38,6 +37,22 @@ impl Reading {
         });
         Self { strips, reader, memory }
     }
+}
+
+/// Reads an image from the top to the bottom for its warnings alone. Ends early, without an error, when `is_stopping`.
+pub(super) fn rehearse(mut source: Source, is_stopping: impl Fn() -> bool) -> Result<Vec<Warning>, SourceError> {
+    let (width, height) = (source.header().size.width() as usize, source.header().size.height() as usize);
+    let row_bytes = width * source.header().format.channels();
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(row_bytes).map_err(|error| source.failed(error.into()))?;
+    rows.resize(row_bytes, 0);
+    for _ in 0..height {
+        if is_stopping() {
+            return Ok(Vec::new());
+        }
+        source.read_rows(&mut rows)?;
+    }
+    source.finish()
 }
 
 /// Reads an image from the top to the bottom, and sends every strip of every level.

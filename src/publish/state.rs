@@ -5,9 +5,11 @@ use super::mark::{Mark, MarkState};
 use super::options::{Changed, Options, Unchanged};
 use super::replace::is_ours;
 use crate::iiif::{Plan, Size};
+use crate::source::Warning;
 use crate::store::{Identifier, ImageFolder, KeyError, Store, StoreError, Stored, VersionName};
 use serde::Deserialize;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
@@ -183,6 +185,13 @@ impl State {
     /// Returns `true` if every folder holds the pixels of this fingerprint.
     pub(super) fn has_pixels(&self, fingerprint: &Fingerprint) -> bool {
         self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.pixels == fingerprint.pixels))
+    }
+
+    /// Returns the warnings about the image that is there, without their details.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let marks = self.infos.iter().flatten().filter_map(|info| info.mark.as_ref());
+        let kinds: BTreeSet<_> = marks.flat_map(|mark| mark.warnings.iter().copied()).collect();
+        kinds.into_iter().map(Warning::remembered).collect()
     }
 
     /// Returns the name of the version that is there.

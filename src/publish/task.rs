@@ -1,14 +1,14 @@
 //! The way of one image from its source to its `info.json`.
 
-use super::budget::permit;
+use super::budget::{ImageMemory, permit};
 use super::event::{Event, Orphans, Published};
 use super::fingerprint::{Fingerprint, version_name};
 use super::info::committed;
 use super::job::Job;
 use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
-use super::options::Layout;
-use super::read::Reading;
+use super::options::{Layout, OnWarning};
+use super::read::{self, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
 use super::state::State;
@@ -18,7 +18,7 @@ use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
 use crate::encode::{BlankTiles, Encoding};
 use crate::source::{Header, Place, Source, Warning};
-use crate::store::{StoreError, Tally};
+use crate::store::{ETag, Key, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -40,7 +40,8 @@ type Done = Result<(Published, Outcome), PublishError>;
 impl Task<'_> {
     /// Leaves an image as it is, but for old versions of it that are to be deleted.
     pub(super) async fn skip(self, target: &Target) -> Done {
-        let mut published = target.published();
+        let mut published = Published { warnings: self.state.warnings(), ..target.published() };
+        self.check_warnings(&published.warnings, true)?;
         published.orphans = self.publisher.prune_versions_again(target, self.state).await?;
         Ok((published, Outcome::Unchanged))
     }
@@ -77,31 +78,60 @@ impl Task<'_> {
         let publisher = self.publisher;
         let source = self.open().await?;
         let header = source.header().clone();
+        self.check_warnings(header.warnings(), false)?;
         let (target, revisions) = self.target(&header)?;
-        let _image = permit(&publisher.budget.images).await;
+        self.check_memory(&header, &target)?;
         publisher.check_not_stopped(&target)?;
         if let Some(published) = self.promote_again(&target).await? {
             return Ok((published, Outcome::Published));
         }
-        let memory = self.reserve_memory(&header, &target).await?;
+        self.rehearse(&header, &target).await?;
+        // Before it is the image's turn: a store may be far away.
+        let existing = publisher.prepare(&target, self.state, self.fingerprint).await?;
+        let turn = permit(&publisher.budget.readers).await;
+        let ImageMemory { reading, lasting: _lasting } = self.memory(&header, &target).await;
         publisher.check_not_stopped(&target)?;
-        let mut job = self.job(&header, target);
         let mut warnings = header.found.warnings.clone();
+        let watch = Watch::new(publisher.timing(), &existing.state);
+        let job = Arc::new(self.job(&header, target, existing.reusable, watch));
         (publisher.events)(self.started(header, &job.target));
-        // The first strips are decoded while the store is asked what it has.
-        let reading = Reading::begin(source, memory, &job);
-        let existing = publisher.prepare(&job.target, self.state, self.fingerprint).await?;
+        let reading = Reading::begin(source, reading, &job);
         let orphans = existing.orphans;
-        job.reusable = existing.reusable;
-        job.watch = Watch::new(publisher.timing(), &existing.state);
-        let job = Arc::new(job);
-        let (complete, found) = transfer(reading, &job).await?;
+        let (complete, found) = transfer(reading, turn, &job).await?;
+        self.check_warnings(&found, false)?;
         warnings.extend(found);
-        let marks = self.marks(&revisions, &complete, !orphans.is_empty());
+        let marks = self.marks(&revisions, &complete, !orphans.is_empty(), &warnings);
         let mut image = self.commit(&job.target, &marks, &complete).await?;
         image.warnings = warnings;
         image.orphans = self.clean_up(&job.target, &marks, orphans).await?;
         Ok((image, Outcome::Published))
+    }
+
+    /// # Errors
+    /// [`PublishError::Warnings`] if there are any and they are to fail the image.
+    fn check_warnings(&self, warnings: &[Warning], is_published: bool) -> Result<(), PublishError> {
+        match self.publisher.options.on_warning {
+            OnWarning::Fail if !warnings.is_empty() => {
+                let (identifier, warnings) = (self.image.identifier.clone(), warnings.to_vec());
+                Err(PublishError::Warnings { identifier, warnings, is_published })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the source once without publishing, if warnings are to fail the image and its pictures would replace visible ones: some
+    /// warnings are known only after the last row.
+    async fn rehearse(&self, header: &Header, target: &Target) -> Result<(), PublishError> {
+        if self.publisher.options.on_warning == OnWarning::Report || target.is_versioned() || !self.state.is_there() {
+            return Ok(());
+        }
+        let budget = self.publisher.budget.clone();
+        let (_turn, _memory) = (permit(&budget.readers).await, self.memory(header, target).await);
+        let source = self.open().await?;
+        let rehearsal = move || read::rehearse(source, || budget.is_stopping());
+        let warnings = self.publisher.blocking(self.image, rehearsal).await??;
+        self.publisher.check_not_stopped(target)?;
+        self.check_warnings(&warnings, false)
     }
 
     async fn open(&self) -> Result<Source, PublishError> {
@@ -131,32 +161,37 @@ impl Task<'_> {
             return Ok(None);
         }
         let content: Vec<_> = marks.iter().map(|mark| mark.content).collect();
-        let marks =
-            committed(self.fingerprint, &marks[0].revisions.with_document_of_now(), &content, self.state_after());
+        let warnings = there.warnings();
+        let revisions = marks[0].revisions.with_document_of_now();
+        let marks = committed(self.fingerprint, &revisions, &content, self.state_after());
+        let marks: Vec<_> = marks.into_iter().map(|mark| mark.with_warnings(&warnings)).collect();
         publisher.invalidate(target, self.state, "").await?;
         publisher.redirect(target).await?;
         // It counts as new among the old versions that are kept.
         let bytes = publisher.commit(target, &marks).await?;
         let orphans = self.clean_up(target, &marks, Vec::new()).await?;
-        Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, ..target.published() }))
+        Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, warnings, ..target.published() }))
     }
 
-    /// Waits until there is memory for the image.
-    async fn reserve_memory(
-        &self,
-        header: &Header,
-        target: &Target,
-    ) -> Result<Option<OwnedSemaphorePermit>, PublishError> {
+    /// # Errors
+    /// [`PublishError::Memory`] if the image takes more than all images together may.
+    fn check_memory(&self, header: &Header, target: &Target) -> Result<(), PublishError> {
         let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
         let needed_bytes = peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
         if let Some(limit_bytes) = budget.is_beyond(needed_bytes) {
             let identifier = target.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes, limit_bytes });
         }
-        Ok(budget.memory(memory::image_bytes(header, &target.pyramid, jpeg, budget.in_flight())).await)
+        Ok(())
     }
 
-    fn job(&self, header: &Header, target: Target) -> Job {
+    /// Waits until there is memory for the image.
+    async fn memory(&self, header: &Header, target: &Target) -> ImageMemory {
+        let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
+        budget.memory(memory::image_bytes(header, &target.pyramid, jpeg, budget.in_flight())).await
+    }
+
+    fn job(&self, header: &Header, target: Target, reusable: HashMap<Key, ETag>, watch: Watch) -> Job {
         let publisher = self.publisher;
         let options = &publisher.options;
         Job {
@@ -169,8 +204,8 @@ impl Task<'_> {
             cache_control: options.cache_control.as_str().into(),
             headers: self.fingerprint.headers.as_str().into(),
             events: Arc::clone(&publisher.events),
-            reusable: HashMap::new(),
-            watch: Watch::new(publisher.timing(), self.state),
+            reusable,
+            watch,
             stored: AtomicU64::new(0),
             tally: Arc::clone(self.tally),
         }
@@ -194,9 +229,9 @@ impl Task<'_> {
         Ok(Published { objects, bytes, ..target.published() })
     }
 
-    fn marks(&self, revisions: &Revisions, complete: &Complete, has_orphans: bool) -> Vec<Mark> {
+    fn marks(&self, revisions: &Revisions, complete: &Complete, has_orphans: bool, warnings: &[Warning]) -> Vec<Mark> {
         let marks = committed(self.fingerprint, revisions, &complete.content, self.state_after());
-        marks.into_iter().map(|mark| Mark { has_orphans, ..mark }).collect()
+        marks.into_iter().map(|mark| Mark { has_orphans, ..mark }.with_warnings(warnings)).collect()
     }
 
     /// Returns the state of an image that has just been committed.
@@ -206,12 +241,7 @@ impl Task<'_> {
     }
 
     /// Deletes what nothing promises any longer. A run that ends before that leaves it to the next one.
-    async fn clean_up(
-        &self,
-        target: &Target,
-        marks: &[Mark],
-        orphans: Vec<crate::store::Key>,
-    ) -> Result<Orphans, PublishError> {
+    async fn clean_up(&self, target: &Target, marks: &[Mark], orphans: Vec<Key>) -> Result<Orphans, PublishError> {
         let not_cleaned_up =
             |cause: StoreError| PublishError::CleanUp { identifier: self.image.identifier.clone(), cause };
         match self.publisher.options.layout {
@@ -224,16 +254,24 @@ impl Task<'_> {
 }
 
 /// Reads, cuts, encodes and puts everything but `info.json`, and proves that all of it is stored.
-async fn transfer(reading: Reading, job: &Arc<Job>) -> Result<(Complete, Vec<Warning>), PublishError> {
-    let Reading { mut strips, reader, memory: _memory } = reading;
+///
+/// The turn to read ends when everything has been read: the next image is read while the last objects of this one are put.
+async fn transfer(
+    reading: Reading,
+    turn: OwnedSemaphorePermit,
+    job: &Arc<Job>,
+) -> Result<(Complete, Vec<Warning>), PublishError> {
+    let Reading { mut strips, reader, memory } = reading;
     let mut ledger = Ledger::new(&job.target);
-    let mut tasks = Tasks::new(job);
+    let mut tasks = Tasks::new(job, memory);
     let work = async {
         while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
             tasks.spawn_strip(strip, &mut ledger).await?;
         }
         // The queue is closed: either everything has been read, or the reader failed.
         let warnings = reader.await.map_err(|cause| job.panicked(cause))??;
+        tasks.all_read();
+        drop(turn);
         tasks.finish(&mut ledger).await.map(|()| warnings)
     };
     let warnings = match work.await {

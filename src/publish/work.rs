@@ -1,17 +1,18 @@
 //! What happens to the strips of one image: tiles and whole levels.
 
-use super::budget::permit;
+use super::budget::ReadingMemory;
 use super::job::{Job, all};
 use super::ledger::Ledger;
 use super::read::TileRow;
 use super::{PublishError, WHOLE_LEVEL_QUEUE};
 use crate::encode::{EncodeError, Encoded, LevelPixels, PictureEncoder, encode_block_tile, encode_thumbnail};
-use crate::iiif::{Cell, Format, Rendering, ScaleFactor, Thumbnail};
+use crate::iiif::{Cell, Format, Rendering, ScaleFactor, Size, Thumbnail};
+use crate::limiter::Permit;
 use crate::pixel::{BlockTile, Strip, Tile};
 use crate::store::Receipt;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 /// The tasks of one image. Dropped, they are all stopped.
@@ -20,16 +21,21 @@ pub(super) struct Tasks {
     running: JoinSet<Result<Vec<Receipt>, PublishError>>,
     /// Who takes whole levels, strip by strip.
     whole_levels: HashMap<ScaleFactor, Vec<mpsc::Sender<Arc<Strip>>>>,
+    /// Until everything has been read.
+    memory: Option<ReadingMemory>,
 }
 
 impl Tasks {
     /// Begins with the tasks that collect whole levels.
-    pub(super) fn new(job: &Arc<Job>) -> Self {
-        let mut tasks = Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels: HashMap::new() };
+    pub(super) fn new(job: &Arc<Job>, memory: ReadingMemory) -> Self {
+        let whole_levels = HashMap::new();
+        let mut tasks =
+            Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels, memory: Some(Arc::clone(&memory)) };
         let needed =
             |scale| Some((scale, job.target.needed_formats(Rendering::Whole(scale)))).filter(|it| !it.1.is_empty());
         for (scale, formats) in job.target.pyramid.whole_levels().filter_map(needed) {
             let strips = tasks.subscribe(scale);
+            let strips = LevelStrips { strips, _memory: Arc::clone(&memory) };
             tasks.running.spawn(whole_level(Arc::clone(job), scale, formats, strips));
         }
         let mut thumbnails: HashMap<ScaleFactor, Vec<Thumbnail>> = HashMap::new();
@@ -38,6 +44,7 @@ impl Tasks {
         }
         for (scale, thumbnails) in thumbnails {
             let strips = tasks.subscribe(scale);
+            let strips = LevelStrips { strips, _memory: Arc::clone(&memory) };
             tasks.running.spawn(thumbnails_of_level(Arc::clone(job), scale, thumbnails, strips));
         }
         tasks
@@ -94,9 +101,10 @@ impl Tasks {
         ledger: &mut Ledger,
     ) -> Result<(), PublishError> {
         for tile in tiles {
-            let slot = permit(&self.job.budget.tiles).await;
+            let permit = self.job.budget.tiles.acquire(self.job.encoded_bytes(tile.size())).await;
             self.job.check_not_stopped()?;
-            self.running.spawn(publish_tile(Arc::clone(&self.job), tile, slot));
+            let memory = self.memory.clone();
+            self.running.spawn(publish_tile(Arc::clone(&self.job), tile, permit, memory));
             while let Some(done) = self.running.try_join_next() {
                 ledger.enter(&self.receipts(done)?);
             }
@@ -104,10 +112,15 @@ impl Tasks {
         Ok(())
     }
 
-    /// Waits for every task.
-    pub(super) async fn finish(&mut self, ledger: &mut Ledger) -> Result<(), PublishError> {
+    /// Says that no strip follows: memory is free as soon as those that were spawned are encoded.
+    pub(super) fn all_read(&mut self) {
         // The collectors learn from their closed queues that their levels are complete.
         self.whole_levels.clear();
+        self.memory = None;
+    }
+
+    /// Waits for every task.
+    pub(super) async fn finish(&mut self, ledger: &mut Ledger) -> Result<(), PublishError> {
         while let Some(done) = self.running.join_next().await {
             ledger.enter(&self.receipts(done)?);
         }
@@ -116,7 +129,7 @@ impl Tasks {
 
     /// Waits for what is in flight when nothing more is to begin; the error that says so, or a worse one.
     pub(super) async fn drain(mut self) -> PublishError {
-        self.whole_levels.clear();
+        self.all_read();
         while let Some(done) = self.running.join_next().await {
             match self.receipts(done) {
                 Ok(_) | Err(PublishError::Stopped { .. }) => {}
@@ -148,6 +161,13 @@ impl TileSource {
         }
     }
 
+    fn size(&self) -> Size {
+        match self {
+            Self::Pixels(tile) => tile.size,
+            Self::Blocks(tile) => tile.size,
+        }
+    }
+
     fn encode(&self, formats: &[Format], job: &Job) -> Result<Vec<Encoded>, EncodeError> {
         match self {
             Self::Pixels(tile) => job.blanks.encode(tile, formats, &job.encoding),
@@ -160,13 +180,26 @@ impl TileSource {
 async fn publish_tile(
     job: Arc<Job>,
     tile: TileSource,
-    _slot: OwnedSemaphorePermit,
+    mut permit: Permit,
+    memory: Option<ReadingMemory>,
 ) -> Result<Vec<Receipt>, PublishError> {
     let (rendering, for_encoder) = (Rendering::Tile(tile.cell()), Arc::clone(&job));
     let formats = job.target.needed_formats(rendering);
     // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
-    let encoded = job.encode(move || tile.encode(&formats, &for_encoder)).await?;
+    let encode = move || {
+        let encoded = tile.encode(&formats, &for_encoder);
+        drop((tile, memory));
+        encoded
+    };
+    let encoded = job.encode(encode).await?;
+    permit.shrink_to(encoded.iter().map(|picture| picture.bytes.len() as u64).sum());
     job.put_picture(rendering, encoded).await
+}
+
+/// The strips of a level, and the memory that they take until their queue is empty.
+struct LevelStrips {
+    strips: mpsc::Receiver<Arc<Strip>>,
+    _memory: ReadingMemory,
 }
 
 /// Encodes a level that is larger than one tile as one picture, as its strips come.
@@ -174,12 +207,12 @@ async fn whole_level(
     job: Arc<Job>,
     scale: ScaleFactor,
     formats: Vec<Format>,
-    mut strips: mpsc::Receiver<Arc<Strip>>,
+    mut level: LevelStrips,
 ) -> Result<Vec<Receipt>, PublishError> {
     let size = job.target.pyramid.size().at(scale);
     let mut encoder = None;
     let formats: Arc<[Format]> = formats.into();
-    while let Some(strip) = strips.recv().await {
+    while let Some(strip) = level.strips.recv().await {
         let (formats, encoding) = (Arc::clone(&formats), job.encoding.clone());
         let encode = move || {
             let mut encoder = match encoder {
@@ -191,6 +224,7 @@ async fn whole_level(
         };
         encoder = job.encode(encode).await?;
     }
+    drop(level);
     // Otherwise the level may have ended before its last strip.
     job.check_not_stopped()?;
     match encoder {
@@ -208,13 +242,14 @@ async fn thumbnails_of_level(
     job: Arc<Job>,
     scale: ScaleFactor,
     thumbnails: Vec<Thumbnail>,
-    mut strips: mpsc::Receiver<Arc<Strip>>,
+    mut strips: LevelStrips,
 ) -> Result<Vec<Receipt>, PublishError> {
     let mut level = None;
-    while let Some(strip) = strips.recv().await {
+    while let Some(strip) = strips.strips.recv().await {
         let size = job.target.pyramid.size().at(scale);
         level.get_or_insert_with(|| LevelPixels::new(size, strip.format)).push(&strip);
     }
+    drop(strips);
     job.check_not_stopped()?;
     let Some(level) = level.map(Arc::new) else { return Ok(Vec::new()) };
     let publish = |thumbnail| publish_thumbnail(&job, &level, thumbnail);

@@ -64,6 +64,24 @@ impl WarningCode {
         }
     }
 
+    /// Returns a clause for people that needs no details of the file.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::ProfileUnusable => "its ICC profile is unusable",
+            Self::ProfileTooLarge => "its ICC profile is too large for a published image",
+            Self::OrientationUnreadable => "its orientation is unreadable",
+            Self::ColorsGuessed => "its colors are guessed",
+            Self::SamplesIgnored => "some of its samples are not shown",
+            Self::SamplesSigned => "its samples are signed",
+            Self::PagesIgnored => "only one of its images is published",
+            Self::FloatOutOfRange => "nearly all of its samples lie outside the range of floating-point numbers",
+            Self::FloatRangeMeasured => "its range of floating-point numbers is measured",
+            Self::EndMarkerMissing => "its end marker is missing",
+            Self::MetadataTooLarge => "some of its metadata is too large",
+        }
+    }
+
     /// Returns the kind with a code, if there is one.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
@@ -94,6 +112,12 @@ pub struct Warning {
 }
 
 impl Warning {
+    /// Creates a warning of an image that an earlier run published: the details are in that run's output.
+    #[must_use]
+    pub fn remembered(code: WarningCode) -> Self {
+        Self::new(code, code.summary())
+    }
+
     /// Creates a warning.
     pub fn new(code: WarningCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }

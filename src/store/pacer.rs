@@ -5,13 +5,13 @@
 //! not pile up in memory.
 
 use super::Traffic;
+use crate::limiter::{Limiter, Permit};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Puts in flight at the beginning: hundreds of new connections at once fail on names and handshakes.
-const FIRST_WINDOW: f64 = 8.0;
+const FIRST_WINDOW: f64 = 16.0;
 
 /// The window never gets smaller: a store that refuses one request in ten at random, and not because there are too many,
 /// would otherwise be asked by two puts at a time, most of which wait for their next try.
@@ -19,6 +19,9 @@ const LEAST_WINDOW: f64 = 8.0;
 
 /// Throttles within this time count once: they answer puts that were all sent under the same window.
 const DECREASE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The longest pause between two puts that a rate can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// The limits that hold whatever the store says.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +38,8 @@ pub(crate) struct PaceLimits {
 #[derive(Clone, Debug)]
 pub(crate) struct Pacer {
     limits: PaceLimits,
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// Wakes the next in line, when a put ended or the window grew.
-    changed: Notify,
+    limiter: Limiter,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
@@ -50,8 +47,6 @@ struct State {
     window: f64,
     /// Below it the window doubles with every round of puts, above it grows by one.
     threshold: f64,
-    puts: u32,
-    bytes: u64,
     last_decrease: Option<Instant>,
     /// When the next put may begin, where their rate is limited.
     next_begin: Instant,
@@ -61,8 +56,7 @@ struct State {
 /// The right to one put. Dropped, the next one may begin.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    shared: Arc<Shared>,
-    bytes: u64,
+    _permit: Permit,
 }
 
 impl Pacer {
@@ -71,104 +65,95 @@ impl Pacer {
         let state = State {
             window: FIRST_WINDOW.min(most),
             threshold: most,
-            puts: 0,
-            bytes: 0,
             last_decrease: None,
             next_begin: Instant::now(),
             traffic: Traffic::default(),
         };
-        Self { limits, shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
+        let limiter = Limiter::new(state.places(), limits.bytes);
+        Self { limits, limiter, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Waits until one more put of so many bytes may be in flight.
     pub(crate) async fn begin(&self, bytes: u64) -> Pace {
-        loop {
-            // Registered before looking, so that a change in between is not missed.
-            let changed = self.shared.changed.notified();
-            let mut changed = std::pin::pin!(changed);
-            changed.as_mut().enable();
-            if let Some(begin) = self.try_begin(bytes) {
-                // Before the pause, so that a put that is given up in it gives back its place.
-                let pace = Pace { shared: Arc::clone(&self.shared), bytes };
-                tokio::time::sleep_until(begin).await;
-                return pace;
-            }
-            changed.await;
-        }
-    }
-
-    /// Takes a place, and says when its put may begin.
-    fn try_begin(&self, bytes: u64) -> Option<Instant> {
-        let mut state = self.shared.locked();
-        let has_place = f64::from(state.puts) < state.window.floor();
-        let has_room = state.puts == 0 || state.bytes + bytes <= self.limits.bytes;
-        if !has_place || !has_room {
-            return None;
-        }
-        state.puts += 1;
-        state.bytes += bytes;
-        let begin = state.next_begin.max(Instant::now());
+        // Before the pause, so that a put that is given up in it gives back its place.
+        let pace = Pace { _permit: self.limiter.acquire(bytes).await };
         if let Some(rate) = self.limits.puts_per_second {
-            state.next_begin = begin + Duration::from_secs_f64(1.0 / rate);
+            let begin = self.locked().next_turn(rate);
+            tokio::time::sleep_until(begin).await;
         }
-        Some(begin)
+        pace
     }
 
     /// A put has succeeded: there may be room for more.
     pub(crate) fn succeeded(&self) {
-        let mut state = self.shared.locked();
-        let before = state.window.floor();
-        let growth = if state.window < state.threshold { 1.0 } else { 1.0 / state.window };
-        state.window = (state.window + growth).min(f64::from(self.limits.puts.max(1)));
-        if state.window.floor() > before {
-            self.shared.changed.notify_one();
-        }
+        let most = f64::from(self.limits.puts.max(1));
+        self.resize(|state| {
+            let growth = if state.window < state.threshold { 1.0 } else { 1.0 / state.window };
+            state.window = (state.window + growth).min(most);
+        });
     }
 
     /// The store asked for fewer requests.
     pub(crate) fn throttled(&self) {
-        let mut state = self.shared.locked();
-        state.traffic.throttles += 1;
-        let is_new = state.last_decrease.is_none_or(|last| last.elapsed() >= DECREASE_INTERVAL);
-        if is_new {
-            state.window = (state.window / 2.0).max(LEAST_WINDOW);
-            state.threshold = state.window;
-            state.last_decrease = Some(Instant::now());
+        let least = LEAST_WINDOW.min(f64::from(self.limits.puts.max(1)));
+        self.resize(|state| {
+            state.traffic.throttles += 1;
+            let is_new = state.last_decrease.is_none_or(|last| last.elapsed() >= DECREASE_INTERVAL);
+            if is_new {
+                state.window = (state.window / 2.0).max(least);
+                state.threshold = state.window;
+                state.last_decrease = Some(Instant::now());
+            }
+        });
+    }
+
+    /// Changes the window, and tells the limiter if the number of places is another one.
+    fn resize(&self, resize: impl FnOnce(&mut State)) {
+        let mut state = self.locked();
+        let before = state.places();
+        resize(&mut state);
+        if state.places() != before {
+            // Under the lock, so that the last one to change the window is the last one to tell.
+            self.limiter.set_max_count(state.places());
         }
     }
 
     /// A request is sent, for the first time or again.
     pub(crate) fn sent(&self, again: bool) {
-        let mut state = self.shared.locked();
+        let mut state = self.locked();
         state.traffic.requests += 1;
         state.traffic.retries += u64::from(again);
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
-        self.shared.locked().traffic
+        self.locked().traffic
     }
-}
 
-impl Shared {
     fn locked(&self) -> MutexGuard<'_, State> {
         // Only additions happen under this lock: what a panic elsewhere left behind is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Pace {
-    fn drop(&mut self) {
-        let mut state = self.shared.locked();
-        state.puts -= 1;
-        state.bytes -= self.bytes;
-        // One place is free, so one waiter is woken; one that finds the window too small by now waits for the next.
-        self.shared.changed.notify_one();
+impl State {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and the limit, a u32")]
+    fn places(&self) -> usize {
+        self.window as usize
+    }
+
+    /// Takes the next turn of a rate.
+    fn next_turn(&mut self, puts_per_second: f64) -> Instant {
+        let pause = Duration::try_from_secs_f64(1.0 / puts_per_second).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+        let begin = self.next_begin.max(Instant::now());
+        self.next_begin = begin + pause;
+        begin
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     fn limited(puts: u32, bytes: u64) -> Pacer {
         Pacer::new(PaceLimits { puts, bytes, puts_per_second: None })
@@ -189,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn it_starts_slowly_and_grows_to_its_limit() {
         let pacer = limited(64, u64::MAX);
-        assert_eq!(begun(&pacer, 100, 1).await.len(), 8);
+        assert_eq!(begun(&pacer, 100, 1).await.len(), 16);
         (0..100).for_each(|_| pacer.succeeded());
         assert_eq!(begun(&pacer, 100, 1).await.len(), 64);
     }
@@ -208,6 +193,21 @@ mod tests {
         pacer.succeeded();
         assert_eq!(begun(&pacer, 100, 1).await.len(), 17);
         assert_eq!(pacer.traffic().throttles, 51);
+    }
+
+    #[tokio::test]
+    async fn a_throttle_never_widens_a_small_window() {
+        for most in 1..=7 {
+            let pacer = limited(most, u64::MAX);
+            pacer.throttled();
+            assert_eq!(begun(&pacer, 100, 1).await.len(), most as usize);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_smallest_rates_only_make_long_pauses() {
+        let pacer = Pacer::new(PaceLimits { puts: 8, bytes: u64::MAX, puts_per_second: Some(1e-300) });
+        assert_eq!(begun(&pacer, 8, 1).await.len(), 1, "the first put begins at once");
     }
 
     #[tokio::test]
@@ -238,7 +238,7 @@ mod tests {
         for _ in 0..3 {
             assert!(tokio::time::timeout(Duration::from_millis(5), pacer.begin(1)).await.is_err(), "its turn is later");
         }
-        assert_eq!(pacer.shared.locked().puts, 0);
+        assert!(pacer.limiter.acquire(1).now_or_never().is_some(), "the place is free");
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@
     tests/bench/collection.py rows [--rows 100000]            a large table is read and planned
     tests/bench/collection.py against [--images 200] [--photos A.jpg B.jpg]
                                                               side by side with `vips dzsave` under `xargs` and `s5cmd`
+    tests/bench/collection.py far [--images 60] [--distances 100 200]
+                                                              the same with photographs of 9 Mpixel, so many ms from the server
 
 Ends with 1 where something is not as it must be. Needs room in /dev/shm for the images, and in /tmp for the server.
 """
@@ -25,7 +27,7 @@ import threading
 import time
 
 import common
-from server import environment, s5cmd, seaweedfs, sink
+from server import IN_FLIGHT, environment, s5cmd, seaweedfs, sink
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
 BUCKET, PUBLIC_URL = "tiles", "https://example.org/iiif"
@@ -222,16 +224,41 @@ def against(arguments, folder, endpoint):
     check(ratio >= 1.5, f"{ratio:.2f} times as many images per minute")
 
 
+def far(arguments, folder):
+    """Photographs of one size, with a server that answers late: both have up to 256 puts in flight."""
+    numbers = random.Random(3)
+    masters = folder / "masters"
+    masters.mkdir()
+    large = large_picture(folder, arguments.photos)
+    for number in range(arguments.images):
+        cut(large, masters / f"{number:05}.jpg", "[Q=90]", 3600, 2500, numbers)
+    large.unlink()
+    for distance in arguments.distances:
+        with sink(distance) as endpoint:
+            print(f"{arguments.images} JPEGs of 3600 x 2500, {distance} ms from the server")
+            pairs = []
+            for number in range(arguments.runs):
+                pair = {}
+                for who in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
+                    pair[who] = ours(endpoint, masters, number) if who == "ours" else theirs(endpoint, masters, folder / "pyramids", number, os.cpu_count(), 256)
+                pairs.append((pair["ours"], pair["theirs"]))
+            common.print_pairs(pairs, "vips, s5cmd")
+            ratio = statistics.median(their["wall s"] / our["wall s"] for our, their in pairs)
+            check(ratio >= 1, f"{ratio:.2f} times as fast, {distance} ms away")
+            peak = max(our["peak MiB"] for our, _ in pairs)
+            check(peak < 160, f"at most {peak:.0f} MiB")
+
+
 def ours(endpoint, masters, number):
     command = [word for word in ingest(endpoint, "--progress=none", "--prefix", f"ours-{number}", masters) if word != "--log-format=json"]
     return common.cost(command, environment())
 
 
-def theirs(endpoint, masters, pyramids, number, cores):
+def theirs(endpoint, masters, pyramids, number, cores, workers=IN_FLIGHT):
     pyramids.mkdir()
     suffix = ".jpg[Q=85,subsample-mode=on]"
     dzsave = f"vips dzsave {{}} {pyramids}/{{}} --layout=iiif3 --tile-size=512 --suffix '{suffix}'"
-    upload = " ".join(f"'{word}'" for word in s5cmd(endpoint, "cp", f"{pyramids}/", f"s3://{BUCKET}/theirs-{number}/"))
+    upload = " ".join(f"'{word}'" for word in s5cmd(endpoint, "cp", f"{pyramids}/", f"s3://{BUCKET}/theirs-{number}/", workers=workers))
     # One thread each, as many processes as cores: what is fastest for many images.
     work = f"cd {masters} && ls | VIPS_CONCURRENCY=1 xargs -P {cores} -I {{}} {dzsave} && {upload}"
     figures = common.cost(["bash", "-o", "pipefail", "-c", work], environment())
@@ -241,15 +268,20 @@ def theirs(endpoint, masters, pyramids, number, cores):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["nights", "rows", "against"])
+    parser.add_argument("what", choices=["nights", "rows", "against", "far"])
     parser.add_argument("--images", type=int)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--distances", type=int, nargs="+", default=[100, 200], help="of `far`: milliseconds")
     parser.add_argument("--server", choices=["sink", "seaweedfs"], default="sink",
                         help="of `against`: one that costs next to nothing (`cargo bench --bench sink --no-run` builds it), or a real one")
     parser.add_argument("--photos", type=pathlib.Path, nargs="+", help="photos to cut the images out of, instead of noise")
     arguments = parser.parse_args()
-    arguments.images = arguments.images or (2000 if arguments.what == "nights" else 200)
+    arguments.images = arguments.images or {"nights": 2000, "far": 60}.get(arguments.what, 200)
+    if arguments.what == "far":
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            far(arguments, pathlib.Path(folder))
+        sys.exit(1 if NOT_WELL else 0)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, tempfile.TemporaryDirectory() as data:
         is_sink = arguments.what == "against" and arguments.server == "sink"
         with sink() if is_sink else seaweedfs(pathlib.Path(data)) as endpoint:

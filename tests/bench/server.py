@@ -103,5 +103,5 @@ def binary(name):
     return shutil.which(name) or name
 
 
-def s5cmd(endpoint, *arguments):
-    return [binary("s5cmd"), "--endpoint-url", endpoint, "--numworkers", IN_FLIGHT, *arguments]
+def s5cmd(endpoint, *arguments, workers=IN_FLIGHT):
+    return [binary("s5cmd"), "--endpoint-url", endpoint, "--numworkers", workers, *arguments]

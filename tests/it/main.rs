@@ -45,6 +45,7 @@ mod rooms;
 mod servers;
 mod storage;
 mod stores;
+mod strict;
 mod support;
 mod tiff;
 mod twice;

@@ -4,23 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with the rooms it may import.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("iiif", &[]),
     ("pixel", &["iiif"]),
     ("location", &[]),
     ("libjpeg", &["iiif", "pixel"]),
     ("libwebp", &[]),
+    ("limiter", &[]),
     ("source", &["iiif", "pixel", "libjpeg"]),
     ("pyramid", &["iiif", "pixel"]),
     ("encode", &["iiif", "pixel", "libjpeg", "libwebp"]),
-    ("store", &[]),
+    ("store", &["limiter"]),
     ("serve", &[]),
     ("verify", &["iiif", "libjpeg"]),
     ("bucket", &["store"]),
     ("delete", &["iiif", "publish", "store"]),
     ("collection", &["iiif", "location", "publish", "store"]),
     ("remote", &["location", "source", "store"]),
-    ("publish", &["iiif", "pixel", "location", "source", "remote", "pyramid", "encode", "store"]),
+    ("publish", &["iiif", "pixel", "limiter", "location", "source", "remote", "pyramid", "encode", "store"]),
 ];
 
 fn files(path: &Path) -> Vec<PathBuf> {

@@ -46,10 +46,7 @@ use watch::{ServerClock, Watcher, remembering_failures};
 /// The name of the user metadata (`x-amz-meta-…`) that keeps a mark.
 const MARK: &str = "iiif-publish-mark";
 
-/// Puts in flight where none are said: 64 at 30 ms are 2,000 a second, more than two cores encode.
-const DEFAULT_CONCURRENCY: usize = 64;
-
-/// Bytes of bodies in flight: 64 large tiles, or one `full/max` and whatever fits beside it.
+/// Bytes of bodies in flight: many tiles, or one `full/max` and whatever fits beside it.
 const BYTES_IN_FLIGHT: u64 = 64 << 20;
 
 /// How long one request is tried again where nothing is said: longer than any restart of a store.
@@ -117,6 +114,10 @@ pub struct S3Store {
 }
 
 impl S3Store {
+    /// The default number of puts in flight at most: at 200 ms, 256 are 1,280 a second, as many tiles as two cores encode. How many
+    /// there are is found by trying.
+    pub const DEFAULT_CONCURRENCY: usize = 256;
+
     /// Reads the AWS environment, and sets up the client. Nothing is sent yet, but to where credentials come from.
     ///
     /// # Errors
@@ -124,7 +125,7 @@ impl S3Store {
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
         let config = shared_config(&settings).await;
         require_credentials(&config).await?;
-        let concurrency = settings.concurrency.map_or(DEFAULT_CONCURRENCY, NonZeroUsize::get);
+        let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
         let puts_per_second = settings.max_puts_per_second;
         let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let pacer = Pacer::new(PaceLimits { puts, bytes: BYTES_IN_FLIGHT, puts_per_second });

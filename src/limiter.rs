@@ -1,0 +1,237 @@
+//! A limit of two quantities at once: of things that are in flight, and of their bytes together.
+//!
+//! Permits are granted in the order of the requests. A large one waits at the head of the queue until there is room, and
+//! smaller ones behind it wait too: otherwise they could keep it waiting for good.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// A limit that is shared by everything that acquires permits. Clones share it too.
+#[derive(Clone, Debug)]
+pub(crate) struct Limiter {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    max_count: usize,
+    max_bytes: u64,
+    count: usize,
+    bytes: u64,
+    waiting: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    bytes: u64,
+    grant: oneshot::Sender<Permit>,
+}
+
+/// The right to have one thing in flight. Dropping it gives its place and its bytes back.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    limiter: Limiter,
+    bytes: u64,
+}
+
+impl Limiter {
+    /// Creates a limit of `max_count` things and `max_bytes` bytes. A single thing may be larger; it is in flight alone then.
+    pub(crate) fn new(max_count: usize, max_bytes: u64) -> Self {
+        let max_count = max_count.max(1);
+        let state = State { max_count, max_bytes, count: 0, bytes: 0, waiting: VecDeque::new() };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Waits for a permit for one thing of `bytes` bytes.
+    pub(crate) async fn acquire(&self, bytes: u64) -> Permit {
+        let (grant, granted) = oneshot::channel();
+        self.change(|state| state.waiting.push_back(Waiter { bytes, grant }));
+        granted.await.expect("a waiter stays in the queue until it is granted a permit")
+    }
+
+    /// Changes the number of things; 0 counts as 1. Things that are in flight beyond it stay.
+    pub(crate) fn set_max_count(&self, max_count: usize) {
+        self.change(|state| state.max_count = max_count.max(1));
+    }
+
+    /// Changes the state, and grants the permits for which there is room then.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let granted: Vec<Waiter> = {
+            let mut state = self.lock();
+            change(&mut state);
+            std::iter::from_fn(|| state.grant_next()).collect()
+        };
+        for Waiter { bytes, grant } in granted {
+            // Returned if nobody waits any longer, and dropped, it is available again.
+            drop(grant.send(Permit { limiter: self.clone(), bytes }));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Only additions happen under this lock: the state is valid even if a thread panicked with it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes the first waiter from the queue if there is room for it.
+    fn grant_next(&mut self) -> Option<Waiter> {
+        while self.waiting.front().is_some_and(|waiter| waiter.grant.is_closed()) {
+            self.waiting.pop_front();
+        }
+        let bytes = self.waiting.front()?.bytes;
+        let has_room = self.count == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes;
+        if self.count >= self.max_count || !has_room {
+            return None;
+        }
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.waiting.pop_front()
+    }
+}
+
+impl Permit {
+    /// Gives bytes back, down to `bytes`, when the thing turns out to be smaller. Does nothing if it is not.
+    pub(crate) fn shrink_to(&mut self, bytes: u64) {
+        let surplus = self.bytes.saturating_sub(bytes);
+        if surplus > 0 {
+            self.bytes = bytes;
+            self.limiter.change(|state| state.bytes -= surplus);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let bytes = self.bytes;
+        self.limiter.change(|state| {
+            state.count -= 1;
+            state.bytes -= bytes;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use proptest::prelude::*;
+
+    /// A thing that happens to a limiter.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Acquire(u64),
+        /// Drops a permit, chosen by a number.
+        Release(usize),
+        /// Gives up waiting.
+        Cancel(usize),
+        Shrink(usize, u64),
+        SetMaxCount(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            5 => (0_u64..150).prop_map(Step::Acquire),
+            4 => any::<usize>().prop_map(Step::Release),
+            1 => any::<usize>().prop_map(Step::Cancel),
+            1 => (any::<usize>(), 0_u64..150).prop_map(|(which, bytes)| Step::Shrink(which, bytes)),
+            1 => (0_usize..6).prop_map(Step::SetMaxCount),
+        ]
+    }
+
+    /// Everything that waits for a limiter, in order, and everything that has a permit.
+    #[derive(Default)]
+    struct Crowd {
+        waiting: VecDeque<(u64, BoxFuture<'static, Permit>)>,
+        granted: Vec<Permit>,
+    }
+
+    impl Crowd {
+        fn acquire(&mut self, limiter: &Limiter, bytes: u64) {
+            let limiter = limiter.clone();
+            self.waiting.push_back((bytes, async move { limiter.acquire(bytes).await }.boxed()));
+        }
+
+        /// Polls everybody who waits. Grants must be those of the head of the queue.
+        fn poll(&mut self) {
+            let mut is_behind_a_waiter = false;
+            for (bytes, mut future) in std::mem::take(&mut self.waiting) {
+                match future.as_mut().now_or_never() {
+                    Some(permit) => {
+                        assert!(!is_behind_a_waiter, "granted out of order");
+                        self.granted.push(permit);
+                    }
+                    None => {
+                        is_behind_a_waiter = true;
+                        self.waiting.push_back((bytes, future));
+                    }
+                }
+            }
+        }
+
+        fn bytes(&self) -> u64 {
+            self.granted.iter().map(|permit| permit.bytes).sum()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn limits_hold_in_the_order_of_requests_and_nobody_waits_without_need(steps in prop::collection::vec(step(), 1..120)) {
+            const MAX_BYTES: u64 = 100;
+            let (limiter, mut crowd, mut max_count) = (Limiter::new(3, MAX_BYTES), Crowd::default(), 3);
+            for step in steps {
+                let granted_before = crowd.granted.len();
+                match step {
+                    Step::Acquire(bytes) => crowd.acquire(&limiter, bytes),
+                    Step::Release(which) if granted_before > 0 => drop(crowd.granted.swap_remove(which % granted_before)),
+                    Step::Cancel(which) if !crowd.waiting.is_empty() => {
+                        drop(crowd.waiting.remove(which % crowd.waiting.len()));
+                        // Its place in the queue is found empty at the next change.
+                        limiter.set_max_count(max_count);
+                    }
+                    Step::Shrink(which, bytes) if granted_before > 0 => {
+                        crowd.granted[which % granted_before].shrink_to(bytes);
+                    }
+                    Step::SetMaxCount(count) => {
+                        max_count = count.max(1);
+                        limiter.set_max_count(count);
+                    }
+                    _ => {}
+                }
+                let before = crowd.granted.len();
+                crowd.poll();
+                if crowd.granted.len() > before {
+                    prop_assert!(crowd.granted.len() <= max_count);
+                    prop_assert!(crowd.bytes() <= MAX_BYTES || crowd.granted.len() == 1);
+                }
+                if let Some((bytes, _)) = crowd.waiting.front() {
+                    let is_full = crowd.granted.len() >= max_count;
+                    let has_room = crowd.granted.is_empty() || crowd.bytes() + bytes <= MAX_BYTES;
+                    prop_assert!(is_full || !has_room, "{} of {max_count}, {} bytes", crowd.granted.len(), crowd.bytes());
+                }
+            }
+            // Nobody starves: when things end one by one, everybody has a turn.
+            let mut turns = crowd.waiting.len() + crowd.granted.len();
+            while !crowd.granted.is_empty() {
+                crowd.granted.remove(0);
+                turns -= 1;
+                crowd.poll();
+            }
+            prop_assert_eq!((turns, crowd.waiting.len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_permit_that_is_granted_to_nobody_is_available_again() {
+        let limiter = Limiter::new(1, 100);
+        let first = limiter.acquire(1).now_or_never().expect("there is room");
+        let mut second = limiter.acquire(1).boxed();
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first);
+        // It has been granted, but not taken.
+        drop(second);
+        assert!(limiter.acquire(1).now_or_never().is_some());
+    }
+}
