@@ -56,7 +56,8 @@ impl InkTransform {
         let table = profile.lut_a_to_b_colorimetric.as_ref().or(profile.lut_a_to_b_perceptual.as_ref());
         let table = table.ok_or_else(|| Unusable::Damaged("it has no table for relative colorimetry".to_owned()))?;
         let lut = Lut::to_pcs(table, INKS)?;
-        let space = ConnectionSpace::new(profile, &lut);
+        let space =
+            ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it links two devices".to_owned()))?;
         let black = black_lightness(profile, &lut, space);
         let mut stages = lut.stages.into_iter();
         let mut curves = None;
@@ -112,11 +113,13 @@ impl InkTransform {
 }
 
 impl ConnectionSpace {
-    fn new(profile: &ColorProfile, lut: &Lut) -> Self {
+    /// Returns the space of a table; `None` if it is that of a device.
+    fn new(profile: &ColorProfile, lut: &Lut) -> Option<Self> {
         match profile.pcs {
-            DataColorSpace::Xyz => Self::Xyz,
-            _ if lut.is_legacy => Self::LegacyLab,
-            _ => Self::Lab,
+            DataColorSpace::Xyz => Some(Self::Xyz),
+            DataColorSpace::Lab if lut.is_legacy => Some(Self::LegacyLab),
+            DataColorSpace::Lab => Some(Self::Lab),
+            _ => None,
         }
     }
 
@@ -157,10 +160,11 @@ fn black_lightness(profile: &ColorProfile, lut: &Lut, space: ConnectionSpace) ->
     };
     let is_printer = profile.profile_class == ProfileClass::OutputDevice;
     let printed = profile.lut_b_to_a_perceptual.as_ref().filter(|_| is_printer);
-    if let Some(printed) = printed.and_then(|table| Lut::from_pcs(table, INKS, profile.pcs).ok()) {
+    if let Some(printed) = printed.and_then(|table| Lut::from_pcs(table, INKS, profile.pcs).ok())
+        && let Some(space) = ConnectionSpace::new(profile, &printed)
+    {
         let black = if profile.version() < ProfileVersion::V4_0 { 0.0 } else { PERCEPTUAL_BLACK };
-        let black = ConnectionSpace::new(profile, &printed).dark(black);
-        return lightness(printed.evaluate(black)).clamp(0.0, MAX_BLACK_LIGHTNESS);
+        return lightness(printed.evaluate(space.dark(black))).clamp(0.0, MAX_BLACK_LIGHTNESS);
     }
     Some(lightness([1.0; INKS])).filter(|black| (0.0..=MAX_BLACK_LIGHTNESS).contains(black)).unwrap_or(0.0)
 }

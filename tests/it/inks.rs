@@ -95,6 +95,15 @@ fn inks_are_printed_as_littlecms_prints_them_by_profiles_of_ghostscript() {
 }
 
 #[test]
+fn a_profile_that_links_devices_is_said_to_be_unusable() {
+    let mut profile = profile(Tables::Wide);
+    profile[20..24].copy_from_slice(b"RGB ");
+    let (header, _) = read_bytes(&tiff(&inks()[..64], 8, &profile)).expect("read");
+    assert_eq!(codes(&header), ["profile-unusable"]);
+    assert_eq!(header.found.conversion, "CMYK taken as SWOP");
+}
+
+#[test]
 fn damaged_tables_of_inks_never_panic() {
     let pixels = &inks()[..64];
     for tables in [Tables::Narrow, Tables::Wide, Tables::WideXyz, Tables::Curved] {
