@@ -23,6 +23,7 @@ mod fuzz;
 mod golden;
 mod html;
 mod ingest;
+mod inks;
 mod interrupts;
 mod jp2;
 mod jpeg_tiles;
