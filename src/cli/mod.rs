@@ -106,12 +106,14 @@ pub(crate) fn run() -> Exit {
     let how = arguments::reports_of(&words);
     let words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
-        Err(error) => {
-            let advice =
-                "mend the file, or name another one with `--config`; `iiif-publish init` writes one with all options";
-            return Fatal::new(Exit::Usage, report::chain(&error), advice).tell(how);
-        }
+        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(how),
     };
+    if let Some(note) = &words.note {
+        report::tell_note(how, note);
+    }
+    for warning in &words.warnings {
+        report::tell_note(how, &format!("warning: {warning}"));
+    }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
         Err(error) => return tell_usage(&error, &words),
