@@ -11,7 +11,7 @@ mod tally;
 
 pub use digest::{Digest, ETag};
 pub use folder::FolderStore;
-pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError};
+pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError, redacted_url};
 pub use memory::MemoryStore;
 pub use s3::{
     Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl, Payer, PublicAccessBlock,

@@ -16,6 +16,7 @@ pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 pub use read::{Found, ReadError};
 
+use super::key::{has_user_info, redacted_url};
 use super::pacer::{PaceLimits, Pacer};
 use super::{
     ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError,
@@ -123,7 +124,9 @@ impl S3Store {
     /// # Errors
     /// Where there are no credentials, or the endpoint or the bucket cannot be part of a URL.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
+        settings.endpoint_url.as_deref().map_or(Ok(()), check_endpoint)?;
         let config = shared_config(&settings).await;
+        config.endpoint_url().map_or(Ok(()), check_endpoint)?;
         require_credentials(&config).await?;
         let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
         let puts_per_second = settings.max_puts_per_second;
@@ -164,6 +167,20 @@ impl S3Store {
     {
         explain::failed(&self.bucket, action, error)
     }
+}
+
+/// Refuses an endpoint with secrets: it is part of every `info.json`, unless another public URL is given, and of messages.
+fn check_endpoint(url: &str) -> Result<(), StoreError> {
+    let problem = match url {
+        url if has_user_info(url) => "it contains a user name or a password",
+        url if url.contains(['?', '#']) => "it contains `?` or `#`, behind which no path can be appended",
+        _ => return Ok(()),
+    };
+    let action = format!("`{}` cannot be an endpoint", redacted_url(url));
+    let refused = StoreError::new(StoreErrorKind::Unreachable, action, problem.to_owned());
+    Err(refused.with_hint(
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and pass the URL without user, password and query",
+    ))
 }
 
 async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {
