@@ -31,14 +31,14 @@ const CONSENT: [&str; 2] = ["all", "yes"];
 pub(super) enum ConfigurationError {
     #[error("could not read `{}`", .0.display())]
     Read(PathBuf, #[source] io::Error),
-    #[error("`{}` is no TOML", .0.display())]
-    Syntax(PathBuf, #[source] Box<toml::de::Error>),
+    #[error("`{}` is not valid TOML: line {line}: {message}", .path.display())]
+    Syntax { path: PathBuf, line: usize, message: String },
     #[error("`{}`: there is no option `{key}`{}", .path.display(), of(.verb.as_deref()))]
     Unknown { path: PathBuf, key: String, verb: Option<String> },
     #[error("`{}`: `{key}` must be {expected}", .path.display())]
     Kind { path: PathBuf, key: String, expected: &'static str },
-    #[error("`{}` is larger than {1} bytes", .0.display())]
-    TooLarge(PathBuf, u64),
+    #[error("`{}` is larger than {max_bytes} bytes", .path.display())]
+    TooLarge { path: PathBuf, max_bytes: u64 },
     #[error("refusing to use `{}`, because it belongs to another user (uid {owner})", .path.display())]
     Owner { path: PathBuf, owner: u32 },
     #[error("refusing to use `{}`, because other users may write to it", .0.display())]
@@ -46,6 +46,12 @@ pub(super) enum ConfigurationError {
 }
 
 impl ConfigurationError {
+    fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Self::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
+    }
+
     /// Returns what to do about it.
     pub(super) fn advice(&self) -> &'static str {
         match self {
@@ -100,7 +106,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
         return Ok(Words::without_file(words));
     };
     let text = trust::read(&path, origin)?;
-    let table: Table = text.parse().map_err(|error| ConfigurationError::Syntax(path.clone(), Box::new(error)))?;
+    let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(&path, &text, &error))?;
     let file = File { path: &path, table };
     file.check(&command)?;
     let (said, matches) = innermost(&command, &matches);

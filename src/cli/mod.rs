@@ -6,6 +6,7 @@ mod bucket;
 mod completions;
 mod configuration;
 mod delete;
+mod escape;
 mod examples;
 mod exit;
 mod gallery;
@@ -28,6 +29,7 @@ mod viewer;
 use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
+use iiif_publish::store::redacted_url;
 use report::Fatal;
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -151,18 +153,34 @@ fn tell_usage(error: &clap::Error, words: &configuration::Words) -> Exit {
         let _ = error.print();
         return Exit::Done;
     }
+    let text = without_secrets(error.to_string(), &words.words);
     let from = words.from.as_ref().map(|path| format!("some of these options are those of `{}`", path.display()));
     if arguments::reports_of(&words.words) == ProgressArgument::Json {
-        let text = error.to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
-        let _ = error.print();
+        // In color, unless a word of the command line or of a file must not be printed as it is.
+        let escaped = escape::lines(&text);
+        if *escaped == error.to_string() {
+            // A closed pipe is nobody's fault.
+            let _ = error.print();
+        } else {
+            output::tell_raw(escaped.trim_end());
+        }
         if let Some(line) = from {
             output::tell(&line);
         }
     }
     Exit::Usage
+}
+
+/// Returns the text without the user names, passwords and queries of URLs on the command line: clap repeats what is wrong.
+fn without_secrets(text: String, words: &[OsString]) -> String {
+    let values = words.iter().filter_map(|word| word.to_str());
+    let values =
+        values.map(|word| word.split_once('=').filter(|(name, _)| name.starts_with("--")).map_or(word, |it| it.1));
+    let urls = values.filter(|value| value.contains("://") || value.contains('@') && value.contains(':'));
+    urls.fold(text, |text, url| text.replace(url, &redacted_url(url)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::arguments::{Cap, NameArguments, PageArgument, ProgressArgument, ShapeArguments, named_files};
 use super::exit::Exit;
-use super::output::print;
+use super::output::{print, print_json};
 use super::report::Fatal;
 use clap::Args;
 use iiif_publish::encode::JpegOptions;
@@ -98,13 +98,10 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     pyramid.check_formats()?;
     let planned = planned(arguments, &pyramid, &identifier);
     let memory = peak_memory_bytes(&header, &pyramid, JpegOptions::default(), IN_FLIGHT);
-    let text = if arguments.keys {
-        keys(&planned)
-    } else if arguments.json {
-        format!("{:#}\n", document(arguments, &planned, memory))
-    } else {
-        summary(arguments, &header, &identifier, &planned, memory)
-    };
+    if arguments.json {
+        return Ok(print_json(&document(arguments, &planned, memory), true));
+    }
+    let text = if arguments.keys { keys(&planned) } else { summary(arguments, &header, &identifier, &planned, memory) };
     Ok(print(&text))
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::ProgressArgument;
 use super::exit::Exit;
-use super::output::{print, tell};
+use super::output::{print_json, tell};
 use super::report::Fatal;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
@@ -65,7 +65,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
         if let Some(reason) = &line.reason {
             tell(&format!("{}: {reason}", line.id));
         }
-        exit = exit.worse(print(&format!("{}\n", json!({"source": line.source, "id": line.id}))));
+        exit = exit.worse(print_json(&json!({"source": line.source, "id": line.id}), false));
     }
     let count = |status| HumanCount(with(status).count() as u64);
     let missing = HumanCount((with(Status::Planned).count() + with(Status::Unfinished).count()) as u64);

@@ -16,6 +16,7 @@ mod configuration;
 mod delete;
 mod delete_meetings;
 mod end_markers;
+mod exposure;
 mod fault_server;
 mod faults;
 mod formats;

@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path, origin: Origin) -> Result<String, ConfigurationE
     let mut text = String::new();
     file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > MAX_BYTES {
-        return Err(ConfigurationError::TooLarge(path.to_owned(), MAX_BYTES));
+        return Err(ConfigurationError::TooLarge { path: path.to_owned(), max_bytes: MAX_BYTES });
     }
     Ok(text)
 }
