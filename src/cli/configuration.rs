@@ -69,7 +69,7 @@ fn of(verb: Option<&str>) -> String {
 }
 
 /// A command line, as it is with what a file adds to it.
-pub(super) struct Words {
+pub(super) struct CommandLine {
     pub(super) words: Vec<OsString>,
     /// The file that some of them come from.
     pub(super) from: Option<PathBuf>,
@@ -79,31 +79,31 @@ pub(super) struct Words {
     pub(super) warnings: Vec<String>,
 }
 
-impl Words {
+impl CommandLine {
     fn without_file(words: Vec<OsString>) -> Self {
         Self { words, from: None, note: None, warnings: Vec::new() }
     }
 }
 
 /// Adds what the file says, and what is neither said on the command line nor contradicts that.
-pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<Words, ConfigurationError> {
+pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<CommandLine, ConfigurationError> {
     let named = named_file(&mut words);
     let all_words = words.clone();
     let taken_back = taken_back(&command, &mut words);
     // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
     let lenient = command.clone().ignore_errors(true);
     command.build();
-    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words::without_file(words)) };
+    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(CommandLine::without_file(words)) };
     let (said, _) = innermost(&command, &matches);
     if taken_back.iter().any(|key| argument(said, key).is_none_or(|argument| !is_flag(argument))) {
         // Of another verb: clap says so.
-        return Ok(Words::without_file(all_words));
+        return Ok(CommandLine::without_file(all_words));
     }
     let verb = matches.subcommand_name().unwrap_or(PUBLISH).to_owned();
     let origin = if named.is_some() { Origin::Named } else { Origin::Found };
     let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
     let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb.as_str())) else {
-        return Ok(Words::without_file(words));
+        return Ok(CommandLine::without_file(words));
     };
     let text = trust::read(&path, origin)?;
     let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(&path, &text, &error))?;
@@ -124,7 +124,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     words.splice(end..end, added);
     let is_quiet = matches.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true));
     let note = (origin == Origin::Found && !is_quiet).then(|| format!("using `{}`", path.display()));
-    Ok(Words { words, from: Some(path), note, warnings })
+    Ok(CommandLine { words, from: Some(path), note, warnings })
 }
 
 /// Takes `--config FILE` out of a command line, wherever it stands: before a verb, it would not be taken for an option of that.

@@ -13,6 +13,7 @@ mod gallery;
 mod ingest;
 mod init;
 mod limits;
+mod lines;
 mod output;
 mod plan;
 mod preview;
@@ -118,7 +119,7 @@ pub(crate) fn run() -> Exit {
     }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
-        Err(error) => return tell_usage(&error, &words),
+        Err(error) => return tell_usage(&error_in_one_line(error, &words.words), &words),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -147,7 +148,7 @@ pub(crate) fn run() -> Exit {
 }
 
 /// Tells help, which goes to stdout, or what is wrong with a command line.
-fn tell_usage(error: &clap::Error, words: &configuration::Words) -> Exit {
+fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     if !error.use_stderr() {
         // A closed pipe is nobody's fault.
         let _ = error.print();
@@ -172,6 +173,13 @@ fn tell_usage(error: &clap::Error, words: &configuration::Words) -> Exit {
         }
     }
     Exit::Usage
+}
+
+/// Returns the same error with escaped words: clap repeats what is wrong, and a line feed in it would begin a line of its own.
+fn error_in_one_line(error: clap::Error, words: &[OsString]) -> clap::Error {
+    let escaped = words.iter().map(|word| escape::line(&word.to_string_lossy()).into_owned());
+    let is_safe = words.iter().all(|word| word.to_str().is_none_or(|word| escape::line(word) == word));
+    if is_safe { error } else { Cli::try_parse_from(escaped).err().unwrap_or(error) }
 }
 
 /// Returns the text without the user names, passwords and queries of URLs on the command line: clap repeats what is wrong.

@@ -59,6 +59,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         rights: arguments.pictures.rights.clone(),
         jobs: arguments.pictures.jobs(),
         max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
+        max_objects: arguments.pictures.limits.max_objects,
         ..Options::new(public_url)
     };
     let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));

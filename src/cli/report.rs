@@ -271,6 +271,9 @@ pub(super) fn advice(error: &PublishError) -> &'static str {
             "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
              which is read a few rows at a time"
         }
+        PublishError::TooManyObjects { .. } => {
+            "raise `--max-objects` if the image is what it should be; `plan` shows what it costs"
+        }
         PublishError::CleanUp { .. } => "viewers see the new image; the next run deletes what is left of the old one",
         PublishError::Overtaken { .. } => {
             "run the same command again after `--settle-after`: it repairs what the two runs mixed"

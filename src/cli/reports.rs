@@ -2,6 +2,7 @@
 
 use super::arguments::ProgressArgument;
 use super::exit::Exit;
+use super::lines::next_line;
 use super::output::{print_json, tell};
 use super::report::Fatal;
 use clap::Args;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -94,8 +95,11 @@ fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
         Fatal::new(Exit::Usage, error, "name files that `ingest --report` has written")
     };
     let file = File::open(path).map_err(|error| refused(error.to_string()))?;
-    for (text, number) in BufReader::new(file).lines().zip(1..) {
-        let text = text.map_err(|error| refused(error.to_string()))?;
+    let mut reader = BufReader::new(file);
+    for number in 1.. {
+        let Some(text) = next_line(&mut reader).map_err(|error| refused(format!("line {number}: {error}")))? else {
+            break;
+        };
         let line: Line = match serde_json::from_str(&text) {
             Ok(line) => line,
             // Where a crash has left half a line, that is the last one.

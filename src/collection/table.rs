@@ -11,6 +11,9 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+/// Maximum number of columns of a table.
+const MAX_COLUMNS: usize = 1_000;
+
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
@@ -127,6 +130,9 @@ impl Rows<'_> {
     fn read_csv(&mut self, input: impl Read) {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
         let columns: Vec<Column> = match reader.headers() {
+            Ok(names) if names.len() > MAX_COLUMNS => {
+                return self.refuse(1, format!("there are {} columns, of {MAX_COLUMNS} allowed", names.len()));
+            }
             Ok(names) => names.iter().map(Column::named).collect(),
             Err(error) => return self.refuse(1, error.to_string()),
         };

@@ -8,6 +8,7 @@
     reason = "pictures are drawn with casts, and keys have no extensions but those that the program wrote"
 )]
 
+mod bounds;
 mod bucket;
 mod cascade;
 mod colour;

@@ -68,7 +68,11 @@ fn ctrl_c_ends_it_well_and_leaves_nothing_behind() {
     #[cfg(unix)]
     for entry in std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry")) {
         let mode = std::os::unix::fs::PermissionsExt::mode(&entry.metadata().expect("metadata").permissions());
-        assert!(entry.path() == image || mode & 0o077 == 0, "others look into {}: {mode:o}", entry.path().display());
+        assert!(
+            entry.path() == image || mode & 0o777 == 0o700,
+            "others look into {}: {mode:o}",
+            entry.path().display()
+        );
     }
     let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert_eq!(child.wait().expect("ended").code(), Some(0));

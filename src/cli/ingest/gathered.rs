@@ -2,6 +2,7 @@
 
 use super::Arguments;
 use crate::cli::exit::Exit;
+use crate::cli::lines::LimitedLines;
 use crate::cli::report::Fatal;
 use iiif_publish::collection::{
     COLLECTION_PAGES, EmptyFolder, Input, InputError, MANIFESTS, Page, Patterns, TableFormat,
@@ -79,8 +80,8 @@ impl Arguments {
 
 fn opened(path: &Path) -> Result<Box<dyn Read>, InputError> {
     if path == Path::new("-") {
-        return Ok(Box::new(stdin()));
+        return Ok(Box::new(LimitedLines::new(stdin())));
     }
     let file = File::open(path).map_err(|cause| InputError::Read { input: path.display().to_string(), cause })?;
-    Ok(Box::new(file))
+    Ok(Box::new(LimitedLines::new(file)))
 }
