@@ -1,5 +1,6 @@
 //! The command line. It sees the library as any stranger would, and nothing past it knows of flags.
 
+mod address;
 mod arguments;
 mod ask;
 mod bucket;
@@ -107,7 +108,7 @@ fn version() -> &'static str {
 pub(crate) fn run() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
     let how = arguments::reports_of(&words);
-    let words = match configuration::with_file(Cli::command(), words) {
+    let mut words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
         Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(how),
     };
@@ -116,6 +117,9 @@ pub(crate) fn run() -> Exit {
     }
     for warning in &words.warnings {
         report::tell_note(how, &format!("warning: {warning}"));
+    }
+    if let Err(fatal) = address::divide_bucket(&mut words.words) {
+        return fatal.tell(how);
     }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,

@@ -1,5 +1,6 @@
 //! A bucket of S3, or of any store that speaks its language.
 
+mod address;
 mod administration;
 mod attributes;
 mod client;
@@ -10,8 +11,10 @@ mod list;
 mod protection;
 mod put;
 mod read;
+mod trust;
 mod watch;
 
+pub use address::{BucketAddress, BucketAddressError};
 pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
 pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
@@ -134,9 +137,10 @@ impl S3Store {
     /// # Errors
     /// Where there are no credentials, or the endpoint or the bucket cannot be part of a URL.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
-        settings.endpoint_url.as_deref().map_or(Ok(()), check_endpoint)?;
-        let config = shared_config(&settings).await;
-        config.endpoint_url().map_or(Ok(()), check_endpoint)?;
+        settings.endpoint_url.as_deref().map_or(Ok(()), check_no_secrets)?;
+        check_endpoints(&settings)?;
+        let config = shared_config(&settings).await?;
+        config.endpoint_url().map_or(Ok(()), check_no_secrets)?;
         require_credentials(&config).await?;
         let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
         let (least, most) = S3Settings::PUTS_PER_SECOND.into_inner();
@@ -182,7 +186,7 @@ impl S3Store {
 }
 
 /// Refuses an endpoint with secrets: it is part of every `info.json`, unless another public URL is given, and of messages.
-fn check_endpoint(url: &str) -> Result<(), StoreError> {
+fn check_no_secrets(url: &str) -> Result<(), StoreError> {
     let problem = match url {
         url if has_user_info(url) => "it contains a user name or a password",
         url if url.contains(['?', '#']) => "it contains `?` or `#`, behind which no path can be appended",
@@ -193,6 +197,23 @@ fn check_endpoint(url: &str) -> Result<(), StoreError> {
     Err(refused.with_hint(
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and pass the URL without user, password and query",
     ))
+}
+
+/// Checks the endpoints that were named, whichever of them is used.
+fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
+    let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+    let of_environment = || variables.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    let named = settings.endpoint_url.clone().map(|url| ("--endpoint-url", url));
+    let endpoints = named.map_or_else(|| of_environment().collect(), |named| vec![named]);
+    for (from, url) in endpoints.into_iter().filter(|(_, url)| !url.is_empty()) {
+        check_no_secrets(&url)?;
+        address::check_endpoint(&url, &settings.bucket).map_err(|error| {
+            let action = format!("{} ({from})", error.reason);
+            StoreError::new(StoreErrorKind::Unreachable, action, error)
+                .with_hint("nothing was sent: correct the endpoint, and run the same command again")
+        })?;
+    }
+    Ok(())
 }
 
 async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {
