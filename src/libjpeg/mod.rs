@@ -32,6 +32,9 @@ pub(crate) enum LibjpegError {
     /// The input ended before the image did.
     #[error("the file ends before the image does")]
     Truncated,
+    /// The scans would take more time than any real image.
+    #[error("it has more scans than any real image")]
+    TooManyScans,
     /// The input could not be read.
     #[error("could not read the file")]
     Read(#[source] io::Error),
@@ -50,6 +53,9 @@ const ROWS_AT_ONCE: usize = 16;
 /// By their texts and not by their numbers, which depend on how libjpeg was configured.
 const DAMAGE: &str = "Corrupt JPEG data";
 const HARMLESS: &str = "extraneous bytes before marker";
+
+/// How the trace of a scan begins.
+const SCAN: &str = "Start Of Scan";
 
 /// How the traces of frames with arithmetic coding begin: libjpeg's own field for that is not bound.
 const ARITHMETIC: [&str; 2] = ["Start Of Frame 0xc9", "Start Of Frame 0xca"];
@@ -106,6 +112,10 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
     if ARITHMETIC.iter().any(|frame| message.starts_with(frame)) {
         // SAFETY: only decoders read frames.
         unsafe { decoder::note_arithmetic(info) };
+    }
+    // SAFETY: only decoders read scans.
+    if message.starts_with(SCAN) && unsafe { decoder::note_scan(info) }.is_err() {
+        raise(LibjpegError::TooManyScans);
     }
     if level >= 0 {
         return;

@@ -6,15 +6,26 @@ pub use respond::{Page, Site};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Ports that are tried, one after another.
 const PORTS_TO_TRY: u16 = 100;
+
+/// Maximum number of open connections; further ones wait in the backlog of the system. A browser opens six.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Time for the head of a request, also on a connection that has answered one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time after which a connection is closed, whatever it does: a client that reads nothing must not keep it.
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A server that listens on the loopback addresses and nowhere else.
 #[derive(Debug)]
@@ -65,9 +76,9 @@ impl Server {
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
-                accepted = self.ipv4.accept() => accepted,
-                accepted = accept_if_any(self.ipv6.as_ref()) => accepted,
                 Some(_) = connections.join_next() => continue,
+                accepted = self.ipv4.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
+                accepted = accept_if_any(self.ipv6.as_ref()), if connections.len() < MAX_CONNECTIONS => accepted,
             };
             // A client that is gone before it was accepted is no reason to stop.
             if let Ok((stream, _)) = accepted {
@@ -89,6 +100,8 @@ async fn answer(stream: TcpStream, site: Arc<Site>) {
         let site = Arc::clone(&site);
         async move { Ok::<_, std::convert::Infallible>(site.respond(&request).await) }
     });
+    let mut connections = http1::Builder::new();
+    connections.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
     // Browsers close connections whenever they like: not an error of ours.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = timeout(CONNECTION_TIMEOUT, connections.serve_connection(TokioIo::new(stream), service)).await;
 }
