@@ -318,7 +318,8 @@ fn published_line(published: &Published, told: usize) -> String {
 
 /// Joins warnings to the end of a line.
 fn told_warnings(warnings: &[Warning]) -> String {
-    warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect()
+    let texts: Vec<_> = warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect();
+    texts.concat()
 }
 
 /// Warnings with their codes, as events have them.

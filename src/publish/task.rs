@@ -268,7 +268,9 @@ async fn transfer(
 ) -> Result<(Complete, Vec<Warning>), PublishError> {
     let Reading { mut strips, reader, memory } = reading;
     let mut ledger = Ledger::new(&job.target);
-    let mut tasks = Tasks::new(job, memory);
+    let mut tasks = Tasks::new(job, &memory);
+    // From now on, the tasks hold it.
+    drop(memory);
     let work = async {
         while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
             tasks.spawn_strip(strip, &mut ledger).await?;
