@@ -132,7 +132,7 @@ trait RowReader: Send {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
 
     /// Gives the rows from the last to the first from now on, where that costs nothing; says whether it does.
-    fn turn_over(&mut self) -> bool {
+    fn reverse_rows(&mut self) -> bool {
         false
     }
 

@@ -39,7 +39,7 @@ impl Rows {
         orientation: Orientation,
     ) -> Self {
         // What can give its rows from the bottom is never held whole for a half turn.
-        let is_from_bottom = orientation.is_bottom_up() && reader.turn_over();
+        let is_from_bottom = orientation.is_bottom_up() && reader.reverse_rows();
         let orientation = match orientation {
             Orientation::Flipped if is_from_bottom => Orientation::Upright,
             Orientation::HalfTurn if is_from_bottom => Orientation::Mirrored,

@@ -3,7 +3,7 @@
 use crate::support::pictures::{encoded, png_file, waves};
 use crate::support::publishing::published;
 use crate::support::rows::{codes, read_bytes};
-use crate::support::tiff::{Form, Order, Values, Variety, file};
+use crate::support::tiff::{Layout, Order, Values, Variant, file};
 use iiif_publish::encode::{Effort, JpegOptions};
 use iiif_publish::publish::Options;
 use image::{GrayImage, ImageFormat, Luma};
@@ -71,11 +71,11 @@ fn a_png_without_its_end_is_published_if_all_pixels_are_there() {
 fn a_tiff_of_jpegs_without_ends_is_published_if_all_pixels_are_there() {
     let strips: Vec<_> = [waves(48, 16), waves(48, 13)].map(|strip| encoded(strip, ImageFormat::Jpeg)).to_vec();
     let page = |strips: &[Vec<u8>]| {
-        let mut page = Form { photometric: 6, ..Form::rgb(48, 29) }.page(|_, _, _| 0);
+        let mut page = Layout { photometric: 6, ..Layout::rgb(48, 29) }.page(|_, _, _| 0);
         page.tags.retain(|(tag, _)| *tag != 259);
         page.tags.push((259, Values::Shorts(vec![7])));
         page.pieces = strips.to_vec();
-        file(&[page], Order::Little, Variety::Classic)
+        file(&[page], Order::Little, Variant::Classic)
     };
     let (header, expected) = read_bytes(&page(&strips)).expect("read");
     assert_eq!(codes(&header), Vec::<&str>::new());

@@ -3,7 +3,7 @@
 use crate::support::ciede2000::{difference, lab};
 use crate::support::press::{Tables, profile};
 use crate::support::rows::{codes, read_bytes};
-use crate::support::tiff::{Form, Values};
+use crate::support::tiff::{Layout, Values};
 use lcms2::{Flags, Intent, PixelFormat, Profile, Transform};
 use std::path::Path;
 
@@ -40,9 +40,9 @@ fn by_littlecms(profile: &[u8], inks: &[[u8; 4]], flags: Flags) -> Vec<[u8; 3]> 
 fn tiff(inks: &[[u8; 4]], bits: u16, profile: &[u8]) -> Vec<u8> {
     let height = u32::try_from(inks.len()).expect("small") / 4;
     let more = vec![(34675, Values::Bytes(profile.to_vec()))];
-    let form = Form { samples: 4, bits, photometric: 5, more, ..Form::rgb(4, height) };
+    let layout = Layout { samples: 4, bits, photometric: 5, more, ..Layout::rgb(4, height) };
     let scale = if bits == 16 { 257 } else { 1 };
-    form.file(|x, y, ink| u64::from(inks[(y * 4 + x) as usize][usize::from(ink)]) * scale)
+    layout.file(|x, y, ink| u64::from(inks[(y * 4 + x) as usize][usize::from(ink)]) * scale)
 }
 
 /// Mean and largest difference.
@@ -59,9 +59,9 @@ fn assert_as_littlecms(case: &str, profile: &[u8]) {
     for bits in [8, 16] {
         let (header, real) = read_bytes(&tiff(&inks, bits, profile)).expect("read");
         assert!(header.found.profile.is_some() && codes(&header).is_empty(), "{case}: {}", header.found);
-        let (mean, most) = differences(real.as_chunks().0, &expected);
-        eprintln!("{case}, {bits} bit: CIEDE2000 mean {mean:.3}, at most {most:.2}");
-        assert!(mean <= MEAN && most <= MOST, "{case}, {bits} bit: mean {mean:.3}, at most {most:.2}");
+        let (mean, max) = differences(real.as_chunks().0, &expected);
+        eprintln!("{case}, {bits} bit: CIEDE2000 mean {mean:.3}, at most {max:.2}");
+        assert!(mean <= MEAN && max <= MOST, "{case}, {bits} bit: mean {mean:.3}, at most {max:.2}");
     }
 }
 

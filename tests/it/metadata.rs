@@ -4,7 +4,7 @@ use crate::support::pictures::{encoded, file as file_in, mean_difference, waves}
 use crate::support::png::{chunk, with_chunks};
 use crate::support::publishing::publish;
 use crate::support::rows::{codes, read_bytes, read_bytes_with};
-use crate::support::tiff::{Form, Order, Values, Variety, file};
+use crate::support::tiff::{Layout, Order, Values, Variant, file};
 use iiif_publish::encode::{JpegOptions, JpegTiles};
 use iiif_publish::iiif::{Format, Formats, PyramidShape};
 use iiif_publish::publish::Options;
@@ -211,8 +211,8 @@ fn the_orientation_of_xmp_is_read_in_every_container_that_has_no_other() {
         }
     }
     let tiff = |more: Vec<(u16, Values)>| {
-        let form = Form { more, ..Form::rgb(40, 30) };
-        form.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())
+        let layout = Layout { more, ..Layout::rgb(40, 30) };
+        layout.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())
     };
     assert_turned("TIFF", &tiff(vec![(700, Values::Bytes(XMP.to_vec()))]));
     let upright = header(&jp2(b"0123456789abcdef", XMP, false));
@@ -252,7 +252,7 @@ fn exif_that_cannot_be_read_is_a_warning_in_every_container() {
     let png = encoded(picture(), ImageFormat::Png);
     let mut damaged = chunk(*b"eXIf", &quarter_right());
     *damaged.last_mut().expect("a checksum") ^= 1;
-    let mut tiff = Form::rgb(4, 4);
+    let mut tiff = Layout::rgb(4, 4);
     tiff.more = vec![(274, Values::Shorts(vec![99]))];
     for (case, bytes) in [
         ("JPEG", jpeg(&segment(0xe1, &with_head(b"garbage")))),
@@ -317,7 +317,7 @@ fn metadata_beyond_the_limits_is_ignored_with_a_warning() {
     let zeros = compressed(&vec![0; 9 << 20]);
     let profile = chunk(*b"iCCP", &[b"x\0\0", &zeros[..]].concat());
     let text = chunk(*b"zTXt", &[b"Raw profile type exif\0\0", &zeros[..]].concat());
-    let mut tiff = Form::rgb(4, 4);
+    let mut tiff = Layout::rgb(4, 4);
     tiff.more = vec![(34675, Values::Bytes(vec![0; 9 << 20]))];
     for (case, bytes) in [
         ("a small chunk of a large profile", with_chunks(&png, &[profile], &[])),
@@ -335,16 +335,16 @@ fn metadata_beyond_the_limits_is_ignored_with_a_warning() {
 fn a_child_of_a_tiff_takes_the_profile_and_orientation_of_its_thumbnail() {
     let profile = wide_gamut();
     let more = vec![(274, Values::Shorts(vec![6])), (34675, Values::Bytes(profile.clone()))];
-    let mut thumbnail = Form { more, ..Form::rgb(4, 3) }.page(|_, _, _| 0);
+    let mut thumbnail = Layout { more, ..Layout::rgb(4, 3) }.page(|_, _, _| 0);
     let sample = |x: u32, y: u32, channel: u16| u64::from(picture().get_pixel(x, y)[usize::from(channel)]);
-    thumbnail.children = vec![Form::rgb(40, 30).page(sample)];
-    let (header, _) = read_bytes(&file(&[thumbnail.clone()], Order::Little, Variety::Classic)).expect("read");
+    thumbnail.children = vec![Layout::rgb(40, 30).page(sample)];
+    let (header, _) = read_bytes(&file(&[thumbnail.clone()], Order::Little, Variant::Classic)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (30, 40));
     assert_eq!(header.found.conversion, "converted to sRGB");
     // Its own count before those of its parent.
-    let own = Form { more: vec![(274, Values::Shorts(vec![1]))], ..Form::rgb(40, 30) };
+    let own = Layout { more: vec![(274, Values::Shorts(vec![1]))], ..Layout::rgb(40, 30) };
     thumbnail.children = vec![own.page(sample)];
-    let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variety::Big)).expect("read");
+    let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variant::Big)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (40, 30));
     assert_eq!(header.found.conversion, "converted to sRGB");
 }
@@ -364,7 +364,7 @@ fn with_secrets() -> Vec<(&'static str, Vec<u8>)> {
         segment(0xed, &[b"Photoshop 3.0\0", SECRET].concat()),
         segment(0xfe, SECRET),
     ];
-    let mut tiff = Form::rgb(40, 30);
+    let mut tiff = Layout::rgb(40, 30);
     tiff.more = [700, 33723, 270, 34665].map(|tag| (tag, Values::Bytes(SECRET.to_vec()))).to_vec();
     let mut upright = jpeg_segments.clone();
     upright[0] = segment(0xe1, &with_head(&[&exif_of_nothing()[..], SECRET].concat()));
@@ -447,10 +447,10 @@ fn the_first_image_of_a_gif_is_not_cropped_to_its_screen() {
 fn images_that_are_left_out_are_warned_of() {
     let png = encoded(picture(), ImageFormat::Png);
     let netscape = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0";
-    let page = || Form::rgb(4, 4).page(|_, _, _| 0);
+    let page = || Layout::rgb(4, 4).page(|_, _, _| 0);
     let mut lesser = page();
     lesser.tags.push((254, Values::Offsets(vec![1])));
-    let tiff = |pages: &[_]| file(pages, Order::Little, Variety::Classic);
+    let tiff = |pages: &[_]| file(pages, Order::Little, Variant::Classic);
     for (case, bytes, expected) in [
         ("GIF", gif((4, 4), (0, 0), (4, 4), netscape), true),
         ("a GIF of one image", gif((4, 4), (0, 0), (4, 4), b"!\xfe\x01x\0"), false),
