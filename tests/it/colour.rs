@@ -113,7 +113,7 @@ fn transparent_pixels_are_converted_before_they_are_flattened() {
     let opaque: Vec<u8> = pixels.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect();
     let (header, real) = read_bytes(&png(&opaque, 9, ExtendedColorType::Rgba8, profile)).expect("read");
     assert_close("with alpha", &real, &expected);
-    assert_eq!(header.found.colours, "RGB with alpha");
+    assert_eq!(header.found.colors, "RGB with alpha");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn cmyk_jpegs_are_printed_as_littlecms_prints_them_whether_stored_as_cmyk_or_ycc
         let (mean, most) = differences(&real, &expected);
         eprintln!("{name}: CIEDE2000 mean {mean:.3}, at most {most:.2}");
         assert!(mean <= tolerance, "{name}: {mean:.3}");
-        assert_eq!(header.found.colours, "CMYK");
+        assert_eq!(header.found.colors, "CMYK");
         assert!(header.found.conversion.contains("SWOP"), "{}", header.found);
     }
 }

@@ -75,7 +75,7 @@ fn the_header_says_what_is_in_the_file() {
     assert_eq!(found.profile.as_deref(), Some("sRGB built-in"));
     assert_eq!(read_fixture("rgb16.jp2").0.found.to_string(), "RGB, 16 bit, taken as sRGB");
     assert_eq!(read_fixture("grey12.jp2").0.found.bits, 12);
-    assert_eq!(read_fixture("grey_alpha.jp2").0.found.colours, "grey with alpha");
+    assert_eq!(read_fixture("grey_alpha.jp2").0.found.colors, "grey with alpha");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn colours_become_rgb() {
     let palette: Vec<u8> = grey().iter().map(|it| it / 16).flat_map(|it| [it * 17, 255 - it * 17, it]).collect();
     assert!(read_fixture("palette.jp2").1 == palette);
     let (header, _) = read_fixture("cmyk.jp2");
-    assert_eq!((header.found.colours.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
+    assert_eq!((header.found.colors.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
     assert!(mean_difference(&read_fixture("profile.jp2").1, &rgb()) < 1.0, "sRGB to sRGB");
 }
 

@@ -13,7 +13,7 @@ pub(super) enum Encoding {
 const ICC_WHITE: u32 = 0xff00;
 
 impl Encoding {
-    /// Converts an 8-bit sample to the encoding of `Color::Lab`. Channels after the first three are alpha.
+    /// Converts an 8-bit sample to the encoding of `ColorModel::Lab`. Channels after the first three are alpha.
     pub(super) fn from_8_bits(self, channel: usize, value: u8) -> u16 {
         let value_16 = u16::from(value);
         match (channel, self) {
@@ -23,7 +23,7 @@ impl Encoding {
         }
     }
 
-    /// Converts a 16-bit sample to the encoding of `Color::Lab`.
+    /// Converts a 16-bit sample to the encoding of `ColorModel::Lab`.
     pub(super) fn from_16_bits(self, channel: usize, value: u16) -> u16 {
         match (channel, self) {
             (1 | 2, Self::Cie) => value ^ 0x8000,
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_encodings_mean_the_same_colours() {
+    fn both_encodings_mean_the_same_colors() {
         for encoding in [Encoding::Cie, Encoding::Icc] {
             assert_eq!(encoding.from_8_bits(0, 255), 65535);
             assert_eq!(encoding.from_8_bits(3, 128), 128 * 257);

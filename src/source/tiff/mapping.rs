@@ -5,7 +5,7 @@ use super::tags::{self, Tags};
 use super::unpack::Role;
 use super::{lab, ycbcr};
 use crate::source::metadata::Metadata;
-use crate::source::samples::{Alpha, Colour, Depth, Samples};
+use crate::source::samples::{Alpha, ColorModel, Depth, Samples};
 use crate::source::{Refusal, WarningCode, foreign};
 
 /// Values of `PhotometricInterpretation`.
@@ -32,7 +32,7 @@ const UNASSOCIATED: u64 = 2;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Photometric {
     WhiteIsZero,
-    Grey,
+    Gray,
     Rgb,
     /// A palette with one color for each value of a sample.
     Palette(Palette),
@@ -50,7 +50,7 @@ impl Photometric {
         };
         Ok(match photometric {
             WHITE_IS_ZERO => Self::WhiteIsZero,
-            BLACK_IS_ZERO => Self::Grey,
+            BLACK_IS_ZERO => Self::Gray,
             RGB => Self::Rgb,
             PALETTE => Self::Palette(Palette::read(tags, bits)?),
             SEPARATED if tags.choice(tags::INK_SET, 1)? == 1 => Self::Cmyk,
@@ -67,7 +67,7 @@ impl Photometric {
     /// Returns the number of color samples of a pixel in the file.
     pub(super) fn channels(&self) -> usize {
         match self {
-            Self::WhiteIsZero | Self::Grey | Self::Palette(_) => 1,
+            Self::WhiteIsZero | Self::Gray | Self::Palette(_) => 1,
             Self::Rgb | Self::YCbCr | Self::CieLab | Self::IccLab => 3,
             Self::Cmyk => 4,
         }
@@ -75,12 +75,12 @@ impl Photometric {
 
     /// Returns `true` if samples may be floating-point numbers between 0 and 1.
     pub(super) fn may_be_float(&self) -> bool {
-        matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb | Self::Cmyk)
+        matches!(self, Self::WhiteIsZero | Self::Gray | Self::Rgb | Self::Cmyk)
     }
 
     /// Returns `true` if signed samples are accepted although TIFF does not define them.
     pub(super) fn may_be_signed(&self) -> bool {
-        matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb)
+        matches!(self, Self::WhiteIsZero | Self::Gray | Self::Rgb)
     }
 
     /// Returns `true` if two of the samples are signed by definition. Some writers then declare all samples as signed.
@@ -88,12 +88,12 @@ impl Photometric {
         matches!(self, Self::CieLab)
     }
 
-    fn colour(&self) -> Colour {
+    fn color(&self) -> ColorModel {
         match self {
-            Self::WhiteIsZero | Self::Grey => Colour::Grey,
-            Self::Rgb | Self::Palette(_) | Self::YCbCr => Colour::Rgb,
-            Self::Cmyk => Colour::Cmyk,
-            Self::CieLab | Self::IccLab => Colour::Lab,
+            Self::WhiteIsZero | Self::Gray => ColorModel::Gray,
+            Self::Rgb | Self::Palette(_) | Self::YCbCr => ColorModel::Rgb,
+            Self::Cmyk => ColorModel::Cmyk,
+            Self::CieLab | Self::IccLab => ColorModel::Lab,
         }
     }
 }
@@ -172,7 +172,7 @@ impl SampleMapping {
             Photometric::CieLab | Photometric::IccLab => Depth::Sixteen,
             _ => depth,
         };
-        let samples = Samples { colour: photometric.colour(), alpha, depth: shown };
+        let samples = Samples { color: photometric.color(), alpha, depth: shown };
         Ok(Self { photometric, samples, input_samples: count, depth, bits, kept })
     }
 
@@ -203,7 +203,7 @@ impl SampleMapping {
 
     /// Returns `true` if input pixels need no conversion.
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self.photometric, Photometric::Grey | Photometric::Rgb | Photometric::Cmyk)
+        matches!(self.photometric, Photometric::Gray | Photometric::Rgb | Photometric::Cmyk)
             && self.kept.len() == self.input_samples
     }
 

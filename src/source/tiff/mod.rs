@@ -74,7 +74,7 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     match tags.number(tags::ORIENTATION) {
         Ok(None | Some(0)) => {}
         Ok(Some(value)) => match orientation_from_tag(value) {
-            None => metadata.add_unreadable_exif(format!("its orientation is {value}, and 8 is the highest")),
+            None => metadata.add_unreadable_exif(format!("its orientation is {value}, above the maximum of 8")),
             orientation => metadata.add_orientation(orientation),
         },
         Err(error) => metadata.add_unreadable_exif(error.to_string()),

@@ -5,11 +5,11 @@ use super::tags::{self, Tags};
 use crate::source::samples::Depth;
 use crate::source::{DecodeError, Refusal};
 
-/// The colours of a palette.
+/// The colors of a palette.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Palette {
     /// The samples of all colors, one color after another.
-    colours: Vec<u8>,
+    colors: Vec<u8>,
     pub(super) depth: Depth,
 }
 
@@ -23,37 +23,37 @@ impl Palette {
         let all: Vec<u16> = all.into_iter().map_while(|value| u16::try_from(value).ok()).collect();
         let planes = all.get(..3 * count).ok_or_else(|| without("has fewer colors than its pixels can use"))?;
         // All reds come first, then all greens, then all blues.
-        Ok(Self::new((0..count).flat_map(|colour| (0..3).map(move |plane| planes[plane * count + colour])).collect()))
+        Ok(Self::new((0..count).flat_map(|color| (0..3).map(move |plane| planes[plane * count + color])).collect()))
     }
 
     fn new(samples: Vec<u16>) -> Self {
         // Writers store 8-bit colors as 16 bits in one of three ways.
         let is_narrow = samples.iter().all(|sample| *sample < 256);
         let has_8_bits = |sample: &u16| matches!(sample.to_be_bytes(), [high, low] if low == high || low == 0);
-        let (colours, depth) = match is_narrow {
+        let (colors, depth) = match is_narrow {
             true => (samples.iter().map(|sample| sample.to_be_bytes()[1]).collect(), Depth::Eight),
             false if samples.iter().all(has_8_bits) => {
                 (samples.iter().map(|sample| sample.to_be_bytes()[0]).collect(), Depth::Eight)
             }
             false => (samples.into_iter().flat_map(u16::to_ne_bytes).collect(), Depth::Sixteen),
         };
-        Self { colours, depth }
+        Self { colors, depth }
     }
 
     /// Looks up the first sample of each pixel. Copies the sample with index `alpha`, if there is one, after the color.
     pub(super) fn convert(&self, from: &[u8], indexes: &Indexes, to: &mut [u8]) {
-        let colour_bytes = 3 * sample_bytes(self.depth);
+        let color_bytes = 3 * sample_bytes(self.depth);
         let alpha_bytes = if indexes.alpha.is_some() { sample_bytes(self.depth) } else { 0 };
         let pixels = from.chunks_exact(indexes.samples * sample_bytes(indexes.depth));
-        for (pixel, to) in pixels.zip(to.chunks_exact_mut(colour_bytes + alpha_bytes)) {
+        for (pixel, to) in pixels.zip(to.chunks_exact_mut(color_bytes + alpha_bytes)) {
             let index = usize::from(indexes.sample(pixel, 0));
-            let (colour, alpha) = to.split_at_mut(colour_bytes);
+            let (color, alpha) = to.split_at_mut(color_bytes);
             // The palette has a color for every value of these bits.
-            colour.copy_from_slice(&self.colours[index * colour_bytes..][..colour_bytes]);
+            color.copy_from_slice(&self.colors[index * color_bytes..][..color_bytes]);
             if let Some(at) = indexes.alpha {
                 let value = indexes.alpha_to_16_bits(indexes.sample(pixel, at));
                 match self.depth {
-                    Depth::Eight => alpha[0] = crate::source::colour::scaled_to_8_bits(value),
+                    Depth::Eight => alpha[0] = crate::source::color::scaled_to_8_bits(value),
                     Depth::Sixteen => alpha.copy_from_slice(&value.to_ne_bytes()),
                 }
             }
