@@ -1,8 +1,8 @@
-//! The 2 x 2 average.
+//! The 2 x 2 average that halves a level.
 
-/// Halves two rows of pixels into one: each pixel becomes the average of four, rounded half up.
+/// Halves two rows of pixels into one. Each new pixel is the average of four, rounded half up.
 ///
-/// An odd last column is averaged with itself; for an odd last row the caller passes the same row twice.
+/// An odd last column is averaged with itself. For an odd last row, the caller passes the same row twice.
 pub(crate) fn halve_rows(upper: &[u8], lower: &[u8], halved: &mut [u8], channels: usize) {
     match channels {
         1 => halve::<1>(upper, lower, halved),
