@@ -1,8 +1,18 @@
 //! Keeps the blocks of a JPEG while its rows are decoded.
 //!
-//! libjpeg can hold the coefficients of a whole image in "virtual arrays" of its memory manager, and decode out of them while it
-//! fills them. Here such an array is no more than a strip: what libjpeg fills is where the tiles are cut from, and nothing is
-//! copied.
+//! Tiles of the full size are cut from the coefficients of the file, but the lower levels need pixels. Reading the file
+//! twice would double the work, and remote sources may be readable only once.
+//!
+//! libjpeg has "virtual arrays" in its memory manager: it stores coefficients there and decodes pixels from them. This
+//! module replaces the functions that access them, so that an array is only a window of one strip. libjpeg writes the
+//! coefficients into the strip that the tiles are cut from later, and nothing is copied.
+//!
+//! Three invariants keep this sound. libjpeg fills rows of MCUs in order, so the strip being filled is the only one
+//! that it accesses; any other order is an error. All pointers into a strip derive from one pointer, until the strip is
+//! complete and leaves. The number of strips is fixed, and the caller takes complete strips between two calls.
+//!
+//! Waiting here for a free strip does not work: the thread that would release one is the thread that waits. Therefore
+//! too many untaken strips are an error. The unmodified arrays of libjpeg hold the whole image, so they are not used.
 
 use super::decoder::DecoderState;
 use super::{LibjpegError, Result, raise};
@@ -13,47 +23,47 @@ use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::sync::Arc;
 
-/// The most rows of blocks that libjpeg asks for at a time: `MAX_SAMP_FACTOR` of jpeglib.h.
+/// The maximum number of block rows that libjpeg requests at once: `MAX_SAMP_FACTOR` of jpeglib.h.
 const MOST_ROWS: usize = 4;
 
-/// What is kept, strip by strip.
+/// The buffer for coefficients, one strip at a time.
 pub(super) struct Keeper {
     layout: Arc<BlockLayout>,
-    /// Rows of pixels of a strip, a whole number of MCUs.
+    /// The rows of pixels per strip: a whole number of MCUs.
     strip_rows: u32,
-    /// How many strips there are.
+    /// The maximum number of strips.
     strips: usize,
     pool: StripPool<Block>,
     /// The strip that is being filled.
     current: Option<Current>,
     done: VecDeque<BlockStrip>,
-    /// What libjpeg is given: pointers to rows of blocks, of each component.
+    /// Pointers to rows of blocks for each component, which libjpeg reads.
     pointers: Vec<[ffi::JBLOCKROW; MOST_ROWS]>,
 }
 
 struct Current {
-    /// Which one it is, from 0.
+    /// The index of the strip, counted from 0.
     strip: u32,
     blocks: StripBuffer<Block>,
     count: usize,
-    /// Where they begin. All pointers that libjpeg gets come from this one, so that none of them shuts another one out.
+    /// The first block. All pointers that libjpeg gets derive from this one, so that none of them invalidates another.
     first: *mut Block,
 }
 
 impl Keeper {
-    /// Keeps strips of so many rows of pixels, a whole number of MCUs; so many of them at the same time.
+    /// Creates a buffer of at most `strips` strips. `strip_rows` is in pixels and must be a whole number of MCUs.
     pub(super) fn new(layout: Arc<BlockLayout>, strip_rows: u32, strips: usize) -> Self {
         let pool = StripPool::new(strips, layout.strip_blocks(strip_rows.min(layout.size.height())));
         let pointers = vec![[std::ptr::null_mut(); MOST_ROWS]; layout.components.len()];
         Self { layout, strip_rows, strips, pool, current: None, done: VecDeque::new(), pointers }
     }
 
-    /// The next strip that is complete.
+    /// Returns the next complete strip.
     pub(super) fn take(&mut self) -> Option<BlockStrip> {
         self.done.pop_front()
     }
 
-    /// After the last row: the last strip is complete.
+    /// Completes the last strip, after the last row.
     pub(super) fn finish(&mut self) {
         let finished = self.current.take().and_then(|current| self.strip(current));
         self.done.extend(finished);
@@ -66,9 +76,11 @@ impl Keeper {
         Some(BlockStrip::new(strip, size, Arc::clone(&self.layout), blocks))
     }
 
-    /// The rows of blocks of a component that begin at `row`, of one row of MCUs; emptied where they are to be filled.
+    /// Returns the block rows of a component that start at `row` and belong to one row of MCUs.
+    ///
+    /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
     fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
-        let damaged = || LibjpegError::Codec("its scans do not come in order".to_owned());
+        let damaged = || LibjpegError::Codec("its scans are not in order".to_owned());
         let down = self.layout.components.get(component).ok_or_else(damaged)?.down;
         let mcu_row = row / down;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
@@ -81,8 +93,8 @@ impl Keeper {
             }
             self.finish();
             if self.done.len() >= self.strips {
-                // All memory is here: nobody else could ever give any back.
-                return Err(LibjpegError::Codec("nobody takes its blocks".to_owned()));
+                // All buffers are held here, so waiting for one would never end.
+                return Err(LibjpegError::Codec("internal error: complete strips of blocks were not taken".to_owned()));
             }
             let mut blocks = self.pool.take().map_err(|error| LibjpegError::Codec(error.to_string()))?;
             let (count, first) = (blocks.items().len(), blocks.items_mut().as_mut_ptr());
@@ -97,11 +109,12 @@ impl Keeper {
         }
         let pointers = &mut self.pointers[component][..down as usize];
         for (row, pointer) in pointers.iter_mut().enumerate() {
-            // SAFETY: the rows lie within the strip, as was just seen; nothing else looks at it before it is done.
+            // SAFETY: the check above shows that the rows lie within the strip. Only libjpeg accesses it until it is
+            // complete.
             unsafe {
                 let blocks = current.first.add(place + row * width);
                 if is_to_fill {
-                    // libjpeg only writes coefficients that are not zero.
+                    // libjpeg writes only coefficients that are not zero.
                     blocks.write_bytes(0, width);
                 }
                 *pointer = blocks.cast();
@@ -111,22 +124,22 @@ impl Keeper {
     }
 }
 
-/// Stands for a component where libjpeg wants a pointer to an array of its own; it never looks behind it.
+/// Returns a handle that libjpeg uses as a pointer to its own array. libjpeg never dereferences it.
 pub(super) fn handle(component: usize) -> *mut ffi::jvirt_barray_control {
     std::ptr::without_provenance_mut(component + 1)
 }
 
-/// The component that a handle stands for.
+/// Returns the component of a handle.
 pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
     handle.addr().wrapping_sub(1)
 }
 
-/// Makes libjpeg take its arrays from the keeper.
+/// Replaces libjpeg's virtual arrays with those of the keeper.
 ///
 /// # Safety
-/// `state` must be valid, with a decoder that was created and not started.
+/// `state` must be valid, with a decoder that was created but not started.
 pub(super) unsafe fn install(state: *mut DecoderState) {
-    // SAFETY: the caller vouches for the state; creating the decoder has made `mem`.
+    // SAFETY: the caller guarantees that the state is valid; creating the decoder initialized `mem`.
     unsafe {
         let memory = &mut *(*state).info.common.mem;
         memory.request_virt_barray = Some(request);
@@ -134,7 +147,7 @@ pub(super) unsafe fn install(state: *mut DecoderState) {
     }
 }
 
-/// libjpeg asks once for each component, in order.
+/// Replaces the request for an array. libjpeg calls this once per component, in order.
 unsafe extern "C-unwind" fn request(
     info: &mut ffi::jpeg_common_struct,
     _pool: c_int,
@@ -143,16 +156,19 @@ unsafe extern "C-unwind" fn request(
     rows: ffi::JDIMENSION,
     _most: ffi::JDIMENSION,
 ) -> *mut ffi::jvirt_barray_control {
-    // SAFETY: only decoders with a keeper have this function, and their struct is the first field of a `DecoderState`.
+    // SAFETY: only decoders with a keeper install this function, and their struct is the first field of a
+    // `DecoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
-    let Some(keeper) = &state.keeper else { raise(LibjpegError::Codec("nothing keeps its blocks".to_owned())) };
+    let Some(keeper) = &state.keeper else {
+        raise(LibjpegError::Codec("internal error: no buffer for blocks".to_owned()))
+    };
     let component = state.requested;
     let is_expected = keeper.layout.components.get(component).is_some_and(|it| {
         let mcu_rows = keeper.layout.size.height().div_ceil(keeper.layout.mcu().1);
         blocks_per_row as usize == keeper.layout.row_blocks(component) && rows == mcu_rows * it.down
     });
     if !is_expected {
-        raise(LibjpegError::Codec("its blocks lie otherwise than its header says".to_owned()));
+        raise(LibjpegError::Codec("its blocks do not match its header".to_owned()));
     }
     state.requested += 1;
     handle(component)
@@ -171,6 +187,6 @@ unsafe extern "C-unwind" fn access(
     match found {
         Some(Ok(pointers)) if pointers.len() == rows as usize => pointers.as_mut_ptr(),
         Some(Err(error)) => raise(error),
-        _ => raise(LibjpegError::Codec("its blocks do not come in rows of MCUs".to_owned())),
+        _ => raise(LibjpegError::Codec("its blocks are not in rows of MCUs".to_owned())),
     }
 }
