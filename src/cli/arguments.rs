@@ -8,7 +8,7 @@ use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, Ro
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
 use iiif_publish::source::{Background, FloatRange, Profiles, ReadOptions};
-use iiif_publish::store::{Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
+use iiif_publish::store::{BucketAddress, Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -243,7 +243,8 @@ pub(super) struct PlaceArguments {
     /// What all keys begin with
     #[arg(long, value_name = "PREFIX", default_value_t)]
     pub(super) prefix: Prefix,
-    /// Where viewers see what lies under the prefix, for example a CDN; the identifier is appended
+    /// URL at which viewers see what lies under the prefix, for example of a CDN; the identifier is appended [default: the URL of
+    /// the bucket, with the prefix; with `--output`, `http://localhost:3000`]
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<PublicUrl>,
 }
@@ -326,10 +327,13 @@ impl S3Arguments {
     }
 
     pub(super) fn settings(&self, bucket: String) -> S3Settings {
+        // The ARN of an access point names its region.
+        let address = bucket.parse::<BucketAddress>().ok();
+        let region = || address.as_ref().and_then(BucketAddress::region).map(str::to_owned);
         S3Settings {
             bucket,
             endpoint_url: self.endpoint_url.clone(),
-            aws_region: self.aws_region.clone(),
+            aws_region: self.aws_region.clone().or_else(region),
             profile: self.profile.clone(),
             payer: if self.request_payer { Payer::Requester } else { Payer::Owner },
             ..S3Settings::default()

@@ -39,9 +39,12 @@ pub(super) struct Arguments {
     /// A list of images, one on each line; `-` is the standard input
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// A table of images: CSV (`.csv`) or JSON lines (`.jsonl`), with a column `source`
+    /// A table of images with a column `source`: CSV with any usual separator and encoding, `.xlsx`, `.ods`, or JSON lines (`.jsonl`)
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
+    /// Sheet of a spreadsheet to read [default: the first visible one]
+    #[arg(long, value_name = "NAME", requires = "table")]
+    sheet: Option<String>,
     /// Of folders, only these files, such as `**/*.tif`; may be said several times [default: images by their extensions]
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
@@ -151,6 +154,7 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
     }
     let gathered = arguments.gathered().await?;
     arguments.how.check(gathered.pages.len())?;
+    arguments.how.check_names(gathered.pages.iter().map(|page| &page.identifier))?;
     let pages: Vec<&Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).collect();
     let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
     progress.note(&found(&gathered.pages, &pages, shard));
@@ -168,7 +172,9 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
         return Ok(or_interrupted(told).await?.worse(unread));
     }
     let mut run = Run::new(arguments, &pages)?;
-    let is_whole = shard.is_whole() && gathered.unread.is_empty();
+    // A file without an identifier was never in the collection.
+    let is_skipped = |error: &InputError| matches!(error, InputError::Identifier { .. });
+    let is_whole = shard.is_whole() && gathered.unread.iter().all(is_skipped);
     let work = Work {
         publisher: &publisher,
         presentation: presentation.as_ref(),

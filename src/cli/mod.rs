@@ -1,5 +1,6 @@
 //! The command line. It sees the library as any stranger would, and nothing past it knows of flags.
 
+mod address;
 mod arguments;
 mod ask;
 mod bucket;
@@ -104,7 +105,7 @@ fn version() -> &'static str {
 pub(crate) fn run() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
     let how = arguments::reports_of(&words);
-    let words = match configuration::with_file(Cli::command(), words) {
+    let mut words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
         Err(error) => {
             let advice =
@@ -112,6 +113,9 @@ pub(crate) fn run() -> Exit {
             return Fatal::new(Exit::Usage, report::chain(&error), advice).tell(how);
         }
     };
+    if let Err(fatal) = address::divide_bucket(&mut words.words) {
+        return fatal.tell(how);
+    }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
         Err(error) => return tell_usage(&error, &words),

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use console::Term;
 use indicatif::HumanCount;
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use textwrap::{Options, WordSplitter};
 
@@ -50,7 +51,17 @@ pub(super) fn tell_wrapped(text: &str, indent: &str) {
     tell(&textwrap::fill(text, lines));
 }
 
+/// Escapes control characters, which may come from the names of files and change a terminal, as JSON would.
+fn escaped(text: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(is_odd) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if is_odd(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escape).collect::<String>().into()
+}
+
 /// Tells people something. That nobody listens any more is no reason to stop.
 pub(super) fn tell(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", escaped(line));
 }

@@ -6,7 +6,7 @@ use super::arguments::{
 use super::exit::{Exit, interrupted};
 use super::gallery::Gallery;
 use super::progress::Progress;
-use super::report::{self, Fatal};
+use super::report::{self, Fatal, tell_note};
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
@@ -21,7 +21,8 @@ use iiif_publish::publish::{
 };
 use iiif_publish::remote::Remotes;
 use iiif_publish::store::{
-    Clobber, FolderStore, Prefix, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind,
+    Clobber, FolderStore, Identifier, Prefix, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind,
+    name_problems,
 };
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(super) struct HowArguments {
-    /// Bucket to publish into
+    /// Bucket to publish into: its name, `s3://BUCKET/PREFIX`, or the ARN of a bucket or an access point
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
     /// Folder to publish into, instead of a bucket
@@ -205,6 +206,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named(images, names.id.as_ref())?;
     // Read before the store is asked, so that a wrong shape is said at once.
     how.check(images.len())?;
+    how.check_names(images.iter().map(|image| &image.identifier))?;
     let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
     let order = || images.iter().map(|image| image.identifier.clone()).collect();
@@ -254,6 +256,25 @@ impl HowArguments {
     pub(super) fn check(&self, images: usize) -> Result<(), Fatal> {
         one_full_image_each(&self.redirects, images)?;
         self.shape().map(drop)
+    }
+
+    /// Checks that a folder can store the images. Where this system can, people are warned of those that others cannot.
+    pub(super) fn check_names<'a>(&self, identifiers: impl IntoIterator<Item = &'a Identifier>) -> Result<(), Fatal> {
+        let Some(folder) = &self.output else { return Ok(()) };
+        let problems = name_problems(folder, identifiers);
+        let Some(first) = problems.iter().find(|problem| problem.is_here()).or(problems.first()) else { return Ok(()) };
+        let others =
+            if problems.len() == 1 { String::new() } else { format!(" (and {} more like it)", problems.len() - 1) };
+        let text = format!("`{}` {}{others}", first.identifier, first.reason);
+        if first.is_here() {
+            return Err(Fatal::new(
+                Exit::Usage,
+                text,
+                "rename the file, or choose another id with `--id` or a column `id` of a `--table`",
+            ));
+        }
+        tell_note(self.reports.how(), &format!("warning: {text}"));
+        Ok(())
     }
 
     /// Whether no object that is there may change.
@@ -329,7 +350,10 @@ impl HowArguments {
             return Ok((Arc::new(store), public_url));
         };
         let public_url = place.public_url.clone().unwrap_or_else(|| {
-            progress.note(&format!("ids begin with {FOLDER_URL}; say where the folder will be seen with --public-url"));
+            progress.say(&format!(
+                "warning: without --public-url, every info.json says that it is at {FOLDER_URL}, where only this machine looks: pass the \
+                 URL that the folder will have"
+            ));
             FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&place.prefix)
         });
         let store = FolderStore::new(folder.clone());

@@ -193,7 +193,7 @@ impl From<InputError> for Fatal {
             let more = errors.len().saturating_sub(ROWS_TOLD);
             let more = if more == 0 { String::new() } else { format!("\n       and {more} more") };
             let text = format!("{}{}{more}", chain(&error), rows.concat());
-            return Self::new(Exit::Usage, text, "nothing was published; mend these rows first");
+            return Self::new(Exit::Usage, text, "nothing was published or deleted: fix the table first");
         }
         Self::new(Exit::Usage, chain(&error), input_advice(&error))
     }
@@ -202,11 +202,13 @@ impl From<InputError> for Fatal {
 /// What to do about an input that cannot be read.
 pub(super) fn input_advice(error: &InputError) -> &'static str {
     match error {
+        InputError::Twice { .. } => "remove one of them from the list, the table or the command line",
         InputError::Overlap { .. } => "rename a file, or name each with a column `id` of a `--table`",
-        InputError::Identifier { .. } => "rename the file, or name it with a column `id` of a `--table`",
+        InputError::Identifier { .. } => "the file is skipped: rename it, or name it with a column `id` of a `--table`",
         InputError::Location(_) => LOCATIONS,
         InputError::Folder(_) => "name the folder on the command line",
         InputError::Target { .. } => "publish into another folder, or below another `--prefix`",
+        InputError::Table { hint, .. } => hint,
         InputError::Pattern(_) => "write it like `**/*.tif`",
         _ => "check the path and its permissions",
     }

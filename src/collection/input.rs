@@ -1,14 +1,16 @@
 //! What is to be published: files, folders, lists and tables, here and elsewhere.
 
+use super::folder::{EmptyFolder, EmptyFolders, SystemFiles};
 use super::page::Page;
-use super::table::{self, RowError, TableFormat};
+use super::table::{self, RowError, RowUnit, Table, TableError};
 use crate::location::{Location, LocationError, S3Object};
 use crate::store::{Identifier, KeyError};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use unicode_normalization::UnicodeNormalization;
 use walkdir::{DirEntry, WalkDir};
 
 /// The extensions of images, by which files in folders are chosen. What they are, their content decides.
@@ -76,14 +78,43 @@ pub enum InputError {
         /// Their name.
         identifier: Identifier,
     },
+    /// An image is named twice.
+    #[error("the input names `{input}` twice")]
+    Twice {
+        /// The image.
+        input: String,
+    },
+    /// A file is not a table that can be read.
+    #[error("`{input}` {reason}")]
+    Table {
+        /// The file.
+        input: String,
+        /// A predicate.
+        reason: String,
+        /// An imperative clause.
+        hint: &'static str,
+    },
     /// Rows of a table cannot be used.
-    #[error("{} rows of `{input}` cannot be used", errors.len())]
+    #[error("{} of `{input}` cannot be used", rows_of(errors.len()))]
     Rows {
         /// The table.
         input: String,
         /// All that is wrong.
         errors: Vec<RowError>,
     },
+}
+
+fn input_error(error: TableError, input: &str) -> InputError {
+    let input = input.to_owned();
+    match error {
+        TableError::Read(cause) => InputError::Read { input, cause },
+        TableError::Refused(reason, hint) => InputError::Table { input, reason, hint },
+        TableError::Rows(errors) => InputError::Rows { input, errors },
+    }
+}
+
+fn rows_of(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
 /// Which files of a folder are meant, by their paths in it: `**/*.tif`.
@@ -111,62 +142,15 @@ impl Patterns {
     }
 
     fn match_file(&self, path: &Path) -> bool {
-        let is_image = || {
-            let extension = path.extension().and_then(OsStr::to_str).map(str::to_lowercase);
-            extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-        };
-        self.include.as_ref().map_or_else(is_image, |include| include.is_match(path)) && !self.exclude.is_match(path)
+        self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
+            && !self.exclude.is_match(path)
     }
 }
 
-/// A folder of the input that is empty, or has only empty folders in it: perhaps the place of a disk that is not mounted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmptyFolder {
-    path: PathBuf,
-    /// The beginning of the identifiers of images in it, without the slash.
-    identifiers: String,
-}
-
-impl EmptyFolder {
-    /// Returns its path.
-    #[must_use]
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
-    }
-
-    /// Returns `true` if an image in this folder may have that identifier.
-    #[must_use]
-    pub fn may_name(&self, identifier: &Identifier) -> bool {
-        identifier.as_str().strip_prefix(&self.identifiers).is_some_and(|rest| rest.starts_with('/'))
-    }
-}
-
-/// The folders of a walk that have had no file so far.
-#[derive(Default)]
-struct EmptyFolders(BTreeSet<PathBuf>);
-
-impl EmptyFolders {
-    fn add(&mut self, folder: &Path) {
-        self.0.insert(folder.to_owned());
-    }
-
-    /// Removes the folders that a file is in. A folder goes with all of those above it, so that the first one that is not here ends
-    /// the search.
-    fn remove_around(&mut self, file: &Path) {
-        let is_removed = |folder: &&Path| self.0.remove(*folder);
-        let _ = file.ancestors().skip(1).take_while(is_removed).count();
-    }
-
-    /// Returns the outermost folders, all of them below `root`.
-    fn into_folders(self, root: &Path) -> Vec<EmptyFolder> {
-        let is_outermost = |folder: &&PathBuf| folder.parent().is_none_or(|parent| !self.0.contains(parent));
-        let folder = |path: &PathBuf| {
-            let names = path.strip_prefix(root).ok()?.components().map(|component| component.as_os_str().to_str());
-            let identifiers = names.collect::<Option<Vec<_>>>()?.join("/");
-            Some(EmptyFolder { path: path.clone(), identifiers })
-        };
-        self.0.iter().filter(is_outermost).filter_map(folder).collect()
-    }
+/// Returns `true` for names with the extension of an image.
+pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
+    let extension = path.as_ref().extension().and_then(OsStr::to_str).map(str::to_lowercase);
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// The images of one run, gathered.
@@ -178,13 +162,27 @@ pub struct Input {
     pages: Vec<Page>,
     unread: Vec<InputError>,
     empty_folders: Vec<EmptyFolder>,
+    notes: Vec<String>,
+    hidden_rows: u64,
+    missing_files: u64,
+    system_files: SystemFiles,
 }
 
 impl Input {
     /// Nothing yet.
     #[must_use]
     pub fn new(patterns: Patterns) -> Self {
-        Self { patterns, target: None, pages: Vec::new(), unread: Vec::new(), empty_folders: Vec::new() }
+        Self {
+            patterns,
+            target: None,
+            pages: Vec::new(),
+            unread: Vec::new(),
+            empty_folders: Vec::new(),
+            notes: Vec::new(),
+            hidden_rows: 0,
+            missing_files: 0,
+            system_files: SystemFiles::default(),
+        }
     }
 
     /// The same without what lies below `target`, a folder, in the folders and prefixes that are still to be added: where images
@@ -215,14 +213,18 @@ impl Input {
                 self.unread.push(InputError::Missing { input: path.display().to_string() });
             }
             let name = path.file_name().map_or(path, Path::new);
-            self.pages.push(Page::alone(path.into(), identifier(name)?));
+            self.add(path.into(), identifier(name));
             return Ok(());
         }
         if self.is_target(path) {
             return Err(InputError::Target { input: path.display().to_string() });
         }
+        let mut system_files = std::mem::take(&mut self.system_files);
         let is_shown = |entry: &DirEntry| {
-            let is_hidden = || entry.file_name().as_encoded_bytes().starts_with(b".");
+            let mut is_hidden = || {
+                let name = entry.file_name();
+                system_files.leave_out(name) || name.as_encoded_bytes().starts_with(b".")
+            };
             entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
         };
         let mut pages = Vec::new();
@@ -244,12 +246,16 @@ impl Input {
                 false => empty_folders.remove_around(entry.path()),
             }
             if entry.file_type().is_file() && self.patterns.match_file(below) {
-                pages.push(Page::alone(entry.path().into(), identifier(below)?));
+                match identifier(below) {
+                    Ok(identifier) => pages.push(Page::alone(entry.path().into(), identifier)),
+                    Err(error) => unread.push(error),
+                }
             }
         }
         if pages.is_empty() {
             unread.push(InputError::Nothing { input: path.display().to_string() });
         }
+        self.system_files = system_files;
         self.pages.append(&mut pages);
         self.unread.append(&mut unread);
         self.empty_folders.append(&mut empty_folders.into_folders(path));
@@ -266,30 +272,39 @@ impl Input {
         Ok(())
     }
 
+    /// Adds an image, or notes that it is skipped because of its name.
+    fn add(&mut self, location: Location, identifier: Result<Identifier, InputError>) {
+        match identifier {
+            Ok(identifier) => self.pages.push(Page::alone(location, identifier)),
+            Err(error) => self.unread.push(error),
+        }
+    }
+
     /// Adds the images among all objects below a prefix, as [`add_path`](Self::add_path) adds those of a folder.
     ///
     /// # Errors
     /// Where a key gives no identifier, or the prefix is [left out](Self::leaving_out).
     pub fn add_objects(&mut self, folder: &S3Object, objects: Vec<S3Object>) -> Result<(), InputError> {
         let target = match &self.target {
-            Some(Location::Object(target)) if target.bucket == folder.bucket => Some(&target.key),
+            Some(Location::Object(target)) if target.bucket == folder.bucket => Some(target.key.clone()),
             _ => None,
         };
-        if target.is_some_and(|target| target.trim_end_matches('/') == folder.key.trim_end_matches('/')) {
+        if target.as_ref().is_some_and(|target| target.trim_end_matches('/') == folder.key.trim_end_matches('/')) {
             return Err(InputError::Target { input: Location::Object(folder.clone()).to_string() });
         }
         // Masters in a folder below the target are none of what is published.
         let target = target.filter(|target| target.starts_with(&folder.key));
         let before = self.pages.len();
         for object in objects {
-            if target.is_some_and(|target| object.key.starts_with(target)) {
+            if target.as_ref().is_some_and(|target| object.key.starts_with(target)) {
                 continue;
             }
             let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
-            let is_shown = below.split('/').all(|name| !name.starts_with('.'));
+            let mut names = below.split('/');
+            let is_shown = names.all(|name| !self.system_files.leave_out(OsStr::new(name)) && !name.starts_with('.'));
             if is_shown && self.patterns.match_file(Path::new(below)) {
-                let identifier = identifier(Path::new(below))?;
-                self.pages.push(Page::alone(Location::Object(object), identifier));
+                let identifier = identifier(Path::new(below));
+                self.add(Location::Object(object), identifier);
             }
         }
         if self.pages.len() == before {
@@ -306,22 +321,21 @@ impl Input {
     /// Where it cannot be read.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
-        for (line, number) in BufReader::new(list).lines().zip(1..) {
-            let line = line.map_err(|cause| InputError::Read { input: name.to_owned(), cause })?;
-            let line = line.trim_start_matches('\u{feff}');
+        let text = table::text_of_list(list).map_err(|error| input_error(error, name))?;
+        for (line, number) in text.lines().zip(1..) {
             if line.starts_with('{') {
-                let row = table::row_of_json(line, Path::new("")).map_err(|reason| InputError::Rows {
-                    input: name.to_owned(),
-                    errors: vec![RowError { line: number, reason }],
+                let row = table::row_of_json(line, Path::new(""));
+                let row = row.map_err(|reason| {
+                    input_error(RowError { unit: RowUnit::Line, line: number, reason }.into(), name)
                 })?;
-                self.pages.push(row);
+                self.add_row(row);
                 continue;
             }
-            let path = Path::new(line.trim_end_matches('\r'));
+            let path = Path::new(line);
             if !line.trim().is_empty() {
-                let location = Location::named(path)?;
-                let identifier = identifier_of(&location, path)?;
-                self.pages.push(Page::alone(location, identifier));
+                let location = self.located(Location::named(path)?);
+                let identifier = identifier_of(&location, path);
+                self.add(location, identifier);
             }
         }
         if self.pages.len() == before {
@@ -330,30 +344,63 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the rows of a table. Their paths are relative to its `folder`.
+    /// Adds the rows of a table.
     ///
     /// # Errors
-    /// All that is wrong with it.
-    pub fn add_table(
-        &mut self,
-        table: impl Read,
-        format: TableFormat,
-        folder: &Path,
-        name: &str,
-    ) -> Result<(), InputError> {
-        let pages = table::read(table, format, folder);
-        let pages = pages.map_err(|errors| InputError::Rows { input: name.to_owned(), errors })?;
-        if pages.is_empty() {
-            self.unread.push(InputError::Nothing { input: name.to_owned() });
+    /// If it cannot be read, or everything that is wrong with its rows.
+    pub fn add_table(&mut self, content: impl Read, table: Table<'_>) -> Result<(), InputError> {
+        let input = table.name.to_owned();
+        let rows = table::read(content, table).map_err(|error| input_error(error, &input))?;
+        self.notes.extend(rows.notes);
+        self.hidden_rows += rows.hidden;
+        if rows.pages.is_empty() {
+            self.unread.push(InputError::Nothing { input });
         }
-        self.pages.extend(pages);
+        rows.pages.into_iter().for_each(|page| self.add_row(page));
         Ok(())
+    }
+
+    fn add_row(&mut self, page: Page) {
+        let source = self.located(page.source);
+        self.pages.push(Page { source, ..page });
+    }
+
+    /// Finds a file under the composition of its characters that its folder has: `ü` may be one character or two. Counts files that
+    /// are missing.
+    fn located(&mut self, location: Location) -> Location {
+        let Location::File(path) = location else { return location };
+        if path.symlink_metadata().is_ok() {
+            return Location::File(path);
+        }
+        let text = path.to_str().unwrap_or_default();
+        let mut forms = [text.nfc().collect::<String>(), text.nfd().collect()].into_iter().filter(|form| form != text);
+        let found = forms.find(|form| Path::new(form).symlink_metadata().is_ok());
+        self.missing_files += u64::from(found.is_none());
+        Location::File(found.map_or(path, PathBuf::from))
+    }
+
+    /// Returns the number of hidden rows of spreadsheets. They are not published, but they may have been.
+    #[must_use]
+    pub fn hidden_rows(&self) -> u64 {
+        self.hidden_rows
     }
 
     /// Returns the folders in those added so far that are empty. Nothing can be said of images that were published from them.
     #[must_use]
     pub fn empty_folders(&self) -> &[EmptyFolder] {
         &self.empty_folders
+    }
+
+    /// Returns the number of files in lists and tables that are not there: what names them may be cut off.
+    #[must_use]
+    pub fn missing_files(&self) -> u64 {
+        self.missing_files
+    }
+
+    /// Returns what people should know of how the input was read.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.iter().cloned().chain(self.system_files.note()).collect()
     }
 
     /// The images, no two of which are called the same; and why it is not certain that these are all: what could not be read, and
@@ -365,6 +412,9 @@ impl Input {
         let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());
         for page in &self.pages {
             if let Some(first) = known.insert(&page.identifier, &page.source) {
+                if *first == page.source {
+                    return Err(InputError::Twice { input: first.to_string() });
+                }
                 return Err(InputError::Overlap {
                     first: first.to_string(),
                     second: page.source.to_string(),
@@ -390,10 +440,25 @@ pub(super) fn identifier_of(location: &Location, said: &Path) -> Result<Identifi
     }
 }
 
+/// Returns a path with its control characters and bytes that are not UTF-8 escaped.
+fn visible(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
+        }
+        for byte in chunk.invalid() {
+            text.push_str("\\x");
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+        }
+    }
+    text
+}
+
 /// What a file is called by its path: that path without the extension. Of a path from the root, or out of the folder that it is
 /// relative to, only the name of the file.
 pub(super) fn identifier(path: &Path) -> Result<Identifier, InputError> {
-    let refused = |cause| InputError::Identifier { input: path.display().to_string(), cause };
+    let refused = |cause| InputError::Identifier { input: visible(path), cause };
     let is_below = |component: &Component| matches!(component, Component::Normal(_) | Component::CurDir);
     let path = if path.components().all(|component| is_below(&component)) {
         path.with_extension("")
@@ -409,107 +474,4 @@ pub(super) fn identifier(path: &Path) -> Result<Identifier, InputError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_called_by_their_paths_and_never_lead_elsewhere() {
-        let called = |path: &str| identifier(Path::new(path)).ok().map(|identifier| identifier.to_string());
-        assert_eq!(called("maps/atlas.1.tif").as_deref(), Some("maps/atlas.1"));
-        assert_eq!(called("./maps/atlas.tif").as_deref(), Some("maps/atlas"));
-        assert_eq!(called("/archive/maps/atlas.tif").as_deref(), Some("atlas"));
-        assert_eq!(called("../maps/atlas.tif").as_deref(), Some("atlas"));
-        assert_eq!(called(".."), None);
-    }
-
-    #[test]
-    fn folders_are_read_in_order_and_by_patterns() -> Result<(), InputError> {
-        let folder = tempfile::TempDir::new().expect("a folder");
-        for name in ["b/2.TIF", "b/10.tif", "a.jpg", "notes.txt", ".hidden/x.jpg", "b/.y.jpg"] {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, "").expect("written");
-        }
-        let names = |include: &[&str], exclude: &[&str]| {
-            let owned = |patterns: &[&str]| patterns.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-            let mut input = Input::new(Patterns::new(&owned(include), &owned(exclude))?);
-            input.add_path(folder.path())?;
-            Ok::<_, InputError>(
-                input.into_pages()?.0.iter().map(|page| page.identifier.to_string()).collect::<Vec<_>>(),
-            )
-        };
-        assert_eq!(names(&[], &[])?, ["a", "b/10", "b/2"]);
-        assert_eq!(names(&["**/*.tif"], &[])?, ["b/10"]);
-        assert_eq!(names(&[], &["b/*"])?, ["a"]);
-        assert!(matches!(names(&["["], &[]), Err(InputError::Pattern(_))));
-        Ok(())
-    }
-
-    #[test]
-    fn folders_without_any_file_are_named_with_the_images_that_may_be_missing() -> Result<(), InputError> {
-        let root = tempfile::TempDir::new().expect("a folder");
-        for folder in ["disk", "outer/inner/innermost", "half/empty", "half/full", "only-hidden", "texts"] {
-            std::fs::create_dir_all(root.path().join(folder)).expect("made");
-        }
-        for file in ["a.tif", "half/full/b.tif", "only-hidden/.DS_Store", "texts/notes.txt"] {
-            std::fs::write(root.path().join(file), "").expect("written");
-        }
-        let mut input = Input::new(Patterns::new(&[], &[])?);
-        input.add_path(root.path())?;
-        let folders = input.empty_folders();
-        let names: Vec<&str> = folders.iter().map(|folder| folder.identifiers.as_str()).collect();
-        assert_eq!(names, ["disk", "half/empty", "only-hidden", "outer"]);
-        let may_name = |identifier: &str| folders[0].may_name(&identifier.parse().expect("an identifier"));
-        assert!(may_name("disk/1") && may_name("disk/a/1") && !may_name("disk") && !may_name("disks/1"));
-        assert!(input.into_pages()?.1.is_empty(), "publishing goes on");
-        Ok(())
-    }
-
-    #[test]
-    fn a_list_or_a_table_without_images_is_named() -> Result<(), InputError> {
-        let mut input = Input::new(Patterns::new(&[], &[])?);
-        input.add_list("\n".as_bytes(), "list")?;
-        input.add_table("source,id\n".as_bytes(), TableFormat::Csv, Path::new(""), "table.csv")?;
-        let unread: Vec<String> = input.into_pages()?.1.iter().map(ToString::to_string).collect();
-        assert_eq!(unread, ["there are no images in `list`", "there are no images in `table.csv`"]);
-        Ok(())
-    }
-
-    #[test]
-    fn what_is_elsewhere_is_called_by_its_last_part_or_by_its_path_below_a_prefix() -> Result<(), InputError> {
-        let patterns = || Patterns::new(&[], &["drafts/*".to_owned()]);
-        let called = |input: Input| -> Result<Vec<String>, InputError> {
-            Ok(input.into_pages()?.0.iter().map(|page| page.identifier.to_string()).collect())
-        };
-        let mut input = Input::new(patterns()?);
-        input.add_list("s3://b/maps/1.a.tif\nhttps://host/x/y%20z.jpg?id=3\n".as_bytes(), "list")?;
-        input.add_list("{\"source\": \"s3://b/2.tif\"}".as_bytes(), "list")?;
-        assert_eq!(called(input)?, ["1.a", "y z", "2"]);
-        let object = |key: &str| S3Object { bucket: "b".to_owned(), key: key.to_owned(), listed: None };
-        let mut input = Input::new(patterns()?);
-        let keys = ["m/a/1.TIF", "m/a/2.txt", "m/.b/3.tif", "m/drafts/4.tif", "m/5.jpg"];
-        input.add_objects(&object("m/"), keys.into_iter().map(object).collect())?;
-        assert_eq!(called(input)?, ["a/1", "5"]);
-        let mut input = Input::new(patterns()?);
-        for line in ["s3://b/maps/", "s3://", "https://host/", "https://"] {
-            assert!(input.add_list(line.as_bytes(), "list").is_err(), "{line}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_list_has_a_file_on_each_line_and_no_name_twice() -> Result<(), InputError> {
-        let patterns = || Patterns::new(&[], &[]);
-        let mut input = Input::new(patterns()?);
-        input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
-        input.add_path(Path::new("elsewhere/maps/1.jpg"))?;
-        input.add_list("1.png".as_bytes(), "list")?;
-        let error = input.into_pages().expect_err("twice").to_string();
-        assert_eq!(error, "`elsewhere/maps/1.jpg` and `1.png` would both be called `1`");
-        let mut input = Input::new(patterns()?);
-        input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
-        let (pages, unread) = input.into_pages()?;
-        assert_eq!((pages.len(), unread.len()), (2, 0));
-        Ok(())
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Many images: the input, its division among machines, and the manifests and collections that show it.
 
+mod folder;
 mod input;
 mod page;
 mod presentation;
@@ -7,9 +8,10 @@ mod shard;
 mod stale;
 mod table;
 
-pub use input::{EmptyFolder, Input, InputError, Patterns};
+pub use folder::EmptyFolder;
+pub use input::{Input, InputError, Patterns};
 pub use page::{Page, objects};
 pub use presentation::{COLLECTION_PAGES, MANIFESTS, Presentation, Shown};
 pub use shard::{Shard, ShardError};
 pub use stale::{Below, StaleError, StaleImages};
-pub use table::{RowError, Said, TableFormat};
+pub use table::{RowError, RowUnit, Said, Table};

@@ -1,14 +1,15 @@
-//! Whether tiles are made of the blocks of a JPEG.
+//! The choice between cutting tiles out of the blocks of a JPEG and encoding them from pixels.
 
 use crate::encode::JpegOptions;
 use crate::iiif::{Format, Pyramid, Rendering, ScaleFactor};
 use crate::pixel::RowScale;
 use crate::source::Header;
 
-/// What is still decoded of an image whose tiles of the full size are made of its blocks; `None` where they are not.
+/// Returns the scale at which rows are still decoded if the full-size tiles are cut out of blocks; `None` if they are not.
 ///
-/// Only JPEG tiles can be. Rows are wanted at the full size where that level is drawn whole too, or is all there is; and where
-/// the last blocks reach beyond the image, because at half the size, what is hidden there would be mixed into what is shown.
+/// Only JPEG tiles can be cut. The other levels need rows at half the size, with three exceptions that need them at the full size:
+/// full-size pictures that are not tiles, an image with a single level, and an image whose last blocks reach beyond its edge.
+/// Decoding those at half the size would mix hidden pixels into visible ones.
 pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions) -> Option<RowScale> {
     let layout = header.blocks.as_ref()?;
     let is_jpeg_only = pyramid.formats().all().eq([Format::Jpg]);

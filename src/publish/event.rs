@@ -1,4 +1,4 @@
-//! What a publisher tells while it works.
+//! Events that a publisher emits while it works.
 
 use crate::iiif::Size;
 use crate::source::{Found, Warning};
@@ -15,9 +15,9 @@ pub enum Event {
         identifier: Identifier,
         /// Its size in pixels.
         size: Size,
-        /// What its file is: `JPEG`, `TIFF, 16 bit`, …
+        /// The kind of file: `JPEG`, `TIFF, 16 bit`, …
         description: String,
-        /// What was found in it, and what is done about it.
+        /// The properties of the file, and the conversions that they need.
         found: Found,
         /// Objects that it will have, `info.json` included.
         objects: u64,
@@ -84,9 +84,9 @@ pub struct Published {
     pub identifier: Identifier,
     /// The result of publishing it.
     pub outcome: Outcome,
-    /// Where its `info.json` is seen, one URL for each version of the Image API.
+    /// The public URLs of its `info.json`, one for each version of the Image API.
     pub info_urls: Vec<String>,
-    /// What its content is called: the same for the same source and options. `None` where it is not known what is there.
+    /// The name of its content, which is the same for the same source and options. `None` if the published version is not known.
     pub version: Option<VersionName>,
     /// Its size in pixels.
     pub size: Size,
@@ -96,22 +96,23 @@ pub struct Published {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Properties that could not be honored: the warnings of the [header](Found::warnings) first, then those that only reading the pixels gives.
+    /// Properties that could not be honored: first the warnings of the [header](Found::warnings), then those that only reading the
+    /// pixels gives. Those of an unchanged image have no details.
     pub warnings: Vec<Warning>,
-    /// What an earlier version of it had left.
+    /// Objects of an earlier version of it.
     pub orphans: Orphans,
     /// The requests that it took.
     pub traffic: Traffic,
-    /// How long it took.
+    /// The time that it took.
     pub duration: Duration,
 }
 
-/// Objects of an earlier version of an image that this one has not.
+/// Counts of the objects that only an earlier version of an image had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orphans {
-    /// So many were deleted.
+    /// Objects that were deleted.
     pub deleted: u64,
-    /// So many are left, because deleting is not allowed.
+    /// Objects that remain, because the store does not allow deleting.
     pub left: u64,
 }
 

@@ -1,4 +1,4 @@
-//! One image on its way: what its tasks need, and how its pictures are encoded and put.
+//! The shared state of the tasks of one image, and the functions that encode and store its pictures.
 
 use super::PublishError;
 use super::budget::{Budget, permit};
@@ -26,15 +26,15 @@ pub(super) struct Job {
     pub(super) encoding: Encoding,
     /// Tiles of one colour that are encoded already.
     pub(super) blanks: BlankTiles,
-    /// Where tiles of the full size are made of the blocks of a JPEG: what is decoded of it for the rest.
+    /// The scale of the decoded rows, if full-size tiles are cut out of the blocks of a JPEG.
     pub(super) blocks: Option<RowScale>,
     pub(super) cache_control: Arc<str>,
-    /// What tells the next run which headers a picture was put with.
+    /// The fingerprint of the headers, which is kept with each picture.
     pub(super) headers: Arc<str>,
     pub(super) events: Arc<dyn Fn(Event) + Send + Sync>,
     /// Pictures that are in the store already: they are not put again if their bytes are the same.
     pub(super) reusable: HashMap<Key, ETag>,
-    /// Notices another run that publishes the same image.
+    /// Detects another run that publishes the same image.
     pub(super) watch: Watch,
     /// Objects that are stored.
     pub(super) stored: AtomicU64,
@@ -120,8 +120,9 @@ impl Job {
     }
 }
 
-/// Waits for puts, in any order. The first failure ends the others, but for those that were only not to begin any more: what
-/// is in flight beside them goes on.
+/// Waits for uploads in any order, and returns their results.
+///
+/// The first failure cancels the others. [`PublishError::Stopped`] does not: uploads in flight finish.
 pub(super) async fn all<T>(
     puts: impl Iterator<Item = impl Future<Output = Result<T, PublishError>>>,
 ) -> Result<Vec<T>, PublishError> {

@@ -1,4 +1,9 @@
-//! Counts what has been stored of one image, and proves that it is everything that was promised.
+//! The proof that every planned object of an image is stored.
+//!
+//! A missing tile is worse than a missing image: viewers show a hole and no error. So `info.json` is written only with a
+//! [`Complete`], and the ledger is the only code that creates one. It compares counts, not sets of keys, which is enough because
+//! the plan lists each key once and each task uploads each of its keys once; a set of keys would take memory for each of
+//! millions of tiles. The digests are sums for the same reason.
 
 use super::content::{ContentDigest, path_in};
 use super::target::Target;

@@ -1,4 +1,4 @@
-//! Versions of an image that are not the newest any more: how many stay.
+//! Deletes old versions of an image, beyond the number that is kept.
 
 use super::event::Orphans;
 use super::mark::{Mark, MarkState};
@@ -11,17 +11,17 @@ use crate::store::{ImageFolder, Key, Listed, StoreError, VersionName};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-/// A version without `info.json` may be one that somebody else is publishing just now. After so long it is not.
+/// The age from which a version without `info.json` counts as abandoned. A younger one may still be published by another run.
 const UNFINISHED_FOR: Duration = Duration::from_hours(24);
 
-/// A version that is complete may be one that somebody else is about to move to, or that viewers of the one after it still show.
-/// After so long it is not.
+/// The age from which a complete version may be deleted. Another run may be about to make a younger one current, or viewers may
+/// still show it.
 const FRESH_FOR: Duration = Duration::from_hours(1);
 
 /// The objects of one version.
 #[derive(Debug, Default)]
 struct Version {
-    /// Its promise, with the time when it was made.
+    /// Its `info.json`, with the time when it was stored.
     information: Option<(Key, SystemTime)>,
     pictures: Vec<Key>,
     /// The time at which the last of its objects was stored.
@@ -45,7 +45,8 @@ impl Version {
     }
 }
 
-/// Returns the version that an object in the parent folder of all versions is part of, and `true` if it is its `info.json`. What was published there before there were versions has no name, and its promise is taken back already.
+/// Returns the version that an object in the parent folder is part of, and `true` if it is the `info.json` of that version. Objects
+/// that were published without versions have no name; their `info.json` has been replaced already.
 fn of_version(parent: &ImageFolder, object: &Listed) -> Option<(Option<VersionName>, bool)> {
     let path = parent.path_of(object.key.as_str())?;
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
@@ -98,9 +99,10 @@ struct PrunePlan {
 }
 
 impl PrunePlan {
-    /// Of finished versions nothing goes while the newest one is fresh: viewers may still hold what leads to those before it.
+    /// Selects the versions to delete. Complete ones stay while the newest is fresh, because viewers may still have an `info.json` that
+    /// leads to an earlier one.
     fn new(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime, is_fresh: bool) -> Self {
-        // Nothing shows any more what was published without versions.
+        // Objects that were published without versions are not referenced by any `info.json`.
         let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
         let (mut finished, unfinished): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|(_, version)| version.information.is_some());
@@ -155,7 +157,7 @@ impl Publisher {
             let is_fresh = is_fresh(&listed, &folder.dir, now);
             let plan = PrunePlan::new(versions(listed, parent, &target.version), keep, now, is_fresh);
             is_more |= plan.is_more;
-            // Another run may have made another version current meanwhile, and decides what is old now.
+            // Another run may have made another version current in the meantime. It then decides which versions are old.
             let current = self.load_current_state(target).await?;
             if !plan.is_empty() && current_marks(target, &current).is_some() {
                 orphans = orphans + self.delete_versions(folder, parent, plan).await?;
@@ -163,7 +165,7 @@ impl Publisher {
         }
         let current = self.load_current_state(target).await?;
         if let Some(marks) = current_marks(target, &current).filter(|_| !is_more && orphans.left == 0) {
-            // Only a comparison makes an image current: this put knows nothing of what happened since the look before it.
+            // Only a comparison may set `current`: this request cannot know what happened since the last look at the image.
             let state = |mark: &Mark| if self.timing().is_some() { MarkState::Settling } else { mark.state };
             let is_contested = self.is_contested(&current).await?;
             let note = |mark: Mark| Mark { old_versions: Some(keep), is_contested, ..mark.in_state(state(&mark)) };
@@ -228,9 +230,9 @@ mod tests {
                 object('2', "info.json", 21),
                 object('3', "info.json", 31),
                 object('3', "full/max/0/default.jpg", 30),
-                // Being published by somebody else.
+                // Being published by another run.
                 object('4', "full/max/0/default.jpg", 40),
-                // Of the image itself, and of nobody.
+                // The `info.json` of the image itself, and a foreign file.
                 listed(&parent, "info.json", 50),
                 listed(&parent, "notes.txt", 1),
                 listed(&parent, "full/9,/0/default.jpg", 1),
@@ -251,13 +253,21 @@ mod tests {
         let (promises, pictures, is_more) = gone(1, TWO_HOURS);
         assert_eq!(promises, ["v111111111111/info.json"]);
         assert_eq!(pictures, ["v111111111111/full/max/0/default.jpg", "v111111111111", "full/9,/0/default.jpg"]);
-        assert!(is_more, "what is not finished may be of somebody else");
+        assert!(is_more, "an unfinished version may belong to another run");
         let (promises, _, _) = gone(0, TWO_HOURS);
         assert_eq!(promises, ["v222222222222/info.json", "v111111111111/info.json"]);
         let (promises, pictures, is_more) = gone(2, 1_000_000);
-        assert_eq!((promises.len(), pictures.len(), is_more), (0, 2, false), "what nobody finished in a day goes");
+        assert_eq!(
+            (promises.len(), pictures.len(), is_more),
+            (0, 2, false),
+            "an abandoned version is deleted after a day"
+        );
         let (promises, pictures, is_more) = gone(0, 60);
-        assert_eq!((promises.len(), pictures.len(), is_more), (0, 1, true), "somebody may be about to move to it");
+        assert_eq!(
+            (promises.len(), pictures.len(), is_more),
+            (0, 1, true),
+            "another run may be about to make it current"
+        );
         Ok(())
     }
 }

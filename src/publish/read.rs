@@ -17,7 +17,7 @@ const STRIP_QUEUE: usize = 1;
 
 /// An image that is being read.
 pub(super) struct Reading {
-    /// What has been read. The reader stops by itself when this is dropped.
+    /// Rows of tiles. Dropping this stops the reader.
     pub(super) strips: Receiver<TileRow>,
     /// The reader, which returns the warnings that only the pixels give.
     pub(super) reader: JoinHandle<Result<Vec<Warning>, SourceError>>,
@@ -57,8 +57,8 @@ pub(super) fn rehearse(mut source: Source, is_stopping: impl Fn() -> bool) -> Re
 
 /// Reads an image from the top to the bottom, and sends every strip of every level.
 ///
-/// Ends early, and without an error, when nobody takes strips any more: whoever dropped the receiver knows why.
-/// Where `blocks` says so, the tiles of the full size are sent as the blocks of the file.
+/// Ends early and without an error if the receiver is dropped, because the other side then has the reason. If `blocks` is set, sends the
+/// full-size tiles as blocks of the file.
 fn read(
     mut source: Source,
     pyramid: &Pyramid,
@@ -77,13 +77,13 @@ fn read(
     };
     match all(&mut source) {
         Ok(warnings) => Ok(warnings),
-        Err(Stop::NobodyListens) => Ok(Vec::new()),
+        Err(Stop::ReceiverClosed) => Ok(Vec::new()),
         Err(Stop::Source(error)) => Err(error),
         Err(Stop::Memory(error)) => Err(source.failed(error.into())),
     }
 }
 
-/// A row of tiles, which is what the reader sends.
+/// A row of tiles.
 pub(super) enum TileRow {
     /// Of any level, as pixels.
     Pixels(Strip),
@@ -94,14 +94,14 @@ pub(super) enum TileRow {
 /// Sends the rows of tiles whose blocks are complete.
 fn send_blocks(source: &mut Source, strips: &Sender<TileRow>) -> Result<(), Stop> {
     while let Some(strip) = source.take_blocks() {
-        strips.blocking_send(TileRow::Blocks(strip)).map_err(|_| Stop::NobodyListens)?;
+        strips.blocking_send(TileRow::Blocks(strip)).map_err(|_| Stop::ReceiverClosed)?;
     }
     Ok(())
 }
 
-/// Why reading ends before the last row.
+/// The reason for which reading ends before the last row.
 enum Stop {
-    NobodyListens,
+    ReceiverClosed,
     Source(SourceError),
     Memory(TryReserveError),
 }
@@ -121,11 +121,11 @@ impl From<TryReserveError> for Stop {
 /// Reads the next rows; false after the last.
 fn read_more(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<bool, Stop> {
     if strips.is_closed() {
-        return Err(Stop::NobodyListens);
+        return Err(Stop::ReceiverClosed);
     }
     let Some(rows) = cascade.next_rows()? else { return Ok(false) };
     source.read_rows(rows)?;
     send_blocks(source, strips)?;
-    cascade.rows_filled(&mut |strip| strips.blocking_send(TileRow::Pixels(strip)).map_err(|_| Stop::NobodyListens))?;
+    cascade.rows_filled(&mut |strip| strips.blocking_send(TileRow::Pixels(strip)).map_err(|_| Stop::ReceiverClosed))?;
     Ok(true)
 }

@@ -1,18 +1,18 @@
-//! Requests that lead to an object that is there already, instead of a second copy.
+//! Redirects from requests that share a picture to the one object that holds it.
 
 use super::options::RedirectOptions;
 use super::target::ApiFolder;
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
 use crate::store::{Identifier, ImageFolder, Redirect};
 
-/// Which requests of one image lead where.
+/// The redirects of one image.
 #[derive(Clone, Debug)]
 pub(super) enum Redirects {
     /// None: every request has an object of its own.
     None,
-    /// All but one of those that the same picture answers.
+    /// One request for each picture has an object; the others redirect to it.
     Alternatives {
-        /// Where the full image is, if it exists elsewhere.
+        /// The URL of the full image, if it exists elsewhere.
         full_image_url: Option<String>,
     },
 }
@@ -28,7 +28,7 @@ impl Redirects {
         }
     }
 
-    /// The requests for a picture in a format that have its bytes.
+    /// Returns the requests for a picture in a format that get an object.
     pub(super) fn stored(&self, plan: &Plan, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
         let mut requests = plan.requests_in(format, rendering);
         if let Self::Alternatives { full_image_url } = self {
@@ -38,8 +38,8 @@ impl Redirects {
         requests
     }
 
-    /// That of the bare URI around all versions of an image. It leads to what will be the newest for ever: browsers may
-    /// keep a redirect as long.
+    /// Returns the redirect of the bare URI of a versioned image. Its target never changes, because browsers may cache a redirect
+    /// forever: it leads to the `info.json` of the current version.
     pub(super) fn of_current(&self, folder: &ApiFolder) -> Vec<Redirect> {
         match self {
             Self::None => Vec::new(),
@@ -47,7 +47,7 @@ impl Redirects {
         }
     }
 
-    /// Every redirect of an image, that of its bare base URI first.
+    /// Returns all redirects of an image, that of its bare base URI first.
     pub(super) fn of(&self, pyramid: &Pyramid, folder: &ApiFolder) -> Vec<Redirect> {
         let Self::Alternatives { full_image_url } = self else { return Vec::new() };
         let base_uri = &folder.base_uri;
@@ -72,13 +72,13 @@ impl Redirects {
     }
 }
 
-/// Whether it asks for the full image as JPEG: the format of the one that exists elsewhere. The path of any other format would
-/// say what is not so.
+/// Returns `true` if the request is for the full image as JPEG. A full image that exists elsewhere is a JPEG, so requests for
+/// other formats cannot redirect to it.
 fn is_full_jpeg(request: &ImageRequest) -> bool {
     request.is_full_image() && request.format == Format::Jpg
 }
 
-/// That of a bare base URI to the `info.json` below it.
+/// Returns the redirect from a bare base URI to the `info.json` below it.
 fn base(folder: &ImageFolder, base_uri: &str) -> Redirect {
     let to = format!("{base_uri}/{}", Plan::INFO_JSON);
     Redirect { from: folder.base_key(), url: base_uri.to_owned(), to }

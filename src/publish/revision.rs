@@ -33,7 +33,7 @@ const REVISIONS: [(&str, u32); 22] = [
     ("rgb", 1),
     ("rgb-icc", 1),
     ("cmyk", 1),
-    ("cmyk-icc", 1),
+    ("cmyk-icc", 2),
     ("lab", 1),
     // Encoders, by the extension of what they write.
     ("to-jpg", 1),

@@ -1,4 +1,4 @@
-//! What happens to the strips of one image: tiles and whole levels.
+//! The tasks that turn the strips of one image into stored tiles and whole levels.
 
 use super::budget::ReadingMemory;
 use super::job::{Job, all};
@@ -15,18 +15,18 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
-/// The tasks of one image. Dropped, they are all stopped.
+/// The tasks of one image. Dropping it cancels all of them.
 pub(super) struct Tasks {
     job: Arc<Job>,
     running: JoinSet<Result<Vec<Receipt>, PublishError>>,
-    /// Who takes whole levels, strip by strip.
+    /// Tasks that receive every strip of a level.
     whole_levels: HashMap<ScaleFactor, Vec<mpsc::Sender<Arc<Strip>>>>,
     /// Until everything has been read.
     memory: Option<ReadingMemory>,
 }
 
 impl Tasks {
-    /// Begins with the tasks that collect whole levels.
+    /// Creates the tasks of an image, and starts those that collect whole levels.
     pub(super) fn new(job: &Arc<Job>, memory: ReadingMemory) -> Self {
         let whole_levels = HashMap::new();
         let mut tasks =
@@ -56,7 +56,7 @@ impl Tasks {
         receiver
     }
 
-    /// The next strip; meanwhile receipts are entered and failures end the wait.
+    /// Waits for the next strip. Meanwhile enters receipts into the ledger; a failed task ends the wait.
     pub(super) async fn next_strip(
         &mut self,
         filled: &mut mpsc::Receiver<TileRow>,
@@ -71,8 +71,8 @@ impl Tasks {
         }
     }
 
-    /// Hands a strip to whoever collects its level, and begins a task for each of its tiles, each as soon as there is
-    /// room for one more.
+    /// Sends a strip to the tasks that collect its level, and spawns a task for each of its tiles, as soon as the tile limit
+    /// allows.
     pub(super) async fn spawn_strip(&mut self, strip: TileRow, ledger: &mut Ledger) -> Result<(), PublishError> {
         let tile_size = self.job.target.pyramid.tile_size();
         let strip = match strip {
@@ -84,7 +84,7 @@ impl Tasks {
             }
         };
         for collector in self.whole_levels.get(&strip.scale).into_iter().flatten() {
-            // Fails only where the collector has failed, which joining it will tell.
+            // Fails only if the collector has failed; joining it returns the error.
             let _ = collector.send(Arc::clone(&strip)).await;
         }
         if self.job.blocks.is_some() && strip.scale == ScaleFactor::ONE {
@@ -112,7 +112,7 @@ impl Tasks {
         Ok(())
     }
 
-    /// Says that no strip follows: memory is free as soon as those that were spawned are encoded.
+    /// Ends the input: whole levels are complete, and memory is free as soon as the spawned tiles are encoded.
     pub(super) fn all_read(&mut self) {
         // The collectors learn from their closed queues that their levels are complete.
         self.whole_levels.clear();
@@ -127,7 +127,7 @@ impl Tasks {
         Ok(())
     }
 
-    /// Waits for what is in flight when nothing more is to begin; the error that says so, or a worse one.
+    /// Waits for the tasks in flight after a stop. Returns [`PublishError::Stopped`], or a more serious error.
     pub(super) async fn drain(mut self) -> PublishError {
         self.all_read();
         while let Some(done) = self.running.join_next().await {
@@ -147,7 +147,7 @@ impl Tasks {
     }
 }
 
-/// What a tile is made of.
+/// The source of a tile.
 enum TileSource {
     Pixels(Tile),
     Blocks(BlockTile),
@@ -232,12 +232,12 @@ async fn whole_level(
             let pictures = job.encode(move || encoder.finish()).await?;
             job.put_picture(Rendering::Whole(scale), pictures).await
         }
-        // The reader failed before the first strip, and says so itself.
+        // The reader failed before the first strip, and returns the error itself.
         None => Ok(Vec::new()),
     }
 }
 
-/// Gathers a level and resamples it to the thumbnails that are a little smaller.
+/// Collects a level, and resamples it to the thumbnails that are a little smaller.
 async fn thumbnails_of_level(
     job: Arc<Job>,
     scale: ScaleFactor,
@@ -253,7 +253,7 @@ async fn thumbnails_of_level(
     job.check_not_stopped()?;
     let Some(level) = level.map(Arc::new) else { return Ok(Vec::new()) };
     let publish = |thumbnail| publish_thumbnail(&job, &level, thumbnail);
-    // Side by side: each for itself would wait for the answers of the one before it.
+    // Concurrently: one after the other, each would wait for the responses to the one before it.
     Ok(all(thumbnails.into_iter().map(publish)).await?.concat())
 }
 

@@ -133,9 +133,13 @@ impl Converter {
                 converted.iter_mut().step_by(channels).for_each(|grey| *grey = table[usize::from(*grey)]);
                 self.flatten(&converted, to);
             }
-            Conversion::Profile(ToSrgb::Inks8(executor, table)) => {
+            Conversion::Profile(ToSrgb::Inks(transform)) if self.samples.alpha == Alpha::None => {
+                transform.convert(from, to);
+            }
+            Conversion::Profile(ToSrgb::Inks(transform)) => {
                 let (inks, alpha) = self.without_alpha(from);
-                self.print(&|rgb| executor.transform(&inks, rgb), table, &alpha, to)?;
+                transform.convert(&inks, to);
+                self.flatten(&with_alpha(to, &alpha), to);
             }
             _ => self.flatten(from, to),
         }
@@ -163,15 +167,14 @@ impl Converter {
                 from.iter().enumerate().map(of_grey).collect()
             }
             Conversion::Lab => lab_to_srgb(&from, self.samples.channels()),
-            Conversion::Profile(ToSrgb::Inks16(executor, table)) => {
+            Conversion::Profile(ToSrgb::Inks(transform)) if self.samples.alpha == Alpha::None => {
+                transform.convert(&from, to);
+                return Ok(());
+            }
+            Conversion::Profile(ToSrgb::Inks(transform)) => {
                 let (inks, alpha) = self.without_alpha(&from);
-                let in_8_bits = |rgb: &mut [u8]| {
-                    let mut wide = vec![0; rgb.len()];
-                    executor.transform(&inks, &mut wide)?;
-                    rgb.copy_from_slice(&scaled(&wide));
-                    Ok(())
-                };
-                return self.print(&in_8_bits, table, &scaled(&alpha), to);
+                transform.convert(&inks, to);
+                with_alpha(to, &scaled(&alpha))
             }
             _ => scaled(&from),
         };
@@ -179,32 +182,12 @@ impl Converter {
         Ok(())
     }
 
-    /// The inks of each pixel, and the alphas of all, if there are any.
+    /// Returns the inks of all pixels, and their alphas.
     fn without_alpha<T: Copy>(&self, from: &[T]) -> (Vec<T>, Vec<T>) {
         let (channels, colours) = (self.samples.channels(), self.samples.colours());
         let inks = from.chunks_exact(channels).flat_map(|pixel| pixel[..colours].iter().copied()).collect();
         let alpha = from.chunks_exact(channels).flat_map(|pixel| pixel[colours..].iter().copied()).collect();
         (inks, alpha)
-    }
-
-    /// Pixels of inks as RGB, black made black, on the background where they are transparent.
-    fn print(
-        &self,
-        convert: &dyn Fn(&mut [u8]) -> Result<(), moxcms::CmsError>,
-        table: &[u8; 256],
-        alpha: &[u8],
-        to: &mut [u8],
-    ) -> Result<(), DecodeError> {
-        convert(to)?;
-        for value in to.iter_mut() {
-            *value = table[usize::from(*value)];
-        }
-        if !alpha.is_empty() {
-            let (pixels, _) = to.as_chunks::<3>();
-            let with_alpha: Vec<u8> = pixels.iter().zip(alpha).flat_map(|([r, g, b], a)| [*r, *g, *b, *a]).collect();
-            self.flatten(&with_alpha, to);
-        }
-        Ok(())
     }
 
     /// From pixels of 8 bits whose colours are done and whose alpha is straight, if there is any.
@@ -294,6 +277,12 @@ fn straightened<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize,
         }
     }
     straight
+}
+
+/// Returns pixels of RGB with the alpha of each.
+fn with_alpha(rgb: &[u8], alpha: &[u8]) -> Vec<u8> {
+    let (pixels, _) = rgb.as_chunks::<3>();
+    pixels.iter().zip(alpha).flat_map(|([r, g, b], alpha)| [*r, *g, *b, *alpha]).collect()
 }
 
 fn scaled(samples: &[u16]) -> Vec<u8> {

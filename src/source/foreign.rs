@@ -134,6 +134,8 @@ fn by_markup(magic: &[u8]) -> Option<Foreign> {
         Some(Foreign { what: "a drawing (SVG)", hint: SVG })
     } else if has(b"<html") || has(b"<!doctype html") || has(b"<head") {
         Some(Foreign { what: "a web page (HTML), not an image", hint: DOWNLOAD })
+    } else if has(b"<error>") && has(b"<code>") {
+        Some(Foreign { what: "an error message of a store (XML), not an image", hint: DOWNLOAD })
     } else if text.starts_with(b"<?xml") {
         Some(Foreign { what: "an XML document, not an image", hint: DOWNLOAD })
     } else {
@@ -172,7 +174,11 @@ mod tests {
     fn texts_and_odd_places_are_recognized() {
         assert_eq!(what(b"<?xml version='1.0'?>\n<svg xmlns="), Some("a drawing (SVG)"));
         assert_eq!(what(b"\xef\xbb\xbf <!DOCTYPE HTML><title>404"), Some("a web page (HTML), not an image"));
-        assert_eq!(what(b"<?xml version='1.0'?><Error><Code>AccessDenied"), Some("an XML document, not an image"));
+        assert_eq!(
+            what(b"<?xml version='1.0'?><Error><Code>AccessDenied"),
+            Some("an error message of a store (XML), not an image")
+        );
+        assert_eq!(what(b"<?xml version='1.0'?><mets>"), Some("an XML document, not an image"));
         assert_eq!(what(&[&[0; 128][..], b"DICM"].concat()), Some("a DICOM file"));
         assert_eq!(what(b"II*\0\x10\0\0\0CR\x02\0"), Some("the raw data of a camera"));
         for unknown in [&b""[..], b"hello", b"<3", b"II*\0\x08\0\0\0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"P6\n", b"BM"]

@@ -9,6 +9,8 @@ const EXIF: u8 = 0xe1;
 const PROFILE: u8 = 0xe2;
 
 const EXIF_HEAD: &[u8] = b"Exif\0\0";
+/// The first segment of a packet, which is all that the orientation can be in (ISO 16684-3, 1.1.3.1).
+const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 /// Followed by the number of the piece, from 1, and how many there are (ICC.1:2022, B.4).
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
 
@@ -56,6 +58,8 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
                 let bytes = content(file, length)?;
                 if let Some(block) = bytes.strip_prefix(EXIF_HEAD) {
                     segments.metadata.add_exif(block);
+                } else if let Some(packet) = bytes.strip_prefix(XMP_HEAD) {
+                    segments.metadata.add_xmp(packet);
                 }
             }
             PROFILE => {

@@ -36,22 +36,37 @@ pub(super) fn lab_to_srgb(samples: &[u16], channels: usize) -> Vec<u8> {
 }
 
 fn srgb([lightness, a, b]: [u16; 3]) -> [u8; 3] {
-    let y = (f32::from(lightness) * (100.0 / 65535.0) + 16.0) / 116.0;
     let difference = |sample: u16| (f32::from(sample) - 32768.0) / 256.0;
-    let relative = [y + difference(a) / 500.0, y, y - difference(b) / 200.0].map(cubed);
-    let xyz = [0, 1, 2].map(|index| relative[index] * D50[index]);
-    XYZ_TO_RGB.map(|row| written(row[0] * xyz[0] + row[1] * xyz[1] + row[2] * xyz[2]))
+    let lab = [f32::from(lightness) * (100.0 / 65535.0), difference(a), difference(b)];
+    linear_srgb(xyz_of_lab(lab)).map(written)
+}
+
+/// Returns the XYZ of D50 of L\*, a\* and b\*.
+#[inline]
+pub(super) fn xyz_of_lab([lightness, a, b]: [f32; 3]) -> [f32; 3] {
+    let y = (lightness + 16.0) / 116.0;
+    [cubed(y + a / 500.0) * D50[0], cubed(y) * D50[1], cubed(y - b / 200.0) * D50[2]]
+}
+
+/// Returns the linear light of sRGB for XYZ of D50. It is beyond 0 to 1 if sRGB does not have the color.
+#[inline]
+pub(super) fn linear_srgb([x, y, z]: [f32; 3]) -> [f32; 3] {
+    let [red, green, blue] = XYZ_TO_RGB;
+    let light = |row: [f32; 3]| row[0] * x + row[1] * y + row[2] * z;
+    [light(red), light(green), light(blue)]
 }
 
 /// The inverse of the cube root that Lab is made with, and of its straight piece near black.
+#[inline]
 fn cubed(root: f32) -> f32 {
     const LIMIT: f32 = 6.0 / 29.0;
     if root > LIMIT { root * root * root } else { 3.0 * LIMIT * LIMIT * (root - 4.0 / 29.0) }
 }
 
+/// Returns what sRGB writes for light, which is clamped to 0..=1.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of steps")]
-fn written(light: f32) -> u8 {
-    ENCODED[(light.clamp(0.0, 1.0) * f32::from(STEPS) + 0.5) as usize]
+pub(super) fn written(light: f32) -> u8 {
+    ENCODED[(light.clamp(0.0, 1.0) * f32::from(STEPS) + 0.5) as u16 as usize]
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ mod error;
 mod foreign;
 mod gif_screen;
 mod icc;
+mod icc_lut;
+mod inks;
 mod input;
 mod jp2;
 mod jpeg;

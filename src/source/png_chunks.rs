@@ -18,6 +18,13 @@ const MAX_CHUNKS: usize = 10_000;
 /// The keywords of texts that hold EXIF in hexadecimal digits, as `ImageMagick` and `ExifTool` write them.
 const EXIF_KEYWORDS: [&[u8]; 2] = [b"Raw profile type exif", b"Raw profile type APP1"];
 
+/// The keyword of a text that is XMP (ISO 16684-3, 1.1.5), and the one of XMP in hexadecimal digits.
+const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp";
+const RAW_XMP_KEYWORD: &[u8] = b"Raw profile type xmp";
+
+/// How XMP begins where the keyword of EXIF stands for any segment `APP1` of a JPEG.
+const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+
 /// Chunks that the pixels depend on.
 const PIXEL_CHUNKS: [&[u8; 4]; 5] = [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"];
 
@@ -113,26 +120,32 @@ impl Chunks {
         }
     }
 
-    /// Adds the EXIF of a text that holds it.
+    /// Adds the EXIF or XMP of a text that holds it.
     fn add_text(&mut self, kind: [u8; 4], content: &[u8]) {
         let Some((keyword, rest)) = after_zero(content) else { return };
-        if !EXIF_KEYWORDS.contains(&keyword) {
+        if !EXIF_KEYWORDS.contains(&keyword) && keyword != XMP_KEYWORD && keyword != RAW_XMP_KEYWORD {
             return;
         }
+        let is_exif = EXIF_KEYWORDS.contains(&keyword);
         let text = match &kind {
             b"tEXt" => Inflated::All(rest.to_owned()),
             b"zTXt" => rest.strip_prefix(b"\0").map_or(Inflated::Damaged, |bytes| inflated(bytes, MAX_EXIF_BYTES)),
             _ => international(rest),
         };
         match text {
+            Inflated::All(text) if keyword == XMP_KEYWORD => self.metadata.add_xmp(&text),
             Inflated::All(text) => match raw_profile(&text) {
-                // The same keyword also holds XMP, which is no EXIF.
-                Some(block) if keyword.ends_with(b"APP1") && !block.starts_with(b"Exif\0\0") => {}
+                Some(block) if keyword == RAW_XMP_KEYWORD => self.metadata.add_xmp(&block),
+                Some(block) if keyword.ends_with(b"APP1") && !block.starts_with(b"Exif\0\0") => {
+                    block.strip_prefix(XMP_HEAD).into_iter().for_each(|packet| self.metadata.add_xmp(packet));
+                }
                 Some(block) => self.metadata.add_exif(&block),
-                None => self.metadata.add_unreadable_exif("its hexadecimal text is damaged"),
+                None if is_exif => self.metadata.add_unreadable_exif("its hexadecimal text is damaged"),
+                None => {}
             },
             Inflated::TooMuch => self.metadata.add_too_large("text", MAX_EXIF_BYTES + 1),
-            Inflated::Damaged => self.metadata.add_unreadable_exif("its compressed text is damaged"),
+            Inflated::Damaged if is_exif => self.metadata.add_unreadable_exif("its compressed text is damaged"),
+            Inflated::Damaged => {}
         }
     }
 

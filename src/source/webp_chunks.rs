@@ -1,7 +1,7 @@
 //! The metadata chunks of a WebP (RFC 9649).
 
 use super::Input;
-use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
+use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 use super::warning::WarningCode;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -35,6 +35,7 @@ fn add(reader: &mut impl Read, kind: [u8; 4], length: u64, metadata: &mut Metada
     let (name, limit) = match &kind {
         b"ICCP" => ("ICC profile", MAX_PROFILE_BYTES),
         b"EXIF" => ("EXIF data", MAX_EXIF_BYTES),
+        b"XMP " => ("XMP data", MAX_XMP_BYTES),
         b"VP8X" => ("header", MAX_EXIF_BYTES),
         _ => return Ok(()),
     };
@@ -47,6 +48,7 @@ fn add(reader: &mut impl Read, kind: [u8; 4], length: u64, metadata: &mut Metada
     match &kind {
         b"ICCP" => metadata.add_profile(content),
         b"EXIF" => metadata.add_exif(&content),
+        b"XMP " => metadata.add_xmp(&content),
         _ if content.first().is_some_and(|flags| flags & ANIMATION != 0) => {
             metadata.warn(WarningCode::PagesIgnored, "it is animated, and only its first image is published");
         }

@@ -10,12 +10,12 @@ mod s3;
 mod tally;
 
 pub use digest::{Digest, ETag};
-pub use folder::FolderStore;
+pub use folder::{FolderStore, NameProblem, name_problems};
 pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError};
 pub use memory::MemoryStore;
 pub use s3::{
-    Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl, Payer, PublicAccessBlock,
-    ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    BucketAddress, BucketAddressError, Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes,
+    ObjectCannedAcl, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
 
 pub(crate) use tally::Tally;

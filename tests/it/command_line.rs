@@ -145,14 +145,14 @@ fn without_credentials_or_server_the_run_ends_with_3() {
     let mut command = program();
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     let run: Run =
-        command.args(["--bucket", "b", "--endpoint-url", &endpoint]).arg(&image).output().expect("built").into();
+        command.args(["--bucket", "tiles", "--endpoint-url", &endpoint]).arg(&image).output().expect("built").into();
     assert_eq!(run.code, Some(3));
     assert!(run.stderr.contains("credentials"), "{}", run.stderr);
 
     let began = Instant::now();
     let mut command = program();
     // Port 1 of this machine: nobody listens there.
-    command.args(["--bucket", "b", "--endpoint-url", "http://127.0.0.1:1"]).arg(&image);
+    command.args(["--bucket", "tiles", "--endpoint-url", "http://127.0.0.1:1"]).arg(&image);
     let run: Run = command.output().expect("built").into();
     assert_eq!(run.code, Some(3));
     assert!(run.stderr.contains("Connection refused"), "{}", run.stderr);

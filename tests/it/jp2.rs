@@ -150,6 +150,55 @@ fn a_last_tile_part_of_open_length_ends_with_the_codestream() {
     assert!(read_bytes(&bytes).expect("read").1 == rgb());
 }
 
+/// Adds to the length of the last tile-part.
+fn lengthen_last_part(bytes: &mut [u8], by: u32) {
+    let part = (0..bytes.len() - 10).rev().find(|at| bytes[*at..].starts_with(b"\xff\x90\0\x0a")).expect("a tile-part");
+    let length = u32::from_be_bytes(*bytes[part + 6..].first_chunk().expect("four bytes")) + by;
+    bytes[part + 6..part + 10].copy_from_slice(&length.to_be_bytes());
+}
+
+#[test]
+fn a_last_tile_part_may_count_the_end_marker_as_its_data() {
+    for name in ["rgb.j2k", "rgb.jp2", "tiled.jp2", "tile_parts.jp2"] {
+        let whole = bytes_of(name);
+        let mut bytes = whole.clone();
+        lengthen_last_part(&mut bytes, 2);
+        let (header, pixels) = read_bytes(&bytes).expect("read");
+        assert_eq!(codes(&header), Vec::<&str>::new(), "{name}");
+        assert!(pixels == read_bytes(&whole).expect("read").1, "{name}");
+        lengthen_last_part(&mut bytes, 1);
+        assert!(refusal(&bytes).contains("beyond the end of its codestream"), "{name}");
+    }
+}
+
+#[test]
+fn a_codestream_without_its_end_marker_is_published_if_all_tile_parts_are_there() {
+    for name in ["rgb.j2k", "rgb.jp2", "tiled.jp2", "tiled_lossy.j2k", "tile_parts.jp2"] {
+        let whole = bytes_of(name);
+        let (_, expected) = read_bytes(&whole).expect("read");
+        for cut in [1, 2] {
+            let (header, pixels) = read_bytes(&whole[..whole.len() - cut]).expect("read");
+            assert_eq!(codes(&header), ["end-marker-missing"], "{name}");
+            assert!(pixels == expected, "{name}: {cut} bytes less");
+        }
+        assert!(refusal(&whole[..whole.len() - 3]).contains("beyond the end of its codestream"), "{name}");
+    }
+}
+
+#[test]
+fn without_an_end_marker_a_tile_must_say_how_many_parts_it_has() {
+    let whole = bytes_of("tile_parts.jp2");
+    let parts: Vec<usize> = (0..whole.len() - 4).filter(|at| whole[*at..].starts_with(b"\xff\x90\0\x0a")).collect();
+    assert_eq!(parts.len(), 16);
+    assert!(refusal(&whole[..parts[15]]).contains("ends too early"), "its last part is missing");
+    let mut uncounted = bytes_of("rgb.j2k");
+    let part = uncounted.windows(4).position(|it| it == b"\xff\x90\0\x0a").expect("a tile-part");
+    uncounted[part + 11] = 0;
+    assert!(read_bytes(&uncounted).is_ok());
+    uncounted.truncate(uncounted.len() - 2);
+    assert!(refusal(&uncounted).contains("ends too early"), "another part could follow");
+}
+
 fn refusal(bytes: &[u8]) -> String {
     match read_bytes(bytes).expect_err("refused") {
         SourceError::Unsupported { variety, .. } => variety,
@@ -212,7 +261,7 @@ fn a_header_that_claims_a_huge_image_is_an_error_or_costs_nothing_before_decodin
 fn files_that_end_early_are_errors() {
     for name in ["tiled.jp2", "rgb.j2k", "tile_parts.jp2", "palette.jp2"] {
         let whole = bytes_of(name);
-        for length in (1..whole.len()).step_by(64).chain([whole.len() - 1]) {
+        for length in (1..whole.len() - 2).step_by(64).chain([whole.len() - 3]) {
             let begin = Instant::now();
             assert!(read_bytes(&whole[..length]).is_err(), "{name}: {length} bytes");
             assert!(begin.elapsed() < Duration::from_secs(5), "{name}: {length} bytes");
@@ -312,6 +361,6 @@ fn a_codestream_may_have_the_length_of_the_file_if_it_is_whole() {
     let length = u32::try_from(file.len()).expect("short").to_be_bytes();
     file[codestream - 4..codestream].copy_from_slice(&length);
     assert!(read_bytes(&file).expect("read").1 == expected);
-    file.pop();
+    file.truncate(file.len() - 3);
     assert!(read_bytes(&file).is_err(), "it is not whole");
 }

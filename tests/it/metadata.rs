@@ -133,6 +133,116 @@ fn exif_in_texts_of_png_is_read_on_either_side_of_the_pixels() {
     assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is no EXIF");
 }
 
+/// A packet of XMP that says to turn the picture a quarter to the right.
+const XMP: &[u8] =
+    b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF><rdf:Description tiff:Orientation='6'/></rdf:RDF></x:xmpmeta>";
+
+/// A JP2 with a box in front of its codestream, or behind it.
+fn jp2(uuid: &[u8; 16], content: &[u8], is_behind: bool) -> Vec<u8> {
+    let mut bytes = include_bytes!("../fixtures/jp2/rgb.jp2").to_vec();
+    let length = u32::try_from(8 + 16 + content.len()).expect("short").to_be_bytes();
+    let uuid = [&length[..], b"uuid", uuid, content].concat();
+    let at = bytes.windows(4).position(|kind| kind == b"jp2c").expect("a codestream") - 4;
+    let at = if is_behind { bytes.len() } else { at };
+    if is_behind {
+        // A codestream that goes to the end of the file must say where it ends before something can follow it.
+        let start = bytes.windows(4).position(|kind| kind == b"jp2c").expect("a codestream") - 4;
+        let length = u32::try_from(bytes.len() - start).expect("short").to_be_bytes();
+        bytes[start..start + 4].copy_from_slice(&length);
+    }
+    bytes.splice(at..at, uuid);
+    bytes
+}
+
+const XMP_BOX: &[u8; 16] = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
+
+fn webp_with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], content: &[u8]| {
+        let length = u32::try_from(content.len()).expect("short").to_le_bytes();
+        let padding = if content.len() % 2 == 1 { &b"\0"[..] } else { b"" };
+        [kind, &length[..], content, padding].concat()
+    };
+    let mut bytes = webp_with_exif(exif_of_nothing());
+    // Without the EXIF that made it an extended file.
+    let at = bytes.windows(4).position(|kind| kind == b"EXIF").expect("EXIF");
+    bytes.truncate(at);
+    exif.into_iter().for_each(|block| bytes.extend(chunk(b"EXIF", block)));
+    bytes.extend(chunk(b"XMP ", packet));
+    let length = u32::try_from(bytes.len() - 8).expect("short").to_le_bytes();
+    bytes[4..8].copy_from_slice(&length);
+    // The flags of `VP8X`: XMP, and EXIF if it is there.
+    assert_eq!(&bytes[12..16], b"VP8X");
+    bytes[20] = bytes[20] & !0x0c | 0x04 | if exif.is_some() { 0x08 } else { 0 };
+    bytes
+}
+
+/// Every carrier of XMP, with a packet and perhaps EXIF.
+fn with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<(&'static str, Vec<u8>)> {
+    let png = encoded(picture(), ImageFormat::Png);
+    let exif_chunks: Vec<Vec<u8>> = exif.iter().map(|block| chunk(*b"eXIf", block)).collect();
+    let text = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\0\0\0\0", packet].concat());
+    let packed = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &compressed(packet)[..]].concat());
+    let with_head = [b"http://ns.adobe.com/xap/1.0/\0", packet].concat();
+    let hexadecimal = ["Raw profile type xmp", "Raw profile type APP1"].map(|keyword| {
+        chunk(*b"tEXt", &raw_profile(keyword, if keyword.ends_with("xmp") { packet } else { &with_head }))
+    });
+    let mut jpeg_segments = segment(0xe1, &with_head);
+    exif.iter().for_each(|block| jpeg_segments.extend(segment(0xe1, &self::with_head(block))));
+    let mut carriers = vec![
+        ("JPEG", jpeg(&jpeg_segments)),
+        ("WebP", webp_with_xmp(packet, exif)),
+        ("PNG, after", with_chunks(&png, &exif_chunks, slice::from_ref(&text))),
+    ];
+    for text in [text, packed].into_iter().chain(hexadecimal) {
+        carriers.push(("PNG, before", with_chunks(&png, &[&exif_chunks[..], &[text]].concat(), &[])));
+    }
+    carriers
+}
+
+#[test]
+fn the_orientation_of_xmp_is_read_in_every_container_that_has_no_other() {
+    for exif in [None, Some(&exif_of_nothing()[..])] {
+        for (case, bytes) in with_xmp(XMP, exif) {
+            assert_turned(&format!("{case}, EXIF {exif:?}"), &bytes);
+        }
+    }
+    let tiff = |more: Vec<(u16, Values)>| {
+        let form = Form { more, ..Form::rgb(40, 30) };
+        form.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())
+    };
+    assert_turned("TIFF", &tiff(vec![(700, Values::Bytes(XMP.to_vec()))]));
+    let upright = header(&jp2(b"0123456789abcdef", XMP, false));
+    assert_eq!(upright.found.orientation, Orientation::Upright, "an unknown box");
+    for is_behind in [false, true] {
+        let turned = header(&jp2(XMP_BOX, XMP, is_behind));
+        assert_eq!((turned.found.orientation, codes(&turned)), (Orientation::QuarterRight, vec![]), "JP2");
+    }
+
+    let three = exif(3, [0, 3, 0, 0]);
+    for (case, bytes) in with_xmp(XMP, Some(&three)) {
+        assert_eq!(header(&bytes).found.orientation, Orientation::HalfTurn, "{case}: EXIF counts");
+    }
+    let both = vec![(274, Values::Shorts(vec![1])), (700, Values::Bytes(XMP.to_vec()))];
+    assert_eq!(header(&tiff(both)).found.orientation, Orientation::Upright, "the tag counts");
+}
+
+#[test]
+fn xmp_that_is_damaged_or_too_large_changes_nothing() {
+    let large = [&vec![b' '; (4 << 20) + 1][..], XMP].concat();
+    for (packet, expected) in [(&b"<x tiff:Orientation='"[..], vec![]), (b"\0\xff", vec![])] {
+        for (case, bytes) in with_xmp(packet, None) {
+            let header = header(&bytes);
+            assert_eq!((header.found.orientation, codes(&header)), (Orientation::Upright, expected.clone()), "{case}");
+        }
+    }
+    let png = encoded(picture(), ImageFormat::Png);
+    let text = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &compressed(&large)[..]].concat());
+    for bytes in [webp_with_xmp(&large, None), with_chunks(&png, &[text], &[]), jp2(XMP_BOX, &large, false)] {
+        let header = header(&bytes);
+        assert_eq!((header.found.orientation, codes(&header)), (Orientation::Upright, vec!["metadata-too-large"]));
+    }
+}
+
 #[test]
 fn exif_that_cannot_be_read_is_a_warning_in_every_container() {
     let png = encoded(picture(), ImageFormat::Png);
@@ -286,7 +396,7 @@ async fn no_metadata_of_a_source_reaches_an_object() {
             for object in store.puts() {
                 let has = |word: &[u8]| object.body.windows(word.len()).any(|part| part == word);
                 assert!(
-                    !has(SECRET) && !has(b"Exif\0\0") && !has(b"eXIf") && !has(b"EXIF"),
+                    !has(SECRET) && !has(b"Exif\0\0") && !has(b"eXIf") && !has(b"EXIF") && !has(b"ns.adobe.com"),
                     "{carrier}: {}",
                     object.key
                 );

@@ -2,10 +2,8 @@
 
 use super::Arguments;
 use crate::cli::exit::Exit;
-use crate::cli::report::Fatal;
-use iiif_publish::collection::{
-    COLLECTION_PAGES, EmptyFolder, Input, InputError, MANIFESTS, Page, Patterns, TableFormat,
-};
+use crate::cli::report::{Fatal, tell_note};
+use iiif_publish::collection::{COLLECTION_PAGES, EmptyFolder, Input, InputError, MANIFESTS, Page, Patterns, Table};
 use iiif_publish::location::Location;
 use iiif_publish::publish::Versions;
 use iiif_publish::store::Identifier;
@@ -20,6 +18,10 @@ pub(super) struct Gathered {
     pub(super) unread: Vec<InputError>,
     /// Folders that images may be missing from.
     pub(super) empty_folders: Vec<EmptyFolder>,
+    /// Rows of spreadsheets that are hidden.
+    pub(super) hidden_rows: u64,
+    /// Files in lists and tables that are not there.
+    pub(super) missing_files: u64,
 }
 
 impl Gathered {
@@ -62,18 +64,21 @@ impl Arguments {
             input.add_list(opened(list)?, &list.display().to_string())?;
         }
         if let Some(table) = &self.table {
-            let is_json = table.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
-            let format = if is_json { TableFormat::JsonLines } else { TableFormat::Csv };
+            let name = table.display().to_string();
             let folder = table.parent().unwrap_or(Path::new(""));
-            input.add_table(opened(table)?, format, folder, &table.display().to_string())?;
+            input.add_table(opened(table)?, Table { name: &name, folder, sheet: self.sheet.as_deref() })?;
+        }
+        for note in input.notes() {
+            tell_note(self.how.reports.how(), &note);
         }
         let empty_folders = input.empty_folders().to_vec();
+        let (hidden_rows, missing_files) = (input.hidden_rows(), input.missing_files());
         let (pages, unread) = input.into_pages()?;
         if pages.is_empty() {
             let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
             return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), advice));
         }
-        Ok(Gathered { pages, unread, empty_folders })
+        Ok(Gathered { pages, unread, empty_folders, hidden_rows, missing_files })
     }
 }
 

@@ -115,6 +115,24 @@ fn refusal(gathered: &Gathered, brake: Brake, images: &BTreeSet<Identifier>, kno
         let advice = "mount the disk, or remove the empty folder if its images are to be deleted";
         return Some(Fatal::new(Exit::Failed, error, advice));
     }
+    if gathered.missing_files > 0 && !images.is_empty() {
+        let files = counted(gathered.missing_files, "file");
+        let error = format!("nothing is deleted, because {files} of the list or table cannot be found");
+        return Some(Fatal::new(
+            Exit::Failed,
+            error,
+            "see above which; the list or table may be cut off, or a disk not mounted",
+        ));
+    }
+    if gathered.hidden_rows > 0 && !images.is_empty() {
+        let rows = counted(gathered.hidden_rows, "hidden row");
+        let error = format!("nothing is deleted, because the table has {rows}");
+        return Some(Fatal::new(
+            Exit::Failed,
+            error,
+            "show them (a filter hides rows too), or delete them from the table",
+        ));
+    }
     let deleted = images.len() as u64;
     if brake.allows(deleted, deleted + known) {
         return None;

@@ -1,7 +1,7 @@
 //! The boxes of a JP2 file (ISO/IEC 15444-1, annex I): where the codestream lies, and what its components mean.
 
 use super::{DecodeError, Refusal};
-use crate::source::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
+use crate::source::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
@@ -10,6 +10,9 @@ const MOST_HEADER_BYTES: u64 = 2 * MAX_PROFILE_BYTES;
 
 /// The identifier of a box `uuid` that holds EXIF, as Adobe's programs and `ExifTool` write it.
 const EXIF: &[u8; 16] = b"JpgTiffExif->JP2";
+
+/// The identifier of a box `uuid` that holds XMP (ISO 16684-3, 1.1.4).
+const XMP: &[u8; 16] = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 
 /// Boxes of a file that are looked at. Real files have some dozens.
 const MAX_BOXES: usize = 10_000;
@@ -60,7 +63,7 @@ struct Found {
     content: Range<u64>,
 }
 
-/// Finds the first codestream of a file, whose header must stand before it, and the EXIF on either side of it.
+/// Finds the first codestream of a file, whose header must stand before it, and the EXIF and XMP on either side of it.
 pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mut Metadata) -> Result<Boxes, Refusal> {
     let mut start = [0; 2];
     file.rewind()?;
@@ -83,7 +86,7 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
             }
             b"jp2c" if header.is_none() => return Err(damaged_header().into()),
             b"jp2c" => _ = codestream.get_or_insert(found.content),
-            b"uuid" => add_exif(file, &found, metadata)?,
+            b"uuid" => add_metadata(file, &found, metadata)?,
             _ => {}
         }
     }
@@ -93,8 +96,8 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
     }
 }
 
-/// Adds the EXIF of a box `uuid`, if that is what it holds.
-fn add_exif(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Metadata) -> Result<(), DecodeError> {
+/// Adds the EXIF or XMP of a box `uuid`, if that is what it holds.
+fn add_metadata(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Metadata) -> Result<(), DecodeError> {
     let length = found.content.end - found.content.start;
     let mut identifier = [0; EXIF.len()];
     if length < identifier.len() as u64 {
@@ -102,14 +105,21 @@ fn add_exif(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Metadat
     }
     file.seek(SeekFrom::Start(found.content.start))?;
     file.read_exact(&mut identifier)?;
+    let (name, limit) = match &identifier {
+        EXIF => ("EXIF data", MAX_EXIF_BYTES),
+        XMP => ("XMP data", MAX_XMP_BYTES),
+        _ => return Ok(()),
+    };
+    if length > limit {
+        metadata.add_too_large(name, length);
+        return Ok(());
+    }
+    let mut block = Vec::new();
+    file.take(length - identifier.len() as u64).read_to_end(&mut block)?;
     if &identifier == EXIF {
-        if length > MAX_EXIF_BYTES {
-            metadata.add_too_large("EXIF data", length);
-        } else {
-            let mut block = Vec::new();
-            file.take(length - identifier.len() as u64).read_to_end(&mut block)?;
-            metadata.add_exif(&block);
-        }
+        metadata.add_exif(&block)
+    } else {
+        metadata.add_xmp(&block)
     }
     Ok(())
 }
@@ -134,20 +144,12 @@ fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<Found
     };
     let end = at.checked_add(length).filter(|_| length >= head_bytes);
     let end = match end.filter(|end| *end <= file_bytes) {
-        // Some writers give it the length of the file. If its last marker is there, so is the rest.
-        None if end.is_some() && &kind == b"jp2c" && ends_with_its_marker(file, file_bytes)? => Some(file_bytes),
+        // Some writers give it the length of the file, and some files are cut. Its tile-parts say if all of it is there.
+        None if end.is_some() && &kind == b"jp2c" && at + head_bytes <= file_bytes => Some(file_bytes),
         end => end,
     };
     let end = end.ok_or_else(|| format!("its box `{}` reaches beyond the end of the file", kind.escape_ascii()))?;
     Ok(Found { kind, content: at + head_bytes..end })
-}
-
-/// Returns `true` if a file ends with the marker of the end of a codestream.
-fn ends_with_its_marker(file: &mut (impl Read + Seek), file_bytes: u64) -> Result<bool, DecodeError> {
-    let mut marker = [0; 2];
-    file.seek(SeekFrom::Start(file_bytes.saturating_sub(2)))?;
-    file.read_exact(&mut marker)?;
-    Ok(marker == [0xff, 0xd9])
 }
 
 fn content(file: &mut (impl Read + Seek), found: &Found) -> Result<Vec<u8>, DecodeError> {

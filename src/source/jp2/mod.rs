@@ -19,7 +19,7 @@ mod size;
 mod tile_parts;
 
 use super::metadata::Metadata;
-use super::{DecodeError, Input, Opened, Refusal};
+use super::{DecodeError, Input, Opened, Refusal, WarningCode};
 use crate::iiif::Size;
 use channels::Channels;
 use codestream::Codestream;
@@ -60,6 +60,9 @@ fn pieces_of(file: &Input, metadata: &mut Metadata) -> Result<(Pieces, Size), Re
     let mut headers = BufReader::with_capacity(BUFFER_BYTES, file.clone());
     let boxes = boxes::read(&mut headers, file_bytes, metadata)?;
     let codestream = Codestream::read(&mut headers, boxes.codestream)?;
+    if !codestream.parts.has_end {
+        metadata.warn(WarningCode::EndMarkerMissing, "the codestream ends without its end marker (EOC)");
+    }
     let channels = Channels::new(boxes.header, &codestream.grid, metadata)?;
     let (width, height) = codestream.grid.pixels(codestream.grid.image);
     Ok((Pieces::new(codestream, channels), Size::new(width, height)?))

@@ -15,12 +15,16 @@ const MOST_TILE_PARTS: usize = 1 << 20;
 /// The marker SOT with its segment, and the marker SOD.
 const LEAST_BYTES: u64 = 14;
 
+const MARKER_BYTES: u64 = 2;
+
 /// One tile-part: where it lies in the file, with its markers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TilePart {
     pub(super) tile: u16,
     /// Changes of the progression order in its header.
     changes: u16,
+    /// Tile-parts that its tile has, if it says so.
+    siblings: Option<u8>,
     pub(super) bytes: u32,
     pub(super) offset: u64,
 }
@@ -31,6 +35,8 @@ pub(super) struct TileParts {
     pub(super) all: Vec<TilePart>,
     /// The most changes of the progression order that the headers of one tile have.
     pub(super) changes: u32,
+    /// The codestream ends with its marker.
+    pub(super) has_end: bool,
 }
 
 impl TileParts {
@@ -42,15 +48,23 @@ impl TileParts {
         by_tile: bool,
     ) -> Result<Self, Refusal> {
         let mut all = Vec::new();
-        let mut has_data = vec![false; tiles];
+        let (mut has_data, mut has_end) = (vec![false; tiles], true);
         loop {
-            let part = TilePart::read(walk, codings)?;
+            let mut part = TilePart::read(walk, codings)?;
             let end = part.offset + u64::from(part.bytes);
             match has_data.get_mut(usize::from(part.tile)) {
                 Some(has_data) => *has_data |= walk.at < end,
                 None => {
                     return Err(Refusal::Decode(format!("it has data of a tile {}, which is none", part.tile).into()));
                 }
+            }
+            if walk.end - end < MARKER_BYTES {
+                // Some writers count the marker of the end as data of the last tile-part, and others leave it out.
+                walk.go_to(end - MARKER_BYTES)?;
+                has_end = end == walk.end && walk.short()? == END_OF_CODESTREAM;
+                part.bytes -= if has_end { 2 } else { 0 };
+                all.push(part);
+                break;
             }
             all.push(part);
             walk.go_to(end)?;
@@ -63,12 +77,15 @@ impl TileParts {
         }
         // Stable: the parts of a tile stay in their order.
         all.sort_by_key(|part| part.tile);
+        if !has_end && !all.chunk_by(|one, other| one.tile == other.tile).all(is_whole) {
+            return Err(Refusal::Decode("its codestream ends too early".into()));
+        }
         let of_tile = |parts: &[TilePart]| parts.iter().map(|part| u32::from(part.changes)).sum();
         let changes = all.chunk_by(|one, other| one.tile == other.tile).map(of_tile).max().unwrap_or(0);
         if !by_tile {
             all.sort_by_key(|part| part.offset);
         }
-        Ok(Self { all, changes })
+        Ok(Self { all, changes, has_end })
     }
 
     /// Those of a tile, where they are sorted so.
@@ -77,6 +94,12 @@ impl TileParts {
         let count = self.all[first..].partition_point(|part| part.tile == tile);
         &self.all[first..first + count]
     }
+}
+
+/// Returns `true` if a tile says how many parts it has, and these are all.
+fn is_whole(parts: &[TilePart]) -> bool {
+    let siblings = parts.iter().find_map(|part| part.siblings);
+    siblings.is_some_and(|siblings| parts.len() >= siblings.into())
 }
 
 /// Whether a marker begins the next tile-part.
@@ -94,7 +117,7 @@ impl TilePart {
     fn read<F: Read + Seek>(walk: &mut Walk<'_, F>, codings: &mut Codings) -> Result<Self, Refusal> {
         let offset = walk.at - 2;
         let segment = walk.segment()?;
-        let [t0, t1, l0, l1, l2, l3, _part, _parts] = segment[..] else {
+        let [t0, t1, l0, l1, l2, l3, _part, siblings] = segment[..] else {
             return Err(Refusal::Decode("the header of a tile-part is damaged".into()));
         };
         let bytes = match u32::from_be_bytes([l0, l1, l2, l3]) {
@@ -109,7 +132,8 @@ impl TilePart {
         let changes = read_header(&mut inside, codings)?;
         walk.at = inside.at;
         let bytes = u32::try_from(bytes).map_err(|_| DecodeError::from("a tile-part has more than 4 GiB"))?;
-        Ok(Self { tile: u16::from_be_bytes([t0, t1]), changes, bytes, offset })
+        let siblings = Some(siblings).filter(|siblings| *siblings > 0);
+        Ok(Self { tile: u16::from_be_bytes([t0, t1]), changes, siblings, bytes, offset })
     }
 }
 

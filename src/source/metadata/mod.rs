@@ -5,6 +5,7 @@
 
 mod exif;
 mod profile;
+mod xmp;
 
 pub(super) use exif::orientation_from_tag;
 pub(super) use profile::ProfilePieces;
@@ -15,6 +16,9 @@ use exif::Exif;
 /// Maximum size of an EXIF block or of a text that holds one, in bytes. Previews inside EXIF have some hundred kilobytes.
 pub(super) const MAX_EXIF_BYTES: u64 = 4 << 20;
 
+/// Maximum size of an XMP packet, in bytes. Those of editors that keep a history have some hundred kilobytes.
+pub(super) const MAX_XMP_BYTES: u64 = MAX_EXIF_BYTES;
+
 /// Maximum size of an ICC profile, in bytes. Profiles of printers have up to some megabytes.
 pub(super) const MAX_PROFILE_BYTES: u64 = 8 << 20;
 
@@ -22,6 +26,8 @@ pub(super) const MAX_PROFILE_BYTES: u64 = 8 << 20;
 #[derive(Default)]
 pub(super) struct Metadata {
     orientation: Option<Orientation>,
+    /// The orientation of XMP, which counts if there is no other one.
+    xmp_orientation: Option<Orientation>,
     profile: Option<Vec<u8>>,
     /// An EXIF block was well-formed, whether or not it has an orientation.
     has_readable_exif: bool,
@@ -48,6 +54,11 @@ impl Metadata {
     /// Adds an orientation that was found outside of EXIF; `None` if it means nothing.
     pub(super) fn add_orientation(&mut self, orientation: Option<Orientation>) {
         self.orientation = self.orientation.or(orientation);
+    }
+
+    /// Adds an XMP packet. Nothing but its orientation is used.
+    pub(super) fn add_xmp(&mut self, packet: &[u8]) {
+        self.xmp_orientation = self.xmp_orientation.or_else(|| xmp::orientation(packet));
     }
 
     /// Notes that EXIF is there but cannot be read.
@@ -80,7 +91,7 @@ impl Metadata {
         self.warnings.push(Warning::new(code, text));
     }
 
-    /// Returns `true` if an orientation was found.
+    /// Returns `true` if an orientation was found outside of XMP.
     pub(super) fn has_orientation(&self) -> bool {
         self.orientation.is_some()
     }
@@ -92,18 +103,15 @@ impl Metadata {
 
     /// Returns what was found.
     pub(super) fn finish(mut self) -> FileMetadata {
-        if let (None, false, Some(problem)) = (self.orientation, self.has_readable_exif, self.exif_problem.take()) {
+        let orientation = self.orientation.or(self.xmp_orientation);
+        if let (None, false, Some(problem)) = (orientation, self.has_readable_exif, self.exif_problem.take()) {
             let text = format!("its EXIF data cannot be read ({problem}), so its orientation is unknown");
             self.warn(WarningCode::OrientationUnreadable, text);
         }
         if let (None, Some(problem)) = (&self.profile, self.profile_problem.take()) {
             self.warn(WarningCode::ProfileUnusable, format!("its ICC profile cannot be used ({problem})"));
         }
-        FileMetadata {
-            orientation: self.orientation.unwrap_or_default(),
-            profile: self.profile,
-            warnings: self.warnings,
-        }
+        FileMetadata { orientation: orientation.unwrap_or_default(), profile: self.profile, warnings: self.warnings }
     }
 }
 
@@ -151,6 +159,25 @@ mod tests {
         let without_orientation = b"MM\0*\0\0\0\x08\0\0\0\0\0\0";
         assert_eq!(found(&[without_orientation, b"the rest of a long block"]), (Orientation::Upright, vec![]));
         assert_eq!(found(&[]), (Orientation::Upright, vec![]));
+    }
+
+    #[test]
+    fn the_orientation_of_xmp_counts_if_there_is_no_other_one() {
+        let six = b"<a tiff:Orientation='6'/>";
+        for (block, expected) in [
+            (None, Orientation::QuarterRight),
+            (Some(exif(0)), Orientation::QuarterRight),
+            (Some(b"garbage".to_vec()), Orientation::QuarterRight),
+            (Some(exif(1)), Orientation::Upright),
+            (Some(exif(3)), Orientation::HalfTurn),
+        ] {
+            let mut metadata = Metadata::default();
+            metadata.add_xmp(b"<a/>");
+            metadata.add_xmp(six);
+            block.iter().for_each(|block| metadata.add_exif(block));
+            let found = metadata.finish();
+            assert_eq!((found.orientation, found.warnings.len()), (expected, 0), "{block:?}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod tags;
 mod unpack;
 mod ycbcr;
 
-use super::metadata::{MAX_PROFILE_BYTES, Metadata, orientation_from_tag};
+use super::metadata::{MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata, orientation_from_tag};
 use super::{Input, Opened, ReadOptions, Refusal, RowReader, WarningCode};
 use image::Image;
 use input::TiffInput;
@@ -68,7 +68,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     })
 }
 
-/// Adds the profile and the orientation of a directory, unless there are some.
+/// Adds the profile, the orientation and the XMP of a directory, unless there are some.
 fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     match tags.number(tags::ORIENTATION) {
         Ok(None | Some(0)) => {}
@@ -77,6 +77,11 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
             orientation => metadata.add_orientation(orientation),
         },
         Err(error) => metadata.add_unreadable_exif(error.to_string()),
+    }
+    match tags.size(tags::XMP) {
+        Some(bytes) if bytes > MAX_XMP_BYTES => metadata.add_too_large("XMP data", bytes),
+        // Nothing else depends on it, so that damage to it is no damage to the image.
+        _ => tags.bytes(tags::XMP, MAX_XMP_BYTES).ok().flatten().iter().for_each(|packet| metadata.add_xmp(packet)),
     }
     match tags.size(tags::ICC_PROFILE) {
         Some(bytes) if bytes > MAX_PROFILE_BYTES => metadata.add_too_large("ICC profile", bytes),

@@ -48,6 +48,7 @@ tags! {
     YCBCR_COEFFICIENTS = 529 "YCbCrCoefficients",
     YCBCR_SUBSAMPLING = 530 "YCbCrSubSampling",
     REFERENCE_BLACK_WHITE = 532 "ReferenceBlackWhite",
+    XMP = 700 "XMP",
     ICC_PROFILE = 34675 "InterColorProfile",
 }
 

@@ -1,9 +1,12 @@
 //! A local folder, for any static web server.
 
 mod marks;
+mod names;
 mod sync;
 mod walk;
 mod write;
+
+pub use names::{NameProblem, name_problems};
 
 use super::{
     ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored, redirects,
@@ -70,7 +73,14 @@ impl FolderStore {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => StoreErrorKind::Missing,
             _ => StoreErrorKind::Other,
         };
-        StoreError::new(kind, format!("{action} `{}`", self.root().display()), error)
+        let error = StoreError::new(kind, format!("{action} `{}`", self.root().display()), error);
+        match kind {
+            StoreErrorKind::Missing => error.with_hint("there is a file in the way: name a folder with `--output`"),
+            StoreErrorKind::Denied => {
+                error.with_hint("allow writing to the folder, or name another one with `--output`")
+            }
+            _ => error,
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The client: one for the process, with timeouts, retries and checksums that suit uploads of many small objects.
 
+use super::trust::{self, Bundle};
 use super::watch::CodeClassifier;
 use super::{Checksums, S3Settings};
+use crate::store::StoreError;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -41,8 +43,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the AWS environment, its files and the command line say together.
-pub(super) async fn shared_config(settings: &S3Settings) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client());
+///
+/// # Errors
+/// If the profile or the certificate authorities that were named are not there.
+pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, StoreError> {
+    let profiles = trust::profiles(settings).await?;
+    let bundle = trust::bundle(&profiles)?;
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client(bundle));
     if let Some(region) = &settings.aws_region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -55,16 +62,19 @@ pub(super) async fn shared_config(settings: &S3Settings) -> SdkConfig {
     let config = loader.load().await;
     // Most custom endpoints have no regions, but every signature names one.
     let region = config.region().cloned().unwrap_or(Region::from_static("us-east-1"));
-    config.into_builder().region(region).build()
+    Ok(config.into_builder().region(region).build())
 }
 
-/// The SDK's own HTTPS client, but for the idle timeout.
-fn http_client() -> SharedHttpClient {
-    HttpBuilder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT).build_with_connector_fn(|settings, components| {
+/// The SDK's own HTTPS client, but for the idle timeout and more certificate authorities.
+fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
+    HttpBuilder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT).build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());
+        }
+        if let Some(bundle) = &bundle {
+            connector.set_tls_context(bundle.context());
         }
         connector.set_proxy_config(Some(ProxyConfig::from_env()));
         connector.build()

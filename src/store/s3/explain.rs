@@ -26,12 +26,53 @@ fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
     if matches!(error, SdkError::TimeoutError(_)) && last_failure().is_some() {
         return Some("try again when the store accepts requests, or raise `--retry-for`");
     }
+    if let SdkError::DispatchFailure(failure) = error {
+        return connection_hint(&innermost(failure.as_connector_error()?));
+    }
     let SdkError::ServiceError(refusal) = error else { return None };
+    if refusal.raw().status().as_u16() == 400 && speaks_tls(refusal.raw().body().bytes().unwrap_or_default()) {
+        return Some("the port speaks HTTPS: write the endpoint with `https://`");
+    }
     let (code, message) = (refusal.err().code()?, refusal.err().message().unwrap_or_default());
     let asks_for_checksums = CHECKSUM_HEADERS.iter().any(|header| message.contains(header));
+    if code == "SignatureDoesNotMatch" {
+        return Some(
+            "check the secret key (AWS_SECRET_ACCESS_KEY, or that of the profile): it does not belong to the access key",
+        );
+    }
     (code == "InvalidRequest" && asks_for_checksums).then_some(
         "the bucket has Object Lock, which demands checksums: use `--checksums when-supported`, or a bucket without Object Lock",
     )
+}
+
+/// Returns advice on a connection that was not made, by the words of the TLS library.
+fn connection_hint(words: &str) -> Option<&'static str> {
+    if words.contains("InvalidContentType") || words.contains("InvalidMessage") {
+        return Some("the port does not speak HTTPS: write the endpoint with `http://`");
+    }
+    if words.contains("UnknownIssuer") || words.contains("CaUsedAsEndEntity") {
+        return Some(
+            "the certificate is signed by an authority that is not known here: name a file with its certificate in AWS_CA_BUNDLE, or in \
+             `ca_bundle` of the profile",
+        );
+    }
+    if words.contains("reset by peer") || words.contains("connection closed before message completed") {
+        return Some(
+            "check `--endpoint-url` and the network; if the port speaks HTTPS, write the endpoint with `https://`",
+        );
+    }
+    if words.contains("NotValidForName") {
+        return Some("the certificate is for another host: write the endpoint with the name in the certificate");
+    }
+    None
+}
+
+/// Returns `true` for what servers answer to plain requests on a port for TLS: Go, nginx, Apache.
+fn speaks_tls(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    ["http request to an https server", "plain http request was sent to https port", "speaking plain http to an ssl"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 /// Headers that S3 names when Object Lock refuses a put without a checksum.

@@ -1,5 +1,6 @@
 //! A bucket of S3, or of any store that speaks its language.
 
+mod address;
 mod administration;
 mod attributes;
 mod client;
@@ -9,8 +10,10 @@ mod list;
 mod protection;
 mod put;
 mod read;
+mod trust;
 mod watch;
 
+pub use address::{BucketAddress, BucketAddressError};
 pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
 pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
@@ -123,7 +126,8 @@ impl S3Store {
     /// # Errors
     /// Where there are no credentials, or the endpoint or the bucket cannot be part of a URL.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
-        let config = shared_config(&settings).await;
+        check_endpoints(&settings)?;
+        let config = shared_config(&settings).await?;
         require_credentials(&config).await?;
         let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
         let puts_per_second = settings.max_puts_per_second;
@@ -164,6 +168,22 @@ impl S3Store {
     {
         explain::failed(&self.bucket, action, error)
     }
+}
+
+/// Checks the endpoints that were named, whichever of them is used.
+fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
+    let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+    let of_environment = || variables.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    let named = settings.endpoint_url.clone().map(|url| ("--endpoint-url", url));
+    let endpoints = named.map_or_else(|| of_environment().collect(), |named| vec![named]);
+    for (from, url) in endpoints.into_iter().filter(|(_, url)| !url.is_empty()) {
+        address::check_endpoint(&url, &settings.bucket).map_err(|error| {
+            let action = format!("{} ({from})", error.reason);
+            StoreError::new(StoreErrorKind::Unreachable, action, error)
+                .with_hint("nothing was sent: correct the endpoint, and run the same command again")
+        })?;
+    }
+    Ok(())
 }
 
 async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ pub mod http;
 pub mod load;
 pub mod pictures;
 pub mod png;
+pub mod press;
 pub mod program;
 pub mod publishing;
 pub mod relay;

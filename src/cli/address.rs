@@ -1,0 +1,95 @@
+//! `--bucket` as people write it: with a prefix, as a URL, as an ARN. Every verb sees the name of a bucket and a prefix.
+
+use super::exit::Exit;
+use super::report::Fatal;
+use iiif_publish::store::{BucketAddress, BucketAddressError, Prefix};
+use std::ffi::OsString;
+
+const BUCKET: &str = "--bucket";
+const PREFIX: &str = "--prefix";
+
+/// Divides the value of `--bucket` into a bucket and a prefix.
+///
+/// # Errors
+/// If it names no bucket, or another prefix than `--prefix`.
+pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
+    let Some((place, address)) = value_of(words, BUCKET) else { return Ok(()) };
+    let address: BucketAddress = address.parse().map_err(|error| refused(&error))?;
+    set_value(words, place, BUCKET, address.bucket());
+    if address.prefix().is_empty() {
+        return Ok(());
+    }
+    let Some((place, prefix)) = value_of(words, PREFIX) else {
+        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        words.insert(end, format!("{PREFIX}={}", address.prefix()).into());
+        return Ok(());
+    };
+    if prefix.parse::<Prefix>().is_ok_and(|prefix| prefix.is_empty()) {
+        set_value(words, place, PREFIX, &address.prefix().to_string());
+        return Ok(());
+    }
+    if prefix.parse::<Prefix>().is_ok_and(|prefix| prefix == *address.prefix()) {
+        return Ok(());
+    }
+    let error = format!("`{BUCKET}` has the prefix `{}`, and `{PREFIX}` is `{prefix}`", address.prefix());
+    Err(Fatal::new(Exit::Usage, error, "leave one of them out"))
+}
+
+/// Returns the last value of an option, and the place of its first word.
+fn value_of(words: &[OsString], name: &str) -> Option<(usize, String)> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    (0..end).rev().find_map(|place| {
+        let word = words[place].to_str()?;
+        let value = match word.strip_prefix(name)? {
+            "" => words.get(place + 1).filter(|_| place + 1 < end)?.to_str()?,
+            rest => rest.strip_prefix('=')?,
+        };
+        // An empty one is told by the parser.
+        (!value.is_empty()).then(|| (place, value.to_owned()))
+    })
+}
+
+fn set_value(words: &mut [OsString], place: usize, name: &str, value: &str) {
+    if words[place] == name {
+        words[place + 1] = value.into();
+    } else {
+        words[place] = format!("{name}={value}").into();
+    }
+}
+
+fn refused(error: &BucketAddressError) -> Fatal {
+    let advice = match error {
+        BucketAddressError::Prefix(_) => "choose another prefix",
+        _ => "write `--bucket NAME`, or `--bucket s3://NAME/PREFIX`",
+    };
+    Fatal::new(Exit::Usage, super::report::chain(error), advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn divided(line: &str) -> Option<String> {
+        let mut words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        divide_bucket(&mut words).ok()?;
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        Some(words.join(" "))
+    }
+
+    #[test]
+    fn a_bucket_with_a_prefix_is_both() {
+        for (line, expected) in [
+            ("p --bucket s3://b-1/maps a.jpg", "p --bucket b-1 a.jpg --prefix=maps"),
+            ("p --bucket=b-1/maps/ -- a.jpg", "p --bucket=b-1 --prefix=maps -- a.jpg"),
+            ("p --bucket b-1/ a.jpg", "p --bucket b-1 a.jpg"),
+            ("p --bucket b-1/maps --prefix /maps/", "p --bucket b-1 --prefix /maps/"),
+            ("p --prefix maps --bucket arn:aws:s3:::b-1", "p --prefix maps --bucket b-1"),
+            ("p a.jpg -- --bucket b-1/maps", "p a.jpg -- --bucket b-1/maps"),
+            ("p --bucket", "p --bucket"),
+        ] {
+            assert_eq!(divided(line).as_deref(), Some(expected));
+        }
+        assert_eq!(divided("p --bucket b-1/maps --prefix rome"), None);
+        assert_eq!(divided("p --bucket https://b-1.example.org"), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! Folders of the input: empty ones, and what systems put into them.
+
+use crate::store::Identifier;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Folders and files that operating systems, network storage and file managers make: none of them is a master.
+const SYSTEM_NAMES: [&str; 14] = [
+    "@eaDir",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "#recycle",
+    "#snapshot",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "System Volume Information",
+    "lost+found",
+    "__MACOSX",
+    ".DS_Store",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+];
+
+/// Returns the kind of a system file by its name.
+fn system_name(name: &str) -> Option<&'static str> {
+    if name.starts_with("._") {
+        return Some("._*");
+    }
+    SYSTEM_NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// System files and folders that were left out.
+#[derive(Debug, Default)]
+pub(super) struct SystemFiles(BTreeMap<&'static str, u64>);
+
+impl SystemFiles {
+    /// Returns `true` for the name of a system file or folder, and counts it.
+    pub(super) fn leave_out(&mut self, name: &OsStr) -> bool {
+        let Some(kind) = name.to_str().and_then(system_name) else { return false };
+        *self.0.entry(kind).or_default() += 1;
+        true
+    }
+
+    /// Returns a note on all of them, if there are any.
+    pub(super) fn note(&self) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut note = "left out files and folders of the system:".to_owned();
+        for (place, (kind, count)) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            let times = if *count == 1 { String::new() } else { format!(" ({count} times)") };
+            write!(note, "{comma} `{kind}`{times}").ok()?;
+        }
+        Some(note)
+    }
+}
+
+/// A folder of the input that is empty, or has only empty folders in it: perhaps the place of a disk that is not mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmptyFolder {
+    path: PathBuf,
+    /// The beginning of the identifiers of images in it, without the slash.
+    pub(super) identifiers: String,
+}
+
+impl EmptyFolder {
+    /// Returns its path.
+    #[must_use]
+    pub fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
+    /// Returns `true` if an image in this folder may have that identifier.
+    #[must_use]
+    pub fn may_name(&self, identifier: &Identifier) -> bool {
+        identifier.as_str().strip_prefix(&self.identifiers).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// The folders of a walk that have had no file so far.
+#[derive(Default)]
+pub(super) struct EmptyFolders(BTreeSet<PathBuf>);
+
+impl EmptyFolders {
+    pub(super) fn add(&mut self, folder: &Path) {
+        self.0.insert(folder.to_owned());
+    }
+
+    /// Removes the folders that a file is in. A folder goes with all of those above it, so that the first one that is not here ends
+    /// the search.
+    pub(super) fn remove_around(&mut self, file: &Path) {
+        let is_removed = |folder: &&Path| self.0.remove(*folder);
+        let _ = file.ancestors().skip(1).take_while(is_removed).count();
+    }
+
+    /// Returns the outermost folders, all of them below `root`.
+    pub(super) fn into_folders(self, root: &Path) -> Vec<EmptyFolder> {
+        let is_outermost = |folder: &&PathBuf| folder.parent().is_none_or(|parent| !self.0.contains(parent));
+        let folder = |path: &PathBuf| {
+            let names = path.strip_prefix(root).ok()?.components().map(|component| component.as_os_str().to_str());
+            let identifiers = names.collect::<Option<Vec<_>>>()?.join("/");
+            Some(EmptyFolder { path: path.clone(), identifiers })
+        };
+        self.0.iter().filter(is_outermost).filter_map(folder).collect()
+    }
+}

@@ -1,0 +1,171 @@
+//! The first row of a table: which column is which, and what people may have meant by their names.
+
+use super::row::Column;
+use super::separated::Record;
+use crate::collection::input::is_image_name;
+
+/// Columns of a table. What comes after is a mistake, and would take long to read.
+const MAX_COLUMNS: usize = 1000;
+
+/// Names of columns that an error lists.
+const MAX_LISTED: usize = 20;
+
+/// What columns are called elsewhere, in several languages.
+const OTHER_NAMES: &[(&str, &[&str])] = &[
+    (
+        "source",
+        &[
+            "src",
+            "file",
+            "files",
+            "filename",
+            "file name",
+            "file_name",
+            "path",
+            "filepath",
+            "image",
+            "url",
+            "master",
+            "location",
+            "quelle",
+            "datei",
+            "dateiname",
+            "dateipfad",
+            "pfad",
+            "bild",
+            "bilddatei",
+            "fichier",
+            "chemin",
+            "archivo",
+            "fichero",
+            "ruta",
+            "imagen",
+            "immagine",
+            "percorso",
+            "bestand",
+            "bestandsnaam",
+            "pad",
+            "afbeelding",
+            "ficheiro",
+            "arquivo",
+            "fil",
+            "plik",
+        ],
+    ),
+    ("id", &["identifier", "kennung", "identifiant", "identificador", "identificativo"]),
+    ("label", &["title", "titel", "titre", "titolo", "título", "titulo", "tytuł", "bezeichnung"]),
+    ("summary", &["description", "beschreibung", "descripción", "descrizione", "beschrijving"]),
+    ("object", &["objekt", "objet", "objeto", "oggetto", "parent"]),
+    (
+        "sequence",
+        &["order", "page number", "reihenfolge", "seite", "seitenzahl", "ordre", "orden", "ordine", "volgorde"],
+    ),
+    ("rights", &["license", "licence", "lizenz", "rechte", "droits", "derechos", "diritti", "rechten"]),
+];
+
+/// The columns of a table.
+pub(super) struct Header {
+    names: Vec<String>,
+    columns: Vec<Column>,
+    /// The place of the column `source`.
+    source: usize,
+}
+
+/// Returns `true` for the name of the one column that a table must have.
+pub(super) fn is_source(name: &str) -> bool {
+    Column::named(name) == Column::Source
+}
+
+impl Header {
+    /// Understands the names of columns.
+    pub(super) fn new(names: &[String]) -> Result<Self, String> {
+        if names.len() > MAX_COLUMNS {
+            return Err(format!("there are {} columns, and no more than {MAX_COLUMNS} are read", names.len()));
+        }
+        let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
+        let Some(source) = columns.iter().position(|column| *column == Column::Source) else {
+            return Err(without_source(names));
+        };
+        let again = |(place, column): &(usize, &Column)| column.is_unique() && columns[..*place].contains(column);
+        if let Some((place, _)) = columns.iter().enumerate().find(again) {
+            return Err(format!("column {} is called `{}`, as is one before it: rename one", place + 1, names[place]));
+        }
+        Ok(Self { names: names.to_vec(), columns, source })
+    }
+
+    /// Returns the values of a row with their columns. Spreadsheets write separators behind the last value too.
+    pub(super) fn values(&self, mut values: Vec<String>) -> Result<Vec<(Column, String)>, String> {
+        while values.len() > self.columns.len() && values.last().is_some_and(String::is_empty) {
+            values.pop();
+        }
+        if values.len() != self.columns.len() {
+            return Err(format!("there are {} values, but {} columns", values.len(), self.columns.len()));
+        }
+        let nameless = self.names.iter().zip(&values).position(|(name, value)| name.is_empty() && !value.is_empty());
+        if let Some(place) = nameless {
+            return Err(format!("there is a value in column {}, which has no name in the first row", place + 1));
+        }
+        let named = self.columns.iter().zip(&self.names).zip(values).filter(|((_, name), _)| !name.is_empty());
+        Ok(named.map(|((column, _), value)| (column.clone(), value)).collect())
+    }
+
+    /// Explains a value that has whole rows in it, because two stray quotes enclose them.
+    pub(super) fn swallowed_rows(&self, record: &Record, separator: char) -> Option<String> {
+        let is_row = |line: &str| {
+            let values: Vec<&str> = line.split(separator).collect();
+            let source =
+                values.get(self.source).filter(|_| self.columns.len() > 1 && values.len() >= self.columns.len());
+            let is_source = |source: &str| is_image_name(source) || source.contains("://");
+            source.is_some_and(|source| is_source(source.trim().trim_matches('"')))
+        };
+        let inner_lines = record.values.iter().flat_map(|value| value.lines().skip(1));
+        let row = inner_lines.into_iter().find(|line| is_row(line))?;
+        let row: String = row.chars().take(60).collect();
+        Some(format!(
+            "a value that begins here has the row `{row}` in it: a quote is missing or stray in this row; write \"\" for a quote within \
+             a value"
+        ))
+    }
+
+    /// Returns notes on columns that are shown as they are called, but may have been meant otherwise.
+    pub(super) fn notes(&self, table: &str) -> Vec<String> {
+        let note = |name: &String| {
+            let meant = meant(name, &self.names)?;
+            Some(format!(
+                "`{table}`: the column `{name}` is shown as metadata; rename it to `{meant}` if it is meant as that"
+            ))
+        };
+        let metadata =
+            self.columns.iter().zip(&self.names).filter(|(column, _)| matches!(column, Column::Metadata(..)));
+        metadata.filter_map(|(_, name)| note(name)).collect()
+    }
+}
+
+/// Returns the column beside `source` that a name may stand for, if none of `names` is called that.
+fn meant(name: &str, names: &[String]) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    let base = lower.split('@').next().unwrap_or_default().trim();
+    let is_free = |known: &str| known != "source" && !names.iter().any(|name| name.eq_ignore_ascii_case(known));
+    let known = OTHER_NAMES.iter().filter(|(known, _)| is_free(known));
+    known.into_iter().find(|(_, others)| others.contains(&base)).map(|(known, _)| *known)
+}
+
+/// Explains a table without a column `source`.
+fn without_source(names: &[String]) -> String {
+    let present: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
+    let listed = present.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more =
+        if present.len() > MAX_LISTED { format!(" and {} more", present.len() - MAX_LISTED) } else { String::new() };
+    let remedy = match present.iter().find(|name| may_be_source(name)) {
+        Some(name) => format!("did you mean `{name}`? Rename it to `source`"),
+        None => "rename the one with the files or URLs of the images to `source`".to_owned(),
+    };
+    let others = present.iter().filter_map(|name| Some(format!(", `{name}` to `{}`", meant(name, names)?)));
+    let others: String = others.take(MAX_LISTED).collect();
+    format!("there is no column `source`, only {listed}{more}; {remedy}{others}")
+}
+
+fn may_be_source(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    OTHER_NAMES[0].1.contains(&lower.as_str()) || strsim::damerau_levenshtein(&lower, "source") <= 2
+}

@@ -1,0 +1,186 @@
+//! Separated values, strictly by RFC 4180: a stray quote would otherwise swallow the rows behind it.
+
+use super::{RowError, RowUnit};
+
+/// One row, with the line that it begins in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) line: u64,
+    pub(super) values: Vec<String>,
+}
+
+/// The rows of a text. Nothing comes after an error: where quotes are wrong, nobody knows what the rest means.
+pub(super) struct Records<'a> {
+    rest: &'a str,
+    separator: char,
+    line: u64,
+}
+
+/// What follows a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Value,
+    Record,
+}
+
+impl<'a> Records<'a> {
+    /// Reads a text whose first line has the number `line`.
+    pub(super) fn new(text: &'a str, separator: char, line: u64) -> Self {
+        Self { rest: text, separator, line }
+    }
+
+    fn record(&mut self) -> Result<Record, RowError> {
+        let line = self.line;
+        let mut values = Vec::new();
+        loop {
+            let (value, ending) = self.value()?;
+            values.push(value);
+            if ending == Ending::Record {
+                return Ok(Record { line, values });
+            }
+        }
+    }
+
+    fn value(&mut self) -> Result<(String, Ending), RowError> {
+        match self.rest.trim_start_matches(' ').strip_prefix('"') {
+            Some(quoted) => self.quoted(quoted),
+            None => self.plain(),
+        }
+    }
+
+    fn plain(&mut self) -> Result<(String, Ending), RowError> {
+        let length = self.rest.find([self.separator, '\n', '\r', '"']).unwrap_or(self.rest.len());
+        let (value, rest) = self.rest.split_at(length);
+        if rest.starts_with('"') {
+            let reason = format!(
+                "there is a quote within a value without quotes around it, after `{}`: write \"…\" around the whole value, and \"\" for \
+                 the quote itself",
+                end_of(value.trim())
+            );
+            return Err(error(self.line, reason));
+        }
+        self.rest = rest;
+        Ok((value.trim().to_owned(), self.ending()))
+    }
+
+    /// Reads a value from behind its first quote.
+    fn quoted(&mut self, mut rest: &'a str) -> Result<(String, Ending), RowError> {
+        let (first_line, mut value) = (self.line, String::new());
+        loop {
+            let Some((part, behind)) = rest.split_once('"') else {
+                let reason = "a quote that opens a value here is never closed, so that all lines after it belong to that value: remove \
+                              it, or close it";
+                return Err(error(first_line, reason.to_owned()));
+            };
+            value.push_str(part);
+            self.line += line_breaks(part);
+            rest = behind;
+            let Some(behind) = rest.strip_prefix('"') else { break };
+            value.push('"');
+            rest = behind;
+        }
+        self.rest = rest.trim_start_matches(' ');
+        if self.rest.is_empty() || self.rest.starts_with([self.separator, '\n', '\r']) {
+            return Ok((value.trim().to_owned(), self.ending()));
+        }
+        let opened = if first_line == self.line {
+            String::new()
+        } else {
+            format!(" that was opened in line {first_line}, where one may be missing")
+        };
+        let reason = format!(
+            "`{}` comes after the closing quote of a value{opened}: write \"\" for a quote within a value",
+            beginning_of(self.rest)
+        );
+        Err(error(self.line, reason))
+    }
+
+    /// Passes a separator, a line break, or the end of the text.
+    fn ending(&mut self) -> Ending {
+        if let Some(rest) = self.rest.strip_prefix(self.separator) {
+            self.rest = rest;
+            return Ending::Value;
+        }
+        self.line += 1;
+        self.rest = self.rest.strip_prefix('\r').unwrap_or(self.rest);
+        self.rest = self.rest.strip_prefix('\n').unwrap_or(self.rest);
+        Ending::Record
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Record, RowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let record = self.record();
+        if record.is_err() {
+            self.rest = "";
+        }
+        Some(record)
+    }
+}
+
+fn error(line: u64, reason: String) -> RowError {
+    RowError { unit: RowUnit::Line, line, reason }
+}
+
+/// Counts line breaks: `\n`, `\r\n`, and `\r` by itself.
+fn line_breaks(text: &str) -> u64 {
+    let feeds = text.matches('\n').count();
+    let returns = text.matches('\r').count() - text.matches("\r\n").count();
+    (feeds + returns) as u64
+}
+
+/// Characters of a table that an error quotes.
+const MAX_QUOTED: usize = 20;
+
+fn beginning_of(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(MAX_QUOTED).collect()
+}
+
+fn end_of(text: &str) -> String {
+    let skipped = text.chars().count().saturating_sub(MAX_QUOTED);
+    text.chars().skip(skipped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Result<Vec<Vec<String>>, RowError> {
+        Records::new(text, ',', 1).map(|record| record.map(|record| record.values)).collect()
+    }
+
+    fn lines(text: &str) -> Vec<u64> {
+        Records::new(text, ',', 1).map(|record| record.expect("strict").line).collect()
+    }
+
+    #[test]
+    fn quotes_enclose_separators_line_breaks_and_quotes() {
+        let read = values("a, b ,c\r\n\"x,\"\"y\"\"\", \"two\r\nlines\" ,\n,,\"\"").expect("strict");
+        assert_eq!(read, [vec!["a", "b", "c"], vec!["x,\"y\"", "two\r\nlines", ""], vec!["", "", ""]]);
+        assert_eq!(lines("a\n\"b\nb\"\n\nc\rd\r\n\"e\r\re\"\nf"), [1, 2, 4, 5, 6, 7, 10]);
+        assert_eq!(values("a,b\n").expect("strict"), [["a", "b"]]);
+        assert_eq!(values("a,").expect("strict"), [["a", ""]]);
+    }
+
+    #[test]
+    fn a_quote_in_the_wrong_place_is_an_error_with_its_line() {
+        for (text, line) in [
+            ("a\nb,12\" map\nc", 2),
+            ("a\n\"b\nc\nd", 2),
+            ("a\n\"b\" c\nd", 2),
+            ("a\n\"b\nc,\"d\"\ne", 3),
+            ("a\n\"\"b\"\n", 2),
+            ("a,\"", 1),
+        ] {
+            let error = values(text).expect_err(text);
+            assert_eq!(error.line, line, "{text:?}: {error}");
+        }
+        let after = Records::new("a\"\nb", ',', 1).count();
+        assert_eq!(after, 1, "nothing is read behind an error");
+    }
+}

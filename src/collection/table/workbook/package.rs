@@ -1,0 +1,64 @@
+//! The ZIP archive that a workbook is, unpacked within limits: a few kilobytes can become gigabytes.
+
+use super::Refused;
+use std::io::{self, Cursor, Read};
+use zip::ZipArchive;
+
+/// Bytes of all parts together, unpacked. A million rows of ten columns are about as large.
+const MAX_UNPACKED_BYTES: u64 = 512 << 20;
+
+/// Bytes of a part that describes others, unpacked: what is made of it in memory is many times as large.
+const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
+
+const MAX_PARTS: usize = 10_000;
+
+/// A ZIP archive in memory.
+pub(super) struct Package<'a>(ZipArchive<Cursor<&'a [u8]>>);
+
+impl<'a> Package<'a> {
+    /// Opens an archive whose parts are small enough to be read.
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Refused> {
+        let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| Refused::damaged(&error))?;
+        let mut package = Self(archive);
+        package.check()?;
+        Ok(package)
+    }
+
+    /// Unpacks all texts once: the sizes that an archive declares need not be true.
+    fn check(&mut self) -> Result<(), Refused> {
+        if self.0.len() > MAX_PARTS {
+            return Err(too_large(&format!("{} parts", self.0.len())));
+        }
+        let mut rest = MAX_UNPACKED_BYTES;
+        for place in 0..self.0.len() {
+            let part = self.0.by_index(place).map_err(|error| Refused::damaged(&error))?;
+            let name = part.name().map_err(|error| Refused::damaged(&error))?.into_owned();
+            let extension = name.rsplit('.').next().unwrap_or_default();
+            if !["xml", "rels"].iter().any(|text| extension.eq_ignore_ascii_case(text)) && name.contains('.') {
+                continue;
+            }
+            let has_cells =
+                name.contains("worksheets/") || name.ends_with("sharedStrings.xml") || name == "content.xml";
+            let limit = if has_cells { rest } else { rest.min(MAX_DESCRIPTION_BYTES) };
+            let unpacked = io::copy(&mut part.take(limit + 1), &mut io::sink());
+            let unpacked = unpacked.map_err(|error| Refused::damaged(&error))?;
+            if unpacked > limit {
+                return Err(too_large(&format!("more than {} MiB in `{name}`", limit >> 20)));
+            }
+            rest -= unpacked;
+        }
+        Ok(())
+    }
+
+    /// Reads a part, if there is one of that name.
+    pub(super) fn part(&mut self, name: &str) -> Result<Option<String>, Refused> {
+        let Ok(part) = self.0.by_name(name) else { return Ok(None) };
+        let mut text = String::new();
+        part.take(MAX_UNPACKED_BYTES).read_to_string(&mut text).map_err(|error| Refused::damaged(&error))?;
+        Ok(Some(text))
+    }
+}
+
+fn too_large(what: &str) -> Refused {
+    Refused::new(format!("unpacks to {what}, which is too much"), "divide it, or save the table as CSV")
+}

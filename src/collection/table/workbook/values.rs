@@ -1,0 +1,69 @@
+//! Values of cells as text, the way people see them.
+
+use calamine::{Data, DataRef, ExcelDateTime, Style};
+
+/// Returns the digits that a number is padded to: the format `000` makes `007` of 7.
+pub(super) fn zero_padding(style: &Style) -> usize {
+    let format = style.number_format.as_ref().map_or("", |format| format.format_code.as_str());
+    if format.bytes().all(|digit| digit == b'0') { format.len() } else { 0 }
+}
+
+/// Returns the text of a value, or the name of an error.
+pub(super) fn text(value: &DataRef<'_>, width: usize) -> Result<String, String> {
+    Ok(match value {
+        DataRef::Empty => String::new(),
+        DataRef::Int(number) => format!("{number:0width$}"),
+        DataRef::Float(number) => self::number(*number, width),
+        DataRef::String(text) => text.trim().to_owned(),
+        DataRef::SharedString(text) => text.trim().to_owned(),
+        DataRef::Bool(answer) => answer.to_string(),
+        DataRef::DateTime(date) => self::date(date),
+        DataRef::DateTimeIso(text) => text.strip_suffix("T00:00:00").unwrap_or(text).to_owned(),
+        DataRef::DurationIso(text) => text.clone(),
+        DataRef::Error(error) => return Err(error.to_string()),
+    })
+}
+
+/// Returns a value of the other kind that `calamine` has.
+pub(super) fn borrowed(value: &Data) -> DataRef<'_> {
+    match value {
+        Data::Empty => DataRef::Empty,
+        Data::Int(number) => DataRef::Int(*number),
+        Data::Float(number) => DataRef::Float(*number),
+        Data::String(text) => DataRef::SharedString(text),
+        Data::Bool(answer) => DataRef::Bool(*answer),
+        Data::DateTime(date) => DataRef::DateTime(*date),
+        Data::DateTimeIso(text) => DataRef::DateTimeIso(text.clone()),
+        Data::DurationIso(text) => DataRef::DurationIso(text.clone()),
+        Data::Error(error) => DataRef::Error(error.clone()),
+    }
+}
+
+/// Returns a number with the 15 significant digits that spreadsheets show.
+fn number(number: f64, width: usize) -> String {
+    let shown: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    format!("{shown:0width$}")
+}
+
+/// Returns a date as ISO 8601, with the time unless it is midnight; a time of day without a date.
+fn date(date: &ExcelDateTime) -> String {
+    let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
+    let time = format!("{hour:02}:{minute:02}:{second:02}");
+    if date.is_duration() || date.as_f64() < 1.0 {
+        return time;
+    }
+    let day = format!("{year:04}-{month:02}-{day:02}");
+    if (hour, minute, second) == (0, 0, 0) { day } else { format!("{day}T{time}") }
+}
+
+/// Returns the row and the column of the name of a cell, from 0.
+pub(super) fn position(name: &str) -> Option<(u32, u32)> {
+    let digits = name.find(|c: char| c.is_ascii_digit())?;
+    let (letters, row) = name.split_at(digits);
+    let value = |column: u32, letter: u8| {
+        let digit = letter.to_ascii_uppercase().checked_sub(b'A').filter(|digit| *digit < 26)?;
+        column.checked_mul(26)?.checked_add(u32::from(digit) + 1)
+    };
+    let column = letters.bytes().try_fold(0, value)?.checked_sub(1)?;
+    Some((row.parse::<u32>().ok()?.checked_sub(1)?, column))
+}

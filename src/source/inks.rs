@@ -1,0 +1,222 @@
+//! CMYK to sRGB by the tables of an ICC profile: relative colorimetric, with black-point compensation.
+//!
+//! The darkest ink on paper is far from black, so the light that it still reflects is subtracted. Both that and the black point
+//! follow LittleCMS (`cmssamp.c`), and with it the recommendation of Adobe (ISO 18619).
+
+use super::icc::Unusable;
+use super::icc_lut::{Cell, Color, Colors, Grid, Lut, Stage};
+use super::lab::{linear_srgb, written, xyz_of_lab};
+use super::samples::Depth;
+use moxcms::{ColorProfile, DataColorSpace, ProfileClass, ProfileVersion};
+
+/// Inks of a pixel.
+const INKS: usize = 4;
+
+/// Pixels that are converted together.
+const BLOCK: usize = 32;
+
+/// The lightest black that is compensated for, as L\*. Profiles that have a lighter one are not about inks on paper.
+const MAX_BLACK_LIGHTNESS: f32 = 50.0;
+
+/// The L\* that perceptual tables of version 4 have for black (ICC.1:2022, 6.3.3): a Y of 0.00347.
+const PERCEPTUAL_BLACK: f32 = 3.137_3;
+
+/// The XYZ of an encoded 1 (ICC.1:2022, 6.3.4.2).
+const XYZ_RANGE: f32 = 65535.0 / 32768.0;
+
+/// The conversion of CMYK to 8-bit sRGB. The result of a pixel depends on that pixel alone.
+pub(super) struct InkTransform {
+    /// For each ink and each value of a sample, its place in the grid.
+    cells: [Vec<Cell>; INKS],
+    grid: Grid,
+    /// The steps from the grid to the connection space.
+    rest: Vec<Stage>,
+    space: ConnectionSpace,
+    /// The light of the black point, of 1, which becomes 0.
+    black: f32,
+    /// What the light above it is multiplied with, so that white stays white.
+    white: f32,
+}
+
+/// The profile connection space, with the encoding of a table.
+#[derive(Clone, Copy)]
+enum ConnectionSpace {
+    Lab,
+    /// Lab as 16-bit tables have it.
+    LegacyLab,
+    Xyz,
+}
+
+impl InkTransform {
+    /// Creates the conversion of samples of `depth`.
+    ///
+    /// # Errors
+    /// If the profile has no table for CMYK, or it contradicts itself.
+    pub(super) fn new(profile: &ColorProfile, depth: Depth) -> Result<Self, Unusable> {
+        let table = profile.lut_a_to_b_colorimetric.as_ref().or(profile.lut_a_to_b_perceptual.as_ref());
+        let table = table.ok_or_else(|| Unusable::Damaged("it has no table for relative colorimetry".to_owned()))?;
+        let lut = Lut::to_pcs(table, INKS)?;
+        let space =
+            ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it links two devices".to_owned()))?;
+        let black = black_lightness(profile, &lut, space);
+        let mut stages = lut.stages.into_iter();
+        let mut curves = None;
+        let grid = loop {
+            match stages.next() {
+                Some(Stage::Curves(first)) => curves = Some(first),
+                Some(Stage::Grid(grid)) => break grid,
+                _ => return Err(Unusable::Damaged("it has no table of inks".to_owned())),
+            }
+        };
+        let most = if depth == Depth::Eight { u16::from(u8::MAX) } else { u16::MAX };
+        let cells = [0, 1, 2, 3].map(|axis| {
+            let mut values: Vec<f32> = (0..=most).map(|sample| f32::from(sample) / f32::from(most)).collect();
+            if let Some(curve) = curves.as_ref().and_then(|curves| curves.get(axis)) {
+                curve.apply(&mut values);
+            }
+            values.into_iter().map(|value| grid.cell(axis, value)).collect()
+        });
+        let [_, black, _] = xyz_of_lab([black, 0.0, 0.0]);
+        Ok(Self { cells, grid, rest: stages.collect(), space, black, white: 1.0 / (1.0 - black) })
+    }
+
+    /// Converts pixels of four inks, where 0 is no ink, to three bytes each.
+    pub(super) fn convert<T: Copy + Into<usize>>(&self, inks: &[T], rgb: &mut [u8]) {
+        let ((inks, _), (rgb, _)) = (inks.as_chunks::<INKS>(), rgb.as_chunks_mut::<3>());
+        let mut colors: Colors<BLOCK> = [[0.0; BLOCK]; 4];
+        for (inks, rgb) in inks.chunks(BLOCK).zip(rgb.chunks_mut(BLOCK)) {
+            for (index, [c, m, y, k]) in inks.iter().enumerate() {
+                let [of_c, of_m, of_y, of_k] = &self.cells;
+                let cells = [of_c[(*c).into()], of_m[(*m).into()], of_y[(*y).into()], of_k[(*k).into()]];
+                let color = self.grid.interpolate(cells);
+                colors.iter_mut().zip(color).for_each(|(values, value)| values[index] = value);
+            }
+            self.rest.iter().for_each(|stage| stage.apply(&mut colors));
+            self.to_light(&mut colors);
+            let [red, green, blue, _] = &colors;
+            for (index, pixel) in rgb.iter_mut().enumerate() {
+                *pixel = [written(red[index]), written(green[index]), written(blue[index])];
+            }
+        }
+    }
+
+    /// Replaces colors of the connection space by the linear light of sRGB.
+    fn to_light(&self, [first, second, third, _]: &mut Colors<BLOCK>) {
+        for ((first, second), third) in first.iter_mut().zip(second).zip(third) {
+            let [red, green, blue] = linear_srgb(self.space.xyz([*first, *second, *third]));
+            // The black point is neutral, so that what holds for XYZ holds for linear light too, as long as nothing is clipped.
+            *first = (red - self.black) * self.white;
+            *second = (green - self.black) * self.white;
+            *third = (blue - self.black) * self.white;
+        }
+    }
+}
+
+impl ConnectionSpace {
+    /// Returns the space of a table; `None` if it is that of a device.
+    fn new(profile: &ColorProfile, lut: &Lut) -> Option<Self> {
+        match profile.pcs {
+            DataColorSpace::Xyz => Some(Self::Xyz),
+            DataColorSpace::Lab if lut.is_legacy => Some(Self::LegacyLab),
+            DataColorSpace::Lab => Some(Self::Lab),
+            _ => None,
+        }
+    }
+
+    /// Returns the XYZ of D50 of an encoded color.
+    fn xyz(self, [x, y, z]: [f32; 3]) -> [f32; 3] {
+        // A channel of Lab in 16-bit tables is as large as 65280 allows, not 65535.
+        const LEGACY: f32 = 65535.0 / 65280.0;
+        let lab =
+            |scale: f32| xyz_of_lab([x * (scale * 100.0), y * (scale * 255.0) - 128.0, z * (scale * 255.0) - 128.0]);
+        match self {
+            Self::Xyz => [x * XYZ_RANGE, y * XYZ_RANGE, z * XYZ_RANGE],
+            Self::Lab => lab(1.0),
+            Self::LegacyLab => lab(LEGACY),
+        }
+    }
+
+    /// Returns the encoding of a neutral color by its L\*.
+    fn dark(self, lightness: f32) -> Color {
+        let zero = if let Self::Lab = self { 128.0 / 255.0 } else { 32768.0 / 65535.0 };
+        match self {
+            Self::Xyz => {
+                let [x, y, z] = xyz_of_lab([lightness, 0.0, 0.0]).map(|value| value / XYZ_RANGE);
+                [x, y, z, 0.0]
+            }
+            Self::Lab => [lightness / 100.0, zero, zero, 0.0],
+            Self::LegacyLab => [lightness / 100.0 * (65280.0 / 65535.0), zero, zero, 0.0],
+        }
+    }
+}
+
+/// Returns the L\* of the darkest color that the profile prints.
+///
+/// That is what its perceptual table makes of black, which respects the limit of ink; if it has none, all inks together.
+fn black_lightness(profile: &ColorProfile, lut: &Lut, space: ConnectionSpace) -> f32 {
+    let lightness = |inks: Color| {
+        let [x, y, z, _] = lut.evaluate(inks);
+        lightness(space.xyz([x, y, z]))
+    };
+    let is_printer = profile.profile_class == ProfileClass::OutputDevice;
+    let printed = profile.lut_b_to_a_perceptual.as_ref().filter(|_| is_printer);
+    if let Some(printed) = printed.and_then(|table| Lut::from_pcs(table, INKS, profile.pcs).ok())
+        && let Some(space) = ConnectionSpace::new(profile, &printed)
+    {
+        let black = if profile.version() < ProfileVersion::V4_0 { 0.0 } else { PERCEPTUAL_BLACK };
+        return lightness(printed.evaluate(space.dark(black))).clamp(0.0, MAX_BLACK_LIGHTNESS);
+    }
+    Some(lightness([1.0; INKS])).filter(|black| (0.0..=MAX_BLACK_LIGHTNESS).contains(black)).unwrap_or(0.0)
+}
+
+/// Returns the L\* of a color.
+fn lightness([_, y, _]: [f32; 3]) -> f32 {
+    const LIMIT: f32 = 216.0 / 24389.0;
+    if y > LIMIT { 116.0 * y.cbrt() - 16.0 } else { y * (24389.0 / 27.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::icc::Profile;
+    use super::super::samples::{Alpha, Colour, Samples};
+    use super::*;
+
+    fn transform(depth: Depth) -> InkTransform {
+        let samples = Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth };
+        match Profile::of_inks(samples).to_srgb(samples).expect("a profile") {
+            super::super::icc::ToSrgb::Inks(transform) => *transform,
+            _ => panic!("inks"),
+        }
+    }
+
+    #[test]
+    fn all_inks_are_black_and_paper_is_white() {
+        let mut pixels = [9; 6];
+        transform(Depth::Eight).convert(&[255_u8, 255, 255, 255, 0, 0, 0, 0], &mut pixels);
+        assert_eq!(pixels, [0, 0, 0, 255, 255, 255]);
+    }
+
+    #[test]
+    fn a_pixel_becomes_the_same_in_any_place_and_depth() {
+        let inks: Vec<u8> = (0..4 * 4096).map(|index: u32| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let (narrow, wide) = (transform(Depth::Eight), transform(Depth::Sixteen));
+        let mut pixels = vec![0; inks.len() / 4 * 3];
+        narrow.convert(&inks, &mut pixels);
+        for (inks, pixel) in inks.chunks_exact(4).zip(pixels.chunks_exact(3)) {
+            let mut alone = [0; 3];
+            narrow.convert(inks, &mut alone);
+            assert_eq!(alone, pixel);
+            let deep: Vec<u16> = inks.iter().map(|ink| u16::from(*ink) * 257).collect();
+            wide.convert(&deep, &mut alone);
+            assert!(alone.iter().zip(pixel).all(|(one, other)| one.abs_diff(*other) <= 1), "{alone:?} {pixel:?}");
+        }
+    }
+
+    #[test]
+    fn lightness_is_the_inverse_of_the_formula() {
+        for expected in [0.0, 3.0, 7.9, 8.1, 50.0, 100.0] {
+            let real = lightness(xyz_of_lab([expected, 0.0, 0.0]));
+            assert!((real - expected).abs() < 0.001, "{real} is not {expected}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Buckets and endpoints as people write them.
+
+use crate::store::{KeyError, Prefix};
+use std::fmt;
+use std::str::FromStr;
+
+/// A bucket, and perhaps a prefix in it: `bucket`, `bucket/prefix`, `s3://bucket/prefix`, or an ARN.
+///
+/// ```
+/// use iiif_publish::store::BucketAddress;
+///
+/// let address: BucketAddress = "s3://art-tiles/maps/".parse()?;
+/// assert_eq!((address.bucket(), address.prefix().to_string()), ("art-tiles", "maps".to_owned()));
+/// assert_eq!("arn:aws:s3:::art-tiles".parse::<BucketAddress>()?.bucket(), "art-tiles");
+/// assert!("https://art-tiles.s3.amazonaws.com".parse::<BucketAddress>().is_err());
+/// # Ok::<(), iiif_publish::store::BucketAddressError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketAddress {
+    bucket: String,
+    region: Option<String>,
+    prefix: Prefix,
+}
+
+/// Why a text names no bucket.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BucketAddressError {
+    /// The text is a URL.
+    #[error("`{0}` is a URL: name the bucket alone, as `--bucket NAME`, and where the store is with `--endpoint-url`")]
+    Url(String),
+    /// The text is a file name.
+    #[error("`{0}` is a path: publish into a folder with `--output`")]
+    Path(String),
+    /// The name has a character that no bucket has, or a length.
+    #[error("`{0}` cannot be a bucket: names have 3 to 63 letters, digits, `-`, `.` and `_`")]
+    Name(String),
+    /// The ARN is one of something else.
+    #[error("`{0}` is the ARN of {1}; the ARNs of buckets (`arn:aws:s3:::NAME`) and access points are read")]
+    Arn(String, &'static str),
+    /// What comes after the bucket cannot be a prefix.
+    #[error("what comes after the bucket cannot be a prefix")]
+    Prefix(#[from] KeyError),
+}
+
+impl BucketAddress {
+    /// Returns the bucket, as requests name it: for an access point, its ARN.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Returns the region that an access point is in.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// Returns the prefix, which is mostly empty.
+    #[must_use]
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    fn named(text: &str) -> Result<Self, BucketAddressError> {
+        let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
+        let is_name = (3..=255).contains(&bucket.len()) && bucket.chars().all(is_allowed);
+        if !is_name || bucket.starts_with(['.', ':']) {
+            return Err(BucketAddressError::Name(bucket.escape_debug().to_string()));
+        }
+        Ok(Self { bucket: bucket.to_owned(), region: None, prefix: prefix.parse()? })
+    }
+
+    fn of_arn(arn: &str) -> Result<Self, BucketAddressError> {
+        let other = |what| BucketAddressError::Arn(arn.to_owned(), what);
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let [_, _, service, region, _, resource] = parts.as_slice() else { return Err(other("nothing that is known")) };
+        match *service {
+            "s3" => {}
+            "s3-object-lambda" => return Err(other("an Object Lambda access point, which cannot be written to")),
+            "s3-outposts" => return Err(other("a bucket or access point of Outposts")),
+            "s3express" => return Err(other("a directory bucket, from which nothing is served")),
+            _ => return Err(other("another service")),
+        }
+        let Some(name) = resource.strip_prefix("accesspoint").and_then(|rest| rest.strip_prefix(['/', ':'])) else {
+            return Self::named(resource);
+        };
+        if region.is_empty() {
+            return Err(other("a multi-region access point, which needs other signatures"));
+        }
+        if name.contains('/') {
+            return Err(other(
+                "objects behind an access point: leave out what comes after its name, and use `--prefix`",
+            ));
+        }
+        Ok(Self { bucket: arn.to_owned(), region: Some((*region).to_owned()), prefix: Prefix::default() })
+    }
+}
+
+impl FromStr for BucketAddress {
+    type Err = BucketAddressError;
+
+    fn from_str(text: &str) -> Result<Self, BucketAddressError> {
+        let text = text.trim();
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return match scheme.to_ascii_lowercase().as_str() {
+                "s3" => Self::named(rest),
+                // A password may stand in front of the host.
+                _ => {
+                    Err(BucketAddressError::Url(format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default())))
+                }
+            };
+        }
+        if text.starts_with(['/', '.', '~']) || text.contains('\\') {
+            return Err(BucketAddressError::Path(text.escape_debug().to_string()));
+        }
+        if text.starts_with("arn:") { Self::of_arn(text) } else { Self::named(text) }
+    }
+}
+
+impl fmt::Display for BucketAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.bucket)?;
+        if self.prefix.is_empty() { Ok(()) } else { write!(formatter, "/{}", self.prefix) }
+    }
+}
+
+/// Why a URL cannot be an endpoint, and what to write instead.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{hint}")]
+pub(super) struct EndpointError {
+    pub(super) reason: String,
+    hint: String,
+}
+
+/// Hosts of services whose endpoints are known not to begin with the name of a bucket.
+const SERVICES: [&str; 7] = [
+    ".amazonaws.com",
+    ".digitaloceanspaces.com",
+    ".r2.cloudflarestorage.com",
+    ".backblazeb2.com",
+    ".wasabisys.com",
+    ".scw.cloud",
+    ".your-objectstorage.com",
+];
+
+/// Checks the URL of an endpoint before it is used.
+pub(super) fn check_endpoint(url: &str, bucket: &str) -> Result<(), EndpointError> {
+    let error = |reason: String, hint: String| Err(EndpointError { reason, hint });
+    let shown = url.rsplit('@').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        let hint = format!("write it with its scheme: `http://{shown}` or `https://{shown}`");
+        return error(format!("the endpoint `{shown}` is not a URL"), hint);
+    };
+    if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
+        return error(
+            format!("the endpoint `{shown}` is neither http:// nor https://"),
+            "correct its scheme".to_owned(),
+        );
+    }
+    let rest = rest.rsplit('@').next().unwrap_or_default().trim_end_matches('/');
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if authority.is_empty() {
+        return error(
+            format!("the endpoint `{shown}` names no host"),
+            "write it like `https://s3.example.org`".to_owned(),
+        );
+    }
+    let has_bucket = |without: String| {
+        let reason = format!("the endpoint `{scheme}://{rest}` has the bucket `{bucket}` in it");
+        error(reason, format!("leave it out: `--endpoint-url {without}`"))
+    };
+    if path.rsplit('/').next() == Some(bucket) {
+        return has_bucket(format!("{scheme}://{}", rest.strip_suffix(bucket).unwrap_or(rest).trim_end_matches('/')));
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    if let Some(service) = authority.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('.'))
+        && (service.starts_with("s3.")
+            || service.starts_with("s3-")
+            || SERVICES.iter().any(|known| host.ends_with(known)))
+        && service.contains('.')
+    {
+        return has_bucket(format!("{scheme}://{service}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_named_in_many_ways() {
+        let read = |text: &str| text.parse::<BucketAddress>().map(|address| address.to_string());
+        for (text, expected) in [
+            ("test", "test"),
+            ("test/", "test"),
+            ("test/maps", "test/maps"),
+            ("s3://test", "test"),
+            ("S3://test/maps/rome/", "test/maps/rome"),
+            ("arn:aws:s3:::test", "test"),
+            ("arn:aws-cn:s3:::test/maps", "test/maps"),
+            ("tenant:test", "tenant:test"),
+            (
+                "arn:aws:s3:eu-west-1:123456789012:accesspoint/tiles",
+                "arn:aws:s3:eu-west-1:123456789012:accesspoint/tiles",
+            ),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
+        }
+        let point: BucketAddress =
+            "arn:aws:s3:eu-west-1:123456789012:accesspoint/tiles".parse().expect("an access point");
+        assert_eq!(point.region(), Some("eu-west-1"));
+        for text in [
+            "",
+            "a",
+            "test maps",
+            "s3://",
+            "s3:///maps",
+            "test/../other",
+            "test/a//b",
+            "/srv/tiles",
+            "./tiles",
+            "C:\\tiles",
+            "https://test.s3.amazonaws.com",
+            "arn:aws:s3",
+            "arn:aws:sqs:eu-west-1:1:queue",
+            "arn:aws:s3::123456789012:accesspoint/m.mrap",
+            "arn:aws:s3:eu-west-1:123456789012:accesspoint/tiles/object/maps",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let secret = "https://user:secret@host/b".parse::<BucketAddress>().expect_err("a URL").to_string();
+        assert!(!secret.contains("secret"), "{secret}");
+    }
+
+    #[test]
+    fn endpoints_have_a_scheme_and_no_bucket() {
+        let hint = |url: &str| check_endpoint(url, "test").err().map(|error| error.hint);
+        for url in [
+            "http://localhost:9000",
+            "https://s3.example.org/",
+            "https://test.example.org",
+            "https://gate.example.org/s3",
+        ] {
+            assert_eq!(hint(url), None, "{url}");
+        }
+        for (url, expected) in [
+            ("localhost:9000", "`http://localhost:9000`"),
+            ("ftp://host", "scheme"),
+            ("http://", "s3.example.org"),
+            ("http://localhost:9000/test", "http://localhost:9000`"),
+            ("https://gate.example.org/s3/test/", "https://gate.example.org/s3`"),
+            ("https://test.s3.eu-central-1.amazonaws.com", "https://s3.eu-central-1.amazonaws.com`"),
+            ("https://test.fra1.digitaloceanspaces.com", "https://fra1.digitaloceanspaces.com`"),
+        ] {
+            assert!(hint(url).is_some_and(|hint| hint.contains(expected)), "{url}: {:?}", hint(url));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Profiles, and the certificate authorities that they and the environment name.
+
+use super::S3Settings;
+use crate::store::{StoreError, StoreErrorKind};
+use aws_config::profile::{ProfileSet, load};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_types::os_shim_internal::{Env, Fs};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a file of certificates; those of whole systems have a quarter of a megabyte.
+const MAX_BUNDLE_BYTES: u64 = 16 << 20;
+
+/// Names of profiles that an error lists.
+const MAX_LISTED: usize = 10;
+
+/// Certificate authorities beside those of the system.
+#[derive(Clone, Debug)]
+pub(super) struct Bundle {
+    pem: Vec<u8>,
+}
+
+/// Reads the profiles, and checks that the one that is wanted is there.
+///
+/// # Errors
+/// If a profile was named that no file has, or a file is not a configuration.
+pub(super) async fn profiles(settings: &S3Settings) -> Result<ProfileSet, StoreError> {
+    let said = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let of_variable = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, said(name)?)));
+    let wanted = settings.profile.clone().map(|profile| ("--profile", profile)).or(of_variable);
+    let selected = wanted.as_ref().map(|(_, name)| name.clone().into());
+    let profiles = load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), selected).await;
+    let profiles = profiles.map_err(|error| {
+        StoreError::new(StoreErrorKind::Credentials, "could not read the AWS configuration files".to_owned(), error)
+            .with_hint("fix the file, or name others with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE")
+    })?;
+    let Some((from, name)) = wanted.filter(|(_, name)| profiles.get_profile(name).is_none()) else {
+        return Ok(profiles);
+    };
+    let mut known: Vec<String> = profiles.profiles().map(|name| format!("`{}`", name.escape_debug())).collect();
+    known.sort();
+    let known = match known.len() {
+        0 => "there are no profiles in the AWS configuration files".to_owned(),
+        1..=MAX_LISTED => format!("the AWS configuration files have {}", known.join(", ")),
+        more => format!(
+            "the AWS configuration files have {} and {} more",
+            known[..MAX_LISTED].join(", "),
+            more - MAX_LISTED
+        ),
+    };
+    let action = format!("there is no profile `{}` ({from})", name.escape_debug());
+    Err(StoreError::new(StoreErrorKind::Credentials, action, known).with_hint(
+        "name one of these, or add it to ~/.aws/config or ~/.aws/credentials (`aws configure --profile NAME`)",
+    ))
+}
+
+/// Reads the certificate authorities that `AWS_CA_BUNDLE` names, or `ca_bundle` of the profile.
+///
+/// # Errors
+/// If there is no such file, or it has no certificates.
+pub(super) fn bundle(profiles: &ProfileSet) -> Result<Option<Bundle>, StoreError> {
+    let of_variable = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let from = if of_variable.is_some() { "AWS_CA_BUNDLE" } else { "`ca_bundle` of the profile" };
+    let Some(path) = of_variable.or_else(|| profiles.get("ca_bundle").map(home_expanded)) else { return Ok(None) };
+    let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        let action = format!("could not read the certificates in `{}` ({from})", path.display());
+        StoreError::new(StoreErrorKind::Unreachable, action, cause).with_hint(
+            "name a file in PEM with the certificate of the authority that the endpoint's certificate is signed by",
+        )
+    };
+    let mut pem = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(MAX_BUNDLE_BYTES).read_to_end(&mut pem));
+    read.map_err(|error| failed(error.into()))?;
+    check(&pem).map_err(failed)?;
+    Ok(Some(Bundle { pem }))
+}
+
+/// Checks certificates as the TLS library will, which ends the program if it cannot use one.
+fn check(pem: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.map_err(|error| format!("it is not valid PEM: {error:?}"))?)?;
+    }
+    if roots.is_empty() { Err("there is no certificate in it".into()) } else { Ok(()) }
+}
+
+fn home_expanded(path: &str) -> PathBuf {
+    let below_home = path.strip_prefix("~/").and_then(|rest| Some(env::home_dir()?.join(rest)));
+    below_home.unwrap_or_else(|| Path::new(path).to_owned())
+}
+
+impl Bundle {
+    /// Returns the settings of a client that trusts these authorities and those of the system.
+    pub(super) fn context(&self) -> TlsContext {
+        let store = TrustStore::default().with_pem_certificate(self.pem.clone());
+        TlsContext::builder().with_trust_store(store).build().expect("a context is built of any trust store")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_without_usable_certificates_are_refused_before_the_tls_library_sees_them() {
+        let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for text in ["", "no PEM", odd, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            assert!(check(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Names as people and systems write them: of files, buckets, endpoints and profiles.
+
+use crate::support::faults::FaultServer;
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, program};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const BUCKET: &str = "tiles";
+
+fn ingest(server: &FaultServer, arguments: &[&str], inputs: &[&Path]) -> Run {
+    let mut command = program();
+    command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint()]);
+    command.args(arguments).args(inputs).output().expect("built").into()
+}
+
+fn publish(arguments: &[&str], image: &Path, variables: &[(&str, &str)]) -> Run {
+    program().args(arguments).arg(image).envs(variables.iter().copied()).output().expect("built").into()
+}
+
+#[cfg(unix)]
+#[test]
+fn files_with_odd_names_are_skipped_and_named_and_nothing_is_pruned() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = TempDir::new().expect("a folder");
+    let masters = folder.path().join("masters");
+    fs::create_dir_all(&masters).expect("made");
+    let picture = fs::read(png_file(&masters, "a.png", 60, 40)).expect("readable");
+    png_file(&masters, "gone.png", 60, 40);
+    let server = FaultServer::start();
+    assert_eq!(ingest(&server, &[], &[&masters]).code, Some(0));
+    fs::remove_file(masters.join("gone.png")).expect("removed");
+    for name in [&b"back\\slash.png"[..], b"v0123456789ab.png", b"line\nfeed.png", b"caf\xe9.png", b"bell\x1b[31m.png"]
+    {
+        fs::write(masters.join(OsStr::from_bytes(name)), &picture).expect("written");
+    }
+    png_file(&masters, "b.png", 60, 40);
+    let run = ingest(&server, &["--prune", "--max-delete=100%"], &[&masters]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    for words in
+        ["back\\slash.png", "v0123456789ab.png", "line\\nfeed.png", "caf\\xe9.png", "bell\\u{1b}[31m.png", "skipped"]
+    {
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains('\u{1b}'), "nothing changes the terminal");
+    assert!(run.stderr.contains("nothing is deleted"), "{}", run.stderr);
+    let keys = server.keys(BUCKET);
+    for id in ["a", "b", "gone"] {
+        assert!(keys.contains(&format!("{id}/info.json")), "{id}");
+    }
+    assert!(keys.contains("manifests/b.json"));
+    let table = file(&masters, "table.csv", b"source,id\nback\\slash.png,back-slash\n");
+    let run = ingest(&server, &[&format!("--table={}", table.display())], &[]);
+    assert_eq!(run.code, Some(0), "an identifier for it: {}", run.stderr);
+}
+
+#[test]
+fn what_systems_put_into_folders_is_left_out() {
+    let folder = TempDir::new().expect("a folder");
+    for name in
+        ["a.png", "@eaDir/a.png/thumb.png", "$RECYCLE.BIN/b.png", "lost+found/c.png", "disk/Thumbs.db", "._a.png"]
+    {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        png_file(
+            path.parent().expect("a folder"),
+            path.file_name().and_then(|name| name.to_str()).expect("a name"),
+            60,
+            40,
+        );
+    }
+    let server = FaultServer::start();
+    let run = ingest(&server, &[], &[folder.path()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(server.keys(BUCKET).iter().filter(|key| key.ends_with("info.json")).count(), 1);
+    assert_eq!(run.stderr.matches("left out files and folders of the system").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("`@eaDir`") && run.stderr.contains("`Thumbs.db`"), "{}", run.stderr);
+    // A disk that is not mounted leaves its folder with nothing but what the system puts there.
+    png_file(&folder.path().join("disk"), "d.png", 60, 40);
+    assert_eq!(ingest(&server, &[], &[folder.path()]).code, Some(0));
+    fs::remove_file(folder.path().join("disk/d.png")).expect("removed");
+    let run = ingest(&server, &["--prune", "--max-delete=100%"], &[folder.path()]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(server.keys(BUCKET).contains("disk/d/info.json"));
+}
+
+#[test]
+fn a_name_is_found_in_another_composition_of_its_characters() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "Ka\u{308}se.png", 60, 40);
+    let table = file(folder.path(), "table.csv", "source,id\nK\u{e4}se.png,kaese\n".as_bytes());
+    let server = FaultServer::start();
+    let run = ingest(&server, &[&format!("--table={}", table.display())], &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn a_list_or_table_with_files_that_are_missing_prunes_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let mut rows = "source,id\n".to_owned();
+    for number in 1..=4 {
+        png_file(folder.path(), &format!("{number}.png"), 60, 40);
+        writeln!(rows, "{number}.png,{number}").expect("a string");
+    }
+    let server = FaultServer::start();
+    let table = format!("--table={}", file(folder.path(), "table.csv", rows.as_bytes()).display());
+    assert_eq!(ingest(&server, &[&table], &[]).code, Some(0));
+    // Cut off within the third row.
+    let cut = rows.find("3.png,3").expect("there") + 4;
+    file(folder.path(), "table.csv", format!("{},3", &rows[..cut]).as_bytes());
+    let run = ingest(&server, &[&table, "--prune", "--max-delete=100%"], &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing is deleted, because 1 file"), "{}", run.stderr);
+    assert!(server.keys(BUCKET).contains("4/info.json"));
+}
+
+#[test]
+fn folders_warn_of_names_that_other_systems_do_not_keep() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 60, 40);
+    let table = file(folder.path(), "table.csv", b"source,id\na.png,Map\na.png,map\n");
+    let output = folder.path().join("out");
+    let mut command = program();
+    command.arg("ingest").arg("--table").arg(table).arg("--output").arg(&output);
+    let run: Run = command.args(["--public-url", "https://example.org"]).output().expect("built").into();
+    if cfg!(any(windows, target_os = "macos")) {
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(!output.exists(), "nothing is written");
+    } else {
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains("warning: `map` is the same folder as `Map`"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_bucket_may_have_a_prefix_and_what_is_no_bucket_is_told_before_anything_is_sent() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "a.png", 60, 40);
+    let server = FaultServer::start();
+    let endpoint = server.endpoint();
+    for address in ["tiles/maps", "s3://tiles/maps/", "arn:aws:s3:::tiles/maps"] {
+        let run = publish(&["--bucket", address, "--endpoint-url", &endpoint], &image, &[]);
+        assert_eq!((run.code, run.stdout), (Some(0), format!("{endpoint}/tiles/maps/a/info.json\n")), "{}", run.stderr);
+    }
+    server.forget_requests();
+    for (address, word) in [
+        ("https://tiles.example.org", "is a URL"),
+        ("/srv/tiles", "--output"),
+        ("my tiles", "cannot be a bucket"),
+        ("arn:aws:sqs:eu-west-1:1:queue", "another service"),
+    ] {
+        let run = publish(&["--bucket", address, "--endpoint-url", &endpoint], &image, &[]);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
+    }
+    let run = publish(&["--bucket=tiles/a", "--prefix=b", "--endpoint-url", &endpoint], &image, &[]);
+    assert!(run.code == Some(2) && run.stderr.contains("leave one of them out"), "{}", run.stderr);
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_what_to_write() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "a.png", 60, 40);
+    let server = FaultServer::start();
+    let endpoint = server.endpoint();
+    let host = endpoint.strip_prefix("http://").expect("plain");
+    let config = file(folder.path(), "config", b"[profile museum]\nregion = eu-west-1\n");
+    let config = config.to_str().expect("UTF-8");
+    for (url, variables, words) in [
+        (host.to_owned(), vec![], format!("write it with its scheme: `http://{host}`")),
+        (format!("{endpoint}/tiles"), vec![], format!("leave it out: `--endpoint-url {endpoint}`")),
+        (format!("https://{host}"), vec![], "does not speak HTTPS: write the endpoint with `http://`".to_owned()),
+        (
+            endpoint.clone(),
+            vec![("AWS_PROFILE", "musem"), ("AWS_CONFIG_FILE", config)],
+            "there is no profile `musem` (AWS_PROFILE): the AWS configuration files have `museum`".to_owned(),
+        ),
+        (endpoint.clone(), vec![("AWS_CA_BUNDLE", "/no/such.pem")], "`/no/such.pem` (AWS_CA_BUNDLE)".to_owned()),
+        (endpoint.clone(), vec![("AWS_CA_BUNDLE", config)], "there is no certificate in it".to_owned()),
+    ] {
+        let run = publish(&["--bucket", BUCKET, "--endpoint-url", &url], &image, &variables);
+        assert_eq!(run.code, Some(3), "{url}: {}", run.stderr);
+        assert!(run.stderr.contains(&words), "{words}: {}", run.stderr);
+    }
+    assert!(server.keys(BUCKET).is_empty());
+}
+
+#[test]
+fn an_output_that_is_a_file_and_ids_on_this_machine_are_told() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "a.png", 60, 40);
+    let output = file(folder.path(), "out", b"a file");
+    let arguments = ["--output", output.to_str().expect("UTF-8")];
+    let run = publish(&arguments, &image, &[]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains("there is a file in the way"), "{}", run.stderr);
+    fs::remove_file(&output).expect("removed");
+    let run = publish(&arguments, &image, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: without --public-url"), "{}", run.stderr);
+}
