@@ -22,7 +22,7 @@ impl BlankTiles {
     /// The maximum number of cached tiles, so that an image with many colors, such as a chart, does not fill memory.
     ///
     /// One color needs at most four tiles: the inner size and those of the right edge, the bottom edge and the corner.
-    pub(crate) const MOST: usize = 16;
+    pub(crate) const MAX: usize = 16;
 
     /// Encodes a tile in each of the formats. Reuses the result of an equal tile of a single color.
     ///
@@ -39,7 +39,7 @@ impl BlankTiles {
         // Two threads may both encode the first tile of a color. That costs less than holding the lock while encoding.
         let pictures = encode_tile(tile, formats, encoding)?;
         let mut encoded = encoded();
-        if encoded.len() == Self::MOST {
+        if encoded.len() == Self::MAX {
             // A color that repeats, such as a margin, soon enters the cache again.
             encoded.clear();
         }
@@ -84,7 +84,7 @@ mod tests {
             let tile = Tile::cut(&Arc::new(painted(size, &|_| colour)), 0, 32).expect("a tile");
             blanks.encode(&tile, &[Format::Jpg], &Encoding::default()).expect("encoded");
             let known = blanks.0.lock().expect("no panic");
-            assert!(known.len() <= BlankTiles::MOST && known.keys().any(|blank| blank.colour == [colour; 3]));
+            assert!(known.len() <= BlankTiles::MAX && known.keys().any(|blank| blank.colour == [colour; 3]));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::pixel::{Block, BlockLayout, BlockTile};
 
 /// The minimum width, in pixels, of tiles cut from blocks. With smaller tiles, one read would complete more strips than
 /// there are buffers.
-const LEAST_TILE: u32 = 32;
+const MIN_TILE_SIZE: u32 = 32;
 
 /// The method of making full-size tiles if the source is a JPEG.
 ///
@@ -42,7 +42,7 @@ impl JpegTiles {
     #[must_use]
     pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
         let (across, down) = layout.mcu();
-        let fits = tile_size >= LEAST_TILE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
+        let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
         let colours = layout.components.get(1..).unwrap_or_default();
         let is_thin = colours.iter().all(|it| (it.across, it.down) == (1, 1) && (across, down) == (16, 16));
         fits && match self {

@@ -28,12 +28,12 @@ impl JpegOptions {
     /// The maximum number of pixels of an image that is encoded with [`Effort::Small`].
     ///
     /// That effort holds all coefficients until the image is complete, and cannot be interrupted while it finishes.
-    const MOST_PIXELS_SMALL: u64 = 1 << 25;
+    const MAX_PIXELS_SMALL: u64 = 1 << 25;
 
     /// Returns the effort for an image of `size` pixels.
     #[must_use]
     pub fn effort_of(&self, size: Size) -> Effort {
-        if size.pixels() > Self::MOST_PIXELS_SMALL { Effort::Fast } else { self.effort }
+        if size.pixels() > Self::MAX_PIXELS_SMALL { Effort::Fast } else { self.effort }
     }
 }
 

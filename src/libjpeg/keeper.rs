@@ -24,7 +24,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 /// The maximum number of block rows that libjpeg requests at once: `MAX_SAMP_FACTOR` of jpeglib.h.
-const MOST_ROWS: usize = 4;
+const MAX_ROWS: usize = 4;
 
 /// The buffer for coefficients, one strip at a time.
 pub(super) struct Keeper {
@@ -38,7 +38,7 @@ pub(super) struct Keeper {
     current: Option<Current>,
     done: VecDeque<BlockStrip>,
     /// Pointers to rows of blocks for each component, which libjpeg reads.
-    pointers: Vec<[ffi::JBLOCKROW; MOST_ROWS]>,
+    pointers: Vec<[ffi::JBLOCKROW; MAX_ROWS]>,
 }
 
 struct Current {
@@ -54,7 +54,7 @@ impl Keeper {
     /// Creates a buffer of at most `strips` strips. `strip_rows` is in pixels and must be a whole number of MCUs.
     pub(super) fn new(layout: Arc<BlockLayout>, strip_rows: u32, strips: usize) -> Self {
         let pool = StripPool::new(strips, layout.strip_blocks(strip_rows.min(layout.size.height())));
-        let pointers = vec![[std::ptr::null_mut(); MOST_ROWS]; layout.components.len()];
+        let pointers = vec![[std::ptr::null_mut(); MAX_ROWS]; layout.components.len()];
         Self { layout, strip_rows, strips, pool, current: None, done: VecDeque::new(), pointers }
     }
 
@@ -154,7 +154,7 @@ unsafe extern "C-unwind" fn request(
     _zeroed: ffi::boolean,
     blocks_per_row: ffi::JDIMENSION,
     rows: ffi::JDIMENSION,
-    _most: ffi::JDIMENSION,
+    _max_rows: ffi::JDIMENSION,
 ) -> *mut ffi::jvirt_barray_control {
     // SAFETY: only decoders with a keeper install this function, and their struct is the first field of a
     // `DecoderState`.

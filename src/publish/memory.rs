@@ -124,7 +124,7 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
     let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
     let profile_bytes = profile_bytes * pyramid.formats().count();
     let profiles =
-        (profile_bytes * in_flight.pictures).min(in_flight.encoded_bytes) + profile_bytes * BlankTiles::MOST as u64;
+        (profile_bytes * in_flight.pictures).min(in_flight.encoded_bytes) + profile_bytes * BlankTiles::MAX as u64;
     let blocks = decoded_rows(header, pyramid, jpeg);
     let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
         + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));

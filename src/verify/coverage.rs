@@ -68,7 +68,7 @@ impl Measure {
     }
 
     /// Returns the maximum number of pixels that these dimensions allow.
-    pub(super) fn most_pixels(self) -> u64 {
+    pub(super) fn max_pixels(self) -> u64 {
         match self {
             Self::Exactly(size) | Self::Within(size, _) => size.pixels(),
             Self::Either(one, other) => one.pixels().max(other.pixels()),

@@ -30,7 +30,7 @@ const ROWS: u32 = 16;
 
 /// Returns the maximum number of bytes of an image with these dimensions.
 pub(super) fn limit_bytes(measure: Measure) -> u64 {
-    (measure.most_pixels() * BYTES_PER_PIXEL + METADATA_BYTES).min(MAX_BYTES)
+    (measure.max_pixels() * BYTES_PER_PIXEL + METADATA_BYTES).min(MAX_BYTES)
 }
 
 /// Returns the problems of an image: media type, data and dimensions. Holds a permit of `decoders` while decoding.
