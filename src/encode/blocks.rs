@@ -7,7 +7,7 @@
 //! never become finer, so coefficients only shrink and stay within the range of baseline JPEG.
 //!
 //! libjpeg can also hand out coefficients with `jpeg_read_coefficients`. That holds the coefficients of the whole image
-//! in memory, and produces no pixels for the lower levels. See `libjpeg::keeper` for the streaming alternative.
+//! in memory, and produces no pixels for the lower levels. See `libjpeg::coefficients` for the streaming alternative.
 
 use super::{EncodeError, Encoded, Encoding, JpegOptions, Subsampling, jpeg};
 use crate::iiif::Format;
@@ -44,7 +44,7 @@ impl JpegTiles {
         let (across, down) = layout.mcu();
         let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
         let colours = layout.components.get(1..).unwrap_or_default();
-        let is_thin = colours.iter().all(|it| (it.across, it.down) == (1, 1) && (across, down) == (16, 16));
+        let is_thin = colours.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
             Self::Auto => is_thin || subsampling == Subsampling::None,
             Self::Lossless => true,
@@ -65,7 +65,8 @@ pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encode
     if let Some(profile) = &encoding.profile {
         jpeg::write_profile(&mut encoder, profile)?;
     }
-    let ratios = |(component, steps): (&crate::pixel::Component, &[u16; 64])| Ratios::new(&component.steps, steps);
+    let ratios =
+        |(component, steps): (&crate::pixel::Component, &[u16; 64])| Ratios::new(&component.quant_table, steps);
     let ratios: Vec<Ratios> = layout.components.iter().zip(&steps).map(ratios).collect();
     let mut fill = |component: usize, row: u32, blocks: &mut [Block]| {
         for (block, source) in blocks.iter_mut().zip(tile.row(component, row)) {

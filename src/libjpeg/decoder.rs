@@ -1,6 +1,6 @@
 //! JPEG decoding: reads files and returns rows.
 
-use super::keeper::{self, Keeper};
+use super::coefficients::{self, CoefficientBuffer};
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, Component, RowScale};
@@ -44,7 +44,7 @@ pub(super) struct DecoderState {
     error: ffi::jpeg_error_mgr,
     source: Source,
     /// The buffer for coefficients, if they are kept.
-    pub(super) keeper: Option<Keeper>,
+    pub(super) coefficients: Option<CoefficientBuffer>,
     pub(super) requested: usize,
 }
 
@@ -95,7 +95,7 @@ impl Decoder {
             is_arithmetic: false,
             has_ended: false,
         };
-        let state = Box::into_raw(Box::new(DecoderState { info, error, source, keeper: None, requested: 0 }));
+        let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its parts do not move; see the module documentation.
         guarded(|| unsafe {
@@ -171,11 +171,11 @@ impl Decoder {
         let component = |it: &ffi::jpeg_component_info| {
             let table = *info.quant_tbl_ptrs.get(usize::try_from(it.quant_tbl_no).ok()?)?;
             // SAFETY: the pointer is null or points to a table that lives as long as the decoder.
-            let steps = unsafe { table.as_ref() }?.quantval;
+            let quant_table = unsafe { table.as_ref() }?.quantval;
             let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
             // Baseline files have one byte per quantization step.
-            let is_baseline = steps.iter().all(|step| (1..=255).contains(step));
-            Some(Component { across: factor(it.h_samp_factor)?, down: factor(it.v_samp_factor)?, steps })
+            let is_baseline = quant_table.iter().all(|step| (1..=255).contains(step));
+            Some(Component { h_samp: factor(it.h_samp_factor)?, v_samp: factor(it.v_samp_factor)?, quant_table })
                 .filter(|_| is_baseline)
         };
         let components = components.iter().map(component).collect::<Option<Vec<_>>>()?;
@@ -190,12 +190,12 @@ impl Decoder {
         let state = self.state;
         // SAFETY: `state` is valid, and this decoder alone uses it.
         unsafe {
-            (*state).keeper = Some(Keeper::new(layout, strip_rows, strips));
+            (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
             (*state).info.buffered_image = 1;
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
-            keeper::install(state);
+            coefficients::install(state);
         }
     }
 
@@ -203,7 +203,7 @@ impl Decoder {
     /// strip.
     pub(crate) fn take_blocks(&mut self) -> Option<BlockStrip> {
         // SAFETY: no C code runs while this borrow of `self` lasts.
-        unsafe { &mut *self.state }.keeper.as_mut()?.take()
+        unsafe { &mut *self.state }.coefficients.as_mut()?.take()
     }
 
     /// Sets the color model to decode to. Must be called before [`start`](Self::start).
@@ -355,7 +355,7 @@ impl Decoder {
             }
             Err(LibjpegError::Truncated | LibjpegError::Codec(_)) => state.source.has_ended = true,
         }
-        state.keeper.iter_mut().for_each(Keeper::finish);
+        state.coefficients.iter_mut().for_each(CoefficientBuffer::finish);
         Ok(())
     }
 

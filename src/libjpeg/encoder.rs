@@ -1,6 +1,6 @@
 //! JPEG encoding: takes rows or blocks and returns files.
 
-use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, keeper, prepare_errors, raise};
+use super::{LibjpegError, ROWS_AT_ONCE, Result, coefficients, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
@@ -138,13 +138,13 @@ impl Encoder {
             let mut steps: Vec<[u16; 64]> = Vec::with_capacity(count);
             for (output, component) in outputs.iter_mut().zip(&layout.components) {
                 let wanted = (*info.quant_tbl_ptrs[output.quant_tbl_no.unsigned_abs() as usize]).quantval;
-                let mut own = component.steps;
+                let mut own = component.quant_table;
                 if quality.is_some() {
                     own.iter_mut().zip(wanted).for_each(|(own, wanted)| *own = wanted.max(*own));
                 }
                 steps.push(own);
-                output.h_samp_factor = c_int::try_from(component.across).expect("at most 4");
-                output.v_samp_factor = c_int::try_from(component.down).expect("at most 4");
+                output.h_samp_factor = c_int::try_from(component.h_samp).expect("at most 4");
+                output.v_samp_factor = c_int::try_from(component.v_samp).expect("at most 4");
             }
             for (output, own) in outputs.iter_mut().zip(&steps) {
                 // Components with equal tables share one.
@@ -289,12 +289,12 @@ impl BlockRows {
     fn new(size: Size, layout: &BlockLayout) -> Self {
         let rows = |index: usize| {
             let (width, count) = layout.blocks_of(index, size);
-            let (width, down) = (width as usize, layout.components[index].down as usize);
+            let (width, down) = (width as usize, layout.components[index].v_samp as usize);
             let (blocks, pointers) = (vec![Block::default(); width * down], vec![std::ptr::null_mut(); down]);
             ComponentRows { count, width, blocks, pointers }
         };
         let components: Vec<ComponentRows> = (0..layout.components.len()).map(rows).collect();
-        let arrays = (0..components.len()).map(keeper::handle).collect();
+        let arrays = (0..components.len()).map(coefficients::handle).collect();
         Self { components, arrays, fill: None }
     }
 }
@@ -309,7 +309,7 @@ unsafe extern "C-unwind" fn access(
 ) -> ffi::JBLOCKARRAY {
     // SAFETY: only encoders of blocks install this function, and their struct is the first field of an `EncoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<EncoderState>() };
-    let component = keeper::component_of(array);
+    let component = coefficients::component_of(array);
     let found = state.blocks.as_mut().and_then(|blocks| Some((blocks.fill?, blocks.components.get_mut(component)?)));
     let Some((fill, found)) = found.filter(|(_, found)| found.pointers.len() == rows as usize) else {
         raise(LibjpegError::Codec("the blocks of the image were not provided".to_owned()))

@@ -12,9 +12,9 @@
 //! - The length of rows is checked against the width before C gets a pointer to them.
 #![expect(unsafe_code, reason = "this module talks to a C library")]
 
+mod coefficients;
 mod decoder;
 mod encoder;
-mod keeper;
 
 pub(crate) use decoder::{Components, Decoder, JpegColour};
 pub(crate) use encoder::Encoder;

@@ -24,11 +24,11 @@ impl Default for Block {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
     /// The horizontal sampling factor: blocks per MCU side by side.
-    pub across: u32,
+    pub h_samp: u32,
     /// The vertical sampling factor: blocks per MCU on top of each other.
-    pub down: u32,
+    pub v_samp: u32,
     /// The quantization table, in the order of [`Block`].
-    pub steps: [u16; 64],
+    pub quant_table: [u16; 64],
 }
 
 /// The arrangement of the blocks of a JPEG (ITU-T T.81, A.2).
@@ -48,20 +48,20 @@ impl BlockLayout {
     /// Returns the width and height of an MCU, in pixels.
     #[must_use]
     pub fn mcu(&self) -> (u32, u32) {
-        (SIDE * self.most(|it| it.across), SIDE * self.most(|it| it.down))
+        (SIDE * self.most(|it| it.h_samp), SIDE * self.most(|it| it.v_samp))
     }
 
     /// Returns the number of blocks in a row of a component, including the padding of the last MCU.
     #[must_use]
     pub fn row_blocks(&self, component: usize) -> usize {
         let mcus = self.size.width().div_ceil(self.mcu().0);
-        mcus as usize * self.components[component].across as usize
+        mcus as usize * self.components[component].h_samp as usize
     }
 
     /// Returns the number of blocks of all components in one row of MCUs.
     #[must_use]
     pub fn mcu_row_blocks(&self) -> usize {
-        self.components.iter().enumerate().map(|(index, it)| self.row_blocks(index) * it.down as usize).sum()
+        self.components.iter().enumerate().map(|(index, it)| self.row_blocks(index) * it.v_samp as usize).sum()
     }
 
     /// Returns the index of a component's first block within a row of MCUs.
@@ -69,7 +69,7 @@ impl BlockLayout {
     /// A row of MCUs stores its blocks component by component, and each component row by row.
     #[must_use]
     pub fn first_block(&self, component: usize) -> usize {
-        (0..component).map(|index| self.row_blocks(index) * self.components[index].down as usize).sum()
+        (0..component).map(|index| self.row_blocks(index) * self.components[index].v_samp as usize).sum()
     }
 
     /// Returns the number of blocks of a strip. `rows` is in pixels and is rounded up to whole MCUs.
@@ -82,7 +82,7 @@ impl BlockLayout {
     #[must_use]
     pub fn blocks_of(&self, component: usize, size: Size) -> (u32, u32) {
         let ((across, down), it) = (self.mcu(), &self.components[component]);
-        ((size.width() * it.across).div_ceil(across), (size.height() * it.down).div_ceil(down))
+        ((size.width() * it.h_samp).div_ceil(across), (size.height() * it.v_samp).div_ceil(down))
     }
 }
 
@@ -144,9 +144,9 @@ impl BlockTile {
     pub fn row(&self, component: usize, row: u32) -> &[Block] {
         let layout = self.layout();
         let (it, count) = (&layout.components[component], layout.blocks_of(component, self.size).0);
-        let above = (row / it.down) as usize * layout.mcu_row_blocks();
-        let above = above + layout.first_block(component) + (row % it.down) as usize * layout.row_blocks(component);
-        let first = above + (self.x / layout.mcu().0 * it.across) as usize;
+        let above = (row / it.v_samp) as usize * layout.mcu_row_blocks();
+        let above = above + layout.first_block(component) + (row % it.v_samp) as usize * layout.row_blocks(component);
+        let first = above + (self.x / layout.mcu().0 * it.h_samp) as usize;
         &self.strip.blocks.items()[first..first + count as usize]
     }
 }

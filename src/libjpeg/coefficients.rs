@@ -27,7 +27,7 @@ use std::sync::Arc;
 const MAX_ROWS: usize = 4;
 
 /// The buffer for coefficients, one strip at a time.
-pub(super) struct Keeper {
+pub(super) struct CoefficientBuffer {
     layout: Arc<BlockLayout>,
     /// The rows of pixels per strip: a whole number of MCUs.
     strip_rows: u32,
@@ -50,7 +50,7 @@ struct Current {
     first: *mut Block,
 }
 
-impl Keeper {
+impl CoefficientBuffer {
     /// Creates a buffer of at most `strips` strips. `strip_rows` is in pixels and must be a whole number of MCUs.
     pub(super) fn new(layout: Arc<BlockLayout>, strip_rows: u32, strips: usize) -> Self {
         let pool = StripPool::new(strips, layout.strip_blocks(strip_rows.min(layout.size.height())));
@@ -81,8 +81,8 @@ impl Keeper {
     /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
     fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
         let damaged = || LibjpegError::Codec("its scans are not in order".to_owned());
-        let down = self.layout.components.get(component).ok_or_else(damaged)?.down;
-        let mcu_row = row / down;
+        let v_samp = self.layout.components.get(component).ok_or_else(damaged)?.v_samp;
+        let mcu_row = row / v_samp;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
         let strip = mcu_row / mcu_rows_of_strip;
         let is_current = self.current.as_ref().is_some_and(|current| current.strip == strip);
@@ -104,10 +104,10 @@ impl Keeper {
         let width = self.layout.row_blocks(component);
         let above = (mcu_row % mcu_rows_of_strip) as usize * self.layout.mcu_row_blocks();
         let place = above + self.layout.first_block(component);
-        if place + down as usize * width > current.count {
+        if place + v_samp as usize * width > current.count {
             return Err(damaged());
         }
-        let pointers = &mut self.pointers[component][..down as usize];
+        let pointers = &mut self.pointers[component][..v_samp as usize];
         for (row, pointer) in pointers.iter_mut().enumerate() {
             // SAFETY: the check above shows that the rows lie within the strip. Only libjpeg accesses it until it is
             // complete.
@@ -134,7 +134,7 @@ pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
     handle.addr().wrapping_sub(1)
 }
 
-/// Replaces libjpeg's virtual arrays with those of the keeper.
+/// Replaces libjpeg's virtual arrays with the [`CoefficientBuffer`] of the decoder.
 ///
 /// # Safety
 /// `state` must be valid, with a decoder that was created but not started.
@@ -156,16 +156,16 @@ unsafe extern "C-unwind" fn request(
     rows: ffi::JDIMENSION,
     _max_rows: ffi::JDIMENSION,
 ) -> *mut ffi::jvirt_barray_control {
-    // SAFETY: only decoders with a keeper install this function, and their struct is the first field of a
+    // SAFETY: only decoders with a coefficient buffer install this function, and their struct is the first field of a
     // `DecoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
-    let Some(keeper) = &state.keeper else {
+    let Some(buffer) = &state.coefficients else {
         raise(LibjpegError::Codec("internal error: no buffer for blocks".to_owned()))
     };
     let component = state.requested;
-    let is_expected = keeper.layout.components.get(component).is_some_and(|it| {
-        let mcu_rows = keeper.layout.size.height().div_ceil(keeper.layout.mcu().1);
-        blocks_per_row as usize == keeper.layout.row_blocks(component) && rows == mcu_rows * it.down
+    let is_expected = buffer.layout.components.get(component).is_some_and(|it| {
+        let mcu_rows = buffer.layout.size.height().div_ceil(buffer.layout.mcu().1);
+        blocks_per_row as usize == buffer.layout.row_blocks(component) && rows == mcu_rows * it.v_samp
     });
     if !is_expected {
         raise(LibjpegError::Codec("its blocks do not match its header".to_owned()));
@@ -183,7 +183,7 @@ unsafe extern "C-unwind" fn access(
 ) -> ffi::JBLOCKARRAY {
     // SAFETY: as in `request`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
-    let found = state.keeper.as_mut().map(|keeper| keeper.rows(component_of(array), first_row, is_to_fill != 0));
+    let found = state.coefficients.as_mut().map(|buffer| buffer.rows(component_of(array), first_row, is_to_fill != 0));
     match found {
         Some(Ok(pointers)) if pointers.len() == rows as usize => pointers.as_mut_ptr(),
         Some(Err(error)) => raise(error),
