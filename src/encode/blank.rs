@@ -13,7 +13,7 @@ pub struct BlankTiles(Mutex<HashMap<Blank, Vec<Encoded>>>);
 /// The properties that determine the encoded bytes of such a tile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Blank {
-    colour: Vec<u8>,
+    color: Vec<u8>,
     size: Size,
     formats: Vec<Format>,
 }
@@ -29,8 +29,8 @@ impl BlankTiles {
     /// # Errors
     /// Returns the errors of [`encode_tile`].
     pub fn encode(&self, tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
-        let Some(colour) = tile.colour() else { return encode_tile(tile, formats, encoding) };
-        let blank = Blank { colour: colour.to_vec(), size: tile.size, formats: formats.to_vec() };
+        let Some(color) = tile.color() else { return encode_tile(tile, formats, encoding) };
+        let blank = Blank { color: color.to_vec(), size: tile.size, formats: formats.to_vec() };
         // Each change under the lock is a single call, so a panic in another thread cannot leave it half done.
         let encoded = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = encoded().get(&blank) {
@@ -59,9 +59,9 @@ mod tests {
     fn tiles_of_one_color_are_encoded_once_with_the_same_bytes() {
         let size = Size::new(80, 32).expect("not empty");
         let strip = |paint: &dyn Fn(usize) -> u8| Arc::new(painted(size, paint));
-        let (white, grey, spotted) = (strip(&|_| 255), strip(&|_| 99), strip(&|at| u8::from(at == 80 * 3 * 20 + 7)));
+        let (white, gray, spotted) = (strip(&|_| 255), strip(&|_| 99), strip(&|at| u8::from(at == 80 * 3 * 20 + 7)));
         let (blanks, encoding) = (BlankTiles::default(), Encoding::default());
-        for strip in [&white, &grey, &spotted, &white] {
+        for strip in [&white, &gray, &spotted, &white] {
             for tile in (0..).map_while(|column| Tile::cut(strip, column, 32)) {
                 let expected = encode_tile(&tile, &[Format::Jpg], &encoding).expect("encoded");
                 assert_eq!(blanks.encode(&tile, &[Format::Jpg], &encoding).expect("encoded"), expected);
@@ -70,7 +70,7 @@ mod tests {
         // Two colors in two widths, and the two tiles beside the one with the spot.
         assert_eq!(blanks.0.lock().expect("no panic").len(), 2 * 2 + 2);
         let tile = Tile::cut(&white, 0, 32).expect("a tile");
-        let known = Blank { colour: vec![255; 3], size: tile.size, formats: vec![Format::Jpg] };
+        let known = Blank { color: vec![255; 3], size: tile.size, formats: vec![Format::Jpg] };
         let marked = vec![Encoded { format: Format::Jpg, bytes: vec![1] }];
         blanks.0.lock().expect("no panic").insert(known, marked.clone());
         assert_eq!(blanks.encode(&tile, &[Format::Jpg], &encoding).expect("known"), marked);
@@ -80,11 +80,11 @@ mod tests {
     fn many_colors_stay_within_the_cache_limit_and_the_newest_is_cached() {
         let size = Size::new(32, 32).expect("not empty");
         let blanks = BlankTiles::default();
-        for colour in 0..200 {
-            let tile = Tile::cut(&Arc::new(painted(size, &|_| colour)), 0, 32).expect("a tile");
+        for color in 0..200 {
+            let tile = Tile::cut(&Arc::new(painted(size, &|_| color)), 0, 32).expect("a tile");
             blanks.encode(&tile, &[Format::Jpg], &Encoding::default()).expect("encoded");
             let known = blanks.0.lock().expect("no panic");
-            assert!(known.len() <= BlankTiles::MAX && known.keys().any(|blank| blank.colour == [colour; 3]));
+            assert!(known.len() <= BlankTiles::MAX && known.keys().any(|blank| blank.color == [color; 3]));
         }
     }
 

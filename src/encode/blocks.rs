@@ -43,8 +43,8 @@ impl JpegTiles {
     pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
         let (across, down) = layout.mcu();
         let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
-        let colours = layout.components.get(1..).unwrap_or_default();
-        let is_thin = colours.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
+        let colors = layout.components.get(1..).unwrap_or_default();
+        let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
             Self::Auto => is_thin || subsampling == Subsampling::None,
             Self::Lossless => true,
@@ -70,7 +70,7 @@ pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encode
     let ratios: Vec<Ratios> = layout.components.iter().zip(&steps).map(ratios).collect();
     let mut fill = |component: usize, row: u32, blocks: &mut [Block]| {
         for (block, source) in blocks.iter_mut().zip(tile.row(component, row)) {
-            ratios[component].requantise(source, block);
+            ratios[component].requantize(source, block);
         }
     };
     Ok(Encoded { format: Format::Jpg, bytes: encoder.finish_blocks(&mut fill)? })
@@ -105,7 +105,7 @@ impl Ratios {
     /// Requantizes a block: rounds to nearest, and halves away from zero.
     ///
     /// The arithmetic uses 16 bits, so that compilers vectorize it.
-    fn requantise(&self, source: &Block, target: &mut Block) {
+    fn requantize(&self, source: &Block, target: &mut Block) {
         for ((target, source), ratio) in target.0.iter_mut().zip(source.0).zip(self.ratios) {
             let size = source.unsigned_abs().min(Self::AC.unsigned_abs()) << Self::FRACTION_BITS;
             let size = ((u32::from(size) * u32::from(ratio)) >> 16) as u16;
@@ -128,13 +128,13 @@ mod tests {
         let mut source = Block::default();
         source.0[..8].copy_from_slice(&[-1024, 1023, -1, 3, -3, i16::MIN, i16::MAX, 500]);
         let mut target = Block::default();
-        Ratios::new(&[3; 64], &[3; 64]).requantise(&source, &mut target);
+        Ratios::new(&[3; 64], &[3; 64]).requantize(&source, &mut target);
         assert_eq!(target.0[..8], [-1024, 1023, -1, 3, -3, -1023, 1023, 500]);
         for (from, to) in [(3, 7), (1, 255), (2, 3), (16, 17)] {
             let ratios = Ratios::new(&[from; 64], &[to; 64]);
             for value in -1023..=1023_i16 {
                 source.0[1] = value;
-                ratios.requantise(&source, &mut target);
+                ratios.requantize(&source, &mut target);
                 let exact = f64::from(value) * f64::from(from) / f64::from(to);
                 assert!((f64::from(target.0[1]) - exact).abs() <= 0.51, "{value} of {from} in {to}");
             }

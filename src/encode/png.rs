@@ -41,7 +41,7 @@ impl Encoder {
         info.icc_profile = encoding.profile.as_deref().map(Into::into);
         let mut encoder = png::Encoder::with_info(output.clone(), info)?;
         encoder.set_color(match format {
-            PixelFormat::Grey8 => ColorType::Grayscale,
+            PixelFormat::Gray8 => ColorType::Grayscale,
             PixelFormat::Rgb8 => ColorType::Rgb,
         });
         // Takes 4 % of the time of the default level; files of photographs are 20 % larger.

@@ -41,7 +41,7 @@ pub fn encode_thumbnail(
 ) -> Result<Vec<Encoded>, EncodeError> {
     let refused = |error: &dyn std::error::Error| EncodeError(error.to_string().into());
     let kind = match level.format {
-        PixelFormat::Grey8 => PixelType::U8,
+        PixelFormat::Gray8 => PixelType::U8,
         PixelFormat::Rgb8 => PixelType::U8x3,
     };
     let from = ImageRef::new(level.size.width(), level.size.height(), &level.pixels, kind);

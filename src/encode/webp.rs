@@ -34,7 +34,7 @@ impl Encoder {
         }
         let rgb = match format {
             // WebP has no grayscale.
-            PixelFormat::Grey8 => pixels.into_iter().flat_map(|grey| [grey; 3]).collect(),
+            PixelFormat::Gray8 => pixels.into_iter().flat_map(|gray| [gray; 3]).collect(),
             PixelFormat::Rgb8 => pixels,
         };
         let picture = Picture::of_rgb(size.width(), size.height(), &rgb)?;

@@ -14,8 +14,8 @@ const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The color model that libjpeg decodes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JpegColour {
-    Grey,
+pub(crate) enum JpegColor {
+    Gray,
     /// RGB; stored as `YCbCr` or RGB.
     Rgb,
     /// CMYK; stored as CMYK or YCCK.
@@ -120,13 +120,13 @@ impl Decoder {
         self.info().image_height
     }
 
-    pub(crate) fn colour(&self) -> JpegColour {
+    pub(crate) fn color(&self) -> JpegColor {
         use ffi::J_COLOR_SPACE::{JCS_CMYK, JCS_GRAYSCALE, JCS_RGB, JCS_YCCK, JCS_YCbCr};
         match self.info().jpeg_color_space {
-            JCS_GRAYSCALE => JpegColour::Grey,
-            JCS_YCbCr | JCS_RGB => JpegColour::Rgb,
-            JCS_CMYK | JCS_YCCK => JpegColour::Cmyk,
-            _ => JpegColour::Unknown,
+            JCS_GRAYSCALE => JpegColor::Gray,
+            JCS_YCbCr | JCS_RGB => JpegColor::Rgb,
+            JCS_CMYK | JCS_YCCK => JpegColor::Cmyk,
+            _ => JpegColor::Unknown,
         }
     }
 
@@ -207,13 +207,13 @@ impl Decoder {
     }
 
     /// Sets the color model to decode to. Must be called before [`start`](Self::start).
-    pub(crate) fn set_colour(&mut self, colour: JpegColour) {
-        let space = match colour {
-            JpegColour::Grey => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
-            JpegColour::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
-            JpegColour::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
+    pub(crate) fn set_color(&mut self, color: JpegColor) {
+        let space = match color {
+            JpegColor::Gray => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+            JpegColor::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
+            JpegColor::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
             // Keeps the choice of libjpeg.
-            JpegColour::Unknown => return,
+            JpegColor::Unknown => return,
         };
         // SAFETY: `state` is valid, and this decoder alone uses it.
         unsafe { (*self.state).info.out_color_space = space };

@@ -94,7 +94,7 @@ impl Encoder {
         effort: Effort,
     ) -> Result<Self> {
         let channels = c_int::try_from(format.channels()).expect("at most 4");
-        let encoder = Self::with_defaults(size, channels, colour_space(format), effort)?;
+        let encoder = Self::with_defaults(size, channels, color_space(format), effort)?;
         let state = encoder.state;
         // SAFETY: `state` is valid and its parts do not move; see the module documentation.
         guarded(|| unsafe {
@@ -123,9 +123,9 @@ impl Encoder {
         if !matches!(count, 1 | 3) {
             return Err(LibjpegError::Codec(format!("cannot write a JPEG with {count} components")));
         }
-        let colours = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
+        let colors = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
         let channels = c_int::try_from(count).expect("at most 3");
-        let encoder = Self::with_defaults(size, channels, colours, effort)?;
+        let encoder = Self::with_defaults(size, channels, colors, effort)?;
         let state = encoder.state;
         // SAFETY: as in `new`. The defaults created `count` entries of `comp_info` and the two tables that they refer
         // to. The arrays of `blocks` are in a vector that does not change later.
@@ -162,7 +162,7 @@ impl Encoder {
     }
 
     /// Creates an encoder with all settings except those of the pixels.
-    fn with_defaults(size: Size, channels: c_int, colours: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
+    fn with_defaults(size: Size, channels: c_int, colors: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
         // SAFETY: zero is a valid value of every field of both structs.
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let manager = ffi::jpeg_destination_mgr {
@@ -184,7 +184,7 @@ impl Encoder {
             info.image_width = size.width();
             info.image_height = size.height();
             info.input_components = channels;
-            info.in_color_space = colours;
+            info.in_color_space = colors;
             let profile = match effort {
                 Effort::Fast => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST,
                 Effort::Small => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_MAX_COMPRESSION,
@@ -327,9 +327,9 @@ unsafe extern "C-unwind" fn access(
     found.pointers.as_mut_ptr()
 }
 
-fn colour_space(format: PixelFormat) -> ffi::J_COLOR_SPACE {
+fn color_space(format: PixelFormat) -> ffi::J_COLOR_SPACE {
     match format {
-        PixelFormat::Grey8 => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+        PixelFormat::Gray8 => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
         PixelFormat::Rgb8 => ffi::J_COLOR_SPACE::JCS_RGB,
     }
 }

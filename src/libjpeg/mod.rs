@@ -16,7 +16,7 @@ mod coefficients;
 mod decoder;
 mod encoder;
 
-pub(crate) use decoder::{Components, Decoder, JpegColour};
+pub(crate) use decoder::{Components, Decoder, JpegColor};
 pub(crate) use encoder::Encoder;
 pub use encoder::{Effort, Subsampling};
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelFormat {
     /// One byte of gray.
-    Grey8,
+    Gray8,
     /// Three bytes: red, green, blue.
     Rgb8,
 }
@@ -23,7 +23,7 @@ impl PixelFormat {
     #[must_use]
     pub fn channels(self) -> usize {
         match self {
-            Self::Grey8 => 1,
+            Self::Gray8 => 1,
             Self::Rgb8 => 3,
         }
     }
@@ -112,11 +112,11 @@ impl Tile {
 
     /// Returns the samples of one pixel if all pixels of the tile are equal, otherwise `None`.
     #[must_use]
-    pub fn colour(&self) -> Option<&[u8]> {
+    pub fn color(&self) -> Option<&[u8]> {
         let mut rows = self.rows();
         let (first, channels) = (rows.next()?, self.format().channels());
-        let (colour, rest) = first.split_at(channels);
+        let (color, rest) = first.split_at(channels);
         // Each pixel of the first row must equal its predecessor, and each row must equal the first.
-        (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(colour)
+        (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(color)
     }
 }

@@ -82,7 +82,7 @@ fn check(width: u32, height: u32, format: PixelFormat, tile_size: u32) {
     let rgb = noise(width, height).into_raw();
     let samples = match format {
         PixelFormat::Rgb8 => rgb,
-        PixelFormat::Grey8 => rgb.into_iter().step_by(3).collect(),
+        PixelFormat::Gray8 => rgb.into_iter().step_by(3).collect(),
     };
     let mut expected = Whole { width: width as usize, height: height as usize, samples };
     let levels = levels(&expected, format, tile_size);
@@ -97,7 +97,7 @@ fn unusual_sizes_are_halved_like_whole_images() {
     for (width, height) in
         [(1, 1), (1, 5000), (5000, 1), (2, 2), (64, 64), (128, 64), (129, 255), (65, 63), (127, 1023)]
     {
-        for format in [PixelFormat::Grey8, PixelFormat::Rgb8] {
+        for format in [PixelFormat::Gray8, PixelFormat::Rgb8] {
             for tile_size in [64, 256] {
                 check(width, height, format, tile_size);
             }
