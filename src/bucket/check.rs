@@ -48,7 +48,7 @@ pub struct Report<T> {
 impl<T> Report<T> {
     /// Returns `true` if images can be published and viewed.
     #[must_use]
-    pub fn is_well(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.stopped.is_none() && self.findings.iter().all(|finding| finding.verdict != Verdict::Failed)
     }
 }

@@ -12,7 +12,7 @@
 //! for finding in &verified.findings {
 //!     eprintln!("{}: {}", finding.path.as_deref().unwrap_or("the image"), finding.problem);
 //! }
-//! assert!(verified.is_well());
+//! assert!(verified.passed());
 //! # Ok(())
 //! # }
 //! ```
@@ -117,7 +117,7 @@ pub struct Verified {
 impl Verified {
     /// Returns `true` if there are no problems.
     #[must_use]
-    pub fn is_well(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.findings.is_empty()
     }
 }

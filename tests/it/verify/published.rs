@@ -256,7 +256,7 @@ fn images_served_by_preview_have_no_findings() {
         let serving = tokio::spawn(server.serve(Site { root: output, pages: Vec::new() }));
         let url: InfoUrl = format!("{base}/x").parse().expect("a URL");
         let verified = Verifier::new(Options::default()).expect("HTTPS").verify(&url).await.expect("reachable");
-        assert!(verified.is_well(), "{:#?}", verified.findings);
+        assert!(verified.passed(), "{:#?}", verified.findings);
         assert_eq!(verified.described.map(|described| described.rule), Some(Rule::Plan));
         assert_eq!(verified.objects, planned_keys(["--size=640x480"]).len() as u64);
         serving.abort();
