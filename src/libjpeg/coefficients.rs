@@ -76,6 +76,26 @@ impl CoefficientBuffer {
         Some(BlockStrip::new(strip, size, Arc::clone(&self.layout), blocks))
     }
 
+    /// Makes a strip the current one. Returns `false` unless it is the current strip, or the next one and to be filled.
+    fn select_strip(&mut self, strip: u32, is_to_fill: bool) -> Result<bool> {
+        let current = self.current.as_ref().map(|current| current.strip);
+        if current == Some(strip) {
+            return Ok(true);
+        }
+        if !is_to_fill || strip != current.map_or(0, |current| current + 1) {
+            return Ok(false);
+        }
+        self.finish();
+        if self.done.len() >= self.strips {
+            // All buffers are held here, so waiting for one would never end.
+            return Err(LibjpegError::Codec("internal error: complete strips of blocks were not taken".to_owned()));
+        }
+        let mut blocks = self.pool.take().map_err(|error| LibjpegError::Codec(error.to_string()))?;
+        let (count, first) = (blocks.items().len(), blocks.items_mut().as_mut_ptr());
+        self.current = Some(Current { strip, blocks, count, first });
+        Ok(true)
+    }
+
     /// Returns the block rows of a component that start at `row` and belong to one row of MCUs.
     ///
     /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
@@ -84,21 +104,8 @@ impl CoefficientBuffer {
         let v_samp = self.layout.components.get(component).ok_or_else(damaged)?.v_samp;
         let mcu_row = row / v_samp;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
-        let strip = mcu_row / mcu_rows_of_strip;
-        let is_current = self.current.as_ref().is_some_and(|current| current.strip == strip);
-        if !is_current {
-            let next = self.current.as_ref().map_or(0, |current| current.strip + 1);
-            if !is_to_fill || strip != next {
-                return Err(damaged());
-            }
-            self.finish();
-            if self.done.len() >= self.strips {
-                // All buffers are held here, so waiting for one would never end.
-                return Err(LibjpegError::Codec("internal error: complete strips of blocks were not taken".to_owned()));
-            }
-            let mut blocks = self.pool.take().map_err(|error| LibjpegError::Codec(error.to_string()))?;
-            let (count, first) = (blocks.items().len(), blocks.items_mut().as_mut_ptr());
-            self.current = Some(Current { strip, blocks, count, first });
+        if !self.select_strip(mcu_row / mcu_rows_of_strip, is_to_fill)? {
+            return Err(damaged());
         }
         let current = self.current.as_ref().ok_or_else(damaged)?;
         let width = self.layout.row_blocks(component);

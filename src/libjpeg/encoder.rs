@@ -129,36 +129,18 @@ impl Encoder {
         let state = encoder.state;
         // SAFETY: as in `new`. The defaults created `count` entries of `comp_info` and the two tables that they refer
         // to. The arrays of `blocks` are in a vector that does not change later.
-        let steps = guarded(|| unsafe {
+        let tables = guarded(|| unsafe {
             let info = &mut (*state).info;
             ffi::jpeg_set_quality(info, c_int::from(quality.unwrap_or(100)), 1);
             // Trellis quantization needs coefficients that are not quantized yet.
             ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_TRELLIS_QUANT, 0);
-            let outputs = std::slice::from_raw_parts_mut(info.comp_info, count);
-            let mut steps: Vec<[u16; 64]> = Vec::with_capacity(count);
-            for (output, component) in outputs.iter_mut().zip(&layout.components) {
-                let wanted = (*info.quant_tbl_ptrs[output.quant_tbl_no.unsigned_abs() as usize]).quantval;
-                let mut own = component.quant_table;
-                if quality.is_some() {
-                    own.iter_mut().zip(wanted).for_each(|(own, wanted)| *own = wanted.max(*own));
-                }
-                steps.push(own);
-                output.h_samp_factor = c_int::try_from(component.h_samp).expect("at most 4");
-                output.v_samp_factor = c_int::try_from(component.v_samp).expect("at most 4");
-            }
-            for (output, own) in outputs.iter_mut().zip(&steps) {
-                // Components with equal tables share one.
-                let first = steps.iter().position(|other| other == own).unwrap_or(0);
-                output.quant_tbl_no = c_int::try_from(first).expect("at most 2");
-                let table = own.map(c_uint::from);
-                ffi::jpeg_add_quant_table(info, output.quant_tbl_no, table.as_ptr(), 100, 1);
-            }
+            let tables = set_components(info, layout, quality.is_some());
             (*info.common.mem).access_virt_barray = Some(access);
             let blocks = (*state).blocks.insert(BlockRows::new(size, layout));
             ffi::jpeg_write_coefficients(info, blocks.arrays.as_mut_ptr());
-            steps
+            tables
         })?;
-        Ok((encoder, steps))
+        Ok((encoder, tables))
     }
 
     /// Creates an encoder with all settings except those of the pixels.
@@ -297,6 +279,42 @@ impl BlockRows {
         let arrays = (0..components.len()).map(coefficients::handle).collect();
         Self { components, arrays, fill: None }
     }
+}
+
+/// Sets the sampling factors and quantization tables of all components, and returns the tables.
+///
+/// If `is_limited` is set, no step becomes finer than in the tables that `info` already has.
+///
+/// # Safety
+/// `info` must have an entry in `comp_info` for every component of `layout`, with the tables that the entries refer to.
+unsafe fn set_components(
+    info: &mut ffi::jpeg_compress_struct,
+    layout: &BlockLayout,
+    is_limited: bool,
+) -> Vec<[u16; 64]> {
+    // SAFETY: the caller guarantees the number of entries.
+    let outputs = unsafe { std::slice::from_raw_parts_mut(info.comp_info, layout.components.len()) };
+    let mut tables: Vec<[u16; 64]> = Vec::with_capacity(outputs.len());
+    for (output, component) in outputs.iter_mut().zip(&layout.components) {
+        let mut table = component.quant_table;
+        if is_limited {
+            // SAFETY: the caller guarantees that the table exists.
+            let limit = unsafe { (*info.quant_tbl_ptrs[output.quant_tbl_no.unsigned_abs() as usize]).quantval };
+            table.iter_mut().zip(limit).for_each(|(step, limit)| *step = limit.max(*step));
+        }
+        tables.push(table);
+        output.h_samp_factor = c_int::try_from(component.h_samp).expect("at most 4");
+        output.v_samp_factor = c_int::try_from(component.v_samp).expect("at most 4");
+    }
+    for (output, table) in outputs.iter_mut().zip(&tables) {
+        // Components with equal tables share one.
+        let first = tables.iter().position(|other| other == table).unwrap_or(0);
+        output.quant_tbl_no = c_int::try_from(first).expect("at most 2");
+        let table = table.map(c_uint::from);
+        // SAFETY: the pointer is valid for 64 numbers, which libjpeg copies.
+        unsafe { ffi::jpeg_add_quant_table(info, output.quant_tbl_no, table.as_ptr(), 100, 1) };
+    }
+    tables
 }
 
 /// Provides the blocks of one row of MCUs. libjpeg calls this for each component, from top to bottom.
