@@ -158,15 +158,12 @@ mod tests {
         fn poll(&mut self) {
             let mut is_behind_a_waiter = false;
             for (bytes, mut future) in std::mem::take(&mut self.waiting) {
-                match future.as_mut().now_or_never() {
-                    Some(permit) => {
-                        assert!(!is_behind_a_waiter, "granted out of order");
-                        self.granted.push(permit);
-                    }
-                    None => {
-                        is_behind_a_waiter = true;
-                        self.waiting.push_back((bytes, future));
-                    }
+                if let Some(permit) = future.as_mut().now_or_never() {
+                    assert!(!is_behind_a_waiter, "granted out of order");
+                    self.granted.push(permit);
+                } else {
+                    is_behind_a_waiter = true;
+                    self.waiting.push_back((bytes, future));
                 }
             }
         }

@@ -68,6 +68,9 @@ pub enum LocationError {
     /// `s3://` without a bucket.
     #[error("`{0}` names no bucket: `s3://bucket/key` does")]
     NoBucket(String),
+    /// `s3://` with a user name or a password, which would be shown.
+    #[error("an `s3://` URL must not contain a user name or a password: credentials come from the AWS environment")]
+    Secret,
     /// A URL without a host, or with one that cannot be understood. What stands in it may be secret.
     #[error("a URL that begins with `{0}://` names no host")]
     NoHost(&'static str),
@@ -151,6 +154,9 @@ impl fmt::Display for Location {
 impl S3Object {
     fn named(rest: &str) -> Result<Self, LocationError> {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.contains('@') {
+            return Err(LocationError::Secret);
+        }
         if bucket.is_empty() {
             return Err(LocationError::NoBucket(format!("s3://{rest}")));
         }
@@ -243,9 +249,16 @@ mod tests {
             assert_eq!(format!("{address:?}"), format!("WebAddress({shown})"));
             assert!(address.with_secrets().ends_with(text.split_once("://").expect("a URL").1));
         }
-        for text in ["https://user:pa/ss@host/x.tif", "https:///x.tif", "http://user@/x", "http://?secret"] {
+        for text in [
+            "https://user:pa/ss@host/x.tif",
+            "https:///x.tif",
+            "http://user@/x",
+            "http://?secret",
+            "s3://user:pass@bucket/x",
+        ] {
             let error = Location::named(text).expect_err("no host").to_string();
-            assert!(!error.contains("pa") && !error.contains("user"), "{error}");
+            let secrets = ["pa/ss", "pass@", "user:", "user@", "secret"];
+            assert!(secrets.iter().all(|secret| !error.contains(secret)), "{error}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Questions to whoever sits at the terminal.
 
+use super::escape;
 use super::exit::Exit;
 use super::report::Fatal;
 use clap::Args;
@@ -39,7 +40,7 @@ impl ConsentArguments {
 /// Only `y` and `yes` are a yes; whatever else happens is a no.
 fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> bool {
     let mut answer = String::new();
-    let asked = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
+    let asked = write!(output, "{} [y/N] ", escape::line(question)).and_then(|()| output.flush());
     let is_answered = asked.is_ok() && input.read_line(&mut answer).is_ok();
     is_answered && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }

@@ -1,12 +1,15 @@
 //! `iiif-publish.toml`: what would otherwise be said on the command line, again and again.
 
+mod trust;
+
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 use toml::{Table, Value};
+use trust::Origin;
 
 /// The file that is read where none is named.
 pub(super) const FILE_NAME: &str = "iiif-publish.toml";
@@ -20,17 +23,45 @@ const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 /// Verbs that no file says anything of.
 const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
 
+/// Consent to delete and to change, which only the command line can give.
+const CONSENT: [&str; 2] = ["all", "yes"];
+
 /// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigurationError {
     #[error("could not read `{}`", .0.display())]
     Read(PathBuf, #[source] io::Error),
-    #[error("`{}` is no TOML", .0.display())]
-    Syntax(PathBuf, #[source] Box<toml::de::Error>),
+    #[error("`{}` is not valid TOML: line {line}: {message}", .path.display())]
+    Syntax { path: PathBuf, line: usize, message: String },
     #[error("`{}`: there is no option `{key}`{}", .path.display(), of(.verb.as_deref()))]
     Unknown { path: PathBuf, key: String, verb: Option<String> },
     #[error("`{}`: `{key}` must be {expected}", .path.display())]
     Kind { path: PathBuf, key: String, expected: &'static str },
+    #[error("`{}` is larger than {max_bytes} bytes", .path.display())]
+    TooLarge { path: PathBuf, max_bytes: u64 },
+    #[error("refusing to use `{}`, because it belongs to another user (uid {owner})", .path.display())]
+    Owner { path: PathBuf, owner: u32 },
+    #[error("refusing to use `{}`, because other users may write to it", .0.display())]
+    Writable(PathBuf),
+}
+
+impl ConfigurationError {
+    fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Self::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
+    }
+
+    /// Returns what to do about it.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Owner { .. } => {
+                "if you trust it, pass it with `--config`; otherwise start the program in another folder, or delete the file"
+            }
+            Self::Writable(_) => "if you trust it, run `chmod go-w` on it, or pass it with `--config`",
+            _ => "fix the file, or pass another one with `--config`; `iiif-publish init` writes one with all options",
+        }
+    }
 }
 
 fn of(verb: Option<&str>) -> String {
@@ -38,47 +69,62 @@ fn of(verb: Option<&str>) -> String {
 }
 
 /// A command line, as it is with what a file adds to it.
-pub(super) struct Words {
+pub(super) struct CommandLine {
     pub(super) words: Vec<OsString>,
     /// The file that some of them come from.
     pub(super) from: Option<PathBuf>,
+    /// Says that a file was found and used, unless the command line is quiet.
+    pub(super) note: Option<String>,
+    /// Options of the file that have no effect.
+    pub(super) warnings: Vec<String>,
+}
+
+impl CommandLine {
+    fn without_file(words: Vec<OsString>) -> Self {
+        Self { words, from: None, note: None, warnings: Vec::new() }
+    }
 }
 
 /// Adds what the file says, and what is neither said on the command line nor contradicts that.
-pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<Words, ConfigurationError> {
+pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<CommandLine, ConfigurationError> {
     let named = named_file(&mut words);
     let all_words = words.clone();
     let taken_back = taken_back(&command, &mut words);
     // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
     let lenient = command.clone().ignore_errors(true);
     command.build();
-    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(Words { words, from: None }) };
+    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(CommandLine::without_file(words)) };
     let (said, _) = innermost(&command, &matches);
     if taken_back.iter().any(|key| argument(said, key).is_none_or(|argument| !is_flag(argument))) {
         // Of another verb: clap says so.
-        return Ok(Words { words: all_words, from: None });
+        return Ok(CommandLine::without_file(all_words));
     }
     let verb = matches.subcommand_name().unwrap_or(PUBLISH).to_owned();
+    let origin = if named.is_some() { Origin::Named } else { Origin::Found };
     let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
     let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb.as_str())) else {
-        return Ok(Words { words, from: None });
+        return Ok(CommandLine::without_file(words));
     };
-    let text = fs::read_to_string(&path).map_err(|error| ConfigurationError::Read(path.clone(), error))?;
-    let table: Table = text.parse().map_err(|error| ConfigurationError::Syntax(path.clone(), Box::new(error)))?;
+    let text = trust::read(&path, origin)?;
+    let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(&path, &text, &error))?;
     let file = File { path: &path, table };
     file.check(&command)?;
     let (said, matches) = innermost(&command, &matches);
-    let mut added = Vec::new();
+    let (mut added, mut warnings) = (Vec::new(), Vec::new());
     for (key, value) in file.of_verb(&verb) {
         let Some(argument) = argument(said, key) else { continue };
-        if !taken_back.contains(key) && !is_decided(said, matches, argument) {
+        if CONSENT.contains(&key.as_str()) {
+            warnings.push(format!("ignoring `{key}` in `{}`: pass `--{key}` on the command line", path.display()));
+        } else if !taken_back.contains(key) && !is_decided(said, matches, argument) {
             file.add(key, value, argument, &mut added)?;
         }
     }
     // What follows two dashes is no option.
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.splice(end..end, added);
-    Ok(Words { words, from: Some(path) })
+    let is_quiet = matches.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true));
+    let note = (origin == Origin::Found && !is_quiet).then(|| format!("using `{}`", path.display()));
+    Ok(CommandLine { words, from: Some(path), note, warnings })
 }
 
 /// Takes `--config FILE` out of a command line, wherever it stands: before a verb, it would not be taken for an option of that.

@@ -2,6 +2,7 @@
 
 use super::arguments::{ProgressArgument, S3Arguments, VersionArgument};
 use super::ask::ConsentArguments;
+use super::escape;
 use super::exit::{Exit, interrupted};
 use super::output::{counted, print, tell};
 use super::progress::Progress;
@@ -160,7 +161,8 @@ impl Place {
         let mut exit = Exit::Done;
         for subject in subjects {
             let printed = Cell::new(Exit::Done);
-            let print_key = |key: &Key| printed.set(printed.get().worse(print(&format!("{key}\n"))));
+            let print_key =
+                |key: &Key| printed.set(printed.get().worse(print(&format!("{}\n", escape::line(key.as_str())))));
             match delete::preview(&*self.store, subject, self.settle_after, print_key).await {
                 Ok(found) => tell(&format!("{subject}: would delete {}{}", objects(found), kept(found))),
                 Err(error) => exit = exit.worse(missing(error)?),

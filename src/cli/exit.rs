@@ -54,7 +54,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it is closed.
 pub(crate) async fn interrupted() -> Exit {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -65,6 +65,7 @@ pub(crate) async fn interrupted() -> Exit {
     tokio::select! {
         () = ctrl_c => Exit::Interrupted,
         () = terminated() => Exit::Terminated,
+        () = hung_up() => Exit::Terminated,
     }
 }
 
@@ -81,5 +82,31 @@ async fn terminated() {
 
 #[cfg(not(unix))]
 async fn terminated() {
+    std::future::pending().await
+}
+
+/// Waits for SIGHUP, unless it is ignored: `nohup` says so, and a handler would undo that.
+#[cfg(target_os = "linux")]
+async fn hung_up() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Signals from 1, a bit each (proc(5)).
+    let is_ignored = |status: String| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")?.trim().get(..16).map(str::to_owned));
+        mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    };
+    if std::fs::read_to_string("/proc/self/status").is_ok_and(is_ignored) {
+        return std::future::pending().await;
+    }
+    match signal(SignalKind::hangup()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Elsewhere nobody knows whether it is ignored: its default is to end the process at once.
+#[cfg(not(target_os = "linux"))]
+async fn hung_up() {
     std::future::pending().await
 }

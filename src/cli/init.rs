@@ -8,8 +8,8 @@ use super::report::Fatal;
 use clap::{Arg, ArgAction, Args, Command};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use textwrap::{Options, WordSplitter};
 
 /// Columns of a comment.
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments, command: &mut Command) -> Exit {
 }
 
 fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
-    let written = File::create_new(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = create(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         let advice = match error.kind() {
             ErrorKind::AlreadyExists => "name another file, or move that one away",
@@ -43,6 +43,18 @@ fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
         };
         Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", arguments.file.display()), advice)
     })
+}
+
+/// Creates the file so that only its owner may write to it, whatever the umask: others are not trusted with it.
+#[cfg(unix)]
+fn create(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().write(true).create_new(true).mode(0o644).open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path) -> io::Result<File> {
+    File::create_new(path)
 }
 
 /// The file: first what publishing and `ingest` have in common, then what only `ingest` knows.

@@ -7,6 +7,7 @@ use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_curren
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
+#[expect(clippy::struct_field_names, reason = "the names of the options")]
 pub(super) struct LimitArguments {
     /// Memory for all images together, such as `2GiB`; an image that needs more is refused before work on it begins
     /// [default: half of what the machine, or its container or service, has]
@@ -15,6 +16,9 @@ pub(super) struct LimitArguments {
     /// Pixels of an image; one that has more is refused
     #[arg(long, value_name = "N", default_value_t = ReadOptions::MAX_PIXELS, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) max_pixels: u64,
+    /// Objects of an image; one that needs more is refused before anything of it is stored [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_objects: Option<u64>,
 }
 
 impl LimitArguments {

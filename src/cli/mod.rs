@@ -7,12 +7,14 @@ mod bucket;
 mod completions;
 mod configuration;
 mod delete;
+mod escape;
 mod examples;
 mod exit;
 mod gallery;
 mod ingest;
 mod init;
 mod limits;
+mod lines;
 mod output;
 mod plan;
 mod preview;
@@ -29,6 +31,7 @@ mod viewer;
 use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
+use iiif_publish::store::redacted_url;
 use report::Fatal;
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -107,18 +110,20 @@ pub(crate) fn run() -> Exit {
     let how = arguments::reports_of(&words);
     let mut words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
-        Err(error) => {
-            let advice =
-                "mend the file, or name another one with `--config`; `iiif-publish init` writes one with all options";
-            return Fatal::new(Exit::Usage, report::chain(&error), advice).tell(how);
-        }
+        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(how),
     };
+    if let Some(note) = &words.note {
+        report::tell_note(how, note);
+    }
+    for warning in &words.warnings {
+        report::tell_note(how, &format!("warning: {warning}"));
+    }
     if let Err(fatal) = address::divide_bucket(&mut words.words) {
         return fatal.tell(how);
     }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
-        Err(error) => return tell_usage(&error, &words),
+        Err(error) => return tell_usage(&error_in_one_line(error, &words.words), &words),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -147,24 +152,47 @@ pub(crate) fn run() -> Exit {
 }
 
 /// Tells help, which goes to stdout, or what is wrong with a command line.
-fn tell_usage(error: &clap::Error, words: &configuration::Words) -> Exit {
+fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     if !error.use_stderr() {
         // A closed pipe is nobody's fault.
         let _ = error.print();
         return Exit::Done;
     }
+    let text = without_secrets(error.to_string(), &words.words);
     let from = words.from.as_ref().map(|path| format!("some of these options are those of `{}`", path.display()));
     if arguments::reports_of(&words.words) == ProgressArgument::Json {
-        let text = error.to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
-        let _ = error.print();
+        // In color, unless a word of the command line or of a file must not be printed as it is.
+        let escaped = escape::lines(&text);
+        if *escaped == error.to_string() {
+            // A closed pipe is nobody's fault.
+            let _ = error.print();
+        } else {
+            output::tell_raw(escaped.trim_end());
+        }
         if let Some(line) = from {
             output::tell(&line);
         }
     }
     Exit::Usage
+}
+
+/// Returns the same error with escaped words: clap repeats what is wrong, and a line feed in it would begin a line of its own.
+fn error_in_one_line(error: clap::Error, words: &[OsString]) -> clap::Error {
+    let escaped = words.iter().map(|word| escape::line(&word.to_string_lossy()).into_owned());
+    let is_safe = words.iter().all(|word| word.to_str().is_none_or(|word| escape::line(word) == word));
+    if is_safe { error } else { Cli::try_parse_from(escaped).err().unwrap_or(error) }
+}
+
+/// Returns the text without the user names, passwords and queries of URLs on the command line: clap repeats what is wrong.
+fn without_secrets(text: String, words: &[OsString]) -> String {
+    let values = words.iter().filter_map(|word| word.to_str());
+    let values =
+        values.map(|word| word.split_once('=').filter(|(name, _)| name.starts_with("--")).map_or(word, |it| it.1));
+    let urls = values.filter(|value| value.contains("://") || value.contains('@') && value.contains(':'));
+    urls.fold(text, |text, url| text.replace(url, &redacted_url(url)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Where words go: results to stdout, everything else to stderr.
 
+use super::escape;
 use super::exit::Exit;
 use console::Term;
 use indicatif::HumanCount;
-use std::borrow::Cow;
+use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
 use textwrap::{Options, WordSplitter};
 
@@ -12,8 +13,18 @@ pub(super) fn counted(count: u64, singular: &str) -> String {
     format!("{} {singular}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
-/// Prints a result. A reader that has seen enough (`| head`) is no failure.
+/// Prints lines of a result, escaped for a terminal.
 pub(super) fn print(text: &str) -> Exit {
+    print_raw(&escape::lines(text))
+}
+
+/// Prints a result as one line of JSON, or as an indented document.
+pub(super) fn print_json(value: &Value, is_pretty: bool) -> Exit {
+    print_raw(&(escape::json(value, is_pretty) + "\n"))
+}
+
+/// Writes text of the program itself to stdout. A closed pipe (`| head`) is not an error.
+pub(super) fn print_raw(text: &str) -> Exit {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -39,6 +50,11 @@ pub(super) fn columns() -> u16 {
     Term::stderr().size().1
 }
 
+/// Prints an event to stderr as one line of JSON.
+pub(super) fn tell_json(value: &Value) {
+    tell_raw(&escape::json(value, false));
+}
+
 /// Tells people something in lines that fit their terminal, those after the first behind an indent. Elsewhere it stays one line,
 /// for `grep`.
 pub(super) fn tell_wrapped(text: &str, indent: &str) {
@@ -48,20 +64,15 @@ pub(super) fn tell_wrapped(text: &str, indent: &str) {
     // Options and paths stay whole, to be copied.
     let lines = Options::new(columns().into()).subsequent_indent(indent);
     let lines = lines.break_words(false).word_splitter(WordSplitter::NoHyphenation);
-    tell(&textwrap::fill(text, lines));
+    tell_raw(&textwrap::fill(&escape::line(text), lines));
 }
 
-/// Escapes control characters, which may come from the names of files and change a terminal, as JSON would.
-fn escaped(text: &str) -> Cow<'_, str> {
-    let is_odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(is_odd) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| if is_odd(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    text.chars().map(escape).collect::<String>().into()
-}
-
-/// Tells people something. That nobody listens any more is no reason to stop.
+/// Prints one line to stderr, escaped for a terminal.
 pub(super) fn tell(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", escaped(line));
+    tell_raw(&escape::line(line));
+}
+
+/// Writes to stderr, ignoring errors.
+pub(super) fn tell_raw(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -1,15 +1,15 @@
 //! `iiif-publish plan`
 
-use super::arguments::{Cap, NameArguments, PageArgument, ProgressArgument, ShapeArguments, named_files};
+use super::arguments::{Cap, NameArguments, PictureArguments, ProgressArgument, ShapeArguments, named_files};
 use super::exit::Exit;
-use super::output::print;
+use super::output::{print, print_json, tell};
 use super::report::Fatal;
+use bytesize::ByteSize;
 use clap::Args;
-use iiif_publish::encode::JpegOptions;
 use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::{InFlight, peak_memory_bytes};
-use iiif_publish::source::{Found, Header, ReadOptions, Source, SourceKind};
+use iiif_publish::source::{Found, Header, Source, SourceKind};
 use iiif_publish::store::{Identifier, PublicUrl, S3Store};
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
@@ -35,8 +35,6 @@ fn bytes_per_picture(format: Format) -> f64 {
 
 /// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
-/// Of a publish with the default concurrency on two cores.
-const IN_FLIGHT: InFlight = InFlight::new(2, S3Store::DEFAULT_CONCURRENCY);
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["image", "size"]))]
@@ -47,8 +45,6 @@ pub(super) struct Arguments {
     /// Size to plan, instead of an image
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
-    #[command(flatten)]
-    page: PageArgument,
     /// Print every key, in publishing order, relative to the image's base
     #[arg(long, conflicts_with = "json")]
     keys: bool,
@@ -62,6 +58,11 @@ pub(super) struct Arguments {
     names: NameArguments,
     #[command(flatten)]
     shape: ShapeArguments,
+    #[command(flatten)]
+    pictures: PictureArguments,
+    /// Puts in flight, of all images together [default: 256, as into a bucket]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Work")]
+    concurrency: Option<u16>,
 }
 
 fn parse_size(text: &str) -> Result<Size, String> {
@@ -97,15 +98,38 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let pyramid = Pyramid::new(header.size, shape);
     pyramid.check_formats()?;
     let planned = planned(arguments, &pyramid, &identifier);
-    let memory = peak_memory_bytes(&header, &pyramid, JpegOptions::default(), IN_FLIGHT);
-    let text = if arguments.keys {
-        keys(&planned)
-    } else if arguments.json {
-        format!("{:#}\n", document(arguments, &planned, memory))
-    } else {
-        summary(arguments, &header, &identifier, &planned, memory)
-    };
+    let memory = peak_memory_bytes(&header, &pyramid, arguments.pictures.jpeg(), arguments.in_flight());
+    let refusals = arguments.refusals(&planned, memory);
+    for refusal in &refusals {
+        tell(&format!("warning: publishing would refuse it: {refusal}"));
+    }
+    if arguments.json {
+        return Ok(print_json(&document(arguments, &planned, memory), true));
+    }
+    let text = if arguments.keys { keys(&planned) } else { summary(arguments, &header, &identifier, &planned, memory) };
     Ok(print(&text))
+}
+
+impl Arguments {
+    /// Returns what a publish with these arguments has in memory at the same time.
+    fn in_flight(&self) -> InFlight {
+        InFlight::new(self.pictures.jobs().get(), self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from))
+    }
+
+    /// Returns the limits that the image is beyond.
+    fn refusals(&self, planned: &[Planned], memory: u64) -> Vec<String> {
+        let limits = &self.pictures.limits;
+        let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
+        let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
+        let refusals = [
+            beyond(objects, limits.max_objects)
+                .map(|limit| format!("{objects} objects, of {limit} allowed (`--max-objects`)")),
+            beyond(memory, limits.max_memory_bytes()).map(|limit| {
+                format!("{} of memory, of {} allowed (`--max-memory`)", ByteSize(memory), ByteSize(limit))
+            }),
+        ];
+        refusals.into_iter().flatten().collect()
+    }
 }
 
 /// What is planned: the header of a file, or that of any RGB image of a size.
@@ -114,8 +138,7 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     if let Some(path) = &arguments.image {
         let images = named_files(vec![path.clone()], id)?;
         let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
-        let options = ReadOptions { page: arguments.page.page, ..ReadOptions::default() };
-        return Ok((Source::open(path, options)?.header().clone(), identifier));
+        return Ok((Source::open(path, arguments.pictures.read())?.header().clone(), identifier));
     }
     let size = arguments.size.expect("the group requires one of the two");
     let any = || "image".parse().expect("the constant is an identifier");
@@ -223,13 +246,15 @@ fn summary(
     let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
     let bytes: u64 = planned.iter().map(|planned| planned.bytes).sum();
     let price = arguments.price;
+    let InFlight { encoders, pictures, .. } = arguments.in_flight();
+    let in_flight = pictures - encoders;
     let mut text = format!(
         "image          {identifier}: {}, {} pixels\n\
          scale factors  {}\n\
          objects        {}\n\
          bytes          about {}, within a factor of two\n\
          cost           ${:.4} for the PUT requests, at ${price} for 1,000\n\
-         memory         {} at most, at the default quality\n",
+         memory         {} at most, with `--jobs {encoders} --concurrency {in_flight}`\n",
         header.description,
         header.size,
         factors.join(" "),

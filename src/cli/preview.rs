@@ -47,8 +47,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         .await
         .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
     // Removed when this function returns.
-    let folder = tempfile::Builder::new().prefix("iiif-publish-").tempdir();
-    let folder = folder
+    let folder = private_folder()
         .map_err(|error| failed("could not make a temporary folder", &error, "name a folder with room in TMPDIR"))?;
     let address = format!("http://localhost:{}", server.port());
     let public_url: PublicUrl = address.parse().expect("an address is a URL");
@@ -60,6 +59,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         rights: arguments.pictures.rights.clone(),
         jobs: arguments.pictures.jobs(),
         max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
+        max_objects: arguments.pictures.limits.max_objects,
         ..Options::new(public_url)
     };
     let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));
@@ -99,6 +99,15 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
 
 fn failed(what: &str, error: &std::io::Error, advice: &'static str) -> Fatal {
     Fatal::new(Exit::Failed, format!("{what}: {error}"), advice)
+}
+
+/// Creates a temporary folder that other users cannot look into.
+fn private_folder() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("iiif-publish-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 /// The page with what it shows.

@@ -1,8 +1,9 @@
 //! Turns events into a bar, plain lines or JSON lines, on stderr.
 
 use super::arguments::ProgressArgument;
+use super::escape;
 use super::exit::Exit;
-use super::output::{columns, is_terminal, print, tell, tell_wrapped};
+use super::output::{columns, is_terminal, print, tell, tell_json, tell_wrapped};
 use super::report::tell_error;
 use iiif_publish::publish::{Event, Orphans, Published};
 use iiif_publish::source::Warning;
@@ -174,7 +175,7 @@ impl Progress {
     /// What became of the run: what is not there, however progress is told, and before that the lines of `told` that are not empty.
     pub(super) fn summary(&self, outcome: Option<&str>, told: &[String], json: &Value) {
         match self.how {
-            ProgressArgument::Json => tell(&json.to_string()),
+            ProgressArgument::Json => tell_json(json),
             ProgressArgument::None => outcome.iter().for_each(|line| tell_wrapped(line, "")),
             _ => {
                 let lines = told.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome);
@@ -186,7 +187,7 @@ impl Progress {
     /// Says a thing that must be known, however progress is told.
     pub(super) fn say(&self, text: &str) {
         self.beside_bars(|| match self.how {
-            ProgressArgument::Json => tell(&json!({"event": "note", "text": text}).to_string()),
+            ProgressArgument::Json => tell_json(&json!({"event": "note", "text": text})),
             _ => tell_wrapped(text, ""),
         });
     }
@@ -246,7 +247,7 @@ impl Progress {
         let style = ProgressStyle::with_template(&template).expect("the template is valid").progress_chars("━╸ ");
         total.inc_length(objects);
         let bar = all.insert_before(total, ProgressBar::new(objects).with_style(style));
-        bar.set_prefix(shortened(&identifier.to_string(), name_columns.into()));
+        bar.set_prefix(shortened(&escape::line(identifier.as_str()), name_columns.into()));
         Some(bar)
     }
 
@@ -265,7 +266,7 @@ impl Progress {
             Style::Bars { all, .. } if self.is_verbose => all.suspend(|| tell(&plain())),
             Style::Bars { .. } | Style::None => {}
             Style::Plain => tell(&plain()),
-            Style::Json => tell(&json().to_string()),
+            Style::Json => tell_json(&json()),
         }
     }
 
@@ -317,7 +318,8 @@ fn published_line(published: &Published, told: usize) -> String {
 
 /// Joins warnings to the end of a line.
 fn told_warnings(warnings: &[Warning]) -> String {
-    warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect()
+    let texts: Vec<_> = warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect();
+    texts.concat()
 }
 
 /// Warnings with their codes, as events have them.

@@ -11,6 +11,7 @@ use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
 use super::viewer::PageName;
+use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 use iiif_publish::iiif::PyramidShape;
@@ -19,7 +20,7 @@ use iiif_publish::publish::{
     Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
     RedirectOptions, Unchanged,
 };
-use iiif_publish::remote::Remotes;
+use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
 use iiif_publish::store::{
     Clobber, FolderStore, Identifier, Prefix, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind,
     name_problems,
@@ -161,6 +162,9 @@ struct WorkArguments {
     /// How long a request that fails in passing is tried again [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     retry_for: Option<u64>,
+    /// Temporary disk space (in TMPDIR) for one source of a web server that does not serve byte ranges
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(DEFAULT_MAX_SPOOL_BYTES))]
+    max_spool_size: ByteSize,
     /// Fail images whose files give warnings, before anything of them is visible
     #[arg(long)]
     strict: bool,
@@ -173,8 +177,9 @@ impl WorkArguments {
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| "expected a number above 0".to_owned())
+    let rate = text.parse().ok().filter(|rate| S3Settings::PUTS_PER_SECOND.contains(rate));
+    let (least, most) = (S3Settings::PUTS_PER_SECOND.start(), S3Settings::PUTS_PER_SECOND.end());
+    rate.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 
 #[derive(Debug, Args)]
@@ -311,7 +316,7 @@ impl HowArguments {
 
     /// What is elsewhere, with credentials and patience as for the target.
     pub(super) fn remotes(&self) -> Remotes {
-        Remotes::new(self.sources.settings(self.s3_settings()))
+        Remotes::new(self.sources.settings(self.s3_settings())).with_max_spool_bytes(self.work.max_spool_size.as_u64())
     }
 
     fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
@@ -330,6 +335,7 @@ impl HowArguments {
             concurrency: self.work.concurrency(),
             jobs: self.pictures.jobs(),
             max_memory_bytes: self.pictures.limits.max_memory_bytes(),
+            max_objects: self.pictures.limits.max_objects,
             unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
             changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
             identity: self.again.identity(),

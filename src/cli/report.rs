@@ -2,7 +2,7 @@
 
 use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
-use super::output::{tell, tell_wrapped};
+use super::output::{tell, tell_json, tell_wrapped};
 use iiif_publish::bucket::BucketError;
 use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
@@ -48,12 +48,18 @@ pub(super) fn chain(error: &dyn Error) -> String {
 pub(super) struct Fatal {
     exit: Exit,
     error: String,
+    /// Lines below the error, such as rows of a table.
+    details: Vec<String>,
     advice: &'static str,
 }
 
 impl Fatal {
     pub(super) fn new(exit: Exit, error: String, advice: &'static str) -> Self {
-        Self { exit, error, advice }
+        Self { exit, error, details: Vec::new(), advice }
+    }
+
+    fn with_details(self, details: Vec<String>) -> Self {
+        Self { details, ..self }
     }
 
     /// What ends the whole run, because it would happen to every image.
@@ -64,7 +70,15 @@ impl Fatal {
 
     /// Tells it, in the way in which progress would be told, and hands over the exit code.
     pub(super) fn tell(&self, how: ProgressArgument) -> Exit {
-        tell_error(how, None, &self.error, self.advice);
+        if how == ProgressArgument::Json {
+            let lines: Vec<&str> = std::iter::once(&self.error).chain(&self.details).map(String::as_str).collect();
+            tell_error(how, None, &lines.join("\n"), self.advice);
+            return self.exit;
+        }
+        tell_wrapped(&format!("error: {}", self.error), INDENT);
+        for line in self.details.iter().map(String::as_str).chain([self.advice]) {
+            tell_wrapped(&format!("{INDENT}{line}"), INDENT);
+        }
         self.exit
     }
 }
@@ -72,7 +86,9 @@ impl Fatal {
 /// Tells an error and what to try next: of one image, or of the run.
 pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, advice: &str) {
     if how == ProgressArgument::Json {
-        tell(&json!({"event": if id.is_some() { "failed" } else { "error" }, "id": id, "error": error, "advice": advice}).to_string());
+        tell_json(
+            &json!({"event": if id.is_some() { "failed" } else { "error" }, "id": id, "error": error, "advice": advice}),
+        );
         return;
     }
     tell_wrapped(&format!("error: {error}"), INDENT);
@@ -82,7 +98,7 @@ pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, a
 /// Tells a thing that is neither progress nor an error, before there is any progress.
 pub(super) fn tell_note(how: ProgressArgument, text: &str) {
     match how {
-        ProgressArgument::Json => tell(&json!({"event": "note", "text": text}).to_string()),
+        ProgressArgument::Json => tell_json(&json!({"event": "note", "text": text})),
         ProgressArgument::None => {}
         _ => tell(text),
     }
@@ -189,11 +205,11 @@ impl From<BucketError> for Fatal {
 impl From<InputError> for Fatal {
     fn from(error: InputError) -> Self {
         if let InputError::Rows { errors, .. } = &error {
-            let rows: Vec<String> = errors.iter().take(ROWS_TOLD).map(|row| format!("\n       {row}")).collect();
+            let mut rows: Vec<String> = errors.iter().take(ROWS_TOLD).map(ToString::to_string).collect();
             let more = errors.len().saturating_sub(ROWS_TOLD);
-            let more = if more == 0 { String::new() } else { format!("\n       and {more} more") };
-            let text = format!("{}{}{more}", chain(&error), rows.concat());
-            return Self::new(Exit::Usage, text, "nothing was published or deleted: fix the table first");
+            rows.extend((more > 0).then(|| format!("and {more} more")));
+            let advice = "nothing was published or deleted: fix the table first";
+            return Self::new(Exit::Usage, chain(&error), advice).with_details(rows);
         }
         Self::new(Exit::Usage, chain(&error), input_advice(&error))
     }
@@ -256,6 +272,9 @@ pub(super) fn advice(error: &PublishError) -> &'static str {
         PublishError::Memory { .. } => {
             "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
              which is read a few rows at a time"
+        }
+        PublishError::TooManyObjects { .. } => {
+            "raise `--max-objects` if the image is what it should be; `plan` shows what it costs"
         }
         PublishError::CleanUp { .. } => "viewers see the new image; the next run deletes what is left of the old one",
         PublishError::Overtaken { .. } => {

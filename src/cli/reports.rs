@@ -2,7 +2,8 @@
 
 use super::arguments::ProgressArgument;
 use super::exit::Exit;
-use super::output::{print, tell};
+use super::lines::next_line;
+use super::output::{print_json, tell};
 use super::report::Fatal;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -65,7 +66,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
         if let Some(reason) = &line.reason {
             tell(&format!("{}: {reason}", line.id));
         }
-        exit = exit.worse(print(&format!("{}\n", json!({"source": line.source, "id": line.id}))));
+        exit = exit.worse(print_json(&json!({"source": line.source, "id": line.id}), false));
     }
     let count = |status| HumanCount(with(status).count() as u64);
     let missing = HumanCount((with(Status::Planned).count() + with(Status::Unfinished).count()) as u64);
@@ -94,8 +95,11 @@ fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
         Fatal::new(Exit::Usage, error, "name files that `ingest --report` has written")
     };
     let file = File::open(path).map_err(|error| refused(error.to_string()))?;
-    for (text, number) in BufReader::new(file).lines().zip(1..) {
-        let text = text.map_err(|error| refused(error.to_string()))?;
+    let mut reader = BufReader::new(file);
+    for number in 1.. {
+        let Some(text) = next_line(&mut reader).map_err(|error| refused(format!("line {number}: {error}")))? else {
+            break;
+        };
         let line: Line = match serde_json::from_str(&text) {
             Ok(line) => line,
             // Where a crash has left half a line, that is the last one.

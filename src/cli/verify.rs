@@ -1,8 +1,9 @@
 //! `iiif-publish verify`
 
 use super::arguments::{NameArguments, ProgressArgument, S3Arguments, VersionArguments};
+use super::escape;
 use super::exit::{Exit, interrupted};
-use super::output::{print, tell};
+use super::output::{print, print_json, tell};
 use super::report::{Fatal, chain};
 use clap::Args;
 use iiif_publish::iiif::{ApiVersion, RoundedSizes};
@@ -117,7 +118,7 @@ impl Report {
     /// The worst of all exit codes.
     fn end(self) -> Exit {
         if self.json {
-            print(&format!("{:#}\n", json!({"images": self.documents})));
+            print_json(&json!({"images": self.documents}), true);
         }
         let worst = [Exit::Environment, Exit::Failed].into_iter().find(|exit| self.exits.contains(exit));
         worst.unwrap_or(Exit::Done)
@@ -162,7 +163,10 @@ fn in_bucket(
 }
 
 fn lines(target: &Target, verified: &Verified) -> String {
-    let line = |finding: &Finding| format!("{}: {}\n", target.key(&verified.url, finding), finding.problem);
+    let line = |finding: &Finding| {
+        let line = format!("{}: {}", target.key(&verified.url, finding), finding.problem);
+        escape::line(&line).into_owned() + "\n"
+    };
     verified.findings.iter().map(line).collect()
 }
 

@@ -59,7 +59,19 @@ struct Source {
     is_arithmetic: bool,
     /// `true` if the file ended early and an end marker was substituted.
     has_ended: bool,
+    /// The number of scans that have started.
+    scans: u64,
 }
+
+/// The maximum number of scans. Encoders write about ten, optimizers up to a few dozen.
+const MAX_SCANS: u64 = 500;
+
+/// The maximum number of scans of large images.
+const MAX_SCANS_OF_LARGE: u64 = 100;
+
+/// The number of block visits above which [`MAX_SCANS_OF_LARGE`] applies: about ten seconds of work. A scan visits every
+/// block of its components, even if it contains no data for them.
+const MAX_BLOCK_VISITS: u64 = 1_000_000_000;
 
 /// The part of libjpeg's message about an unexpected second scan.
 const SECOND_SCAN: &str = "more than one scan";
@@ -94,6 +106,7 @@ impl Decoder {
             may_end: false,
             is_arithmetic: false,
             has_ended: false,
+            scans: 0,
         };
         let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
         let decoder = Self { state };
@@ -348,7 +361,7 @@ impl Decoder {
         let state = unsafe { &mut *state };
         match finished {
             Ok(()) => {}
-            Err(LibjpegError::Read(error)) => return Err(LibjpegError::Read(error)),
+            Err(error @ (LibjpegError::Read(_) | LibjpegError::TooManyScans)) => return Err(error),
             // It is not known which scan is the image.
             Err(LibjpegError::Codec(message)) if message.contains(SECOND_SCAN) => {
                 return Err(LibjpegError::Codec(message));
@@ -382,6 +395,26 @@ impl Drop for Decoder {
 pub(super) unsafe fn note_arithmetic(info: &mut ffi::jpeg_common_struct) {
     // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
     unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() }.source.is_arithmetic = true;
+}
+
+/// Counts a scan that begins.
+///
+/// # Errors
+/// If there are more than an image of its size may have.
+///
+/// # Safety
+/// `info` must be that of a [`Decoder`].
+pub(super) unsafe fn note_scan(info: &mut ffi::jpeg_common_struct) -> std::result::Result<(), ()> {
+    // SAFETY: the struct of libjpeg is the first field of a `DecoderState`, as the caller vouches.
+    let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
+    state.source.scans += 1;
+    let blocks = u64::from(state.info.image_width.div_ceil(8)) * u64::from(state.info.image_height.div_ceil(8));
+    if state.source.scans > max_scans(blocks) { Err(()) } else { Ok(()) }
+}
+
+/// Returns how many scans an image with so many blocks of one component may have.
+fn max_scans(blocks: u64) -> u64 {
+    (MAX_BLOCK_VISITS / blocks.max(1)).clamp(MAX_SCANS_OF_LARGE, MAX_SCANS)
 }
 
 unsafe extern "C-unwind" fn init_source(_: &mut ffi::jpeg_decompress_struct) {}

@@ -32,6 +32,9 @@ pub(crate) enum LibjpegError {
     /// The input ended before the image was complete.
     #[error("the file ends before the image does")]
     Truncated,
+    /// The file has more scans than any real image, and decoding would take too long.
+    #[error("it has more scans than any real image")]
+    TooManyScans,
     /// The input could not be read.
     #[error("could not read the file")]
     Read(#[source] io::Error),
@@ -50,6 +53,9 @@ const ROWS_AT_ONCE: usize = 16;
 /// Warnings are recognized by text, because their numbers depend on the configuration of libjpeg.
 const DAMAGE: &str = "Corrupt JPEG data";
 const HARMLESS: &str = "extraneous bytes before marker";
+
+/// The prefix of the trace of a scan.
+const SCAN: &str = "Start Of Scan";
 
 /// Prefixes of the traces of frames with arithmetic coding. The bindings do not expose libjpeg's own field.
 const ARITHMETIC: [&str; 2] = ["Start Of Frame 0xc9", "Start Of Frame 0xca"];
@@ -108,6 +114,10 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
     if ARITHMETIC.iter().any(|frame| message.starts_with(frame)) {
         // SAFETY: only decoders read frames.
         unsafe { decoder::note_arithmetic(info) };
+    }
+    // SAFETY: only decoders read scans.
+    if message.starts_with(SCAN) && unsafe { decoder::note_scan(info) }.is_err() {
+        raise(LibjpegError::TooManyScans);
     }
     if level >= 0 {
         return;

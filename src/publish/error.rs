@@ -74,6 +74,16 @@ pub enum PublishError {
         /// What it may take.
         limit_bytes: u64,
     },
+    /// It has more objects than one image may have.
+    #[error("`{identifier}` takes {objects} objects, and no more than {max_objects} are allowed")]
+    TooManyObjects {
+        /// The image.
+        identifier: Identifier,
+        /// The number of its objects.
+        objects: u64,
+        /// The number that is allowed.
+        max_objects: u64,
+    },
     /// Its source gave warnings, and [`OnWarning::Fail`](super::OnWarning::Fail) was chosen.
     #[error("`{identifier}` {}has warnings: {}", if *.is_published { "is published already, and " } else { "" }, listed(.warnings))]
     Warnings {

@@ -26,6 +26,9 @@ use std::time::SystemTime;
 /// Bytes of a source that are hashed at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// The error of a source that was not hashed to its end. Nobody waits for it any longer.
+const STOPPED: &str = "reading was stopped";
+
 /// The bits of SHA-256 that are kept, as hexadecimal digits: enough to tell images apart, in a mark that fits a header.
 const HASH_DIGITS: usize = 32;
 
@@ -40,16 +43,18 @@ pub(super) struct Fingerprint {
 
 impl Fingerprint {
     /// Computes the fingerprint of an image in a store that adds `attributes` to every object (`None`: it keeps no headers).
+    /// Gives up when `is_stopping` returns `true`.
     ///
     /// # Errors
-    /// If the source cannot be read.
+    /// If the source cannot be read, or reading it was stopped.
     pub(super) fn new(
         identifier: &Identifier,
         place: &Place,
         options: &Options,
         attributes: Option<&str>,
+        is_stopping: &dyn Fn() -> bool,
     ) -> Result<Self, SourceError> {
-        let source = source(place, options.identity)?;
+        let source = source(place, options.identity, is_stopping)?;
         let folders = options.versions.folders();
         let base_uri = |folder| options.public_url.base_uri(folder, identifier);
         let document = |(_, folder)| hash(&document(options, identifier, base_uri(folder), attributes));
@@ -181,25 +186,25 @@ fn hash(description: &impl Serialize) -> String {
 }
 
 /// Describes the source: its size and time, its entity tag, or the hash of its content.
-fn source(place: &Place, identity: Identity) -> Result<String, SourceError> {
+fn source(place: &Place, identity: Identity, is_stopping: &dyn Fn() -> bool) -> Result<String, SourceError> {
     let input = place.to_string();
     match place {
-        Place::File(path) => of_file(path, identity).map_err(|cause| SourceError::Open { input, cause }),
+        Place::File(path) => of_file(path, identity, is_stopping).map_err(|cause| SourceError::Open { input, cause }),
         Place::Remote { object, .. } => {
-            of_object(&**object, identity).map_err(|cause| SourceError::Remote { input, cause })
+            of_object(&**object, identity, is_stopping).map_err(|cause| SourceError::Remote { input, cause })
         }
     }
 }
 
-fn of_object(object: &dyn Remote, identity: Identity) -> Result<String, RemoteError> {
+fn of_object(object: &dyn Remote, identity: Identity, is_stopping: &dyn Fn() -> bool) -> Result<String, RemoteError> {
     match (identity, object.revision()) {
         (Identity::SizeAndTime, Some(revision)) => Ok(format!("revision={revision}")),
         // Some servers send neither an entity tag nor a time.
-        (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_object(object),
+        (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_object(object, is_stopping),
     }
 }
 
-fn of_file(path: &Path, identity: Identity) -> io::Result<String> {
+fn of_file(path: &Path, identity: Identity, is_stopping: &dyn Fn() -> bool) -> io::Result<String> {
     let metadata = fs::metadata(path)?;
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     match (identity, modified) {
@@ -207,13 +212,16 @@ fn of_file(path: &Path, identity: Identity) -> io::Result<String> {
             Ok(format!("bytes={} modified={}.{:09}", metadata.len(), modified.as_secs(), modified.subsec_nanos()))
         }
         // Some file systems keep no times.
-        (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_file(path),
+        (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_file(path, is_stopping),
     }
 }
 
-fn hash_of_file(path: &Path) -> io::Result<String> {
+fn hash_of_file(path: &Path, is_stopping: &dyn Fn() -> bool) -> io::Result<String> {
     let (mut file, mut hash, mut block) = (File::open(path)?, Sha256::new(), vec![0; BLOCK_BYTES]);
     loop {
+        if is_stopping() {
+            return Err(io::Error::other(STOPPED));
+        }
         match file.read(&mut block)? {
             0 => return Ok(format!("sha256={}", hexadecimal(&hash.finalize()))),
             length => hash.update(&block[..length]),
@@ -222,13 +230,16 @@ fn hash_of_file(path: &Path) -> io::Result<String> {
 }
 
 /// Hashes a remote object. The next block is fetched while one is hashed.
-fn hash_of_object(object: &dyn Remote) -> Result<String, RemoteError> {
+fn hash_of_object(object: &dyn Remote, is_stopping: &dyn Fn() -> bool) -> Result<String, RemoteError> {
     let fetch = |from: u64| {
         let to = object.bytes().min(from.saturating_add(BLOCK_BYTES as u64));
         (from < to).then(|| (object.fetch(from..to), to))
     };
     let (mut hash, mut next) = (Sha256::new(), fetch(0));
     while let Some((block, end)) = next {
+        if is_stopping() {
+            return Err(RemoteError::other(STOPPED));
+        }
         next = fetch(end);
         hash.update(block.wait()?);
     }

@@ -213,9 +213,13 @@ impl Publisher {
     /// Publishes one image, or finds that there is less to do.
     async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
         // Before the file is opened: if another one takes its name in between, the next run notices.
-        let place = self.remotes.find(&image.location).await?;
-        let fingerprint = self.fingerprint(image, &place).await?;
-        let state = self.load_state(&image.identifier).await?;
+        let prepared = async {
+            let place = self.remotes.find(&image.location).await?;
+            let fingerprint = self.fingerprint(image, &place).await?;
+            let state = self.load_state(&image.identifier).await?;
+            Ok((place, fingerprint, state))
+        };
+        let (place, fingerprint, state) = self.unless_stopped(image, prepared).await?;
         let task = Task { publisher: self, image, place, state: &state, fingerprint: &fingerprint, tally };
         match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
@@ -246,6 +250,33 @@ impl Publisher {
         self.options.settle_after.map(|grace| Timing { grace })
     }
 
+    /// Does work that only reads, and drops it when the publisher is stopped: sources may be large, slow, or without an end.
+    async fn unless_stopped<T>(
+        &self,
+        image: &Image,
+        work: impl Future<Output = Result<T, PublishError>>,
+    ) -> Result<T, PublishError> {
+        tokio::select! {
+            // Work that gave up because of that is no failure.
+            biased;
+            () = self.budget.stopped() => {
+                Err(PublishError::Stopped { identifier: image.identifier.clone(), stored: 0, promised: 0 })
+            }
+            done = work => done,
+        }
+    }
+
+    /// # Errors
+    /// [`PublishError::TooManyObjects`] if an image has more objects than are allowed.
+    fn check_object_count(&self, target: &Target) -> Result<(), PublishError> {
+        let (objects, max_objects) = (target.object_count(), self.options.max_objects);
+        if objects <= max_objects.unwrap_or(u64::MAX) {
+            return Ok(());
+        }
+        let identifier = target.identifier.clone();
+        Err(PublishError::TooManyObjects { identifier, objects, max_objects: max_objects.unwrap_or(u64::MAX) })
+    }
+
     fn check_not_stopped(&self, target: &Target) -> Result<(), PublishError> {
         if !self.budget.is_stopping() {
             return Ok(());
@@ -258,7 +289,9 @@ impl Publisher {
         let (identifier, place) = (image.identifier.clone(), place.clone());
         let attributes = self.store.keeps_headers().then(|| self.store.attributes());
         let options = Arc::clone(&self.options);
-        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, attributes.as_deref());
+        let budget = self.budget.clone();
+        let is_stopping = move || budget.is_stopping();
+        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, attributes.as_deref(), &is_stopping);
         Ok(self.blocking(image, fingerprint).await??)
     }
 

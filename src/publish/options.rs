@@ -160,6 +160,8 @@ pub struct Options {
     pub changed: Changed,
     /// Memory that all images together may take, in bytes; `None` for no limit.
     pub max_memory_bytes: Option<u64>,
+    /// Maximum number of objects of one image; `None` for no limit. An image with more is refused before anything is stored.
+    pub max_objects: Option<u64>,
     /// How sources are known to be the same.
     pub identity: Identity,
     /// The way of handling warnings.
@@ -209,6 +211,7 @@ impl Options {
             concurrency: None,
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             max_memory_bytes: None,
+            max_objects: None,
             unchanged: Unchanged::default(),
             changed: Changed::default(),
             identity: Identity::default(),

@@ -1,12 +1,13 @@
 //! Examines images without changing anything.
 
 use super::fingerprint::{Fingerprint, version_name};
+use super::memory::ImageBytes;
 use super::revision::Revisions;
 use super::state::Action;
 use super::target::{Target, pyramid};
 use super::{Image, PublishError, Published, Publisher, blocks};
 use crate::iiif::{Plan, Size};
-use crate::source::{Place, Source};
+use crate::source::{OPEN_BYTES, Place, Source};
 
 /// The result of examining an image.
 #[derive(Clone, Debug)]
@@ -68,11 +69,15 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Target, PublishError> {
         let read = self.options.reading();
+        let _memory = self.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
         let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
         let pyramid = pyramid(&self.options, &image.identifier, source.header().size)?;
         let has_block_tiles = blocks::decoded_rows(source.header(), &pyramid, self.options.jpeg).is_some();
         let revisions = Revisions::current(source.header().kind, &self.options, has_block_tiles);
-        Ok(Target::new(&self.options, &image.identifier, pyramid, version_name(&fingerprint.pixels, &revisions))?)
+        let name = version_name(&fingerprint.pixels, &revisions);
+        let target = Target::new(&self.options, &image.identifier, pyramid, name)?;
+        self.check_object_count(&target)?;
+        Ok(target)
     }
 
     /// Returns the base URI and the size of a published image, as its `info.json` says; `None` if it is not there.

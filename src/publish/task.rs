@@ -7,6 +7,7 @@ use super::info::committed;
 use super::job::Job;
 use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
+use super::memory::ImageBytes;
 use super::options::{Layout, OnWarning};
 use super::read::{self, Reading};
 use super::revision::Revisions;
@@ -17,7 +18,7 @@ use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
 use crate::encode::{BlankTiles, Encoding};
-use crate::source::{Header, Place, Source, Warning};
+use crate::source::{Header, OPEN_BYTES, Place, Source, Warning};
 use crate::store::{ETag, Key, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -76,12 +77,13 @@ impl Task<'_> {
     /// Publishes an image: opens the source, prepares the store, transfers the pictures, commits, cleans up.
     pub(super) async fn publish(self) -> Done {
         let publisher = self.publisher;
-        let source = self.open().await?;
+        let source = publisher.unless_stopped(self.image, self.open()).await?;
         let header = source.header().clone();
         self.check_warnings(header.warnings(), false)?;
         let (target, revisions) = self.target(&header)?;
         self.check_memory(&header, &target)?;
         publisher.check_not_stopped(&target)?;
+        publisher.check_object_count(&target)?;
         if let Some(published) = self.promote_again(&target).await? {
             return Ok((published, Outcome::Published));
         }
@@ -126,8 +128,9 @@ impl Task<'_> {
             return Ok(());
         }
         let budget = self.publisher.budget.clone();
-        let (_turn, _memory) = (permit(&budget.readers).await, self.memory(header, target).await);
+        // Opened first: whoever has the memory of an image must not wait for more.
         let source = self.open().await?;
+        let (_turn, _memory) = (permit(&budget.readers).await, self.memory(header, target).await);
         let rehearsal = move || read::rehearse(source, || budget.is_stopping());
         let warnings = self.publisher.blocking(self.image, rehearsal).await??;
         self.publisher.check_not_stopped(target)?;
@@ -135,6 +138,8 @@ impl Task<'_> {
     }
 
     async fn open(&self) -> Result<Source, PublishError> {
+        // Given back when the source is open, so that nobody waits for the memory of an image while holding some.
+        let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
         let (place, read) = (self.place.clone(), self.publisher.options.reading());
         Ok(self.publisher.blocking(self.image, move || Source::open_at(&place, read)).await??)
     }
@@ -263,7 +268,9 @@ async fn transfer(
 ) -> Result<(Complete, Vec<Warning>), PublishError> {
     let Reading { mut strips, reader, memory } = reading;
     let mut ledger = Ledger::new(&job.target);
-    let mut tasks = Tasks::new(job, memory);
+    let mut tasks = Tasks::new(job, &memory);
+    // From now on, the tasks hold it.
+    drop(memory);
     let work = async {
         while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
             tasks.spawn_strip(strip, &mut ledger).await?;

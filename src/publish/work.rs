@@ -27,15 +27,13 @@ pub(super) struct Tasks {
 
 impl Tasks {
     /// Creates the tasks of an image, and starts those that collect whole levels.
-    pub(super) fn new(job: &Arc<Job>, memory: ReadingMemory) -> Self {
-        let whole_levels = HashMap::new();
-        let mut tasks =
-            Self { job: Arc::clone(job), running: JoinSet::new(), whole_levels, memory: Some(Arc::clone(&memory)) };
+    pub(super) fn new(job: &Arc<Job>, memory: &ReadingMemory) -> Self {
+        let (running, whole_levels) = (JoinSet::new(), HashMap::new());
+        let mut tasks = Self { job: Arc::clone(job), running, whole_levels, memory: Some(Arc::clone(memory)) };
         let needed =
             |scale| Some((scale, job.target.needed_formats(Rendering::Whole(scale)))).filter(|it| !it.1.is_empty());
         for (scale, formats) in job.target.pyramid.whole_levels().filter_map(needed) {
-            let strips = tasks.subscribe(scale);
-            let strips = LevelStrips { strips, _memory: Arc::clone(&memory) };
+            let strips = LevelStrips { strips: tasks.subscribe(scale), _memory: Arc::clone(memory) };
             tasks.running.spawn(whole_level(Arc::clone(job), scale, formats, strips));
         }
         let mut thumbnails: HashMap<ScaleFactor, Vec<Thumbnail>> = HashMap::new();
@@ -43,8 +41,7 @@ impl Tasks {
             thumbnails.entry(thumbnail.source).or_default().push(thumbnail);
         }
         for (scale, thumbnails) in thumbnails {
-            let strips = tasks.subscribe(scale);
-            let strips = LevelStrips { strips, _memory: Arc::clone(&memory) };
+            let strips = LevelStrips { strips: tasks.subscribe(scale), _memory: Arc::clone(memory) };
             tasks.running.spawn(thumbnails_of_level(Arc::clone(job), scale, thumbnails, strips));
         }
         tasks

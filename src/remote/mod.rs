@@ -18,7 +18,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use web::Web;
@@ -26,20 +26,46 @@ use web::Web;
 /// How long one request is tried again where nothing is said, as of stores.
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
-/// A bucket that is asked once whether it is there; all later ones hear the same.
-type Bucket = Arc<OnceCell<Result<S3Store, RemoteError>>>;
+/// Default temporary disk space for one source that a server gives only as a whole, in bytes.
+pub const DEFAULT_MAX_SPOOL_BYTES: u64 = 16 << 30;
+
+/// Time for which a failure to reach a bucket counts for all its images; afterwards one of them tries again.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+
+/// A bucket, connected to by the first image that needs it while the others wait.
+type Bucket = Arc<tokio::sync::Mutex<Connection>>;
+
+#[derive(Default)]
+enum Connection {
+    #[default]
+    None,
+    Connected(S3Store),
+    /// Credentials or rights are missing, which no retry changes; or nobody answered at that time.
+    Failed {
+        error: RemoteError,
+        at: Instant,
+        is_lasting: bool,
+    },
+}
 
 /// Everything that is elsewhere. Cheap to clone; all clones share their connections. Nothing is sent before something is
 /// looked for.
 #[derive(Clone, Default)]
 pub struct Remotes(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     settings: S3Settings,
+    max_spool_bytes: u64,
     /// Locked only to look one up.
     buckets: Mutex<HashMap<String, Bucket>>,
     web: OnceCell<Web>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let settings = S3Settings::default();
+        Self { settings, max_spool_bytes: DEFAULT_MAX_SPOOL_BYTES, buckets: Mutex::default(), web: OnceCell::new() }
+    }
 }
 
 impl fmt::Debug for Remotes {
@@ -53,6 +79,12 @@ impl Remotes {
     #[must_use]
     pub fn new(settings: S3Settings) -> Self {
         Self(Arc::new(Shared { settings, ..Shared::default() }))
+    }
+
+    /// Limits the temporary disk space of each source that a server gives only as a whole, in bytes.
+    #[must_use]
+    pub fn with_max_spool_bytes(self, max_spool_bytes: u64) -> Self {
+        Self(Arc::new(Shared { settings: self.0.settings.clone(), max_spool_bytes, ..Shared::default() }))
     }
 
     /// Finds an image, which is not read yet. A file is not even looked for.
@@ -104,13 +136,32 @@ impl Remotes {
             let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(buckets.entry(name.to_owned()).or_default())
         };
+        let mut connection = bucket.lock().await;
+        match &*connection {
+            Connection::Connected(store) => return Ok(store.clone()),
+            Connection::Failed { error, at, is_lasting } if *is_lasting || at.elapsed() < UNREACHABLE_FOR => {
+                return Err(error.clone());
+            }
+            Connection::None | Connection::Failed { .. } => {}
+        }
         let settings = S3Settings { bucket: name.to_owned(), ..self.0.settings.clone() };
-        bucket.get_or_init(|| async { connected(settings).await.map_err(|error| unreached(&error)) }).await.clone()
+        match connected(settings).await {
+            Ok(store) => {
+                *connection = Connection::Connected(store.clone());
+                Ok(store)
+            }
+            Err(cause) => {
+                let is_lasting = cause.is_environment() && cause.kind() != StoreErrorKind::Unreachable;
+                let error = unreached(&cause);
+                *connection = Connection::Failed { error: error.clone(), at: Instant::now(), is_lasting };
+                Err(error)
+            }
+        }
     }
 
     async fn web(&self) -> Result<&Web, RemoteError> {
         let retry_for = self.0.settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR);
-        self.0.web.get_or_try_init(|| async { Web::new(retry_for) }).await
+        self.0.web.get_or_try_init(|| async { Web::new(retry_for, self.0.max_spool_bytes) }).await
     }
 }
 

@@ -1,16 +1,17 @@
 //! Files of web servers: found by `HEAD`, read in ranges; or kept, where a server knows no ranges.
 
 use super::fetch;
-use super::headers::{content_range, is_still, number, revision, revision_of_whole, total};
+use super::headers::{content_range, is_still, number, retry_after, revision, revision_of_whole, total};
 use super::spool::Spool;
 use crate::location::{Revision, WebAddress};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, IF_MATCH, RANGE, RETRY_AFTER};
+use crate::store::{MinRate, TooSlow};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, IF_MATCH, RANGE};
 use reqwest::{Method, Response, StatusCode, redirect};
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
@@ -31,6 +32,7 @@ const FIRST_CONNECTS: u32 = 3;
 pub(super) struct Web {
     client: reqwest::Client,
     retry_for: Duration,
+    max_spool_bytes: u64,
 }
 
 /// Why one try came to nothing.
@@ -47,6 +49,12 @@ enum Failure {
 impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
         Self::Final(error)
+    }
+}
+
+impl From<TooSlow> for Failure {
+    fn from(error: TooSlow) -> Self {
+        passing(error.to_string())
     }
 }
 
@@ -85,7 +93,8 @@ struct Question<'a> {
 }
 
 impl Web {
-    pub(super) fn new(retry_for: Duration) -> Result<Self, RemoteError> {
+    /// Creates a client. What a server gives only as a whole may take `max_spool_bytes` of temporary disk space.
+    pub(super) fn new(retry_for: Duration, max_spool_bytes: u64) -> Result<Self, RemoteError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("iiif-publish/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::limited(REDIRECTS))
@@ -95,7 +104,7 @@ impl Web {
             .connect_timeout(CONNECT_TIMEOUT.min(retry_for))
             .read_timeout(READ_TIMEOUT.min(retry_for));
         let client = client.build().map_err(|error| RemoteError::other(innermost(&error)))?;
-        Ok(Self { client, retry_for })
+        Ok(Self { client, retry_for, max_spool_bytes })
     }
 
     /// Finds out what a server has. Where it does not answer to `HEAD`, as for URLs that are signed for `GET` alone, it is
@@ -131,8 +140,21 @@ impl Web {
     /// Keeps all of it.
     async fn spool(&self, address: &WebAddress, known: &Revision) -> Result<Spool, Failure> {
         let mut answer = self.ask(&Question { method: Method::GET, address, range: None, known: Some(known) }).await?;
-        let mut spool = Spool::new()?;
+        let too_large = || {
+            RemoteError::other(format!(
+                "the server gives no parts of it, and it is larger than {} bytes (`--max-spool-size`)",
+                self.max_spool_bytes
+            ))
+        };
+        if answer.content_length().is_some_and(|bytes| bytes > self.max_spool_bytes) {
+            return Err(too_large().into());
+        }
+        let (mut spool, mut rate) = (Spool::new()?, MinRate::new(self.retry_for));
         while let Some(piece) = answer.chunk().await? {
+            rate.arrived(piece.len())?;
+            if spool.bytes() + piece.len() as u64 > self.max_spool_bytes {
+                return Err(too_large().into());
+            }
             spool.write(&piece).await?;
         }
         Ok(spool.finish().await?)
@@ -174,7 +196,8 @@ impl Web {
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Passing { error, after, is_connect }) => (error, after, is_connect),
             };
-            let wait = after.unwrap_or(pause).max(pause);
+            // A server may ask for any pause. One that is longer than all retries ends them.
+            let wait = after.unwrap_or(pause).max(pause).min(self.retry_for);
             if begin.elapsed() + wait > self.retry_for || (is_connect && tries >= connects) {
                 return Err(error);
             }
@@ -189,7 +212,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
     let words = format!("the server answered {status}");
     match status.as_u16() {
         408 | 429 | 500 | 502 | 503 | 504 => {
-            let after = number(headers, &RETRY_AFTER).map(Duration::from_secs);
+            let after = retry_after(headers, SystemTime::now());
             Failure::Passing { error: RemoteError::other(words), after, is_connect: false }
         }
         401 | 403 => Failure::Final(RemoteError::new(RemoteErrorKind::Denied, words)),
@@ -237,11 +260,15 @@ impl WebFile {
         let answer = self.web.ask(&Question { method, address, range: Some(range.clone()), known }).await?;
         if answer.status() != StatusCode::PARTIAL_CONTENT {
             let is_whole = *range == (0..self.revision.bytes);
-            return if is_whole { collected(answer, range).await.map(Part::Bytes) } else { Ok(Part::NoRanges) };
+            return if is_whole {
+                self.web.collected(answer, range).await.map(Part::Bytes)
+            } else {
+                Ok(Part::NoRanges)
+            };
         }
         match content_range(answer.headers()) {
             Some((_, Some(total))) if total != self.revision.bytes => Err(RemoteError::replaced().into()),
-            Some((Some(found), _)) if found == *range => collected(answer, range).await.map(Part::Bytes),
+            Some((Some(found), _)) if found == *range => self.web.collected(answer, range).await.map(Part::Bytes),
             _ => Err(RemoteError::other("the server answered with another range than was asked for").into()),
         }
     }
@@ -252,18 +279,22 @@ impl WebFile {
     }
 }
 
-/// A body that is no longer what was asked for.
-async fn collected(mut answer: Response, range: &Range<u64>) -> Result<Vec<u8>, Failure> {
-    let most = usize::try_from(range.end - range.start).map_err(|_| RemoteError::other("it does not fit memory"))?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(most).map_err(|error| RemoteError::other(error.to_string()))?;
-    while let Some(piece) = answer.chunk().await? {
-        if bytes.len() + piece.len() > most {
-            return Err(RemoteError::replaced().into());
+impl Web {
+    /// Reads a body that is no longer than what was asked for.
+    async fn collected(&self, mut answer: Response, range: &Range<u64>) -> Result<Vec<u8>, Failure> {
+        let most =
+            usize::try_from(range.end - range.start).map_err(|_| RemoteError::other("it does not fit memory"))?;
+        let (mut bytes, mut rate) = (Vec::new(), MinRate::new(self.retry_for));
+        bytes.try_reserve_exact(most).map_err(|error| RemoteError::other(error.to_string()))?;
+        while let Some(piece) = answer.chunk().await? {
+            rate.arrived(piece.len())?;
+            if bytes.len() + piece.len() > most {
+                return Err(RemoteError::replaced().into());
+            }
+            bytes.extend_from_slice(&piece);
         }
-        bytes.extend_from_slice(&piece);
+        if bytes.len() == most { Ok(bytes) } else { Err(passing("the answer ends too early")) }
     }
-    if bytes.len() == most { Ok(bytes) } else { Err(passing("the answer ends too early")) }
 }
 
 impl Remote for WebObject {

@@ -6,15 +6,26 @@ pub use respond::{Page, Site};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// The maximum number of consecutive ports to try.
 const PORTS_TO_TRY: u16 = 100;
+
+/// The maximum number of open connections. Others wait in the backlog of the system. A browser opens six.
+const MAX_CONNECTIONS: usize = 64;
+
+/// The maximum time for reading the head of a request, including idle time on a kept-alive connection.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The maximum lifetime of a connection, so that a client that reads nothing cannot keep it open.
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A server that listens only on the loopback addresses.
 #[derive(Debug)]
@@ -66,9 +77,9 @@ impl Server {
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
-                accepted = self.ipv4.accept() => accepted,
-                accepted = accept_if_any(self.ipv6.as_ref()) => accepted,
                 Some(_) = connections.join_next() => continue,
+                accepted = self.ipv4.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
+                accepted = accept_if_any(self.ipv6.as_ref()), if connections.len() < MAX_CONNECTIONS => accepted,
             };
             // The client may have disconnected before it was accepted. The server continues.
             if let Ok((stream, _)) = accepted {
@@ -90,6 +101,8 @@ async fn answer(stream: TcpStream, site: Arc<Site>) {
         let site = Arc::clone(&site);
         async move { Ok::<_, std::convert::Infallible>(site.respond(&request).await) }
     });
+    let mut connections = http1::Builder::new();
+    connections.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
     // Browsers close connections at any time, so errors are ignored.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = timeout(CONNECTION_TIMEOUT, connections.serve_connection(TokioIo::new(stream), service)).await;
 }

@@ -29,17 +29,23 @@ pub struct Site {
 }
 
 impl Site {
-    /// Answers one request. All sites may read (CORS), and only reading is allowed.
+    /// Answers one request to this machine. Pages of any site may read the images (CORS), but not
+    /// [`pages`](Self::pages), which list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if !is_to_loopback(request) {
+            return empty(StatusCode::MISDIRECTED_REQUEST);
+        }
         let mut response = match *request.method() {
             Method::GET | Method::HEAD => self.find(request.uri().path()).await,
             Method::OPTIONS => empty(StatusCode::NO_CONTENT),
             _ => empty(StatusCode::METHOD_NOT_ALLOWED),
         };
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+        if self.pages.iter().all(|page| page.path != request.uri().path()) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+        }
         // Previewed images are often published again a minute later.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
@@ -57,6 +63,19 @@ impl Site {
             Err(_) => empty(StatusCode::NOT_FOUND),
         }
     }
+}
+
+/// Returns `true` if a request names this machine as its host. In a DNS rebinding attack, a page of another site, whose
+/// name points to this machine, sends the name of that site.
+fn is_to_loopback<B>(request: &Request<B>) -> bool {
+    let is_loopback = |host: &str| {
+        let name = if host.starts_with('[') { host.split_inclusive(']').next() } else { host.split(':').next() };
+        name.is_some_and(|name| name.eq_ignore_ascii_case("localhost") || matches!(name, "127.0.0.1" | "[::1]"))
+    };
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let (host, further) = (named.next(), named.next());
+    let is_host_loopback = host.and_then(|host| host.to_str().ok()).is_some_and(is_loopback);
+    is_host_loopback && further.is_none() && request.uri().authority().is_none_or(|it| is_loopback(it.as_str()))
 }
 
 /// Returns the file for a path, or `None` if the path would leave the folder.
@@ -107,6 +126,30 @@ fn with_body(content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_requests_to_this_machine_are_answered() {
+        let request = |hosts: &[&str], uri: &str| {
+            let request = hosts.iter().fold(Request::builder().uri(uri), |it, host| it.header(header::HOST, *host));
+            is_to_loopback(&request.body(()).expect("a request"))
+        };
+        for host in ["localhost", "LocalHost:3000", "127.0.0.1:3000", "[::1]:3000", "[::1]"] {
+            assert!(request(&[host], "/"), "{host}");
+        }
+        for host in [
+            "rebound.example",
+            "localhost.example:3000",
+            "127.0.0.1.example",
+            "10.0.0.1",
+            "",
+            "[::2]",
+            "user@localhost",
+        ] {
+            assert!(!request(&[host], "/"), "{host}");
+        }
+        assert!(!request(&[], "/") && !request(&["localhost", "rebound.example"], "/"));
+        assert!(!request(&["localhost"], "http://rebound.example/") && request(&["localhost"], "http://localhost/"));
+    }
 
     #[test]
     fn no_path_leaves_the_folder() {

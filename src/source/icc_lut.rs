@@ -133,7 +133,10 @@ impl Stage {
         match self {
             Self::Curves(curves) => curves.iter().all(Curve::is_identity),
             Self::Matrix(rows, offsets) => {
-                *rows == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] && *offsets == [0.0; 3]
+                let identity = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+                let is_near = |(one, other): (&f32, &f32)| (one - other).abs() < 1e-5;
+                rows.as_flattened().iter().zip(identity.as_flattened()).all(is_near)
+                    && offsets.iter().zip(&[0.0; 3]).all(is_near)
             }
             Self::Grid(_) => false,
         }
@@ -162,7 +165,9 @@ impl Curve {
                 }
             }
             Self::Formula(formula) => {
-                values.iter_mut().for_each(|value| *value = formula.evaluate_value(clamped(*value)));
+                for value in values {
+                    *value = formula.evaluate_value(clamped(*value));
+                }
             }
         }
     }
@@ -270,6 +275,7 @@ fn split(value: f32, samples: usize) -> (usize, f32) {
 }
 
 /// Clamps to 0..=1; what is not a number becomes 0.
+#[expect(clippy::manual_clamp, reason = "`clamp` leaves NaN what it is")]
 fn clamped(value: f32) -> f32 {
     value.max(0.0).min(1.0)
 }

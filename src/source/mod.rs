@@ -54,6 +54,11 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Memory that opening a source takes at most, in bytes, beyond the buffers of its decoder: metadata of every format is limited so
+/// that it fits, as it is in the file and decompressed (ICC profiles of 8 MiB, EXIF and texts of 4 MiB, boxes and directories of some
+/// MiB).
+pub const OPEN_BYTES: u64 = 32 << 20;
+
 /// First bytes of a file that are looked at: signatures of a few bytes, and markup that says later what it is.
 const MAGIC_BYTES: usize = 512;
 

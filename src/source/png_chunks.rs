@@ -15,6 +15,10 @@ const TAIL_BYTES: u64 = 256 << 10;
 /// Metadata chunks before the pixels that are looked at. Real files have some dozens.
 const MAX_CHUNKS: usize = 10_000;
 
+/// Maximum of all metadata of a file, as it stands there and unpacked, in bytes. Beyond it, chunks are passed over: thousands of
+/// small ones that each unpack to the limit would take minutes.
+const MAX_METADATA_BYTES: u64 = 64 << 20;
+
 /// The keywords of texts that hold EXIF in hexadecimal digits, as `ImageMagick` and `ExifTool` write them.
 const EXIF_KEYWORDS: [&[u8]; 2] = [b"Raw profile type exif", b"Raw profile type APP1"];
 
@@ -35,6 +39,8 @@ pub(super) struct Chunks {
     /// It begins with Apple's chunk `CgBI`: its pixels are not those of a PNG.
     pub(super) is_apple: bool,
     pub(super) is_animated: bool,
+    /// Bytes of metadata that were read, unpacked or checked.
+    metadata_bytes: u64,
 }
 
 /// Looks at the chunks before the pixels and near the end of the file.
@@ -85,6 +91,9 @@ impl Chunks {
             b"eXIf" => ("EXIF data", MAX_EXIF_BYTES),
             _ => ("text", MAX_EXIF_BYTES),
         };
+        if !self.has_room_for(length.into()) {
+            return Ok(());
+        }
         if u64::from(length) > limit {
             self.metadata.add_too_large(name, length.into());
             return Ok(());
@@ -100,6 +109,19 @@ impl Chunks {
             (_, true) => self.add_content(kind, &content),
         }
         Ok(())
+    }
+
+    /// Counts metadata that is about to be looked at; `false` if there has been too much.
+    fn has_room_for(&mut self, bytes: u64) -> bool {
+        let before = self.metadata_bytes;
+        self.metadata_bytes = before.saturating_add(bytes);
+        if self.metadata_bytes <= MAX_METADATA_BYTES {
+            return true;
+        }
+        if before <= MAX_METADATA_BYTES {
+            self.metadata.add_too_large("metadata", self.metadata_bytes);
+        }
+        false
     }
 
     fn add_content(&mut self, kind: [u8; 4], content: &[u8]) {
@@ -133,6 +155,8 @@ impl Chunks {
             _ => international(rest),
         };
         match text {
+            // The texts behind it are skipped.
+            Inflated::All(text) if !self.has_room_for(text.len() as u64) => drop(text),
             Inflated::All(text) if keyword == XMP_KEYWORD => self.metadata.add_xmp(&text),
             Inflated::All(text) => match raw_profile(&text) {
                 Some(block) if keyword == RAW_XMP_KEYWORD => self.metadata.add_xmp(&block),
@@ -165,6 +189,7 @@ impl Chunks {
             let content = tail.get(at + 4..).and_then(|rest| rest.get(..length));
             let checksum = tail.get(at + 4 + length..).and_then(<[u8]>::first_chunk).map(|it| u32::from_be_bytes(*it));
             if let (Some(content), Some(checksum)) = (content, checksum)
+                && self.has_room_for(length as u64)
                 && crc(*kind, content) == checksum
             {
                 self.add_content(*kind, content);

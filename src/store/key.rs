@@ -36,6 +36,9 @@ pub enum KeyError {
     /// Not an absolute URL that a path can be appended to.
     #[error("`{0}` is not a URL like https://example.org/iiif")]
     Url(String),
+    /// A URL with a user name or a password, which would be published. The text of the error does not repeat it.
+    #[error("the URL of `{0}` contains a user name or a password, which would be published")]
+    Secret(String),
 }
 
 fn checked(text: &str) -> Result<(), KeyError> {
@@ -286,6 +289,33 @@ impl fmt::Display for Key {
     }
 }
 
+/// Returns `true` if a URL names a user, with or without a password.
+///
+/// A password may contain any character, so every `@` in front of the query counts as the end of one, unless the host before
+/// it is whole: `https://host/@user` is a path.
+pub(super) fn has_user_info(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // `user:pa/ss@host`: what looks like the port is none.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let after_brackets = authority.rsplit(']').next().unwrap_or(authority);
+    let has_broken_port = after_brackets.split_once(':').is_some_and(|(_, port)| !is_port(port));
+    authority.contains('@') || has_broken_port && rest.contains('@')
+}
+
+/// Returns a URL without user name, password, query and fragment, as messages may show it.
+#[must_use]
+pub fn redacted_url(url: &str) -> String {
+    let url_without_query = url.split(['?', '#']).next().unwrap_or_default();
+    let hidden = if url_without_query.len() < url.len() { "?..." } else { "" };
+    let (scheme, rest) = match url_without_query.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url_without_query),
+    };
+    let rest = if has_user_info(url) { rest.rsplit('@').next().unwrap_or_default() } else { rest };
+    format!("{scheme}{rest}{hidden}")
+}
+
 /// Where viewers see what lies under the prefix.
 ///
 /// ```
@@ -303,12 +333,15 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if has_user_info(text) {
+            return Err(KeyError::Secret(redacted_url(text)));
+        }
         let is_url = rest.is_some_and(|rest| {
             !rest.is_empty()
                 && !rest.starts_with('/')
                 && rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '"' | '<' | '>' | '\\'))
         });
-        if is_url { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(KeyError::Url(text.to_owned())) }
+        if is_url { Ok(Self(text.trim_end_matches('/').to_owned())) } else { Err(KeyError::Url(redacted_url(text))) }
     }
 }
 
@@ -348,6 +381,25 @@ mod tests {
         }
         assert!("a".repeat(1000).parse::<Identifier>().is_err());
         assert_eq!("a/v0123456789ab".parse::<Identifier>(), Err(KeyError::Version("a/v0123456789ab".to_owned())));
+    }
+
+    #[test]
+    fn urls_with_secrets_are_refused_and_not_repeated() {
+        for (text, shown) in [
+            ("https://user:secret@host/iiif", "https://host/iiif"),
+            ("https://secret@host", "https://host"),
+            ("https://user:sec/ret@host/iiif", "https://host/iiif"),
+            ("https://user:sec?ret@host/iiif", "https://user:sec?..."),
+            ("https://host/iiif?token=secret", "https://host/iiif?..."),
+            ("https://host/iiif#secret", "https://host/iiif?..."),
+            ("user:secret@host/iiif", "host/iiif"),
+        ] {
+            let error = text.parse::<PublicUrl>().expect_err("refused").to_string();
+            assert!(error.contains(&format!("`{shown}`")) && !error.contains("ret"), "{error}");
+        }
+        for text in ["https://host/@user", "http://[::1]:3000/iiif", "https://host:8443/a@b"] {
+            assert!(text.parse::<PublicUrl>().is_ok(), "{text}");
+        }
     }
 
     #[test]

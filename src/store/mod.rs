@@ -5,14 +5,16 @@ mod folder;
 mod key;
 mod memory;
 mod pacer;
+mod rate;
 mod redirects;
 mod s3;
 mod tally;
 
 pub use digest::{Digest, ETag};
 pub use folder::{FolderStore, NameProblem, name_problems};
-pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError};
+pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError, redacted_url};
 pub use memory::MemoryStore;
+pub(crate) use rate::{MinRate, TooSlow};
 pub use s3::{
     BucketAddress, BucketAddressError, Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes,
     ObjectCannedAcl, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,

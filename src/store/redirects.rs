@@ -13,7 +13,7 @@ const PERMANENT: u16 = 301;
 const FOUND: u16 = 302;
 
 /// In `/region/size/rotation/quality.format`.
-const SLASHES_OF_REQUEST: usize = 4;
+pub(super) const SLASHES_OF_REQUEST: usize = 4;
 
 /// The file with the lines of one image replaced, and those of all others as they were.
 pub(super) fn replaced(file: &str, (base_key, base_uri): (&Key, &str), redirects: &[Redirect]) -> String {
@@ -40,7 +40,7 @@ fn target(redirect: &Redirect) -> &str {
 }
 
 /// The path of a URL.
-fn path(url: &str) -> &str {
+pub(super) fn path(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])
 }

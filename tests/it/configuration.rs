@@ -94,7 +94,7 @@ fn mistakes_are_told_before_anything_is_done() {
         ("bucket = [\"a\", \"b\"]\n", "`bucket` must be one value"),
         ("bucket = { name = \"a\" }\n", "`bucket` must be a text or a number"),
         ("bucket = true\n", "`bucket` must be a text or a number"),
-        ("bucket = tiles\n", "is no TOML"),
+        ("bucket = tiles\n", "is not valid TOML: line 1"),
         ("quality = 101\nbucket = \"tiles\"\n", "some of these options are those of `iiif-publish.toml`"),
     ] {
         configuration(folder.path(), text);
@@ -128,9 +128,70 @@ fn init_writes_every_option_and_what_it_writes_can_be_used() {
         .fold(String::new(), |text, line| text + line + "\n");
     fs::write(&path, used).expect("written");
     let run = run_in(folder.path(), &["ingest"]);
-    assert!(!run.stderr.contains("there is no option") && !run.stderr.contains("no TOML"), "{}", run.stderr);
+    assert!(!run.stderr.contains("there is no option") && !run.stderr.contains("not valid TOML"), "{}", run.stderr);
     assert!(!run.stderr.contains("must be"), "{}", run.stderr);
 
     let again = run_in(folder.path(), &["init"]);
     assert!(again.code == Some(2) && again.stderr.contains("could not write"), "{}", again.stderr);
+}
+
+#[test]
+fn a_file_that_was_found_is_named_and_cannot_give_consent() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 300, 200);
+    configuration(folder.path(), "output = \"out\"\n\n[delete]\nid = [\"a\"]\nyes = true\n");
+    let run = run_in(folder.path(), &["a.png"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("using `iiif-publish.toml`"), "{}", run.stderr);
+    let run = run_in(folder.path(), &["a.png", "--quiet"]);
+    assert!(run.code == Some(0) && run.stderr.is_empty(), "{}", run.stderr);
+    for arguments in [&["delete"][..], &["delete", "--config", "iiif-publish.toml"]] {
+        let run = run_in(folder.path(), arguments);
+        assert_eq!(run.code, Some(2), "nobody was asked: {}", run.stderr);
+        assert!(run.stderr.contains("ignoring `yes` in `iiif-publish.toml`"), "{}", run.stderr);
+        assert!(folder.path().join("out/a/info.json").is_file());
+    }
+    configuration(folder.path(), "output = \"out\"\nprefix = \"x\"\n\n[delete]\nall = true\n");
+    let run = run_in(folder.path(), &["delete", "--yes"]);
+    assert!(run.code == Some(2) && run.stderr.contains("ignoring `all`"), "{}", run.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_may_have_written_is_refused_unless_it_is_named() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 300, 200);
+    configuration(folder.path(), "output = \"out\"\n");
+    let path = folder.path().join("iiif-publish.toml");
+    let is_refused = |told: &str| {
+        let run = run_in(folder.path(), &["a.png"]);
+        assert!(run.code == Some(2) && run.stderr.contains(told), "{}", run.stderr);
+        assert!(!folder.path().join("out").exists(), "nothing is done");
+    };
+    for mode in [0o666, 0o664, 0o646] {
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("permissions");
+        is_refused("other users may write to it");
+    }
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("permissions");
+    // Only root can give files away.
+    if chown(&path, Some(12345), None).is_ok() {
+        is_refused("belongs to another user (uid 12345)");
+        chown(&path, Some(0), None).expect("taken back");
+        fs::rename(&path, folder.path().join("mine.toml")).expect("moved");
+        std::os::unix::fs::symlink("mine.toml", &path).expect("a link");
+        std::os::unix::fs::lchown(&path, Some(12345), None).expect("given away");
+        is_refused("belongs to another user (uid 12345)");
+        let run = run_in(folder.path(), &["a.png", "--config=iiif-publish.toml"]);
+        assert_eq!(run.code, Some(0), "it was named: {}", run.stderr);
+    } else {
+        eprintln!("skipped: files of other users, because this is not root");
+    }
+}
+
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let run = run_in(folder.path(), &["ingest", "--config=/dev/zero"]);
+    assert!(run.code == Some(2) && run.stderr.contains("is larger than"), "{}", run.stderr);
 }

@@ -8,6 +8,7 @@
     reason = "pictures are drawn with casts, and keys have no extensions but those that the program wrote"
 )]
 
+mod bounds;
 mod bucket;
 mod cascade;
 mod colour;
@@ -16,6 +17,7 @@ mod configuration;
 mod delete;
 mod delete_meetings;
 mod end_markers;
+mod exposure;
 mod fault_server;
 mod faults;
 mod formats;

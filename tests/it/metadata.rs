@@ -166,7 +166,9 @@ fn webp_with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<u8> {
     // Without the EXIF that made it an extended file.
     let at = bytes.windows(4).position(|kind| kind == b"EXIF").expect("EXIF");
     bytes.truncate(at);
-    exif.into_iter().for_each(|block| bytes.extend(chunk(b"EXIF", block)));
+    if let Some(block) = exif {
+        bytes.extend(chunk(b"EXIF", block));
+    }
     bytes.extend(chunk(b"XMP ", packet));
     let length = u32::try_from(bytes.len() - 8).expect("short").to_le_bytes();
     bytes[4..8].copy_from_slice(&length);
@@ -181,19 +183,21 @@ fn with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<(&'static str, Vec<u8>)> 
     let png = encoded(picture(), ImageFormat::Png);
     let exif_chunks: Vec<Vec<u8>> = exif.iter().map(|block| chunk(*b"eXIf", block)).collect();
     let text = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\0\0\0\0", packet].concat());
-    let packed = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &compressed(packet)[..]].concat());
+    let deflated = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &compressed(packet)[..]].concat());
     let with_head = [b"http://ns.adobe.com/xap/1.0/\0", packet].concat();
     let hexadecimal = ["Raw profile type xmp", "Raw profile type APP1"].map(|keyword| {
         chunk(*b"tEXt", &raw_profile(keyword, if keyword.ends_with("xmp") { packet } else { &with_head }))
     });
     let mut jpeg_segments = segment(0xe1, &with_head);
-    exif.iter().for_each(|block| jpeg_segments.extend(segment(0xe1, &self::with_head(block))));
+    if let Some(block) = exif {
+        jpeg_segments.extend(segment(0xe1, &self::with_head(block)));
+    }
     let mut carriers = vec![
         ("JPEG", jpeg(&jpeg_segments)),
         ("WebP", webp_with_xmp(packet, exif)),
         ("PNG, after", with_chunks(&png, &exif_chunks, slice::from_ref(&text))),
     ];
-    for text in [text, packed].into_iter().chain(hexadecimal) {
+    for text in [text, deflated].into_iter().chain(hexadecimal) {
         carriers.push(("PNG, before", with_chunks(&png, &[&exif_chunks[..], &[text]].concat(), &[])));
     }
     carriers

@@ -33,9 +33,12 @@ impl Preview {
 
     /// Status line and headers, and the body.
     fn request(&self, method: &str, path: &str) -> (String, Vec<u8>) {
+        self.request_to(&self.address, method, path)
+    }
+
+    fn request_to(&self, host: &str, method: &str, path: &str) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address)
-            .expect("sent");
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("answered");
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
@@ -62,6 +65,15 @@ fn ctrl_c_ends_it_well_and_leaves_nothing_behind() {
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("an address");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "the image, and what is served");
+    #[cfg(unix)]
+    for entry in std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&entry.metadata().expect("metadata").permissions());
+        assert!(
+            entry.path() == image || mode & 0o777 == 0o700,
+            "others look into {}: {mode:o}",
+            entry.path().display()
+        );
+    }
     let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert_eq!(child.wait().expect("ended").code(), Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "the image alone");
@@ -115,6 +127,31 @@ fn nothing_outside_the_folder_is_served_and_nothing_can_be_written() {
     }
     let (head, _) = preview.request("PUT", "/x/info.json");
     assert!(head.starts_with("http/1.1 405"), "{head}");
+}
+
+#[test]
+fn other_hosts_and_other_sites_learn_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let preview = Preview::of(&[&image], "0");
+    for path in ["/", "/x/info.json"] {
+        let (head, body) = preview.request_to("rebound.example", "GET", path);
+        assert!(head.starts_with("http/1.1 421") && body.is_empty(), "{path}: {head}");
+    }
+    let (head, _) = preview.request("GET", "/");
+    assert!(head.starts_with("http/1.1 200") && !head.contains("access-control"), "{head}");
+}
+
+#[test]
+fn idle_connections_do_not_keep_others_out() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let preview = Preview::of(&[&image], "0");
+    let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&preview.address).expect("it listens")).collect();
+    let start = std::time::Instant::now();
+    assert!(preview.request("GET", "/x/info.json").0.starts_with("http/1.1 200"));
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    drop(idle);
 }
 
 #[test]

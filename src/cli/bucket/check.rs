@@ -1,8 +1,9 @@
 //! `iiif-publish bucket check`
 
 use super::{BucketArguments, indented};
+use crate::cli::escape;
 use crate::cli::exit::{Exit, interrupted};
-use crate::cli::output::{print, tell};
+use crate::cli::output::{print, print_json, tell};
 use crate::cli::report::Fatal;
 use crate::cli::storage::StorageArguments;
 use clap::Args;
@@ -36,12 +37,11 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         command_options: place.s3.command_options(),
     };
     let report = check(&store, &asked, interrupted()).await?;
-    let text = if arguments.json {
-        format!("{:#}\n", document(arguments, &asked, &report))
+    let printed = if arguments.json {
+        print_json(&document(arguments, &asked, &report), true)
     } else {
-        report.findings.iter().map(lines).collect()
+        print(&report.findings.iter().map(lines).collect::<String>())
     };
-    let printed = print(&text);
     Ok(match report.stopped {
         Some(signal) => signal,
         None if report.passed() => printed,
@@ -56,13 +56,14 @@ fn lines(finding: &Finding) -> String {
         Verdict::Note => "note",
     };
     let remedy = finding.remedy.as_ref().map(remedy).unwrap_or_default();
-    format!("{verdict} {}: {}\n{remedy}", finding.step.name(), finding.detail)
+    format!("{verdict} {}: {}\n{remedy}", finding.step.name(), escape::line(&finding.detail))
 }
 
 fn remedy(remedy: &Remedy) -> String {
     let document = remedy.document.as_ref().map(|document| indented(&format!("{document:#}"))).unwrap_or_default();
-    let command = remedy.command.as_ref().map(|command| format!("     $ {command}\n")).unwrap_or_default();
-    format!("     {}\n{document}{command}", remedy.advice)
+    let command =
+        remedy.command.as_ref().map(|command| format!("     $ {}\n", escape::line(command))).unwrap_or_default();
+    format!("     {}\n{document}{command}", escape::line(&remedy.advice))
 }
 
 fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Value {

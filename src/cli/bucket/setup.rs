@@ -2,6 +2,7 @@
 
 use super::{BucketArguments, indented};
 use crate::cli::ask::ConsentArguments;
+use crate::cli::escape;
 use crate::cli::exit::Exit;
 use crate::cli::output::{print, tell};
 use crate::cli::report::Fatal;
@@ -83,7 +84,8 @@ fn cors_line(rule: &CorsRule) -> String {
     let headers = rule.allowed_headers.iter().flatten().map(String::as_str).collect::<Vec<_>>();
     let headers = if headers.is_empty() { String::new() } else { format!(", headers {}", headers.join(" ")) };
     let name = rule.id.as_ref().map(|id| format!("`{id}`: ")).unwrap_or_default();
-    format!("{name}{} from {}{headers}", rule.allowed_methods.join(" "), rule.allowed_origins.join(" "))
+    let text = format!("{name}{} from {}{headers}", rule.allowed_methods.join(" "), rule.allowed_origins.join(" "));
+    escape::line(&text).into_owned()
 }
 
 fn policy_difference(change: &PolicyChange, place: &Place, setup: &Setup) -> String {
@@ -94,7 +96,7 @@ fn policy_difference(change: &PolicyChange, place: &Place, setup: &Setup) -> Str
     let mut text = format!("policy of `{bucket}`:\n");
     for name in kept {
         let note = if denying.contains(name) { " (denies, which wins over what allows)" } else { "" };
-        writeln!(text, "  stays  {name}{note}").expect("writing to a string does not fail");
+        writeln!(text, "  stays  {}{note}", escape::line(name)).expect("writing to a string does not fail");
     }
     let comes = if setup.unblock.is_none() { "+ comes" } else { "+ would come" };
     let new = public_read_statement(place);

@@ -3,8 +3,9 @@
 use super::manifests::{self, ShownObject, shown};
 use super::{Arguments, Gathered, image, prune};
 use crate::cli::arguments::ProgressArgument;
+use crate::cli::escape;
 use crate::cli::exit::Exit;
-use crate::cli::output::{counted, print, tell};
+use crate::cli::output::{counted, print, print_json, tell, tell_json};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars, estimated_bytes};
 use crate::cli::progress::Progress;
 use crate::cli::report::{Fatal, chain};
@@ -148,10 +149,10 @@ impl Teller {
             let reason = (verb == "fail").then_some(words);
             let line =
                 json!({"would": verb, "id": what.to_string(), "objects": objects, "bytes": bytes, "reason": reason});
-            return print(&format!("{line}\n"));
+            return print_json(&line, false);
         }
         let colon = if words.is_empty() { "" } else { ": " };
-        print(&format!("{verb:8} {what}{colon}{words}\n"))
+        print(&(escape::line(&format!("{verb:8} {what}{colon}{words}")).into_owned() + "\n"))
     }
 
     fn total(&self, total: &Total) {
@@ -160,7 +161,7 @@ impl Teller {
         if self.is_json {
             let line = json!({"event": "total", "publish": publish, "update": update, "unchanged": unchanged, "failed": failed, "delete": delete,
                               "objects": objects, "bytes": bytes, "dollars": cost});
-            return tell(&line.to_string());
+            return tell_json(&line);
         }
         let publish = counted(*publish, "image");
         let [update, unchanged, failed, delete] = [update, unchanged, failed, delete].map(|count| HumanCount(*count));

@@ -2,6 +2,7 @@
 
 use super::Arguments;
 use crate::cli::exit::Exit;
+use crate::cli::lines::LimitedLines;
 use crate::cli::report::{Fatal, tell_note};
 use iiif_publish::collection::{COLLECTION_PAGES, EmptyFolder, Input, InputError, MANIFESTS, Page, Patterns, Table};
 use iiif_publish::location::Location;
@@ -61,7 +62,7 @@ impl Arguments {
             }
         }
         if let Some(list) = &self.from_file {
-            input.add_list(opened(list)?, &list.display().to_string())?;
+            input.add_list(LimitedLines::new(opened(list)?), &list.display().to_string())?;
         }
         if let Some(table) = &self.table {
             let name = table.display().to_string();

@@ -5,7 +5,7 @@ use crate::cli::exit::Exit;
 use iiif_publish::store::Traffic;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +22,7 @@ pub(super) struct Figures {
 /// Writes them in one move, so that nobody reads half of them.
 pub(super) fn write(path: &Path, figures: Figures, duration: Duration, exit: Exit) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    let before = fs::read_to_string(path).ok().and_then(|text| last_success(&text));
+    let before = read_before(path).ok().and_then(|text| last_success(&text));
     let success = if exit == Exit::Done { Some(now) } else { before };
     let text = text(figures, duration, exit, now, success);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -30,6 +30,12 @@ pub(super) fn write(path: &Path, figures: Figures, duration: Duration, exit: Exi
     file.write_all(text.as_bytes())?;
     readable_by_all(file.as_file())?;
     file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Reads the file of an earlier run, which has some kilobytes.
+fn read_before(path: &Path) -> io::Result<String> {
+    const MAX_BYTES: u64 = 1 << 20;
+    io::read_to_string(fs::File::open(path)?.take(MAX_BYTES))
 }
 
 /// The exporter is another user.

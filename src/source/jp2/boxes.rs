@@ -117,9 +117,9 @@ fn add_metadata(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Met
     let mut block = Vec::new();
     file.take(length - identifier.len() as u64).read_to_end(&mut block)?;
     if &identifier == EXIF {
-        metadata.add_exif(&block)
+        metadata.add_exif(&block);
     } else {
-        metadata.add_xmp(&block)
+        metadata.add_xmp(&block);
     }
     Ok(())
 }

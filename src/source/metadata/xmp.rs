@@ -1,7 +1,7 @@
 //! XMP (ISO 16684-1), as far as it says which way up an image is: the property `tiff:Orientation`.
 //!
 //! Packets are searched, not parsed: the property has one form as an attribute and one as an element. Like Pillow, and unlike
-//! libvips and ImageMagick 6, which ignore XMP, the orientation counts if EXIF has none.
+//! libvips and `ImageMagick` 6, which ignore XMP, the orientation counts if EXIF has none.
 
 use super::super::Orientation;
 use super::exif::orientation_from_tag;

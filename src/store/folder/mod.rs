@@ -2,6 +2,7 @@
 
 mod marks;
 mod names;
+mod redirect_file;
 mod sync;
 mod walk;
 mod write;
@@ -15,6 +16,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use marks::Mark;
+use redirect_file::{Change, RedirectFile};
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -28,6 +30,9 @@ use write::{Sweeper, Written, etag};
 /// Directories that are remembered as swept. Sweeping one again costs one listing.
 const MAX_SWEPT: usize = 1024;
 
+/// Maximum size of a file that is read whole, in bytes: documents, and the small files of an interrupted run.
+const MAX_READ_BYTES: u64 = 1 << 30;
+
 /// Objects as files below a folder. Headers are not kept: the web server sets them. Marks are kept for keys that end in `.json`.
 #[derive(Clone, Debug)]
 pub struct FolderStore(Arc<Folder>);
@@ -37,7 +42,7 @@ struct Folder {
     root: PathBuf,
     syncer: Syncer,
     /// Held while the file of redirects is read and written again: all images share it.
-    redirecting: Mutex<()>,
+    redirecting: Mutex<RedirectFile>,
     /// Directories that were written to and are free of stale temporary files.
     swept: Mutex<HashSet<PathBuf>>,
 }
@@ -166,7 +171,7 @@ impl Folder {
 
     /// Reads a file and its metadata through one handle, so that they belong together.
     fn read(&self, path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
-        let mut file = match File::open(path) {
+        let file = match File::open(path) {
             Err(error) if self.is_absent(error.kind()) => return Ok(None),
             file => file?,
         };
@@ -174,8 +179,11 @@ impl Folder {
         if metadata.is_dir() {
             return Ok(None);
         }
+        if metadata.len() > MAX_READ_BYTES {
+            return Err(io::Error::other(format!("`{}` is larger than {MAX_READ_BYTES} bytes", path.display())));
+        }
         let mut body = Vec::new();
-        file.read_to_end(&mut body)?;
+        file.take(MAX_READ_BYTES).read_to_end(&mut body)?;
         Ok(Some((metadata, body)))
     }
 
@@ -209,17 +217,17 @@ impl Folder {
 
     /// Writes the redirects of one image into the file of all, and removes the files that would hide them.
     fn redirect(&self, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<()> {
-        let _guard = self.redirecting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.redirecting.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = lock(&self.root);
         let path = self.root.join(redirects::FILE_NAME);
-        let file = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            file => file?,
-        };
-        let replaced = redirects::replaced(&file, base, redirects);
-        if replaced != file {
-            self.write(&path, replaced.as_bytes())?.replace(&path)?;
-            sync::sync_directory(&self.root)?;
+        match file.add(&path, base, redirects)? {
+            Change::None => {}
+            Change::Appended => self.syncer.touch(&self.root, &fs::metadata(&path)?)?,
+            Change::Replace(text) => {
+                file.forget();
+                self.write(&path, text.as_bytes())?.replace(&path)?;
+                sync::sync_directory(&self.root)?;
+            }
         }
         let files = redirects.iter().map(|redirect| self.path(&redirect.from)).filter(|path| path.is_file());
         files.into_iter().try_for_each(|path| self.remove(&path))

@@ -6,6 +6,7 @@ mod attributes;
 mod client;
 mod copy;
 mod explain;
+mod limit;
 mod list;
 mod protection;
 mod put;
@@ -19,6 +20,7 @@ pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 pub use read::{Found, ReadError};
 
+use super::key::{has_user_info, redacted_url};
 use super::pacer::{PaceLimits, Pacer};
 use super::{
     ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError,
@@ -32,15 +34,18 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStreamError;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use bytes::{Bytes, BytesMut};
 use client::{client_config, default_checksums, shared_config, with_checksums};
 use explain::{Explained, kind};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use limit::{BodyLimit, MAX_INFO_BYTES, is_too_large};
 use std::error::Error;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -89,7 +94,8 @@ pub struct S3Settings {
     pub checksums: Option<Checksums>,
     /// Puts in flight at the most; 64 where none are said.
     pub concurrency: Option<NonZeroUsize>,
-    /// Puts that begin within a second at the most.
+    /// Puts that begin within a second at the most, within [`PUTS_PER_SECOND`](Self::PUTS_PER_SECOND). Another number is
+    /// raised or lowered to that; what is no number stands for no limit.
     pub max_puts_per_second: Option<f64>,
     /// How long a request that fails in passing is tried again; five minutes where nothing is said.
     pub retry_for: Option<Duration>,
@@ -99,6 +105,11 @@ pub struct S3Settings {
     pub clobber: Clobber,
     /// Who pays for the requests.
     pub payer: Payer,
+}
+
+impl S3Settings {
+    /// The limits on puts in a second that can be kept: from one in a quarter of an hour to one in a microsecond.
+    pub const PUTS_PER_SECOND: RangeInclusive<f64> = 0.001..=1_000_000.0;
 }
 
 /// A bucket, with one client for the whole process.
@@ -126,11 +137,15 @@ impl S3Store {
     /// # Errors
     /// Where there are no credentials, or the endpoint or the bucket cannot be part of a URL.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
+        settings.endpoint_url.as_deref().map_or(Ok(()), check_no_secrets)?;
         check_endpoints(&settings)?;
         let config = shared_config(&settings).await?;
+        config.endpoint_url().map_or(Ok(()), check_no_secrets)?;
         require_credentials(&config).await?;
         let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
-        let puts_per_second = settings.max_puts_per_second;
+        let (least, most) = S3Settings::PUTS_PER_SECOND.into_inner();
+        let puts_per_second =
+            settings.max_puts_per_second.filter(|rate| !rate.is_nan()).map(|rate| rate.clamp(least, most));
         let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let pacer = Pacer::new(PaceLimits { puts, bytes: BYTES_IN_FLIGHT, puts_per_second });
         let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
@@ -145,7 +160,7 @@ impl S3Store {
         // Only now: what was made for its URL alone was never sent.
         let clock = ServerClock::default();
         let watcher = Watcher::new(pacer.clone(), clock.clone());
-        let client = Client::from_conf(client_config.interceptor(watcher).build());
+        let client = Client::from_conf(client_config.interceptor(watcher).interceptor(BodyLimit).build());
         let attributes = Arc::new(settings.attributes);
         let denied_lookups = Arc::default();
         Ok(Self { client, bucket, public_url, pacer, concurrency, attributes, clobber, payer, clock, denied_lookups })
@@ -170,6 +185,20 @@ impl S3Store {
     }
 }
 
+/// Refuses an endpoint with secrets: it is part of every `info.json`, unless another public URL is given, and of messages.
+fn check_no_secrets(url: &str) -> Result<(), StoreError> {
+    let problem = match url {
+        url if has_user_info(url) => "it contains a user name or a password",
+        url if url.contains(['?', '#']) => "it contains `?` or `#`, behind which no path can be appended",
+        _ => return Ok(()),
+    };
+    let action = format!("`{}` cannot be an endpoint", redacted_url(url));
+    let refused = StoreError::new(StoreErrorKind::Unreachable, action, problem.to_owned());
+    Err(refused.with_hint(
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and pass the URL without user, password and query",
+    ))
+}
+
 /// Checks the endpoints that were named, whichever of them is used.
 fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
     let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
@@ -177,6 +206,7 @@ fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
     let named = settings.endpoint_url.clone().map(|url| ("--endpoint-url", url));
     let endpoints = named.map_or_else(|| of_environment().collect(), |named| vec![named]);
     for (from, url) in endpoints.into_iter().filter(|(_, url)| !url.is_empty()) {
+        check_no_secrets(&url)?;
         address::check_endpoint(&url, &settings.bucket).map_err(|error| {
             let action = format!("{} ({from})", error.reason);
             StoreError::new(StoreErrorKind::Unreachable, action, error)
@@ -226,7 +256,23 @@ const BODY_ATTEMPTS: u32 = 4;
 /// Why an object was not got.
 enum GetError {
     Refused(Box<SdkError<GetObjectError>>),
-    Unread(ByteStreamError),
+    Unread(Box<dyn Error + Send + Sync>),
+}
+
+/// Reads the body of a document, to `max_bytes` at most.
+async fn collected(mut body: ByteStream, max_bytes: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = body.try_next().await? {
+        if bytes.len() + piece.len() > max_bytes {
+            return Err(format!("it is larger than {max_bytes} bytes").into());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}
+
+fn max_bytes(key: &Key) -> usize {
+    if key.as_str().ends_with("/info.json") { MAX_INFO_BYTES } else { usize::MAX }
 }
 
 impl GetError {
@@ -249,14 +295,16 @@ impl S3Store {
                 .send()
                 .await
                 .map_err(|error| GetError::Refused(error.into()))?;
-            match object.body.collect().await {
+            match collected(object.body, max_bytes(key)).await {
                 Ok(body) => {
                     let mark = object.metadata.and_then(|mut metadata| metadata.remove(MARK));
                     let etag = object.e_tag.as_deref().and_then(ETag::new);
                     let modified = object.last_modified.and_then(|modified| SystemTime::try_from(modified).ok());
-                    return Ok(Stored { body: body.into_bytes(), mark, etag, modified });
+                    return Ok(Stored { body, mark, etag, modified });
                 }
-                Err(error) if attempts == BODY_ATTEMPTS => return Err(GetError::Unread(error)),
+                Err(error) if attempts == BODY_ATTEMPTS || is_too_large(&*error) => {
+                    return Err(GetError::Unread(error));
+                }
                 Err(_) => attempts += 1,
             }
         }

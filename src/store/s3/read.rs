@@ -2,6 +2,7 @@
 
 use super::explain::kind;
 use super::{S3Store, StoreError, StoreErrorKind};
+use crate::store::MinRate;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
@@ -145,7 +146,9 @@ async fn collected(mut body: ByteStream, range: &Range<u64>) -> Result<Vec<u8>, 
     let most = usize::try_from(range.end.saturating_sub(range.start))?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(most)?;
+    let mut rate = MinRate::new(Duration::MAX);
     while let Some(piece) = tokio::time::timeout(BODY_SILENCE, body.try_next()).await?? {
+        rate.arrived(piece.len())?;
         if bytes.len() + piece.len() > most {
             return Err("the store answers with more than was asked for".into());
         }

@@ -1,6 +1,7 @@
 //! What is done about each response of a store: which are worth another attempt, which ask for fewer requests, what time it is
 //! there, and what went wrong last.
 
+use super::limit::is_too_large;
 use crate::store::Tally;
 use crate::store::pacer::Pacer;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -59,6 +60,9 @@ impl<E> fmt::Debug for CodeClassifier<E> {
 impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for CodeClassifier<E> {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        if is_too_large(error) {
+            return RetryAction::RetryForbidden;
+        }
         let code =
             error.as_operation_error().and_then(|error| error.downcast_ref::<E>()).and_then(|error| error.code());
         let status = context.response().map(|response| response.status().as_u16());

@@ -55,8 +55,8 @@ fn fixed(number: f64) -> [u8; 4] {
 }
 
 /// The color of inks, as XYZ: what three bands of light leave of them.
-fn printed([c, m, y, k]: [f64; 4]) -> [f64; 3] {
-    let [r, g, b] = [c, m, y].map(|ink| 0.013 + 0.987 * (-2.2 * ink - 3.1 * k).exp());
+fn printed([cyan, magenta, yellow, black]: [f64; 4]) -> [f64; 3] {
+    let [r, g, b] = [cyan, magenta, yellow].map(|ink| 0.013 + 0.987 * (-2.2 * ink - 3.1 * black).exp());
     [0.4361 * r + 0.3851 * g + 0.1431 * b, 0.2225 * r + 0.7169 * g + 0.0606 * b, 0.0139 * r + 0.0971 * g + 0.7141 * b]
         .map(|value| value.max(0.0))
 }

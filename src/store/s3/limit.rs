@@ -1,0 +1,46 @@
+//! Limits on the bodies of responses: a store, or what answers in its place, must not fill the memory.
+
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::primitives::SdkBody;
+use http_body_util::{LengthLimitError, Limited};
+use std::error::Error;
+
+/// Maximum size of the body of a successful response, in bytes. Pages of listings have 1 MB, manifests of 50,000 pages 60 MB; parts of
+/// sources are smaller.
+const MAX_BODY_BYTES: usize = 128 << 20;
+
+/// Maximum size of the body of an error, in bytes. Those of S3 have 1 kB.
+const MAX_ERROR_BYTES: usize = 1 << 20;
+
+/// Maximum size of an `info.json`, in bytes. Ours have some kilobytes.
+pub(super) const MAX_INFO_BYTES: usize = 4 << 20;
+
+/// Limits every body before anything reads it.
+#[derive(Debug)]
+pub(super) struct BodyLimit;
+
+impl Intercept for BodyLimit {
+    fn name(&self) -> &'static str {
+        "limit of bodies"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        let limit = if response.status().is_success() { MAX_BODY_BYTES } else { MAX_ERROR_BYTES };
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, limit));
+        Ok(())
+    }
+}
+
+/// Returns `true` if an error, or a cause of it, is a body beyond its limit. To ask again would bring the same.
+pub(super) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_too_large)
+}

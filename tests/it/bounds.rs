@@ -1,0 +1,316 @@
+//! Nothing from outside takes time, memory or disk space without a limit: servers, sources, lists and reports.
+
+use crate::support::faults::{Fault, FaultServer, Scope};
+use crate::support::pictures::{encoded, file, png_file, waves};
+use crate::support::program::{Run, program, run};
+use iiif_publish::store::{FolderStore, Identifier, ImageFolder, Prefix, Redirect, Store};
+use image::ImageFormat;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Answers each request by a function of its head, on a thread of its own. Its URL.
+fn serve(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let answer = std::sync::Arc::new(answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let answer = std::sync::Arc::clone(&answer);
+            std::thread::spawn(move || {
+                let mut head = vec![0; 4096];
+                let length = stream.read(&mut head).unwrap_or(0);
+                // A client that is gone is what some tests are about.
+                let _ = answer(&String::from_utf8_lossy(&head[..length]), &mut stream);
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A body without an end, a piece at a time.
+fn endless(piece: &'static [u8], pause: Duration) -> String {
+    serve(move |head, stream| {
+        if head.starts_with("HEAD") {
+            return write!(stream, "HTTP/1.1 405 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+        write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        loop {
+            stream.write_all(piece)?;
+            std::thread::sleep(pause);
+        }
+    })
+}
+
+fn publish_into(folder: &Path, arguments: &[&str]) -> Run {
+    let mut command = program();
+    command.arg("--output").arg(folder.join("out")).arg("--public-url=https://example.org").args(arguments);
+    command.output().expect("built").into()
+}
+
+#[test]
+fn any_pause_that_a_server_asks_for_ends_with_the_time_for_retries() {
+    let folder = TempDir::new().expect("a folder");
+    for pause in ["18446744073709551615", "99999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let begin = Instant::now();
+        let url = serve(move |_, stream| {
+            // Only later, when some of the time for retries is over.
+            let name = if begin.elapsed() < Duration::from_secs(1) { "X-Not-Yet" } else { "Retry-After" };
+            write!(stream, "HTTP/1.1 503 Busy\r\n{name}: {pause}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        });
+        let run = publish_into(folder.path(), &["--retry-for=3", &format!("{url}/a.png")]);
+        assert!(run.code == Some(1) && run.stderr.contains("503"), "{pause}: {}", run.stderr);
+        assert!(begin.elapsed() < Duration::from_secs(20), "{pause}: {:?}", begin.elapsed());
+    }
+}
+
+#[test]
+fn a_bucket_that_did_not_answer_once_is_asked_again() {
+    let (server, folder) = (FaultServer::start(), TempDir::new().expect("a folder"));
+    for name in ["a.png", "b.png"] {
+        server.store("masters", name, &encoded(waves(300, 200), ImageFormat::Png));
+    }
+    server.fail(Fault::Down(Duration::from_secs(6)), Scope::next(1));
+    // The first image fails at once. The second one is begun when the server is back.
+    let slow = serve(|_, stream| {
+        std::thread::sleep(Duration::from_secs(14));
+        write!(stream, "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    });
+    let urls: Vec<String> = (0..32).map(|number| format!("{slow}/{number}.png")).collect();
+    let mut arguments = vec!["--source-endpoint-url", &*server.endpoint().leak(), "s3://masters/a.png"];
+    arguments.extend(urls.iter().map(String::as_str));
+    arguments.push("s3://masters/b.png");
+    let run = publish_into(folder.path(), &arguments);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains("b: published"), "{}", run.stderr);
+    assert!(!folder.path().join("out/a/info.json").exists(), "{}", run.stderr);
+}
+
+#[test]
+fn rates_that_cannot_be_kept_are_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "a.png", 30, 20).display().to_string();
+    for rate in ["1e-20", "0", "-1", "NaN", "inf", "1e300", "1e-320"] {
+        let run = publish_into(folder.path(), &[&format!("--max-rps={rate}"), &image]);
+        assert!(run.code == Some(2) && run.stderr.contains("from 0.001 to 1000000"), "{rate}: {}", run.stderr);
+    }
+    assert_eq!(publish_into(folder.path(), &["--max-rps=0.5", &image]).code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn files_without_an_end_are_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let output = format!("--output={}", folder.path().display());
+    let cases: [&[&str]; 3] = [
+        &["report", "/dev/zero"],
+        &["ingest", &output, "--from-file=/dev/zero"],
+        &["ingest", &output, "--config=/dev/zero", "--table=x.csv"],
+    ];
+    for arguments in cases {
+        let run = run(arguments);
+        assert!(run.code == Some(2) && run.stderr.contains("1048576"), "{arguments:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_table_has_so_many_columns_at_most() {
+    let folder = TempDir::new().expect("a folder");
+    let names: Vec<String> = (0..100_000).map(|number| format!("c{number}")).collect();
+    let table = file(folder.path(), "wide.csv", format!("source,{}\n", names.join(",")).as_bytes());
+    let begin = Instant::now();
+    let run = run(["ingest", "--output=/nonexistent", "--table", &table.display().to_string()]);
+    assert!(run.code == Some(2) && run.stderr.contains("100001 columns"), "{}", run.stderr);
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+/// Starts a publish that does not end by itself.
+fn endless_publish(folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = program();
+    command.args(["ingest", "--presentation=none", "--public-url=https://example.org", "--output"]).arg(folder);
+    command.args(arguments).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("built")
+}
+
+/// Waits for the end, and returns the exit code with the time that it took.
+fn end(mut child: Child) -> (Option<i32>, Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(30) {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return (status.code(), begin.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("a child");
+    panic!("it did not end");
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_and_limits_end_a_source_that_does_not() {
+    let folder = TempDir::new().expect("a folder");
+    let (fast, drip) = (endless(&[0; 16_000], Duration::from_millis(1)), endless(b"x", Duration::from_millis(500)));
+    // Larger than any disk reads within the test.
+    let sparse = folder.path().join("sparse.png");
+    std::fs::File::create(&sparse).and_then(|file| file.set_len(1 << 42)).expect("a sparse file");
+    let sparse = sparse.display().to_string();
+    let sources: [&[&str]; 3] =
+        [&[&format!("{fast}/a.png")], &[&format!("{drip}/a.png")], &["--check=content", &sparse]];
+    for source in sources {
+        for (signal, code) in [("-TERM", 143), ("-INT", 130), ("-HUP", 143)] {
+            let child = endless_publish(folder.path(), source);
+            std::thread::sleep(Duration::from_millis(1500));
+            let pid = child.id().to_string();
+            std::process::Command::new("kill").args([signal, &pid]).status().expect("kill");
+            let (ended, time) = end(child);
+            assert_eq!(ended, Some(code), "{signal} {source:?}");
+            assert!(time < Duration::from_secs(5), "{signal} {source:?}: {time:?}");
+        }
+        let child = endless_publish(folder.path(), &[&["--max-duration=1"], source].concat());
+        assert_eq!(end(child).0, Some(4), "{source:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_still_works() {
+    let folder = TempDir::new().expect("a folder");
+    let drip = endless(b"x", Duration::from_millis(500));
+    let mut command = std::process::Command::new("nohup");
+    let program = program();
+    command.arg(program.get_program()).args(["--output"]).arg(folder.path()).arg(format!("{drip}/a.png"));
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nohup");
+    std::thread::sleep(Duration::from_millis(1500));
+    let pid = child.id().to_string();
+    std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(child.try_wait().expect("a child").is_none(), "it goes on");
+    child.kill().expect("a child");
+    child.wait().expect("a child");
+}
+
+#[test]
+fn a_source_that_drips_is_given_up() {
+    let folder = TempDir::new().expect("a folder");
+    let url = endless(b"x", Duration::from_millis(300));
+    let run = publish_into(folder.path(), &["--retry-for=2", &format!("{url}/a.png")]);
+    assert!(run.code == Some(1) && run.stderr.contains("too slowly"), "{}", run.stderr);
+}
+
+#[test]
+fn a_source_without_an_end_does_not_fill_the_disk() {
+    let folder = TempDir::new().expect("a folder");
+    let url = endless(&[0; 16_000], Duration::ZERO);
+    let run = publish_into(folder.path(), &["--max-spool-size=4MiB", &format!("{url}/a.png")]);
+    assert!(run.code == Some(1) && run.stderr.contains("larger than 4194304 bytes"), "{}", run.stderr);
+}
+
+/// A gray progressive JPEG of 16 x 16 pixels with so many scans.
+fn progressive(scans: usize) -> Vec<u8> {
+    let mut bytes = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    bytes.extend([1; 64]);
+    bytes.extend([0xff, 0xc2, 0, 11, 8, 0, 16, 0, 16, 1, 1, 0x11, 0]);
+    // One code of one bit, for a difference of 0.
+    bytes.extend([0xff, 0xc4, 0, 20, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let scan = |approximation: u8| [0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, approximation, 0x0f];
+    bytes.extend(scan(0x01));
+    (1..scans).for_each(|_| bytes.extend(scan(0x10)));
+    bytes.extend([0xff, 0xd9]);
+    bytes
+}
+
+#[test]
+fn a_jpeg_has_so_many_scans_at_most() {
+    let folder = TempDir::new().expect("a folder");
+    let image = |scans| file(folder.path(), &format!("{scans}.jpg"), &progressive(scans)).display().to_string();
+    let run = publish_into(folder.path(), &[&image(500)]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = publish_into(folder.path(), &[&image(501)]);
+    assert!(run.code == Some(1) && run.stderr.contains("more scans than any real image"), "{}", run.stderr);
+}
+
+#[test]
+fn an_image_of_too_many_objects_is_refused_before_anything_is_put() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "a.png", 2000, 1500).display().to_string();
+    let planned = crate::support::program::planned_keys([&image]).len();
+    let limit = |objects: usize| format!("--max-objects={objects}");
+    let told = format!("takes {planned} objects, and no more than {} are allowed", planned - 1);
+    for verb in [&[][..], &["ingest"]] {
+        let mut command = program();
+        command.args(verb).arg("--output").arg(folder.path().join("out")).args([&limit(planned - 1), &image]);
+        let run: Run = command.output().expect("built").into();
+        assert!(run.code == Some(1) && run.stderr.contains(&told), "{}", run.stderr);
+        assert!(!folder.path().join("out/a").exists(), "nothing is put");
+    }
+    let run = run(["plan", &limit(planned - 1), &image]);
+    assert!(run.code == Some(0) && run.stderr.contains("publishing would refuse it"), "{}", run.stderr);
+    let run = publish_into(folder.path(), &[&limit(planned), &image]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn the_plan_has_the_memory_that_publishing_takes() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "a.png", 2000, 1500).display().to_string();
+    let planned = |arguments: &[&str]| {
+        let run = run([&["plan", "--json", &image], arguments].concat());
+        let plan: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        plan["memory"].as_u64().expect("a number")
+    };
+    for options in [&["--jobs=2"][..], &["--jobs=3", "--optimize"], &["--jobs=2", "--concurrency=200", "--format=webp"]]
+    {
+        let needed = planned(options);
+        // Into a bucket, whose puts in flight the plan counts.
+        let server = FaultServer::start();
+        let publish = |bytes: u64| {
+            let mut command = program();
+            command.args(["--bucket=tiles", "--endpoint-url", &server.endpoint(), &format!("--max-memory={bytes}B")]);
+            Run::from(command.args(options).args(["--overwrite", &image]).output().expect("built"))
+        };
+        assert_eq!(publish(needed).code, Some(0), "{options:?}");
+        let run = publish(needed - 1);
+        assert!(run.code == Some(1) && run.stderr.contains("of memory"), "{options:?}: {}", run.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn redirects_of_a_new_image_are_appended_and_old_ones_are_replaced() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("_redirects");
+    let redirect = async |store: &FolderStore, name: &str, to: &str| {
+        let identifier: Identifier = name.parse().expect("an identifier");
+        let image = ImageFolder::new(&Prefix::default(), None, &identifier).expect("short");
+        let uri = format!("https://example.org/{name}");
+        let redirects = vec![Redirect { from: image.base_key(), url: uri.clone(), to: format!("{uri}/{to}") }];
+        store.redirect(&image, &uri, redirects).await.expect("written");
+    };
+    let inode = || std::fs::metadata(&path).expect("there").ino();
+    let text = || std::fs::read_to_string(&path).expect("there");
+    let (one, other) = (FolderStore::new(folder.path().to_owned()), FolderStore::new(folder.path().to_owned()));
+    redirect(&one, "a", "info.json").await;
+    let first = inode();
+    for name in ["b", "b/c", "d"] {
+        redirect(&one, name, "info.json").await;
+    }
+    // Another process knows what this one has appended.
+    redirect(&other, "e", "info.json").await;
+    redirect(&one, "f", "info.json").await;
+    assert_eq!(inode(), first, "it was never written anew");
+    let line = |name: &str, to: &str| format!("/{name} /{name}/{to} 302\n");
+    let expected: String = ["a", "b", "b/c", "d", "e", "f"].iter().map(|name| line(name, "info.json")).collect();
+    assert_eq!(text(), expected);
+    redirect(&other, "b", "elsewhere.json").await;
+    redirect(&one, "b", "elsewhere.json").await;
+    assert_eq!(text(), expected.replace(&line("b", "info.json"), "") + &line("b", "elsewhere.json"));
+    // The end of a run that was killed.
+    std::fs::write(&path, "/x /y 302\n/half").expect("written");
+    redirect(&one, "g", "info.json").await;
+    assert_eq!(text(), format!("/x /y 302\n/half\n{}", line("g", "info.json")));
+}
