@@ -397,22 +397,22 @@ pub(super) unsafe fn note_arithmetic(info: &mut ffi::jpeg_common_struct) {
     unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() }.source.is_arithmetic = true;
 }
 
-/// Counts a scan that begins.
+/// Counts a scan that starts.
 ///
 /// # Errors
-/// If there are more than an image of its size may have.
+/// Returns an error if the file has more scans than are allowed for an image of its size.
 ///
 /// # Safety
-/// `info` must be that of a [`Decoder`].
+/// `info` must belong to a [`Decoder`].
 pub(super) unsafe fn note_scan(info: &mut ffi::jpeg_common_struct) -> std::result::Result<(), ()> {
-    // SAFETY: the struct of libjpeg is the first field of a `DecoderState`, as the caller vouches.
+    // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
     state.source.scans += 1;
     let blocks = u64::from(state.info.image_width.div_ceil(8)) * u64::from(state.info.image_height.div_ceil(8));
     if state.source.scans > max_scans(blocks) { Err(()) } else { Ok(()) }
 }
 
-/// Returns how many scans an image with so many blocks of one component may have.
+/// Returns the maximum number of scans for an image with `blocks` blocks per component.
 fn max_scans(blocks: u64) -> u64 {
     (MAX_BLOCK_VISITS / blocks.max(1)).clamp(MAX_SCANS_OF_LARGE, MAX_SCANS)
 }
