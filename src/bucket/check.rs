@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_viewer_can_use_is_well() {
+    fn a_response_that_viewers_can_use_passes() {
         let probe = probe();
         assert!(probe.key.as_str().starts_with("maps/iiif-publish-check-"));
         assert!(probe.url.starts_with("https://cdn.example.org/maps/iiif-publish-check-"));
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_viewer_cannot_use_is_a_failure() {
+    fn a_response_that_viewers_cannot_use_fails() {
         let probe = probe();
         let no_cors = Answer { allow_origin: None, ..good(&probe) };
         assert!(verdicts(&no_cors, &probe).contains(&(Step::Cors, Verdict::Failed)));
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn another_page_under_the_url_is_no_success() {
+    fn another_page_under_the_url_fails() {
         let probe = probe();
         let answer = Answer { body: "<html>".into(), ..good(&probe) };
         assert_eq!(verdicts(&answer, &probe)[0], (Step::AnonymousRead, Verdict::Failed));
@@ -413,10 +413,10 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_an_error_is_said_where_it_is_one() {
-        let words = |body: &'static str| Answer { status: 403, body: body.into(), ..Answer::default() }.in_words();
-        assert_eq!(words("<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied");
-        assert_eq!(words("<Code>\u{1b}[31m</Code>"), "403");
-        assert_eq!(words("no"), "403");
+    fn a_response_shows_the_error_code_if_it_has_one() {
+        let shown = |body: &'static str| Answer { status: 403, body: body.into(), ..Answer::default() }.to_string();
+        assert_eq!(shown("<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied");
+        assert_eq!(shown("<Code>\u{1b}[31m</Code>"), "403");
+        assert_eq!(shown("no"), "403");
     }
 }

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_stay_apart() {
+    fn channels_are_averaged_separately() {
         let mut halved = [0; 3];
         halve_rows(&[0, 100, 200, 4, 104, 204], &[0, 100, 200, 4, 104, 204], &mut halved, 3);
         assert_eq!(halved, [2, 102, 202]);
