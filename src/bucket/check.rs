@@ -334,7 +334,7 @@ fn preflight(asked: Result<Answer, String>) -> Finding {
         Ok(answer) if answer.status < 300 && answer.allows_any_page() => {
             Finding::ok(Step::Preflight, format!("OPTIONS allows {}", answer.allow_methods.as_deref().unwrap_or("GET")))
         }
-        Ok(answer) => Finding::note(Step::Preflight, format!("OPTIONS: {}; {NOT_NEEDED}", answer)),
+        Ok(answer) => Finding::note(Step::Preflight, format!("OPTIONS: {answer}; {NOT_NEEDED}")),
         Err(reason) => Finding::note(Step::Preflight, format!("OPTIONS: {reason}; {NOT_NEEDED}")),
     }
 }
