@@ -60,7 +60,7 @@ impl Converter {
         profiles: Profiles,
         background: Background,
     ) -> (Self, ConversionSummary) {
-        let format = if samples.color == ColorModel::Gray { PixelFormat::Grey8 } else { PixelFormat::Rgb8 };
+        let format = if samples.color == ColorModel::Gray { PixelFormat::Gray8 } else { PixelFormat::Rgb8 };
         let (conversion, summary) = conversion(samples, profile, profiles);
         (Self { samples, format, conversion, background }, summary)
     }

@@ -141,7 +141,7 @@ fn gray_stays_gray_and_its_gamma_is_respected() {
         let profile = profile.icc().expect("bytes");
         let expected = convert_with_littlecms::<1>(&profile, Layout::GRAY_8, &grays, Flags::default());
         let (header, real) = read_bytes(&png(&grays, 16, ExtendedColorType::L8, &profile)).expect("read");
-        assert_eq!(header.format, PixelFormat::Grey8);
+        assert_eq!(header.format, PixelFormat::Gray8);
         let max = real.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
         assert!(max <= Some(2), "gamma {gamma}: {max:?}");
         let wide: Vec<u8> = grays.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();
