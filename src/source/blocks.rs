@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::sync_channel;
 
-    /// Bytes that say where they stand.
+    /// An object whose bytes encode their own offsets.
     struct Counted {
         bytes: u64,
         fetched: Mutex<Vec<Range<u64>>>,

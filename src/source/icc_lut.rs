@@ -19,7 +19,7 @@ pub(super) type Colors<const N: usize> = [[f32; N]; 4];
 /// A table from three or four channels to three or four, all between 0 and 1.
 pub(super) struct Lut {
     pub(super) stages: Vec<Stage>,
-    /// Lab is in the encoding of 16-bit tables, where 0xFF00 is the L\* of 100 (ICC.1:2022, 6.3.4.2).
+    /// Lab has the encoding of 16-bit tables, in which 0xFF00 is an L\* of 100 (ICC.1:2022, 6.3.4.2).
     pub(super) is_legacy: bool,
 }
 

@@ -58,7 +58,7 @@ impl InkTransform {
         let table = table.ok_or_else(|| Unusable::Damaged("it has no table for relative colorimetry".to_owned()))?;
         let lut = Lut::to_pcs(table, INKS)?;
         let space =
-            ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it links two devices".to_owned()))?;
+            ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it is a device link".to_owned()))?;
         let black = black_lightness(profile, &lut, space);
         let mut stages = lut.stages.into_iter();
         let mut curves = None;
@@ -66,7 +66,7 @@ impl InkTransform {
             match stages.next() {
                 Some(Stage::Curves(first)) => curves = Some(first),
                 Some(Stage::Grid(grid)) => break grid,
-                _ => return Err(Unusable::Damaged("it has no table of inks".to_owned())),
+                _ => return Err(Unusable::Damaged("it has no CMYK table".to_owned())),
             }
         };
         let max = if depth == Depth::Eight { u16::from(u8::MAX) } else { u16::MAX };
@@ -81,7 +81,7 @@ impl InkTransform {
         Ok(Self { cells, grid, rest: stages.collect(), space, black, white: 1.0 / (1.0 - black) })
     }
 
-    /// Converts pixels of four inks, where 0 is no ink, to three bytes each.
+    /// Converts pixels of four inks to three bytes each; 0 is no ink.
     pub(super) fn convert<T: Copy + Into<usize>>(&self, inks: &[T], rgb: &mut [u8]) {
         let ((inks, _), (rgb, _)) = (inks.as_chunks::<INKS>(), rgb.as_chunks_mut::<3>());
         let mut colors: Colors<BLOCK> = [[0.0; BLOCK]; 4];

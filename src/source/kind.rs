@@ -3,9 +3,9 @@
 use super::samples::ColorModel;
 use image::ImageFormat;
 
-/// The decoder that reads an image and the conversion that its colors go through.
+/// The decoder of an image, and the conversion of its colors.
 ///
-/// The names are part of what is kept with published images; they never change.
+/// The names are stored with published images and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceKind {
     /// The file format: `jpeg`, `tiff`, …

@@ -352,7 +352,7 @@ fn zeroed(bytes: usize) -> Result<Vec<u8>, DecodeError> {
 
 /// Resizes `memory` to a number of rows.
 fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), DecodeError> {
-    let bytes = rows.checked_mul(row_bytes).ok_or("its rows do not fit memory")?;
+    let bytes = rows.checked_mul(row_bytes).ok_or("its rows do not fit into memory")?;
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
     memory.resize(bytes, 0);
     Ok(())

@@ -47,11 +47,12 @@ impl TileParts {
         codings: &mut Codings,
         by_tile: bool,
     ) -> Result<Self, Refusal> {
-        // The parts of a tile may be anywhere in the file, between those of other tiles, and the end marker may be missing
-        // or counted as data. The invariant: after the stable sort, the parts of a tile are neighbors in file order, so
-        // that joining them gives the data of the tile, and the data is complete because either the end marker is there or
-        // each tile declares its number of parts. Trusting the TLM segments instead failed: many files have none, and some
-        // list wrong lengths. Reading parts on demand failed too: whether a tile is complete is known only at the end.
+        // The parts of a tile may be anywhere in the file, between those of other tiles, and the end marker may be
+        // missing or counted as data. The invariant: after the stable sort, the parts of a tile are neighbors in file
+        // order, so that joining them gives the data of the tile. The data is complete because either the end marker is
+        // present or each tile declares its number of parts. The list of lengths in TLM segments cannot replace this
+        // walk: it is optional, and it proves neither that the data is present nor how a tile-part is coded. Walking
+        // only as far as the next tile needs would not do either: a later part may belong to any earlier tile.
         let (mut all, has_end) = read_in_file_order(cursor, tiles, codings)?;
         all.sort_by_key(|part| part.tile);
         if !has_end && !all.chunk_by(|one, other| one.tile == other.tile).all(is_whole) {

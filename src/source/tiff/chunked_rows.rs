@@ -79,11 +79,11 @@ impl ChunkedRows {
     /// Decodes the group that contains a row of strips or tiles, unless it is already decoded.
     fn decode_group_of(&mut self, row: u32) -> Result<(), DecodeError> {
         // Rows are delivered in order, but a tile or compressed strip can only be decoded from its start, and several
-        // of them lie side by side. So at least one row of chunks has to be in memory. The invariant: `decoded`
-        // contains whole rows of chunks, from `first` on, and `decode_group_of` replaces the group at once. Decoding
-        // chunk by chunk on demand kept one core busy and the others idle; decoding the whole image in parallel needed
-        // memory for all of it. A group of a few megabytes keeps all cores busy, and its size does not depend on the
-        // height of the image.
+        // tiles lie side by side. So at least one row of chunks has to be in memory. The invariant: `decoded` contains
+        // whole rows of chunks from row `first` on, and this function replaces all of them at once. Decoding single
+        // chunks on demand would keep one core busy and the others idle, and decoding the whole image in parallel would
+        // need memory for all of it. A group of a few megabytes keeps all cores busy, and its size does not depend on
+        // the height of the image.
         let chunks_across = self.image.chunks.chunks_across();
         let rows = u32::try_from(self.decoded.len())? / chunks_across;
         if (self.first..self.first + rows).contains(&row) {

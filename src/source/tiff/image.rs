@@ -199,9 +199,7 @@ impl Layout {
             return Err(unsupported(format!("{bits}-bit {}", if is_jpeg { "JPEG" } else { "YCbCr pixels" })));
         }
         if codec.is_bilevel() && (bits, samples) != (1, 1) {
-            return Err(Refusal::Decode(
-                "its compression is only for black-and-white pixels, and its pixels are others".into(),
-            ));
+            return Err(Refusal::Decode("its compression supports only black-and-white pixels".into()));
         }
         if is_ycbcr && (is_planar || samples != 3) {
             return Err(unsupported("YCbCr pixels in planes, or with more samples"));

@@ -89,7 +89,7 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
         _ => match tags.bytes(tags::ICC_PROFILE, MAX_PROFILE_BYTES) {
             Ok(None) => {}
             Ok(Some(profile)) => metadata.add_profile(profile),
-            Err(_) => metadata.add_unusable_profile("it is not where the file says"),
+            Err(_) => metadata.add_unusable_profile("its data is outside the file"),
         },
     }
 }
