@@ -212,9 +212,9 @@ fn unsupported_files_are_named() {
     let high_throughput = "a High-Throughput JPEG 2000 image (Part 15)";
     assert_eq!(refusal(&bytes_of("high_throughput.jph")), high_throughput);
     let lab = patched("cmyk.jp2", b"colr\x01\0\0\0\0\0\x0c", b"colr\x01\0\0\0\0\0\x0e");
-    assert_eq!(refusal(&lab), "a JPEG 2000 image in the colour space 14 (CIELab)");
+    assert_eq!(refusal(&lab), "a JPEG 2000 image in the color space 14 (CIELab)");
     let needs_more = patched("grey.jp2", b"colr\x01\0\0\0\0\0\x11", b"colr\x01\0\0\0\0\0\x10");
-    assert_eq!(refusal(&needs_more), "it has 1 channels, fewer than its colours (RGB) need");
+    assert_eq!(refusal(&needs_more), "it has 1 channels, too few for its color space (RGB)");
 }
 
 #[test]
