@@ -172,7 +172,7 @@ mod tests {
             (0xcb, 8, 9, "lossless"),
             (0xf7, 8, 9, "JPEG-LS"),
             (0xc5, 8, 9, "hierarchical"),
-            (0xc1, 12, 9, "12 bits"),
+            (0xc1, 12, 9, "12-bit"),
             (0xc0, 8, 0, "height"),
         ] {
             assert!(named(marker, bits, height).is_some_and(|what| what.contains(word)), "{word}");

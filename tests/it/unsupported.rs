@@ -40,7 +40,7 @@ fn unsupported_formats_are_named_and_never_called_damaged() {
         ("Apple", "pngcrush", apple),
         ("lossless", "djpeg", jpeg_frame(|frame| frame[1] = 0xc3)),
         ("JPEG-LS", "ffmpeg", jpeg_frame(|frame| frame[1] = 0xf7)),
-        ("12 bits", "djpeg", jpeg_frame(|frame| (frame[1], frame[4]) = (0xc1, 12))),
+        ("12-bit", "djpeg", jpeg_frame(|frame| (frame[1], frame[4]) = (0xc1, 12))),
         ("DNL", "save it as", jpeg_frame(|frame| frame[5..7].fill(0))),
         ("BigTIFF", "TIFF", b"II+\0\x04\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0".to_vec()),
     ] {
