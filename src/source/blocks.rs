@@ -159,12 +159,12 @@ mod tests {
 
         fn fetch(&self, range: Range<u64>) -> Fetch {
             self.fetched.lock().expect("whole").push(range.clone());
-            let (sender, answer) = sync_channel(1);
+            let (sender, response) = sync_channel(1);
             // The end is damaged.
             let bytes =
                 if range.end > 40 << 20 { Err(RemoteError::other("gone")) } else { Ok(range.map(byte).collect()) };
             sender.send(bytes).expect("there is room");
-            Fetch::new(answer, || ())
+            Fetch::new(response, || ())
         }
     }
 

@@ -47,14 +47,14 @@ pub trait Remote: Send + Sync {
 
 /// A fetch in flight. Dropping it cancels the fetch.
 pub struct Fetch {
-    answer: Receiver<Result<Vec<u8>, RemoteError>>,
+    response: Receiver<Result<Vec<u8>, RemoteError>>,
     cancel: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Fetch {
     /// Creates a fetch whose result arrives through a channel. `cancel` runs if the fetch is dropped before.
-    pub fn new(answer: Receiver<Result<Vec<u8>, RemoteError>>, cancel: impl FnOnce() + Send + 'static) -> Self {
-        Self { answer, cancel: Some(Box::new(cancel)) }
+    pub fn new(response: Receiver<Result<Vec<u8>, RemoteError>>, cancel: impl FnOnce() + Send + 'static) -> Self {
+        Self { response, cancel: Some(Box::new(cancel)) }
     }
 
     /// Waits for all bytes. Must not be called from the runtime that fetches them.
@@ -63,7 +63,7 @@ impl Fetch {
     /// If the fetch fails or is stopped.
     pub fn wait(self) -> Result<Vec<u8>, RemoteError> {
         // The sender disappears without a response when the runtime stops.
-        self.answer.recv().unwrap_or_else(|_| Err(RemoteError::other("reading was stopped")))
+        self.response.recv().unwrap_or_else(|_| Err(RemoteError::other("reading was stopped")))
     }
 }
 

@@ -53,14 +53,16 @@ impl Coding {
     }
 
     fn read(style: u8, parameters: &[u8]) -> Option<Self> {
-        let [levels, across, down, block_style, transformation, precincts @ ..] = parameters else { return None };
-        if *levels > MAX_LEVELS || *across > 8 || *down > 8 {
+        let [levels, horizontal, vertical, block_style, transformation, precincts @ ..] = parameters else {
+            return None;
+        };
+        if *levels > MAX_LEVELS || *horizontal > 8 || *vertical > 8 {
             return None;
         }
         let count = if style & HAS_PRECINCTS == 0 { 0 } else { usize::from(*levels) + 1 };
         Some(Self {
             levels: *levels,
-            block: (across + 2, down + 2),
+            block: (horizontal + 2, vertical + 2),
             precincts: precincts.get(..count)?.iter().map(|sides| (sides & 15, sides >> 4)).collect(),
             ends_passes: block_style & ENDS_PASSES != 0,
             is_reversible: *transformation == REVERSIBLE,
@@ -93,9 +95,9 @@ impl Coding {
             let of_band = precinct.saturating_sub(halved);
             ((length >> precinct) + 2, ((length >> halved) >> block.min(of_band)) + 2)
         };
-        let across = along(width, precinct.0, self.block.0);
-        let down = along(height, precinct.1, self.block.1);
-        (bands, across.0.saturating_mul(down.0), across.1.saturating_mul(down.1))
+        let horizontal = along(width, precinct.0, self.block.0);
+        let vertical = along(height, precinct.1, self.block.1);
+        (bands, horizontal.0.saturating_mul(vertical.0), horizontal.1.saturating_mul(vertical.1))
     }
 }
 
