@@ -6,13 +6,13 @@ use super::output::{tell, tell_json, tell_wrapped};
 use iiif_publish::bucket::BucketError;
 use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
+pub(super) use iiif_publish::error::chain;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
 use iiif_publish::source::{RemoteErrorKind, SourceError};
 use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
-use std::error::Error;
 
 const AGAIN: &str = "run the same command again; if it fails once more, please report it";
 
@@ -27,21 +27,6 @@ const LOCATIONS: &str = "write it as `s3://bucket/key`, `https://host/path`, or 
 
 /// Rows of a table whose errors are told one by one.
 const ROWS_TOLD: usize = 1000;
-
-/// An error and its causes in one line. A cause that only repeats what was said is left out.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
-}
 
 /// An error that ends a run before its work begins.
 #[derive(Debug)]

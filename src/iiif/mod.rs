@@ -3,6 +3,7 @@
 //! [`Plan`] is the heart: from the size of an image alone it says every object that publishing it will store.
 
 mod document;
+mod estimate;
 mod format;
 mod geometry;
 mod info;

@@ -6,12 +6,12 @@ use crate::cli::arguments::ProgressArgument;
 use crate::cli::escape;
 use crate::cli::exit::Exit;
 use crate::cli::output::{counted, print, print_json, tell, tell_json};
-use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars, estimated_bytes};
+use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use crate::cli::progress::Progress;
 use crate::cli::report::{Fatal, chain};
 use futures::{StreamExt, pin_mut, stream};
 use iiif_publish::collection::{MANIFESTS, Page, Presentation};
-use iiif_publish::iiif::Size;
+use iiif_publish::iiif::{Plan, Size};
 use iiif_publish::publish::{Change, Prospect, PublishError, Publisher};
 use iiif_publish::store::{Identifier, Key};
 use indicatif::{DecimalBytes, HumanCount};
@@ -126,10 +126,8 @@ impl Teller {
             total.objects += objects;
             return self.line(verb, identifier, "info.json only", Some((objects, 0)));
         }
-        let objects: u64 = prospect.plans.iter().map(iiif_publish::iiif::Plan::object_count).sum();
-        let of_plan =
-            |plan| prospect.plans[0].pyramid().formats().all().map(move |format| estimated_bytes(plan, format));
-        let bytes: u64 = prospect.plans.iter().flat_map(of_plan).sum();
+        let objects: u64 = prospect.plans.iter().map(Plan::object_count).sum();
+        let bytes: u64 = prospect.plans.iter().map(Plan::estimated_bytes).sum();
         total.objects += objects;
         // A copy is priced like a put, but sends no bytes.
         let (words, bytes) = if prospect.change == Change::Headers {
