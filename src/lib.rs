@@ -26,6 +26,7 @@
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `location`, `source`, `store` |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store` |
 //! | [`collection`] | many images: the input, its parts, manifests and collections | `iiif`, `location`, `publish`, `store` |
+//! | [`html`] | the page beside the images that shows them in a browser | `iiif`, `publish`, `store` |
 //! | [`delete`] | deletes images, their `info.json` first | `iiif`, `publish`, `store` |
 //! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
@@ -73,6 +74,7 @@ pub mod collection;
 pub mod delete;
 pub mod encode;
 pub mod error;
+pub mod html;
 pub mod iiif;
 mod libjpeg;
 mod libwebp;

@@ -4,16 +4,16 @@ use super::arguments::{
     Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments, named,
 };
 use super::exit::{Exit, interrupted};
-use super::gallery::Gallery;
+use super::html;
 use super::progress::Progress;
 use super::report::{self, Fatal, tell_note};
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
-use super::viewer::PageName;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
+use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     images: Vec<PathBuf>,
     /// Write a page beside the images that shows them in a browser [default name: viewer.html]
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
-          value_parser = PageName::parser())]
+          value_parser = html::parser())]
     html: Option<PageName>,
     #[command(flatten)]
     names: NameArguments,
@@ -207,7 +207,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let Arguments { images, html, names, how } = arguments;
+    let Arguments { images, html: page, names, how } = arguments;
     let images = named(images, names.id.as_ref())?;
     // Read before the store is asked, so that a wrong shape is said at once.
     how.check(images.len())?;
@@ -215,14 +215,14 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
     let order = || images.iter().map(|image| image.identifier.clone()).collect();
-    let mut gallery = match &html {
-        Some(name) => Some(Gallery::of(name, order(), &publisher).await?),
+    let mut gallery = match &page {
+        Some(name) => Some(Gallery::open(name, order(), &publisher).await?),
         None => None,
     };
     let print_urls = |_: &Image, result: &Result<Published, PublishError>| {
         let Ok(image) = result else { return Exit::Done };
         if let Some(gallery) = &mut gallery {
-            gallery.show(image);
+            gallery.add(image);
         }
         progress.result(&image.info_urls.join("\n"))
     };
@@ -232,13 +232,13 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let Some(gallery) = gallery else { return Ok(exit) };
     let key = gallery.key().clone();
     if matches!(exit, Exit::Interrupted | Exit::Terminated) {
-        Gallery::left_out(&key, &progress);
+        html::tell_left_out(&key, &progress);
         return Ok(exit);
     }
     tokio::select! {
-        exit = gallery.write(exit, &publisher, &progress) => Ok(exit),
+        exit = html::write(gallery, exit, &publisher, &progress) => Ok(exit),
         signal = signal => {
-            Gallery::left_out(&key, &progress);
+            html::tell_left_out(&key, &progress);
             Ok(signal)
         }
     }
