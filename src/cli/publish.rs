@@ -12,12 +12,11 @@ use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
-use futures::StreamExt;
 use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{
-    Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
+    BatchEvent, Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
     RedirectOptions, Unchanged,
 };
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
@@ -203,7 +202,7 @@ type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
     let how = arguments.how.reports.how();
-    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
+    Box::pin(try_run(arguments)).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
@@ -388,74 +387,47 @@ pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<
     store.check().await.map(|()| store)
 }
 
-/// Publishes as [`publish_images`] does, and prints the summary.
+/// Publishes until all is done or a signal comes, and prints the summary; `ended` sees the result of each image.
+///
+/// The first signal finishes uploads in flight; the next one ends at once.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
-    stop: impl Future<Output = Exit>,
-    ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
+    signal: impl Future<Output = Exit>,
+    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
 ) -> Exit {
-    let ending = publish_images(publisher, images, progress, stop, ended).await;
+    let mut summary = Summary::new(&images);
+    let on_event = |event: BatchEvent<'_>| match event {
+        BatchEvent::Ended { image, result } => {
+            let heard = ended(image, result);
+            match result {
+                Ok(done) => summary.published(done, heard),
+                Err(error) => summary.failed(image, error, progress),
+            }
+        }
+        BatchEvent::StoreUnavailable { error } => tell_no_further_image(error, progress),
+        _ => {}
+    };
+    let signal = async {
+        let exit = signal.await;
+        tell_stopping(false, progress);
+        exit
+    };
+    let stopped = publisher.publish_until(images, signal, interrupted(), on_event).await;
+    progress.finish();
+    let ending = Ending::new(summary, stopped);
     ending.tell(publisher, progress);
     ending.exit()
 }
 
-/// Publishes until all is done or it is to stop; `ended` sees what became of each image.
-///
-/// To stop, for a signal or a limit, ends what is in flight well; the next signal ends it at once.
-pub(super) async fn publish_images(
-    publisher: &Publisher,
-    images: Vec<Image>,
-    progress: &Progress,
-    stop: impl Future<Output = Exit>,
-    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
-) -> Ending {
-    let mut summary = Summary::new(&images);
-    let stopped = {
-        let mut all = pin!(async {
-            let mut results = pin!(publisher.publish_all(images));
-            while let Some((image, result)) = results.next().await {
-                let heard = ended(&image, &result);
-                match result {
-                    Ok(image) => summary.published(&image, heard),
-                    Err(error) => {
-                        summary.failed(&image, &error, progress);
-                        stop_without_store(publisher, &error, progress).await;
-                    }
-                }
-            }
-        });
-        tokio::select! {
-            () = &mut all => None,
-            exit = stop => {
-                publisher.stop();
-                let why = if exit == Exit::Limit { "a limit is reached: " } else { "" };
-                progress.say(&format!("{why}stopping when the puts in flight have ended; {} at once", again(exit)));
-                tokio::select! {
-                    () = all => {}
-                    _ = interrupted() => {}
-                }
-                Some(exit)
-            }
-        }
-    };
-    progress.finish();
-    Ending::new(summary, stopped)
+/// Tells that no further image is begun, and how to end at once.
+pub(super) fn tell_stopping(is_limit: bool, progress: &Progress) {
+    let (why, again) = if is_limit { ("a limit is reached: ", "Ctrl-C stops") } else { ("", "once more stops") };
+    progress.say(&format!("{why}stopping when the puts in flight have ended; {again} at once"));
 }
 
-/// How a run that is stopping is ended at once.
-fn again(exit: Exit) -> &'static str {
-    if exit == Exit::Limit { "Ctrl-C stops" } else { "once more stops" }
-}
-
-/// Begins no further image where the store is gone, each of which would only wait for it as long.
-async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
-    if publisher.is_stopped() || !error.of_store().is_some_and(StoreError::is_environment) {
-        return;
-    }
-    if let Err(error) = publisher.store().check().await {
-        publisher.stop();
-        progress.say(&format!("no further image is begun: {}", report::chain(&error)));
-    }
+/// Tells that the store does not respond anymore.
+pub(super) fn tell_no_further_image(error: &StoreError, progress: &Progress) {
+    progress.say(&format!("no further image is begun: {}", report::chain(error)));
 }

@@ -70,8 +70,8 @@ pub struct EmptyFolder {
 impl EmptyFolder {
     /// Returns its path.
     #[must_use]
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns `true` if an image in this folder may have that identifier.

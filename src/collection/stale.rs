@@ -44,54 +44,35 @@ impl Below {
     /// # Errors
     /// Where folders cannot be listed.
     pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<StaleImages, StaleError> {
-        let known: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
-        let above = |id: &'_ str| id.match_indices('/').map(|(slash, _)| slash).collect::<Vec<_>>();
-        let on_the_way: HashSet<&str> =
-            known.iter().flat_map(|id| above(id).into_iter().map(|slash| &id[..slash])).collect();
+        let named = Named::of(pages);
         let mut stale = StaleImages::default();
         for version in &self.folders {
-            let place = Place { below: self, store, version: *version };
+            let place = Place { below: self, store, version: *version, named: &named };
             let mut paths = vec![String::new()];
             while !paths.is_empty() {
-                let look = |path: String| {
-                    let is_on_the_way = path.is_empty() || on_the_way.contains(path.as_str());
-                    place.folders(path, is_on_the_way)
-                };
-                let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
-                let names: Vec<(String, Vec<String>)> = names.try_collect().await?;
-                let is_unseen = |(path, names): &&(String, Vec<String>)| {
-                    !on_the_way.contains(path.as_str()) && names.iter().any(|name| is_region(name))
-                };
-                let unseen = names.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok());
-                stale.unseen.extend(unseen);
-                let (there, others): (Vec<_>, Vec<_>) = names
-                    .into_iter()
-                    .flat_map(|(_, names)| names)
-                    // Manifests, and what looks like the regions of an image, are no images, but for what the input names so.
-                    .filter(|path| {
-                        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path.as_str());
-                        let is_named = known.contains(path.as_str()) || on_the_way.contains(path.as_str());
-                        is_named || !(is_of_documents || is_region(path))
-                    })
-                    .partition(|path| known.contains(path.as_str()));
-                stale.known += there.len() as u64;
-                let look = |path: String| place.look(path);
-                let mut looks = stream::iter(others).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
-                while let Some((path, look)) = looks.try_next().await? {
-                    let is_on_the_way = on_the_way.contains(path.as_str());
-                    match look {
-                        Look::Image(identifier) => drop(stale.images.insert(identifier)),
-                        Look::Foreign => stale.foreign += 1,
-                        Look::Folder if !is_on_the_way => paths.push(path.clone()),
-                        Look::Folder | Look::Nothing => {}
-                    }
-                    if is_on_the_way {
-                        paths.push(path);
-                    }
-                }
+                paths = place.descend(paths, &mut stale).await?;
             }
         }
         Ok(stale)
+    }
+}
+
+/// The paths that the input names.
+struct Named<'a> {
+    images: HashSet<&'a str>,
+    /// The folders above them.
+    folders: HashSet<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn of(pages: &'a [Page]) -> Self {
+        let images: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
+        let folders = images.iter().flat_map(|id| id.match_indices('/').map(|(slash, _)| &id[..slash])).collect();
+        Self { images, folders }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.images.contains(path) || self.folders.contains(path)
     }
 }
 
@@ -132,17 +113,59 @@ struct Place<'a> {
     below: &'a Below,
     store: &'a dyn Store,
     version: Option<u8>,
+    named: &'a Named<'a>,
 }
 
 impl Place<'_> {
+    /// Looks into folders, and adds what is there to `stale`. Returns the folders below that are to be looked into next.
+    async fn descend(&self, paths: Vec<String>, stale: &mut StaleImages) -> Result<Vec<String>, StaleError> {
+        let list = |path: String| self.folders(path);
+        // Boxed streams let the compiler prove that the future is `Send`.
+        let listed = stream::iter(paths).map(list).buffer_unordered(LOOKS_IN_FLIGHT).boxed();
+        let listed: Vec<(String, Vec<String>)> = listed.try_collect().await?;
+        let is_unseen = |(path, names): &&(String, Vec<String>)| {
+            !self.named.folders.contains(path.as_str()) && names.iter().any(|name| is_region(name))
+        };
+        stale.unseen.extend(listed.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok()));
+        let (known, others): (Vec<_>, Vec<_>) = listed
+            .into_iter()
+            .flat_map(|(_, names)| names)
+            .filter(|path| self.may_be_image(path))
+            .partition(|path| self.named.images.contains(path.as_str()));
+        stale.known += known.len() as u64;
+        let look = |path: String| self.look(path);
+        let mut looks = stream::iter(others).map(look).buffer_unordered(LOOKS_IN_FLIGHT).boxed();
+        let mut next = Vec::new();
+        while let Some((path, look)) = looks.try_next().await? {
+            let is_above_image = self.named.folders.contains(path.as_str());
+            let is_folder = matches!(look, Look::Folder);
+            match look {
+                Look::Image(identifier) => drop(stale.images.insert(identifier)),
+                Look::Foreign => stale.foreign += 1,
+                Look::Folder | Look::Nothing => {}
+            }
+            if is_folder || is_above_image {
+                next.push(path);
+            }
+        }
+        Ok(next)
+    }
+
+    /// Manifests, and folders with the names of regions, are no images, unless the input names them.
+    fn may_be_image(&self, path: &str) -> bool {
+        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path);
+        self.named.has(path) || !(is_of_documents || is_region(path))
+    }
+
     /// The folders right below a path, as paths.
-    async fn folders(&self, path: String, is_on_the_way: bool) -> Result<(String, Vec<String>), StaleError> {
+    async fn folders(&self, path: String) -> Result<(String, Vec<String>), StaleError> {
         let version = self.version.map(|version| version.to_string());
         let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
+        let is_above_image = path.is_empty() || self.named.folders.contains(path.as_str());
         // The folder of another collection.
-        if !is_on_the_way && names.iter().any(|name| name == MANIFESTS) {
+        if !is_above_image && names.iter().any(|name| name == MANIFESTS) {
             return Ok((path, Vec::new()));
         }
         let names = names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") });
