@@ -153,6 +153,38 @@ pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
+/// The result of walking through a folder.
+#[derive(Default)]
+struct Walk {
+    pages: Vec<Page>,
+    unread: Vec<InputError>,
+    empty_folders: EmptyFolders,
+}
+
+impl Walk {
+    fn add(&mut self, root: &Path, entry: walkdir::Result<DirEntry>, patterns: &Patterns) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let input = error.path().unwrap_or(root).display().to_string();
+                return self.unread.push(InputError::Read { input, cause: error.into() });
+            }
+        };
+        match entry.file_type().is_dir() {
+            true if entry.depth() > 0 => self.empty_folders.add(entry.path()),
+            true => {}
+            false => self.empty_folders.remove_around(entry.path()),
+        }
+        let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        if entry.file_type().is_file() && patterns.match_file(below) {
+            match identifier(below) {
+                Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
+                Err(error) => self.unread.push(error),
+            }
+        }
+    }
+}
+
 /// The images of one run, gathered.
 #[derive(Debug)]
 pub struct Input {
@@ -219,6 +251,12 @@ impl Input {
         if self.is_target(path) {
             return Err(InputError::Target { input: path.display().to_string() });
         }
+        self.add_folder(path);
+        Ok(())
+    }
+
+    /// Adds the images in a folder and in the folders below it.
+    fn add_folder(&mut self, root: &Path) {
         let mut system_files = std::mem::take(&mut self.system_files);
         let is_shown = |entry: &DirEntry| {
             let mut is_hidden = || {
@@ -227,39 +265,17 @@ impl Input {
             };
             entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
         };
-        let mut pages = Vec::new();
-        let mut unread = Vec::new();
-        let mut empty_folders = EmptyFolders::default();
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let input = error.path().unwrap_or(path).display().to_string();
-                    unread.push(InputError::Read { input, cause: error.into() });
-                    continue;
-                }
-            };
-            let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
-            match entry.file_type().is_dir() {
-                true if entry.depth() > 0 => empty_folders.add(entry.path()),
-                true => {}
-                false => empty_folders.remove_around(entry.path()),
-            }
-            if entry.file_type().is_file() && self.patterns.match_file(below) {
-                match identifier(below) {
-                    Ok(identifier) => pages.push(Page::alone(entry.path().into(), identifier)),
-                    Err(error) => unread.push(error),
-                }
-            }
+        let mut walk = Walk::default();
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
+            walk.add(root, entry, &self.patterns);
         }
-        if pages.is_empty() {
-            unread.push(InputError::Nothing { input: path.display().to_string() });
+        if walk.pages.is_empty() {
+            walk.unread.push(InputError::Nothing { input: root.display().to_string() });
         }
         self.system_files = system_files;
-        self.pages.append(&mut pages);
-        self.unread.append(&mut unread);
-        self.empty_folders.append(&mut empty_folders.into_folders(path));
-        Ok(())
+        self.pages.append(&mut walk.pages);
+        self.unread.append(&mut walk.unread);
+        self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
     }
 
     /// Adds an image that is elsewhere, called by the last part of its key or address without the extension.
