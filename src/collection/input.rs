@@ -1,6 +1,6 @@
 //! What is to be published: files, folders, lists and tables, here and elsewhere.
 
-use super::folder::{EmptyFolder, EmptyFolders, SystemFiles};
+use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table, TableError};
 use crate::location::{Location, LocationError, S3Object};
@@ -141,6 +141,11 @@ impl Patterns {
         Ok(Self { include: included, exclude: set(exclude)? })
     }
 
+    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
+    fn are_silent_on(&self, path: &Path) -> bool {
+        self.include.is_none() && !self.exclude.is_match(path)
+    }
+
     fn match_file(&self, path: &Path) -> bool {
         self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
             && !self.exclude.is_match(path)
@@ -166,6 +171,7 @@ pub struct Input {
     hidden_rows: u64,
     missing_files: u64,
     system_files: SystemFiles,
+    unsupported_files: UnsupportedFiles,
 }
 
 impl Input {
@@ -182,6 +188,7 @@ impl Input {
             hidden_rows: 0,
             missing_files: 0,
             system_files: SystemFiles::default(),
+            unsupported_files: UnsupportedFiles::default(),
         }
     }
 
@@ -220,6 +227,7 @@ impl Input {
             return Err(InputError::Target { input: path.display().to_string() });
         }
         let mut system_files = std::mem::take(&mut self.system_files);
+        let mut unsupported_files = std::mem::take(&mut self.unsupported_files);
         let is_shown = |entry: &DirEntry| {
             let mut is_hidden = || {
                 let name = entry.file_name();
@@ -245,17 +253,22 @@ impl Input {
                 true => {}
                 false => empty_folders.remove_around(entry.path()),
             }
-            if entry.file_type().is_file() && self.patterns.match_file(below) {
-                match identifier(below) {
-                    Ok(identifier) => pages.push(Page::alone(entry.path().into(), identifier)),
-                    Err(error) => unread.push(error),
-                }
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            if !self.patterns.match_file(below) {
+                unsupported_files.add_if(self.patterns.are_silent_on(below), below);
+                continue;
+            }
+            match identifier(below) {
+                Ok(identifier) => pages.push(Page::alone(entry.path().into(), identifier)),
+                Err(error) => unread.push(error),
             }
         }
         if pages.is_empty() {
             unread.push(InputError::Nothing { input: path.display().to_string() });
         }
-        self.system_files = system_files;
+        (self.system_files, self.unsupported_files) = (system_files, unsupported_files);
         self.pages.append(&mut pages);
         self.unread.append(&mut unread);
         self.empty_folders.append(&mut empty_folders.into_folders(path));
@@ -302,9 +315,12 @@ impl Input {
             let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
             let mut names = below.split('/');
             let is_shown = names.all(|name| !self.system_files.leave_out(OsStr::new(name)) && !name.starts_with('.'));
-            if is_shown && self.patterns.match_file(Path::new(below)) {
-                let identifier = identifier(Path::new(below));
+            let below = Path::new(below);
+            if is_shown && self.patterns.match_file(below) {
+                let identifier = identifier(below);
                 self.add(Location::Object(object), identifier);
+            } else {
+                self.unsupported_files.add_if(is_shown && self.patterns.are_silent_on(below), below);
             }
         }
         if self.pages.len() == before {
@@ -400,7 +416,7 @@ impl Input {
     /// Returns what people should know of how the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.iter().cloned().chain(self.system_files.note()).collect()
+        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
     }
 
     /// The images, no two of which are called the same; and why it is not certain that these are all: what could not be read, and
