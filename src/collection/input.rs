@@ -1,6 +1,6 @@
 //! What is to be published: files, folders, lists and tables, here and elsewhere.
 
-use super::folder::{EmptyFolder, EmptyFolders, SystemFiles};
+use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table, TableError};
 use crate::location::{Location, LocationError, S3Object};
@@ -141,6 +141,11 @@ impl Patterns {
         Ok(Self { include: included, exclude: set(exclude)? })
     }
 
+    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
+    fn are_silent_on(&self, path: &Path) -> bool {
+        self.include.is_none() && !self.exclude.is_match(path)
+    }
+
     fn match_file(&self, path: &Path) -> bool {
         self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
             && !self.exclude.is_match(path)
@@ -159,6 +164,7 @@ struct Walk {
     pages: Vec<Page>,
     unread: Vec<InputError>,
     empty_folders: EmptyFolders,
+    unsupported_files: UnsupportedFiles,
 }
 
 impl Walk {
@@ -176,11 +182,15 @@ impl Walk {
             false => self.empty_folders.remove_around(entry.path()),
         }
         let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        if entry.file_type().is_file() && patterns.match_file(below) {
-            match identifier(below) {
-                Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
-                Err(error) => self.unread.push(error),
-            }
+        if !entry.file_type().is_file() {
+            return;
+        }
+        if !patterns.match_file(below) {
+            return self.unsupported_files.add_if(patterns.are_silent_on(below), below);
+        }
+        match identifier(below) {
+            Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
+            Err(error) => self.unread.push(error),
         }
     }
 }
@@ -198,6 +208,7 @@ pub struct Input {
     hidden_rows: u64,
     missing_files: u64,
     system_files: SystemFiles,
+    unsupported_files: UnsupportedFiles,
 }
 
 impl Input {
@@ -214,6 +225,7 @@ impl Input {
             hidden_rows: 0,
             missing_files: 0,
             system_files: SystemFiles::default(),
+            unsupported_files: UnsupportedFiles::default(),
         }
     }
 
@@ -258,6 +270,7 @@ impl Input {
     /// Adds the images in a folder and in the folders below it.
     fn add_folder(&mut self, root: &Path) {
         let mut system_files = std::mem::take(&mut self.system_files);
+        let unsupported_files = std::mem::take(&mut self.unsupported_files);
         let is_shown = |entry: &DirEntry| {
             let mut is_hidden = || {
                 let name = entry.file_name();
@@ -265,14 +278,14 @@ impl Input {
             };
             entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
         };
-        let mut walk = Walk::default();
+        let mut walk = Walk { unsupported_files, ..Walk::default() };
         for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
             walk.add(root, entry, &self.patterns);
         }
         if walk.pages.is_empty() {
             walk.unread.push(InputError::Nothing { input: root.display().to_string() });
         }
-        self.system_files = system_files;
+        (self.system_files, self.unsupported_files) = (system_files, walk.unsupported_files);
         self.pages.append(&mut walk.pages);
         self.unread.append(&mut walk.unread);
         self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
@@ -318,9 +331,12 @@ impl Input {
             let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
             let mut names = below.split('/');
             let is_shown = names.all(|name| !self.system_files.leave_out(OsStr::new(name)) && !name.starts_with('.'));
-            if is_shown && self.patterns.match_file(Path::new(below)) {
-                let identifier = identifier(Path::new(below));
+            let below = Path::new(below);
+            if is_shown && self.patterns.match_file(below) {
+                let identifier = identifier(below);
                 self.add(Location::Object(object), identifier);
+            } else {
+                self.unsupported_files.add_if(is_shown && self.patterns.are_silent_on(below), below);
             }
         }
         if self.pages.len() == before {
@@ -416,7 +432,7 @@ impl Input {
     /// Returns what people should know of how the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.iter().cloned().chain(self.system_files.note()).collect()
+        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
     }
 
     /// The images, no two of which are called the same; and why it is not certain that these are all: what could not be read, and
