@@ -13,9 +13,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 const BROKEN: [(Fault, &str); 4] = [
-    (Fault::CutListing, "names no continuation token"),
+    (Fault::CutListing, "has no continuation token"),
     (Fault::RepeatToken, "again"),
-    (Fault::RepeatPage, "the same page again"),
+    (Fault::RepeatPage, "the same page twice"),
     (Fault::IgnorePrefix, "do not begin with the prefix"),
 ];
 
@@ -68,7 +68,7 @@ fn delete_fails_on_a_listing_that_is_cut_short() {
     server.fail(Fault::CutListing, Scope::always().of(&Method::GET));
     let run = ended(&["delete", "--id=scan", "--yes"], &server, None);
     assert_ne!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("cuts the listing short"), "{}", run.stderr);
+    assert!(run.stderr.contains("truncates the listing"), "{}", run.stderr);
     assert_eq!(server.keys("tiles"), whole, "nothing is deleted by halves");
 }
 
@@ -90,7 +90,7 @@ fn prune_deletes_nothing_if_the_listing_of_the_sources_is_cut_short() {
     sources.fail(Fault::CutListing, Scope::always().of(&Method::GET));
     let pruned = ingest(&["--prune", "--max-delete=100"]);
     assert_ne!(pruned.code, Some(0), "{}", pruned.stderr);
-    assert!(pruned.stderr.contains("cuts the listing short"), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("truncates the listing"), "{}", pruned.stderr);
     assert_eq!(server.keys("tiles"), whole);
 }
 
@@ -115,7 +115,7 @@ fn refusals_are_explained_by_what_they_are() {
         assert_eq!((error.kind(), error.region()), (StoreErrorKind::Region, Some("eu-west-1")), "{error:?}");
 
         let error = refused(Fault::Answer(Refusal::ObjectLock)).await;
-        assert!(words(&error).contains("Object Lock, which demands checksums"), "{error:?}");
+        assert!(words(&error).contains("Object Lock, which requires checksums"), "{error:?}");
     });
 }
 

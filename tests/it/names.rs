@@ -172,15 +172,15 @@ fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_what_to_write() {
     let config = config.to_str().expect("UTF-8");
     for (url, variables, words) in [
         (host.to_owned(), vec![], format!("write it with its scheme: `http://{host}`")),
-        (format!("{endpoint}/tiles"), vec![], format!("leave it out: `--endpoint-url {endpoint}`")),
-        (format!("https://{host}"), vec![], "does not speak HTTPS: write the endpoint with `http://`".to_owned()),
+        (format!("{endpoint}/tiles"), vec![], format!("remove the bucket: `--endpoint-url {endpoint}`")),
+        (format!("https://{host}"), vec![], "does not use HTTPS: write the endpoint with `http://`".to_owned()),
         (
             endpoint.clone(),
             vec![("AWS_PROFILE", "musem"), ("AWS_CONFIG_FILE", config)],
             "there is no profile `musem` (AWS_PROFILE): the AWS configuration files have `museum`".to_owned(),
         ),
         (endpoint.clone(), vec![("AWS_CA_BUNDLE", "/no/such.pem")], "`/no/such.pem` (AWS_CA_BUNDLE)".to_owned()),
-        (endpoint.clone(), vec![("AWS_CA_BUNDLE", config)], "there is no certificate in it".to_owned()),
+        (endpoint.clone(), vec![("AWS_CA_BUNDLE", config)], "the file contains no certificates".to_owned()),
     ] {
         let run = publish(&["--bucket", BUCKET, "--endpoint-url", &url], &image, &variables);
         assert_eq!(run.code, Some(3), "{url}: {}", run.stderr);
@@ -197,7 +197,7 @@ fn an_output_that_is_a_file_and_ids_on_this_machine_are_told() {
     let arguments = ["--output", output.to_str().expect("UTF-8")];
     let run = publish(&arguments, &image, &[]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
-    assert!(run.stderr.contains("there is a file in the way"), "{}", run.stderr);
+    assert!(run.stderr.contains("a file is in the way"), "{}", run.stderr);
     fs::remove_file(&output).expect("removed");
     let run = publish(&arguments, &image, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);

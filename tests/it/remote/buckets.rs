@@ -194,9 +194,9 @@ fn what_is_not_there_is_told_by_its_url() {
     let missing = format!("s3://{MISSING_BUCKET}/");
     for (source, code, words) in [
         (missing.as_str(), 3, "NoSuchBucket"),
-        ("s3://masters/none.png", 1, "could not read `s3://masters/none.png`: there is no such object"),
+        ("s3://masters/none.png", 1, "could not read `s3://masters/none.png`: the object does not exist"),
         ("s3://masters/x.png", 1, "`s3://masters/x.png` is empty"),
-        ("s3://", 2, "names no bucket"),
+        ("s3://", 2, "has no bucket"),
         ("s3://masters/nothing/", 2, "no images in the input"),
     ] {
         let run = ingest_into(target.path(), &[&endpoint, source]);

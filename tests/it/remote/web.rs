@@ -129,7 +129,7 @@ fn a_silent_server_ends_an_image() {
         let url = url(&server, name);
         let run = publish_into(target.path(), &["--retry-for=1", &url]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(run.stderr.contains(&format!("could not read `{url}`: the server does not answer")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("could not read `{url}`: the server does not respond")), "{}", run.stderr);
         assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     }
 }
