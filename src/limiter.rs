@@ -1,8 +1,7 @@
 //! A limit on the number of items in flight and on their total size.
 //!
 //! Permits are granted in the order of the requests. A large item at the head of the queue blocks smaller ones behind
-//! it.
-//! Otherwise, a stream of small items could delay the large one forever.
+//! it. Otherwise, a stream of small items could delay the large one forever.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_the_last_parts() {
+    fn names_are_the_last_segments() {
         let name = |text: &str| Location::named(text).expect("a location").file_name();
         for (text, expected) in [
             ("a/b.tif", Some("b.tif")),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_are_seen_from_a_folder() {
+    fn only_file_paths_are_relative_to_a_folder() {
         let named = |text: &str| Location::named_in(Path::new("masters"), text).expect("a location").to_string();
         assert_eq!(named("a.tif"), "masters/a.tif");
         assert_eq!(named("s3://bucket/a.tif"), "s3://bucket/a.tif");

@@ -57,8 +57,7 @@ impl PinnedObject {
     }
 
     /// Reads the metadata after a mismatch. Some stores list other ETags than they return for the object. Then the size
-    /// and the
-    /// time must match the listing.
+    /// and the time must match the listing.
     async fn refresh(&self) -> Result<Found, ReadError> {
         let found = self.store.look_at(&self.found.key).await?;
         let is_listed = found.bytes == self.found.bytes && found.modified == self.found.modified;

@@ -1,9 +1,8 @@
 //! Remote sources: objects in buckets and files on web servers.
 //!
 //! A source is found by one request, or by none if a listing has already described it. It is then fetched in ranges,
-//! which
-//! must all belong to the same revision. Fetching runs on the async runtime, so the caller that waits must not block
-//! it.
+//! which must all belong to the same revision. Fetching runs on the async runtime, so the caller that waits must not
+//! block it.
 
 mod bucket;
 mod headers;

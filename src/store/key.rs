@@ -41,7 +41,7 @@ pub enum KeyError {
     Secret(String),
 }
 
-fn checked(text: &str) -> Result<(), KeyError> {
+fn validate(text: &str) -> Result<(), KeyError> {
     if text.chars().any(|character| character.is_control() || character == '\\') {
         return Err(KeyError::Character(text.to_owned()));
     }
@@ -75,7 +75,7 @@ impl FromStr for Prefix {
         let text = text.strip_prefix('/').unwrap_or(text);
         let text = text.strip_suffix('/').unwrap_or(text);
         if !text.is_empty() {
-            checked(text)?;
+            validate(text)?;
         }
         Ok(Self(text.to_owned()))
     }
@@ -144,7 +144,7 @@ impl FromStr for Identifier {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        checked(text)?;
+        validate(text)?;
         if text.split('/').any(|segment| segment.parse::<VersionName>().is_ok()) {
             return Err(KeyError::Version(text.to_owned()));
         }
@@ -187,7 +187,7 @@ impl ImageFolder {
         let parts = [Some(prefix.0.as_str()).filter(|prefix| !prefix.is_empty()), version.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().chain([identifier.0.as_str()]).collect();
         let folder = parts.join("/");
-        checked(&folder)?;
+        validate(&folder)?;
         Ok(Self(folder))
     }
 
@@ -210,7 +210,7 @@ impl ImageFolder {
     /// If the key is too long.
     pub fn version(&self, name: &VersionName) -> Result<Self, KeyError> {
         let folder = format!("{}/{name}", self.0);
-        checked(&folder)?;
+        validate(&folder)?;
         Ok(Self(folder))
     }
 
@@ -274,8 +274,7 @@ impl fmt::Display for VersionName {
 }
 
 /// The key of an object in a bucket, or its path below a folder. Only [`ImageFolder`] and [`Prefix`] create keys, so
-/// every
-/// key is validated.
+/// every key is validated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
@@ -389,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_with_secrets_are_refused_and_not_repeated() {
+    fn urls_with_secrets_are_rejected_and_not_repeated() {
         for (text, shown) in [
             ("https://user:secret@host/iiif", "https://host/iiif"),
             ("https://secret@host", "https://host"),
@@ -408,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_within_a_name_are_names() {
+    fn dots_inside_a_name_are_allowed() {
         for harmless in ["f.2r", "...", "a..b", ".hidden", "Ünïcode name", "a+b", "50%"] {
             assert!(harmless.parse::<Identifier>().is_ok(), "{harmless:?}");
         }

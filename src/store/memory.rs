@@ -81,7 +81,7 @@ impl State {
         let now = self.now();
         let entry = self.objects.get_mut(&update.key).ok_or_else(|| {
             let action = format!("could not update the headers of `{}`", update.key);
-            StoreError::new(StoreErrorKind::Other, action, "there is no such object")
+            StoreError::new(StoreErrorKind::Other, action, "the object does not exist")
         })?;
         if entry.etag() != update.etag {
             return Err(StoreError::replaced(&update.key));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_update_is_no_put() -> Result<(), StoreError> {
+    async fn a_header_update_is_not_a_put() -> Result<(), StoreError> {
         let store = MemoryStore::default();
         let Receipt { key, bytes, etag } = store.put(object(b"one")).await?;
         let etag = etag.expect("a digest");

@@ -151,8 +151,7 @@ pub trait Store: Send + Sync {
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>>;
 
     /// Returns the names of the folders directly below a prefix, such as `atlas` for `maps/atlas/info.json` below
-    /// `maps`.
-    /// Objects are neither counted nor read.
+    /// `maps`. Objects are neither counted nor read.
     fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
     /// Deletes objects. Deleting a missing object succeeds.
@@ -174,8 +173,8 @@ pub trait Store: Send + Sync {
     /// Gives an object new headers without sending its content again.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unsupported`] if the store cannot do that. Any error leaves the object as it was or as requested; callers
-    /// fall back to [`put`](Self::put).
+    /// [`StoreErrorKind::Unsupported`] if the store cannot do that. Any error leaves the object as it was or as
+    /// requested; callers fall back to [`put`](Self::put).
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         let action = format!("could not update the headers of `{}`", update.key);
         async move { Err(StoreError::new(StoreErrorKind::Unsupported, action, "the store has no copy operation")) }
@@ -200,8 +199,7 @@ pub trait Store: Send + Sync {
     }
 
     /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with image files, so that changed
-    /// headers
-    /// require an upload.
+    /// headers require an upload.
     fn keeps_headers(&self) -> bool {
         true
     }

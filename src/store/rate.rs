@@ -18,7 +18,7 @@ pub(crate) struct MinRate {
 
 /// A body that arrives too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the answer arrives too slowly: {bytes} bytes in {seconds} s")]
+#[error("the response arrives too slowly: {bytes} bytes in {seconds} s")]
 pub(crate) struct TooSlow {
     bytes: u64,
     seconds: u64,

@@ -1,8 +1,7 @@
 //! Marks of documents, each in a hidden file beside its document: `.info.json.mark` for `info.json`.
 //!
 //! A mark file names the content that it belongs to. The mark is written before its document, so that a crash or
-//! another
-//! writer in between can lose a mark but never attach it to other content.
+//! another writer in between can lose a mark but never attach it to other content.
 
 use super::write::{self, Written, write_whole};
 use crate::store::{Digest, ETag};
@@ -89,8 +88,7 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 }
 
 /// Removes marks without documents if the directory contains nothing else. A concurrent writer that has written its
-/// mark
-/// still has a temporary file in the directory.
+/// mark still has a temporary file in the directory.
 pub(super) fn remove_orphans(directory: &Path) {
     let names: Vec<_> =
         fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_other_systems_do_not_keep_are_found() {
+    fn names_that_other_systems_cannot_store_are_found() {
         assert_eq!(problems(&["Maps/a", "maps/b", "console", "com", "com0", "com10", "a.con", "maps/Ä"]), []);
         assert_eq!(problems(&["maps/A", "Maps/a"]), [("Maps/a".to_owned(), true)]);
         assert_eq!(problems(&["K\u{e4}se", "KA\u{308}SE"]), [("KA\u{308}SE".to_owned(), true)]);

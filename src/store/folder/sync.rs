@@ -117,7 +117,7 @@ mod disks {
 }
 
 #[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "the face is that of Linux")]
+#[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "the same interface as on Linux")]
 mod disks {
     use std::fs::Metadata;
     use std::io;

@@ -57,8 +57,7 @@ impl ObjectAttributes {
     /// Returns a stable description of the attributes, which is empty if there are none.
     ///
     /// The description is part of fingerprints. A change of the format makes every published image stale and needs a
-    /// new
-    /// version number at the beginning.
+    /// new version number at the beginning.
     pub(super) fn describe(&self) -> String {
         if *self == Self::default() {
             return String::new();

@@ -26,8 +26,7 @@ const MAX_ATTEMPTS: u32 = 100;
 /// Range of the backoff between attempts. The SDK doubles the backoff each time and adds jitter.
 ///
 /// The initial backoff is long enough that uploads in flight do not storm a throttling store. The maximum bounds the
-/// idle
-/// time after a store has recovered.
+/// idle time after a store has recovered.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 

@@ -75,8 +75,7 @@ pub enum Checksums {
     /// Sends checksums with every put, as AWS recommends.
     WhenSupported,
     /// Sends checksums only with operations that require one, because other stores reject or ignore the headers. Bodies
-    /// are
-    /// still signed with their SHA-256.
+    /// are still signed with their SHA-256.
     WhenRequired,
 }
 
@@ -130,8 +129,7 @@ pub struct S3Store {
 
 impl S3Store {
     /// The default maximum of parallel uploads. At 200 ms per put, 256 make 1,280 puts per second, which is as many
-    /// tiles as two
-    /// cores encode. The actual number adapts to the store.
+    /// tiles as two cores encode. The actual number adapts to the store.
     pub const DEFAULT_CONCURRENCY: usize = 256;
 
     /// Reads the AWS configuration and creates the client. Only credential providers may send requests at this point.
@@ -234,8 +232,7 @@ fn is_aws(url: &str) -> bool {
 }
 
 /// Returns the URL of the bucket by the endpoint and region rules of the SDK: the URL of a presigned request without
-/// its
-/// signature. Sends nothing.
+/// its signature. Sends nothing.
 async fn bucket_url(config: Builder, bucket: &str) -> Result<String, StoreError> {
     const ANY_KEY: &str = "key";
     let signed_with_anything = Credentials::new("any", "any", None, None, "public-url");
@@ -316,7 +313,7 @@ impl S3Store {
 
     fn fetch_error(&self, key: &Key, error: GetError) -> StoreError {
         match error {
-            GetError::Request(error) => self.failed(format!("could not look for `{key}`"), &*error),
+            GetError::Request(error) => self.failed(format!("could not look up `{key}`"), &*error),
             GetError::Body(error) => StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error),
         }
     }
@@ -376,8 +373,7 @@ impl Store for S3Store {
     }
 
     /// Lists at most one key. Unlike `HeadBucket`, the response contains an error message. A role with only put
-    /// permission
-    /// is denied the listing, which is not an error.
+    /// permission is denied the listing, which is not an error.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         tracking_last_failure(async {
             let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);

@@ -88,8 +88,7 @@ impl S3Store {
     }
 
     /// Checks that a key may become a redirect: its object is a redirect, empty or missing. Without permission to read,
-    /// the
-    /// result is [`Known::No`].
+    /// the result is [`Known::No`].
     async fn require_redirect_or_nothing(&self, key: &Key) -> Result<Known, StoreError> {
         let head = self.client.head_object().bucket(&self.bucket).key(key.as_str());
         match head.set_request_payer(self.payer.into()).send().await {
@@ -102,7 +101,7 @@ impl S3Store {
             }
             Err(SdkError::ServiceError(service)) if service.raw().status().as_u16() == 404 => Ok(Known::Yes),
             Err(SdkError::ServiceError(service)) if service.raw().status().as_u16() == 403 => Ok(Known::No),
-            Err(error) => Err(self.failed(format!("could not look for `{key}`"), &error)),
+            Err(error) => Err(self.failed(format!("could not look up `{key}`"), &error)),
         }
     }
 

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_without_usable_certificates_are_refused_before_the_tls_library_sees_them() {
+    fn files_without_usable_certificates_are_rejected_before_the_tls_library_sees_them() {
         let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for text in ["", "no PEM", odd, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
             assert!(check(text.as_bytes()).is_err(), "{text}");

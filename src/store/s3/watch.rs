@@ -192,7 +192,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_clock_is_that_of_the_store_once_it_has_answered() {
+    fn the_clock_of_the_store_is_known_after_its_first_response() {
         let clock = ServerClock::default();
         assert!(clock.now().elapsed().is_ok_and(|elapsed| elapsed < Duration::from_mins(1)));
         clock.set("Thu, 01 Jan 2026 00:00:00 GMT");
