@@ -107,7 +107,7 @@ impl Report {
             print(&lines(target, image));
         }
         tell(&summary(image));
-        self.exits.push(if image.is_well() { Exit::Done } else { Exit::Failed });
+        self.exits.push(if image.passed() { Exit::Done } else { Exit::Failed });
     }
 
     fn unreachable(&mut self, target: &Target, error: VerifyError) {
@@ -191,7 +191,7 @@ fn summary(verified: &Verified) -> String {
 }
 
 fn outcome(verified: &Verified) -> String {
-    if verified.is_well() {
+    if verified.passed() {
         return "all is well".to_owned();
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
@@ -228,7 +228,7 @@ fn document(target: &Target, verified: &Verified) -> Value {
         }),
         "objects": verified.objects,
         "checked": verified.checked,
-        "well": verified.is_well(),
+        "well": verified.passed(),
         "problems": verified.findings.iter().map(problem).collect::<Vec<_>>(),
         "unlisted": verified.unlisted,
     })
