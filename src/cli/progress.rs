@@ -91,8 +91,8 @@ impl Progress {
                     || format!("{identifier}: {description}, {found}, {size}, {} objects", HumanCount(*objects)),
                     || {
                         json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
-                               "height": size.height(), "source": description, "colours": found.colours, "bits": found.bits,
-                               "profile": found.profile, "orientation": found.orientation.in_words(),
+                               "height": size.height(), "source": description, "colours": found.colors, "bits": found.bits,
+                               "profile": found.profile, "orientation": found.orientation.describe(),
                                "conversion": found.conversion, "warnings": warnings_json(&found.warnings),
                                "objects": objects})
                     },
