@@ -8,10 +8,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 #[derive(Debug, Args)]
 pub(super) struct ConsentArguments {
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(long, short)]
     yes: bool,
-    /// Say what would be done, and do nothing
+    /// Show what would be done without doing it
     #[arg(long, conflicts_with = "yes")]
     pub(super) dry_run: bool,
 }

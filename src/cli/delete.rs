@@ -32,13 +32,13 @@ const LOOKUPS_IN_FLIGHT: usize = 16;
     group = clap::ArgGroup::new("subject").required(true).args(["id", "all"]),
 )]
 pub(super) struct Arguments {
-    /// Bucket to delete from
+    /// Delete from this bucket
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
-    /// Folder to delete from, instead of a bucket
+    /// Delete from this folder instead of a bucket
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Folder inside the bucket or output folder
+    /// Set the folder inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t, help_heading = "Names")]
     prefix: Prefix,
     /// Delete the image with this identifier (repeatable)
@@ -47,10 +47,10 @@ pub(super) struct Arguments {
     /// Delete all static IIIF images below the prefix, which must not be empty
     #[arg(long, conflicts_with = "iiif_version", help_heading = "Names")]
     all: bool,
-    /// Look only where this version of the Image API is published [default: wherever the image is]
+    /// Delete only this version of the Image API [default: all versions]
     #[arg(long, value_name = "VERSION", help_heading = "Image API")]
     iiif_version: Option<VersionArgument>,
-    /// Seconds after which an image is settled: the value that publishing uses
+    /// Treat images as complete SECONDS after publishing; use the value of publishing
     #[arg(long, value_name = "SECONDS", default_value_t = delete::DEFAULT_SETTLE_AFTER.as_secs())]
     settle_after: u64,
     #[command(flatten)]

@@ -17,7 +17,7 @@ const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// File to write; none that is there is replaced
+    /// File to write; an existing file is never replaced
     #[arg(value_name = "FILE", default_value = FILE_NAME)]
     file: PathBuf,
 }

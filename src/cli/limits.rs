@@ -9,14 +9,16 @@ use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_curren
 #[command(next_help_heading = "Limits")]
 #[expect(clippy::struct_field_names, reason = "the names of the options")]
 pub(super) struct LimitArguments {
-    /// Memory for all images together, such as `2GiB`; an image that needs more is refused before work on it begins
-    /// [default: half of what the machine, or its container or service, has]
+    /// Limit memory for all images together, such as `2GiB` [default: half of the available memory]
+    ///
+    /// An image that needs more is refused before work on it starts. Available memory is that of the machine, or of its
+    /// container or service.
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<ByteSize>,
-    /// Pixels of an image; one that has more is refused
+    /// Refuse images with more than N pixels
     #[arg(long, value_name = "N", default_value_t = ReadOptions::MAX_PIXELS, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) max_pixels: u64,
-    /// Objects of an image; one that needs more is refused before anything of it is stored [default: no limit]
+    /// Refuse images that need more than N objects, before storing any [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) max_objects: Option<u64>,
 }

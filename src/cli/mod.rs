@@ -40,10 +40,10 @@ use std::time::Duration;
 /// How long blocking work may go on after the result is known; it holds nothing that is still needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Publish deep-zoom IIIF images as static tiles, straight into an S3 bucket or a folder.
+/// Publish deep-zoom IIIF images as static tiles in an S3 bucket or a folder.
 ///
 /// Each image becomes tiles and an info.json (IIIF Image API, Level 0) that every IIIF viewer can zoom without an image
-/// server. The info.json is written last, when everything it promises is stored.
+/// server. The info.json is written last, after all files that it refers to.
 #[derive(Debug, Parser)]
 #[command(
     name = "iiif-publish",
@@ -53,7 +53,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
     subcommand_negates_reqs = true
 )]
 struct Cli {
-    /// File with options [default: `iiif-publish.toml`, where there is one]; `init` writes one
+    /// Read options from FILE [default: `iiif-publish.toml`, if it exists]
+    ///
+    /// `iiif-publish init` writes such a file.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
     config: Option<std::path::PathBuf>,
     #[command(subcommand)]
@@ -64,41 +66,42 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Publish whole collections, again and again: folders, lists and tables; with manifests
+    /// Publish a folder, list or spreadsheet as a collection; re-run to update
     #[command(after_help = examples::INGEST)]
     Ingest(Box<ingest::Arguments>),
-    /// Say what became of an ingest, from the reports of all its parts; print what is failed or missing
+    /// Summarize ingest reports; list failed and missing images
     #[command(after_help = examples::REPORT)]
     Report(reports::Arguments),
-    /// Write a configuration file, with all options and what they mean
+    /// Write a configuration file with all options and their help
     #[command(after_help = examples::INIT)]
     Init(init::Arguments),
-    /// Show images in a browser on this machine: no bucket needed
+    /// Show images in a browser on this machine, without a bucket
     #[command(after_help = examples::PREVIEW)]
     Preview(preview::Arguments),
-    /// Say what publishing an image would store and cost; reads no pixel
+    /// Show what publishing an image would store and cost, from its header
     #[command(after_help = examples::PLAN)]
     Plan(plan::Arguments),
-    /// Ask over the web for every object that a viewer would ask for, and look at each
+    /// Check online that every file a viewer needs is there and correct
     #[command(after_help = examples::VERIFY)]
     Verify(verify::Arguments),
-    /// Delete images again, their info.json first
+    /// Delete images, each info.json first
     #[command(after_help = examples::DELETE)]
     Delete(delete::Arguments),
-    /// Check whether a bucket is fit for publishing and viewing, or set it up
+    /// Check or set up a bucket for publishing and viewing
     #[command(after_help = examples::BUCKET)]
     Bucket(bucket::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(completions::Arguments),
-    /// Print the manual page, in roff
+    /// Print the manual page in roff format
     Man,
 }
 
 /// The version, and whether the codec is the fast one.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let simd = if iiif_publish::encode::has_simd() { "with SIMD" } else { "WITHOUT SIMD: build again with nasm" };
+        let simd =
+            if iiif_publish::encode::has_simd() { "with SIMD" } else { "WITHOUT SIMD: install nasm and rebuild" };
         format!("{} (mozjpeg {simd})", env!("CARGO_PKG_VERSION"))
     });
     &VERSION

@@ -42,16 +42,16 @@ pub(super) struct Arguments {
     /// Image to plan; only its header is read
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
-    /// Size to plan, instead of an image
+    /// Plan an image of this size instead of a file
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
-    /// Print every key, in publishing order, relative to the image's base
+    /// Print every key in publishing order, relative to the image
     #[arg(long, conflicts_with = "json")]
     keys: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-    /// Dollars for 1,000 PUT requests
+    /// Set the price of 1,000 PUT requests, in dollars
     #[arg(long, value_name = "DOLLARS", default_value_t = DOLLARS_PER_THOUSAND_PUTS, value_parser = parse_price)]
     price: f64,
     #[command(flatten)]
@@ -60,8 +60,8 @@ pub(super) struct Arguments {
     shape: ShapeArguments,
     #[command(flatten)]
     pictures: PictureArguments,
-    /// Puts in flight, of all images together [default: 256, as into a bucket]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Work")]
+    /// Assume up to N parallel uploads [default: 256, as into a bucket]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
 }
 

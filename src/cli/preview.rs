@@ -20,10 +20,10 @@ pub(super) struct Arguments {
     /// Images to show
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Port to serve on; the next free one if it is taken
+    /// Serve on this port, or on the next free one
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     port: u16,
-    /// Open the page in the browser
+    /// Open the page in your browser
     #[arg(long)]
     open: bool,
     #[command(flatten)]

@@ -36,10 +36,12 @@ const FOLDER_URL: &str = "http://localhost:3000";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Images to publish: JPEG, PNG, TIFF and more, recognised by their content; files, `s3://bucket/key`, and `https://` URLs
+    /// Images to publish: files, `s3://bucket/key` or `https://` URLs
+    ///
+    /// JPEG, PNG, TIFF and more formats are recognized by their content.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Write a page beside the images that shows them in a browser [default name: viewer.html]
+    /// Write an HTML page that shows the images [default name: viewer.html]
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
           value_parser = PageName::parser())]
     html: Option<PageName>,
@@ -53,10 +55,12 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(super) struct HowArguments {
-    /// Bucket to publish into: its name, `s3://BUCKET/PREFIX`, or the ARN of a bucket or an access point
+    /// Publish into this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
+    ///
+    /// The ARN is that of a bucket or of an access point.
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
-    /// Folder to publish into, instead of a bucket
+    /// Publish into this folder instead of a bucket
     #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -83,35 +87,36 @@ pub(super) struct HowArguments {
 
 /// What happens when something is there already.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Images that are there already")]
+#[command(next_help_heading = "Existing images")]
 struct AgainArguments {
-    /// Publish again what is there, unchanged
+    /// Republish images even if unchanged
     #[arg(long)]
     overwrite: bool,
-    /// How a source is known to be unchanged
-    #[arg(long, value_name = "HOW", default_value = "size-and-time")]
+    /// Choose how to detect unchanged files
+    #[arg(long, value_name = "METHOD", default_value = "size-and-time")]
     check: CheckArgument,
-    /// Leave alone every image that is there, changed or not; no object is ever replaced
+    /// Never overwrite existing images, even if their files changed
     #[arg(long, conflicts_with_all = ["overwrite", "output"])]
     no_clobber: bool,
-    /// Give each version of an image a folder of its own, whose tiles may be cached for ever, and let the image's own
-    /// info.json be that of the newest
+    /// Keep every version in its own folder (cacheable forever); info.json points to the newest
     #[arg(long)]
     versioned: bool,
-    /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs, 4 at least
+    /// Check published images again after SECONDS, in case two runs overlapped
+    ///
+    /// Use the same value for all runs, at least 4.
     #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs(),
           value_parser = clap::value_parser!(u64).range(4..))]
     settle_after: u64,
-    /// Keep N old versions of each image, and delete the others [default: all are kept]
+    /// Keep N old versions of each image and delete the others [default: keep all]
     #[arg(long, value_name = "N", requires = "versioned")]
     keep: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CheckArgument {
-    /// By its size and time of modification, or its `ETag`; nothing of it is read
+    /// Compare size and modification time, or the `ETag`, without reading the file
     SizeAndTime,
-    /// By its content, which is read whole
+    /// Read the whole file and compare its content
     Content,
 }
 
@@ -135,11 +140,13 @@ impl AgainArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Redirects")]
 struct RedirectArguments {
-    /// Store each picture once, and let the other requests for it redirect there: on website endpoints of a bucket only;
-    /// in a folder, the file `_redirects` for hosts that read it
+    /// Store each tile once and redirect its other URLs there (website endpoints only)
+    ///
+    /// In a bucket, this works on its website endpoint only. In a folder, the redirects are written to the file `_redirects`,
+    /// for hosts that support it.
     #[arg(long, requires = "public_url")]
     redirects: bool,
-    /// Where the full image exists already, for full/max as JPEG to redirect to; `{id}` stands for the identifier
+    /// Redirect full/max (as JPEG) to an existing full image; `{id}` stands for the identifier
     #[arg(long, value_name = "URL", requires = "redirects")]
     full_image_url: Option<FullImageUrl>,
 }
@@ -151,21 +158,25 @@ impl RedirectArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Work")]
+#[command(next_help_heading = "Performance")]
 struct WorkArguments {
-    /// Puts in flight at the most, of all images together [default: up to 256 into a bucket, as many as it takes; 8 into a folder]
+    /// Limit parallel uploads [default: up to 256 into a bucket, 8 into a folder]
+    ///
+    /// The limit applies to all images together. Uploads into a bucket start at a lower number and adapt to the store.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
-    /// Puts that begin within a second at the most
+    /// Limit PUT requests per second
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     max_rps: Option<f64>,
-    /// How long a request that fails in passing is tried again [default: 300]
+    /// Retry transient errors for up to SECONDS [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     retry_for: Option<u64>,
-    /// Temporary disk space (in TMPDIR) for one source of a web server that does not serve byte ranges
+    /// Limit temporary disk space for a source whose web server does not support byte ranges
+    ///
+    /// The temporary file is in TMPDIR.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(DEFAULT_MAX_SPOOL_BYTES))]
     max_spool_size: ByteSize,
-    /// Fail images whose files give warnings, before anything of them is visible
+    /// Fail images with warnings before any part of them is visible
     #[arg(long)]
     strict: bool,
 }
@@ -185,10 +196,10 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Headers")]
 struct HeaderArguments {
-    /// Cache-Control of the pictures [default: `public, max-age=86400`, and a year where they are `--versioned`]
+    /// Set Cache-Control of tiles [default: `public, max-age=86400`; one year with `--versioned`]
     #[arg(long, value_name = "VALUE", value_parser = header_value)]
     cache_control: Option<String>,
-    /// Cache-Control of info.json
+    /// Set Cache-Control of info.json
     #[arg(long, value_name = "VALUE", default_value = Options::INFO_CACHE_CONTROL, value_parser = header_value)]
     info_cache_control: String,
 }

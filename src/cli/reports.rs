@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Reports that `ingest --report` has written
+    /// Reports written by `ingest --report`
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -7,16 +7,16 @@ use iiif_publish::store::{Payer, S3Settings};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3 sources")]
 pub(super) struct SourceArguments {
-    /// Endpoint of the buckets that `s3://` images are in [default: that of the bucket to publish into]
+    /// Use this endpoint to read `s3://` images [default: the endpoint to publish to]
     #[arg(id = "source_endpoint_url", long = "source-endpoint-url", value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Region of these buckets [default: that of the bucket to publish into]
+    /// Use this region to read `s3://` images [default: the region to publish to]
     #[arg(id = "source_aws_region", long = "source-aws-region", value_name = "REGION")]
     aws_region: Option<String>,
-    /// Profile to read them with [default: that of the bucket to publish into]
+    /// Use this profile to read `s3://` images [default: the profile to publish with]
     #[arg(id = "source_profile", long = "source-profile", value_name = "PROFILE")]
     profile: Option<String>,
-    /// Pay for the requests that read them
+    /// Pay for requests that read `s3://` images
     #[arg(id = "source_request_payer", long = "source-request-payer")]
     request_payer: bool,
 }

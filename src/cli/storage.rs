@@ -9,27 +9,27 @@ use iiif_publish::store::{
 pub(super) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Objects in a bucket")]
+#[command(next_help_heading = "Object attributes")]
 pub(super) struct StorageArguments {
-    /// Checksum headers on PUT requests [default: `when-supported` on AWS, `when-required` elsewhere]
+    /// Choose when to send checksum headers with uploads [default: `when-supported` on AWS, `when-required` elsewhere]
     #[arg(long, value_name = "WHEN")]
     checksums: Option<ChecksumsArgument>,
-    /// Canned ACL, such as `public-read`; new buckets of AWS refuse every ACL
+    /// Set a canned ACL, such as `public-read` (new AWS buckets reject ACLs)
     #[arg(long, value_name = "ACL", value_parser = parse_acl)]
     acl: Option<ObjectCannedAcl>,
-    /// Storage class, such as `INTELLIGENT_TIERING`
+    /// Set the storage class, such as `INTELLIGENT_TIERING`
     #[arg(long, value_name = "CLASS", value_parser = parse_storage_class)]
     storage_class: Option<StorageClass>,
-    /// Encryption by the store: `AES256`, `aws:kms`, `aws:kms:dsse`
+    /// Encrypt objects in the store: `AES256`, `aws:kms` or `aws:kms:dsse`
     #[arg(long, value_name = "METHOD", value_parser = parse_encryption)]
     sse: Option<ServerSideEncryption>,
-    /// Key of KMS to encrypt with
+    /// Encrypt with this KMS key
     #[arg(long, value_name = "KEY", requires = "sse")]
     sse_kms_key_id: Option<String>,
-    /// Tag of every object; may be said up to ten times
+    /// Add a tag to every object (repeatable, up to 10)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_tag)]
     tagging: Vec<(String, String)>,
-    /// User metadata of every object (`x-amz-meta-NAME`); may be said several times
+    /// Add user metadata (`x-amz-meta-NAME`) to every object (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
     metadata: Vec<(String, String)>,
 }

@@ -17,22 +17,24 @@ use std::num::{NonZeroU64, NonZeroUsize};
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["urls", "bucket"]))]
 pub(super) struct Arguments {
-    /// Images to verify, whoever published them: the URL of each info.json
+    /// URLs of the info.json files to verify, from any publisher
     #[arg(
         value_name = "URL",
         conflicts_with_all = ["prefix", "id", "public_url", "iiif_version", "endpoint_url", "aws_region", "profile"]
     )]
     urls: Vec<String>,
-    /// Bucket of the image that `--id` names; it is read through its public URL
+    /// Verify the image `--id` of this bucket, through its public URL
     #[arg(long, value_name = "BUCKET", requires = "id")]
     bucket: Option<String>,
-    /// Check N objects of each image, evenly spread; info.json, full/max and the corners always
+    /// Check only N files of each image, evenly spread
+    ///
+    /// info.json, full/max and the corner tiles are always checked.
     #[arg(long, value_name = "N")]
     sample: Option<NonZeroU64>,
-    /// Requests in flight
+    /// Limit parallel requests
     #[arg(long, value_name = "N", default_value_t = Options::CONCURRENCY)]
     concurrency: NonZeroUsize,
-    /// The image was published with this flag
+    /// Expect images that were published with this flag
     #[arg(long)]
     no_rounded_sizes: bool,
     /// Print one JSON document

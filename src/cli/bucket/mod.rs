@@ -23,19 +23,19 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Upload a test file with the options of publishing, read it back as a viewer would, and delete it
+    /// Upload a test file, read it back as a viewer would, and delete it
     Check(check::Arguments),
-    /// Add what viewers need: a CORS rule, and a policy that lets everyone read; asks first
+    /// Add a CORS rule and a public-read policy for viewers (asks first)
     Setup(setup::Arguments),
 }
 
 /// Which bucket.
 #[derive(Debug, Args)]
 struct BucketArguments {
-    /// The bucket
+    /// Use this bucket
     #[arg(long, value_name = "BUCKET")]
     bucket: String,
-    /// What all keys begin with
+    /// Set the folder inside the bucket
     #[arg(long, value_name = "PREFIX", default_value_t)]
     prefix: Prefix,
     #[command(flatten)]

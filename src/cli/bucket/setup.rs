@@ -16,10 +16,10 @@ use std::fmt::Write;
 pub(super) struct Arguments {
     #[command(flatten)]
     place: BucketArguments,
-    /// Add a CORS rule by which pages of all sites may read
+    /// Add a CORS rule that lets all websites load the images
     #[arg(long)]
     cors: bool,
-    /// Add a statement to the bucket policy that lets everyone read what lies under the prefix
+    /// Add a policy statement that lets everyone read objects below the prefix
     #[arg(long)]
     public_read: bool,
     #[command(flatten)]
