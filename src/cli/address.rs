@@ -31,8 +31,8 @@ pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     if prefix.parse::<Prefix>().is_ok_and(|prefix| prefix == *address.prefix()) {
         return Ok(());
     }
-    let error = format!("`{BUCKET}` has the prefix `{}`, and `{PREFIX}` is `{prefix}`", address.prefix());
-    Err(Fatal::new(Exit::Usage, error, "leave one of them out"))
+    let error = format!("`{BUCKET}` contains the prefix `{}`, but `{PREFIX}` is `{prefix}`", address.prefix());
+    Err(Fatal::new(Exit::Usage, error, "omit one of them"))
 }
 
 /// Returns the last value of an option, and the place of its first word.
@@ -60,7 +60,7 @@ fn set_value(words: &mut [OsString], place: usize, name: &str, value: &str) {
 fn refused(error: &BucketAddressError) -> Fatal {
     let advice = match error {
         BucketAddressError::Prefix(_) => "choose another prefix",
-        _ => "write `--bucket NAME`, or `--bucket s3://NAME/PREFIX`",
+        _ => "write `--bucket NAME` or `--bucket s3://NAME/PREFIX`",
     };
     Fatal::new(Exit::Usage, super::report::chain(error), advice)
 }

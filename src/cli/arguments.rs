@@ -260,13 +260,13 @@ pub(super) struct PlaceArguments {
 /// Why the images on the command line have no good identifiers.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NameError {
-    #[error("`--id` names one image, but there are {0}")]
+    #[error("`--id` applies to one image, but {0} were passed")]
     IdForMany(usize),
-    #[error("`{0}` gives no identifier")]
+    #[error("could not derive an identifier from `{0}`")]
     Stem(String, #[source] Option<KeyError>),
     #[error(transparent)]
     Location(#[from] LocationError),
-    #[error("`{0}` is not a file of this machine")]
+    #[error("`{0}` is not a local file")]
     Elsewhere(String),
     #[error("`{0}` and `{1}` would both write to `{2}`")]
     Overlap(String, String, Identifier),

@@ -22,8 +22,8 @@ impl ConsentArguments {
         if self.yes || self.dry_run || io::stdin().is_terminal() {
             return Ok(());
         }
-        let error = "nobody can be asked, because standard input is no terminal".to_owned();
-        Err(Fatal::new(Exit::Usage, error, "add `--yes` to go on without being asked"))
+        let error = "cannot prompt: stdin is not a terminal".to_owned();
+        Err(Fatal::new(Exit::Usage, error, "pass `--yes` to continue without a prompt"))
     }
 
     /// Whether to ask at all.

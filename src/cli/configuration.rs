@@ -33,7 +33,7 @@ pub(super) enum ConfigurationError {
     Read(PathBuf, #[source] io::Error),
     #[error("`{}` is not valid TOML: line {line}: {message}", .path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
-    #[error("`{}`: there is no option `{key}`{}", .path.display(), of(.verb.as_deref()))]
+    #[error("`{}`: unknown option `{key}`{}", .path.display(), of(.verb.as_deref()))]
     Unknown { path: PathBuf, key: String, verb: Option<String> },
     #[error("`{}`: `{key}` must be {expected}", .path.display())]
     Kind { path: PathBuf, key: String, expected: &'static str },
@@ -41,7 +41,7 @@ pub(super) enum ConfigurationError {
     TooLarge { path: PathBuf, max_bytes: u64 },
     #[error("refusing to use `{}`, because it belongs to another user (uid {owner})", .path.display())]
     Owner { path: PathBuf, owner: u32 },
-    #[error("refusing to use `{}`, because other users may write to it", .0.display())]
+    #[error("refusing to use `{}`, because other users can write to it", .0.display())]
     Writable(PathBuf),
 }
 
@@ -56,16 +56,16 @@ impl ConfigurationError {
     pub(super) fn advice(&self) -> &'static str {
         match self {
             Self::Owner { .. } => {
-                "if you trust it, pass it with `--config`; otherwise start the program in another folder, or delete the file"
+                "pass it with `--config` if you trust it; otherwise run in another folder, or delete the file"
             }
-            Self::Writable(_) => "if you trust it, run `chmod go-w` on it, or pass it with `--config`",
-            _ => "fix the file, or pass another one with `--config`; `iiif-publish init` writes one with all options",
+            Self::Writable(_) => "run `chmod go-w` on it, or pass it with `--config`, if you trust it",
+            _ => "fix the file or pass another one with `--config`; `iiif-publish init` writes one with all options",
         }
     }
 }
 
 fn of(verb: Option<&str>) -> String {
-    verb.map(|verb| format!(" of `{verb}`")).unwrap_or_default()
+    verb.map(|verb| format!(" for `{verb}`")).unwrap_or_default()
 }
 
 /// A command line, as it is with what a file adds to it.
@@ -250,7 +250,7 @@ impl File<'_> {
                 return Err(ConfigurationError::Kind {
                     path: self.path.to_owned(),
                     key: key.clone(),
-                    expected: "a text or a number",
+                    expected: "a string or a number",
                 });
             }
             let verb = command.find_subcommand(key).filter(|_| !WITHOUT_FILE.contains(&key.as_str()));
@@ -311,7 +311,7 @@ impl File<'_> {
                 Value::String(text) => text.clone(),
                 Value::Integer(number) => number.to_string(),
                 Value::Float(number) => number.to_string(),
-                _ => return Err(kind("a text or a number")),
+                _ => return Err(kind("a string or a number")),
             };
             if argument.is_positional() {
                 // A path that looks like an option is still a path.

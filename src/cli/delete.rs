@@ -89,8 +89,8 @@ fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
     if !arguments.all || !arguments.prefix.is_empty() {
         return Ok(());
     }
-    let error = "`--all` without a `--prefix` would delete all images in it".to_owned();
-    Err(Fatal::new(Exit::Usage, error, "name a `--prefix`, or each image with `--id`"))
+    let error = "`--all` without `--prefix` would delete every image of the bucket or folder".to_owned();
+    Err(Fatal::new(Exit::Usage, error, "pass a `--prefix`, or each image with `--id`"))
 }
 
 /// Where to delete.
@@ -176,7 +176,7 @@ impl Place {
         tokio::select! {
             exit = self.delete(subjects) => exit,
             exit = interrupted() => {
-                tell("interrupted: no info.json is left without its pictures; run the same command again for the rest");
+                tell("interrupted: no info.json is left without its tiles; run the same command again to delete the rest");
                 Ok(exit)
             }
         }

@@ -9,7 +9,7 @@ use iiif_publish::iiif::{Plan, Pyramid};
 use iiif_publish::publish::{Changed, Layout, PublishError, Published, Publisher};
 use iiif_publish::store::{Identifier, Key, Object, StoreError, StoreErrorKind};
 
-const OTHER_NAME: &str = "give the page another name, as in `--html=images.html`";
+const OTHER_NAME: &str = "choose another name for the page, such as `--html=images.html`";
 
 /// A page that may be written when the images are there.
 pub(super) struct Gallery {
@@ -33,7 +33,7 @@ impl Gallery {
         }
         let present = publisher.store().get(&key).await?.map(|stored| stored.body);
         if present.as_ref().is_some_and(|page| viewer::images_of(page).is_none()) {
-            return Err(refused(format!("there is a `{key}` already, which this program did not write")));
+            return Err(refused(format!("`{key}` already exists, and iiif-publish did not write it")));
         }
         Ok(Self { key, url: name.url(&options.public_url), present, order, published: Vec::new() })
     }
@@ -45,7 +45,7 @@ impl Gallery {
 
     /// That it was not written, because the run ended before.
     pub(super) fn left_out(key: &Key, progress: &Progress) {
-        progress.note(&format!("`{key}` was not written: the run was stopped"));
+        progress.note(&format!("`{key}` was not written, because the run was stopped"));
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -60,22 +60,22 @@ impl Gallery {
             return exit;
         }
         if self.published.is_empty() {
-            progress.note(&format!("`{}` was not written: no image is there", self.key));
+            progress.note(&format!("`{}` was not written, because no image was published", self.key));
             return exit;
         }
         let is_whole = exit == Exit::Done;
         let kept = match publisher.options().changed {
             _ if self.present.is_none() => None,
-            Changed::Keep => Some("--no-clobber"),
-            Changed::Replace => (!is_whole).then_some("not all images are there"),
+            Changed::Keep => Some("`--no-clobber`"),
+            Changed::Replace => (!is_whole).then_some("some images were not published"),
         };
         if let Some(why) = kept {
-            progress.note(&format!("`{}` is left as it is ({why})", self.key));
+            progress.note(&format!("`{}` was not changed ({why})", self.key));
         } else if let Err(error) = self.put(publisher).await {
             let advice = match error.kind() {
                 StoreErrorKind::Exists => OTHER_NAME,
-                _ if is_whole => "the images are there; the same command again writes the page",
-                _ => "the same command again goes on with the images, and writes the page",
+                _ if is_whole => "run the same command again to write the page; the images are published",
+                _ => "run the same command again to publish the rest and write the page",
             };
             let error = PublishError::from(error);
             progress.error(&report::chain(&error), advice);

@@ -144,7 +144,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
                 how,
                 None,
                 &format!("could not write `{}`: {error}", path.display()),
-                "name another file with `--metrics-file`",
+                "choose another file with `--metrics-file`",
             );
             exit.worse(Exit::Failed)
         },
@@ -156,8 +156,8 @@ async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, F
     let how = arguments.how.reports.how();
     let shard = arguments.shard(how)?;
     if arguments.how.replaces_nothing() && arguments.presentation != PresentationArgument::None {
-        let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
-        return Err(Fatal::new(Exit::Usage, error, "say `--presentation none` too"));
+        let error = "`--no-clobber` would keep manifests and the collection from changing with their images".to_owned();
+        return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
     }
     let gathered = arguments.gathered().await?;
     arguments.how.check(gathered.pages.len())?;
@@ -278,7 +278,7 @@ async fn publish(
     let exit = ending.exit();
     run.ending = Some(ending);
     if run.has_failed_too_often() {
-        progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.counts().failed));
+        progress.say(&format!("limit reached: {} images failed (`--max-failures`)", run.counts().failed));
     }
     let is_limited = run.has_failed_too_often() && run.counts().left > 0 && exit == Exit::Failed;
     if is_limited { Exit::Limit } else { exit }
@@ -308,14 +308,18 @@ impl Arguments {
             Some(ShardArgument::This(shard)) => Ok(shard),
             Some(ShardArgument::Auto) => {
                 let usage = |error: String| {
-                    Fatal::new(Exit::Usage, error, "say `--shard I/N`, or set the variables of one of the engines")
+                    Fatal::new(
+                        Exit::Usage,
+                        error,
+                        "pass `--shard I/N`, or set the variables of one of these schedulers",
+                    )
                 };
                 let found = Shard::of_environment(|name| std::env::var(name).ok());
                 let found = found.map_err(|error| usage(chain(&error)))?;
                 let (shard, engine) = found.ok_or_else(|| {
-                    usage("`--shard auto`: neither AWS Batch nor Kubernetes, Slurm or Cloud Run runs this".to_owned())
+                    usage("`--shard auto` found no variables of AWS Batch, Kubernetes, Slurm or Cloud Run".to_owned())
                 })?;
-                tell_note(how, &format!("{engine} runs this as part {shard}"));
+                tell_note(how, &format!("publishing part {shard} (from {engine})"));
                 Ok(shard)
             }
         }

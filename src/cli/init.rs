@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, command: &mut Command) -> Exit {
     match write(arguments, &text(command)) {
         Ok(()) => {
             let file = arguments.file.display();
-            tell(&format!("wrote `{file}`: take the # from the lines you need, then run `iiif-publish ingest`"));
+            tell(&format!("wrote `{file}`; uncomment the lines you need, then run `iiif-publish ingest`"));
             Exit::Done
         }
         Err(fatal) => fatal.tell(ProgressArgument::Plain),
@@ -38,8 +38,8 @@ fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
     let written = create(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         let advice = match error.kind() {
-            ErrorKind::AlreadyExists => "name another file, or move that one away",
-            _ => "name a file in a folder that can be written to",
+            ErrorKind::AlreadyExists => "choose another file name, or move the existing file",
+            _ => "choose a file in a writable folder",
         };
         Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", arguments.file.display()), advice)
     })
@@ -60,10 +60,10 @@ fn create(path: &Path) -> io::Result<File> {
 /// The file: first what publishing and `ingest` have in common, then what only `ingest` knows.
 fn text(command: &Command) -> String {
     let mut text = String::from(
-        "# Options of iiif-publish. Every option of the command line is a key here; the command line wins. Above the first\n\
-         # table stands what is true of all verbs, in the table of a verb what is true of that one: [publish], [ingest],\n\
-         # [plan], [delete] and so on. Paths are relative to where the program is started. Credentials do not belong here:\n\
-         # they come from the environment, as for every AWS tool (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
+        "# Options of iiif-publish. Every command-line option is a key here; the command line takes precedence.\n\
+         # Options above the first table apply to all commands, options in a table to one command: [publish], [ingest],\n\
+         # [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here: they come\n\
+         # from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
     );
     let ingest = command.find_subcommand("ingest").expect("there is such a verb");
     let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());

@@ -162,7 +162,7 @@ fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
         return Exit::Done;
     }
     let text = without_secrets(error.to_string(), &words.words);
-    let from = words.from.as_ref().map(|path| format!("some of these options are those of `{}`", path.display()));
+    let from = words.from.as_ref().map(|path| format!("some of these options come from `{}`", path.display()));
     if arguments::reports_of(&words.words) == ProgressArgument::Json {
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));

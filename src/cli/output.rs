@@ -29,7 +29,7 @@ pub(super) fn print_raw(text: &str) -> Exit {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             tell(&format!("error: could not write to standard output: {error}"));
-            tell("       send it to a place with room, and run the same command again");
+            tell_hint("redirect it to a disk with free space, and run the same command again");
             Exit::Failed
         }
         _ => Exit::Done,
@@ -65,6 +65,14 @@ pub(super) fn tell_wrapped(text: &str, indent: &str) {
     let lines = Options::new(columns().into()).subsequent_indent(indent);
     let lines = lines.break_words(false).word_splitter(WordSplitter::NoHyphenation);
     tell_raw(&textwrap::fill(&escape::line(text), lines));
+}
+
+/// The indent of lines that belong to an error.
+pub(super) const INDENT: &str = "       ";
+
+/// Prints the line below an error that says how to fix it.
+pub(super) fn tell_hint(hint: &str) {
+    tell_wrapped(&format!("hint: {hint}"), INDENT);
 }
 
 /// Prints one line to stderr, escaped for a terminal.

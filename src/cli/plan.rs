@@ -101,7 +101,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let memory = peak_memory_bytes(&header, &pyramid, arguments.pictures.jpeg(), arguments.in_flight());
     let refusals = arguments.refusals(&planned, memory);
     for refusal in &refusals {
-        tell(&format!("warning: publishing would refuse it: {refusal}"));
+        tell(&format!("warning: publishing would refuse this image: {refusal}"));
     }
     if arguments.json {
         return Ok(print_json(&document(arguments, &planned, memory), true));
@@ -123,9 +123,9 @@ impl Arguments {
         let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
         let refusals = [
             beyond(objects, limits.max_objects)
-                .map(|limit| format!("{objects} objects, of {limit} allowed (`--max-objects`)")),
+                .map(|limit| format!("{objects} objects exceed the limit of {limit} (`--max-objects`)")),
             beyond(memory, limits.max_memory_bytes()).map(|limit| {
-                format!("{} of memory, of {} allowed (`--max-memory`)", ByteSize(memory), ByteSize(limit))
+                format!("{} of memory exceed the limit of {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
             }),
         ];
         refusals.into_iter().flatten().collect()
@@ -253,8 +253,8 @@ fn summary(
          scale factors  {}\n\
          objects        {}\n\
          bytes          about {}, within a factor of two\n\
-         cost           ${:.4} for the PUT requests, at ${price} for 1,000\n\
-         memory         {} at most, with `--jobs {encoders} --concurrency {in_flight}`\n",
+         cost           ${:.4} for PUT requests (${price} per 1,000)\n\
+         memory         up to {} with `--jobs {encoders} --concurrency {in_flight}`\n",
         header.description,
         header.size,
         factors.join(" "),

@@ -47,8 +47,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         .await
         .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
     // Removed when this function returns.
-    let folder = private_folder()
-        .map_err(|error| failed("could not make a temporary folder", &error, "name a folder with room in TMPDIR"))?;
+    let folder = private_folder().map_err(|error| {
+        failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
+    })?;
     let address = format!("http://localhost:{}", server.port());
     let public_url: PublicUrl = address.parse().expect("an address is a URL");
     let options = Options {
@@ -82,9 +83,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     print(&format!("{address}/\n"));
     let opened = arguments.open.then(|| open::that_detached(format!("{address}/")));
     match opened {
-        Some(Ok(())) => progress.note("Ctrl-C ends the preview"),
-        Some(Err(_)) => progress.say("no browser could be started: open this page in one; Ctrl-C ends the preview"),
-        None => progress.note("open this page in a browser; Ctrl-C ends the preview"),
+        Some(Ok(())) => progress.note("press Ctrl-C to quit"),
+        Some(Err(_)) => progress.say("could not start a browser; open this page yourself, and press Ctrl-C to quit"),
+        None => progress.note("open this page in your browser; press Ctrl-C to quit"),
     }
     let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
     tokio::select! {

@@ -206,7 +206,7 @@ struct HeaderArguments {
 
 fn header_value(text: &str) -> Result<String, String> {
     let is_value = !text.is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if is_value { Ok(text.to_owned()) } else { Err("expected the visible characters of a header".to_owned()) }
+    if is_value { Ok(text.to_owned()) } else { Err("expected visible ASCII characters".to_owned()) }
 }
 
 /// A store, and where viewers see it.
@@ -260,8 +260,8 @@ fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(
     match &redirects.full_image_url {
         Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
             Exit::Usage,
-            format!("`--full-image-url` names one image, but there are {images}"),
-            "write `{id}` where the identifier stands in the URL",
+            format!("`--full-image-url` without `{{id}}` is the URL of one image, but {images} were passed"),
+            "put `{id}` in the URL in place of the identifier",
         )),
         _ => Ok(()),
     }
@@ -279,8 +279,7 @@ impl HowArguments {
         let Some(folder) = &self.output else { return Ok(()) };
         let problems = name_problems(folder, identifiers);
         let Some(first) = problems.iter().find(|problem| problem.is_here()).or(problems.first()) else { return Ok(()) };
-        let others =
-            if problems.len() == 1 { String::new() } else { format!(" (and {} more like it)", problems.len() - 1) };
+        let others = if problems.len() == 1 { String::new() } else { format!(" (and {} more)", problems.len() - 1) };
         let text = format!("`{}` {}{others}", first.identifier, first.reason);
         if first.is_here() {
             return Err(Fatal::new(
@@ -368,8 +367,7 @@ impl HowArguments {
         };
         let public_url = place.public_url.clone().unwrap_or_else(|| {
             progress.say(&format!(
-                "warning: without --public-url, every info.json says that it is at {FOLDER_URL}, where only this machine looks: pass the \
-                 URL that the folder will have"
+                "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
             ));
             FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&place.prefix)
         });
@@ -394,7 +392,7 @@ pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<
     let store = S3Store::connect(settings.clone()).await?;
     let Err(error) = store.check().await else { return Ok(store) };
     let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
-    progress.note(&format!("the bucket `{}` is in {region}; going on there", settings.bucket));
+    progress.note(&format!("the bucket `{}` is in {region}; using that region", settings.bucket));
     let store = S3Store::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
     store.check().await.map(|()| store)
 }

@@ -92,7 +92,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
     let refused = |error: String| {
         let error = format!("could not read the report `{}`: {error}", path.display());
-        Fatal::new(Exit::Usage, error, "name files that `ingest --report` has written")
+        Fatal::new(Exit::Usage, error, "pass files written by `ingest --report`")
     };
     let file = File::open(path).map_err(|error| refused(error.to_string()))?;
     let mut reader = BufReader::new(file);

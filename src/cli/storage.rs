@@ -66,10 +66,10 @@ impl StorageArguments {
         let class = self.storage_class.as_ref()?;
         let reason = match class {
             StorageClass::StandardIa | StorageClass::OnezoneIa | StorageClass::GlacierIr => {
-                "bills each object as at least 128 kB for at least 30 days, and every read: tiles, most of them smaller \
-                 than 60 kB, cost more there than in STANDARD"
+                "bills each object as at least 128 kB for at least 30 days, and every read; most tiles are smaller than \
+                 60 kB and cost less in STANDARD"
             }
-            StorageClass::IntelligentTiering => "never moves objects below 128 kB, and so hardly any tile",
+            StorageClass::IntelligentTiering => "never moves objects below 128 kB, which includes almost all tiles",
             _ => return None,
         };
         Some(format!("the storage class {class} {reason}"))
@@ -87,7 +87,7 @@ fn parse_encryption(text: &str) -> Result<ServerSideEncryption, String> {
 fn parse_storage_class(text: &str) -> Result<StorageClass, String> {
     match StorageClass::try_parse(text).map_err(|_| one_of(StorageClass::values()))? {
         StorageClass::Glacier | StorageClass::DeepArchive => {
-            Err("nobody can read objects in that class before they are restored, viewers least of all".to_owned())
+            Err("objects in that storage class are not directly readable".to_owned())
         }
         class => Ok(class),
     }
@@ -109,9 +109,9 @@ fn parse_metadata(text: &str) -> Result<(String, String), String> {
     let is_value = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let name = name.to_ascii_lowercase();
     match (is_name, is_value) {
-        (false, _) => Err(format!("`{name}` cannot be a name: letters, digits, `-`, `_` and `.` can")),
-        (_, false) => Err("the value must be visible ASCII characters: it travels as a header".to_owned()),
-        _ if name.starts_with("iiif-publish-") => Err("names that begin with `iiif-publish-` are taken".to_owned()),
+        (false, _) => Err(format!("`{name}` is not a valid name: use letters, digits, `-`, `_` and `.`")),
+        (_, false) => Err("the value must be visible ASCII characters, because it is sent as a header".to_owned()),
+        _ if name.starts_with("iiif-publish-") => Err("names that start with `iiif-publish-` are reserved".to_owned()),
         _ => Ok((name, value)),
     }
 }

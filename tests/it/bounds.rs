@@ -248,7 +248,7 @@ fn an_image_of_too_many_objects_is_refused_before_anything_is_put() {
         assert!(!folder.path().join("out/a").exists(), "nothing is put");
     }
     let run = run(["plan", &limit(planned - 1), &image]);
-    assert!(run.code == Some(0) && run.stderr.contains("publishing would refuse it"), "{}", run.stderr);
+    assert!(run.code == Some(0) && run.stderr.contains("publishing would refuse this image"), "{}", run.stderr);
     let run = publish_into(folder.path(), &[&limit(planned), &image]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
 }

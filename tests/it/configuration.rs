@@ -87,15 +87,15 @@ fn a_flag_of_the_file_is_taken_back_on_the_command_line() {
 fn mistakes_are_told_before_anything_is_done() {
     let folder = TempDir::new().expect("a folder");
     for (text, told) in [
-        ("buket = \"tiles\"\n", "there is no option `buket`"),
-        ("[ingest]\nkeys = true\n", "there is no option `keys` of `ingest`"),
-        ("[ingets]\nlabel = \"x\"\n", "there is no option `ingets`"),
+        ("buket = \"tiles\"\n", "unknown option `buket`"),
+        ("[ingest]\nkeys = true\n", "unknown option `keys` for `ingest`"),
+        ("[ingets]\nlabel = \"x\"\n", "unknown option `ingets`"),
         ("[ingest]\nfinish = \"yes\"\n", "`finish` must be true or false"),
         ("bucket = [\"a\", \"b\"]\n", "`bucket` must be one value"),
-        ("bucket = { name = \"a\" }\n", "`bucket` must be a text or a number"),
-        ("bucket = true\n", "`bucket` must be a text or a number"),
+        ("bucket = { name = \"a\" }\n", "`bucket` must be a string or a number"),
+        ("bucket = true\n", "`bucket` must be a string or a number"),
         ("bucket = tiles\n", "is not valid TOML: line 1"),
-        ("quality = 101\nbucket = \"tiles\"\n", "some of these options are those of `iiif-publish.toml`"),
+        ("quality = 101\nbucket = \"tiles\"\n", "some of these options come from `iiif-publish.toml`"),
     ] {
         configuration(folder.path(), text);
         let run = run_in(folder.path(), &["ingest", "masters"]);
@@ -128,7 +128,7 @@ fn init_writes_every_option_and_what_it_writes_can_be_used() {
         .fold(String::new(), |text, line| text + line + "\n");
     fs::write(&path, used).expect("written");
     let run = run_in(folder.path(), &["ingest"]);
-    assert!(!run.stderr.contains("there is no option") && !run.stderr.contains("not valid TOML"), "{}", run.stderr);
+    assert!(!run.stderr.contains("unknown option") && !run.stderr.contains("not valid TOML"), "{}", run.stderr);
     assert!(!run.stderr.contains("must be"), "{}", run.stderr);
 
     let again = run_in(folder.path(), &["init"]);
@@ -171,7 +171,7 @@ fn a_file_that_others_may_have_written_is_refused_unless_it_is_named() {
     };
     for mode in [0o666, 0o664, 0o646] {
         fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("permissions");
-        is_refused("other users may write to it");
+        is_refused("other users can write to it");
     }
     fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("permissions");
     // Only root can give files away.

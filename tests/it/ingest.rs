@@ -210,7 +210,7 @@ fn parts_make_up_the_whole_and_publish_nothing_twice() {
         let variables = [("SLURM_ARRAY_TASK_ID", part), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "0")];
         let run = ingest(&parts, &[&table, "--shard=auto"], &[], &variables);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        assert!(run.stderr.contains(&format!("Slurm runs this as part {part}/4")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("publishing part {part}/4 (from Slurm)")), "{}", run.stderr);
     }
     let (mut keys, put) = (parts.puts().into_iter().map(|put| put.path).collect::<Vec<_>>(), puts(&parts));
     keys.sort();
@@ -271,6 +271,6 @@ fn a_limit_stops_a_run_which_says_so_by_its_exit_code() {
     let server = FaultServer::start();
     let run = ingest(&server, &[&format!("--from-file={}", list.display()), "--max-failures=3"], &[], &[]);
     assert_eq!(run.code, Some(4), "{}", run.stderr);
-    assert!(run.stderr.contains("a limit is reached") && run.stderr.contains("are left"), "{}", run.stderr);
+    assert!(run.stderr.contains("limit reached") && run.stderr.contains("are left"), "{}", run.stderr);
     assert!(server.keys(BUCKET).is_empty());
 }

@@ -46,7 +46,7 @@ fn files_with_odd_names_are_skipped_and_named_and_nothing_is_pruned() {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
     assert!(!run.stderr.contains('\u{1b}'), "nothing changes the terminal");
-    assert!(run.stderr.contains("nothing is deleted"), "{}", run.stderr);
+    assert!(run.stderr.contains("refusing to delete images"), "{}", run.stderr);
     let keys = server.keys(BUCKET);
     for id in ["a", "b", "gone"] {
         assert!(keys.contains(&format!("{id}/info.json")), "{id}");
@@ -113,7 +113,7 @@ fn a_list_or_table_with_files_that_are_missing_prunes_nothing() {
     file(folder.path(), "table.csv", format!("{},3", &rows[..cut]).as_bytes());
     let run = ingest(&server, &[&table, "--prune", "--max-delete=100%"], &[]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("nothing is deleted, because 1 file"), "{}", run.stderr);
+    assert!(run.stderr.contains("refusing to delete images: 1 file"), "{}", run.stderr);
     assert!(server.keys(BUCKET).contains("4/info.json"));
 }
 
@@ -157,7 +157,7 @@ fn a_bucket_may_have_a_prefix_and_what_is_no_bucket_is_told_before_anything_is_s
         assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
     }
     let run = publish(&["--bucket=tiles/a", "--prefix=b", "--endpoint-url", &endpoint], &image, &[]);
-    assert!(run.code == Some(2) && run.stderr.contains("leave one of them out"), "{}", run.stderr);
+    assert!(run.code == Some(2) && run.stderr.contains("omit one of them"), "{}", run.stderr);
     assert_eq!(server.request_count(), 0);
 }
 
@@ -201,5 +201,5 @@ fn an_output_that_is_a_file_and_ids_on_this_machine_are_told() {
     fs::remove_file(&output).expect("removed");
     let run = publish(&arguments, &image, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("warning: without --public-url"), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: no `--public-url`"), "{}", run.stderr);
 }

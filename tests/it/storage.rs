@@ -144,7 +144,11 @@ fn an_image_that_could_not_be_cleaned_up_is_published_all_the_same() {
     let run = publish(&server, &["--retry-for=1"], &small);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("`scan` is published"), "{}", run.stderr);
-    assert!(run.stderr.contains("the next run deletes") && !run.stderr.contains("no info.json"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("to delete the rest of the old image") && !run.stderr.contains("no info.json"),
+        "{}",
+        run.stderr
+    );
     let left = server.keys(BUCKET).len();
     server.heal();
     server.forget_requests();
@@ -160,12 +164,12 @@ fn what_cannot_be_stored_so_is_wrong_usage() {
     let server = FaultServer::start();
     for (argument, word) in [
         ("--acl=everybody", "public-read"),
-        ("--storage-class=GLACIER", "restored"),
+        ("--storage-class=GLACIER", "not directly readable"),
         ("--storage-class=CHEAP", "STANDARD_IA"),
         ("--sse=rot13", "AES256"),
         ("--tagging=nothing", "NAME=VALUE"),
         ("--metadata=a b=c", "name"),
-        ("--metadata=iiif-publish-fingerprint=x", "taken"),
+        ("--metadata=iiif-publish-fingerprint=x", "reserved"),
         ("--full-image-url=https://example.org/x.jpg", "--redirects"),
         ("--keep=1", "--versioned"),
     ] {

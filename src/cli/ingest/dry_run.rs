@@ -134,7 +134,7 @@ impl Teller {
         // A copy is priced like a put, but sends no bytes.
         let (words, bytes) = if prospect.change == Change::Headers {
             total.update += 1;
-            (format!("{} objects in place, for other headers", HumanCount(objects)), 0)
+            (format!("{} objects, new headers only", HumanCount(objects)), 0)
         } else {
             total.publish += 1;
             (format!("{} objects, about {}", HumanCount(objects), DecimalBytes(bytes)), bytes)
@@ -171,6 +171,6 @@ impl Teller {
         ));
         let (objects, bytes) = (HumanCount(*objects), DecimalBytes(*bytes));
         let price = DOLLARS_PER_THOUSAND_PUTS;
-        tell(&format!("{objects} puts of about {bytes} in all: ${cost:.2} at ${price} for 1,000"));
+        tell(&format!("{objects} uploads, about {bytes}: ${cost:.2} (${price} per 1,000)"));
     }
 }

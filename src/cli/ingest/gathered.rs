@@ -34,8 +34,10 @@ impl Gathered {
         }
         let Some(page) = self.pages.iter().find(|page| is_reserved(&page.identifier)) else { return Ok(()) };
         let first = page.identifier.as_str().split('/').next().unwrap_or_default();
-        let error =
-            format!("`{}` cannot be an identifier: `{first}` is where manifests or collections are", page.identifier);
+        let error = format!(
+            "`{}` cannot be an identifier: `{first}` is reserved for manifests and collections",
+            page.identifier
+        );
         let advice = "rename the file or its folder, set a column `id` of a `--table`, or pass `--presentation none`";
         Err(Fatal::new(Exit::Usage, error, advice))
     }
@@ -77,7 +79,7 @@ impl Arguments {
         let (pages, unread) = input.into_pages()?;
         if pages.is_empty() {
             let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
-            return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), advice));
+            return Err(Fatal::new(Exit::Usage, "no images in the input".to_owned(), advice));
         }
         Ok(Gathered { pages, unread, empty_folders, hidden_rows, missing_files })
     }

@@ -24,7 +24,7 @@ impl Journal {
         let Some(path) = path else { return Ok(Self { file: None, error: None }) };
         let refused = |error: io::Error| {
             let error = format!("could not write the report `{}`: {error}", path.display());
-            Fatal::new(Exit::Usage, error, "name another file with `--report`")
+            Fatal::new(Exit::Usage, error, "choose another file with `--report`")
         };
         let file = File::create(path).map_err(refused)?;
         let mut journal = Self { file: Some(BufWriter::new(file)), error: None };
@@ -60,8 +60,8 @@ impl Journal {
                 tell_error(
                     how,
                     None,
-                    &format!("the report is not whole: {error}"),
-                    "the images are not touched by that; name a file with more room with `--report`",
+                    &format!("the report is incomplete: {error}"),
+                    "choose a file with more free space with `--report`; the images are not affected",
                 );
                 Exit::Failed
             }

@@ -167,8 +167,8 @@ pub(super) async fn changed_collection(
         }
     }
     if members.is_empty() {
-        let error = "no manifest of these objects is there, so that the collection would be empty".to_owned();
-        return Err(Fatal::new(Exit::Failed, error, "it was not written; publish the images first"));
+        let error = "these objects have no manifests, so the collection would be empty".to_owned();
+        return Err(Fatal::new(Exit::Failed, error, "publish the images first; the collection was not written"));
     }
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
     let mut changed = Vec::new();

@@ -72,27 +72,27 @@ fn text(figures: Figures, duration: Duration, exit: Exit, now: u64, success: Opt
     ];
     gauge(
         "iiif_publish_images",
-        "Images of the last run, by what became of them.",
+        "Images of the last run, by status.",
         &images.map(|(status, count)| (status, exact(count))),
     );
-    gauge("iiif_publish_objects", "Objects of the images that the last run published.", &[("", exact(counts.objects))]);
+    gauge("iiif_publish_objects", "Objects of the images published by the last run.", &[("", exact(counts.objects))]);
     gauge("iiif_publish_bytes", "Bytes of these objects.", &[("", exact(counts.bytes))]);
     gauge(
         "iiif_publish_requests",
-        "Requests to the store in the last run, those sent again included.",
+        "Requests to the store in the last run, including retries.",
         &[("", exact(traffic.requests))],
     );
-    gauge("iiif_publish_retries", "Requests that were sent again.", &[("", exact(traffic.retries))]);
+    gauge("iiif_publish_retries", "Requests that were retried.", &[("", exact(traffic.retries))]);
     gauge(
         "iiif_publish_throttles",
-        "Answers of the store that asked for fewer requests.",
+        "Responses of the store that asked for fewer requests.",
         &[("", exact(traffic.throttles))],
     );
-    gauge("iiif_publish_duration_seconds", "How long the last run took.", &[("", duration.as_secs_f64())]);
-    gauge("iiif_publish_exit_code", "The exit code of the last run: 0 where all went well.", &[("", code(exit))]);
-    gauge("iiif_publish_end_timestamp_seconds", "When the last run ended.", &[("", exact(now))]);
+    gauge("iiif_publish_duration_seconds", "Duration of the last run.", &[("", duration.as_secs_f64())]);
+    gauge("iiif_publish_exit_code", "Exit code of the last run (0: success).", &[("", code(exit))]);
+    gauge("iiif_publish_end_timestamp_seconds", "End time of the last run.", &[("", exact(now))]);
     if let Some(success) = success {
-        gauge(SUCCESS, "When a run last ended with 0.", &[("", exact(success))]);
+        gauge(SUCCESS, "End time of the last successful run.", &[("", exact(success))]);
     }
     text
 }

@@ -92,11 +92,11 @@ pub(super) async fn stale(
     let known = known / below.folders.len().max(1) as u64;
     let refusal = refusal(gathered, brake, &images, known);
     if foreign > 0 {
-        progress.say(&format!("kept {}, which this program did not publish here", counted(foreign, "other image")));
+        progress.say(&format!("kept {}, which iiif-publish did not publish here", counted(foreign, "other image")));
     }
     for identifier in unseen {
         progress.say(&format!(
-            "{identifier}: there are pictures without an info.json, of an image that is not in the input: left there; \
+            "warning: {identifier}: kept tiles without an `info.json` that are not in the input; \
              `iiif-publish delete --id` deletes them"
         ));
     }
@@ -106,31 +106,37 @@ pub(super) async fn stale(
 /// Returns the reason if nothing is deleted: it would be too much, or it is not certain.
 fn refusal(gathered: &Gathered, brake: Brake, images: &BTreeSet<Identifier>, known: u64) -> Option<Fatal> {
     if !gathered.unread.is_empty() {
-        let error = "nothing is deleted, because the input could not be read whole".to_owned();
-        return Some(Fatal::new(Exit::Failed, error, "what was published is there; see above what is missing"));
+        let error = "refusing to delete images: the input could not be read completely".to_owned();
+        return Some(Fatal::new(
+            Exit::Failed,
+            error,
+            "fix the errors above, then run the same command again; existing images are unchanged",
+        ));
     }
     if let Some((folder, count)) = unread_folder(gathered, images) {
-        let error =
-            format!("nothing is deleted: `{folder}` is empty, but the store has {} of it", counted(count, "image"));
+        let error = format!(
+            "refusing to delete images: `{folder}` is empty, but the store has {} of it",
+            counted(count, "image")
+        );
         let advice = "mount the disk, or remove the empty folder if its images are to be deleted";
         return Some(Fatal::new(Exit::Failed, error, advice));
     }
     if gathered.missing_files > 0 && !images.is_empty() {
         let files = counted(gathered.missing_files, "file");
-        let error = format!("nothing is deleted, because {files} of the list or table cannot be found");
+        let error = format!("refusing to delete images: {files} of the list or table cannot be found");
         return Some(Fatal::new(
             Exit::Failed,
             error,
-            "see above which; the list or table may be cut off, or a disk not mounted",
+            "check if the list or table is truncated, or a disk is not mounted",
         ));
     }
     if gathered.hidden_rows > 0 && !images.is_empty() {
         let rows = counted(gathered.hidden_rows, "hidden row");
-        let error = format!("nothing is deleted, because the table has {rows}");
+        let error = format!("refusing to delete images: the table has {rows}");
         return Some(Fatal::new(
             Exit::Failed,
             error,
-            "show them (a filter hides rows too), or delete them from the table",
+            "show these rows (filters hide rows too), or delete them from the table",
         ));
     }
     let deleted = images.len() as u64;
@@ -138,9 +144,8 @@ fn refusal(gathered: &Gathered, brake: Brake, images: &BTreeSet<Identifier>, kno
         return None;
     }
     let (deleted, all) = (HumanCount(deleted), HumanCount(deleted + known));
-    let error =
-        format!("nothing is deleted: {deleted} of {all} images are not in the input any more, which is above {brake}");
-    let advice = "where that is right, say so with `--max-delete`; `--dry-run` lists them";
+    let error = format!("refusing to delete {deleted} of {all} images (limit: {brake})");
+    let advice = "raise `--max-delete` if this is intended; `--dry-run` lists the images";
     Some(Fatal::new(Exit::Failed, error, advice))
 }
 
@@ -188,7 +193,7 @@ pub(super) async fn prune(
         return Err(refusal);
     }
     for key in &stale.documents {
-        progress.note(&format!("{key}: deleted, because its object left the input"));
+        progress.note(&format!("{key}: deleted (its object is no longer in the input)"));
     }
     publisher.store().delete(stale.documents).await?;
     let images = stream::iter(stale.images).map(|identifier| delete_image(publisher, identifier));
@@ -196,7 +201,7 @@ pub(super) async fn prune(
     while let Some(identifier) = deleted.try_next().await? {
         run.deleted += 1;
         run.journal.deleted(&identifier);
-        progress.note(&format!("{identifier}: deleted, because it left the input"));
+        progress.note(&format!("{identifier}: deleted (no longer in the input)"));
     }
     Ok(())
 }

@@ -108,7 +108,8 @@ impl Run {
         if missing == 0 {
             return Ok(Exit::Done);
         }
-        progress.say(&format!("{} images are not published, and so not shown", HumanCount(missing as u64)));
+        progress
+            .say(&format!("{} images are not published, so they are not in the manifests", HumanCount(missing as u64)));
         Ok(Exit::Failed)
     }
 }
