@@ -439,8 +439,7 @@ pub(super) async fn publish_images(
             () = &mut all => None,
             exit = stop => {
                 publisher.stop();
-                let why = if exit == Exit::Limit { "a limit is reached: " } else { "" };
-                progress.say(&format!("{why}stopping when the puts in flight have ended; {} at once", again(exit)));
+                progress.say(stopping(exit));
                 tokio::select! {
                     () = all => {}
                     _ = interrupted() => {}
@@ -453,9 +452,12 @@ pub(super) async fn publish_images(
     Ending::new(summary, stopped)
 }
 
-/// How a run that is stopping is ended at once.
-fn again(exit: Exit) -> &'static str {
-    if exit == Exit::Limit { "Ctrl-C stops" } else { "once more stops" }
+/// Returns the note that a run is stopping.
+fn stopping(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Limit => "limit reached: finishing current uploads… press Ctrl-C to quit now",
+        _ => "finishing current uploads… press Ctrl-C again to quit now",
+    }
 }
 
 /// Begins no further image where the store is gone, each of which would only wait for it as long.
@@ -465,6 +467,6 @@ async fn stop_without_store(publisher: &Publisher, error: &PublishError, progres
     }
     if let Err(error) = publisher.store().check().await {
         publisher.stop();
-        progress.say(&format!("no further image is begun: {}", report::chain(&error)));
+        progress.say(&format!("stopping, because the store is unavailable: {}", report::chain(&error)));
     }
 }

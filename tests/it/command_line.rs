@@ -235,11 +235,12 @@ fn a_run_of_several_images_ends_with_what_it_has_done() {
     let first = publish(&[], &images);
     let [.., done, cost] = first.lines().collect::<Vec<_>>()[..] else { panic!("{first}") };
     let objects = server.puts().len();
-    assert!(done.starts_with("published 2 images in ") && done.contains(&format!(" s: {objects} objects, ")), "{done}");
+    let expected = format!("published 2 images to {}/tiles ({objects} objects, ", server.endpoint());
+    assert!(done.starts_with(&expected), "{done}");
     // 49 requests cost a quarter of a cent.
-    assert_eq!(cost, format!("{} requests, at most $0.01 at the prices of S3 Standard", server.request_count()));
+    assert_eq!(cost, format!("{} requests (at most $0.01 on S3 Standard)", server.request_count()));
     let second = publish(&[], &images);
-    assert!(second.lines().any(|line| line.starts_with("2 images unchanged, in ")), "{second}");
+    assert!(second.lines().any(|line| line.starts_with("2 images unchanged at ")), "{second}");
     assert_eq!(publish(&[], &images[..1]), "a: unchanged\n", "one image says it itself");
     assert_eq!(publish(&["--quiet"], &images), "");
 }
@@ -279,7 +280,7 @@ fn a_terminal_is_told_in_lines_that_fit_it() {
     let stays: Vec<&str> = told.lines().map(after_controls).collect();
     let last = stays.last().expect("a summary");
     assert_eq!(*last, "1 of 2 images failed");
-    assert!(stays.iter().any(|line| line.starts_with("published 1 image in ")), "{stays:?}");
+    assert!(stays.iter().any(|line| line.starts_with("published 1 image to ")), "{stays:?}");
     let error = stays.iter().position(|line| line.starts_with("error: ")).expect("an error");
     assert!(stays[error + 1].starts_with("       ") && !stays[error + 1].contains("the content"), "{stays:?}");
     assert!(stays.iter().all(|line| line.chars().count() <= 80), "{stays:?}");

@@ -152,7 +152,7 @@ fn the_figures_of_an_image_are_those_of_what_is_stored() {
     let (shown, bytes) = figures(&["--html", "--overwrite"]);
     assert_eq!(shown["bytes"], bytes);
     let run = publish(&server, &bucket, &["--html=kept.html", "--no-clobber", "--tile-size", "128"], &image);
-    assert!(run.stderr.contains("there already, and left as it is"), "{}", run.stderr);
+    assert!(run.stderr.contains("skipped, already exists"), "{}", run.stderr);
     let kept = images_of(&page(&server, &bucket, "kept.html"));
     assert_eq!((&kept[0]["tiles"], &kept[0]["objects"], &kept[0]["width"]), (&Value::Null, &Value::Null, &900.into()));
 }

@@ -271,6 +271,6 @@ fn a_limit_stops_a_run_which_says_so_by_its_exit_code() {
     let server = FaultServer::start();
     let run = ingest(&server, &[&format!("--from-file={}", list.display()), "--max-failures=3"], &[], &[]);
     assert_eq!(run.code, Some(4), "{}", run.stderr);
-    assert!(run.stderr.contains("limit reached") && run.stderr.contains("are left"), "{}", run.stderr);
+    assert!(run.stderr.contains("limit reached") && run.stderr.contains("remaining"), "{}", run.stderr);
     assert!(server.keys(BUCKET).is_empty());
 }

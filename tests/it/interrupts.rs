@@ -56,7 +56,7 @@ fn the_first_signal_lets_puts_in_flight_end_and_says_what_is_left() {
         assert!(puts.len() < 20, "and few more were begun: {}", puts.len());
         assert!(!server.keys(BUCKET).iter().any(|key| key.ends_with("info.json")));
         let left = run.stderr.lines().find(|line| line.starts_with("interrupted: ")).expect("a summary");
-        assert!(left.contains("2 are left") && left.contains("`first`") && left.contains("`second`"), "{left}");
+        assert!(left.contains("2 remaining") && left.contains("`first`") && left.contains("`second`"), "{left}");
         assert!(left.contains(" objects)"), "how far it came: {left}");
     }
 }
@@ -131,7 +131,7 @@ fn retries_and_throttles_are_reported() {
     server.fail(Fault::Answer(Refusal::InternalError), Scope::next(3).of(&Method::PUT).after(8));
     let run: Run = publishing(&server, &[&image]).output().expect("built").into();
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let words = format!("5 of {} requests were sent again; the store throttled 2 times", server.request_count());
+    let words = format!("5 of {} requests were retried; the store throttled 2 times", server.request_count());
     assert!(run.stderr.contains(&words), "{words}: {}", run.stderr);
 
     let server = FaultServer::start();

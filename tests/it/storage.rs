@@ -94,7 +94,7 @@ fn an_object_that_is_there_is_never_replaced_with_no_clobber() {
     server.forget_requests();
     let run = publish(&server, &["--no-clobber"], &other);
     assert_eq!((run.code, server.puts().len()), (Some(0), 0), "{}", run.stderr);
-    assert!(run.stderr.contains("left as it is"), "{}", run.stderr);
+    assert!(run.stderr.contains("skipped, already exists"), "{}", run.stderr);
 }
 
 #[test]
