@@ -1,4 +1,4 @@
-//! Arguments that verbs share.
+//! Arguments that several commands share.
 
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
@@ -112,12 +112,12 @@ impl std::fmt::Display for MaxSize {
     }
 }
 
-/// Whether full/max has a longest side.
+/// The limit of the longest side of full/max.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cap {
-    /// As the arguments say.
+    /// The limit of the arguments.
     AsSaid,
-    /// Never.
+    /// No limit.
     None,
 }
 
@@ -257,7 +257,7 @@ pub(super) struct PlaceArguments {
     pub(super) public_url: Option<PublicUrl>,
 }
 
-/// Why the images on the command line have no good identifiers.
+/// The error if images on the command line have no valid or unique identifiers.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NameError {
     #[error("`--id` applies to one image, but {0} were passed")]
@@ -272,7 +272,10 @@ pub(super) enum NameError {
     Overlap(String, String, Identifier),
 }
 
-/// The images with their identifiers, no two of which may meet.
+/// Returns the images with their identifiers.
+///
+/// # Errors
+/// If an identifier is invalid, or two images have the same one.
 pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     if id.is_some() && paths.len() > 1 {
         return Err(NameError::IdForMany(paths.len()));
@@ -292,7 +295,10 @@ pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     Ok(images)
 }
 
-/// The same where only files will do.
+/// Returns the images with their identifiers, which must be local files.
+///
+/// # Errors
+/// As [`named`], and if an image is not a local file.
 pub(super) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     let images = named(paths, id)?;
     match images.iter().find(|image| image.location.file().is_none()) {
@@ -326,7 +332,7 @@ pub(super) struct S3Arguments {
 }
 
 impl S3Arguments {
-    /// What of this leads to the same bucket on another command line, of this program or of the AWS tool.
+    /// Returns the options that select the same bucket on another command line, of this program or of the AWS CLI.
     pub(super) fn command_options(&self) -> String {
         let option =
             |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {}", quoted(value)));
@@ -367,6 +373,7 @@ pub(super) struct ReportArguments {
 }
 
 impl ReportArguments {
+    /// Returns the format of progress and errors.
     pub(super) fn how(&self) -> ProgressArgument {
         match self.log_format {
             _ if self.quiet => ProgressArgument::None,
@@ -376,13 +383,13 @@ impl ReportArguments {
     }
 }
 
-/// How a command line wants to be told that it is wrong, as far as it can be understood at all.
+/// Returns the output format of a command line that may be invalid.
 pub(super) fn reports_of(words: &[OsString]) -> ProgressArgument {
-    let says = |name: &str| {
+    let is_json = |name: &str| {
         let is_whole = words.iter().any(|word| word.to_str().and_then(|word| word.strip_prefix(name)) == Some("=json"));
         is_whole || words.windows(2).any(|pair| pair[0] == name && pair[1] == "json")
     };
-    if says("--log-format") || says("--progress") { ProgressArgument::Json } else { ProgressArgument::Plain }
+    if is_json("--log-format") || is_json("--progress") { ProgressArgument::Json } else { ProgressArgument::Plain }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -410,7 +417,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_images_never_share_a_folder() {
+    fn two_images_never_share_an_identifier() {
         let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert!(matches!(named(paths(&["x/photo.jpg", "y/photo.tif"]), None), Err(NameError::Overlap(..))));
         assert!(named(paths(&["photo-1.jpg", "photo.jpg", "photo.1.jpg"]), None).is_ok());
@@ -419,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stem_of_the_file_is_the_identifier() -> Result<(), NameError> {
+    fn the_file_stem_is_the_identifier() -> Result<(), NameError> {
         let images = named(vec![PathBuf::from("scans/f.2r.tif")], None)?;
         assert_eq!(images[0].identifier.to_string(), "f.2r");
         Ok(())

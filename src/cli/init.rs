@@ -1,4 +1,4 @@
-//! `iiif-publish init`: writes a configuration file, with every option in it and a word about each.
+//! `iiif-publish init`: writes a configuration file with every option and its help.
 
 use super::arguments::ProgressArgument;
 use super::configuration::{FILE_NAME, is_option};
@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use textwrap::{Options, WordSplitter};
 
-/// Columns of a comment.
+/// The width of comments, in columns.
 const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
     })
 }
 
-/// Creates the file so that only its owner may write to it, whatever the umask: others are not trusted with it.
+/// Creates the file. Only its owner can write to it, whatever the umask is, because files that others can write to are refused.
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -57,7 +57,7 @@ fn create(path: &Path) -> io::Result<File> {
     File::create_new(path)
 }
 
-/// The file: first what publishing and `ingest` have in common, then what only `ingest` knows.
+/// Returns the content of the file: common options first, then those of publishing, then those of `ingest`.
 fn text(command: &Command) -> String {
     let mut text = String::from(
         "# Options of iiif-publish. Every command-line option is a key here; the command line takes precedence.\n\
@@ -65,7 +65,7 @@ fn text(command: &Command) -> String {
          # [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here: they come\n\
          # from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
     );
-    let ingest = command.find_subcommand("ingest").expect("there is such a verb");
+    let ingest = command.find_subcommand("ingest").expect("`ingest` is a subcommand");
     let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());
     let (common, own): (Vec<&Arg>, Vec<&Arg>) =
         ingest.get_arguments().filter(|argument| is_option(argument)).partition(is_common);
@@ -95,7 +95,7 @@ fn add_all(text: &mut String, arguments: &[&Arg]) {
     }
 }
 
-/// One option, as a comment.
+/// Adds an option as a comment.
 fn add(text: &mut String, argument: &Arg) {
     let name = argument.get_long().unwrap_or(argument.get_id().as_str());
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
@@ -112,7 +112,7 @@ fn add(text: &mut String, argument: &Arg) {
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
 }
 
-/// The default, or what stands for a value.
+/// Returns the default of an option, or a placeholder.
 fn example(argument: &Arg) -> String {
     if let ArgAction::SetTrue = argument.get_action() {
         return "false".to_owned();

@@ -1,4 +1,4 @@
-//! What a run may take at the most.
+//! Limits of memory, pixels and objects.
 
 use bytesize::ByteSize;
 use clap::Args;
@@ -24,13 +24,13 @@ pub(super) struct LimitArguments {
 }
 
 impl LimitArguments {
-    /// In bytes; `None` where nothing was said and the machine does not tell what it has.
+    /// Returns the memory limit in bytes; `None` if it is not set and the memory of the machine is unknown.
     pub(super) fn max_memory_bytes(&self) -> Option<u64> {
         self.max_memory.map(|size| size.as_u64()).or_else(|| machine_memory_bytes().map(|bytes| bytes / 2))
     }
 }
 
-/// The memory of the machine, or what the cgroup of this process leaves of it.
+/// Returns the memory of the machine or of the cgroup of this process, whichever is smaller.
 fn machine_memory_bytes() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory();

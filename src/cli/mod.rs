@@ -1,4 +1,4 @@
-//! The command line. It sees the library as any stranger would, and nothing past it knows of flags.
+//! The command line. It uses the public API of the library only, and the library does not know about flags.
 
 mod address;
 mod arguments;
@@ -37,7 +37,7 @@ use std::ffi::OsString;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// How long blocking work may go on after the result is known; it holds nothing that is still needed.
+/// The time that blocking work may take after the result is known. It holds nothing that is still needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Publish deep-zoom IIIF images as static tiles in an S3 bucket or a folder.
@@ -97,7 +97,7 @@ enum Command {
     Man,
 }
 
-/// The version, and whether the codec is the fast one.
+/// Returns the version and the SIMD support of the codec.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let simd =
@@ -107,22 +107,22 @@ fn version() -> &'static str {
     &VERSION
 }
 
-/// Parses the command line, does what it says, and tells how it went.
+/// Parses and runs the command line, and returns its exit code.
 pub(crate) fn run() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let how = arguments::reports_of(&words);
+    let format = arguments::reports_of(&words);
     let mut words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
-        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(how),
+        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(format),
     };
     if let Some(note) = &words.note {
-        report::tell_note(how, note);
+        report::tell_note(format, note);
     }
     for warning in &words.warnings {
-        report::tell_note(how, &format!("warning: {warning}"));
+        report::tell_note(format, &format!("warning: {warning}"));
     }
     if let Err(fatal) = address::divide_bucket(&mut words.words) {
-        return fatal.tell(how);
+        return fatal.tell(format);
     }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
@@ -135,29 +135,31 @@ pub(crate) fn run() -> Exit {
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(async {
-        match cli.command {
-            None => Box::pin(publish::run(cli.publish)).await,
-            Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
-            Some(Command::Report(arguments)) => reports::run(&arguments),
-            Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),
-            Some(Command::Preview(arguments)) => preview::run(arguments).await,
-            Some(Command::Plan(arguments)) => plan::run(&arguments),
-            Some(Command::Verify(arguments)) => verify::run(&arguments).await,
-            Some(Command::Delete(arguments)) => delete::run(&arguments).await,
-            Some(Command::Bucket(arguments)) => bucket::run(&arguments).await,
-            Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
-            Some(Command::Man) => completions::man(Cli::command()),
-        }
-    });
+    let exit = runtime.block_on(run_command(cli));
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     exit
 }
 
-/// Tells help, which goes to stdout, or what is wrong with a command line.
+async fn run_command(cli: Cli) -> Exit {
+    match cli.command {
+        None => Box::pin(publish::run(cli.publish)).await,
+        Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
+        Some(Command::Report(arguments)) => reports::run(&arguments),
+        Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),
+        Some(Command::Preview(arguments)) => Box::pin(preview::run(arguments)).await,
+        Some(Command::Plan(arguments)) => plan::run(&arguments),
+        Some(Command::Verify(arguments)) => verify::run(&arguments).await,
+        Some(Command::Delete(arguments)) => delete::run(&arguments).await,
+        Some(Command::Bucket(arguments)) => bucket::run(&arguments).await,
+        Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
+        Some(Command::Man) => completions::man(Cli::command()),
+    }
+}
+
+/// Prints help to stdout, or the error of a command line to stderr.
 fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     if !error.use_stderr() {
-        // A closed pipe is nobody's fault.
+        // A closed pipe is not an error.
         let _ = error.print();
         return Exit::Done;
     }
@@ -167,10 +169,10 @@ fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
-        // In color, unless a word of the command line or of a file must not be printed as it is.
+        // In color, unless a word of the command line or the file must be escaped.
         let escaped = escape::lines(&text);
         if *escaped == error.to_string() {
-            // A closed pipe is nobody's fault.
+            // A closed pipe is not an error.
             let _ = error.print();
         } else {
             output::tell_raw(escaped.trim_end());
@@ -182,14 +184,14 @@ fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     Exit::Usage
 }
 
-/// Returns the same error with escaped words: clap repeats what is wrong, and a line feed in it would begin a line of its own.
+/// Returns the error with escaped words: clap repeats wrong values, and a line feed in a value would start a new line.
 fn error_in_one_line(error: clap::Error, words: &[OsString]) -> clap::Error {
     let escaped = words.iter().map(|word| escape::line(&word.to_string_lossy()).into_owned());
     let is_safe = words.iter().all(|word| word.to_str().is_none_or(|word| escape::line(word) == word));
     if is_safe { error } else { Cli::try_parse_from(escaped).err().unwrap_or(error) }
 }
 
-/// Returns the text without the user names, passwords and queries of URLs on the command line: clap repeats what is wrong.
+/// Returns the text without user names, passwords and queries of URLs, because clap repeats wrong values.
 fn without_secrets(text: String, words: &[OsString]) -> String {
     let values = words.iter().filter_map(|word| word.to_str());
     let values =
@@ -203,18 +205,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_do_not_contradict_each_other() {
+    fn arguments_do_not_conflict() {
         Cli::command().debug_assert();
     }
 
-    /// The help of a command and of those below it.
+    /// Returns the examples of a command and its subcommands.
     fn helps(command: &clap::Command) -> Vec<String> {
         let own = command.get_after_help().map(ToString::to_string);
         own.into_iter().chain(command.get_subcommands().flat_map(helps)).collect()
     }
 
     #[test]
-    fn every_example_of_the_help_can_be_typed() {
+    fn every_example_in_the_help_parses() {
         let texts = helps(&Cli::command());
         let joined = texts.join("\n").replace("\\\n", "");
         let examples: Vec<&str> = joined.lines().filter_map(|line| line.strip_prefix("  iiif-publish ")).collect();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// What a photograph takes at quality 85 and 4:2:0, in bytes for each pixel: the mean of many, good within a factor of two.
+/// Returns the average size of photographs at quality 85 and 4:2:0, in bytes per pixel, within a factor of two.
 fn bytes_per_pixel(format: Format) -> f64 {
     match format {
         Format::Jpg => 0.2,
@@ -25,15 +25,15 @@ fn bytes_per_pixel(format: Format) -> f64 {
     }
 }
 
-/// What a file takes besides: its tables and markers.
-fn bytes_per_picture(format: Format) -> f64 {
+/// Returns the size of tables and markers, in bytes per file.
+fn bytes_per_file(format: Format) -> f64 {
     match format {
         Format::Jpg => 620.0,
         Format::Webp | Format::Png => 60.0,
     }
 }
 
-/// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
+/// The price of 1,000 PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
 
 #[derive(Debug, Args)]
@@ -78,10 +78,10 @@ fn parse_price(text: &str) -> Result<f64, String> {
     price.ok_or_else(|| "expected a number of dollars".to_owned())
 }
 
-/// One version's plan.
+/// The plan of one version of the Image API.
 struct Planned {
     plan: Plan,
-    /// `3/` or `2/` where both are planned.
+    /// `3/` or `2/` if both versions are planned.
     folder: String,
     base_uri: String,
     information: ImageInformation,
@@ -111,12 +111,12 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 }
 
 impl Arguments {
-    /// Returns what a publish with these arguments has in memory at the same time.
+    /// Returns the parallelism of publishing with these arguments, which decides about memory.
     fn in_flight(&self) -> InFlight {
         InFlight::new(self.pictures.jobs().get(), self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from))
     }
 
-    /// Returns the limits that the image is beyond.
+    /// Returns the limits that the image exceeds.
     fn refusals(&self, planned: &[Planned], memory: u64) -> Vec<String> {
         let limits = &self.pictures.limits;
         let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
@@ -132,7 +132,7 @@ impl Arguments {
     }
 }
 
-/// What is planned: the header of a file, or that of any RGB image of a size.
+/// Returns the header and identifier to plan: those of a file, or of any RGB image of a size.
 fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     let id = arguments.names.id.as_ref();
     if let Some(path) = &arguments.image {
@@ -173,18 +173,18 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
     arguments.shape.versions().folders().into_iter().map(one).collect()
 }
 
-/// Every tile once, and the other requests for whole pictures.
+/// Estimates the bytes of all tiles and whole levels in a format.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
 pub(super) fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     let pyramid = plan.pyramid();
-    let (of_pixel, of_picture) = (bytes_per_pixel(format), bytes_per_picture(format));
-    let picture = |pixels: u64, count: u64| pixels as f64 * of_pixel + count as f64 * of_picture;
+    let (per_pixel, per_file) = (bytes_per_pixel(format), bytes_per_file(format));
+    let picture = |pixels: u64, count: u64| pixels as f64 * per_pixel + count as f64 * per_file;
     let levels: u64 = pyramid.scale_factors().iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
     let one_tile = pyramid.scale_factors().iter().filter(|scale| pyramid.fits_one_tile(**scale));
     let one_tile = one_tile.map(|scale| (pyramid.size().at(*scale), pyramid.whole(*scale), 1));
     let wholes = pyramid.whole_levels().map(|scale| (pyramid.size().at(scale), Rendering::Whole(scale), 0));
     let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
-    // A level of one tile has been counted once, as its tile.
+    // A level of one tile is already counted once, as a tile.
     let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
         let copies = (plan.requests_in(format, rendering).len() as u64).saturating_sub(counted);
         picture(size.pixels() * copies, copies)
@@ -192,7 +192,7 @@ pub(super) fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     (picture(levels, pyramid.tile_count()) + others.sum::<f64>()) as u64
 }
 
-/// Every key in publishing order: what a picture answers in all versions, and each `info.json` at the end.
+/// Returns every key in publishing order: the URLs of each tile in all versions, then each `info.json`.
 fn keys(planned: &[Planned]) -> String {
     let mut keys = String::new();
     let Some(first) = planned.first() else { return keys };

@@ -31,7 +31,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where a folder is seen when nothing was said of it: where `preview` shows it.
+/// The default public URL of a folder: the address of `preview`.
 const FOLDER_URL: &str = "http://localhost:3000";
 
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     how: HowArguments,
 }
 
-/// Where to publish, and how, whichever images it is.
+/// Options of publishing that do not depend on the images.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(super) struct HowArguments {
@@ -68,7 +68,7 @@ pub(super) struct HowArguments {
     #[command(flatten)]
     sources: SourceArguments,
     #[command(flatten)]
-    again: AgainArguments,
+    existing: ExistingArguments,
     #[command(flatten)]
     storage: StorageArguments,
     #[command(flatten)]
@@ -85,10 +85,10 @@ pub(super) struct HowArguments {
     pub(super) reports: ReportArguments,
 }
 
-/// What happens when something is there already.
+/// Options for images that already exist.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Existing images")]
-struct AgainArguments {
+struct ExistingArguments {
     /// Republish images even if unchanged
     #[arg(long)]
     overwrite: bool,
@@ -120,7 +120,7 @@ enum CheckArgument {
     Content,
 }
 
-impl AgainArguments {
+impl ExistingArguments {
     fn layout(&self) -> Layout {
         if self.versioned { Layout::Versioned { keep: self.keep } } else { Layout::InPlace }
     }
@@ -209,7 +209,7 @@ fn header_value(text: &str) -> Result<String, String> {
     if is_value { Ok(text.to_owned()) } else { Err("expected visible ASCII characters".to_owned()) }
 }
 
-/// A store, and where viewers see it.
+/// A store and its public URL.
 type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
@@ -220,7 +220,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let Arguments { images, html, names, how } = arguments;
     let images = named(images, names.id.as_ref())?;
-    // Read before the store is asked, so that a wrong shape is said at once.
+    // Checked before any request, so that wrong options are reported at once.
     how.check(images.len())?;
     how.check_names(images.iter().map(|image| &image.identifier))?;
     let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
@@ -237,7 +237,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         }
         progress.result(&image.info_urls.join("\n"))
     };
-    // One for the whole run: a signal that comes in between is heard too.
+    // One future for the whole run, so that no signal is lost in between.
     let mut signal = pin!(interrupted());
     let exit = publish_all(&publisher, images.clone(), &progress, signal.as_mut(), print_urls).await;
     let Some(gallery) = gallery else { return Ok(exit) };
@@ -255,7 +255,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     }
 }
 
-/// One URL cannot be the full image of several.
+/// Checks that several images do not share one full image URL.
 fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(), Fatal> {
     match &redirects.full_image_url {
         Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
@@ -268,13 +268,13 @@ fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(
 }
 
 impl HowArguments {
-    /// That the arguments make sense together, for so many images.
+    /// Checks that the arguments are consistent for this number of images.
     pub(super) fn check(&self, images: usize) -> Result<(), Fatal> {
         one_full_image_each(&self.redirects, images)?;
         self.shape().map(drop)
     }
 
-    /// Checks that a folder can store the images. Where this system can, people are warned of those that others cannot.
+    /// Checks that a folder can store the images, and warns about names that other systems cannot store.
     pub(super) fn check_names<'a>(&self, identifiers: impl IntoIterator<Item = &'a Identifier>) -> Result<(), Fatal> {
         let Some(folder) = &self.output else { return Ok(()) };
         let problems = name_problems(folder, identifiers);
@@ -292,12 +292,12 @@ impl HowArguments {
         Ok(())
     }
 
-    /// Whether no object that is there may change.
+    /// Returns `true` if existing objects must not be overwritten.
     pub(super) fn replaces_nothing(&self) -> bool {
-        self.again.no_clobber
+        self.existing.no_clobber
     }
 
-    /// Where it publishes to, below a prefix.
+    /// Returns the location to publish to, below a prefix.
     pub(super) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
         if let Some(folder) = &self.output {
             return Some(Location::File(folder.join(prefix.to_string())));
@@ -308,12 +308,12 @@ impl HowArguments {
     }
 
     pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {
-        // What exists elsewhere is not capped by what would be stored here.
+        // An existing full image has no size limit.
         let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };
         Ok(self.shape.shape(cap)?)
     }
 
-    /// A publisher into the bucket or folder, if that answers.
+    /// Creates a publisher, and checks that the bucket or folder is available.
     pub(super) async fn publisher(&self, place: &PlaceArguments, progress: &Arc<Progress>) -> Result<Publisher, Fatal> {
         if let Some(warning) = self.storage.warning() {
             progress.say(&format!("warning: {warning}"));
@@ -324,13 +324,13 @@ impl HowArguments {
         Ok(Publisher::new(store, options, move |event| events.event(&event)).reading_from(self.remotes()))
     }
 
-    /// What is elsewhere, with credentials and patience as for the target.
+    /// Returns the remote sources, with the credentials and timeouts of the target.
     pub(super) fn remotes(&self) -> Remotes {
         Remotes::new(self.sources.settings(self.s3_settings())).with_max_spool_bytes(self.work.max_spool_size.as_u64())
     }
 
     fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
-        let layout = self.again.layout();
+        let layout = self.existing.layout();
         let cache_control = match layout {
             Layout::InPlace => Options::CACHE_CONTROL,
             Layout::Versioned { .. } => Options::VERSIONED_CACHE_CONTROL,
@@ -346,11 +346,11 @@ impl HowArguments {
             jobs: self.pictures.jobs(),
             max_memory_bytes: self.pictures.limits.max_memory_bytes(),
             max_objects: self.pictures.limits.max_objects,
-            unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
-            changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
-            identity: self.again.identity(),
+            unchanged: if self.existing.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
+            changed: if self.existing.no_clobber { Changed::Keep } else { Changed::Replace },
+            identity: self.existing.identity(),
             on_warning: if self.work.strict { OnWarning::Fail } else { OnWarning::Report },
-            settle_after: Some(Duration::from_secs(self.again.settle_after)),
+            settle_after: Some(Duration::from_secs(self.existing.settle_after)),
             layout,
             redirects: self.redirects.options(),
             prefix: place.prefix.clone(),
@@ -382,12 +382,12 @@ impl HowArguments {
             concurrency: self.work.concurrency(),
             max_puts_per_second: self.work.max_rps,
             retry_for: self.work.retry_for.map(Duration::from_secs),
-            ..self.storage.of(bucket, self.again.clobber())
+            ..self.storage.of(bucket, self.existing.clobber())
         }
     }
 }
 
-/// A bucket that answers. Where it is in another region than was said, it is asked there, once.
+/// Connects to a bucket and checks it. If the bucket is in another region, connects to that region once.
 pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, StoreError> {
     let store = S3Store::connect(settings.clone()).await?;
     let Err(error) = store.check().await else { return Ok(store) };
@@ -410,9 +410,9 @@ pub(super) async fn publish_all(
     ending.exit()
 }
 
-/// Publishes until all is done or it is to stop; `ended` sees what became of each image.
+/// Publishes images until all are done or `stop` resolves, and calls `ended` with the outcome of each image.
 ///
-/// To stop, for a signal or a limit, ends what is in flight well; the next signal ends it at once.
+/// A stop, by a signal or a limit, finishes uploads in flight; the next signal aborts them.
 pub(super) async fn publish_images(
     publisher: &Publisher,
     images: Vec<Image>,
@@ -425,9 +425,9 @@ pub(super) async fn publish_images(
         let mut all = pin!(async {
             let mut results = pin!(publisher.publish_all(images));
             while let Some((image, result)) = results.next().await {
-                let heard = ended(&image, &result);
+                let printed = ended(&image, &result);
                 match result {
-                    Ok(image) => summary.published(&image, heard),
+                    Ok(image) => summary.published(&image, printed),
                     Err(error) => {
                         summary.failed(&image, &error, progress);
                         stop_without_store(publisher, &error, progress).await;
@@ -460,7 +460,7 @@ fn stopping(exit: Exit) -> &'static str {
     }
 }
 
-/// Begins no further image where the store is gone, each of which would only wait for it as long.
+/// Stops if the store is unavailable, because every further image would wait until its timeout.
 async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
     if publisher.is_stopped() || !error.of_store().is_some_and(StoreError::is_environment) {
         return;

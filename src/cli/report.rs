@@ -1,4 +1,4 @@
-//! Errors in words: what happened, why, and what to try next.
+//! Error messages: the error, its causes, and a hint about how to fix it.
 
 use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
@@ -22,10 +22,10 @@ const KEYS: &str = "choose another `--prefix` or `--id`";
 
 const LOCATIONS: &str = "write `s3://bucket/key`, `https://host/path` or the path of a file";
 
-/// Rows of a table whose errors are told one by one.
-const ROWS_TOLD: usize = 1000;
+/// The maximum number of printed errors of table rows.
+const MAX_ROWS: usize = 1000;
 
-/// An error and its causes in one line. A cause that only repeats what was said is left out.
+/// Formats an error and its causes in one line. A cause that repeats the end of the text is skipped.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -40,7 +40,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// An error that ends a run before its work begins.
+/// An error that ends a run.
 #[derive(Debug)]
 pub(super) struct Fatal {
     exit: Exit,
@@ -59,13 +59,13 @@ impl Fatal {
         Self { details, ..self }
     }
 
-    /// What ends the whole run, because it would happen to every image.
+    /// Creates the error of a whole run from that of an image, because it would occur for every image.
     pub(super) fn of_image(error: &PublishError) -> Self {
         let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
         Self::new(exit, chain(error), advice(error))
     }
 
-    /// Tells it, in the way in which progress would be told, and hands over the exit code.
+    /// Prints the error in the format of progress, and returns the exit code.
     pub(super) fn tell(&self, how: ProgressArgument) -> Exit {
         if how == ProgressArgument::Json {
             let lines: Vec<&str> = std::iter::once(&self.error).chain(&self.details).map(String::as_str).collect();
@@ -81,7 +81,7 @@ impl Fatal {
     }
 }
 
-/// Tells an error and what to try next: of one image, or of the run.
+/// Prints an error and a hint: of the image `id`, or of the run.
 pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, advice: &str) {
     if how == ProgressArgument::Json {
         tell_json(
@@ -93,7 +93,7 @@ pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, a
     tell_hint(advice);
 }
 
-/// Tells a thing that is neither progress nor an error, before there is any progress.
+/// Prints a note, unless quiet.
 pub(super) fn tell_note(how: ProgressArgument, text: &str) {
     match how {
         ProgressArgument::Json => tell_json(&json!({"event": "note", "text": text})),
@@ -201,8 +201,8 @@ impl From<BucketError> for Fatal {
 impl From<InputError> for Fatal {
     fn from(error: InputError) -> Self {
         if let InputError::Rows { errors, .. } = &error {
-            let mut rows: Vec<String> = errors.iter().take(ROWS_TOLD).map(ToString::to_string).collect();
-            let more = errors.len().saturating_sub(ROWS_TOLD);
+            let mut rows: Vec<String> = errors.iter().take(MAX_ROWS).map(ToString::to_string).collect();
+            let more = errors.len().saturating_sub(MAX_ROWS);
             rows.extend((more > 0).then(|| format!("and {more} more")));
             let advice = "fix the table first; nothing was published or deleted";
             return Self::new(Exit::Usage, chain(&error), advice).with_details(rows);
@@ -211,7 +211,7 @@ impl From<InputError> for Fatal {
     }
 }
 
-/// What to do about an input that cannot be read.
+/// Returns a hint about how to fix an input that cannot be read.
 pub(super) fn input_advice(error: &InputError) -> &'static str {
     match error {
         InputError::Twice { .. } => "remove one of them from the list, the table or the command line",
@@ -259,7 +259,7 @@ fn verify_advice(error: &VerifyError) -> &'static str {
     }
 }
 
-/// What to try after an image failed.
+/// Returns a hint about how to fix the failure of an image.
 pub(super) fn advice(error: &PublishError) -> &'static str {
     match error {
         PublishError::Source(error) => source_advice(error),

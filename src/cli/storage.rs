@@ -1,11 +1,11 @@
-//! What a bucket's owner wants every object to have.
+//! Options for attributes of every object in a bucket.
 
 use clap::{Args, ValueEnum};
 use iiif_publish::store::{
     Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
-/// The arguments that only a bucket takes, for those that name a folder.
+/// Arguments that apply to buckets only, not to folders.
 pub(super) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
 
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ enum ChecksumsArgument {
 }
 
 impl StorageArguments {
-    /// The settings of a bucket with these.
+    /// Returns the settings of a bucket with these options.
     pub(super) fn of(&self, settings: S3Settings, clobber: Clobber) -> S3Settings {
         S3Settings {
             checksums: self.checksums.map(|checksums| match checksums {
@@ -61,7 +61,7 @@ impl StorageArguments {
         }
     }
 
-    /// What should be known before thousands of small objects are stored like this.
+    /// Returns a warning if the storage class is unsuitable for many small objects.
     pub(super) fn warning(&self) -> Option<String> {
         let class = self.storage_class.as_ref()?;
         let reason = match class {
@@ -102,7 +102,7 @@ fn parse_tag(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// A header's name and value. S3 keeps names in lower case.
+/// Parses the name and value of a metadata header. S3 keeps names in lower case.
 fn parse_metadata(text: &str) -> Result<(String, String), String> {
     let (name, value) = parse_tag(text)?;
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use iiif_publish::store::{Prefix, S3Settings, S3Store};
 use std::time::Duration;
 
-/// How long a request is tried again: somebody waits for the answer.
+/// The time to retry a request; short, because the user is waiting.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ enum Verb {
     Setup(setup::Arguments),
 }
 
-/// Which bucket.
+/// Options that select a bucket.
 #[derive(Debug, Args)]
 struct BucketArguments {
     /// Use this bucket
@@ -43,12 +43,12 @@ struct BucketArguments {
 }
 
 impl BucketArguments {
-    /// The bucket, in whichever region it is.
+    /// Connects to the bucket, in any region.
     async fn connect(&self) -> Result<S3Store, Fatal> {
         self.connect_with(|settings| settings).await
     }
 
-    /// Connects with more settings.
+    /// Connects to the bucket with changed settings.
     async fn connect_with(&self, more: impl FnOnce(S3Settings) -> S3Settings) -> Result<S3Store, Fatal> {
         let settings = S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) };
         let settings = more(settings);
@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: &Arguments) -> Exit {
     exit.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
 }
 
-/// A document as it is pasted, a little to the right.
+/// Indents a document.
 fn indented(text: &str) -> String {
     format!("       {}\n", text.replace('\n', "\n       "))
 }

@@ -49,7 +49,7 @@ fn parts(arguments: &Arguments) -> Vec<Part> {
     parts.into_iter().filter_map(|(is_asked, part)| is_asked.then_some(part)).collect()
 }
 
-/// Says what keeps a policy from taking effect, which is nothing that this program changes.
+/// Prints an error if Block Public Access overrides the policy. This program never changes that setting.
 fn blocked(setup: &Setup) -> Exit {
     let Some(command) = &setup.unblock else { return Exit::Done };
     let verb = if matches!(setup.policy, Some(PolicyChange::None)) { "overrides" } else { "would override" };
@@ -58,7 +58,7 @@ fn blocked(setup: &Setup) -> Exit {
     Exit::Failed
 }
 
-/// What is added and what stays, a line each; what is added with all that it says.
+/// Formats the changes: one line for each rule or statement, with the full text of new ones.
 fn difference(setup: &Setup, place: &Place) -> String {
     let cors = setup.cors.as_ref().map(|change| cors_difference(change, place)).unwrap_or_default();
     let policy = setup.policy.as_ref().map(|change| policy_difference(change, place, setup)).unwrap_or_default();

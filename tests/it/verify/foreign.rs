@@ -93,7 +93,7 @@ fn of_a_server_only_what_it_lists_is_checked_and_that_is_said() {
     assert_eq!(run.code, Some(0), "{}", run.stdout);
     assert!(
         run.stderr
-            .contains("that its info.json lists (the server is of level 1: what it makes on demand is not checked)"),
+            .contains("listed in its info.json (level 1 server: images made on demand are not checked)"),
         "{}",
         run.stderr
     );
