@@ -1,4 +1,4 @@
-//! The doctor: puts a probe, looks at it in every way in which publishing and viewers do, and deletes it again.
+//! The bucket check: uploads a probe, reads it back as publishing and viewers do, and deletes it.
 
 use super::finding::{Finding, Step, Verdict};
 use super::remedy::{Permission, Remedies, Remedy};
@@ -13,69 +13,71 @@ use futures::TryStreamExt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// What an `info.json` of version 3 is served as: the harder one of the two that publishing sends.
+/// The media type of an `info.json` of version 3: the more complex one of the two that publishing sends.
 const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\"";
 
-/// Short, in case the probe is left behind.
+/// A short lifetime, in case the probe is left behind.
 const CACHE_CONTROL: &str = "public, max-age=60";
 
-/// User metadata, which publishing sends with every object.
+/// User metadata, because publishing sends some with every object.
 const MARK: &str = "probe";
 
-/// How long the store has to delete the probe after the check was stopped.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The maximum time to delete the probe after the check was stopped.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is checked.
+/// Options of a check.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub prefix: Prefix,
-    /// Where viewers see what lies under the prefix.
+    /// The public URL of the prefix.
     pub public_url: PublicUrl,
-    /// What leads to the bucket on a command line, for the commands of remedies: `--endpoint-url …`, `--profile …`.
+    /// Options that give access to the bucket, for commands in remedies: `--endpoint-url …`, `--profile …`.
     pub command_options: String,
 }
 
-/// How a check went.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Report<T> {
-    /// What was found out, in this order.
+    /// The findings, in the order of the steps.
     pub findings: Vec<Finding>,
-    /// By what it was stopped before its end.
+    /// The value of `stop`, if the check was stopped.
     pub stopped: Option<T>,
 }
 
 impl<T> Report<T> {
-    /// Whether images can be published and seen.
+    /// Returns `true` if images can be published and viewed.
     #[must_use]
-    pub fn is_well(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.stopped.is_none() && self.findings.iter().all(|finding| finding.verdict != Verdict::Failed)
     }
 }
 
-/// Checks a bucket, until it is done or `stop` is ready. The probe is deleted in both cases, and also where a step failed.
+/// Checks a bucket until all steps are done or `stop` is ready.
+///
+/// The probe is deleted in both cases, and also if a step failed.
 ///
 /// # Errors
-/// Where the bucket cannot be worked with at all: credentials, name, region or endpoint.
+/// Returns an error if the bucket cannot be used at all: wrong credentials, name, region or endpoint.
 pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output = T>) -> Result<Report<T>, BucketError> {
     let place = Place::new(store.bucket(), &check.prefix, &store.aws_region());
     let remedies = Remedies { place: &place, options: &check.command_options, is_aws: store.is_aws() };
     let web = Web::new().map_err(|error| BucketError::Client(error.into()))?;
     let probe = Probe::new(check)?;
-    let mut examination =
-        Examination { store, web, probe: &probe, remedies, findings: Vec::new(), was_put: Was::Unsure };
+    let mut checker =
+        Checker { store, web, probe: &probe, remedies, findings: Vec::new(), put_outcome: PutOutcome::Unknown };
     let stopped = tokio::select! {
-        done = examination.run() => done.map(|()| None)?,
+        done = checker.run() => done.map(|()| None)?,
         stopped = stop => Some(stopped),
     };
-    // Whether the put of a check that was stopped has arrived, nobody knows.
-    if examination.was_put != Was::Refused {
-        examination.delete().await;
+    // If the check was stopped, the upload may or may not have arrived.
+    if checker.put_outcome != PutOutcome::Refused {
+        checker.delete().await;
     }
-    Ok(Report { findings: examination.findings, stopped })
+    Ok(Report { findings: checker.findings, stopped })
 }
 
-/// A small object like an `info.json`, under a name that nothing else has.
+/// A small object similar to an `info.json`, with a unique name.
 struct Probe {
     folder: ImageFolder,
     key: Key,
@@ -110,34 +112,34 @@ impl Probe {
     }
 }
 
-/// What became of the put of the probe.
+/// The outcome of uploading the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Was {
+enum PutOutcome {
     Stored,
     Refused,
-    Unsure,
+    Unknown,
 }
 
-struct Examination<'a> {
+struct Checker<'a> {
     store: &'a S3Store,
     web: Web,
     probe: &'a Probe,
     remedies: Remedies<'a>,
     findings: Vec<Finding>,
-    was_put: Was,
+    put_outcome: PutOutcome,
 }
 
-impl Examination<'_> {
+impl Checker<'_> {
     async fn run(&mut self) -> Result<(), StoreError> {
         let region = self.region().await;
         self.findings.push(region);
         let settings = settings::findings(self.store, &self.remedies).await;
         self.findings.extend(settings);
         self.put().await?;
-        if self.was_put == Was::Stored {
+        if self.put_outcome == PutOutcome::Stored {
             let findings = [self.put_again().await, self.get().await, self.list().await];
             self.findings.extend(findings);
-            self.look().await;
+            self.read_as_viewer().await;
         }
         Ok(())
     }
@@ -147,25 +149,27 @@ impl Examination<'_> {
         match self.store.bucket_region().await.filter(|region| !region.is_empty()) {
             Some(region) if region == used => Finding::ok(Step::Region, region),
             Some(region) => {
-                let advice = format!("name it with `--aws-region {region}`");
+                let advice = format!("pass `--aws-region {region}`");
                 Finding::lacking(Step::Region, format!("{region}, not {used}"), Remedy::words(advice))
             }
-            None => Finding::ok(Step::Region, format!("{used} is signed for; the store does not name its own")),
+            None => Finding::ok(Step::Region, format!("using {used}; the store does not report its region")),
         }
     }
 
     async fn put(&mut self) -> Result<(), StoreError> {
         let finding = match self.store.put(self.probe.object()).await {
             Ok(receipt) => {
-                self.was_put = Was::Stored;
+                self.put_outcome = PutOutcome::Stored;
                 Finding::ok(Step::Put, receipt.key.to_string())
             }
             Err(error) if error.kind() == StoreErrorKind::Denied => {
-                self.was_put = Was::Refused;
+                self.put_outcome = PutOutcome::Refused;
                 Finding::lacking(Step::Put, chain(&error), self.remedies.permission(Permission::Put))
             }
             Err(error) if error.is_environment() => return Err(error),
-            Err(error) => Finding::lacking(Step::Put, chain(&error), Remedy::words("see what the store says of it")),
+            Err(error) => {
+                Finding::lacking(Step::Put, chain(&error), Remedy::words("read the error message of the store"))
+            }
         };
         self.findings.push(finding);
         Ok(())
@@ -174,19 +178,21 @@ impl Examination<'_> {
     async fn put_again(&self) -> Finding {
         match self.store.put_if_absent(&self.probe.object()).await {
             Ok(ConditionalPut::Refused) => {
-                Finding::ok(Step::ConditionalPut, "`If-None-Match: *` keeps what is there (412)")
+                Finding::ok(Step::ConditionalPut, "`If-None-Match: *` keeps existing objects (412)")
             }
             Ok(ConditionalPut::Replaced) => {
-                Finding::note(Step::ConditionalPut, "the store ignores `If-None-Match: *`; publishing does without")
+                Finding::note(Step::ConditionalPut, "the store ignores `If-None-Match: *`; publishing works without it")
             }
-            Err(error) => Finding::note(Step::ConditionalPut, format!("{}; publishing does without", chain(&error))),
+            Err(error) => {
+                Finding::note(Step::ConditionalPut, format!("{}; publishing works without it", chain(&error)))
+            }
         }
     }
 
     async fn get(&self) -> Finding {
         match self.store.read(&self.probe.key).await {
             Ok(body) if body == self.probe.body => Finding::ok(Step::Get, self.probe.key.to_string()),
-            Ok(_) => Finding::note(Step::Get, format!("`{}` is not what was put", self.probe.key)),
+            Ok(_) => Finding::note(Step::Get, format!("`{}` differs from the uploaded object", self.probe.key)),
             Err(error) => self.optional(Step::Get, Permission::Get, &error),
         }
     }
@@ -197,7 +203,7 @@ impl Examination<'_> {
         let listed: Result<Vec<_>, _> = self.store.pages(&below).try_concat().await;
         match listed {
             Ok(listed) if listed.iter().any(|object| object.key == self.probe.key) => Finding::ok(Step::List, prefix),
-            Ok(_) => Finding::note(Step::List, format!("`{prefix}` does not list what was put there")),
+            Ok(_) => Finding::note(Step::List, format!("`{prefix}` does not list the uploaded object")),
             Err(error) => self.optional(Step::List, Permission::List, &error),
         }
     }
@@ -205,18 +211,18 @@ impl Examination<'_> {
     fn optional(&self, step: Step, permission: Permission, error: &StoreError) -> Finding {
         let remedy = match error.kind() {
             StoreErrorKind::Denied => self.remedies.permission(permission),
-            _ => Remedy::words("see what the store says of it"),
+            _ => Remedy::words("read the error message of the store"),
         };
         Finding::lacking(step, chain(error), remedy)
     }
 
-    /// Looks at the probe as a viewer does.
-    async fn look(&mut self) {
+    /// Reads the probe as a viewer does.
+    async fn read_as_viewer(&mut self) {
         let url = &self.probe.url;
         let answer = match self.web.get(url).await {
             Ok(answer) => answer,
             Err(reason) => {
-                let remedy = Remedy::words("check `--public-url` and the network: viewers must reach it");
+                let remedy = Remedy::words("check `--public-url` and the network: viewers must be able to reach it");
                 self.findings.push(Finding::lacking(Step::AnonymousRead, format!("{url}: {reason}"), remedy));
                 return;
             }
@@ -224,37 +230,37 @@ impl Examination<'_> {
         let is_refused = matches!(answer.status, 401 | 403);
         let block = if is_refused { self.store.public_access_block().await.ok() } else { None };
         let remedy = self.remedies.public_read(block);
-        self.findings.extend(seen(&answer, self.probe, remedy, self.remedies.cors()));
+        self.findings.extend(evaluate_read(&answer, self.probe, remedy, self.remedies.cors()));
         let asked = self.web.preflight(url).await;
         self.findings.push(preflight(asked));
     }
 
     async fn delete(&mut self) {
         let key = &self.probe.key;
-        let deleted = tokio::time::timeout(LAST_WORDS, self.store.delete(vec![key.clone()])).await;
+        let deleted = tokio::time::timeout(CLEANUP_TIMEOUT, self.store.delete(vec![key.clone()])).await;
         let finding = match deleted {
             Ok(Ok(())) => Finding::ok(Step::Delete, key.to_string()),
             Ok(Err(error)) if error.kind() == StoreErrorKind::Denied => {
                 Finding::lacking(Step::Delete, chain(&error), self.remedies.left_behind(key))
             }
             Ok(Err(error)) => Finding::lacking(Step::Delete, chain(&error), Remedy::words(left_behind(key))),
-            Err(_) => Finding::lacking(Step::Delete, "the store does not answer", Remedy::words(left_behind(key))),
+            Err(_) => Finding::lacking(Step::Delete, "the store does not respond", Remedy::words(left_behind(key))),
         };
-        // Of a probe that was never stored, only failing to delete it would be news, and no news of interest.
-        if self.was_put == Was::Stored {
+        // If the probe was never stored, a failure to delete it does not matter.
+        if self.put_outcome == PutOutcome::Stored {
             self.findings.push(finding);
         }
     }
 }
 
 fn left_behind(key: &Key) -> String {
-    format!("`{key}` was left behind: delete it yourself")
+    format!("`{key}` was left behind: delete it manually")
 }
 
-/// What an anonymous answer shows.
-fn seen(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Vec<Finding> {
+/// Evaluates a response to an anonymous request.
+fn evaluate_read(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Vec<Finding> {
     let url = &probe.url;
-    let words = answer.in_words();
+    let status = answer.to_string();
     let other = |detail: String, advice: &str| {
         Finding::lacking(Step::AnonymousRead, format!("{url}: {detail}"), Remedy::words(advice))
     };
@@ -264,22 +270,19 @@ fn seen(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Ve
                 Finding::ok(Step::AnonymousRead, url.clone()),
                 media_type(answer.content_type.as_deref()),
                 cache_control(answer.cache_control.as_deref()),
-                page_of_another_site(answer, cors),
+                cors_header(answer, cors),
             ];
         }
         200 => other(
-            "something else than was put there".to_owned(),
-            "the public URL leads elsewhere: check `--public-url` and `--prefix`",
+            "differs from the uploaded object".to_owned(),
+            "the public URL does not lead to the prefix: check `--public-url` and `--prefix`",
         ),
-        401 | 403 => Finding::lacking(Step::AnonymousRead, format!("{url}: {words}"), public_read),
-        404 | 410 => other(words, "the public URL leads elsewhere: check `--public-url` and `--prefix`"),
-        _ => other(words, "see what the host says of it"),
+        401 | 403 => Finding::lacking(Step::AnonymousRead, format!("{url}: {status}"), public_read),
+        404 | 410 => other(status, "the public URL does not lead to the prefix: check `--public-url` and `--prefix`"),
+        _ => other(status, "check the logs of the host"),
     };
-    let unknown = "is not known as long as nothing can be read";
-    vec![
-        read,
-        if answer.allows_any_page() { page_of_another_site(answer, cors) } else { Finding::note(Step::Cors, unknown) },
-    ]
+    let unknown = "unknown until objects can be read";
+    vec![read, if answer.allows_any_page() { cors_header(answer, cors) } else { Finding::note(Step::Cors, unknown) }]
 }
 
 fn media_type(served: Option<&str>) -> Finding {
@@ -287,11 +290,11 @@ fn media_type(served: Option<&str>) -> Finding {
     match served {
         Some(CONTENT_TYPE) => Finding::ok(Step::MediaType, CONTENT_TYPE),
         Some(served) if matches!(essence, "application/ld+json" | "application/json") => {
-            Finding::ok(Step::MediaType, format!("{served} (put as {CONTENT_TYPE})"))
+            Finding::ok(Step::MediaType, format!("{served} (uploaded as {CONTENT_TYPE})"))
         }
         served => {
             let detail = format!("{} instead of {CONTENT_TYPE}", served.unwrap_or("none"));
-            let advice = "let the host pass on the `Content-Type` that objects are stored with";
+            let advice = "configure the host to send the `Content-Type` of the stored object";
             Finding::lacking(Step::MediaType, detail, Remedy::words(advice))
         }
     }
@@ -303,36 +306,40 @@ fn cache_control(served: Option<&str>) -> Finding {
         Some(served) => Finding::note(Step::CacheControl, format!("{served} instead of {CACHE_CONTROL}")),
         None => Finding::note(
             Step::CacheControl,
-            format!("none instead of {CACHE_CONTROL}; without it, replaced images are seen late or loaded too often"),
+            format!(
+                "none instead of {CACHE_CONTROL}; without it, viewers may show outdated images or reload too often"
+            ),
         ),
     }
 }
 
-fn page_of_another_site(answer: &Answer, remedy: Remedy) -> Finding {
+fn cors_header(answer: &Answer, remedy: Remedy) -> Finding {
     match &answer.allow_origin {
         Some(origin) if answer.allows_any_page() => {
             Finding::ok(Step::Cors, format!("`Access-Control-Allow-Origin: {origin}` for a page on {PAGE_ORIGIN}"))
         }
-        Some(origin) => Finding::lacking(Step::Cors, format!("only pages on {origin} may read"), remedy),
-        None => {
-            Finding::lacking(Step::Cors, "pages of other sites may not read: no `Access-Control-Allow-Origin`", remedy)
-        }
+        Some(origin) => Finding::lacking(Step::Cors, format!("only pages on {origin} can read images"), remedy),
+        None => Finding::lacking(
+            Step::Cors,
+            "other websites cannot load these images: no `Access-Control-Allow-Origin`",
+            remedy,
+        ),
     }
 }
 
-/// A viewer that sends no headers of its own, as most, never asks beforehand.
+/// Evaluates the preflight request. Most viewers send no custom headers and therefore no preflight request.
 fn preflight(asked: Result<Answer, String>) -> Finding {
-    const NOBODY_ASKS: &str = "viewers that send no headers of their own do without";
+    const NOT_NEEDED: &str = "most viewers do not need it";
     match asked {
         Ok(answer) if answer.status < 300 && answer.allows_any_page() => {
             Finding::ok(Step::Preflight, format!("OPTIONS allows {}", answer.allow_methods.as_deref().unwrap_or("GET")))
         }
-        Ok(answer) => Finding::note(Step::Preflight, format!("OPTIONS: {}; {NOBODY_ASKS}", answer.in_words())),
-        Err(reason) => Finding::note(Step::Preflight, format!("OPTIONS: {reason}; {NOBODY_ASKS}")),
+        Ok(answer) => Finding::note(Step::Preflight, format!("OPTIONS: {answer}; {NOT_NEEDED}")),
+        Err(reason) => Finding::note(Step::Preflight, format!("OPTIONS: {reason}; {NOT_NEEDED}")),
     }
 }
 
-/// An error and its cause.
+/// Returns the text of an error and its cause.
 fn chain(error: &StoreError) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default())
@@ -363,12 +370,12 @@ mod tests {
     }
 
     fn verdicts(answer: &Answer, probe: &Probe) -> Vec<(Step, Verdict)> {
-        let findings = seen(answer, probe, Remedy::words("read"), Remedy::words("cors"));
+        let findings = evaluate_read(answer, probe, Remedy::words("read"), Remedy::words("cors"));
         findings.iter().map(|finding| (finding.step, finding.verdict)).collect()
     }
 
     #[test]
-    fn what_a_viewer_can_use_is_well() {
+    fn a_response_that_viewers_can_use_passes() {
         let probe = probe();
         assert!(probe.key.as_str().starts_with("maps/iiif-publish-check-"));
         assert!(probe.url.starts_with("https://cdn.example.org/maps/iiif-publish-check-"));
@@ -381,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_viewer_cannot_use_is_a_failure() {
+    fn a_response_that_viewers_cannot_use_fails() {
         let probe = probe();
         let no_cors = Answer { allow_origin: None, ..good(&probe) };
         assert!(verdicts(&no_cors, &probe).contains(&(Step::Cors, Verdict::Failed)));
@@ -394,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn another_page_under_the_url_is_no_success() {
+    fn another_page_under_the_url_fails() {
         let probe = probe();
         let answer = Answer { body: "<html>".into(), ..good(&probe) };
         assert_eq!(verdicts(&answer, &probe)[0], (Step::AnonymousRead, Verdict::Failed));
@@ -406,10 +413,10 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_an_error_is_said_where_it_is_one() {
-        let words = |body: &'static str| Answer { status: 403, body: body.into(), ..Answer::default() }.in_words();
-        assert_eq!(words("<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied");
-        assert_eq!(words("<Code>\u{1b}[31m</Code>"), "403");
-        assert_eq!(words("no"), "403");
+    fn a_response_shows_the_error_code_if_it_has_one() {
+        let shown = |body: &'static str| Answer { status: 403, body: body.into(), ..Answer::default() }.to_string();
+        assert_eq!(shown("<Error><Code>AccessDenied</Code></Error>"), "403 AccessDenied");
+        assert_eq!(shown("<Code>\u{1b}[31m</Code>"), "403");
+        assert_eq!(shown("no"), "403");
     }
 }

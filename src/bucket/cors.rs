@@ -1,20 +1,20 @@
-//! The CORS rules of a bucket, and the one that viewers need.
+//! The CORS rules of a bucket, and the rule that viewers need.
 
 use crate::store::CorsRule;
 
-/// The name of the rule of this program.
+/// The ID of the rule that this program adds.
 const ID: &str = "iiif-publish";
 
-/// The most rules of a bucket on AWS.
+/// The maximum number of rules per bucket on AWS.
 const MAX_RULES: usize = 100;
 
-/// How long a browser may remember that it may ask, in seconds.
+/// The time for which browsers cache a preflight response, in seconds.
 const MAX_AGE_SECONDS: i32 = 3600;
 
-/// What viewers do: they read.
+/// The methods that viewers use.
 const METHODS: [&str; 2] = ["GET", "HEAD"];
 
-/// The rule that lets pages of all sites read, with whatever headers they send.
+/// Returns the rule that allows pages of all sites to read, with any headers.
 #[must_use]
 pub fn rule() -> CorsRule {
     CorsRule {
@@ -27,22 +27,22 @@ pub fn rule() -> CorsRule {
     }
 }
 
-/// What would become of the rules of a bucket.
+/// A planned change of the CORS rules of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CorsChange {
-    /// Viewers can read already.
+    /// No change, because viewers can already read.
     None,
-    /// The rule of this program comes behind those that are there.
+    /// Adds the rule of this program after the existing ones.
     Add {
-        /// Those that stay, in their order.
+        /// The rules to keep, in their order.
         kept: Vec<CorsRule>,
-        /// A rule of this program that was changed since, and is replaced.
+        /// A modified version of this program's rule, which is replaced.
         replaced: Option<CorsRule>,
     },
 }
 
 impl CorsChange {
-    /// All rules afterwards; `None` where they stay as they are.
+    /// Returns all rules after the change, or `None` if nothing changes.
     #[must_use]
     pub fn rules(&self) -> Option<Vec<CorsRule>> {
         match self {
@@ -52,15 +52,15 @@ impl CorsChange {
     }
 }
 
-/// The bucket has no room for another rule.
+/// An error because the bucket already has the maximum number of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bucket has {MAX_RULES} CORS rules already, and more it cannot have")]
+#[error("the bucket already has {MAX_RULES} CORS rules, the maximum")]
 pub struct TooManyRules;
 
-/// What is to become of the rules of a bucket, so that viewers can read.
+/// Plans the change that allows viewers to read.
 ///
 /// # Errors
-/// Where there is no room for another rule.
+/// Returns an error if the bucket already has the maximum number of rules.
 pub fn change(rules: Vec<CorsRule>) -> Result<CorsChange, TooManyRules> {
     if METHODS.iter().all(|method| rules.iter().any(|rule| lets_everyone(rule, method))) {
         return Ok(CorsChange::None);
@@ -72,7 +72,9 @@ pub fn change(rules: Vec<CorsRule>) -> Result<CorsChange, TooManyRules> {
     Ok(CorsChange::Add { kept, replaced: replaced.into_iter().next() })
 }
 
-/// The first rule that fits a request counts, whatever others say: a narrower one before this takes nothing away.
+/// Returns `true` if a rule allows a method for all sites.
+///
+/// S3 uses the first rule that matches a request, and a narrower rule before this one cannot deny anything.
 fn lets_everyone(rule: &CorsRule, method: &str) -> bool {
     rule.allowed_origins.iter().any(|origin| origin == "*") && rule.allowed_methods.iter().any(|one| one == method)
 }
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_are_there_stay_before_the_new_one() -> Result<(), TooManyRules> {
+    fn existing_rules_stay_before_the_new_one() -> Result<(), TooManyRules> {
         let partner = other("https://example.org", &["GET", "PUT"]);
         let change = change(vec![partner.clone()])?;
         assert_eq!(change.rules(), Some(vec![partner, rule()]));
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changes_where_viewers_can_read() -> Result<(), TooManyRules> {
+    fn nothing_changes_if_viewers_can_already_read() -> Result<(), TooManyRules> {
         assert_eq!(change(vec![rule()])?, CorsChange::None);
         assert_eq!(change(vec![other("*", &["HEAD"]), other("*", &["PUT", "GET"])])?, CorsChange::None);
         assert_ne!(change(vec![other("*", &["GET"])])?, CorsChange::None, "HEAD too");
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_rule_of_its_own_is_replaced() -> Result<(), TooManyRules> {
+    fn a_modified_rule_of_this_program_is_replaced() -> Result<(), TooManyRules> {
         let changed = CorsRule { allowed_methods: vec!["GET".to_owned()], ..rule() };
         let change = change(vec![changed.clone()])?;
         assert_eq!(change, CorsChange::Add { kept: Vec::new(), replaced: Some(changed) });
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_bucket_is_left_as_it_is() {
+    fn a_bucket_with_the_maximum_number_of_rules_is_not_changed() {
         assert_eq!(change(vec![other("https://example.org", &["GET"]); 100]), Err(TooManyRules));
     }
 }

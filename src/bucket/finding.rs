@@ -1,43 +1,43 @@
-//! What a check found out, one thing at a time.
+//! The findings of a bucket check.
 
 use super::remedy::Remedy;
 
-/// What was tried.
+/// A step of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// Where the bucket is.
+    /// Finds the region of the bucket.
     Region,
-    /// Set if the bucket keeps old versions forever.
+    /// Reports a bucket that keeps old versions forever.
     Versioning,
-    /// Set if objects cannot be deleted for some time.
+    /// Reports a bucket that locks objects against deletion.
     ObjectLock,
-    /// Set if the policy of the bucket refuses puts without conditions.
+    /// Reports a policy that denies unconditional uploads.
     BucketPolicy,
-    /// An object is stored.
+    /// Uploads an object.
     Put,
-    /// It is put again on the condition that it is not there.
+    /// Uploads the object again, on the condition that it does not exist.
     ConditionalPut,
-    /// It is read with the credentials.
+    /// Reads the object with credentials.
     Get,
-    /// It is listed.
+    /// Lists the object.
     List,
-    /// It is read through the public URL, without credentials.
+    /// Reads the object through the public URL, without credentials.
     AnonymousRead,
-    /// The `Content-Type` that it is served with.
+    /// Checks the `Content-Type` of the public response.
     MediaType,
-    /// The `Cache-Control` that it is served with.
+    /// Checks the `Cache-Control` of the public response.
     CacheControl,
-    /// Whether pages of other sites may read it.
+    /// Checks that pages of other sites can read the object.
     Cors,
-    /// Whether they may ask before.
+    /// Checks that preflight requests are allowed.
     Preflight,
-    /// It is deleted.
+    /// Deletes the object.
     Delete,
 }
 
 impl Step {
-    /// Its name.
+    /// Returns the name of the step in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,34 +58,34 @@ impl Step {
         }
     }
 
-    /// Whether publishing, or looking at what is published, is impossible without it.
+    /// Returns `true` if publishing or viewing images is impossible without this step.
     #[must_use]
     pub fn is_needed(self) -> bool {
         matches!(self, Self::Put | Self::AnonymousRead | Self::MediaType | Self::Cors)
     }
 }
 
-/// How it went.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Well.
+    /// The step succeeded.
     Ok,
-    /// Something that is needed is missing.
+    /// Something required is missing.
     Failed,
-    /// Something else is missing, or worth knowing.
+    /// Something optional is missing or worth knowing.
     Note,
 }
 
-/// What was found out by one step.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was tried.
+    /// The step.
     pub step: Step,
-    /// How it went.
+    /// The outcome.
     pub verdict: Verdict,
-    /// What there is to say of it, in one line.
+    /// Details in one line.
     pub detail: String,
-    /// What to do about it.
+    /// A suggested fix.
     pub remedy: Option<Remedy>,
 }
 
@@ -98,7 +98,7 @@ impl Finding {
         Self { verdict: Verdict::Note, ..Self::ok(step, detail) }
     }
 
-    /// A failure where the step is needed, otherwise a note.
+    /// Creates a failure if the step is required, otherwise a note.
     pub(super) fn lacking(step: Step, detail: impl Into<String>, remedy: Remedy) -> Self {
         let verdict = if step.is_needed() { Verdict::Failed } else { Verdict::Note };
         Self { verdict, remedy: Some(remedy), ..Self::ok(step, detail) }

@@ -1,7 +1,7 @@
-//! Whether a bucket is fit for publishing into it, and what it takes to make it so.
+//! Checks buckets and sets them up for publishing.
 //!
-//! [`check`] tries everything that publishing and viewers do. [`Setup`] adds what viewers need to what is there. What rules and
-//! policies become is decided by pure code.
+//! [`check`] tries all operations of publishing and viewers. [`Setup`] adds the settings that viewers need to the
+//! existing ones. Pure code plans the changes of rules and policies.
 
 mod check;
 mod cors;
@@ -23,20 +23,20 @@ pub use setup::{Part, Setup};
 
 use crate::store::{KeyError, StoreError};
 
-/// Why a bucket cannot be checked or set up.
+/// An error while checking or setting up a bucket.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketError {
-    /// The store does not do it.
+    /// A request to the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The prefix leaves no room for a key.
+    /// The prefix is too long to append a key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// No CORS rule can be added.
+    /// The CORS rule cannot be added.
     #[error(transparent)]
     Cors(#[from] TooManyRules),
-    /// No statement can be added to the policy.
+    /// The policy statement cannot be added.
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// The HTTP client cannot be set up, for example without root certificates.

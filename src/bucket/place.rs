@@ -1,16 +1,16 @@
-//! Which objects of a bucket are meant, in the words of policies.
+//! The objects below a prefix, in the syntax of policies.
 
 use crate::store::Prefix;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// How the statement of this program begins, by which it is known again.
+/// The prefix of statement IDs of this program, by which it recognizes them.
 const SID: &str = "IiifPublishPublicRead";
 
-/// Bytes of a digest that tell prefixes apart.
+/// The number of digest bytes that distinguish prefixes.
 const SID_BYTES: usize = 6;
 
-/// What lies under a prefix of a bucket.
+/// The objects below a prefix of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     bucket: String,
@@ -19,7 +19,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The objects below a prefix of a bucket in a region of AWS, or anywhere else.
+    /// Creates the place for a prefix. The AWS region determines the partition; other stores use `aws`.
     #[must_use]
     pub fn new(bucket: &str, prefix: &Prefix, aws_region: &str) -> Self {
         let partition = match aws_region {
@@ -30,25 +30,25 @@ impl Place {
         Self { bucket: bucket.to_owned(), prefix: prefix.clone(), partition }
     }
 
-    /// The bucket.
+    /// Returns the name of the bucket.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// The prefix.
+    /// Returns the prefix.
     #[must_use]
     pub fn prefix(&self) -> &Prefix {
         &self.prefix
     }
 
-    /// The bucket, as policies name it.
+    /// Returns the ARN of the bucket.
     #[must_use]
     pub fn bucket_arn(&self) -> String {
         format!("arn:{}:s3:::{}", self.partition, self.bucket)
     }
 
-    /// All objects below the prefix, as policies name them.
+    /// Returns the ARN pattern of all objects below the prefix.
     ///
     /// ```
     /// use iiif_publish::bucket::Place;
@@ -61,7 +61,7 @@ impl Place {
         format!("{}/{}*", self.bucket_arn(), self.escaped_prefix())
     }
 
-    /// The prefix with its slash, in which nothing stands for anything else.
+    /// Returns the prefix with a trailing slash, with all wildcards escaped.
     #[must_use]
     pub fn escaped_prefix(&self) -> String {
         let mut escaped = String::new();
@@ -74,7 +74,7 @@ impl Place {
         escaped
     }
 
-    /// What the statement that lets everyone read this is called: for each prefix another name, of letters and digits.
+    /// Returns the ID of the public-read statement. It is unique per prefix and consists of letters and digits.
     #[must_use]
     pub fn sid(&self) -> String {
         let mut sid = SID.to_owned();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn each_prefix_has_a_name_of_its_own_and_keeps_it() {
+    fn each_prefix_has_a_stable_and_unique_sid() {
         assert_eq!(place("", "").sid(), "IiifPublishPublicRead");
         assert_eq!(place("maps", "").sid(), place("/maps/", "").sid());
         assert_ne!(place("maps/a", "").sid(), place("maps-a", "").sid());
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn other_partitions_have_other_names() {
+    fn other_partitions_have_other_arns() {
         assert_eq!(place("", "cn-north-1").objects_arn(), "arn:aws-cn:s3:::b/*");
         assert_eq!(place("", "us-gov-west-1").bucket_arn(), "arn:aws-us-gov:s3:::b");
     }

@@ -1,14 +1,14 @@
-//! The policy of a bucket, and the statement that lets everyone read.
+//! The policy of a bucket, and the statement that allows everyone to read.
 //!
-//! What is not understood of a policy stays in it, member by member.
+//! Members of a policy that this program does not know are preserved.
 
 use super::Place;
 use serde_json::{Map, Value, json};
 
-/// The version of the language in which `${*}` is an asterisk and not five characters.
+/// The policy version in which `${*}` is an escaped asterisk. In older versions, it is four literal characters.
 const VERSION: &str = "2012-10-17";
 
-/// The statement that lets everyone read what lies under a prefix.
+/// Returns the statement that allows everyone to read the objects below a prefix.
 #[must_use]
 pub fn statement(place: &Place) -> Value {
     json!({
@@ -20,46 +20,46 @@ pub fn statement(place: &Place) -> Value {
     })
 }
 
-/// A policy with that statement alone.
+/// Returns a policy with only that statement.
 #[must_use]
 pub fn policy(place: &Place) -> Value {
     json!({"Version": VERSION, "Statement": [statement(place)]})
 }
 
-/// What would become of the policy of a bucket.
+/// A planned change of the policy of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyChange {
-    /// Everyone can read already, as far as the policy goes.
+    /// No change, because the policy already allows everyone to read.
     None,
-    /// The statement is added.
+    /// Adds the statement.
     Add {
-        /// The whole policy afterwards.
+        /// The complete policy after the change.
         policy: Value,
-        /// The names of the statements that stay.
+        /// The names of the statements to keep.
         kept: Vec<String>,
-        /// Of these, the names of those that deny something. They win over any that allow.
+        /// The names of the kept statements that deny something. They override any statement that allows.
         denying: Vec<String>,
-        /// The statement of this program that was changed since, and is replaced.
+        /// A modified version of this program's statement, which is replaced.
         replaced: Option<Value>,
     },
 }
 
-/// Why a policy cannot be added to.
+/// An error that prevents adding a statement to a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// Not what a policy looks like.
-    #[error("the policy of the bucket is none that this program understands")]
+    /// The document is not a valid policy.
+    #[error("the policy of the bucket is not valid")]
     Shape,
-    /// In the version that it is written in, a prefix with an asterisk, a question mark or a dollar sign has no name.
-    #[error("the policy of the bucket is of an older version than {VERSION}, in which this prefix cannot be written")]
+    /// The policy has an old version, which cannot escape asterisks, question marks and dollar signs in the prefix.
+    #[error("the policy of the bucket has an older version than {VERSION}, which cannot express this prefix")]
     Version,
 }
 
-/// What is to become of a policy, so that everyone can read.
+/// Plans the change of a policy that allows everyone to read.
 ///
 /// # Errors
-/// Where the policy cannot be added to.
+/// Returns an error if the policy is invalid, or if its version cannot express the prefix.
 pub fn change(present: Option<&str>, place: &Place) -> Result<PolicyChange, PolicyError> {
     let Some(present) = present else {
         return Ok(added(Map::from_iter([("Version".to_owned(), VERSION.into())]), Vec::new(), place));
@@ -68,7 +68,7 @@ pub fn change(present: Option<&str>, place: &Place) -> Result<PolicyChange, Poli
     let statements = match policy.remove("Statement") {
         None => Vec::new(),
         Some(Value::Array(statements)) => statements,
-        // One statement may stand alone.
+        // A single statement need not be in a list.
         Some(statement @ Value::Object(_)) => vec![statement],
         Some(_) => return Err(PolicyError::Shape),
     };
@@ -82,7 +82,8 @@ pub fn change(present: Option<&str>, place: &Place) -> Result<PolicyChange, Poli
     Ok(added(policy, statements, place))
 }
 
-/// The statements go back where they stood, at the end of what is there, or behind a version.
+/// Adds the statement to a policy from which the statements were removed. The order of all other members stays the
+/// same.
 fn added(mut policy: Map<String, Value>, statements: Vec<Value>, place: &Place) -> PolicyChange {
     let is_own = |statement: &Value| statement["Sid"] == place.sid().as_str();
     let (own, mut statements): (Vec<_>, Vec<_>) = statements.into_iter().partition(is_own);
@@ -94,22 +95,23 @@ fn added(mut policy: Map<String, Value>, statements: Vec<Value>, place: &Place) 
     PolicyChange::Add { policy: policy.into(), kept, denying, replaced: own.into_iter().next() }
 }
 
-/// The name of a statement.
+/// Returns the name of a statement.
 pub(super) fn name(statement: &Value) -> String {
     match statement["Sid"].as_str().filter(|sid| !sid.is_empty()) {
         Some(sid) => format!("`{sid}`"),
-        None => "one without a name".to_owned(),
+        None => "unnamed statement".to_owned(),
     }
 }
 
-/// The statements of a policy, of which one may stand alone.
+/// Returns the statements of a policy. A single statement need not be in a list.
 pub(super) fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
     let statements = &policy["Statement"];
     let many = statements.as_array().map(Vec::as_slice).unwrap_or_default();
     Some(statements).filter(|alone| alone.is_object()).into_iter().chain(many)
 }
 
-/// Returns `true` if a statement may apply to an action, in lower case, on some of the objects. Statements with exceptions may.
+/// Returns `true` if a statement may apply to an action on some of the objects. Exceptions such as `NotAction` are
+/// assumed to apply. `action` must be in lower case.
 pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> bool {
     let has = |member: &str, is_met: &dyn Fn(&str) -> bool| {
         statement.get(member).is_none_or(|value| one_or_many(value).any(is_met))
@@ -123,7 +125,7 @@ pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> b
     has("Action", &|pattern| covers(&pattern.to_lowercase(), action)) && has("Resource", &meets)
 }
 
-/// Whether a statement lets everyone read all of a place, beyond doubt.
+/// Returns `true` if a statement certainly allows everyone to read all objects of a place.
 fn lets_everyone_read(statement: &Value, place: &Place) -> bool {
     let is_limited =
         ["Condition", "NotPrincipal", "NotAction", "NotResource"].iter().any(|&m| statement.get(m).is_some());
@@ -139,7 +141,7 @@ fn one_or_many(value: &Value) -> impl Iterator<Item = &str> {
     value.as_str().into_iter().chain(many.iter().filter_map(Value::as_str))
 }
 
-/// Whether a pattern takes in all that another does. Patterns with more than an asterisk at their end are not thought through.
+/// Returns `true` if a pattern certainly covers another one. Only a trailing asterisk is understood.
 fn covers(pattern: &str, wanted: &str) -> bool {
     let is_plain = |text: &str| !text.contains(['*', '?', '$']);
     pattern == wanted || pattern.strip_suffix('*').is_some_and(|start| is_plain(start) && wanted.starts_with(start))
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_there_stays_in_its_order() -> Result<(), PolicyError> {
+    fn existing_members_and_statements_stay_in_order() -> Result<(), PolicyError> {
         let present = json!({
             "Version": "2008-10-17",
             "Id": "mine",
@@ -181,8 +183,8 @@ mod tests {
         let PolicyChange::Add { policy, kept, denying, replaced } = change(Some(&present.to_string()), &maps())? else {
             panic!("something is added")
         };
-        assert_eq!(kept, ["`Partner`", "one without a name"]);
-        assert_eq!(denying, ["one without a name"]);
+        assert_eq!(kept, ["`Partner`", "unnamed statement"]);
+        assert_eq!(denying, ["unnamed statement"]);
         assert_eq!(replaced, None);
         for member in ["Version", "Id", "Future"] {
             assert_eq!(policy[member], present[member]);
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_stands_alone_is_joined() -> Result<(), PolicyError> {
+    fn a_single_statement_becomes_a_list() -> Result<(), PolicyError> {
         let alone = json!({"Sid": "A", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"});
         let present = json!({"Version": "2012-10-17", "Statement": alone}).to_string();
         let PolicyChange::Add { policy, .. } = change(Some(&present), &maps())? else { panic!("something is added") };
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_statement_is_added_once_for_each_prefix() -> Result<(), PolicyError> {
+    fn the_statement_is_added_once_per_prefix() -> Result<(), PolicyError> {
         let first = policy(&maps());
         assert_eq!(change(Some(&first.to_string()), &maps())?, PolicyChange::None);
         let PolicyChange::Add { policy: second, .. } = change(Some(&first.to_string()), &place("plans"))? else {
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statements_count_where_they_let_everyone_read_beyond_doubt() {
+    fn other_statements_count_if_they_certainly_allow_everyone_to_read() {
         let allow = |member: &str, value: Value| {
             let mut statement = statement(&maps());
             statement["Sid"] = "Other".into();
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_left_alone() {
+    fn invalid_policies_are_not_changed() {
         for present in ["", "[]", "{\"Statement\": 5}", "{", "null"] {
             assert_eq!(change(Some(present), &maps()), Err(PolicyError::Shape), "{present}");
         }

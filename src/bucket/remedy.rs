@@ -1,17 +1,17 @@
-//! What to do about what is missing: words, a document to paste, and a command, with the real names in them.
+//! Suggested fixes: advice, a document to paste, and a command, with the real names filled in.
 
 use super::{Place, cors, policy};
 use crate::store::{Key, PublicAccessBlock};
 use serde_json::{Value, json};
 
-/// What to do about a finding.
+/// A suggested fix of a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
-    /// In words.
+    /// Advice as text.
     pub advice: String,
-    /// What to paste.
+    /// A JSON document to paste.
     pub document: Option<Value>,
-    /// A command that does it.
+    /// A command that applies the document.
     pub command: Option<String>,
 }
 
@@ -21,7 +21,7 @@ impl Remedy {
     }
 }
 
-/// What publishing asks of a role, and what it asks for besides.
+/// The permissions that publishing uses. Only [`Put`](Self::Put) is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permission {
     Put,
@@ -40,36 +40,36 @@ impl Permission {
         }
     }
 
-    /// What publishing does with it.
+    /// Returns the reason for the permission.
     fn purpose(self) -> &'static str {
         match self {
-            Self::Put => "without it nothing can be published",
-            Self::Get => "with it, publishing skips images that are unchanged",
-            Self::List => "with it, publishing goes on where an unfinished run stopped, and `delete` works",
-            Self::Delete => "with it, publishing removes what a replaced image has no more, and `delete` works",
+            Self::Put => "required for publishing",
+            Self::Get => "lets publishing skip unchanged images",
+            Self::List => "lets publishing resume unfinished runs, and is needed by `delete`",
+            Self::Delete => "lets publishing remove obsolete files, and is needed by `delete`",
         }
     }
 }
 
-/// Writes remedies for one place.
+/// Creates remedies for one place.
 #[derive(Clone, Debug)]
 pub(super) struct Remedies<'a> {
     pub(super) place: &'a Place,
-    /// What leads to the bucket on a command line, of the AWS tool and of this program: `--endpoint-url …`, `--profile …`.
+    /// Options that give access to the bucket, for the AWS CLI and this program: `--endpoint-url …`, `--profile …`.
     pub(super) options: &'a str,
-    /// Whether there are IAM and Block Public Access.
+    /// `true` if the store has IAM and Block Public Access.
     pub(super) is_aws: bool,
 }
 
 impl Remedies<'_> {
-    /// The permission to add to the user or the role.
+    /// Suggests a permission to add to the user or role.
     pub(super) fn permission(&self, permission: Permission) -> Remedy {
         let statement = match permission {
             Permission::List => self.list_statement(),
             _ => json!({"Effect": "Allow", "Action": permission.action(), "Resource": self.place.objects_arn()}),
         };
         Remedy {
-            advice: format!("{}: allow {} to the user or role", permission.purpose(), permission.action()),
+            advice: format!("{}: grant {} to the user or role", permission.purpose(), permission.action()),
             document: Some(json!({"Version": "2012-10-17", "Statement": [statement]})),
             command: self.is_aws.then(|| {
                 "aws iam put-role-policy --role-name ROLE --policy-name iiif-publish --policy-document file://policy.json"
@@ -88,49 +88,49 @@ impl Remedies<'_> {
         statement
     }
 
-    /// What lets everyone read; `block` as far as it could be seen.
+    /// Suggests how to allow everyone to read. `block` is `None` if it could not be read.
     pub(super) fn public_read(&self, block: Option<PublicAccessBlock>) -> Remedy {
         let setup = self.setup("--public-read");
         let block = match block {
             Some(block) if !block.lets_policy_be() => {
-                format!("; Block Public Access is on, which no policy overcomes: first `{}`", self.unblock(block))
+                format!("; Block Public Access overrides policies, so first run `{}`", self.unblock(block))
             }
             None if self.is_aws => {
-                "; Block Public Access, of the bucket or of the account, is the likely reason on AWS".to_owned()
+                "; on AWS, the likely reason is Block Public Access of the bucket or the account".to_owned()
             }
             _ => String::new(),
         };
         Remedy {
             advice: format!(
-                "let everyone read below the prefix by this policy (`{setup}` adds it to the one that is there, \
-                 the command below replaces it), or let the CDN in front of the bucket read it{block}"
+                "allow everyone to read below the prefix with this policy (`{setup}` adds it to the existing policy, \
+                 the command below replaces it), or allow the CDN in front of the bucket to read{block}"
             ),
             document: Some(policy::policy(self.place)),
             command: Some(self.aws("put-bucket-policy", "--policy file://policy.json")),
         }
     }
 
-    /// What lets pages of other sites read.
+    /// Suggests how to allow pages of other sites to read.
     pub(super) fn cors(&self) -> Remedy {
         let setup = self.setup("--cors");
         Remedy {
             advice: format!(
-                "let pages of all sites read by this rule (`{setup}` adds it to those that are there, the command below \
-                 replaces them); where a CDN or a proxy stands in front, set `Access-Control-Allow-Origin: *` there"
+                "allow pages of all sites to read with this rule (`{setup}` adds it to the existing rules, the command \
+                 below replaces them); if a CDN or proxy is in front, set `Access-Control-Allow-Origin: *` there"
             ),
             document: Some(cors_document()),
             command: Some(self.aws("put-bucket-cors", "--cors-configuration file://cors.json")),
         }
     }
 
-    /// What removes an object that was left behind.
+    /// Suggests how to remove an object that was left behind.
     pub(super) fn left_behind(&self, key: &Key) -> Remedy {
         let mut remedy = self.permission(Permission::Delete);
         remedy.advice = format!("`{key}` was left behind; {}", remedy.advice);
         remedy
     }
 
-    /// What lets a policy take effect that lets everyone read. What is said of ACLs stays.
+    /// Returns the command that stops Block Public Access from overriding a public policy. The settings of ACLs stay.
     pub(super) fn unblock(&self, block: PublicAccessBlock) -> String {
         let PublicAccessBlock { refuses_acls, ignores_acls, .. } = block;
         let acls = format!("BlockPublicAcls={refuses_acls},IgnorePublicAcls={ignores_acls}");
@@ -157,7 +157,7 @@ impl Remedies<'_> {
     }
 }
 
-/// The rule that viewers need, as the AWS tool takes it.
+/// Returns the CORS rule in the format of the AWS CLI.
 fn cors_document() -> Value {
     let rule = cors::rule();
     json!({"CORSRules": [{
@@ -169,7 +169,7 @@ fn cors_document() -> Value {
     }]})
 }
 
-/// A text as one word of a shell.
+/// Quotes a text for use as a single shell word.
 ///
 /// ```
 /// use iiif_publish::bucket::quoted;
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn remedies_have_the_real_names_in_them() {
+    fn remedies_contain_the_real_names() {
         let put = with("maps", "", |remedies| remedies.permission(Permission::Put));
         assert_eq!(
             put.document,
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn block_public_access_is_blamed_where_it_is_to_blame() {
+    fn block_public_access_is_named_if_it_overrides_the_policy() {
         let open = PublicAccessBlock::default();
         assert!(!with("", "", |remedies| remedies.public_read(Some(open)).advice).contains("Block"));
         let closed = PublicAccessBlock { refuses_policy: true, ..open };

@@ -1,4 +1,4 @@
-//! Settings of a bucket that publishing runs into later: versioning, object lock, and policies that demand conditions.
+//! Bucket settings that affect publishing later: versioning, object lock, and policies that require conditional writes.
 
 use super::finding::{Finding, Step};
 use super::remedy::{Remedies, Remedy};
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 /// Days after which the suggested lifecycle rule deletes old versions.
 const NONCURRENT_DAYS: u32 = 30;
 
-/// Reads the settings and returns what is worth knowing of them: nothing, if there is nothing to warn of, or if the store has no
-/// such settings.
+/// Reads the settings and returns warnings. The list is empty if there is nothing to warn about, or if the store does
+/// not support these settings.
 pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<Finding> {
     let place = remedies.place;
     let versioned = match store.is_versioned().await {
@@ -28,7 +28,7 @@ pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<Fi
     settings.into_iter().filter_map(|(step, action, found)| known(step, action, found)).collect()
 }
 
-/// Turns a refusal into a note. Stores without a setting answer with all kinds of errors, which say nothing.
+/// Converts a denied request to a note. Ignores other errors, because stores without a setting return different ones.
 fn known(step: Step, action: &str, found: Result<Option<Finding>, StoreError>) -> Option<Finding> {
     match found {
         Ok(finding) => finding,
@@ -39,7 +39,8 @@ fn known(step: Step, action: &str, found: Result<Option<Finding>, StoreError>) -
     }
 }
 
-/// Warns of a bucket that keeps old versions for ever; `prefixes` are those that a lifecycle rule applies to.
+/// Warns if the bucket keeps old versions forever. `prefixes` are those of the lifecycle rules that delete old
+/// versions.
 fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<Finding> {
     let place = remedies.place.prefix().with_slash();
     if prefixes.iter().any(|prefix| place.starts_with(prefix.as_str())) {
@@ -48,31 +49,32 @@ fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<Finding> {
     let rule = json!({"ID": "iiif-publish", "Status": "Enabled", "Filter": {"Prefix": place},
         "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS}});
     let remedy = Remedy {
-        advice: "add this rule to the lifecycle rules of the bucket; the command replaces those that are there"
+        advice: "add this rule to the lifecycle rules of the bucket; the command replaces the existing rules"
             .to_owned(),
         document: Some(json!({"Rules": [rule]})),
         command: Some(
             remedies.aws("put-bucket-lifecycle-configuration", "--lifecycle-configuration file://rules.json"),
         ),
     };
-    let detail = "the bucket is versioned, and no lifecycle rule deletes old versions: replaced and deleted images are paid for ever";
+    let detail = "the bucket is versioned, and no lifecycle rule deletes old versions: you pay for replaced and deleted images forever";
     Some(Finding::lacking(Step::Versioning, detail, remedy))
 }
 
 fn object_lock(retention: &str) -> Finding {
-    let detail =
-        format!("objects are locked for {retention} by default: replaced and deleted images are kept and paid as long");
+    let detail = format!(
+        "objects are locked for {retention} by default: replaced and deleted images are kept, and billed, for that time"
+    );
     let advice = "publish into a bucket without default retention, unless you need it";
     Finding::lacking(Step::ObjectLock, detail, Remedy::words(advice))
 }
 
-/// Warns of statements that refuse puts without `If-None-Match` or `If-Match`.
+/// Warns about statements that deny uploads without `If-None-Match` or `If-Match`.
 fn conditions(policy: &str, place: &Place) -> Option<Finding> {
     let policy: Value = serde_json::from_str(policy).ok()?;
     let statement = policy::statements(&policy).find(|statement| demands_condition(statement, place))?;
     let name = policy::name(statement);
-    let detail = format!("a statement of the policy demands conditional writes ({name}): images cannot be replaced");
-    let advice = "publish with `--no-clobber`, or exempt what lies below the prefix from the statement";
+    let detail = format!("a policy statement requires conditional writes ({name}): images cannot be replaced");
+    let advice = "publish with `--no-clobber`, or exclude the prefix from the statement";
     Some(Finding::lacking(Step::BucketPolicy, detail, Remedy::words(advice)))
 }
 
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn old_versions_are_warned_of_unless_a_rule_deletes_them() {
+    fn old_versions_cause_a_warning_unless_a_rule_deletes_them() {
         let place = place("maps");
         let remedies = Remedies { place: &place, options: "", is_aws: true };
         for (prefixes, is_warned) in
@@ -106,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_that_demand_conditions_are_found() {
+    fn statements_that_require_conditional_writes_are_found() {
         let found = |change: &dyn Fn(&mut Value)| {
             let mut statement = json!({"Sid": "WriteOnce", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
                 "Resource": "arn:aws:s3:::art-tiles/*", "Condition": {"Null": {"s3:if-none-match": "true"}}});

@@ -1,4 +1,4 @@
-//! What viewers need of a bucket, added to what it has: a CORS rule, and a policy that lets everyone read.
+//! The setup of a bucket: adds the CORS rule and the public-read policy that viewers need.
 
 use super::cors::{self, CorsChange};
 use super::policy::{self, PolicyChange};
@@ -6,32 +6,31 @@ use super::remedy::Remedies;
 use super::{BucketError, Place};
 use crate::store::{Prefix, PublicAccessBlock, S3Store, StoreErrorKind};
 
-/// One of the things that can be set up.
+/// A setting that can be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Pages of all sites may read.
+    /// A CORS rule: pages of all sites can read.
     Cors,
-    /// Everyone may read what lies under the prefix.
+    /// A policy: everyone can read objects below the prefix.
     PublicRead,
 }
 
-/// What would be changed, and what would stay.
+/// The planned changes of a bucket.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// What would become of the CORS rules, where that was asked for.
+    /// The change of the CORS rules, if requested.
     pub cors: Option<CorsChange>,
-    /// What would become of the policy, where that was asked for.
+    /// The change of the policy, if requested.
     pub policy: Option<PolicyChange>,
-    /// The command that would let such a policy take effect, where Block Public Access of the bucket keeps it from that.
-    /// Nothing here ever runs it.
+    /// The command that disables Block Public Access, if it would override the policy. This program never runs it.
     pub unblock: Option<String>,
 }
 
 impl Setup {
-    /// Reads what the bucket has, and decides what to add.
+    /// Reads the current settings and plans the changes.
     ///
     /// # Errors
-    /// Where it cannot be read, or cannot be added to.
+    /// Returns an error if the settings cannot be read, or if nothing can be added to them.
     pub async fn plan(
         store: &S3Store,
         prefix: &Prefix,
@@ -51,7 +50,7 @@ impl Setup {
         Ok(setup)
     }
 
-    /// The policy to put: none that would be refused, or have no effect.
+    /// Returns the policy to write, or `None` if it would be denied or have no effect.
     fn new_policy(&self) -> Option<String> {
         match &self.policy {
             Some(PolicyChange::Add { policy, .. }) if self.unblock.is_none() => Some(policy.to_string()),
@@ -59,16 +58,16 @@ impl Setup {
         }
     }
 
-    /// Whether there is something that can be done.
+    /// Returns `true` if [`apply`](Self::apply) would change something.
     #[must_use]
     pub fn does_something(&self) -> bool {
         self.cors.as_ref().is_some_and(|change| change.rules().is_some()) || self.new_policy().is_some()
     }
 
-    /// Does it.
+    /// Applies the changes.
     ///
     /// # Errors
-    /// Where the store refuses.
+    /// Returns an error if the store denies a request or cannot be reached.
     pub async fn apply(&self, store: &S3Store) -> Result<(), BucketError> {
         if let Some(rules) = self.cors.as_ref().and_then(CorsChange::rules) {
             store.put_cors_rules(&rules).await?;
@@ -80,8 +79,9 @@ impl Setup {
     }
 }
 
-/// Block Public Access of the bucket, where it would defeat a policy. A store that knows nothing of it, and a role that may
-/// not look, do not keep anyone from trying.
+/// Returns Block Public Access of the bucket if it would override a policy.
+///
+/// Returns `None` if the store does not support it or the role cannot read it, so that the policy is still tried.
 async fn blocking(store: &S3Store) -> Result<Option<PublicAccessBlock>, BucketError> {
     match store.public_access_block().await {
         Ok(block) => Ok(Some(block).filter(|block| !block.lets_policy_be())),

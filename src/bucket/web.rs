@@ -1,4 +1,4 @@
-//! How the public URL is seen from a page of another site, without credentials.
+//! Requests to the public URL, without credentials, as from a page of another site.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{
@@ -7,22 +7,23 @@ use reqwest::header::{
 };
 use reqwest::{Method, RequestBuilder, Response, redirect};
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
-/// The page that a viewer pretends to stand on. The name can never be anyone's (RFC 2606).
+/// The origin of a viewer's page. The name cannot belong to anyone (RFC 2606).
 pub(super) const PAGE_ORIGIN: &str = "https://viewer.invalid";
 
 const REDIRECTS: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Before the second try, where the first answer was that of a host short of breath.
+/// The delay before the second attempt, if the first failed with a transient error.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The probe, an error in XML, or the beginning of something that is neither.
+/// The maximum number of body bytes to read: enough for the probe or an XML error.
 const BODY_BYTES: usize = 16 << 10;
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -30,24 +31,30 @@ pub(super) struct Answer {
     pub(super) cache_control: Option<String>,
     pub(super) allow_origin: Option<String>,
     pub(super) allow_methods: Option<String>,
-    /// Its beginning.
+    /// The beginning of the body.
     pub(super) body: Bytes,
 }
 
 impl Answer {
-    /// The status, and the code of an error of S3.
-    pub(super) fn in_words(&self) -> String {
+    /// Returns the error code of S3, if the body is an error in XML.
+    fn error_code(&self) -> Option<String> {
         let body = String::from_utf8_lossy(&self.body);
-        let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
-        match code.filter(|code| code.len() <= 64 && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')) {
-            Some(code) => format!("{} {code}", self.status),
-            None => self.status.to_string(),
-        }
+        let (code, _) = body.split_once("<Code>")?.1.split_once("</Code>")?;
+        let is_code = code.len() <= 64 && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+        is_code.then(|| code.to_owned())
     }
 
-    /// Whether a page of another site may read it.
+    /// Returns `true` if pages of other sites can read the response.
     pub(super) fn allows_any_page(&self) -> bool {
         self.allow_origin.as_deref().is_some_and(|origin| origin == "*" || origin == PAGE_ORIGIN)
+    }
+}
+
+/// Writes the status and the error code of S3, if there is one.
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        self.error_code().map_or(Ok(()), |code| write!(formatter, " {code}"))
     }
 }
 
@@ -65,12 +72,12 @@ impl Web {
         Ok(Self(client.build()?))
     }
 
-    /// Reads as the script of a page does; the reason in words where nothing comes back.
+    /// Sends a GET request as a script in a page would. Returns the reason if there is no response.
     pub(super) async fn get(&self, url: &str) -> Result<Answer, String> {
         self.ask(|| self.0.get(url)).await
     }
 
-    /// Asks beforehand, as a browser does for scripts that send headers of their own.
+    /// Sends a preflight request, as a browser does for scripts that set custom headers.
     pub(super) async fn preflight(&self, url: &str) -> Result<Answer, String> {
         self.ask(|| self.0.request(Method::OPTIONS, url).header(ACCESS_CONTROL_REQUEST_METHOD, "GET")).await
     }
@@ -104,7 +111,7 @@ async fn answer(mut response: Response) -> reqwest::Result<Answer> {
     Ok(Answer { body: body.freeze(), ..answer })
 }
 
-/// What a host says of itself, without what would upset a terminal.
+/// Escapes a header value for a terminal.
 fn printable(value: &[u8]) -> String {
     let escaped = |character: char| match character {
         '"' | '\'' => character.to_string(),
@@ -113,7 +120,7 @@ fn printable(value: &[u8]) -> String {
     String::from_utf8_lossy(value).chars().map(escaped).collect()
 }
 
-/// The last link of a chain of errors. The outer ones repeat the URL.
+/// Returns the innermost source of an error, because the outer ones repeat the URL.
 fn innermost(error: &reqwest::Error) -> String {
     let mut error: &dyn Error = error;
     while let Some(source) = error.source() {

@@ -214,7 +214,7 @@ type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
     let how = arguments.how.reports.how();
-    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
+    Box::pin(try_run(arguments)).await.unwrap_or_else(|fatal| fatal.tell(how))
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {

@@ -109,7 +109,7 @@ impl Report {
             print(&lines(target, image));
         }
         tell(&summary(image));
-        self.exits.push(if image.is_well() { Exit::Done } else { Exit::Failed });
+        self.exits.push(if image.passed() { Exit::Done } else { Exit::Failed });
     }
 
     fn unreachable(&mut self, target: &Target, error: VerifyError) {
@@ -193,7 +193,7 @@ fn summary(verified: &Verified) -> String {
 }
 
 fn outcome(verified: &Verified) -> String {
-    if verified.is_well() {
+    if verified.passed() {
         return "no problems".to_owned();
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
@@ -230,7 +230,7 @@ fn document(target: &Target, verified: &Verified) -> Value {
         }),
         "objects": verified.objects,
         "checked": verified.checked,
-        "well": verified.is_well(),
+        "well": verified.passed(),
         "problems": verified.findings.iter().map(problem).collect::<Vec<_>>(),
         "unlisted": verified.unlisted,
     })

@@ -1,4 +1,4 @@
-//! Tiles of one colour, as margins and backgrounds give them: each is encoded once for an image.
+//! Tiles of a single color, such as margins and backgrounds. Each is encoded once per image.
 
 use super::{EncodeError, Encoded, Encoding, encode_tile};
 use crate::iiif::{Format, Size};
@@ -6,39 +6,41 @@ use crate::pixel::Tile;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Tiles of one colour that are encoded already.
+/// A cache of encoded tiles of a single color.
 #[derive(Debug, Default)]
 pub struct BlankTiles(Mutex<HashMap<Blank, Vec<Encoded>>>);
 
-/// What such a tile is.
+/// The properties that determine the encoded bytes of such a tile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Blank {
-    colour: Vec<u8>,
+    color: Vec<u8>,
     size: Size,
     formats: Vec<Format>,
 }
 
 impl BlankTiles {
-    /// Tiles that are remembered at the most: an image with many colours, a chart, must not fill memory. One colour has four sizes.
-    pub(crate) const MOST: usize = 16;
+    /// The maximum number of cached tiles, so that an image with many colors, such as a chart, does not fill memory.
+    ///
+    /// One color needs at most four tiles: the inner size and those of the right edge, the bottom edge and the corner.
+    pub(crate) const MAX: usize = 16;
 
-    /// Encodes a tile in each of the formats, unless one like it was encoded before.
+    /// Encodes a tile in each of the formats. Reuses the result of an equal tile of a single color.
     ///
     /// # Errors
-    /// As [`encode_tile`].
+    /// Returns the errors of [`encode_tile`].
     pub fn encode(&self, tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
-        let Some(colour) = tile.colour() else { return encode_tile(tile, formats, encoding) };
-        let blank = Blank { colour: colour.to_vec(), size: tile.size, formats: formats.to_vec() };
-        // Every change under the lock is whole, so that a panic elsewhere spoils nothing.
+        let Some(color) = tile.color() else { return encode_tile(tile, formats, encoding) };
+        let blank = Blank { color: color.to_vec(), size: tile.size, formats: formats.to_vec() };
+        // Each change under the lock is a single call, so a panic in another thread cannot leave it half done.
         let encoded = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = encoded().get(&blank) {
             return Ok(known.clone());
         }
-        // Two threads may both encode the first: neither waits for the other.
+        // Two threads may both encode the first tile of a color. That costs less than holding the lock while encoding.
         let pictures = encode_tile(tile, formats, encoding)?;
         let mut encoded = encoded();
-        if encoded.len() == Self::MOST {
-            // What comes again, a margin, soon is among them again.
+        if encoded.len() == Self::MAX {
+            // A color that repeats, such as a margin, soon enters the cache again.
             encoded.clear();
         }
         encoded.insert(blank, pictures.clone());
@@ -54,35 +56,35 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn tiles_of_one_colour_are_encoded_once_and_as_ever() {
+    fn tiles_of_one_color_are_encoded_once_with_the_same_bytes() {
         let size = Size::new(80, 32).expect("not empty");
         let strip = |paint: &dyn Fn(usize) -> u8| Arc::new(painted(size, paint));
-        let (white, grey, spotted) = (strip(&|_| 255), strip(&|_| 99), strip(&|at| u8::from(at == 80 * 3 * 20 + 7)));
+        let (white, gray, spotted) = (strip(&|_| 255), strip(&|_| 99), strip(&|at| u8::from(at == 80 * 3 * 20 + 7)));
         let (blanks, encoding) = (BlankTiles::default(), Encoding::default());
-        for strip in [&white, &grey, &spotted, &white] {
+        for strip in [&white, &gray, &spotted, &white] {
             for tile in (0..).map_while(|column| Tile::cut(strip, column, 32)) {
                 let expected = encode_tile(&tile, &[Format::Jpg], &encoding).expect("encoded");
                 assert_eq!(blanks.encode(&tile, &[Format::Jpg], &encoding).expect("encoded"), expected);
             }
         }
-        // Two colours of two widths, and the tiles beside the one with the spot.
+        // Two colors in two widths, and the two tiles beside the one with the spot.
         assert_eq!(blanks.0.lock().expect("no panic").len(), 2 * 2 + 2);
         let tile = Tile::cut(&white, 0, 32).expect("a tile");
-        let known = Blank { colour: vec![255; 3], size: tile.size, formats: vec![Format::Jpg] };
+        let known = Blank { color: vec![255; 3], size: tile.size, formats: vec![Format::Jpg] };
         let marked = vec![Encoded { format: Format::Jpg, bytes: vec![1] }];
         blanks.0.lock().expect("no panic").insert(known, marked.clone());
         assert_eq!(blanks.encode(&tile, &[Format::Jpg], &encoding).expect("known"), marked);
     }
 
     #[test]
-    fn many_colours_take_no_more_memory_and_shut_out_none() {
+    fn many_colors_stay_within_the_cache_limit_and_the_newest_is_cached() {
         let size = Size::new(32, 32).expect("not empty");
         let blanks = BlankTiles::default();
-        for colour in 0..200 {
-            let tile = Tile::cut(&Arc::new(painted(size, &|_| colour)), 0, 32).expect("a tile");
+        for color in 0..200 {
+            let tile = Tile::cut(&Arc::new(painted(size, &|_| color)), 0, 32).expect("a tile");
             blanks.encode(&tile, &[Format::Jpg], &Encoding::default()).expect("encoded");
             let known = blanks.0.lock().expect("no panic");
-            assert!(known.len() <= BlankTiles::MOST && known.keys().any(|blank| blank.colour == [colour; 3]));
+            assert!(known.len() <= BlankTiles::MAX && known.keys().any(|blank| blank.color == [color; 3]));
         }
     }
 

@@ -1,37 +1,50 @@
-//! Tiles out of the blocks of a JPEG, without decoding them to pixels.
+//! Tiles cut from the blocks of a JPEG, without decoding them to pixels.
+//!
+//! Decoding a JPEG and encoding its tiles again costs CPU time, and the tiles lose quality a second time. Cutting blocks
+//! avoids both: the quantized coefficients are copied, or converted to coarser steps and rounded.
+//!
+//! Two invariants make this safe. Tile edges lie on MCU edges, so a tile consists of whole blocks. Quantization steps
+//! never become finer, so coefficients only shrink and stay within the range of baseline JPEG.
+//!
+//! libjpeg can also hand out coefficients with `jpeg_read_coefficients`. That holds the coefficients of the whole image
+//! in memory, and produces no pixels for the lower levels. See `libjpeg::coefficients` for the streaming alternative.
 
 use super::{EncodeError, Encoded, Encoding, JpegOptions, Subsampling, jpeg};
 use crate::iiif::Format;
 use crate::libjpeg::Encoder;
 use crate::pixel::{Block, BlockLayout, BlockTile};
 
-/// The least width of a tile that is cut out of blocks: of smaller ones, so many rows are read at once that they would end more
-/// strips than there are.
-const LEAST_TILE: u32 = 32;
+/// The minimum width, in pixels, of tiles cut from blocks. With smaller tiles, one read would complete more strips than
+/// there are buffers.
+const MIN_TILE_SIZE: u32 = 32;
 
-/// How tiles of the full size are made where the source is a JPEG. Where it is turned, or its colours are converted, or its blocks
-/// do not fit the tiles, or come in several scans, they are encoded anew.
+/// The method of making full-size tiles if the source is a JPEG.
+///
+/// Every method falls back to [`Reencode`](Self::Reencode) if the source is rotated, its colors are converted, its
+/// blocks do not fit the tiles, or it has several scans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JpegTiles {
-    /// From the blocks of the source, with its own steps of quantisation where these are coarser than those of the quality: as
-    /// near to the source as what is decoded and encoded again, and faster; without any loss, and smaller, where the source is of
-    /// that quality or less. Not where the source has more colour resolution than is asked for.
+    /// Cuts blocks, and requantizes where the source is finer than the requested quality. Reencodes if the source has
+    /// more chroma resolution than requested.
+    ///
+    /// The result is as close to the source as after decoding and encoding again, and faster to make. If the quality of
+    /// the source is not higher than requested, the result is lossless and smaller.
     #[default]
     Auto,
-    /// From the blocks of the source as they are, whatever the quality: nothing is lost.
+    /// Cuts blocks unchanged, regardless of the quality, and therefore without loss.
     Lossless,
-    /// Decoded and encoded again, as the tiles of every other source.
+    /// Decodes and encodes again, as for all other sources.
     Reencode,
 }
 
 impl JpegTiles {
-    /// Whether tiles of so many pixels can be made of the blocks of such a source.
+    /// Returns `true` if tiles of `tile_size` pixels can be cut from blocks with this layout.
     #[must_use]
     pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
         let (across, down) = layout.mcu();
-        let fits = tile_size >= LEAST_TILE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
-        let colours = layout.components.get(1..).unwrap_or_default();
-        let is_thin = colours.iter().all(|it| (it.across, it.down) == (1, 1) && (across, down) == (16, 16));
+        let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
+        let colors = layout.components.get(1..).unwrap_or_default();
+        let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
             Self::Auto => is_thin || subsampling == Subsampling::None,
             Self::Lossless => true,
@@ -43,7 +56,7 @@ impl JpegTiles {
 /// Writes one tile as JPEG.
 ///
 /// # Errors
-/// Where the codec refuses, which it has no reason to.
+/// Returns an error if the codec fails (not expected), or if the ICC profile is too large for a JPEG.
 pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encoded, EncodeError> {
     let JpegOptions { quality, tiles, effort, .. } = encoding.jpeg;
     let layout = tile.layout();
@@ -52,42 +65,47 @@ pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encode
     if let Some(profile) = &encoding.profile {
         jpeg::write_profile(&mut encoder, profile)?;
     }
-    let ratios = |(component, steps): (&crate::pixel::Component, &[u16; 64])| Ratios::new(&component.steps, steps);
+    let ratios =
+        |(component, steps): (&crate::pixel::Component, &[u16; 64])| Ratios::new(&component.quant_table, steps);
     let ratios: Vec<Ratios> = layout.components.iter().zip(&steps).map(ratios).collect();
     let mut fill = |component: usize, row: u32, blocks: &mut [Block]| {
         for (block, source) in blocks.iter_mut().zip(tile.row(component, row)) {
-            ratios[component].requantise(source, block);
+            ratios[component].requantize(source, block);
         }
     };
     Ok(Encoded { format: Format::Jpg, bytes: encoder.finish_blocks(&mut fill)? })
 }
 
-/// What coefficients of a component are multiplied with when their steps change: below 1, in parts of 2^16.
+/// The factors that convert the coefficients of a component to other quantization steps.
+///
+/// A factor is the old step divided by the new step, as a fraction of 2^16.
 struct Ratios {
     ratios: [u16; 64],
     keeps_dc: bool,
 }
 
 impl Ratios {
-    /// The least and the greatest coefficients that a baseline JPEG of 8 bits has (ITU-T T.81, F.1.2): files that are made to harm
-    /// have others, for which the coder has no code.
+    /// The range of the coefficients of an 8-bit baseline JPEG (ITU-T T.81, F.1.2). Malicious files contain others,
+    /// which have no Huffman code.
     const AC: i16 = 1023;
     const DC: std::ops::RangeInclusive<i16> = -1024..=1023;
-    /// Of a coefficient, until it is rounded.
+    /// Fraction bits of a coefficient before it is rounded.
     const FRACTION_BITS: u32 = 4;
 
-    /// From steps to ones that are as large or larger.
+    /// Computes the factors between two quantization tables. The steps in `to` must not be finer.
     fn new(from: &[u16; 64], to: &[u16; 64]) -> Self {
         let ratio = |index: usize| {
             let ratio = ((u32::from(from[index]) << 16) + u32::from(to[index] / 2)) / u32::from(to[index]);
-            // 1 is a little less: far too little to change what is rounded afterwards.
+            // A factor of 1 becomes slightly less: too little to change a rounded result.
             u16::try_from(ratio).unwrap_or(u16::MAX)
         };
         Self { ratios: std::array::from_fn(ratio), keeps_dc: from[0] == to[0] }
     }
 
-    /// Rounds to the nearest multiple, away from zero halfway. In a form that compilers turn into vector code of 16 bits.
-    fn requantise(&self, source: &Block, target: &mut Block) {
+    /// Requantizes a block: rounds to nearest, and halves away from zero.
+    ///
+    /// The arithmetic uses 16 bits, so that compilers vectorize it.
+    fn requantize(&self, source: &Block, target: &mut Block) {
         for ((target, source), ratio) in target.0.iter_mut().zip(source.0).zip(self.ratios) {
             let size = source.unsigned_abs().min(Self::AC.unsigned_abs()) << Self::FRACTION_BITS;
             let size = ((u32::from(size) * u32::from(ratio)) >> 16) as u16;
@@ -106,17 +124,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn coefficients_are_rounded_to_the_nearest_multiple_and_kept_where_nothing_changes() {
+    fn coefficients_round_to_the_nearest_multiple_and_stay_if_the_steps_are_equal() {
         let mut source = Block::default();
         source.0[..8].copy_from_slice(&[-1024, 1023, -1, 3, -3, i16::MIN, i16::MAX, 500]);
         let mut target = Block::default();
-        Ratios::new(&[3; 64], &[3; 64]).requantise(&source, &mut target);
+        Ratios::new(&[3; 64], &[3; 64]).requantize(&source, &mut target);
         assert_eq!(target.0[..8], [-1024, 1023, -1, 3, -3, -1023, 1023, 500]);
         for (from, to) in [(3, 7), (1, 255), (2, 3), (16, 17)] {
             let ratios = Ratios::new(&[from; 64], &[to; 64]);
             for value in -1023..=1023_i16 {
                 source.0[1] = value;
-                ratios.requantise(&source, &mut target);
+                ratios.requantize(&source, &mut target);
                 let exact = f64::from(value) * f64::from(from) / f64::from(to);
                 assert!((f64::from(target.0[1]) - exact).abs() <= 0.51, "{value} of {from} in {to}");
             }

@@ -1,38 +1,39 @@
-//! JPEG, through libjpeg.
+//! JPEG encoding with libjpeg.
 
 use super::{EncodeError, Encoding, JpegTiles};
 use crate::iiif::Size;
 use crate::libjpeg::{Effort, Encoder, Subsampling};
 use crate::pixel::PixelFormat;
 
-/// APP2.
+/// The marker APP2.
 const PROFILE_SEGMENT: u8 = 0xe2;
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
-/// What a segment has room for beside its length, the head and two numbers.
+/// The maximum profile bytes per segment: the rest is the length, the header and two numbers.
 const PROFILE_PIECE_BYTES: usize = 65_535 - 2 - PROFILE_HEAD.len() - 2;
 
-/// How JPEG files are written.
+/// Options for encoding JPEG files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JpegOptions {
-    /// 1 to 100, on libjpeg's scale; of WebP the same number, on libwebp's.
+    /// The quality on libjpeg's scale, from 1 to 100. WebP uses the same number on libwebp's scale.
     pub quality: u8,
-    /// Of colour; grey has nothing to thin out.
+    /// The chroma subsampling. It does not affect grayscale images.
     pub subsampling: Subsampling,
-    /// Of tiles of the full size, where the source is a JPEG.
+    /// The method of making full-size tiles if the source is a JPEG.
     pub tiles: JpegTiles,
-    /// Whether files are written fast, or small: [as far as their size allows](Self::effort_of).
+    /// The encoding effort, [limited by image size](Self::effort_of).
     pub effort: Effort,
 }
 
 impl JpegOptions {
-    /// Pixels that a picture may have to be written small: its coefficients are held until it is complete, and nothing stops the
-    /// encoder meanwhile.
-    const MOST_PIXELS_SMALL: u64 = 1 << 25;
+    /// The maximum number of pixels of an image that is encoded with [`Effort::Small`].
+    ///
+    /// That effort holds all coefficients until the image is complete, and cannot be interrupted while it finishes.
+    const MAX_PIXELS_SMALL: u64 = 1 << 25;
 
-    /// How a picture of such a size is written.
+    /// Returns the effort for an image of `size` pixels.
     #[must_use]
     pub fn effort_of(&self, size: Size) -> Effort {
-        if size.pixels() > Self::MOST_PIXELS_SMALL { Effort::Fast } else { self.effort }
+        if size.pixels() > Self::MAX_PIXELS_SMALL { Effort::Fast } else { self.effort }
     }
 }
 
@@ -42,7 +43,7 @@ impl Default for JpegOptions {
     }
 }
 
-/// Whether the JPEG codec was built with SIMD code that this processor can run; without it, it is several times slower.
+/// Returns `true` if the JPEG codec uses SIMD code on this processor. Without SIMD, it is several times slower.
 #[must_use]
 pub fn has_simd() -> bool {
     crate::libjpeg::has_simd()
@@ -57,10 +58,10 @@ pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> R
     Ok(encoder)
 }
 
-/// In segments, each with its number, from 1, and how many there are (ICC.1:2022, B.4).
+/// Writes an ICC profile in numbered segments, each with the total number of segments (ICC.1:2022, B.4).
 pub(super) fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(), EncodeError> {
     let pieces = profile.chunks(PROFILE_PIECE_BYTES);
-    let too_large = |_| EncodeError("a JPEG has no room for such a large profile".into());
+    let too_large = |_| EncodeError("the ICC profile is too large for a JPEG file".into());
     let count = u8::try_from(pieces.len()).map_err(too_large)?;
     for (number, piece) in (1..=count).zip(pieces) {
         encoder.write_segment(PROFILE_SEGMENT, &[PROFILE_HEAD, &[number, count], piece].concat())?;
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_that_are_too_large_to_be_held_are_written_fast() {
+    fn images_above_the_pixel_limit_are_encoded_fast() {
         let small = JpegOptions { effort: Effort::Small, ..JpegOptions::default() };
         for (width, height, effort) in [(8192, 4096, Effort::Small), (8193, 4096, Effort::Fast)] {
             let size = Size::new(width, height).expect("not empty");

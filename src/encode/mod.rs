@@ -1,4 +1,4 @@
-//! Pixels to bytes.
+//! Encoders that turn pixels into image files.
 
 mod blank;
 mod blocks;
@@ -15,7 +15,7 @@ pub use jpeg::{JpegOptions, has_simd};
 pub use picture::{Encoded, Encoding, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
-/// Why a picture could not be encoded.
+/// An error of an image encoder.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct EncodeError(Box<dyn std::error::Error + Send + Sync>);

@@ -1,4 +1,4 @@
-//! One picture in several formats, from one reading of its rows.
+//! Encodes one image in several formats from a single pass over its rows.
 
 use super::{EncodeError, JpegOptions, jpeg, png, webp};
 use crate::iiif::{Format, Size};
@@ -6,43 +6,46 @@ use crate::libjpeg;
 use crate::pixel::{PixelFormat, Strip, Tile};
 use std::sync::Arc;
 
-/// How the pictures of one image are encoded.
+/// The encoding options of all renditions of one image.
 #[derive(Clone, Debug, Default)]
 pub struct Encoding {
-    /// As JPEG; the quality is that of WebP too.
+    /// The JPEG options. WebP uses their quality too.
     pub jpeg: JpegOptions,
-    /// The ICC profile that they carry, if their colours are not sRGB; of as many channels as they have. WebP has no grey.
+    /// The ICC profile to embed, if the colors are not sRGB. Its number of channels matches the pixels. WebP has no
+    /// grayscale.
     pub profile: Option<Arc<[u8]>>,
 }
 
-/// A picture as a file.
+/// An encoded image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// Of what format.
+    /// The image format.
     pub format: Format,
-    /// Its content.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
 /// Encodes one tile in each of the formats.
 ///
 /// # Errors
-/// Where a codec refuses, which it has no reason to.
+/// Returns an error if a codec fails (not expected), or if the ICC profile is too large for a JPEG.
 pub fn encode_tile(tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
     let mut encoder = PictureEncoder::new(tile.size, tile.format(), formats, encoding)?;
     encoder.write_rows(&tile.rows())?;
     encoder.finish()
 }
 
-/// Encodes a picture from its rows, as they come. JPEG and PNG hold only what is encoded, WebP the pixels, and a
-/// JPEG that is to be small its coefficients.
+/// Encodes an image from rows as they arrive.
+///
+/// JPEG and PNG hold only the encoded bytes, WebP holds the pixels, and JPEG with
+/// [`Effort::Small`](super::Effort::Small) holds the coefficients.
 pub struct PictureEncoder(Vec<(Format, Encoder)>);
 
 impl PictureEncoder {
-    /// Begins a picture of `size` pixels in each of the formats.
+    /// Starts an image of `size` pixels in each of the formats.
     ///
     /// # Errors
-    /// Where a side is longer than a JPEG file can be.
+    /// Returns an error if a side is longer than JPEG allows, or if the ICC profile is too large for a JPEG.
     pub fn new(size: Size, pixels: PixelFormat, formats: &[Format], encoding: &Encoding) -> Result<Self, EncodeError> {
         let encoder = |format: &Format| Ok((*format, Encoder::new(size, pixels, *format, encoding)?));
         Ok(Self(formats.iter().map(encoder).collect::<Result<_, EncodeError>>()?))
@@ -51,7 +54,7 @@ impl PictureEncoder {
     /// Encodes the next strip.
     ///
     /// # Errors
-    /// Where a codec refuses.
+    /// Returns an error if a codec fails (not expected).
     pub fn push(&mut self, strip: &Strip) -> Result<(), EncodeError> {
         self.write_rows(&strip.rows())
     }
@@ -63,10 +66,10 @@ impl PictureEncoder {
         self.0.iter_mut().try_for_each(|(_, encoder)| encoder.write_rows(rows.clone()))
     }
 
-    /// The finished files.
+    /// Returns the finished files.
     ///
     /// # Errors
-    /// Where rows are missing, or WebP is too large.
+    /// Returns an error if rows are missing, or if the image is too large for WebP.
     pub fn finish(self) -> Result<Vec<Encoded>, EncodeError> {
         let encoded = |(format, encoder): (Format, Encoder)| Ok(Encoded { format, bytes: encoder.finish()? });
         self.0.into_iter().map(encoded).collect()

@@ -1,4 +1,4 @@
-//! Thumbnails: the whole image at a size between two levels.
+//! Thumbnails: renditions of the whole image with a size between two levels.
 
 use super::{EncodeError, Encoded, Encoding, PictureEncoder};
 use crate::iiif::{Format, Size};
@@ -6,7 +6,7 @@ use crate::pixel::{PixelFormat, Strip};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
 
-/// A whole level, gathered from its strips. Only levels a little larger than a thumbnail are ever gathered.
+/// All pixels of a level, gathered from its strips. Only levels slightly larger than a thumbnail are gathered.
 #[derive(Debug)]
 pub struct LevelPixels {
     size: Size,
@@ -15,23 +15,24 @@ pub struct LevelPixels {
 }
 
 impl LevelPixels {
-    /// An empty level of `size` pixels.
+    /// Creates an empty level of `size` pixels.
     #[must_use]
     pub fn new(size: Size, format: PixelFormat) -> Self {
         let bytes = format.row_bytes(size.width()) * size.height() as usize;
         Self { size, format, pixels: Vec::with_capacity(bytes) }
     }
 
-    /// Adds the next strip.
+    /// Appends the next strip.
     pub fn push(&mut self, strip: &Strip) {
         strip.rows().for_each(|row| self.pixels.extend_from_slice(row));
     }
 }
 
-/// Resamples a level to a smaller size (Lanczos, the resampler's default) and encodes it in each of the formats.
+/// Resamples a level to a smaller size and encodes it in each of the formats. The filter is Lanczos, the default of the
+/// resampler.
 ///
 /// # Errors
-/// Where the level has not been gathered whole.
+/// Returns an error if strips of the level are missing, or if a codec fails (not expected).
 pub fn encode_thumbnail(
     level: &LevelPixels,
     size: Size,
@@ -40,7 +41,7 @@ pub fn encode_thumbnail(
 ) -> Result<Vec<Encoded>, EncodeError> {
     let refused = |error: &dyn std::error::Error| EncodeError(error.to_string().into());
     let kind = match level.format {
-        PixelFormat::Grey8 => PixelType::U8,
+        PixelFormat::Gray8 => PixelType::U8,
         PixelFormat::Rgb8 => PixelType::U8x3,
     };
     let from = ImageRef::new(level.size.width(), level.size.height(), &level.pixels, kind);

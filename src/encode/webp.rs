@@ -1,4 +1,4 @@
-//! Lossy WebP, through libwebp, which wants whole pictures.
+//! Lossy WebP encoding with libwebp, which needs all pixels at once.
 
 use super::{EncodeError, Encoding};
 use crate::iiif::Size;
@@ -6,7 +6,7 @@ use crate::libwebp::Picture;
 use crate::pixel::PixelFormat;
 use std::sync::Arc;
 
-/// Gathers the rows of a picture.
+/// Gathers the rows of an image.
 pub(super) struct Encoder {
     size: Size,
     format: PixelFormat,
@@ -33,12 +33,12 @@ impl Encoder {
             return Err(EncodeError::rows_missing());
         }
         let rgb = match format {
-            // WebP has no grey.
-            PixelFormat::Grey8 => pixels.into_iter().flat_map(|grey| [grey; 3]).collect(),
+            // WebP has no grayscale.
+            PixelFormat::Gray8 => pixels.into_iter().flat_map(|gray| [gray; 3]).collect(),
             PixelFormat::Rgb8 => pixels,
         };
         let picture = Picture::of_rgb(size.width(), size.height(), &rgb)?;
-        // A level can be large, and what is encoded is a copy.
+        // An image can be large, and the encoder works on a copy.
         drop(rgb);
         let file = picture.encode(quality)?;
         match profile {
@@ -48,24 +48,24 @@ impl Encoder {
     }
 }
 
-/// The length of `RIFF`, the size of the rest, and `WEBP`.
+/// The length of the file header: `RIFF`, the remaining size, and `WEBP`.
 const FILE_HEAD_BYTES: usize = 12;
 
-/// The flag of the extended header that says that there is a profile.
+/// The flag of the extended header that announces an ICC profile.
 const HAS_PROFILE: u32 = 0x20;
 
-/// A simple file as an extended one with a profile
-/// ([WebP Container Specification](https://developers.google.com/speed/webp/docs/riff_container#extended_file_format)).
+/// Converts a simple file to an extended file with an ICC profile ([WebP Container
+/// Specification](https://developers.google.com/speed/webp/docs/riff_container#extended_file_format)).
 fn with_profile(file: &[u8], size: Size, profile: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let picture = file.get(FILE_HEAD_BYTES..).ok_or_else(EncodeError::rows_missing)?;
-    // Sides less one, in three bytes each.
+    // The header stores each side minus one, in three bytes.
     let [width, height] = [size.width(), size.height()].map(|side| (side - 1).to_le_bytes());
     let header = [&HAS_PROFILE.to_le_bytes(), &width[..3], &height[..3]].concat();
     let (header, profile) = (chunk(*b"VP8X", &header)?, chunk(*b"ICCP", profile)?);
     chunk(*b"RIFF", &[b"WEBP", &header[..], &profile, picture].concat())
 }
 
-/// A name, a length, and content of an even number of bytes.
+/// Returns a RIFF chunk: a name, a length, and the content padded to an even number of bytes.
 fn chunk(name: [u8; 4], content: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let length = u32::try_from(content.len()).map_err(|error| EncodeError(error.into()))?;
     let padding = &[0][..content.len() % 2];

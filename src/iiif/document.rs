@@ -1,15 +1,15 @@
-//! Recognizes an `info.json`, of this program or another one.
+//! Recognizes the `info.json` documents of this program and of others.
 
 use super::plan::ApiVersion;
 use serde_json::Value;
 
-/// The value of `protocol` in image information since version 2.
+/// The value of `protocol` in image information since version 2, without its scheme.
 const PROTOCOL: &str = "iiif.io/api/image";
 
-/// The context of version 1, which has no protocol.
+/// The context of version 1, which has no `protocol`.
 const CONTEXT_1: &str = "library.stanford.edu/iiif/image-api";
 
-/// The parts of an `info.json` that say which image it describes.
+/// The parts of an `info.json` that identify its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageDocument {
     id: String,
@@ -26,7 +26,7 @@ impl ImageDocument {
         let contexts: Vec<&str> = one_or_many(&document["@context"]).collect();
         let has_context =
             contexts.iter().any(|context| [PROTOCOL, CONTEXT_1].iter().any(|known| context.contains(known)));
-        // Manifests have an id and a context too, and a type of their own.
+        // Manifests also have an id and a context, but a `type` of their own.
         let kind = document["type"].as_str().or_else(|| document["@type"].as_str());
         let is_image = kind.is_none_or(|kind| ["ImageService2", "ImageService3", "iiif:Image"].contains(&kind));
         if !is_image || !(has_protocol || has_context) {
@@ -66,7 +66,7 @@ fn without_scheme(uri: &str) -> &str {
     uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).unwrap_or(uri)
 }
 
-/// Version 3 has a name for the level, the others a URI.
+/// Checks a profile for Level 0: version 3 uses a name, earlier versions use a URI.
 fn is_level0(profile: &str) -> bool {
     profile == "level0" || profile.ends_with("/level0.json") || profile.ends_with("#level0")
 }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_program_writes_is_recognized() {
+    fn own_info_json_is_recognized() {
         let pyramid = Pyramid::new(Size::new(700, 500).expect("a size"), PyramidShape::default());
         for version in [ApiVersion::V2, ApiVersion::V3] {
             let json = ImageInformation::new(&pyramid, version, "https://example.org/a%20b".to_owned(), None).to_json();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn images_of_other_programs_are_recognized() {
+    fn info_json_of_other_programs_is_recognized() {
         let vips = json!({"@context": "http://iiif.io/api/image/2/context.json", "@id": "https://example.com/iiif/vips",
             "protocol": "http://iiif.io/api/image", "profile": ["http://iiif.io/api/image/2/level0.json", {"formats": ["jpg"]}]});
         assert!(read(&vips).is_some_and(|document| document.is_static()));

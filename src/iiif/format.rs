@@ -1,13 +1,13 @@
-//! The formats that a picture is stored in.
+//! The image formats of published objects.
 
 use std::fmt;
 
-/// A format, as the last part of a request names it.
+/// An image format, as named by the last part of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
     /// JPEG, which Level 0 requires.
     Jpg,
-    /// WebP, here always lossy.
+    /// WebP, always lossy.
     Webp,
     /// PNG.
     Png,
@@ -17,7 +17,7 @@ impl Format {
     /// Every format.
     pub const ALL: [Self; 3] = [Self::Jpg, Self::Webp, Self::Png];
 
-    /// Its name in requests and in `info.json`.
+    /// Returns the name of the format in requests and in `info.json`.
     ///
     /// ```
     /// use iiif_publish::iiif::Format;
@@ -34,13 +34,13 @@ impl Format {
         }
     }
 
-    /// The format with this name in requests.
+    /// Returns the format with this name in requests, or `None` if it is not supported.
     #[must_use]
     pub fn of_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.extension() == extension)
     }
 
-    /// The media type to serve it with.
+    /// Returns the media type to serve the format with.
     #[must_use]
     pub fn media_type(self) -> &'static str {
         match self {
@@ -50,13 +50,13 @@ impl Format {
         }
     }
 
-    /// The longest side of a picture, in pixels.
+    /// Returns the maximum width and height of an image in this format, in pixels.
     #[must_use]
     pub fn max_side(self) -> u32 {
         match self {
-            // As libjpeg writes it (`JPEG_MAX_DIMENSION`).
+            // libjpeg's limit (`JPEG_MAX_DIMENSION`).
             Self::Jpg => 65_500,
-            // `WEBP_MAX_DIMENSION` of libwebp: 14 bits.
+            // libwebp's limit (`WEBP_MAX_DIMENSION`): 14 bits.
             Self::Webp => 16_383,
             // PNG specification, 11.2.1.
             Self::Png => i32::MAX.unsigned_abs(),
@@ -64,7 +64,7 @@ impl Format {
     }
 }
 
-/// As people call it.
+/// Writes the usual name of the format, such as "JPEG".
 impl fmt::Display for Format {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -75,7 +75,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The formats of one image: JPEG always, and perhaps others beside it.
+/// The formats of one image: always JPEG, plus optional extra formats.
 ///
 /// ```
 /// use iiif_publish::iiif::{Format, Formats};
@@ -90,7 +90,8 @@ pub struct Formats {
 }
 
 impl Formats {
-    /// JPEG and these, in the order in which viewers should prefer them. JPEG among them and repetitions change nothing.
+    /// Creates the set of JPEG and the `extra` formats, given in order of preference. Ignores JPEG and duplicates in
+    /// `extra`.
     #[must_use]
     pub fn beside_jpg(extra: impl IntoIterator<Item = Format>) -> Self {
         let mut formats = Self::default();
@@ -103,17 +104,17 @@ impl Formats {
         formats
     }
 
-    /// Those beside JPEG, the preferred one first.
+    /// Returns the formats other than JPEG, the preferred one first.
     pub fn extra(self) -> impl Iterator<Item = Format> + Clone {
         self.extra.into_iter().flatten()
     }
 
-    /// All of them, JPEG first.
+    /// Returns all formats, JPEG first.
     pub fn all(self) -> impl Iterator<Item = Format> + Clone {
         std::iter::once(Format::Jpg).chain(self.extra())
     }
 
-    /// How many there are.
+    /// Returns the number of formats.
     #[must_use]
     pub fn count(self) -> u64 {
         self.all().count() as u64

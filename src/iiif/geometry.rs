@@ -2,27 +2,27 @@
 
 use std::fmt;
 
-/// The width and height of something that has pixels; neither is ever zero.
+/// A width and a height in pixels. Neither is ever zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
     width: u32,
     height: u32,
 }
 
-/// Why a size cannot be one.
+/// An error in the dimensions of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GeometryError {
-    /// A width or a height of zero.
+    /// The width or the height is zero.
     Empty,
-    /// A side longer than [`Size::MAX_SIDE`].
+    /// A side is longer than [`Size::MAX_SIDE`].
     TooLong(u32),
 }
 
 impl fmt::Display for GeometryError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => formatter.write_str("an image needs a width and a height of at least one pixel"),
+            Self::Empty => formatter.write_str("the width and the height must be at least one pixel"),
             Self::TooLong(side) => {
                 write!(formatter, "a side of {side} pixels is more than the {} that can be tiled", Size::MAX_SIDE)
             }
@@ -33,13 +33,13 @@ impl fmt::Display for GeometryError {
 impl std::error::Error for GeometryError {}
 
 impl Size {
-    /// The longest side that can be tiled: 2³⁰ pixels, so that the regions of the highest scale factor still fit `u32`.
+    /// The maximum side in pixels: 2³⁰, so that the regions of the highest scale factor still fit `u32`.
     pub const MAX_SIDE: u32 = 1 << 30;
 
-    /// A size in pixels.
+    /// Creates a size, in pixels.
     ///
     /// # Errors
-    /// Where a side is zero or longer than [`Size::MAX_SIDE`].
+    /// Returns an error if a side is zero or longer than [`Size::MAX_SIDE`].
     ///
     /// ```
     /// use iiif_publish::iiif::Size;
@@ -55,34 +55,34 @@ impl Size {
         }
     }
 
-    /// Pixels across.
+    /// Returns the width in pixels.
     #[must_use]
     pub fn width(self) -> u32 {
         self.width
     }
 
-    /// Pixels down.
+    /// Returns the height in pixels.
     #[must_use]
     pub fn height(self) -> u32 {
         self.height
     }
 
-    /// The longer of width and height.
+    /// Returns the longer of width and height, in pixels.
     #[must_use]
     pub fn longer_side(self) -> u32 {
         self.width.max(self.height)
     }
 
-    /// Width times height.
+    /// Returns the number of pixels: width times height.
     #[must_use]
     pub fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// This size seen at a scale factor: each side divided by it and rounded up.
+    /// Returns this size at a scale factor: each side divided by the factor and rounded up.
     ///
-    /// Rounding up is what the [implementation notes of Image API 3.0](https://iiif.io/api/image/3.0/implementation/)
-    /// compute for tiles.
+    /// The [implementation notes of Image API 3.0](https://iiif.io/api/image/3.0/implementation/) round up for tiles
+    /// too.
     ///
     /// ```
     /// use iiif_publish::iiif::{Pyramid, PyramidShape, Size};
@@ -96,7 +96,7 @@ impl Size {
         Self { width: self.width.div_ceil(scale.value()), height: self.height.div_ceil(scale.value()) }
     }
 
-    /// Width and height seen at a scale factor, rounded half up, as OpenSeadragon 4.0.0 does; either can become zero.
+    /// Returns width and height at a scale factor, rounded half up as in OpenSeadragon 4.0.0. Either can become zero.
     pub(crate) fn rounded_at(self, scale: ScaleFactor) -> (u32, u32) {
         // `side` is at most 2³⁰ and a scale factor at most 2³⁰, so the sum fits.
         let round = |side: u32| (side + scale.value() / 2) / scale.value();
@@ -110,20 +110,20 @@ impl fmt::Display for Size {
     }
 }
 
-/// How many pixels of the full image stand in a row behind one pixel of a level: 1, 2, 4, 8, …
+/// The number of pixels of the full image per pixel of a level, along each axis: 1, 2, 4, 8, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScaleFactor(u32);
 
 impl ScaleFactor {
-    /// The full size.
+    /// The scale factor of the full size.
     pub const ONE: Self = Self(1);
 
-    /// The next scale factor, at which everything is half as large.
+    /// Returns the next scale factor, which halves both sides.
     pub(crate) fn doubled(self) -> Self {
         Self(self.0 * 2)
     }
 
-    /// The number that stands in `scaleFactors`.
+    /// Returns the number as listed in `scaleFactors`.
     #[must_use]
     pub fn value(self) -> u32 {
         self.0
@@ -136,14 +136,14 @@ impl fmt::Display for ScaleFactor {
     }
 }
 
-/// A rectangle of the full image, in its pixels.
+/// A rectangle of the full image, in pixels of the full image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region {
-    /// Pixels from the left edge.
+    /// The distance from the left edge, in pixels.
     pub x: u32,
-    /// Pixels from the top edge.
+    /// The distance from the top edge, in pixels.
     pub y: u32,
-    /// Its width and height.
+    /// The width and height, in pixels.
     pub size: Size,
 }
 

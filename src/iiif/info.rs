@@ -1,12 +1,13 @@
-//! `info.json`: what a viewer reads first, and all that it believes.
+//! The image information document, `info.json`, which viewers read first.
 
-use super::format::Format;
+use super::format::{Format, Formats};
+use super::geometry::Size;
 use super::plan::ApiVersion;
 use super::pyramid::Pyramid;
 use serde::Serialize;
 use std::fmt;
 
-/// The licence or rights statement of an image: an absolute `http` or `https` URI.
+/// The license or rights statement of an image: an absolute `http` or `https` URI.
 ///
 /// Version 3 writes it as [`rights`](https://iiif.io/api/image/3.0/#56-rights), version 2 as
 /// [`license`](https://iiif.io/api/image/2.1/#rights-related-properties).
@@ -14,11 +15,11 @@ use std::fmt;
 #[serde(transparent)]
 pub struct Rights(String);
 
-/// Why an `info.json` cannot be written.
+/// An error in the input of an `info.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImageInformationError {
-    /// Rights that are not an absolute URI.
+    /// The rights are not an absolute URI.
     Rights(String),
 }
 
@@ -27,7 +28,7 @@ impl fmt::Display for ImageInformationError {
         match self {
             Self::Rights(rights) => write!(
                 formatter,
-                "rights `{rights}` are not a URI like http://creativecommons.org/publicdomain/mark/1.0/"
+                "rights `{rights}` are not an absolute URI, such as http://creativecommons.org/publicdomain/mark/1.0/"
             ),
         }
     }
@@ -55,9 +56,8 @@ impl std::str::FromStr for Rights {
 
 /// The image information of one published image.
 ///
-/// Serialises to the document that
-/// [Image API 3.0, Image Information](https://iiif.io/api/image/3.0/#5-image-information) or its counterpart in
-/// [2.1](https://iiif.io/api/image/2.1/#image-information) describes, members in a fixed order.
+/// Serializes to the document of [Image API 3.0, Image Information](https://iiif.io/api/image/3.0/#5-image-information)
+/// or its counterpart in [2.1](https://iiif.io/api/image/2.1/#image-information). The order of the members is fixed.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImageInformation(Document);
 
@@ -109,7 +109,7 @@ struct Version3 {
     tiles: [Tiles; 1],
     #[serde(rename = "extraFormats", skip_serializing_if = "Vec::is_empty")]
     extra_formats: Vec<&'static str>,
-    /// Only of formats that every object exists in, which is so of all.
+    /// Formats in order of preference. Every object exists in each of them.
     #[serde(rename = "preferredFormats", skip_serializing_if = "Vec::is_empty")]
     preferred_formats: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +122,8 @@ struct Dimensions {
     height: u32,
 }
 
-/// Always with a height: OpenLayers 10 draws version 3 stretched where it is missing.
+/// A tile size with its scale factors. The height is always written, because OpenLayers 10 stretches version 3 tiles
+/// without it.
 #[derive(Clone, Debug, Serialize)]
 struct Tiles {
     width: u32,
@@ -133,58 +134,85 @@ struct Tiles {
 
 const PROTOCOL: &str = "http://iiif.io/api/image";
 
+/// The members that both versions write, under different names.
+struct Members {
+    id: String,
+    size: Size,
+    max_width: Option<u32>,
+    sizes: Vec<Dimensions>,
+    tiles: [Tiles; 1],
+    formats: Formats,
+    rights: Option<Rights>,
+}
+
+impl Members {
+    fn new(pyramid: &Pyramid, id: String, rights: Option<Rights>) -> Self {
+        let size = pyramid.size();
+        let max_size = size.at(pyramid.max_level());
+        let listed = pyramid.listed_levels().map(|scale| size.at(scale));
+        let scale_factors = pyramid.scale_factors().iter().map(|scale| scale.value()).collect();
+        Self {
+            id,
+            size,
+            // Only the width is limited: Allmaps refuses whole images if their tiles exceed a `maxHeight`.
+            max_width: (max_size != size).then_some(max_size.longer_side()),
+            sizes: listed.map(|size| Dimensions { width: size.width(), height: size.height() }).collect(),
+            tiles: [Tiles { width: pyramid.tile_size(), height: pyramid.tile_size(), scale_factors }],
+            formats: pyramid.formats(),
+            rights,
+        }
+    }
+
+    fn into_version2(self) -> Version2 {
+        let formats = self.formats.all().map(Format::extension).collect();
+        let profile = Profile2 { formats, qualities: ["default"], max_width: self.max_width };
+        Version2 {
+            context: "http://iiif.io/api/image/2/context.json",
+            id: self.id,
+            protocol: PROTOCOL,
+            width: self.size.width(),
+            height: self.size.height(),
+            sizes: self.sizes,
+            tiles: self.tiles,
+            profile: ("http://iiif.io/api/image/2/level0.json", profile),
+            license: self.rights,
+        }
+    }
+
+    fn into_version3(self) -> Version3 {
+        let extra_formats: Vec<_> = self.formats.extra().map(Format::extension).collect();
+        Version3 {
+            context: "http://iiif.io/api/image/3/context.json",
+            id: self.id,
+            kind: "ImageService3",
+            protocol: PROTOCOL,
+            profile: "level0",
+            width: self.size.width(),
+            height: self.size.height(),
+            max_width: self.max_width,
+            sizes: self.sizes,
+            tiles: self.tiles,
+            preferred_formats: preferred(&extra_formats),
+            extra_formats,
+            rights: self.rights,
+        }
+    }
+}
+
 impl ImageInformation {
-    /// The image information of a pyramid whose base URI is `base_uri` (no trailing slash: viewers append one).
+    /// Creates the image information of a pyramid.
+    ///
+    /// `base_uri` has no trailing slash, because viewers append one.
     #[must_use]
     pub fn new(pyramid: &Pyramid, version: ApiVersion, base_uri: String, rights: Option<Rights>) -> Self {
-        let (width, height) = (pyramid.size().width(), pyramid.size().height());
-        let max_size = pyramid.size().at(pyramid.max_level());
-        // Only the width is limited: Allmaps refuses whole images whose tiles exceed a `maxHeight`.
-        let max_width = (max_size != pyramid.size()).then_some(max_size.longer_side());
-        let sizes = pyramid.listed_levels().map(|scale| pyramid.size().at(scale));
-        let sizes = sizes.map(|size| Dimensions { width: size.width(), height: size.height() }).collect();
-        let scale_factors = pyramid.scale_factors().iter().map(|scale| scale.value()).collect();
-        let tiles = [Tiles { width: pyramid.tile_size(), height: pyramid.tile_size(), scale_factors }];
-        let formats = pyramid.formats();
-        let extra_formats: Vec<_> = formats.extra().map(Format::extension).collect();
+        let members = Members::new(pyramid, base_uri, rights);
         Self(match version {
-            ApiVersion::V2 => Document::V2(Version2 {
-                context: "http://iiif.io/api/image/2/context.json",
-                id: base_uri,
-                protocol: PROTOCOL,
-                width,
-                height,
-                sizes,
-                tiles,
-                profile: (
-                    "http://iiif.io/api/image/2/level0.json",
-                    Profile2 {
-                        formats: formats.all().map(Format::extension).collect(),
-                        qualities: ["default"],
-                        max_width,
-                    },
-                ),
-                license: rights,
-            }),
-            ApiVersion::V3 => Document::V3(Version3 {
-                context: "http://iiif.io/api/image/3/context.json",
-                id: base_uri,
-                kind: "ImageService3",
-                protocol: PROTOCOL,
-                profile: "level0",
-                width,
-                height,
-                max_width,
-                sizes,
-                tiles,
-                preferred_formats: preferred(&extra_formats),
-                extra_formats,
-                rights,
-            }),
+            ApiVersion::V2 => Document::V2(members.into_version2()),
+            ApiVersion::V3 => Document::V3(members.into_version3()),
         })
     }
 
-    /// The media type to serve it with.
+    /// Returns the media type to serve the document with.
     #[must_use]
     pub fn content_type(version: ApiVersion) -> &'static str {
         match version {
@@ -193,16 +221,16 @@ impl ImageInformation {
         }
     }
 
-    /// The document, indented for people, with a newline at its end.
+    /// Returns the document as indented JSON that ends with a newline.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut json = serde_json::to_string_pretty(self).expect("strings and numbers always serialise");
+        let mut json = serde_json::to_string_pretty(self).expect("strings and numbers always serialize");
         json.push('\n');
         json
     }
 }
 
-/// The formats in the order of preference, JPEG last; nothing where it is the only one.
+/// Returns the formats in order of preference, JPEG last, or nothing if JPEG is the only format.
 fn preferred(extra_formats: &[&'static str]) -> Vec<&'static str> {
     if extra_formats.is_empty() { Vec::new() } else { [extra_formats, &[Format::Jpg.extension()]].concat() }
 }

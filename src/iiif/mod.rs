@@ -1,6 +1,6 @@
-//! The IIIF specification as pure code: no pixels, no input or output, no async.
+//! The IIIF specifications as pure code: no pixels, no I/O, no async.
 //!
-//! [`Plan`] is the heart: from the size of an image alone it says every object that publishing it will store.
+//! [`Plan`] is the core. It derives every object that publishing an image stores from the size of the image alone.
 
 mod document;
 mod format;

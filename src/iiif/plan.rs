@@ -1,4 +1,4 @@
-//! Every object of one image in one version of the Image API.
+//! The list of all objects of one image in one version of the Image API.
 
 use super::format::Format;
 use super::geometry::{ScaleFactor, Size};
@@ -9,14 +9,14 @@ use std::collections::HashSet;
 /// A version of the IIIF Image API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ApiVersion {
-    /// [Image API 2.1](https://iiif.io/api/image/2.1/), canonical sizes written `w,`
+    /// [Image API 2.1](https://iiif.io/api/image/2.1/), with canonical sizes written as `w,`
     V2,
-    /// [Image API 3.0](https://iiif.io/api/image/3.0/), canonical sizes written `w,h`
+    /// [Image API 3.0](https://iiif.io/api/image/3.0/), with canonical sizes written as `w,h`
     V3,
 }
 
 impl ApiVersion {
-    /// Its number, as it stands in paths and contexts.
+    /// Returns the major version number, as used in paths and contexts.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -25,7 +25,7 @@ impl ApiVersion {
         }
     }
 
-    /// A size in this version's canonical form.
+    /// Returns the canonical size parameter of this version.
     fn canonical(self, size: Size) -> SizeParameter {
         match self {
             Self::V2 => SizeParameter::by_width(size),
@@ -33,21 +33,23 @@ impl ApiVersion {
         }
     }
 
-    /// A size as OpenSeadragon 4.0.0 writes it at a scale factor; `None` where it writes a zero, which no server answers.
+    /// Returns the size parameter that OpenSeadragon 4.0.0 requests at a scale factor.
+    ///
+    /// Returns `None` if that parameter contains a zero, which no server answers.
     fn rounded(self, size: Size, scale: ScaleFactor) -> Option<SizeParameter> {
         match (self, size.rounded_at(scale)) {
             (_, (0, _)) | (Self::V3, (_, 0)) => None,
-            // Of version 2 the height is not written, so it may be zero.
+            // Version 2 requests omit the height, so it may be zero.
             (Self::V2, (width, _)) => Some(SizeParameter::Width(width)),
             (Self::V3, (width, height)) => Some(SizeParameter::WidthHeight(width, height)),
         }
     }
 }
 
-/// Every request that a viewer of one image makes, and the picture that answers it.
+/// All requests that viewers make for one image, each with the rendition that answers it.
 ///
-/// Pure: the size of the image decides all of it before the first pixel is read. A request is planned once. On slim
-/// images one request can belong to several levels; the smallest scale factor answers it.
+/// The plan is pure: it follows from the size of the image, before the first pixel is read. Each request is planned
+/// once. On narrow images, one request can belong to several levels; the smallest scale factor answers it.
 ///
 /// ```
 /// use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, Size};
@@ -63,16 +65,17 @@ impl ApiVersion {
 pub struct Plan {
     pyramid: Pyramid,
     version: ApiVersion,
-    /// The requests that more than one picture could answer, each with the one that does, in the order of precedence; as
-    /// JPEG, because a picture answers the same requests in every format.
+    /// Requests that more than one rendition could answer, each with the rendition that does, in order of precedence.
+    ///
+    /// They are stored as JPEG requests, because a rendition answers the same requests in every format.
     contested: Vec<(ImageRequest, Rendering)>,
 }
 
 impl Plan {
-    /// The name of the image information, below the image's base URI.
+    /// The path of the image information below the base URI of the image.
     pub const INFO_JSON: &str = "info.json";
 
-    /// The plan of a pyramid in a version of the Image API.
+    /// Creates the plan of a pyramid in a version of the Image API.
     #[must_use]
     pub fn new(pyramid: Pyramid, version: ApiVersion) -> Self {
         let mut plan = Self { pyramid, version, contested: Vec::new() };
@@ -83,19 +86,21 @@ impl Plan {
         plan
     }
 
-    /// The levels and pictures.
+    /// Returns the pyramid of levels and renditions.
     #[must_use]
     pub fn pyramid(&self) -> &Pyramid {
         &self.pyramid
     }
 
-    /// The version of the Image API.
+    /// Returns the version of the Image API.
     #[must_use]
     pub fn version(&self) -> ApiVersion {
         self.version
     }
 
-    /// The requests that a picture answers in all formats; none where another one answers all of them already.
+    /// Returns the requests that a rendition answers, in all formats.
+    ///
+    /// The list is empty if other renditions already answer all of them.
     #[must_use]
     pub fn requests(&self, rendering: Rendering) -> Vec<ImageRequest> {
         let requests = self.requests_as_jpg(rendering);
@@ -103,7 +108,7 @@ impl Plan {
         self.pyramid.formats().all().flat_map(in_format).collect()
     }
 
-    /// The requests that a picture answers in one format.
+    /// Returns the requests that a rendition answers in one format.
     #[must_use]
     pub fn requests_in(&self, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
         self.requests(rendering).into_iter().filter(|request| request.format == format).collect()
@@ -123,21 +128,25 @@ impl Plan {
         }
     }
 
-    /// The path of every object below the image's base URI, in publishing order: `info.json` last.
+    /// Returns the path of every object below the base URI of the image, in publishing order: `info.json` is last.
     pub fn paths(&self) -> impl Iterator<Item = String> {
         let requests = self.pyramid.renderings().flat_map(|rendering| self.requests(rendering));
         requests.map(|request| request.to_string()).chain(std::iter::once(Self::INFO_JSON.to_owned()))
     }
 
-    /// How many objects there are, `info.json` included: by arithmetic, however many it are.
+    /// Returns the number of objects, including `info.json`.
+    ///
+    /// The number is computed in constant time per level, without listing the objects.
     #[must_use]
     pub fn object_count(&self) -> u64 {
         let tiles = self.pyramid.scale_factors().iter().map(|scale| self.uncontested_requests(*scale));
         (tiles.sum::<u64>() + self.contested.len() as u64) * self.pyramid.formats().count() + 1
     }
 
-    /// The requests in one format for all cells of a level but the last. Inner cells are alike, and so are those of the right and of
-    /// the bottom edge.
+    /// Counts the requests in one format for all cells of a level except the last cell.
+    ///
+    /// Inner cells are alike, and so are the cells of the right edge and those of the bottom edge. Therefore one cell
+    /// of each kind is enough to count them all.
     fn uncontested_requests(&self, scale: ScaleFactor) -> u64 {
         let last = self.pyramid.last_cell(scale);
         let (above, before) = (u64::from(last.row), u64::from(last.column));
@@ -148,9 +157,9 @@ impl Plan {
         requests(0, 0, above * before) + requests(last.column, 0, above) + requests(0, last.row, before)
     }
 
-    /// The requests that name the full region, and those of each level's last cell, in the order of precedence.
+    /// Lists the requests for the full region and for the last cell of each level, in order of precedence.
     ///
-    /// No others can meet: a region belongs to two levels only where it is cut off by the right and the bottom edge.
+    /// No other requests can be contested: two levels share a region only if the right and bottom edges cut it off.
     fn contested_requests(&self) -> Vec<(ImageRequest, Rendering)> {
         let mut requests = Vec::new();
         for &scale in self.pyramid.scale_factors() {
@@ -170,8 +179,10 @@ impl Plan {
         requests
     }
 
-    /// The sizes under which a level is asked for as the full region: both forms in both versions, because Mirador asks
-    /// for `w,h` even of version 2, Clover and Universal Viewer for `w,` even of version 3.
+    /// Returns the sizes under which viewers request a whole level as the full region.
+    ///
+    /// Both forms are stored for both versions: Mirador requests `w,h` even from version 2, and Clover and Universal
+    /// Viewer request `w,` even from version 3.
     fn whole_level_sizes(&self, scale: ScaleFactor) -> Vec<SizeParameter> {
         let mut sizes = Vec::new();
         if self.pyramid.is_requested_by_size(scale) {
@@ -187,7 +198,8 @@ impl Plan {
         sizes
     }
 
-    /// A cell under its canonical size, and what OpenSeadragon writes of version 2 where a tile is as wide as the image.
+    /// Returns the requests for a cell: its canonical size, plus the forms that OpenSeadragon requests from version 2
+    /// if the tile is as wide as the image.
     fn cell_requests(&self, cell: Cell) -> Vec<ImageRequest> {
         let region = self.pyramid.cell_region(cell);
         let size = self.pyramid.cell_size(cell);
@@ -198,7 +210,7 @@ impl Plan {
         sizes.into_iter().map(|size| ImageRequest::region(region, size)).collect()
     }
 
-    /// The same cell as OpenSeadragon 4.0.0 asks for it, where that differs.
+    /// Returns the request of OpenSeadragon 4.0.0 for a cell, if it differs from the canonical request.
     fn rounded_cell_request(&self, cell: Cell) -> Option<ImageRequest> {
         if self.pyramid.rounded_sizes() == RoundedSizes::LeftOut {
             return None;

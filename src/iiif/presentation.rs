@@ -1,6 +1,6 @@
-//! Manifests and collections: what lets a viewer show images as the pages of an object, and objects as a collection.
+//! Manifests and collections: manifests present images as the pages of an object, collections group objects.
 //!
-//! The documents of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/), as far as this program writes them.
+//! The types cover the part of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/) that this program writes.
 
 use super::geometry::Size;
 use super::info::Rights;
@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize, Serializer};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
-/// The language of a text of which none is known.
+/// The language key of a text in an unknown language.
 const NO_LANGUAGE: &str = "none";
 
-/// A text in some languages, each with one or more values
-/// ([4.2, Language of Property Values](https://iiif.io/api/presentation/3.0/#language-of-property-values)).
+/// A text in one or more languages, each with one or more values ([4.2, Language of Property
+/// Values](https://iiif.io/api/presentation/3.0/#language-of-property-values)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LanguageMap(Vec<(String, Vec<String>)>);
 
 impl LanguageMap {
-    /// One text, in a language (BCP 47) or in none.
+    /// Creates a map with one text. `language` is a BCP 47 tag, or `None` if the language is unknown.
     #[must_use]
     pub fn new(language: Option<&str>, text: impl Into<String>) -> Self {
         let mut map = Self::default();
@@ -35,7 +35,7 @@ impl LanguageMap {
         }
     }
 
-    /// Whether there is no text.
+    /// Returns `true` if the map has no text.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -48,69 +48,69 @@ impl Serialize for LanguageMap {
     }
 }
 
-/// A name and what it stands for: `Date`, `1642`.
+/// A label and a value, such as `Date` and `1642`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Metadata {
-    /// What it is.
+    /// The name of the field.
     pub label: LanguageMap,
-    /// What is known of it.
+    /// The value of the field.
     pub value: LanguageMap,
 }
 
-/// What is said of an object, or of one of its pages.
+/// The descriptive properties of an object or a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Description {
-    /// What it is called.
+    /// The title.
     pub label: LanguageMap,
-    /// A sentence or two.
+    /// A summary of a sentence or two.
     #[serde(skip_serializing_if = "LanguageMap::is_empty")]
     pub summary: LanguageMap,
-    /// Names and values, in their order.
+    /// Labels and values, in display order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metadata: Vec<Metadata>,
-    /// The licence or rights statement.
+    /// The license or rights statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rights: Option<Rights>,
-    /// Who must be named.
+    /// The required attribution.
     #[serde(rename = "requiredStatement", skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Metadata>,
-    /// In which direction its pages are turned; of none, viewers take left to right.
+    /// The viewing direction. Viewers default to left to right.
     #[serde(rename = "viewingDirection", skip_serializing_if = "Option::is_none")]
     pub viewing_direction: Option<ViewingDirection>,
-    /// How its pages belong together; of none, several pages are those of a book.
+    /// The behavior. The default for several pages is [`Behavior::Paged`].
     #[serde(skip)]
     pub behavior: Option<Behavior>,
 }
 
-/// Where the next page is ([viewingDirection](https://iiif.io/api/presentation/3.0/#viewingdirection)).
+/// The direction of the page order ([viewingDirection](https://iiif.io/api/presentation/3.0/#viewingdirection)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ViewingDirection {
-    /// As in Latin script.
+    /// Left to right, as in Latin script.
     LeftToRight,
-    /// As in Hebrew and Arabic script.
+    /// Right to left, as in Hebrew and Arabic script.
     RightToLeft,
-    /// As on a scroll that hangs.
+    /// Top to bottom, as on a hanging scroll.
     TopToBottom,
-    /// The other way round.
+    /// Bottom to top.
     BottomToTop,
 }
 
-/// How pages belong together ([behavior](https://iiif.io/api/presentation/3.0/#behavior)).
+/// The relation of pages to each other ([behavior](https://iiif.io/api/presentation/3.0/#behavior)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Behavior {
-    /// Pages of a book, two at a time.
+    /// Pages of a book, shown two at a time.
     Paged,
-    /// Parts of one picture, such as a scroll.
+    /// Parts of one image, such as a scroll.
     Continuous,
-    /// Views of one thing, each by itself.
+    /// Separate views of one thing, such as the sides of a statue.
     Individuals,
-    /// In no order.
+    /// Pages without an order.
     Unordered,
 }
 
-/// A picture under its own URI.
+/// An image resource with its own URI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Picture {
     id: String,
@@ -124,53 +124,54 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A JPEG of this size.
+    /// Creates a JPEG image resource of this size, in pixels.
     #[must_use]
     pub fn new(id: String, size: Size) -> Self {
         let (width, height) = (size.width(), size.height());
         Self { id, kind: "Image", format: "image/jpeg", width, height, service: Vec::new() }
     }
 
-    /// The same, with the image that it is a picture of, for viewers to zoom.
+    /// Adds the image service, which lets viewers zoom.
     #[must_use]
     pub fn of(self, service: Service) -> Self {
         Self { service: vec![service], ..self }
     }
 }
 
-/// A published image, as a manifest refers to it. Without width and height: Mirador then asks for `full//0/default.jpg`.
+/// An image service, as referenced by a manifest. It has no width and height, because Mirador would then request
+/// `full//0/default.jpg`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Service {
-    /// Of Image API 3.
+    /// A service of Image API 3.
     V3 {
-        /// Its base URI.
+        /// The base URI.
         id: String,
         /// `ImageService3`
         #[serde(rename = "type")]
         kind: &'static str,
         /// `level0`
         profile: &'static str,
-        /// As its `info.json` lists them.
+        /// The sizes that its `info.json` lists.
         sizes: Vec<Dimensions>,
     },
-    /// Of Image API 2.
+    /// A service of Image API 2.
     V2 {
-        /// Its base URI.
+        /// The base URI.
         #[serde(rename = "@id")]
         id: String,
         /// `ImageService2`
         #[serde(rename = "@type")]
         kind: &'static str,
-        /// Level 0.
+        /// The URI of Level 0.
         profile: &'static str,
-        /// As its `info.json` lists them.
+        /// The sizes that its `info.json` lists.
         sizes: Vec<Dimensions>,
     },
 }
 
 impl Service {
-    /// The image with this base URI.
+    /// Creates the service of the image with this base URI. `id` has no trailing slash.
     #[must_use]
     pub fn new(version: ApiVersion, id: String, sizes: impl IntoIterator<Item = Size>) -> Self {
         let sizes = sizes.into_iter().map(Dimensions::from).collect();
@@ -196,7 +197,7 @@ impl From<Size> for Dimensions {
     }
 }
 
-/// A page: one image, on a canvas of its size.
+/// A page: one image on a canvas of its size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Canvas {
     id: String,
@@ -229,7 +230,9 @@ struct Annotation {
 }
 
 impl Canvas {
-    /// A canvas of `size`, onto which a picture is painted that may be smaller. What is in it gets URIs below its own.
+    /// Creates a canvas of `size` pixels with one painted image, which may be smaller than the canvas.
+    ///
+    /// The URIs of its parts are below the URI of the canvas.
     #[must_use]
     pub fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
         let annotation = Annotation {
@@ -245,7 +248,7 @@ impl Canvas {
     }
 }
 
-/// An object: its pages in their order, and what is said of it.
+/// A manifest: an object with its pages and its description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Manifest {
     #[serde(rename = "@context")]
@@ -262,10 +265,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The media type to serve it with.
+    /// The media type to serve a manifest with.
     pub const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
 
-    /// A manifest of at least one page; `None` of none.
+    /// Creates a manifest; returns `None` if there are no pages.
     #[must_use]
     pub fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
         let thumbnail = items.first()?.thumbnail.clone();
@@ -274,21 +277,21 @@ impl Manifest {
         Some(Self { context: CONTEXT, id, kind: "Manifest", description, behavior, thumbnail, items })
     }
 
-    /// The same, with the thumbnail of another page than the first, by its index; as it is where there is no such page.
+    /// Uses the thumbnail of the page with this index. Keeps the current thumbnail if there is no such page.
     #[must_use]
     pub fn shown_by(self, page: usize) -> Self {
         let thumbnail = self.items.get(page).map_or(self.thumbnail, |canvas| canvas.thumbnail.clone());
         Self { thumbnail, ..self }
     }
 
-    /// The document, with a newline at its end.
+    /// Returns the document as JSON that ends with a newline.
     #[must_use]
     pub fn to_json(&self) -> String {
         document(self)
     }
 }
 
-/// What stands in a collection.
+/// An entry of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Member {
     id: String,
@@ -298,20 +301,20 @@ pub struct Member {
 }
 
 impl Member {
-    /// An object.
+    /// Creates an entry for a manifest.
     #[must_use]
     pub fn manifest(id: String, label: LanguageMap) -> Self {
         Self { id, kind: "Manifest", label }
     }
 
-    /// A smaller collection.
+    /// Creates an entry for a nested collection.
     #[must_use]
     pub fn collection(id: String, label: LanguageMap) -> Self {
         Self { id, kind: "Collection", label }
     }
 }
 
-/// Objects, or smaller collections.
+/// A list of manifests and nested collections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Collection {
     #[serde(rename = "@context")]
@@ -324,13 +327,13 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// A collection in this order.
+    /// Creates a collection. Its items keep their order.
     #[must_use]
     pub fn new(id: String, label: LanguageMap, items: Vec<Member>) -> Self {
         Self { context: CONTEXT, id, kind: "Collection", label, items }
     }
 
-    /// The document, with a newline at its end.
+    /// Returns the document as JSON that ends with a newline.
     #[must_use]
     pub fn to_json(&self) -> String {
         document(self)
@@ -338,7 +341,7 @@ impl Collection {
 }
 
 fn document(value: &impl Serialize) -> String {
-    let mut json = serde_json::to_string_pretty(value).expect("strings and numbers always serialise");
+    let mut json = serde_json::to_string_pretty(value).expect("strings and numbers always serialize");
     json.push('\n');
     json
 }

@@ -1,36 +1,36 @@
-//! Which pictures are drawn of one image: its levels, their cells, the whole-image renditions and the thumbnails.
+//! The renditions of one image: levels, tiles, whole-image renditions and thumbnails.
 
 use super::format::{Format, Formats};
 use super::geometry::{Region, ScaleFactor, Size};
 use std::fmt;
 
-/// The longest side of a level that `sizes` lists.
+/// The maximum longer side of a level that `sizes` lists, in pixels.
 pub const MAX_LISTED_SIDE: u32 = 2048;
 
-/// The lowest level is the first whose longer side is at most this: Leaflet asks below one tile at negative zooms.
+/// The maximum longer side of the lowest level, in pixels. Leaflet requests levels below one tile at negative zooms.
 const LOWEST_LEVEL_SIDE: u32 = 128;
 
-/// The thumbnail widths that viewers ask for whatever `sizes` says: Universal Viewer 90 and 200, TIFY 96 and 100,
-/// Clover 200; 400 is what gallery pages show on dense screens.
+/// Thumbnail widths, in pixels, that viewers request regardless of `sizes`: Universal Viewer 90 and 200, TIFY 96 and
+/// 100, Clover 200. Gallery pages use 400 on high-density screens.
 const THUMBNAIL_WIDTHS: [u32; 5] = [90, 96, 100, 200, 400];
 
-/// What TIFY 0.35 asks for where the image is narrower than that; of others it takes the thumbnail of the manifest or a size that is
-/// listed.
+/// The thumbnail width that TIFY 0.35 requests if the image is narrower. For wider images, it uses the thumbnail of the
+/// manifest or a listed size.
 const SLIM_THUMBNAIL_WIDTH: u32 = 98;
 
-/// Whether the sizes that OpenSeadragon 4.0.0 computes are stored too.
+/// Selects if renditions are also stored under the sizes that OpenSeadragon 4.0.0 computes.
 ///
-/// It rounds to nearest where the specification rounds up, and Universal Viewer 4.2 and 4.3 contain it.
+/// OpenSeadragon 4.0.0 rounds to nearest, but the specification rounds up. Universal Viewer 4.2 and 4.3 contain it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RoundedSizes {
-    /// Both forms are stored.
+    /// Stores both forms.
     #[default]
     Stored,
-    /// Only what the specification computes is stored.
+    /// Stores only the sizes that the specification computes.
     LeftOut,
 }
 
-/// The choices that decide which pictures are drawn of an image.
+/// The options that determine the renditions of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PyramidShape {
     tile_size: u32,
@@ -39,24 +39,24 @@ pub struct PyramidShape {
     formats: Formats,
 }
 
-/// Why a shape cannot be one, or does not suit an image.
+/// An error in the shape of a pyramid, or a shape that does not fit an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PyramidError {
-    /// A tile size outside [`PyramidShape::TILE_SIZES`].
+    /// The tile size is outside [`PyramidShape::TILE_SIZES`].
     TileSize(u32),
-    /// A longest side of `full/max` that is less than the tile size: every level of one tile is asked for whole.
+    /// The longest side of `full/max` is less than the tile size. Viewers request levels of one tile as a whole.
     LongestSide {
-        /// What was asked for.
+        /// The requested longest side, in pixels.
         longest_side: u32,
-        /// The least that is possible.
+        /// The minimum: the tile size, in pixels.
         tile_size: u32,
     },
-    /// A `full/max` with a longer side than a format can have.
+    /// The longer side of `full/max` exceeds the limit of a format.
     FormatSide {
-        /// The longer side of `full/max`.
+        /// The longer side of `full/max`, in pixels.
         side: u32,
-        /// The format.
+        /// The format whose limit is exceeded.
         format: Format,
     },
 }
@@ -74,7 +74,11 @@ impl fmt::Display for PyramidError {
                 write!(formatter, "a maximum size of {longest_side} pixels is less than the tile size of {tile_size}")
             }
             Self::FormatSide { side, format } => {
-                write!(formatter, "full/max would be {side} pixels long, and {format} ends at {}", format.max_side())
+                write!(
+                    formatter,
+                    "full/max would be {side} pixels long, but {format} allows at most {}",
+                    format.max_side()
+                )
             }
         }
     }
@@ -83,18 +87,20 @@ impl fmt::Display for PyramidError {
 impl std::error::Error for PyramidError {}
 
 impl PyramidShape {
-    /// Tile widths, in pixels, for which tiles are still tiles.
+    /// The range of valid tile sizes, in pixels.
     pub const TILE_SIZES: std::ops::RangeInclusive<u32> = 16..=8192;
-    /// The tile width where none is said: a third of the requests and of the objects of 256.
+    /// The default tile size, in pixels. It needs a third of the requests and objects of 256.
     pub const DEFAULT_TILE_SIZE: u32 = 512;
-    /// The longest side of `full/max` where none is said.
+    /// The default longest side of `full/max`, in pixels.
     pub const DEFAULT_LONGEST_SIDE: u32 = 4096;
 
-    /// A shape with square tiles of `tile_size` pixels and a `full/max` whose longer side is at most `longest_side`
-    /// (`None`: as large as the image, as far as a JPEG file can be).
+    /// Creates a shape with square tiles of `tile_size` pixels.
+    ///
+    /// The longer side of `full/max` is at most `longest_side` pixels. `None` allows the full size of the image, up to
+    /// the limit of JPEG.
     ///
     /// # Errors
-    /// Where the tile size is out of range, or `longest_side` is less than it.
+    /// Returns an error if the tile size is out of range, or if `longest_side` is less than the tile size.
     pub fn new(tile_size: u32, longest_side: Option<u32>, rounded_sizes: RoundedSizes) -> Result<Self, PyramidError> {
         if !Self::TILE_SIZES.contains(&tile_size) {
             return Err(PyramidError::TileSize(tile_size));
@@ -106,13 +112,13 @@ impl PyramidShape {
         Ok(Self { tile_size, longest_side, rounded_sizes, formats: Formats::default() })
     }
 
-    /// The same with pictures in such formats.
+    /// Returns this shape with renditions in other formats.
     #[must_use]
     pub fn in_formats(self, formats: Formats) -> Self {
         Self { formats, ..self }
     }
 
-    /// The width and height of a tile, in pixels.
+    /// Returns the width and height of a tile, in pixels.
     #[must_use]
     pub fn tile_size(self) -> u32 {
         self.tile_size
@@ -124,7 +130,7 @@ impl PyramidShape {
         self.longest_side
     }
 
-    /// The formats of the pictures.
+    /// Returns the formats of the renditions.
     #[must_use]
     pub fn formats(self) -> Formats {
         self.formats
@@ -146,38 +152,38 @@ impl Default for PyramidShape {
     }
 }
 
-/// One tile's place: a column and a row of one level, counted from 0.
+/// The position of a tile: a column and a row of one level, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cell {
-    /// The level.
+    /// The scale factor of the level.
     pub scale: ScaleFactor,
-    /// Tiles to the left of it.
+    /// The column: the number of tiles to the left.
     pub column: u32,
-    /// Tiles above it.
+    /// The row: the number of tiles above.
     pub row: u32,
 }
 
-/// A small picture of the whole image at a width that viewers ask for unasked.
+/// A small rendition of the whole image, at a width that viewers request without finding it in `sizes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Thumbnail {
-    /// What it measures.
+    /// The size in pixels.
     pub size: Size,
-    /// The lowest level that is at least as large: it is resampled from there.
+    /// The lowest level that is at least as large. The thumbnail is resampled from it.
     pub source: ScaleFactor,
 }
 
-/// One picture that is drawn and encoded once, under however many requests it is stored.
+/// One rendition. It is drawn and encoded once, even if it is stored under several requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rendering {
-    /// A tile. The only tile of a level is the whole level as well.
+    /// A tile. If a level has only one tile, that tile is also the whole level.
     Tile(Cell),
     /// A whole level that is larger than one tile.
     Whole(ScaleFactor),
-    /// A thumbnail between two levels.
+    /// A thumbnail with a size between two levels.
     Thumbnail(Thumbnail),
 }
 
-/// The levels of one image and every picture drawn of it.
+/// The levels and renditions of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pyramid {
     size: Size,
@@ -186,9 +192,9 @@ pub struct Pyramid {
 }
 
 impl Pyramid {
-    /// The pyramid of an image.
+    /// Creates the pyramid of an image.
     ///
-    /// The last scale factor is the first at which the image fits one tile and is at most 128 pixels on its longer side.
+    /// The last scale factor is the first at which the image fits one tile and its longer side is at most 128 pixels.
     ///
     /// ```
     /// use iiif_publish::iiif::{Pyramid, PyramidShape, Size};
@@ -209,29 +215,30 @@ impl Pyramid {
         Self { size, shape, scale_factors }
     }
 
-    /// The size of the image.
+    /// Returns the size of the image, in pixels.
     #[must_use]
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// The width and height of a tile, in pixels.
+    /// Returns the width and height of a tile, in pixels.
     #[must_use]
     pub fn tile_size(&self) -> u32 {
         self.shape.tile_size
     }
 
-    /// The formats of the pictures.
+    /// Returns the formats of the renditions.
     #[must_use]
     pub fn formats(&self) -> Formats {
         self.shape.formats
     }
 
-    /// Whether every picture can be encoded in every format. Only `full/max` can be too large: tiles and listed sizes end
-    /// at 8192 pixels.
+    /// Checks that every rendition can be encoded in every format.
+    ///
+    /// Only `full/max` can be too large: tiles and listed sizes have at most 8192 pixels per side.
     ///
     /// # Errors
-    /// [`PyramidError::FormatSide`] where `full/max` is too large for a format.
+    /// Returns [`PyramidError::FormatSide`] if `full/max` is too large for a format.
     pub fn check_formats(&self) -> Result<(), PyramidError> {
         let side = self.size.at(self.max_level()).longer_side();
         let too_small = self.formats().all().find(|format| side > format.max_side());
@@ -242,61 +249,63 @@ impl Pyramid {
         self.shape.rounded_sizes()
     }
 
-    /// Every scale factor, ascending from 1.
+    /// Returns all scale factors in ascending order, starting with 1.
     #[must_use]
     pub fn scale_factors(&self) -> &[ScaleFactor] {
         &self.scale_factors
     }
 
-    /// Whether a whole level fits one tile.
+    /// Returns `true` if a whole level fits one tile.
     #[must_use]
     pub fn fits_one_tile(&self, scale: ScaleFactor) -> bool {
         self.size.at(scale).longer_side() <= self.shape.tile_size
     }
 
-    /// The level that `full/max` shows: the largest whose longer side is within the cap.
+    /// Returns the level of `full/max`: the largest one whose longer side is within the limit.
     #[must_use]
     pub fn max_level(&self) -> ScaleFactor {
         let within = |scale: &&ScaleFactor| self.size.at(**scale).longer_side() <= self.shape.longest_side;
         *self.scale_factors.iter().find(within).expect("the lowest level fits one tile, and no cap is less than a tile")
     }
 
-    /// The levels that `sizes` lists, ascending by size: the lowest ones, as far as 2048 pixels and the cap.
+    /// Returns the levels that `sizes` lists, smallest first. Their longer side is at most 2048 pixels and within the
+    /// limit of `full/max`.
     pub fn listed_levels(&self) -> impl Iterator<Item = ScaleFactor> {
         let limit = MAX_LISTED_SIDE.min(self.shape.longest_side);
         self.scale_factors.iter().rev().copied().take_while(move |scale| self.size.at(*scale).longer_side() <= limit)
     }
 
-    /// Whether a level is stored as one picture: because it fits one tile, is listed in `sizes`, or is `full/max`.
+    /// Returns `true` if a level is stored as a single image: if it fits one tile, is listed in `sizes`, or is
+    /// `full/max`.
     #[must_use]
     pub fn is_stored_whole(&self, scale: ScaleFactor) -> bool {
         self.fits_one_tile(scale) || self.is_requested_by_size(scale) || scale == self.max_level()
     }
 
-    /// Whether a level is asked for as the full region in its own size.
+    /// Returns `true` if viewers request a level as the full region in its own size.
     pub(crate) fn is_requested_by_size(&self, scale: ScaleFactor) -> bool {
         self.fits_one_tile(scale) || self.size.at(scale).longer_side() <= MAX_LISTED_SIDE.min(self.shape.longest_side)
     }
 
-    /// Tiles in a row of a level.
+    /// Returns the number of tile columns of a level.
     #[must_use]
     pub fn columns(&self, scale: ScaleFactor) -> u32 {
         self.size.at(scale).width().div_ceil(self.shape.tile_size)
     }
 
-    /// Rows of tiles of a level.
+    /// Returns the number of tile rows of a level.
     #[must_use]
     pub fn rows(&self, scale: ScaleFactor) -> u32 {
         self.size.at(scale).height().div_ceil(self.shape.tile_size)
     }
 
-    /// Tiles of all levels together.
+    /// Returns the number of tiles of all levels together.
     #[must_use]
     pub fn tile_count(&self) -> u64 {
         self.scale_factors.iter().map(|scale| u64::from(self.columns(*scale)) * u64::from(self.rows(*scale))).sum()
     }
 
-    /// The pixels of the full image that a cell shows.
+    /// Returns the region of the full image that a cell covers.
     #[must_use]
     pub fn cell_region(&self, cell: Cell) -> Region {
         let step = u64::from(self.shape.tile_size) * u64::from(cell.scale.value());
@@ -311,18 +320,18 @@ impl Pyramid {
         Region { x, y, size: Size::new(width, height).expect("a cell begins inside the image") }
     }
 
-    /// What a cell measures as a tile.
+    /// Returns the size of a cell's tile, in pixels.
     #[must_use]
     pub fn cell_size(&self, cell: Cell) -> Size {
         self.cell_region(cell).size.at(cell.scale)
     }
 
-    /// The last cell of a level: the only one whose region can also be that of another level's cell.
+    /// Returns the last cell of a level. It is the only one whose region can equal that of another level's cell.
     pub(crate) fn last_cell(&self, scale: ScaleFactor) -> Cell {
         Cell { scale, column: self.columns(scale) - 1, row: self.rows(scale) - 1 }
     }
 
-    /// The picture of a whole level.
+    /// Returns the rendition of a whole level.
     #[must_use]
     pub fn whole(&self, scale: ScaleFactor) -> Rendering {
         if self.fits_one_tile(scale) {
@@ -332,9 +341,9 @@ impl Pyramid {
         }
     }
 
-    /// The sizes under which thumbnails are asked for, each with the picture that answers.
+    /// Returns the widths and heights of thumbnail requests, each with the rendition that answers it.
     ///
-    /// Nothing is enlarged and nothing exceeds the cap: where a thumbnail would, `full/max` answers.
+    /// Nothing is enlarged and nothing exceeds the size limit: `full/max` answers instead of such a thumbnail.
     pub(crate) fn thumbnail_requests(&self) -> impl Iterator<Item = (u32, u32, Rendering)> {
         let slim = Some(SLIM_THUMBNAIL_WIDTH).filter(|width| *width > self.size.width());
         THUMBNAIL_WIDTHS.into_iter().chain(slim).map(|width| {
@@ -356,7 +365,7 @@ impl Pyramid {
         Some(Thumbnail { size: Size::new(width, height).ok()?, source })
     }
 
-    /// The thumbnails that are drawn.
+    /// Returns the thumbnails to draw.
     pub fn thumbnails(&self) -> impl Iterator<Item = Thumbnail> {
         self.thumbnail_requests().filter_map(|(_, _, answer)| match answer {
             Rendering::Thumbnail(thumbnail) => Some(thumbnail),
@@ -364,16 +373,16 @@ impl Pyramid {
         })
     }
 
-    /// The levels that are drawn whole although they are larger than one tile, largest first.
+    /// Returns the levels that are larger than one tile and are also drawn as a whole, largest first.
     pub fn whole_levels(&self) -> impl Iterator<Item = ScaleFactor> {
         self.scale_factors.iter().copied().filter(|scale| !self.fits_one_tile(*scale) && self.is_stored_whole(*scale))
     }
 
-    /// Every picture, in the order in which one pass over the rows of the image completes them.
+    /// Returns all renditions in the order in which one pass over the rows of the image completes them.
     pub fn renderings(&self) -> impl Iterator<Item = Rendering> {
         let last = self.rows(ScaleFactor::ONE) - 1;
         let tiles = (0..=last).flat_map(move |row| {
-            // A row of tiles at scale factor s is complete with the s-th row of tiles of the full size, or at the end.
+            // A tile row at scale factor s is complete after s tile rows of the full size, or at the end of the image.
             let complete = move |scale: &&ScaleFactor| row == last || (row + 1).is_multiple_of(scale.value());
             self.scale_factors.iter().filter(complete).flat_map(move |scale| self.tile_row(*scale, row / scale.value()))
         });
@@ -386,10 +395,10 @@ impl Pyramid {
     }
 }
 
-/// The height that goes with a width, rounded half up; at least one pixel.
+/// Returns the height for a width, rounded half up: at least one pixel.
 fn scaled_height(size: Size, width: u32) -> u32 {
     let (image_width, image_height) = (u64::from(size.width()), u64::from(size.height()));
     let height = (2 * image_height * u64::from(width) + image_width) / (2 * image_width);
-    // Only the name of a request: what is drawn under it is within the cap.
+    // The height only names the request; the rendition that answers it is within the limit.
     u32::try_from(height.max(1)).unwrap_or(u32::MAX)
 }

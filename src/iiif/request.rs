@@ -1,11 +1,11 @@
-//! An image request, and the path that asks for it.
+//! Image requests and their paths.
 
 use super::format::Format;
 use super::geometry::{Region, Size};
 use std::fmt;
 use std::str::FromStr;
 
-/// The region parameter, in the two forms that a static image answers.
+/// The region parameter, in the two forms that a static image supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegionParameter {
     /// `full`
@@ -14,12 +14,12 @@ pub enum RegionParameter {
     Rectangle(Region),
 }
 
-/// The size parameter, in the forms that viewers write.
+/// The size parameter, in the forms that viewers request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SizeParameter {
     /// `max`
     Max,
-    /// `full`, of Image API 2 only
+    /// `full`, Image API 2 only
     Full,
     /// `w,`
     Width(u32),
@@ -28,23 +28,23 @@ pub enum SizeParameter {
 }
 
 impl SizeParameter {
-    /// `w,h` of a size.
+    /// Returns `w,h` for a size.
     #[must_use]
     pub fn exactly(size: Size) -> Self {
         Self::WidthHeight(size.width(), size.height())
     }
 
-    /// `w,` of a size.
+    /// Returns `w,` for a size.
     #[must_use]
     pub fn by_width(size: Size) -> Self {
         Self::Width(size.width())
     }
 }
 
-/// What a viewer asks of a static image; rotation 0 and quality `default` go without saying.
+/// A request for a static image. Rotation is always 0 and quality is always `default`.
 ///
-/// Displayed it is the path below the image's base URI
-/// ([Image API 3.0, Image Requests](https://iiif.io/api/image/3.0/#4-image-requests)):
+/// Its `Display` form is the path below the base URI of the image ([Image API 3.0, Image
+/// Requests](https://iiif.io/api/image/3.0/#4-image-requests)):
 ///
 /// ```
 /// use iiif_publish::iiif::{Format, ImageRequest, SizeParameter};
@@ -54,28 +54,28 @@ impl SizeParameter {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ImageRequest {
-    /// Which part of the image.
+    /// The requested part of the image.
     pub region: RegionParameter,
-    /// How large it is drawn.
+    /// The requested output size.
     pub size: SizeParameter,
-    /// How it is encoded.
+    /// The requested image format.
     pub format: Format,
 }
 
 impl ImageRequest {
-    /// The whole image at a size, as JPEG.
+    /// Creates a JPEG request for the whole image at a size.
     #[must_use]
     pub fn full(size: SizeParameter) -> Self {
         Self { region: RegionParameter::Full, size, format: Format::Jpg }
     }
 
-    /// A rectangle of the image at a size, as JPEG.
+    /// Creates a JPEG request for a rectangle of the image at a size.
     #[must_use]
     pub fn region(region: Region, size: SizeParameter) -> Self {
         Self { region: RegionParameter::Rectangle(region), size, format: Format::Jpg }
     }
 
-    /// The same in another format.
+    /// Returns the same request in another format.
     #[must_use]
     pub fn in_format(self, format: Format) -> Self {
         Self { format, ..self }
@@ -83,7 +83,7 @@ impl ImageRequest {
 }
 
 impl ImageRequest {
-    /// Whether it asks for the whole image at its largest size.
+    /// Returns `true` if the request is for the whole image at its largest size.
     #[must_use]
     pub fn is_full_image(&self) -> bool {
         self.region == RegionParameter::Full && matches!(self.size, SizeParameter::Max | SizeParameter::Full)
@@ -106,13 +106,13 @@ impl fmt::Display for ImageRequest {
     }
 }
 
-/// A path that no static image has.
+/// An error for a path that is not a supported image request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoRequest(String);
 
 impl fmt::Display for NoRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}` is no request that a static image answers", self.0)
+        write!(formatter, "`{}` is not a request that a static image supports", self.0)
     }
 }
 

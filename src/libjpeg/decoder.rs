@@ -1,6 +1,6 @@
-//! Files to rows.
+//! JPEG decoding: reads files and returns rows.
 
-use super::keeper::{self, Keeper};
+use super::coefficients::{self, CoefficientBuffer};
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, Component, RowScale};
@@ -9,82 +9,84 @@ use std::ffi::{c_int, c_long};
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Bytes read at a time.
+/// The number of bytes per read.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// What libjpeg makes of the file's colours.
+/// The color model that libjpeg decodes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JpegColour {
-    Grey,
-    /// Stored as `YCbCr` or RGB.
+pub(crate) enum JpegColor {
+    Gray,
+    /// RGB; stored as `YCbCr` or RGB.
     Rgb,
-    /// Stored as CMYK or YCCK.
+    /// CMYK; stored as CMYK or YCCK.
     Cmyk,
     Unknown,
 }
 
-/// What the components of a JPEG are, where the file around it says so.
+/// The meaning of the components of a JPEG, if the file around it defines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Components {
-    /// Lightness and two differences, to be decoded to RGB.
+    /// Luma and two color differences, to be decoded to RGB.
     YCbCr,
-    /// Whatever they are, they are handed out as they are.
+    /// Components of any meaning, returned without conversion.
     AsTheyAre,
 }
 
-/// Reads one JPEG, row by row.
+/// Decodes one JPEG, row by row.
 pub(crate) struct Decoder {
     state: *mut DecoderState,
 }
 
-/// The struct of libjpeg stands first: callbacks get a pointer to it, which is then a pointer to the whole.
+/// The decoder's C structs. libjpeg's own struct is the first field, so that callbacks can cast their pointer to it.
 #[repr(C)]
 pub(super) struct DecoderState {
     pub(super) info: ffi::jpeg_decompress_struct,
     error: ffi::jpeg_error_mgr,
     source: Source,
-    /// Where the blocks of the file are wanted too, and how many components have theirs there.
-    pub(super) keeper: Option<Keeper>,
+    /// The buffer for coefficients, if they are kept.
+    pub(super) coefficients: Option<CoefficientBuffer>,
     pub(super) requested: usize,
 }
 
-/// The manager stands first: libjpeg hands back a pointer to it, which is then a pointer to the whole.
+/// The input of a decoder. libjpeg's manager is the first field, so that callbacks can cast their pointer to it.
 #[repr(C)]
 struct Source {
     manager: ffi::jpeg_source_mgr,
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
-    /// The pixels are being read, so that the end of the file may stand for the end marker.
+    /// `true` while pixels are read: the end of the file may then stand in for a missing end marker.
     may_end: bool,
     is_arithmetic: bool,
-    /// The file has ended, and an end marker was made up.
+    /// `true` if the file ended early and an end marker was substituted.
     has_ended: bool,
-    /// Scans that have begun.
+    /// The number of scans that have started.
     scans: u64,
 }
 
-/// Maximum number of scans. Encoders write about ten, and optimizers up to some dozens.
+/// The maximum number of scans. Encoders write about ten, optimizers up to a few dozen.
 const MAX_SCANS: u64 = 500;
 
-/// Maximum number of scans of any size of image: no real one has more.
+/// The maximum number of scans of large images.
 const MAX_SCANS_OF_LARGE: u64 = 100;
 
-/// Visits to blocks beyond which [`MAX_SCANS_OF_LARGE`] counts: about ten seconds of work. A scan visits every block of its
-/// components, even if it says nothing about them.
+/// The number of block visits above which [`MAX_SCANS_OF_LARGE`] applies: about ten seconds of work. A scan visits every
+/// block of its components, even if it contains no data for them.
 const MAX_BLOCK_VISITS: u64 = 1_000_000_000;
 
-/// How libjpeg calls a scan behind the only one.
+/// The part of libjpeg's message about an unexpected second scan.
 const SECOND_SCAN: &str = "more than one scan";
 
-/// The bytes that libjpeg gets at the end of a file without an end marker.
+/// The end marker that replaces a missing one.
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-// SAFETY: the state is owned by this value alone, and libjpeg keeps nothing in thread-local or global variables but the
-// flags of the processor's features.
+// SAFETY: this value alone owns the state. libjpeg has no thread-local or global variables except CPU feature flags.
 unsafe impl Send for Decoder {}
 
 impl Decoder {
     /// Reads the header.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read or its header is damaged.
     pub(crate) fn new(reader: Box<dyn Read + Send>) -> Result<Self> {
         // SAFETY: zero is a valid value of every field of both structs (integers, null pointers, `None`, first variants).
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
@@ -106,9 +108,9 @@ impl Decoder {
             has_ended: false,
             scans: 0,
         };
-        let state = Box::into_raw(Box::new(DecoderState { info, error, source, keeper: None, requested: 0 }));
+        let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
         let decoder = Self { state };
-        // SAFETY: `state` is valid and its parts do not move; see the head of the module.
+        // SAFETY: `state` is valid and its parts do not move; see the module documentation.
         guarded(|| unsafe {
             (*state).info.common.err = prepare_errors(&raw mut (*state).error);
             ffi::jpeg_create_decompress(&raw mut (*state).info);
@@ -131,17 +133,18 @@ impl Decoder {
         self.info().image_height
     }
 
-    pub(crate) fn colour(&self) -> JpegColour {
+    pub(crate) fn color(&self) -> JpegColor {
         use ffi::J_COLOR_SPACE::{JCS_CMYK, JCS_GRAYSCALE, JCS_RGB, JCS_YCCK, JCS_YCbCr};
         match self.info().jpeg_color_space {
-            JCS_GRAYSCALE => JpegColour::Grey,
-            JCS_YCbCr | JCS_RGB => JpegColour::Rgb,
-            JCS_CMYK | JCS_YCCK => JpegColour::Cmyk,
-            _ => JpegColour::Unknown,
+            JCS_GRAYSCALE => JpegColor::Gray,
+            JCS_YCbCr | JCS_RGB => JpegColor::Rgb,
+            JCS_CMYK | JCS_YCCK => JpegColor::Cmyk,
+            _ => JpegColor::Unknown,
         }
     }
 
-    /// The bytes that libjpeg keeps for the whole image: its coefficients, where they come in several scans.
+    /// Returns the number of bytes that libjpeg keeps for the whole image: its coefficients, if the file has several
+    /// scans.
     pub(crate) fn whole_image_bytes(&self) -> u64 {
         // SAFETY: only reads the struct; `comp_info` points to `num_components` entries once the header has been read.
         let (several, components) = unsafe {
@@ -159,7 +162,9 @@ impl Decoder {
         components.iter().map(|component| blocks(component) * coefficient_bytes).sum()
     }
 
-    /// How the blocks of the file lie, where tiles can be cut from them: grey or YCbCr of 8 bits, all components in one scan.
+    /// Returns the arrangement of the blocks if tiles can be cut from them, otherwise `None`.
+    ///
+    /// Tiles can be cut if the image is grayscale or YCbCr with 8 bits, and all components are in one scan.
     pub(crate) fn block_layout(&self) -> Option<BlockLayout> {
         use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_YCbCr};
         let info = self.info();
@@ -178,72 +183,78 @@ impl Decoder {
         }
         let component = |it: &ffi::jpeg_component_info| {
             let table = *info.quant_tbl_ptrs.get(usize::try_from(it.quant_tbl_no).ok()?)?;
-            // SAFETY: null, or a table that lives as long as the decoder.
-            let steps = unsafe { table.as_ref() }?.quantval;
+            // SAFETY: the pointer is null or points to a table that lives as long as the decoder.
+            let quant_table = unsafe { table.as_ref() }?.quantval;
             let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
-            // Baseline files have steps of one byte.
-            let is_baseline = steps.iter().all(|step| (1..=255).contains(step));
-            Some(Component { across: factor(it.h_samp_factor)?, down: factor(it.v_samp_factor)?, steps })
+            // Baseline files have one byte per quantization step.
+            let is_baseline = quant_table.iter().all(|step| (1..=255).contains(step));
+            Some(Component { h_samp: factor(it.h_samp_factor)?, v_samp: factor(it.v_samp_factor)?, quant_table })
                 .filter(|_| is_baseline)
         };
         let components = components.iter().map(component).collect::<Option<Vec<_>>>()?;
         Some(BlockLayout { size: Size::new(info.image_width, info.image_height).ok()?, components })
     }
 
-    /// Keeps the blocks of the file while its rows are decoded, in at most two strips of so many rows, a whole number of MCUs;
-    /// the rows come at full size, or at half of it. Before [`start`](Self::start); `layout` is [its own](Self::block_layout).
+    /// Keeps the blocks of the file while its rows are decoded. Must be called before [`start`](Self::start).
+    ///
+    /// Holds at most `strips` strips of `strip_rows` rows of pixels each, which must be a whole number of MCUs.
+    /// `layout` must be [this decoder's layout](Self::block_layout). `scale` is the size of the decoded rows.
     pub(crate) fn keep_blocks(&mut self, layout: Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale) {
         let state = self.state;
-        // SAFETY: `state` is valid and exclusively ours.
+        // SAFETY: `state` is valid, and this decoder alone uses it.
         unsafe {
-            (*state).keeper = Some(Keeper::new(layout, strip_rows, strips));
+            (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
             (*state).info.buffered_image = 1;
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
-            keeper::install(state);
+            coefficients::install(state);
         }
     }
 
-    /// The next strip whose blocks have all been read; after [`finish`](Self::finish), the last one.
+    /// Returns the next strip of which all blocks were read. After [`finish`](Self::finish), that includes the last
+    /// strip.
     pub(crate) fn take_blocks(&mut self) -> Option<BlockStrip> {
         // SAFETY: no C code runs while this borrow of `self` lasts.
-        unsafe { &mut *self.state }.keeper.as_mut()?.take()
+        unsafe { &mut *self.state }.coefficients.as_mut()?.take()
     }
 
-    /// What to decode to; before [`start`](Self::start).
-    pub(crate) fn set_colour(&mut self, colour: JpegColour) {
-        let space = match colour {
-            JpegColour::Grey => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
-            JpegColour::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
-            JpegColour::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
-            // libjpeg's own choice.
-            JpegColour::Unknown => return,
+    /// Sets the color model to decode to. Must be called before [`start`](Self::start).
+    pub(crate) fn set_color(&mut self, color: JpegColor) {
+        let space = match color {
+            JpegColor::Gray => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+            JpegColor::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
+            JpegColor::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
+            // Keeps the choice of libjpeg.
+            JpegColor::Unknown => return,
         };
-        // SAFETY: `state` is valid and exclusively ours.
+        // SAFETY: `state` is valid, and this decoder alone uses it.
         unsafe { (*self.state).info.out_color_space = space };
     }
 
-    /// Says what the components are, whatever libjpeg takes them for; before [`start`](Self::start).
+    /// Overrides the meaning of the components. Must be called before [`start`](Self::start).
     pub(crate) fn set_components(&mut self, components: Components) {
         let (stored, decoded) = match components {
             Components::YCbCr => (ffi::J_COLOR_SPACE::JCS_YCbCr, ffi::J_COLOR_SPACE::JCS_RGB),
             Components::AsTheyAre => (ffi::J_COLOR_SPACE::JCS_UNKNOWN, ffi::J_COLOR_SPACE::JCS_UNKNOWN),
         };
-        // SAFETY: `state` is valid and exclusively ours. jpeglib.h lets both be set between the header and the start,
-        // where libjpeg compares them with the number of components.
+        // SAFETY: `state` is valid, and this decoder alone uses it. jpeglib.h allows setting both fields between the
+        // header and the start, which checks them against the number of components.
         unsafe {
             (*self.state).info.jpeg_color_space = stored;
             (*self.state).info.out_color_space = decoded;
         }
     }
 
-    /// Begins to decode. Where there are several scans, this reads the whole file.
+    /// Starts decoding. If the file has several scans, this reads the whole file.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, is damaged, or ends before every scan is complete.
     pub(crate) fn start(&mut self) -> Result<()> {
         let state = self.state;
-        // SAFETY: `state` is valid and exclusively ours.
+        // SAFETY: `state` is valid, and this decoder alone uses it.
         let started = guarded(|| unsafe {
-            // Arithmetic coding reads zeros behind the end, and cannot tell them from pixels.
+            // The arithmetic decoder reads zeros past the end and cannot distinguish them from pixels.
             (*state).source.may_end = !(*state).source.is_arithmetic;
             ffi::jpeg_start_decompress(&mut (*state).info);
             if (*state).info.buffered_image != 0 {
@@ -254,13 +265,13 @@ impl Decoder {
         if self.has_ended() && !self.has_all_scans() { Err(LibjpegError::Truncated) } else { Ok(()) }
     }
 
-    /// Returns `true` if the file has ended without an end marker.
+    /// Returns `true` if the file ended without an end marker.
     fn has_ended(&self) -> bool {
         // SAFETY: no C code runs while this borrow of `self` lasts.
         unsafe { (*self.state).source.has_ended }
     }
 
-    /// Names the reason of an error that comes from the end marker that was made up.
+    /// Replaces an error that the substituted end marker caused with [`LibjpegError::Truncated`].
     fn explained<T>(&self, result: Result<T>) -> Result<T> {
         match result {
             Err(LibjpegError::Codec(_)) if self.has_ended() => Err(LibjpegError::Truncated),
@@ -268,13 +279,14 @@ impl Decoder {
         }
     }
 
-    /// Returns `true` if the scans that were read have every coefficient to its last bit. A file with a single scan is checked
-    /// row by row instead.
+    /// Returns `true` if all scans together contain every bit of every coefficient.
+    ///
+    /// Files with a single scan always pass, because they are checked row by row.
     fn has_all_scans(&self) -> bool {
         let info = self.info();
         let count = usize::try_from(info.num_components).unwrap_or(0);
-        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries, and so does `coef_bits`, which is null
-        // unless the file is progressive, to arrays of 64 numbers.
+        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries. `coef_bits` is null unless the
+        // file is progressive; otherwise, it points to as many arrays of 64 numbers.
         unsafe {
             if ffi::jpeg_has_multiple_scans(info) == 0 {
                 return true;
@@ -289,15 +301,18 @@ impl Decoder {
         }
     }
 
-    /// The length of a decoded row; after [`start`](Self::start).
+    /// Returns the length of a decoded row in bytes. Valid after [`start`](Self::start).
     pub(crate) fn row_bytes(&self) -> usize {
         self.info().output_width as usize * usize::try_from(self.info().output_components).unwrap_or(0)
     }
 
-    /// Decodes the next rows into `rows`, a whole number of them.
+    /// Decodes the next rows into `rows`.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, is damaged, or is truncated.
     ///
     /// # Panics
-    /// Where `rows` is not a whole number of rows, or more than are left.
+    /// Panics if `rows` is not a whole number of rows, or more rows than are left.
     pub(crate) fn read_rows(&mut self, rows: &mut [u8]) -> Result<()> {
         let row_bytes = self.row_bytes();
         assert!(row_bytes > 0 && rows.len().is_multiple_of(row_bytes), "libjpeg writes whole rows");
@@ -313,7 +328,8 @@ impl Decoder {
                 *pointer = row.as_mut_ptr();
                 count += 1;
             }
-            // SAFETY: the pointers stand for `count` rows of `row_bytes` each, which is what libjpeg writes.
+            // SAFETY: the pointers are valid for `count` rows of `row_bytes` each, which is the length that libjpeg
+            // writes.
             let read = guarded(|| unsafe {
                 let mut done = 0;
                 while done < count {
@@ -326,33 +342,37 @@ impl Decoder {
         Ok(())
     }
 
-    /// Reads on to the end marker, after the last row. All pixels are there, so it may be missing, or come behind something that
-    /// is no JPEG.
+    /// Reads up to the end marker, after the last row.
+    ///
+    /// All pixels are decoded at this point, so the end marker may be missing or follow data that is not JPEG.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, or if another scan follows.
     pub(crate) fn finish(&mut self) -> Result<()> {
         let state = self.state;
-        // SAFETY: `state` is valid and exclusively ours.
+        // SAFETY: `state` is valid, and this decoder alone uses it.
         let finished = guarded(|| unsafe {
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_finish_output(&mut (*state).info);
             }
             ffi::jpeg_finish_decompress(&mut (*state).info);
         });
-        // SAFETY: as above; all C code has returned.
+        // SAFETY: as above; no C code is running.
         let state = unsafe { &mut *state };
         match finished {
             Ok(()) => {}
             Err(error @ (LibjpegError::Read(_) | LibjpegError::TooManyScans)) => return Err(error),
-            // Which of them is the image?
+            // It is not known which scan is the image.
             Err(LibjpegError::Codec(message)) if message.contains(SECOND_SCAN) => {
                 return Err(LibjpegError::Codec(message));
             }
             Err(LibjpegError::Truncated | LibjpegError::Codec(_)) => state.source.has_ended = true,
         }
-        state.keeper.iter_mut().for_each(Keeper::finish);
+        state.coefficients.iter_mut().for_each(CoefficientBuffer::finish);
         Ok(())
     }
 
-    /// Returns `true` if the file has no end marker behind its pixels; after [`finish`](Self::finish).
+    /// Returns `true` if the file has no end marker after its pixels. Valid after [`finish`](Self::finish).
     pub(crate) fn is_end_missing(&self) -> bool {
         self.has_ended()
     }
@@ -368,31 +388,31 @@ impl Drop for Decoder {
     }
 }
 
-/// Notes that the file is coded arithmetically.
+/// Records that the file uses arithmetic coding.
 ///
 /// # Safety
-/// `info` must be that of a [`Decoder`].
+/// `info` must belong to a [`Decoder`].
 pub(super) unsafe fn note_arithmetic(info: &mut ffi::jpeg_common_struct) {
-    // SAFETY: the struct of libjpeg is the first field of a `DecoderState`, as the caller vouches.
+    // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
     unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() }.source.is_arithmetic = true;
 }
 
-/// Counts a scan that begins.
+/// Counts a scan that starts.
 ///
 /// # Errors
-/// If there are more than an image of its size may have.
+/// Returns an error if the file has more scans than are allowed for an image of its size.
 ///
 /// # Safety
-/// `info` must be that of a [`Decoder`].
+/// `info` must belong to a [`Decoder`].
 pub(super) unsafe fn note_scan(info: &mut ffi::jpeg_common_struct) -> std::result::Result<(), ()> {
-    // SAFETY: the struct of libjpeg is the first field of a `DecoderState`, as the caller vouches.
+    // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
     state.source.scans += 1;
     let blocks = u64::from(state.info.image_width.div_ceil(8)) * u64::from(state.info.image_height.div_ceil(8));
     if state.source.scans > max_scans(blocks) { Err(()) } else { Ok(()) }
 }
 
-/// Returns how many scans an image with so many blocks of one component may have.
+/// Returns the maximum number of scans for an image with `blocks` blocks per component.
 fn max_scans(blocks: u64) -> u64 {
     (MAX_BLOCK_VISITS / blocks.max(1)).clamp(MAX_SCANS_OF_LARGE, MAX_SCANS)
 }
@@ -408,7 +428,8 @@ unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_st
         match source.reader.read(&mut source.buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => raise(LibjpegError::Read(error)),
-            // libjpeg's own sources do the same. Rows that it then makes up are warned of, which is an error here.
+            // libjpeg's own sources substitute an end marker too. libjpeg warns if rows are missing, which is an error
+            // here.
             Ok(0) if source.may_end => {
                 source.has_ended = true;
                 source.buffer[..END_OF_IMAGE.len()].copy_from_slice(&END_OF_IMAGE);

@@ -1,76 +1,77 @@
-//! Rows to files.
+//! JPEG encoding: takes rows or blocks and returns files.
 
-use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, keeper, prepare_errors, raise};
+use super::{LibjpegError, ROWS_AT_ONCE, Result, coefficients, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
 use std::ffi::{c_int, c_uint, c_void};
 
-/// The first guess at the size of an encoded picture; it grows as it needs to.
+/// The initial capacity for an encoded image. It grows as needed.
 const OUTPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// The tables of ITU-T T.81, Annex K, in mozjpeg's list.
+/// The quantization tables of ITU-T T.81, Annex K, in mozjpeg's list.
 const STANDARD_TABLES: c_int = 0;
 
-/// How much the two colour-difference channels are thinned out.
+/// The subsampling of the two color-difference channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subsampling {
-    /// 4:2:0, half in both directions: what photographs are published with.
+    /// 4:2:0, half in both directions: the usual choice for photographs.
     #[default]
     Half,
-    /// 4:4:4, not at all: for line drawings, maps and coloured text.
+    /// 4:4:4, no subsampling: for line drawings, maps and colored text.
     None,
 }
 
-/// How much work goes into the size of a file.
+/// The work spent on making files smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
-    /// libjpeg-turbo's own settings: one pass, with the Huffman tables of the standard.
+    /// The settings of libjpeg-turbo: a single pass with the standard Huffman tables.
     #[default]
     Fast,
-    /// mozjpeg's: coefficients chosen by what they cost and gain (trellis quantisation), progressive scans and Huffman tables made
-    /// for the picture, which is held until it is complete. The tables of quantisation stay those of the standard, so that a
-    /// quality means the same.
+    /// The settings of mozjpeg: trellis quantization, progressive scans and Huffman tables optimized for the image.
+    ///
+    /// The coefficients of the image are held until it is complete. The quantization tables are still the standard
+    /// ones, so that a quality number has the same meaning.
     Small,
 }
 
-/// Writes one JPEG into memory, row by row.
+/// Encodes one JPEG into memory, row by row.
 pub(crate) struct Encoder {
     state: *mut EncoderState,
 }
 
-/// The struct of libjpeg stands first, as in that of the decoder.
+/// The encoder's C structs. libjpeg's own struct is the first field, as in the decoder.
 #[repr(C)]
 struct EncoderState {
     info: ffi::jpeg_compress_struct,
     error: ffi::jpeg_error_mgr,
     destination: Destination,
-    /// Where the picture is written from blocks.
+    /// The input, if the image is written from blocks.
     blocks: Option<BlockRows>,
 }
 
-/// Where the blocks of a picture come from.
+/// The input of an image that is written from blocks.
 struct BlockRows {
-    /// The rows of an MCU, of each component: what libjpeg is given.
+    /// Buffers for one row of MCUs per component, which libjpeg reads.
     components: Vec<ComponentRows>,
-    /// What libjpeg takes for its arrays.
+    /// The handles that libjpeg uses as its arrays.
     arrays: Vec<*mut ffi::jvirt_barray_control>,
-    /// Points to the `&mut FillBlocks` of [`Encoder::finish_blocks`] while that runs.
+    /// A pointer to the `&mut FillBlocks` of [`Encoder::finish_blocks`] while that function runs.
     fill: Option<*mut c_void>,
 }
 
-/// Takes a component, the number of a row of its blocks from the top, and that row.
+/// Fills a row of blocks. The arguments are the component, the row counted from the top, and the blocks to fill.
 pub(crate) type FillBlocks<'a> = dyn FnMut(usize, u32, &mut [Block]) + 'a;
 
 struct ComponentRows {
-    /// Rows that the picture has.
+    /// The number of rows of blocks in the image.
     count: u32,
     width: usize,
     blocks: Vec<Block>,
     pointers: Vec<ffi::JBLOCKROW>,
 }
 
-/// The manager stands first, as in [`Source`].
+/// The output of an encoder. libjpeg's manager is the first field, as in `Source`.
 #[repr(C)]
 struct Destination {
     manager: ffi::jpeg_destination_mgr,
@@ -81,7 +82,10 @@ struct Destination {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Begins a JPEG of `size` pixels at `quality` 1 to 100: baseline where it is to be written fast.
+    /// Starts a JPEG of `size` pixels with `quality` from 1 to 100. It is baseline if `effort` is [`Effort::Fast`].
+    ///
+    /// # Errors
+    /// Returns an error if a side is longer than JPEG allows.
     pub(crate) fn new(
         size: Size,
         format: PixelFormat,
@@ -90,9 +94,9 @@ impl Encoder {
         effort: Effort,
     ) -> Result<Self> {
         let channels = c_int::try_from(format.channels()).expect("at most 4");
-        let encoder = Self::with_defaults(size, channels, colour_space(format), effort)?;
+        let encoder = Self::with_defaults(size, channels, color_space(format), effort)?;
         let state = encoder.state;
-        // SAFETY: `state` is valid and its parts do not move; see the head of the module.
+        // SAFETY: `state` is valid and its parts do not move; see the module documentation.
         guarded(|| unsafe {
             let info = &mut (*state).info;
             ffi::jpeg_set_quality(info, c_int::from(quality), 1);
@@ -105,8 +109,10 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Begins a JPEG of `size` pixels whose blocks come [from elsewhere](Self::finish_blocks): with the steps of these
-    /// components (one or three), and where a `quality` is given, with none that are finer than its own. Hands over the steps of each.
+    /// Starts a JPEG of `size` pixels that is written from blocks with [`finish_blocks`](Self::finish_blocks).
+    ///
+    /// The quantization tables are those of the components in `layout` (one or three). If `quality` is given, no step
+    /// is finer than those of that quality. Returns the encoder and the table of each component.
     pub(crate) fn of_blocks(
         size: Size,
         layout: &BlockLayout,
@@ -115,48 +121,30 @@ impl Encoder {
     ) -> Result<(Self, Vec<[u16; 64]>)> {
         let count = layout.components.len();
         if !matches!(count, 1 | 3) {
-            return Err(LibjpegError::Codec(format!("a JPEG of {count} components is not written")));
+            return Err(LibjpegError::Codec(format!("cannot write a JPEG with {count} components")));
         }
-        let colours = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
+        let colors = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
         let channels = c_int::try_from(count).expect("at most 3");
-        let encoder = Self::with_defaults(size, channels, colours, effort)?;
+        let encoder = Self::with_defaults(size, channels, colors, effort)?;
         let state = encoder.state;
-        // SAFETY: as in `new`. The defaults have made `count` entries of `comp_info`, and the two tables that they name. The
-        // arrays of `blocks` stand in a vector that does not change any more.
-        let steps = guarded(|| unsafe {
+        // SAFETY: as in `new`. The defaults created `count` entries of `comp_info` and the two tables that they refer
+        // to. The arrays of `blocks` are in a vector that does not change later.
+        let tables = guarded(|| unsafe {
             let info = &mut (*state).info;
             ffi::jpeg_set_quality(info, c_int::from(quality.unwrap_or(100)), 1);
-            // Works on coefficients that are not quantised yet.
+            // Trellis quantization needs coefficients that are not quantized yet.
             ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_TRELLIS_QUANT, 0);
-            let outputs = std::slice::from_raw_parts_mut(info.comp_info, count);
-            let mut steps: Vec<[u16; 64]> = Vec::with_capacity(count);
-            for (output, component) in outputs.iter_mut().zip(&layout.components) {
-                let wanted = (*info.quant_tbl_ptrs[output.quant_tbl_no.unsigned_abs() as usize]).quantval;
-                let mut own = component.steps;
-                if quality.is_some() {
-                    own.iter_mut().zip(wanted).for_each(|(own, wanted)| *own = wanted.max(*own));
-                }
-                steps.push(own);
-                output.h_samp_factor = c_int::try_from(component.across).expect("at most 4");
-                output.v_samp_factor = c_int::try_from(component.down).expect("at most 4");
-            }
-            for (output, own) in outputs.iter_mut().zip(&steps) {
-                // The colour differences share a table wherever they can.
-                let first = steps.iter().position(|other| other == own).unwrap_or(0);
-                output.quant_tbl_no = c_int::try_from(first).expect("at most 2");
-                let table = own.map(c_uint::from);
-                ffi::jpeg_add_quant_table(info, output.quant_tbl_no, table.as_ptr(), 100, 1);
-            }
+            let tables = set_components(info, layout, quality.is_some());
             (*info.common.mem).access_virt_barray = Some(access);
             let blocks = (*state).blocks.insert(BlockRows::new(size, layout));
             ffi::jpeg_write_coefficients(info, blocks.arrays.as_mut_ptr());
-            steps
+            tables
         })?;
-        Ok((encoder, steps))
+        Ok((encoder, tables))
     }
 
-    /// Everything but what becomes of the pixels.
-    fn with_defaults(size: Size, channels: c_int, colours: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
+    /// Creates an encoder with all settings except those of the pixels.
+    fn with_defaults(size: Size, channels: c_int, colors: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
         // SAFETY: zero is a valid value of every field of both structs.
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let manager = ffi::jpeg_destination_mgr {
@@ -169,7 +157,7 @@ impl Encoder {
         let destination = Destination { manager, bytes: Vec::with_capacity(OUTPUT_BUFFER_BYTES) };
         let state = Box::into_raw(Box::new(EncoderState { info, error, destination, blocks: None }));
         let encoder = Self { state };
-        // SAFETY: `state` is valid and its parts do not move; see the head of the module.
+        // SAFETY: `state` is valid and its parts do not move; see the module documentation.
         guarded(|| unsafe {
             (*state).info.common.err = prepare_errors(&raw mut (*state).error);
             ffi::jpeg_create_compress(&raw mut (*state).info);
@@ -178,7 +166,7 @@ impl Encoder {
             info.image_width = size.width();
             info.image_height = size.height();
             info.input_components = channels;
-            info.in_color_space = colours;
+            info.in_color_space = colors;
             let profile = match effort {
                 Effort::Fast => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST,
                 Effort::Small => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_MAX_COMPRESSION,
@@ -187,7 +175,7 @@ impl Encoder {
             ffi::jpeg_set_defaults(info);
             ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_BASE_QUANT_TBL_IDX, STANDARD_TABLES);
             if effort == Effort::Small {
-                // To try out scans costs twice as much again, for a hundredth of the bytes.
+                // Trying several scan layouts would double the time for 1 % fewer bytes.
                 ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_OPTIMIZE_SCANS, 0);
                 ffi::jpeg_simple_progression(info);
             }
@@ -195,14 +183,14 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Writes an application segment; before the first row.
+    /// Writes an application segment. Must be called before the first row.
     ///
     /// # Panics
-    /// Where it is longer than a segment can be.
+    /// Panics if `content` is longer than a segment allows.
     pub(crate) fn write_segment(&mut self, marker: u8, content: &[u8]) -> Result<()> {
         let length = u16::try_from(content.len()).expect("the caller has cut it into segments");
         let state = self.state;
-        // SAFETY: `content` stands for `length` bytes, which libjpeg copies.
+        // SAFETY: `content` points to `length` bytes, which libjpeg copies.
         guarded(|| unsafe {
             ffi::jpeg_write_marker(&mut (*state).info, c_int::from(marker), content.as_ptr(), length.into());
         })
@@ -211,7 +199,7 @@ impl Encoder {
     /// Encodes the next rows.
     ///
     /// # Panics
-    /// Where a row is not exactly as long as the picture is wide.
+    /// Panics if the length of a row does not match the width of the image.
     pub(crate) fn write_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
         let state = self.state;
         // SAFETY: only reads two integers.
@@ -229,8 +217,8 @@ impl Encoder {
             if count == 0 {
                 return Ok(());
             }
-            // SAFETY: the pointers stand for `count` rows of `row_bytes` each. More rows than the picture has are a
-            // warning, answered with 0 rows written, which ends the loop.
+            // SAFETY: the pointers are valid for `count` rows of `row_bytes` each. If there are more rows than the
+            // image has, libjpeg warns and writes none of them.
             guarded(|| unsafe {
                 ffi::jpeg_write_scanlines(&mut (*state).info, pointers.as_ptr(), count);
             })?;
@@ -240,24 +228,30 @@ impl Encoder {
         }
     }
 
-    /// Takes the blocks of the picture, quantised with the steps that it was begun with, and hands over its bytes.
+    /// Reads the blocks of the image from `fill` and returns the file.
+    ///
+    /// The coefficients must be quantized with the tables that [`of_blocks`](Self::of_blocks) returned.
     pub(crate) fn finish_blocks(self, mut fill: &mut FillBlocks<'_>) -> Result<Vec<u8>> {
-        // SAFETY: `state` is valid and exclusively ours. `fill` is called within `finish` alone, which this borrow outlives.
+        // SAFETY: `state` is valid, and this encoder alone uses it. Only `finish` calls `fill`, and this borrow
+        // outlives it.
         if let Some(blocks) = &mut unsafe { &mut *self.state }.blocks {
             blocks.fill = Some((&raw mut fill).cast());
         }
         self.finish()
     }
 
-    /// Ends the picture and hands over its bytes. Fewer rows than were announced are an error.
+    /// Finishes the image and returns the file.
+    ///
+    /// # Errors
+    /// Returns an error if rows are missing.
     pub(crate) fn finish(self) -> Result<Vec<u8>> {
         let state = self.state;
-        // SAFETY: `state` is valid and exclusively ours; `term_destination` has set the length of `bytes`.
+        // SAFETY: `state` is valid, and this encoder alone uses it; `term_destination` has set the length of `bytes`.
         let mut bytes = guarded(|| unsafe {
             ffi::jpeg_finish_compress(&mut (*state).info);
             std::mem::take(&mut (*state).destination.bytes)
         })?;
-        // Many of them wait for their puts: what was too much is given back.
+        // Many encoded images wait for their uploads, so unused capacity is returned.
         bytes.shrink_to_fit();
         Ok(bytes)
     }
@@ -277,17 +271,53 @@ impl BlockRows {
     fn new(size: Size, layout: &BlockLayout) -> Self {
         let rows = |index: usize| {
             let (width, count) = layout.blocks_of(index, size);
-            let (width, down) = (width as usize, layout.components[index].down as usize);
+            let (width, down) = (width as usize, layout.components[index].v_samp as usize);
             let (blocks, pointers) = (vec![Block::default(); width * down], vec![std::ptr::null_mut(); down]);
             ComponentRows { count, width, blocks, pointers }
         };
         let components: Vec<ComponentRows> = (0..layout.components.len()).map(rows).collect();
-        let arrays = (0..components.len()).map(keeper::handle).collect();
+        let arrays = (0..components.len()).map(coefficients::handle).collect();
         Self { components, arrays, fill: None }
     }
 }
 
-/// libjpeg asks for the rows of an MCU of each component, from the top.
+/// Sets the sampling factors and quantization tables of all components, and returns the tables.
+///
+/// If `is_limited` is set, no step becomes finer than in the tables that `info` already has.
+///
+/// # Safety
+/// `info` must have an entry in `comp_info` for every component of `layout`, with the tables that the entries refer to.
+unsafe fn set_components(
+    info: &mut ffi::jpeg_compress_struct,
+    layout: &BlockLayout,
+    is_limited: bool,
+) -> Vec<[u16; 64]> {
+    // SAFETY: the caller guarantees the number of entries.
+    let outputs = unsafe { std::slice::from_raw_parts_mut(info.comp_info, layout.components.len()) };
+    let mut tables: Vec<[u16; 64]> = Vec::with_capacity(outputs.len());
+    for (output, component) in outputs.iter_mut().zip(&layout.components) {
+        let mut table = component.quant_table;
+        if is_limited {
+            // SAFETY: the caller guarantees that the table exists.
+            let limit = unsafe { (*info.quant_tbl_ptrs[output.quant_tbl_no.unsigned_abs() as usize]).quantval };
+            table.iter_mut().zip(limit).for_each(|(step, limit)| *step = limit.max(*step));
+        }
+        tables.push(table);
+        output.h_samp_factor = c_int::try_from(component.h_samp).expect("at most 4");
+        output.v_samp_factor = c_int::try_from(component.v_samp).expect("at most 4");
+    }
+    for (output, table) in outputs.iter_mut().zip(&tables) {
+        // Components with equal tables share one.
+        let first = tables.iter().position(|other| other == table).unwrap_or(0);
+        output.quant_tbl_no = c_int::try_from(first).expect("at most 2");
+        let table = table.map(c_uint::from);
+        // SAFETY: the pointer is valid for 64 numbers, which libjpeg copies.
+        unsafe { ffi::jpeg_add_quant_table(info, output.quant_tbl_no, table.as_ptr(), 100, 1) };
+    }
+    tables
+}
+
+/// Provides the blocks of one row of MCUs. libjpeg calls this for each component, from top to bottom.
 unsafe extern "C-unwind" fn access(
     info: &mut ffi::jpeg_common_struct,
     array: *mut ffi::jvirt_barray_control,
@@ -295,18 +325,18 @@ unsafe extern "C-unwind" fn access(
     rows: ffi::JDIMENSION,
     _is_to_fill: ffi::boolean,
 ) -> ffi::JBLOCKARRAY {
-    // SAFETY: only encoders of blocks have this function, and their struct is the first field of an `EncoderState`.
+    // SAFETY: only encoders of blocks install this function, and their struct is the first field of an `EncoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<EncoderState>() };
-    let component = keeper::component_of(array);
+    let component = coefficients::component_of(array);
     let found = state.blocks.as_mut().and_then(|blocks| Some((blocks.fill?, blocks.components.get_mut(component)?)));
     let Some((fill, found)) = found.filter(|(_, found)| found.pointers.len() == rows as usize) else {
-        raise(LibjpegError::Codec("nothing gives the blocks".to_owned()))
+        raise(LibjpegError::Codec("the blocks of the image were not provided".to_owned()))
     };
-    // SAFETY: `finish_blocks` lends it for as long as libjpeg may call this.
+    // SAFETY: `finish_blocks` lends it for as long as libjpeg may call this function.
     let fill = unsafe { &mut *fill.cast::<&mut FillBlocks<'_>>() };
     let rows = found.blocks.chunks_exact_mut(found.width).zip(&mut found.pointers);
     for (row, (blocks, pointer)) in (first_row..).zip(rows) {
-        // Below the picture, libjpeg looks at none.
+        // libjpeg does not read rows below the image.
         if row < found.count {
             fill(component, row, blocks);
         }
@@ -315,9 +345,9 @@ unsafe extern "C-unwind" fn access(
     found.pointers.as_mut_ptr()
 }
 
-fn colour_space(format: PixelFormat) -> ffi::J_COLOR_SPACE {
+fn color_space(format: PixelFormat) -> ffi::J_COLOR_SPACE {
     match format {
-        PixelFormat::Grey8 => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+        PixelFormat::Gray8 => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
         PixelFormat::Rgb8 => ffi::J_COLOR_SPACE::JCS_RGB,
     }
 }
@@ -328,7 +358,7 @@ unsafe extern "C-unwind" fn init_destination(info: &mut ffi::jpeg_compress_struc
     offer_spare_capacity(destination);
 }
 
-/// libjpeg calls this when the whole buffer is full, whatever `free_in_buffer` says.
+/// Doubles the buffer. libjpeg calls this when the buffer is full, regardless of `free_in_buffer`.
 unsafe extern "C-unwind" fn empty_output_buffer(info: &mut ffi::jpeg_compress_struct) -> ffi::boolean {
     // SAFETY: `dest` is the first field of a `Destination`; libjpeg has written all of its capacity.
     let destination = unsafe {
@@ -342,7 +372,7 @@ unsafe extern "C-unwind" fn empty_output_buffer(info: &mut ffi::jpeg_compress_st
 }
 
 unsafe extern "C-unwind" fn term_destination(info: &mut ffi::jpeg_compress_struct) {
-    // SAFETY: libjpeg has written all of the capacity but `free_in_buffer` bytes.
+    // SAFETY: libjpeg has written all of the capacity except `free_in_buffer` bytes.
     unsafe {
         let destination = &mut *info.dest.cast::<Destination>();
         let length = destination.bytes.capacity() - destination.manager.free_in_buffer;

@@ -1,22 +1,22 @@
-//! A safe face for libjpeg (the mozjpeg build of libjpeg-turbo).
+//! A safe wrapper of libjpeg (the mozjpeg build of libjpeg-turbo).
 //!
-//! Why not a ready-made wrapper: tiles are cut out of wider rows without copying them, and a damaged file must be an
-//! error. The `mozjpeg` crate takes contiguous rows only, and silences libjpeg's warnings about missing data.
+//! No existing wrapper fits: tiles are cut from wider rows without copying, and a damaged file must be an error. The
+//! `mozjpeg` crate accepts contiguous rows only and ignores libjpeg's warnings about missing data.
 //!
-//! # What makes it sound
-//! - The C structs live in a [`Box`] that is only ever reached through its raw pointer, so that they never move and the
-//!   pointers between them stay valid until `Drop`.
-//! - libjpeg must not return from a fatal error. Its handler unwinds ([`std::panic::resume_unwind`]) through C code that
-//!   mozjpeg-sys compiles with `-fexceptions`; every call into C stands in [`guarded`], which turns it into an `Err`.
-//!   After an error the struct is only destroyed.
-//! - Rows are checked against the width before C sees a pointer to them.
+//! # Soundness
+//! - The C structs are in a [`Box`] that is only accessed through its raw pointer. They never move, so the pointers
+//!   between them stay valid until `Drop`.
+//! - libjpeg must not return from a fatal error. Its handler unwinds ([`std::panic::resume_unwind`]) through C code
+//!   that mozjpeg-sys compiles with `-fexceptions`. Every call into C is inside [`guarded`], which converts the
+//!   unwinding to an `Err`. After an error, the struct is only destroyed.
+//! - The length of rows is checked against the width before C gets a pointer to them.
 #![expect(unsafe_code, reason = "this module talks to a C library")]
 
+mod coefficients;
 mod decoder;
 mod encoder;
-mod keeper;
 
-pub(crate) use decoder::{Components, Decoder, JpegColour};
+pub(crate) use decoder::{Components, Decoder, JpegColor};
 pub(crate) use encoder::Encoder;
 pub use encoder::{Effort, Subsampling};
 
@@ -26,38 +26,38 @@ use std::ffi::c_int;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Why libjpeg gave up.
+/// An error of libjpeg.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LibjpegError {
-    /// The input ended before the image did.
+    /// The input ended before the image was complete.
     #[error("the file ends before the image does")]
     Truncated,
-    /// The scans would take more time than any real image.
+    /// The file has more scans than any real image, and decoding would take too long.
     #[error("it has more scans than any real image")]
     TooManyScans,
     /// The input could not be read.
     #[error("could not read the file")]
     Read(#[source] io::Error),
-    /// libjpeg's own message.
+    /// A message of libjpeg.
     #[error("{0}")]
     Codec(String),
 }
 
 type Result<T> = std::result::Result<T, LibjpegError>;
 
-/// Rows handed to libjpeg in one call: the height of a 4:2:0 MCU, after which it has nothing left to gain.
+/// The maximum number of rows per call of libjpeg: the height of a 4:2:0 MCU. More rows are not faster.
 const ROWS_AT_ONCE: usize = 16;
 
-/// How the warnings begin after which pixels are made up, and the one among them that does no harm.
+/// The prefix of warnings after which libjpeg makes up pixels, and the one such warning that is harmless.
 ///
-/// By their texts and not by their numbers, which depend on how libjpeg was configured.
+/// Warnings are recognized by text, because their numbers depend on the configuration of libjpeg.
 const DAMAGE: &str = "Corrupt JPEG data";
 const HARMLESS: &str = "extraneous bytes before marker";
 
-/// How the trace of a scan begins.
+/// The prefix of the trace of a scan.
 const SCAN: &str = "Start Of Scan";
 
-/// How the traces of frames with arithmetic coding begin: libjpeg's own field for that is not bound.
+/// Prefixes of the traces of frames with arithmetic coding. The bindings do not expose libjpeg's own field.
 const ARITHMETIC: [&str; 2] = ["Start Of Frame 0xc9", "Start Of Frame 0xca"];
 
 unsafe extern "C" {
@@ -65,13 +65,13 @@ unsafe extern "C" {
     fn jsimd_can_idct_islow() -> c_int;
 }
 
-/// Whether libjpeg was built with SIMD code that this processor can run; without it, it is several times slower.
+/// Returns `true` if libjpeg uses SIMD code on this processor. Without SIMD, it is several times slower.
 pub(crate) fn has_simd() -> bool {
-    // SAFETY: both only ask the processor, and answer 0 in a build without SIMD.
+    // SAFETY: both functions only query the processor, and return 0 in a build without SIMD.
     unsafe { jsimd_can_rgb_ycc() != 0 && jsimd_can_idct_islow() != 0 }
 }
 
-/// Runs C code, and turns the unwinding of its fatal errors into an `Err`.
+/// Runs C code and converts the unwinding of its fatal errors to an `Err`.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload: Box<dyn Any + Send>| match payload.downcast() {
         Ok(error) => *error,
@@ -80,14 +80,16 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T> {
 }
 
 fn raise(error: LibjpegError) -> ! {
-    // Not `panic!`: there is nothing for the panic hook to print.
+    // `panic!` would call the panic hook, which has nothing to print.
     resume_unwind(Box::new(error))
 }
 
+/// Installs the error handlers.
+///
 /// # Safety
-/// `manager` must be valid for as long as the struct that it is put into.
+/// `manager` must stay valid for as long as the struct that refers to it.
 unsafe fn prepare_errors(manager: *mut ffi::jpeg_error_mgr) -> *mut ffi::jpeg_error_mgr {
-    // SAFETY: the caller vouches for the pointer.
+    // SAFETY: the caller guarantees that the pointer is valid.
     unsafe {
         ffi::jpeg_std_error(&mut *manager);
         (*manager).error_exit = Some(error_exit);
@@ -102,7 +104,7 @@ unsafe extern "C-unwind" fn error_exit(info: &mut ffi::jpeg_common_struct) {
     raise(LibjpegError::Codec(message))
 }
 
-/// Level -1 is a warning about the data, others are traces.
+/// Handles a message. Level -1 is a warning about the data, other levels are traces.
 unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, level: c_int) {
     if level > 1 {
         return;
@@ -125,14 +127,16 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
     }
 }
 
+/// Returns the text of the last message.
+///
 /// # Safety
-/// `info` must be libjpeg's own, with an error manager.
+/// `info` must belong to libjpeg and have an error manager.
 unsafe fn last_message(info: &mut ffi::jpeg_common_struct) -> String {
-    // As jpeglib.h declares it; the binding makes a shared array of 80 bytes of the buffer that C writes to.
+    // The type of jpeglib.h. The binding declares the buffer, which C writes to, as a shared array of 80 bytes.
     type FormatMessage = unsafe extern "C-unwind" fn(*mut ffi::jpeg_common_struct, *mut u8);
     // `JMSG_LENGTH_MAX` of jpeglib.h.
     let mut buffer = [0_u8; 200];
-    // SAFETY: both types stand for the same C function, whose two arguments are pointers; it writes at most
+    // SAFETY: both types describe the same C function, whose two arguments are pointers. It writes at most
     // `JMSG_LENGTH_MAX` bytes.
     unsafe {
         if let Some(format) = (*info.err).format_message {

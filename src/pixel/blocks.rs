@@ -1,4 +1,4 @@
-//! The blocks of a JPEG on their way from the file to tiles: no pixel is computed, and nothing is lost.
+//! JPEG blocks on their way from the file to tiles. No pixel is decoded, so nothing is lost.
 
 use super::StripBuffer;
 use crate::iiif::{Cell, ScaleFactor, Size};
@@ -7,8 +7,9 @@ use std::sync::Arc;
 /// The side of a block, in samples.
 const SIDE: u32 = 8;
 
-/// 8 x 8 samples of one component as a JPEG has them: quantised coefficients, row by row (not in zigzag). Aligned as the vector
-/// code of libjpeg wants it.
+/// One block of a JPEG component: the quantized coefficients of 8 x 8 samples.
+///
+/// The coefficients are in row order, not in zigzag order. The alignment is the one that libjpeg's SIMD code requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(32))]
 pub struct Block(pub [i16; 64]);
@@ -19,23 +20,23 @@ impl Default for Block {
     }
 }
 
-/// One component of a JPEG: luma, or one of the colour differences.
+/// One component of a JPEG: luma or a color difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
-    /// Blocks of an MCU beside each other.
-    pub across: u32,
-    /// Blocks of an MCU above each other.
-    pub down: u32,
-    /// What coefficients are multiples of, as [`Block`] has them.
-    pub steps: [u16; 64],
+    /// The horizontal sampling factor: blocks per MCU side by side.
+    pub h_samp: u32,
+    /// The vertical sampling factor: blocks per MCU on top of each other.
+    pub v_samp: u32,
+    /// The quantization table, in the order of [`Block`].
+    pub quant_table: [u16; 64],
 }
 
-/// How the blocks of a JPEG make up its pixels (ITU-T T.81, A.2).
+/// The arrangement of the blocks of a JPEG (ITU-T T.81, A.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockLayout {
     /// The size of the image, in pixels.
     pub size: Size,
-    /// One for grey, or three.
+    /// The components: one for grayscale, otherwise three.
     pub components: Vec<Component>,
 }
 
@@ -44,59 +45,61 @@ impl BlockLayout {
         self.components.iter().map(factor).max().unwrap_or(1)
     }
 
-    /// The pixels that an MCU covers, across and down.
+    /// Returns the width and height of an MCU, in pixels.
     #[must_use]
     pub fn mcu(&self) -> (u32, u32) {
-        (SIDE * self.most(|it| it.across), SIDE * self.most(|it| it.down))
+        (SIDE * self.most(|it| it.h_samp), SIDE * self.most(|it| it.v_samp))
     }
 
-    /// Blocks beside each other in a row of a component, those included that only fill the last MCU.
+    /// Returns the number of blocks in a row of a component, including the padding of the last MCU.
     #[must_use]
     pub fn row_blocks(&self, component: usize) -> usize {
         let mcus = self.size.width().div_ceil(self.mcu().0);
-        mcus as usize * self.components[component].across as usize
+        mcus as usize * self.components[component].h_samp as usize
     }
 
-    /// Blocks of all components in one row of MCUs.
+    /// Returns the number of blocks of all components in one row of MCUs.
     #[must_use]
     pub fn mcu_row_blocks(&self) -> usize {
-        self.components.iter().enumerate().map(|(index, it)| self.row_blocks(index) * it.down as usize).sum()
+        self.components.iter().enumerate().map(|(index, it)| self.row_blocks(index) * it.v_samp as usize).sum()
     }
 
-    /// Where the rows of a component begin among the blocks of a row of MCUs: component by component, row by row.
+    /// Returns the index of a component's first block within a row of MCUs.
+    ///
+    /// A row of MCUs stores its blocks component by component, and each component row by row.
     #[must_use]
     pub fn first_block(&self, component: usize) -> usize {
-        (0..component).map(|index| self.row_blocks(index) * self.components[index].down as usize).sum()
+        (0..component).map(|index| self.row_blocks(index) * self.components[index].v_samp as usize).sum()
     }
 
-    /// Blocks of a strip of so many rows of pixels, a whole number of MCUs.
+    /// Returns the number of blocks of a strip. `rows` is in pixels and is rounded up to whole MCUs.
     #[must_use]
     pub fn strip_blocks(&self, rows: u32) -> usize {
         rows.div_ceil(self.mcu().1) as usize * self.mcu_row_blocks()
     }
 
-    /// Blocks that stand for so many pixels of a component, across and down.
+    /// Returns the number of block columns and block rows of a component that cover `size` pixels.
     #[must_use]
     pub fn blocks_of(&self, component: usize, size: Size) -> (u32, u32) {
         let ((across, down), it) = (self.mcu(), &self.components[component]);
-        ((size.width() * it.across).div_ceil(across), (size.height() * it.down).div_ceil(down))
+        ((size.width() * it.h_samp).div_ceil(across), (size.height() * it.v_samp).div_ceil(down))
     }
 }
 
-/// The blocks of one row of tiles of the full size.
+/// The blocks of one row of tiles at full size.
 #[derive(Debug)]
 pub struct BlockStrip {
-    /// Which row of tiles, from 0.
+    /// The row of tiles, counted from 0.
     pub row: u32,
-    /// As wide as the image, in pixels.
+    /// The size in pixels. The width is that of the image.
     pub size: Size,
-    /// How they lie.
+    /// The arrangement of the blocks.
     pub layout: Arc<BlockLayout>,
     blocks: StripBuffer<Block>,
 }
 
 impl BlockStrip {
-    /// A strip whose blocks fill the beginning of `blocks`, one row of MCUs after the other.
+    /// Creates a strip. Its blocks fill the beginning of `blocks`, one row of MCUs after the other.
     #[must_use]
     pub fn new(row: u32, size: Size, layout: Arc<BlockLayout>, blocks: StripBuffer<Block>) -> Self {
         Self { row, size, layout, blocks }
@@ -106,17 +109,18 @@ impl BlockStrip {
 /// One tile: a view of the strip that holds its blocks.
 #[derive(Clone, Debug)]
 pub struct BlockTile {
-    /// Where it stands.
+    /// The position of the tile.
     pub cell: Cell,
-    /// What it measures, in pixels.
+    /// The size in pixels.
     pub size: Size,
     strip: Arc<BlockStrip>,
     x: u32,
 }
 
 impl BlockTile {
-    /// The tile in `column` of a strip whose tiles are `tile_size` pixels wide, a whole number of MCUs; `None` beyond the right
-    /// edge.
+    /// Returns the tile in `column` of a strip, or `None` beyond the right edge.
+    ///
+    /// `tile_size` is the tile width in pixels and must be a whole number of MCUs.
     #[must_use]
     pub fn cut(strip: &Arc<BlockStrip>, column: u32, tile_size: u32) -> Option<Self> {
         let x = column.checked_mul(tile_size)?;
@@ -129,20 +133,20 @@ impl BlockTile {
         })
     }
 
-    /// How the blocks of the whole image lie.
+    /// Returns the arrangement of the blocks of the whole image.
     #[must_use]
     pub fn layout(&self) -> &BlockLayout {
         &self.strip.layout
     }
 
-    /// A row of blocks of a component, counted from the top of the tile.
+    /// Returns a row of blocks of a component, counted from the top of the tile.
     #[must_use]
     pub fn row(&self, component: usize, row: u32) -> &[Block] {
         let layout = self.layout();
         let (it, count) = (&layout.components[component], layout.blocks_of(component, self.size).0);
-        let above = (row / it.down) as usize * layout.mcu_row_blocks();
-        let above = above + layout.first_block(component) + (row % it.down) as usize * layout.row_blocks(component);
-        let first = above + (self.x / layout.mcu().0 * it.across) as usize;
+        let above = (row / it.v_samp) as usize * layout.mcu_row_blocks();
+        let above = above + layout.first_block(component) + (row % it.v_samp) as usize * layout.row_blocks(component);
+        let first = above + (self.x / layout.mcu().0 * it.h_samp) as usize;
         &self.strip.blocks.items()[first..first + count as usize]
     }
 }

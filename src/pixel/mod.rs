@@ -1,4 +1,4 @@
-//! What moves between the blocking stages: strips of pixels, or of the blocks of a JPEG, and the tiles that are cut out of them.
+//! The data that moves between the blocking stages: strips of pixels or JPEG blocks, and the tiles cut from them.
 
 mod blocks;
 mod pool;
@@ -9,82 +9,83 @@ pub use pool::{StripBuffer, StripPool};
 use crate::iiif::{Cell, ScaleFactor, Size};
 use std::sync::Arc;
 
-/// What stands behind one pixel.
+/// The pixel format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelFormat {
-    /// One byte of grey.
-    Grey8,
+    /// One byte of gray.
+    Gray8,
     /// Three bytes: red, green, blue.
     Rgb8,
 }
 
 impl PixelFormat {
-    /// Bytes for one pixel.
+    /// Returns the number of channels: bytes per pixel.
     #[must_use]
     pub fn channels(self) -> usize {
         match self {
-            Self::Grey8 => 1,
+            Self::Gray8 => 1,
             Self::Rgb8 => 3,
         }
     }
 
-    /// Bytes for one row.
+    /// Returns the number of bytes per row of `width` pixels.
     #[must_use]
     pub fn row_bytes(self, width: u32) -> usize {
         width as usize * self.channels()
     }
 }
 
-/// The size of decoded rows.
+/// The scale of decoded rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowScale {
-    /// As the file has it.
+    /// Full size, as stored in the file.
     Full,
-    /// Half in both directions, rounded up: decoded so at once, which costs much less.
+    /// Half the width and height, rounded up. Decoders that scale while decoding do this much faster.
     Half,
 }
 
-/// Rows of one level, as many as a tile is high or as are left: one row of tiles.
+/// One row of tiles of a level, as rows of pixels. It is as high as a tile; the last strip can be lower.
 #[derive(Debug)]
 pub struct Strip {
-    /// The level.
+    /// The scale factor of the level.
     pub scale: ScaleFactor,
-    /// Which row of tiles, from 0.
+    /// The row of tiles, counted from 0.
     pub row: u32,
-    /// As wide as the level.
+    /// The size in pixels. The width is that of the level.
     pub size: Size,
-    /// What its pixels are.
+    /// The pixel format.
     pub format: PixelFormat,
     pixels: StripBuffer,
 }
 
 impl Strip {
-    /// A strip whose rows fill the beginning of `pixels`.
+    /// Creates a strip. Its rows fill the beginning of `pixels`.
     #[must_use]
     pub fn new(scale: ScaleFactor, row: u32, size: Size, format: PixelFormat, pixels: StripBuffer) -> Self {
         Self { scale, row, size, format, pixels }
     }
 
-    /// Its rows, from the top.
+    /// Returns the rows from top to bottom.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let row_bytes = self.format.row_bytes(self.size.width());
         self.pixels.items().chunks_exact(row_bytes).take(self.size.height() as usize)
     }
 }
 
-/// One tile: a view of the strip that holds it, so that nothing is copied before the encoder reads it.
+/// One tile: a view of the strip that holds its pixels, so that nothing is copied before encoding.
 #[derive(Clone, Debug)]
 pub struct Tile {
-    /// Where it stands.
+    /// The position of the tile.
     pub cell: Cell,
-    /// What it measures.
+    /// The size in pixels.
     pub size: Size,
     strip: Arc<Strip>,
     first_byte: usize,
 }
 
 impl Tile {
-    /// The tile in `column` of a strip whose tiles are `tile_size` pixels wide; `None` beyond the right edge.
+    /// Returns the tile in `column` of a strip, or `None` beyond the right edge. `tile_size` is the tile width in
+    /// pixels.
     #[must_use]
     pub fn cut(strip: &Arc<Strip>, column: u32, tile_size: u32) -> Option<Self> {
         let x = column.checked_mul(tile_size)?;
@@ -97,25 +98,25 @@ impl Tile {
         })
     }
 
-    /// What its pixels are.
+    /// Returns the pixel format.
     #[must_use]
     pub fn format(&self) -> PixelFormat {
         self.strip.format
     }
 
-    /// Its rows, from the top.
+    /// Returns the rows from top to bottom.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let row_bytes = self.strip.format.row_bytes(self.size.width());
         self.strip.rows().map(move |row| &row[self.first_byte..self.first_byte + row_bytes])
     }
 
-    /// The samples of each of its pixels, where all are the same.
+    /// Returns the samples of one pixel if all pixels of the tile are equal, otherwise `None`.
     #[must_use]
-    pub fn colour(&self) -> Option<&[u8]> {
+    pub fn color(&self) -> Option<&[u8]> {
         let mut rows = self.rows();
         let (first, channels) = (rows.next()?, self.format().channels());
-        let (colour, rest) = first.split_at(channels);
-        // Every pixel is the one before it, and every row the first.
-        (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(colour)
+        let (color, rest) = first.split_at(channels);
+        // Each pixel of the first row must equal its predecessor, and each row must equal the first.
+        (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(color)
     }
 }

@@ -1,9 +1,9 @@
-//! Memory that is used again and again.
+//! Reusable memory for strips.
 
 use std::collections::TryReserveError;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// The memory of one strip: bytes of pixels, or blocks. Dropped, it goes back to the pool it came from.
+/// The memory of one strip: bytes of pixels, or JPEG blocks. It returns to its pool when dropped.
 #[derive(Debug)]
 pub struct StripBuffer<T = u8> {
     items: Vec<T>,
@@ -11,12 +11,12 @@ pub struct StripBuffer<T = u8> {
 }
 
 impl<T> StripBuffer<T> {
-    /// What is in it.
+    /// Returns the content for writing.
     pub fn items_mut(&mut self) -> &mut [T] {
         &mut self.items
     }
 
-    /// What is in it.
+    /// Returns the content.
     #[must_use]
     pub fn items(&self) -> &[T] {
         &self.items
@@ -25,13 +25,16 @@ impl<T> StripBuffer<T> {
 
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
-        // Fails only where the pool is gone, and then the memory is simply freed.
+        // Sending fails only if the pool was dropped; then the memory is freed.
         let _ = self.home.try_send(std::mem::take(&mut self.items));
     }
 }
 
-/// The strips of one level: so many and no more, which bounds the memory of a level and slows the reader down to the
-/// speed of the encoders and the bucket. They are used again, because fresh memory costs as much as halving it.
+/// A fixed number of strip buffers for one level.
+///
+/// The limit bounds the memory of the level. It also applies back pressure: if encoders or uploads are slow, the reader
+/// waits for a free buffer. Buffers are reused, because allocating and clearing fresh memory takes as long as halving
+/// the level.
 #[derive(Debug)]
 pub struct StripPool<T = u8> {
     strip_items: usize,
@@ -40,7 +43,8 @@ pub struct StripPool<T = u8> {
 }
 
 impl<T: Copy + Default> StripPool<T> {
-    /// A pool of `count` strips of so many bytes or blocks; they are allocated when they are first taken.
+    /// Creates a pool of `count` buffers with `strip_items` bytes or blocks each. A buffer is allocated when it is
+    /// first taken.
     #[must_use]
     pub fn new(count: usize, strip_items: usize) -> Self
     where
@@ -53,10 +57,10 @@ impl<T: Copy + Default> StripPool<T> {
         Self { strip_items, home, free }
     }
 
-    /// A strip's memory, with whatever was in it before; waits until one is free.
+    /// Takes a buffer. Waits until one is free. The content is left over from its last use.
     ///
     /// # Errors
-    /// Where the machine has not so much memory.
+    /// Returns an error if the memory cannot be allocated.
     pub fn take(&self) -> Result<StripBuffer<T>, TryReserveError> {
         let mut items = self.free.recv().expect("the pool itself holds a sender");
         items.try_reserve_exact(self.strip_items.saturating_sub(items.len()))?;

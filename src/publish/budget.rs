@@ -1,4 +1,4 @@
-//! What all images of a publisher share: cores, puts in flight, memory, and the word to stop.
+//! Limits that all images of a publisher share, and the stop signal.
 
 use super::memory::{ImageBytes, InFlight, shared_bytes};
 use super::options::Options;
@@ -6,23 +6,23 @@ use crate::limiter::Limiter;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// What all images of a publisher share.
+/// The limits and the stop signal. Clones share them.
 #[derive(Clone)]
 pub(super) struct Budget {
-    /// One permit for each image that is being read: as many as there are encoders, so that small ones keep all cores busy, and one
-    /// more to decode while another waits. Images that wait for the store need none, however far away it is.
+    /// One permit for each image that is being read. There is one more than there are encoders: small images keep all cores busy, and
+    /// one is decoded while another waits. Images that wait for the store hold none, because it may be far away.
     pub(super) readers: Arc<Semaphore>,
-    /// One permit for each encoder that may run: more than there are cores only makes them take turns.
+    /// One permit for each running encoder.
     pub(super) encoders: Arc<Semaphore>,
-    /// One permit for each put in flight.
+    /// One permit for each upload in flight.
     pub(super) puts: Arc<Semaphore>,
-    /// One permit for each tile that is being encoded, waits for a put or is being put, with its encoded bytes. As many as can be
-    /// put, and one for each encoder, so that neither waits for the other, as long as their bytes stay within the limit.
+    /// One permit for each tile that is being encoded or uploaded, or waits for its upload, with its encoded bytes. There are enough
+    /// for all uploads and all encoders, so that neither waits for the other unless the bytes reach their limit.
     pub(super) tiles: Limiter,
     in_flight: InFlight,
-    /// What of the memory is for images, beside what they share; `None` without a limit.
+    /// The memory of images, without the part that they share; `None` if there is no limit.
     memory: Option<Memory>,
-    /// Whether no new work is to begin.
+    /// Set to `true` once no new work may begin.
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -46,18 +46,17 @@ impl Budget {
         }
     }
 
-    /// Encoded pictures in memory at the same time, of all images together.
+    /// Returns the maximum number of pictures in memory, of all images together.
     pub(super) fn in_flight(&self) -> InFlight {
         self.in_flight
     }
 
-    /// The limit that an image is beyond which takes `peak_bytes` all by itself.
+    /// Returns the memory limit if an image that needs `peak_bytes` exceeds it.
     pub(super) fn is_beyond(&self, peak_bytes: u64) -> Option<u64> {
         self.memory.as_ref().map(|memory| memory.limit_bytes).filter(|limit| peak_bytes > *limit)
     }
 
-    /// Waits until there is memory for an image, beside what all images share, and takes it. Images get it in the order in which
-    /// they ask, so that a large one is not waiting for ever.
+    /// Waits for the memory of an image. Requests are granted in order, so that a large image is not overtaken forever.
     pub(super) async fn memory(&self, bytes: ImageBytes) -> ImageMemory {
         let Some(memory) = &self.memory else { return ImageMemory::default() };
         let units = memory.units_of(bytes.total()).max(1);
@@ -67,7 +66,7 @@ impl Budget {
         ImageMemory { reading: Arc::new(Some(reading)), lasting }
     }
 
-    /// From now on nothing begins any more; what is in flight goes on.
+    /// Stops: work in flight continues, new work does not begin.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
@@ -76,10 +75,10 @@ impl Budget {
         *self.stopping.borrow()
     }
 
-    /// Waits until nothing is to begin any more.
+    /// Waits for the stop signal.
     pub(super) async fn stopped(&self) {
         let mut stopping = self.stopping.subscribe();
-        // Fails only when the budget is gone, which `self` rules out.
+        // Fails only if the sender is dropped, and `self` holds it.
         let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
     }
 }
@@ -100,12 +99,12 @@ pub(super) async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphores of a budget are never closed")
 }
 
-/// Memory, in units that a semaphore can count.
+/// A memory limit, in units that fit the counter of a semaphore.
 #[derive(Clone)]
 struct Memory {
-    /// For everything.
+    /// The limit of the whole program, in bytes.
     limit_bytes: u64,
-    /// For images.
+    /// The units for images.
     units: u32,
     left: Arc<Semaphore>,
 }

@@ -1,4 +1,4 @@
-//! Why an image was not published.
+//! Errors of publishing an image.
 
 use super::Incomplete;
 use crate::encode::EncodeError;
@@ -7,8 +7,8 @@ use crate::source::{SourceError, Warning};
 use crate::store::{Identifier, KeyError, StoreError, StoreErrorKind};
 use bytesize::ByteSize;
 
-/// Why an image was not published. Its `info.json` was not written, but for [`PublishError::CleanUp`]; of two versions, the
-/// first one may have been, with all of its objects stored.
+/// An error that prevented an image from being published. Its `info.json` was not written, except with [`PublishError::CleanUp`]. If
+/// two API versions are published, the `info.json` of the first may be there, with all of its objects.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -20,7 +20,7 @@ pub enum PublishError {
     Encode {
         /// The image.
         identifier: Identifier,
-        /// Why.
+        /// The error of the encoder.
         #[source]
         cause: EncodeError,
     },
@@ -35,11 +35,11 @@ pub enum PublishError {
     Incomplete {
         /// The image.
         identifier: Identifier,
-        /// How many there are.
+        /// The numbers of objects.
         #[source]
         cause: Incomplete,
     },
-    /// It was not finished before [`Publisher::stop`](super::Publisher::stop); the next run goes on where it was.
+    /// [`Publisher::stop`](super::Publisher::stop) was called before the image was complete. The next run resumes it.
     #[error("`{identifier}` was stopped at {stored} of {promised} objects")]
     Stopped {
         /// The image.
@@ -50,7 +50,7 @@ pub enum PublishError {
         promised: u64,
     },
     /// Another run published it at the same time; a later run checks the result.
-    #[error("another run has published `{identifier}` meanwhile")]
+    #[error("another run published `{identifier}` at the same time")]
     Overtaken {
         /// The image.
         identifier: Identifier,
@@ -60,28 +60,28 @@ pub enum PublishError {
     Formats {
         /// The image.
         identifier: Identifier,
-        /// Which one, and how large.
+        /// The format and its limit.
         #[source]
         cause: PyramidError,
     },
-    /// It takes more memory than all images together may.
-    #[error("`{identifier}` takes {} of memory, and no more than {} is allowed", ByteSize(*.needed_bytes), ByteSize(*.limit_bytes))]
+    /// It needs more memory than all images together may take.
+    #[error("`{identifier}` needs {} of memory, but the limit is {}", ByteSize(*.needed_bytes), ByteSize(*.limit_bytes))]
     Memory {
         /// The image.
         identifier: Identifier,
-        /// What it takes.
+        /// The memory that it needs, in bytes.
         needed_bytes: u64,
-        /// What it may take.
+        /// The limit, in bytes.
         limit_bytes: u64,
     },
     /// It has more objects than one image may have.
-    #[error("`{identifier}` takes {objects} objects, and no more than {max_objects} are allowed")]
+    #[error("`{identifier}` needs {objects} objects, but the limit is {max_objects}")]
     TooManyObjects {
         /// The image.
         identifier: Identifier,
         /// The number of its objects.
         objects: u64,
-        /// The number that is allowed.
+        /// The limit.
         max_objects: u64,
     },
     /// Its source gave warnings, and [`OnWarning::Fail`](super::OnWarning::Fail) was chosen.
@@ -94,21 +94,21 @@ pub enum PublishError {
         /// Set if an earlier run published the image in spite of them.
         is_published: bool,
     },
-    /// It is published, and the next run cleans up.
-    #[error("`{identifier}` is published, but what is not of it any more could not be deleted")]
+    /// It is published, but its obsolete objects are left. The next run deletes them.
+    #[error("published `{identifier}`, but could not delete its obsolete objects")]
     CleanUp {
         /// The image.
         identifier: Identifier,
-        /// Why.
+        /// The error of the store.
         #[source]
         cause: StoreError,
     },
-    /// A codec panicked.
-    #[error("a worker gave up on `{identifier}`")]
+    /// A worker panicked.
+    #[error("internal error: a worker panicked while publishing `{identifier}`")]
     Panicked {
         /// The image.
         identifier: Identifier,
-        /// What the runtime says.
+        /// The panic.
         #[source]
         cause: tokio::task::JoinError,
     },
@@ -120,10 +120,10 @@ fn listed(warnings: &[Warning]) -> String {
 }
 
 impl PublishError {
-    /// Whether the surroundings (credentials, bucket, region, endpoint) must change before another try can help.
+    /// Returns `true` if the environment (credentials, bucket, region, endpoint) must change before a retry can succeed.
     #[must_use]
     pub fn is_environment(&self) -> bool {
-        // The endpoint was there when the run began: to be unreachable now may pass.
+        // The endpoint was reachable when the run began, so being unreachable may be transient.
         let is_lasting = |error: &StoreError| error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
         match self {
             Self::Source(error) => error.is_environment(),

@@ -1,4 +1,4 @@
-//! The memory of a publish, known before the first pixel.
+//! Estimates the peak memory of a publish from headers alone.
 
 use super::blocks::decoded_rows;
 use crate::encode::{BlankTiles, Effort, JpegOptions, JpegTiles, Subsampling};
@@ -7,20 +7,20 @@ use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::Header;
 
-/// The program itself: code, runtime, TLS, the connections of the store, buffers of decoder and encoders.
+/// Memory of the program itself: code, runtime, TLS, connections, and the buffers of decoders and encoders.
 const BASE_BYTES: u64 = 32 << 20;
 
-/// What an encoded picture takes of a pixel at its most, in bytes: photographs at quality 85 take a fifth of it.
+/// Upper bound of the bytes of an encoded pixel. Photographs at quality 85 take a fifth of it.
 const ENCODED_BYTES_PER_PIXEL: u64 = 1;
 
-/// Pictures that are in memory at the same time, of all images of a publisher together.
+/// Pictures that may be in memory at the same time, of all images of a publisher together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InFlight {
-    /// Being encoded.
+    /// Pictures that are being encoded.
     pub encoders: u64,
-    /// Encoded, or being encoded.
+    /// Pictures that are being encoded or are encoded.
     pub pictures: u64,
-    /// The bytes of these pictures, of which there are fewer if they are large.
+    /// Maximum bytes of these pictures. If they are large, there are fewer.
     pub encoded_bytes: u64,
 }
 
@@ -28,7 +28,7 @@ impl InFlight {
     /// Enough for 120 MB/s to a store that is 200 ms away.
     const ENCODED_BYTES: u64 = 24 << 20;
 
-    /// Returns what is in flight with `jobs` encoders and `concurrency` puts.
+    /// Returns the limits for `jobs` encoders and `concurrency` uploads.
     #[must_use]
     pub const fn new(jobs: usize, concurrency: usize) -> Self {
         let pictures = jobs.saturating_add(concurrency) as u64;
@@ -36,12 +36,12 @@ impl InFlight {
     }
 }
 
-/// What the encoder of WebP takes of a pixel, in bytes: three of RGB, and half as much of the colours that are encoded. After
-/// them come only smaller things: the RGB is gone when encoding begins.
+/// Bytes that the WebP encoder needs for a pixel: three of RGB, and half as many of YUV. Later allocations are smaller, because the
+/// RGB is freed before encoding begins.
 const WEBP_BYTES_PER_PIXEL: u64 = 5;
 
-/// What an encoded picture takes of a pixel in all formats together, in bytes. Written fast, PNG of noise takes 1.4 times its
-/// pixels.
+/// Returns the bytes of an encoded pixel, in all formats together. A PNG of noise takes 1.4 times its pixels at the fast
+/// compression level.
 fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
     let of_format = |format| match format {
         Format::Jpg | Format::Webp => ENCODED_BYTES_PER_PIXEL,
@@ -124,7 +124,7 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
     let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
     let profile_bytes = profile_bytes * pyramid.formats().count();
     let profiles =
-        (profile_bytes * in_flight.pictures).min(in_flight.encoded_bytes) + profile_bytes * BlankTiles::MOST as u64;
+        (profile_bytes * in_flight.pictures).min(in_flight.encoded_bytes) + profile_bytes * BlankTiles::MAX as u64;
     let blocks = decoded_rows(header, pyramid, jpeg);
     let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
         + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));

@@ -1,4 +1,4 @@
-//! What a publisher decides once for all its images.
+//! Options that a publisher applies to all of its images.
 
 use crate::encode::JpegOptions;
 use crate::iiif::{ApiVersion, Format, PyramidShape, Rights};
@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Which versions of the Image API are published.
+/// The published versions of the Image API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Versions {
     /// Version 2 alone.
@@ -16,12 +16,12 @@ pub enum Versions {
     /// Version 3 alone.
     #[default]
     V3,
-    /// Both, from one decoding and one encoding, in the folders `3` and `2` below the prefix.
+    /// Both, decoded and encoded once, in the folders `3` and `2` below the prefix.
     Both,
 }
 
 impl Versions {
-    /// Each version with the folder it stands in, newest first.
+    /// Returns each version with its folder below the prefix, newest first.
     #[must_use]
     pub fn folders(self) -> Vec<(ApiVersion, Option<u8>)> {
         match self {
@@ -32,58 +32,58 @@ impl Versions {
     }
 }
 
-/// What happens to an image that is there already, from the same file and with the same options.
+/// The action for an image that is published already, from the same file and with the same options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unchanged {
-    /// It is left alone.
+    /// Skip it.
     #[default]
     Skip,
-    /// It is published again.
+    /// Publish it again.
     PublishAgain,
 }
 
-/// What happens to an image that is there already, but from another source or with other options.
+/// The action for an image that is published already, but from another source or with other options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Changed {
-    /// It is replaced.
+    /// Replace it.
     #[default]
     Replace,
-    /// It is left alone.
+    /// Keep the published one.
     Keep,
 }
 
-/// How a source is known to be the same.
+/// The properties by which an unchanged source is recognized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Identity {
-    /// By its size and its time of modification: nothing of it is read.
+    /// Its size and modification time. The source is not read.
     #[default]
     SizeAndTime,
-    /// By its content, all of which is read. Copies on other machines and with other times are the same.
+    /// Its content, which is read completely. Copies on other machines and with other times count as unchanged.
     Content,
 }
 
-/// Where the objects of an image stand, and what happens when it changes.
+/// The layout of the objects of an image, which decides how a changed image replaces the old one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layout {
     /// Below its identifier. A new version replaces the old one object by object.
     #[default]
     InPlace,
-    /// Below its identifier and the name of the version. No object is ever replaced, but for the one `info.json` right below
-    /// the identifier, which is that of the newest version.
+    /// Below its identifier and the name of the version. Objects never change, except for the one `info.json` directly below the
+    /// identifier, which describes the newest version.
     Versioned {
-        /// How many old versions stay; `None` for all.
+        /// Number of old versions to keep; `None` keeps all.
         keep: Option<usize>,
     },
 }
 
-/// That requests lead to another object of the same picture, where web servers are told to redirect.
+/// Redirects instead of second copies of a picture, for stores whose web servers can redirect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RedirectOptions {
-    /// Where the full images are, if they exist elsewhere: JPEG, as which alone `full/max` is not stored then.
+    /// The URL of the full images, if they exist elsewhere as JPEG. `full/max` is then not stored as JPEG.
     pub full_image_url: Option<FullImageUrl>,
 }
 
-/// The URL of a full image that exists elsewhere. `{id}` in it stands for the identifier, percent-encoded.
+/// The URL of a full image that exists elsewhere. `{id}` is replaced by the percent-encoded identifier.
 ///
 /// ```
 /// use iiif_publish::publish::FullImageUrl;
@@ -97,13 +97,13 @@ pub struct FullImageUrl(String);
 impl FullImageUrl {
     const IDENTIFIER: &str = "{id}";
 
-    /// That of one image.
+    /// Returns the URL of one image.
     #[must_use]
     pub fn of(&self, identifier: &Identifier) -> String {
         self.0.replace(Self::IDENTIFIER, &identifier.in_url())
     }
 
-    /// Whether every image has another one.
+    /// Returns `true` if each image has its own URL.
     #[must_use]
     pub fn names_identifier(&self) -> bool {
         self.0.contains(Self::IDENTIFIER)
@@ -129,64 +129,64 @@ pub enum OnWarning {
     Fail,
 }
 
-/// How images are published. [`Options::new`] has the defaults.
+/// Options of a publisher. [`Options::new`] returns the defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub prefix: Prefix,
-    /// Where viewers see what lies under the prefix.
+    /// The public URL of the prefix.
     pub public_url: PublicUrl,
     /// The versions of the Image API.
     pub versions: Versions,
-    /// How sources are read.
+    /// Options for reading sources.
     pub read: ReadOptions,
     /// Tile size, levels and formats.
     pub shape: PyramidShape,
-    /// How pictures are encoded; the quality is that of WebP too.
+    /// Encoder options. The quality also applies to WebP.
     pub jpeg: JpegOptions,
     /// The `Cache-Control` of pictures.
     pub cache_control: String,
-    /// The `Cache-Control` of `info.json`: short, because it is what changes when an image is replaced.
+    /// The `Cache-Control` of `info.json`. It should be short: viewers learn from `info.json` that an image was replaced.
     pub info_cache_control: String,
-    /// The licence or rights statement of the images.
+    /// The license or rights statement of the images.
     pub rights: Option<Rights>,
-    /// Puts in flight, of all images together; `None` for what the store works best with.
+    /// Maximum number of uploads in flight, of all images together; `None` for the default of the store.
     pub concurrency: Option<NonZeroUsize>,
-    /// Pictures that are encoded at the same time, of all images together.
+    /// Maximum number of pictures that are encoded at the same time, of all images together.
     pub jobs: NonZeroUsize,
-    /// What happens to images that are there already, unchanged.
+    /// The action for published images that have not changed.
     pub unchanged: Unchanged,
-    /// What happens to images that are there already, and are other ones now.
+    /// The action for published images that have changed.
     pub changed: Changed,
-    /// Memory that all images together may take, in bytes; `None` for no limit.
+    /// Maximum memory of all images together, in bytes; `None` for no limit.
     pub max_memory_bytes: Option<u64>,
     /// Maximum number of objects of one image; `None` for no limit. An image with more is refused before anything is stored.
     pub max_objects: Option<u64>,
-    /// How sources are known to be the same.
+    /// The properties by which unchanged sources are recognized.
     pub identity: Identity,
     /// The way of handling warnings.
     pub on_warning: OnWarning,
-    /// The grace period: how long after its publication an image is compared with what was stored. All runs on a prefix must use the
-    /// same. `None` takes each publication for whole at once, which is only true if no two runs ever work at the same time.
+    /// The grace period: the time from publication until a later run compares the image with its digest. All runs on a prefix must
+    /// use the same. `None` skips the comparison, which is safe only if no two runs ever overlap.
     pub settle_after: Option<Duration>,
-    /// Where objects stand.
+    /// The layout of objects.
     pub layout: Layout,
-    /// Requests that lead to other objects; `None` where every request has an object of its own.
+    /// Redirects; `None` stores an object for each request.
     pub redirects: Option<RedirectOptions>,
 }
 
 impl Options {
-    /// The `Cache-Control` of pictures where none is said: a day.
+    /// The default `Cache-Control` of pictures: a day.
     pub const CACHE_CONTROL: &str = "public, max-age=86400";
-    /// The `Cache-Control` of pictures of versions that never change, where none is said: a year.
+    /// The default `Cache-Control` of pictures with [`Layout::Versioned`]: a year.
     pub const VERSIONED_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
-    /// The `Cache-Control` of `info.json` where none is said: five minutes.
+    /// The default `Cache-Control` of `info.json`: five minutes.
     pub const INFO_CACHE_CONTROL: &str = "public, max-age=300";
 
-    /// The default grace period: longer than any run is suspended, or writes without looking.
+    /// The default grace period. It is longer than a run is ever suspended, or writes without looking at the image again.
     pub const SETTLE_AFTER: Duration = Duration::from_hours(1);
 
-    /// How sources are read. WebP has no grey, and so no place for a profile of grey.
+    /// Returns the options for reading sources. WebP cannot store gray, so gray profiles are converted if it is written.
     pub(super) fn reading(&self) -> ReadOptions {
         let has_webp = self.shape.formats().all().any(|format| format == Format::Webp);
         match self.read.profiles {
@@ -195,7 +195,7 @@ impl Options {
         }
     }
 
-    /// The defaults, for images seen below a URL.
+    /// Creates the default options for images below a public URL.
     #[must_use]
     pub fn new(public_url: PublicUrl) -> Self {
         Self {

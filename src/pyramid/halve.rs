@@ -1,8 +1,8 @@
-//! The 2 x 2 average.
+//! The 2 x 2 average that halves a level.
 
-/// Halves two rows of pixels into one: each pixel becomes the average of four, rounded half up.
+/// Halves two rows of pixels into one. Each new pixel is the average of four, rounded half up.
 ///
-/// An odd last column is averaged with itself; for an odd last row the caller passes the same row twice.
+/// An odd last column is averaged with itself. For an odd last row, the caller passes the same row twice.
 pub(crate) fn halve_rows(upper: &[u8], lower: &[u8], halved: &mut [u8], channels: usize) {
     match channels {
         1 => halve::<1>(upper, lower, halved),
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_stay_apart() {
+    fn channels_are_averaged_separately() {
         let mut halved = [0; 3];
         halve_rows(&[0, 100, 200, 4, 104, 204], &[0, 100, 200, 4, 104, 204], &mut halved, 3);
         assert_eq!(halved, [2, 102, 202]);

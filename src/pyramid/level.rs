@@ -1,4 +1,13 @@
-//! One scale factor's strip, being filled.
+//! The strip of one level while it is being filled.
+//!
+//! Rows are halved in pairs while strips leave for the encoders. If the tile height is odd, a pair can span two strips.
+//!
+//! Invariants, once the caller has called [`Level::halve_into`] until it returns `false`:
+//! - `halved <= filled <= strip_rows()`, and at most one filled row is not halved.
+//! - Every row of a complete strip was halved or saved in `unpaired` (the last level is not halved). A strip that was
+//!   handed out is never read again, so its buffer can be reused.
+//!
+//! Halving whole strips would need even tile heights, or both strips of a pair in memory. One saved row costs less.
 
 use super::STRIPS_PER_LEVEL;
 use super::halve::halve_rows;
@@ -6,7 +15,7 @@ use crate::iiif::{ScaleFactor, Size};
 use crate::pixel::{PixelFormat, Strip, StripBuffer, StripPool};
 use std::collections::TryReserveError;
 
-/// A level, of which one strip is being filled from the top.
+/// A level of the pyramid with the strip that is being filled, from top to bottom.
 #[derive(Debug)]
 pub(super) struct Level {
     scale: ScaleFactor,
@@ -14,16 +23,16 @@ pub(super) struct Level {
     tile_size: u32,
     format: PixelFormat,
     pool: StripPool,
-    /// The strip being filled; none between two strips.
+    /// The strip that is being filled; `None` between two strips.
     pixels: Option<StripBuffer>,
-    /// Which strip it is, from 0.
+    /// The index of the strip, counted from 0.
     strip: u32,
-    /// Rows of the strip that are filled, and rows that were offered to be filled next.
+    /// Filled rows of the strip, and rows that the last `next_rows` handed out to be filled.
     filled: u32,
     offered: u32,
-    /// Rows of the strip that have been halved into the next level.
+    /// Rows of the strip that were halved into the next level.
     halved: u32,
-    /// The last row of a strip with an odd number of rows, until its partner comes at the head of the next.
+    /// The last row of a strip with an odd number of rows, until the first row of the next strip completes the pair.
     unpaired: Option<Vec<u8>>,
 }
 
@@ -50,7 +59,7 @@ impl Level {
         self.format.row_bytes(self.size.width())
     }
 
-    /// Rows that the present strip has when it is complete; 0 below the image.
+    /// Returns the number of rows of the current strip when complete, or 0 below the image.
     fn strip_rows(&self) -> u32 {
         let above = u64::from(self.strip) * u64::from(self.tile_size);
         let left = u64::from(self.size.height()).saturating_sub(above);
@@ -62,7 +71,7 @@ impl Level {
         below >= u64::from(self.size.height())
     }
 
-    /// Memory for at most `count` more rows; `None` when the level is complete.
+    /// Returns memory for at most `count` more rows of the strip, or `None` if the level is complete.
     pub(super) fn next_rows(&mut self, count: u32) -> Result<Option<&mut [u8]>, TryReserveError> {
         let left = self.strip_rows() - self.filled;
         if left == 0 {
@@ -82,7 +91,7 @@ impl Level {
         self.filled += std::mem::take(&mut self.offered);
     }
 
-    /// Halves the next pair of rows into `next`; false where there is none.
+    /// Halves the next pair of rows into `next`. Returns `false` if no pair is available yet.
     pub(super) fn halve_into(&mut self, next: &mut Self) -> Result<bool, TryReserveError> {
         let row_bytes = self.row_bytes();
         let Some(pixels) = &self.pixels else { return Ok(false) };
@@ -92,7 +101,7 @@ impl Level {
         let (upper, lower, taken) = match (&self.unpaired, waiting) {
             (Some(upper), 1..) => (upper.as_slice(), row(self.halved), 1),
             (None, 2..) => (row(self.halved), row(self.halved + 1), 2),
-            // An odd last row is its own partner.
+            // An odd last row of the image is paired with itself.
             (None, 1) if is_end => (row(self.halved), row(self.halved), 1),
             (None, 1) if self.filled == self.strip_rows() => {
                 self.unpaired = Some(row(self.halved).to_vec());
@@ -109,7 +118,7 @@ impl Level {
         Ok(true)
     }
 
-    /// The strip, once all of its rows are there.
+    /// Returns the strip if all of its rows are filled, and starts the next one.
     pub(super) fn take_complete_strip(&mut self) -> Option<Strip> {
         if self.filled < self.strip_rows() {
             return None;

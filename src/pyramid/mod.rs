@@ -1,4 +1,4 @@
-//! Rows in, strips of every level out, in one pass.
+//! The cascade: turns the rows of an image into strips of every level, in one pass.
 //!
 //! ```text
 //! rows -> [strip of scale factor 1] -> tiles
@@ -7,8 +7,17 @@
 //!         [strip of scale factor 2] -> tiles
 //!              | …
 //! ```
-//! Only one row of tiles of each level is being filled at any time: about `2 x width x tile height x channels` bytes,
-//! however high the image is.
+//!
+//! An image can be larger than memory, and some sources can be read only once, from top to bottom. Therefore no level is
+//! ever held as a whole. Each level fills one row of tiles, its strip, and halves rows into the next level as soon as a
+//! pair is available.
+//!
+//! After every call of [`Cascade::rows_filled`], all filled rows are halved as far down as pairs exist, and every
+//! complete strip has been emitted. A level needs about `2 x width x tile height x channels` bytes, and all levels
+//! together about twice as much as the first, regardless of the height of the image.
+//!
+//! Making each level in a pass of its own would be simpler. It would decode the source once per level, or store the
+//! level above on disk.
 
 mod halve;
 mod level;
@@ -18,59 +27,59 @@ use crate::pixel::{PixelFormat, RowScale, Strip};
 use level::Level;
 use std::collections::TryReserveError;
 
-/// Strips that a level has: one to be filled and one to be cut up meanwhile.
+/// Strip buffers per level: one to fill while the other is being cut and encoded.
 pub const STRIPS_PER_LEVEL: usize = 2;
 
-/// Rows that are read at a time: a row of 4:2:0 blocks of a JPEG, still in the cache when they are halved.
+/// Rows read at a time: one row of MCUs of a 4:2:0 JPEG, still in the CPU cache when it is halved.
 const ROWS_AT_ONCE: u32 = 16;
 
-/// Takes rows of the full size and gives strips of every level.
+/// Turns rows of the source into strips of every level.
 #[derive(Debug)]
 pub struct Cascade {
     levels: Vec<Level>,
 }
 
 impl Cascade {
-    /// The cascade of a pyramid, from the level whose rows are to come: that of the full size, or the one below it.
+    /// Creates the cascade of a pyramid. Its first level is the one that `rows` belong to: full size or half size.
     ///
     /// # Panics
-    /// Where there is no level below.
+    /// Panics if `rows` is [`RowScale::Half`] and the pyramid has only one level.
     #[must_use]
     pub fn new(pyramid: &Pyramid, format: PixelFormat, rows: RowScale) -> Self {
         let level = |scale| Level::new(scale, pyramid.size().at(scale), pyramid.tile_size(), format);
         Self { levels: scale_factors(pyramid, rows).iter().copied().map(level).collect() }
     }
 
-    /// The strips of all these levels together, in bytes, at their most.
+    /// Returns the maximum memory of the strips of all levels together, in bytes.
     ///
     /// # Panics
-    /// As for [`new`](Self::new).
+    /// Panics under the same condition as [`new`](Self::new).
     #[must_use]
     pub fn bytes(pyramid: &Pyramid, format: PixelFormat, rows: RowScale) -> u64 {
         let strip_bytes = |scale: &_| {
             let size = pyramid.size().at(*scale);
             let rows = u64::from(size.height().min(pyramid.tile_size()));
-            // A level that has only one strip never needs a second one.
+            // A level with a single strip never needs a second buffer.
             let strips = u64::from(pyramid.rows(*scale)).min(STRIPS_PER_LEVEL as u64);
             strips * rows * format.row_bytes(size.width()) as u64
         };
         scale_factors(pyramid, rows).iter().map(strip_bytes).sum()
     }
 
-    /// Memory for the next rows, to be filled before [`rows_filled`](Self::rows_filled) is called;
-    /// `None` after the last. Waits until a strip is free.
+    /// Returns memory for the next rows, or `None` after the last row. Waits until a strip buffer is free.
+    ///
+    /// Call [`rows_filled`](Self::rows_filled) after filling it.
     ///
     /// # Errors
-    /// Where the machine has not enough memory for one strip.
+    /// Returns an error if the memory of a strip cannot be allocated.
     pub fn next_rows(&mut self) -> Result<Option<&mut [u8]>, TryReserveError> {
         self.levels[0].next_rows(ROWS_AT_ONCE)
     }
 
-    /// Halves the rows that [`next_rows`](Self::next_rows) gave into the levels above, and hands every strip that is
-    /// complete to `emit`.
+    /// Halves the rows from [`next_rows`](Self::next_rows) into the lower levels. Passes each complete strip to `emit`.
     ///
     /// # Errors
-    /// What `emit` returns, and where the machine has not enough memory for one strip of each level.
+    /// Returns the error of `emit`, or an error if the memory of a strip cannot be allocated.
     pub fn rows_filled<E>(&mut self, emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E>
     where
         E: From<TryReserveError>,
@@ -81,7 +90,7 @@ impl Cascade {
     }
 }
 
-/// Those of the levels that are made of rows of that scale.
+/// Returns the scale factors of the levels that can be made from rows of this scale.
 fn scale_factors(pyramid: &Pyramid, rows: RowScale) -> &[ScaleFactor] {
     match rows {
         RowScale::Full => pyramid.scale_factors(),
@@ -89,7 +98,7 @@ fn scale_factors(pyramid: &Pyramid, rows: RowScale) -> &[ScaleFactor] {
     }
 }
 
-/// Halves what is new in `level` into the levels below it, then lets go of its strip where that is complete.
+/// Halves the new rows of `level` into the lower levels, then emits the strip of `level` if it is complete.
 fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E>
 where
     E: From<TryReserveError>,

@@ -1,4 +1,4 @@
-//! A web server for one folder of published images, on this machine only: what `preview` shows.
+//! A web server for one folder of published images, used by `preview`. It accepts only local connections.
 
 mod respond;
 
@@ -15,32 +15,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Ports that are tried, one after another.
+/// The maximum number of consecutive ports to try.
 const PORTS_TO_TRY: u16 = 100;
 
-/// Maximum number of open connections; further ones wait in the backlog of the system. A browser opens six.
+/// The maximum number of open connections. Others wait in the backlog of the system. A browser opens six.
 const MAX_CONNECTIONS: usize = 64;
 
-/// Time for the head of a request, also on a connection that has answered one.
+/// The maximum time for reading the head of a request, including idle time on a kept-alive connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time after which a connection is closed, whatever it does: a client that reads nothing must not keep it.
+/// The maximum lifetime of a connection, so that a client that reads nothing cannot keep it open.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A server that listens on the loopback addresses and nowhere else.
+/// A server that listens only on the loopback addresses.
 #[derive(Debug)]
 pub struct Server {
     ipv4: TcpListener,
-    /// None on machines without IPv6.
+    /// The IPv6 listener; `None` on machines without IPv6.
     ipv6: Option<TcpListener>,
     port: u16,
 }
 
 impl Server {
-    /// Listens on `port`, or the next free one; 0 takes any free one.
+    /// Listens on `port`, or on the next free port. If `port` is 0, the operating system chooses a free one.
     ///
     /// # Errors
-    /// Where none of a hundred ports is free.
+    /// Returns an error if none of 100 ports is free, or if listening is not permitted.
     pub async fn bind(port: u16) -> io::Result<Self> {
         let mut result = Self::bind_exactly(port).await;
         for next in port.saturating_add(1)..port.saturating_add(PORTS_TO_TRY) {
@@ -55,7 +55,8 @@ impl Server {
     async fn bind_exactly(port: u16) -> io::Result<Self> {
         let ipv4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let port = ipv4.local_addr()?.port();
-        // Browsers take `localhost` for either: a stranger on the other one would answer in our place.
+        // Browsers resolve `localhost` to either address. If another program has the IPv6 port, it would answer for
+        // this server.
         let ipv6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
             result => result.ok(),
@@ -63,16 +64,16 @@ impl Server {
         Ok(Self { ipv4, ipv6, port })
     }
 
-    /// The port that was free.
+    /// Returns the port that the server listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Answers requests for ever. Dropped, it closes every connection.
+    /// Answers requests forever. Dropping the future closes all connections.
     pub async fn serve(self, site: Site) {
         let site = Arc::new(site);
-        // Dropped with this future, and every connection with it.
+        // The set is dropped with this future, which closes its connections.
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -80,7 +81,7 @@ impl Server {
                 accepted = self.ipv4.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
                 accepted = accept_if_any(self.ipv6.as_ref()), if connections.len() < MAX_CONNECTIONS => accepted,
             };
-            // A client that is gone before it was accepted is no reason to stop.
+            // The client may have disconnected before it was accepted. The server continues.
             if let Ok((stream, _)) = accepted {
                 connections.spawn(answer(stream, Arc::clone(&site)));
             }
@@ -102,6 +103,6 @@ async fn answer(stream: TcpStream, site: Arc<Site>) {
     });
     let mut connections = http1::Builder::new();
     connections.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
-    // Browsers close connections whenever they like: not an error of ours.
+    // Browsers close connections at any time, so errors are ignored.
     let _ = timeout(CONNECTION_TIMEOUT, connections.serve_connection(TokioIo::new(stream), service)).await;
 }

@@ -1,4 +1,4 @@
-//! Which answer a request gets.
+//! Responses to requests for files and pages.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,29 +8,29 @@ use percent_encoding::percent_decode_str;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A page that is not a file of the folder.
+/// A page that is not a file in the folder.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Its path, with the slash at its beginning.
+    /// The path, with a leading slash.
     pub path: &'static str,
     /// The `Content-Type`.
     pub content_type: &'static str,
-    /// What it says.
+    /// The content of the page.
     pub body: Bytes,
 }
 
-/// A folder of published images, and pages beside it.
+/// A folder of published images, with additional pages.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// The folder.
     pub root: PathBuf,
-    /// The pages; they go before files of the same path.
+    /// The pages. They take precedence over files with the same path.
     pub pages: Vec<Page>,
 }
 
 impl Site {
-    /// Answers one request to this machine. Pages of any site may read the images (CORS), but not [`pages`](Self::pages), which
-    /// list them.
+    /// Answers one request to this machine. Pages of any site may read the images (CORS), but not
+    /// [`pages`](Self::pages), which list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !is_to_loopback(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);
@@ -46,7 +46,7 @@ impl Site {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
         }
-        // What is previewed is often published again a minute later.
+        // Previewed images are often published again a minute later.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
@@ -65,8 +65,8 @@ impl Site {
     }
 }
 
-/// Returns `true` if a request names this machine as its host. A page of another site whose name was pointed here (DNS rebinding)
-/// names that site.
+/// Returns `true` if a request names this machine as its host. In a DNS rebinding attack, a page of another site, whose
+/// name points to this machine, sends the name of that site.
 fn is_to_loopback<B>(request: &Request<B>) -> bool {
     let is_loopback = |host: &str| {
         let name = if host.starts_with('[') { host.split_inclusive(']').next() } else { host.split(':').next() };
@@ -78,7 +78,7 @@ fn is_to_loopback<B>(request: &Request<B>) -> bool {
     is_host_loopback && further.is_none() && request.uri().authority().is_none_or(|it| is_loopback(it.as_str()))
 }
 
-/// The file that a path names; `None` for any path that would lead elsewhere.
+/// Returns the file for a path, or `None` if the path would leave the folder.
 fn path_below(root: &Path, path: &str) -> Option<PathBuf> {
     let path = percent_decode_str(path.strip_prefix('/')?).decode_utf8().ok()?;
     let path = path.strip_suffix('/').unwrap_or(&path);
@@ -100,8 +100,8 @@ fn content_type(file: &Path, bytes: &[u8]) -> &'static str {
     }
 }
 
-/// The bare base URI of an image leads to its information
-/// ([Image API 3.0, Image Information Request](https://iiif.io/api/image/3.0/#22-image-information-request-uri-syntax)).
+/// Redirects the base URI of an image to its information ([Image API 3.0, Image Information
+/// Request](https://iiif.io/api/image/3.0/#22-image-information-request-uri-syntax)).
 fn to_information(path: &str) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::SEE_OTHER);
     let location = format!("{}/info.json", path.trim_end_matches('/'));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_leads_out_of_the_folder() {
+    fn no_path_leaves_the_folder() {
         let root = Path::new("/srv/tiles");
         for hostile in
             ["/..", "/../etc/passwd", "/a/%2e%2e/b", "/a//b", "/%2e%2e%2fetc", "/a/..%2f..%2fb", "a", "/a%00b", "/"]

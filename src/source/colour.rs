@@ -57,7 +57,7 @@ impl Converter {
         profiles: Profiles,
         background: Background,
     ) -> (Self, Told) {
-        let format = if samples.colour == Colour::Grey { PixelFormat::Grey8 } else { PixelFormat::Rgb8 };
+        let format = if samples.colour == Colour::Grey { PixelFormat::Gray8 } else { PixelFormat::Rgb8 };
         let (conversion, told) = conversion(samples, profile, profiles);
         (Self { samples, format, conversion, background }, told)
     }
@@ -127,7 +127,7 @@ impl Converter {
                 executor.transform(from, &mut converted)?;
                 self.flatten(&converted, to);
             }
-            Conversion::Profile(ToSrgb::Grey8(table)) => {
+            Conversion::Profile(ToSrgb::Gray8(table)) => {
                 let mut converted = from.to_vec();
                 let channels = self.samples.channels();
                 converted.iter_mut().step_by(channels).for_each(|grey| *grey = table[usize::from(*grey)]);

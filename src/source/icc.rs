@@ -25,7 +25,7 @@ pub(super) enum ToSrgb {
     /// Inks of the depth of the file.
     Inks(Box<InkTransform>),
     /// Every grey of 8 bits.
-    Grey8(Box<[u8; 256]>),
+    Gray8(Box<[u8; 256]>),
     /// Every grey of 16 bits.
     Grey16(Vec<u8>),
 }
@@ -94,7 +94,7 @@ impl Profile {
                 let greys: Vec<u8> = (0..=u8::MAX).collect();
                 let mut table = Box::new([0; 256]);
                 table.copy_from_slice(&greys_of(&*executor, &greys)?);
-                ToSrgb::Grey8(table)
+                ToSrgb::Gray8(table)
             }
             (Colour::Grey, Depth::Sixteen) => {
                 let executor = self.profile.create_transform_16bit(from, &srgb, to, options)?;

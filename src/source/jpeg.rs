@@ -3,7 +3,7 @@
 use super::samples::{Alpha, Colour, Depth, Samples};
 use super::{DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
 use crate::iiif::Size;
-use crate::libjpeg::{Decoder, JpegColour};
+use crate::libjpeg::{Decoder, JpegColor};
 use crate::pixel::{BlockLayout, BlockStrip, RowScale};
 use std::io::BufReader;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     }
     let mut decoder = Decoder::new(Box::new(file))?;
     let size = Size::new(decoder.width(), decoder.height())?;
-    let samples = match decoder.colour() {
-        JpegColour::Grey => Samples::GREY_8,
-        JpegColour::Rgb => Samples::RGB_8,
-        JpegColour::Cmyk => Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth: Depth::Eight },
-        JpegColour::Unknown => return Err(Refusal::Unsupported("a JPEG of an unknown colour space".to_owned())),
+    let samples = match decoder.color() {
+        JpegColor::Gray => Samples::GREY_8,
+        JpegColor::Rgb => Samples::RGB_8,
+        JpegColor::Cmyk => Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth: Depth::Eight },
+        JpegColor::Unknown => return Err(Refusal::Unsupported("a JPEG of an unknown colour space".to_owned())),
     };
     let decoder_bytes = decoder.whole_image_bytes();
     let container = if decoder_bytes == 0 { "JPEG" } else { "JPEG, several scans" }.to_owned();
     // As Adobe's programs have always written them: how much light passes, not how much ink there is.
-    let is_inverted = decoder.colour() == JpegColour::Cmyk;
-    decoder.set_colour(decoder.colour());
+    let is_inverted = decoder.color() == JpegColor::Cmyk;
+    decoder.set_color(decoder.color());
     Ok(Opened {
         size,
         samples,

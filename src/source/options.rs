@@ -35,7 +35,7 @@ impl Background {
         let [red, green, blue] = self.0.map(u32::from);
         match format {
             PixelFormat::Rgb8 => self.0,
-            PixelFormat::Grey8 => {
+            PixelFormat::Gray8 => {
                 let grey = (299 * red + 587 * green + 114 * blue + 500) / 1000;
                 [u8::try_from(grey).expect("the weights sum up to 1"); 3]
             }

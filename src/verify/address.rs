@@ -1,10 +1,10 @@
-//! Which image is meant.
+//! The address of the image to verify.
 
 use crate::iiif::Plan;
 use std::fmt;
 use std::str::FromStr;
 
-/// The URL of an `info.json` on the web, kept as it was written. It can be made of the base URI of the image too.
+/// The URL of an `info.json` on the web, as the user wrote it. The base URI of the image is accepted too.
 ///
 /// ```
 /// use iiif_publish::verify::InfoUrl;
@@ -17,18 +17,18 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfoUrl(String);
 
-/// Why a text is not the URL of an `info.json`. The text itself is not repeated: it may hold a secret.
+/// An invalid `info.json` URL. The error does not repeat the URL, because it may contain a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// Not an absolute URL of the web.
-    #[error("this is not a URL like https://example.org/photo/info.json")]
+    /// The text is not an absolute HTTP or HTTPS URL.
+    #[error("not a URL such as https://example.org/photo/info.json")]
     NotWeb,
-    /// A user name or a password, which would show in every line of a report.
-    #[error("a URL with a user name or a password cannot be verified, because reports repeat it")]
+    /// The URL contains a user name or a password, which would appear on every line of a report.
+    #[error("the URL contains a user name or a password, which reports would reveal")]
     Secret,
-    /// A query or a fragment: no path can be appended to it.
-    #[error("a URL with `?` or `#` has no objects below it")]
+    /// The URL contains a query or a fragment, so no path can be appended to it.
+    #[error("the URL contains `?` or `#`, so no path can be appended to it")]
     Query,
 }
 
@@ -50,13 +50,13 @@ impl FromStr for InfoUrl {
 }
 
 impl InfoUrl {
-    /// The base URI of the image, without a slash at its end: viewers append one.
+    /// Returns the base URI of the image, without a trailing slash, because viewers append one.
     #[must_use]
     pub fn base_uri(&self) -> &str {
         &self.0
     }
 
-    /// What stands before `/info.json`.
+    /// Returns the part before `/info.json`.
     pub(super) fn base_of(text: &str) -> &str {
         let folder = text.strip_suffix(Plan::INFO_JSON).filter(|folder| folder.ends_with('/'));
         folder.unwrap_or(text).trim_end_matches('/')
@@ -74,13 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_uri_is_what_stands_before_info_json() {
+    fn the_base_uri_is_the_part_before_info_json() {
         assert_eq!(InfoUrl::base_of("https://example.org/a/info.json"), "https://example.org/a");
         assert_eq!(InfoUrl::base_of("https://example.org/my-info.json"), "https://example.org/my-info.json");
     }
 
     #[test]
-    fn only_plain_addresses_of_the_web_are_taken() {
+    fn only_plain_http_urls_are_accepted() {
         for (text, error) in [
             ("photo/info.json", AddressError::NotWeb),
             ("file:///etc/passwd", AddressError::NotWeb),

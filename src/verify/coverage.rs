@@ -1,4 +1,4 @@
-//! Every object that a viewer would ask for, and what each must measure.
+//! The list of all objects that a viewer requests, with their expected dimensions.
 
 use super::Rule;
 use super::information::Information;
@@ -9,10 +9,11 @@ use crate::iiif::{
 use std::collections::HashMap;
 use std::fmt;
 
-/// More than any image has, and still counted in seconds: 200,000 x 200,000 pixels in tiles of 64 are 13 million.
+/// The maximum number of tiles to check. That is more than any image has, and can still be counted in seconds: 200,000
+/// x 200,000 pixels in tiles of 64 are 13 million.
 const MAX_OBJECTS: u64 = 20_000_000;
 
-/// The members of an `info.json` that say what is stored.
+/// The members of an `info.json` that determine the stored objects.
 const DECISIVE: [&str; 11] = [
     "protocol",
     "profile",
@@ -27,22 +28,22 @@ const DECISIVE: [&str; 11] = [
     "preferredFormats",
 ];
 
-/// A request that must be answered, and what the picture must measure.
+/// A request that must succeed, and the dimensions of its image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     pub(super) request: ImageRequest,
     pub(super) measure: Measure,
 }
 
-/// The dimensions that a picture may have.
+/// The dimensions that an image may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
     Exactly(Size),
     Either(Size, Size),
-    /// The width of the first; the height is left to the server (`w,`), which may round as it likes, from the first size
-    /// or from the proportions of the second.
+    /// The width of the first size. The server chooses the height (`w,`), and may round it from the first size or from
+    /// the proportions of the second.
     ByWidth(Size, Size),
-    /// Within the first size, in the proportions of the second.
+    /// At most the first size, in the proportions of the second.
     Within(Size, Size),
 }
 
@@ -66,8 +67,8 @@ impl Measure {
         }
     }
 
-    /// The most pixels that it allows.
-    pub(super) fn most_pixels(self) -> u64 {
+    /// Returns the maximum number of pixels that these dimensions allow.
+    pub(super) fn max_pixels(self) -> u64 {
         match self {
             Self::Exactly(size) | Self::Within(size, _) => size.pixels(),
             Self::Either(one, other) => one.pixels().max(other.pixels()),
@@ -79,7 +80,7 @@ impl Measure {
     }
 }
 
-/// The height that goes with a width, rounded down.
+/// Returns the height for a width, rounded down.
 fn proportional_height(natural: Size, width: u32) -> u64 {
     u64::from(natural.height()) * u64::from(width) / u64::from(natural.width())
 }
@@ -94,25 +95,28 @@ impl fmt::Display for Measure {
     }
 }
 
-/// All objects of one image but its `info.json`.
+/// All objects of one image except its `info.json`.
 #[derive(Debug)]
 pub(super) enum Coverage {
     Plan {
         plan: Plan,
-        /// Thumbnails that may have been drawn, where a cap that is only known from the outside may have forbidden it.
+        /// Sizes of thumbnails that may exist. It depends on the size limit used for publishing, which `info.json` does
+        /// not reveal.
         perhaps: HashMap<ImageRequest, Size>,
     },
     Listed(Listed),
 }
 
 impl Coverage {
+    /// Determines the objects of an image.
+    ///
     /// # Errors
-    /// In words, where there are too many to be true.
+    /// Returns a message if the image has more than [`MAX_OBJECTS`] tiles.
     pub(super) fn of(information: &Information, rounded_sizes: RoundedSizes) -> Result<Self, String> {
         let listed = Listed::new(information);
         let tiles = listed.tile_count();
         if tiles > MAX_OBJECTS {
-            return Err(format!("it lists {tiles} tiles: more than {MAX_OBJECTS} are not checked"));
+            return Err(format!("it lists {tiles} tiles, but at most {MAX_OBJECTS} can be checked"));
         }
         let plan = planned(information, rounded_sizes);
         Ok(plan.map_or(Self::Listed(listed), |plan| Self::Plan { perhaps: perhaps(&plan), plan }))
@@ -125,7 +129,7 @@ impl Coverage {
         }
     }
 
-    /// Everything in an order that is always the same. Made as it is asked for: a large image has millions.
+    /// Returns all objects in a fixed order. The iterator computes them on demand, because a large image has millions.
     pub(super) fn expected(&self) -> Box<dyn Iterator<Item = Expected> + Send + '_> {
         match self {
             Self::Listed(listed) => Box::new(listed.expected()),
@@ -153,10 +157,10 @@ fn planned_requests(
     })
 }
 
-/// The plan by which this crate would have published the image, if its `info.json` would then read the same.
+/// Returns the plan with which this program would publish the image, if that results in the same `info.json`.
 fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Plan> {
     let [tiles] = &information.tiles[..] else { return None };
-    // `maxWidth` is what `full/max` measures, and may be less than a tile; the cap that was asked for is not.
+    // `maxWidth` is the width of `full/max` and may be less than a tile, but the limit used for publishing may not.
     let longest_side = information.limits.width.map(|width| width.max(tiles.width));
     let shape = PyramidShape::new(tiles.width, longest_side, rounded_sizes).ok()?;
     let pyramid = Pyramid::new(information.size, shape.in_formats(information.formats));
@@ -166,7 +170,10 @@ fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Pla
     DECISIVE.into_iter().all(is_same).then(|| Plan::new(pyramid, information.version))
 }
 
-/// The thumbnails that are drawn under the highest cap that gives the same `full/max`, and not under the lowest one.
+/// Returns thumbnails that depend on the size limit used for publishing.
+///
+/// Several limits lead to the same `full/max`. These thumbnails are drawn with the highest of them, but not with the
+/// lowest.
 fn perhaps(plan: &Plan) -> HashMap<ImageRequest, Size> {
     let pyramid = plan.pyramid();
     let levels = pyramid.scale_factors().iter().take_while(|scale| **scale < pyramid.max_level());

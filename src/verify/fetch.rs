@@ -1,4 +1,4 @@
-//! Answers of a web server, with a limit on everything: redirects, tries, seconds and bytes.
+//! HTTP requests with limits on redirects, retries, time and bytes.
 
 use super::finding::Problem;
 use bytes::{Bytes, BytesMut};
@@ -7,31 +7,31 @@ use reqwest::{Response, redirect};
 use std::error::Error;
 use std::time::Duration;
 
-/// The page that a viewer pretends to stand on. The name can never be anyone's (RFC 2606).
+/// The origin of a viewer's page. The name cannot belong to anyone (RFC 2606).
 const PROBE_ORIGIN: &str = "https://viewer.invalid";
 
 const REDIRECTS: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two pieces of an answer.
+/// The maximum time between two chunks of a response.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// For a whole request, its body included.
+/// The maximum time of a request, including its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Pauses before the second try and the third: a server that is short of breath is no missing object.
+/// Delays before the second and the third attempt: an overloaded server does not mean a missing object.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(2)];
 
 #[derive(Clone, Debug)]
 pub(super) struct Client(reqwest::Client);
 
-/// What came back, whatever its status. The body is read of a 200 only.
+/// A response with any status. The body is read only if the status is 200.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// After redirects.
+    /// The URL after redirects.
     pub(super) final_url: String,
     pub(super) content_type: Option<String>,
     pub(super) has_cache_control: bool,
-    /// Whether a page of another site may read it.
+    /// `true` if pages of any site may read the response (CORS).
     pub(super) allows_any_page: bool,
     pub(super) body: Bytes,
 }
@@ -46,14 +46,14 @@ impl Answer {
     }
 }
 
-/// Why there is no answer.
+/// A failure to get a response.
 #[derive(Debug)]
 pub(super) enum FetchError {
-    /// Nobody listens, or says nothing.
+    /// The host refuses the connection or does not respond.
     Unreachable(String),
-    /// The answer is cut off.
+    /// The response was cut off.
     Broken(String),
-    /// Redirects that go on for ever, or lead out of the web.
+    /// There are too many redirects, or a redirect to a URL that is not HTTP or HTTPS.
     Redirects(String),
     TooLarge {
         limit_bytes: u64,
@@ -84,7 +84,7 @@ impl From<reqwest::Error> for FetchError {
     }
 }
 
-/// The last link of a chain of errors. The outer ones repeat the URL.
+/// Returns the innermost source of an error, because the outer ones repeat the URL.
 fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -105,7 +105,7 @@ impl Client {
         Ok(Self(client.build()?))
     }
 
-    /// Gets a URL, again after failures that may pass. A body of more than `limit_bytes` is not read to its end.
+    /// Sends a GET request and retries transient errors. Stops reading a body after `limit_bytes`.
     pub(super) async fn get(&self, url: &str, limit_bytes: u64) -> Result<Answer, FetchError> {
         for pause in PAUSES {
             match self.get_once(url, limit_bytes).await {
@@ -136,7 +136,7 @@ impl Client {
     }
 }
 
-/// Too many requests, and what a server or the one in front of it says when it is busy or broken.
+/// Returns `true` for statuses of a busy or temporarily broken server or proxy.
 fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
 }
@@ -147,7 +147,7 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 async fn body(mut response: Response, limit_bytes: u64) -> Result<Bytes, FetchError> {
     let mut body = BytesMut::new();
-    // What it says of its length is checked first, what comes is counted all the same.
+    // Checks the declared length first, then counts the received bytes, because the declaration can be wrong.
     let mut length = response.content_length().unwrap_or(0);
     loop {
         if length > limit_bytes {

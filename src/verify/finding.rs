@@ -1,87 +1,89 @@
-//! What can be wrong, and how it is said.
+//! Problems that verification finds, and their texts.
 
 use crate::iiif::Format;
 use std::fmt;
 
-/// Letters of a server's own text that are repeated.
+/// The maximum number of characters quoted from a server.
 const QUOTED_LETTERS: usize = 120;
 
-/// One thing that is wrong.
+/// One problem of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The path below the base URI; `None` where it concerns the image as a whole.
+    /// The path below the base URI, or `None` if the problem concerns the whole image.
     pub path: Option<String>,
-    /// What is wrong.
+    /// The problem.
     pub problem: Problem,
 }
 
-/// What can be wrong. Displayed it is a clause for people, in which nothing from a server is a control character.
+/// A problem with an object or an image.
+///
+/// `Display` writes a clause for people. It escapes control characters from servers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Pages of other sites may not read `objects` of the `checked` pictures.
+    /// Pages of other sites cannot read `objects` of `checked` image files.
     Cors {
-        /// How many.
+        /// The number of image files without CORS headers.
         objects: u64,
-        /// Of how many.
+        /// The number of image files that were checked.
         checked: u64,
     },
-    /// `info.json` says something wrong, in words.
+    /// `info.json` contains an error, described by this message.
     Information(String),
-    /// `info.json` may not be read by pages of other sites.
+    /// Pages of other sites cannot read `info.json`.
     InformationCors,
-    /// No such object, or none that the public may read.
+    /// The object does not exist or is not public.
     Missing {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
-    /// An answer that says neither that it is there nor that it is missing.
+    /// The status shows neither that the object exists nor that it is missing.
     Status {
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
     },
-    /// The request failed, after several tries.
+    /// The request failed after several attempts.
     Unanswered {
         /// The innermost cause.
         reason: String,
     },
-    /// More bytes than an object of this kind can have.
+    /// The object is larger than is possible for its kind.
     TooLarge {
-        /// What was read at most.
+        /// The maximum number of bytes read.
         limit_bytes: u64,
     },
-    /// The body is no whole file of its format.
+    /// The body is not a complete file of its format.
     Damaged {
-        /// The format that was asked for.
+        /// The requested format.
         format: Format,
-        /// What the decoder says.
+        /// The message of the decoder.
         reason: String,
     },
-    /// The picture has other dimensions.
+    /// The image has wrong dimensions.
     Size {
-        /// Its width and height.
+        /// The actual width and height, in pixels.
         found: String,
-        /// What they should be.
+        /// The expected dimensions, in pixels.
         expected: String,
     },
-    /// A `Content-Type` that browsers do not take for what it is.
+    /// The `Content-Type` is missing or wrong.
     MediaType {
-        /// The header; `None` where it is missing.
+        /// The header, or `None` if it is missing.
         found: Option<String>,
-        /// What it should be.
+        /// The expected media type.
         expected: &'static str,
     },
-    /// No `Cache-Control`.
+    /// The object has no `Cache-Control`.
     CacheControl,
-    /// None of the `checked` pictures has a `Cache-Control`.
+    /// None of the checked image files has a `Cache-Control`.
     NoCacheControl {
-        /// How many there are.
+        /// The number of image files that were checked.
         checked: u64,
     },
 }
 
 impl Problem {
-    /// One word for programs.
+    /// Returns a stable word for programs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -97,7 +99,7 @@ impl Problem {
         }
     }
 
-    /// The place of its kind in a report.
+    /// Returns the position of the problem's kind in a report.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Information(_) | Self::InformationCors => 0,
@@ -117,32 +119,34 @@ impl fmt::Display for Problem {
         match self {
             Self::Cors { objects, checked } => write!(
                 formatter,
-                "{objects} of {checked} pictures have no `Access-Control-Allow-Origin` for pages of other sites"
+                "{objects} of {checked} image files have no `Access-Control-Allow-Origin` for other sites"
             ),
             Self::Information(words) => formatter.write_str(words),
-            Self::InformationCors => formatter.write_str("no `Access-Control-Allow-Origin` for pages of other sites"),
-            Self::Missing { status: 403 } => {
-                formatter.write_str("missing, or not public (403, which S3 also answers of what is not there)")
-            }
+            Self::InformationCors => formatter.write_str("no `Access-Control-Allow-Origin` for other sites"),
+            Self::Missing { status: 403 } => formatter.write_str("missing or not public (403; S3 uses it for both)"),
             Self::Missing { status } => write!(formatter, "missing ({status})"),
-            Self::Status { status } => write!(formatter, "answered with {status}"),
-            Self::Unanswered { reason } => write!(formatter, "no whole answer: {}", shortened(reason)),
-            Self::TooLarge { limit_bytes } => write!(formatter, "larger than {limit_bytes} bytes, which it cannot be"),
-            Self::Damaged { format, reason } => write!(formatter, "not a whole {format}: {}", shortened(reason)),
+            Self::Status { status } => write!(formatter, "unexpected status {status}"),
+            Self::Unanswered { reason } => write!(formatter, "incomplete response: {}", shortened(reason)),
+            Self::TooLarge { limit_bytes } => {
+                write!(formatter, "larger than the possible maximum of {limit_bytes} bytes")
+            }
+            Self::Damaged { format, reason } => write!(formatter, "not a complete {format}: {}", shortened(reason)),
             Self::Size { found, expected } => write!(formatter, "{found} pixels instead of {expected}"),
             Self::MediaType { found: None, expected } => {
-                write!(formatter, "no `Content-Type`; it should be {expected}")
+                write!(formatter, "no `Content-Type`; expected {expected}")
             }
             Self::MediaType { found: Some(found), expected } => {
                 write!(formatter, "`Content-Type: {}` instead of {expected}", shortened(found))
             }
             Self::CacheControl => formatter.write_str("no `Cache-Control`"),
-            Self::NoCacheControl { checked } => write!(formatter, "none of {checked} pictures has a `Cache-Control`"),
+            Self::NoCacheControl { checked } => {
+                write!(formatter, "none of {checked} image files has a `Cache-Control`")
+            }
         }
     }
 }
 
-/// Text of a server as it can be shown on a terminal.
+/// Shortens text from a server and escapes it for a terminal.
 pub(super) fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(QUOTED_LETTERS).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTED_LETTERS).is_some() {

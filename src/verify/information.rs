@@ -1,4 +1,4 @@
-//! What an `info.json` says, of whatever program it comes, as far as it makes sense.
+//! Parses an `info.json` from any program, and reports the parts that are invalid.
 
 use super::fetch::Answer;
 use super::finding::{Problem, shortened};
@@ -19,9 +19,9 @@ pub(super) struct Information {
     pub(super) tiles: Vec<TileSet>,
     pub(super) sizes: Vec<Size>,
     pub(super) limits: Limits,
-    /// Of those that this program knows, the ones beside JPEG.
+    /// The formats that this program supports.
     pub(super) formats: Formats,
-    /// All of it, as it came.
+    /// The complete document, as received.
     pub(super) document: Value,
     complaints: Vec<String>,
 }
@@ -31,11 +31,11 @@ pub(super) struct Information {
 pub(super) struct TileSet {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Ascending, none of them twice.
+    /// The scale factors in ascending order, without duplicates.
     pub(super) scale_factors: Vec<u32>,
 }
 
-/// The size that no picture exceeds.
+/// The maximum size of an image request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     pub(super) width: Option<u32>,
@@ -45,7 +45,7 @@ pub(super) struct Limits {
 
 impl Limits {
     fn of(document: &Value) -> Self {
-        // Members of the document in version 3, of one of the entries of `profile` in version 2.
+        // Version 3 has these members in the document, version 2 in an entry of `profile`.
         let profile = document["profile"].as_array().map(Vec::as_slice).unwrap_or_default();
         let member = |name| std::iter::once(document).chain(profile).find_map(|holder| holder[name].as_u64());
         let side = |name| member(name).and_then(|side| u32::try_from(side).ok());
@@ -55,8 +55,10 @@ impl Limits {
 }
 
 impl Information {
+    /// Parses an `info.json`.
+    ///
     /// # Errors
-    /// In words, where nothing can be made of it.
+    /// Returns a message if the document is not JSON, or if its version or its size is missing.
     pub(super) fn read(body: &[u8]) -> Result<Self, String> {
         let document: Value = serde_json::from_slice(body).map_err(|error| format!("not JSON: {error}"))?;
         let version = version(&document)?;
@@ -78,14 +80,14 @@ impl Information {
         Described { version: self.version, level: self.level, size: self.size, rule }
     }
 
-    /// Where its `id` leads, if that is a folder right below where it was fetched.
+    /// Returns the URL of the current version, if `id` is a folder directly below `url`.
     pub(super) fn version_below(&self, url: &InfoUrl) -> Option<InfoUrl> {
         let name = self.id.strip_prefix(url.base_uri())?.strip_prefix('/')?;
         let is_name = !name.is_empty() && !name.contains('/');
         self.id.parse().ok().filter(|_| is_name)
     }
 
-    /// What is wrong with it, fetched from any of these base URIs.
+    /// Returns the errors of a document that was fetched from one of these base URIs.
     pub(super) fn complaints(&self, base_uris: [&str; 2]) -> impl Iterator<Item = String> {
         self.id_complaint(base_uris).into_iter().chain(self.complaints.iter().cloned())
     }
@@ -95,13 +97,17 @@ impl Information {
         match self.id.strip_suffix('/') {
             _ if base_uris.contains(&self.id.as_str()) => None,
             _ if id.is_empty() => Some("it has no id".to_owned()),
-            Some(base) if base_uris.contains(&base) => Some(format!("id `{id}` ends with a slash; viewers append one")),
-            _ => Some(format!("id `{id}` is not the base URI `{}`: viewers ask there", base_uris[0])),
+            Some(base) if base_uris.contains(&base) => {
+                Some(format!("id `{id}` ends with a slash, but viewers append one"))
+            }
+            _ => {
+                Some(format!("id `{id}` differs from the base URI `{}`; viewers send requests to the id", base_uris[0]))
+            }
         }
     }
 }
 
-/// What is wrong with the headers of an `info.json`.
+/// Checks the headers of an `info.json`.
 pub(super) fn header_problems(answer: &Answer) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !is_media_type(answer, JSON) && !is_media_type(answer, JSON_LD) {
@@ -116,13 +122,13 @@ pub(super) fn header_problems(answer: &Answer) -> Vec<Problem> {
     problems
 }
 
-/// Whether an answer is of a media type, whatever its parameters.
+/// Returns `true` if a response has this media type. Ignores parameters.
 pub(super) fn is_media_type(answer: &Answer, expected: &str) -> bool {
     let found = answer.content_type.as_deref().and_then(|found| found.split(';').next());
     found.is_some_and(|found| found.trim().eq_ignore_ascii_case(expected))
 }
 
-/// The version, by its context, or else by what only version 3 has.
+/// Returns the version. It follows from the context, or from the type that only version 3 has.
 fn version(document: &Value) -> Result<ApiVersion, String> {
     let context = &document["@context"];
     let contexts = context.as_array().map_or(std::slice::from_ref(context), Vec::as_slice);
@@ -132,18 +138,18 @@ fn version(document: &Value) -> Result<ApiVersion, String> {
     } else if names("/image/2/") {
         Ok(ApiVersion::V2)
     } else {
-        Err("not image information of version 2 or 3 of the Image API".to_owned())
+        Err("not an `info.json` of Image API version 2 or 3".to_owned())
     }
 }
 
-/// The compliance level: `level0`, or a URI that ends so, alone or first in a list.
+/// Returns the compliance level: from `level0`, or from a URI with that ending, alone or first in a list.
 fn level(profile: &Value) -> Option<u8> {
     let name = profile.as_str().or_else(|| profile[0].as_str())?;
     let name = name.strip_suffix(".json").unwrap_or(name);
     (0..=2).find(|level| name.ends_with(&format!("level{level}")))
 }
 
-/// The formats: `extraFormats` in version 3, `formats` in one of the entries of `profile` in version 2.
+/// Returns the formats: `extraFormats` in version 3, `formats` in an entry of `profile` in version 2.
 fn formats(document: &Value) -> Formats {
     let profile = document["profile"].as_array().map(Vec::as_slice).unwrap_or_default();
     let of_version_2 = profile.iter().map(|entry| &entry["formats"]);
@@ -151,7 +157,7 @@ fn formats(document: &Value) -> Formats {
     Formats::beside_jpg(lists.flatten().filter_map(Value::as_str).filter_map(Format::of_extension))
 }
 
-/// The entries of a list that make sense; the others are complained about.
+/// Returns the valid entries of a list. Adds a complaint for each of the others.
 fn entries<T>(
     document: &Value,
     name: &str,
@@ -186,6 +192,6 @@ fn tile_set(entry: &Value) -> Result<TileSet, String> {
     let mut scale_factors = scale_factors.ok_or("an entry of `scaleFactors` is not a positive whole number")?;
     scale_factors.sort_unstable();
     scale_factors.dedup();
-    // Where there is no height, tiles are square (Image API 3.0, section 5.4).
+    // If there is no height, tiles are square (Image API 3.0, section 5.4).
     Ok(TileSet { width, height: positive(&entry["height"]).unwrap_or(width), scale_factors })
 }

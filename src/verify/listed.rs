@@ -1,4 +1,4 @@
-//! What a viewer asks for of an image that another program published.
+//! The requests of viewers for an image that another program published.
 
 use super::coverage::{Expected, Measure};
 use super::information::{Information, Limits, TileSet};
@@ -26,7 +26,7 @@ impl Listed {
         }
     }
 
-    /// How many tiles there are; as good as infinite where they cannot be counted.
+    /// Returns the number of tiles, or `u64::MAX` if it does not fit.
     pub(super) fn tile_count(&self) -> u64 {
         let level = |(tiles, scale): (&TileSet, u32)| {
             let count = |side: u32, tile: u32| u64::from(side).div_ceil(u64::from(tile) * u64::from(scale));
@@ -35,8 +35,9 @@ impl Listed {
         self.levels().map(level).fold(0, u64::saturating_add)
     }
 
-    /// Every request once, whole images first. Only requests of the full region and those of each level's last tile can
-    /// meet: the others have regions of their own.
+    /// Returns every request once, whole images first.
+    ///
+    /// Only requests for the full region or the last tile of a level can be duplicates. All other regions are unique.
     pub(super) fn expected(&self) -> impl Iterator<Item = Expected> {
         let mut taken = HashSet::new();
         let tiles = self.levels().flat_map(|(tiles, scale)| self.level_tiles(tiles, scale));
@@ -53,7 +54,7 @@ impl Listed {
         std::iter::once(SizeParameter::Max).chain(of_version_2).map(full).chain(listed)
     }
 
-    /// What `full/max` measures: the full size, or whatever is within the limits that are said.
+    /// Returns the dimensions of `full/max`: the full size, or any size within the limits if there are some.
     fn max_measure(&self) -> Measure {
         let Limits { width, height, area } = self.limits;
         if width.is_none() && height.is_none() && area.is_none() {
@@ -79,8 +80,10 @@ impl Listed {
         })
     }
 
-    /// A region of the size `natural`, drawn as large as `size`, in the canonical form of the version. The region that is
-    /// the whole image is `full` ([Image API 3.0, 4.7](https://iiif.io/api/image/3.0/#47-canonical-uri-syntax)).
+    /// Returns the canonical request of this version for a region of the size `natural`, scaled to `size`.
+    ///
+    /// A region that equals the whole image is `full` ([Image API 3.0,
+    /// 4.7](https://iiif.io/api/image/3.0/#47-canonical-uri-syntax)).
     fn sized(&self, region: Option<Region>, natural: Size, size: Size) -> Expected {
         let region = region.filter(|region| region.size != self.size);
         let region = region.map_or(RegionParameter::Full, RegionParameter::Rectangle);
@@ -98,10 +101,10 @@ impl Listed {
     }
 }
 
-/// Where the tiles of a row begin, and how many pixels of the image each of them shows.
+/// Returns the start and length of each tile along one axis, in pixels of the full image.
 fn spans(side: u32, tile: u32, scale: u32) -> impl Iterator<Item = (u32, u32)> {
     let step = u64::from(tile) * u64::from(scale);
-    // A step of more than `u32` is one of the whole side.
+    // A step that exceeds `u32` covers the whole side.
     let step = u32::try_from(step).unwrap_or(side).min(side);
     (0..side).step_by(step as usize).map(move |start| (start, step.min(side - start)))
 }

@@ -1,6 +1,6 @@
-//! Whether a published image is whole: asks over the web for every object that a viewer would ask for, and looks at each.
+//! Verifies published images: requests every object that a viewer would request, and checks each response.
 //!
-//! Images of other programs are checked too. What a viewer asks for follows from `info.json` alone, by one of two
+//! Images of other programs are checked too. The list of objects follows from `info.json` alone, by one of two
 //! [`Rule`]s.
 //!
 //! ```no_run
@@ -12,7 +12,7 @@
 //! for finding in &verified.findings {
 //!     eprintln!("{}: {}", finding.path.as_deref().unwrap_or("the image"), finding.problem);
 //! }
-//! assert!(verified.is_well());
+//! assert!(verified.passed());
 //! # Ok(())
 //! # }
 //! ```
@@ -42,23 +42,24 @@ use std::sync::Arc;
 use tally::{Checked, Tally};
 use tokio::sync::Semaphore;
 
-/// The longest `info.json` that is read, in bytes: a thousand times the usual.
+/// The maximum length of an `info.json`, in bytes: a thousand times the usual length.
 const INFORMATION_LIMIT_BYTES: u64 = 1 << 20;
 
-/// What a verifier decides once for all images. [`Options::default`] checks everything.
+/// Options for verifying images. [`Options::default`] checks all objects.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Requests in flight.
+    /// The maximum number of parallel requests.
     pub concurrency: NonZeroUsize,
-    /// How many objects of an image are checked, evenly spread; `None` for all. `info.json`, `full/max` and the corners of
-    /// scale factor 1 always are.
+    /// The number of objects to check per image, evenly distributed; `None` checks all.
+    ///
+    /// `info.json`, `full/max` and the corner tiles of scale factor 1 are always checked.
     pub sample: Option<u64>,
-    /// Whether the sizes that only OpenSeadragon 4.0.0 asks for are to be there. `info.json` does not tell.
+    /// Selects if the sizes that only OpenSeadragon 4.0.0 requests must exist. `info.json` does not reveal it.
     pub rounded_sizes: RoundedSizes,
 }
 
 impl Options {
-    /// Requests in flight where none is said: what a browser with a few viewers has.
+    /// The default number of parallel requests: that of a browser with a few viewers.
     pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
 }
 
@@ -68,66 +69,70 @@ impl Default for Options {
     }
 }
 
-/// How it was decided what a viewer would ask for.
+/// The rule that determines the objects to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// The `info.json` is, but for its rights and additions, what this crate writes for an image of this size: every
-    /// object of its [`Plan`].
+    /// All objects of a [`Plan`].
+    ///
+    /// Used if this program would write the same `info.json` for an image of this size, except for rights and
+    /// additions.
     Plan,
-    /// Any other image: `full/max` (of version 2 `full/full` too), each entry of `sizes`, and every tile of every listed
-    /// scale factor, in the canonical form of its version and as JPEG.
+    /// The objects that `info.json` lists, used for all other images.
+    ///
+    /// These are `full/max` (in version 2 also `full/full`), each entry of `sizes`, and each tile of every listed scale
+    /// factor, as JPEG and in the canonical form of the version.
     Listed,
 }
 
-/// What an `info.json` says of its image.
+/// The description of an image in its `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Described {
     /// The version of the Image API.
     pub version: ApiVersion,
-    /// The compliance level: above 0, a server answers more than `info.json` lists, and that is not checked.
+    /// The compliance level. Above 0, a server supports more requests than `info.json` lists. These are not checked.
     pub level: Option<u8>,
     /// The full size, in pixels.
     pub size: Size,
-    /// What the checked objects follow from.
+    /// The rule that determined the checked objects.
     pub rule: Rule,
 }
 
-/// What was found out about one image.
+/// The result of verifying one image.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// Where it is: of an image with versions, where the newest is.
+    /// The URL of the `info.json`. If the image has versions, it is that of the newest version.
     pub url: InfoUrl,
-    /// `None` where `info.json` is missing or unusable: then nothing else was checked.
+    /// The description, or `None` if `info.json` is missing or unusable. Then nothing else was checked.
     pub described: Option<Described>,
-    /// All objects that a viewer would ask for, `info.json` included.
+    /// The number of objects that a viewer would request, including `info.json`.
     pub objects: u64,
-    /// How many of them were checked.
+    /// The number of objects that were checked.
     pub checked: u64,
-    /// What is wrong: the image as a whole first, then by kind, each kind in publishing order.
+    /// The problems: first those of the whole image, then by kind, each kind in publishing order.
     pub findings: Vec<Finding>,
-    /// Findings beyond the hundred thousand that are kept.
+    /// The number of problems beyond the first 100,000.
     pub unlisted: u64,
 }
 
 impl Verified {
-    /// Whether nothing is wrong.
+    /// Returns `true` if there are no problems.
     #[must_use]
-    pub fn is_well(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.findings.is_empty()
     }
 }
 
-/// Why nothing can be said about an image.
+/// An error that prevents the verification of an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// The HTTP client cannot be set up, for example without root certificates.
     #[error("could not set up HTTPS")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The host gives no answers, or none any more.
+    /// The host does not respond, or stopped responding.
     #[error("could not reach `{url}`: {reason}")]
     Unreachable {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
         /// The innermost cause.
         reason: String,
@@ -139,32 +144,32 @@ pub enum VerifyError {
 pub struct Verifier {
     client: Client,
     options: Options,
-    /// One permit for each core, of all images together: more decoders would only take memory.
+    /// One permit per core, shared by all images. More decoders would only need more memory.
     decoders: Arc<Semaphore>,
 }
 
 impl Verifier {
-    /// A verifier. Nothing is sent yet.
+    /// Creates a verifier without sending requests.
     ///
     /// # Errors
-    /// Where HTTPS cannot be set up.
+    /// Returns an error if HTTPS cannot be set up.
     pub fn new(options: Options) -> Result<Self, VerifyError> {
         let client = Client::new().map_err(|error| VerifyError::Client(error.into()))?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Self { client, options, decoders: Arc::new(Semaphore::new(cores)) })
     }
 
-    /// Checks one image: first its `info.json`, then the objects beside it, wherever its `id` points.
+    /// Verifies one image: first its `info.json`, then the objects next to it, regardless of its `id`.
     ///
     /// # Errors
-    /// Where the host cannot be reached. All else is a finding.
+    /// Returns an error if the host cannot be reached. All other problems are findings.
     pub async fn verify(&self, url: &InfoUrl) -> Result<Verified, VerifyError> {
         let mut tally = Tally::default();
         let mut url = url;
         let mut information = self.information(url, &mut tally).await?;
         let version = information.as_ref().and_then(|information| information.version_below(url));
         if let Some(version) = &version {
-            // Where an image has versions, its own `info.json` is that of the newest, and viewers go on there.
+            // If an image has versions, its own `info.json` is that of the newest, and viewers continue there.
             url = version;
             tally.move_to_version();
             information = self.information(url, &mut tally).await?;
@@ -210,7 +215,7 @@ impl Verifier {
         }
     }
 
-    /// Checks the pictures, a bounded number at a time, until all are done or the host has fallen silent.
+    /// Checks image files, up to `concurrency` at a time. Stops if the host no longer responds.
     async fn pictures(
         &self,
         url: &InfoUrl,

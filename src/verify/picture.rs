@@ -1,4 +1,4 @@
-//! Whether a body is the picture that it should be.
+//! Checks that a response body is the expected image.
 
 use super::coverage::{Expected, Measure};
 use super::fetch::Answer;
@@ -14,26 +14,26 @@ use std::io::Cursor;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// Bytes of a file: noise takes some three for a pixel as JPEG of quality 100, and four as PNG that was written fast; profiles
-/// and metadata come on top.
+/// The maximum bytes per pixel. Noise needs about three as JPEG of quality 100 and four as fast PNG. Profiles and
+/// metadata are extra.
 const BYTES_PER_PIXEL: u64 = 5;
 const METADATA_BYTES: u64 = 1 << 20;
 
-/// However large the picture is.
+/// The maximum number of bytes regardless of dimensions.
 const MAX_BYTES: u64 = 512 << 20;
 
-/// What a decoder may keep: libjpeg of a file with several scans, that of WebP of any.
+/// The maximum memory of a decoder, in bytes. libjpeg needs it for files with several scans, WebP for every file.
 const MAX_DECODER_BYTES: u64 = 1 << 30;
 
-/// Rows that are decoded and thrown away at a time.
+/// Rows decoded and discarded at a time.
 const ROWS: u32 = 16;
 
-/// The most bytes that a picture of these dimensions can have.
+/// Returns the maximum number of bytes of an image with these dimensions.
 pub(super) fn limit_bytes(measure: Measure) -> u64 {
-    (measure.most_pixels() * BYTES_PER_PIXEL + METADATA_BYTES).min(MAX_BYTES)
+    (measure.max_pixels() * BYTES_PER_PIXEL + METADATA_BYTES).min(MAX_BYTES)
 }
 
-/// What is wrong with a picture: its media type, its data, its dimensions. A permit of `decoders` is held meanwhile.
+/// Returns the problems of an image: media type, data and dimensions. Holds a permit of `decoders` while decoding.
 pub(super) async fn problems(answer: &Answer, expected: Expected, decoders: &Semaphore) -> Vec<Problem> {
     let Expected { request, measure } = expected;
     let format = request.format;
@@ -44,7 +44,7 @@ pub(super) async fn problems(answer: &Answer, expected: Expected, decoders: &Sem
     let body = answer.body.clone();
     let _permit = decoders.acquire().await.expect("the semaphore is never closed");
     let decoded = spawn_blocking(move || decode(body, format, measure)).await;
-    let decoded = decoded.unwrap_or_else(|_| Err("the decoder gave up".into()));
+    let decoded = decoded.unwrap_or_else(|_| Err("internal error: the decoder panicked".into()));
     problems.extend(decoded.err().map(|wrong| match wrong {
         Wrong::Size(found) => Problem::Size { found: found.to_string(), expected: measure.to_string() },
         Wrong::Damaged(reason) => Problem::Damaged { format, reason },
@@ -52,7 +52,7 @@ pub(super) async fn problems(answer: &Answer, expected: Expected, decoders: &Sem
     problems
 }
 
-/// What is wrong with the body of a picture.
+/// A problem with the body of an image.
 enum Wrong {
     Size(Size),
     Damaged(String),
@@ -64,8 +64,9 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Wrong {
     }
 }
 
-/// Decodes a picture to its end. One that has the wrong dimensions by its header is not decoded any further: it may be
-/// made to be as large as possible.
+/// Decodes an image to its end.
+///
+/// Stops after the header if the dimensions are wrong, because a malicious file may claim a huge size.
 fn decode(body: Bytes, format: Format, measure: Measure) -> Result<(), Wrong> {
     let body = Cursor::new(body);
     match format {
@@ -84,7 +85,7 @@ fn decode_jpeg(body: Cursor<Bytes>, measure: Measure) -> Result<(), Wrong> {
     let mut decoder = Decoder::new(Box::new(body))?;
     let size = measured((decoder.width(), decoder.height()), measure)?;
     if decoder.whole_image_bytes() > MAX_DECODER_BYTES {
-        return Err("it would take more than a gibibyte to decode".into());
+        return Err("decoding needs more than 1 GiB of memory".into());
     }
     decoder.start()?;
     let mut rows = vec![0; decoder.row_bytes() * ROWS as usize];

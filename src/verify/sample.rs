@@ -1,9 +1,9 @@
-//! Which objects of an image are checked when not all are.
+//! The selection of objects to check if a sample is requested.
 
 use super::coverage::Expected;
 use crate::iiif::{ImageRequest, RegionParameter, Size, SizeParameter};
 
-/// An even choice, the same on every run. `info.json` counts as one of the objects that were asked for.
+/// An evenly distributed sample, equal on every run. `info.json` counts as one of the requested objects.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     size: Size,
@@ -23,29 +23,29 @@ impl Sample {
         Self { size, always, others, wanted, seen: 0 }
     }
 
-    /// All pictures.
+    /// Returns the number of all image files.
     pub(super) fn total(&self) -> u64 {
         self.always + self.others
     }
 
-    /// Those of them that are chosen.
+    /// Returns the number of selected image files.
     pub(super) fn checked(&self) -> u64 {
         self.always + self.wanted
     }
 
-    /// Whether the next picture is chosen; to be asked of each in turn.
+    /// Returns `true` if the next image file is selected. Must be called once for each of them, in order.
     pub(super) fn takes(&mut self, expected: &Expected) -> bool {
         if is_always_checked(expected.request, self.size) {
             return true;
         }
-        // Both are at most some millions, so that their product fits.
+        // Both factors are at most some millions, so the product fits.
         let due = |seen: u64| seen * self.wanted / self.others;
         self.seen += 1;
         due(self.seen) > due(self.seen - 1)
     }
 }
 
-/// `full/max`, and the tiles in the corners of scale factor 1.
+/// Returns `true` for `full/max` and the corner tiles of scale factor 1.
 fn is_always_checked(request: ImageRequest, image: Size) -> bool {
     let RegionParameter::Rectangle(region) = request.region else { return request.size == SizeParameter::Max };
     let is_unscaled =

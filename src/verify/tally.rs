@@ -1,16 +1,16 @@
-//! How findings are gathered while answers come in out of order.
+//! Collects findings while responses arrive out of order.
 
 use super::fetch::Answer;
 use super::finding::{Finding, Problem};
 use crate::iiif::Plan;
 
-/// Findings that are kept of one image, so that a bucket in which everything is missing does not fill the memory.
+/// The maximum number of findings kept per image. It bounds memory if every object is missing.
 const MAX_FINDINGS: usize = 100_000;
 
-/// Objects in a row without any answer, after which the host counts as gone.
+/// The number of consecutive objects without a response after which the host counts as unreachable.
 const SILENCE: u32 = 32;
 
-/// What became of one picture.
+/// The result of checking one image file.
 pub(super) struct Checked {
     index: u64,
     path: String,
@@ -43,7 +43,7 @@ impl Checked {
 /// The findings about one image so far.
 #[derive(Default)]
 pub(super) struct Tally {
-    /// With the place of their object in publishing order.
+    /// Findings, each with the position of its object in publishing order.
     findings: Vec<(u64, Finding)>,
     unlisted: u64,
     found: u64,
@@ -61,8 +61,9 @@ impl Tally {
         }
     }
 
-    /// What was found of an `info.json` that leads to that of a version of the image is said of the one above it, but for what
-    /// it says: of another place, on purpose.
+    /// Attributes the findings so far to the parent folder, after its `info.json` led to that of a version.
+    ///
+    /// Drops findings about the content, because that `info.json` refers to another folder on purpose.
     pub(super) fn move_to_version(&mut self) {
         self.findings.retain(|(_, finding)| !matches!(finding.problem, Problem::Information(_)));
         for (_, finding) in &mut self.findings {
@@ -70,12 +71,12 @@ impl Tally {
         }
     }
 
-    /// Something that `info.json` gets wrong.
+    /// Adds an error in `info.json`.
     pub(super) fn information(&mut self, words: String) {
         self.finding(0, Plan::INFO_JSON, Problem::Information(words));
     }
 
-    /// Notes a picture; the reason, if the host has fallen silent.
+    /// Adds the result for one image file. Returns the reason if the host no longer responds.
     pub(super) fn add(&mut self, checked: Checked) -> Option<String> {
         let Checked { index, path, problems, headers, silence } = checked;
         self.silent_in_a_row = if silence.is_some() { self.silent_in_a_row + 1 } else { 0 };
@@ -93,7 +94,7 @@ impl Tally {
         silence.filter(|_| self.silent_in_a_row >= SILENCE)
     }
 
-    /// The findings in order, and how many more there were.
+    /// Returns the findings in order, and the number of omitted ones.
     pub(super) fn into_findings(mut self) -> (Vec<Finding>, u64) {
         if self.without_cors > 0 {
             let problem = Problem::Cors { objects: self.without_cors, checked: self.found };
@@ -106,7 +107,7 @@ impl Tally {
         (self.findings.into_iter().map(|(_, finding)| finding).collect(), self.unlisted)
     }
 
-    /// What concerns all pictures alike is said once.
+    /// Replaces the findings of all image files by a single one for the whole image.
     fn without_cache_control_at_all(&mut self) {
         let listed = self.findings.len();
         self.findings.retain(|(index, finding)| *index == 0 || finding.problem != Problem::CacheControl);

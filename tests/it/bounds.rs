@@ -239,7 +239,7 @@ fn an_image_of_too_many_objects_is_refused_before_anything_is_put() {
     let image = png_file(folder.path(), "a.png", 2000, 1500).display().to_string();
     let planned = crate::support::program::planned_keys([&image]).len();
     let limit = |objects: usize| format!("--max-objects={objects}");
-    let told = format!("takes {planned} objects, and no more than {} are allowed", planned - 1);
+    let told = format!("needs {planned} objects, but the limit is {}", planned - 1);
     for verb in [&[][..], &["ingest"]] {
         let mut command = program();
         command.args(verb).arg("--output").arg(folder.path().join("out")).args([&limit(planned - 1), &image]);

@@ -1,4 +1,4 @@
-//! The doctor of buckets, and setting them up.
+//! `bucket check` and `bucket setup`.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::host::{Host, Page};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The bucket on the server of faults, which has any.
+/// A bucket of the fault server, which accepts any name.
 const BUCKET: &str = "art-tiles";
 
 fn bucket_verb(verb: &str, endpoint: &str, bucket: &str, arguments: &[&str]) -> Command {
@@ -28,24 +28,24 @@ fn setup(endpoint: &str, bucket: &str, arguments: &[&str]) -> Run {
     bucket_verb("setup", endpoint, bucket, arguments).output().expect("the program was built").into()
 }
 
-/// A server of faults that anyone may read, also from pages of other sites.
+/// Starts a fault server with anonymous access and CORS.
 fn open_server() -> FaultServer {
     let server = FaultServer::start();
     server.fail(Fault::AllowAnyPage, Scope::always());
     server
 }
 
-/// The line of a check that begins so.
+/// Returns the first output line with this prefix.
 fn line<'a>(run: &'a Run, start: &str) -> &'a str {
     run.stdout.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no `{start}`: {}", run.stdout))
 }
 
-fn lacks_failures(run: &Run) -> bool {
+fn has_no_failures(run: &Run) -> bool {
     !run.stdout.lines().any(|line| line.starts_with("FAIL"))
 }
 
 #[test]
-fn a_new_bucket_lacks_something_and_after_setup_nothing() {
+fn setup_fixes_the_findings_of_a_new_bucket() {
     for_each_server("doctor", |server, bucket| {
         let before = check(&server.endpoint, bucket, &["--prefix=maps"]);
         assert_eq!(before.code, Some(1), "{}: {}{}", server.name, before.stdout, before.stderr);
@@ -116,7 +116,7 @@ fn with_partner(server: &Server, bucket: &str) {
 }
 
 #[test]
-fn setup_keeps_what_is_there_and_adds_each_prefix_once() {
+fn setup_keeps_existing_settings_and_adds_each_prefix_once() {
     for_each_server("setup", |server, bucket| {
         if !server.has_policies() {
             return;
@@ -140,7 +140,7 @@ fn setup_keeps_what_is_there_and_adds_each_prefix_once() {
 }
 
 #[test]
-fn setup_shows_the_difference_first_and_a_dry_run_ends_there() {
+fn a_dry_run_of_setup_shows_the_difference_and_changes_nothing() {
     for_each_server("dry", |server, bucket| {
         if !server.has_policies() {
             return;
@@ -162,7 +162,7 @@ fn setup_shows_the_difference_first_and_a_dry_run_ends_there() {
 }
 
 #[test]
-fn block_public_access_is_named_and_left_as_it_is() {
+fn block_public_access_is_reported_and_not_changed() {
     for_each_server("block", |server, bucket| {
         if !server.blocks_public_access() {
             return;
@@ -172,12 +172,12 @@ fn block_public_access_is_named_and_left_as_it_is() {
         let command = format!("aws s3api put-public-access-block --bucket {bucket}");
         assert!(run.stderr.contains("Block Public Access") && run.stderr.contains(&command), "{}", run.stderr);
         assert_eq!(server.policy(bucket), Value::Null);
-        assert_eq!(server.cors_rules(bucket).len(), 1, "what can be done is done");
+        assert_eq!(server.cors_rules(bucket).len(), 1, "the CORS rule is added nevertheless");
     });
 }
 
 #[test]
-fn a_store_without_cors_rules_says_so() {
+fn a_store_without_cors_rules_is_reported() {
     for_each_server("without", |server, bucket| {
         if server.has_policies() {
             return;
@@ -189,7 +189,7 @@ fn a_store_without_cors_rules_says_so() {
 }
 
 #[test]
-fn surroundings_that_are_wrong_end_with_3() {
+fn a_wrong_bucket_or_wrong_credentials_exit_with_3() {
     for_each_server("surroundings", |server, bucket| {
         for verb in [&["check"][..], &["setup", "--cors", "--yes"]] {
             let run: Run = bucket_verb(verb[0], &server.endpoint, MISSING_BUCKET, &verb[1..])
@@ -210,7 +210,7 @@ fn surroundings_that_are_wrong_end_with_3() {
 }
 
 #[test]
-fn what_may_not_be_put_fails_with_the_permission_to_add() {
+fn a_denied_upload_fails_and_names_the_missing_permission() {
     let server = open_server();
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::PUT));
     let run = check(&server.endpoint(), BUCKET, &["--prefix=maps"]);
@@ -223,13 +223,13 @@ fn what_may_not_be_put_fails_with_the_permission_to_add() {
 }
 
 #[test]
-fn permissions_that_publishing_does_without_are_only_noted() {
+fn missing_optional_permissions_are_only_notes() {
     let server = open_server();
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::GET).of_signed());
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST));
     let run = check(&server.endpoint(), BUCKET, &[]);
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
-    assert!(lacks_failures(&run), "{}", run.stdout);
+    assert!(has_no_failures(&run), "{}", run.stdout);
     for (note, action) in [
         ("note get: ", "\"s3:GetObject\""),
         ("note list: ", "\"s3:ListBucket\""),
@@ -243,7 +243,7 @@ fn permissions_that_publishing_does_without_are_only_noted() {
 }
 
 #[test]
-fn the_probe_has_the_attributes_of_publishing() {
+fn the_probe_has_the_same_attributes_as_published_objects() {
     let server = open_server();
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST));
     let attributes = ["--sse=AES256", "--storage-class=STANDARD_IA", "--tagging=project=maps", "--metadata=owner=lib"];
@@ -266,7 +266,7 @@ fn the_probe_has_the_attributes_of_publishing() {
 }
 
 #[test]
-fn a_policy_that_demands_what_publishing_sends_is_met() {
+fn a_policy_that_requires_encryption_is_satisfied() {
     let server = open_server();
     server.fail(Fault::RequireHeader("x-amz-server-side-encryption"), Scope::always().of(&Method::PUT));
     let without = check(&server.endpoint(), BUCKET, &[]);
@@ -278,7 +278,7 @@ fn a_policy_that_demands_what_publishing_sends_is_met() {
 }
 
 #[test]
-fn settings_that_publishing_runs_into_later_are_noted() {
+fn settings_that_affect_publishing_later_are_noted() {
     let server = open_server();
     server.set("versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>");
     let expiring = |prefix: &str| {
@@ -326,7 +326,7 @@ fn a_store_that_ignores_conditions_is_noted() {
 }
 
 #[test]
-fn the_region_that_the_store_names_is_gone_to() {
+fn the_region_that_the_store_reports_is_used() {
     let server = open_server();
     server.fail(Fault::OnlyRegion("eu-west-1"), Scope::always().of_signed());
     let run = check(&server.endpoint(), BUCKET, &[]);
@@ -336,14 +336,14 @@ fn the_region_that_the_store_names_is_gone_to() {
 }
 
 #[test]
-fn a_public_url_that_leads_elsewhere_is_found_out() {
+fn a_public_url_of_another_host_is_detected() {
     let (server, host) = (open_server(), Host::start());
     let elsewhere = check(&server.endpoint(), BUCKET, &["--public-url", &format!("{}/iiif", host.url())]);
     assert_eq!(elsewhere.code, Some(1));
     assert!(line(&elsewhere, "FAIL anonymous read: ").ends_with("404"), "{}", elsewhere.stdout);
     assert!(host.requests().iter().all(|path| path.starts_with("/iiif/iiif-publish-check-")), "{:?}", host.requests());
 
-    // Port 1 of this machine: nobody listens there.
+    // No program listens on port 1 of this machine.
     let nobody = check(&server.endpoint(), BUCKET, &["--public-url=http://127.0.0.1:1"]);
     assert_eq!(nobody.code, Some(1));
     assert!(line(&nobody, "FAIL anonymous read: ").contains("Connection refused"), "{}", nobody.stdout);
@@ -351,17 +351,17 @@ fn a_public_url_that_leads_elsewhere_is_found_out() {
 }
 
 #[test]
-fn a_page_for_everything_is_not_taken_for_the_probe() {
+fn a_host_that_answers_every_path_is_not_mistaken_for_the_bucket() {
     let server = open_server();
     let host = Host::start();
     host.show_everywhere(Page::new("text/html", "<html>"));
     let run = check(&server.endpoint(), BUCKET, &["--public-url", host.url()]);
     assert_eq!(run.code, Some(1));
-    assert!(line(&run, "FAIL anonymous read: ").ends_with("something else than was put there"), "{}", run.stdout);
+    assert!(line(&run, "FAIL anonymous read: ").ends_with("differs from the uploaded object"), "{}", run.stdout);
 }
 
 #[test]
-fn the_report_is_one_json_document_when_asked() {
+fn the_json_report_is_a_single_document() {
     let server = FaultServer::start();
     let run = check(&server.endpoint(), BUCKET, &["--prefix=maps", "--json"]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
@@ -378,7 +378,7 @@ fn the_report_is_one_json_document_when_asked() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_check_takes_its_probe_with_it() {
+fn an_interrupted_check_deletes_its_probe() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let server = open_server();
         server.fail(Fault::NeverAnswer, Scope::always().of(&Method::GET).of_keys_with("iiif-publish-check"));
@@ -398,7 +398,7 @@ fn an_interrupted_check_takes_its_probe_with_it() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_changes_nothing() {
+fn invalid_usage_exits_with_2_and_changes_nothing() {
     let server = open_server();
     for arguments in [
         &["setup", "--yes"][..],

@@ -1,4 +1,4 @@
-//! The pyramid's pixels: equal to halving whole images naively, bit for bit.
+//! The cascade produces exactly the pixels of naive halving of whole images.
 
 use crate::support::pictures::noise;
 use iiif_publish::iiif::{Pyramid, PyramidShape, RoundedSizes, Size};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::TryReserveError;
 use std::sync::Arc;
 
-/// A whole level: its size and its samples.
+/// A complete level: its size and its samples.
 #[derive(Clone, Debug, PartialEq)]
 struct Whole {
     width: usize,
@@ -17,7 +17,7 @@ struct Whole {
     samples: Vec<u8>,
 }
 
-/// The definition: each pixel is the average of the four behind it, rounded half up, edges repeated.
+/// Halves an image by definition: each pixel is the average of four, rounded half up, with repeated edges.
 fn halved(whole: &Whole, channels: usize) -> Whole {
     let (width, height) = (whole.width.div_ceil(2), whole.height.div_ceil(2));
     let sample = |x: usize, y: usize, channel: usize| {
@@ -39,7 +39,7 @@ fn halved(whole: &Whole, channels: usize) -> Whole {
     Whole { width, height, samples }
 }
 
-/// Runs the cascade, and puts the tiles of every level together again.
+/// Runs the cascade and reassembles every level from its tiles.
 fn levels(image: &Whole, format: PixelFormat, tile_size: u32) -> BTreeMap<u32, Whole> {
     let size = Size::new(image.width as u32, image.height as u32).expect("not empty");
     let shape = PyramidShape::new(tile_size, None, RoundedSizes::Stored).expect("a shape");
@@ -82,7 +82,7 @@ fn check(width: u32, height: u32, format: PixelFormat, tile_size: u32) {
     let rgb = noise(width, height).into_raw();
     let samples = match format {
         PixelFormat::Rgb8 => rgb,
-        PixelFormat::Grey8 => rgb.into_iter().step_by(3).collect(),
+        PixelFormat::Gray8 => rgb.into_iter().step_by(3).collect(),
     };
     let mut expected = Whole { width: width as usize, height: height as usize, samples };
     let levels = levels(&expected, format, tile_size);
@@ -93,11 +93,11 @@ fn check(width: u32, height: u32, format: PixelFormat, tile_size: u32) {
 }
 
 #[test]
-fn awkward_sizes_are_halved_like_whole_images() {
+fn unusual_sizes_are_halved_like_whole_images() {
     for (width, height) in
         [(1, 1), (1, 5000), (5000, 1), (2, 2), (64, 64), (128, 64), (129, 255), (65, 63), (127, 1023)]
     {
-        for format in [PixelFormat::Grey8, PixelFormat::Rgb8] {
+        for format in [PixelFormat::Gray8, PixelFormat::Rgb8] {
             for tile_size in [64, 256] {
                 check(width, height, format, tile_size);
             }

@@ -141,7 +141,7 @@ fn grey_stays_grey_and_its_gamma_is_respected() {
         let profile = profile.icc().expect("bytes");
         let expected = by_littlecms::<1>(&profile, Layout::GRAY_8, &greys, Flags::default());
         let (header, real) = read_bytes(&png(&greys, 16, ExtendedColorType::L8, &profile)).expect("read");
-        assert_eq!(header.format, PixelFormat::Grey8);
+        assert_eq!(header.format, PixelFormat::Gray8);
         let most = real.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
         assert!(most <= Some(2), "gamma {gamma}: {most:?}");
         let wide: Vec<u8> = greys.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();

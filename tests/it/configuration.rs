@@ -143,7 +143,7 @@ fn a_file_that_was_found_is_named_and_cannot_give_consent() {
     let run = run_in(folder.path(), &["a.png"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("using `iiif-publish.toml`"), "{}", run.stderr);
-    let run = run_in(folder.path(), &["a.png", "--quiet"]);
+    let run = run_in(folder.path(), &["a.png", "--quiet", "--public-url=https://example.org"]);
     assert!(run.code == Some(0) && run.stderr.is_empty(), "{}", run.stderr);
     for arguments in [&["delete"][..], &["delete", "--config", "iiif-publish.toml"]] {
         let run = run_in(folder.path(), arguments);

@@ -23,7 +23,7 @@ fn grey_is_read_as_grey() {
     let picture = grey_waves(301, 203);
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg] {
         let (header, pixels) = read_bytes(&encoded(picture.clone(), format)).expect("read");
-        assert_eq!(header.format, PixelFormat::Grey8, "{format:?}");
+        assert_eq!(header.format, PixelFormat::Gray8, "{format:?}");
         assert!(mean_difference(&pixels, &picture) < 2.0, "{format:?}");
     }
 }

@@ -62,7 +62,7 @@ fn lossless_files_give_back_every_pixel() {
         assert!(pixels == expected.concat(), "{name}");
     }
     let (header, pixels) = read_fixture("grey.jp2");
-    assert_eq!(header.format, PixelFormat::Grey8);
+    assert_eq!(header.format, PixelFormat::Gray8);
     assert!(pixels == grey());
 }
 

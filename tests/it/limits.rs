@@ -59,7 +59,7 @@ fn the_limits_of_the_command_line_are_named_in_the_refusal() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 700, 500);
     for (arguments, words) in [
-        (&["--max-memory=10MiB"][..], ["10.0 MiB is allowed", "--max-memory"]),
+        (&["--max-memory=10MiB"][..], ["the limit is 10.0 MiB", "--max-memory"]),
         (&["--max-pixels=349999"], ["350000 pixels", "--max-pixels"]),
     ] {
         let run = into_folder(folder.path(), arguments, &image);

@@ -54,7 +54,7 @@ fn differences(path: &Path, expected: &Path) -> (f64, u8, String) {
     let (header, pixels) = read(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
     let expected = image::open(expected).expect("a PNG");
     let expected = match header.format {
-        PixelFormat::Grey8 => expected.into_luma8().into_raw(),
+        PixelFormat::Gray8 => expected.into_luma8().into_raw(),
         PixelFormat::Rgb8 => expected.into_rgb8().into_raw(),
     };
     assert_eq!(pixels.len(), expected.len(), "{}", path.display());

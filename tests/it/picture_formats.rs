@@ -198,7 +198,7 @@ fn the_command_line_takes_a_list_and_plans_all_of_it() {
     assert_eq!(keys[..2], ["0,0,512,512/512,512/0/default.jpg", "0,0,512,512/512,512/0/default.webp"]);
     let refused = run(["plan", "--size=20000x9", "--format=webp", "--max-size=full"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    let words = ["full/max would be 20000 pixels long, and WebP ends at 16383", "--max-size"];
+    let words = ["full/max would be 20000 pixels long, but WebP allows at most 16383", "--max-size"];
     assert!(words.iter().all(|word| refused.stderr.contains(word)), "{}", refused.stderr);
     let unknown = run(["--output=o", "--format=gif", "missing.jpg"]);
     assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);

@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     };
     Ok(match report.stopped {
         Some(signal) => signal,
-        None if report.is_well() => printed,
+        None if report.passed() => printed,
         None => Exit::Failed,
     })
 }
@@ -71,7 +71,7 @@ fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Valu
         "bucket": arguments.place.bucket,
         "prefix": check.prefix.to_string(),
         "publicUrl": check.public_url.to_string(),
-        "well": report.is_well(),
+        "well": report.passed(),
         "finished": report.stopped.is_none(),
         "findings": report.findings.iter().map(entry).collect::<Vec<_>>(),
     })

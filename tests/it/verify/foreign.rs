@@ -1,4 +1,4 @@
-//! Images of other programs, written here by hand.
+//! Images of other programs, written by hand.
 
 use super::{problems, report, verify_on};
 use crate::support::host::{Host, Page};
@@ -17,7 +17,7 @@ fn put_info(host: &Host, mut info: Value, id: &str) {
     host.put("/x/info.json", Page::new("application/json", info.to_string()));
 }
 
-/// Image API 2, 600 x 400 in tiles of 256: no `sizes`, no height of tiles, a scale factor left out.
+/// Image API 2, 600 x 400 in tiles of 256: without `sizes`, tile height and one scale factor.
 fn version_2() -> Host {
     let host = Host::start();
     let info = json!({
@@ -45,7 +45,7 @@ fn version_2() -> Host {
     host
 }
 
-/// Image API 3 of a server: oblong tiles, `sizes`, a limit.
+/// Image API 3 from a server, with non-square tiles, `sizes` and a size limit.
 fn version_3() -> Host {
     let host = Host::start();
     let info = json!({
@@ -75,7 +75,7 @@ fn version_3() -> Host {
 }
 
 #[test]
-fn a_whole_image_of_another_program_verifies_clean() {
+fn a_complete_image_of_another_program_has_no_findings() {
     for (host, objects) in [(version_2(), 10), (version_3(), 8)] {
         let report = report(&host, &[]);
         assert_eq!(report["problems"], json!([]), "{report:#}");
@@ -88,12 +88,11 @@ fn a_whole_image_of_another_program_verifies_clean() {
 }
 
 #[test]
-fn of_a_server_only_what_it_lists_is_checked_and_that_is_said() {
+fn only_listed_objects_of_a_server_are_checked_and_the_report_says_so() {
     let run = verify_on(&version_3(), &[]);
     assert_eq!(run.code, Some(0), "{}", run.stdout);
     assert!(
-        run.stderr
-            .contains("listed in its info.json (level 1 server: images made on demand are not checked)"),
+        run.stderr.contains("listed in its info.json (level 1 server: images made on demand are not checked)"),
         "{}",
         run.stderr
     );
@@ -108,7 +107,7 @@ fn a_missing_tile_of_another_program_is_named() {
 }
 
 #[test]
-fn servers_may_round_heights_that_nobody_asked_for_and_no_others() {
+fn servers_may_only_round_heights_that_were_not_requested() {
     let host = version_2();
     put_picture(&host, "full/150,", 150, 99);
     assert_eq!(verify_on(&host, &[]).code, Some(0));
@@ -128,7 +127,7 @@ fn servers_may_round_heights_that_nobody_asked_for_and_no_others() {
 }
 
 #[test]
-fn what_info_json_gets_wrong_is_said() {
+fn errors_in_info_json_are_reported() {
     let original: Value = serde_json::from_slice(&version_3().body("/x/info.json")).expect("JSON");
     let found = |change: &dyn Fn(&mut Value), id: &str| {
         let host = version_3();
@@ -137,10 +136,10 @@ fn what_info_json_gets_wrong_is_said() {
         put_info(&host, info, id);
         problems(&host).into_iter().map(|line| line.replace(host.url(), "HOST")).collect::<Vec<_>>()
     };
-    assert_eq!(found(&|_| (), "/x/"), ["/info.json: id `HOST/x/` ends with a slash; viewers append one"]);
+    assert_eq!(found(&|_| (), "/x/"), ["/info.json: id `HOST/x/` ends with a slash, but viewers append one"]);
     assert_eq!(
         found(&|_| (), "/y"),
-        ["/info.json: id `HOST/y` is not the base URI `HOST/x`: viewers ask there"],
+        ["/info.json: id `HOST/y` differs from the base URI `HOST/x`; viewers send requests to the id"],
         "objects are looked for beside the info.json"
     );
     assert_eq!(
@@ -158,7 +157,7 @@ fn what_info_json_gets_wrong_is_said() {
 }
 
 #[test]
-fn more_tiles_than_an_image_can_have_are_not_asked_for() {
+fn an_impossible_number_of_tiles_is_not_requested() {
     let host = Host::start();
     let info = json!({
         "@context": "http://iiif.io/api/image/3/context.json",
@@ -170,6 +169,6 @@ fn more_tiles_than_an_image_can_have_are_not_asked_for() {
     });
     put_info(&host, info, "/x");
     let found = problems(&host);
-    assert!(found[0].ends_with("tiles: more than 20000000 are not checked"), "{found:?}");
+    assert!(found[0].ends_with("tiles, but at most 20000000 can be checked"), "{found:?}");
     assert_eq!(host.requests(), ["/x/info.json"]);
 }

@@ -1,4 +1,4 @@
-//! Hosts that are silent, busy, misled or hostile; and wrong usage.
+//! Hosts that are silent, busy, misconfigured or malicious, and invalid usage.
 
 use super::{problems, published, report, verify, verify_on};
 use crate::support::host::{Host, Page};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 const MAX: &str = "/x/full/max/0/default.jpg";
 
 #[test]
-fn a_host_that_cannot_be_reached_ends_with_3() {
+fn an_unreachable_host_exits_with_3() {
     let began = Instant::now();
-    // Port 1 of this machine: nobody listens there.
+    // No program listens on port 1 of this machine.
     let run = verify(&["http://127.0.0.1:1/x/info.json"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""));
     assert!(
@@ -27,7 +27,7 @@ fn a_host_that_cannot_be_reached_ends_with_3() {
 }
 
 #[test]
-fn an_info_json_that_is_missing_or_none_is_the_only_finding() {
+fn a_missing_or_invalid_info_json_is_the_only_finding() {
     let host = Host::start();
     assert_eq!(problems(&host), ["/info.json: missing (404)"]);
     host.put("/x/info.json", Page::new("text/html", "<html>"));
@@ -39,13 +39,13 @@ fn an_info_json_that_is_missing_or_none_is_the_only_finding() {
         ]
     );
     host.put("/x/info.json", Page::new("application/json", "{\"@context\": \"http://example.org\"}"));
-    assert_eq!(problems(&host), ["/info.json: not image information of version 2 or 3 of the Image API"]);
+    assert_eq!(problems(&host), ["/info.json: not an `info.json` of Image API version 2 or 3"]);
     host.put("/x/info.json", Page::new("application/json", vec![b' '; 2 << 20]));
-    assert_eq!(problems(&host), ["/info.json: larger than 1048576 bytes, which it cannot be"]);
+    assert_eq!(problems(&host), ["/info.json: larger than the possible maximum of 1048576 bytes"]);
 }
 
 #[test]
-fn a_busy_server_is_asked_again() {
+fn requests_to_a_busy_server_are_retried() {
     let host = published(90, 70, &[]);
     host.change(MAX, |page| page.busy = 2);
     assert_eq!(verify_on(&host, &[]).code, Some(0));
@@ -53,7 +53,7 @@ fn a_busy_server_is_asked_again() {
 }
 
 #[test]
-fn redirects_are_followed_as_far_as_five() {
+fn at_most_five_redirects_are_followed() {
     let host = published(90, 70, &[]);
     let picture = host.body(MAX);
     for hop in 1..5 {
@@ -63,15 +63,19 @@ fn redirects_are_followed_as_far_as_five() {
     host.put(MAX, Page::redirect("/hop1"));
     assert_eq!(verify_on(&host, &[]).code, Some(0));
     host.put("/hop5", Page::redirect("/hop1"));
-    assert_eq!(problems(&host), ["/full/max/0/default.jpg: no whole answer: too many redirects"]);
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: incomplete response: too many redirects"]);
     host.put(MAX, Page::redirect("file:///etc/passwd"));
-    assert_eq!(problems(&host), ["/full/max/0/default.jpg: answered with 302"], "nothing but the web is read");
+    assert_eq!(
+        problems(&host),
+        ["/full/max/0/default.jpg: unexpected status 302"],
+        "only HTTP and HTTPS URLs are followed"
+    );
 }
 
 #[test]
 fn hostile_answers_are_findings() {
     let host = published(90, 70, &[]);
-    // The dimensions of a JPEG stand after the marker FF C0, a length and a depth: 65,500 x 65,500 pixels.
+    // The dimensions of a JPEG follow the marker FF C0, a length and a depth: 65,500 x 65,500 pixels.
     let mut huge = host.body(MAX).to_vec();
     let start = huge.windows(2).position(|bytes| bytes == [0xff, 0xc0]).expect("a frame header") + 5;
     huge[start..start + 4].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
@@ -79,16 +83,16 @@ fn hostile_answers_are_findings() {
     assert_eq!(problems(&host), ["/full/max/0/default.jpg: 65500x65500 pixels instead of 90x70"]);
 
     host.put(MAX, Page::new("image/jpeg", vec![0xff; 2 << 20]));
-    assert_eq!(problems(&host), ["/full/max/0/default.jpg: larger than 1080076 bytes, which it cannot be"]);
+    assert_eq!(problems(&host), ["/full/max/0/default.jpg: larger than the possible maximum of 1080076 bytes"]);
 
     host.put(MAX, Page::new("text/\u{9b}31m\u{202e}", ""));
     let found = problems(&host).join("\n");
     assert!(found.contains("text/\\u{9b}31m\\u{202e}") && !found.contains('\u{9b}'), "{found:?}");
-    assert!(found.contains("not a whole JPEG"), "{found}");
+    assert!(found.contains("not a complete JPEG"), "{found}");
 }
 
 #[test]
-fn no_bytes_make_the_decoder_panic() {
+fn no_input_makes_the_decoder_panic() {
     let host = published(200, 150, &[]);
     let path = "/x/full/200,150/0/default.jpg";
     let whole = host.body(path).to_vec();
@@ -107,7 +111,7 @@ fn no_bytes_make_the_decoder_panic() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_repeats_no_secret() {
+fn invalid_usage_exits_with_2_and_reveals_no_secret() {
     for arguments in [
         &[][..],
         &["--bucket", "b"],

@@ -1,4 +1,4 @@
-//! `verify`, of images that are whole and of images that are not.
+//! `verify` on complete and on damaged images.
 
 mod foreign;
 mod hosts;
@@ -10,7 +10,7 @@ use crate::support::program::{Run, program, run_well};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A published image on a host of its own; `x` is its identifier.
+/// Publishes an image with the identifier `x` on its own host.
 fn published(width: u32, height: u32, arguments: &[&str]) -> Host {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", width, height);
@@ -36,7 +36,7 @@ fn verify_on(host: &Host, arguments: &[&str]) -> Run {
     verify(&all)
 }
 
-/// What is printed of a host's image `x`, which must have ended with 1, without the URL before each line.
+/// Returns the findings on a host's image `x`, without the URL of each line. The exit code must be 1.
 fn problems(host: &Host) -> Vec<String> {
     let run = verify_on(host, &[]);
     assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
@@ -44,7 +44,7 @@ fn problems(host: &Host) -> Vec<String> {
     run.stdout.lines().map(|line| line.replacen(&base, "", 1)).collect()
 }
 
-/// The report on a host's image `x` as JSON.
+/// Returns the JSON report on a host's image `x`.
 fn report(host: &Host, arguments: &[&str]) -> Value {
     let mut all = vec!["--json"];
     all.extend(arguments);

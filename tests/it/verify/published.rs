@@ -1,4 +1,4 @@
-//! Images of this program.
+//! Images that this program published.
 
 use super::{problems, published, report, verify, verify_on};
 use crate::support::host::Host;
@@ -9,7 +9,7 @@ use iiif_publish::verify::{InfoUrl, Options, Rule, Verifier};
 use image::ImageFormat;
 use tempfile::TempDir;
 
-/// In version 3, the last tile of scale factor 1 of 1001 x 701 pixels.
+/// The last tile of scale factor 1 of an image of 1001 x 701 pixels, in version 3.
 const TILE: &str = "/512,512,489,189/489,189/0/default.jpg";
 
 fn of(path: &str) -> String {
@@ -17,7 +17,7 @@ fn of(path: &str) -> String {
 }
 
 #[test]
-fn a_whole_image_verifies_clean_in_each_version_and_in_both() {
+fn a_complete_image_has_no_findings_in_either_version_or_both() {
     for (version, folders) in [("3", &[""][..]), ("2", &[""]), ("both", &["3/", "2/"])] {
         let host = published(1001, 701, &["--iiif-version", version]);
         let urls: Vec<String> = folders.iter().map(|folder| format!("{}/{folder}x/info.json", host.url())).collect();
@@ -29,7 +29,7 @@ fn a_whole_image_verifies_clean_in_each_version_and_in_both() {
 }
 
 #[test]
-fn every_planned_object_is_asked_for_and_no_other() {
+fn exactly_the_planned_objects_are_requested() {
     let host = published(700, 1300, &["--iiif-version=2"]);
     let run = verify_on(&host, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -44,7 +44,7 @@ fn every_planned_object_is_asked_for_and_no_other() {
 }
 
 #[test]
-fn odd_sizes_and_shapes_verify_clean() {
+fn unusual_sizes_and_shapes_have_no_findings() {
     for (size, arguments) in [
         ((1, 1), &[][..]),
         ((1, 3000), &["--iiif-version=2"]),
@@ -56,7 +56,7 @@ fn odd_sizes_and_shapes_verify_clean() {
         ((600, 500), &["--format=webp,png"]),
         ((600, 500), &["--format=png", "--iiif-version=2"]),
         ((300, 1200), &["--format=webp", "--tile-size=64", "--max-size=310"]),
-        // `full/max` is 300 high, and the cap lets thumbnails of 360, 384 and 400 pixels through.
+        // `full/max` is 300 pixels high, and the size limit allows thumbnails of 360, 384 and 400 pixels.
         ((300, 1200), &["--tile-size=64", "--max-size=512"]),
         ((300, 1200), &["--tile-size=64", "--max-size=310"]),
     ] {
@@ -68,7 +68,7 @@ fn odd_sizes_and_shapes_verify_clean() {
 }
 
 #[test]
-fn rounded_sizes_are_missed_unless_they_were_left_out_on_purpose() {
+fn missing_rounded_sizes_are_reported_unless_they_were_disabled() {
     let host = published(1001, 701, &["--no-rounded-sizes"]);
     let missing = problems(&host);
     assert!(missing.contains(&"/full/125,88/0/default.jpg: missing (404)".to_owned()), "{missing:#?}");
@@ -76,16 +76,16 @@ fn rounded_sizes_are_missed_unless_they_were_left_out_on_purpose() {
 }
 
 #[test]
-fn what_is_wrong_with_a_picture_is_named_by_its_key() {
+fn problems_of_an_image_file_are_reported_with_its_path() {
     type Change<'a> = &'a dyn Fn(&Host);
 
     let picture = |width, height| encoded(waves(width, height), ImageFormat::Jpeg);
     let cases: [(Change, &str); 7] = [
         (&|host| host.remove(&of(TILE)), "missing (404)"),
-        (&|host| host.change(&of(TILE), |page| page.status = 500), "answered with 500"),
+        (&|host| host.change(&of(TILE), |page| page.status = 500), "unexpected status 500"),
         (
             &|host| host.change(&of(TILE), |page| page.body = page.body.slice(..page.body.len() - 40)),
-            "not a whole JPEG: the file ends before the image does",
+            "not a complete JPEG: the file ends before the image does",
         ),
         (
             &|host| host.change(&of(TILE), |page| page.body = picture(489, 190).into()),
@@ -96,7 +96,7 @@ fn what_is_wrong_with_a_picture_is_named_by_its_key() {
                 let png = encoded(waves(489, 189), ImageFormat::Png);
                 host.change(&of(TILE), |page| page.body = png.into());
             },
-            "not a whole JPEG: Not a JPEG file: starts with 0x89 0x50",
+            "not a complete JPEG: Not a JPEG file: starts with 0x89 0x50",
         ),
         (
             &|host| {
@@ -123,7 +123,7 @@ fn what_is_wrong_with_a_picture_is_named_by_its_key() {
 }
 
 #[test]
-fn pictures_of_other_formats_are_looked_at_as_closely() {
+fn image_files_in_other_formats_are_checked_as_thoroughly() {
     for (extension, format) in [("webp", "WebP"), ("png", "PNG")] {
         let tile = TILE.replace("jpg", extension);
         let damaged = |change: &dyn Fn(&Host)| {
@@ -134,12 +134,12 @@ fn pictures_of_other_formats_are_looked_at_as_closely() {
         let shortened = damaged(&|host| {
             host.change(&of(&tile), |page| page.body = page.body.slice(..page.body.len() - 100));
         });
-        assert!(shortened[0].starts_with(&format!("{tile}: not a whole {format}: ")), "{shortened:?}");
+        assert!(shortened[0].starts_with(&format!("{tile}: not a complete {format}: ")), "{shortened:?}");
         let other = damaged(&|host| {
             let body = host.body(&of(TILE));
             host.change(&of(&tile), |page| page.body = body);
         });
-        assert!(other[0].starts_with(&format!("{tile}: not a whole {format}: ")), "{other:?}");
+        assert!(other[0].starts_with(&format!("{tile}: not a complete {format}: ")), "{other:?}");
         let larger = damaged(&|host| {
             let body = host.body(&of(&tile.replace("512,512,489,189/489,189", "0,0,512,512/512,512")));
             host.change(&of(&tile), |page| page.body = body);
@@ -155,7 +155,7 @@ fn pictures_of_other_formats_are_looked_at_as_closely() {
 }
 
 #[test]
-fn what_concerns_all_pictures_is_said_once() {
+fn problems_of_all_image_files_are_reported_once() {
     let host = published(600, 400, &[]);
     host.change_all(|page| {
         page.headers.remove("access-control-allow-origin");
@@ -165,18 +165,16 @@ fn what_concerns_all_pictures_is_said_once() {
     assert_eq!(
         problems(&host),
         [
-            "/info.json: no `Access-Control-Allow-Origin` for pages of other sites".to_owned(),
-            format!(
-                ": {pictures} of {pictures} pictures have no `Access-Control-Allow-Origin` for pages of other sites"
-            ),
-            format!(": none of {pictures} pictures has a `Cache-Control`"),
+            "/info.json: no `Access-Control-Allow-Origin` for other sites".to_owned(),
+            format!(": {pictures} of {pictures} image files have no `Access-Control-Allow-Origin` for other sites"),
+            format!(": none of {pictures} image files has a `Cache-Control`"),
             "/info.json: no `Cache-Control`".to_owned(),
         ]
     );
 }
 
 #[test]
-fn findings_come_in_the_same_order_on_every_run_and_as_json() {
+fn findings_have_a_stable_order_and_a_json_form() {
     let host = published(1001, 701, &[]);
     host.remove(&of(TILE));
     host.remove("/x/0,0,512,512/512,512/0/default.jpg");
@@ -192,7 +190,7 @@ fn findings_come_in_the_same_order_on_every_run_and_as_json() {
 }
 
 #[test]
-fn a_sample_is_even_and_always_has_the_corners() {
+fn a_sample_is_evenly_distributed_and_includes_the_corners() {
     let host = published(3000, 2000, &["--tile-size=256"]);
     let report = report(&host, &["--sample", "40"]);
     assert_eq!((&report["checked"], &report["well"]), (&40.into(), &true.into()));
@@ -222,8 +220,8 @@ fn a_sample_is_even_and_always_has_the_corners() {
 }
 
 #[test]
-fn a_bucket_and_an_identifier_lead_to_the_same_url_as_publishing() {
-    // In the path style of other stores than AWS: the bucket is a folder of the host.
+fn a_bucket_and_an_identifier_give_the_published_url() {
+    // Path style, as in stores other than AWS: the bucket is a folder of the host.
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let host = Host::start();
@@ -245,7 +243,7 @@ fn a_bucket_and_an_identifier_lead_to_the_same_url_as_publishing() {
 }
 
 #[test]
-fn what_preview_serves_verifies_clean() {
+fn images_served_by_preview_have_no_findings() {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     runtime.block_on(async {
         let folder = TempDir::new().expect("a folder");
@@ -258,7 +256,7 @@ fn what_preview_serves_verifies_clean() {
         let serving = tokio::spawn(server.serve(Site { root: output, pages: Vec::new() }));
         let url: InfoUrl = format!("{base}/x").parse().expect("a URL");
         let verified = Verifier::new(Options::default()).expect("HTTPS").verify(&url).await.expect("reachable");
-        assert!(verified.is_well(), "{:#?}", verified.findings);
+        assert!(verified.passed(), "{:#?}", verified.findings);
         assert_eq!(verified.described.map(|described| described.rule), Some(Rule::Plan));
         assert_eq!(verified.objects, planned_keys(["--size=640x480"]).len() as u64);
         serving.abort();
@@ -266,7 +264,7 @@ fn what_preview_serves_verifies_clean() {
 }
 
 #[test]
-fn the_info_json_of_an_image_with_versions_leads_to_the_newest() {
+fn verification_follows_info_json_to_the_newest_version() {
     let host = published(1001, 701, &["--versioned"]);
     let run = verify_on(&host, &[]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
@@ -278,7 +276,7 @@ fn the_info_json_of_an_image_with_versions_leads_to_the_newest() {
 }
 
 #[test]
-fn an_image_with_versions_is_checked_where_the_newest_is_and_so_are_the_headers_that_lead_there() {
+fn the_newest_version_and_the_headers_of_the_main_info_json_are_checked() {
     let host = published(700, 500, &["--versioned"]);
     let run = verify_on(&host, &[]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);

@@ -1,4 +1,4 @@
-//! The images that are published to the viewers.
+//! The images that the viewers request.
 
 use super::info::Info;
 use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, PyramidShape, RoundedSizes, Size};
@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use std::collections::HashSet;
 use std::fmt;
 
-/// All that decides which objects an image consists of.
+/// All options that determine the objects of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Image {
     pub width: u32,
     pub height: u32,
     pub tile_size: u32,
-    /// The cap of `full/max`.
+    /// The maximum longer side of `full/max`, in pixels.
     pub longest_side: Option<u32>,
     pub rounded_sizes: RoundedSizes,
     pub version: ApiVersion,
 }
 
-/// Sizes at which rounding, tile edges and slimness bite.
+/// Sizes for which rounding, tile edges and narrow shapes are critical.
 const AWKWARD_SIZES: [(u32, u32); 41] = [
     (1, 1),
     (1, 2),
@@ -67,13 +67,14 @@ const TILE_SIZES: [u32; 3] = [256, 512, 1024];
 const VERSIONS: [ApiVersion; 2] = [ApiVersion::V2, ApiVersion::V3];
 
 impl Image {
-    /// An image of the default shape.
+    /// Creates an image with the default shape.
     pub fn new(width: u32, height: u32, version: ApiVersion) -> Self {
         let (tile_size, longest_side) = (PyramidShape::DEFAULT_TILE_SIZE, Some(PyramidShape::DEFAULT_LONGEST_SIDE));
         Self { width, height, tile_size, longest_side, rounded_sizes: RoundedSizes::Stored, version }
     }
 
-    /// The awkward sizes in every tile size, cap and version, and one large image in the default shape.
+    /// Returns the special sizes with every tile size, size limit and version, and one large image with the default
+    /// shape.
     pub fn awkward() -> impl Iterator<Item = Self> {
         let every_shape = AWKWARD_SIZES.into_iter().flat_map(|(width, height)| {
             TILE_SIZES.into_iter().flat_map(move |tile_size| {
@@ -85,7 +86,7 @@ impl Image {
         every_shape.chain(VERSIONS.map(|version| Self::new(20_000, 15_000, version)))
     }
 
-    /// An image of any size, shape and version.
+    /// Generates an image of any size, shape and version.
     pub fn any() -> impl Strategy<Value = Self> {
         let shape = prop::sample::select(&TILE_SIZES[..])
             .prop_flat_map(|tile_size| (Just(tile_size), prop::sample::select(caps(tile_size).to_vec())));
@@ -104,12 +105,12 @@ impl Image {
         Plan::new(Pyramid::new(size, shape), self.version)
     }
 
-    /// The paths of all objects but `info.json`.
+    /// Returns the paths of all objects except `info.json`.
     pub fn paths(self) -> HashSet<String> {
         self.plan().paths().filter(|path| path != Plan::INFO_JSON).collect()
     }
 
-    /// What a viewer reads first.
+    /// Returns the `info.json`, which viewers read first.
     pub fn info(self) -> Info {
         let base_uri = "https://example.org/iiif/x".to_owned();
         Info::parse(&ImageInformation::new(self.plan().pyramid(), self.version, base_uri, None).to_json())
@@ -127,12 +128,12 @@ impl fmt::Display for Image {
     }
 }
 
-/// No cap, the default one, and the least there can be.
+/// Returns no limit, the default limit, and the minimum.
 fn caps(tile_size: u32) -> [Option<u32>; 3] {
     [None, Some(PyramidShape::DEFAULT_LONGEST_SIDE), Some(tile_size)]
 }
 
-/// Mostly small, often near the edge of a tile, sometimes slim.
+/// Generates sizes: mostly small, often near the edge of a tile, sometimes narrow.
 fn any_size() -> impl Strategy<Value = (u32, u32)> {
     let near_an_edge = (1..=9_u32, 0..=4_u32).prop_map(|(tiles, pixels)| 256 * tiles + pixels - 2);
     let side = prop_oneof![1..=20_u32, 1..=700_u32, 1..=4000_u32, near_an_edge];

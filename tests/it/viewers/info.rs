@@ -1,4 +1,4 @@
-//! What viewers read of an `info.json`.
+//! The members of an `info.json` that viewers read.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ impl Dimensions {
 /// The members of an `info.json` from which viewers compute requests.
 #[derive(Clone, Debug)]
 pub struct Info {
-    /// 2 or 3, after the `@context`.
+    /// 2 or 3, from the `@context`.
     pub version: u64,
     pub image: Dimensions,
     pub sizes: Vec<Dimensions>,
@@ -36,7 +36,7 @@ impl Info {
     pub fn parse(json: &str) -> Self {
         let document: Value = serde_json::from_str(json).expect("an info.json is JSON");
         let tiles = &document["tiles"][0];
-        // Image API 2 writes it into the second entry of `profile`.
+        // Image API 2 has it in the second entry of `profile`.
         let max_width = document.get("maxWidth").or_else(|| document["profile"].get(1)?.get("maxWidth"));
         Self {
             version: version(&document),
@@ -48,7 +48,7 @@ impl Info {
         }
     }
 
-    /// The whole image at a scale factor.
+    /// Returns the size of the whole image at a scale factor.
     pub fn level(&self, scale_factor: u64) -> Dimensions {
         Dimensions { width: self.image.width.div_ceil(scale_factor), height: self.image.height.div_ceil(scale_factor) }
     }

@@ -8,25 +8,25 @@ use iiif_publish::iiif::ApiVersion;
 
 const LEAFLET: Viewer = Viewer { name: "Leaflet-IIIF 3.0.0", requests };
 
-/// The side of the smallest map, in pixels, for which the lowest level is small enough.
+/// The side of the smallest map, in pixels, that the lowest level fits.
 const SMALLEST_MAP: u64 = 128;
 
-/// How often `onAdd` halves the image in order to fit it into the map.
+/// The number of times that `onAdd` halves the image to fit it into the map.
 const MOST_HALVINGS: u32 = 5;
 
-/// `getTileUrl` of every tile of every zoom.
+/// `getTileUrl` for every tile of every zoom.
 fn requests(info: &Info) -> Vec<String> {
-    // Zooms count down from the full size, so a zoom is as many halvings of it.
+    // Zooms count down from the full size, so each zoom below it is one halving.
     let halvings_to_one_tile = halvings_to_one_tile(info);
     let halvings = 0..=halvings_to_one_tile + halvings_below_one_tile(info, halvings_to_one_tile);
     halvings.flat_map(|halvings| zoom_requests(info, 1 << halvings)).collect()
 }
 
-/// `_getInfo`: the highest native zoom. `_setQuality` and the tile size come from the same document.
+/// `_getInfo`: the highest native zoom. `_setQuality` and the tile size use the same document.
 fn halvings_to_one_tile(info: &Info) -> u32 {
     let halvings =
         |side: u64, tile: u64| (0..u64::BITS).find(|halvings| side <= tile << halvings).expect("a side of `u64`");
-    // Tiles are square to it: it reads their width only.
+    // Leaflet assumes square tiles: it reads only their width.
     halvings(info.image.width, info.tile.width).max(halvings(info.image.height, info.tile.width))
 }
 
@@ -36,9 +36,9 @@ fn halvings_below_one_tile(info: &Info, halvings_to_one_tile: u32) -> u32 {
     (0..MOST_HALVINGS).find(|halvings| longer_side <= SMALLEST_MAP << halvings).unwrap_or(MOST_HALVINGS)
 }
 
-/// `getTileUrl`, never with the region `full`.
+/// `getTileUrl`. It never uses the region `full`.
 ///
-/// At negative zooms `_isValidTile` lets tiles pass that lie beside the image, with regions of negative width, which no
+/// At negative zooms, `_isValidTile` accepts tiles outside the image. Their regions have a negative width, which no
 /// server can answer.
 fn zoom_requests(info: &Info, scale: u64) -> Vec<String> {
     let (tile, image) = (info.tile.width, info.image);
@@ -47,7 +47,7 @@ fn zoom_requests(info: &Info, scale: u64) -> Vec<String> {
         let (x, y) = (column * tile * scale, row * tile * scale);
         let (width, height) = ((x + tile * scale).min(image.width) - x, (y + tile * scale).min(image.height) - y);
         let (size_width, size_height) = (width.div_ceil(scale), height.div_ceil(scale));
-        // It goes by `type`, which is `ImageService3` in version 3 alone.
+        // Leaflet checks `type`, which is `ImageService3` only in version 3.
         let size = if info.version == 3 { format!("{size_width},{size_height}") } else { format!("{size_width},") };
         path(&format!("{x},{y},{width},{height}"), &size)
     };
@@ -55,12 +55,12 @@ fn zoom_requests(info: &Info, scale: u64) -> Vec<String> {
 }
 
 #[test]
-fn leaflet_finds_every_tile_it_asks_for() {
+fn leaflet_finds_every_tile_it_requests() {
     finds_everything(&LEAFLET);
 }
 
 #[test]
-fn a_whole_level_stored_under_full_alone_is_missed_by_leaflet() {
+fn leaflet_misses_a_whole_level_that_is_only_stored_as_full() {
     let image = Image::new(1001, 701, ApiVersion::V3);
     let mut objects = image.paths();
     objects.retain(|path| !path.starts_with("0,0,1001,701/"));

@@ -8,10 +8,10 @@ use iiif_publish::iiif::ApiVersion;
 
 const OPENLAYERS: Viewer = Viewer { name: "OpenLayers 10", requests };
 
-/// `tileUrlFunction` of every tile of every scale factor, its `resolutions`.
+/// `tileUrlFunction` for every tile of every scale factor, which are its `resolutions`.
 ///
-/// `sizes` count for it only where `tiles` is missing. A static image supports neither `regionByPx` nor any `sizeBy…`
-/// (`generateVersion2Options`, `generateVersion3Options`), so there is no arbitrary tiling either.
+/// It uses `sizes` only if `tiles` is missing. A static image supports neither `regionByPx` nor any `sizeBy…`
+/// (`generateVersion2Options`, `generateVersion3Options`), so arbitrary tiling is not used either.
 fn requests(info: &Info) -> Vec<String> {
     info.scale_factors.iter().flat_map(|scale| resolution_requests(info, *scale)).collect()
 }
@@ -27,12 +27,12 @@ fn tile_url(info: &Info, scale: u64, column: u64, row: u64) -> String {
     let (y, height, size_height) = span(row, info.tile.height, info.image.height, scale);
     let is_whole = x == 0 && y == 0 && width == info.image.width && height == info.image.height;
     let region = if is_whole { "full".to_owned() } else { format!("{x},{y},{width},{height}") };
-    // Never `max`, and never `full` as a size.
+    // OpenLayers never uses `max`, and never `full` as a size.
     let size = if info.version == 3 { format!("{size_width},{size_height}") } else { format!("{size_width},") };
     path(&region, &size)
 }
 
-/// Start and length of a tile in the image, and its length as drawn.
+/// Returns the start and length of a tile in the image, and its length in the output.
 fn span(index: u64, tile: u64, image: u64, scale: u64) -> (u64, u64, u64) {
     let start = index * tile * scale;
     if start + tile * scale > image {
@@ -43,12 +43,12 @@ fn span(index: u64, tile: u64, image: u64, scale: u64) -> (u64, u64, u64) {
 }
 
 #[test]
-fn openlayers_finds_every_tile_it_asks_for() {
+fn openlayers_finds_every_tile_it_requests() {
     finds_everything(&OPENLAYERS);
 }
 
 #[test]
-fn a_whole_level_stored_under_its_region_alone_is_missed_by_openlayers() {
+fn openlayers_misses_a_whole_level_that_is_only_stored_under_its_region() {
     let image = Image::new(1001, 701, ApiVersion::V2);
     let mut objects = image.paths();
     objects.retain(|path| !path.starts_with("full/"));

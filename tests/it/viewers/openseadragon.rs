@@ -1,8 +1,8 @@
-//! `OpenSeadragon`, and so Mirador, Universal Viewer, TIFY and Clover: what `IIIFTileSource` asks for.
+//! `OpenSeadragon`, which Mirador, Universal Viewer, TIFY and Clover use: the requests of `IIIFTileSource`.
 //!
-//! No static image serves the releases before 2.4. Every later one does as the constructor, `getNumTiles` and
-//! `getTileUrl` of one of those below. None of them falls back to one picture a level (`emulateLegacyImagePyramid`):
-//! they do so of level 0 only where `tiles` is missing.
+//! No static image supports the releases before 2.4. Each later one matches the constructor, `getNumTiles` and
+//! `getTileUrl` of one of the releases below. None of them falls back to one image per level
+//! (`emulateLegacyImagePyramid`): for level 0, they do so only if `tiles` is missing.
 
 use super::checks::{finds_everything, missing};
 use super::image::Image;
@@ -10,41 +10,41 @@ use super::info::{Dimensions, Info};
 use super::{Viewer, cells, path};
 use iiif_publish::iiif::{ApiVersion, RoundedSizes};
 
-/// In what one release differs from another.
+/// The differences between releases.
 struct Release {
     wording: Wording,
     rounding: Rounding,
     level_sizes: LevelSizes,
 }
 
-/// How `getTileUrl` writes a request for the whole image, or for as many pixels as the image is wide.
+/// The form of `getTileUrl` requests for the whole image, or for as many pixels as the image is wide.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wording {
-    /// 2.4.0: a cell is never `full`, and a size is `w,` always. It needs `@id`, so it cannot read version 3.
+    /// 2.4.0: a cell is never `full`, and a size is always `w,`. It needs `@id`, so it cannot read version 3.
     ByWidth,
-    /// 2.4.1 and 2.4.2: `max`. (2.4.1 cannot read version 3 either; of version 2 they agree.)
+    /// 2.4.1 and 2.4.2: `max`. (2.4.1 cannot read version 3 either. For version 2, both agree.)
     Max,
-    /// From 3.0.0: `full` of version 2, `max` of version 3.
+    /// From 3.0.0: `full` in version 2, `max` in version 3.
     Full,
 }
 
-/// How `getTileUrl` divides by a scale factor.
+/// The rounding of `getTileUrl` when it divides by a scale factor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rounding {
-    /// `Math.ceil`, as the specification does.
+    /// `Math.ceil`, as in the specification.
     Up,
-    /// `Math.round`: 4.0.0 alone.
+    /// `Math.round`: only 4.0.0.
     Nearest,
 }
 
-/// Where the constructor takes the sizes of the levels from (`levelSizes`).
+/// The source of the level sizes in the constructor (`levelSizes`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LevelSizes {
-    /// Up to 4.0.0: they are computed.
+    /// Up to 4.0.0: computed.
     Computed,
-    /// 4.1.0 to 5.0.1: `sizes`, where there are as many as levels, or one fewer.
+    /// 4.1.0 to 5.0.1: `sizes`, if there are as many as levels, or one fewer.
     Listed,
-    /// From 6.0: `sizes`, where there is one for every level and each fits its scale factor.
+    /// From 6.0: `sizes`, if every level has one and each fits its scale factor.
     ListedAndChecked,
 }
 
@@ -56,11 +56,11 @@ const VERSION_4_0_0: Release = Release { rounding: Rounding::Nearest, ..VERSION_
 const VERSION_5_0_1: Release = Release { level_sizes: LevelSizes::Listed, ..VERSION_3_0_0 };
 const VERSION_6_1_1: Release = Release { level_sizes: LevelSizes::ListedAndChecked, ..VERSION_3_0_0 };
 
-/// The one that Universal Viewer 4.2 and 4.3 contain.
+/// The release that Universal Viewer 4.2 and 4.3 contain.
 const OPENSEADRAGON_4_0_0: Viewer =
     Viewer { name: "OpenSeadragon 4.0.0", requests: |info| TileSource::new(info, &VERSION_4_0_0).requests() };
 
-/// Every tile that the current release asks for.
+/// Returns every tile request of the current release.
 pub fn requests(info: &Info) -> Vec<String> {
     TileSource::new(info, &VERSION_6_1_1).requests()
 }
@@ -69,14 +69,14 @@ pub fn requests(info: &Info) -> Vec<String> {
 struct TileSource<'a> {
     info: &'a Info,
     release: &'a Release,
-    /// The level of the full size; level 0 is the smallest.
+    /// The level of the full size. Level 0 is the smallest.
     max_level: u32,
     level_sizes: Option<Vec<Dimensions>>,
 }
 
 impl<'a> TileSource<'a> {
     fn new(info: &'a Info, release: &'a Release) -> Self {
-        // All scale factors are powers of two, of which it takes and rounds the logarithm.
+        // All scale factors are powers of two. The constructor takes and rounds their logarithm.
         let max_level = info.scale_factors.iter().max().expect("a scale factor").ilog2();
         let level_sizes = match release.level_sizes {
             LevelSizes::Computed => None,
@@ -86,7 +86,7 @@ impl<'a> TileSource<'a> {
         Self { info, release, max_level, level_sizes }
     }
 
-    /// `getTileUrl` of every tile of every level.
+    /// `getTileUrl` for every tile of every level.
     fn requests(&self) -> Vec<String> {
         if self.release.wording == Wording::ByWidth && self.info.version == 3 {
             return Vec::new();
@@ -130,7 +130,7 @@ impl<'a> TileSource<'a> {
         Dimensions { width: divide(width), height: divide(height) }
     }
 
-    /// `getTileUrl`; `None` where it asks for zero pixels, which is an error of any server.
+    /// `getTileUrl`; `None` if it requests zero pixels, which is an error on any server.
     fn tile_url(&self, level: u32, column: u64, row: u64) -> Option<String> {
         let (image, tile) = (self.info.image, self.info.tile);
         let level_size = self.level_size(level);
@@ -210,36 +210,36 @@ fn rounded_quotient(dividend: u64, divisor: u64) -> u64 {
 }
 
 #[test]
-fn openseadragon_2_4_0_finds_every_tile_it_asks_for() {
+fn openseadragon_2_4_0_finds_every_tile_it_requests() {
     let requests = |info: &Info| TileSource::new(info, &VERSION_2_4_0).requests();
     finds_everything(&Viewer { name: "OpenSeadragon 2.4.0", requests });
 }
 
 #[test]
-fn openseadragon_2_4_1_and_2_4_2_find_every_tile_they_ask_for() {
+fn openseadragon_2_4_1_and_2_4_2_find_every_tile_they_request() {
     let requests = |info: &Info| TileSource::new(info, &VERSION_2_4_2).requests();
     finds_everything(&Viewer { name: "OpenSeadragon 2.4.2", requests });
 }
 
 #[test]
-fn openseadragon_3_0_0_and_3_1_0_find_every_tile_they_ask_for() {
+fn openseadragon_3_0_0_and_3_1_0_find_every_tile_they_request() {
     let requests = |info: &Info| TileSource::new(info, &VERSION_3_0_0).requests();
     finds_everything(&Viewer { name: "OpenSeadragon 3.0.0", requests });
 }
 
 #[test]
-fn openseadragon_4_0_0_finds_every_tile_it_asks_for() {
+fn openseadragon_4_0_0_finds_every_tile_it_requests() {
     finds_everything(&OPENSEADRAGON_4_0_0);
 }
 
 #[test]
-fn openseadragon_4_1_0_to_5_0_1_find_every_tile_they_ask_for() {
+fn openseadragon_4_1_0_to_5_0_1_find_every_tile_they_request() {
     let requests = |info: &Info| TileSource::new(info, &VERSION_5_0_1).requests();
     finds_everything(&Viewer { name: "OpenSeadragon 5.0.1", requests });
 }
 
 #[test]
-fn openseadragon_6_finds_every_tile_it_asks_for() {
+fn openseadragon_6_finds_every_tile_it_requests() {
     let requests = |info: &Info| TileSource::new(info, &VERSION_6_1_1).requests();
     finds_everything(&Viewer { name: "OpenSeadragon 6.1.1", requests });
 }
@@ -255,7 +255,7 @@ fn without_rounded_sizes_openseadragon_4_0_0_misses_a_level() {
 }
 
 #[test]
-fn a_thumbnail_in_sizes_leads_openseadragon_4_1_0_to_5_0_1_astray() {
+fn a_thumbnail_in_sizes_breaks_openseadragon_4_1_0_to_5_0_1() {
     let image = Image::new(6000, 4000, ApiVersion::V3);
     let (mut info, objects) = (image.info(), image.paths());
     info.sizes.push(Dimensions { width: 200, height: 133 });

@@ -1,4 +1,4 @@
-//! The plan itself: what is in it, in which order, and what is not.
+//! The plan itself: its objects and their order.
 
 use super::checks::for_every_image;
 use super::image::Image;
@@ -7,7 +7,7 @@ use iiif_publish::iiif::{ApiVersion, Plan, Rendering, ScaleFactor};
 use proptest::{prop_assert, prop_assert_eq};
 use std::collections::{BTreeSet, HashSet};
 
-/// 1001 x 701 in tiles of 512, Image API 3; `/0/default.jpg` left out.
+/// An image of 1001 x 701 pixels in tiles of 512, Image API 3, without `/0/default.jpg`.
 const WORKED_EXAMPLE: [&str; 31] = [
     // Scale factor 1
     "0,0,512,512/512,512",
@@ -17,17 +17,17 @@ const WORKED_EXAMPLE: [&str; 31] = [
     "full/1001,701",
     "full/1001,",
     "full/max",
-    // Scale factor 2, where the nearest size is the ceiling
+    // Scale factor 2: the nearest size is the ceiling
     "0,0,1001,701/501,351",
     "full/501,351",
     "full/501,",
-    // Scale factor 4, with the nearest size to 250.25 x 175.25
+    // Scale factor 4: plus the nearest size to 250.25 x 175.25
     "0,0,1001,701/251,176",
     "full/251,176",
     "full/251,",
     "0,0,1001,701/250,175",
     "full/250,175",
-    // Scale factor 8, with the nearest size to 125.125 x 87.625
+    // Scale factor 8: plus the nearest size to 125.125 x 87.625
     "0,0,1001,701/126,88",
     "full/126,88",
     "full/126,",
@@ -56,7 +56,7 @@ fn the_worked_example_has_exactly_these_objects() {
 }
 
 #[test]
-fn a_large_image_has_as_many_objects_as_are_documented() {
+fn a_large_image_has_the_documented_number_of_objects() {
     for (tile_size, of_version_2, of_version_3) in [(256, 6297, 6298), (512, 1637, 1638), (1024, 438, 439)] {
         let without_info_json = |version| {
             let image = Image { tile_size, ..Image::new(20_000, 15_000, version) };
@@ -98,7 +98,7 @@ fn every_other_object_is_an_image_request() {
     });
 }
 
-/// Region, size, rotation, quality and format, in the forms and the ranges that a static image answers.
+/// Checks region, size, rotation, quality and format, in the forms and ranges that a static image supports.
 fn is_image_request(path: &str, version: ApiVersion) -> bool {
     let Some((region, size)) = path.strip_suffix("/0/default.jpg").and_then(|path| path.split_once('/')) else {
         return false;
@@ -115,14 +115,14 @@ fn is_image_request(path: &str, version: ApiVersion) -> bool {
     region_is_valid && size_is_valid
 }
 
-/// Decimal numbers without leading zeros, between commas.
+/// Parses decimal numbers without leading zeros, separated by commas.
 fn numbers(text: &str) -> Option<Vec<u32>> {
     let number = |digits: &str| digits.parse().ok().filter(|number: &u32| number.to_string() == digits);
     text.split(',').map(number).collect()
 }
 
 #[test]
-fn nothing_that_is_drawn_exceeds_the_cap() {
+fn no_rendition_exceeds_the_size_limit() {
     for_every_image(|image| {
         let longest_side = image.longest_side.unwrap_or(u32::MAX);
         let plan = image.plan();
@@ -140,7 +140,7 @@ fn nothing_that_is_drawn_exceeds_the_cap() {
 }
 
 #[test]
-fn no_entry_of_sizes_and_no_level_of_one_tile_exceeds_the_cap() {
+fn no_entry_of_sizes_and_no_single_tile_level_exceeds_the_size_limit() {
     for_every_image(|image| {
         let longest_side = u64::from(image.longest_side.unwrap_or(u32::MAX));
         let info = image.info();
@@ -166,7 +166,7 @@ fn sizes_are_the_lowest_levels_and_ascend() {
 }
 
 #[test]
-fn of_several_levels_under_one_name_the_largest_is_stored() {
+fn the_largest_of_several_levels_with_the_same_path_is_stored() {
     let image = Image::new(1, 500, ApiVersion::V2);
     let plan = image.plan();
     let answers = |path: &str| {
