@@ -1,4 +1,4 @@
-//! Names as people and systems write them: of files, buckets, endpoints and profiles.
+//! Unusual and wrong names of files, buckets, endpoints and profiles.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -22,7 +22,7 @@ fn publish(arguments: &[&str], image: &Path, variables: &[(&str, &str)]) -> Run 
 
 #[cfg(unix)]
 #[test]
-fn files_with_odd_names_are_skipped_and_named_and_nothing_is_pruned() {
+fn files_with_invalid_names_are_skipped_and_reported_and_nothing_is_pruned() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let folder = TempDir::new().expect("a folder");
@@ -45,7 +45,7 @@ fn files_with_odd_names_are_skipped_and_named_and_nothing_is_pruned() {
     {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
-    assert!(!run.stderr.contains('\u{1b}'), "nothing changes the terminal");
+    assert!(!run.stderr.contains('\u{1b}'), "no control sequences");
     assert!(run.stderr.contains("refusing to delete images"), "{}", run.stderr);
     let keys = server.keys(BUCKET);
     for id in ["a", "b", "gone"] {
@@ -58,7 +58,7 @@ fn files_with_odd_names_are_skipped_and_named_and_nothing_is_pruned() {
 }
 
 #[test]
-fn what_systems_put_into_folders_is_left_out() {
+fn system_files_in_folders_are_ignored() {
     let folder = TempDir::new().expect("a folder");
     for name in
         ["a.png", "@eaDir/a.png/thumb.png", "$RECYCLE.BIN/b.png", "lost+found/c.png", "disk/Thumbs.db", "._a.png"]
@@ -78,7 +78,7 @@ fn what_systems_put_into_folders_is_left_out() {
     assert_eq!(server.keys(BUCKET).iter().filter(|key| key.ends_with("info.json")).count(), 1);
     assert_eq!(run.stderr.matches("left out files and folders of the system").count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("`@eaDir`") && run.stderr.contains("`Thumbs.db`"), "{}", run.stderr);
-    // A disk that is not mounted leaves its folder with nothing but what the system puts there.
+    // The folder of a disk that is not mounted contains only system files.
     png_file(&folder.path().join("disk"), "d.png", 60, 40);
     assert_eq!(ingest(&server, &[], &[folder.path()]).code, Some(0));
     fs::remove_file(folder.path().join("disk/d.png")).expect("removed");
@@ -88,7 +88,7 @@ fn what_systems_put_into_folders_is_left_out() {
 }
 
 #[test]
-fn a_name_is_found_in_another_composition_of_its_characters() {
+fn a_name_is_found_in_another_unicode_composition() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "Ka\u{308}se.png", 60, 40);
     let table = file(folder.path(), "table.csv", "source,id\nK\u{e4}se.png,kaese\n".as_bytes());
@@ -98,7 +98,7 @@ fn a_name_is_found_in_another_composition_of_its_characters() {
 }
 
 #[test]
-fn a_list_or_table_with_files_that_are_missing_prunes_nothing() {
+fn a_list_or_table_with_missing_files_prunes_nothing() {
     let folder = TempDir::new().expect("a folder");
     let mut rows = "source,id\n".to_owned();
     for number in 1..=4 {
@@ -108,7 +108,7 @@ fn a_list_or_table_with_files_that_are_missing_prunes_nothing() {
     let server = FaultServer::start();
     let table = format!("--table={}", file(folder.path(), "table.csv", rows.as_bytes()).display());
     assert_eq!(ingest(&server, &[&table], &[]).code, Some(0));
-    // Cut off within the third row.
+    // Truncated in the third row.
     let cut = rows.find("3.png,3").expect("there") + 4;
     file(folder.path(), "table.csv", format!("{},3", &rows[..cut]).as_bytes());
     let run = ingest(&server, &[&table, "--prune", "--max-delete=100%"], &[]);
@@ -118,7 +118,7 @@ fn a_list_or_table_with_files_that_are_missing_prunes_nothing() {
 }
 
 #[test]
-fn folders_warn_of_names_that_other_systems_do_not_keep() {
+fn folders_warn_about_names_that_other_systems_cannot_store() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 60, 40);
     let table = file(folder.path(), "table.csv", b"source,id\na.png,Map\na.png,map\n");
@@ -136,7 +136,7 @@ fn folders_warn_of_names_that_other_systems_do_not_keep() {
 }
 
 #[test]
-fn a_bucket_may_have_a_prefix_and_what_is_no_bucket_is_told_before_anything_is_sent() {
+fn a_bucket_may_have_a_prefix_and_wrong_names_are_reported_before_any_request() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 60, 40);
     let server = FaultServer::start();
@@ -162,7 +162,7 @@ fn a_bucket_may_have_a_prefix_and_what_is_no_bucket_is_told_before_anything_is_s
 }
 
 #[test]
-fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_what_to_write() {
+fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_a_hint() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 60, 40);
     let server = FaultServer::start();
@@ -190,7 +190,7 @@ fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_what_to_write() {
 }
 
 #[test]
-fn an_output_that_is_a_file_and_ids_on_this_machine_are_told() {
+fn an_output_that_is_a_file_and_urls_on_localhost_are_reported() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 60, 40);
     let output = file(folder.path(), "out", b"a file");

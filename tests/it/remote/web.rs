@@ -108,7 +108,7 @@ fn failures_that_pass_are_passed_over_and_others_told() {
     let photo = url(&server, "photo.jpg");
     let run = publish_into(target.path(), &[&photo]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    for (name, words) in [("none.jpg", "404 Not Found"), ("none/", "gives no identifier")] {
+    for (name, words) in [("none.jpg", "404 Not Found"), ("none/", "could not derive an identifier")] {
         let missing = url(&server, name);
         let run = publish_into(target.path(), &[&missing]);
         assert!(run.stderr.contains(words) && run.stderr.contains(&missing), "{}", run.stderr);
