@@ -8,7 +8,7 @@ use iiif_publish::html::{Gallery, GalleryError, GalleryOutcome, KeptReason, Page
 use iiif_publish::publish::{PublishError, Publisher};
 use iiif_publish::store::{Key, StoreError, StoreErrorKind};
 
-const OTHER_NAME: &str = "give the page another name, as in `--html=images.html`";
+const OTHER_NAME: &str = "choose another name for the page, such as `--html=images.html`";
 
 /// Returns the parser of the option.
 pub(super) fn parser() -> impl TypedValueParser<Value = PageName> {
@@ -27,7 +27,7 @@ impl From<GalleryError> for Fatal {
 
 /// Tells that the page was not written because the run ended before.
 pub(super) fn tell_left_out(key: &Key, progress: &Progress) {
-    progress.note(&format!("`{key}` was not written: the run was stopped"));
+    progress.note(&format!("`{key}` was not written, because the run was stopped"));
 }
 
 /// Writes the page and prints its URL. `exit` is that of the images.
@@ -39,12 +39,13 @@ pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publishe
             return exit;
         }
         Ok(GalleryOutcome::NoImages) => {
-            progress.note(&format!("`{key}` was not written: no image is there"));
+            progress.note(&format!("`{key}` was not written, because no image was published"));
             return exit;
         }
         Ok(GalleryOutcome::Kept(reason)) => {
-            let why = if reason == KeptReason::Unchangeable { "--no-clobber" } else { "not all images are there" };
-            progress.note(&format!("`{key}` is left as it is ({why})"));
+            let why =
+                if reason == KeptReason::Unchangeable { "--no-clobber" } else { "some images were not published" };
+            progress.note(&format!("`{key}` was not changed ({why})"));
         }
         Ok(_) => {}
         Err(error) => return failed(error, exit, progress),
@@ -55,8 +56,8 @@ pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publishe
 fn failed(error: StoreError, exit: Exit, progress: &Progress) -> Exit {
     let advice = match error.kind() {
         StoreErrorKind::Exists => OTHER_NAME,
-        _ if exit == Exit::Done => "the images are there; the same command again writes the page",
-        _ => "the same command again goes on with the images, and writes the page",
+        _ if exit == Exit::Done => "run the same command again to write the page; the images are published",
+        _ => "run the same command again to publish the rest and write the page",
     };
     let error = PublishError::from(error);
     progress.error(&report::chain(&error), advice);

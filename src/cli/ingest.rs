@@ -29,55 +29,62 @@ use events::Teller;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
 pub(super) struct Arguments {
-    /// Images, and folders of images with all the folders in them: files, `s3://bucket/key`, `s3://bucket/prefix/`, and
-    /// `https://` URLs of images
+    /// Images and folders to publish: files, `s3://bucket/key`, `s3://bucket/prefix/` or `https://` URLs of images
+    ///
+    /// Folders are searched recursively.
     #[arg(value_name = "PATH")]
     inputs: Vec<PathBuf>,
-    /// A list of images, one on each line; `-` is the standard input
+    /// Read a list of images from FILE, one per line (`-`: standard input)
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// A table of images with a column `source`: CSV with any usual separator and encoding, `.xlsx`, `.ods`, or JSON lines (`.jsonl`)
+    /// Read a table of images with a column `source`: CSV, `.xlsx`, `.ods` or JSON Lines (`.jsonl`)
+    ///
+    /// CSV may use any common separator and encoding.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    /// Sheet of a spreadsheet to read [default: the first visible one]
+    /// Read this sheet of a spreadsheet [default: first visible sheet]
     #[arg(long, value_name = "NAME", requires = "table")]
     sheet: Option<String>,
-    /// Of folders, only these files, such as `**/*.tif`; may be said several times [default: images by their extensions]
+    /// Only include files in folders that match PATTERN, such as `**/*.tif` (repeatable) [default: images by extension]
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
-    /// Of folders, none of these files; may be said several times
+    /// Exclude files in folders that match PATTERN (repeatable)
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
-    /// One of several equal parts, from 0: `2/8`; `auto` takes it from AWS Batch, Kubernetes, Slurm or Cloud Run
+    /// Publish only one of N equal parts, counted from 0, such as `2/8`
+    ///
+    /// `auto` reads the part from the environment of AWS Batch, Kubernetes, Slurm or Cloud Run.
     #[arg(long, value_name = "PART")]
     shard: Option<ShardArgument>,
-    /// Publish no images: write the collection of what all parts have published
+    /// Write the collection of all published parts; publish no images
     #[arg(long, conflicts_with = "shard")]
     finish: bool,
-    /// Publish no images: write the manifests and the collection again, of images that are published already
+    /// Rewrite manifests and collection of published images; publish no images
     #[arg(long, conflicts_with_all = ["finish", "prune"])]
     manifests_only: bool,
     #[command(flatten)]
     prune: PruneArguments,
-    /// Say what would be published and deleted, with its cost, and do nothing
+    /// Show what would be published and deleted, with its cost, without doing it
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
-    /// The version of the Presentation API of manifests and collection
+    /// Set the Presentation API version of manifests and collection
     #[arg(long, value_name = "3|none", default_value = "3")]
     presentation: PresentationArgument,
-    /// What the collection is called
+    /// Set the title of the collection
     #[arg(long, value_name = "TEXT", default_value = "Collection")]
     label: String,
-    /// File to write a JSON line for each image into; an existing one is replaced
+    /// Write one JSON line per image to FILE, replacing an existing file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// File to write the figures of the run into, for Prometheus (node exporter, textfile collector); replaced in one move
+    /// Write Prometheus metrics of the run to FILE, for the textfile collector of the node exporter
+    ///
+    /// The file is replaced atomically.
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
-    /// Stop after so many images have failed; those that are looked at already, 32 at the most, still end
+    /// Stop after N failures (up to 32 images already started will finish)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
-    /// Stop after so many seconds; the next run goes on
+    /// Stop after SECONDS; the next run continues
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
     #[command(flatten)]
@@ -89,7 +96,7 @@ pub(super) struct Arguments {
 /// What becomes of images that are not in the input any more.
 #[derive(Debug, Args)]
 struct PruneArguments {
-    /// Delete the images and manifests below the prefix that are not in the input any more
+    /// Delete images and manifests below the prefix that are no longer in the input
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
     /// Delete nothing where more images than this left the input: a number, or a percentage of those that are there
@@ -136,7 +143,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
                 how,
                 None,
                 &format!("could not write `{}`: {error}", path.display()),
-                "name another file with `--metrics-file`",
+                "choose another file with `--metrics-file`",
             );
             exit.worse(Exit::Failed)
         },
@@ -148,8 +155,8 @@ async fn try_run(arguments: &Arguments, metrics: &mut Metrics) -> Result<Exit, F
     let how = arguments.how.reports.how();
     let options = arguments.options(how)?;
     if arguments.how.replaces_nothing() && options.collection_label.is_some() {
-        let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
-        return Err(Fatal::new(Exit::Usage, error, "say `--presentation none` too"));
+        let error = "`--no-clobber` would keep manifests and the collection from changing with their images".to_owned();
+        return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
     }
     let input = arguments.input().await?;
     arguments.how.check(input.pages().len())?;
@@ -210,8 +217,8 @@ fn tell_report_error(error: &io::Error, how: ProgressArgument) -> Exit {
     tell_error(
         how,
         None,
-        &format!("the report is not whole: {error}"),
-        "the images are not touched by that; name a file with more room with `--report`",
+        &format!("the report is incomplete: {error}"),
+        "choose a file with more free space with `--report`; the images are not affected",
     );
     Exit::Failed
 }
@@ -227,14 +234,18 @@ impl Arguments {
             Some(ShardArgument::This(shard)) => Ok(shard),
             Some(ShardArgument::Auto) => {
                 let usage = |error: String| {
-                    Fatal::new(Exit::Usage, error, "say `--shard I/N`, or set the variables of one of the engines")
+                    Fatal::new(
+                        Exit::Usage,
+                        error,
+                        "pass `--shard I/N`, or set the variables of one of these schedulers",
+                    )
                 };
                 let found = Shard::of_environment(|name| std::env::var(name).ok());
                 let found = found.map_err(|error| usage(chain(&error)))?;
                 let (shard, engine) = found.ok_or_else(|| {
-                    usage("`--shard auto`: neither AWS Batch nor Kubernetes, Slurm or Cloud Run runs this".to_owned())
+                    usage("`--shard auto` found no variables of AWS Batch, Kubernetes, Slurm or Cloud Run".to_owned())
                 })?;
-                tell_note(how, &format!("{engine} runs this as part {shard}"));
+                tell_note(how, &format!("publishing part {shard} (from {engine})"));
                 Ok(shard)
             }
         }

@@ -25,16 +25,16 @@ pub(super) struct Arguments {
     /// Image to plan; only its header is read
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
-    /// Size to plan, instead of an image
+    /// Plan an image of this size instead of a file
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
-    /// Print every key, in publishing order, relative to the image's base
+    /// Print every key in publishing order, relative to the image
     #[arg(long, conflicts_with = "json")]
     keys: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-    /// Dollars for 1,000 PUT requests
+    /// Set the price of 1,000 PUT requests, in dollars
     #[arg(long, value_name = "DOLLARS", default_value_t = DOLLARS_PER_THOUSAND_PUTS, value_parser = parse_price)]
     price: f64,
     #[command(flatten)]
@@ -43,8 +43,8 @@ pub(super) struct Arguments {
     shape: ShapeArguments,
     #[command(flatten)]
     pictures: PictureArguments,
-    /// Puts in flight, of all images together [default: 256, as into a bucket]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Work")]
+    /// Assume up to N parallel uploads [default: 256, as into a bucket]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
 }
 
@@ -61,10 +61,10 @@ fn parse_price(text: &str) -> Result<f64, String> {
     price.ok_or_else(|| "expected a number of dollars".to_owned())
 }
 
-/// One version's plan.
+/// The plan of one version of the Image API.
 struct Planned {
     plan: Plan,
-    /// `3/` or `2/` where both are planned.
+    /// `3/` or `2/` if both versions are planned.
     folder: String,
     base_uri: String,
     information: ImageInformation,
@@ -84,7 +84,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let memory = peak_memory_bytes(&header, &pyramid, arguments.pictures.jpeg(), arguments.in_flight());
     let refusals = arguments.refusals(&planned, memory);
     for refusal in &refusals {
-        tell(&format!("warning: publishing would refuse it: {refusal}"));
+        tell(&format!("warning: publishing would refuse this image: {refusal}"));
     }
     if arguments.json {
         return Ok(print_json(&document(arguments, &planned, memory), true));
@@ -94,28 +94,28 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 }
 
 impl Arguments {
-    /// Returns what a publish with these arguments has in memory at the same time.
+    /// Returns the parallelism of publishing with these arguments, which decides about memory.
     fn in_flight(&self) -> InFlight {
         InFlight::new(self.pictures.jobs().get(), self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from))
     }
 
-    /// Returns the limits that the image is beyond.
+    /// Returns the limits that the image exceeds.
     fn refusals(&self, planned: &[Planned], memory: u64) -> Vec<String> {
         let limits = &self.pictures.limits;
         let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
         let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
         let refusals = [
             beyond(objects, limits.max_objects)
-                .map(|limit| format!("{objects} objects, of {limit} allowed (`--max-objects`)")),
+                .map(|limit| format!("{objects} objects exceed the limit of {limit} (`--max-objects`)")),
             beyond(memory, limits.max_memory_bytes()).map(|limit| {
-                format!("{} of memory, of {} allowed (`--max-memory`)", ByteSize(memory), ByteSize(limit))
+                format!("{} of memory exceed the limit of {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
             }),
         ];
         refusals.into_iter().flatten().collect()
     }
 }
 
-/// What is planned: the header of a file, or that of any RGB image of a size.
+/// Returns the header and identifier to plan: those of a file, or of any RGB image of a size.
 fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     let id = arguments.names.id.as_ref();
     if let Some(path) = &arguments.image {
@@ -216,8 +216,8 @@ fn summary(
          scale factors  {}\n\
          objects        {}\n\
          bytes          about {}, within a factor of two\n\
-         cost           ${:.4} for the PUT requests, at ${price} for 1,000\n\
-         memory         {} at most, with `--jobs {encoders} --concurrency {in_flight}`\n",
+         cost           ${:.4} for PUT requests (${price} per 1,000)\n\
+         memory         up to {} with `--jobs {encoders} --concurrency {in_flight}`\n",
         header.description,
         header.size,
         factors.join(" "),

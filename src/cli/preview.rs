@@ -21,10 +21,10 @@ pub(super) struct Arguments {
     /// Images to show
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Port to serve on; the next free one if it is taken
+    /// Serve on this port, or on the next free one
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     port: u16,
-    /// Open the page in the browser
+    /// Open the page in your browser
     #[arg(long)]
     open: bool,
     #[command(flatten)]
@@ -48,8 +48,9 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         .await
         .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
     // Removed when this function returns.
-    let folder = private_folder()
-        .map_err(|error| failed("could not make a temporary folder", &error, "name a folder with room in TMPDIR"))?;
+    let folder = private_folder().map_err(|error| {
+        failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
+    })?;
     let address = format!("http://localhost:{}", server.port());
     let options = arguments.options(shape, address.parse().expect("an address is a URL"));
     let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));
@@ -95,9 +96,9 @@ fn tell_address(address: &str, open: bool, progress: &Progress) {
     print(&format!("{address}/\n"));
     let opened = open.then(|| open::that_detached(format!("{address}/")));
     match opened {
-        Some(Ok(())) => progress.note("Ctrl-C ends the preview"),
-        Some(Err(_)) => progress.say("no browser could be started: open this page in one; Ctrl-C ends the preview"),
-        None => progress.note("open this page in a browser; Ctrl-C ends the preview"),
+        Some(Ok(())) => progress.note("press Ctrl-C to quit"),
+        Some(Err(_)) => progress.say("could not start a browser; open this page yourself, and press Ctrl-C to quit"),
+        None => progress.note("open this page in your browser; press Ctrl-C to quit"),
     }
 }
 

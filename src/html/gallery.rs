@@ -37,7 +37,7 @@ pub enum GalleryError {
         name: PageName,
     },
     /// There is an object with this name that is not a page of this program.
-    #[error("there is a `{key}` already, which this program did not write")]
+    #[error("`{key}` already exists, and iiif-publish did not write it")]
     Foreign {
         /// The key of the object.
         key: Key,

@@ -72,7 +72,7 @@ impl DryRunTeller {
         ));
         let (objects, bytes) = (HumanCount(*objects), DecimalBytes(*bytes));
         let price = DOLLARS_PER_THOUSAND_PUTS;
-        tell(&format!("{objects} puts of about {bytes} in all: ${cost:.2} at ${price} for 1,000"));
+        tell(&format!("{objects} uploads, about {bytes}: ${cost:.2} (${price} per 1,000)"));
     }
 }
 
@@ -86,7 +86,7 @@ fn in_words(change: Change, objects: u64, bytes: u64) -> (&'static str, String) 
     };
     let objects = HumanCount(objects);
     let words = if change == Change::Headers {
-        format!("{objects} objects in place, for other headers")
+        format!("{objects} objects, new headers only")
     } else {
         format!("{objects} objects, about {}", DecimalBytes(bytes))
     };

@@ -18,8 +18,8 @@ impl From<IngestError> for Fatal {
                     "rename the file or its folder, set a column `id` of a `--table`, or pass `--presentation none`";
                 Self::new(Exit::Usage, chain(&error), advice)
             }
-            IngestError::Report { .. } => Self::new(Exit::Usage, chain(&error), "name another file with `--report`"),
-            error => Self::new(Exit::Failed, chain(&error), "it was not written; publish the images first"),
+            IngestError::Report { .. } => Self::new(Exit::Usage, chain(&error), "choose another file with `--report`"),
+            error => Self::new(Exit::Failed, chain(&error), "publish the images first; the collection was not written"),
         }
     }
 }
@@ -27,15 +27,15 @@ impl From<IngestError> for Fatal {
 impl From<PruneRefusal> for Fatal {
     fn from(refusal: PruneRefusal) -> Self {
         let advice = match &refusal {
-            PruneRefusal::Unread => "what was published is there; see above what is missing",
+            PruneRefusal::Unread => {
+                "fix the errors above, then run the same command again; existing images are unchanged"
+            }
             PruneRefusal::EmptyFolder { .. } => {
                 "mount the disk, or remove the empty folder if its images are to be deleted"
             }
-            PruneRefusal::MissingFiles { .. } => {
-                "see above which; the list or table may be cut off, or a disk not mounted"
-            }
-            PruneRefusal::HiddenRows { .. } => "show them (a filter hides rows too), or delete them from the table",
-            _ => "where that is right, say so with `--max-delete`; `--dry-run` lists them",
+            PruneRefusal::MissingFiles { .. } => "check if the list or table is truncated, or a disk is not mounted",
+            PruneRefusal::HiddenRows { .. } => "show these rows (filters hide rows too), or delete them from the table",
+            _ => "raise `--max-delete` if this is intended; `--dry-run` lists the images",
         };
         Self::new(Exit::Failed, refusal.to_string(), advice)
     }

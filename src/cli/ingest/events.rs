@@ -58,7 +58,7 @@ impl<'a> Teller<'a> {
         let progress = self.progress;
         match event {
             IngestEvent::ForeignImages { count } => progress
-                .say(&format!("kept {}, which this program did not publish here", counted(*count, "other image"))),
+                .say(&format!("kept {}, which iiif-publish did not publish here", counted(*count, "other image"))),
             IngestEvent::PicturesWithoutInfo { identifier } => progress.say(&format!(
                 "{identifier}: there are pictures without an info.json, of an image that is not in the input: left there; \
                  `iiif-publish delete --id` deletes them"
@@ -73,14 +73,14 @@ impl<'a> Teller<'a> {
                 progress.say(&format!("a limit is reached: {failed} images have failed (--max-failures)"));
             }
             IngestEvent::NotPublished { count } => {
-                progress.say(&format!("{} images are not published, and so not shown", HumanCount(*count)));
+                progress.say(&format!("{} images are not published, so they are not in the manifests", HumanCount(*count)));
             }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
             IngestEvent::DocumentDeleted { key } => {
-                progress.note(&format!("{key}: deleted, because its object left the input"));
+                progress.note(&format!("{key}: deleted (its object is no longer in the input)"));
             }
             IngestEvent::ImageDeleted { identifier } => {
-                progress.note(&format!("{identifier}: deleted, because it left the input"));
+                progress.note(&format!("{identifier}: deleted (no longer in the input)"));
             }
             _ => {}
         }

@@ -40,7 +40,7 @@ impl Arguments {
         let input = IngestInput::new(input)?;
         if input.pages().is_empty() {
             let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
-            return Err(Fatal::new(Exit::Usage, "there are no images in the input".to_owned(), advice));
+            return Err(Fatal::new(Exit::Usage, "no images in the input".to_owned(), advice));
         }
         Ok(input)
     }

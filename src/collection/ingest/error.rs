@@ -31,10 +31,10 @@ pub enum IngestError {
     #[error(transparent)]
     Refused(#[from] PruneRefusal),
     /// The collection is not written, because none of its manifests is in the store.
-    #[error("no manifest of these objects is there, so that the collection would be empty")]
+    #[error("these objects have no manifests, so the collection would be empty")]
     EmptyCollection,
     /// The objects of an image would have keys in a folder of manifests or collections.
-    #[error("`{identifier}` cannot be an identifier: `{folder}` is where manifests or collections are")]
+    #[error("`{identifier}` cannot be an identifier: `{folder}` is reserved for manifests and collections")]
     ReservedIdentifier {
         /// The identifier of the image.
         identifier: Identifier,

@@ -45,21 +45,21 @@ impl Metrics {
         let Self { counts, traffic, .. } = self;
         let mut text = Text::default();
         text.images(counts);
-        let last = "Objects of the images that the last run published.";
+        let last = "Objects of the images published by the last run.";
         text.gauge("iiif_publish_objects", last, exact(counts.objects));
         text.gauge("iiif_publish_bytes", "Bytes of these objects.", exact(counts.bytes));
-        let requests = "Requests to the store in the last run, those sent again included.";
+        let requests = "Requests to the store in the last run, including retries.";
         text.gauge("iiif_publish_requests", requests, exact(traffic.requests));
-        text.gauge("iiif_publish_retries", "Requests that were sent again.", exact(traffic.retries));
-        let throttles = "Answers of the store that asked for fewer requests.";
+        text.gauge("iiif_publish_retries", "Requests that were retried.", exact(traffic.retries));
+        let throttles = "Responses of the store that asked for fewer requests.";
         text.gauge("iiif_publish_throttles", throttles, exact(traffic.throttles));
         let seconds = self.duration.as_secs_f64();
-        text.gauge("iiif_publish_duration_seconds", "How long the last run took.", seconds);
-        let exit_code = "The exit code of the last run: 0 where all went well.";
+        text.gauge("iiif_publish_duration_seconds", "Duration of the last run.", seconds);
+        let exit_code = "Exit code of the last run (0: success).";
         text.gauge("iiif_publish_exit_code", exit_code, self.exit_code.into());
-        text.gauge("iiif_publish_end_timestamp_seconds", "When the last run ended.", exact(now));
+        text.gauge("iiif_publish_end_timestamp_seconds", "End time of the last run.", exact(now));
         if let Some(success) = success {
-            text.gauge(SUCCESS, "When a run last ended with 0.", exact(success));
+            text.gauge(SUCCESS, "End time of the last successful run.", exact(success));
         }
         text.0
     }
@@ -77,7 +77,7 @@ impl Text {
 
     fn images(&mut self, counts: &Counts) {
         let name = "iiif_publish_images";
-        self.header(name, "Images of the last run, by what became of them.");
+        self.header(name, "Images of the last run, by status.");
         for (status, count) in [
             ("published", counts.published),
             ("unchanged", counts.unchanged),

@@ -69,15 +69,15 @@ impl fmt::Display for DeleteLimit {
     }
 }
 
-/// The reason why nothing is deleted, although images left the input.
+/// The reason for which no image is deleted, although images left the input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PruneRefusal {
     /// Parts of the input could not be read, so images may be missing from it.
-    #[error("nothing is deleted, because the input could not be read whole")]
+    #[error("refusing to delete images: the input could not be read completely")]
     Unread,
     /// A folder of the input is empty, but its images are published: the disk may not be mounted.
-    #[error("nothing is deleted: `{}` is empty, but the store has {} of it", folder.display(), counted(*.images, "image"))]
+    #[error("refusing to delete images: `{}` is empty, but the store has {} of it", folder.display(), counted(*.images, "image"))]
     EmptyFolder {
         /// The path of the folder.
         folder: PathBuf,
@@ -85,20 +85,20 @@ pub enum PruneRefusal {
         images: u64,
     },
     /// A list or table names files that do not exist.
-    #[error("nothing is deleted, because {} of the list or table cannot be found", counted(*.files, "file"))]
+    #[error("refusing to delete images: {} of the list or table cannot be found", counted(*.files, "file"))]
     MissingFiles {
         /// The number of files.
         files: u64,
     },
     /// A table has hidden rows, which are not published, but may have been.
-    #[error("nothing is deleted, because the table has {}", counted(*.rows, "hidden row"))]
+    #[error("refusing to delete images: the table has {}", counted(*.rows, "hidden row"))]
     HiddenRows {
         /// The number of rows.
         rows: u64,
     },
     /// More images left the input than the limit allows.
     #[error(
-        "nothing is deleted: {} of {} images are not in the input any more, which is above {limit}",
+        "refusing to delete {} of {} images (limit: {limit})",
         grouped(*.stale),
         grouped(*.published)
     )]
@@ -264,11 +264,11 @@ mod tests {
     fn refusals_group_the_digits_of_large_numbers() {
         let refusal = PruneRefusal::Limit { stale: 1234, published: 1_000_000, limit: DeleteLimit::DEFAULT };
         let expected =
-            "nothing is deleted: 1,234 of 1,000,000 images are not in the input any more, which is above 10%";
+            "refusing to delete 1,234 of 1,000,000 images (limit: 10%)";
         assert_eq!(refusal.to_string(), expected);
         assert_eq!(
             PruneRefusal::HiddenRows { rows: 1 }.to_string(),
-            "nothing is deleted, because the table has 1 hidden row"
+            "refusing to delete images: the table has 1 hidden row"
         );
         assert_eq!([counted(0, "file"), counted(999, "file")], ["0 files", "999 files"]);
     }
