@@ -1,4 +1,4 @@
-//! Tables as people and spreadsheets write them: what is read, what is refused, and that nothing is deleted by half a table.
+//! Tables as people and spreadsheets write them. A damaged table must not cause deletions.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -18,7 +18,7 @@ fn image_count(server: &FaultServer) -> usize {
     server.keys(BUCKET).iter().filter(|key| key.ends_with("/info.json")).count()
 }
 
-/// Rows of images, each of which is there.
+/// Returns the rows of existing images.
 fn rows(folder: &Path, numbers: std::ops::RangeInclusive<u32>) -> String {
     let row = |number: u32| {
         png_file(folder, &format!("{number}.png"), 60, 40);
@@ -28,7 +28,7 @@ fn rows(folder: &Path, numbers: std::ops::RangeInclusive<u32>) -> String {
 }
 
 #[test]
-fn a_stray_quote_is_named_by_file_and_line_and_deletes_nothing() {
+fn a_stray_quote_is_reported_with_file_and_line_and_deletes_nothing() {
     let folder = TempDir::new().expect("a folder");
     let rows = format!("source,id,label\n{}", rows(folder.path(), 1..=12));
     let server = FaultServer::start();
@@ -47,7 +47,7 @@ fn a_stray_quote_is_named_by_file_and_line_and_deletes_nothing() {
 }
 
 #[test]
-fn a_table_as_a_german_excel_writes_it_is_read_and_told_of() {
+fn a_table_from_a_german_excel_is_read_with_a_note() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "1.png", 60, 40);
     let server = FaultServer::start();
