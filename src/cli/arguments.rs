@@ -267,7 +267,7 @@ pub(super) enum NameError {
     #[error(transparent)]
     Location(#[from] LocationError),
     #[error("`{0}` is not a local file")]
-    Elsewhere(String),
+    NotLocal(String),
     #[error("`{0}` and `{1}` would both write to `{2}`")]
     Overlap(String, String, Identifier),
 }
@@ -302,7 +302,7 @@ pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
 pub(super) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     let images = named(paths, id)?;
     match images.iter().find(|image| image.location.file().is_none()) {
-        Some(image) => Err(NameError::Elsewhere(image.location.to_string())),
+        Some(image) => Err(NameError::NotLocal(image.location.to_string())),
         None => Ok(images),
     }
 }

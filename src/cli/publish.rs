@@ -302,7 +302,7 @@ impl HowArguments {
         if let Some(folder) = &self.output {
             return Some(Location::File(folder.join(prefix.to_string())));
         }
-        let bucket = self.bucket.clone().filter(|_| !self.sources.are_elsewhere(&self.s3_settings()))?;
+        let bucket = self.bucket.clone().filter(|_| !self.sources.differ_from(&self.s3_settings()))?;
         let key = Some(prefix.to_string()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
         Some(Location::Object(S3Object { bucket, key: key.unwrap_or_default(), listed: None }))
     }
@@ -382,7 +382,7 @@ impl HowArguments {
             concurrency: self.work.concurrency(),
             max_puts_per_second: self.work.max_rps,
             retry_for: self.work.retry_for.map(Duration::from_secs),
-            ..self.storage.of(bucket, self.existing.clobber())
+            ..self.storage.apply_to(bucket, self.existing.clobber())
         }
     }
 }

@@ -106,7 +106,7 @@ impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
         let advice = match error {
             NameError::Location(_) => LOCATIONS,
-            NameError::Elsewhere(_) => "download it first; only publishing and `ingest` read remote images",
+            NameError::NotLocal(_) => "download it first; only publishing and `ingest` read remote images",
             NameError::IdForMany(_) => "omit `--id`, or publish the images one at a time",
             _ => "rename the file, or publish it separately with `--id`",
         };

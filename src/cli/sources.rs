@@ -23,7 +23,7 @@ pub(super) struct SourceArguments {
 
 impl SourceArguments {
     /// Returns `true` if a source bucket differs from a target bucket of the same name.
-    pub(super) fn are_elsewhere(&self, target: &S3Settings) -> bool {
+    pub(super) fn differ_from(&self, target: &S3Settings) -> bool {
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_lowercase());
         self.endpoint_url.is_some() && plain(&self.endpoint_url) != plain(&target.endpoint_url)
     }
