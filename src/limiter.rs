@@ -1,13 +1,13 @@
-//! A limit of two quantities at once: of things that are in flight, and of their bytes together.
+//! A limit on the number of items in flight and on their total size.
 //!
-//! Permits are granted in the order of the requests. A large one waits at the head of the queue until there is room, and
-//! smaller ones behind it wait too: otherwise they could keep it waiting for good.
+//! Permits are granted in the order of the requests. A large item at the head of the queue blocks smaller ones behind
+//! it. Otherwise, a stream of small items could delay the large one forever.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// A limit that is shared by everything that acquires permits. Clones share it too.
+/// A limiter for all tasks that acquire permits from it. Clones share the same limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Limiter {
     state: Arc<Mutex<State>>,
@@ -28,7 +28,7 @@ struct Waiter {
     grant: oneshot::Sender<Permit>,
 }
 
-/// The right to have one thing in flight. Dropping it gives its place and its bytes back.
+/// Permission for one item in flight. Dropping the permit releases its capacity.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Limiter,
@@ -36,26 +36,26 @@ pub(crate) struct Permit {
 }
 
 impl Limiter {
-    /// Creates a limit of `max_count` things and `max_bytes` bytes. A single thing may be larger; it is in flight alone then.
+    /// Creates a limit of `max_count` items and `max_bytes` bytes. An item that is larger than `max_bytes` runs alone.
     pub(crate) fn new(max_count: usize, max_bytes: u64) -> Self {
         let max_count = max_count.max(1);
         let state = State { max_count, max_bytes, count: 0, bytes: 0, waiting: VecDeque::new() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Waits for a permit for one thing of `bytes` bytes.
+    /// Waits for a permit for one item of `bytes` bytes.
     pub(crate) async fn acquire(&self, bytes: u64) -> Permit {
         let (grant, granted) = oneshot::channel();
         self.change(|state| state.waiting.push_back(Waiter { bytes, grant }));
         granted.await.expect("a waiter stays in the queue until it is granted a permit")
     }
 
-    /// Changes the number of things; 0 counts as 1. Things that are in flight beyond it stay.
+    /// Changes the maximum number of items, where 0 counts as 1. Excess permits stay valid until they are dropped.
     pub(crate) fn set_max_count(&self, max_count: usize) {
         self.change(|state| state.max_count = max_count.max(1));
     }
 
-    /// Changes the state, and grants the permits for which there is room then.
+    /// Changes the state, then grants all permits that fit.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let granted: Vec<Waiter> = {
             let mut state = self.lock();
@@ -63,19 +63,19 @@ impl Limiter {
             std::iter::from_fn(|| state.grant_next()).collect()
         };
         for Waiter { bytes, grant } in granted {
-            // Returned if nobody waits any longer, and dropped, it is available again.
+            // If the waiter is gone, `send` returns the permit and dropping it releases the capacity.
             drop(grant.send(Permit { limiter: self.clone(), bytes }));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Only additions happen under this lock: the state is valid even if a thread panicked with it.
+        // Only additions happen under this lock, so the state is valid even if another thread panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Takes the first waiter from the queue if there is room for it.
+    /// Removes the first waiter from the queue if its permit fits.
     fn grant_next(&mut self) -> Option<Waiter> {
         while self.waiting.front().is_some_and(|waiter| waiter.grant.is_closed()) {
             self.waiting.pop_front();
@@ -92,7 +92,7 @@ impl State {
 }
 
 impl Permit {
-    /// Gives bytes back, down to `bytes`, when the thing turns out to be smaller. Does nothing if it is not.
+    /// Reduces the permit to `bytes`, for an item that turned out smaller. Does nothing if the permit is not larger.
     pub(crate) fn shrink_to(&mut self, bytes: u64) {
         let surplus = self.bytes.saturating_sub(bytes);
         if surplus > 0 {
@@ -119,13 +119,13 @@ mod tests {
     use futures::future::BoxFuture;
     use proptest::prelude::*;
 
-    /// A thing that happens to a limiter.
+    /// A step of a random test.
     #[derive(Clone, Debug)]
     enum Step {
         Acquire(u64),
-        /// Drops a permit, chosen by a number.
+        /// Drops a permit, chosen by the number.
         Release(usize),
-        /// Gives up waiting.
+        /// Cancels a waiter, chosen by the number.
         Cancel(usize),
         Shrink(usize, u64),
         SetMaxCount(usize),
@@ -141,7 +141,7 @@ mod tests {
         ]
     }
 
-    /// Everything that waits for a limiter, in order, and everything that has a permit.
+    /// All waiters in order, and all granted permits.
     #[derive(Default)]
     struct Crowd {
         waiting: VecDeque<(u64, BoxFuture<'static, Permit>)>,
@@ -154,7 +154,7 @@ mod tests {
             self.waiting.push_back((bytes, async move { limiter.acquire(bytes).await }.boxed()));
         }
 
-        /// Polls everybody who waits. Grants must be those of the head of the queue.
+        /// Polls all waiters. Only the head of the queue may be granted a permit.
         fn poll(&mut self) {
             let mut is_behind_a_waiter = false;
             for (bytes, mut future) in std::mem::take(&mut self.waiting) {
@@ -175,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn limits_hold_in_the_order_of_requests_and_nobody_waits_without_need(steps in prop::collection::vec(step(), 1..120)) {
+                fn limits_hold_in_order_and_a_waiter_that_fits_never_waits(steps in prop::collection::vec(step(), 1..120)) {
             const MAX_BYTES: u64 = 100;
             let (limiter, mut crowd, mut max_count) = (Limiter::new(3, MAX_BYTES), Crowd::default(), 3);
             for step in steps {
@@ -185,7 +185,7 @@ mod tests {
                     Step::Release(which) if granted_before > 0 => drop(crowd.granted.swap_remove(which % granted_before)),
                     Step::Cancel(which) if !crowd.waiting.is_empty() => {
                         drop(crowd.waiting.remove(which % crowd.waiting.len()));
-                        // Its place in the queue is found empty at the next change.
+                        // The next change removes the canceled waiter from the queue.
                         limiter.set_max_count(max_count);
                     }
                     Step::Shrink(which, bytes) if granted_before > 0 => {
@@ -209,7 +209,7 @@ mod tests {
                     prop_assert!(is_full || !has_room, "{} of {max_count}, {} bytes", crowd.granted.len(), crowd.bytes());
                 }
             }
-            // Nobody starves: when things end one by one, everybody has a turn.
+            // Every waiter gets a turn when the permits are dropped one by one.
             let mut turns = crowd.waiting.len() + crowd.granted.len();
             while !crowd.granted.is_empty() {
                 crowd.granted.remove(0);
@@ -221,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn a_permit_that_is_granted_to_nobody_is_available_again() {
+    fn a_permit_for_a_canceled_waiter_is_available_again() {
         let limiter = Limiter::new(1, 100);
         let first = limiter.acquire(1).now_or_never().expect("there is room");
         let mut second = limiter.acquire(1).boxed();
         assert!(second.as_mut().now_or_never().is_none());
         drop(first);
-        // It has been granted, but not taken.
+        // The permit was granted but never received.
         drop(second);
         assert!(limiter.acquire(1).now_or_never().is_some());
     }

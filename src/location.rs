@@ -1,11 +1,11 @@
-//! Where an image is: a file, an object of a bucket, or an address of the web.
+//! Locations of images: files, objects in buckets, and web addresses.
 
 use percent_encoding::percent_decode_str;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where an image is, or a folder of images.
+/// The location of an image or of a folder of images.
 ///
 /// ```
 /// use iiif_publish::location::Location;
@@ -18,69 +18,71 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// A file or a folder of this machine.
+    /// A local file or folder.
     File(PathBuf),
-    /// An object of a bucket, or all objects below a prefix.
+    /// An object in a bucket, or all objects below a prefix.
     Object(S3Object),
-    /// What a web server has.
+    /// A file on a web server.
     Web(WebAddress),
 }
 
-/// An object of a bucket; a prefix where its key is empty or ends with a slash.
+/// An object in a bucket, or a prefix if the key is empty or ends with a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Object {
     /// The bucket.
     pub bucket: String,
-    /// The key, as it is: nothing in it is percent-encoded.
+    /// The key, without percent-encoding.
     pub key: String,
-    /// What a listing said of it, so that nobody need ask again.
+    /// The revision from a listing, which saves a request.
     pub listed: Option<Revision>,
 }
 
-/// Which one of all that have been under a name: what tells it from what replaces it.
+/// The metadata that identifies one revision of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
-    /// Its `ETag`, as the server writes it.
+    /// The `ETag`, as the server sends it.
     pub etag: Option<String>,
-    /// When it was stored, as the server writes it.
+    /// The time of the last change, as the server sends it.
     pub modified: Option<String>,
 }
 
 impl Revision {
-    /// Words that differ where the content differs; `None` where the server says nothing but its size.
+    /// Describes the revision, so that different revisions have different descriptions. Returns `None` if only the size
+    /// is known.
     #[must_use]
-    pub fn in_words(&self) -> Option<String> {
+    pub fn describe(&self) -> Option<String> {
         let tag = self.etag.as_ref().or(self.modified.as_ref())?;
         Some(format!("{} {tag}", self.bytes))
     }
 }
 
-/// An `http` or `https` URL. It is shown without what may be secret: user, password and query.
+/// An `http` or `https` URL. `Display` and `Debug` omit possible secrets: user, password and query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebAddress(String);
 
-/// Why a text names no location.
+/// An error in the text of a location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocationError {
-    /// `s3://` without a bucket.
-    #[error("`{0}` names no bucket: `s3://bucket/key` does")]
+    /// An `s3://` URL has no bucket.
+    #[error("`{0}` has no bucket: use `s3://bucket/key`")]
     NoBucket(String),
-    /// `s3://` with a user name or a password, which would be shown.
+    /// An `s3://` URL contains a user name or a password, which messages would show.
     #[error("an `s3://` URL must not contain a user name or a password: credentials come from the AWS environment")]
     Secret,
-    /// A URL without a host, or with one that cannot be understood. What stands in it may be secret.
-    #[error("a URL that begins with `{0}://` names no host")]
+    /// A URL has no host or an invalid one. The error omits the URL, which may contain secrets.
+    #[error("a URL that begins with `{0}://` has no valid host")]
     NoHost(&'static str),
 }
 
 impl Location {
-    /// What was named, on a command line or in a list: `s3://…`, `http://…` and `https://…`, and files.
+    /// Parses a location from a command line or a list. Text that is not an `s3://`, `http://` or `https://` URL is a
+    /// file.
     ///
     /// # Errors
-    /// Where a URL names no bucket or no host.
+    /// If a URL has no bucket or no valid host.
     pub fn named(text: impl AsRef<OsStr>) -> Result<Self, LocationError> {
         let text = text.as_ref();
         let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
@@ -94,10 +96,10 @@ impl Location {
         }
     }
 
-    /// The same, of a file as seen from a folder.
+    /// Parses a location. A relative path is relative to `folder`.
     ///
     /// # Errors
-    /// As for [`named`](Self::named).
+    /// The same as for [`named`](Self::named).
     pub fn named_in(folder: &Path, text: &str) -> Result<Self, LocationError> {
         Ok(match Self::named(text)? {
             Self::File(path) => Self::File(folder.join(path)),
@@ -105,7 +107,7 @@ impl Location {
         })
     }
 
-    /// The path of a file; `None` of what is elsewhere.
+    /// Returns the path of a file, or `None` if the location is remote.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -114,7 +116,7 @@ impl Location {
         }
     }
 
-    /// The name that it has beside its like: that of the file, the last part of a key or of an address.
+    /// Returns the file name, or the last segment of a key or URL.
     #[must_use]
     pub fn file_name(&self) -> Option<PathBuf> {
         match self {
@@ -140,7 +142,7 @@ impl From<&Path> for Location {
     }
 }
 
-/// Files as their system writes them, all else as a URL without secrets.
+/// Shows paths as they are, and remote locations as URLs without secrets.
 impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -163,7 +165,7 @@ impl S3Object {
         Ok(Self { bucket: bucket.to_owned(), key: key.to_owned(), listed: None })
     }
 
-    /// Whether it stands for what lies below it.
+    /// Returns `true` if the key stands for a prefix.
     #[must_use]
     pub fn is_folder(&self) -> bool {
         self.key.is_empty() || self.key.ends_with('/')
@@ -179,14 +181,14 @@ impl fmt::Display for S3Object {
 impl WebAddress {
     fn named(scheme: &'static str, rest: &str) -> Result<Self, LocationError> {
         let (host, _) = parts(rest);
-        // A password with a slash in it would look like a host with a port: it must not be shown as one.
+        // A password with a slash in it looks like a host with a port. It must not be shown as one.
         let name = host.rsplit(']').next().unwrap_or(host);
         let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
         let is_host = !host.is_empty() && name.split_once(':').is_none_or(|(_, port)| is_port(port));
         if is_host { Ok(Self(format!("{scheme}://{rest}"))) } else { Err(LocationError::NoHost(scheme)) }
     }
 
-    /// All of it, secrets included: for the server alone.
+    /// Returns the complete URL, including secrets. Only send it to the server.
     #[must_use]
     pub fn with_secrets(&self) -> &str {
         &self.0
@@ -201,7 +203,7 @@ impl WebAddress {
     }
 }
 
-/// The host and the path of what stands behind the scheme: without user, password, query and fragment.
+/// Returns the host and the path of the text after the scheme, without user, password, query and fragment.
 fn parts(rest: &str) -> (&str, &str) {
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_the_last_parts() {
+    fn names_are_the_last_segments() {
         let name = |text: &str| Location::named(text).expect("a location").file_name();
         for (text, expected) in [
             ("a/b.tif", Some("b.tif")),
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_are_seen_from_a_folder() {
+    fn only_file_paths_are_relative_to_a_folder() {
         let named = |text: &str| Location::named_in(Path::new("masters"), text).expect("a location").to_string();
         assert_eq!(named("a.tif"), "masters/a.tif");
         assert_eq!(named("s3://bucket/a.tif"), "s3://bucket/a.tif");

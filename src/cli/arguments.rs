@@ -116,7 +116,7 @@ impl std::fmt::Display for MaxSize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cap {
     /// The limit of the arguments.
-    AsSaid,
+    Configured,
     /// No limit.
     None,
 }
@@ -124,8 +124,8 @@ pub(super) enum Cap {
 impl ShapeArguments {
     pub(super) fn shape(&self, cap: Cap) -> Result<PyramidShape, PyramidError> {
         let longest_side = match (cap, self.max_size) {
-            (Cap::AsSaid, MaxSize::Pixels(pixels)) => Some(pixels),
-            (Cap::AsSaid, MaxSize::Full) | (Cap::None, _) => None,
+            (Cap::Configured, MaxSize::Pixels(pixels)) => Some(pixels),
+            (Cap::Configured, MaxSize::Full) | (Cap::None, _) => None,
         };
         let rounded_sizes = if self.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored };
         let formats = Formats::beside_jpg(self.formats.iter().map(|format| format.format()));

@@ -10,7 +10,7 @@ mod delete;
 mod escape;
 mod examples;
 mod exit;
-mod gallery;
+mod html;
 mod ingest;
 mod init;
 mod limits;
@@ -26,7 +26,6 @@ mod sources;
 mod storage;
 mod summary;
 mod verify;
-mod viewer;
 
 use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};

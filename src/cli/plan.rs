@@ -6,7 +6,7 @@ use super::output::{print, print_json, tell};
 use super::report::Fatal;
 use bytesize::ByteSize;
 use clap::Args;
-use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
+use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::{InFlight, peak_memory_bytes};
 use iiif_publish::source::{Found, Header, Source, SourceKind};
@@ -15,23 +15,6 @@ use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
-
-/// Returns the average size of photographs at quality 85 and 4:2:0, in bytes per pixel, within a factor of two.
-fn bytes_per_pixel(format: Format) -> f64 {
-    match format {
-        Format::Jpg => 0.2,
-        Format::Webp => 0.14,
-        Format::Png => 1.7,
-    }
-}
-
-/// Returns the size of tables and markers, in bytes per file.
-fn bytes_per_file(format: Format) -> f64 {
-    match format {
-        Format::Jpg => 620.0,
-        Format::Webp | Format::Png => 60.0,
-    }
-}
 
 /// The price of 1,000 PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
@@ -93,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    let shape = arguments.shape.shape(Cap::AsSaid)?;
+    let shape = arguments.shape.shape(Cap::Configured)?;
     let (header, identifier) = subject(arguments)?;
     let pyramid = Pyramid::new(header.size, shape);
     pyramid.check_formats()?;
@@ -165,31 +148,11 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
         let plan = Plan::new(pyramid.clone(), version);
         let base_uri = public_url.base_uri(folder, identifier);
         let information = ImageInformation::new(pyramid, version, base_uri.clone(), None);
-        let bytes = pyramid.formats().all().map(|format| estimated_bytes(&plan, format)).sum::<u64>()
-            + information.to_json().len() as u64;
+        let bytes = plan.estimated_bytes() + information.to_json().len() as u64;
         let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
         Planned { plan, folder, base_uri, information, bytes }
     };
     arguments.shape.versions().folders().into_iter().map(one).collect()
-}
-
-/// Estimates the bytes of all tiles and whole levels in a format.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
-pub(super) fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
-    let pyramid = plan.pyramid();
-    let (per_pixel, per_file) = (bytes_per_pixel(format), bytes_per_file(format));
-    let picture = |pixels: u64, count: u64| pixels as f64 * per_pixel + count as f64 * per_file;
-    let levels: u64 = pyramid.scale_factors().iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
-    let one_tile = pyramid.scale_factors().iter().filter(|scale| pyramid.fits_one_tile(**scale));
-    let one_tile = one_tile.map(|scale| (pyramid.size().at(*scale), pyramid.whole(*scale), 1));
-    let wholes = pyramid.whole_levels().map(|scale| (pyramid.size().at(scale), Rendering::Whole(scale), 0));
-    let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
-    // A level of one tile is already counted once, as a tile.
-    let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
-        let copies = (plan.requests_in(format, rendering).len() as u64).saturating_sub(counted);
-        picture(size.pixels() * copies, copies)
-    });
-    (picture(levels, pyramid.tile_count()) + others.sum::<f64>()) as u64
 }
 
 /// Returns every key in publishing order: the URLs of each tile in all versions, then each `info.json`.

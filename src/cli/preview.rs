@@ -6,8 +6,9 @@ use super::output::print;
 use super::progress::Progress;
 use super::publish::publish_all;
 use super::report::Fatal;
-use super::viewer::{self, ShownImage};
 use clap::Args;
+use iiif_publish::html::{self, ShownImage};
+use iiif_publish::iiif::PyramidShape;
 use iiif_publish::publish::{Options, Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::{FolderStore, Identifier, PublicUrl};
@@ -40,8 +41,8 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let images = named_files(arguments.images, None)?;
-    let shape = arguments.shape.shape(Cap::AsSaid)?;
+    let images = named_files(arguments.images.clone(), None)?;
+    let shape = arguments.shape.shape(Cap::Configured)?;
     // The address is part of every info.json, so that the port comes first.
     let server = Server::bind(arguments.port)
         .await
@@ -51,18 +52,7 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
     })?;
     let address = format!("http://localhost:{}", server.port());
-    let public_url: PublicUrl = address.parse().expect("an address is a URL");
-    let options = Options {
-        shape,
-        versions: arguments.shape.versions(),
-        read: arguments.pictures.read(),
-        jpeg: arguments.pictures.jpeg(),
-        rights: arguments.pictures.rights.clone(),
-        jobs: arguments.pictures.jobs(),
-        max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
-        max_objects: arguments.pictures.limits.max_objects,
-        ..Options::new(public_url)
-    };
+    let options = arguments.options(shape, address.parse().expect("an address is a URL"));
     let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));
     let events = Arc::clone(&progress);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
@@ -76,25 +66,48 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         Exit::Done
     })
     .await;
-    let published = viewer::in_order(published, &order);
+    let published = html::in_order(published, &order);
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }
+    tell_address(&address, arguments.open, &progress);
+    let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
+    Ok(serve(server, site, signal).await.unwrap_or(exit))
+}
+
+impl Arguments {
+    fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> Options {
+        Options {
+            shape,
+            versions: self.shape.versions(),
+            read: self.pictures.read(),
+            jpeg: self.pictures.jpeg(),
+            rights: self.pictures.rights.clone(),
+            jobs: self.pictures.jobs(),
+            max_memory_bytes: self.pictures.limits.max_memory_bytes(),
+            max_objects: self.pictures.limits.max_objects,
+            ..Options::new(public_url)
+        }
+    }
+}
+
+/// Prints the address, and opens it in the browser if asked to.
+fn tell_address(address: &str, open: bool, progress: &Progress) {
     print(&format!("{address}/\n"));
-    let opened = arguments.open.then(|| open::that_detached(format!("{address}/")));
+    let opened = open.then(|| open::that_detached(format!("{address}/")));
     match opened {
         Some(Ok(())) => progress.note("press Ctrl-C to quit"),
         Some(Err(_)) => progress.say("could not start a browser; open this page yourself, and press Ctrl-C to quit"),
         None => progress.note("open this page in your browser; press Ctrl-C to quit"),
     }
-    let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
+}
+
+/// Serves until a signal comes. Returns its exit code if it is not Ctrl-C, which is the normal way to end a preview: then the exit
+/// code is that of the images.
+async fn serve(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
     tokio::select! {
-        () = server.serve(site) => Ok(exit),
-        signal = signal => match signal {
-            // Ctrl-C is how a preview ends well; images that failed are still worth an exit code.
-            Exit::Interrupted => Ok(exit),
-            signal => Ok(signal),
-        },
+        () = server.serve(site) => None,
+        signal = signal => Some(signal).filter(|signal| *signal != Exit::Interrupted),
     }
 }
 
@@ -115,8 +128,8 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
 fn page(published: &[Published]) -> Page {
     let shown = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();
-        ShownImage { objects: Some(image.objects), bytes: Some(image.bytes), ..ShownImage::of(image, info) }
+        ShownImage::of(image, info).stored_by(image)
     };
     let images: Vec<ShownImage> = published.iter().map(shown).collect();
-    Page { path: "/", content_type: viewer::CONTENT_TYPE, body: viewer::page(&images).into() }
+    Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(&images).into() }
 }

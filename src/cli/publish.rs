@@ -4,20 +4,19 @@ use super::arguments::{
     Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments, named,
 };
 use super::exit::{Exit, interrupted};
-use super::gallery::Gallery;
+use super::html;
 use super::progress::Progress;
 use super::report::{self, Fatal, tell_note};
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
-use super::viewer::PageName;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
-use futures::StreamExt;
+use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{
-    Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
+    BatchEvent, Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
     RedirectOptions, Unchanged,
 };
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
@@ -43,18 +42,18 @@ pub(super) struct Arguments {
     images: Vec<PathBuf>,
     /// Write an HTML page that shows the images [default name: viewer.html]
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
-          value_parser = PageName::parser())]
+          value_parser = html::parser())]
     html: Option<PageName>,
     #[command(flatten)]
     names: NameArguments,
     #[command(flatten)]
-    how: HowArguments,
+    how: PublishArguments,
 }
 
 /// Options of publishing that do not depend on the images.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
-pub(super) struct HowArguments {
+pub(super) struct PublishArguments {
     /// Publish into this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
     ///
     /// The ARN is that of a bucket or of an access point.
@@ -218,7 +217,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let Arguments { images, html, names, how } = arguments;
+    let Arguments { images, html: page, names, how } = arguments;
     let images = named(images, names.id.as_ref())?;
     // Checked before any request, so that wrong options are reported at once.
     how.check(images.len())?;
@@ -226,14 +225,14 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
     let order = || images.iter().map(|image| image.identifier.clone()).collect();
-    let mut gallery = match &html {
-        Some(name) => Some(Gallery::of(name, order(), &publisher).await?),
+    let mut gallery = match &page {
+        Some(name) => Some(Gallery::open(name, order(), &publisher).await?),
         None => None,
     };
     let print_urls = |_: &Image, result: &Result<Published, PublishError>| {
         let Ok(image) = result else { return Exit::Done };
         if let Some(gallery) = &mut gallery {
-            gallery.show(image);
+            gallery.add(image);
         }
         progress.result(&image.info_urls.join("\n"))
     };
@@ -243,13 +242,13 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let Some(gallery) = gallery else { return Ok(exit) };
     let key = gallery.key().clone();
     if matches!(exit, Exit::Interrupted | Exit::Terminated) {
-        Gallery::left_out(&key, &progress);
+        html::tell_left_out(&key, &progress);
         return Ok(exit);
     }
     tokio::select! {
-        exit = gallery.write(exit, &publisher, &progress) => Ok(exit),
+        exit = html::write(gallery, exit, &publisher, &progress) => Ok(exit),
         signal = signal => {
-            Gallery::left_out(&key, &progress);
+            html::tell_left_out(&key, &progress);
             Ok(signal)
         }
     }
@@ -267,7 +266,7 @@ fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(
     }
 }
 
-impl HowArguments {
+impl PublishArguments {
     /// Checks that the arguments are consistent for this number of images.
     pub(super) fn check(&self, images: usize) -> Result<(), Fatal> {
         one_full_image_each(&self.redirects, images)?;
@@ -309,7 +308,7 @@ impl HowArguments {
 
     pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {
         // An existing full image has no size limit.
-        let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };
+        let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::Configured };
         Ok(self.shape.shape(cap)?)
     }
 
@@ -397,76 +396,50 @@ pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<
     store.check().await.map(|()| store)
 }
 
-/// Publishes as [`publish_images`] does, and prints the summary.
+/// Publishes until all is done or a signal comes, and prints the summary; `ended` sees the result of each image.
+///
+/// The first signal finishes uploads in flight; the next one ends at once.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
-    stop: impl Future<Output = Exit>,
-    ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
+    signal: impl Future<Output = Exit>,
+    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
 ) -> Exit {
-    let ending = publish_images(publisher, images, progress, stop, ended).await;
+    let mut summary = Summary::new(&images);
+    let on_event = |event: BatchEvent<'_>| match event {
+        BatchEvent::Ended { image, result } => {
+            let heard = ended(image, result);
+            match result {
+                Ok(done) => summary.published(done, heard),
+                Err(error) => summary.failed(image, error, progress),
+            }
+        }
+        BatchEvent::StoreUnavailable { error } => tell_no_further_image(error, progress),
+        _ => {}
+    };
+    let signal = async {
+        let exit = signal.await;
+        tell_stopping(false, progress);
+        exit
+    };
+    let stopped = publisher.publish_until(images, signal, interrupted(), on_event).await;
+    progress.finish();
+    let ending = Ending::new(summary, stopped);
     ending.tell(publisher, progress);
     ending.exit()
 }
 
-/// Publishes images until all are done or `stop` resolves, and calls `ended` with the outcome of each image.
-///
-/// A stop, by a signal or a limit, finishes uploads in flight; the next signal aborts them.
-pub(super) async fn publish_images(
-    publisher: &Publisher,
-    images: Vec<Image>,
-    progress: &Progress,
-    stop: impl Future<Output = Exit>,
-    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
-) -> Ending {
-    let mut summary = Summary::new(&images);
-    let stopped = {
-        let mut all = pin!(async {
-            let mut results = pin!(publisher.publish_all(images));
-            while let Some((image, result)) = results.next().await {
-                let printed = ended(&image, &result);
-                match result {
-                    Ok(image) => summary.published(&image, printed),
-                    Err(error) => {
-                        summary.failed(&image, &error, progress);
-                        stop_without_store(publisher, &error, progress).await;
-                    }
-                }
-            }
-        });
-        tokio::select! {
-            () = &mut all => None,
-            exit = stop => {
-                publisher.stop();
-                progress.say(stopping(exit));
-                tokio::select! {
-                    () = all => {}
-                    _ = interrupted() => {}
-                }
-                Some(exit)
-            }
-        }
-    };
-    progress.finish();
-    Ending::new(summary, stopped)
+/// Prints the note that a run is stopping.
+pub(super) fn tell_stopping(is_limit: bool, progress: &Progress) {
+    progress.say(if is_limit {
+        "limit reached: finishing current uploads… press Ctrl-C to quit now"
+    } else {
+        "finishing current uploads… press Ctrl-C again to quit now"
+    });
 }
 
-/// Returns the note that a run is stopping.
-fn stopping(exit: Exit) -> &'static str {
-    match exit {
-        Exit::Limit => "limit reached: finishing current uploads… press Ctrl-C to quit now",
-        _ => "finishing current uploads… press Ctrl-C again to quit now",
-    }
-}
-
-/// Stops if the store is unavailable, because every further image would wait until its timeout.
-async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
-    if publisher.is_stopped() || !error.of_store().is_some_and(StoreError::is_environment) {
-        return;
-    }
-    if let Err(error) = publisher.store().check().await {
-        publisher.stop();
-        progress.say(&format!("stopping, because the store is unavailable: {}", report::chain(&error)));
-    }
+/// Prints the note that the store is unavailable.
+pub(super) fn tell_no_further_image(error: &StoreError, progress: &Progress) {
+    progress.say(&format!("stopping, because the store is unavailable: {}", report::chain(error)));
 }

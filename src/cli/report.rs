@@ -6,13 +6,13 @@ use super::output::{INDENT, tell, tell_hint, tell_json, tell_wrapped};
 use iiif_publish::bucket::BucketError;
 use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
+pub(super) use iiif_publish::error::chain;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
 use iiif_publish::source::{RemoteErrorKind, SourceError};
 use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
-use std::error::Error;
 
 const AGAIN: &str = "run the same command again; if it fails again, please report it";
 
@@ -24,21 +24,6 @@ const LOCATIONS: &str = "write `s3://bucket/key`, `https://host/path` or the pat
 
 /// The maximum number of printed errors of table rows.
 const MAX_ROWS: usize = 1000;
-
-/// Formats an error and its causes in one line. A cause that repeats the end of the text is skipped.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
-}
 
 /// An error that ends a run.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Folders of the input: empty ones, and what systems put into them.
+//! Folders of the input: empty folders, and files of the operating system.
 
 use crate::store::Identifier;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Folders and files that operating systems, network storage and file managers make: none of them is a master.
+/// Folders and files that operating systems, network storage and file managers create. None of them is a source image.
 const SYSTEM_NAMES: [&str; 14] = [
     "@eaDir",
     "@Recycle",
@@ -24,7 +24,7 @@ const SYSTEM_NAMES: [&str; 14] = [
     "desktop.ini",
 ];
 
-/// Returns the kind of a system file by its name.
+/// Returns the kind of a system file, based on its name.
 fn system_name(name: &str) -> Option<&'static str> {
     if name.starts_with("._") {
         return Some("._*");
@@ -32,24 +32,24 @@ fn system_name(name: &str) -> Option<&'static str> {
     SYSTEM_NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// System files and folders that were left out.
+/// Counts of skipped system files and folders.
 #[derive(Debug, Default)]
 pub(super) struct SystemFiles(BTreeMap<&'static str, u64>);
 
 impl SystemFiles {
-    /// Returns `true` for the name of a system file or folder, and counts it.
-    pub(super) fn leave_out(&mut self, name: &OsStr) -> bool {
+    /// Returns `true` and counts the file or folder if its name is that of a system file.
+    pub(super) fn skip(&mut self, name: &OsStr) -> bool {
         let Some(kind) = name.to_str().and_then(system_name) else { return false };
         *self.0.entry(kind).or_default() += 1;
         true
     }
 
-    /// Returns a note on all of them, if there are any.
+    /// Returns a note about all skipped files, if there are any.
     pub(super) fn note(&self) -> Option<String> {
         if self.0.is_empty() {
             return None;
         }
-        let mut note = "left out files and folders of the system:".to_owned();
+        let mut note = "skipped system files and folders:".to_owned();
         for (place, (kind, count)) in self.0.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
             let times = if *count == 1 { String::new() } else { format!(" ({count} times)") };
@@ -59,29 +59,58 @@ impl SystemFiles {
     }
 }
 
-/// A folder of the input that is empty, or has only empty folders in it: perhaps the place of a disk that is not mounted.
+/// Extensions of images and documents in formats that are not supported, which people expect to be published.
+const UNSUPPORTED_EXTENSIONS: [&str; 30] = [
+    "ai", "arw", "avif", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxl",
+    "jxr", "nef", "orf", "pdf", "pef", "psb", "psd", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
+];
+
+/// Counts files that look like images but are left out, because their formats are not supported.
+#[derive(Debug, Default)]
+pub(super) struct UnsupportedFiles(BTreeMap<&'static str, u64>);
+
+impl UnsupportedFiles {
+    /// Counts a file that is left out without the user's choice, if its extension is one of an unsupported format.
+    pub(super) fn add_if(&mut self, is_unasked: bool, path: &Path) {
+        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let known = UNSUPPORTED_EXTENSIONS.into_iter().find(|known| known.eq_ignore_ascii_case(extension));
+        if let Some(known) = known.filter(|_| is_unasked) {
+            *self.0.entry(known).or_default() += 1;
+        }
+    }
+
+    /// Returns a note on all of them, if there are any.
+    pub(super) fn note(&self) -> Option<String> {
+        let counts: Vec<_> = self.0.iter().map(|(extension, count)| format!("{count} `.{extension}`")).collect();
+        let note = "warning: left out files in formats that are not supported";
+        let hint = "`iiif-publish plan FILE` names a command that converts one";
+        (!counts.is_empty()).then(|| format!("{note}: {}; {hint}", counts.join(", ")))
+    }
+}
+
+/// A folder of the input that contains no files at all. It may be the mount point of a missing disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyFolder {
     path: PathBuf,
-    /// The beginning of the identifiers of images in it, without the slash.
+    /// The common prefix of the identifiers of its images, without the slash.
     pub(super) identifiers: String,
 }
 
 impl EmptyFolder {
-    /// Returns its path.
+    /// Returns the path of the folder.
     #[must_use]
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// Returns `true` if an image in this folder may have that identifier.
+    /// Returns `true` if an image in this folder could have the identifier.
     #[must_use]
     pub fn may_name(&self, identifier: &Identifier) -> bool {
         identifier.as_str().strip_prefix(&self.identifiers).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
-/// The folders of a walk that have had no file so far.
+/// The folders of a walk without any file so far.
 #[derive(Default)]
 pub(super) struct EmptyFolders(BTreeSet<PathBuf>);
 
@@ -90,8 +119,8 @@ impl EmptyFolders {
         self.0.insert(folder.to_owned());
     }
 
-    /// Removes the folders that a file is in. A folder goes with all of those above it, so that the first one that is not here ends
-    /// the search.
+    /// Removes the parent folders of a file. A folder is always removed together with its parents, so the search ends
+    /// at the first folder that is missing.
     pub(super) fn remove_around(&mut self, file: &Path) {
         let is_removed = |folder: &&Path| self.0.remove(*folder);
         let _ = file.ancestors().skip(1).take_while(is_removed).count();

@@ -1,6 +1,6 @@
-//! What is to be published: files, folders, lists and tables, here and elsewhere.
+//! The input of a run: local and remote files, folders, lists and tables.
 
-use super::folder::{EmptyFolder, EmptyFolders, SystemFiles};
+use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table, TableError};
 use crate::location::{Location, LocationError, S3Object};
@@ -13,93 +13,93 @@ use std::path::{Component, Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 use walkdir::{DirEntry, WalkDir};
 
-/// The extensions of images, by which files in folders are chosen. What they are, their content decides.
+/// Extensions by which images in folders are selected. The content decides about the format.
 const EXTENSIONS: [&str; 20] = [
     "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "ptif", "btf", "png", "jp2", "j2k", "jpx", "j2c", "webp", "gif",
     "bmp", "pnm", "ppm", "pgm", "pbm",
 ];
 
-/// Why the input cannot be used.
+/// An error in the input.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
     /// A file or folder cannot be read.
     #[error("could not read `{input}`")]
     Read {
-        /// The path that was named.
+        /// The path.
         input: String,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         cause: io::Error,
     },
-    /// A file or folder that is not there: it may have been a folder. As an image, it fails by itself.
-    #[error("there is no `{input}`")]
+    /// A file or folder does not exist, and may have been a folder. A missing image file fails later, by itself.
+    #[error("`{input}` does not exist")]
     Missing {
-        /// The path that was named.
+        /// The path.
         input: String,
     },
-    /// A folder, list or table has no images in it.
+    /// A folder, list or table contains no images.
     #[error("there are no images in `{input}`")]
     Nothing {
-        /// The path that was named.
+        /// The path.
         input: String,
     },
-    /// A URL names no bucket or no host.
-    #[error("could not understand a source")]
+    /// A URL has no bucket or no valid host.
+    #[error("invalid source")]
     Location(#[from] LocationError),
-    /// A list names a folder of a bucket.
-    #[error("`{0}` is a folder, and a list or a table has images")]
+    /// A list or table names a folder in a bucket.
+    #[error("`{0}` is a folder; lists and tables must name images")]
     Folder(String),
-    /// It is where all is published to: tiles are images too.
-    #[error("`{input}` is where this publishes to")]
+    /// The folder is the publish target, whose tiles are images too.
+    #[error("`{input}` is the publish target")]
     Target {
         /// The folder.
         input: String,
     },
-    /// A pattern is none.
-    #[error("could not understand a pattern")]
+    /// A pattern is not valid.
+    #[error("invalid pattern")]
     Pattern(#[from] globset::Error),
-    /// A file has a name that is no identifier.
-    #[error("`{input}` gives no identifier")]
+    /// The name of a file is not a valid identifier.
+    #[error("could not derive an identifier from `{input}`")]
     Identifier {
         /// The file.
         input: String,
-        /// Why.
+        /// The error in the identifier.
         #[source]
         cause: Option<KeyError>,
     },
-    /// Two images would be called the same.
-    #[error("`{first}` and `{second}` would both be called `{identifier}`")]
+    /// Two images have the same identifier.
+    #[error("`{first}` and `{second}` have the same identifier `{identifier}`")]
     Overlap {
-        /// The one.
+        /// The first image.
         first: String,
-        /// The other.
+        /// The second image.
         second: String,
-        /// Their name.
+        /// The identifier.
         identifier: Identifier,
     },
-    /// An image is named twice.
-    #[error("the input names `{input}` twice")]
+    /// The input contains an image twice.
+    #[error("the input contains `{input}` twice")]
     Twice {
         /// The image.
         input: String,
     },
-    /// A file is not a table that can be read.
+    /// A file is not a readable table.
     #[error("`{input}` {reason}")]
     Table {
         /// The file.
         input: String,
-        /// A predicate.
+        /// The reason, as a predicate.
         reason: String,
-        /// An imperative clause.
+        /// The hint, as an imperative clause.
         hint: &'static str,
     },
-    /// Rows of a table cannot be used.
-    #[error("{} of `{input}` cannot be used", rows_of(errors.len()))]
+    /// A table has invalid rows.
+    #[error("`{input}` has {}", invalid_rows(errors.len()))]
     Rows {
         /// The table.
         input: String,
-        /// All that is wrong.
+        /// All errors in the rows.
         errors: Vec<RowError>,
     },
 }
@@ -113,11 +113,11 @@ fn input_error(error: TableError, input: &str) -> InputError {
     }
 }
 
-fn rows_of(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+fn invalid_rows(count: usize) -> String {
+    if count == 1 { "1 invalid row".to_owned() } else { format!("{count} invalid rows") }
 }
 
-/// Which files of a folder are meant, by their paths in it: `**/*.tif`.
+/// Patterns such as `**/*.tif` that select files by their paths in a folder.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     include: Option<GlobSet>,
@@ -125,10 +125,11 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// All that match one of `include` (without any: all images by their extensions), but for those that match one of `exclude`.
+    /// Selects files that match one of `include` but none of `exclude`. If `include` is empty, selects images by
+    /// extension.
     ///
     /// # Errors
-    /// Where one cannot be understood.
+    /// If a pattern is not valid.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InputError> {
         let set = |patterns: &[String]| -> Result<GlobSet, globset::Error> {
             let mut set = GlobSetBuilder::new();
@@ -141,23 +142,65 @@ impl Patterns {
         Ok(Self { include: included, exclude: set(exclude)? })
     }
 
+    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
+    fn are_silent_on(&self, path: &Path) -> bool {
+        self.include.is_none() && !self.exclude.is_match(path)
+    }
+
     fn match_file(&self, path: &Path) -> bool {
         self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
             && !self.exclude.is_match(path)
     }
 }
 
-/// Returns `true` for names with the extension of an image.
+/// Returns `true` for file names with the extension of an image format.
 pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
     let extension = path.as_ref().extension().and_then(OsStr::to_str).map(str::to_lowercase);
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// The images of one run, gathered.
+/// The result of walking through a folder.
+#[derive(Default)]
+struct Walk {
+    pages: Vec<Page>,
+    unread: Vec<InputError>,
+    empty_folders: EmptyFolders,
+    unsupported_files: UnsupportedFiles,
+}
+
+impl Walk {
+    fn add(&mut self, root: &Path, entry: walkdir::Result<DirEntry>, patterns: &Patterns) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let input = error.path().unwrap_or(root).display().to_string();
+                return self.unread.push(InputError::Read { input, cause: error.into() });
+            }
+        };
+        match entry.file_type().is_dir() {
+            true if entry.depth() > 0 => self.empty_folders.add(entry.path()),
+            true => {}
+            false => self.empty_folders.remove_around(entry.path()),
+        }
+        let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        if !entry.file_type().is_file() {
+            return;
+        }
+        if !patterns.match_file(below) {
+            return self.unsupported_files.add_if(patterns.are_silent_on(below), below);
+        }
+        match identifier(below) {
+            Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
+            Err(error) => self.unread.push(error),
+        }
+    }
+}
+
+/// The images of one run.
 #[derive(Debug)]
 pub struct Input {
     patterns: Patterns,
-    /// Where images are published to.
+    /// The publish target.
     target: Option<Location>,
     pages: Vec<Page>,
     unread: Vec<InputError>,
@@ -166,10 +209,11 @@ pub struct Input {
     hidden_rows: u64,
     missing_files: u64,
     system_files: SystemFiles,
+    unsupported_files: UnsupportedFiles,
 }
 
 impl Input {
-    /// Nothing yet.
+    /// Creates an empty input.
     #[must_use]
     pub fn new(patterns: Patterns) -> Self {
         Self {
@@ -182,15 +226,16 @@ impl Input {
             hidden_rows: 0,
             missing_files: 0,
             system_files: SystemFiles::default(),
+            unsupported_files: UnsupportedFiles::default(),
         }
     }
 
-    /// The same without what lies below `target`, a folder, in the folders and prefixes that are still to be added: where images
-    /// are published to, there are images of theirs.
+    /// Skips `target`, the folder that images are published to, in folders and prefixes that are added later. It
+    /// contains published tiles.
     #[must_use]
     pub fn leaving_out(self, target: Option<Location>) -> Self {
         let target = match target {
-            // Where there is no such folder yet, there is nothing to leave out.
+            // A missing target folder needs no check.
             Some(Location::File(folder)) => folder.canonicalize().ok().map(Location::File),
             elsewhere => elsewhere,
         };
@@ -202,11 +247,11 @@ impl Input {
         target.is_some_and(|target| folder.canonicalize().is_ok_and(|folder| folder == target))
     }
 
-    /// Adds a file, called by its name without the extension; or all images in a folder and the folders in it, in the
-    /// order of their names, called by their paths in it. What cannot be read of a folder is [told of at the end](Self::into_pages).
+    /// Adds a file under its name without the extension, or adds all images in a folder and its subfolders under their
+    /// relative paths, sorted by name. Subfolders that cannot be read are [reported at the end](Self::into_pages).
     ///
     /// # Errors
-    /// Where a file has a name that is no identifier, or the folder is [left out](Self::leaving_out).
+    /// If the name of a file is not a valid identifier, or the folder is the [publish target](Self::leaving_out).
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
         if !path.is_dir() {
             if path.metadata().is_err() {
@@ -219,60 +264,45 @@ impl Input {
         if self.is_target(path) {
             return Err(InputError::Target { input: path.display().to_string() });
         }
-        let mut system_files = std::mem::take(&mut self.system_files);
-        let is_shown = |entry: &DirEntry| {
-            let mut is_hidden = || {
-                let name = entry.file_name();
-                system_files.leave_out(name) || name.as_encoded_bytes().starts_with(b".")
-            };
-            entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
-        };
-        let mut pages = Vec::new();
-        let mut unread = Vec::new();
-        let mut empty_folders = EmptyFolders::default();
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let input = error.path().unwrap_or(path).display().to_string();
-                    unread.push(InputError::Read { input, cause: error.into() });
-                    continue;
-                }
-            };
-            let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
-            match entry.file_type().is_dir() {
-                true if entry.depth() > 0 => empty_folders.add(entry.path()),
-                true => {}
-                false => empty_folders.remove_around(entry.path()),
-            }
-            if entry.file_type().is_file() && self.patterns.match_file(below) {
-                match identifier(below) {
-                    Ok(identifier) => pages.push(Page::alone(entry.path().into(), identifier)),
-                    Err(error) => unread.push(error),
-                }
-            }
-        }
-        if pages.is_empty() {
-            unread.push(InputError::Nothing { input: path.display().to_string() });
-        }
-        self.system_files = system_files;
-        self.pages.append(&mut pages);
-        self.unread.append(&mut unread);
-        self.empty_folders.append(&mut empty_folders.into_folders(path));
+        self.add_folder(path);
         Ok(())
     }
 
-    /// Adds an image that is elsewhere, called by the last part of its key or address without the extension.
+    /// Adds the images in a folder and in the folders below it.
+    fn add_folder(&mut self, root: &Path) {
+        let mut system_files = std::mem::take(&mut self.system_files);
+        let unsupported_files = std::mem::take(&mut self.unsupported_files);
+        let is_shown = |entry: &DirEntry| {
+            let mut is_hidden = || {
+                let name = entry.file_name();
+                system_files.skip(name) || name.as_encoded_bytes().starts_with(b".")
+            };
+            entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
+        };
+        let mut walk = Walk { unsupported_files, ..Walk::default() };
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
+            walk.add(root, entry, &self.patterns);
+        }
+        if walk.pages.is_empty() {
+            walk.unread.push(InputError::Nothing { input: root.display().to_string() });
+        }
+        (self.system_files, self.unsupported_files) = (system_files, walk.unsupported_files);
+        self.pages.append(&mut walk.pages);
+        self.unread.append(&mut walk.unread);
+        self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
+    }
+
+    /// Adds a remote image under the last segment of its key or URL without the extension.
     ///
     /// # Errors
-    /// Where that gives no identifier.
+    /// If the segment is not a valid identifier.
     pub fn add_remote(&mut self, location: Location) -> Result<(), InputError> {
         let identifier = identifier_of(&location, Path::new(""))?;
         self.pages.push(Page::alone(location, identifier));
         Ok(())
     }
 
-    /// Adds an image, or notes that it is skipped because of its name.
+    /// Adds an image, or records that it is skipped because of its name.
     fn add(&mut self, location: Location, identifier: Result<Identifier, InputError>) {
         match identifier {
             Ok(identifier) => self.pages.push(Page::alone(location, identifier)),
@@ -280,10 +310,10 @@ impl Input {
         }
     }
 
-    /// Adds the images among all objects below a prefix, as [`add_path`](Self::add_path) adds those of a folder.
+    /// Adds the images among the objects below a prefix, as [`add_path`](Self::add_path) does for a folder.
     ///
     /// # Errors
-    /// Where a key gives no identifier, or the prefix is [left out](Self::leaving_out).
+    /// If a key does not yield a valid identifier, or the prefix is the [publish target](Self::leaving_out).
     pub fn add_objects(&mut self, folder: &S3Object, objects: Vec<S3Object>) -> Result<(), InputError> {
         let target = match &self.target {
             Some(Location::Object(target)) if target.bucket == folder.bucket => Some(target.key.clone()),
@@ -292,7 +322,7 @@ impl Input {
         if target.as_ref().is_some_and(|target| target.trim_end_matches('/') == folder.key.trim_end_matches('/')) {
             return Err(InputError::Target { input: Location::Object(folder.clone()).to_string() });
         }
-        // Masters in a folder below the target are none of what is published.
+        // Sources in a folder that contains the target are not skipped.
         let target = target.filter(|target| target.starts_with(&folder.key));
         let before = self.pages.len();
         for object in objects {
@@ -301,10 +331,13 @@ impl Input {
             }
             let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
             let mut names = below.split('/');
-            let is_shown = names.all(|name| !self.system_files.leave_out(OsStr::new(name)) && !name.starts_with('.'));
-            if is_shown && self.patterns.match_file(Path::new(below)) {
-                let identifier = identifier(Path::new(below));
+            let is_shown = names.all(|name| !self.system_files.skip(OsStr::new(name)) && !name.starts_with('.'));
+            let below = Path::new(below);
+            if is_shown && self.patterns.match_file(below) {
+                let identifier = identifier(below);
                 self.add(Location::Object(object), identifier);
+            } else {
+                self.unsupported_files.add_if(is_shown && self.patterns.are_silent_on(below), below);
             }
         }
         if self.pages.len() == before {
@@ -314,17 +347,18 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the files of a list, one on each line, called by their paths as they stand there; what is elsewhere, as
-    /// [`add_remote`](Self::add_remote) does. A line may also be a row of a table in JSON, with a `source` and an `id`. Empty lines say nothing.
+    /// Adds the files of a list, one per line, under their paths as written. Remote images are added as by
+    /// [`add_remote`](Self::add_remote). A line may also be a JSON table row with a `source` and an `id`. Empty lines
+    /// are skipped.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If the list cannot be read.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
-        let text = table::text_of_list(list).map_err(|error| input_error(error, name))?;
+        let text = table::read_list(list).map_err(|error| input_error(error, name))?;
         for (line, number) in text.lines().zip(1..) {
             if line.starts_with('{') {
-                let row = table::row_of_json(line, Path::new(""));
+                let row = table::parse_json_row(line, Path::new(""));
                 let row = row.map_err(|reason| {
                     input_error(RowError { unit: RowUnit::Line, line: number, reason }.into(), name)
                 })?;
@@ -347,7 +381,7 @@ impl Input {
     /// Adds the rows of a table.
     ///
     /// # Errors
-    /// If it cannot be read, or everything that is wrong with its rows.
+    /// If the table cannot be read, or with all errors in its rows.
     pub fn add_table(&mut self, content: impl Read, table: Table<'_>) -> Result<(), InputError> {
         let input = table.name.to_owned();
         let rows = table::read(content, table).map_err(|error| input_error(error, &input))?;
@@ -365,8 +399,8 @@ impl Input {
         self.pages.push(Page { source, ..page });
     }
 
-    /// Finds a file under the composition of its characters that its folder has: `ü` may be one character or two. Counts files that
-    /// are missing.
+    /// Returns the location with the Unicode normalization that its folder uses, because `ü` may be one character or
+    /// two. Counts missing files.
     fn located(&mut self, location: Location) -> Location {
         let Location::File(path) = location else { return location };
         if path.symlink_metadata().is_ok() {
@@ -379,35 +413,35 @@ impl Input {
         Location::File(found.map_or(path, PathBuf::from))
     }
 
-    /// Returns the number of hidden rows of spreadsheets. They are not published, but they may have been.
+    /// Returns the number of hidden rows in spreadsheets. They are not published, but may have been published earlier.
     #[must_use]
     pub fn hidden_rows(&self) -> u64 {
         self.hidden_rows
     }
 
-    /// Returns the folders in those added so far that are empty. Nothing can be said of images that were published from them.
+    /// Returns the empty folders found so far. It is unknown whether images published from them still exist.
     #[must_use]
     pub fn empty_folders(&self) -> &[EmptyFolder] {
         &self.empty_folders
     }
 
-    /// Returns the number of files in lists and tables that are not there: what names them may be cut off.
+    /// Returns the number of missing files in lists and tables. The list or table may be incomplete.
     #[must_use]
     pub fn missing_files(&self) -> u64 {
         self.missing_files
     }
 
-    /// Returns what people should know of how the input was read.
+    /// Returns notes for the user about the way the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.iter().cloned().chain(self.system_files.note()).collect()
+        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
     }
 
-    /// The images, no two of which are called the same; and why it is not certain that these are all: what could not be read, and
-    /// folders without any image, which may be those of disks that are not mounted.
+    /// Returns the images, and the errors that make it uncertain whether the images are complete: unreadable files, and
+    /// folders without images, which may be mount points of missing disks.
     ///
     /// # Errors
-    /// Where two are.
+    /// If two images have the same identifier.
     pub fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
         let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());
         for page in &self.pages {
@@ -427,10 +461,11 @@ impl Input {
     }
 }
 
-/// What an image is called by what was `said` of it: a file by that path, anything else by the last part of its name.
-pub(super) fn identifier_of(location: &Location, said: &Path) -> Result<Identifier, InputError> {
+/// Derives the identifier of a file from the `path` in the input, and of a remote image from the last segment of its
+/// name.
+pub(super) fn identifier_of(location: &Location, path: &Path) -> Result<Identifier, InputError> {
     match location {
-        Location::File(_) => identifier(said),
+        Location::File(_) => identifier(path),
         Location::Object(object) if object.is_folder() => Err(InputError::Folder(location.to_string())),
         Location::Object(_) | Location::Web(_) => {
             let name = location.file_name();
@@ -440,7 +475,7 @@ pub(super) fn identifier_of(location: &Location, said: &Path) -> Result<Identifi
     }
 }
 
-/// Returns a path with its control characters and bytes that are not UTF-8 escaped.
+/// Returns a path with control characters and bytes that are not UTF-8 escaped.
 fn visible(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -455,8 +490,8 @@ fn visible(path: &Path) -> String {
     text
 }
 
-/// What a file is called by its path: that path without the extension. Of a path from the root, or out of the folder that it is
-/// relative to, only the name of the file.
+/// Derives the identifier from the path of a file without its extension. For absolute paths and paths that leave the
+/// current folder, only the file name is used.
 pub(super) fn identifier(path: &Path) -> Result<Identifier, InputError> {
     let refused = |cause| InputError::Identifier { input: visible(path), cause };
     let is_below = |component: &Component| matches!(component, Component::Normal(_) | Component::CurDir);

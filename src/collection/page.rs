@@ -1,4 +1,4 @@
-//! One image of a collection, and what is said of it.
+//! One image of a collection, with its description.
 
 use super::table::Said;
 use crate::iiif::Description;
@@ -6,38 +6,38 @@ use crate::location::Location;
 use crate::store::Identifier;
 use std::collections::HashMap;
 
-/// One image of a collection: a page of an object, or an object by itself.
+/// One image of a collection: a page of an object, or an object of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Where it is.
+    /// The location of the source image.
     pub source: Location,
-    /// What it is to be called.
+    /// The identifier of the published image.
     pub identifier: Identifier,
-    /// The object that it is a page of; itself where nothing was said.
+    /// The object that the page belongs to. By default, the page is its own object.
     pub object: Identifier,
-    /// Its place among the pages of the object: by this number, then in the order of the input.
+    /// The sort key of the page in its object. Pages with equal keys stay in the order of the input.
     pub sequence: u64,
-    /// The page of the object that stands for it in lists; the first one where nothing was said.
+    /// The page that represents the object in lists. By default, the first page.
     pub thumbnail: Option<Identifier>,
-    /// What a table said of it.
+    /// The metadata from a table.
     pub said: Option<Said>,
 }
 
 impl Page {
-    /// What is said of it; nothing where there is no table.
+    /// Returns the description of the page, which is empty without a table.
     #[must_use]
     pub fn description(&self) -> Description {
         self.said.as_ref().map(Said::description).unwrap_or_default()
     }
 
-    /// An image that is an object by itself.
+    /// Creates a page that is an object of its own.
     #[must_use]
     pub fn alone(source: Location, identifier: Identifier) -> Self {
         Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, said: None }
     }
 }
 
-/// The pages of each object, in their order; objects in the order in which the input first names them.
+/// Returns the pages of each object in their order. Objects are in the order of their first page in the input.
 #[must_use]
 pub fn objects<'a>(pages: impl IntoIterator<Item = &'a Page>) -> Vec<Vec<&'a Page>> {
     let mut places = HashMap::new();

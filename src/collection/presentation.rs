@@ -1,4 +1,4 @@
-//! The manifests and the collection of what was published: where they stand, and what they say.
+//! The manifests and collection documents of published images: their keys and their content.
 
 use super::page::Page;
 use crate::iiif::{
@@ -11,21 +11,22 @@ use serde::Deserialize;
 /// The folder of manifests below the prefix.
 pub const MANIFESTS: &str = "manifests";
 
-/// The least longer side of a thumbnail where the image has so many pixels: below, viewers show it blurred.
+/// Minimum length of the longer side of a thumbnail, in pixels, if the image is large enough. Viewers blur smaller
+/// ones.
 const THUMBNAIL_SIDE: u32 = 200;
 
 /// The folder of the pages of a large collection.
 pub const COLLECTION_PAGES: &str = "collections";
 
-/// Objects on one page of a collection.
+/// Maximum number of objects on one page of a collection.
 const PAGE_OBJECTS: usize = 1000;
 
-/// Where the images of a collection are, and how they were cut.
+/// The location of the images of a collection, and the shape of their pyramids.
 #[derive(Clone, Debug)]
 pub struct Presentation {
-    /// What all keys begin with.
+    /// The common prefix of all keys.
     pub prefix: Prefix,
-    /// Where viewers see what lies under the prefix.
+    /// The public URL of the prefix.
     pub public_url: PublicUrl,
     /// The version of the Image API that the manifests refer to.
     pub version: ApiVersion,
@@ -36,20 +37,20 @@ pub struct Presentation {
 /// A page whose image is published.
 #[derive(Clone, Debug)]
 pub struct Shown<'a> {
-    /// What is known of it.
+    /// The page.
     pub page: &'a Page,
-    /// Where it is.
+    /// The base URI of the image.
     pub base_uri: String,
-    /// Its full size in pixels.
+    /// The full size of the image, in pixels.
     pub size: Size,
 }
 
 impl Presentation {
-    /// The manifest of an object with these pages, in their order, under its key, and how a collection refers to it; `None` of
-    /// no pages.
+    /// Creates the manifest of an object with these pages, with its key and its entry in a collection. Returns `None`
+    /// if there are no pages.
     ///
     /// # Errors
-    /// Where the key gets too long.
+    /// If the key is too long.
     pub fn manifest(&self, pages: &[Shown]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
         let (key, id) = self.manifest_place(&first.page.object)?;
@@ -62,15 +63,15 @@ impl Presentation {
         Ok(manifest.map(|manifest| (key, manifest.shown_by(thumbnail.unwrap_or(0)), member)))
     }
 
-    /// The key of the manifest of an object.
+    /// Returns the key of the manifest of an object.
     ///
     /// # Errors
-    /// Where it gets too long.
+    /// If the key is too long.
     pub fn manifest_key(&self, object: &Identifier) -> Result<Key, KeyError> {
         Ok(self.manifest_place(object)?.0)
     }
 
-    /// Whether a document says of itself that it stands under this key, as a manifest or a collection.
+    /// Returns `true` if `body` is a manifest or collection whose `id` is the URI of this key.
     #[must_use]
     pub fn is_document(&self, key: &Key, body: &[u8]) -> bool {
         #[derive(Deserialize)]
@@ -84,10 +85,10 @@ impl Presentation {
         ["Manifest", "Collection"].contains(&r#type.as_str()) && uri == Some(id)
     }
 
-    /// The keys of the pages of a collection of so many objects.
+    /// Returns the keys of the pages of a collection of `objects` objects.
     ///
     /// # Errors
-    /// Where one gets too long.
+    /// If a key is too long.
     pub fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
         let pages = if objects <= PAGE_OBJECTS { 0 } else { objects.div_ceil(PAGE_OBJECTS) };
         (1..=pages).map(|number| Ok(self.place(&collection_page(number))?.0)).collect()
@@ -97,10 +98,11 @@ impl Presentation {
         self.place(&format!("{MANIFESTS}/{object}.json"))
     }
 
-    /// A collection of objects in this order, under the key `collection.json`; of very many, its pages come first, under `collections/`.
+    /// Creates the collection `collection.json` of objects in this order. A large collection is divided into pages
+    /// under `collections/`, which come first.
     ///
     /// # Errors
-    /// Where a key gets too long.
+    /// If a key is too long.
     pub fn collection(&self, label: &LanguageMap, members: Vec<Member>) -> Result<Vec<(Key, Collection)>, KeyError> {
         let (key, id) = self.place("collection.json")?;
         if members.len() <= PAGE_OBJECTS {
@@ -117,7 +119,7 @@ impl Presentation {
         Ok(documents)
     }
 
-    /// The key of a document below the prefix, and its URI.
+    /// Returns the key and the URI of a document below the prefix.
     fn place(&self, path: &str) -> Result<(Key, String), KeyError> {
         let path: Identifier = path.parse()?;
         let key = ImageFolder::new(&self.prefix, None, &path)?.base_key();
@@ -144,13 +146,14 @@ fn collection_page(number: usize) -> String {
     format!("{COLLECTION_PAGES}/{number}.json")
 }
 
-/// What a page is called: what was said of it, or its number.
+/// Returns the label of a page, or its number if it has none.
 fn page_label(page: &Page, number: usize) -> LanguageMap {
     let label = page.description().label;
     if label.is_empty() { LanguageMap::new(None, number.to_string()) } else { label }
 }
 
-/// What is said of an object: of its first page, but for the label where the pages have different ones.
+/// Returns the description of the first page. If the pages have different labels, the label is the identifier of the
+/// object.
 fn description(pages: &[Shown], object: &Identifier) -> Description {
     let mut description = pages.first().map(|shown| shown.page.description()).unwrap_or_default();
     let is_common = pages.iter().all(|shown| shown.page.description().label == description.label);
@@ -178,7 +181,7 @@ mod tests {
     fn page(identifier: &str, object: &str, label: &str) -> Page {
         Page {
             object: object.parse().expect("an identifier"),
-            said: Some(Said::of(&[("label@en", label)])),
+            said: Some(Said::from_columns(&[("label@en", label)])),
             ..Page::alone(std::path::Path::new("x.tif").into(), identifier.parse().expect("an identifier"))
         }
     }
@@ -198,13 +201,13 @@ mod tests {
         assert_eq!(key.as_str(), "iiif/manifests/ms 1.json");
         let manifest: Value = serde_json::from_str(&manifest.to_json())?;
         assert_eq!(manifest["id"], "https://example.org/iiif/manifests/ms%201.json");
-        assert_eq!(manifest["label"]["none"][0], "ms 1", "the pages are called differently");
+        assert_eq!(manifest["label"]["none"][0], "ms 1", "the pages have different labels");
         assert_eq!(manifest["behavior"][0], "paged");
         let canvas = &manifest["items"][1];
         assert_eq!((&canvas["label"]["en"][0], &canvas["width"]), (&"Folio 2".into(), &6000.into()));
         let body = &canvas["items"][0]["items"][0]["body"];
         assert_eq!(body["id"], "https://example.org/iiif/ms%201/b/full/max/0/default.jpg");
-        assert_eq!((&body["width"], &body["height"]), (&3000.into(), &2000.into()), "what full/max shows");
+        assert_eq!((&body["width"], &body["height"]), (&3000.into(), &2000.into()), "the size of full/max");
         let service = &body["service"][0];
         assert_eq!((&service["type"], &service["profile"]), (&"ImageService3".into(), &"level0".into()));
         assert!(service.get("width").is_none(), "Mirador");

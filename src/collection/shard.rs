@@ -1,11 +1,11 @@
-//! A part of a collection for each of several machines, without a word between them.
+//! Shards of a collection for several machines, which need no coordination.
 
 use crate::store::Identifier;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// One of some equal parts: `2/8` is the third of eight.
+/// One of several equal parts of a collection. For example, `2/8` is the third of eight parts.
 ///
 /// ```
 /// use iiif_publish::collection::Shard;
@@ -20,37 +20,38 @@ pub struct Shard {
     count: u32,
 }
 
-/// A text or an environment that names no part.
+/// An error in the text of a shard or in the environment variables.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
-    /// Not two numbers, the first of them the smaller one.
-    #[error("expected a part and how many there are, from 0: 0/8, 1/8, …, 7/8; or `auto`")]
+    /// The text is not a valid index and count.
+    #[error("expected the index and the number of parts, counted from 0: 0/8, 1/8, …, 7/8; or `auto`")]
     Text,
-    /// The variables of an engine contradict each other.
-    #[error("{0} says that this is task {1} of {2}")]
+    /// The variables of a batch engine contradict each other.
+    #[error("{0} reports task {1} of {2}")]
     Environment(&'static str, String, String),
 }
 
 impl Shard {
-    /// All of it.
+    /// The whole collection.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// Part `index`, from 0, of `count`.
+    /// Creates part `index`, counted from 0, of `count` parts.
     ///
     /// # Errors
-    /// Where there is no such part.
+    /// If `index` is not less than `count`.
     pub fn new(index: u32, count: u32) -> Result<Self, ShardError> {
         if index < count { Ok(Self { index, count }) } else { Err(ShardError::Text) }
     }
 
-    /// Whether there are other parts.
+    /// Returns `true` if there are no other parts.
     #[must_use]
     pub fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Whether an object is in this part. It is the same part for ever, wherever the object stands in the input.
+    /// Returns `true` if an object is in this part. The part depends only on the identifier, never on the order of the
+    /// input.
     #[must_use]
     pub fn has(self, object: &Identifier) -> bool {
         let hash = Sha256::digest(object.to_string().as_bytes());
@@ -58,10 +59,11 @@ impl Shard {
         u64::from_be_bytes(start) % u64::from(self.count) == u64::from(self.index)
     }
 
-    /// What the engine that runs this process says, and its name; `None` outside of all that are known.
+    /// Reads the shard and the name of the batch engine from its environment variables. Returns `None` outside of known
+    /// engines.
     ///
     /// # Errors
-    /// Where its variables make no sense.
+    /// If the variables are invalid or contradict each other.
     pub fn of_environment(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<(Self, &'static str)>, ShardError> {
@@ -77,16 +79,17 @@ impl Shard {
     }
 }
 
-/// How a batch engine numbers its tasks.
+/// The environment variables in which a batch engine numbers its tasks.
 struct Engine {
     name: &'static str,
     index: &'static str,
     count: &'static str,
-    /// The number of the first task, where that is not 0.
+    /// The variable for the number of the first task, if it may differ from 0.
     first: Option<&'static str>,
 }
 
-/// From the documentation of each. A Kubernetes Indexed Job knows no count: its manifest has to say `JOB_COMPLETION_COUNT`.
+/// Variables from the documentation of each engine. A Kubernetes Indexed Job has no variable for the count, so its
+/// manifest must set `JOB_COMPLETION_COUNT`.
 const ENGINES: [Engine; 4] = [
     Engine { name: "AWS Batch", index: "AWS_BATCH_JOB_ARRAY_INDEX", count: "AWS_BATCH_JOB_ARRAY_SIZE", first: None },
     Engine { name: "Kubernetes", index: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETION_COUNT", first: None },
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_stay_what_they_are_for_ever() {
+    fn the_part_of_an_object_never_changes() {
         let part = |object: &str| {
             (0..8).find(|index| Shard::new(*index, 8).is_ok_and(|it| it.has(&object.parse().expect("one"))))
         };
@@ -144,17 +147,18 @@ mod tests {
     }
 
     #[test]
-    fn engines_say_which_part_this_is() {
-        let of = |variables: &'static [(&str, &str)]| {
+    fn the_shard_is_read_from_the_variables_of_batch_engines() {
+        let parse = |variables: &'static [(&str, &str)]| {
             Shard::of_environment(|name| {
                 variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
             })
         };
-        let slurm = of(&[("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "1")]);
+        let slurm =
+            parse(&[("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "1")]);
         assert_eq!(slurm, Ok(Some((Shard { index: 2, count: 4 }, "Slurm"))));
-        let batch = of(&[("AWS_BATCH_JOB_ARRAY_INDEX", "0"), ("AWS_BATCH_JOB_ARRAY_SIZE", "2")]);
+        let batch = parse(&[("AWS_BATCH_JOB_ARRAY_INDEX", "0"), ("AWS_BATCH_JOB_ARRAY_SIZE", "2")]);
         assert_eq!(batch, Ok(Some((Shard { index: 0, count: 2 }, "AWS Batch"))));
-        assert_eq!(of(&[("SLURM_ARRAY_TASK_ID", "3")]), Ok(None));
-        assert!(of(&[("CLOUD_RUN_TASK_INDEX", "5"), ("CLOUD_RUN_TASK_COUNT", "5")]).is_err());
+        assert_eq!(parse(&[("SLURM_ARRAY_TASK_ID", "3")]), Ok(None));
+        assert!(parse(&[("CLOUD_RUN_TASK_INDEX", "5"), ("CLOUD_RUN_TASK_COUNT", "5")]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What left the input: images that are published below a prefix, and that nothing says of any more.
+//! Stale images: images that are published below a prefix but no longer in the input.
 
 use super::page::Page;
 use super::presentation::{COLLECTION_PAGES, MANIFESTS};
@@ -8,141 +8,165 @@ use crate::store::{Identifier, ImageFolder, KeyError, Prefix, PublicUrl, Store, 
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashSet};
 
-/// Folders that are looked into at the same time.
-const LOOKS_IN_FLIGHT: usize = 16;
+/// Maximum number of folders that are listed or read at the same time.
+const MAX_LOOKUPS_IN_FLIGHT: usize = 16;
 
-/// Why it is not known what left the input.
+/// An error in the search for stale images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StaleError {
-    /// The store does not tell what it has.
+    /// The store could not be listed or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What it has is no key of this program.
-    #[error("there are folders that cannot be looked into")]
+    /// The name of a folder is not a valid key.
+    #[error("the names of some folders are not valid keys")]
     Key(#[from] KeyError),
 }
 
-/// The images below a prefix, as one run has published them.
+/// The location of a collection: the images below a prefix, as one run publishes them.
 #[derive(Clone, Debug)]
 pub struct Below {
-    /// What all keys begin with.
+    /// The common prefix of all keys.
     pub prefix: Prefix,
-    /// Where viewers see what lies under the prefix.
+    /// The public URL of the prefix.
     pub public_url: PublicUrl,
-    /// The folders of the versions of the Image API, as [`ImageFolder::new`] takes them.
+    /// The folders of the Image API versions, as in [`ImageFolder::new`].
     pub folders: Vec<Option<u8>>,
 }
 
 impl Below {
-    /// What is published here, and not among `pages`.
+    /// Finds images that are published here but not in `pages`.
     ///
-    /// Costs a listing of folders for each 1000 images, and a look at each image that is not among them. Only images of this program
-    /// count, whose ids are below the public URL; those of other programs are counted. Images of another collection further down are
-    /// skipped.
+    /// Each 1000 images cost one listing of folders, and each image that is not in `pages` costs one read. Only images
+    /// of this program with ids below the public URL are returned; images of other programs are counted. Nested
+    /// collections are skipped.
     ///
     /// # Errors
-    /// Where folders cannot be listed.
+    /// If folders cannot be listed.
     pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<StaleImages, StaleError> {
-        let known: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
-        let above = |id: &'_ str| id.match_indices('/').map(|(slash, _)| slash).collect::<Vec<_>>();
-        let on_the_way: HashSet<&str> =
-            known.iter().flat_map(|id| above(id).into_iter().map(|slash| &id[..slash])).collect();
+        let named = Named::of(pages);
         let mut stale = StaleImages::default();
         for version in &self.folders {
-            let place = Place { below: self, store, version: *version };
+            let place = ApiFolder { below: self, store, version: *version, named: &named };
             let mut paths = vec![String::new()];
             while !paths.is_empty() {
-                let look = |path: String| {
-                    let is_on_the_way = path.is_empty() || on_the_way.contains(path.as_str());
-                    place.folders(path, is_on_the_way)
-                };
-                let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
-                let names: Vec<(String, Vec<String>)> = names.try_collect().await?;
-                let is_unseen = |(path, names): &&(String, Vec<String>)| {
-                    !on_the_way.contains(path.as_str()) && names.iter().any(|name| is_region(name))
-                };
-                let unseen = names.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok());
-                stale.unseen.extend(unseen);
-                let (there, others): (Vec<_>, Vec<_>) = names
-                    .into_iter()
-                    .flat_map(|(_, names)| names)
-                    // Manifests, and what looks like the regions of an image, are no images, but for what the input names so.
-                    .filter(|path| {
-                        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path.as_str());
-                        let is_named = known.contains(path.as_str()) || on_the_way.contains(path.as_str());
-                        is_named || !(is_of_documents || is_region(path))
-                    })
-                    .partition(|path| known.contains(path.as_str()));
-                stale.known += there.len() as u64;
-                let look = |path: String| place.look(path);
-                let mut looks = stream::iter(others).map(look).buffer_unordered(LOOKS_IN_FLIGHT);
-                while let Some((path, look)) = looks.try_next().await? {
-                    let is_on_the_way = on_the_way.contains(path.as_str());
-                    match look {
-                        Look::Image(identifier) => drop(stale.images.insert(identifier)),
-                        Look::Foreign => stale.foreign += 1,
-                        Look::Folder if !is_on_the_way => paths.push(path.clone()),
-                        Look::Folder | Look::Nothing => {}
-                    }
-                    if is_on_the_way {
-                        paths.push(path);
-                    }
-                }
+                paths = place.descend(paths, &mut stale).await?;
             }
         }
         Ok(stale)
     }
 }
 
-/// Images that left the input.
+/// The paths that the input contains.
+struct Named<'a> {
+    images: HashSet<&'a str>,
+    /// The folders above them.
+    folders: HashSet<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn of(pages: &'a [Page]) -> Self {
+        let images: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
+        let folders = images.iter().flat_map(|id| id.match_indices('/').map(|(slash, _)| &id[..slash])).collect();
+        Self { images, folders }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.images.contains(path) || self.folders.contains(path)
+    }
+}
+
+/// Images that are no longer in the input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StaleImages {
-    /// Their identifiers.
+    /// The identifiers of the stale images.
     pub images: BTreeSet<Identifier>,
-    /// Folders that have pictures, and no `info.json`: what is left of images of which publishing, or deleting, was broken off; or
-    /// what is being published this moment.
+    /// Folders with image files but without an `info.json`: remains of an interrupted publication or deletion, or
+    /// images that are being published at this moment.
     pub unseen: BTreeSet<Identifier>,
-    /// How many images of the input are there beside them, counted once for each version of the Image API.
+    /// Number of published images that are in the input, counted once for each Image API version.
     pub known: u64,
-    /// How many images of other programs, or with ids elsewhere, are there.
+    /// Number of published images of other programs, or with ids elsewhere.
     pub foreign: u64,
 }
 
-/// Whether the last part of a path is what a region is called: a folder in that of an image.
+/// Returns `true` if the last segment of a path is a region of the Image API, which means that it is a folder of an
+/// image.
 fn is_region(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     format!("{name}/max/0/default.jpg").parse::<ImageRequest>().is_ok()
 }
 
-/// What a folder is that the input says nothing of.
-enum Look {
-    /// An image of ours.
+/// The content of a folder that is not in the input.
+enum Lookup {
+    /// An image of this program.
     Image(Identifier),
     /// An image that this program did not publish here.
     Foreign,
-    /// No image; there may be some in it.
+    /// A folder without an `info.json`, which may contain images.
     Folder,
-    /// Nothing of ours.
+    /// No image of this program.
     Nothing,
 }
 
-/// The folder of one version of the Image API.
-struct Place<'a> {
+/// The folder of one Image API version.
+struct ApiFolder<'a> {
     below: &'a Below,
     store: &'a dyn Store,
     version: Option<u8>,
+    named: &'a Named<'a>,
 }
 
-impl Place<'_> {
-    /// The folders right below a path, as paths.
-    async fn folders(&self, path: String, is_on_the_way: bool) -> Result<(String, Vec<String>), StaleError> {
+impl ApiFolder<'_> {
+    /// Lists folders and adds the images in them to `stale`. Returns the subfolders to list next.
+    async fn descend(&self, paths: Vec<String>, stale: &mut StaleImages) -> Result<Vec<String>, StaleError> {
+        let list = |path: String| self.folders(path);
+        // Boxed streams let the compiler prove that the future is `Send`.
+        let listed = stream::iter(paths).map(list).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
+        let listed: Vec<(String, Vec<String>)> = listed.try_collect().await?;
+        let is_unseen = |(path, names): &&(String, Vec<String>)| {
+            !self.named.folders.contains(path.as_str()) && names.iter().any(|name| is_region(name))
+        };
+        stale.unseen.extend(listed.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok()));
+        let (known, others): (Vec<_>, Vec<_>) = listed
+            .into_iter()
+            .flat_map(|(_, names)| names)
+            .filter(|path| self.may_be_image(path))
+            .partition(|path| self.named.images.contains(path.as_str()));
+        stale.known += known.len() as u64;
+        let look = |path: String| self.look(path);
+        let mut looks = stream::iter(others).map(look).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
+        let mut next = Vec::new();
+        while let Some((path, look)) = looks.try_next().await? {
+            let is_above_image = self.named.folders.contains(path.as_str());
+            let is_folder = matches!(look, Lookup::Folder);
+            match look {
+                Lookup::Image(identifier) => drop(stale.images.insert(identifier)),
+                Lookup::Foreign => stale.foreign += 1,
+                Lookup::Folder | Lookup::Nothing => {}
+            }
+            if is_folder || is_above_image {
+                next.push(path);
+            }
+        }
+        Ok(next)
+    }
+
+    /// Returns `false` for manifests and for folders that look like image regions, unless the input contains them.
+    fn may_be_image(&self, path: &str) -> bool {
+        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path);
+        self.named.has(path) || !(is_of_documents || is_region(path))
+    }
+
+    /// Returns the paths of the subfolders of a path.
+    async fn folders(&self, path: String) -> Result<(String, Vec<String>), StaleError> {
         let version = self.version.map(|version| version.to_string());
         let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
-        // The folder of another collection.
-        if !is_on_the_way && names.iter().any(|name| name == MANIFESTS) {
+        let is_above_image = path.is_empty() || self.named.folders.contains(path.as_str());
+        // The folder contains another collection.
+        if !is_above_image && names.iter().any(|name| name == MANIFESTS) {
             return Ok((path, Vec::new()));
         }
         let names = names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") });
@@ -150,24 +174,24 @@ impl Place<'_> {
         Ok((path, names))
     }
 
-    async fn look(&self, path: String) -> Result<(String, Look), StaleError> {
-        // Names that this program would not give are none of its.
-        let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Look::Nothing)) };
+    async fn look(&self, path: String) -> Result<(String, Lookup), StaleError> {
+        // This program never publishes under a name that is not a valid identifier.
+        let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Lookup::Nothing)) };
         let Ok(folder) = ImageFolder::new(&self.below.prefix, self.version, &identifier) else {
-            return Ok((path, Look::Nothing));
+            return Ok((path, Lookup::Nothing));
         };
         let Some(stored) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
-            return Ok((path, Look::Folder));
+            return Ok((path, Lookup::Folder));
         };
-        let Some(document) = ImageDocument::read(&stored.body) else { return Ok((path, Look::Nothing)) };
+        let Some(document) = ImageDocument::read(&stored.body) else { return Ok((path, Lookup::Nothing)) };
         let base_uri = self.below.public_url.base_uri(self.version, &identifier);
-        let is_ours = is_ours(stored.mark.as_deref()) && is_of(&document, &base_uri);
-        Ok((path, if is_ours { Look::Image(identifier) } else { Look::Foreign }))
+        let is_ours = is_ours(stored.mark.as_deref()) && is_information_of(&document, &base_uri);
+        Ok((path, if is_ours { Lookup::Image(identifier) } else { Lookup::Foreign }))
     }
 }
 
-/// Returns `true` for the image information of the image with that base URI, or of one of its versions.
-fn is_of(document: &ImageDocument, base_uri: &str) -> bool {
+/// Returns `true` if a document is the image information of the image with this base URI, or of one of its versions.
+fn is_information_of(document: &ImageDocument, base_uri: &str) -> bool {
     document.id().strip_prefix(base_uri).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -195,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_images_of_ours_that_nothing_says_of_are_stale() -> Result<(), Box<dyn std::error::Error>> {
+    async fn only_own_images_that_are_not_in_the_input_are_stale() -> Result<(), Box<dyn std::error::Error>> {
         let store = MemoryStore::default();
         let id = |path: &str| {
             let protocol = "\"protocol\": \"http://iiif.io/api/image\"";
@@ -224,9 +248,9 @@ mod tests {
         assert_eq!(foreign, 3, "`moved`, `vips` and `server`");
         let names = |images: BTreeSet<Identifier>| images.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (images, unseen) = (names(images), names(unseen));
-        assert_eq!(unseen, ["unfinished"], "what has no `info.json` may be anybody's");
+        assert_eq!(unseen, ["unfinished"], "a folder without an `info.json` may belong to another program");
         assert_eq!(images, ["books", "books/1/gone", "deep/down/gone", "gone", "versioned"]);
-        assert_eq!(known, 3, "what is not there yet does not count");
+        assert_eq!(known, 3, "images that are not published yet do not count");
         Ok(())
     }
 }

@@ -1,35 +1,35 @@
-//! Counts of objects that are deleted, and of those that stay, by reason.
+//! Counts of deleted objects, and of objects that stay, by reason.
 
 use super::scan::Part;
 use std::fmt;
 
-/// Counts of objects, before or after a deletion.
+/// Counts of objects in a deletion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
-    /// Each `info.json` to delete.
+    /// Number of `info.json` files to delete.
     pub information: u64,
-    /// Pictures to delete, and redirects.
+    /// Number of image files and redirects to delete.
     pub pictures: u64,
-    /// The part of `information` that another run published while this one deleted.
+    /// Number of deleted `info.json` files that another run published again in the meantime.
     pub returned: u64,
     /// Objects that stay.
     pub kept: Kept,
 }
 
-/// Objects that are not deleted, by reason.
+/// Counts of objects that stay, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Kept {
-    /// Each `info.json` that is not image information of Level 0.
+    /// Number of `info.json` files that are not image information of Level 0.
     pub documents: u64,
-    /// Each `info.json` with an id that does not end in its path.
+    /// Number of `info.json` files whose id does not end in their path.
     pub misplaced: u64,
-    /// Each `info.json` that could not be read.
+    /// Number of `info.json` files that could not be read.
     pub unreadable: u64,
-    /// Pictures without an `info.json`.
+    /// Number of image files without an `info.json`.
     pub pictures: u64,
-    /// All other objects.
+    /// Number of all other objects.
     pub others: u64,
 }
 
@@ -42,7 +42,7 @@ impl Found {
 
     pub(super) fn count(&mut self, part: Part) {
         let count = match part {
-            // Counted when they were read.
+            // Already counted when the documents were read.
             Part::Document => return,
             Part::Picture | Part::Redirect => &mut self.pictures,
             Part::LonePicture => &mut self.kept.pictures,
@@ -60,7 +60,8 @@ impl Kept {
     }
 }
 
-/// Lists the reasons: ``1 `info.json` that is not Level 0 image information, 2 other objects``. Empty if nothing stays.
+/// Lists the reasons, such as ``1 `info.json` that is not Level 0 image information, 2 other objects``. Empty if no
+/// object stays.
 impl fmt::Display for Kept {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasons = [
@@ -75,7 +76,7 @@ impl fmt::Display for Kept {
                 "`info.json` whose ids do not end in their paths",
             ),
             (self.unreadable, "`info.json` that could not be read", "`info.json` that could not be read"),
-            (self.pictures, "picture without an `info.json`", "pictures without an `info.json`"),
+            (self.pictures, "image file without an `info.json`", "image files without an `info.json`"),
             (self.others, "other object", "other objects"),
         ];
         let reasons = reasons.into_iter().filter(|(count, ..)| *count > 0);
@@ -92,11 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stays_is_said_with_its_reason() {
+    fn objects_that_stay_are_listed_with_their_reasons() {
         let kept = Kept { documents: 1, pictures: 3, others: 1, ..Kept::default() };
         assert_eq!(
             kept.to_string(),
-            "1 `info.json` that is not Level 0 image information, 3 pictures without an `info.json`, 1 other object"
+            "1 `info.json` that is not Level 0 image information, 3 image files without an `info.json`, 1 other object"
         );
         assert_eq!(Kept::default().to_string(), "");
     }

@@ -1,11 +1,12 @@
-//! Deletes published images: each `info.json` first, then the pictures that it describes.
+//! Deletes published images: each `info.json` first, then the image files that it describes.
 //!
-//! Names of objects prove nothing. [`Subject::all_images`] takes only image information of Level 0 whose id ends in its own path, and
-//! only pictures below such folders; [`Subject::image`] takes the image that you name, whichever program published it. Everything else
-//! stays, and is counted by reason.
+//! Names of objects prove nothing. [`Subject::all_images`] only includes image information of Level 0 whose id ends in
+//! its own path, and image files below such folders. [`Subject::image`] includes the named image, whichever program
+//! published it. All other objects stay and are counted by reason.
 //!
-//! Other runs may publish the same images meanwhile. Each `info.json` is therefore invalidated before it is deleted, and looked for
-//! again at the end. If a run commits later than that, its next run finds that pictures are missing, and puts them again.
+//! Other runs may publish the same images at the same time. Each `info.json` is therefore invalidated before it is
+//! deleted, and looked up again at the end. If a run commits even later, its next run detects the missing files and
+//! uploads them again.
 //!
 //! ```
 //! use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, Subject, delete};
@@ -47,63 +48,64 @@ use scan::{Part, Scan, Taken};
 use std::future::ready;
 use std::time::Duration;
 
-/// The time after which no other run can still be writing to an image that was committed: the default of `--settle-after`.
+/// Default of `--settle-after`: the time after a commit when no other run can still be writing to the image.
 pub const DEFAULT_SETTLE_AFTER: Duration = Options::SETTLE_AFTER;
 
-/// Times that a subject is looked through. More than two are only needed if another run publishes the same images.
+/// Maximum number of passes over a subject. More than two are only needed if another run publishes the same images.
 const MAX_ROUNDS: usize = 5;
 
-/// A reason for which objects were not deleted.
+/// An error of a deletion.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeleteError {
     /// There is nothing to delete.
-    #[error("there are no objects of {subject}{}", but_for(kept))]
+    #[error("there are no objects of {subject}{}", except(kept))]
     Nothing {
-        /// The subject that was looked for.
+        /// The subject.
         subject: String,
-        /// The other objects that are there.
+        /// The other objects that exist.
         kept: Kept,
     },
-    /// The document of an image that was named is something else. Nothing was deleted.
+    /// The document of the named image is not image information. Nothing was deleted.
     #[error("`{key}` is not IIIF image information")]
     NotImage {
-        /// The document.
+        /// The key of the document.
         key: Key,
     },
     /// Another run publishes the images as fast as they are deleted.
     #[error("another run keeps publishing {subject}")]
     StillPublished {
-        /// The subject that was to be deleted.
+        /// The subject.
         subject: String,
     },
-    /// Prefix and identifier are too long together.
+    /// The prefix and the identifier together are too long.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The store cannot be listed or read.
     #[error(transparent)]
     List(StoreError),
-    /// The store refused to delete. If pictures are gone, their `info.json` is too.
+    /// The store rejected a deletion. Image files are only deleted after their `info.json`.
     #[error(transparent)]
     Delete(StoreError),
 }
 
-fn but_for(kept: &Kept) -> String {
+fn except(kept: &Kept) -> String {
     if kept.objects() == 0 { String::new() } else { format!(" (kept {kept})") }
 }
 
-/// Counts what would be deleted.
+/// Counts the objects that [`delete`] would delete.
 ///
 /// # Errors
-/// If the store cannot be listed, or if there is nothing to delete.
+/// If the store cannot be listed or there is nothing to delete.
 pub async fn survey(store: &dyn Store, subject: &Subject, settle_after: Duration) -> Result<Found, DeleteError> {
     preview(store, subject, settle_after, |_| ()).await
 }
 
-/// Calls `on_key` with each key that would be deleted, each `info.json` before all pictures, and counts them.
+/// Counts the objects that [`delete`] would delete, and calls `on_key` with each key. Each `info.json` precedes all
+/// image files.
 ///
 /// # Errors
-/// If the store cannot be listed, or if there is nothing to delete.
+/// If the store cannot be listed or there is nothing to delete.
 pub async fn preview(
     store: &dyn Store,
     subject: &Subject,
@@ -125,18 +127,19 @@ pub async fn preview(
         ready(Ok(()))
     };
     scan.objects(&taken).try_for_each(count).await?;
-    or_nothing(found, subject)
+    require_objects(found, subject)
 }
 
-/// Deletes a subject. Wherever that is interrupted, no `info.json` without its pictures is left that a later run would believe, and it
-/// can be started again.
+/// Deletes a subject. An interruption at any point leaves no `info.json` that a later run trusts although files are
+/// missing, and the deletion can be started again.
 ///
-/// `settle_after` is the time that publishing runs on the same store use; it decides how long to wait for a run that may be confirming
-/// an image at this moment (four seconds at most, for many images at once). `on_deleted` is called with the number of objects of
-/// each batch.
+/// `settle_after` is the setting of publishing runs on the same store. It determines the wait for runs that may be
+/// confirming an image at this moment, which is at most four seconds and shared by many images. `on_deleted` is called
+/// with the number of objects in each batch.
 ///
 /// # Errors
-/// If the store cannot be listed or does not delete, if there is nothing to delete, or if another run keeps publishing it.
+/// If the store cannot be listed or rejects a deletion, if there is nothing to delete, or if another run keeps
+/// publishing the subject.
 pub async fn delete(
     store: &dyn Store,
     subject: &Subject,
@@ -145,7 +148,7 @@ pub async fn delete(
 ) -> Result<Found, DeleteError> {
     let timing = Timing { grace: settle_after };
     let first = Round::new(store, subject, timing).run(&on_deleted).await?;
-    let mut found = or_nothing(first.found, subject)?;
+    let mut found = require_objects(first.found, subject)?;
     let (mut rounds, mut is_left) = (usize::from(!first.is_unfinished), true);
     while rounds < MAX_ROUNDS {
         let Summary { has_returned, is_unfinished, found: again } =
@@ -160,18 +163,18 @@ pub async fn delete(
             return Ok(found);
         }
     }
-    // A listing may lag, and show what is deleted.
+    // A delayed listing may still show deleted objects.
     if is_left { Err(DeleteError::StillPublished { subject: subject.to_string() }) } else { Ok(found) }
 }
 
-fn or_nothing(found: Found, subject: &Subject) -> Result<Found, DeleteError> {
+fn require_objects(found: Found, subject: &Subject) -> Result<Found, DeleteError> {
     match found.objects() {
         0 => Err(DeleteError::Nothing { subject: subject.to_string(), kept: found.kept }),
         _ => Ok(found),
     }
 }
 
-/// Reads each `info.json`, and returns the folders of images to delete.
+/// Reads each `info.json` and returns the folders of images to delete.
 async fn read_documents(scan: &Scan<'_>) -> Result<(Taken, Found), DeleteError> {
     let (mut taken, mut found) = (Taken::new(), Found::default());
     let mut documents = std::pin::pin!(scan.documents());

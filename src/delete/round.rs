@@ -1,4 +1,4 @@
-//! One pass over a subject that deletes what it finds.
+//! One pass over a subject, which deletes all objects that it finds.
 
 use super::scan::{Document, Part, Scan, Taken, Verdict};
 use super::subject::{Extent, Subject};
@@ -12,27 +12,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Keys that are handed to the store at once: as many as S3 deletes in one request.
-const BATCH: usize = 1000;
+/// Number of keys per call to the store, as in an S3 batch deletion.
+const BATCH_KEYS: usize = 1000;
 
-/// Batches in flight: the next page is listed while the last ones are deleted.
-const BATCHES_IN_FLIGHT: usize = 4;
+/// Maximum number of batches in flight. The next page is listed while the last batches are deleted.
+const MAX_BATCHES_IN_FLIGHT: usize = 4;
 
-/// Documents that are invalidated at the same time. All of them share the wait for a run that may be confirming them.
-const INVALIDATIONS_IN_FLIGHT: usize = 256;
+/// Maximum number of documents invalidated at the same time. All of them share the wait for runs that may be confirming
+/// them.
+const MAX_INVALIDATIONS_IN_FLIGHT: usize = 256;
 
-/// The result of a round.
+/// The result of a pass.
 pub(super) struct Summary {
     pub(super) found: Found,
-    /// Set if an `info.json` may have been put after each of them was deleted.
+    /// `true` if each `info.json` was deleted but may have been published again.
     pub(super) has_returned: bool,
-    /// Set if pictures are left because the round took too long.
+    /// `true` if image files are left because the pass took too long.
     pub(super) is_unfinished: bool,
 }
 
-/// Counts among pictures and redirects in one round.
+/// Counts of image files and redirects in one pass.
 struct Contents {
-    /// Times that an `info.json` was listed.
+    /// Number of listed `info.json` files.
     documents: u64,
     is_unfinished: bool,
 }
@@ -43,7 +44,7 @@ pub(super) struct Round<'a> {
     timing: Timing,
 }
 
-/// Counts a document, and remembers its folder if the image is to be deleted. Returns `true` for the first look at such a document.
+/// Counts a document, and records its folder if the image is to be deleted. Returns `true` for the first such document.
 pub(super) fn decide(
     document: &Document,
     scan: &Scan<'_>,
@@ -74,7 +75,8 @@ impl<'a> Round<'a> {
     pub(super) async fn run(&self, on_deleted: &impl Fn(u64)) -> Result<Summary, DeleteError> {
         let scan = Scan::new(self.store, self.subject, self.timing.grace).await?;
         let (taken, mut found) = self.delete_documents(&scan, on_deleted).await?;
-        // After a power failure, no `info.json` may be back without its pictures.
+        // Durable before the files are deleted, so that a power failure cannot restore an `info.json` without its
+        // files.
         self.store.flush().await.map_err(DeleteError::Delete)?;
         let contents = self.delete_contents(&scan, &taken, &mut found, on_deleted).await?;
         let kept = found.kept.documents + found.kept.misplaced + found.kept.unreadable;
@@ -82,7 +84,7 @@ impl<'a> Round<'a> {
         Ok(Summary { found, has_returned, is_unfinished: contents.is_unfinished })
     }
 
-    /// Invalidates and deletes each `info.json`, with the redirects to it.
+    /// Invalidates and deletes each `info.json`, and deletes its redirects.
     async fn delete_documents(
         &self,
         scan: &Scan<'_>,
@@ -96,7 +98,7 @@ impl<'a> Round<'a> {
         };
         let documents = scan.documents().try_filter_map(select);
         let invalidated = documents.map_ok(|document| self.invalidate(document));
-        let batches = invalidated.try_buffer_unordered(INVALIDATIONS_IN_FLIGHT).try_chunks(BATCH);
+        let batches = invalidated.try_buffer_unordered(MAX_INVALIDATIONS_IN_FLIGHT).try_chunks(BATCH_KEYS);
         let delete = async |documents: Vec<Key>| {
             let bases = if matches!(self.subject.extent, Extent::Image(_)) { Vec::new() } else { bases(&documents) };
             let redirects = scan.redirects(bases).await?;
@@ -104,7 +106,7 @@ impl<'a> Round<'a> {
             self.delete(documents.into_iter().chain(redirects).collect(), on_deleted).await
         };
         let batches = batches.map_err(|TryChunksError(_, error)| error);
-        batches.try_for_each_concurrent(BATCHES_IN_FLIGHT, delete).await?;
+        batches.try_for_each_concurrent(MAX_BATCHES_IN_FLIGHT, delete).await?;
         let redirects = scan.redirects(self.subject.bases.iter().cloned()).await?;
         let (taken, mut found) = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.pictures += redirects.len() as u64;
@@ -112,8 +114,8 @@ impl<'a> Round<'a> {
         Ok((taken, found))
     }
 
-    /// Keeps a run that is confirming the image from marking it current once it is deleted. Credentials that may delete and not
-    /// write go on without.
+    /// Prevents a run that is confirming the image from marking it as current after the deletion. Continues if the
+    /// credentials permit deletions but not writes.
     async fn invalidate(&self, document: Document) -> Result<Key, DeleteError> {
         let Document { key, stored, .. } = document;
         if let Some(stored) = stored.filter(|stored| stored.mark.is_some()) {
@@ -125,7 +127,7 @@ impl<'a> Round<'a> {
         Ok(key)
     }
 
-    /// Deletes pictures and redirects, for no longer than a run may write without looking.
+    /// Deletes image files and redirects, for at most the time that a run may write without checking the store.
     async fn delete_contents(
         &self,
         scan: &Scan<'_>,
@@ -139,18 +141,18 @@ impl<'a> Round<'a> {
             documents += u64::from(part == Part::Document);
             ready(Ok(part.is_content().then_some(key)))
         });
-        let batches = contents.try_chunks(BATCH).map_err(|TryChunksError(_, error)| error);
+        let batches = contents.try_chunks(BATCH_KEYS).map_err(|TryChunksError(_, error)| error);
         let (begun, has_begun, is_over) = (Instant::now(), AtomicBool::new(false), AtomicBool::new(false));
         let delete = async |keys| {
-            // Another run may have published meanwhile what this round takes for deleted: look again first. The first batch
-            // is deleted in any case, so that every round gets on.
+            // Another run may have published the images again. Stop, so that the caller checks the store first. The
+            // first batch is always deleted, so that each pass makes progress.
             if has_begun.swap(true, Ordering::Relaxed) && begun.elapsed() > self.timing.look_interval() {
                 is_over.store(true, Ordering::Relaxed);
                 return Ok(());
             }
             self.delete(keys, on_deleted).await
         };
-        batches.try_for_each_concurrent(BATCHES_IN_FLIGHT, delete).await?;
+        batches.try_for_each_concurrent(MAX_BATCHES_IN_FLIGHT, delete).await?;
         Ok(Contents { documents, is_unfinished: is_over.into_inner() })
     }
 
@@ -164,7 +166,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Returns the keys of the bare base URIs of images.
+/// Returns the bare base keys of images.
 fn bases(documents: &[Key]) -> Vec<Key> {
     let base = |key: &Key| Prefix::default().found(key.as_str().rsplit_once('/')?.0);
     documents.iter().filter_map(base).collect()

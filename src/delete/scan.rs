@@ -1,4 +1,4 @@
-//! Reads what there is of a subject: first each `info.json`, then everything else by what these say.
+//! Scans the objects of a subject: first each `info.json`, then all other objects.
 
 use super::DeleteError;
 use super::subject::{Extent, Subject};
@@ -12,31 +12,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// Objects that are read at the same time.
-const LOOKUPS_IN_FLIGHT: usize = 32;
+/// Maximum number of objects read at the same time.
+const MAX_LOOKUPS_IN_FLIGHT: usize = 32;
 
-/// The size above which an object cannot be an `info.json`; those of this program have a few kilobytes.
+/// Maximum size of an `info.json`, in bytes. Documents of this program have a few kilobytes.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
-/// The size up to which a picture is read to see its headers.
+/// Maximum size of an image file that is read for its headers, in bytes.
 const MAX_PICTURE_BYTES: u64 = 16 << 20;
 
-/// Folders with pictures and without an `info.json` that are remembered.
+/// Maximum number of remembered folders that have image files but no `info.json`.
 const MAX_LONE_FOLDERS: usize = 10_000;
 
-/// The folders of images that are being deleted, as keys without a slash at the end. About 100 bytes for each image.
+/// The folders of images that are being deleted, as keys without a trailing slash. Each uses about 100 bytes.
 pub(super) type Taken = HashSet<String>;
 
-/// An `info.json` that was found.
+/// An existing `info.json`.
 pub(super) struct Document {
     pub(super) key: Key,
-    /// Its content, if it could be read.
+    /// The content, if it could be read.
     pub(super) stored: Option<Stored>,
     pub(super) verdict: Verdict,
 }
 
 impl Document {
-    /// Returns the key of the folder that it is in.
+    /// Returns the key of the folder that contains the document.
     pub(super) fn folder(&self) -> &str {
         self.key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder)
     }
@@ -45,32 +45,32 @@ impl Document {
 /// The decision about an `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Delete it with its image.
+    /// Delete the document with its image.
     Delete,
-    /// Keep it: it is not image information of Level 0.
+    /// Keep the document: it is not image information of Level 0.
     NotImage,
-    /// Keep it: it describes an image at another place.
+    /// Keep the document: it describes an image in another folder.
     Misplaced,
-    /// Keep it: it could not be read.
+    /// Keep the document: it could not be read.
     Unreadable,
 }
 
 /// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// An `info.json`, which is decided about before.
+    /// An `info.json`, which already has a verdict.
     Document,
-    /// A picture of an image that is being deleted.
+    /// An image file of an image that is being deleted.
     Picture,
     /// A redirect from the bare base URI of such an image.
     Redirect,
-    /// A picture that no `info.json` describes.
+    /// An image file that no `info.json` describes.
     LonePicture,
     Other,
 }
 
 impl Part {
-    /// Returns `true` for what is deleted after each `info.json`.
+    /// Returns `true` for objects that are deleted after each `info.json`.
     pub(super) fn is_content(self) -> bool {
         matches!(self, Self::Picture | Self::Redirect)
     }
@@ -79,20 +79,20 @@ impl Part {
 /// An object that may be an `info.json`.
 struct Candidate {
     key: Key,
-    /// The folder below the place that it would make an image.
+    /// The path of the image folder below the place.
     path: String,
     bytes: u64,
     is_listed: bool,
 }
 
-/// One look at everything that there is of a subject.
+/// One scan of all objects of a subject.
 pub(super) struct Scan<'a> {
     store: &'a dyn Store,
     subject: &'a Subject,
-    /// Pictures without an `info.json` that are older than this are not part of an image that is being published.
+    /// Image files without an `info.json` that are older than this cannot belong to an image that is being published.
     old_before: Option<SystemTime>,
     has_redirects: AtomicBool,
-    /// Set if pictures of folders without an `info.json` are deleted.
+    /// Folders without an `info.json`, with `true` if their image files are deleted.
     lone_folders: Mutex<HashMap<String, bool>>,
 }
 
@@ -107,13 +107,13 @@ impl<'a> Scan<'a> {
         Ok(Self { store, subject, old_before, has_redirects: AtomicBool::new(false), lone_folders: Mutex::default() })
     }
 
-    /// Returns `true` if a document is that of an image that was named.
+    /// Returns `true` if `key` is a document of the named image.
     pub(super) fn is_named(&self, key: &Key) -> bool {
         self.subject.documents.contains(key)
     }
 
-    /// Lists the objects, page by page, each with the place that it is below. Some stores keep empty objects for folders, which
-    /// are left out.
+    /// Lists the objects in pages, with the place that contains them. Empty objects that some stores keep for folders
+    /// are skipped.
     fn pages(&self) -> impl Stream<Item = Result<(&'a Prefix, Vec<Listed>), DeleteError>> + '_ {
         let is_object = |object: &Listed| object.bytes > 0 || !object.key.as_str().ends_with('/');
         let pages = move |place: &'a Prefix| {
@@ -123,15 +123,15 @@ impl<'a> Scan<'a> {
         stream::iter(&self.subject.places).flat_map(pages).map_err(DeleteError::List)
     }
 
-    /// Finds each `info.json` and reads it. Listing comes first: if it is denied, nothing has happened yet. It may lag, so that the
-    /// `info.json` of a named image is also read by its key.
+    /// Finds and reads each `info.json`. The listing comes first, so that a denied listing has no effect. Listings may
+    /// lag, so the `info.json` of a named image is also read by its key.
     pub(super) fn documents(&self) -> impl Stream<Item = Result<Document, DeleteError>> + '_ {
         let known = self.subject.documents.iter().cloned();
         let known = known.map(|key| Candidate { key, path: String::new(), bytes: 0, is_listed: false });
         let listed =
             self.pages().map_ok(|(place, page)| stream::iter(self.candidates(place, page).into_iter().map(Ok)));
         let candidates = listed.try_flatten().chain(stream::iter(known).map(Ok));
-        let read = candidates.map_ok(|candidate| self.read(candidate)).try_buffer_unordered(LOOKUPS_IN_FLIGHT);
+        let read = candidates.map_ok(|candidate| self.read(candidate)).try_buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
         read.try_filter_map(|document| ready(Ok(document)))
     }
 
@@ -147,7 +147,7 @@ impl<'a> Scan<'a> {
         page.into_iter().filter_map(candidate).collect()
     }
 
-    /// Returns `None` if there is no such object.
+    /// Reads a document. Returns `None` if it does not exist.
     async fn read(&self, candidate: Candidate) -> Result<Option<Document>, DeleteError> {
         let Candidate { key, path, bytes, is_listed } = candidate;
         if bytes > MAX_DOCUMENT_BYTES {
@@ -163,7 +163,7 @@ impl<'a> Scan<'a> {
 
     fn verdict(&self, path: &str, stored: Option<&Stored>) -> Verdict {
         match (&self.subject.extent, stored) {
-            // It was named, and listed in its folder.
+            // The user named the image, and its document was listed.
             (Extent::Image(_), None) => Verdict::Delete,
             (Extent::Image(_), Some(stored)) => {
                 let is_image = is_ours(stored.mark.as_deref()) || ImageDocument::read(&stored.body).is_some();
@@ -180,10 +180,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Finds redirects of bare base URIs: objects without bytes.
+    /// Finds redirects of bare base URIs, which are empty objects.
     ///
-    /// They are only looked for if there are other redirects, because a store that keeps objects in directories may fail if it is
-    /// asked for one.
+    /// Skipped if there are no other redirects, because a store that keeps objects in directories may fail when asked
+    /// for a directory.
     pub(super) async fn redirects(&self, bases: impl IntoIterator<Item = Key>) -> Result<Vec<Key>, DeleteError> {
         if !self.has_redirects.load(Ordering::Relaxed) {
             return Ok(Vec::new());
@@ -192,18 +192,18 @@ impl<'a> Scan<'a> {
             let stored = self.store.get(&key).await?;
             Ok::<_, StoreError>(stored.filter(|stored| stored.body.is_empty()).map(|_| key))
         };
-        let found = stream::iter(bases).map(redirect).buffer_unordered(LOOKUPS_IN_FLIGHT);
+        let found = stream::iter(bases).map(redirect).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
         found.try_filter_map(|key| ready(Ok(key))).try_collect().await.map_err(DeleteError::List)
     }
 
-    /// Lists everything, each object as what it is, if the images in the `taken` folders are being deleted.
+    /// Lists and classifies all objects, given that the images in the `taken` folders are being deleted.
     pub(super) fn objects<'s>(&'s self, taken: &'s Taken) -> impl Stream<Item = Result<(Part, Key), DeleteError>> + 's {
         let parts = self.pages().and_then(move |(place, page)| self.parts(place, page, taken));
         parts.map_ok(|parts| stream::iter(parts.into_iter().map(Ok))).try_flatten()
     }
 
     async fn parts(&self, place: &Prefix, page: Vec<Listed>, taken: &Taken) -> Result<Vec<(Part, Key)>, DeleteError> {
-        self.look_at_lone_folders(place, &page, taken).await.map_err(DeleteError::List)?;
+        self.decide_lone_folders(place, &page, taken).await.map_err(DeleteError::List)?;
         Ok(page.into_iter().map(|object| (self.part(place, &object, taken), object.key)).collect())
     }
 
@@ -211,8 +211,8 @@ impl<'a> Scan<'a> {
         let key = object.key.as_str();
         let Some(path) = place.path_of(key) else { return Part::Other };
         if let Some((folder, _)) = self.subject.picture_path(path) {
-            let is_deleted =
-                self.has_image(&at(place, folder), taken) || self.is_deleted_lone_folder(&at(place, folder));
+            let is_deleted = self.has_image(&folder_key(place, folder), taken)
+                || self.is_deleted_lone_folder(&folder_key(place, folder));
             return if is_deleted { Part::Picture } else { Part::LonePicture };
         }
         match self.subject.image_path(path) {
@@ -222,12 +222,13 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Returns `true` if a folder is that of an image that is being deleted, or of one of its versions.
+    /// Returns `true` if a folder contains an image that is being deleted, or one of its versions.
     fn has_image(&self, folder: &str, taken: &Taken) -> bool {
         let version =
             |folder: &str| folder.rsplit_once('/').is_some_and(|(_, name)| name.parse::<VersionName>().is_ok());
         let above = folder.rsplit_once('/').map(|(above, _)| above).filter(|_| version(folder));
-        // Pictures of an image that was named are deleted without an `info.json` too: publishing or deleting it was interrupted.
+        // Image files of a named image are deleted even without an `info.json`, after an interrupted publication or
+        // deletion.
         matches!(self.subject.extent, Extent::Image(_))
             || taken.contains(folder)
             || above.is_some_and(|above| taken.contains(above))
@@ -237,14 +238,15 @@ impl<'a> Scan<'a> {
         self.lone_folders.lock().unwrap_or_else(PoisonError::into_inner).get(folder).copied().unwrap_or(false)
     }
 
-    /// Decides about the folders on a page that have pictures and no `info.json`. A folder is that of an image that was published
-    /// only in part if a picture has a mark; the pictures are deleted if none of them is so new that the image may still be
-    /// in the making.
-    async fn look_at_lone_folders(&self, place: &Prefix, page: &[Listed], taken: &Taken) -> Result<(), StoreError> {
+    /// Decides about the folders on a page that have image files but no `info.json`.
+    ///
+    /// A mark on a file shows that the folder holds a partly published image. Its files are deleted unless one of them
+    /// is so new that the image may still be in progress.
+    async fn decide_lone_folders(&self, place: &Prefix, page: &[Listed], taken: &Taken) -> Result<(), StoreError> {
         let mut unknown: HashMap<String, Vec<&Listed>> = HashMap::new();
         for object in page {
             let path = place.path_of(object.key.as_str()).and_then(|path| self.subject.picture_path(path));
-            let Some(folder) = path.map(|(folder, _)| at(place, folder)) else { continue };
+            let Some(folder) = path.map(|(folder, _)| folder_key(place, folder)) else { continue };
             if !self.has_image(&folder, taken) {
                 unknown.entry(folder).or_default().push(object);
             }
@@ -260,7 +262,7 @@ impl<'a> Scan<'a> {
             let is_deleted = self.is_old(&pictures) && self.has_mark(&pictures).await?;
             Ok::<_, StoreError>((folder, is_deleted))
         };
-        let decided = stream::iter(unknown).map(decide).buffer_unordered(LOOKUPS_IN_FLIGHT);
+        let decided = stream::iter(unknown).map(decide).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
         let decided: Vec<_> = decided.try_collect().await?;
         self.lone_folders.lock().unwrap_or_else(PoisonError::into_inner).extend(decided);
         Ok(())
@@ -278,14 +280,14 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The key of a folder below a place.
-fn at(place: &Prefix, folder: &str) -> String {
+/// Returns the key of a folder below a place.
+fn folder_key(place: &Prefix, folder: &str) -> String {
     let key = format!("{}{folder}", place.with_slash());
     key.trim_end_matches('/').to_owned()
 }
 
-/// Returns `true` if a document describes the image at this path below the prefix. The `info.json` beside old versions describes the
-/// newest of them.
+/// Returns `true` if a document describes the image at this path below the prefix. The `info.json` beside old versions
+/// describes the newest one.
 fn is_at(document: &ImageDocument, path: &str) -> bool {
     let Some(id) = document.decoded_id() else { return false };
     let newest = id.rsplit_once('/').filter(|(_, name)| name.parse::<VersionName>().is_ok()).map(|(id, _)| id);

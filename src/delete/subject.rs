@@ -1,4 +1,4 @@
-//! The subject of a deletion, and the places of its objects.
+//! The subject of a deletion and the prefixes of its objects.
 
 use super::DeleteError;
 use crate::iiif::{ApiVersion, ImageDocument, ImageRequest, Plan};
@@ -6,15 +6,15 @@ use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, Store, StoreE
 use futures::TryStreamExt;
 use std::fmt;
 
-/// A subject to delete: one image, or all images below a prefix.
+/// The subject of a deletion: one image, or all images below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub(super) extent: Extent,
-    /// The prefixes that have its objects.
+    /// The prefixes of the objects.
     pub(super) places: Vec<Prefix>,
-    /// The keys of bare base URIs outside these prefixes, which may be redirects.
+    /// The bare base keys outside these prefixes, which may be redirects.
     pub(super) bases: Vec<Key>,
-    /// The keys of `info.json` that are looked up even if they are not listed.
+    /// The keys of `info.json` files that are read even if they are not listed.
     pub(super) documents: Vec<Key>,
 }
 
@@ -25,11 +25,11 @@ pub(super) enum Extent {
 }
 
 impl Subject {
-    /// Creates the subject for one image in each of the folders of its API versions, as [`ImageFolder::new`] takes them. Other images
-    /// further down (`atlas/1` below `atlas`) are not part of it.
+    /// Creates the subject for one image in the given API version folders, as in [`ImageFolder::new`]. Images further
+    /// down, such as `atlas/1` below `atlas`, are not included.
     ///
     /// # Errors
-    /// If prefix and identifier are too long together.
+    /// If the prefix and the identifier together are too long.
     pub fn image(
         prefix: &Prefix,
         versions: impl IntoIterator<Item = Option<u8>>,
@@ -43,23 +43,23 @@ impl Subject {
         Ok(Self { extent: Extent::Image(identifier), places, bases, documents })
     }
 
-    /// Finds out in which folders of API versions an image is, and creates the subject for all of them.
+    /// Finds the API version folders that contain an image, and creates the subject for all of them.
     ///
-    /// The folders `3` and `2` count only if both hold the image, each in its own version of the API: an image may be called
-    /// `3/atlas`. What an interrupted delete left in one of them counts if there is nothing else.
+    /// The folders `3` and `2` only count if both contain the image, each in its own API version, because `3/atlas` is
+    /// a valid identifier of an image. The remains of an interrupted deletion count if there is nothing else.
     ///
     /// # Errors
-    /// If the store fails, or prefix and identifier are too long together.
+    /// If the store fails, or if the prefix and the identifier together are too long.
     pub async fn find(store: &dyn Store, prefix: &Prefix, identifier: Identifier) -> Result<Self, DeleteError> {
-        let look = async |version| Presence::of(store, prefix, version, &identifier).await;
-        // Of several failures, always the same one is reported.
+        let look = async |version| Presence::find(store, prefix, version, &identifier).await;
+        // All lookups complete first, so that the same failure is reported each time.
         let (plain, three, two) = futures::join!(look(None), look(Some(3)), look(Some(2)));
         let versions = versions(plain?, three?, two?);
         Ok(Self::image(prefix, versions, identifier)?)
     }
 
-    /// Creates the subject for all images below a prefix, in all versions. Returns `None` if the prefix is empty, because a whole
-    /// bucket is more than anyone means.
+    /// Creates the subject for all images below a prefix, in all API versions. Returns `None` if the prefix is empty,
+    /// because deleting a whole bucket is never intended.
     #[must_use]
     pub fn all_images(prefix: &Prefix) -> Option<Self> {
         let extent = Extent::AllImages(prefix.clone());
@@ -67,8 +67,8 @@ impl Subject {
         (!prefix.is_empty()).then(|| Self { extent, places, bases: Vec::new(), documents: Vec::new() })
     }
 
-    /// Returns the folder that a path below a place would make an image, if the path is that of an `info.json`: relative to the
-    /// place, and empty for the place itself.
+    /// Returns the image folder of the path of an `info.json`, relative to the place and empty for the place itself.
+    /// Returns `None` for other paths.
     pub(super) fn image_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         match self.extent {
             Extent::Image(_) if path == Plan::INFO_JSON => Some(""),
@@ -77,7 +77,7 @@ impl Subject {
         }
     }
 
-    /// Splits the path of a picture below a place into the folder of its image and the request; `None` for other paths.
+    /// Splits the path of an image file into the image folder and the request. Returns `None` for other paths.
     pub(super) fn picture_path<'p>(&self, path: &'p str) -> Option<(&'p str, ImageRequest)> {
         let (folder, request) = match self.extent {
             Extent::Image(_) => split_version(path),
@@ -100,7 +100,7 @@ fn folder_of_document(path: &str) -> Option<&str> {
     path.strip_suffix(Plan::INFO_JSON)?.strip_suffix('/').filter(|folder| !folder.is_empty())
 }
 
-/// Splits off the folder of an old version, if there is one.
+/// Splits off the folder of an old version, if the path has one.
 fn split_version(path: &str) -> (&str, &str) {
     path.split_once('/').filter(|(folder, _)| folder.parse::<VersionName>().is_ok()).unwrap_or(("", path))
 }
@@ -111,18 +111,18 @@ fn split_identifier(path: &str) -> Option<(&str, &str)> {
     Some((&path[..slash], &path[slash + 1..])).filter(|(folder, _)| !folder.is_empty())
 }
 
-/// The part of an image that is in the folder of one API version.
+/// The content of an image in the folder of one API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     Nothing,
-    /// Pictures without an `info.json`.
+    /// Image files without an `info.json`.
     Pictures,
-    /// Image information of this version of the API, or of an unknown one.
+    /// Image information of this API version, or of an unknown one.
     Image(Option<ApiVersion>),
 }
 
 impl Presence {
-    async fn of(
+    async fn find(
         store: &dyn Store,
         prefix: &Prefix,
         version: Option<u8>,
@@ -137,13 +137,13 @@ impl Presence {
         Ok(if has_pictures { Self::Pictures } else { Self::Nothing })
     }
 
-    /// Returns `true` unless this may be an image whose identifier begins with the name of the folder.
-    fn is_of(self, version: ApiVersion) -> bool {
+    /// Returns `false` if the document may belong to an image whose identifier begins with the name of the folder.
+    fn belongs_to(self, version: ApiVersion) -> bool {
         matches!(self, Self::Pictures) || self == Self::Image(Some(version))
     }
 }
 
-/// Looks for one picture, which may be that of an old version, or an `info.json` that may not be read.
+/// Looks for one image file. Old versions count, and so does an `info.json` that may not be read.
 async fn has_pictures(store: &dyn Store, subject: &Subject) -> Result<bool, StoreError> {
     for place in &subject.places {
         let mut pages = store.pages(place);
@@ -157,16 +157,16 @@ async fn has_pictures(store: &dyn Store, subject: &Subject) -> Result<bool, Stor
     Ok(false)
 }
 
-/// Decides which folders of API versions belong to one image.
+/// Selects the API version folders that belong to one image.
 fn versions(plain: Presence, three: Presence, two: Presence) -> Vec<Option<u8>> {
     let is_rest = |one, other| plain == Presence::Nothing && one == Presence::Pictures && other == Presence::Nothing;
-    let (has_three, has_two) = match (three.is_of(ApiVersion::V3), two.is_of(ApiVersion::V2)) {
+    let (has_three, has_two) = match (three.belongs_to(ApiVersion::V3), two.belongs_to(ApiVersion::V2)) {
         (true, true) => (true, true),
         _ => (is_rest(three, two), is_rest(two, three)),
     };
     let found = [(has_three, Some(3)), (has_two, Some(2)), (plain != Presence::Nothing, None)];
     let found: Vec<_> = found.into_iter().filter_map(|(is_there, version)| is_there.then_some(version)).collect();
-    // Without a trace of it anywhere, it is looked for where it would be by default.
+    // If there is no trace of the image, the default folder is searched.
     if found.is_empty() { vec![None] } else { found }
 }
 
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_of_versions_are_told_from_images_that_are_called_like_them() {
+    fn api_version_folders_are_distinguished_from_images_with_the_same_name() {
         use Presence::{Image, Nothing, Pictures};
         let (v2, v3) = (Image(Some(ApiVersion::V2)), Image(Some(ApiVersion::V3)));
         for (found, expected) in [
@@ -183,11 +183,11 @@ mod tests {
             ((v3, Nothing, Nothing), vec![None]),
             ((Nothing, v3, v2), vec![Some(3), Some(2)]),
             ((v3, v3, v2), vec![Some(3), Some(2), None]),
-            // Interrupted while it was published, or deleted.
+            // An interrupted publication or deletion.
             ((Nothing, v3, Pictures), vec![Some(3), Some(2)]),
             ((Nothing, Pictures, Pictures), vec![Some(3), Some(2)]),
             ((Nothing, Nothing, Pictures), vec![Some(2)]),
-            // Volumes 2 and 3, whose pages are called alike.
+            // Volumes 2 and 3 with pages of the same name.
             ((v3, v3, v3), vec![None]),
             ((Nothing, v3, v3), vec![None]),
             ((Nothing, v3, Nothing), vec![None]),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_has_its_documents_and_pictures_and_those_of_its_versions() {
+    fn an_image_includes_its_documents_files_and_old_versions() {
         let image = Subject::image(&Prefix::default(), [None], "atlas".parse().expect("an identifier")).expect("short");
         for (path, folder) in [
             ("info.json", Some("")),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn all_images_may_have_any_identifier_but_none() {
+    fn all_images_may_have_any_non_empty_identifier() {
         let all = Subject::all_images(&"maps".parse().expect("a prefix")).expect("not empty");
         assert_eq!(all.image_path("3/a/b/info.json"), Some("3/a/b"));
         assert_eq!(all.image_path("info.json"), None);

@@ -1,6 +1,6 @@
-//! One object of a bucket.
+//! A source object in a bucket.
 
-use super::{fetch, refused};
+use super::{fetch, status_error};
 use crate::location::{Revision, S3Object};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
 use crate::store::{Found, ReadError, S3Store};
@@ -9,36 +9,36 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-/// An object that has been found.
+/// An existing object.
 pub(super) struct BucketObject {
-    object: Arc<Pinned>,
+    object: Arc<PinnedObject>,
     revision: Revision,
     runtime: Handle,
 }
 
-struct Pinned {
+struct PinnedObject {
     store: S3Store,
     found: Found,
-    /// What every part must be of; not known before the first one, where only a listing has spoken.
+    /// The metadata that every range must match. If only a listing is known, the first read sets it.
     first: OnceCell<Found>,
 }
 
 impl BucketObject {
     pub(super) async fn find(store: S3Store, object: &S3Object) -> Result<Self, RemoteError> {
-        // Without an ETag a listing tells too little.
+        // A listing without ETags does not identify a revision.
         let listed = object.listed.clone().filter(|revision| revision.etag.is_some());
         let is_listed = listed.is_some();
         let found = match listed {
             Some(Revision { bytes, etag, modified }) => Found { key: object.key.clone(), bytes, etag, modified },
-            None => store.look_at(&object.key).await.map_err(unread)?,
+            None => store.look_at(&object.key).await.map_err(read_error)?,
         };
         let first = OnceCell::new_with((!is_listed).then(|| found.clone()));
         let (revision, runtime) = (revision(&found), Handle::current());
-        Ok(Self { object: Arc::new(Pinned { store, found, first }), revision, runtime })
+        Ok(Self { object: Arc::new(PinnedObject { store, found, first }), revision, runtime })
     }
 }
 
-impl Pinned {
+impl PinnedObject {
     async fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         if let Some(pinned) = self.first.get() {
             return self.store.read_part(pinned, range).await;
@@ -49,22 +49,23 @@ impl Pinned {
                 if *pinned == self.found { Ok(bytes) } else { Err(ReadError::Replaced) }
             }
             Err(ReadError::Replaced) => {
-                let pinned = self.first.get_or_try_init(|| self.look_again()).await?;
+                let pinned = self.first.get_or_try_init(|| self.refresh()).await?;
                 self.store.read_part(pinned, range).await
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Some stores list other ETags than they answer with: size and time then say whether it is what was listed.
-    async fn look_again(&self) -> Result<Found, ReadError> {
+    /// Reads the metadata after a mismatch. Some stores list other ETags than they return for the object. Then the size
+    /// and the time must match the listing.
+    async fn refresh(&self) -> Result<Found, ReadError> {
         let found = self.store.look_at(&self.found.key).await?;
         let is_listed = found.bytes == self.found.bytes && found.modified == self.found.modified;
         if is_listed { Ok(found) } else { Err(ReadError::Replaced) }
     }
 }
 
-/// What a listing says of an object.
+/// Returns a listed object with its revision.
 pub(super) fn listed(bucket: &str, found: Found) -> S3Object {
     let revision = revision(&found);
     S3Object { bucket: bucket.to_owned(), key: found.key, listed: Some(revision) }
@@ -74,11 +75,11 @@ fn revision(found: &Found) -> Revision {
     Revision { bytes: found.bytes, etag: found.etag.clone(), modified: found.modified.clone() }
 }
 
-fn unread(error: ReadError) -> RemoteError {
+fn read_error(error: ReadError) -> RemoteError {
     match error {
-        ReadError::Missing => RemoteError::new(RemoteErrorKind::Missing, "there is no such object"),
+        ReadError::Missing => RemoteError::new(RemoteErrorKind::Missing, "the object does not exist"),
         ReadError::Replaced => RemoteError::replaced(),
-        ReadError::Failed(error) => refused(&error),
+        ReadError::Failed(error) => status_error(&error),
     }
 }
 
@@ -88,11 +89,11 @@ impl Remote for BucketObject {
     }
 
     fn revision(&self) -> Option<String> {
-        self.revision.in_words()
+        self.revision.describe()
     }
 
     fn fetch(&self, range: Range<u64>) -> Fetch {
         let object = Arc::clone(&self.object);
-        fetch(&self.runtime, async move { object.read(range).await.map_err(unread) })
+        fetch(&self.runtime, async move { object.read(range).await.map_err(read_error) })
     }
 }

@@ -1,4 +1,4 @@
-//! What web servers say of a file in the heads of their answers.
+//! Response headers of web servers that describe a file.
 
 use crate::location::Revision;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, RETRY_AFTER};
@@ -13,7 +13,7 @@ pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     text(headers, name)?.parse().ok()
 }
 
-/// Returns the pause that a server asks for, in seconds or as a date (RFC 9110, 10.2.3).
+/// Returns the delay that a server requests, in seconds or as a date (RFC 9110, 10.2.3).
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = text(headers, &RETRY_AFTER)?;
     match text.trim().parse() {
@@ -22,7 +22,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     }
 }
 
-/// The range of `bytes 0-99/1234`, and the total where it is known.
+/// Returns the range of a header such as `bytes 0-99/1234`, and the total size if it is known.
 pub(super) fn content_range(headers: &HeaderMap) -> Option<(Option<Range<u64>>, Option<u64>)> {
     let text = text(headers, &CONTENT_RANGE)?;
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
@@ -40,13 +40,13 @@ pub(super) fn revision(bytes: u64, headers: &HeaderMap) -> Revision {
     Revision { bytes, etag: text(headers, &ETAG), modified: text(headers, &LAST_MODIFIED) }
 }
 
-/// What the answer to a `HEAD` says, where it says something: no size and a size of 0 are how some programs answer whatever
-/// there is.
+/// Returns the revision in a response to `HEAD`. Some servers send no size or a size of 0 for every file, so these are
+/// ignored.
 pub(super) fn revision_of_whole(headers: &HeaderMap) -> Option<Revision> {
     number(headers, &CONTENT_LENGTH).filter(|bytes| *bytes > 0).map(|bytes| revision(bytes, headers))
 }
 
-/// Whether an answer is of what is known. What a server does not say of each answer, cannot be compared.
+/// Returns `true` if a response belongs to the known revision. Headers that the response omits are not compared.
 pub(super) fn is_still(known: &Revision, headers: &HeaderMap) -> bool {
     let found = revision(known.bytes, headers);
     match ((&known.etag, &found.etag), (&known.modified, &found.modified)) {
@@ -81,20 +81,20 @@ mod tests {
         assert_eq!(read("120"), Some(Duration::from_mins(2)));
         assert_eq!(read("18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(read("Mon, 05 Jan 2026 00:00:07 GMT"), Some(Duration::from_secs(7)));
-        assert_eq!(read("Sun, 04 Jan 2026 00:00:00 GMT"), Some(Duration::ZERO), "that time is over");
+        assert_eq!(read("Sun, 04 Jan 2026 00:00:00 GMT"), Some(Duration::ZERO), "a time in the past");
         for nonsense in ["", "soon", "-1", "1.5", "18446744073709551616"] {
             assert_eq!(read(nonsense), None, "{nonsense}");
         }
     }
 
     #[test]
-    fn what_is_replaced_shows_by_its_etag_or_by_its_time() {
+    fn a_replaced_file_has_another_etag_or_time() {
         let monday = (LAST_MODIFIED, "Mon, 05 Jan 2026 00:00:00 GMT");
         let tuesday = (LAST_MODIFIED, "Tue, 06 Jan 2026 00:00:00 GMT");
         let known = revision(1, &headers(&[(ETAG, "\"a\""), monday.clone()]));
         assert!(is_still(&known, &headers(&[(ETAG, "W/\"a\""), tuesday.clone()])));
         assert!(!is_still(&known, &headers(&[(ETAG, "\"b\""), monday.clone()])));
         assert!(is_still(&known, &headers(&[monday])) && !is_still(&known, &headers(&[tuesday])));
-        assert!(is_still(&known, &headers(&[])), "nothing is said");
+        assert!(is_still(&known, &headers(&[])), "the response has no validators");
     }
 }

@@ -1,7 +1,8 @@
-//! Sources that are elsewhere: objects of buckets, and what web servers have.
+//! Remote sources: objects in buckets and files on web servers.
 //!
-//! Each is found by one request, or by none where a listing has said enough, and then fetched in parts, every one of which
-//! must be of the same revision. Fetching runs on the runtime; who waits for it must not.
+//! A source is found by one request, or by none if a listing has already described it. It is then fetched in ranges,
+//! which must all belong to the same revision. Fetching runs on the async runtime, so the caller that waits must not
+//! block it.
 
 mod bucket;
 mod headers;
@@ -23,16 +24,16 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use web::Web;
 
-/// How long one request is tried again where nothing is said, as of stores.
+/// Default time for retries of a request, the same as for stores.
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
-/// Default temporary disk space for one source that a server gives only as a whole, in bytes.
+/// Default limit on temporary disk space, in bytes, for a source on a server without range requests.
 pub const DEFAULT_MAX_SPOOL_BYTES: u64 = 16 << 30;
 
-/// Time for which a failure to reach a bucket counts for all its images; afterwards one of them tries again.
+/// Time for which a failed connection to a bucket applies to all its images. After that, the next image tries again.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
 
-/// A bucket, connected to by the first image that needs it while the others wait.
+/// A bucket. The first image that needs it connects, and the others wait.
 type Bucket = Arc<tokio::sync::Mutex<Connection>>;
 
 #[derive(Default)]
@@ -40,7 +41,7 @@ enum Connection {
     #[default]
     None,
     Connected(S3Store),
-    /// Credentials or rights are missing, which no retry changes; or nobody answered at that time.
+    /// The connection failed. Missing credentials or permissions are lasting, and an unreachable endpoint is not.
     Failed {
         error: RemoteError,
         at: Instant,
@@ -48,15 +49,14 @@ enum Connection {
     },
 }
 
-/// Everything that is elsewhere. Cheap to clone; all clones share their connections. Nothing is sent before something is
-/// looked for.
+/// The connections to remote sources. Clones are cheap and share their connections, which are opened on first use.
 #[derive(Clone, Default)]
 pub struct Remotes(Arc<Shared>);
 
 struct Shared {
     settings: S3Settings,
     max_spool_bytes: u64,
-    /// Locked only to look one up.
+    /// Locked only for lookups.
     buckets: Mutex<HashMap<String, Bucket>>,
     web: OnceCell<Web>,
 }
@@ -75,28 +75,28 @@ impl fmt::Debug for Remotes {
 }
 
 impl Remotes {
-    /// With these settings for every bucket, whose name in them counts for nothing.
+    /// Creates a resolver with these settings for every bucket. The bucket name in `settings` is ignored.
     #[must_use]
     pub fn new(settings: S3Settings) -> Self {
         Self(Arc::new(Shared { settings, ..Shared::default() }))
     }
 
-    /// Limits the temporary disk space of each source that a server gives only as a whole, in bytes.
+    /// Limits the temporary disk space, in bytes, for each source on a server without range requests.
     #[must_use]
     pub fn with_max_spool_bytes(self, max_spool_bytes: u64) -> Self {
         Self(Arc::new(Shared { settings: self.0.settings.clone(), max_spool_bytes, ..Shared::default() }))
     }
 
-    /// Finds an image, which is not read yet. A file is not even looked for.
+    /// Finds an image without reading it. Local files are not checked.
     ///
     /// # Errors
-    /// Where it is elsewhere, and not there or not to be had.
+    /// If a remote image does not exist or cannot be accessed.
     pub async fn find(&self, location: &Location) -> Result<Place, SourceError> {
         let name = location.to_string();
         let found: Result<Arc<dyn crate::source::Remote>, RemoteError> = match location {
             Location::File(path) => return Ok(Place::File(path.clone())),
             Location::Object(object) if object.is_folder() => return Err(SourceError::NotAFile { input: name }),
-            // On the heap: requests are large, and most images are files.
+            // Boxed because request futures are large, and most images are files.
             Location::Object(object) => Box::pin(self.find_object(object)).await.map(|found| Arc::new(found) as _),
             Location::Web(address) => match self.web().await {
                 Ok(web) => Box::pin(web.find(address)).await.map(|found| Arc::new(found) as _),
@@ -109,14 +109,14 @@ impl Remotes {
         }
     }
 
-    /// All objects below a prefix, in the order of their keys; not those that stand for folders.
+    /// Lists all objects below a prefix, sorted by key. Objects that stand for folders are skipped.
     ///
     /// # Errors
-    /// Where they cannot be listed.
+    /// If the objects cannot be listed.
     pub async fn list(&self, folder: &S3Object) -> Result<Vec<S3Object>, SourceError> {
         let listed = async {
             let store = self.bucket(&folder.bucket).await?;
-            let objects = store.objects(&folder.key).map_err(|error| refused(&error));
+            let objects = store.objects(&folder.key).map_err(|error| status_error(&error));
             objects.try_collect::<Vec<_>>().await
         };
         let failed = |cause| SourceError::Remote { input: folder.to_string(), cause };
@@ -130,7 +130,7 @@ impl Remotes {
         BucketObject::find(store, object).await
     }
 
-    /// A bucket that answers.
+    /// Returns a connected bucket.
     async fn bucket(&self, name: &str) -> Result<S3Store, RemoteError> {
         let bucket = {
             let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,14 +145,14 @@ impl Remotes {
             Connection::None | Connection::Failed { .. } => {}
         }
         let settings = S3Settings { bucket: name.to_owned(), ..self.0.settings.clone() };
-        match connected(settings).await {
+        match connect(settings).await {
             Ok(store) => {
                 *connection = Connection::Connected(store.clone());
                 Ok(store)
             }
             Err(cause) => {
                 let is_lasting = cause.is_environment() && cause.kind() != StoreErrorKind::Unreachable;
-                let error = unreached(&cause);
+                let error = connect_error(&cause);
                 *connection = Connection::Failed { error: error.clone(), at: Instant::now(), is_lasting };
                 Err(error)
             }
@@ -165,8 +165,8 @@ impl Remotes {
     }
 }
 
-/// Where a bucket is in another region than was said, it is asked there.
-async fn connected(settings: S3Settings) -> Result<S3Store, StoreError> {
+/// Connects to a bucket, and once more if the bucket is in another region than configured.
+async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
     let store = S3Store::connect(settings.clone()).await?;
     let Err(error) = store.check().await else { return Ok(store) };
     let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
@@ -174,29 +174,29 @@ async fn connected(settings: S3Settings) -> Result<S3Store, StoreError> {
     store.check().await.map(|()| store)
 }
 
-/// Why a bucket does not answer at all.
-fn unreached(error: &StoreError) -> RemoteError {
+/// Returns the error for a bucket that cannot be reached.
+fn connect_error(error: &StoreError) -> RemoteError {
     let kind = if error.is_environment() { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     RemoteError::new(kind, format!("{error}{cause}"))
 }
 
-/// What a bucket has answered, without what was asked: that the error around it says.
-fn refused(error: &StoreError) -> RemoteError {
-    // The endpoint was there when the run began: to be unreachable now may pass.
+/// Returns the response of a bucket as an error. The error around it names the object.
+fn status_error(error: &StoreError) -> RemoteError {
+    // The endpoint was reachable when the run began, so a connection failure may be temporary.
     let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
     let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
     RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))
 }
 
-/// Fetches something on the runtime, for a thread that is not of it.
+/// Fetches data on the runtime for a thread outside of it.
 fn fetch(runtime: &Handle, work: impl Future<Output = Result<Vec<u8>, RemoteError>> + Send + 'static) -> Fetch {
-    // One answer: it never waits for whoever takes it.
-    let (sender, answer) = sync_channel(1);
+    // The capacity of one means that sending never blocks.
+    let (sender, receiver) = sync_channel(1);
     let task = runtime.spawn(async move {
-        // Nobody may be waiting any more.
+        // The receiver may have been dropped.
         let _ = sender.send(work.await);
     });
     let task = task.abort_handle();
-    Fetch::new(answer, move || task.abort())
+    Fetch::new(receiver, move || task.abort())
 }

@@ -1,4 +1,5 @@
-//! What a server gives only as a whole: in a temporary file without a name, which the system removes with the program.
+//! Downloads from servers without range requests, in anonymous temporary files that the system removes with the
+//! process.
 
 use crate::source::RemoteError;
 use std::io::{self, SeekFrom};
@@ -7,16 +8,16 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-/// A file that is written to its end, and then read.
+/// A temporary file that is first written completely and then read.
 pub(super) struct Spool {
-    /// Locked for one read: all share its position.
+    /// Locked during each read, because all readers share the file position.
     file: Mutex<File>,
     bytes: u64,
 }
 
 impl Spool {
     pub(super) fn new() -> Result<Self, RemoteError> {
-        let file = tempfile::tempfile().map_err(|error| not_kept(&error))?;
+        let file = tempfile::tempfile().map_err(|error| spool_error(&error))?;
         Ok(Self { file: Mutex::new(File::from_std(file)), bytes: 0 })
     }
 
@@ -26,12 +27,12 @@ impl Spool {
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), RemoteError> {
         self.bytes += bytes.len() as u64;
-        self.file.get_mut().write_all(bytes).await.map_err(|error| not_kept(&error))
+        self.file.get_mut().write_all(bytes).await.map_err(|error| spool_error(&error))
     }
 
-    /// Says that all is written.
+    /// Ends writing.
     pub(super) async fn finish(mut self) -> Result<Self, RemoteError> {
-        self.file.get_mut().flush().await.map_err(|error| not_kept(&error))?;
+        self.file.get_mut().flush().await.map_err(|error| spool_error(&error))?;
         Ok(self)
     }
 
@@ -44,12 +45,12 @@ impl Spool {
             file.read_exact(&mut bytes).await?;
             Ok(bytes)
         };
-        read.await.map_err(|error| not_kept(&error))
+        read.await.map_err(|error| spool_error(&error))
     }
 }
 
-fn not_kept(error: &io::Error) -> RemoteError {
+fn spool_error(error: &io::Error) -> RemoteError {
     RemoteError::other(format!(
-        "the server gives no parts of it, and it could not be kept in a temporary file: {error}"
+        "the server does not support range requests, and the file could not be stored temporarily: {error}"
     ))
 }

@@ -1,19 +1,19 @@
-//! MD5, because that is what the ETag of a single put is: a check from end to end that costs nothing.
+//! MD5 digests. The ETag of a single put is the MD5 of its content, which makes it a free end-to-end check.
 
 use md5::{Digest as _, Md5};
 
-/// The MD5 of an object's content. It tells accidents, not attacks.
+/// The MD5 digest of an object's content. It detects accidental changes, not attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest([u8; 16]);
 
 impl Digest {
-    /// The digest of some bytes.
+    /// Computes the digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Md5::digest(bytes).into())
     }
 
-    /// The digest that an ETag is, with or without its quotes; `None` for ETags of another shape, such as those of
+    /// Parses a digest from an ETag, with or without quotes. Returns `None` for ETags of another form, such as those of
     /// multipart uploads.
     ///
     /// ```
@@ -33,7 +33,7 @@ impl Digest {
     }
 }
 
-/// An entity tag: an opaque text that changes when the content of an object changes.
+/// An entity tag: an opaque string that changes when the content of an object changes.
 ///
 /// ```
 /// use iiif_publish::store::{Digest, ETag};
@@ -66,7 +66,7 @@ impl ETag {
     }
 }
 
-/// The tag of content in a store that has MD5 tags.
+/// The tag of content in stores whose tags are MD5 digests.
 impl From<Digest> for ETag {
     fn from(digest: Digest) -> Self {
         Self(format!("{:032x}", u128::from_be_bytes(digest.0)).into())

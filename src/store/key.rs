@@ -1,47 +1,47 @@
-//! Where an object stands: prefixes, identifiers and keys that cannot leave their place.
+//! Prefixes, identifiers and keys. A validated key cannot leave its prefix.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest key of S3, in bytes of UTF-8.
+/// Maximum length of a key in S3, in bytes of UTF-8.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// What a request path needs at its longest (`x,y,w,h/w,h/0/default.webp` with numbers of ten digits), with some room.
+/// Maximum length of a request path, in bytes: `x,y,w,h/w,h/0/default.webp` with numbers of ten digits, plus a margin.
 const MAX_PATH_BYTES: usize = 96;
 
-/// What stands in a URL as it is: the unreserved characters of RFC 3986, and the slash between segments. Notably not
-/// `+`, which S3 reads as a space.
+/// Characters that are not percent-encoded in URLs: the unreserved characters of RFC 3986 and the slash. `+` is encoded
+/// because S3 reads it as a space.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Why a text cannot be a prefix, an identifier or a URL.
+/// An error in the text of a prefix, an identifier or a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Nothing between two slashes, at the beginning, at the end, or at all.
-    #[error("`{0}` has an empty part: it must not be empty, begin or end with a slash, or have two in a row")]
+    /// A segment is empty, or the whole text is.
+    #[error("`{0}` has an empty segment: remove leading, trailing and doubled slashes")]
     EmptySegment(String),
-    /// `.` or `..`, which would leave the place that it is given.
-    #[error("`{0}` has a part `.` or `..`, which would lead elsewhere")]
+    /// A segment is `.` or `..`, which would leave the prefix.
+    #[error("`{0}` contains a `.` or `..` segment")]
     DotSegment(String),
-    /// A control character or a backslash.
-    #[error("`{}` has a control character or a backslash", .0.escape_debug())]
+    /// The text contains a control character or a backslash.
+    #[error("`{}` contains a control character or a backslash", .0.escape_debug())]
     Character(String),
-    /// More bytes than a key of S3 has room for.
-    #[error("`{0}` is too long: a key has 1024 bytes")]
+    /// The text is longer than a key of S3 can be.
+    #[error("`{0}` is too long: keys are limited to 1024 bytes")]
     TooLong(String),
-    /// A part of an identifier that would be taken for a version of the image above it.
-    #[error("`{0}` has a part that versions are called by: `v` and twelve hexadecimal digits")]
+    /// A segment of an identifier has the form of a version name.
+    #[error("`{0}` contains a segment that is reserved for versions: `v` and twelve hexadecimal digits")]
     Version(String),
-    /// Not an absolute URL that a path can be appended to.
+    /// The text is not an absolute URL that a path can be appended to.
     #[error("`{0}` is not a URL like https://example.org/iiif")]
     Url(String),
-    /// A URL with a user name or a password, which would be published. The text of the error does not repeat it.
+    /// The URL contains a user name or a password, which would be published. The error message omits both.
     #[error("the URL of `{0}` contains a user name or a password, which would be published")]
     Secret(String),
 }
 
-fn checked(text: &str) -> Result<(), KeyError> {
+fn validate(text: &str) -> Result<(), KeyError> {
     if text.chars().any(|character| character.is_control() || character == '\\') {
         return Err(KeyError::Character(text.to_owned()));
     }
@@ -57,7 +57,7 @@ fn checked(text: &str) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// What all keys of a publisher begin with; may be empty. Slashes at either end do not count.
+/// The common prefix of all keys of a publisher, which may be empty. Leading and trailing slashes are ignored.
 ///
 /// ```
 /// use iiif_publish::store::Prefix;
@@ -75,32 +75,33 @@ impl FromStr for Prefix {
         let text = text.strip_prefix('/').unwrap_or(text);
         let text = text.strip_suffix('/').unwrap_or(text);
         if !text.is_empty() {
-            checked(text)?;
+            validate(text)?;
         }
         Ok(Self(text.to_owned()))
     }
 }
 
 impl Prefix {
-    /// Whether everything in the bucket is below it.
+    /// Returns `true` if the prefix is empty and therefore covers the whole bucket.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What every key below the prefix begins with, and no key beside it: with a slash at its end, unless it is empty.
+    /// Returns the prefix with a trailing slash, or an empty string if the prefix is empty. Only keys below the prefix
+    /// begin with it.
     #[must_use]
     pub fn with_slash(&self) -> String {
         if self.is_empty() { String::new() } else { format!("{}/", self.0) }
     }
 
-    /// The key of an object that a store has; `None` where it is not below the prefix.
+    /// Returns a key that was listed by a store, or `None` if the key is not below the prefix.
     #[must_use]
     pub fn found(&self, key: &str) -> Option<Key> {
         self.path_of(key).map(|_| Key(key.to_owned()))
     }
 
-    /// The path of a key below the prefix; `None` where it is not below it.
+    /// Returns the path of a key relative to the prefix, or `None` if the key is not below the prefix.
     ///
     /// ```
     /// use iiif_publish::store::Prefix;
@@ -116,7 +117,7 @@ impl Prefix {
     }
 }
 
-/// What is in the folder of an image is below a prefix too.
+/// The prefix of all objects of an image.
 impl From<ImageFolder> for Prefix {
     fn from(folder: ImageFolder) -> Self {
         Self(folder.0)
@@ -129,7 +130,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// What an image is called below the prefix. Slashes make folders of it.
+/// The identifier of an image below the prefix. Slashes separate folders.
 ///
 /// ```
 /// use iiif_publish::store::Identifier;
@@ -143,7 +144,7 @@ impl FromStr for Identifier {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        checked(text)?;
+        validate(text)?;
         if text.split('/').any(|segment| segment.parse::<VersionName>().is_ok()) {
             return Err(KeyError::Version(text.to_owned()));
         }
@@ -158,41 +159,42 @@ impl fmt::Display for Identifier {
 }
 
 impl Identifier {
-    /// As it was said.
+    /// Returns the identifier without percent-encoding.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As it stands in a URL, percent-encoded.
+    /// Returns the identifier percent-encoded for a URL.
     #[must_use]
     pub fn in_url(&self) -> String {
         utf8_percent_encode(&self.0, ENCODED).to_string()
     }
 }
 
-/// The folder of one image, below which every key of it stands.
+/// The folder of one image, which contains all its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolder(String);
 
 impl ImageFolder {
-    /// `{prefix}/{identifier}`, or with a folder for the version of the Image API `{prefix}/3/{identifier}`.
+    /// Creates the folder `{prefix}/{identifier}`, or `{prefix}/3/{identifier}` if `version` is version 3 of the Image
+    /// API.
     ///
     /// # Errors
-    /// Where the two together are too long.
+    /// If the prefix and the identifier together are too long.
     pub fn new(prefix: &Prefix, version: Option<u8>, identifier: &Identifier) -> Result<Self, KeyError> {
         let version = version.map(|number| number.to_string());
         let parts = [Some(prefix.0.as_str()).filter(|prefix| !prefix.is_empty()), version.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().chain([identifier.0.as_str()]).collect();
         let folder = parts.join("/");
-        checked(&folder)?;
+        validate(&folder)?;
         Ok(Self(folder))
     }
 
-    /// The key of a path in the folder, such as a request or `info.json`.
+    /// Returns the key of a path in the folder, such as a request path or `info.json`.
     ///
     /// # Panics
-    /// Where the path is longer than a request can be.
+    /// If the path is longer than a request path can be.
     #[must_use]
     pub fn key(&self, path: &impl fmt::Display) -> Key {
         let path = path.to_string();
@@ -202,31 +204,32 @@ impl ImageFolder {
 }
 
 impl ImageFolder {
-    /// The folder of one version of the image, below this one.
+    /// Returns the folder of a version of the image, which is inside this folder.
     ///
     /// # Errors
-    /// Where the key gets too long.
+    /// If the key is too long.
     pub fn version(&self, name: &VersionName) -> Result<Self, KeyError> {
         let folder = format!("{}/{name}", self.0);
-        checked(&folder)?;
+        validate(&folder)?;
         Ok(Self(folder))
     }
 
-    /// The key of the folder itself, as that of the bare base URI.
+    /// Returns the key of the folder itself, which corresponds to the bare base URI.
     #[must_use]
     pub fn base_key(&self) -> Key {
         Key(self.0.clone())
     }
 
-    /// The path of a key below the folder; `None` where it is not in it.
+    /// Returns the path of a key relative to the folder, or `None` if the key is not in the folder.
     #[must_use]
     pub fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.0)?.strip_prefix('/').filter(|path| !path.is_empty())
     }
 }
 
-/// The name of one version of an image, for ever the same for the same content: `v` and twelve hexadecimal digits. No path
-/// of the Image API looks like it.
+/// The name of a version of an image: `v` and twelve hexadecimal digits. The same content always has the same name.
+///
+/// No path of the Image API has this form.
 ///
 /// ```
 /// use iiif_publish::store::VersionName;
@@ -236,18 +239,18 @@ impl ImageFolder {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VersionName(String);
 
-/// A text that names no version.
+/// The text is not the name of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a version is called `v` and twelve hexadecimal digits")]
+#[error("the name of a version is `v` and twelve hexadecimal digits")]
 pub struct VersionNameError;
 
 impl VersionName {
     const DIGITS: usize = 12;
 
-    /// The version whose content has this hash, given in hexadecimal.
+    /// Returns the name of the version whose content has the hexadecimal digest `hash`.
     ///
     /// # Errors
-    /// Where there are not twelve digits to take.
+    /// If `hash` has fewer than twelve digits.
     pub fn of_hash(hash: &str) -> Result<Self, VersionNameError> {
         format!("v{}", hash.get(..Self::DIGITS).ok_or(VersionNameError)?).parse()
     }
@@ -270,13 +273,13 @@ impl fmt::Display for VersionName {
     }
 }
 
-/// The name of one object in a bucket, or its path below a folder. Made by [`ImageFolder`] alone, so that no text from
-/// outside becomes one unchecked.
+/// The key of an object in a bucket, or its path below a folder. Only [`ImageFolder`] and [`Prefix`] create keys, so
+/// every key is validated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 impl Key {
-    /// The key as S3 takes it.
+    /// Returns the key as S3 expects it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -291,19 +294,19 @@ impl fmt::Display for Key {
 
 /// Returns `true` if a URL names a user, with or without a password.
 ///
-/// A password may contain any character, so every `@` in front of the query counts as the end of one, unless the host before
-/// it is whole: `https://host/@user` is a path.
+/// A password may contain any character. Any `@` before the query therefore counts as the end of the user information,
+/// unless the host before it is complete: in `https://host/@user`, the `@` belongs to the path.
 pub(super) fn has_user_info(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // `user:pa/ss@host`: what looks like the port is none.
+    // In `user:pa/ss@host`, `pa` looks like a port but is not one.
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let after_brackets = authority.rsplit(']').next().unwrap_or(authority);
     let has_broken_port = after_brackets.split_once(':').is_some_and(|(_, port)| !is_port(port));
     authority.contains('@') || has_broken_port && rest.contains('@')
 }
 
-/// Returns a URL without user name, password, query and fragment, as messages may show it.
+/// Returns a URL without user name, password, query and fragment, for use in messages.
 #[must_use]
 pub fn redacted_url(url: &str) -> String {
     let url_without_query = url.split(['?', '#']).next().unwrap_or_default();
@@ -316,7 +319,7 @@ pub fn redacted_url(url: &str) -> String {
     format!("{scheme}{rest}{hidden}")
 }
 
-/// Where viewers see what lies under the prefix.
+/// The public URL of the prefix.
 ///
 /// ```
 /// use iiif_publish::store::PublicUrl;
@@ -352,7 +355,7 @@ impl fmt::Display for PublicUrl {
 }
 
 impl PublicUrl {
-    /// This URL with a prefix appended.
+    /// Returns the URL of a folder below this URL.
     #[must_use]
     pub fn below(&self, prefix: &Prefix) -> Self {
         match prefix.0.as_str() {
@@ -361,8 +364,9 @@ impl PublicUrl {
         }
     }
 
-    /// The base URI of an image: this URL, the folder of the version where there is one, and the identifier. It has no
-    /// trailing slash, because viewers append one.
+    /// Returns the base URI of an image: this URL, the folder of the API version (if any) and the identifier.
+    ///
+    /// The base URI has no trailing slash, because viewers append one.
     #[must_use]
     pub fn base_uri(&self, version: Option<u8>, identifier: &Identifier) -> String {
         let version = version.map(|number| format!("{number}/")).unwrap_or_default();
@@ -384,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_with_secrets_are_refused_and_not_repeated() {
+    fn urls_with_secrets_are_rejected_and_not_repeated() {
         for (text, shown) in [
             ("https://user:secret@host/iiif", "https://host/iiif"),
             ("https://secret@host", "https://host"),
@@ -403,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_within_a_name_are_names() {
+    fn dots_inside_a_name_are_allowed() {
         for harmless in ["f.2r", "...", "a..b", ".hidden", "Ünïcode name", "a+b", "50%"] {
             assert!(harmless.parse::<Identifier>().is_ok(), "{harmless:?}");
         }

@@ -1,4 +1,4 @@
-//! A store in memory: for tests, and for programs that use the crate as a library.
+//! An in-memory store, for tests and for programs that use the crate as a library.
 
 use super::{
     Digest, ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError,
@@ -11,15 +11,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The time that each operation takes by the clock of the store.
+/// The time by which each operation advances the clock of the store.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The time of a new store, in seconds after the epoch: 2026-01-01.
+/// The initial time of a store, in seconds since the epoch: 2026-01-01.
 const FIRST_SECOND: u64 = 1_767_225_600;
 
-/// Objects in memory.
+/// A store that keeps objects in memory.
 ///
-/// The clock of the store is deterministic: it moves by a millisecond with each operation, and by [`advance`](Self::advance).
+/// The clock of the store is deterministic: each operation and each call of [`advance`](Self::advance) moves it
+/// forward.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -80,7 +81,7 @@ impl State {
         let now = self.now();
         let entry = self.objects.get_mut(&update.key).ok_or_else(|| {
             let action = format!("could not update the headers of `{}`", update.key);
-            StoreError::new(StoreErrorKind::Other, action, "there is no such object")
+            StoreError::new(StoreErrorKind::Other, action, "the object does not exist")
         })?;
         if entry.etag() != update.etag {
             return Err(StoreError::replaced(&update.key));
@@ -96,26 +97,26 @@ impl State {
 }
 
 impl MemoryStore {
-    /// Returns every put of objects that are still there, in order. An object that was replaced is there twice.
+    /// Returns all puts of objects that still exist, in order. A replaced object occurs once for each put.
     #[must_use]
     pub fn puts(&self) -> Vec<Object> {
         let state = self.locked();
         state.puts.iter().filter(|put| state.objects.contains_key(&put.key)).cloned().collect()
     }
 
-    /// Returns the objects that are there now, in the order of their keys.
+    /// Returns the current objects, sorted by key.
     #[must_use]
     pub fn objects(&self) -> Vec<Object> {
         self.locked().objects.values().map(|entry| entry.object.clone()).collect()
     }
 
-    /// Returns every header update so far, in order.
+    /// Returns all header updates so far, in order.
     #[must_use]
     pub fn header_updates(&self) -> Vec<HeaderUpdate> {
         self.locked().header_updates.clone()
     }
 
-    /// Returns every redirect so far, in order.
+    /// Returns all redirects so far, in order.
     #[must_use]
     pub fn redirects(&self) -> Vec<Redirect> {
         self.locked().redirects.clone()
@@ -126,7 +127,7 @@ impl MemoryStore {
         self.locked().elapsed += time;
     }
 
-    /// Begins an operation, which takes a tick.
+    /// Begins an operation and advances the clock by a tick.
     fn begin(&self) -> MutexGuard<'_, State> {
         let mut state = self.locked();
         state.elapsed += TICK;
@@ -134,7 +135,7 @@ impl MemoryStore {
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
-        // No operation can panic half way: the state that a panic elsewhere left behind is consistent.
+        // No operation can panic halfway, so the state stays consistent even if another thread panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -160,7 +161,7 @@ impl Store for MemoryStore {
         async { Ok(()) }.boxed()
     }
 
-    /// Moves the clock, and does not wait.
+    /// Advances the clock without waiting.
     fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
         async move { self.advance(time) }.boxed()
     }
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_update_is_no_put() -> Result<(), StoreError> {
+    async fn a_header_update_is_not_a_put() -> Result<(), StoreError> {
         let store = MemoryStore::default();
         let Receipt { key, bytes, etag } = store.put(object(b"one")).await?;
         let etag = etag.expect("a digest");

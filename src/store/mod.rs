@@ -1,10 +1,10 @@
-//! Where objects go. A store knows keys and bytes, never images.
+//! Object storage. A store handles keys and bytes, and knows nothing about images.
 
+mod adaptive_limiter;
 mod digest;
 mod folder;
 mod key;
 mod memory;
-mod pacer;
 mod rate;
 mod redirects;
 mod s3;
@@ -29,12 +29,12 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What is put into a store.
+/// An object to upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Its name.
+    /// The key of the object.
     pub key: Key,
-    /// Its content.
+    /// The content of the object.
     pub body: Bytes,
     /// The `Content-Type` to serve it with.
     pub content_type: &'static str,
@@ -44,12 +44,12 @@ pub struct Object {
     pub mark: Option<Arc<str>>,
 }
 
-/// The store's word that an object is stored.
+/// A store's confirmation that an object is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The object.
+    /// The key of the object.
     pub key: Key,
-    /// The size of its content.
+    /// The size of the content in bytes.
     pub bytes: u64,
     /// The entity tag that the store returned, which a listing shows until the object changes.
     pub etag: Option<ETag>,
@@ -58,24 +58,24 @@ pub struct Receipt {
 /// A small object as read by [`Store::get`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its content.
+    /// The content of the object.
     pub body: Bytes,
-    /// The mark that was put with it.
+    /// The mark that was stored with the object.
     pub mark: Option<String>,
-    /// Its entity tag.
+    /// The entity tag of the object.
     pub etag: Option<ETag>,
-    /// When it was last written, by the store's clock.
+    /// The time of the last write, by the clock of the store.
     pub modified: Option<SystemTime>,
 }
 
 /// New headers for an object that keeps its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderUpdate {
-    /// The object.
+    /// The key of the object.
     pub key: Key,
-    /// The size of its content.
+    /// The size of the content in bytes.
     pub bytes: u64,
-    /// The entity tag that it must still have.
+    /// The entity tag that the object must still have.
     pub etag: ETag,
     /// The new `Content-Type`.
     pub content_type: &'static str,
@@ -85,50 +85,50 @@ pub struct HeaderUpdate {
     pub mark: Option<Arc<str>>,
 }
 
-/// An object that is in a store already.
+/// An object in a listing of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name.
+    /// The key of the object.
     pub key: Key,
-    /// The size of its content.
+    /// The size of the content in bytes.
     pub bytes: u64,
-    /// Its entity tag, if the store lists it.
+    /// The entity tag, if the store lists it.
     pub etag: Option<ETag>,
-    /// When it was stored, where the store says so.
+    /// The time of the last write, if the store lists it.
     pub modified: Option<SystemTime>,
 }
 
-/// A key that leads elsewhere instead of having bytes of its own.
+/// A key that redirects to another URL instead of holding content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
-    /// What is asked for.
+    /// The key that is requested.
     pub from: Key,
-    /// Where that is seen.
+    /// The public URL of that key.
     pub url: String,
-    /// The URL that has it.
+    /// The URL to redirect to.
     pub to: String,
 }
 
-/// What has gone to and fro.
+/// Request counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Requests, those that were sent again included.
+    /// Requests sent, including retries.
     pub requests: u64,
-    /// Those that were sent again.
+    /// Retried requests.
     pub retries: u64,
-    /// Answers that asked for fewer requests (503, 429).
+    /// Responses that asked for fewer requests (503 and 429).
     pub throttles: u64,
 }
 
-/// A place for objects.
+/// A storage backend for objects.
 pub trait Store: Send + Sync {
-    /// Stores an object, or replaces the one under the same key. Nothing is stored by halves.
+    /// Stores an object, or replaces the one under the same key. The write is atomic.
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>>;
 
-    /// Stores an object where there is none under its key, or one with the same bytes.
+    /// Stores an object unless its key is taken. An existing object with the same bytes counts as stored.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Exists`] where there is another one, as far as the store can tell.
+    /// [`StoreErrorKind::Exists`] if a different object has the key, as far as the store can detect it.
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         async move {
             match self.get(&object.key).await? {
@@ -139,28 +139,30 @@ pub trait Store: Send + Sync {
         .boxed()
     }
 
-    /// Finds out before any work whether objects can be put here, as far as that can be known.
+    /// Checks, best effort, that the store is writable.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// A small object; `None` where there is none, or no permission to look.
+    /// Reads a small object. Returns `None` if the object does not exist or the caller may not read it.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
-    /// Everything below a prefix, page by page, so that no more than a page need be in memory. Pages may be empty. Objects
-    /// of pages that have come may be deleted meanwhile.
+    /// Lists the objects below a prefix in pages, so that only one page is in memory at a time.
+    ///
+    /// Pages may be empty. Callers may delete objects of earlier pages while the listing continues.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>>;
 
-    /// The names of the folders right below a prefix: of `maps/atlas/info.json` below `maps`, that is `atlas`. No objects are
-    /// counted or read.
+    /// Returns the names of the folders directly below a prefix, such as `atlas` for `maps/atlas/info.json` below
+    /// `maps`. Objects are neither counted nor read.
     fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
-    /// Deletes objects. One that is not there is deleted already.
+    /// Deletes objects. Deleting a missing object succeeds.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Makes exactly these keys of one image, seen at `base_uri`, lead elsewhere for readers that come over the web. Which
-    /// servers obey, the store cannot know. Where redirects are objects, those that are not among these any more stay.
+    /// Sets the HTTP redirects of the image whose public URL is `base_uri`.
+    ///
+    /// Only some web servers follow these redirects. Stores that keep redirects as objects leave earlier ones in place.
     ///
     /// # Errors
-    /// Where there is an object under the bare key of the image that is no redirect: it is somebody else's.
+    /// If an object that is not a redirect has the bare key of the image: the object belongs to somebody else.
     fn redirect<'a>(
         &'a self,
         folder: &'a ImageFolder,
@@ -171,8 +173,8 @@ pub trait Store: Send + Sync {
     /// Gives an object new headers without sending its content again.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unsupported`] if the store cannot do that. Any error leaves the object as it was or as requested; callers
-    /// fall back to [`put`](Self::put).
+    /// [`StoreErrorKind::Unsupported`] if the store cannot do that. Any error leaves the object as it was or as
+    /// requested; callers fall back to [`put`](Self::put).
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         let action = format!("could not update the headers of `{}`", update.key);
         async move { Err(StoreError::new(StoreErrorKind::Unsupported, action, "the store has no copy operation")) }
@@ -181,72 +183,73 @@ pub trait Store: Send + Sync {
 
     /// Returns the current time by the clock that stamps [`Stored::modified`] and [`Listed::modified`].
     ///
-    /// Call it after a request to the store, so that remote stores know their clock.
+    /// Remote stores learn the time from their responses, so call this after another request.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         async { Ok(SystemTime::now()) }.boxed()
     }
 
-    /// Waits for a time, by the same clock.
+    /// Waits for a period, measured by the same clock.
     fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
         tokio::time::sleep(time).boxed()
     }
 
-    /// Makes everything that has been put and deleted so far survive a power failure. Remote stores promise that with each response.
+    /// Makes all earlier writes and deletions durable. Remote stores guarantee durability with each response.
     fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async { Ok(()) }.boxed()
     }
 
-    /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with pictures, so that a change of headers
-    /// is a change of objects.
+    /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with image files, so that changed
+    /// headers require an upload.
     fn keeps_headers(&self) -> bool {
         true
     }
 
-    /// Returns a stable description of the attributes that the store adds to every object: the same text for the same attributes,
-    /// in every version of the program.
+    /// Returns a stable description of the attributes that the store adds to every object. Equal attributes have equal
+    /// descriptions in all versions of the program.
     fn attributes(&self) -> String {
         String::new()
     }
 
-    /// Puts that are worth having in flight at the same time.
+    /// Returns the default maximum number of parallel uploads.
     fn default_concurrency(&self) -> usize;
 
-    /// Returns how many times [`get`](Self::get) found nothing because reading was denied: the object may be there all the same.
+    /// Returns how many calls of [`get`](Self::get) returned `None` because reading was denied. Those objects may
+    /// exist.
     fn denied_lookups(&self) -> u64 {
         0
     }
 
-    /// What has gone to and fro, in stores that are elsewhere.
+    /// Returns the request counters. Local stores return zeros.
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }
 }
 
-/// What kind of failure it was: decides whether trying again can help, and what to advise.
+/// The category of a store error, which decides whether a retry can help and which hint is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// No credentials, or wrong or expired ones.
+    /// Credentials are missing, wrong or expired.
     Credentials,
-    /// The credentials are good, but may not do this.
+    /// The credentials are valid but lack a permission.
     Denied,
-    /// There is no such bucket or folder.
+    /// The bucket or folder does not exist.
     Missing,
     /// The bucket is in another region.
     Region,
     /// The endpoint redirects to another one.
     Endpoint,
-    /// Nothing answers at the endpoint.
+    /// No server responds at the endpoint.
     Unreachable,
-    /// There is another object already, and it must not be replaced.
+    /// Another object has the key and must not be replaced.
     Exists,
-    /// The store does not have this operation.
+    /// The store does not support the operation.
     Unsupported,
-    /// Anything else: another try may help.
+    /// Any other error. A retry may help.
     Other,
 }
 
-/// Why a store did not do something.
+/// An error of a store operation.
 #[derive(Debug, thiserror::Error)]
 #[error("{action}")]
 pub struct StoreError {
@@ -259,7 +262,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// A failure to do `action` (``could not put `key` ``), because of `cause`.
+    /// Creates an error for a failed `action`, such as ``could not put `key` ``.
     pub fn new(
         kind: StoreErrorKind,
         action: String,
@@ -268,56 +271,56 @@ impl StoreError {
         Self { kind, action, cause: cause.into(), region: None, hint: None }
     }
 
-    /// That there is another object under a key, which must not be replaced.
+    /// Creates the error for a key that is taken by an object that must not be replaced.
     pub(crate) fn exists(key: &Key) -> Self {
-        let cause = "there is another object under this key, which must not be replaced";
+        let cause = "a different object has this key and must not be replaced";
         Self::new(StoreErrorKind::Exists, format!("could not put `{key}`"), cause)
     }
 
-    /// Returns the error for a header update of an object that was replaced since its entity tag was read.
+    /// Creates the error for a header update of an object that was replaced after its entity tag was read.
     pub(crate) fn replaced(key: &Key) -> Self {
         let action = format!("could not update the headers of `{key}`");
-        Self::new(StoreErrorKind::Exists, action, "the object was replaced meanwhile")
+        Self::new(StoreErrorKind::Exists, action, "the object was replaced in the meantime")
             .with_hint("run the same command again")
     }
 
-    /// Returns the error with another kind.
+    /// Returns the error with another category.
     #[must_use]
     pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// Returns the error with advice that is more precise than that for its kind.
+    /// Returns the error with a hint that replaces the general one of its category.
     #[must_use]
     pub fn with_hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
     }
 
-    /// Returns what to do about the error, if that is known more precisely than by its kind.
+    /// Returns the specific hint of the error, if it has one.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 
-    /// The same failure, with the region that the bucket is in.
+    /// Returns the error with the region of the bucket.
     #[must_use]
     pub fn in_region(self, region: Option<String>) -> Self {
         Self { region, ..self }
     }
 
-    /// The region that the bucket is in, where the store named it.
+    /// Returns the region of the bucket, if the store named it.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 
-    /// What kind of failure it was.
+    /// Returns the category of the error.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 
-    /// Whether the surroundings must change before another try can help.
+    /// Returns `true` if a retry can only help after the configuration or the environment has changed.
     #[must_use]
     pub fn is_environment(&self) -> bool {
         !matches!(self.kind, StoreErrorKind::Other | StoreErrorKind::Exists)

@@ -1,8 +1,8 @@
-//! The least rate at which the body of a response must arrive.
+//! The minimum rate at which the body of a response must arrive.
 
 use std::time::{Duration, Instant};
 
-/// Bytes that must arrive within each [`INTERVAL`]: about 1 KiB a second.
+/// Minimum number of bytes within each [`INTERVAL`], which is about 1 KiB per second.
 const MIN_BYTES: u64 = 64 << 10;
 const INTERVAL: Duration = Duration::from_mins(1);
 
@@ -18,7 +18,7 @@ pub(crate) struct MinRate {
 
 /// A body that arrives too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the answer arrives too slowly: {bytes} bytes in {seconds} s")]
+#[error("the response arrives too slowly: {bytes} bytes in {seconds} s")]
 pub(crate) struct TooSlow {
     bytes: u64,
     seconds: u64,

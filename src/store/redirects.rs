@@ -1,21 +1,21 @@
-//! The file `_redirects`, which several static hosts read: a line for each path, `from to status`.
+//! The file `_redirects` of static hosts, which has one line `from to status` for each path.
 //!
-//! Netlify and Cloudflare Pages read it at the root of a site, the latter only its first 2,000 lines.
+//! Netlify and Cloudflare Pages read the file at the root of a site. Cloudflare Pages uses only its first 2,000 lines.
 
 use super::{Key, Redirect};
 use std::fmt::Write;
 
 pub(super) const FILE_NAME: &str = "_redirects";
 
-/// For good: the alternative forms of a size will always be the same picture.
+/// Permanent redirect: the alternative forms of a size always lead to the same image.
 const PERMANENT: u16 = 301;
-/// For now. The Image API recommends 303, which not all of these hosts know.
+/// Temporary redirect. The Image API recommends 303, which some of these hosts do not support.
 const FOUND: u16 = 302;
 
-/// In `/region/size/rotation/quality.format`.
+/// Number of slashes in `/region/size/rotation/quality.format`.
 pub(super) const SLASHES_OF_REQUEST: usize = 4;
 
-/// The file with the lines of one image replaced, and those of all others as they were.
+/// Returns the file with the lines of one image replaced and all other lines unchanged.
 pub(super) fn replaced(file: &str, (base_key, base_uri): (&Key, &str), redirects: &[Redirect]) -> String {
     let base = path(base_uri);
     let is_of_others = |line: &&str| {
@@ -33,13 +33,13 @@ pub(super) fn replaced(file: &str, (base_key, base_uri): (&Key, &str), redirects
     replaced
 }
 
-/// The target as a path, where it is on the same host.
+/// Returns the target of a redirect, as a path if it is on the same host.
 fn target(redirect: &Redirect) -> &str {
     let origin = &redirect.url[..redirect.url.len() - path(&redirect.url).len()];
     redirect.to.strip_prefix(origin).filter(|rest| rest.starts_with('/')).unwrap_or(&redirect.to)
 }
 
-/// The path of a URL.
+/// Returns the path of a URL.
 pub(super) fn path(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])
@@ -70,7 +70,7 @@ mod tests {
                    /iiif/photo/full/9,/0/default.jpg /iiif/photo/full/9,7/0/default.jpg 301\n\
                    /iiif/photo/full/max/0/default.jpg https://media.example.org/photo.jpg 301\n";
         assert_eq!(replaced(old, base, &redirects), new);
-        assert_eq!(replaced(new, base, &redirects), new, "doing it again changes nothing");
+        assert_eq!(replaced(new, base, &redirects), new, "a second run changes nothing");
         let others = "# mine\n/iiif/photo-2 /x 302\n/iiif/photo2/full/8,/0/default.jpg /y 301\n";
         assert_eq!(replaced(new, base, &[]), others, "an image without redirects has no lines");
         Ok(())

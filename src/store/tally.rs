@@ -1,15 +1,15 @@
-//! Counts what goes to and fro for one image, whoever else uses the same store meanwhile.
+//! Request counters of one image, independent of other users of the same store.
 
 use super::Traffic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 tokio::task_local! {
-    /// Of the image that the present task works for.
+    /// The counters of the image that the current task works for.
     static PRESENT: Arc<Tally>;
 }
 
-/// Requests, retries and throttles so far.
+/// Counters of requests, retries and throttles.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     requests: AtomicU64,
@@ -18,18 +18,18 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Does work whose requests are counted here; not those of tasks that it spawns.
+    /// Runs `work` and counts its requests here. Requests of tasks that `work` spawns are not counted.
     pub(crate) async fn of<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         PRESENT.scope(Arc::clone(self), work).await
     }
 
-    /// What has been counted.
+    /// Returns the current counts.
     pub(crate) fn traffic(&self) -> Traffic {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Traffic { requests: read(&self.requests), retries: read(&self.retries), throttles: read(&self.throttles) }
     }
 
-    /// A request of the present task is sent, perhaps once more.
+    /// Counts a request of the current task.
     pub(super) fn sent(is_retry: bool) {
         Self::count(|tally| &tally.requests);
         if is_retry {
@@ -37,13 +37,13 @@ impl Tally {
         }
     }
 
-    /// A request of the present task was too much for the store.
+    /// Counts a throttle of a request of the current task.
     pub(super) fn throttled() {
         Self::count(|tally| &tally.throttles);
     }
 
     fn count(which: impl FnOnce(&Self) -> &AtomicU64) {
-        // Requests for no image, such as the first look at the bucket, are nobody's.
+        // Some requests belong to no image, such as the first check of the bucket.
         let _ = PRESENT.try_with(|tally| which(tally).fetch_add(1, Ordering::Relaxed));
     }
 }

@@ -4,7 +4,7 @@ use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::in_process;
-use crate::support::tiff::{self, Form};
+use crate::support::tiff::{self, Layout};
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -45,8 +45,8 @@ fn a_folder_gets_exactly_the_planned_files() {
 #[test]
 fn a_page_of_a_tiff_is_published_and_planned() {
     let folder = TempDir::new().expect("a folder");
-    let pages = [(40, 30), (60, 50)].map(|(width, height)| Form::rgb(width, height).page(|x, _, _| x.into()));
-    let bytes = tiff::file(&pages, tiff::Order::Little, tiff::Variety::Classic);
+    let pages = [(40, 30), (60, 50)].map(|(width, height)| Layout::rgb(width, height).page(|x, _, _| x.into()));
+    let bytes = tiff::file(&pages, tiff::Order::Little, tiff::Variant::Classic);
     let image = file(folder.path(), "book.tif", &bytes);
     let output = folder.path().join("out");
     let size = |page: &str| {
@@ -179,9 +179,9 @@ fn events_are_json_lines_and_stdout_has_only_results() {
 #[test]
 fn an_event_lists_the_warnings_of_its_image_with_their_codes() {
     let folder = TempDir::new().expect("a folder");
-    let mut page = Form::rgb(40, 40).page(|_, _, _| 9);
+    let mut page = Layout::rgb(40, 40).page(|_, _, _| 9);
     page.tags.retain(|(tag, _)| *tag != 262);
-    let image = file(folder.path(), "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variety::Classic));
+    let image = file(folder.path(), "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variant::Classic));
     let output = folder.path().join("out");
     let arguments = ["--progress=json", "--public-url=https://x.org", "--output"].map(AsRef::as_ref);
     let run = run(arguments.into_iter().chain([output.as_os_str(), image.as_os_str()]));

@@ -174,7 +174,7 @@ fn all_images_are_static_images_at_their_own_paths() {
     let run = delete_from(&server.endpoint(), BUCKET, &[&arguments[..], &["--yes"]].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let reasons = "; kept 4 `info.json` that are not Level 0 image information, 1 `info.json` whose id does not end in its path, \
-                   2 pictures without an `info.json`, 1 other object\n";
+                   2 image files without an `info.json`, 1 other object\n";
     assert!(run.stdout.ends_with(reasons), "{}", run.stdout);
     assert_eq!(server.keys(BUCKET), others.map(|(key, _)| key.to_owned()).into());
 }
@@ -191,7 +191,7 @@ fn all_images_include_unfinished_images_of_this_program() {
     server.heal();
     let young = delete_from(&server.endpoint(), BUCKET, &["--prefix=maps", "--all", "--yes"]);
     assert_eq!(young.code, Some(1), "an image may be in the making: {}", young.stderr);
-    assert!(young.stderr.contains("pictures without an `info.json`"), "{}", young.stderr);
+    assert!(young.stderr.contains("image files without an `info.json`"), "{}", young.stderr);
     assert_eq!(server.keys(BUCKET), left);
     server.store(BUCKET, "maps/cache/full/max/0/default.jpg", b"without the mark of this program");
     server.advance(2 * DEFAULT_SETTLE_AFTER);

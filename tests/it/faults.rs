@@ -1,5 +1,5 @@
-//! The client and the program on a server that fails: nothing is lost, nothing is half there, and what no patience
-//! can mend is said at once.
+//! The client and the program on a failing server: no object is lost or stored incompletely, and errors that no retry
+//! can fix are reported at once.
 
 use crate::support::child::{in_child, short_or_long};
 use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
@@ -13,25 +13,26 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Requests that an object may cost, where not every request has the same chance to fail.
+/// Maximum requests per object in tests where only some requests can fail.
 const REQUESTS_PER_OBJECT: f64 = 1.05;
 
-/// How soon after a storm the rate must be back, and how much of it.
+/// Time after a storm within which the rate must recover, and the required fraction of the earlier rate.
 const RECOVERY: Duration = Duration::from_secs(10);
 const RECOVERED: f64 = 0.8;
 
-/// Rates are measured over so long a time.
+/// The interval over which rates are measured.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// What makes a load last: with 64 puts in flight 1,280 a second, on a slow machine too.
+/// Delay of each response, so that a load takes some time: 64 puts in flight are 1,280 per second even on a slow
+/// machine.
 const LATENCY: Duration = Duration::from_millis(50);
 
-/// Words for the first errors of many.
+/// Describes the first errors of many.
 fn first(errors: &[String]) -> String {
     format!("{} errors, such as {:?}", errors.len(), errors.iter().take(3).collect::<Vec<_>>())
 }
 
-/// Puts a load, of which nothing may be lost; the requests.
+/// Puts a load, asserts that no object was lost, and returns the requests.
 async fn put_without_loss(server: &FaultServer, count: usize) -> Vec<Request> {
     let store = store_on(server).await;
     let began = Instant::now();
@@ -43,7 +44,7 @@ async fn put_without_loss(server: &FaultServer, count: usize) -> Vec<Request> {
     puts
 }
 
-/// Asserts that every object is stored just as it was sent.
+/// Asserts that every object is stored exactly as sent.
 fn assert_uncorrupted(server: &FaultServer, count: usize) {
     let is_wrong =
         |number: &usize| server.object(BUCKET, key(*number).as_str()).is_none_or(|o| o.body != body(*number));
@@ -56,7 +57,7 @@ fn assert_few(requests: usize, objects: usize, per_object: f64) {
     assert!(real <= per_object, "{real:.3} requests per object, {per_object:.3} are allowed");
 }
 
-/// A load with a storm in the middle: nothing is lost, few requests are wasted, and the rate comes back.
+/// Runs a load with a storm in the middle: no object is lost, few requests are wasted, and the rate recovers.
 async fn storm(refusal: Refusal, duration: Duration) {
     let count = short_or_long(6_000, 60_000);
     let server = FaultServer::sink();
@@ -78,17 +79,17 @@ async fn storm(refusal: Refusal, duration: Duration) {
 }
 
 #[test]
-fn a_storm_of_503_loses_nothing_wastes_little_and_is_soon_forgotten() {
+fn a_503_storm_loses_nothing_wastes_little_and_ends_quickly() {
     in_child(|| storm(Refusal::SlowDown, Duration::from_secs(short_or_long(2, 15))));
 }
 
 #[test]
-fn a_long_storm_of_503_loses_nothing_wastes_little_and_is_soon_forgotten() {
+fn a_long_503_storm_loses_nothing_wastes_little_and_ends_quickly() {
     in_child(|| storm(Refusal::SlowDown, Duration::from_secs(short_or_long(4, 60))));
 }
 
 #[test]
-fn a_storm_of_429_loses_nothing_wastes_little_and_is_soon_forgotten() {
+fn a_429_storm_loses_nothing_wastes_little_and_ends_quickly() {
     in_child(|| storm(Refusal::TooManyRequests, Duration::from_secs(short_or_long(2, 15))));
 }
 
@@ -99,13 +100,13 @@ fn one_503_in_ten_requests_loses_nothing_and_wastes_nothing() {
         let server = FaultServer::sink();
         server.fail(Fault::Answer(Refusal::SlowDown), Scope::one_in(10).of(&Method::PUT));
         let puts = put_without_loss(&server, count).await;
-        // Where one request in ten fails, 1.11 are needed for each object, however clever the client.
+        // If one request in ten fails, each object needs 1.11 requests with any client.
         assert_few(puts.len(), count, REQUESTS_PER_OBJECT / 0.9);
     });
 }
 
 #[test]
-fn errors_that_pass_are_tried_again_whatever_their_code() {
+fn transient_errors_are_retried_whatever_their_code() {
     in_child(|| async {
         let mut lost = Vec::new();
         for fault in [
@@ -133,7 +134,7 @@ fn errors_that_pass_are_tried_again_whatever_their_code() {
 }
 
 #[test]
-fn one_request_in_500_that_is_never_answered_loses_nothing() {
+fn unanswered_requests_lose_nothing() {
     in_child(|| async {
         let server = FaultServer::sink();
         server.fail(Fault::NeverAnswer, Scope::one_in(500).of(&Method::PUT));
@@ -144,7 +145,7 @@ fn one_request_in_500_that_is_never_answered_loses_nothing() {
 }
 
 #[test]
-fn two_resets_in_a_hundred_requests_lose_nothing() {
+fn connection_resets_lose_nothing() {
     in_child(|| async {
         let count = short_or_long(3_000, 60_000);
         let server = FaultServer::sink();
@@ -156,7 +157,7 @@ fn two_resets_in_a_hundred_requests_lose_nothing() {
 }
 
 #[test]
-fn connections_that_the_server_closes_between_puts_are_no_error() {
+fn connections_closed_by_the_server_between_puts_are_not_errors() {
     in_child(|| async {
         let server = FaultServer::sink();
         let store = store_on(&server).await;
@@ -166,13 +167,13 @@ fn connections_that_the_server_closes_between_puts_are_no_error() {
             let burst = (burst * IN_FLIGHT..).take(IN_FLIGHT).map(|number| object(number, body(number)));
             let errors = put_all(&store, burst, IN_FLIGHT).await;
             assert!(errors.is_empty(), "{}", first(&errors));
-            // About as long as the server waits: some connections are closed just as they are used.
+            // About the idle limit of the server, so that some connections are closed just as they are used.
             tokio::time::sleep(idle).await;
         }
     });
 }
 
-/// A load in the middle of which the server is gone for a while.
+/// Runs a load with an outage of the server in the middle.
 async fn outage(duration: Duration) {
     let count = 2_000;
     let server = FaultServer::sink();
@@ -181,17 +182,17 @@ async fn outage(duration: Duration) {
 }
 
 #[test]
-fn an_endpoint_that_is_down_for_a_while_loses_nothing() {
+fn a_short_outage_of_the_endpoint_loses_nothing() {
     in_child(|| outage(Duration::from_secs(short_or_long(2, 10))));
 }
 
 #[test]
-fn an_endpoint_that_is_down_for_long_loses_nothing() {
+fn a_long_outage_of_the_endpoint_loses_nothing() {
     in_child(|| outage(Duration::from_secs(short_or_long(4, 60))));
 }
 
 #[test]
-fn a_bit_flipped_on_the_way_is_detected_and_put_again() {
+fn a_bit_flipped_in_transit_is_detected_and_put_again() {
     in_child(|| async {
         let server = FaultServer::start();
         server.fail(Fault::FlippedBit, Scope::one_in(50).of(&Method::PUT));
@@ -201,7 +202,7 @@ fn a_bit_flipped_on_the_way_is_detected_and_put_again() {
 }
 
 #[test]
-fn a_bit_flipped_unnoticed_by_the_server_shows_in_the_etag_and_is_put_again() {
+fn a_flipped_bit_that_the_server_misses_is_detected_by_the_etag_and_put_again() {
     in_child(|| async {
         let server = FaultServer::start();
         server.fail(Fault::FlippedBitUnnoticed, Scope::one_in(50).of(&Method::PUT));
@@ -211,7 +212,7 @@ fn a_bit_flipped_unnoticed_by_the_server_shows_in_the_etag_and_is_put_again() {
 }
 
 #[test]
-fn a_wrong_etag_is_put_again_until_it_is_right() {
+fn a_put_with_a_wrong_etag_is_repeated_until_it_is_right() {
     in_child(|| async {
         let server = FaultServer::sink();
         server.fail(Fault::WrongETag, Scope::one_in(50).of(&Method::PUT));
@@ -223,7 +224,7 @@ fn a_wrong_etag_is_put_again_until_it_is_right() {
 }
 
 #[test]
-fn an_etag_that_is_no_md5_is_taken_as_it_is() {
+fn an_etag_that_is_not_an_md5_is_accepted() {
     in_child(|| async {
         let server = FaultServer::sink();
         server.fail(Fault::OpaqueETag, Scope::always());
@@ -232,7 +233,7 @@ fn an_etag_that_is_no_md5_is_taken_as_it_is() {
 }
 
 #[test]
-fn an_etag_that_stays_wrong_ends_as_an_error_and_not_in_an_endless_loop() {
+fn a_persistently_wrong_etag_is_an_error_and_not_an_endless_loop() {
     in_child(|| async {
         let server = FaultServer::sink();
         server.fail(Fault::WrongETag, Scope::always());
@@ -244,7 +245,7 @@ fn an_etag_that_stays_wrong_ends_as_an_error_and_not_in_an_endless_loop() {
 }
 
 #[test]
-fn odd_stores_that_reject_checksum_headers_take_puts() {
+fn stores_that_reject_checksum_headers_accept_puts() {
     in_child(|| async {
         let server = FaultServer::sink();
         server.fail(Fault::RejectChecksums, Scope::always());
@@ -253,7 +254,7 @@ fn odd_stores_that_reject_checksum_headers_take_puts() {
     });
 }
 
-/// What the threads of this process have used of the processor, but for those of the server.
+/// Returns the CPU time of this process without the threads of the server.
 #[cfg(target_os = "linux")]
 fn client_cpu() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
@@ -266,7 +267,7 @@ fn client_cpu() -> Duration {
     Duration::from_nanos(used.sum())
 }
 
-/// Only an optimised build on an idle machine says anything of this.
+/// Meaningful only in an optimized build on an idle machine.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_client_alone_is_fast_enough() {
@@ -290,7 +291,7 @@ fn the_client_alone_is_fast_enough() {
     });
 }
 
-/// The program, to publish images into a bucket of the server.
+/// Returns the command that publishes images into a bucket of the server.
 fn publishing(server: &FaultServer, images: &[&Path]) -> Command {
     let mut command = program();
     command.args(["--bucket", "tiles", "--endpoint-url", &server.endpoint()]).args(images);
@@ -303,7 +304,7 @@ fn run(mut command: Command) -> (Run, Duration) {
     (run, began.elapsed())
 }
 
-/// Asserts that the program ended soon, with one sentence and one line of advice, and that nothing is stored.
+/// Asserts that the program ended quickly with one error and one hint, and that nothing is stored.
 fn assert_refused(server: &FaultServer, case: &str, command: Command, words: &[&str]) {
     let (run, elapsed) = run(command);
     eprintln!("{case}: {elapsed:?}\n{}", run.stderr);
@@ -315,13 +316,13 @@ fn assert_refused(server: &FaultServer, case: &str, command: Command, words: &[&
     assert!(run.stdout.is_empty() && server.keys("tiles").is_empty(), "{case}: nothing is stored");
 }
 
-/// One picture of twenty objects or so.
+/// Creates an image with about twenty objects.
 fn picture(folder: &TempDir) -> std::path::PathBuf {
     png_file(folder.path(), "scan.png", 1500, 1100)
 }
 
 #[test]
-fn what_no_retry_can_mend_is_one_sentence_within_5_seconds_and_nothing_is_stored() {
+fn errors_that_no_retry_can_fix_are_reported_within_5_seconds_and_nothing_is_stored() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     for (refusal, words) in [
@@ -342,7 +343,7 @@ fn what_no_retry_can_mend_is_one_sentence_within_5_seconds_and_nothing_is_stored
 }
 
 #[test]
-fn a_role_that_may_do_all_but_put_is_one_sentence_within_5_seconds() {
+fn a_role_without_put_permission_is_reported_within_5_seconds() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     let server = FaultServer::start();
@@ -351,7 +352,7 @@ fn a_role_that_may_do_all_but_put_is_one_sentence_within_5_seconds() {
 }
 
 #[test]
-fn a_role_that_may_only_put_can_publish() {
+fn a_role_with_only_put_permission_can_publish() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     let server = FaultServer::start();
@@ -364,7 +365,7 @@ fn a_role_that_may_only_put_can_publish() {
 }
 
 #[test]
-fn a_wrong_region_is_followed_once_and_said() {
+fn a_wrong_region_is_followed_once_and_reported() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     let server = FaultServer::start();
@@ -377,7 +378,7 @@ fn a_wrong_region_is_followed_once_and_said() {
 }
 
 #[test]
-fn a_token_that_expires_in_the_middle_stops_the_run_at_once_without_info_json() {
+fn a_token_that_expires_during_a_run_stops_it_at_once_without_an_info_json() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     let server = FaultServer::start();
@@ -390,7 +391,7 @@ fn a_token_that_expires_in_the_middle_stops_the_run_at_once_without_info_json() 
 }
 
 #[test]
-fn a_publish_through_a_storm_and_an_outage_is_complete_and_info_json_comes_last() {
+fn a_publication_through_a_storm_and_an_outage_is_complete_and_info_json_comes_last() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 3000, 2000);
     let server = FaultServer::start();
@@ -407,7 +408,7 @@ fn a_publish_through_a_storm_and_an_outage_is_complete_and_info_json_comes_last(
 }
 
 #[test]
-fn what_a_failed_run_could_not_delete_is_deleted_by_the_next_one() {
+fn objects_that_a_failed_run_could_not_delete_are_deleted_by_the_next_one() {
     let folder = TempDir::new().expect("a folder");
     let sides = [("larger.png", 1500), ("smaller.png", 700)];
     let [larger, smaller] = sides.map(|(name, side)| png_file(folder.path(), name, side, side));

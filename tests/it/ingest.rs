@@ -138,7 +138,7 @@ fn the_next_run_does_not_publish_tiles() {
         assert!(run.stderr.contains("1 image of 1 object"), "{}", run.stderr);
     }
     let run = ingest_in(&["out/../out", "--output=out"]);
-    assert!(run.code == Some(2) && run.stderr.contains("is where this publishes to"), "{}", run.stderr);
+    assert!(run.code == Some(2) && run.stderr.contains("is the publish target"), "{}", run.stderr);
 
     let server = FaultServer::start();
     let endpoint = format!("--endpoint-url={}", server.endpoint());
@@ -150,7 +150,7 @@ fn the_next_run_does_not_publish_tiles() {
     }
     assert!(server.keys(BUCKET).contains("iiif/masters/a/info.json"));
     let run = ingest_in(&["s3://tiles/iiif/", "--bucket=tiles", "--prefix=iiif", &endpoint]);
-    assert!(run.code == Some(2) && run.stderr.contains("is where this publishes to"), "{}", run.stderr);
+    assert!(run.code == Some(2) && run.stderr.contains("is the publish target"), "{}", run.stderr);
 }
 
 #[test]

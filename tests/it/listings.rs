@@ -1,4 +1,4 @@
-//! Listings that are broken: each is an error, because what is not listed would be deleted, or left behind.
+//! Broken listings: each must be an error, because objects missing from a listing would be deleted or left behind.
 
 use crate::support::child::in_child;
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
@@ -13,13 +13,13 @@ use std::path::Path;
 use tempfile::TempDir;
 
 const BROKEN: [(Fault, &str); 4] = [
-    (Fault::CutListing, "names no continuation token"),
+    (Fault::CutListing, "has no continuation token"),
     (Fault::RepeatToken, "again"),
-    (Fault::RepeatPage, "the same page again"),
+    (Fault::RepeatPage, "the same page twice"),
     (Fault::IgnorePrefix, "do not begin with the prefix"),
 ];
 
-/// More than one page of objects, and one beside them.
+/// Returns a server with more than one page of objects, and one object beside them.
 fn filled() -> FaultServer {
     let server = FaultServer::start();
     for number in 0..1001 {
@@ -35,7 +35,7 @@ fn words(error: &StoreError) -> String {
 }
 
 #[test]
-fn a_broken_listing_is_an_error_and_never_the_end() {
+fn a_broken_listing_is_an_error_and_never_the_end_of_the_listing() {
     in_child(|| async {
         let prefix: Prefix = "load".parse().expect("a prefix");
         for (fault, said) in BROKEN {
@@ -59,7 +59,7 @@ fn ended(arguments: &[&str], server: &FaultServer, image: Option<&Path>) -> Run 
 }
 
 #[test]
-fn delete_fails_on_a_listing_that_is_cut_short() {
+fn delete_fails_on_a_truncated_listing() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let server = FaultServer::start();
@@ -68,12 +68,12 @@ fn delete_fails_on_a_listing_that_is_cut_short() {
     server.fail(Fault::CutListing, Scope::always().of(&Method::GET));
     let run = ended(&["delete", "--id=scan", "--yes"], &server, None);
     assert_ne!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("cuts the listing short"), "{}", run.stderr);
+    assert!(run.stderr.contains("truncates the listing"), "{}", run.stderr);
     assert_eq!(server.keys("tiles"), whole, "nothing is deleted by halves");
 }
 
 #[test]
-fn prune_deletes_nothing_if_the_listing_of_the_sources_is_cut_short() {
+fn prune_deletes_nothing_if_the_source_listing_is_truncated() {
     let folder = TempDir::new().expect("a folder");
     let (sources, server) = (FaultServer::start(), FaultServer::start());
     for name in ["one", "two"] {
@@ -90,11 +90,11 @@ fn prune_deletes_nothing_if_the_listing_of_the_sources_is_cut_short() {
     sources.fail(Fault::CutListing, Scope::always().of(&Method::GET));
     let pruned = ingest(&["--prune", "--max-delete=100"]);
     assert_ne!(pruned.code, Some(0), "{}", pruned.stderr);
-    assert!(pruned.stderr.contains("cuts the listing short"), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("truncates the listing"), "{}", pruned.stderr);
     assert_eq!(server.keys("tiles"), whole);
 }
 
-/// The error of a put on a server with a fault.
+/// Returns the error of a put on a server with a fault.
 async fn refused(fault: Fault) -> StoreError {
     let server = FaultServer::start();
     server.fail(fault, Scope::always().of(&Method::PUT));
@@ -102,7 +102,7 @@ async fn refused(fault: Fault) -> StoreError {
 }
 
 #[test]
-fn refusals_are_explained_by_what_they_are() {
+fn rejections_are_explained_by_their_cause() {
     in_child(|| async {
         let error = refused(Fault::NoETag).await;
         assert!(words(&error).contains("returned no ETag") && words(&error).contains("--endpoint-url"), "{error:?}");
@@ -115,12 +115,12 @@ fn refusals_are_explained_by_what_they_are() {
         assert_eq!((error.kind(), error.region()), (StoreErrorKind::Region, Some("eu-west-1")), "{error:?}");
 
         let error = refused(Fault::Answer(Refusal::ObjectLock)).await;
-        assert!(words(&error).contains("Object Lock, which demands checksums"), "{error:?}");
+        assert!(words(&error).contains("Object Lock, which requires checksums"), "{error:?}");
     });
 }
 
 #[test]
-fn an_error_within_a_200_is_explained_by_its_code() {
+fn an_error_in_a_200_response_is_explained_by_its_code() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 40, 30);
     let server = FaultServer::start();
@@ -132,7 +132,7 @@ fn an_error_within_a_200_is_explained_by_its_code() {
 }
 
 #[test]
-fn lookups_that_are_denied_are_counted() {
+fn denied_lookups_are_counted() {
     in_child(|| async {
         let server = FaultServer::start();
         let store = store_on(&server).await;
@@ -143,7 +143,7 @@ fn lookups_that_are_denied_are_counted() {
 }
 
 #[test]
-fn a_header_update_that_a_store_refuses_is_told_from_one_that_it_cannot_do() {
+fn a_rejected_header_update_is_distinguished_from_an_unsupported_one() {
     in_child(|| async {
         let server = FaultServer::start();
         let store = store_on(&server).await;
@@ -166,7 +166,7 @@ fn a_header_update_that_a_store_refuses_is_told_from_one_that_it_cannot_do() {
             assert_eq!(error.kind(), kind, "{error:?}");
         }
         server.fail(Fault::ErrorInOk, Scope::next(1).of(&Method::PUT));
-        store.update_headers(update.clone()).await.expect("an error within a 200 is tried again");
+        store.update_headers(update.clone()).await.expect("an error in a 200 response is retried");
         assert_eq!(server.object(BUCKET, key(0).as_str()).expect("stored").header("cache-control"), Some("no-store"));
     });
 }

@@ -1,4 +1,4 @@
-//! Unusual and wrong names of files, buckets, endpoints and profiles.
+//! Names of files, buckets, endpoints and profiles, as people and systems write them.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -58,7 +58,25 @@ fn files_with_invalid_names_are_skipped_and_reported_and_nothing_is_pruned() {
 }
 
 #[test]
-fn system_files_in_folders_are_ignored() {
+fn files_in_unsupported_formats_are_counted_when_a_folder_leaves_them_out() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 60, 40);
+    for name in ["IMG_1.HEIC", "IMG_2.heic", "plan.pdf", "notes.txt", "a.xml"] {
+        file(folder.path(), name, b"not read");
+    }
+    let server = FaultServer::start();
+    let run = ingest(&server, &[], &[folder.path()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let note = run.stderr.replace("\n", " ");
+    assert!(note.contains("left out files in formats that are not supported: 2 `.heic`, 1 `.pdf`;"), "{note}");
+    for chosen in ["--include=*.png", "--exclude=*.{HEIC,heic,pdf}"] {
+        let run = ingest(&server, &[chosen], &[folder.path()]);
+        assert!(run.code == Some(0) && !run.stderr.contains("not supported"), "{chosen}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn system_files_in_folders_are_skipped() {
     let folder = TempDir::new().expect("a folder");
     for name in
         ["a.png", "@eaDir/a.png/thumb.png", "$RECYCLE.BIN/b.png", "lost+found/c.png", "disk/Thumbs.db", "._a.png"]
@@ -76,9 +94,9 @@ fn system_files_in_folders_are_ignored() {
     let run = ingest(&server, &[], &[folder.path()]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(server.keys(BUCKET).iter().filter(|key| key.ends_with("info.json")).count(), 1);
-    assert_eq!(run.stderr.matches("left out files and folders of the system").count(), 1, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("skipped system files and folders").count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("`@eaDir`") && run.stderr.contains("`Thumbs.db`"), "{}", run.stderr);
-    // The folder of a disk that is not mounted contains only system files.
+    // An unmounted disk leaves a folder that contains only system files.
     png_file(&folder.path().join("disk"), "d.png", 60, 40);
     assert_eq!(ingest(&server, &[], &[folder.path()]).code, Some(0));
     fs::remove_file(folder.path().join("disk/d.png")).expect("removed");
@@ -88,7 +106,7 @@ fn system_files_in_folders_are_ignored() {
 }
 
 #[test]
-fn a_name_is_found_in_another_unicode_composition() {
+fn a_name_is_found_in_another_unicode_normalization() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "Ka\u{308}se.png", 60, 40);
     let table = file(folder.path(), "table.csv", "source,id\nK\u{e4}se.png,kaese\n".as_bytes());
@@ -108,7 +126,7 @@ fn a_list_or_table_with_missing_files_prunes_nothing() {
     let server = FaultServer::start();
     let table = format!("--table={}", file(folder.path(), "table.csv", rows.as_bytes()).display());
     assert_eq!(ingest(&server, &[&table], &[]).code, Some(0));
-    // Truncated in the third row.
+    // Truncated within the third row.
     let cut = rows.find("3.png,3").expect("there") + 4;
     file(folder.path(), "table.csv", format!("{},3", &rows[..cut]).as_bytes());
     let run = ingest(&server, &[&table, "--prune", "--max-delete=100%"], &[]);
@@ -136,7 +154,7 @@ fn folders_warn_about_names_that_other_systems_cannot_store() {
 }
 
 #[test]
-fn a_bucket_may_have_a_prefix_and_wrong_names_are_reported_before_any_request() {
+fn a_bucket_may_have_a_prefix_and_an_invalid_bucket_is_reported_before_any_request() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 60, 40);
     let server = FaultServer::start();
@@ -162,7 +180,7 @@ fn a_bucket_may_have_a_prefix_and_wrong_names_are_reported_before_any_request() 
 }
 
 #[test]
-fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_a_hint() {
+fn a_wrong_endpoint_profile_or_certificate_file_is_reported_with_the_correction() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 60, 40);
     let server = FaultServer::start();
@@ -172,15 +190,15 @@ fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_a_hint() {
     let config = config.to_str().expect("UTF-8");
     for (url, variables, words) in [
         (host.to_owned(), vec![], format!("write it with its scheme: `http://{host}`")),
-        (format!("{endpoint}/tiles"), vec![], format!("leave it out: `--endpoint-url {endpoint}`")),
-        (format!("https://{host}"), vec![], "does not speak HTTPS: write the endpoint with `http://`".to_owned()),
+        (format!("{endpoint}/tiles"), vec![], format!("remove the bucket: `--endpoint-url {endpoint}`")),
+        (format!("https://{host}"), vec![], "does not use HTTPS: write the endpoint with `http://`".to_owned()),
         (
             endpoint.clone(),
             vec![("AWS_PROFILE", "musem"), ("AWS_CONFIG_FILE", config)],
             "there is no profile `musem` (AWS_PROFILE): the AWS configuration files have `museum`".to_owned(),
         ),
         (endpoint.clone(), vec![("AWS_CA_BUNDLE", "/no/such.pem")], "`/no/such.pem` (AWS_CA_BUNDLE)".to_owned()),
-        (endpoint.clone(), vec![("AWS_CA_BUNDLE", config)], "there is no certificate in it".to_owned()),
+        (endpoint.clone(), vec![("AWS_CA_BUNDLE", config)], "the file contains no certificates".to_owned()),
     ] {
         let run = publish(&["--bucket", BUCKET, "--endpoint-url", &url], &image, &variables);
         assert_eq!(run.code, Some(3), "{url}: {}", run.stderr);
@@ -190,14 +208,14 @@ fn a_wrong_endpoint_profile_or_certificate_file_is_named_with_a_hint() {
 }
 
 #[test]
-fn an_output_that_is_a_file_and_urls_on_localhost_are_reported() {
+fn an_output_that_is_a_file_and_local_ids_are_reported() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 60, 40);
     let output = file(folder.path(), "out", b"a file");
     let arguments = ["--output", output.to_str().expect("UTF-8")];
     let run = publish(&arguments, &image, &[]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
-    assert!(run.stderr.contains("there is a file in the way"), "{}", run.stderr);
+    assert!(run.stderr.contains("a file is in the way"), "{}", run.stderr);
     fs::remove_file(&output).expect("removed");
     let run = publish(&arguments, &image, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);

@@ -1,5 +1,5 @@
-//! The whole way into S3 servers: s3s-fs and the oddest of stores in this process always, others when `localstack/test.sh`
-//! names them.
+//! End-to-end tests with S3 servers: s3s-fs and the odd store run in this process, and `localstack/test.sh` adds
+//! others.
 
 use crate::support::http::Http;
 use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
@@ -55,7 +55,7 @@ fn the_stored_objects_are_those_of_the_plan_with_their_headers() {
 }
 
 #[test]
-fn info_json_is_the_last_write_in_the_servers_log() {
+fn info_json_is_the_last_write_in_the_server_log() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 1500, 1100);
     for_each_server("order", |server, bucket| {
@@ -73,7 +73,7 @@ fn info_json_is_the_last_write_in_the_servers_log() {
 }
 
 #[test]
-fn both_versions_share_their_pictures_and_differ_in_their_information() {
+fn both_versions_share_their_image_files_but_not_their_information() {
     let folder = TempDir::new().expect("a folder");
     let image = file(folder.path(), "grey.png", &encoded(grey_waves(600, 400), ImageFormat::Png));
     for_each_server("both", |server, bucket| {
@@ -97,7 +97,7 @@ fn both_versions_share_their_pictures_and_differ_in_their_information() {
 }
 
 #[test]
-fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_again() {
+fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_it_again() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "again.png", 700, 500);
     for_each_server("again", |server, bucket| {
@@ -105,7 +105,7 @@ fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_again() {
         let requests = |arguments: &[&str]| {
             let relay = Relay::to(&server.endpoint);
             let mut arguments = arguments.to_vec();
-            // The relay has another address, which must not count as another place.
+            // The relay has another address, which must not count as another publish target.
             let public_url = format!("--public-url={}/{bucket}", server.endpoint);
             arguments.push(&public_url);
             let run = publish(&relay.endpoint(), bucket, &arguments, &image);
@@ -126,7 +126,7 @@ fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_again() {
 }
 
 #[test]
-fn identifiers_with_odd_letters_are_found_under_their_url() {
+fn identifiers_with_special_characters_are_found_under_their_url() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     for_each_server("letters", |server, bucket| {
@@ -138,7 +138,7 @@ fn identifiers_with_odd_letters_are_found_under_their_url() {
 }
 
 #[test]
-fn what_is_wrong_with_the_surroundings_is_said_at_once_and_nothing_is_stored() {
+fn configuration_errors_are_reported_at_once_and_nothing_is_stored() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     for_each_server("wrong", |server, bucket| {
@@ -181,7 +181,7 @@ fn a_damaged_image_leaves_no_info_json_and_does_not_stop_the_others() {
 }
 
 #[test]
-fn versions_stand_beside_each_other_and_one_put_moves_to_the_next() {
+fn versions_are_stored_side_by_side_and_one_put_switches_to_the_next() {
     let folder = TempDir::new().expect("a folder");
     let images = [waves(1001, 701), waves(600, 400)].map(|picture| encoded(picture, ImageFormat::Png));
     for_each_server("versions", |server, bucket| {
@@ -211,7 +211,7 @@ fn versions_stand_beside_each_other_and_one_put_moves_to_the_next() {
 }
 
 #[test]
-fn redirects_lead_to_the_stored_object_where_the_bucket_is_a_website() {
+fn redirects_lead_to_the_stored_object_if_the_bucket_is_a_website() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "photo.png", 1001, 701);
     for server in servers() {

@@ -1,4 +1,4 @@
-//! What a bucket's owner wants of every object.
+//! Options of the owner of a bucket for all stored objects.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::{encoded, file, grey_waves, png_file};
@@ -17,7 +17,7 @@ fn publish(server: &FaultServer, arguments: &[&str], image: &Path) -> Run {
 }
 
 #[test]
-fn every_object_has_what_was_asked_for_and_nothing_that_was_not() {
+fn every_object_has_the_requested_attributes_and_no_others() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let server = FaultServer::start();
@@ -60,7 +60,7 @@ fn every_object_has_what_was_asked_for_and_nothing_that_was_not() {
 }
 
 #[test]
-fn other_attributes_put_every_object_again() {
+fn changed_attributes_upload_every_object_again() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let server = FaultServer::start();
@@ -72,7 +72,7 @@ fn other_attributes_put_every_object_again() {
 }
 
 #[test]
-fn an_object_that_is_there_is_never_replaced_with_no_clobber() {
+fn an_existing_object_is_never_replaced_with_no_clobber() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let other = file(folder.path(), "other.png", &encoded(grey_waves(700, 500), ImageFormat::Png));
@@ -88,7 +88,7 @@ fn an_object_that_is_there_is_never_replaced_with_no_clobber() {
     assert!(!server.keys(BUCKET).contains("scan/info.json"));
 
     let server = FaultServer::start();
-    // The answer to some puts is lost, so that the next try finds the object there.
+    // The responses to some puts are lost, so that the next attempt finds the object.
     server.fail(Fault::ResetAfterBody, Scope::next(3).of(&Method::PUT).after(4));
     assert_eq!(publish(&server, &["--no-clobber"], &image).code, Some(0), "its own object is no other one");
     server.forget_requests();
@@ -98,7 +98,7 @@ fn an_object_that_is_there_is_never_replaced_with_no_clobber() {
 }
 
 #[test]
-fn an_object_that_is_there_already_is_known_by_its_bytes_where_its_etag_tells_nothing() {
+fn an_existing_object_is_compared_by_its_bytes_if_its_etag_is_not_a_digest() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let server = FaultServer::start();
@@ -109,7 +109,7 @@ fn an_object_that_is_there_already_is_known_by_its_bytes_where_its_etag_tells_no
 }
 
 #[test]
-fn a_redirect_of_the_bare_uri_never_replaces_an_object_of_somebody_else() {
+fn a_redirect_of_the_bare_uri_never_replaces_an_object_of_another_program() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let arguments = ["--redirects", "--public-url=https://example.org"];
@@ -132,7 +132,7 @@ fn a_redirect_of_the_bare_uri_never_replaces_an_object_of_somebody_else() {
 }
 
 #[test]
-fn an_image_that_could_not_be_cleaned_up_is_published_all_the_same() {
+fn an_image_with_a_failed_cleanup_is_still_published() {
     let folder = TempDir::new().expect("a folder");
     let large = png_file(folder.path(), "large.png", 1300, 900);
     let small = png_file(folder.path(), "small.png", 300, 200);
@@ -158,7 +158,7 @@ fn an_image_that_could_not_be_cleaned_up_is_published_all_the_same() {
 }
 
 #[test]
-fn what_cannot_be_stored_so_is_wrong_usage() {
+fn unsupported_storage_options_are_usage_errors() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 300, 200);
     let server = FaultServer::start();

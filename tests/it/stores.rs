@@ -1,6 +1,6 @@
-//! The contract of stores: one table of checks, run on every store there is.
+//! The contract of stores: one table of checks that runs on every store.
 //!
-//! Stores differ: what each can do is in a table too ([`Abilities`]), and a check asserts that a store does exactly that.
+//! Stores differ. [`Abilities`] lists the abilities of each store, and each check asserts exactly these abilities.
 
 use crate::support::child::in_child;
 use crate::support::pictures::png_file;
@@ -19,58 +19,58 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// More than a page of any store.
+/// More objects than fit on a page of any store.
 const MANY: usize = 1_005;
 
-/// Objects in flight when many are put.
+/// Number of parallel puts in checks with many objects.
 const IN_FLIGHT: usize = 32;
 
-/// Errors that a server keeps giving are told after this time.
+/// Time after which persistent server errors are returned.
 const RETRY_FOR: Duration = Duration::from_secs(10);
 
-/// Clocks of stores are exact to a second, and times of some listings to less.
+/// Clocks of stores have a resolution of a second, and times in some listings have a lower one.
 const CLOCK_PRECISION: Duration = Duration::from_secs(2);
 
-/// Long enough for two puts to have different times anywhere.
+/// A pause after which two puts have different times in any store.
 const NEXT_TIME: Duration = Duration::from_millis(1_100);
 
-/// What a listing says of the entity tag that a put returned.
+/// The relation of a listed entity tag to the tag that the put returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ListedTags {
     Same,
     None,
 }
 
-/// What becomes of [`Store::update_headers`] on an object that was replaced.
+/// The result of [`Store::update_headers`] for an object that was replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
-    /// The store refuses it.
+    /// The store rejects the update.
     Kept,
-    /// The store ignores the condition; the tag of the copy tells, if tags are digests.
+    /// The store ignores the condition, but the tag of the copy reveals it if tags are digests.
     Detected,
-    /// The store ignores the condition, and its tags tell nothing.
+    /// The store ignores the condition, and its tags do not reveal it.
     Ignored,
 }
 
-/// What a store can do.
+/// The abilities of a store.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "a table of independent abilities")]
 struct Abilities {
     tags: ListedTags,
-    /// Listings come in more than one page.
+    /// Long listings have more than one page.
     pages: bool,
-    /// [`Store::put_new`] refuses to replace.
+    /// [`Store::put_new`] never replaces an object.
     refuses: bool,
     /// [`Store::update_headers`] works.
     updates: bool,
     condition: Condition,
-    /// An object `a` is just not there where there is an object `a/b`.
+    /// An object `a` is reported as missing if there is an object `a/b`.
     tells_folders: bool,
-    /// The mark of an object is always that of the writer whose content it has.
+    /// The mark of an object always belongs to the writer of its content.
     keeps_marks: bool,
-    /// A put into a bucket that is missing is an error.
+    /// A put into a missing bucket is an error.
     needs_buckets: bool,
-    /// A writer that goes away in the middle of a put leaves an object that can be read.
+    /// If a writer disconnects during a put, the object stays readable.
     survives: bool,
 }
 
@@ -90,7 +90,7 @@ fn abilities(name: &str) -> Abilities {
     match name {
         "memory" => Abilities { pages: false, ..ALL },
         "folder" => Abilities { updates: false, ..ALL },
-        // Writers that meet leave the content of one with the headers of another.
+        // Concurrent writers can leave the content of one writer with the headers of another.
         "s3s-fs" => {
             Abilities { tags: ListedTags::None, tells_folders: false, keeps_marks: false, needs_buckets: false, ..ALL }
         }
@@ -102,15 +102,15 @@ fn abilities(name: &str) -> Abilities {
     }
 }
 
-/// A store that is checked.
+/// A store under test.
 struct Subject {
     name: String,
     abilities: Abilities,
     store: Arc<dyn Store>,
-    /// The same kind of store in a place that does not exist.
+    /// The same kind of store with a missing bucket or folder.
     missing: Option<Arc<dyn Store>>,
     cache_control: Box<dyn Fn(Key) -> BoxFuture<'static, Option<String>> + Send + Sync>,
-    /// What is deleted when the checks have ended.
+    /// The folder, which is deleted after the checks.
     _folder: Option<TempDir>,
 }
 
@@ -185,7 +185,7 @@ impl Subject {
         listed.into_iter().find(|listed| listed.key == *key).expect("listed")
     }
 
-    /// Asserts what the listing says of the tag that a put returned.
+    /// Asserts that the listed tag has the expected relation to the tag of the put.
     fn assert_tag(&self, receipt: &Receipt, listed: &Listed) {
         assert_eq!((&listed.key, listed.bytes), (&receipt.key, receipt.bytes));
         assert!(receipt.etag.is_some(), "every put returns an entity tag");
@@ -216,7 +216,7 @@ fn keys(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-async fn what_is_put_is_read_with_its_mark_and_tag(store: Arc<Subject>) {
+async fn a_put_object_is_read_with_its_mark_and_tag(store: Arc<Subject>) {
     let receipt = store.put(object("round/info.json", "{}", "a mark")).await;
     let stored = store.get(&receipt.key).await.expect("stored");
     assert_eq!((&stored.body[..], stored.mark.as_deref()), (&b"{}"[..], Some("a mark")));
@@ -227,7 +227,7 @@ async fn what_is_put_is_read_with_its_mark_and_tag(store: Arc<Subject>) {
     assert_eq!(folder.is_ok_and(|folder| folder.is_none()), store.abilities.tells_folders, "a folder is no object");
 }
 
-async fn the_tag_of_a_put_is_that_of_the_listing(store: Arc<Subject>) {
+async fn the_tag_of_a_put_is_the_tag_in_the_listing(store: Arc<Subject>) {
     for (name, body) in [("tags/a.json", "{}"), ("tags/b.json", "[]"), ("tags/c.jpg", "picture")] {
         let receipt = store.put(object(name, body, "mark")).await;
         store.assert_tag(&receipt, &store.find(&receipt.key).await);
@@ -243,7 +243,7 @@ async fn a_put_replaces(store: Arc<Subject>) {
     assert_eq!(store.listed("replace").await.len(), 1);
 }
 
-async fn what_is_new_replaces_nothing_but_itself(store: Arc<Subject>) {
+async fn a_new_object_never_replaces_a_different_one(store: Arc<Subject>) {
     let first = store.store.put_new(object("new/info.json", "{}", "one")).await.expect("new");
     let again = store.store.put_new(object("new/info.json", "{}", "one")).await.expect("the same");
     assert_eq!(first.etag, again.etag);
@@ -281,7 +281,7 @@ async fn prefixes_end_at_slashes(store: Arc<Subject>) {
     assert!(store.listed("bounds/nothing").await.is_empty());
 }
 
-async fn folders_are_named_without_their_content(store: Arc<Subject>) {
+async fn folders_are_listed_without_their_content(store: Arc<Subject>) {
     for name in ["folders/a/1.json", "folders/a/2.json", "folders/b/c/3.json", "folders/4.json"] {
         store.put(object(name, "{}", "mark")).await;
     }
@@ -310,7 +310,7 @@ async fn a_delete_may_be_repeated(store: Arc<Subject>) {
     assert_eq!(store.get(&gone[0]).await.and_then(|stored| stored.mark).as_deref(), Some("again"));
 }
 
-async fn keys_have_any_characters(store: Arc<Subject>) {
+async fn keys_may_contain_any_character(store: Arc<Subject>) {
     for name in ["odd/Plän 50%/a+b (1)/info.json", "odd/x&y=z;'!,@$~/info.json", "odd/日本語/info.json"] {
         let receipt = store.put(object(name, name.to_owned(), "mark")).await;
         assert_eq!(store.get(&receipt.key).await.expect("stored").body, name);
@@ -335,7 +335,7 @@ fn update(receipt: &Receipt, mark: &str) -> HeaderUpdate {
     }
 }
 
-async fn headers_change_without_the_content(store: Arc<Subject>) {
+async fn headers_are_updated_without_the_content(store: Arc<Subject>) {
     let receipt = store.put(object("headers/info.json", "{}", "one")).await;
     let updated = store.store.update_headers(update(&receipt, "two")).await;
     if !store.abilities.updates {
@@ -352,7 +352,7 @@ async fn headers_change_without_the_content(store: Arc<Subject>) {
     store.assert_tag(&Receipt { etag: stored.etag, ..updated }, &store.find(&receipt.key).await);
 }
 
-async fn headers_of_another_object_stay(store: Arc<Subject>) {
+async fn headers_of_a_replaced_object_are_not_updated(store: Arc<Subject>) {
     if !store.abilities.updates {
         return;
     }
@@ -373,7 +373,7 @@ async fn headers_of_another_object_stay(store: Arc<Subject>) {
     assert_eq!(store.get(&gone.key).await, None);
 }
 
-async fn times_are_those_of_one_clock(store: Arc<Subject>) {
+async fn all_times_come_from_one_clock(store: Arc<Subject>) {
     let modified = async |name: &str| {
         let receipt = store.put(object(name, "{}", "mark")).await;
         let stored = store.get(&receipt.key).await.and_then(|stored| stored.modified).expect("a time");
@@ -394,7 +394,7 @@ fn difference(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
 }
 
-/// The body of one of several writers.
+/// Returns the body of one of several writers.
 fn of_writer(number: u8) -> Bytes {
     vec![number; 200_000 + usize::from(number)].into()
 }
@@ -403,7 +403,7 @@ fn is_of_one_writer(body: &Bytes) -> bool {
     body.first().is_some_and(|first| *body == of_writer(*first))
 }
 
-async fn one_of_several_writers_wins_whole(store: Arc<Subject>) {
+async fn one_of_several_writers_wins_completely(store: Arc<Subject>) {
     for _ in 0..5 {
         let put = async |number: u8| store.put(object("race/info.json", of_writer(number), &number.to_string())).await;
         join_all((0..8).map(put)).await;
@@ -417,7 +417,7 @@ async fn one_of_several_writers_wins_whole(store: Arc<Subject>) {
     assert_eq!(store.listed("race").await.len(), 1, "and nothing is left of the others");
 }
 
-async fn a_put_that_is_given_up_leaves_the_old_or_the_new_whole(store: Arc<Subject>) {
+async fn a_canceled_put_leaves_the_old_or_the_new_object_complete(store: Arc<Subject>) {
     if !store.abilities.survives {
         eprintln!("{}: not checked: the server never gives back an object whose writer went away", store.name);
         return;
@@ -431,7 +431,7 @@ async fn a_put_that_is_given_up_leaves_the_old_or_the_new_whole(store: Arc<Subje
     }
 }
 
-async fn a_missing_place_is_an_error(store: Arc<Subject>) {
+async fn a_missing_bucket_or_folder_is_an_error(store: Arc<Subject>) {
     let Some(missing) = &store.missing else { return };
     assert_eq!(missing.check().await.expect_err("missing").kind(), StoreErrorKind::Missing);
     let put = missing.put(object("a.json", "{}", "mark")).await;
@@ -440,7 +440,7 @@ async fn a_missing_place_is_an_error(store: Arc<Subject>) {
     store.store.check().await.expect("there");
 }
 
-async fn a_flush_ends(store: Arc<Subject>) {
+async fn a_flush_completes(store: Arc<Subject>) {
     store.put(object("flush/info.json", "{}", "mark")).await;
     store.store.flush().await.expect("flushed");
 }
@@ -455,27 +455,27 @@ macro_rules! checks {
 
 fn all_checks() -> Vec<(&'static str, Check)> {
     checks![
-        what_is_put_is_read_with_its_mark_and_tag,
-        the_tag_of_a_put_is_that_of_the_listing,
+        a_put_object_is_read_with_its_mark_and_tag,
+        the_tag_of_a_put_is_the_tag_in_the_listing,
         a_put_replaces,
-        what_is_new_replaces_nothing_but_itself,
+        a_new_object_never_replaces_a_different_one,
         many_objects_are_listed_in_pages_and_deleted_at_once,
         prefixes_end_at_slashes,
-        folders_are_named_without_their_content,
+        folders_are_listed_without_their_content,
         a_delete_may_be_repeated,
-        keys_have_any_characters,
-        headers_change_without_the_content,
-        headers_of_another_object_stay,
-        times_are_those_of_one_clock,
-        one_of_several_writers_wins_whole,
-        a_put_that_is_given_up_leaves_the_old_or_the_new_whole,
-        a_missing_place_is_an_error,
-        a_flush_ends,
+        keys_may_contain_any_character,
+        headers_are_updated_without_the_content,
+        headers_of_a_replaced_object_are_not_updated,
+        all_times_come_from_one_clock,
+        one_of_several_writers_wins_completely,
+        a_canceled_put_leaves_the_old_or_the_new_object_complete,
+        a_missing_bucket_or_folder_is_an_error,
+        a_flush_completes,
     ]
     .into()
 }
 
-/// Runs all checks on one store; returns those that failed.
+/// Runs all checks on one store and returns the failed ones.
 async fn failures(subject: Subject) -> Vec<String> {
     let subject = Arc::new(subject);
     let mut failures = Vec::new();
@@ -490,9 +490,9 @@ async fn failures(subject: Subject) -> Vec<String> {
 }
 
 #[test]
-fn every_store_keeps_the_contract() {
+fn every_store_fulfills_the_contract() {
     in_child(|| {
-        // Outside of the runtime of the checks.
+        // Created outside of the runtime of the checks.
         let places: Vec<(Server, String)> =
             servers().into_iter().map(|it| (it.clone(), it.bucket("contract"))).collect();
         async {

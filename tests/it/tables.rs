@@ -1,4 +1,4 @@
-//! Tables from people and spreadsheets: accepted and refused forms, and no deletions by an incomplete table.
+//! Tables as people and spreadsheets write them. A damaged table must not cause deletions.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -47,7 +47,7 @@ fn a_stray_quote_is_reported_with_file_and_line_and_deletes_nothing() {
 }
 
 #[test]
-fn a_table_of_a_german_excel_is_read_and_its_encoding_is_reported() {
+fn a_table_from_a_german_excel_is_read_with_a_note() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "1.png", 60, 40);
     let server = FaultServer::start();

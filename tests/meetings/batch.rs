@@ -1,4 +1,4 @@
-//! A batch of meetings in one place, which share the waiting for the grace period.
+//! A batch of meetings in one place, which share the wait for the grace period.
 
 use super::check::{Expected, Seen, check, put_bystanders};
 use super::course::{Course, meet_in_bucket};
@@ -16,27 +16,27 @@ use std::sync::Mutex;
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
-/// Meetings at the same time.
+/// Maximum number of meetings at the same time.
 const MEETINGS_IN_FLIGHT: usize = 10;
 
-/// Images that are read at the same time.
+/// Maximum number of images checked at the same time.
 const CHECKS_IN_FLIGHT: usize = 3;
 
-/// The grace period by a clock of whole seconds.
+/// The grace period, with a margin for clocks with a resolution of a second.
 const PAST_GRACE: Duration = GRACE.saturating_add(Duration::from_secs(3));
 
-/// A place, and what is published there.
+/// A place and the images that are published there.
 pub struct Ground<'a> {
     pub place: &'a Place,
     pub sources: &'a Sources,
     pub references: References,
 }
 
-/// A meeting that has taken place.
+/// A completed meeting.
 struct Met {
     meeting: Meeting,
     course: Course,
-    /// What the next run publishes.
+    /// The picture that the next run publishes.
     next: Option<Picture>,
     expected: Expected,
     is_repair: bool,
@@ -53,7 +53,7 @@ impl<'a> Batch<'a> {
         Self { ground, prefix: format!("b{number}"), violations: Mutex::default() }
     }
 
-    /// Lets these meetings take place, and checks what they leave.
+    /// Runs these meetings and checks the results.
     pub fn run(self, meetings: Vec<Meeting>) -> Report {
         self.prepare(&meetings);
         let courses = in_parallel(meetings, MEETINGS_IN_FLIGHT, |meeting| (self.meet(&meeting), meeting));
@@ -82,7 +82,7 @@ impl<'a> Batch<'a> {
         format!("{}/m{}", self.prefix, meeting.number)
     }
 
-    /// Puts each image in the state in which the runs are to find it, but for young ones.
+    /// Brings each image into its initial state, except for young ones.
     fn prepare(&self, meetings: &[Meeting]) {
         for meeting in meetings {
             put_bystanders(self.ground.place, &self.prefix_of(meeting));
@@ -97,7 +97,7 @@ impl<'a> Batch<'a> {
         self.publish("second", &meetings.iter().filter(current).filter_map(old).collect::<Vec<_>>());
     }
 
-    /// Publishes the images of many meetings with one run. Returns how many objects of each it has put.
+    /// Publishes the images of many meetings with one run. Returns the number of uploaded objects of each.
     fn publish(&self, name: &str, pictures: &[(usize, Picture)]) -> BTreeMap<usize, u64> {
         if pictures.is_empty() {
             return BTreeMap::new();
@@ -141,7 +141,7 @@ impl<'a> Batch<'a> {
         course
     }
 
-    /// Looks at an image after the grace period, and decides what happens next.
+    /// Checks an image after the grace period and decides how the meeting continues.
     fn look(&self, mut meeting: Meeting, course: Course) -> Met {
         let Ground { place, references, .. } = self.ground;
         let prefix = self.prefix_of(&meeting);
@@ -150,7 +150,7 @@ impl<'a> Batch<'a> {
         if seen.is_gone && !meeting.kind.deletes() && !course.ends[0].is_killed() {
             self.violated(&meeting, &course, "it is gone, and no run deleted it");
         }
-        // Nothing may be believed that is not whole.
+        // An image must not be marked current unless it is complete.
         if seen.state() == Some("current") {
             let wrong = match picture {
                 Some(picture) => check(Expected::Whole(picture), course.has_neighbor(), place, &prefix, references),
@@ -164,7 +164,7 @@ impl<'a> Batch<'a> {
             None if course.ends[0].is_killed() => Expected::Unfinished,
             None => Expected::Gone,
         };
-        // A run of the same picture has nothing to put unless the image is damaged.
+        // A run of the same picture uploads objects only if the image is damaged.
         let is_repair = next.is_some() && next == picture && seen.state() != Some("replacing");
         Met { meeting, course, next, expected, is_repair }
     }

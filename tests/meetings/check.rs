@@ -1,11 +1,11 @@
-//! Compares what a meeting has left with what may be there.
+//! Comparison of the objects after a meeting with the expected ones.
 
 use super::place::{Objects, Place};
 use super::program::{Aim, Task, run_well};
 use super::reference::{Bodies, References, bodies, field};
 use super::sources::{Picture, Sources};
 
-/// Objects that runs must leave as they are: those of other programs, in the folder of the image and beside it.
+/// Objects of other programs in the image folder and beside it, which runs must not change.
 const BYSTANDERS: [(&str, &[u8]); 5] = [
     ("readme.txt", b"not an image"),
     ("image/notes.txt", b"notes about the image"),
@@ -23,7 +23,7 @@ pub fn put_bystanders(place: &Place, prefix: &str) {
 
 /// The mark of an image before the next run.
 pub struct Seen {
-    /// Set if there is no `info.json`.
+    /// `true` if there is no `info.json`.
     pub is_gone: bool,
     pub mark: String,
 }
@@ -38,25 +38,25 @@ impl Seen {
         field(&self.mark, "state")
     }
 
-    /// Returns the picture that the mark is of.
+    /// Returns the picture that the mark belongs to.
     pub fn picture(&self, references: &References) -> Option<Picture> {
         let pixels = field(&self.mark, "pixels")?;
         Picture::MEETING.into_iter().find(|picture| references.of(*picture).pixels == pixels)
     }
 }
 
-/// What has to be there.
+/// The expected state of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// The image is whole and confirmed.
+    /// The image is complete and confirmed.
     Whole(Picture),
-    /// There is nothing of it.
+    /// No object of the image exists.
     Gone,
-    /// There is no `info.json`, but a killed run may have left pictures.
+    /// There is no `info.json`, but a killed run may have left image files.
     Unfinished,
 }
 
-/// Returns what is wrong below the prefix of a meeting.
+/// Returns the violations below the prefix of a meeting.
 pub fn check(
     expected: Expected,
     has_neighbor: bool,
@@ -92,7 +92,7 @@ pub fn check(
     wrong
 }
 
-/// Takes the bystanders out of the objects.
+/// Removes the bystanders from the objects and returns violations of them.
 fn check_bystanders(objects: &mut Objects, prefix: &str) -> Vec<String> {
     let is_wrong = |(path, body): &(&str, &[u8])| {
         let found = objects.remove(&format!("{prefix}/{path}"));

@@ -1,4 +1,4 @@
-//! The course of a meeting in a bucket: a proxy in front of each run shows what it does, and holds the commit of the older one.
+//! A meeting in a bucket. A proxy in front of each run logs its requests and can hold the commit of the older run.
 
 use super::meeting::{AtCommit, Meeting};
 use super::place::Place;
@@ -8,31 +8,31 @@ use super::sources::Sources;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The time between two looks at what runs do.
+/// Polling interval.
 pub const LOOK: Duration = Duration::from_millis(2);
 
-/// The longest time that any run may take.
+/// Maximum duration of a run.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How a meeting went.
+/// The course of a meeting.
 pub struct Course {
-    /// Set if one run wrote between two writes of the other.
+    /// `true` if one run wrote between two writes of the other.
     pub is_interleaved: bool,
-    /// Set if the older run was killed between its last picture and its commit.
+    /// `true` if the older run was killed between its last image file and its commit.
     pub is_killed: bool,
     pub ends: [Ended; 2],
-    /// What the runs did, for people.
+    /// A readable trace of both runs.
     pub trace: String,
 }
 
 impl Course {
-    /// Returns `true` if the neighbor of the image must be whole.
+    /// Returns `true` if the neighbor of the image must be complete.
     pub fn has_neighbor(&self) -> bool {
         self.ends.iter().any(Ended::has_published_neighbor)
     }
 }
 
-/// Lets two runs meet.
+/// Starts both runs of a meeting and waits for their ends.
 pub fn meet_in_bucket(meeting: &Meeting, place: &Place, prefix: &str, sources: &Sources) -> Course {
     let log = Log::new();
     let proxies = [0, 1].map(|run| Proxy::new(place.endpoint().expect("a server"), run, &log));
@@ -56,7 +56,7 @@ pub fn meet_in_bucket(meeting: &Meeting, place: &Place, prefix: &str, sources: &
     Course { is_interleaved: is_interleaved(&writes), is_killed: is_killed && ends[0].is_killed(), ends, trace }
 }
 
-/// Waits for the commit of the older run, and does what is to be done then. Returns `true` if that killed the run.
+/// Waits for the commit of the older run and executes the planned action. Returns `true` if the run was killed.
 fn decide_at_commit(at_commit: AtCommit, gate: &Gate, older: &mut Running) -> bool {
     if at_commit != AtCommit::Pass && wait_until(|| gate.is_holding() || older.has_ended()) && gate.is_holding() {
         match at_commit {
@@ -74,7 +74,7 @@ fn decide_at_commit(at_commit: AtCommit, gate: &Gate, older: &mut Running) -> bo
     false
 }
 
-/// Waits for a condition. Returns `false` if it takes too long.
+/// Waits for a condition. Returns `false` after a timeout.
 pub fn wait_until(mut is_met: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     while !is_met() {
@@ -86,7 +86,7 @@ pub fn wait_until(mut is_met: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Returns `true` for puts and deletions in the folder of the image. Batches of deletions name no key.
+/// Returns `true` for puts and deletions in the image folder. Batch deletions contain no key in their URLs.
 fn is_write_of(request: &Request, prefix: &str) -> bool {
     request.is_write() && (request.method == "POST" || request.path.contains(&format!("/{prefix}/image/")))
 }

@@ -1,6 +1,6 @@
-//! The course of a meeting in a folder: there is nothing in front of it, so runs are stopped among their writes.
+//! A meeting in a folder. Without a proxy in between, runs are stopped between their writes by signals.
 //!
-//! Only one run goes on while files are compared, which tells whose they are.
+//! Only one run is active while files are compared, which shows the writer of each file.
 
 use super::course::{Course, LOOK, PATIENCE, wait_until};
 use super::meeting::{AtCommit, Meeting};
@@ -17,10 +17,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The longest time for which a run is stopped: well below the grace period.
+/// Maximum time for which a run is stopped. It is well below the grace period.
 const MAX_STOP: Duration = Duration::from_millis(2500);
 
-/// A shell that sends signals at once.
+/// A shell process that sends signals without delay.
 struct Signals {
     shell: Child,
     input: ChildStdin,
@@ -34,7 +34,7 @@ impl Signals {
         Self { shell, input, output: BufReader::new(output) }
     }
 
-    /// Sends a signal, unless the run has ended: its number may be that of another process then.
+    /// Sends a signal unless the run has ended, because its process ID may have been reused.
     fn send(&mut self, name: &str, run: &mut Running) {
         if run.has_ended() {
             return;
@@ -50,7 +50,7 @@ impl Drop for Signals {
     }
 }
 
-/// The files of an image, each with what changes when it is replaced.
+/// The files of an image, each with metadata that changes when it is replaced.
 #[derive(Default)]
 struct Files(BTreeMap<PathBuf, (u64, i64, i64)>);
 
@@ -63,13 +63,13 @@ impl Files {
         Self(files(folder).into_iter().filter_map(stamp).collect())
     }
 
-    /// Counts the pictures that were put since.
+    /// Counts the image files written since `before`.
     fn put_since(&self, before: &Self) -> usize {
         let is_picture = |path: &Path| path.extension().is_some_and(|extension| extension == "jpg");
         self.0.iter().filter(|(path, stamp)| is_picture(path) && before.0.get(*path) != Some(stamp)).count()
     }
 
-    /// Counts the files that were put or deleted since.
+    /// Counts the files written or deleted since `before`.
     fn changed_since(&self, before: &Self) -> usize {
         let put = self.0.iter().filter(|(path, stamp)| before.0.get(*path) != Some(stamp)).count();
         put + before.0.keys().filter(|path| !self.0.contains_key(*path)).count()
@@ -80,17 +80,17 @@ impl Files {
     }
 }
 
-/// A folder in which two runs meet, and the means to let one of them go on at a time.
+/// A folder in which two runs meet, with control over the active one.
 struct Stage {
     image: PathBuf,
-    /// The pictures that the older run puts.
+    /// Number of image files that the older run writes.
     planned: usize,
     signals: Signals,
     random: Random,
     trace: String,
 }
 
-/// Lets two runs meet. `planned` tells how many pictures the older one puts.
+/// Runs a meeting. `planned` is the number of image files that the older run writes.
 pub fn meet_in_folder(meeting: &Meeting, place: &Place, prefix: &str, sources: &Sources, planned: usize) -> Course {
     let Place::Folder { folder } = place else { panic!("{} is not a folder", place.name()) };
     let image = folder.path().join(prefix).join("image");
@@ -127,7 +127,7 @@ impl Stage {
         Files::of(&self.image)
     }
 
-    /// Lets the older run change some files, and stops it.
+    /// Lets the older run change some files, then stops it.
     fn stop_older(&mut self, older: &mut Running, before: &Files) -> Files {
         let limit = 1 + self.random.below(self.planned.max(1));
         run_until(older, || self.files().changed_since(before) >= limit, PATIENCE);
@@ -137,7 +137,7 @@ impl Stage {
         files
     }
 
-    /// Lets the younger run change some files or come to its end, and stops it.
+    /// Lets the younger run change some files or end, then stops it.
     fn stop_younger(&mut self, younger: &mut Running, before: &Files) -> Files {
         let begun = Instant::now();
         let (limit, most) = (1 + self.random.below(2 * self.planned.max(1)), self.random.time(MAX_STOP));
@@ -147,7 +147,8 @@ impl Stage {
         self.files()
     }
 
-    /// Lets the older run go on until it has put the rest of its pictures, and kills it. Returns `true` if it had not committed yet.
+    /// Resumes the older run until it has written its remaining image files, then kills it. Returns `true` if it had
+    /// not committed.
     fn kill_before_commit(&mut self, older: &mut Running, already_put: usize, before: &Files) -> bool {
         let (image, planned) = (self.image.clone(), self.planned);
         let has_all = || already_put + Files::of(&image).put_since(before) >= planned;
@@ -160,7 +161,7 @@ impl Stage {
         is_before_commit
     }
 
-    /// Lets the older run change some more files. It goes on.
+    /// Lets the older run change some more files. The run continues.
     fn go_on(&mut self, older: &mut Running, before: &Files) {
         self.signals.send("CONT", older);
         let (limit, most) = (1 + self.random.below(self.planned.max(1)), self.random.time(MAX_STOP));
@@ -168,7 +169,7 @@ impl Stage {
     }
 }
 
-/// Lets a run go on until it has done something, has ended, or has taken so long.
+/// Waits until a run has done something, has ended, or has timed out.
 fn run_until(run: &mut Running, is_done: impl Fn() -> bool, most: Duration) {
     let begun = Instant::now();
     while begun.elapsed() < most && !is_done() && !run.has_ended() {
@@ -176,7 +177,7 @@ fn run_until(run: &mut Running, is_done: impl Fn() -> bool, most: Duration) {
     }
 }
 
-/// Lets a stopped run go on in short steps until it has done something, has ended, or has taken too long. It is stopped then.
+/// Resumes a stopped run in short steps until it has done something, has ended, or has timed out. Leaves it stopped.
 fn step_until(signals: &mut Signals, run: &mut Running, is_done: impl Fn() -> bool) {
     let begun = Instant::now();
     while begun.elapsed() < MAX_STOP && !is_done() && !run.has_ended() {

@@ -1,11 +1,12 @@
-//! Runs of the program that meet on one image, with nothing in common but the store: real processes, real servers, random times.
+//! Concurrent runs of the program on one image that share only the store: real processes, real servers, random times.
 //!
-//! `tests/model` tries every schedule of the same protocol in a model. Here nothing is scheduled: two runs publish other pictures under
-//! one identifier, or one publishes what the other deletes, and some are killed just before they commit. Once the grace period has
-//! passed, one more run, and one that confirms it, must leave the image whole, of one picture, byte for byte, and nothing else changed.
+//! `tests/model` explores all schedules of the same protocol in a model. Here, nothing is scheduled. Two runs publish
+//! different pictures under one identifier, or one publishes an image that the other deletes, and some runs are killed
+//! just before they commit. After the grace period, one more run and a confirming run must leave a complete image of
+//! one picture, byte for byte, without other changes.
 //!
-//! `IIIF_PUBLISH_TEST_MEETINGS` is the number of meetings in each test [default: 30], `IIIF_PUBLISH_TEST_SEED` repeats the choices of
-//! a run. `localstack/test.sh` starts the servers.
+//! `IIIF_PUBLISH_TEST_MEETINGS` is the number of meetings in each test [default: 30]. `IIIF_PUBLISH_TEST_SEED` repeats
+//! the choices of an earlier run. `localstack/test.sh` starts the servers.
 
 #![cfg(unix)]
 #![expect(clippy::cast_precision_loss, reason = "random times need no precision")]
@@ -32,7 +33,7 @@ use sources::Sources;
 use std::thread;
 use std::time::{Instant, SystemTime};
 
-/// Meetings that share the waiting for the grace period.
+/// Number of meetings that share the wait for the grace period.
 const BATCH: usize = 100;
 
 fn number(variable: &str) -> Option<u64> {
@@ -45,7 +46,7 @@ fn seed() -> u64 {
     number("IIIF_PUBLISH_TEST_SEED").unwrap_or_else(now)
 }
 
-/// Lets the meetings with these numbers take place, batch by batch.
+/// Runs the meetings with these numbers in batches.
 fn meet(place: &Place, seed: u64, numbers: &[usize]) -> Report {
     let sources = Sources::new();
     let ground = Ground { place, sources: &sources, references: References::new(place, &sources) };
@@ -63,7 +64,7 @@ fn meet(place: &Place, seed: u64, numbers: &[usize]) -> Report {
     all
 }
 
-/// Shares the meetings among places.
+/// Distributes the meetings over places.
 fn meet_in(places: &[Place]) {
     let count = usize::try_from(number("IIIF_PUBLISH_TEST_MEETINGS").unwrap_or(30)).expect("a number");
     let (seed, begun) = (seed(), Instant::now());
@@ -71,7 +72,7 @@ fn meet_in(places: &[Place]) {
     let mut all = Report::default();
     thread::scope(|scope| {
         let meet = |(index, place)| {
-            // Blocks, so that each place has every kind of meeting.
+            // Contiguous blocks, so that each place has all kinds of meetings.
             let numbers: Vec<_> = (index * count / places.len()..(index + 1) * count / places.len()).collect();
             scope.spawn(move || meet(place, seed, &numbers))
         };

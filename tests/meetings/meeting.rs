@@ -1,20 +1,20 @@
-//! Two runs that meet on one image: what they do, and when.
+//! Plans of meetings: two runs on one image, with their tasks and times.
 
 use super::program::Task;
 use super::random::Random;
 use super::sources::Picture;
 use std::time::Duration;
 
-/// The latest beginning of the younger run after that of the older one.
+/// Maximum delay of the younger run after the older one.
 const MAX_OFFSET: Duration = Duration::from_millis(1200);
 
-/// The longest time for which a commit is held. It is much shorter than the grace period, which a put must not outlast.
+/// Maximum time for which a commit is held. It is much shorter than the grace period, which a put must not exceed.
 const MAX_HOLD: Duration = Duration::from_millis(2500);
 
-/// Puts per second of the slow run.
+/// Range of the rate of the slow run, in puts per second.
 const SLOW: (usize, usize) = (20, 45);
 
-/// Puts per second of the other run.
+/// Range of the rate of the other run, in puts per second.
 const FAST: (usize, usize) = (50, 250);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-/// The state in which the runs find the image.
+/// The state of the image before the meeting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     Absent,
@@ -45,13 +45,13 @@ pub enum Before {
     Current(Picture),
 }
 
-/// What happens to the older run when it commits.
+/// The action when the older run commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtCommit {
     Pass,
-    /// It goes on after this time.
+    /// The commit continues after this time.
     Hold(Duration),
-    /// It is killed after this time.
+    /// The run is killed after this time.
     Kill(Duration),
 }
 
@@ -62,12 +62,12 @@ pub struct Meeting {
     pub before: Before,
     pub older: Task,
     pub younger: Task,
-    /// The time between their beginnings.
+    /// Delay between the starts of both runs.
     pub offset: Duration,
     pub at_commit: AtCommit,
-    /// Puts per second of the older and the younger run.
+    /// Rates of the older and the younger run, in puts per second.
     pub rates: [usize; 2],
-    /// For what is decided on the way.
+    /// Random numbers for decisions during the meeting.
     pub random: Random,
 }
 
@@ -90,7 +90,7 @@ impl Meeting {
         [self.older, self.younger]
     }
 
-    /// Returns the picture that the next run publishes, or `None` if none does because the image is gone.
+    /// Returns the picture that the next run publishes, or `None` if no run follows because the image is gone.
     pub fn next_picture(&mut self, is_gone: bool) -> Option<Picture> {
         if is_gone && self.kind.deletes() && self.random.percent(50) {
             return None;
@@ -102,7 +102,7 @@ impl Meeting {
 
 fn before(kind: Kind, older: Task, random: &mut Random) -> Before {
     let mut picture = random.one_of(&Picture::MEETING);
-    // A run that has nothing to do meets no other one: that is rare.
+    // A run without changes rarely meets the other one.
     if older.picture() == Some(picture) {
         picture = random.one_of(&Picture::MEETING);
     }
@@ -114,7 +114,7 @@ fn before(kind: Kind, older: Task, random: &mut Random) -> Before {
     }
 }
 
-/// Returns the older and the younger task. What deletes is the younger one in most meetings, because it is fast.
+/// Returns the older and the younger task. The deleting run is usually the younger one, because it is fast.
 fn tasks(kind: Kind, random: &mut Random) -> (Task, Task) {
     let first = random.below(Picture::MEETING.len());
     let second = (first + 1 + random.below(Picture::MEETING.len() - 1)) % Picture::MEETING.len();

@@ -1,4 +1,4 @@
-//! Where images are published: a bucket or a folder, read and written without the program.
+//! Targets of publishing: a bucket or a folder, accessed without the program.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{
@@ -17,15 +17,15 @@ use tokio::runtime::Runtime;
 const ACCESS_KEY: &str = "iiif-publish";
 const SECRET_KEY: &str = "iiif-publish-secret";
 
-/// `name=endpoint` of servers, separated by spaces. `localstack/test.sh` starts them and sets this.
+/// Variable with `name=endpoint` of servers, separated by spaces. `localstack/test.sh` starts them and sets it.
 const SERVERS_VARIABLE: &str = "IIIF_PUBLISH_TEST_SERVERS";
 
-/// Objects that are read at the same time.
+/// Maximum number of objects read at the same time.
 const READS_IN_FLIGHT: usize = 16;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
 
-/// An object as it is stored.
+/// A stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     pub body: Vec<u8>,
@@ -41,7 +41,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Returns a new bucket on each server that the environment names.
+    /// Creates a bucket on each server that the environment names.
     pub fn buckets() -> Vec<Self> {
         let named = std::env::var(SERVERS_VARIABLE).unwrap_or_default();
         named.split_whitespace().map(Self::bucket).collect()
@@ -74,7 +74,7 @@ impl Place {
         }
     }
 
-    /// Returns the arguments that lead the program here, to another endpoint if there is one.
+    /// Returns the arguments that select this target, with another endpoint if given.
     pub fn arguments(&self, endpoint: Option<&str>) -> Vec<String> {
         match self {
             Self::Bucket { endpoint: own, bucket, .. } => {
@@ -111,7 +111,7 @@ impl Place {
         }
     }
 
-    /// Returns every object with a key that begins so.
+    /// Returns all objects whose keys begin with `prefix`.
     pub fn objects(&self, prefix: &str) -> Objects {
         match self {
             Self::Bucket { bucket, client, .. } => {
@@ -130,7 +130,7 @@ impl Place {
     }
 }
 
-/// Sets the credentials of the test servers, and nothing of the machine's own configuration.
+/// Returns variables with the credentials of the test servers, which hide the AWS configuration of the machine.
 pub fn environment() -> [(&'static str, &'static str); 6] {
     [
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
@@ -161,7 +161,7 @@ async fn keys(client: &Client, bucket: &str, prefix: &str) -> Result<Vec<String>
     while let Some(page) = pages.next().await {
         keys.extend(page?.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
     }
-    // Some servers list the folders that they keep objects in.
+    // Some servers list the folders that contain objects.
     keys.retain(|key| !key.ends_with('/'));
     Ok(keys)
 }
@@ -197,10 +197,10 @@ fn file(root: &Path, key: &str) -> Option<Object> {
     Some(Object { body, mark: mark.flatten() })
 }
 
-/// Returns the files below a folder, but for hidden ones: those of killed runs are swept later.
+/// Returns the files below a folder. Hidden files of killed runs are skipped, because they are swept later.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let is_hidden = |entry: &walkdir::DirEntry| entry.file_name().to_str().is_some_and(|name| name.starts_with('.'));
-    // The root is a temporary folder, the name of which begins with a dot.
+    // The temporary root folder has a name that begins with a dot.
     let entries =
         walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
     let files = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file());

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// The grace period of all runs. It must be longer than any pause of a process on a busy machine.
+/// The grace period of all runs, which must be longer than any pause of a process on a busy machine.
 pub const GRACE: Duration = Duration::from_secs(8);
 
-/// What a run of a meeting does.
+/// The task of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     Publish(Picture),
@@ -22,7 +22,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Returns the picture that the image becomes.
+    /// Returns the picture of the image after the task.
     pub fn picture(self) -> Option<Picture> {
         match self {
             Self::Publish(picture) | Self::Ingest(picture) => Some(picture),
@@ -30,7 +30,7 @@ impl Task {
         }
     }
 
-    /// Returns the messages with which it may fail if it meets another run.
+    /// Returns the messages of permitted failures.
     fn excuses(self) -> &'static [&'static str] {
         match self {
             Self::Publish(_) | Self::Ingest(_) => &["another run has published"],
@@ -40,7 +40,7 @@ impl Task {
     }
 }
 
-/// Where a run writes, and how fast.
+/// The target and the rate of a run.
 #[derive(Clone, Copy)]
 pub struct Aim<'a> {
     pub place: &'a Place,
@@ -87,7 +87,7 @@ impl Aim<'_> {
         self.locate(command).args(["--public-url", &public_url(self.prefix)]);
         command.args(["--tile-size=64", "--progress=none"]);
         if let Some(rate) = self.max_rps {
-            // Few puts in flight, so that the rate is kept from the first second.
+            // Few parallel uploads, so that the rate limit applies from the first second.
             command.args([&format!("--max-rps={rate}"), "--concurrency=8", "--jobs=1"]);
         }
         command
@@ -102,7 +102,8 @@ pub fn public_url(prefix: &str) -> String {
     format!("https://iiif.example.org/{prefix}")
 }
 
-/// The program with credentials of the test servers, and nothing of the machine's own AWS configuration and proxies.
+/// Returns the program with credentials of the test servers and without the AWS configuration and proxies of the
+/// machine.
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_iiif-publish"));
     let is_foreign = |name: &str| name.starts_with("AWS_") || name.to_lowercase().ends_with("_proxy");
@@ -113,13 +114,13 @@ fn program() -> Command {
     command
 }
 
-/// A run that has been started. It is killed when it is dropped.
+/// A running process, which is killed when it is dropped.
 pub struct Running {
     child: Child,
     task: Task,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Ended {
     pub status: ExitStatus,
@@ -145,7 +146,7 @@ impl Running {
         self.child.kill().expect("it is ours");
     }
 
-    /// Waits for its end. What it writes to stderr fits into the pipe.
+    /// Waits for the end of the run. The pipe has room for its stderr output.
     pub fn wait(mut self) -> Ended {
         let mut stderr = String::new();
         self.child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("UTF-8");
@@ -164,12 +165,12 @@ impl Ended {
         self.status.code().is_none()
     }
 
-    /// Returns `true` if the neighbor of the image must be whole.
+    /// Returns `true` if the neighbor of the image must be complete.
     pub fn has_published_neighbor(&self) -> bool {
         self.status.success() && matches!(self.task, Task::Ingest(_) | Task::Prune)
     }
 
-    /// Returns `true` if it did what it was to do, was killed, or gave way to another run.
+    /// Returns `true` if the run succeeded, was killed, or failed with a permitted message.
     pub fn is_excused(&self) -> bool {
         let gave_way = self.task.excuses().iter().any(|excuse| self.stderr.contains(excuse));
         self.status.success() || self.is_killed() || gave_way

@@ -1,4 +1,4 @@
-//! A proxy in front of a server for one run: it writes down every request, and can hold the put of `info.json` that commits an image.
+//! A proxy between a run and a server. It logs every request and can hold the put of `info.json` that commits an image.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest head of a request.
+/// Maximum size of the head of a request, in bytes.
 const MAX_HEAD_BYTES: u64 = 64 << 10;
 
 /// The document whose put commits the image of a meeting.
@@ -16,7 +16,7 @@ const INFO_JSON: &str = "/image/info.json";
 /// The header that carries a mark, in lower case.
 const MARK_HEADER: &str = "x-amz-meta-iiif-publish-mark: ";
 
-/// A request, when it is passed on to the server.
+/// A logged request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The number of the run that sent it.
@@ -24,7 +24,7 @@ pub struct Request {
     pub at: Duration,
     pub method: String,
     pub path: String,
-    /// The state in the mark that is put.
+    /// The state in the mark of a put.
     pub state: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl Request {
     }
 }
 
-/// The requests of the runs that meet, in the order in which they passed.
+/// The requests of both runs, in the order in which they were forwarded.
 #[derive(Debug)]
 pub struct Log {
     begun: Instant,
@@ -66,7 +66,7 @@ pub struct Gate {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum GateState {
-    /// Commits pass.
+    /// Commits are forwarded.
     #[default]
     Open,
     /// The next commit is held.
@@ -86,7 +86,7 @@ impl Gate {
         *locked(&self.state) == GateState::Held
     }
 
-    /// Lets commits pass.
+    /// Forwards commits.
     pub fn open(&self) {
         self.set(GateState::Open);
     }
@@ -101,7 +101,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Returns `true` when a commit may pass, `false` if it is dropped.
+    /// Waits at the gate. Returns `true` if the commit may be forwarded and `false` if it is dropped.
     fn pass(&self) -> bool {
         let mut state = locked(&self.state);
         if *state == GateState::Armed {
@@ -114,7 +114,7 @@ impl Gate {
     }
 }
 
-/// A port that leads to a server.
+/// A local port that forwards to a server.
 pub struct Proxy {
     address: SocketAddr,
     pub gate: Arc<Gate>,
@@ -176,7 +176,7 @@ impl Relay {
         let _ = down.join();
     }
 
-    /// Passes on one request after the other.
+    /// Forwards requests one by one.
     fn requests(&self, mut client: BufReader<TcpStream>, mut server: &TcpStream) -> io::Result<()> {
         while let Some(head) = Head::read(&mut client)? {
             if head.is_commit() && !self.gate.pass() {
@@ -200,7 +200,7 @@ struct Head {
 }
 
 impl Head {
-    /// Reads a head; `None` at the end of the connection.
+    /// Reads a head. Returns `None` at the end of the connection.
     fn read(client: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
         let mut head = client.take(MAX_HEAD_BYTES);
         let mut bytes = Vec::new();

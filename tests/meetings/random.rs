@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Random(u64);
 
 impl Random {
-    /// Returns the generator of one of many streams with the same seed.
+    /// Creates the generator of one of several streams with the same seed.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95));
         random.next();
@@ -26,12 +26,12 @@ impl Random {
         usize::try_from(self.next() % limit as u64).expect("below a usize")
     }
 
-    /// Returns `true` in so many of a hundred cases.
+    /// Returns `true` with a probability of `share` percent.
     pub fn percent(&mut self, share: usize) -> bool {
         self.below(100) < share
     }
 
-    /// Returns a time up to `limit`.
+    /// Returns a random time of up to `limit`.
     pub fn time(&mut self, limit: Duration) -> Duration {
         limit.mul_f64(self.below(1000) as f64 / 1000.0)
     }

@@ -1,4 +1,4 @@
-//! What each picture is published as if no other run disturbs it.
+//! The published objects of each picture in an undisturbed run.
 
 use super::place::{Objects, Place};
 use super::program::{Aim, public_url, run_well};
@@ -6,13 +6,13 @@ use super::sources::{Picture, Sources};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Pictures have at least so many objects.
+/// Minimum number of objects of a picture.
 const MIN_OBJECTS: usize = 57;
 
-/// Stands for the base URI of an image.
+/// Placeholder for the base URI of an image.
 const BASE_URI: &str = "BASE-URI";
 
-/// Bodies by the paths below the folder of an image.
+/// Bodies by their paths in the image folder.
 pub type Bodies = BTreeMap<String, Vec<u8>>;
 
 pub struct References(BTreeMap<Picture, Reference>);
@@ -49,7 +49,7 @@ fn reference(place: &Place, picture: Picture) -> Reference {
     Reference { bodies: bodies(&objects, &folder), pixels: field(&mark, "pixels").expect("pixels").to_owned() }
 }
 
-/// Returns the objects in the folder of an image as they would be for any other image.
+/// Returns the objects in an image folder, with the base URI replaced by the placeholder.
 pub fn bodies(objects: &Objects, folder: &str) -> Bodies {
     let within = format!("{folder}/");
     let objects = objects.iter().filter_map(|(key, object)| Some((key.strip_prefix(&within)?, object)));

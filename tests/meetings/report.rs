@@ -1,4 +1,4 @@
-//! What the meetings have come to.
+//! The results of meetings.
 
 use super::meeting::Kind;
 use std::collections::BTreeMap;
@@ -8,11 +8,11 @@ use std::ops::AddAssign;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     pub meetings: usize,
-    /// One run wrote between two writes of the other.
+    /// Meetings in which one run wrote between two writes of the other.
     pub interleaved: usize,
-    /// The older run was killed between its last picture and its commit.
+    /// Meetings in which the older run was killed between its last image file and its commit.
     pub killed: usize,
-    /// The next run of the same picture found the image damaged.
+    /// Meetings after which the next run of the same picture found the image damaged.
     pub repaired: usize,
 }
 
@@ -47,7 +47,7 @@ impl Report {
         all
     }
 
-    /// Asserts that nothing went wrong, and that the meetings were meetings.
+    /// Asserts that there are no violations and that enough runs interleaved.
     pub fn assert_good(&self) {
         let all = self.all();
         assert!(self.violations.is_empty(), "{} violations, see above", self.violations.len());

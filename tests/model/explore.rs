@@ -1,4 +1,4 @@
-//! Tries every schedule within limits, and checks what is left.
+//! Explores all schedules within limits and checks the results.
 
 use super::GRACE;
 use super::runs::{Scenario, publish};
@@ -11,22 +11,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
-/// Violations that a report names.
+/// Maximum number of violations in a report.
 const MAX_VIOLATIONS: usize = 3;
 
-/// Pictures of a run after each of which another run may come in. What happens between the others is no different.
+/// Number of image files of a run after which the scheduler may switch to another run. Later switches are equivalent.
 const PICTURES_WITH_CHOICE: usize = 2;
 
-/// How far schedules differ from one run after the other.
+/// Limits on the deviation of schedules from sequential execution.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Times that a run is interrupted by another one.
+    /// Maximum number of preemptions.
     pub preemptions: usize,
-    /// Runs that are killed.
+    /// Maximum number of killed runs.
     pub kills: usize,
 }
 
-/// What was tried.
+/// Statistics of an exploration.
 #[derive(Debug, Default)]
 pub struct Report {
     pub schedules: usize,
@@ -57,28 +57,28 @@ impl fmt::Display for Report {
     }
 }
 
-/// The choices of one schedule, and of the next one to try.
+/// The choices of the current schedule, from which the next one is derived.
 #[derive(Debug, Default)]
 struct Path {
-    /// What was chosen, and of how many.
+    /// The selected index and the number of options of each choice.
     choices: Vec<(usize, usize)>,
     next: usize,
 }
 
 impl Path {
-    /// Chooses as before, or the first of what has not been tried.
+    /// Repeats the previous choice, or selects the first unexplored one.
     fn choose(&mut self, count: usize) -> usize {
         if self.next == self.choices.len() {
             self.choices.push((0, count));
         }
         let (chosen, known) = self.choices[self.next];
         self.next += 1;
-        // The order of pictures is not the same in every run, but the number of operations is.
+        // The order of image files varies between runs, but the number of operations does not.
         assert!(chosen < count.max(known));
         chosen.min(count - 1)
     }
 
-    /// Moves on to the next schedule; `false` after the last.
+    /// Advances to the next schedule. Returns `false` after the last one.
     fn advance(&mut self) -> bool {
         self.next = 0;
         while let Some((chosen, count)) = self.choices.pop() {
@@ -91,7 +91,7 @@ impl Path {
     }
 }
 
-/// Tries every schedule of a scenario.
+/// Explores all schedules of a scenario.
 pub fn explore(scenario: &Scenario, limits: Limits) -> Report {
     let (began, mut path, mut report) = (Instant::now(), Path::default(), Report::default());
     let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -116,14 +116,14 @@ pub fn explore(scenario: &Scenario, limits: Limits) -> Report {
     }
 }
 
-/// One decision: which run goes on, or is killed.
+/// A scheduling decision: the run to continue or to kill.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     run: usize,
     is_kill: bool,
 }
 
-/// Runs one schedule to its end. Returns the number of kills.
+/// Executes one schedule and returns the number of kills.
 async fn run(
     scenario: &Scenario,
     limits: Limits,
@@ -174,7 +174,8 @@ async fn run(
     limits.kills - left.kills
 }
 
-/// Returns what may happen next: the present run goes on, or another one does, or the one that would go on is killed.
+/// Returns the possible decisions: continue the current run, switch to another one, or kill the run that would
+/// continue.
 fn choices(next: &[(usize, String)], present: usize, left: Limits, pictures: &[usize]) -> Vec<Choice> {
     let is_going_on = next.iter().any(|(run, _)| *run == present);
     let is_among_pictures = |run: usize, name: &str| name.ends_with(".jpg") && pictures[run] >= PICTURES_WITH_CHOICE;
@@ -189,7 +190,7 @@ fn choices(next: &[(usize, String)], present: usize, left: Limits, pictures: &[u
     go_on.chain(kills).collect()
 }
 
-/// What each source is published as.
+/// The expected objects of each source.
 #[derive(Debug, Default)]
 pub struct Oracle {
     sources: BTreeMap<char, (String, BTreeMap<String, Vec<u8>>)>,
@@ -202,7 +203,7 @@ impl Oracle {
         self.sources.insert(name, (pixels, bodies(&objects)));
     }
 
-    /// Returns the source of a mark.
+    /// Returns the source that a mark belongs to.
     fn source_of(&self, info: &Object) -> Option<char> {
         let pixels = pixels(info)?;
         self.sources.iter().find(|(_, (known, _))| *known == pixels).map(|(name, _)| *name)
@@ -237,7 +238,7 @@ fn pixels(info: &Object) -> Option<String> {
     field(info, "pixels")
 }
 
-/// An image that is marked current must be what its mark says.
+/// Checks that an image marked current matches its mark.
 fn check_current(oracle: &Oracle, objects: &BTreeMap<String, Object>) -> Result<Option<char>, String> {
     let Some(info) = objects.get("image/info.json") else { return Ok(None) };
     let name = oracle.source_of(info);
@@ -248,7 +249,7 @@ fn check_current(oracle: &Oracle, objects: &BTreeMap<String, Object>) -> Result<
     Ok(name)
 }
 
-/// Checks what is left when all runs have ended or died, and after more runs.
+/// Checks the objects after all runs have ended or were killed, and again after more runs.
 async fn check(scenario: &Scenario, store: &Arc<MemoryStore>, oracle: &Oracle) -> Result<(), String> {
     let name = check_current(oracle, &objects(store))?;
     let again = async |name| {
@@ -257,7 +258,7 @@ async fn check(scenario: &Scenario, store: &Arc<MemoryStore>, oracle: &Oracle) -
             .await
             .map_err(|error| error.to_string())
     };
-    // The run that is most likely to call it unchanged.
+    // The run that is most likely to consider the image unchanged.
     let name = name.unwrap_or('a');
     again(name).await?;
     check_current(oracle, &objects(store))?;

@@ -1,13 +1,14 @@
-//! A model test of runs that meet: the real publisher and the real deletion, over a store whose operations a scheduler grants one by one.
+//! A model test of concurrent runs: the real publisher and the real deletion on a store whose operations a scheduler
+//! grants one by one.
 //!
-//! Every schedule of two or three runs is tried with up to so many preemptions and kills. When all runs have ended or died, and one
-//! more run has passed the grace period, the image must be whole, of one source, and current, or gone; and what is marked current must be
-//! what the mark says at any time.
+//! All schedules of two or three runs are explored, up to a limit of preemptions and kills. After all runs have ended
+//! or were killed, and one more run has passed the grace period, the image must be complete, of one source and current,
+//! or it must be gone. An image that is marked current must match its mark at any time.
 //!
-//! The same schedules find the holes of a publish that trusts what it stored at once (`settle_after: None`), which proves that they
-//! can find any.
+//! The same schedules find the races of a publisher that trusts its writes at once (`settle_after: None`), which proves
+//! that the test can detect races.
 //!
-//! `IIIF_PUBLISH_TEST_LONG=1` tries one more preemption and more kills, and takes about half an hour.
+//! `IIIF_PUBLISH_TEST_LONG=1` explores one more preemption and more kills, and takes about half an hour.
 
 #![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the program wrote the keys itself")]
 
@@ -19,15 +20,15 @@ use explore::{Limits, Report, explore};
 use runs::{Before, Run, Scenario};
 use std::time::Duration;
 
-/// Returns the limits of a long test, if the environment asks for one.
+/// Returns the limits of a long test if the environment requests one.
 fn short_or_long(short: Limits, long: Limits) -> Limits {
     if std::env::var_os("IIIF_PUBLISH_TEST_LONG").is_some() { long } else { short }
 }
 
-/// The grace period of the model. Its clock stands still unless the scheduler moves it.
+/// The grace period of the model. Only the scheduler moves its clock.
 const GRACE: Duration = Duration::from_hours(1);
 
-/// States in which runs may find the image.
+/// Initial states of the image.
 const STATES: [Before; 6] =
     [Before::Absent, Before::Unfinished, Before::Young, Before::Settling, Before::Current, Before::Replacing];
 

@@ -1,4 +1,4 @@
-//! The runs that meet, and the states in which they find the image.
+//! The concurrent runs and the initial states of the image.
 
 use super::schedule::{RunStore, Scheduler};
 use super::{GRACE, explore::Oracle};
@@ -15,17 +15,17 @@ use tempfile::TempDir;
 /// A run of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// Publishes one of the sources, or confirms it.
+    /// Publishes or confirms one of the sources.
     Publish(char),
     /// Deletes the image.
     Delete,
 }
 
-/// The state in which runs find the image, of source `a` if it is there.
+/// The initial state of the image. An existing image is of source `a`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     Absent,
-    /// A first run was killed among its pictures.
+    /// A first run was killed while it wrote image files.
     Unfinished,
     /// Just published.
     Young,
@@ -33,11 +33,11 @@ pub enum Before {
     Settling,
     /// Confirmed long ago.
     Current,
-    /// A run that replaced it was killed among its pictures.
+    /// A replacing run was killed while it wrote image files.
     Replacing,
 }
 
-/// Runs that meet.
+/// A set of concurrent runs.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub before: Before,
@@ -45,7 +45,7 @@ pub struct Scenario {
     pub settle_after: Option<Duration>,
 }
 
-/// The sources: of different sizes, so that they have different pictures, some under the same keys.
+/// The sources. They have different sizes, and their image files share some keys.
 static SOURCES: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = TempDir::new().expect("a folder");
     for (name, width, height, gray) in [("a", 17, 3, 10), ("b", 17, 9, 200)] {
@@ -83,7 +83,7 @@ async fn delete_image(store: Arc<dyn Store>, settle_after: Option<Duration>) -> 
 }
 
 impl Run {
-    /// Does it. Errors are what a run may end with when it meets another one.
+    /// Executes the run. Errors that another run can cause are permitted.
     pub async fn go(self, store: RunStore, settle_after: Option<Duration>) {
         let store = Arc::new(store);
         match self {
@@ -97,7 +97,7 @@ impl Run {
 }
 
 impl Scenario {
-    /// Returns a store in which the runs find their image.
+    /// Returns a store with the initial state.
     pub async fn store(&self) -> Arc<MemoryStore> {
         let store = Arc::new(MemoryStore::default());
         let publish = async |name| publish(Arc::clone(&store) as _, self.settle_after, name).await.expect("published");
@@ -124,7 +124,7 @@ impl Scenario {
         store
     }
 
-    /// Publishes, and kills the run before its fourth picture.
+    /// Publishes until the run is killed before its fourth image file.
     async fn publish_until_killed(&self, store: &Arc<MemoryStore>, name: char) {
         let scheduler = Scheduler::new(1);
         let run_store = RunStore { run: 0, scheduler: Arc::clone(&scheduler), inner: Arc::clone(store) };
@@ -143,7 +143,7 @@ impl Scenario {
         let _ = task.await;
     }
 
-    /// Returns what each source is published as.
+    /// Returns the expected objects of each source.
     pub async fn oracle() -> Oracle {
         let mut oracle = Oracle::default();
         for name in ['a', 'b'] {

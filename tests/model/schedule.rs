@@ -1,4 +1,4 @@
-//! A store whose operations wait until a scheduler grants them.
+//! A store whose operations wait for grants of a scheduler.
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, oneshot};
 
-/// An operation that waits to be granted.
+/// A waiting operation.
 struct Pending {
     number: u64,
     name: String,
-    /// The time at which it ends by itself, if it is a wait.
+    /// The time at which a wait ends without a grant.
     deadline: Option<Duration>,
     grant: oneshot::Sender<()>,
 }
@@ -28,7 +28,7 @@ struct State {
     next_number: u64,
 }
 
-/// Grants the operations of several runs.
+/// A scheduler that grants the operations of several runs.
 #[derive(Default)]
 pub struct Scheduler {
     state: Mutex<State>,
@@ -46,7 +46,7 @@ impl Scheduler {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a run has ended, or was killed.
+    /// Records that a run has ended or was killed.
     pub fn done(&self, run: usize) {
         let mut state = self.locked();
         state.is_done[run] = true;
@@ -55,7 +55,7 @@ impl Scheduler {
         self.changed.notify_one();
     }
 
-    /// Waits until each run either waits for a grant or has ended.
+    /// Waits until every run has ended or waits for a grant.
     pub async fn quiet(&self) {
         loop {
             // A run may begin several operations at once; none of them needs more than a few polls.
@@ -73,7 +73,7 @@ impl Scheduler {
         }
     }
 
-    /// Returns the runs that have not ended, each with the name of its next operation.
+    /// Returns the active runs, each with the name of its next operation.
     pub fn next(&self) -> Vec<(usize, String)> {
         let state = self.locked();
         let name = |pending: &Vec<Pending>| {
@@ -83,7 +83,7 @@ impl Scheduler {
         state.runs.iter().enumerate().filter_map(|(run, pending)| Some((run, name(pending)?))).collect()
     }
 
-    /// Grants the next operation of a run. If all that it does is wait, time passes, for every run.
+    /// Grants the next operation of a run. If the operation is a wait, advances the clock for all runs.
     pub fn grant(&self, run: usize, store: &MemoryStore) {
         let mut state = self.locked();
         if let Some(position) = state.runs[run].iter().position(|pending| pending.deadline.is_none()) {
@@ -113,7 +113,7 @@ pub struct RunStore {
     pub inner: Arc<MemoryStore>,
 }
 
-/// Takes an operation back that is given up.
+/// Removes a canceled operation.
 struct Withdrawal<'a> {
     store: &'a RunStore,
     number: u64,

@@ -1,9 +1,9 @@
-//! Inputs of all kinds: what images are called, what is left out, and what is missing.
+//! Tests of inputs: identifiers, skipped files and missing files.
 
 use super::*;
 
 #[test]
-fn files_are_called_by_their_paths_and_never_lead_elsewhere() {
+fn identifiers_come_from_paths_and_never_leave_the_prefix() {
     let called = |path: &str| identifier(Path::new(path)).ok().map(|identifier| identifier.to_string());
     assert_eq!(called("maps/atlas.1.tif").as_deref(), Some("maps/atlas.1"));
     assert_eq!(called("./maps/atlas.tif").as_deref(), Some("maps/atlas"));
@@ -49,12 +49,12 @@ fn folders_without_any_file_are_named_with_the_images_that_may_be_missing() -> R
     assert_eq!(names, ["disk", "half/empty", "only-hidden", "outer"]);
     let may_name = |identifier: &str| folders[0].may_name(&identifier.parse().expect("an identifier"));
     assert!(may_name("disk/1") && may_name("disk/a/1") && !may_name("disk") && !may_name("disks/1"));
-    assert!(input.into_pages()?.1.is_empty(), "publishing goes on");
+    assert!(input.into_pages()?.1.is_empty(), "publishing continues");
     Ok(())
 }
 
 #[test]
-fn a_list_or_a_table_without_images_is_named() -> Result<(), InputError> {
+fn an_empty_list_or_table_is_reported() -> Result<(), InputError> {
     let mut input = Input::new(Patterns::new(&[], &[])?);
     input.add_list("\n".as_bytes(), "list")?;
     let table = Table { name: "table.csv", folder: Path::new(""), sheet: None };
@@ -65,7 +65,7 @@ fn a_list_or_a_table_without_images_is_named() -> Result<(), InputError> {
 }
 
 #[test]
-fn what_is_elsewhere_is_called_by_its_last_part_or_by_its_path_below_a_prefix() -> Result<(), InputError> {
+fn remote_images_are_named_by_their_last_segment_or_their_path_below_a_prefix() -> Result<(), InputError> {
     let patterns = || Patterns::new(&[], &["drafts/*".to_owned()]);
     let called = |input: Input| -> Result<Vec<String>, InputError> {
         Ok(input.into_pages()?.0.iter().map(|page| page.identifier.to_string()).collect())
@@ -85,19 +85,19 @@ fn what_is_elsewhere_is_called_by_its_last_part_or_by_its_path_below_a_prefix() 
     }
     input.add_list("s3://b/maps/\nhttps://host/\ns3://b/v0123456789ab.tif\ns3://b/1.tif".as_bytes(), "list")?;
     let (pages, unread) = input.into_pages()?;
-    assert_eq!((pages.len(), unread.len()), (1, 3), "skipped by their names");
+    assert_eq!((pages.len(), unread.len()), (1, 3), "skipped because of their names");
     Ok(())
 }
 
 #[test]
-fn a_list_has_a_file_on_each_line_and_no_name_twice() -> Result<(), InputError> {
+fn a_list_has_one_file_per_line_and_no_duplicate_identifiers() -> Result<(), InputError> {
     let patterns = || Patterns::new(&[], &[]);
     let mut input = Input::new(patterns()?);
     input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
     input.add_path(Path::new("elsewhere/maps/1.jpg"))?;
     input.add_list("1.png".as_bytes(), "list")?;
     let error = input.into_pages().expect_err("twice").to_string();
-    assert_eq!(error, "`elsewhere/maps/1.jpg` and `1.png` would both be called `1`");
+    assert_eq!(error, "`elsewhere/maps/1.jpg` and `1.png` have the same identifier `1`");
     let mut input = Input::new(patterns()?);
     input.add_list("maps/1.tif\r\n\nmaps/2.tif\n".as_bytes(), "list")?;
     let (pages, unread) = input.into_pages()?;

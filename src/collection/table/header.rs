@@ -1,16 +1,16 @@
-//! The first row of a table: which column is which, and what people may have meant by their names.
+//! The header row of a table: the columns, and suggestions for unknown names.
 
 use super::row::Column;
 use super::separated::Record;
 use crate::collection::input::is_image_name;
 
-/// Columns of a table. What comes after is a mistake, and would take long to read.
+/// Maximum number of columns. A larger table is a mistake and would take long to read.
 const MAX_COLUMNS: usize = 1000;
 
-/// Names of columns that an error lists.
+/// Maximum number of column names in an error.
 const MAX_LISTED: usize = 20;
 
-/// What columns are called elsewhere, in several languages.
+/// Names of columns in other programs and languages.
 const OTHER_NAMES: &[(&str, &[&str])] = &[
     (
         "source",
@@ -67,20 +67,20 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
 pub(super) struct Header {
     names: Vec<String>,
     columns: Vec<Column>,
-    /// The place of the column `source`.
+    /// The index of the column `source`.
     source: usize,
 }
 
-/// Returns `true` for the name of the one column that a table must have.
+/// Returns `true` for the name of the only required column.
 pub(super) fn is_source(name: &str) -> bool {
     Column::named(name) == Column::Source
 }
 
 impl Header {
-    /// Understands the names of columns.
+    /// Interprets the names of the columns.
     pub(super) fn new(names: &[String]) -> Result<Self, String> {
         if names.len() > MAX_COLUMNS {
-            return Err(format!("there are {} columns, and no more than {MAX_COLUMNS} are read", names.len()));
+            return Err(format!("there are {} columns; at most {MAX_COLUMNS} are supported", names.len()));
         }
         let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
         let Some(source) = columns.iter().position(|column| *column == Column::Source) else {
@@ -88,28 +88,32 @@ impl Header {
         };
         let again = |(place, column): &(usize, &Column)| column.is_unique() && columns[..*place].contains(column);
         if let Some((place, _)) = columns.iter().enumerate().find(again) {
-            return Err(format!("column {} is called `{}`, as is one before it: rename one", place + 1, names[place]));
+            return Err(format!(
+                "column {} has the same name as an earlier one, `{}`: rename one",
+                place + 1,
+                names[place]
+            ));
         }
         Ok(Self { names: names.to_vec(), columns, source })
     }
 
-    /// Returns the values of a row with their columns. Spreadsheets write separators behind the last value too.
+    /// Returns the values of a row with their columns. Trailing separators, as spreadsheets write them, are ignored.
     pub(super) fn values(&self, mut values: Vec<String>) -> Result<Vec<(Column, String)>, String> {
         while values.len() > self.columns.len() && values.last().is_some_and(String::is_empty) {
             values.pop();
         }
         if values.len() != self.columns.len() {
-            return Err(format!("there are {} values, but {} columns", values.len(), self.columns.len()));
+            return Err(format!("the row has {} values for {} columns", values.len(), self.columns.len()));
         }
         let nameless = self.names.iter().zip(&values).position(|(name, value)| name.is_empty() && !value.is_empty());
         if let Some(place) = nameless {
-            return Err(format!("there is a value in column {}, which has no name in the first row", place + 1));
+            return Err(format!("column {} has a value, but no name in the header row", place + 1));
         }
         let named = self.columns.iter().zip(&self.names).zip(values).filter(|((_, name), _)| !name.is_empty());
         Ok(named.map(|((column, _), value)| (column.clone(), value)).collect())
     }
 
-    /// Explains a value that has whole rows in it, because two stray quotes enclose them.
+    /// Returns an error for a value that contains whole rows, because two stray quotes enclose them.
     pub(super) fn swallowed_rows(&self, record: &Record, separator: char) -> Option<String> {
         let is_row = |line: &str| {
             let values: Vec<&str> = line.split(separator).collect();
@@ -122,17 +126,17 @@ impl Header {
         let row = inner_lines.into_iter().find(|line| is_row(line))?;
         let row: String = row.chars().take(60).collect();
         Some(format!(
-            "a value that begins here has the row `{row}` in it: a quote is missing or stray in this row; write \"\" for a quote within \
+            "a value that begins here contains the row `{row}`: a quote is missing or stray in this row; write \"\" for a quote inside \
              a value"
         ))
     }
 
-    /// Returns notes on columns that are shown as they are called, but may have been meant otherwise.
+    /// Returns notes about metadata columns whose names suggest another meaning.
     pub(super) fn notes(&self, table: &str) -> Vec<String> {
         let note = |name: &String| {
             let meant = meant(name, &self.names)?;
             Some(format!(
-                "`{table}`: the column `{name}` is shown as metadata; rename it to `{meant}` if it is meant as that"
+                "`{table}`: the column `{name}` is shown as metadata; rename it to `{meant}` if you mean that column"
             ))
         };
         let metadata =
@@ -141,7 +145,7 @@ impl Header {
     }
 }
 
-/// Returns the column beside `source` that a name may stand for, if none of `names` is called that.
+/// Returns the known column that a name suggests, except `source`, if no column in `names` has that name.
 fn meant(name: &str, names: &[String]) -> Option<&'static str> {
     let lower = name.to_lowercase();
     let base = lower.split('@').next().unwrap_or_default().trim();
@@ -150,7 +154,7 @@ fn meant(name: &str, names: &[String]) -> Option<&'static str> {
     known.into_iter().find(|(_, others)| others.contains(&base)).map(|(known, _)| *known)
 }
 
-/// Explains a table without a column `source`.
+/// Returns the error for a table without a column `source`.
 fn without_source(names: &[String]) -> String {
     let present: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
     let listed = present.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -158,7 +162,7 @@ fn without_source(names: &[String]) -> String {
         if present.len() > MAX_LISTED { format!(" and {} more", present.len() - MAX_LISTED) } else { String::new() };
     let remedy = match present.iter().find(|name| may_be_source(name)) {
         Some(name) => format!("did you mean `{name}`? Rename it to `source`"),
-        None => "rename the one with the files or URLs of the images to `source`".to_owned(),
+        None => "rename the column with the files or URLs of the images to `source`".to_owned(),
     };
     let others = present.iter().filter_map(|name| Some(format!(", `{name}` to `{}`", meant(name, names)?)));
     let others: String = others.take(MAX_LISTED).collect();

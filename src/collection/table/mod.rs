@@ -1,4 +1,4 @@
-//! A table of images: separated values, a spreadsheet, or a JSON object on each line.
+//! Tables of images: delimiter-separated values, spreadsheets and JSON Lines.
 
 mod header;
 mod row;
@@ -7,7 +7,7 @@ mod text;
 mod workbook;
 
 pub use row::Said;
-pub(super) use row::row_of_json;
+pub(super) use row::parse_json_row;
 
 use super::page::Page;
 use crate::store::Identifier;
@@ -19,38 +19,38 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Bytes of a table. A million rows are about 100 MB.
+/// Maximum size of a table, in bytes. A million rows have about 100 MB.
 const MAX_TABLE_BYTES: u64 = 512 << 20;
 
-/// Where a table comes from, and what of it is read.
+/// The source of a table, and the sheet to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
-    /// Its name for people. The extension `.jsonl`, `.ndjson` or `.json` makes it one of JSON lines.
+    /// The name of the table for messages. The extension `.jsonl`, `.ndjson` or `.json` selects JSON Lines.
     pub name: &'a str,
-    /// The folder that the paths in it are relative to.
+    /// The folder for relative paths in the table.
     pub folder: &'a Path,
-    /// The sheet of a spreadsheet; the first visible one if there is none.
+    /// The sheet of a spreadsheet. The default is the first visible sheet.
     pub sheet: Option<&'a str>,
 }
 
-/// What the number of a [`RowError`] counts.
+/// The unit of the number of a [`RowError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowUnit {
-    /// Lines of a text.
+    /// Lines of a text file.
     Line,
     /// Rows of a spreadsheet.
     Row,
 }
 
-/// A row that cannot be used.
+/// An error in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowError {
-    /// What `line` counts.
+    /// The unit of `line`.
     pub unit: RowUnit,
-    /// Its line or row, from 1.
+    /// The number of the line or row, counted from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// The description of the error.
     pub reason: String,
 }
 
@@ -64,11 +64,11 @@ impl fmt::Display for RowError {
     }
 }
 
-/// Why a table cannot be read.
+/// An error of reading a table.
 #[derive(Debug)]
 pub(super) enum TableError {
     Read(io::Error),
-    /// Not a table that can be read, with an imperative clause.
+    /// The file is not a readable table. The hint is an imperative clause.
     Refused(String, &'static str),
     Rows(Vec<RowError>),
 }
@@ -79,17 +79,17 @@ impl From<RowError> for TableError {
     }
 }
 
-/// A table that was read whole.
+/// The rows of a table.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) pages: Vec<Page>,
-    /// What people should know of how it was read.
+    /// Notes for the user about the way the table was read.
     pub(super) notes: Vec<String>,
-    /// Rows of a spreadsheet that are hidden.
+    /// Number of hidden rows in a spreadsheet.
     pub(super) hidden: u64,
 }
 
-/// Reads a table: all of its rows, or all that is wrong with them.
+/// Reads a table. Returns either all rows or all errors in them.
 pub(super) fn read(input: impl Read, table: Table<'_>) -> Result<Rows, TableError> {
     let bytes = read_bytes(input)?;
     let mut reader = Reader::new(table);
@@ -98,8 +98,8 @@ pub(super) fn read(input: impl Read, table: Table<'_>) -> Result<Rows, TableErro
     if reader.errors.is_empty() { Ok(reader.rows) } else { Err(TableError::Rows(reader.errors)) }
 }
 
-/// Reads the text of a list, in any of the encodings of tables.
-pub(super) fn text_of_list(input: impl Read) -> Result<String, TableError> {
+/// Reads the text of a list in any of the encodings that tables may have.
+pub(super) fn read_list(input: impl Read) -> Result<String, TableError> {
     let bytes = read_bytes(input)?;
     Ok(text::decode(&bytes)?.content)
 }
@@ -108,7 +108,7 @@ fn read_bytes(input: impl Read) -> Result<Vec<u8>, TableError> {
     let mut bytes = Vec::new();
     input.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes).map_err(TableError::Read)?;
     if bytes.len() as u64 > MAX_TABLE_BYTES {
-        let error = format!("it is larger than {} MiB: divide it", MAX_TABLE_BYTES >> 20);
+        let error = format!("it is larger than {} MiB: split it", MAX_TABLE_BYTES >> 20);
         return Err(TableError::Read(io::Error::other(error)));
     }
     Ok(bytes)
@@ -118,7 +118,7 @@ struct Reader<'a> {
     table: Table<'a>,
     unit: RowUnit,
     rows: Rows,
-    /// Where each identifier stands.
+    /// The line or row of each identifier.
     lines: HashMap<Identifier, u64>,
     errors: Vec<RowError>,
 }
@@ -128,22 +128,22 @@ impl<'a> Reader<'a> {
         Self { table, unit: RowUnit::Line, rows: Rows::default(), lines: HashMap::new(), errors: Vec::new() }
     }
 
-    /// Reads the whole table. Rows that are wrong are collected; what makes all rows meaningless is returned.
+    /// Reads the whole table. Collects errors in rows, and returns an error that affects all rows.
     fn read(&mut self, bytes: &[u8]) -> Result<(), TableError> {
         if workbook::is_workbook(bytes) {
             return self.read_workbook(bytes);
         }
         if self.table.sheet.is_some() {
-            return Err(TableError::Refused("is not a spreadsheet".to_owned(), "leave `--sheet` out"));
+            return Err(TableError::Refused("is not a spreadsheet".to_owned(), "omit `--sheet`"));
         }
         let text = text::decode(bytes)?;
         if is_json(self.table.name, &text.content) {
-            self.tell_how(text.note(None));
+            self.note_format(text.note(None));
             self.read_json_lines(&text.content);
             return Ok(());
         }
         let layout = text::layout(&text.content, header::is_source);
-        self.tell_how(text.note(Some(layout)));
+        self.note_format(text.note(Some(layout)));
         let separator = layout.separator;
         let records = Records::new(&text.content[layout.start..], separator, 1 + layout.lines);
         Ok(self.read_records(records, Some(separator))?)
@@ -153,17 +153,17 @@ impl<'a> Reader<'a> {
         self.unit = RowUnit::Row;
         let sheet = workbook::read(bytes, self.table.sheet);
         let sheet = sheet.map_err(|refused| TableError::Refused(refused.reason, refused.hint))?;
-        self.tell_how(Some(sheet.how));
+        self.note_format(Some(sheet.how));
         self.rows.hidden = sheet.hidden_rows;
         self.errors.extend(sheet.errors);
         Ok(self.read_records(sheet.rows.into_iter().map(Ok), None)?)
     }
 
-    fn tell_how(&mut self, how: Option<String>) {
-        self.rows.notes.extend(how.map(|how| format!("reading `{}` as {how}", self.table.name)));
+    fn note_format(&mut self, format: Option<String>) {
+        self.rows.notes.extend(format.map(|format| format!("reading `{}` as {format}", self.table.name)));
     }
 
-    /// Reads rows, the first of which has the names of the columns. Rows without any value say nothing.
+    /// Reads rows, of which the first is the header. Empty rows are skipped.
     fn read_records(
         &mut self,
         records: impl Iterator<Item = Result<Record, RowError>>,
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
     fn read_json_lines(&mut self, text: &str) {
         for (number, line) in (1..).zip(text.lines()) {
             if !line.trim().is_empty() {
-                self.add(number, row_of_json(line, self.table.folder));
+                self.add(number, parse_json_row(line, self.table.folder));
             }
         }
     }
@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
         };
         let error = |page: &Page| {
             let line = self.lines.get(&page.identifier).copied().unwrap_or(0);
-            self.error(line, format!("`thumbnail` is the id of no page of `{}`", page.object))
+            self.error(line, format!("`thumbnail` is not the id of a page of `{}`", page.object))
         };
         let errors: Vec<RowError> = pages.iter().filter(is_wrong).map(error).collect();
         self.errors.extend(errors);
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
 
     fn add(&mut self, line: u64, page: Result<Page, String>) {
         let result = page.and_then(|page| match self.lines.insert(page.identifier.clone(), line) {
-            Some(first) => Err(format!("`{}` is in {} already", page.identifier, self.place(first))),
+            Some(first) => Err(format!("`{}` already occurs in {}", page.identifier, self.place(first))),
             None => Ok(page),
         });
         match result {
@@ -239,7 +239,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns `true` if a table is one of JSON lines, by its name or its content.
+/// Returns `true` if the name or the content is that of JSON Lines.
 fn is_json(name: &str, text: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ["jsonl", "ndjson", "json"].iter().any(|json| extension.eq_ignore_ascii_case(json)) || text.starts_with("{\"")

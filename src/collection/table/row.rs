@@ -1,4 +1,4 @@
-//! One row of a table: what its columns mean.
+//! One row of a table and the meaning of its columns.
 
 use super::super::page::Page;
 use crate::iiif::{Description, LanguageMap, Metadata, Rights};
@@ -23,12 +23,12 @@ pub(super) enum Column {
     Label(Option<String>),
     Summary(Option<String>),
     Attribution(Option<String>),
-    /// Anything else is shown as it is called.
+    /// Any other column, shown as metadata under its own name.
     Metadata(String, Option<String>),
 }
 
 impl Column {
-    /// Under which name it is found again; `None` of what is not shown to anyone.
+    /// Returns the name under which the value is stored, or `None` for columns that are not shown.
     fn descriptive_name(&self) -> Option<String> {
         let in_language = |name: &str, language: &Option<String>| match language {
             Some(language) => format!("{name}@{language}"),
@@ -47,12 +47,12 @@ impl Column {
         })
     }
 
-    /// Returns `true` if a second column of this meaning would contradict the first; of the others, all are shown.
+    /// Returns `true` if the column may occur only once. Repeated values of other columns are all shown.
     pub(super) fn is_unique(&self) -> bool {
         !matches!(self, Self::Label(_) | Self::Summary(_) | Self::Attribution(_) | Self::Metadata(..))
     }
 
-    /// `label`, or `label@fr` where all of it is in one language.
+    /// Parses the name of a column, such as `label`, or `label@fr` for text in one language.
     pub(super) fn named(name: &str) -> Self {
         let name = name.trim();
         let (base, language) = match name.rsplit_once('@') {
@@ -77,20 +77,20 @@ impl Column {
     }
 }
 
-/// Reads a row that is a JSON object.
-pub(in crate::collection) fn row_of_json(line: &str, folder: &Path) -> Result<Page, String> {
+/// Parses a row that is a JSON object.
+pub(in crate::collection) fn parse_json_row(line: &str, folder: &Path) -> Result<Page, String> {
     let row: Map<String, Value> = serde_json::from_str(line).map_err(|error| json_error(&error))?;
     page(values_of(&row)?, folder)
 }
 
-/// Returns what is wrong with a line of JSON. Its first line is always line 1, which would be mistaken for that of the table.
+/// Describes an error in a line of JSON, without its line number 1, which would be mistaken for a line of the table.
 fn json_error(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     format!("{}, at character {}", words.strip_suffix(&place).unwrap_or(&words), error.column())
 }
 
-/// The columns of a JSON object; of an array, one for each of its values.
+/// Returns the columns and values of a JSON object. An array yields one value per item.
 fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> {
     let mut values = Vec::new();
     for (name, value) in row {
@@ -101,7 +101,7 @@ fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> 
                 Value::Number(number) => number.to_string(),
                 Value::Bool(answer) => answer.to_string(),
                 Value::Null => continue,
-                Value::Array(_) | Value::Object(_) => return Err(format!("`{name}` is neither a text nor a number")),
+                Value::Array(_) | Value::Object(_) => return Err(format!("`{name}` must be text or a number")),
             };
             values.push((Column::named(name), text));
         }
@@ -109,14 +109,14 @@ fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> 
     Ok(values)
 }
 
-/// Returns the page of one row. Spaces around values do not count, nor do empty values.
+/// Creates the page of one row. Surrounding spaces and empty values are ignored.
 pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Result<Page, String> {
     let trimmed = |(column, value): (Column, String)| (column, value.trim().to_owned());
     let values: Vec<_> = values.into_iter().map(trimmed).filter(|(_, value)| !value.is_empty()).collect();
     let one = |wanted: &Column| values.iter().find(|(column, _)| column == wanted).map(|(_, value)| value.as_str());
     let source = one(&Column::Source).ok_or("`source` is empty")?;
     if source.contains(['\n', '\r']) {
-        return Err("`source` has a line break in it: a quote may be missing or stray".to_owned());
+        return Err("`source` contains a line break: a quote may be missing or stray".to_owned());
     }
     let location = Location::named_in(folder, source).map_err(|error| error.to_string())?;
     let identifier = match one(&Column::Id) {
@@ -133,19 +133,19 @@ pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &
         object: object.unwrap_or_else(|| identifier.clone()),
         identifier,
         sequence: sequence.transpose()?.unwrap_or(0),
-        said: said(&values)?,
+        said: store_values(&values)?,
     })
 }
 
-/// Reads a number as spreadsheets write whole ones too: `1.0`, `1,0`.
+/// Parses a whole number, including the forms `1.0` and `1,0` that spreadsheets write.
 fn whole_number(text: &str) -> Result<u64, String> {
     let whole = text.split_once(['.', ',']).filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
     let digits = whole.map_or(text, |(whole, _)| whole);
     digits.parse().map_err(|_| format!("`sequence` is not a whole number: {text}"))
 }
 
-/// What is kept of a row, once it is known that it can be understood.
-fn said(values: &[(Column, String)]) -> Result<Option<Said>, String> {
+/// Validates the descriptive values of a row and stores them as text.
+fn store_values(values: &[(Column, String)]) -> Result<Option<Said>, String> {
     description(values)?;
     let mut row = Map::new();
     for (column, value) in values {
@@ -159,24 +159,25 @@ fn said(values: &[(Column, String)]) -> Result<Option<Said>, String> {
     Ok((!row.is_empty()).then(|| Said(Value::Object(row).to_string().into())))
 }
 
-/// What a table said of an image. Kept as text: of 100,000 rows that is a tenth of what it takes when it is understood.
+/// The descriptive metadata of an image from a table. It is kept as text, which uses a tenth of the memory of parsed
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said(Box<str>);
 
 impl Said {
-    /// What is said so, by columns and values.
+    /// Creates the metadata from columns and values.
     #[cfg(test)]
-    pub(in crate::collection) fn of(columns: &[(&str, &str)]) -> Self {
+    pub(in crate::collection) fn from_columns(columns: &[(&str, &str)]) -> Self {
         let values: Vec<_> = columns.iter().map(|(name, value)| (Column::named(name), (*value).to_owned())).collect();
-        said(&values).expect("understood").expect("something")
+        store_values(&values).expect("valid values").expect("at least one value")
     }
 
-    /// The same, understood.
+    /// Parses the metadata into a description.
     #[must_use]
     pub fn description(&self) -> Description {
-        let row: Map<String, Value> = serde_json::from_str(&self.0).expect("it was written here");
-        let values = values_of(&row).expect("it was read before");
-        description(&values).expect("it was understood before")
+        let row: Map<String, Value> = serde_json::from_str(&self.0).expect("row was serialized by `store_values`");
+        let values = values_of(&row).expect("row was serialized by `store_values`");
+        description(&values).expect("values were validated by `store_values`")
     }
 }
 
@@ -214,7 +215,7 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
     Ok(description)
 }
 
-/// One of the words that the specification has for a column.
+/// Parses a keyword of the Presentation API.
 fn word<T: DeserializeOwned>(column: &str, value: &str) -> Result<T, String> {
     serde_json::from_value(Value::String(value.trim().to_owned())).map_err(|error| format!("`{column}`: {error}"))
 }

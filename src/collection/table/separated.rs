@@ -1,22 +1,23 @@
-//! Separated values, strictly by RFC 4180: a stray quote would otherwise swallow the rows behind it.
+//! Delimiter-separated values, strictly by RFC 4180. Otherwise, a stray quote would swallow the rows after it.
 
 use super::{RowError, RowUnit};
 
-/// One row, with the line that it begins in.
+/// One row, with the number of its first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) line: u64,
     pub(super) values: Vec<String>,
 }
 
-/// The rows of a text. Nothing comes after an error: where quotes are wrong, nobody knows what the rest means.
+/// The rows of a text. The iterator ends after an error, because the meaning of the rest is unknown after a wrong
+/// quote.
 pub(super) struct Records<'a> {
     rest: &'a str,
     separator: char,
     line: u64,
 }
 
-/// What follows a value.
+/// The delimiter after a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Value,
@@ -24,7 +25,7 @@ enum Ending {
 }
 
 impl<'a> Records<'a> {
-    /// Reads a text whose first line has the number `line`.
+    /// Creates a reader of a text whose first line has the number `line`.
     pub(super) fn new(text: &'a str, separator: char, line: u64) -> Self {
         Self { rest: text, separator, line }
     }
@@ -53,7 +54,7 @@ impl<'a> Records<'a> {
         let (value, rest) = self.rest.split_at(length);
         if rest.starts_with('"') {
             let reason = format!(
-                "there is a quote within a value without quotes around it, after `{}`: write \"…\" around the whole value, and \"\" for \
+                "a quote occurs inside an unquoted value, after `{}`: write \"…\" around the whole value, and \"\" for \
                  the quote itself",
                 end_of(value.trim())
             );
@@ -63,7 +64,7 @@ impl<'a> Records<'a> {
         Ok((value.trim().to_owned(), self.ending()))
     }
 
-    /// Reads a value from behind its first quote.
+    /// Reads a quoted value after its opening quote.
     fn quoted(&mut self, mut rest: &'a str) -> Result<(String, Ending), RowError> {
         let (first_line, mut value) = (self.line, String::new());
         loop {
@@ -86,16 +87,16 @@ impl<'a> Records<'a> {
         let opened = if first_line == self.line {
             String::new()
         } else {
-            format!(" that was opened in line {first_line}, where one may be missing")
+            format!(" that begins in line {first_line}, where one may be missing")
         };
         let reason = format!(
-            "`{}` comes after the closing quote of a value{opened}: write \"\" for a quote within a value",
+            "`{}` follows the closing quote of a value{opened}: write \"\" for a quote inside a value",
             beginning_of(self.rest)
         );
         Err(error(self.line, reason))
     }
 
-    /// Passes a separator, a line break, or the end of the text.
+    /// Consumes a separator, a line break or the end of the text.
     fn ending(&mut self) -> Ending {
         if let Some(rest) = self.rest.strip_prefix(self.separator) {
             self.rest = rest;
@@ -127,14 +128,14 @@ fn error(line: u64, reason: String) -> RowError {
     RowError { unit: RowUnit::Line, line, reason }
 }
 
-/// Counts line breaks: `\n`, `\r\n`, and `\r` by itself.
+/// Counts line breaks: `\n`, `\r\n` and a single `\r`.
 fn line_breaks(text: &str) -> u64 {
     let feeds = text.matches('\n').count();
     let returns = text.matches('\r').count() - text.matches("\r\n").count();
     (feeds + returns) as u64
 }
 
-/// Characters of a table that an error quotes.
+/// Maximum number of characters of a table in an error.
 const MAX_QUOTED: usize = 20;
 
 fn beginning_of(text: &str) -> String {
@@ -181,6 +182,6 @@ mod tests {
             assert_eq!(error.line, line, "{text:?}: {error}");
         }
         let after = Records::new("a\"\nb", ',', 1).count();
-        assert_eq!(after, 1, "nothing is read behind an error");
+        assert_eq!(after, 1, "reading ends after an error");
     }
 }

@@ -1,4 +1,4 @@
-//! Tables as people write them.
+//! Tests of tables as people write them.
 
 use super::*;
 use serde_json::json;
@@ -20,7 +20,7 @@ fn read_json(text: &str) -> Result<Vec<Page>, Vec<RowError>> {
 }
 
 #[test]
-fn a_row_says_everything_of_a_page() {
+fn a_row_describes_all_properties_of_a_page() {
     let table = "\u{feff}Source,id,object,sequence,label,label@fr,rights,attribution,language,Date,Maker@de,viewingDirection,thumbnail\n\
                  a/1.tif,ms-1/1,ms-1,2,Folio 1,Feuillet 1,http://rightsstatements.org/vocab/NoC-NC/1.0/,A library,en,1642,Anna,right-to-left,ms-1/1\n\
                  \"b, c.jpg\",,,,,,,,,,,,\n";
@@ -31,7 +31,7 @@ fn a_row_says_everything_of_a_page() {
         (first.identifier.to_string(), first.object.to_string(), first.sequence),
         ("ms-1/1".into(), "ms-1".into(), 2)
     );
-    let said = serde_json::to_value(first.description()).expect("JSON");
+    let description = serde_json::to_value(first.description()).expect("JSON");
     let expected = json!({
         "label": {"en": ["Folio 1"], "fr": ["Feuillet 1"]},
         "metadata": [
@@ -42,19 +42,19 @@ fn a_row_says_everything_of_a_page() {
         "requiredStatement": {"label": {"en": ["Attribution"]}, "value": {"en": ["A library"]}},
         "viewingDirection": "right-to-left",
     });
-    assert_eq!(said, expected);
+    assert_eq!(description, expected);
     assert_eq!(first.thumbnail.as_ref(), Some(&first.identifier));
     assert_eq!((second.identifier.to_string(), &second.object), ("b, c".to_owned(), &second.identifier));
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_with_its_line() {
+fn all_errors_are_reported_with_their_lines() {
     let table = "source,id,sequence,rights\n../x.tif,../x,1,\nb.tif,b,one,\nb.tif,c,1,none of yours\nb.tif,d,1,\ne.tif,d,1,\n\
                  ,e,1,\nf.tif,f\n";
-    let errors = read_csv(table).expect_err("much is wrong");
+    let errors = read_csv(table).expect_err("several errors");
     let lines: Vec<u64> = errors.iter().map(|error| error.line).collect();
     assert_eq!(lines, [2, 3, 4, 6, 7, 8], "{errors:#?}");
-    assert!(errors[3].to_string().contains("`d` is in line 5 already"), "{}", errors[3]);
+    assert!(errors[3].to_string().contains("`d` already occurs in line 5"), "{}", errors[3]);
     let table = "source,object,thumbnail,behavior\na.tif,x,b,paged\nb.tif,x,c,\nc.tif,y,,folded\n";
     let errors = read_csv(table).expect_err("of another object, and no behavior");
     assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), [3, 4], "{errors:#?}");
@@ -72,13 +72,13 @@ fn json_lines_have_the_same_columns_and_may_have_several_values() {
     assert_eq!(errors[0].line, 3);
     let first = lines.lines().next().expect("a line");
     let pages = read_json(first).expect("whole");
-    let said = serde_json::to_value(pages[0].description()).expect("JSON");
-    assert_eq!(said["metadata"], json!([{"label": {"none": ["Subject"]}, "value": {"none": ["cats", "dogs"]}}]));
-    assert_eq!((pages[0].sequence, said["label"]["it"][0].as_str()), (3, Some("Uno")));
+    let description = serde_json::to_value(pages[0].description()).expect("JSON");
+    assert_eq!(description["metadata"], json!([{"label": {"none": ["Subject"]}, "value": {"none": ["cats", "dogs"]}}]));
+    assert_eq!((pages[0].sequence, description["label"]["it"][0].as_str()), (3, Some("Uno")));
 }
 
 #[test]
-fn rows_that_a_stray_quote_swallows_are_an_error_whatever_comes_after() {
+fn rows_swallowed_by_a_stray_quote_are_an_error() {
     let rows = |from: u32, to: u32| (from..=to).fold(String::new(), |rows, n| rows + &format!("{n}.tif,{n},Map {n}\n"));
     let unclosed = format!("source,id,label\n{}5.tif,5,\"Map 5\n{}", rows(1, 4), rows(6, 20));
     let closed_by_another = format!("{unclosed}21.tif,21,\"Map, 21\"\n");
@@ -95,7 +95,7 @@ fn rows_that_a_stray_quote_swallows_are_an_error_whatever_comes_after() {
 }
 
 #[test]
-fn empty_rows_spaces_and_separators_at_the_end_say_nothing() {
+fn empty_rows_spaces_and_trailing_separators_are_ignored() {
     let pages =
         read_csv("source,id,sequence,,\n a.tif , a , 1.0 ,,\n,,,,\n\nb.tif,b,\"2,0\",,\n  ,,,,\n").expect("two rows");
     let found: Vec<_> = pages.iter().map(|page| (page.identifier.as_str(), page.sequence)).collect();
@@ -110,12 +110,12 @@ fn empty_rows_spaces_and_separators_at_the_end_say_nothing() {
 }
 
 #[test]
-fn a_table_without_source_lists_its_columns_and_the_likeliest_one() {
-    let told = |text: &str| read_csv(text).expect_err("no source")[0].reason.clone();
-    let german = told("Nr;Quelle;Titel\n1;a.tif;Eins\n");
+fn a_table_without_source_lists_its_columns_and_suggests_one() {
+    let error = |text: &str| read_csv(text).expect_err("no source")[0].reason.clone();
+    let german = error("Nr;Quelle;Titel\n1;a.tif;Eins\n");
     assert!(german.contains("only `Nr`, `Quelle`, `Titel`; did you mean `Quelle`?"), "{german}");
-    assert!(told("sorce,label\n").contains("did you mean `sorce`?"));
-    assert!(!told("Nr,label\n").contains("did you mean"));
+    assert!(error("sorce,label\n").contains("did you mean `sorce`?"));
+    assert!(!error("Nr,label\n").contains("did you mean"));
     let rows = read_table("table.csv", b"source,Titel\na.tif,Eins\n").expect("a row");
     assert!(rows.notes[0].contains("rename it to `label`"), "{:?}", rows.notes);
     let rows = read_table("table.csv", b"source;label\na.tif;Gr\xfcn\n").expect("a row");
@@ -123,7 +123,7 @@ fn a_table_without_source_lists_its_columns_and_the_likeliest_one() {
 }
 
 #[test]
-fn too_many_columns_are_refused_at_once() {
+fn too_many_columns_are_rejected_early() {
     let header = format!("source{}\n", ",x".repeat(200_000));
     assert!(read_csv(&header).expect_err("too many")[0].reason.contains("200001 columns"));
 }

@@ -1,4 +1,4 @@
-//! The characters of a table and what separates its values: as spreadsheets and text editors write them.
+//! The encoding and the separator of a table, as spreadsheets and text editors write them.
 
 use super::separated::Records;
 use super::{RowError, RowUnit};
@@ -11,20 +11,20 @@ pub(super) struct Text {
     encoding: &'static Encoding,
 }
 
-/// Values that are separated, and where they begin.
+/// The separator and the start of the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) separator: char,
-    /// Lines in front of the header.
+    /// Number of lines before the header.
     pub(super) lines: u64,
-    /// Bytes in front of the header.
+    /// Number of bytes before the header.
     pub(super) start: usize,
 }
 
-/// Decodes a table: by its byte order mark, or as UTF-8, UTF-16 or Windows-1252, whichever it is.
+/// Decodes a table by its byte order mark, or detects UTF-8, UTF-16 or Windows-1252.
 ///
 /// # Errors
-/// If it is cut off within a character, or mixes encodings.
+/// If the text ends within a character or mixes encodings.
 pub(super) fn decode(bytes: &[u8]) -> Result<Text, RowError> {
     let (encoding, content) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (encoding, &bytes[length..]),
@@ -41,13 +41,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Text, RowError> {
         None => Ok(Text { content: text.into_owned(), encoding }),
         Some(place) => {
             let line = 1 + text.chars().take(place).filter(|c| *c == '\n').count();
-            let reason = format!("there is a character that is not {}: save the table as UTF-8", encoding.name());
+            let reason =
+                format!("the text contains a character that is not valid {}: save the table as UTF-8", encoding.name());
             Err(RowError { unit: RowUnit::Line, line: line as u64, reason })
         }
     }
 }
 
-/// Bytes at the beginning of a table that show whether every second one is 0.
+/// Number of bytes that are searched for a pattern of alternating zeros.
 const SAMPLE_BYTES: usize = 4096;
 
 fn guess(bytes: &[u8]) -> Result<&'static Encoding, RowError> {
@@ -57,29 +58,29 @@ fn guess(bytes: &[u8]) -> Result<&'static Encoding, RowError> {
         return Ok(if zeros(0) > zeros(1) { UTF_16BE } else { UTF_16LE });
     }
     let Err(error) = str::from_utf8(bytes) else { return Ok(UTF_8) };
-    // Two characters of Windows-1252 in a row hardly ever look like one of UTF-8.
+    // Two adjacent Windows-1252 characters rarely form a valid UTF-8 sequence.
     if bytes[..error.valid_up_to()].is_ascii() && error.error_len().is_some() {
         return Ok(WINDOWS_1252);
     }
     Err(mixed(bytes, error.valid_up_to()))
 }
 
-/// Explains bytes that are not UTF-8 in a table whose beginning is.
+/// Returns the error for invalid UTF-8 in a table that begins with valid UTF-8.
 fn mixed(bytes: &[u8], valid: usize) -> RowError {
     let line = bytes[..valid].split(|byte| *byte == b'\n').count();
     let is_cut = str::from_utf8(&bytes[valid..]).is_err_and(|error| error.error_len().is_none());
     let reason = if is_cut {
-        "the table ends within a character: it is cut off, copy it again"
+        "the table ends within a character: it is truncated, so copy it again"
     } else {
-        "there is a character that is not UTF-8, as those before it are: save the table as UTF-8"
+        "the text contains a character that is not UTF-8, unlike earlier ones: save the table as UTF-8"
     };
     RowError { unit: RowUnit::Line, line: line as u64, reason: reason.to_owned() }
 }
 
-/// What may separate values, the most usual one first.
+/// Supported separators, the most common one first.
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
-/// Finds out what separates the values: what makes a column called `wanted`, or else what is there most often.
+/// Detects the separator: the one that yields a column `wanted`, or else the most frequent one.
 pub(super) fn layout(text: &str, wanted: impl Fn(&str) -> bool) -> Layout {
     // Excel writes, and hides, a first line `sep=;`.
     let first = text.lines().next().unwrap_or_default();
@@ -104,7 +105,7 @@ fn line_break(text: &str) -> usize {
 }
 
 impl Text {
-    /// Returns what is worth saying of the table: nothing if it is comma-separated UTF-8, the default.
+    /// Describes the format of the table, or returns `None` for the default, comma-separated UTF-8.
     pub(super) fn note(&self, layout: Option<Layout>) -> Option<String> {
         let separated = match layout.map_or(',', |layout| layout.separator) {
             ',' => None,
@@ -162,9 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_mixed_is_an_error_with_its_line() {
+    fn truncated_or_mixed_text_is_an_error_with_its_line() {
         for (bytes, line, word) in [
-            (&b"source\na.jpg\n\xc3"[..], 3, "cut off"),
+            (&b"source\na.jpg\n\xc3"[..], 3, "truncated"),
             (b"source,l\n\xc3\xbc,a\nb\xfc,c\n", 3, "not UTF-8"),
             (b"source\n\x81\x8d\n", 2, "save the table as UTF-8"),
             (b"\xff\xfes\0o\0u", 1, "UTF-16LE"),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_decides_what_separates_values() {
+    fn the_header_determines_the_separator() {
         let separator = |text: &str| layout(text, |name| name == "source").separator;
         assert_eq!(separator("source;label, in words;date, if known\n"), ';');
         assert_eq!(separator("\"source\";\"a,b,c\"\n"), ';');

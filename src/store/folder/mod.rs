@@ -1,4 +1,4 @@
-//! A local folder, for any static web server.
+//! A store in a local folder, for use with any static web server.
 
 mod marks;
 mod names;
@@ -27,13 +27,15 @@ use sync::Syncer;
 use walk::Walk;
 use write::{Sweeper, Written, etag};
 
-/// Directories that are remembered as swept. Sweeping one again costs one listing.
+/// Maximum number of directories remembered as swept. Sweeping a directory again costs one listing.
 const MAX_SWEPT: usize = 1024;
 
-/// Maximum size of a file that is read whole, in bytes: documents, and the small files of an interrupted run.
+/// Maximum size of a file that is read into memory, in bytes. Documents and small files of an interrupted run are read.
 const MAX_READ_BYTES: u64 = 1 << 30;
 
-/// Objects as files below a folder. Headers are not kept: the web server sets them. Marks are kept for keys that end in `.json`.
+/// A store that keeps objects as files below a folder.
+///
+/// The store keeps no headers, because the web server sets them. It keeps marks only for keys that end in `.json`.
 #[derive(Clone, Debug)]
 pub struct FolderStore(Arc<Folder>);
 
@@ -41,27 +43,27 @@ pub struct FolderStore(Arc<Folder>);
 struct Folder {
     root: PathBuf,
     syncer: Syncer,
-    /// Held while the file of redirects is read and written again: all images share it.
+    /// Locked while the redirect file is updated, because all images share it.
     redirecting: Mutex<RedirectFile>,
-    /// Directories that were written to and are free of stale temporary files.
+    /// Directories that this store has written to and cleared of stale temporary files.
     swept: Mutex<HashSet<PathBuf>>,
 }
 
 impl FolderStore {
-    /// Creates a store below `root`, which is created by the first write.
+    /// Creates a store below `root`. The first write creates the folder.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         let folder = Folder { root, syncer: Syncer::default(), redirecting: Mutex::default(), swept: Mutex::default() };
         Self(Arc::new(folder))
     }
 
-    /// Returns the folder.
+    /// Returns the root folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.0.root
     }
 
-    /// Runs a job on one blocking thread; `tokio::fs` would change threads for every system call.
+    /// Runs a job on one blocking thread. `tokio::fs` would switch threads for every system call.
     async fn blocking<T: Send + 'static>(
         &self,
         action: &str,
@@ -80,9 +82,9 @@ impl FolderStore {
         };
         let error = StoreError::new(kind, format!("{action} `{}`", self.root().display()), error);
         match kind {
-            StoreErrorKind::Missing => error.with_hint("there is a file in the way: name a folder with `--output`"),
+            StoreErrorKind::Missing => error.with_hint("a file is in the way: pass another folder with `--output`"),
             StoreErrorKind::Denied => {
-                error.with_hint("allow writing to the folder, or name another one with `--output`")
+                error.with_hint("grant write permission on the folder, or pass another one with `--output`")
             }
             _ => error,
         }
@@ -90,12 +92,13 @@ impl FolderStore {
 }
 
 impl Folder {
-    /// A key has no empty, `.` or `..` segments and no leading slash: the path stays below the root.
+    /// Returns the path of a key. Keys have no empty, `.` or `..` segments and no leading slash, so the path stays
+    /// below the root.
     fn path(&self, key: &Key) -> PathBuf {
         self.root.join(key.as_str())
     }
 
-    /// Replaces a file: its mark first, then the file. Does neither if the caller has given up, which it cannot tell this thread.
+    /// Replaces a file, after its mark. Does nothing if the caller has been dropped, which cannot cancel this thread.
     fn put(&self, object: &Object, caller: &Weak<()>) -> io::Result<Receipt> {
         let path = self.path(&object.key);
         let written = self.write(&path, &object.body)?;
@@ -109,7 +112,7 @@ impl Folder {
         Ok(receipt)
     }
 
-    /// Creates a file, or finds one with the same content. Returns `None` if there is another one.
+    /// Creates a file, or accepts an existing one with the same content. Returns `None` if the existing file differs.
     fn put_new(&self, object: &Object) -> io::Result<Option<Receipt>> {
         let path = self.path(&object.key);
         if let Some(existing) = self.existing(&path, object)? {
@@ -117,7 +120,8 @@ impl Folder {
         }
         let written = self.write(&path, &object.body)?;
         let receipt = receipt(&object.key, &written.metadata);
-        // Before its mark: that of a file that another writer creates first must stay.
+        // The document is created before its mark, because another writer may create the file first and its mark must
+        // stay.
         let mark = Mark::new(&path, &written, &object.body, object.mark.as_deref());
         match written.create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -130,14 +134,15 @@ impl Folder {
         Ok(Some(receipt))
     }
 
-    /// Compares an object with the file under its key: `None` if there is no file, `Some(None)` if it is another one.
+    /// Compares an object with the existing file. Returns `None` if there is no file and `Some(None)` if the file
+    /// differs.
     #[expect(clippy::option_option, reason = "three outcomes of a private function, taken apart by its two callers")]
     fn existing(&self, path: &Path, object: &Object) -> io::Result<Option<Option<Receipt>>> {
         let Some((metadata, body)) = self.read(path)? else { return Ok(None) };
         Ok(Some((body == object.body).then(|| receipt(&object.key, &metadata))))
     }
 
-    /// Writes a temporary file that is ready to be renamed to `path`.
+    /// Writes a temporary file, ready to be renamed to `path`.
     fn write(&self, path: &Path, body: &[u8]) -> io::Result<Written> {
         let written = Written::beside(path, body)?;
         let directory = directory_of(path);
@@ -146,7 +151,7 @@ impl Folder {
             Sweeper::default().sweep_directory(&self.root, directory);
         }
         if marks::path(path).is_some() {
-            // A document promises that other files are there: it must never be seen empty.
+            // A document refers to other files, so it must never appear empty.
             written.sync()?;
         } else {
             sync::sync_file(&written)?;
@@ -169,7 +174,7 @@ impl Folder {
         Ok(Some(Stored { mark, etag: etag(&metadata), modified: metadata.modified().ok(), body: body.into() }))
     }
 
-    /// Reads a file and its metadata through one handle, so that they belong together.
+    /// Reads a file and its metadata through one handle, so that both belong to the same version.
     fn read(&self, path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
         let file = match File::open(path) {
             Err(error) if self.is_absent(error.kind()) => return Ok(None),
@@ -187,7 +192,8 @@ impl Folder {
         Ok(Some((metadata, body)))
     }
 
-    /// Returns `true` if an error says that there is no file: a key may end in a directory, or go through a file.
+    /// Returns `true` if an error means that the file does not exist. A key may name a directory or lead through a
+    /// file.
     fn is_absent(&self, error: io::ErrorKind) -> bool {
         match error {
             io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => true,
@@ -196,7 +202,7 @@ impl Folder {
         }
     }
 
-    /// Removes a file with its mark, and the directories between it and the root that it leaves empty.
+    /// Removes a file, its mark, and directories below the root that become empty.
     fn remove(&self, path: &Path) -> io::Result<()> {
         let directory = directory_of(path);
         let metadata = match fs::metadata(directory) {
@@ -215,7 +221,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes the redirects of one image into the file of all, and removes the files that would hide them.
+    /// Writes the redirects of one image to the shared file, and removes files that would shadow them.
     fn redirect(&self, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<()> {
         let mut file = self.redirecting.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = lock(&self.root);
@@ -242,12 +248,12 @@ fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Checks that files can be created in a folder, or in the nearest one above it that exists; leaves nothing behind.
+/// Checks that files can be created in a folder or its nearest existing ancestor. Leaves nothing behind.
 fn check_writable(root: &Path) -> io::Result<()> {
     write::clock(root).map(drop)
 }
 
-/// Removes a directory if it is empty but for marks without documents.
+/// Removes a directory that contains nothing but marks without documents.
 fn remove_empty(directory: &Path) -> bool {
     fs::remove_dir(directory).is_ok() || {
         marks::remove_orphans(directory);
@@ -255,8 +261,10 @@ fn remove_empty(directory: &Path) -> bool {
     }
 }
 
-/// Keeps other processes from changing the file of redirects until the handle is dropped. If a folder cannot be locked (on
-/// Windows, on some network drives), only the threads of this process wait for each other.
+/// Locks the redirect file against other processes until the handle is dropped.
+///
+/// Some folders cannot be locked, for example on Windows and on some network drives. Then only the threads of this
+/// process exclude each other.
 fn lock(root: &Path) -> Option<File> {
     let folder = File::open(root).ok()?;
     folder.lock().ok().map(|()| folder)
@@ -290,7 +298,7 @@ impl Store for FolderStore {
         self.blocking("could not read below", move |folder| folder.get(&key)).boxed()
     }
 
-    /// Entity tags are made of sizes and times: to hash a file costs as much as to write it.
+    /// Derives entity tags from sizes and times, because hashing a file costs as much as writing it.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         let walk = Walk::new(self.root().to_owned(), below.clone());
         let pages = stream::try_unfold(walk, async |mut walk| {
@@ -310,7 +318,7 @@ impl Store for FolderStore {
         self.blocking("could not delete below", delete).boxed()
     }
 
-    /// Writes them into the file `_redirects` in the root, which some static hosts read.
+    /// Writes the redirects to the file `_redirects` in the root folder, which some static hosts read.
     fn redirect<'a>(
         &'a self,
         folder: &'a ImageFolder,
@@ -322,7 +330,7 @@ impl Store for FolderStore {
         self.blocking("could not write redirects below", write).boxed()
     }
 
-    /// Asks the file system, whose clock may be that of a server.
+    /// Asks the file system, because a network drive uses the clock of its server.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         self.blocking("could not write to", |folder| write::clock(&folder.root)).boxed()
     }
@@ -341,7 +349,7 @@ impl Store for FolderStore {
         false
     }
 
-    /// Files are written by threads, which are no faster for being many.
+    /// More threads do not make file writes faster.
     fn default_concurrency(&self) -> usize {
         8
     }

@@ -1,18 +1,18 @@
-//! Names that the file systems of Windows and macOS do not keep, or do not keep apart.
+//! Names that file systems of Windows and macOS cannot store or cannot distinguish.
 
 use crate::store::Identifier;
 use std::collections::HashMap;
 use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
 
-/// Characters of the longest path on Windows.
+/// Maximum length of a path on Windows, in characters.
 const MAX_PATH: usize = 260;
 
-/// Characters of the longest path below the folder of an image, such as `/98304,98304,32768,32768/512,512/0/default.jpg`, with
-/// numbers of five digits.
+/// Maximum length of a path below an image folder, in characters, such as
+/// `/98304,98304,32768,32768/512,512/0/default.jpg` with numbers of five digits.
 const MAX_IMAGE_PATH: usize = 52;
 
-/// Names that Windows has for devices, whatever their extension.
+/// Device names that Windows reserves, with any extension.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// An identifier that cannot be stored in a folder on some systems.
@@ -20,21 +20,21 @@ const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 pub struct NameProblem {
     /// The identifier.
     pub identifier: Identifier,
-    /// A predicate.
+    /// The problem, as a predicate that follows the identifier.
     pub reason: String,
-    /// Whether the problem exists on macOS too, and not on Windows alone.
+    /// `true` if the problem exists on macOS as well as on Windows.
     pub on_macos: bool,
 }
 
 impl NameProblem {
-    /// Returns `true` if the problem exists on the system that this runs on.
+    /// Returns `true` if the problem exists on the current system.
     #[must_use]
     pub fn is_here(&self) -> bool {
         cfg!(windows) || cfg!(target_os = "macos") && self.on_macos
     }
 }
 
-/// Returns the identifiers that a folder cannot store, or cannot keep apart, on Windows or macOS.
+/// Returns the identifiers that a folder on Windows or macOS cannot store or distinguish.
 #[must_use]
 pub fn name_problems<'a>(root: &Path, identifiers: impl IntoIterator<Item = &'a Identifier>) -> Vec<NameProblem> {
     let root_length = std::path::absolute(root).unwrap_or_else(|_| root.to_owned()).as_os_str().len();
@@ -46,16 +46,13 @@ pub fn name_problems<'a>(root: &Path, identifiers: impl IntoIterator<Item = &'a 
         };
         let folded: String = identifier.as_str().nfc().flat_map(char::to_lowercase).collect();
         if let Some(first) = known.insert(folded, identifier) {
-            problem(
-                format!("is the same folder as `{first}` on systems that do not tell upper case from lower case"),
-                true,
-            );
+            problem(format!("is the same folder as `{first}` on case-insensitive file systems"), true);
         }
         if let Some(name) = identifier.as_str().split('/').find(|name| !is_name_on_windows(name)) {
-            problem(format!("has the part `{name}`, which cannot be a folder on Windows"), false);
+            problem(format!("contains `{name}`, which is not a valid folder name on Windows"), false);
         }
         if root_length + 1 + identifier.as_str().encode_utf16().count() + MAX_IMAGE_PATH > MAX_PATH {
-            problem(format!("has paths of more than {MAX_PATH} characters, which Windows does not open"), false);
+            problem(format!("has paths longer than {MAX_PATH} characters, which Windows cannot open"), false);
         }
     }
     problems
@@ -81,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_other_systems_do_not_keep_are_found() {
+    fn names_that_other_systems_cannot_store_are_found() {
         assert_eq!(problems(&["Maps/a", "maps/b", "console", "com", "com0", "com10", "a.con", "maps/Ä"]), []);
         assert_eq!(problems(&["maps/A", "Maps/a"]), [("Maps/a".to_owned(), true)]);
         assert_eq!(problems(&["K\u{e4}se", "KA\u{308}SE"]), [("KA\u{308}SE".to_owned(), true)]);

@@ -1,8 +1,8 @@
-//! The file `_redirects` of a folder, which the images of a run share.
+//! The file `_redirects` of a folder, which all images of a run share.
 //!
-//! Writing it anew for each image would take a time that grows with the square of their number. So the lines of an image that has
-//! none yet are appended, and the file is written anew only if old lines must go. What it has is read once, and again only if
-//! another process has changed it.
+//! Rewriting the file for each image would take quadratic time in the number of images. The lines of a new image are
+//! therefore appended, and the file is rewritten only if old lines must be removed. The file is read once, and again
+//! only if another process has changed it.
 
 use crate::store::redirects::{SLASHES_OF_REQUEST, path, replaced};
 use crate::store::{Key, Redirect};
@@ -13,28 +13,29 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What is known of the file.
+/// The known state of the file.
 #[derive(Debug, Default)]
 pub(super) struct RedirectFile {
-    /// The size and the time of the file as it is described here; `None` if nothing is known.
+    /// The size and time of the file in this state, or `None` if the state is unknown.
     stamp: Option<(u64, SystemTime)>,
-    /// Hashes of the paths that may be bases of images with lines in the file. One too many costs writing the file anew.
+    /// Hashes of paths that may be image bases with lines in the file. A false positive only causes a rewrite.
     bases: HashSet<u64>,
     hasher: RandomState,
     ends_with_line_feed: bool,
 }
 
-/// What the redirects of an image change.
+/// The change that the redirects of an image require.
 pub(super) enum Change {
     None,
     /// Lines were appended.
     Appended,
-    /// The file must be replaced by this text, and then [noted](RedirectFile::forget).
+    /// The file must be replaced by this text, and the state then [forgotten](RedirectFile::forget).
     Replace(String),
 }
 
 impl RedirectFile {
-    /// Appends the redirects of one image, or returns the whole text if old lines of the image must go.
+    /// Appends the redirects of one image, or returns the new text of the file if old lines of the image must be
+    /// removed.
     pub(super) fn add(&mut self, file: &Path, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<Change> {
         let metadata = match fs::symlink_metadata(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -54,14 +55,14 @@ impl RedirectFile {
             return Ok(Change::None);
         }
         let mut file = File::options().append(true).open(file)?;
-        // In one call: whoever reads meanwhile sees whole lines.
+        // A single write, so that concurrent readers see complete lines.
         file.write_all(lines.as_bytes())?;
         self.note(&lines);
         self.stamp = stamp(&file.metadata()?);
         Ok(Change::Appended)
     }
 
-    /// Forgets what the file had, because it was replaced.
+    /// Forgets the state after the file was replaced.
     pub(super) fn forget(&mut self) {
         self.stamp = None;
     }
@@ -75,7 +76,8 @@ impl RedirectFile {
         Ok(())
     }
 
-    /// Notes the paths that these lines may be of: each itself, as a bare base URI, and without the end that a request has.
+    /// Records the paths that these lines may belong to: each path as a bare base URI, and each path without its
+    /// request part.
     fn note(&mut self, text: &str) {
         for from in text.lines().filter_map(|line| line.split_whitespace().next()) {
             let hash = self.hash(from);

@@ -1,7 +1,7 @@
-//! Durability: what was written survives a power failure after a flush.
+//! Durability: a flush makes earlier writes survive a power failure.
 //!
-//! On Linux a flush is one `syncfs` for each file system, which is shared by all callers that wait for one: a thousand small
-//! images are not synced one after the other. Elsewhere each file and directory is synced as it is written.
+//! On Linux, a flush is one `syncfs` call per file system, which all waiting callers share. A thousand small images are
+//! therefore not synced one by one. On other systems, each file and directory is synced when it is written.
 
 use super::write::Written;
 use std::fs::{File, Metadata};
@@ -9,10 +9,10 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What happened to a sync, as every caller that shares it learns it.
+/// The result of a sync, for each caller that shares it.
 type Outcome = Result<(), Failure>;
 
-/// A copy of an [`io::Error`], which cannot be cloned.
+/// A cloneable copy of an [`io::Error`].
 #[derive(Clone, Debug)]
 struct Failure {
     kind: io::ErrorKind,
@@ -31,11 +31,11 @@ impl From<Failure> for io::Error {
     }
 }
 
-/// Syncs of one folder store.
+/// Coordinates the syncs of one folder store.
 #[derive(Debug, Default)]
 pub(super) struct Syncer {
     disks: Disks,
-    /// Syncs that have begun.
+    /// Number of syncs started.
     begun: AtomicU64,
     last: tokio::sync::Mutex<LastSync>,
 }
@@ -43,19 +43,19 @@ pub(super) struct Syncer {
 #[derive(Debug, Default)]
 struct LastSync {
     number: u64,
-    /// The first failure. The kernel reports an error of the disk once, so that a later success proves nothing about earlier writes.
+    /// The first failure. The kernel reports a disk error once, so a later success proves nothing about earlier writes.
     failure: Option<Failure>,
 }
 
 impl Syncer {
-    /// Notes that something changed in a directory. `metadata` is that of the directory or of a file in it.
+    /// Records a change in a directory. `metadata` belongs to the directory or to a file in it.
     pub(super) fn touch(&self, directory: &Path, metadata: &Metadata) -> io::Result<()> {
         self.disks.touch(directory, metadata)
     }
 
-    /// Waits until everything that was noted is on the disk. Joins a sync that begins after this call.
+    /// Waits until all recorded changes are on the disk. Joins a sync that starts after this call.
     ///
-    /// `run` runs a blocking job on another thread.
+    /// `run` executes a blocking job on another thread.
     pub(super) async fn flush(&self, run: impl AsyncFnOnce(Disks) -> io::Result<()>) -> io::Result<()> {
         let begun_before = self.begun.load(Ordering::SeqCst);
         let mut last = self.last.lock().await;
@@ -71,15 +71,15 @@ impl Syncer {
 
 pub(super) use disks::Disks;
 
-/// `true` if there is no call that syncs all files at once.
+/// `true` on systems without a call that syncs all files at once.
 const SYNCS_EACH_FILE: bool = cfg!(not(target_os = "linux"));
 
-/// Syncs the content of a file before it gets its name, unless a flush does that.
+/// Syncs the content of a file before it is renamed, unless a flush does that.
 pub(super) fn sync_file(written: &Written) -> io::Result<()> {
     if SYNCS_EACH_FILE { written.sync() } else { Ok(()) }
 }
 
-/// Syncs the names in a directory, unless a flush does that. Windows has no such call, and does not need one.
+/// Syncs the entries of a directory, unless a flush does that. Windows neither has nor needs such a call.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     if SYNCS_EACH_FILE && cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
@@ -94,9 +94,9 @@ mod disks {
     use std::path::Path;
     use std::sync::{Arc, Mutex, PoisonError};
 
-    /// A directory of each file system that was written to: parts of a folder may be mounted from elsewhere.
+    /// A directory on each file system with writes, because parts of a folder may be mount points.
     ///
-    /// The handles stay open, because a handle reports the errors of the disk that occurred since it was opened.
+    /// The handles stay open, because a handle reports only disk errors that occurred after it was opened.
     #[derive(Clone, Debug, Default)]
     pub(in crate::store::folder) struct Disks(Arc<Mutex<HashMap<u64, Arc<File>>>>);
 
@@ -117,13 +117,13 @@ mod disks {
 }
 
 #[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "the face is that of Linux")]
+#[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "the same interface as on Linux")]
 mod disks {
     use std::fs::Metadata;
     use std::io;
     use std::path::Path;
 
-    /// Nothing to remember: files and directories are synced as they are written.
+    /// Empty, because files and directories are synced as they are written.
     #[derive(Clone, Debug, Default)]
     pub(in crate::store::folder) struct Disks;
 
@@ -155,11 +155,15 @@ mod tests {
                 Ok(())
             })
         };
-        // Polled in this order: the others come while the first sync is running.
+        // Polled in this order, so that the other callers arrive while the first sync is running.
         let (first, others, ()) =
             tokio::join!(flush(), join_all((0..100).map(|_| flush())), async { gate.add_permits(2) });
         assert!(first.is_ok() && others.iter().all(Result::is_ok));
-        assert_eq!(syncs.load(Ordering::SeqCst), 2, "what began before a caller's writes ended does not cover them");
+        assert_eq!(
+            syncs.load(Ordering::SeqCst),
+            2,
+            "a sync that started before a caller's writes ended does not cover them"
+        );
     }
 
     #[tokio::test]
@@ -167,7 +171,7 @@ mod tests {
         let syncer = Syncer::default();
         let failed = syncer.flush(async |_| Err(io::Error::other("bad disk"))).await.expect_err("failed");
         assert_eq!(failed.to_string(), "bad disk");
-        let later = syncer.flush(async |_| Ok(())).await.expect_err("what was lost stays lost");
+        let later = syncer.flush(async |_| Ok(())).await.expect_err("lost writes stay lost");
         assert_eq!(later.to_string(), "bad disk");
     }
 }

@@ -63,9 +63,9 @@ async fn a_mark_is_lost_if_another_program_writes_the_document() -> Outcome {
     fs::write(&path, "[]")?;
     assert_eq!(mark().await?, None, "other content of the same size");
     File::options().write(true).open(&path)?.set_modified(modified)?;
-    assert_eq!(mark().await?, None, "and of the same time");
+    assert_eq!(mark().await?, None, "other content of the same size and time");
     fs::write(&path, "{}")?;
-    assert_eq!(mark().await?, None, "the same content, put by somebody else");
+    assert_eq!(mark().await?, None, "the same content, written by another program");
     File::options().write(true).open(&path)?.set_modified(modified)?;
     assert_eq!(mark().await?.as_deref(), Some("one"), "a copy that keeps the time keeps the mark");
     Ok(())
@@ -107,7 +107,7 @@ async fn stale_temporary_files_are_swept_and_fresh_ones_stay() -> Outcome {
     plant(".iiif-publish-stale.tmp", Duration::from_hours(25))?;
     plant(".other-stale.tmp", Duration::from_hours(25))?;
     let listed: Vec<Vec<Listed>> = store.pages(&Prefix::default()).try_collect().await?;
-    assert_eq!(listed.concat().len(), 2, "that of another program is a file like any other");
+    assert_eq!(listed.concat().len(), 2, "the temporary file of another program counts as a file");
     assert_eq!(names(&directory), [".iiif-publish-fresh.tmp", ".other-stale.tmp", "1.jpg"]);
     plant(".iiif-publish-stale.tmp", Duration::from_hours(25))?;
     FolderStore::new(store.root().to_owned()).put(object("a/2.jpg", "2", None)).await?;
@@ -119,7 +119,7 @@ async fn stale_temporary_files_are_swept_and_fresh_ones_stay() -> Outcome {
 async fn a_mark_without_a_document_keeps_no_directory() -> Outcome {
     let (_directory, store) = store()?;
     store.put(object("a/b/1.jpg", "1", None)).await?;
-    fs::write(store.root().join("a/b/.info.json.mark"), "of a run that was killed")?;
+    fs::write(store.root().join("a/b/.info.json.mark"), "from a killed run")?;
     store.delete(vec![key("a/b/1.jpg")]).await?;
     assert!(names(store.root()).is_empty());
     Ok(())
@@ -154,7 +154,7 @@ async fn files_have_the_permissions_of_any_new_file() -> Outcome {
 }
 
 #[tokio::test]
-async fn what_is_new_is_created_by_one_of_many_writers() -> Outcome {
+async fn only_one_of_many_writers_creates_a_new_file() -> Outcome {
     let (_directory, store) = store()?;
     let writers = (0..32).map(|number| store.put_new(object("info.json", &number.to_string(), Some("mark"))));
     let done = futures::future::join_all(writers).await;
@@ -166,7 +166,7 @@ async fn what_is_new_is_created_by_one_of_many_writers() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_clock_is_that_of_the_files() -> Outcome {
+async fn the_clock_of_the_store_is_the_clock_of_its_files() -> Outcome {
     let (_directory, store) = store()?;
     store.put(object("a.jpg", "1", None)).await?;
     let modified = store.get(&key("a.jpg")).await?.and_then(|stored| stored.modified).unwrap_or(UNIX_EPOCH);

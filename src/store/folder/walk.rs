@@ -7,16 +7,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Files of one page of a listing, as many as S3 gives.
+/// Number of files per page of a listing, as in S3.
 const PAGE_FILES: usize = 1000;
 
-/// A walk through the directories below one, which can be interrupted.
+/// An interruptible walk through a directory tree.
 pub(super) struct Walk {
     root: PathBuf,
     below: Prefix,
-    /// Directories that are still to be read.
+    /// Directories that remain to be read.
     directories: Vec<PathBuf>,
-    /// The directory that is being read.
+    /// The directory that is currently read.
     open: Option<fs::ReadDir>,
     sweeper: Sweeper,
 }
@@ -27,7 +27,7 @@ impl Walk {
         Self { root, below, directories, open: None, sweeper: Sweeper::default() }
     }
 
-    /// Returns the next files, or `None` at the end.
+    /// Returns the next page of files, or `None` at the end.
     pub(super) fn next_page(&mut self) -> io::Result<Option<Vec<Listed>>> {
         let mut page = Vec::new();
         while page.len() < PAGE_FILES {
@@ -59,11 +59,11 @@ impl Walk {
             self.sweeper.sweep(&self.root, entry);
             return Ok(());
         }
-        // No key has a name that is not UTF-8.
+        // Keys are UTF-8, so files with other names are not objects.
         let key = path.strip_prefix(&self.root).ok().and_then(Path::to_str).and_then(|key| self.below.found(key));
         let Some(key) = key.filter(|_| !marks::is_mark(&name)) else { return Ok(()) };
         match entry.metadata() {
-            // Deleted since the directory was read.
+            // The file was deleted after the directory was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             metadata => {
                 let metadata = metadata?;
@@ -75,7 +75,7 @@ impl Walk {
     }
 }
 
-/// Opens a directory. Returns `None` if there is none: a file is no prefix of keys.
+/// Opens a directory. Returns `None` if it does not exist, or if it is a file, which cannot be a prefix of keys.
 fn entries(root: &Path, directory: &Path) -> io::Result<Option<fs::ReadDir>> {
     match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -84,12 +84,12 @@ fn entries(root: &Path, directory: &Path) -> io::Result<Option<fs::ReadDir>> {
     }
 }
 
-/// Returns the names of the directories in a directory, or none if there is no such directory.
+/// Returns the names of the subdirectories of a directory, or none if the directory does not exist.
 pub(super) fn directories_in(root: &Path, directory: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries(root, directory)?.into_iter().flatten() {
         let entry = entry?;
-        // No key has a name that is not UTF-8.
+        // Keys are UTF-8, so directories with other names contain no objects.
         if entry.file_type()?.is_dir()
             && let Ok(name) = entry.file_name().into_string()
         {

@@ -1,4 +1,4 @@
-//! Atomic writes: a temporary file with a random name in the same directory, moved into place when it is whole.
+//! Atomic writes: each file is written under a random temporary name in the same directory and then renamed.
 
 use crate::store::ETag;
 use std::ffi::OsStr;
@@ -12,16 +12,18 @@ use tempfile::{Builder, NamedTempFile};
 const TEMPORARY_PREFIX: &str = ".iiif-publish-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Age after which a temporary file is known to belong to a run that was killed. No write takes that long.
+/// Age after which a temporary file must belong to a killed run. No write takes that long.
 const STALE_AFTER: Duration = Duration::from_hours(24);
 
-/// Attempts to create a file in a directory that others may be removing, because it was empty, at the same time.
+/// Maximum attempts to create a file in a directory that other threads may remove at the same time because it was
+/// empty.
 const CREATE_ATTEMPTS: u32 = 8;
 
-/// Kernels stamp files with the time of their last tick, up to 10 ms ago. The stamps of files are spread over this much less.
+/// Width of the range, in nanoseconds, over which timestamps of files are spread. It is far below the 10 ms tick of
+/// kernel clocks.
 const STAMP_SPREAD_NANOS: u64 = 1_000_000;
 
-/// A file that is written but not yet visible under its name.
+/// A complete file under a temporary name.
 pub(super) struct Written {
     file: NamedTempFile,
     pub(super) metadata: Metadata,
@@ -38,25 +40,25 @@ impl Written {
         Ok(Self { file, metadata, is_in_new_directory })
     }
 
-    /// Waits until the content is on the disk, so that a power failure after the rename cannot leave an empty file.
+    /// Syncs the content to the disk, so that a power failure after the rename cannot leave an empty file.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.as_file().sync_all()
     }
 
-    /// Moves the file to `path`. Replaces what is there; a symlink is replaced itself and not followed.
+    /// Renames the file to `path` and replaces an existing file. An existing symlink is itself replaced, not followed.
     pub(super) fn replace(self, path: &Path) -> io::Result<()> {
         self.file.persist(path).map(drop).map_err(|error| error.error)
     }
 
-    /// Moves the file to `path` unless something is there.
+    /// Renames the file to `path` unless `path` exists.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] if something is there.
+    /// [`io::ErrorKind::AlreadyExists`] if `path` exists.
     pub(super) fn create(self, path: &Path) -> io::Result<()> {
         match self.file.persist_noclobber(path) {
             Ok(_) => Ok(()),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(error.error),
-            // File systems without hard links cannot do both at once.
+            // File systems without hard links cannot check and rename in one step.
             Err(error) if fs::symlink_metadata(path).is_err() => {
                 error.file.persist(path).map(drop).map_err(|error| error.error)
             }
@@ -65,14 +67,14 @@ impl Written {
     }
 }
 
-/// Writes a whole file, atomically.
+/// Writes a complete file atomically.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<Metadata> {
     let written = Written::beside(path, bytes)?;
     let metadata = written.metadata.clone();
     written.replace(path).map(|()| metadata)
 }
 
-/// Creates a temporary file in the directory of `path`. Returns `true` with it if the directory is new.
+/// Creates a temporary file in the directory of `path`. Also returns `true` if the directory is new.
 fn create_beside(path: &Path) -> io::Result<(NamedTempFile, bool)> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut is_new = false;
@@ -88,18 +90,21 @@ fn create_beside(path: &Path) -> io::Result<(NamedTempFile, bool)> {
     create_in(directory).map(|file| (file, is_new))
 }
 
-/// Opens with `O_EXCL`, which neither follows a symlink nor opens a file of somebody else.
+/// Opens with `O_EXCL`, which neither follows symlinks nor opens existing files.
 fn create_in(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).rand_bytes(12);
-    // As for any other new file: the umask takes away from it. The default of temporary files is 0600, which no web server can read.
+    // The same mode as for any new file, before the umask. Temporary files default to 0600, which no web server can
+    // read.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(directory)
 }
 
-/// Moves the time of the file back by less than a tick, at random, so that two files of the same size that are written within one tick
-/// have different entity tags. File systems that cannot do that keep their time.
+/// Moves the timestamp of the file back by a random fraction of a tick and returns the metadata.
+///
+/// Files of equal size that are written within one tick then still have different entity tags. File systems that cannot
+/// set timestamps keep the original one.
 fn stamp(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
     let random = RandomState::new().build_hasher().finish();
@@ -111,20 +116,20 @@ fn stamp(file: &File) -> io::Result<Metadata> {
     }
 }
 
-/// Returns the entity tag of a file: its size and its time, so that copies that keep both keep it.
+/// Returns the entity tag of a file, derived from its size and time. A copy that preserves both has the same tag.
 pub(super) fn etag(metadata: &Metadata) -> Option<ETag> {
     let nanos = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
     ETag::new(&format!("{:x}-{nanos:x}", metadata.len()))
 }
 
-/// Returns the time by the clock of the file system, which stamps its files: that of a server, on network drives.
+/// Returns the current time by the clock of the file system. On network drives, that is the clock of the server.
 pub(super) fn clock(root: &Path) -> io::Result<SystemTime> {
     let existing = root.ancestors().find(|directory| directory.exists());
     let directory = existing.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::tempfile_in(directory)?.metadata()?.modified()
 }
 
-/// Returns `true` if the name is one of [`Written`].
+/// Returns `true` if `name` is the name of a temporary file.
 pub(super) fn is_temporary(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX))
 }
@@ -132,12 +137,12 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
 /// Removes temporary files that a killed run left behind.
 #[derive(Debug, Default)]
 pub(super) struct Sweeper {
-    /// Found out for the first temporary file that is seen, of which there are none as a rule.
+    /// The current time, determined when the first temporary file is found. Most directories have none.
     now: Option<SystemTime>,
 }
 
 impl Sweeper {
-    /// Removes the entry if it is a stale temporary file. That is a courtesy: failures are ignored.
+    /// Removes the entry if it is a stale temporary file. Failures are ignored, because cleaning up is optional.
     pub(super) fn sweep(&mut self, root: &Path, entry: &fs::DirEntry) {
         let Ok(metadata) = entry.metadata() else { return };
         if self.now.is_none() {
@@ -149,7 +154,7 @@ impl Sweeper {
         }
     }
 
-    /// Sweeps one directory.
+    /// Removes the stale temporary files of one directory.
     pub(super) fn sweep_directory(&mut self, root: &Path, directory: &Path) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             if is_temporary(&entry.file_name()) {

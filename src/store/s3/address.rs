@@ -1,10 +1,10 @@
-//! Buckets and endpoints as people write them.
+//! Addresses of buckets and endpoints, in the forms that people write.
 
 use crate::store::{KeyError, Prefix};
 use std::fmt;
 use std::str::FromStr;
 
-/// A bucket, and perhaps a prefix in it: `bucket`, `bucket/prefix`, `s3://bucket/prefix`, or an ARN.
+/// A bucket with an optional prefix: `bucket`, `bucket/prefix`, `s3://bucket/prefix` or an ARN.
 ///
 /// ```
 /// use iiif_publish::store::BucketAddress;
@@ -22,41 +22,43 @@ pub struct BucketAddress {
     prefix: Prefix,
 }
 
-/// Why a text names no bucket.
+/// An error in the address of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketAddressError {
     /// The text is a URL.
-    #[error("`{0}` is a URL: name the bucket alone, as `--bucket NAME`, and where the store is with `--endpoint-url`")]
+    #[error(
+        "`{0}` is a URL: pass the bucket name alone with `--bucket`, and the URL of the store with `--endpoint-url`"
+    )]
     Url(String),
-    /// The text is a file name.
-    #[error("`{0}` is a path: publish into a folder with `--output`")]
+    /// The text is a file path.
+    #[error("`{0}` is a path: to publish into a folder, use `--output`")]
     Path(String),
-    /// The name has a character that no bucket has, or a length.
-    #[error("`{0}` cannot be a bucket: names have 3 to 63 letters, digits, `-`, `.` and `_`")]
+    /// The name has an invalid character or length.
+    #[error("`{0}` is not a valid bucket name: names have 3 to 63 letters, digits, `-`, `.` and `_`")]
     Name(String),
-    /// The ARN is one of something else.
-    #[error("`{0}` is the ARN of {1}; the ARNs of buckets (`arn:aws:s3:::NAME`) and access points are read")]
+    /// The ARN does not name a supported resource.
+    #[error("`{0}` is the ARN of {1}; only ARNs of buckets (`arn:aws:s3:::NAME`) and access points are supported")]
     Arn(String, &'static str),
-    /// What comes after the bucket cannot be a prefix.
-    #[error("what comes after the bucket cannot be a prefix")]
+    /// The text after the bucket is not a valid prefix.
+    #[error("the text after the bucket is not a valid prefix")]
     Prefix(#[from] KeyError),
 }
 
 impl BucketAddress {
-    /// Returns the bucket, as requests name it: for an access point, its ARN.
+    /// Returns the bucket as requests name it. For an access point, this is its ARN.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// Returns the region that an access point is in.
+    /// Returns the region of an access point.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 
-    /// Returns the prefix, which is mostly empty.
+    /// Returns the prefix, which is usually empty.
     #[must_use]
     pub fn prefix(&self) -> &Prefix {
         &self.prefix
@@ -72,26 +74,26 @@ impl BucketAddress {
         Ok(Self { bucket: bucket.to_owned(), region: None, prefix: prefix.parse()? })
     }
 
-    fn of_arn(arn: &str) -> Result<Self, BucketAddressError> {
+    fn from_arn(arn: &str) -> Result<Self, BucketAddressError> {
         let other = |what| BucketAddressError::Arn(arn.to_owned(), what);
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let [_, _, service, region, _, resource] = parts.as_slice() else { return Err(other("nothing that is known")) };
+        let [_, _, service, region, _, resource] = parts.as_slice() else { return Err(other("an unknown resource")) };
         match *service {
             "s3" => {}
             "s3-object-lambda" => return Err(other("an Object Lambda access point, which cannot be written to")),
             "s3-outposts" => return Err(other("a bucket or access point of Outposts")),
-            "s3express" => return Err(other("a directory bucket, from which nothing is served")),
+            "s3express" => return Err(other("a directory bucket, which cannot serve public files")),
             _ => return Err(other("another service")),
         }
         let Some(name) = resource.strip_prefix("accesspoint").and_then(|rest| rest.strip_prefix(['/', ':'])) else {
             return Self::named(resource);
         };
         if region.is_empty() {
-            return Err(other("a multi-region access point, which needs other signatures"));
+            return Err(other("a multi-region access point, which requires a different signature"));
         }
         if name.contains('/') {
             return Err(other(
-                "objects behind an access point: leave out what comes after its name, and use `--prefix`",
+                "objects behind an access point: remove the text after the name of the access point, and use `--prefix`",
             ));
         }
         Ok(Self { bucket: arn.to_owned(), region: Some((*region).to_owned()), prefix: Prefix::default() })
@@ -106,7 +108,7 @@ impl FromStr for BucketAddress {
         if let Some((scheme, rest)) = text.split_once("://") {
             return match scheme.to_ascii_lowercase().as_str() {
                 "s3" => Self::named(rest),
-                // A password may stand in front of the host.
+                // A password may precede the host.
                 _ => {
                     Err(BucketAddressError::Url(format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default())))
                 }
@@ -115,7 +117,7 @@ impl FromStr for BucketAddress {
         if text.starts_with(['/', '.', '~']) || text.contains('\\') {
             return Err(BucketAddressError::Path(text.escape_debug().to_string()));
         }
-        if text.starts_with("arn:") { Self::of_arn(text) } else { Self::named(text) }
+        if text.starts_with("arn:") { Self::from_arn(text) } else { Self::named(text) }
     }
 }
 
@@ -126,7 +128,7 @@ impl fmt::Display for BucketAddress {
     }
 }
 
-/// Why a URL cannot be an endpoint, and what to write instead.
+/// A URL that cannot be an endpoint, with a hint that shows the correct form.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{hint}")]
 pub(super) struct EndpointError {
@@ -134,7 +136,7 @@ pub(super) struct EndpointError {
     hint: String,
 }
 
-/// Hosts of services whose endpoints are known not to begin with the name of a bucket.
+/// Domains of services whose endpoints never begin with a bucket name.
 const SERVICES: [&str; 7] = [
     ".amazonaws.com",
     ".digitaloceanspaces.com",
@@ -145,31 +147,31 @@ const SERVICES: [&str; 7] = [
     ".your-objectstorage.com",
 ];
 
-/// Checks the URL of an endpoint before it is used.
+/// Checks the URL of an endpoint without sending a request.
 pub(super) fn check_endpoint(url: &str, bucket: &str) -> Result<(), EndpointError> {
     let error = |reason: String, hint: String| Err(EndpointError { reason, hint });
     let shown = url.rsplit('@').next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {
         let hint = format!("write it with its scheme: `http://{shown}` or `https://{shown}`");
-        return error(format!("the endpoint `{shown}` is not a URL"), hint);
+        return error(format!("the endpoint `{shown}` has no scheme"), hint);
     };
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
         return error(
-            format!("the endpoint `{shown}` is neither http:// nor https://"),
-            "correct its scheme".to_owned(),
+            format!("the endpoint `{shown}` does not use http:// or https://"),
+            "correct the scheme".to_owned(),
         );
     }
     let rest = rest.rsplit('@').next().unwrap_or_default().trim_end_matches('/');
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.is_empty() {
         return error(
-            format!("the endpoint `{shown}` names no host"),
+            format!("the endpoint `{shown}` has no host"),
             "write it like `https://s3.example.org`".to_owned(),
         );
     }
     let has_bucket = |without: String| {
-        let reason = format!("the endpoint `{scheme}://{rest}` has the bucket `{bucket}` in it");
-        error(reason, format!("leave it out: `--endpoint-url {without}`"))
+        let reason = format!("the endpoint `{scheme}://{rest}` includes the bucket `{bucket}`");
+        error(reason, format!("remove the bucket: `--endpoint-url {without}`"))
     };
     if path.rsplit('/').next() == Some(bucket) {
         return has_bucket(format!("{scheme}://{}", rest.strip_suffix(bucket).unwrap_or(rest).trim_end_matches('/')));
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_named_in_many_ways() {
+    fn buckets_have_many_written_forms() {
         let read = |text: &str| text.parse::<BucketAddress>().map(|address| address.to_string());
         for (text, expected) in [
             ("test", "test"),

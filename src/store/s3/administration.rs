@@ -1,4 +1,4 @@
-//! What is asked and said of a bucket itself: its region, who may read it, and from which pages.
+//! Settings of a bucket: its region, public access and CORS rules.
 
 use super::S3Store;
 use super::explain::kind;
@@ -10,20 +10,20 @@ use aws_sdk_s3::types::{CorsConfiguration, CorsRule as SdkCorsRule};
 use bytes::Bytes;
 use std::error::Error;
 
-/// A rule of a bucket, by which pages of other sites may read it.
+/// A CORS rule of a bucket, which controls access by pages of other websites.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsRule {
-    /// Its name, which no other rule of the bucket has.
+    /// The ID of the rule, which is unique in the bucket.
     pub id: Option<String>,
-    /// The origins (`https://example.org`, or `*`) that it lets in.
+    /// The allowed origins, such as `https://example.org`, or `*`.
     pub allowed_origins: Vec<String>,
-    /// The methods that they may use.
+    /// The allowed methods.
     pub allowed_methods: Vec<String>,
-    /// The headers that they may send beyond those that any page may.
+    /// The request headers that pages may send in addition to the headers that are always allowed.
     pub allowed_headers: Option<Vec<String>>,
-    /// The headers that they may read beyond those that any page may.
+    /// The response headers that pages may read in addition to the headers that are always readable.
     pub expose_headers: Option<Vec<String>>,
-    /// How long a browser may remember the answer, in seconds.
+    /// Maximum time, in seconds, for which browsers may cache the response to a preflight request.
     pub max_age_seconds: Option<i32>,
 }
 
@@ -54,57 +54,57 @@ impl From<&CorsRule> for SdkCorsRule {
     }
 }
 
-/// What Block Public Access keeps from letting everyone read: bucket policies, and ACLs, which nothing here uses.
+/// The Block Public Access settings of a bucket. This program uses policies, not ACLs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the four switches of S3")]
 pub struct PublicAccessBlock {
-    /// ACLs that let everyone read are refused.
+    /// Public ACLs are rejected.
     pub refuses_acls: bool,
-    /// ACLs that let everyone read have no effect.
+    /// Public ACLs are ignored.
     pub ignores_acls: bool,
-    /// A policy that lets everyone read is refused.
+    /// Public policies are rejected.
     pub refuses_policy: bool,
-    /// A policy that lets everyone read has no effect.
+    /// Public policies are ignored.
     pub ignores_policy: bool,
 }
 
 impl PublicAccessBlock {
-    /// Whether a policy can let everyone read.
+    /// Returns `true` if a policy can grant public access.
     #[must_use]
     pub fn lets_policy_be(self) -> bool {
         !self.refuses_policy && !self.ignores_policy
     }
 }
 
-/// What a store does with a put that must not replace anything, where something is there.
+/// The behavior of a store for a conditional put to an existing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionalPut {
-    /// It is refused, as was asked.
+    /// The put was rejected, as requested.
     Refused,
-    /// The object is replaced all the same.
+    /// The object was replaced in spite of the condition.
     Replaced,
 }
 
 impl S3Store {
-    /// The name of the bucket.
+    /// Returns the name of the bucket.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// The region that requests are signed for.
+    /// Returns the region that requests are signed for.
     #[must_use]
     pub fn aws_region(&self) -> String {
         self.client.config().region().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Whether the endpoint is one of AWS.
+    /// Returns `true` if the endpoint belongs to AWS.
     #[must_use]
     pub fn is_aws(&self) -> bool {
         super::is_aws(&self.public_url.to_string())
     }
 
-    /// The region of the bucket, where the store names it. No permission is needed.
+    /// Returns the region of the bucket, if the store names it. No permission is required.
     pub async fn bucket_region(&self) -> Option<String> {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(output) => output.bucket_region,
@@ -112,35 +112,35 @@ impl S3Store {
         }
     }
 
-    /// The content of a small object. Unlike [`Store::get`](crate::store::Store::get), it tells denied from missing.
+    /// Reads a small object. Unlike [`Store::get`](crate::store::Store::get), this distinguishes denied from missing.
     ///
     /// # Errors
-    /// Where the object cannot be read, for whatever reason.
+    /// If the object cannot be read for any reason.
     pub async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
-        self.got(key).await.map(|stored| stored.body).map_err(|error| self.not_got(key, error))
+        self.fetch(key).await.map(|stored| stored.body).map_err(|error| self.fetch_error(key, error))
     }
 
-    /// Puts an object that is there already with `If-None-Match: *`, to see what the store makes of that.
+    /// Puts an existing object again with `If-None-Match: *` and returns how the store handled the condition.
     ///
     /// # Errors
-    /// Where the store does neither of the two.
+    /// If the store neither rejects the put nor replaces the object.
     pub async fn put_if_absent(&self, object: &Object) -> Result<ConditionalPut, StoreError> {
         let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str()).if_none_match("*");
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
-        let put = self.attributes.of_put(put).set_request_payer(self.payer.into());
+        let put = self.attributes.apply_to_put(put).set_request_payer(self.payer.into());
         match put.body(ByteStream::from(object.body.clone())).send().await {
             Ok(_) => Ok(ConditionalPut::Replaced),
-            Err(SdkError::ServiceError(refusal)) if refusal.raw().status().as_u16() == 412 => {
+            Err(SdkError::ServiceError(service)) if service.raw().status().as_u16() == 412 => {
                 Ok(ConditionalPut::Refused)
             }
             Err(error) => Err(self.failed(format!("could not put `{}`", object.key), &error)),
         }
     }
 
-    /// The CORS rules of the bucket; they need `s3:GetBucketCORS`.
+    /// Reads the CORS rules of the bucket. Requires `s3:GetBucketCORS`.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If the rules cannot be read.
     pub async fn cors_rules(&self) -> Result<Vec<CorsRule>, StoreError> {
         let action = || format!("could not read the CORS rules of `{}`", self.bucket);
         let got = self.client.get_bucket_cors().bucket(&self.bucket).send().await;
@@ -148,10 +148,10 @@ impl S3Store {
         Ok(rules.map(|rules| rules.cors_rules().iter().map(CorsRule::from).collect()).unwrap_or_default())
     }
 
-    /// Makes these the CORS rules of the bucket, in place of all that it has; needs `s3:PutBucketCORS`.
+    /// Replaces all CORS rules of the bucket. Requires `s3:PutBucketCORS`.
     ///
     /// # Errors
-    /// Where the store refuses.
+    /// If the store rejects the rules.
     pub async fn put_cors_rules(&self, rules: &[CorsRule]) -> Result<(), StoreError> {
         let rules = rules.iter().map(SdkCorsRule::from).collect();
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build().expect("the rules are set");
@@ -160,10 +160,10 @@ impl S3Store {
         put.map(drop).map_err(|error| self.failed(action(), &error))
     }
 
-    /// The policy of the bucket, as JSON; needs `s3:GetBucketPolicy`.
+    /// Reads the policy of the bucket as JSON. Requires `s3:GetBucketPolicy`.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If the policy cannot be read.
     pub async fn policy(&self) -> Result<Option<String>, StoreError> {
         let action = || format!("could not read the policy of `{}`", self.bucket);
         let got = self.client.get_bucket_policy().bucket(&self.bucket).send().await;
@@ -171,21 +171,22 @@ impl S3Store {
         Ok(policy.filter(|policy| !policy.trim().is_empty()))
     }
 
-    /// Makes this the policy of the bucket, in place of the one that it has; needs `s3:PutBucketPolicy`.
+    /// Replaces the policy of the bucket. Requires `s3:PutBucketPolicy`.
     ///
     /// # Errors
-    /// Where the store refuses.
+    /// If the store rejects the policy.
     pub async fn put_policy(&self, policy: String) -> Result<(), StoreError> {
         let put = self.client.put_bucket_policy().bucket(&self.bucket).policy(policy).send().await;
         let action = || format!("could not change the policy of `{}`", self.bucket);
         put.map(drop).map_err(|error| self.failed(action(), &error))
     }
 
-    /// Block Public Access of the bucket; needs `s3:GetBucketPublicAccessBlock`. That of the account, which counts as well,
-    /// cannot be seen from here.
+    /// Reads the Block Public Access settings of the bucket. Requires `s3:GetBucketPublicAccessBlock`.
+    ///
+    /// The settings of the account also apply, but this request does not return them.
     ///
     /// # Errors
-    /// Where it cannot be read, or the store knows nothing of it.
+    /// If the settings cannot be read or the store does not support them.
     pub async fn public_access_block(&self) -> Result<PublicAccessBlock, StoreError> {
         let action = || format!("could not read Block Public Access of `{}`", self.bucket);
         let got = self.client.get_public_access_block().bucket(&self.bucket).send().await;
@@ -200,7 +201,7 @@ impl S3Store {
         Ok(block.unwrap_or_default())
     }
 
-    /// What the store has, or that it has none, which it says by an error.
+    /// Returns the setting, or `None` if the store reports an error that means that the setting does not exist.
     pub(super) fn or_absent<T, E>(
         &self,
         got: Result<T, SdkError<E>>,

@@ -1,31 +1,33 @@
-//! What the owner of a bucket wants every object to have, and what a put may do.
+//! Attributes of stored objects, and options of puts.
 
 use aws_sdk_s3::operation::copy_object::builders::CopyObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::types::{ObjectCannedAcl, RequestPayer, ServerSideEncryption, StorageClass};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What every object gets beside its bytes and its type. Nothing of it is sent unless it is said: new buckets of AWS
-/// refuse any ACL, and other stores do not know most of it.
+/// Attributes that every stored object gets, besides its content and type.
+///
+/// Only attributes that are set are sent: new AWS buckets reject any ACL, and other stores do not support most
+/// attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectAttributes {
     /// A canned ACL.
     pub acl: Option<ObjectCannedAcl>,
-    /// Where the store keeps it.
+    /// The storage class.
     pub storage_class: Option<StorageClass>,
-    /// How the store encrypts it.
+    /// The server-side encryption.
     pub encryption: Option<ServerSideEncryption>,
-    /// With which key of KMS.
+    /// The KMS key for the encryption.
     pub kms_key_id: Option<String>,
-    /// Tags.
+    /// The tags of the object.
     pub tags: Vec<(String, String)>,
-    /// User metadata: names without `x-amz-meta-`, in lower case.
+    /// User metadata. Names are in lower case and omit `x-amz-meta-`.
     pub metadata: Vec<(String, String)>,
 }
 
 impl ObjectAttributes {
-    /// Adds them to a copy.
-    pub(super) fn of_copy(&self, copy: CopyObjectFluentBuilder) -> CopyObjectFluentBuilder {
+    /// Adds the attributes to a copy request.
+    pub(super) fn apply_to_copy(&self, copy: CopyObjectFluentBuilder) -> CopyObjectFluentBuilder {
         let copy = copy
             .set_acl(self.acl.clone())
             .set_storage_class(self.storage_class.clone())
@@ -35,8 +37,8 @@ impl ObjectAttributes {
         self.metadata.iter().fold(copy, |copy, (name, value)| copy.metadata(name, value))
     }
 
-    /// Adds them to a put.
-    pub(super) fn of_put(&self, put: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
+    /// Adds the attributes to a put request.
+    pub(super) fn apply_to_put(&self, put: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
         let put = put
             .set_acl(self.acl.clone())
             .set_storage_class(self.storage_class.clone())
@@ -46,16 +48,16 @@ impl ObjectAttributes {
         self.metadata.iter().fold(put, |put, (name, value)| put.metadata(name, value))
     }
 
-    /// The tags as a query, which is how a put carries them.
+    /// Returns the tags in the query format that puts use.
     fn tagging(&self) -> Option<String> {
         let tags: Vec<String> = self.tags.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
         (!tags.is_empty()).then(|| tags.join("&"))
     }
 
-    /// Returns a text that is the same for the same attributes in every version of the program, and empty for none.
+    /// Returns a stable description of the attributes, which is empty if there are none.
     ///
-    /// It is kept in fingerprints: a change of the format makes every published image stale, and needs a new version at its
-    /// beginning.
+    /// The description is part of fingerprints. A change of the format makes every published image stale and needs a
+    /// new version number at the beginning.
     pub(super) fn describe(&self) -> String {
         if *self == Self::default() {
             return String::new();
@@ -70,7 +72,7 @@ impl ObjectAttributes {
         let pairs = [("tag", &self.tags), ("metadata", &self.metadata)].into_iter().flat_map(|(kind, pairs)| {
             let mut pairs: Vec<_> =
                 pairs.iter().map(|(name, value)| format!("{kind}:{}={}", encoded(name), encoded(value))).collect();
-            // Their order means nothing.
+            // The order of these pairs has no meaning.
             pairs.sort();
             pairs
         });
@@ -78,28 +80,29 @@ impl ObjectAttributes {
     }
 }
 
-/// Percent-encodes everything but letters and digits.
+/// Percent-encodes all characters except letters and digits.
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// What happens to an object that is there already.
+/// The handling of objects that already exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clobber {
-    /// It is replaced.
+    /// Replaces existing objects.
     #[default]
     Replace,
-    /// It stays, and the put fails unless it has the same bytes (`If-None-Match: *`). Some stores ignore that and replace it.
+    /// Keeps existing objects. A put fails unless the bytes are equal (`If-None-Match: *`). Some stores ignore the
+    /// condition.
     Forbid,
 }
 
-/// Who pays for the requests.
+/// The account that pays for the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Payer {
     /// The owner of the bucket.
     #[default]
     Owner,
-    /// Who sends them: what "requester pays" buckets demand.
+    /// The sender of the requests, as "requester pays" buckets require.
     Requester,
 }
 
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_encoded_and_nothing_is_sent_unasked() {
+    fn tags_are_encoded_and_unset_attributes_are_not_sent() {
         assert_eq!(ObjectAttributes::default().tagging(), None);
         let tags = vec![("project".to_owned(), "maps & plans".to_owned()), ("a".to_owned(), "b=c".to_owned())];
         let attributes = ObjectAttributes { tags, ..ObjectAttributes::default() };

@@ -1,4 +1,4 @@
-//! The client: one for the process, with timeouts, retries and checksums that suit uploads of many small objects.
+//! The SDK client, shared by the whole process. Its timeouts, retries and checksums suit uploads of many small objects.
 
 use super::trust::{self, Bundle};
 use super::watch::CodeClassifier;
@@ -20,32 +20,35 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder};
 use std::time::Duration;
 
-/// Tries of one request. The time that a request may take in all ends them sooner.
-const ATTEMPTS: u32 = 100;
+/// Maximum attempts per request. The time limit for retries usually ends them earlier.
+const MAX_ATTEMPTS: u32 = 100;
 
-/// The first pause before another try: long enough that the puts in flight do not storm a store that throttles. The SDK
-/// doubles it each time, up to the longest, and shortens it at random; the longest is what a store that is back again
-/// waits for its load.
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// Range of the backoff between attempts. The SDK doubles the backoff each time and adds jitter.
+///
+/// The initial backoff is long enough that uploads in flight do not storm a throttling store. The maximum bounds the
+/// idle time after a store has recovered.
+const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Tokens for retries of all requests together (one retry costs 5), and how many come back each second. The SDK's own
-/// quota of 500 is used up by a short throttle of a parallel upload, after which every error is final.
+/// Retry tokens shared by all requests (a retry costs 5), and tokens returned per second.
+///
+/// A short throttle of a parallel upload uses up the SDK's default quota of 500. After that, every error would be
+/// final.
 const RETRY_TOKENS: usize = 5_000;
 const RETRY_TOKENS_PER_SECOND: f32 = 200.0;
 
-/// The SDK waits for ever for a server that accepts a request and never answers.
+/// Timeouts. Without them, the SDK waits forever for a server that accepts a request and never responds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Stores drop idle connections sooner than the SDK's 90 s; a put on one that is half closed costs a retry.
+/// Stores close idle connections sooner than the SDK's 90 s, and a put on a half-closed connection costs a retry.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What the AWS environment, its files and the command line say together.
+/// Loads the AWS configuration from the environment, the configuration files and the command line.
 ///
 /// # Errors
-/// If the profile or the certificate authorities that were named are not there.
+/// If the selected profile or the file of certificate authorities does not exist.
 pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, StoreError> {
     let profiles = trust::profiles(settings).await?;
     let bundle = trust::bundle(&profiles)?;
@@ -60,12 +63,12 @@ pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, St
         loader = loader.endpoint_url(endpoint_url);
     }
     let config = loader.load().await;
-    // Most custom endpoints have no regions, but every signature names one.
+    // Most custom endpoints have no regions, but every signature requires one.
     let region = config.region().cloned().unwrap_or(Region::from_static("us-east-1"));
     Ok(config.into_builder().region(region).build())
 }
 
-/// The SDK's own HTTPS client, but for the idle timeout and more certificate authorities.
+/// Creates the SDK's HTTPS client with another idle timeout and additional certificate authorities.
 fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     HttpBuilder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT).build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
@@ -81,13 +84,13 @@ fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     })
 }
 
-/// The configuration of the client; every request may be tried again for `retry_for`.
+/// Creates the configuration of the client. Each request may be retried for up to `retry_for`.
 pub(super) fn client_config(config: &SdkConfig, retry_for: Duration) -> Builder {
     let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build();
     let retries = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF)
-        .with_max_backoff(LONGEST_BACKOFF);
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(INITIAL_BACKOFF)
+        .with_max_backoff(MAX_BACKOFF);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -116,7 +119,7 @@ pub(super) fn with_checksums(config: Builder, checksums: Checksums) -> Builder {
     }
 }
 
-/// What the endpoint needs, where nothing was said of it: not on the command line, and not in the environment.
+/// Returns the checksum mode that the endpoint needs, unless the environment or the command line selects one.
 pub(super) fn default_checksums(is_aws: bool) -> Option<Checksums> {
     let is_said = std::env::var_os("AWS_REQUEST_CHECKSUM_CALCULATION").is_some();
     (!is_aws && !is_said).then_some(Checksums::WhenRequired)

@@ -1,4 +1,4 @@
-//! New headers without new bytes: an object is copied onto itself.
+//! Header updates without an upload: an object is copied onto itself.
 
 use super::explain::kind;
 use super::put::is_encrypted_by_key;
@@ -9,23 +9,23 @@ use aws_sdk_s3::operation::copy_object::{CopyObjectError, CopyObjectOutput};
 use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Left as they are in the header that names the source: the unreserved characters of RFC 3986, and the slash.
+/// Characters that are not encoded in the copy source header: the unreserved characters of RFC 3986 and the slash.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// There is another object than was named.
+/// The status for an object that no longer has the expected ETag.
 const PRECONDITION_FAILED: u16 = 412;
 const METHOD_NOT_ALLOWED: u16 = 405;
 const NOT_IMPLEMENTED: u16 = 501;
 
-/// Codes of stores that do not copy an object onto itself, or do not know one of the headers.
+/// Error codes of stores that cannot copy an object onto itself or do not support one of the headers.
 const UNSUPPORTED: [&str; 4] = ["NotImplemented", "InvalidRequest", "InvalidArgument", "MethodNotAllowed"];
 
 impl S3Store {
-    /// Sends every attribute again: a copy keeps none of them by itself.
+    /// Copies an object onto itself. Sends every attribute, because a copy keeps none by default.
     pub(super) async fn copy_in_place(&self, update: HeaderUpdate) -> Result<Receipt, StoreError> {
-        let _pace = self.pacer.begin(0).await;
+        let _permit = self.limiter.acquire(0).await;
         let output = self.copy(&update).await.map_err(|error| self.not_updated(&update, &error))?;
-        self.pacer.succeeded();
+        self.limiter.record_success();
         let etag = output.copy_object_result().and_then(|result| result.e_tag()).and_then(ETag::new);
         if is_of_other_content(&output, &update.etag, etag.as_ref()) {
             return Err(StoreError::replaced(&update.key));
@@ -42,7 +42,7 @@ impl S3Store {
             .tagging_directive(TaggingDirective::Replace)
             .content_type(update.content_type)
             .cache_control(&*update.cache_control);
-        let copy = self.attributes.of_copy(copy).set_request_payer(self.payer.into());
+        let copy = self.attributes.apply_to_copy(copy).set_request_payer(self.payer.into());
         let copy = match &update.mark {
             Some(mark) => copy.metadata(MARK, &**mark),
             None => copy,
@@ -66,7 +66,8 @@ impl S3Store {
     }
 }
 
-/// Returns `true` if the copy has other content than was named. Some stores, Ceph among them, ignore the condition.
+/// Returns `true` if the copied content differs from the expected content. Some stores, such as Ceph, ignore the
+/// condition.
 fn is_of_other_content(output: &CopyObjectOutput, named: &ETag, copied: Option<&ETag>) -> bool {
     let is_digest = !is_encrypted_by_key(output.server_side_encryption(), output.sse_customer_algorithm());
     let differ = |(named, copied)| named != copied;

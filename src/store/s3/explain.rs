@@ -1,4 +1,4 @@
-//! Errors of the SDK: what kind they are, and what they say.
+//! Categories, messages and hints for errors of the SDK.
 
 use super::watch::{element, last_failure};
 use crate::store::{StoreError, StoreErrorKind};
@@ -7,48 +7,48 @@ use aws_sdk_s3::operation::RequestId;
 use std::error::Error;
 use std::fmt;
 
-/// A failure to do `action`, in words.
+/// Creates the error for a failed `action`.
 pub(super) fn failed<E>(bucket: &str, action: String, error: &SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let explained = Explained::new(error, bucket);
+    let readable = ReadableError::new(error, bucket);
     let region = bucket_region(error).map(str::to_owned);
-    let failed = StoreError::new(kind(error), action, explained).in_region(region);
+    let failed = StoreError::new(kind(error), action, readable).in_region(region);
     match hint(error) {
         Some(hint) => failed.with_hint(hint),
         None => failed,
     }
 }
 
-/// Returns advice on refusals whose words are about something else than what is to be done.
+/// Returns a hint for errors whose own message does not suggest the solution.
 fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
     if matches!(error, SdkError::TimeoutError(_)) && last_failure().is_some() {
-        return Some("try again when the store accepts requests, or raise `--retry-for`");
+        return Some("retry when the store accepts requests, or raise `--retry-for`");
     }
     if let SdkError::DispatchFailure(failure) = error {
-        return connection_hint(&innermost(failure.as_connector_error()?));
+        return connection_hint(&root_cause(failure.as_connector_error()?));
     }
-    let SdkError::ServiceError(refusal) = error else { return None };
-    if refusal.raw().status().as_u16() == 400 && speaks_tls(refusal.raw().body().bytes().unwrap_or_default()) {
-        return Some("the port speaks HTTPS: write the endpoint with `https://`");
+    let SdkError::ServiceError(service) = error else { return None };
+    if service.raw().status().as_u16() == 400 && speaks_tls(service.raw().body().bytes().unwrap_or_default()) {
+        return Some("the port uses HTTPS: write the endpoint with `https://`");
     }
-    let (code, message) = (refusal.err().code()?, refusal.err().message().unwrap_or_default());
+    let (code, message) = (service.err().code()?, service.err().message().unwrap_or_default());
     let asks_for_checksums = CHECKSUM_HEADERS.iter().any(|header| message.contains(header));
     if code == "SignatureDoesNotMatch" {
         return Some(
-            "check the secret key (AWS_SECRET_ACCESS_KEY, or that of the profile): it does not belong to the access key",
+            "check the secret key (AWS_SECRET_ACCESS_KEY or the profile): it does not belong to the access key",
         );
     }
     (code == "InvalidRequest" && asks_for_checksums).then_some(
-        "the bucket has Object Lock, which demands checksums: use `--checksums when-supported`, or a bucket without Object Lock",
+                "the bucket has Object Lock, which requires checksums: use `--checksums when-supported`, or a bucket without Object Lock",
     )
 }
 
-/// Returns advice on a connection that was not made, by the words of the TLS library.
+/// Returns a hint for a failed connection, based on the message of the TLS library.
 fn connection_hint(words: &str) -> Option<&'static str> {
     if words.contains("InvalidContentType") || words.contains("InvalidMessage") {
-        return Some("the port does not speak HTTPS: write the endpoint with `http://`");
+        return Some("the port does not use HTTPS: write the endpoint with `http://`");
     }
     if words.contains("UnknownIssuer") || words.contains("CaUsedAsEndEntity") {
         return Some(
@@ -58,16 +58,16 @@ fn connection_hint(words: &str) -> Option<&'static str> {
     }
     if words.contains("reset by peer") || words.contains("connection closed before message completed") {
         return Some(
-            "check `--endpoint-url` and the network; if the port speaks HTTPS, write the endpoint with `https://`",
+            "check `--endpoint-url` and the network; if the port uses HTTPS, write the endpoint with `https://`",
         );
     }
     if words.contains("NotValidForName") {
-        return Some("the certificate is for another host: write the endpoint with the name in the certificate");
+        return Some("the certificate is for another host: use the host name of the certificate in the endpoint");
     }
     None
 }
 
-/// Returns `true` for what servers answer to plain requests on a port for TLS: Go, nginx, Apache.
+/// Returns `true` for the responses of Go, nginx and Apache to plain HTTP requests on a TLS port.
 fn speaks_tls(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_lowercase();
     ["http request to an https server", "plain http request was sent to https port", "speaking plain http to an ssl"]
@@ -75,7 +75,7 @@ fn speaks_tls(body: &[u8]) -> bool {
         .any(|words| text.contains(words))
 }
 
-/// Headers that S3 names when Object Lock refuses a put without a checksum.
+/// Headers that S3 names when Object Lock rejects a put without a checksum.
 const CHECKSUM_HEADERS: [&str; 2] = ["Content-MD5", "x-amz-checksum-"];
 
 /// Returns the endpoint that the store redirects to, if it names one.
@@ -89,7 +89,7 @@ fn redirect_target<E>(error: &SdkError<E>) -> Option<String> {
     element(&body, "Endpoint").map(str::to_owned)
 }
 
-/// The region that the store names, where the bucket is in another one than was asked.
+/// Returns the region that the store names, if the bucket is in another region than requested.
 fn bucket_region<E>(error: &SdkError<E>) -> Option<&str> {
     error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"))
 }
@@ -98,11 +98,11 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKi
     match error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => StoreErrorKind::Unreachable,
         SdkError::TimeoutError(_) => StoreErrorKind::Unreachable,
-        // A bucket in another region is asked for there; any other redirect is to another endpoint.
+        // A redirect with a region means that the bucket is in that region. Any other redirect names another endpoint.
         SdkError::ServiceError(_) if bucket_region(error).is_none() && redirect_target(error).is_some() => {
             StoreErrorKind::Endpoint
         }
-        SdkError::ServiceError(refusal) => match (refusal.err().code(), refusal.raw().status().as_u16()) {
+        SdkError::ServiceError(service) => match (service.err().code(), service.raw().status().as_u16()) {
             (Some("NoSuchBucket"), _) => StoreErrorKind::Missing,
             (
                 Some(
@@ -134,38 +134,38 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKi
     }
 }
 
-/// An error of the SDK in words: its own text is only `service error`.
+/// A readable message for an error of the SDK, whose own message is only `service error`.
 #[derive(Debug)]
-pub(super) struct Explained(String);
+pub(super) struct ReadableError(String);
 
-impl Explained {
+impl ReadableError {
     pub(super) fn new<E>(error: &SdkError<E>, bucket: &str) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let words = match error {
-            SdkError::ServiceError(refusal) => {
-                let status = refusal.raw().status().as_u16();
-                let code = refusal.err().code().unwrap_or("no error code");
-                let message = refusal.err().message().map(|message| format!(": {message}")).unwrap_or_default();
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let code = service.err().code().unwrap_or("no error code");
+                let message = service.err().message().map(|message| format!(": {message}")).unwrap_or_default();
                 let region =
                     bucket_region(error).map(|region| format!(", `{bucket}` is in {region}")).unwrap_or_default();
-                let request = refusal.err().meta().request_id().map(|id| format!(", request {id}")).unwrap_or_default();
+                let request = service.err().meta().request_id().map(|id| format!(", request {id}")).unwrap_or_default();
                 let target = redirect_target(error).map(|url| format!(", redirects to {url}")).unwrap_or_default();
                 format!("the store answered {status} {code}{message}{region}{target}{request}")
             }
-            // Of all attempts together.
+            // The timeout covers all attempts.
             SdkError::TimeoutError(_) if let Some(failure) = last_failure() => {
-                format!("the store still answered {failure} when the time for retries was over")
+                format!("the store still answered {failure} at the end of the time for retries")
             }
-            other => innermost(other),
+            other => root_cause(other),
         };
         Self(words)
     }
 }
 
-/// The last link of a chain of errors: `Connection refused (os error 111)` and the like.
-pub(super) fn innermost(error: &dyn Error) -> String {
+/// Returns the message of the root cause, such as `Connection refused (os error 111)`.
+pub(super) fn root_cause(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
@@ -173,11 +173,11 @@ pub(super) fn innermost(error: &dyn Error) -> String {
     error.to_string()
 }
 
-impl fmt::Display for Explained {
+impl fmt::Display for ReadableError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-/// No `source`: the words already say what its links would.
-impl Error for Explained {}
+/// Has no `source`, because the message already includes the causes.
+impl Error for ReadableError {}

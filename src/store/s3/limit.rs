@@ -1,4 +1,4 @@
-//! Limits on the bodies of responses: a store, or what answers in its place, must not fill the memory.
+//! Limits on the sizes of response bodies, so that a faulty store or proxy cannot exhaust the memory.
 
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -7,23 +7,23 @@ use aws_sdk_s3::primitives::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
 use std::error::Error;
 
-/// Maximum size of the body of a successful response, in bytes. Pages of listings have 1 MB, manifests of 50,000 pages 60 MB; parts of
-/// sources are smaller.
+/// Maximum size of the body of a successful response, in bytes. Listing pages have 1 MB, manifests of 50,000 pages have
+/// 60 MB, and parts of sources are smaller.
 const MAX_BODY_BYTES: usize = 128 << 20;
 
-/// Maximum size of the body of an error, in bytes. Those of S3 have 1 kB.
+/// Maximum size of the body of an error, in bytes. Errors of S3 have 1 kB.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
-/// Maximum size of an `info.json`, in bytes. Ours have some kilobytes.
+/// Maximum size of an `info.json`, in bytes. Typical files have a few kilobytes.
 pub(super) const MAX_INFO_BYTES: usize = 4 << 20;
 
-/// Limits every body before anything reads it.
+/// Applies the limits before any body is read.
 #[derive(Debug)]
 pub(super) struct BodyLimit;
 
 impl Intercept for BodyLimit {
     fn name(&self) -> &'static str {
-        "limit of bodies"
+        "response size limit"
     }
 
     fn modify_before_deserialization(
@@ -40,7 +40,7 @@ impl Intercept for BodyLimit {
     }
 }
 
-/// Returns `true` if an error, or a cause of it, is a body beyond its limit. To ask again would bring the same.
+/// Returns `true` if an error was caused by a body over the limit. A retry would return the same body.
 pub(super) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
     error.is::<LengthLimitError>() || error.source().is_some_and(is_too_large)
 }

@@ -1,6 +1,7 @@
-//! Listings, page by page: one that is cut short or repeats itself is an error, never the end.
+//! Paginated listings. A truncated or repeating listing is an error, never the end of the listing.
 //!
-//! An object that is not listed counts as absent: it would be deleted as an orphan, or left behind under a deleted `info.json`.
+//! Objects missing from a listing count as absent, so they would be deleted as orphans or left under a deleted
+//! `info.json`.
 
 use super::{S3Store, StoreError, StoreErrorKind, watch};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
@@ -9,14 +10,15 @@ use futures::{FutureExt, StreamExt};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// Pages without keys in a row after which a listing is taken for endless.
+/// Maximum number of consecutive pages without keys. Longer sequences are treated as endless.
 const MAX_EMPTY_PAGES: u32 = 1000;
 
-/// Advice about a broken listing.
-const HINT: &str = "nothing can be concluded from this listing: try again, and report it to the operator of the store";
+/// The hint for a broken listing.
+const HINT: &str = "the listing is unreliable: retry, and report the problem to the operator of the store";
 
 impl S3Store {
-    /// Lists the keys that begin with `prefix`; with a delimiter, those up to it. Errors call the listing `name`.
+    /// Lists the keys that begin with `prefix`, or their common prefixes up to `delimiter`. Errors name the listing
+    /// `name`.
     pub(super) fn list<'a>(
         &'a self,
         name: String,
@@ -24,7 +26,7 @@ impl S3Store {
         delimiter: Option<&'static str>,
     ) -> BoxStream<'a, Result<ListObjectsV2Output, StoreError>> {
         let pager = Pager { store: self, name, prefix, delimiter, next: Next::First, seen: Seen::default() };
-        // On the heap: requests are large.
+        // Boxed because request futures are large.
         stream::try_unfold(pager, |mut pager| {
             async move { Ok(pager.next_page().await?.map(|page| (page, pager))) }.boxed()
         })
@@ -54,7 +56,7 @@ impl Pager<'_> {
             Next::Page(token) => Some(token),
             Next::End => return Ok(None),
         };
-        let page = watch::remembering_failures(self.request(token)).await?;
+        let page = watch::tracking_last_failure(self.request(token)).await?;
         self.next = self
             .seen
             .check(&page, &self.prefix)
@@ -74,36 +76,36 @@ impl Pager<'_> {
     }
 }
 
-/// Keys and tokens of earlier pages of a listing.
+/// The keys and tokens of the earlier pages of a listing.
 #[derive(Default)]
 struct Seen {
     hasher: RandomState,
-    /// Hashes of the tokens, and of the first key of each page: eight bytes for a thousand keys.
+    /// Hashes of the tokens and of the first key of each page, which is 8 bytes per 1,000 keys.
     hashes: HashSet<u64>,
     empty_pages: u32,
 }
 
 impl Seen {
-    /// Returns the page to ask for after this one.
+    /// Checks a page and returns the next step.
     fn check(&mut self, page: &ListObjectsV2Output, prefix: &str) -> Result<Next, &'static str> {
         // Some stores list `a//b` as `a/b`.
         let is_below = |key: &str| key.starts_with(prefix) || prefix.contains("//");
         if !keys(page).all(is_below) {
-            return Err("the store lists keys that do not begin with the prefix that was asked for");
+            return Err("the store lists keys that do not begin with the requested prefix");
         }
         match keys(page).next() {
-            Some(first) if !self.is_new(("key", first)) => return Err("the store lists the same page again"),
+            Some(first) if !self.is_new(("key", first)) => return Err("the store returns the same page twice"),
             Some(_) => self.empty_pages = 0,
             None => self.empty_pages += 1,
         }
         if self.empty_pages > MAX_EMPTY_PAGES {
-            return Err("the store lists empty pages without end");
+            return Err("the store returns empty pages without end");
         }
         match page.next_continuation_token().filter(|token| !token.is_empty()) {
             Some(token) if !self.is_new(("token", token)) => Err("the store repeats a continuation token"),
             Some(token) => Ok(Next::Page(token.to_owned())),
             None if page.is_truncated() == Some(true) => {
-                Err("the store cuts the listing short: a page is truncated, but names no continuation token")
+                Err("the store truncates the listing: a page is truncated but has no continuation token")
             }
             None => Ok(Next::End),
         }
@@ -114,7 +116,7 @@ impl Seen {
     }
 }
 
-/// The keys of a page, and what keys up to a delimiter begin with.
+/// Returns the keys of a page and its common prefixes.
 fn keys(page: &ListObjectsV2Output) -> impl Iterator<Item = &str> {
     let keys = page.contents().iter().filter_map(|object| object.key());
     keys.chain(page.common_prefixes().iter().filter_map(|folder| folder.prefix()))

@@ -1,4 +1,4 @@
-//! A bucket of S3, or of any store that speaks its language.
+//! A store in a bucket of S3 or of an S3-compatible service.
 
 mod address;
 mod administration;
@@ -20,8 +20,8 @@ pub use attributes::{Clobber, ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 pub use read::{Found, ReadError};
 
+use super::adaptive_limiter::{AdaptiveLimiter, UploadLimits};
 use super::key::{has_user_info, redacted_url};
-use super::pacer::{PaceLimits, Pacer};
 use super::{
     ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError,
     StoreErrorKind, Stored, Traffic,
@@ -38,7 +38,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
 use client::{client_config, default_checksums, shared_config, with_checksums};
-use explain::{Explained, kind};
+use explain::{ReadableError, kind};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -49,42 +49,42 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
-use watch::{ServerClock, Watcher, remembering_failures};
+use watch::{ResponseObserver, ServerClock, tracking_last_failure};
 
-/// The name of the user metadata (`x-amz-meta-…`) that keeps a mark.
+/// The name of the user metadata (`x-amz-meta-…`) for marks.
 const MARK: &str = "iiif-publish-mark";
 
-/// Bytes of bodies in flight: many tiles, or one `full/max` and whatever fits beside it.
-const BYTES_IN_FLIGHT: u64 = 64 << 20;
+/// Maximum size of all bodies in flight, in bytes: many tiles, or one `full/max` image with some tiles.
+const MAX_BYTES_IN_FLIGHT: u64 = 64 << 20;
 
-/// How long one request is tried again where nothing is said: longer than any restart of a store.
+/// Default time for retries of a request. A restart of a store usually takes less time.
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
-/// Tries of the first request, which finds out whether there is a bucket at all.
-const CHECK_ATTEMPTS: u32 = 3;
+/// Maximum attempts of the initial request, which checks that the bucket exists.
+const MAX_CHECK_ATTEMPTS: u32 = 3;
 
-/// Keys that are deleted at the same time, in stores that know no batches.
-const DELETES_IN_FLIGHT: usize = 16;
+/// Maximum number of parallel deletions in stores without batch deletion.
+const MAX_DELETES_IN_FLIGHT: usize = 16;
 
-/// Keys of one `DeleteObjects` request, its limit.
-const KEYS_PER_DELETE: usize = 1000;
+/// Maximum number of keys in a `DeleteObjects` request.
+const MAX_KEYS_PER_DELETE: usize = 1000;
 
-/// Whether requests carry the newer checksum headers.
+/// The use of the newer checksum headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksums {
-    /// On every put: what AWS recommends.
+    /// Sends checksums with every put, as AWS recommends.
     WhenSupported,
-    /// Only where an operation demands one: other stores reject or ignore the headers. Bodies are still signed with
-    /// their SHA-256.
+    /// Sends checksums only with operations that require one, because other stores reject or ignore the headers. Bodies
+    /// are still signed with their SHA-256.
     WhenRequired,
 }
 
-/// What is said of a bucket on the command line; all else comes from the standard AWS environment and files.
+/// Settings of a bucket. Everything else comes from the standard AWS environment variables and files.
 #[derive(Clone, Debug, Default)]
 pub struct S3Settings {
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
-    /// The endpoint, where it is not AWS.
+    /// The endpoint, unless the bucket is on AWS.
     pub endpoint_url: Option<String>,
     /// The region of the bucket.
     pub aws_region: Option<String>,
@@ -92,33 +92,33 @@ pub struct S3Settings {
     pub profile: Option<String>,
     /// Checksums other than the endpoint's default.
     pub checksums: Option<Checksums>,
-    /// Puts in flight at the most; 64 where none are said.
+    /// Maximum parallel uploads. The default is [`S3Store::DEFAULT_CONCURRENCY`].
     pub concurrency: Option<NonZeroUsize>,
-    /// Puts that begin within a second at the most, within [`PUTS_PER_SECOND`](Self::PUTS_PER_SECOND). Another number is
-    /// raised or lowered to that; what is no number stands for no limit.
+    /// Maximum puts per second. Values outside [`PUTS_PER_SECOND`](Self::PUTS_PER_SECOND) are clamped, and NaN means no
+    /// limit.
     pub max_puts_per_second: Option<f64>,
-    /// How long a request that fails in passing is tried again; five minutes where nothing is said.
+    /// Maximum time for retries of a request. The default is five minutes.
     pub retry_for: Option<Duration>,
-    /// What every object gets.
+    /// The attributes of every stored object.
     pub attributes: ObjectAttributes,
-    /// What happens to objects that are there already.
+    /// The handling of objects that already exist.
     pub clobber: Clobber,
-    /// Who pays for the requests.
+    /// The account that pays for the requests.
     pub payer: Payer,
 }
 
 impl S3Settings {
-    /// The limits on puts in a second that can be kept: from one in a quarter of an hour to one in a microsecond.
+    /// Supported rate limits, in puts per second: from about four per hour to one million per second.
     pub const PUTS_PER_SECOND: RangeInclusive<f64> = 0.001..=1_000_000.0;
 }
 
-/// A bucket, with one client for the whole process.
+/// A bucket. All clones share one client.
 #[derive(Clone, Debug)]
 pub struct S3Store {
     client: Client,
     bucket: String,
     public_url: PublicUrl,
-    pacer: Pacer,
+    limiter: AdaptiveLimiter,
     concurrency: usize,
     attributes: Arc<ObjectAttributes>,
     clobber: Clobber,
@@ -128,14 +128,14 @@ pub struct S3Store {
 }
 
 impl S3Store {
-    /// The default number of puts in flight at most: at 200 ms, 256 are 1,280 a second, as many tiles as two cores encode. How many
-    /// there are is found by trying.
+    /// The default maximum of parallel uploads. At 200 ms per put, 256 make 1,280 puts per second, which is as many
+    /// tiles as two cores encode. The actual number adapts to the store.
     pub const DEFAULT_CONCURRENCY: usize = 256;
 
-    /// Reads the AWS environment, and sets up the client. Nothing is sent yet, but to where credentials come from.
+    /// Reads the AWS configuration and creates the client. Only credential providers may send requests at this point.
     ///
     /// # Errors
-    /// Where there are no credentials, or the endpoint or the bucket cannot be part of a URL.
+    /// If there are no credentials, or if the endpoint or the bucket cannot be part of a URL.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
         settings.endpoint_url.as_deref().map_or(Ok(()), check_no_secrets)?;
         check_endpoints(&settings)?;
@@ -143,11 +143,11 @@ impl S3Store {
         config.endpoint_url().map_or(Ok(()), check_no_secrets)?;
         require_credentials(&config).await?;
         let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
-        let (least, most) = S3Settings::PUTS_PER_SECOND.into_inner();
+        let (min, max) = S3Settings::PUTS_PER_SECOND.into_inner();
         let puts_per_second =
-            settings.max_puts_per_second.filter(|rate| !rate.is_nan()).map(|rate| rate.clamp(least, most));
+            settings.max_puts_per_second.filter(|rate| !rate.is_nan()).map(|rate| rate.clamp(min, max));
         let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        let pacer = Pacer::new(PaceLimits { puts, bytes: BYTES_IN_FLIGHT, puts_per_second });
+        let limiter = AdaptiveLimiter::new(UploadLimits { puts, bytes: MAX_BYTES_IN_FLIGHT, puts_per_second });
         let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
         let S3Settings { bucket, clobber, payer, .. } = settings;
         let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
@@ -157,22 +157,22 @@ impl S3Store {
         }
         let url = bucket_url(client_config.clone(), &bucket).await?;
         let public_url = url.parse().map_err(|error| bad_bucket(&bucket, error))?;
-        // Only now: what was made for its URL alone was never sent.
+        // Added last, because the configuration that only computes the URL never sends a request.
         let clock = ServerClock::default();
-        let watcher = Watcher::new(pacer.clone(), clock.clone());
-        let client = Client::from_conf(client_config.interceptor(watcher).interceptor(BodyLimit).build());
+        let observer = ResponseObserver::new(limiter.clone(), clock.clone());
+        let client = Client::from_conf(client_config.interceptor(observer).interceptor(BodyLimit).build());
         let attributes = Arc::new(settings.attributes);
         let denied_lookups = Arc::default();
-        Ok(Self { client, bucket, public_url, pacer, concurrency, attributes, clobber, payer, clock, denied_lookups })
+        Ok(Self { client, bucket, public_url, limiter, concurrency, attributes, clobber, payer, clock, denied_lookups })
     }
 
-    /// Where a prefix of the bucket is seen, as the endpoint serves it: virtual-host style on AWS, path style elsewhere.
+    /// Returns the public URL of a prefix at the endpoint, in virtual-host style on AWS and in path style elsewhere.
     #[must_use]
     pub fn public_url(&self, prefix: &Prefix) -> PublicUrl {
         self.public_url.below(prefix)
     }
 
-    /// Returns what errors call a listing of a prefix: in a run into one bucket, its prefix is enough.
+    /// Returns the name of a listing for error messages. In a run into one bucket, the prefix is sufficient.
     fn name_of(&self, below: &Prefix) -> String {
         if below.is_empty() { format!("s3://{}", self.bucket) } else { below.with_slash() }
     }
@@ -185,21 +185,21 @@ impl S3Store {
     }
 }
 
-/// Refuses an endpoint with secrets: it is part of every `info.json`, unless another public URL is given, and of messages.
+/// Rejects an endpoint with secrets, because it appears in messages and, by default, in every `info.json`.
 fn check_no_secrets(url: &str) -> Result<(), StoreError> {
     let problem = match url {
         url if has_user_info(url) => "it contains a user name or a password",
-        url if url.contains(['?', '#']) => "it contains `?` or `#`, behind which no path can be appended",
+        url if url.contains(['?', '#']) => "it contains `?` or `#`, so that paths cannot be appended",
         _ => return Ok(()),
     };
     let action = format!("`{}` cannot be an endpoint", redacted_url(url));
-    let refused = StoreError::new(StoreErrorKind::Unreachable, action, problem.to_owned());
-    Err(refused.with_hint(
+    let error = StoreError::new(StoreErrorKind::Unreachable, action, problem.to_owned());
+    Err(error.with_hint(
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and pass the URL without user, password and query",
     ))
 }
 
-/// Checks the endpoints that were named, whichever of them is used.
+/// Checks all configured endpoints, even if only one of them is used.
 fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
     let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
     let of_environment = || variables.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
@@ -217,12 +217,13 @@ fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
 }
 
 async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {
-    let refused =
+    let no_credentials =
         |cause: String| StoreError::new(StoreErrorKind::Credentials, "no AWS credentials were found".to_owned(), cause);
-    let provider = config.credentials_provider().ok_or_else(|| refused("no provider is configured".to_owned()))?;
-    // What the whole chain of providers says of itself fills a page; what went wrong stands in its first line.
-    let first_line = |error: &dyn Error| explain::innermost(error).lines().next().unwrap_or_default().to_owned();
-    provider.provide_credentials().await.map(drop).map_err(|error| refused(first_line(&error)))
+    let provider =
+        config.credentials_provider().ok_or_else(|| no_credentials("no provider is configured".to_owned()))?;
+    // The message of the provider chain fills a page. The first line contains the cause.
+    let first_line = |error: &dyn Error| explain::root_cause(error).lines().next().unwrap_or_default().to_owned();
+    provider.provide_credentials().await.map(drop).map_err(|error| no_credentials(first_line(&error)))
 }
 
 fn is_aws(url: &str) -> bool {
@@ -230,8 +231,8 @@ fn is_aws(url: &str) -> bool {
     host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
 }
 
-/// The URL of the bucket, by the SDK's own rules of endpoints and regions: that of a presigned request, without its
-/// signature. Nothing is sent.
+/// Returns the URL of the bucket by the endpoint and region rules of the SDK: the URL of a presigned request without
+/// its signature. Sends nothing.
 async fn bucket_url(config: Builder, bucket: &str) -> Result<String, StoreError> {
     const ANY_KEY: &str = "key";
     let signed_with_anything = Credentials::new("any", "any", None, None, "public-url");
@@ -240,7 +241,7 @@ async fn bucket_url(config: Builder, bucket: &str) -> Result<String, StoreError>
     let request = client.get_object().bucket(bucket).key(ANY_KEY).presigned(expiry).await;
     let request = request.map_err(|error| {
         let action = format!("`{bucket}` has no URL at this endpoint");
-        StoreError::new(StoreErrorKind::Unreachable, action, Explained::new(&error, bucket))
+        StoreError::new(StoreErrorKind::Unreachable, action, ReadableError::new(&error, bucket))
     })?;
     let url = request.uri().split('?').next().unwrap_or_default();
     Ok(url.strip_suffix(ANY_KEY).unwrap_or(url).trim_end_matches('/').to_owned())
@@ -250,17 +251,17 @@ fn bad_bucket(bucket: &str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> S
     StoreError::new(StoreErrorKind::Missing, format!("`{bucket}` cannot be a bucket at this endpoint"), cause)
 }
 
-/// Times that an object is asked for again because its body does not come to its end: that the SDK leaves to its callers.
-const BODY_ATTEMPTS: u32 = 4;
+/// Maximum attempts to read an object whose body is incomplete. The SDK leaves these retries to its callers.
+const MAX_BODY_ATTEMPTS: u32 = 4;
 
-/// Why an object was not got.
+/// An error of a read.
 enum GetError {
-    Refused(Box<SdkError<GetObjectError>>),
-    Unread(Box<dyn Error + Send + Sync>),
+    Request(Box<SdkError<GetObjectError>>),
+    Body(Box<dyn Error + Send + Sync>),
 }
 
-/// Reads the body of a document, to `max_bytes` at most.
-async fn collected(mut body: ByteStream, max_bytes: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+/// Reads the body of a document of at most `max_bytes`.
+async fn collect_body(mut body: ByteStream, max_bytes: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
     let mut bytes = BytesMut::new();
     while let Some(piece) = body.try_next().await? {
         if bytes.len() + piece.len() > max_bytes {
@@ -278,15 +279,15 @@ fn max_bytes(key: &Key) -> usize {
 impl GetError {
     fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused(error) => error.raw_response().map(|response| response.status().as_u16()),
-            Self::Unread(_) => None,
+            Self::Request(error) => error.raw_response().map(|response| response.status().as_u16()),
+            Self::Body(_) => None,
         }
     }
 }
 
 impl S3Store {
-    /// Reads a small object.
-    async fn got(&self, key: &Key) -> Result<Stored, GetError> {
+    /// Fetches a small object.
+    async fn fetch(&self, key: &Key) -> Result<Stored, GetError> {
         let mut attempts = 1;
         loop {
             let got = self.client.get_object().bucket(&self.bucket).key(key.as_str());
@@ -294,26 +295,26 @@ impl S3Store {
                 .set_request_payer(self.payer.into())
                 .send()
                 .await
-                .map_err(|error| GetError::Refused(error.into()))?;
-            match collected(object.body, max_bytes(key)).await {
+                .map_err(|error| GetError::Request(error.into()))?;
+            match collect_body(object.body, max_bytes(key)).await {
                 Ok(body) => {
                     let mark = object.metadata.and_then(|mut metadata| metadata.remove(MARK));
                     let etag = object.e_tag.as_deref().and_then(ETag::new);
                     let modified = object.last_modified.and_then(|modified| SystemTime::try_from(modified).ok());
                     return Ok(Stored { body, mark, etag, modified });
                 }
-                Err(error) if attempts == BODY_ATTEMPTS || is_too_large(&*error) => {
-                    return Err(GetError::Unread(error));
+                Err(error) if attempts == MAX_BODY_ATTEMPTS || is_too_large(&*error) => {
+                    return Err(GetError::Body(error));
                 }
                 Err(_) => attempts += 1,
             }
         }
     }
 
-    fn not_got(&self, key: &Key, error: GetError) -> StoreError {
+    fn fetch_error(&self, key: &Key, error: GetError) -> StoreError {
         match error {
-            GetError::Refused(error) => self.failed(format!("could not look for `{key}`"), &*error),
-            GetError::Unread(error) => StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error),
+            GetError::Request(error) => self.failed(format!("could not look up `{key}`"), &*error),
+            GetError::Body(error) => StoreError::new(StoreErrorKind::Other, format!("could not read `{key}`"), error),
         }
     }
 
@@ -338,18 +339,18 @@ impl S3Store {
 }
 
 impl S3Store {
-    /// Several stores have no `DeleteObjects`, or reject the checksum that it must carry.
-    async fn delete_singly(&self, keys: &[Key]) -> Result<(), StoreError> {
+    /// Deletes objects one by one. Several stores lack `DeleteObjects` or reject its mandatory checksum.
+    async fn delete_one_by_one(&self, keys: &[Key]) -> Result<(), StoreError> {
         let delete = async |key: &Key| {
             let deleted = self.client.delete_object().bucket(&self.bucket).key(key.as_str());
             let deleted = deleted.set_request_payer(self.payer.into()).send().await;
             deleted.map(drop).map_err(|error| self.failed(format!("could not delete `{key}`"), &error))
         };
-        stream::iter(keys).map(delete).buffer_unordered(DELETES_IN_FLIGHT).try_collect().await
+        stream::iter(keys).map(delete).buffer_unordered(MAX_DELETES_IN_FLIGHT).try_collect().await
     }
 }
 
-/// The objects of a page of a listing, where `found` makes keys of theirs.
+/// Returns the objects on a listing page whose keys `found` accepts.
 fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
     let listed = |object: &aws_sdk_s3::types::Object| {
         let key = object.key().and_then(&found)?;
@@ -363,22 +364,22 @@ fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) ->
 
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        remembering_failures(self.put_confirmed(object, self.clobber)).boxed()
+        tracking_last_failure(self.put_confirmed(object, self.clobber)).boxed()
     }
 
-    /// By `If-None-Match: *`, which some stores ignore.
+    /// Uses `If-None-Match: *`, which some stores ignore.
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        remembering_failures(self.put_confirmed(object, Clobber::Forbid)).boxed()
+        tracking_last_failure(self.put_confirmed(object, Clobber::Forbid)).boxed()
     }
 
-    /// Lists at most one key: unlike `HeadBucket`, its answer says in words what is wrong. A role that may only put is
-    /// denied that, which says nothing against it.
+    /// Lists at most one key. Unlike `HeadBucket`, the response contains an error message. A role with only put
+    /// permission is denied the listing, which is not an error.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        remembering_failures(async {
+        tracking_last_failure(async {
             let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
             let listed = listed.set_request_payer(self.payer.into());
-            // A mistyped endpoint should not take minutes to be found out.
-            let few_attempts = RetryConfig::standard().with_max_attempts(CHECK_ATTEMPTS);
+            // A mistyped endpoint should fail within seconds.
+            let few_attempts = RetryConfig::standard().with_max_attempts(MAX_CHECK_ATTEMPTS);
             let listed = listed.customize().config_override(Builder::new().retry_config(few_attempts)).send().await;
             match listed {
                 Err(error) if kind(&error) != StoreErrorKind::Denied => {
@@ -391,16 +392,16 @@ impl Store for S3Store {
     }
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        remembering_failures(async move {
-            match self.got(key).await {
+        tracking_last_failure(async move {
+            match self.fetch(key).await {
                 Ok(stored) => Ok(Some(stored)),
                 Err(error) if error.status() == Some(404) => Ok(None),
-                // Without the right to list, a missing key is 403 and not 404.
+                // Without permission to list, the status for a missing key is 403 instead of 404.
                 Err(error) if error.status() == Some(403) => {
                     self.denied_lookups.fetch_add(1, Ordering::Relaxed);
                     Ok(None)
                 }
-                Err(error) => Err(self.not_got(key, error)),
+                Err(error) => Err(self.fetch_error(key, error)),
             }
         })
         .boxed()
@@ -425,10 +426,10 @@ impl Store for S3Store {
     }
 
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
-        remembering_failures(async move {
-            for batch in keys.chunks(KEYS_PER_DELETE) {
+        tracking_last_failure(async move {
+            for batch in keys.chunks(MAX_KEYS_PER_DELETE) {
                 match self.delete_batch(batch).await {
-                    Err(error) if error.kind() == StoreErrorKind::Other => self.delete_singly(batch).await?,
+                    Err(error) if error.kind() == StoreErrorKind::Other => self.delete_one_by_one(batch).await?,
                     done => done?,
                 }
             }
@@ -443,15 +444,15 @@ impl Store for S3Store {
         _: &'a str,
         redirects: Vec<Redirect>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        remembering_failures(self.put_redirects(folder.base_key(), redirects)).boxed()
+        tracking_last_failure(self.put_redirects(folder.base_key(), redirects)).boxed()
     }
 
-    /// By a copy of the object onto itself, on condition that it is still the same.
+    /// Copies the object onto itself, on condition that its ETag is unchanged.
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        remembering_failures(self.copy_in_place(update)).boxed()
+        tracking_last_failure(self.copy_in_place(update)).boxed()
     }
 
-    /// By the `Date` of the last response, which is exact to a second.
+    /// Uses the `Date` header of the last response, which has a resolution of one second.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         async { Ok(self.clock.now()) }.boxed()
     }
@@ -469,7 +470,7 @@ impl Store for S3Store {
     }
 
     fn traffic(&self) -> Traffic {
-        self.pacer.traffic()
+        self.limiter.traffic()
     }
 }
 

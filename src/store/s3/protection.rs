@@ -1,42 +1,42 @@
-//! Settings of a bucket that keep what is replaced or deleted: versioning, its lifecycle rules, and object lock.
+//! Bucket settings that preserve replaced or deleted objects: versioning, lifecycle rules and Object Lock.
 
 use super::S3Store;
 use crate::store::StoreError;
 use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
 
 impl S3Store {
-    /// Returns `true` if the bucket keeps old versions of objects; needs `s3:GetBucketVersioning`.
+    /// Returns `true` if the bucket keeps old versions of objects. Requires `s3:GetBucketVersioning`.
     ///
     /// # Errors
-    /// If that cannot be read, or the store does not know of versions.
+    /// If the setting cannot be read or the store does not support versioning.
     pub async fn is_versioned(&self) -> Result<bool, StoreError> {
-        let answer = self.client.get_bucket_versioning().bucket(&self.bucket).send().await;
+        let response = self.client.get_bucket_versioning().bucket(&self.bucket).send().await;
         let action = || format!("could not read the versioning of `{}`", self.bucket);
-        let versioning = answer.map_err(|error| self.failed(action(), &error))?;
+        let versioning = response.map_err(|error| self.failed(action(), &error))?;
         Ok(versioning.status() == Some(&BucketVersioningStatus::Enabled))
     }
 
-    /// Returns the prefixes below which a lifecycle rule deletes old versions of all objects after some time; needs
+    /// Returns the prefixes below which a lifecycle rule deletes old versions of all objects. Requires
     /// `s3:GetLifecycleConfiguration`.
     ///
     /// # Errors
-    /// If the rules cannot be read, or the store has none.
+    /// If the rules cannot be read or the store does not support them.
     pub async fn noncurrent_expirations(&self) -> Result<Vec<String>, StoreError> {
-        let answer = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
+        let response = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
         let action = || format!("could not read the lifecycle rules of `{}`", self.bucket);
-        let rules = self.or_absent(answer, "NoSuchLifecycleConfiguration", action)?;
+        let rules = self.or_absent(response, "NoSuchLifecycleConfiguration", action)?;
         Ok(rules.map(|rules| rules.rules().iter().filter_map(expired_prefix).collect()).unwrap_or_default())
     }
 
-    /// Returns the default retention of the bucket in words, such as `30 days (GOVERNANCE)`; needs
+    /// Describes the default retention of the bucket, such as `30 days (GOVERNANCE)`. Requires
     /// `s3:GetBucketObjectLockConfiguration`.
     ///
     /// # Errors
-    /// If it cannot be read, or the store does not know of object lock.
+    /// If the setting cannot be read or the store does not support Object Lock.
     pub async fn default_retention(&self) -> Result<Option<String>, StoreError> {
-        let answer = self.client.get_object_lock_configuration().bucket(&self.bucket).send().await;
+        let response = self.client.get_object_lock_configuration().bucket(&self.bucket).send().await;
         let action = || format!("could not read the object lock of `{}`", self.bucket);
-        let lock = self.or_absent(answer, "ObjectLockConfigurationNotFoundError", action)?;
+        let lock = self.or_absent(response, "ObjectLockConfigurationNotFoundError", action)?;
         let retention = lock.and_then(|lock| lock.object_lock_configuration?.rule?.default_retention);
         Ok(retention.map(|retention| {
             let time = match (retention.days(), retention.years()) {

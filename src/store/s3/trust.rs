@@ -1,4 +1,4 @@
-//! Profiles, and the certificate authorities that they and the environment name.
+//! AWS profiles, and the certificate authorities that the environment or a profile configures.
 
 use super::S3Settings;
 use crate::store::{StoreError, StoreErrorKind};
@@ -14,31 +14,31 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file of certificates; those of whole systems have a quarter of a megabyte.
+/// Maximum size of a certificate file, in bytes. Certificate files of operating systems have about 250 kB.
 const MAX_BUNDLE_BYTES: u64 = 16 << 20;
 
-/// Names of profiles that an error lists.
+/// Maximum number of profiles listed in an error.
 const MAX_LISTED: usize = 10;
 
-/// Certificate authorities beside those of the system.
+/// Certificate authorities in addition to those of the system.
 #[derive(Clone, Debug)]
 pub(super) struct Bundle {
     pem: Vec<u8>,
 }
 
-/// Reads the profiles, and checks that the one that is wanted is there.
+/// Reads the profiles and checks that the selected profile exists.
 ///
 /// # Errors
-/// If a profile was named that no file has, or a file is not a configuration.
+/// If the selected profile does not exist or a file is not a valid configuration.
 pub(super) async fn profiles(settings: &S3Settings) -> Result<ProfileSet, StoreError> {
-    let said = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let of_variable = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, said(name)?)));
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let of_variable = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, variable(name)?)));
     let wanted = settings.profile.clone().map(|profile| ("--profile", profile)).or(of_variable);
     let selected = wanted.as_ref().map(|(_, name)| name.clone().into());
     let profiles = load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), selected).await;
     let profiles = profiles.map_err(|error| {
         StoreError::new(StoreErrorKind::Credentials, "could not read the AWS configuration files".to_owned(), error)
-            .with_hint("fix the file, or name others with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE")
+            .with_hint("fix the file, or select other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE")
     })?;
     let Some((from, name)) = wanted.filter(|(_, name)| profiles.get_profile(name).is_none()) else {
         return Ok(profiles);
@@ -56,14 +56,14 @@ pub(super) async fn profiles(settings: &S3Settings) -> Result<ProfileSet, StoreE
     };
     let action = format!("there is no profile `{}` ({from})", name.escape_debug());
     Err(StoreError::new(StoreErrorKind::Credentials, action, known).with_hint(
-        "name one of these, or add it to ~/.aws/config or ~/.aws/credentials (`aws configure --profile NAME`)",
+        "use one of these, or add the profile to ~/.aws/config or ~/.aws/credentials (`aws configure --profile NAME`)",
     ))
 }
 
-/// Reads the certificate authorities that `AWS_CA_BUNDLE` names, or `ca_bundle` of the profile.
+/// Reads the certificate authorities from `AWS_CA_BUNDLE` or from `ca_bundle` in the profile.
 ///
 /// # Errors
-/// If there is no such file, or it has no certificates.
+/// If the file does not exist or contains no certificates.
 pub(super) fn bundle(profiles: &ProfileSet) -> Result<Option<Bundle>, StoreError> {
     let of_variable = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let from = if of_variable.is_some() { "AWS_CA_BUNDLE" } else { "`ca_bundle` of the profile" };
@@ -71,7 +71,7 @@ pub(super) fn bundle(profiles: &ProfileSet) -> Result<Option<Bundle>, StoreError
     let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
         let action = format!("could not read the certificates in `{}` ({from})", path.display());
         StoreError::new(StoreErrorKind::Unreachable, action, cause).with_hint(
-            "name a file in PEM with the certificate of the authority that the endpoint's certificate is signed by",
+            "pass a PEM file with the certificate of the authority that signed the certificate of the endpoint",
         )
     };
     let mut pem = Vec::new();
@@ -81,13 +81,13 @@ pub(super) fn bundle(profiles: &ProfileSet) -> Result<Option<Bundle>, StoreError
     Ok(Some(Bundle { pem }))
 }
 
-/// Checks certificates as the TLS library will, which ends the program if it cannot use one.
+/// Checks certificates in advance, because the TLS library panics if it cannot use one.
 fn check(pem: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         roots.add(certificate.map_err(|error| format!("it is not valid PEM: {error:?}"))?)?;
     }
-    if roots.is_empty() { Err("there is no certificate in it".into()) } else { Ok(()) }
+    if roots.is_empty() { Err("the file contains no certificates".into()) } else { Ok(()) }
 }
 
 fn home_expanded(path: &str) -> PathBuf {
@@ -96,10 +96,10 @@ fn home_expanded(path: &str) -> PathBuf {
 }
 
 impl Bundle {
-    /// Returns the settings of a client that trusts these authorities and those of the system.
+    /// Returns TLS settings that trust these authorities and those of the system.
     pub(super) fn context(&self) -> TlsContext {
         let store = TrustStore::default().with_pem_certificate(self.pem.clone());
-        TlsContext::builder().with_trust_store(store).build().expect("a context is built of any trust store")
+        TlsContext::builder().with_trust_store(store).build().expect("every trust store makes a valid context")
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_without_usable_certificates_are_refused_before_the_tls_library_sees_them() {
+    fn files_without_usable_certificates_are_rejected_before_the_tls_library_sees_them() {
         let odd = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for text in ["", "no PEM", odd, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
             assert!(check(text.as_bytes()).is_err(), "{text}");

@@ -1,9 +1,8 @@
-//! What is done about each response of a store: which are worth another attempt, which ask for fewer requests, what time it is
-//! there, and what went wrong last.
+//! Observation of responses: retries, throttling, the clock of the store and the last error.
 
 use super::limit::is_too_large;
 use crate::store::Tally;
-use crate::store::pacer::Pacer;
+use crate::store::adaptive_limiter::AdaptiveLimiter;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef, InterceptorContext,
@@ -19,30 +18,30 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-/// How much of an error document is looked at.
+/// Maximum number of bytes of an error document that are searched.
 const MAX_ERROR_BYTES: usize = 4096;
 
-/// "Too many requests", with which R2, GCS and B2 throttle. The SDK takes it for final.
+/// "Too Many Requests", the throttling status of R2, GCS and B2. The SDK does not retry it.
 const TOO_MANY_REQUESTS: u16 = 429;
 const SLOW_DOWN: u16 = 503;
 
-/// Error codes that pass, beyond those that the SDK knows.
-const PASSING: [&str; 8] = [
-    // The clocks of a large store do not always agree.
+/// Error codes that are worth a retry, in addition to those that the SDK retries.
+const TRANSIENT_CODES: [&str; 8] = [
+    // The clocks within a large store may differ.
     "RequestTimeTooSkewed",
-    // Another request for the same object was under way.
+    // Another request for the same object was in progress.
     "OperationAborted",
     "ConditionalRequestConflict",
-    // The body was changed on the way: three names for it.
+    // The body changed in transit. Stores use three codes for this.
     "BadDigest",
     "XAmzContentSHA256Mismatch",
     "XAmzContentChecksumMismatch",
-    // The body did not arrive in time or in full.
+    // The body did not arrive in time or completely.
     "RequestTimeout",
     "IncompleteBody",
 ];
 
-/// Adds to what the SDK tries again, for the errors `E` of one operation.
+/// Extends the retries of the SDK by error codes for the errors `E` of one operation.
 pub(super) struct CodeClassifier<E>(PhantomData<fn() -> E>);
 
 impl<E> Default for CodeClassifier<E> {
@@ -68,7 +67,7 @@ impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for 
         let status = context.response().map(|response| response.status().as_u16());
         match (code, status) {
             (_, Some(TOO_MANY_REQUESTS)) => RetryAction::throttling_error(),
-            (Some(code), _) if PASSING.contains(&code) => RetryAction::transient_error(),
+            (Some(code), _) if TRANSIENT_CODES.contains(&code) => RetryAction::transient_error(),
             _ => RetryAction::NoActionIndicated,
         }
     }
@@ -78,12 +77,12 @@ impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for 
     }
 }
 
-/// The clock of the store, by the `Date` of its last response.
+/// The clock of the store, based on the `Date` header of its last response.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerClock(Arc<Mutex<Option<(SystemTime, Instant)>>>);
 
 impl ServerClock {
-    /// Returns the time; that of this machine until the store has answered for the first time.
+    /// Returns the current time of the store, or the local time before the first response.
     pub(super) fn now(&self) -> SystemTime {
         let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.and_then(|(date, received)| date.checked_add(received.elapsed())).unwrap_or_else(SystemTime::now)
@@ -98,21 +97,22 @@ impl ServerClock {
 }
 
 tokio::task_local! {
-    /// The last error response to the present operation.
+    /// The last error response to the current operation.
     static LAST_FAILURE: RefCell<Option<String>>;
 }
 
-/// Runs an operation that can tell its [`last_failure`].
-pub(super) fn remembering_failures<F: Future>(operation: F) -> impl Future<Output = F::Output> {
+/// Runs an operation and makes its [`last_failure`] available.
+pub(super) fn tracking_last_failure<F: Future>(operation: F) -> impl Future<Output = F::Output> {
     LAST_FAILURE.scope(RefCell::default(), operation)
 }
 
-/// Returns the last error response to the present operation, which a timeout of all its attempts together would hide.
+/// Returns the last error response to the current operation. The error of a timeout over all attempts does not include
+/// it.
 pub(super) fn last_failure() -> Option<String> {
     LAST_FAILURE.try_with(|failure| failure.borrow().clone()).ok().flatten()
 }
 
-/// Describes a response that is an error, by its status or by its body.
+/// Describes an error response by its status and its body, or returns `None` for a success.
 fn failure(response: &HttpResponse) -> Option<String> {
     let status = response.status().as_u16();
     let body = response.body().bytes().unwrap_or_default();
@@ -125,28 +125,28 @@ fn failure(response: &HttpResponse) -> Option<String> {
     }
 }
 
-/// Returns the text of an element in a small document.
+/// Returns the text of an XML element in a small document.
 pub(super) fn element<'a>(document: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = document.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
-/// Sees every attempt of every request, and tells the pacer.
+/// Observes every attempt of every request and updates the limiter.
 #[derive(Debug)]
-pub(super) struct Watcher {
-    pacer: Pacer,
+pub(super) struct ResponseObserver {
+    limiter: AdaptiveLimiter,
     clock: ServerClock,
 }
 
-impl Watcher {
-    pub(super) fn new(pacer: Pacer, clock: ServerClock) -> Self {
-        Self { pacer, clock }
+impl ResponseObserver {
+    pub(super) fn new(limiter: AdaptiveLimiter, clock: ServerClock) -> Self {
+        Self { limiter, clock }
     }
 }
 
-impl Intercept for Watcher {
+impl Intercept for ResponseObserver {
     fn name(&self) -> &'static str {
-        "pacer"
+        "response observer"
     }
 
     fn read_before_transmit(
@@ -155,10 +155,10 @@ impl Intercept for Watcher {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // `attempt=2; max=100`
+        // For example, `attempt=2; max=100`.
         let attempt = context.request().headers().get("amz-sdk-request");
         let is_retry = attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;"));
-        self.pacer.sent(is_retry);
+        self.limiter.record_request(is_retry);
         Tally::sent(is_retry);
         Ok(())
     }
@@ -174,12 +174,12 @@ impl Intercept for Watcher {
             self.clock.set(date);
         }
         if let Some(failure) = failure(response) {
-            // Fails for requests of no operation of the store, whose errors are not explained.
+            // Fails for requests outside of an operation, whose errors need no explanation.
             let _ = LAST_FAILURE.try_with(|last| last.replace(Some(failure)));
         }
         let status = Some(response.status().as_u16());
         if matches!(status, Some(TOO_MANY_REQUESTS | SLOW_DOWN)) {
-            self.pacer.throttled();
+            self.limiter.record_throttle();
             Tally::throttled();
         }
         Ok(())
@@ -192,7 +192,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_clock_is_that_of_the_store_once_it_has_answered() {
+    fn the_clock_of_the_store_is_known_after_its_first_response() {
         let clock = ServerClock::default();
         assert!(clock.now().elapsed().is_ok_and(|elapsed| elapsed < Duration::from_mins(1)));
         clock.set("Thu, 01 Jan 2026 00:00:00 GMT");

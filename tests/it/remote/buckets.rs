@@ -1,4 +1,4 @@
-//! Images in buckets.
+//! Source images in buckets.
 
 use super::{assert_same, files, ingest_into, ingest_to, masters, publish_into};
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
@@ -18,25 +18,25 @@ fn put(server: &Server, bucket: &str, key: &str, body: Vec<u8>) {
     block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", server.name));
 }
 
-/// The option that names the endpoint.
+/// Returns the option for the endpoint.
 fn endpoint(url: &str) -> String {
     format!("--source-endpoint-url={url}")
 }
 
-/// A server with one image of several blocks under `masters/noise.png`.
+/// Returns a server with one image of several blocks under `masters/noise.png`.
 fn server_with_noise() -> FaultServer {
     let server = FaultServer::start();
     server.store("masters", "noise.png", &encoded(noise(1900, 1700), ImageFormat::Png));
     server
 }
 
-/// How many parts of objects have been asked for.
+/// Returns the number of range requests for objects.
 fn parts(server: &FaultServer) -> usize {
     server.requests().iter().filter(|request| request.range.is_some()).count()
 }
 
 #[test]
-fn objects_and_prefixes_give_the_bytes_that_files_give() {
+fn objects_and_prefixes_yield_the_same_bytes_as_files() {
     let (local, masters) = (TempDir::new().expect("a folder"), masters());
     let sources = TempDir::new().expect("a folder");
     let paths: Vec<String> =
@@ -65,13 +65,13 @@ fn objects_and_prefixes_give_the_bytes_that_files_give() {
         let few = TempDir::new().expect("a folder");
         let run = ingest_into(few.path(), &[&endpoint, &format!("s3://{bucket}"), "--include=**/*.jp2"]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        assert!(files(few.path()).contains_key("in/tiled/info.json"), "called by the path below the prefix");
+        assert!(files(few.path()).contains_key("in/tiled/info.json"), "named by the path below the prefix");
         assert!(!files(few.path()).contains_key("in/photo/info.json"));
     });
 }
 
 #[test]
-fn an_unchanged_image_of_a_listing_costs_no_request_at_its_source() {
+fn an_unchanged_image_in_a_listing_costs_no_source_request() {
     let (server, target, folder) = (FaultServer::start(), FaultServer::start(), TempDir::new().expect("a folder"));
     for name in ["a.png", "b/c.png"] {
         server.store("masters", name, &encoded(waves(300, 200), ImageFormat::Png));
@@ -92,14 +92,14 @@ fn an_unchanged_image_of_a_listing_costs_no_request_at_its_source() {
     assert_eq!(lines.matches(r#""status":"unchanged""#).count(), 2, "{lines}");
     assert!(lines.contains(r#""source":"s3://masters/b/c.png""#), "{lines}");
     let looked_at = server.requests().iter().filter(|request| request.method == Method::HEAD).count();
-    assert_eq!(looked_at, 0, "the listing has said it all");
+    assert_eq!(looked_at, 0, "the listing is sufficient");
     let retry =
         file(folder.path(), "retry", b"s3://masters/a.png\n{\"source\": \"s3://masters/b/c.png\", \"id\": \"b/c\"}\n");
     server.forget_requests();
     let run = ingest_to(&target, &[&endpoint, &format!("--from-file={}", retry.display())]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let looked_at = server.requests().iter().filter(|request| request.method == Method::HEAD).count();
-    assert_eq!(looked_at, 2, "one each, and the fingerprint is the same");
+    assert_eq!(looked_at, 2, "one request per image, and the same fingerprint");
     assert_eq!(run.stderr.matches(": unchanged").count(), 2, "{}", run.stderr);
 
     server.store("masters", "a.png", &encoded(waves(310, 200), ImageFormat::Png));
@@ -113,7 +113,7 @@ fn an_unchanged_image_of_a_listing_costs_no_request_at_its_source() {
 }
 
 #[test]
-fn the_bucket_to_publish_into_may_be_the_one_to_read_from() {
+fn the_source_bucket_and_the_target_bucket_may_be_the_same() {
     for server in servers() {
         let (from, to) = (server.bucket("remote-from"), server.bucket("remote-to"));
         put(&server, &from, "scan.png", encoded(waves(300, 200), ImageFormat::Png));
@@ -131,7 +131,7 @@ fn the_bucket_to_publish_into_may_be_the_one_to_read_from() {
 #[test]
 fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
     let (server, target) = (server_with_noise(), TempDir::new().expect("a folder"));
-    // Long enough to replace the object before the second part is answered.
+    // Long enough to replace the object before the response to the second range request.
     server.fail(Fault::Slow(Duration::from_secs(1)), Scope::always().of(&Method::GET).of_keys_with("noise").after(1));
     let mut command = program();
     command.arg("--output").arg(target.path()).args([endpoint(&server.endpoint()).as_str(), "s3://masters/noise.png"]);
@@ -146,7 +146,7 @@ fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
     let run: Run = child.wait_with_output().expect("a child").into();
     assert_replaced(&run, target.path());
 
-    // The same in a store that ignores conditions.
+    // The same test with a store that ignores conditions.
     let server = server_with_noise();
     server.fail(Fault::IgnoreConditions, Scope::always());
     server.fail(Fault::WrongETag, Scope::always().of(&Method::GET).of_keys_with("noise").after(2));
@@ -162,7 +162,7 @@ fn assert_replaced(run: &Run, target: &Path) {
 }
 
 #[test]
-fn failures_that_pass_are_passed_over() {
+fn transient_errors_are_retried() {
     let (server, target) = (server_with_noise(), TempDir::new().expect("a folder"));
     let of_parts = |scope: Scope| scope.of(&Method::GET).of_keys_with("noise");
     server.fail(Fault::Answer(Refusal::SlowDown), of_parts(Scope::next(1)));
@@ -174,7 +174,7 @@ fn failures_that_pass_are_passed_over() {
 }
 
 #[test]
-fn a_silent_store_ends_an_image_and_not_the_patience() {
+fn a_silent_store_fails_an_image_within_the_time_for_retries() {
     let (server, target) = (server_with_noise(), TempDir::new().expect("a folder"));
     server.fail(Fault::NeverAnswer, Scope::always().of(&Method::GET).of_keys_with("noise").after(2));
     let arguments = [&endpoint(&server.endpoint()), "--retry-for=2", "s3://masters/noise.png"];
@@ -186,7 +186,7 @@ fn a_silent_store_ends_an_image_and_not_the_patience() {
 }
 
 #[test]
-fn what_is_not_there_is_told_by_its_url() {
+fn a_missing_source_is_reported_with_its_url() {
     let (server, target) = (FaultServer::start(), TempDir::new().expect("a folder"));
     server.without_bucket(MISSING_BUCKET);
     server.store("masters", "x.png", b"");
@@ -194,9 +194,9 @@ fn what_is_not_there_is_told_by_its_url() {
     let missing = format!("s3://{MISSING_BUCKET}/");
     for (source, code, words) in [
         (missing.as_str(), 3, "NoSuchBucket"),
-        ("s3://masters/none.png", 1, "could not read `s3://masters/none.png`: there is no such object"),
+        ("s3://masters/none.png", 1, "could not read `s3://masters/none.png`: the object does not exist"),
         ("s3://masters/x.png", 1, "`s3://masters/x.png` is empty"),
-        ("s3://", 2, "names no bucket"),
+        ("s3://", 2, "has no bucket"),
         ("s3://masters/nothing/", 2, "no images in the input"),
     ] {
         let run = ingest_into(target.path(), &[&endpoint, source]);
@@ -216,13 +216,13 @@ fn what_is_not_there_is_told_by_its_url() {
 }
 
 #[test]
-fn sources_have_a_region_and_a_payer_of_their_own() {
+fn sources_have_their_own_region_and_payer() {
     let (server, target) = (FaultServer::start(), TempDir::new().expect("a folder"));
     server.store("masters", "x.png", &encoded(waves(300, 200), ImageFormat::Png));
     server.fail(Fault::OnlyRegion("eu-west-3"), Scope::always());
     let endpoint = endpoint(&server.endpoint());
     let run = publish_into(target.path(), &[&endpoint, "--source-request-payer", "s3://masters/x.png"]);
-    assert_eq!(run.code, Some(0), "asked where it is: {}", run.stderr);
+    assert_eq!(run.code, Some(0), "the region of the bucket is used: {}", run.stderr);
     let requests = server.requests();
     assert!(requests.last().is_some_and(|last| last.aws_region.as_deref() == Some("eu-west-3")));
     server.forget_requests();

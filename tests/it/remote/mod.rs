@@ -1,4 +1,4 @@
-//! Sources that are elsewhere: in buckets, and on web servers.
+//! Remote sources in buckets and on web servers.
 
 mod buckets;
 mod web;
@@ -6,14 +6,14 @@ mod web;
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{encoded, noise, waves};
 use crate::support::program::{Run, program};
-use crate::support::tiff::{Form, Pieces};
+use crate::support::tiff::{Layout, Pieces};
 use image::ImageFormat;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Formats that are read in different ways, with the names of their files; several of them have more than one block.
+/// Returns files in formats that are read in different ways. Several of them have more than one block.
 fn masters() -> Vec<(&'static str, Vec<u8>)> {
-    let tiled = Form { pieces: Pieces::Tiles(256, 256), ..Form::rgb(1700, 1300) };
+    let tiled = Layout { pieces: Pieces::Tiles(256, 256), ..Layout::rgb(1700, 1300) };
     let fixture = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
         std::fs::read(path).expect("a fixture")
@@ -35,14 +35,14 @@ fn publish_into(folder: &Path, arguments: &[&str]) -> Run {
     command.output().expect("built").into()
 }
 
-/// Publishes into a bucket, which knows what is unchanged.
+/// Publishes into a bucket, which detects unchanged images.
 fn publish_to(target: &FaultServer, arguments: &[&str]) -> Run {
     let mut command = program();
     command.args(["--bucket=tiles", "--endpoint-url", &target.endpoint(), "--public-url=https://example.org"]);
     command.args(arguments).output().expect("built").into()
 }
 
-/// The same with `ingest`.
+/// Publishes into a bucket with `ingest`.
 fn ingest_to(target: &FaultServer, arguments: &[&str]) -> Run {
     let mut command = program();
     command.args(["ingest", "--presentation=none", "--public-url=https://example.org", "--bucket=tiles"]);
@@ -56,7 +56,7 @@ fn ingest_into(folder: &Path, arguments: &[&str]) -> Run {
     command.args(arguments).output().expect("built").into()
 }
 
-/// All files of a folder and below, with their contents.
+/// Returns the contents of all files in a folder and its subfolders.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file()) {
@@ -66,7 +66,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// That two folders have the same files, but for what the program keeps for itself.
+/// Asserts that two folders contain the same files, except for internal files of the program.
 fn assert_same(one: &Path, other: &Path) {
     let (mut one, mut other) = (files(one), files(other));
     assert!(!one.is_empty());

@@ -1,4 +1,4 @@
-//! Images of web servers.
+//! Source images on web servers.
 
 use super::{assert_same, files, ingest_into, masters, publish_into, publish_to};
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A server with every format below `/web/`.
+/// Returns a server with one file of each format below `/web/`.
 fn server() -> FaultServer {
     let server = FaultServer::start();
     for (name, bytes) in masters() {
@@ -20,13 +20,13 @@ fn server() -> FaultServer {
     server
 }
 
-/// The URL of an image on it.
+/// Returns the URL of an image on the server.
 fn url(server: &FaultServer, name: &str) -> String {
     format!("{}/web/{name}", server.endpoint())
 }
 
 #[test]
-fn web_servers_give_the_bytes_that_files_give_with_ranges_and_without() {
+fn web_servers_yield_the_same_bytes_as_files_with_and_without_ranges() {
     let (sources, local) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
     let paths: Vec<String> =
         masters().iter().map(|(name, bytes)| file(sources.path(), name, bytes).display().to_string()).collect();
@@ -57,18 +57,18 @@ fn web_servers_give_the_bytes_that_files_give_with_ranges_and_without() {
 }
 
 #[test]
-fn a_server_without_ranges_is_read_once() {
+fn a_server_without_ranges_is_read_only_once() {
     let (server, target) = (FaultServer::start(), TempDir::new().expect("a folder"));
     server.store("web", "noise.png", &encoded(noise(1900, 1700), ImageFormat::Png));
     server.fail(Fault::IgnoreRanges, Scope::always());
     let run = publish_into(target.path(), &[&url(&server, "noise.png")]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let gets = server.requests().iter().filter(|request| request.method == Method::GET).count();
-    assert_eq!(gets, 2, "one that shows that there are no ranges, and one for all of it");
+    assert_eq!(gets, 2, "one request that detects missing range support, and one for the whole file");
 }
 
 #[test]
-fn secrets_are_used_and_never_told() {
+fn secrets_in_urls_are_sent_but_never_shown() {
     let (server, target) = (server(), TempDir::new().expect("a folder"));
     let report = target.path().join("report.jsonl");
     let host = server.endpoint().replace("http://", "");
@@ -101,7 +101,7 @@ fn secrets_are_used_and_never_told() {
 }
 
 #[test]
-fn failures_that_pass_are_passed_over_and_others_told() {
+fn transient_errors_are_retried_and_others_are_reported() {
     let (server, target) = (server(), TempDir::new().expect("a folder"));
     server.fail(Fault::Answer(Refusal::ServiceUnavailable), Scope::next(2));
     server.fail(Fault::ResetAfterBody, Scope::next(1).of(&Method::GET).after(1));
@@ -115,12 +115,12 @@ fn failures_that_pass_are_passed_over_and_others_told() {
     }
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always());
     let run = publish_into(target.path(), &["--overwrite", &photo]);
-    assert_eq!(run.code, Some(1), "one image, and not the run: {}", run.stderr);
+    assert_eq!(run.code, Some(1), "one image fails, not the run: {}", run.stderr);
     assert!(run.stderr.contains("403 Forbidden"), "{}", run.stderr);
 }
 
 #[test]
-fn a_silent_server_ends_an_image() {
+fn a_silent_server_fails_an_image() {
     let (server, target) = (server(), TempDir::new().expect("a folder"));
     for (spared, name) in [(0, "photo.jpg"), (2, "noise.png")] {
         server.heal();
@@ -129,7 +129,7 @@ fn a_silent_server_ends_an_image() {
         let url = url(&server, name);
         let run = publish_into(target.path(), &["--retry-for=1", &url]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(run.stderr.contains(&format!("could not read `{url}`: the server does not answer")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("could not read `{url}`: the server does not respond")), "{}", run.stderr);
         assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     }
 }
@@ -151,7 +151,7 @@ fn a_file_that_is_replaced_while_it_is_read_is_an_error() {
     }
 }
 
-/// Answers every `GET` with a body that ends with the connection, and nothing else.
+/// Answers every `GET` with a body that ends with the connection, without `Content-Length`.
 fn serve_without_lengths(body: Vec<u8>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -161,7 +161,7 @@ fn serve_without_lengths(body: Vec<u8>) -> SocketAddr {
             let length = stream.read(&mut head).unwrap_or(0);
             let is_get = head[..length].starts_with(b"GET");
             let status = if is_get { "200 OK" } else { "405 Method Not Allowed" };
-            // Clients hang up when they have seen enough.
+            // Clients close the connection when they have enough data.
             let _ = write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
             let _ = stream.write_all(if is_get { &body } else { &[] });
         }
@@ -170,7 +170,7 @@ fn serve_without_lengths(body: Vec<u8>) -> SocketAddr {
 }
 
 #[test]
-fn a_server_that_says_nothing_of_its_files_is_known_by_their_content() {
+fn files_without_validators_are_identified_by_their_content() {
     let bytes = encoded(noise(1900, 1700), ImageFormat::Png);
     let (here, target) = (TempDir::new().expect("a folder"), FaultServer::start());
     let local = file(here.path(), "noise.png", &bytes).display().to_string();
@@ -186,7 +186,7 @@ fn a_server_that_says_nothing_of_its_files_is_known_by_their_content() {
 }
 
 #[test]
-fn a_table_mixes_what_is_here_and_what_is_elsewhere() {
+fn a_table_may_mix_local_and_remote_images() {
     let (server, folder) = (server(), TempDir::new().expect("a folder"));
     file(folder.path(), "here.png", &encoded(waves(300, 200), ImageFormat::Png));
     let table = format!("source,id\nhere.png,\n{},maps/1\ns3://web/picture.webp,\n", url(&server, "photo.jpg"));

@@ -1,4 +1,4 @@
-//! S3 servers: s3s-fs in this process, the oddest of stores, and whichever others the environment names.
+//! S3 servers: s3s-fs and the odd store in this process, and further servers that the environment names.
 
 use super::faults::{Fault, FaultServer, Scope};
 use aws_sdk_s3::Client;
@@ -23,10 +23,10 @@ use tokio::runtime::Runtime;
 pub const ACCESS_KEY: &str = "iiif-publish";
 pub const SECRET_KEY: &str = "iiif-publish-secret";
 
-/// `name=endpoint` of further servers, separated by spaces. `localstack/test.sh` starts them and sets this.
+/// Variable with `name=endpoint` of further servers, separated by spaces. `localstack/test.sh` starts them and sets it.
 const SERVERS_VARIABLE: &str = "IIIF_PUBLISH_TEST_SERVERS";
 
-/// A server that checks signatures, unless it is known not to.
+/// A server under test.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub name: String,
@@ -34,28 +34,29 @@ pub struct Server {
 }
 
 impl Server {
-    /// LocalStack and the odd store take any credentials.
+    /// Returns `true` if the server checks credentials. LocalStack and the odd store accept any.
     pub fn checks_credentials(&self) -> bool {
         !matches!(self.name.as_str(), "localstack" | ODD)
     }
 
-    /// The odd store has every bucket but the one that is missing.
+    /// Returns `true` if buckets must be created. In the odd store, every bucket except one exists.
     fn makes_buckets(&self) -> bool {
         self.name != ODD
     }
 
-    /// s3s-fs lists no ETags, and those of the odd store are no digests.
+    /// Returns `true` if listings contain digests. s3s-fs lists no ETags, and the ETags of the odd store are not
+    /// digests.
     pub fn lists_digests(&self) -> bool {
         !matches!(self.name.as_str(), "s3s-fs" | ODD)
     }
 
-    /// LocalStack 4.13 does not get over clients that are killed in the middle of a put: it never again gives the object's
-    /// body to anyone ("I/O operation on closed file" in its log).
+    /// Returns `true` if the server survives clients that are killed during a put. LocalStack 4.13 then never returns
+    /// the body of the object again ("I/O operation on closed file" in its log).
     pub fn outlives_killed_clients(&self) -> bool {
         self.name != "localstack"
     }
 
-    /// The host name under which a bucket is seen as a website, on servers that show it so.
+    /// Returns the host name of a bucket website, on servers that support websites.
     pub fn website_host(&self, bucket: &str) -> Option<String> {
         (self.name == "localstack").then(|| {
             let index = IndexDocument::builder().suffix("index.html").build().expect("a suffix");
@@ -70,22 +71,22 @@ impl Server {
         self.endpoint.trim_start_matches("http://").parse().expect("an address")
     }
 
-    /// s3s-fs and the odd store know nothing of bucket policies and CORS.
+    /// Returns `true` if the server supports bucket policies and CORS. s3s-fs and the odd store do not.
     pub fn has_policies(&self) -> bool {
         !matches!(self.name.as_str(), "s3s-fs" | ODD)
     }
 
-    /// The odd store ignores `If-None-Match`.
+    /// Returns `true` if the server respects `If-None-Match`. The odd store ignores it.
     pub fn keeps_conditions(&self) -> bool {
         self.name != ODD
     }
 
-    /// LocalStack has Block Public Access, which is on in a new bucket as on AWS.
+    /// Returns `true` for LocalStack, which enables Block Public Access in new buckets like AWS.
     pub fn blocks_public_access(&self) -> bool {
         self.name == "localstack"
     }
 
-    /// Turns Block Public Access off, where there is such a thing.
+    /// Disables Block Public Access, if the server supports it.
     pub fn unblock(&self, bucket: &str) {
         if self.blocks_public_access() {
             let deleted = RUNTIME.block_on(self.client().delete_public_access_block().bucket(bucket).send());
@@ -93,7 +94,7 @@ impl Server {
         }
     }
 
-    /// The CORS rules of a bucket, none where there are none.
+    /// Returns the CORS rules of a bucket, or none if they are not set.
     pub fn cors_rules(&self, bucket: &str) -> Vec<CorsRule> {
         let got = RUNTIME.block_on(self.client().get_bucket_cors().bucket(bucket).send());
         got.ok().and_then(|output| output.cors_rules).unwrap_or_default()
@@ -105,7 +106,7 @@ impl Server {
         RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
     }
 
-    /// The policy of a bucket, `null` where there is none.
+    /// Returns the policy of a bucket, or `null` if it is not set.
     pub fn policy(&self, bucket: &str) -> Value {
         let got = RUNTIME.block_on(self.client().get_bucket_policy().bucket(bucket).send());
         let policy = got.ok().and_then(|output| output.policy);
@@ -131,7 +132,7 @@ impl Server {
         Client::from_conf(config)
     }
 
-    /// A new bucket for one test.
+    /// Creates a bucket for one test.
     pub fn bucket(&self, test: &str) -> String {
         let bucket = format!("{test}-{}", std::process::id());
         if self.makes_buckets() {
@@ -147,12 +148,12 @@ impl Server {
         RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
     }
 
-    /// Every key of a bucket, with what is stored under it.
+    /// Returns all objects of a bucket by key.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, Stored> {
         self.objects_below(bucket, "")
     }
 
-    /// Every key of a bucket that begins so, with what is stored under it.
+    /// Returns the objects of a bucket whose keys begin with `prefix`.
     pub fn objects_below(&self, bucket: &str, prefix: &str) -> BTreeMap<String, Stored> {
         let stored = self.stored(bucket, prefix);
         RUNTIME.block_on(stored).unwrap_or_else(|error| panic!("{}: {error:?}", self.name))
@@ -163,7 +164,7 @@ impl Server {
         RUNTIME.block_on(self.cleared(bucket)).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
     }
 
-    /// One by one: not every store takes batches.
+    /// Deletes objects one by one, because some stores lack batch deletion.
     async fn cleared(&self, bucket: &str) -> Result<(), aws_sdk_s3::Error> {
         let client = self.client();
         let page = client.list_objects_v2().bucket(bucket).send().await?;
@@ -178,7 +179,7 @@ impl Server {
         let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
         while let Some(page) = pages.next().await {
             for key in page?.contents().iter().filter_map(|object| object.key()) {
-                // Some servers list the folders that they keep objects in.
+                // Some servers list the folders that contain objects.
                 if !key.ends_with('/') {
                     objects.extend(stored(&client, bucket, key).await?.map(|object| (key.to_owned(), object)));
                 }
@@ -188,7 +189,7 @@ impl Server {
     }
 }
 
-/// An object as a reader gets it.
+/// An object as a reader sees it.
 #[derive(Debug)]
 pub struct Stored {
     pub body: Vec<u8>,
@@ -196,7 +197,7 @@ pub struct Stored {
     pub cache_control: Option<String>,
 }
 
-/// An object; `None` where it has been deleted since it was listed.
+/// Reads an object. Returns `None` if it was deleted after it was listed.
 async fn stored(client: &Client, bucket: &str, key: &str) -> Result<Option<Stored>, aws_sdk_s3::Error> {
     let object = match client.get_object().bucket(bucket).key(key).send().await.map_err(aws_sdk_s3::Error::from) {
         Err(aws_sdk_s3::Error::NoSuchKey(_)) => return Ok(None),
@@ -209,7 +210,7 @@ async fn stored(client: &Client, bucket: &str, key: &str) -> Result<Option<Store
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
 
-/// s3s-fs, started with the first test that asks for it.
+/// The s3s-fs server, started by the first test that uses it.
 static IN_PROCESS: LazyLock<(Server, TempDir)> = LazyLock::new(|| {
     let folder = TempDir::new().expect("a temporary folder");
     let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a folder"));
@@ -229,11 +230,11 @@ static IN_PROCESS: LazyLock<(Server, TempDir)> = LazyLock::new(|| {
 
 const ODD: &str = "odd";
 
-/// A bucket that no server has.
+/// A bucket that exists on no server.
 pub const MISSING_BUCKET: &str = "no-such-bucket-here";
 
-/// A store that has what is worst of all stores: it rejects the newer checksum headers, and with them batches of deletes,
-/// its ETags are no MD5, and it ignores conditions.
+/// A store with the limitations of several real stores: it rejects the newer checksum headers and therefore batch
+/// deletions, its ETags are not MD5 digests, and it ignores conditions.
 static ODD_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
     let server = FaultServer::start();
     for fault in [Fault::RejectChecksums, Fault::OpaqueETag, Fault::IgnoreConditions] {
@@ -243,17 +244,17 @@ static ODD_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
     server
 });
 
-/// Waits for what a client does.
+/// Blocks until a client operation completes.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
 }
 
-/// The server in this process.
+/// Returns the server in this process.
 pub fn in_process() -> Server {
     IN_PROCESS.0.clone()
 }
 
-/// Runs a check on every server, in a bucket of its own.
+/// Runs a check on every server, each in a new bucket.
 pub fn for_each_server(test: &str, check: impl Fn(&Server, &str)) {
     for server in servers() {
         eprintln!("{test} on {}", server.name);
@@ -261,7 +262,7 @@ pub fn for_each_server(test: &str, check: impl Fn(&Server, &str)) {
     }
 }
 
-/// Every server there is.
+/// Returns all servers.
 pub fn servers() -> Vec<Server> {
     let named = std::env::var(SERVERS_VARIABLE).unwrap_or_default();
     let parse = |server: &str| {

@@ -1,33 +1,33 @@
-//! What of a sheet people do not see, or cannot trust: read from its XML, because `calamine` does not tell.
+//! Hidden and unreliable cells of a sheet, read from its XML because `calamine` does not report them.
 
 use super::package::Package;
 use super::xml::{Node, walk};
 use super::{MAX_CELLS, MAX_TEXT_BYTES, Refused, too_many_cells};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of a sheet beside its values. Rows and columns count from 0.
+/// Properties of a sheet besides its values. Rows and columns are counted from 0.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     pub(super) rows: BTreeSet<u32>,
     pub(super) columns: BTreeSet<u32>,
-    /// Cells with a formula that was never computed, by their names.
+    /// Names of cells with formulas that were never computed.
     pub(super) uncomputed: Vec<String>,
-    /// Cells with an error.
+    /// Cells with an error value.
     pub(super) errors: BTreeSet<(u32, u32)>,
 }
 
-/// Columns of the largest sheets.
+/// Maximum number of columns of a sheet.
 const SHEET_COLUMNS: u64 = 16_384;
 
-/// Rows of the largest sheets.
+/// Maximum number of rows of a sheet.
 const SHEET_ROWS: u64 = 1_048_576;
 
 fn index(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Reads the marks of a sheet of a workbook in Office Open XML.
-pub(super) fn of_xlsx(package: &mut Package<'_>, sheet: &str) -> Result<Marks, Refused> {
+/// Reads the properties of a sheet of an Office Open XML workbook.
+pub(super) fn read_xlsx(package: &mut Package<'_>, sheet: &str) -> Result<Marks, Refused> {
     let path = xlsx_path(package, sheet)?;
     let text = path.map_or(Ok(None), |path| package.part(&path))?;
     let text = text.ok_or_else(|| Refused::damaged(&format!("the sheet `{sheet}` is missing")))?;
@@ -69,7 +69,7 @@ pub(super) fn of_xlsx(package: &mut Package<'_>, sheet: &str) -> Result<Marks, R
 }
 
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what was seen of one cell, each by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties of one cell")]
 struct XlsxCell {
     name: String,
     is_text: bool,
@@ -78,7 +78,7 @@ struct XlsxCell {
     is_in_value: bool,
 }
 
-/// Finds the part that a sheet is in.
+/// Finds the path of the part that contains a sheet.
 fn xlsx_path(package: &mut Package<'_>, sheet: &str) -> Result<Option<String>, Refused> {
     let (mut relation, mut targets) = (None, BTreeMap::new());
     if let Some(workbook) = package.part("xl/workbook.xml")? {
@@ -109,22 +109,23 @@ fn xlsx_path(package: &mut Package<'_>, sheet: &str) -> Result<Option<String>, R
     }))
 }
 
-/// Reads the marks of a sheet of an `OpenDocument` spreadsheet, and checks that none of its sheets is too large: all of them are read.
-pub(super) fn of_ods(package: &mut Package<'_>, sheet: Option<&str>) -> Result<Marks, Refused> {
+/// Reads the properties of a sheet of an `OpenDocument` spreadsheet. Checks the sizes of all sheets, because all are
+/// loaded.
+pub(super) fn read_ods(package: &mut Package<'_>, sheet: Option<&str>) -> Result<Marks, Refused> {
     let content = package.part("content.xml")?.ok_or_else(|| Refused::damaged("`content.xml` is missing"))?;
     let mut scan = OdsScan { wanted: sheet, ..OdsScan::default() };
     walk(&content, |node| scan.visit(&node))?;
     Ok(scan.marks)
 }
 
-/// Where a walk through a spreadsheet is.
+/// The state of a walk through a spreadsheet.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "where a walk is, each by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the current element")]
 struct OdsScan<'a> {
     wanted: Option<&'a str>,
     marks: Marks,
     is_wanted: bool,
-    /// Groups of rows or columns around this place, and whether each is folded.
+    /// The enclosing groups of rows or columns, with `true` for collapsed ones.
     groups: Vec<bool>,
     row: u64,
     column: u64,
@@ -135,7 +136,7 @@ struct OdsScan<'a> {
     is_in_cell: bool,
     text_bytes: u64,
     row_bytes: u64,
-    /// Columns up to the last value, in this row and in all rows of this sheet.
+    /// Number of columns up to the last value, in this row and in all rows of the sheet.
     row_width: u64,
     width: u64,
     cells: u64,

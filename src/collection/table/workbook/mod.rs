@@ -1,4 +1,4 @@
-//! Spreadsheets: `.xlsx` and `.ods`, as people see them.
+//! Spreadsheets in `.xlsx` and `.ods` files. Only visible cells are read.
 
 mod hidden;
 mod package;
@@ -14,16 +14,16 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Cursor;
 
-/// Cells up to the last value of each row, of a sheet.
+/// Maximum number of cells in a sheet. Each row counts up to its last value.
 const MAX_CELLS: usize = 10_000_000;
 
-/// Bytes of all values of a sheet.
+/// Maximum total size of the values in a sheet, in bytes.
 const MAX_TEXT_BYTES: usize = 512 << 20;
 
-/// Columns that may have values.
+/// Maximum number of columns with values.
 const MAX_SHEET_COLUMNS: u32 = 1000;
 
-/// Why a workbook cannot be read: a predicate, and an imperative clause.
+/// An unreadable workbook: a reason as a predicate, and a hint as an imperative clause.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) reason: String,
@@ -42,33 +42,33 @@ impl Refused {
 }
 
 fn too_many_cells() -> Refused {
-    let reason = format!("has a sheet with more than {MAX_CELLS} cells, or very long texts");
-    Refused::new(reason, "delete what lies outside the table, or save the table as CSV")
+    let reason = format!("has a sheet with more than {MAX_CELLS} cells or very long texts");
+    Refused::new(reason, "delete cells outside the table, or save the table as CSV")
 }
 
-/// A sheet as it was read.
+/// The rows of a sheet.
 pub(super) struct SheetRows {
     pub(super) rows: Vec<Record>,
-    /// Cells whose values cannot be used.
+    /// Errors in cells.
     pub(super) errors: Vec<RowError>,
-    /// What was read, for people.
+    /// A description of the format and the sheet, for the user.
     pub(super) how: String,
-    /// Rows with values that are hidden.
+    /// Number of hidden rows with values.
     pub(super) hidden_rows: u64,
 }
 
-/// Returns `true` if a file begins as a spreadsheet does: a ZIP archive, or what older programs wrote.
+/// Returns `true` if the file is a ZIP archive or an older kind of workbook.
 pub(super) fn is_workbook(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(COMPOUND)
 }
 
-/// The first bytes of workbooks of Excel 97 to 2003, and of those that are encrypted.
+/// The signature of Excel 97 to 2003 workbooks and of encrypted workbooks.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
-/// Reads a sheet: the one with a name, or the first visible one.
+/// Reads the sheet with the given name, or the first visible sheet.
 pub(super) fn read(bytes: &[u8], sheet: Option<&str>) -> Result<SheetRows, Refused> {
     if bytes.starts_with(COMPOUND) {
-        let reason = "is a workbook of Excel 97 to 2003, or is protected by a password";
+        let reason = "is an Excel 97-2003 workbook or is password-protected";
         return Err(Refused::new(reason, "save it as .xlsx without a password"));
     }
     let mut package = Package::open(bytes)?;
@@ -77,14 +77,14 @@ pub(super) fn read(bytes: &[u8], sheet: Option<&str>) -> Result<SheetRows, Refus
     } else if package.part("content.xml")?.is_some() {
         ods(bytes, &mut package, sheet)
     } else {
-        Err(Refused::new("is a ZIP archive, and neither .xlsx nor .ods", "save the table as .xlsx, .ods or CSV"))
+        Err(Refused::new("is a ZIP archive, but neither .xlsx nor .ods", "save the table as .xlsx, .ods or CSV"))
     }
 }
 
 fn xlsx(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<SheetRows, Refused> {
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(|error| Refused::damaged(&error))?;
     let (name, how) = chosen(workbook.sheets_metadata(), wanted, ".xlsx")?;
-    let marks = hidden::of_xlsx(package, &name)?;
+    let marks = hidden::read_xlsx(package, &name)?;
     let mut reader = workbook.worksheet_cells_reader(&name).map_err(|error| Refused::damaged(&error))?;
     let widths: Vec<usize> = reader.styles().iter().map(values::zero_padding).collect();
     let mut cells = Cells::new(marks);
@@ -96,14 +96,14 @@ fn xlsx(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result
 }
 
 fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<SheetRows, Refused> {
-    // Before all sheets are read at once.
-    hidden::of_ods(package, None)?;
+    // Checks the sizes before all sheets are loaded at once.
+    hidden::read_ods(package, None)?;
     let mut workbook = Ods::new(Cursor::new(bytes)).map_err(|error| match error {
-        calamine::OdsError::Password => Refused::new("is protected by a password", "save it without a password"),
+        calamine::OdsError::Password => Refused::new("is password-protected", "save it without a password"),
         error => Refused::damaged(&error),
     })?;
     let (name, how) = chosen(workbook.sheets_metadata(), wanted, ".ods")?;
-    let mut cells = Cells::new(hidden::of_ods(package, Some(&name))?);
+    let mut cells = Cells::new(hidden::read_ods(package, Some(&name))?);
     let range = workbook.worksheet_range(&name).map_err(|error| Refused::damaged(&error))?;
     let (first_row, first_column) = range.start().unwrap_or_default();
     for (row, column, value) in range.used_cells() {
@@ -121,7 +121,7 @@ fn index(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Chooses the sheet that is read. Returns its name, and how that is said.
+/// Selects the sheet to read. Returns its name and a description for the user.
 fn chosen(sheets: &[Sheet], wanted: Option<&str>, format: &str) -> Result<(String, String), Refused> {
     let is_visible = |sheet: &&Sheet| sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet;
     let visible: Vec<&Sheet> = sheets.iter().filter(is_visible).collect();
@@ -130,10 +130,10 @@ fn chosen(sheets: &[Sheet], wanted: Option<&str>, format: &str) -> Result<(Strin
         None => visible.first().copied(),
         Some(wanted) => visible.iter().copied().find(|sheet| sheet.name == wanted),
     };
-    let hint = "name a visible sheet with `--sheet`, or make it visible";
+    let hint = "pass a visible sheet with `--sheet`, or make the sheet visible";
     let sheet = sheet.ok_or_else(|| match wanted {
         Some(wanted) if sheets.iter().any(|sheet| sheet.name == wanted) => {
-            Refused::new(format!("has a sheet `{wanted}`, but it is hidden, and what is hidden is not published"), hint)
+            Refused::new(format!("has a hidden sheet `{wanted}`, and hidden sheets are not published"), hint)
         }
         Some(wanted) => Refused::new(format!("has no sheet `{wanted}`, only {}", names()), hint),
         None => Refused::new("has no visible sheet", hint),
@@ -164,7 +164,7 @@ impl Cells {
         Self { marks, rows: BTreeMap::new(), errors: Vec::new(), count, bytes, hidden_rows, last_hidden_row: None }
     }
 
-    /// Adds a cell with its text, or the name of the error that it has.
+    /// Adds a cell with its text, or with the name of its error value.
     fn put(&mut self, (row, column): (u32, u32), text: Result<String, String>) -> Result<(), Refused> {
         if text.as_ref().is_ok_and(String::is_empty) || self.marks.columns.contains(&column) {
             return Ok(());
@@ -178,17 +178,17 @@ impl Cells {
         let text = match text {
             Ok(text) => text,
             Err(error) => {
-                let reason = format!("the cell {} has the error {error}", cell_name(row, column));
+                let reason = format!("cell {} has the error {error}", cell_name(row, column));
                 self.refuse(row, reason);
                 return Ok(());
             }
         };
         if column >= MAX_SHEET_COLUMNS {
             let reason = format!(
-                "has a value in the cell {}, and no more than {MAX_SHEET_COLUMNS} columns are read",
+                "has a value in cell {}, but at most {MAX_SHEET_COLUMNS} columns are supported",
                 cell_name(row, column)
             );
-            return Err(Refused::new(reason, "delete what lies outside the table"));
+            return Err(Refused::new(reason, "delete cells outside the table"));
         }
         let (values, column) = (self.rows.entry(row).or_default(), column as usize);
         self.bytes += text.len();
@@ -207,7 +207,7 @@ impl Cells {
         self.errors.push(RowError { unit: RowUnit::Row, line: u64::from(row) + 1, reason });
     }
 
-    /// Returns the rows, each as long as the first one at least.
+    /// Returns the rows, padded to at least the length of the first row.
     fn finish(mut self, how: &str) -> SheetRows {
         for name in std::mem::take(&mut self.marks.uncomputed) {
             let Some((row, column)) = values::position(&name) else { continue };
@@ -215,7 +215,7 @@ impl Cells {
                 continue;
             }
             let reason = format!(
-                "the cell {name} has a formula without a value: open the file in Excel or LibreOffice and save it again"
+                "cell {name} has a formula without a value: open the file in Excel or LibreOffice and save it again"
             );
             self.refuse(row, reason);
         }
@@ -236,7 +236,7 @@ impl Cells {
     }
 }
 
-/// Returns the name of a cell as spreadsheets show it: `B7`.
+/// Returns the name of a cell, such as `B7`.
 fn cell_name(row: u32, column: u32) -> String {
     let (mut letters, mut rest) = (Vec::new(), u64::from(column) + 1);
     while rest > 0 {

@@ -1,13 +1,13 @@
-//! The ZIP archive that a workbook is, unpacked within limits: a few kilobytes can become gigabytes.
+//! The ZIP archive of a workbook, unpacked within limits because a few kilobytes can expand to gigabytes.
 
 use super::Refused;
 use std::io::{self, Cursor, Read};
 use zip::ZipArchive;
 
-/// Bytes of all parts together, unpacked. A million rows of ten columns are about as large.
+/// Maximum unpacked size of all parts, in bytes. A million rows of ten columns have about this size.
 const MAX_UNPACKED_BYTES: u64 = 512 << 20;
 
-/// Bytes of a part that describes others, unpacked: what is made of it in memory is many times as large.
+/// Maximum unpacked size of a part that describes other parts, in bytes. Its parsed form is many times larger.
 const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
 
 const MAX_PARTS: usize = 10_000;
@@ -16,7 +16,7 @@ const MAX_PARTS: usize = 10_000;
 pub(super) struct Package<'a>(ZipArchive<Cursor<&'a [u8]>>);
 
 impl<'a> Package<'a> {
-    /// Opens an archive whose parts are small enough to be read.
+    /// Opens an archive and checks the sizes of its parts.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Refused> {
         let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| Refused::damaged(&error))?;
         let mut package = Self(archive);
@@ -24,7 +24,7 @@ impl<'a> Package<'a> {
         Ok(package)
     }
 
-    /// Unpacks all texts once: the sizes that an archive declares need not be true.
+    /// Unpacks all text parts once, because the declared sizes may be wrong.
     fn check(&mut self) -> Result<(), Refused> {
         if self.0.len() > MAX_PARTS {
             return Err(too_large(&format!("{} parts", self.0.len())));
@@ -50,7 +50,7 @@ impl<'a> Package<'a> {
         Ok(())
     }
 
-    /// Reads a part, if there is one of that name.
+    /// Reads a part, or returns `None` if it does not exist.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<String>, Refused> {
         let Ok(part) = self.0.by_name(name) else { return Ok(None) };
         let mut text = String::new();
@@ -59,6 +59,6 @@ impl<'a> Package<'a> {
     }
 }
 
-fn too_large(what: &str) -> Refused {
-    Refused::new(format!("unpacks to {what}, which is too much"), "divide it, or save the table as CSV")
+fn too_large(size: &str) -> Refused {
+    Refused::new(format!("unpacks to {size}, which is too large"), "split it, or save the table as CSV")
 }

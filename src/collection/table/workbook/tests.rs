@@ -1,4 +1,4 @@
-//! Spreadsheets made on the spot, small and hostile ones.
+//! Tests of small and hostile spreadsheets, created in memory.
 
 use super::*;
 use std::io::Write;
@@ -16,7 +16,7 @@ fn archive(parts: &[(&str, &str)]) -> Vec<u8> {
 
 const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
-/// A workbook with a hidden sheet in front of `Maps`, whose content this is.
+/// Creates a workbook with a hidden sheet in front of the sheet `Maps` with this content.
 fn xlsx_file(sheet: &str) -> Vec<u8> {
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let package = "http://schemas.openxmlformats.org/package/2006/relationships";
@@ -82,7 +82,7 @@ fn refused(bytes: &[u8], sheet: Option<&str>) -> String {
 }
 
 #[test]
-fn xlsx_is_read_as_people_see_it() {
+fn xlsx_is_read_without_hidden_cells() {
     let sheet = format!(
         "<cols><col min='3' max='3' hidden='1'/></cols><sheetData><row r='2'>{}{}{}{}</row>\
          <row r='3'>{}<c r='B3'><v>1</v></c>{}<c r='D3' s='1'><v>7</v></c><c r='E3' s='2'><v>45000</v></c></row>\
@@ -113,23 +113,23 @@ fn xlsx_is_read_as_people_see_it() {
 }
 
 #[test]
-fn errors_and_formulas_that_were_never_computed_name_their_cell() {
+fn errors_and_uncomputed_formulas_name_their_cells() {
     let sheet = format!(
         "<sheetData><row r='1'>{}</row><row r='2'><c r='AB2' t='e'><v>#N/A</v></c></row><row r='3'><c r='B3'><f>1+1</f><v></v></c></row></sheetData>",
         cell("A1", "source")
     );
     let sheet = read(&xlsx_file(&sheet), None).unwrap_or_else(|refused| panic!("{}", refused.reason));
-    let told: Vec<String> = sheet.errors.iter().map(ToString::to_string).collect();
-    assert!(told[0].starts_with("row 2: the cell AB2 has the error #N/A"), "{told:?}");
-    assert!(told[1].starts_with("row 3: the cell B3 has a formula without a value"), "{told:?}");
+    let errors: Vec<String> = sheet.errors.iter().map(ToString::to_string).collect();
+    assert!(errors[0].starts_with("row 2: cell AB2 has the error #N/A"), "{errors:?}");
+    assert!(errors[1].starts_with("row 3: cell B3 has a formula without a value"), "{errors:?}");
     let error = "<table:table-row><table:table-cell/><table:table-cell office:value-type='string' office:string-value='' \
                  calcext:value-type='error'><text:p>#N/A</text:p></table:table-cell></table:table-row>";
     let sheet = read(&ods_file(error), None).unwrap_or_else(|refused| panic!("{}", refused.reason));
-    assert_eq!(sheet.errors[0].to_string(), "row 1: the cell B1 has the error #N/A");
+    assert_eq!(sheet.errors[0].to_string(), "row 1: cell B1 has the error #N/A");
 }
 
 #[test]
-fn ods_is_read_as_people_see_it() {
+fn ods_is_read_without_hidden_cells() {
     let cell =
         |text: &str| format!("<table:table-cell office:value-type='string'><text:p>{text}</text:p></table:table-cell>");
     let sheet = format!(
@@ -150,7 +150,7 @@ fn ods_is_read_as_people_see_it() {
 }
 
 #[test]
-fn bombs_end_with_an_error() {
+fn zip_bombs_are_rejected() {
     let far = format!("<sheetData><row r='1048576'>{}</row></sheetData>", cell("XFD1048576", "x"));
     assert!(refused(&xlsx_file(&far), None).contains("XFD1048576"));
     let repeated = "<table:table-row table:number-rows-repeated='1000000'><table:table-cell table:number-columns-repeated='1000' \
@@ -164,7 +164,7 @@ fn bombs_end_with_an_error() {
 }
 
 #[test]
-fn other_archives_and_damaged_ones_are_named() {
+fn other_and_damaged_archives_are_rejected() {
     assert!(refused(&archive(&[("Index/Document.iwa", "x")]), None).contains("neither .xlsx nor .ods"));
     assert!(refused(COMPOUND, None).contains("password"));
     let whole = xlsx_file("<sheetData/>");
@@ -175,7 +175,7 @@ fn other_archives_and_damaged_ones_are_named() {
 }
 
 #[test]
-fn cells_have_the_names_that_people_see() {
+fn cells_have_the_names_that_spreadsheets_show() {
     for (position, name) in [((0, 0), "A1"), ((6, 25), "Z7"), ((6, 26), "AA7"), ((1_048_575, 16_383), "XFD1048576")] {
         assert_eq!(cell_name(position.0, position.1), name);
         assert_eq!(values::position(name), Some(position));

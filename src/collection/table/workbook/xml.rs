@@ -1,4 +1,4 @@
-//! Elements of XML with their attributes, by names without prefixes.
+//! XML elements and attributes, by names without namespace prefixes.
 
 use super::Refused;
 use quick_xml::Reader;
@@ -6,12 +6,12 @@ use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
 
-/// What a walk through XML passes.
+/// A node that a walk visits.
 pub(super) enum Node<'a> {
     Start(Element<'a>),
-    /// The end of an element of this name.
+    /// The end of the element with this name.
     End(&'a str),
-    /// So many bytes of text.
+    /// A text with this length in bytes.
     Text(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Answers: statuses, headers and the XML of S3.
+//! Responses: statuses, headers and the XML of S3.
 
 use super::fault::Refusal;
 use super::objects::StoredObject;
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// Returns a time as a header has it, or as XML has it.
+/// Formats a time for a header or for XML.
 pub(super) fn time(time: SystemTime, format: Format) -> String {
     DateTime::from(time).fmt(format).expect("a time of our days")
 }
@@ -31,7 +31,7 @@ fn text(status: u16, content_type: &'static str, text: String) -> Answer {
     answer
 }
 
-/// Sets a header, if it can be one.
+/// Sets a header, unless the value is invalid.
 pub(super) fn header(answer: &mut Answer, name: &'static str, value: &str) {
     if let Ok(value) = value.parse() {
         answer.headers_mut().insert(name, value);
@@ -42,7 +42,7 @@ fn xml(status: u16, root: &str) -> Answer {
     text(status, "application/xml", format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{root}"))
 }
 
-/// An error, as S3 words it.
+/// Returns an error response in the format of S3.
 pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
     let root = format!(
         "<Error><Code>{}</Code><Message>{}</Message><RequestId>FAULTSERVER</RequestId></Error>",
@@ -76,7 +76,7 @@ pub(super) fn refusal(refusal: Refusal) -> Answer {
     }
 }
 
-/// The answer to a put.
+/// Returns the response to a put.
 pub(super) fn stored(etag: &str) -> Answer {
     let mut answer = empty(200);
     header(&mut answer, ETAG.as_str(), &format!("\"{etag}\""));
@@ -84,7 +84,7 @@ pub(super) fn stored(etag: &str) -> Answer {
     answer
 }
 
-/// The answer to a copy.
+/// Returns the response to a copy.
 pub(super) fn copied(object: &StoredObject) -> Answer {
     let (modified, etag) = (time(object.modified, Format::DateTime), &object.etag);
     xml(
@@ -95,7 +95,7 @@ pub(super) fn copied(object: &StoredObject) -> Answer {
     )
 }
 
-/// An object; to `HEAD`, hyper sends the head alone.
+/// Returns the response with an object. For `HEAD`, hyper sends only the headers.
 pub(super) fn object(object: &StoredObject) -> Answer {
     let mut answer = empty(200);
     *answer.body_mut() = Full::new(object.body.clone());
@@ -106,7 +106,7 @@ pub(super) fn object(object: &StoredObject) -> Answer {
     answer
 }
 
-/// The part `bytes=0-99` of an object.
+/// Returns the response to a range request, such as `bytes=0-99`.
 pub(super) fn part_of_object(whole: &StoredObject, range: &str) -> Answer {
     let total = whole.body.len();
     let limits = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
@@ -123,12 +123,12 @@ pub(super) fn part_of_object(whole: &StoredObject, range: &str) -> Answer {
     answer
 }
 
-/// A setting of a bucket, in XML or JSON.
+/// Returns a setting of a bucket, in XML or JSON.
 pub(super) fn setting(document: String) -> Answer {
     text(200, "application/octet-stream", document)
 }
 
-/// One page of a listing.
+/// A page of a listing.
 pub(super) struct Page<'a> {
     pub(super) bucket: &'a str,
     pub(super) prefix: &'a str,
@@ -154,7 +154,7 @@ pub(super) fn listing(page: &Page) -> Answer {
     xml(200, &root)
 }
 
-/// A listing by a delimiter, on one page and without objects.
+/// Returns a listing with a delimiter, on one page and without objects.
 pub(super) fn folders(bucket: &str, prefix: &str, folders: &BTreeSet<String>) -> Answer {
     let common = |folder: &String| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(folder));
     let common: String = folders.iter().map(common).collect();
@@ -199,11 +199,11 @@ fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 fn unescaped(text: &str) -> String {
-    // `&amp;` comes last, so that what it gives is not taken for the beginning of another.
+    // `&amp;` comes last, so that its result is not unescaped again.
     ENTITIES.iter().rev().fold(text.to_owned(), |text, (plain, entity)| text.replace(entity, plain))
 }
 
-/// The keys in the body of `DeleteObjects`.
+/// Returns the keys in the body of a `DeleteObjects` request.
 pub(super) fn keys_to_delete(body: &[u8]) -> Vec<String> {
     let body = String::from_utf8_lossy(body);
     let keys = body.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));

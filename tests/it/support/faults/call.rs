@@ -1,4 +1,4 @@
-//! A request as it is written down, and what it asks for.
+//! Logged requests and their parameters.
 
 use super::fault::Fault;
 use hyper::Method;
@@ -6,30 +6,30 @@ use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use std::time::Instant;
 
-/// A request in the log.
+/// A logged request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Its method.
+    /// The method.
     pub method: Method,
-    /// Its path, without percent-encoding: `/bucket/key`.
+    /// The path without percent-encoding, such as `/bucket/key`.
     pub path: String,
-    /// Its query, as it came.
+    /// The query, as received.
     pub query: String,
-    /// When its head was read.
+    /// The time at which the request headers were read.
     pub at: Instant,
-    /// The status of the answer; `None` where there was none, or not yet.
+    /// The status of the response, or `None` if there is none yet.
     pub status: Option<u16>,
-    /// What the SDK calls its attempt: `attempt=1; max=10`.
+    /// The attempt number of the SDK, such as `attempt=1; max=10`.
     pub attempt: Option<String>,
-    /// The part of an object that it asks for: `bytes=0-99`.
+    /// The requested range, such as `bytes=0-99`.
     pub range: Option<String>,
-    /// The region that it is signed for.
+    /// The region of the signature.
     pub aws_region: Option<String>,
-    /// A copy of an object, which is a put without a body.
+    /// `true` for a copy of an object, which is a put without a body.
     pub is_copy: bool,
-    /// The keys that it asks to delete, all at once.
+    /// The keys of a batch deletion.
     pub deletes: Vec<String>,
-    /// What befell it.
+    /// The faults that were applied.
     pub faults: Vec<Fault>,
 }
 
@@ -51,25 +51,25 @@ impl Request {
         }
     }
 
-    /// Whether it did what it asked for, and the client was told so.
+    /// Returns `true` if the request succeeded and the client received the response.
     pub fn is_confirmed(&self) -> bool {
         self.status.is_some_and(|status| (200..300).contains(&status)) && !self.faults.contains(&Fault::ErrorInOk)
     }
 
-    /// The bucket and the key in its path.
+    /// Returns the bucket and the key in the path.
     pub(super) fn place(&self) -> (&str, &str) {
         let path = self.path.strip_prefix('/').unwrap_or(&self.path);
         path.split_once('/').unwrap_or((path, ""))
     }
 }
 
-/// The region in `AWS4-HMAC-SHA256 Credential=key/date/region/s3/aws4_request, …`.
+/// Returns the region in `AWS4-HMAC-SHA256 Credential=key/date/region/s3/aws4_request, …`.
 fn signed_region(authorization: &str) -> Option<String> {
     let scope = authorization.split("Credential=").nth(1)?.split(',').next()?;
     scope.split('/').rev().nth(2).map(str::to_owned)
 }
 
-/// A parameter of a query, without percent-encoding.
+/// Returns a query parameter without percent-encoding.
 pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
     let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let mut parameters = query.split('&').map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));

@@ -1,61 +1,61 @@
-//! What can go wrong, and when.
+//! Faults and their scopes.
 
 use hyper::Method;
 use std::time::Duration;
 
-/// One thing that goes wrong with a request.
+/// A fault that can be applied to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An error is answered instead; nothing is stored.
+    /// Returns an error and stores nothing.
     Answer(Refusal),
-    /// The status is 200, but the body is an `<Error>`, and nothing is stored.
+    /// Returns status 200 with an `<Error>` body and stores nothing.
     ErrorInOk,
-    /// The connection is reset before the body is read; nothing is stored.
+    /// Resets the connection before the body is read, and stores nothing.
     ResetBeforeBody,
-    /// The object is stored, and the connection reset before that is answered.
+    /// Stores the object and resets the connection before the response.
     ResetAfterBody,
-    /// The request is read to its end and never answered; nothing is stored.
+    /// Reads the request, never responds, and stores nothing.
     NeverAnswer,
-    /// The answer takes so much longer.
+    /// Delays the response.
     Slow(Duration),
-    /// The port is closed for so long, all connections are reset, that of this request among them.
+    /// Closes the port for a time and resets all connections, including that of this request.
     Down(Duration),
-    /// The object is stored, and answered with the MD5 of something else.
+    /// Stores the object and returns the MD5 of other content.
     WrongETag,
-    /// The object is stored, and answered with an `ETag` that is no MD5, as of an object of several parts.
+    /// Stores the object and returns an `ETag` that is not an MD5, as for a multipart object.
     OpaqueETag,
-    /// One bit of the body is flipped before anyone looks at it: the SHA-256 of the request no longer fits.
+    /// Flips one bit of the body before the SHA-256 is checked.
     FlippedBit,
-    /// One bit of the body is flipped, and no SHA-256 is checked: only the `ETag` shows it.
+    /// Flips one bit of the body without checking the SHA-256, so that only the `ETag` shows it.
     FlippedBitUnnoticed,
-    /// `If-None-Match` and `If-Match` count for nothing.
+    /// Ignores `If-None-Match` and `If-Match`.
     IgnoreConditions,
-    /// `Range` counts for nothing: all of an object is answered.
+    /// Ignores `Range` and returns the whole object.
     IgnoreRanges,
-    /// Requests with headers of the newer checksums (`x-amz-checksum-…`, `x-amz-sdk-checksum-algorithm`) are refused.
+    /// Rejects requests with the newer checksum headers (`x-amz-checksum-…`, `x-amz-sdk-checksum-algorithm`).
     RejectChecksums,
-    /// Requests without this header are refused, as by a policy.
+    /// Rejects requests without this header, as a policy can.
     RequireHeader(&'static str),
-    /// Answers let pages of all sites read them.
+    /// Allows pages of all websites to read responses.
     AllowAnyPage,
-    /// The object is stored, and answered without an `ETag`.
+    /// Stores the object and returns no `ETag`.
     NoETag,
-    /// A page of a listing says that there are more, but not how to get them.
+    /// Truncates a page of a listing without a continuation token.
     CutListing,
-    /// A listing gives the first page again and again, each time with another token.
+    /// Returns the first page of a listing again and again, with different tokens.
     RepeatPage,
-    /// A listing gives the same token again and again.
+    /// Returns the same continuation token again and again.
     RepeatToken,
-    /// A listing is of the whole bucket, whatever the prefix.
+    /// Lists the whole bucket and ignores the prefix.
     IgnorePrefix,
-    /// Listings are empty, as if nothing had been stored yet.
+    /// Returns empty listings, as if nothing had been stored yet.
     OldListing,
-    /// Requests that are not signed for this region are refused, with the region in `x-amz-bucket-region`.
+    /// Rejects requests that are not signed for this region, and names the region in `x-amz-bucket-region`.
     OnlyRegion(&'static str),
 }
 
 impl Fault {
-    /// Whether the request ends with it, so that no other fault of this kind can befall it too.
+    /// Returns `true` if the fault ends the request, so that no other ending fault is applied.
     pub(super) fn is_end(self) -> bool {
         let changes_only = [
             Self::IgnoreConditions,
@@ -73,30 +73,30 @@ impl Fault {
     }
 }
 
-/// An error that a store answers.
+/// An error response of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// 500, without a reason.
+    /// 500 without a reason.
     InternalError,
     /// 502 of a proxy, in HTML.
     BadGateway,
-    /// 503 `SlowDown`, the throttle of AWS.
+    /// 503 `SlowDown`, the throttling error of AWS.
     SlowDown,
     /// 503 `ServiceUnavailable`.
     ServiceUnavailable,
-    /// 429 `TooManyRequests`, the throttle of R2, GCS and B2.
+    /// 429 `TooManyRequests`, the throttling error of R2, GCS and B2.
     TooManyRequests,
-    /// 400 `RequestTimeout`: the body came too slowly.
+    /// 400 `RequestTimeout`: the body arrived too slowly.
     RequestTimeout,
     /// 403 `RequestTimeTooSkewed`: the clocks differ.
     RequestTimeTooSkewed,
-    /// 403 `ExpiredToken`: temporary credentials that have run out.
+    /// 403 `ExpiredToken`: temporary credentials expired.
     ExpiredToken,
-    /// 409 `OperationAborted`: somebody else is changing the same.
+    /// 409 `OperationAborted`: a concurrent change of the same object.
     OperationAborted,
     /// 409 `ConditionalRequestConflict`.
     ConditionalRequestConflict,
-    /// 400 `BadDigest`: a checksum does not fit.
+    /// 400 `BadDigest`: a checksum does not match.
     BadDigest,
     /// 403 `AccessDenied`.
     AccessDenied,
@@ -104,16 +104,16 @@ pub enum Refusal {
     NoSuchBucket,
     /// 301 `PermanentRedirect`, with the region of the bucket in `x-amz-bucket-region`.
     PermanentRedirect(&'static str),
-    /// 307 `TemporaryRedirect`, with the URL to go to in `Location`.
+    /// 307 `TemporaryRedirect`, with the target URL in `Location`.
     TemporaryRedirect(&'static str),
-    /// 400 `InvalidRequest`: Object Lock demands a checksum.
+    /// 400 `InvalidRequest`: Object Lock requires a checksum.
     ObjectLock,
     /// 501 `NotImplemented`.
     NotImplemented,
 }
 
 impl Refusal {
-    /// Its status, code and words.
+    /// Returns the status, the code and the message.
     pub(super) fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::InternalError => (500, "InternalError", "We encountered an internal error. Please try again."),
@@ -147,13 +147,13 @@ impl Refusal {
     }
 }
 
-/// Which requests a fault befalls: those that fit all that is said.
+/// The requests that a fault applies to. All conditions must match.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     pub(super) method: Option<Method>,
     pub(super) key_part: Option<String>,
     pub(super) only_signed: bool,
-    /// Copies of objects.
+    /// `true` to match only copies of objects.
     pub(super) only_copies: bool,
     pub(super) spared: u64,
     pub(super) time: Option<Duration>,
@@ -162,51 +162,51 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// All requests.
+    /// Matches all requests.
     pub fn always() -> Self {
         Self::default()
     }
 
-    /// The requests of so long a time, which begins with the first of them.
+    /// Matches requests for a time that begins with the first one.
     pub fn lasting(time: Duration) -> Self {
         Self { time: Some(time), ..Self::default() }
     }
 
-    /// One request in so many, at random, with the same seed in every run.
+    /// Matches one in `requests` requests at random, with the same seed in every run.
     pub fn one_in(requests: u64) -> Self {
         Self { one_in: Some(requests), ..Self::default() }
     }
 
-    /// So many requests, and no more.
+    /// Matches only the next `requests` requests.
     pub fn next(requests: u64) -> Self {
         Self { left: Some(requests), ..Self::default() }
     }
 
-    /// Of these only those with this method.
+    /// Restricts the scope to a method.
     #[must_use]
     pub fn of(self, method: &Method) -> Self {
         Self { method: Some(method.clone()), ..self }
     }
 
-    /// Of these only those whose path has this in it.
+    /// Restricts the scope to paths that contain `part`.
     #[must_use]
     pub fn of_keys_with(self, part: &str) -> Self {
         Self { key_part: Some(part.to_owned()), ..self }
     }
 
-    /// Of these only those that are signed.
+    /// Restricts the scope to signed requests.
     #[must_use]
     pub fn of_signed(self) -> Self {
         Self { only_signed: true, ..self }
     }
 
-    /// Of these only copies.
+    /// Restricts the scope to copies.
     #[must_use]
     pub fn of_copies(self) -> Self {
         Self { only_copies: true, ..self }
     }
 
-    /// Not before so many that fit have gone by.
+    /// Skips the first `requests` matching requests.
     #[must_use]
     pub fn after(self, requests: u64) -> Self {
         Self { spared: requests, ..self }

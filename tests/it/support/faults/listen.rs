@@ -1,4 +1,4 @@
-//! The port and its connections: open, idle, reset, gone.
+//! The port and its connections: open, idle, reset and closed.
 
 use super::respond::respond;
 use super::{Shared, locked};
@@ -15,18 +15,18 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
 
-/// Ports are taken from below those that the system gives to outgoing connections. Otherwise one of them might get the
-/// port while it is closed, and even be connected to itself.
+/// Ports below the range of outgoing connections. Otherwise, an outgoing connection could get the port while it is
+/// closed, and could even connect to itself.
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 12_000;
 
-/// How long to wait before a port is tried again that could not be bound, or a connection that could not be accepted.
+/// Delay before another attempt to bind a port or to accept a connection.
 const RETRY: Duration = Duration::from_millis(5);
 
-/// A free port of this machine.
+/// Binds a free local port.
 pub(super) fn bind_anywhere() -> io::Result<std::net::TcpListener> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes that run at the same time begin at different ports.
+    // Concurrent processes start with different ports.
     let start = u16::try_from(std::process::id() * 31 % u32::from(PORTS)).expect("less than the ports");
     loop {
         let port = FIRST_PORT + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
@@ -50,7 +50,7 @@ async fn bind_again(address: SocketAddr) -> TcpListener {
     }
 }
 
-/// To close the port for so long.
+/// An order to close the port for a time.
 pub(super) struct Order {
     down: Duration,
     /// Dropped as soon as the port is closed.
@@ -58,14 +58,14 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// An order, and what hangs up when it has been obeyed.
+    /// Creates an order, and a receiver that disconnects when the port is closed.
     pub(super) fn down(down: Duration) -> (Self, std::sync::mpsc::Receiver<Infallible>) {
         let (done, hung_up) = std::sync::mpsc::channel();
         (Self { down, done }, hung_up)
     }
 }
 
-/// Accepts connections, and obeys orders.
+/// Accepts connections and executes orders.
 pub(super) async fn listen(
     shared: Arc<Shared>,
     listener: std::net::TcpListener,
@@ -83,7 +83,7 @@ pub(super) async fn listen(
                 drop(listener);
                 shared.lines.reset_all();
                 drop(done);
-                // Bound and not listening: connections are refused, and no other server gets the port meanwhile.
+                // A bound socket that does not listen refuses connections and keeps the port reserved.
                 let kept = TcpSocket::new_v4().and_then(|socket| {
                     socket.set_reuseaddr(true)?;
                     socket.bind(address).map(|()| socket)
@@ -96,7 +96,7 @@ pub(super) async fn listen(
     }
 }
 
-/// Closes what has been idle too long, while there is such a limit.
+/// Closes connections that exceed the idle limit, if one is set.
 pub(super) async fn close_idle(shared: Arc<Shared>, mut limits: watch::Receiver<Option<Duration>>) {
     loop {
         let limit = *limits.borrow_and_update();
@@ -109,7 +109,7 @@ pub(super) async fn close_idle(shared: Arc<Shared>, mut limits: watch::Receiver<
     }
 }
 
-/// How a connection ends.
+/// The end of a connection.
 enum End {
     ByClient,
     Closed,
@@ -117,7 +117,7 @@ enum End {
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream) {
-    // Otherwise small answers wait for acknowledgements.
+    // Without this, small responses wait for acknowledgments.
     let _ = stream.set_nodelay(true);
     let line = shared.lines.open();
     let service = service_fn(|request| {
@@ -125,7 +125,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         async move { Ok::<_, Infallible>(respond(&shared, &line, request).await) }
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // In this order: what is to be reset answers nothing more.
+    // In this order, because a reset connection must not send a response.
     let end = tokio::select! {
         biased;
         () = line.reset.notified() => End::Reset,
@@ -133,34 +133,34 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         _ = &mut connection => End::ByClient,
     };
     if matches!(end, End::Reset) {
-        // Without lingering, dropping the socket sends a reset instead of an end.
+        // With a linger time of zero, dropping the socket sends a reset.
         let _ = connection.into_parts().io.into_inner().set_zero_linger();
     }
 }
 
-/// One connection.
+/// A connection.
 pub(super) struct Line {
     reset: Notify,
     close: Notify,
-    /// Since when nothing has happened; `None` while a request is being answered.
+    /// Start of the idle time, or `None` while a request is in progress.
     idle_since: Mutex<Option<Instant>>,
 }
 
 impl Line {
-    /// Resets the connection. The future never ends, so that a request that waits for it is not answered.
+    /// Resets the connection. The future never completes, so a request that awaits it gets no response.
     pub(super) async fn reset<T>(&self) -> T {
         self.reset.notify_one();
         std::future::pending().await
     }
 
-    /// Keeps the line from being idle until the guard is dropped.
+    /// Marks the connection as busy until the guard is dropped.
     pub(super) fn busy(&self) -> Busy<'_> {
         *locked(&self.idle_since) = None;
         Busy(self)
     }
 }
 
-/// A request that is being answered.
+/// A request in progress.
 pub(super) struct Busy<'a>(&'a Line);
 
 impl Drop for Busy<'_> {
@@ -169,7 +169,7 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// All connections, those that have ended too until the next is opened.
+/// All connections. Closed ones are removed when the next one is opened.
 #[derive(Default)]
 pub(super) struct Lines(Mutex<Vec<Weak<Line>>>);
 

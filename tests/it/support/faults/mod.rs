@@ -1,8 +1,8 @@
-//! An S3 server in this process that does on command what real ones do at their worst, and writes down every request.
+//! An in-process S3 server that simulates the faults of real servers on command and logs every request.
 //!
-//! It speaks path-style S3 over HTTP/1: `PutObject`, `GetObject`, `HeadObject`, `DeleteObject`, `ListObjectsV2` and
-//! `DeleteObjects`. Every bucket exists until [`FaultServer::without_bucket`] says otherwise. Signatures are not checked,
-//! but a body must have the SHA-256 that its request names.
+//! The server supports path-style S3 over HTTP/1: `PutObject`, `GetObject`, `HeadObject`, `DeleteObject`,
+//! `ListObjectsV2` and `DeleteObjects`. Every bucket exists unless [`FaultServer::without_bucket`] was called.
+//! Signatures are not checked, but a body must match the SHA-256 in its request.
 //!
 //! ```text
 //! let server = FaultServer::start();
@@ -34,43 +34,43 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
-/// What the threads of the server are called, so that their share of the processor can be told from that of a client.
+/// Name of the threads of the server, which separates their CPU time from that of the client.
 pub const THREADS: &str = "fault-server";
 
-/// A running server. It stops when it is dropped.
+/// A running server, which stops when it is dropped.
 pub struct FaultServer {
     shared: Arc<Shared>,
     address: SocketAddr,
     runtime: Option<Runtime>,
 }
 
-/// What the connections of a server share.
+/// The state that all connections of a server share.
 struct Shared {
     objects: Mutex<Objects>,
     rules: Mutex<Rules>,
     log: Mutex<Vec<Request>>,
     missing_buckets: Mutex<HashSet<String>>,
-    /// What is answered of buckets, by the name of the setting in the query.
+    /// The documents of bucket settings, by the name of the setting in the query.
     settings: Mutex<HashMap<String, String>>,
     lines: Lines,
     orders: mpsc::UnboundedSender<Order>,
     idle_limit: watch::Sender<Option<Duration>>,
-    /// What the clock of the server is ahead of that of the machine.
+    /// Offset of the server clock from the local clock.
     ahead: Mutex<Duration>,
 }
 
-/// Locks what the server shares. Every change under these locks is whole, so that a panic elsewhere spoils nothing.
+/// Locks shared state. Every change under these locks is complete, so a panic in another thread leaves it valid.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl FaultServer {
-    /// A server that keeps all that is put.
+    /// Starts a server that keeps all objects.
     pub fn start() -> Self {
         Self::keeping(Bodies::Kept)
     }
 
-    /// A server that keeps the MD5 and the size of what is put, but not the body: for more than memory has room for.
+    /// Starts a server that keeps only the MD5 and the size of bodies, for loads that exceed the memory.
     pub fn sink() -> Self {
         Self::keeping(Bodies::Dropped)
     }
@@ -98,37 +98,36 @@ impl FaultServer {
         Self { shared, address, runtime: Some(runtime) }
     }
 
-    /// Where it listens: `http://127.0.0.1:21000`.
+    /// Returns the endpoint, such as `http://127.0.0.1:21000`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The same as a socket address.
+    /// Returns the socket address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Adds a fault to those that may befall a request. Those that came first are looked at first.
+    /// Adds a fault. Earlier faults take precedence.
     pub fn fail(&self, fault: Fault, scope: Scope) {
         locked(&self.shared.rules).add(fault, scope);
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn heal(&self) {
         locked(&self.shared.rules).clear();
         self.close_idle_after(None);
     }
 
-    /// Resets every connection and closes the port, so that nobody can connect for so long. It is closed when this
-    /// returns.
+    /// Resets all connections and closes the port for a time. The port is closed when this returns.
     pub fn go_down(&self, time: Duration) {
         let (order, done) = Order::down(time);
-        // Fails only where the listening task is gone, and with it the port.
+        // Fails only if the listening task has ended, which also closes the port.
         let _ = self.shared.orders.send(order);
         let _ = done.recv();
     }
 
-    /// Closes connections on which nothing has happened for so long, from now on; `None` keeps them all.
+    /// Closes connections that are idle for `limit` from now on. `None` disables the limit.
     pub fn close_idle_after(&self, limit: Option<Duration>) {
         self.shared.idle_limit.send_replace(limit);
     }
@@ -138,52 +137,52 @@ impl FaultServer {
         *locked(&self.shared.ahead) += time;
     }
 
-    /// Makes a bucket one that does not exist.
+    /// Makes a bucket nonexistent.
     pub fn without_bucket(&self, bucket: &str) {
         locked(&self.shared.missing_buckets).insert(bucket.to_owned());
     }
 
-    /// Gives all buckets a setting, such as `versioning`, with the document that is answered.
+    /// Sets the document that is returned for a setting of all buckets, such as `versioning`.
     pub fn set(&self, setting: &str, document: &str) {
         locked(&self.shared.settings).insert(setting.to_owned(), document.to_owned());
     }
 
-    /// Every request so far, in the order in which they came.
+    /// Returns all requests so far, in order.
     pub fn requests(&self) -> Vec<Request> {
         locked(&self.shared.log).clone()
     }
 
-    /// Every put so far.
+    /// Returns all puts so far.
     pub fn puts(&self) -> Vec<Request> {
         locked(&self.shared.log).iter().filter(|request| request.method == Method::PUT).cloned().collect()
     }
 
-    /// How many requests came so far.
+    /// Returns the number of requests so far.
     pub fn request_count(&self) -> usize {
         locked(&self.shared.log).len()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the log of requests.
     pub fn forget_requests(&self) {
         locked(&self.shared.log).clear();
     }
 
-    /// What is stored under a key.
+    /// Returns the object under a key.
     pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         locked(&self.shared.objects).get(bucket, key).cloned()
     }
 
-    /// The keys of a bucket.
+    /// Returns the keys of a bucket.
     pub fn keys(&self, bucket: &str) -> BTreeSet<String> {
         locked(&self.shared.objects).keys(bucket)
     }
 
-    /// Removes an object, without a request.
+    /// Removes an object without a request.
     pub fn remove(&self, bucket: &str, key: &str) {
         locked(&self.shared.objects).delete(bucket, key);
     }
 
-    /// Stores an object, without a request.
+    /// Stores an object without a request.
     pub fn store(&self, bucket: &str, key: &str, body: &[u8]) {
         let object = StoredObject::new(Bytes::copy_from_slice(body), self.shared.now());
         locked(&self.shared.objects).put(bucket, key, object);
@@ -193,19 +192,19 @@ impl FaultServer {
 impl Drop for FaultServer {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Does not wait: a test may drop its server where waiting is not allowed.
+            // Does not block, because a test may drop its server in an async context.
             runtime.shutdown_background();
         }
     }
 }
 
 impl Shared {
-    /// Returns the time by the clock of the server.
+    /// Returns the current time by the clock of the server.
     fn now(&self) -> SystemTime {
         SystemTime::now() + *locked(&self.ahead)
     }
 
-    /// Writes down a request and decides what befalls it; with its number in the log.
+    /// Logs a request and selects its faults. Also returns its index in the log.
     fn admit(&self, request: Request) -> (usize, Vec<Fault>) {
         let faults = locked(&self.rules).befalling(&request, Instant::now());
         let mut log = locked(&self.log);
@@ -213,16 +212,16 @@ impl Shared {
         (log.len() - 1, faults)
     }
 
-    /// Writes down what a request asks to delete.
+    /// Logs the keys of a batch deletion.
     fn asked_to_delete(&self, number: usize, keys: Vec<String>) {
         if let Some(request) = locked(&self.log).get_mut(number).filter(|_| !keys.is_empty()) {
             request.deletes = keys;
         }
     }
 
-    /// Writes down how a request was answered.
+    /// Logs the status of the response.
     fn answered(&self, number: usize, status: u16) {
-        // The log may have been forgotten meanwhile.
+        // The log may have been cleared in the meantime.
         if let Some(request) = locked(&self.log).get_mut(number) {
             request.status = Some(status);
         }

@@ -1,4 +1,4 @@
-//! What is stored.
+//! Stored objects.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -8,43 +8,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::SystemTime;
 
-/// Whether bodies stay in memory.
+/// The handling of bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bodies {
-    /// They can be read again.
+    /// Bodies are kept and can be read.
     Kept,
-    /// Only their sizes and MD5 remain.
+    /// Only the sizes and MD5 digests of bodies are kept.
     Dropped,
 }
 
-/// An object as it is stored.
+/// A stored object.
 #[derive(Clone, Debug)]
 pub struct StoredObject {
-    /// Its content; empty where bodies are dropped.
+    /// The content, which is empty if bodies are dropped.
     pub body: Bytes,
-    /// The size of its content.
+    /// The size of the content, in bytes.
     pub bytes: u64,
-    /// The MD5 of its content, without quotes.
+    /// The MD5 of the content, without quotes.
     pub etag: String,
-    /// When it was stored.
+    /// The time of the last write.
     pub modified: SystemTime,
-    /// `Content-Type`, `Cache-Control` and `x-amz-…`.
+    /// The headers `Content-Type`, `Cache-Control` and `x-amz-…`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl StoredObject {
-    /// An object without headers, stored at a time.
+    /// Creates an object without headers.
     pub fn new(body: Bytes, modified: SystemTime) -> Self {
         let (bytes, etag) = (body.len() as u64, hexadecimal(&Md5::digest(&body)));
         Self { bytes, etag, body, modified, headers: Vec::new() }
     }
 
-    /// The same with an ETag that is no MD5.
+    /// Returns the object with an ETag that is not an MD5.
     pub(super) fn with_opaque_etag(self) -> Self {
         Self { etag: format!("{}-2", self.etag.chars().rev().collect::<String>()), ..self }
     }
 
-    /// The same with those headers of a request that are kept.
+    /// Returns the object with the headers of a request that are kept.
     pub(super) fn with_headers(self, headers: &HeaderMap) -> Self {
         let is_kept =
             |name: &HeaderName| *name == CONTENT_TYPE || *name == CACHE_CONTROL || name.as_str().starts_with("x-amz-");
@@ -52,13 +52,13 @@ impl StoredObject {
         Self { headers: kept.map(|(name, value)| (name.clone(), value.clone())).collect(), ..self }
     }
 
-    /// A header that was kept.
+    /// Returns a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found.as_str() == name).and_then(|(_, value)| value.to_str().ok())
     }
 }
 
-/// Objects by bucket and key, in the order in which they are listed.
+/// The objects of all buckets, in the order of listings.
 pub(super) struct Objects {
     bodies: Bodies,
     buckets: BTreeMap<String, BTreeMap<String, StoredObject>>,
@@ -93,7 +93,7 @@ impl Objects {
         self.buckets.get(bucket).into_iter().flat_map(|objects| objects.keys().cloned()).collect()
     }
 
-    /// The objects of a bucket that begin with `prefix` and come after the key `after`.
+    /// Returns the objects of a bucket whose keys begin with `prefix` and follow the key `after`.
     pub(super) fn listed<'a>(
         &'a self,
         bucket: &str,
@@ -109,7 +109,7 @@ impl Objects {
     }
 }
 
-/// Bytes in hexadecimal.
+/// Formats bytes in hexadecimal.
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {

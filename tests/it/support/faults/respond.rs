@@ -1,4 +1,4 @@
-//! What becomes of one request.
+//! The processing of a request.
 
 use super::answer::{self, Answer};
 use super::call::{Request, parameter};
@@ -16,13 +16,13 @@ use hyper::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-/// What a copy is of.
+/// The header that names the source of a copy.
 const COPY_SOURCE: &str = "x-amz-copy-source";
 
-/// The most keys of one page of a listing, as on AWS.
+/// Maximum number of keys on a page of a listing, as on AWS.
 const MAX_KEYS: usize = 1000;
 
-/// Answers a request, unless a fault is that it gets no answer.
+/// Responds to a request, unless a fault suppresses the response.
 pub(super) async fn respond(shared: &Shared, line: &Line, request: hyper::Request<Incoming>) -> Answer {
     let _busy = line.busy();
     let (head, body) = request.into_parts();
@@ -47,14 +47,14 @@ pub(super) async fn respond(shared: &Shared, line: &Line, request: hyper::Reques
     answer
 }
 
-/// Lets pass the time that faults take, which may be without end.
+/// Waits for the time of the faults, which may be infinite.
 async fn suffer(shared: &Shared, line: &Line, faults: &[Fault]) {
     for fault in faults {
         match fault {
             Fault::Slow(time) => tokio::time::sleep(*time).await,
             Fault::NeverAnswer => std::future::pending().await,
             Fault::Down(time) => {
-                // Fails only where the listening task is gone, and with it the port.
+                // Fails only if the listening task has ended, which also closes the port.
                 let _ = shared.orders.send(Order::down(*time).0);
                 line.reset::<()>().await;
             }
@@ -63,7 +63,7 @@ async fn suffer(shared: &Shared, line: &Line, faults: &[Fault]) {
     }
 }
 
-/// A request that was read to its end.
+/// A request that was read completely.
 struct Exchange<'a> {
     shared: &'a Shared,
     head: Parts,
@@ -85,7 +85,7 @@ impl Exchange<'_> {
         self.with_headers(answer)
     }
 
-    /// The error that is answered before anything is done, if there is one.
+    /// Returns the error that is sent before any processing, if there is one.
     fn refused(&self) -> Option<Answer> {
         self.faults.iter().find_map(|fault| match fault {
             Fault::Answer(refusal) => Some(answer::refusal(*refusal)),
@@ -125,7 +125,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The setting of a bucket that is asked for.
+    /// Returns the requested bucket setting.
     fn setting(&self) -> Option<String> {
         let settings = locked(&self.shared.settings);
         let is_asked = |setting: &&String| parameter(&self.request.query, setting).is_some();
@@ -149,7 +149,7 @@ impl Exchange<'_> {
         answer
     }
 
-    /// A copy of an object onto itself, with new headers.
+    /// Copies an object onto itself with new headers.
     fn copy(&self, bucket: &str, key: &str) -> Answer {
         let named = |name: &str| self.head.headers.get(name).and_then(|value| value.to_str().ok());
         let source = named(COPY_SOURCE).map(|source| percent_decode_str(source).decode_utf8_lossy().into_owned());
@@ -174,7 +174,7 @@ impl Exchange<'_> {
         answer
     }
 
-    /// Whether the body is the one that was signed. A request may also say that it signed none.
+    /// Returns `true` if the body matches the signed SHA-256, or if the request declares an unsigned body.
     fn has_its_sha256(&self) -> bool {
         let named = self.head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
         let is_digest = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -206,11 +206,12 @@ impl Exchange<'_> {
         answer
     }
 
-    /// The token of a page is the last key of the one before, so encoded that it is no key that a client could use.
+    /// Lists objects. The continuation token is the last key of the previous page, encoded so that clients cannot use
+    /// it as a key.
     fn list(&self, bucket: &str) -> Answer {
         let named = |name| parameter(&self.request.query, name);
         let prefix = named("prefix").filter(|_| !self.is(Fault::IgnorePrefix)).unwrap_or_default();
-        // A bucket that has never had an object.
+        // A bucket without any objects.
         let bucket = if self.is(Fault::OldListing) { "" } else { bucket };
         let after = named("continuation-token").map(|token| decoded_token(&token)).or_else(|| named("start-after"));
         let after = after.filter(|_| !self.is(Fault::RepeatPage)).unwrap_or_default();

@@ -1,13 +1,13 @@
-//! Decides which faults befall a request.
+//! Selection of the faults of a request.
 
 use super::call::Request;
 use super::fault::{Fault, Scope};
 use std::time::Instant;
 
-/// Where the pseudo-random numbers begin. Any number will do; that it is always the same makes runs alike.
+/// Seed of the pseudo-random numbers. Any constant makes runs reproducible.
 const SEED: u64 = 3;
 
-/// The faults that are to happen, in the order of their commands.
+/// The active faults, in the order in which they were added.
 pub(super) struct Rules {
     rules: Vec<Rule>,
     random: Random,
@@ -22,7 +22,7 @@ impl Default for Rules {
 struct Rule {
     fault: Fault,
     scope: Scope,
-    /// When the first request met it.
+    /// The time of the first matching request.
     began: Option<Instant>,
 }
 
@@ -35,7 +35,7 @@ impl Rules {
         self.rules.clear();
     }
 
-    /// All that befalls a request: any number of faults that only change something, and at most one that ends it.
+    /// Returns the faults of a request: any number that only modify it, and at most one that ends it.
     pub(super) fn befalling(&mut self, request: &Request, now: Instant) -> Vec<Fault> {
         let mut faults: Vec<Fault> = Vec::new();
         for rule in &mut self.rules {
