@@ -430,7 +430,7 @@ pub(super) async fn publish_all(
     ending.exit()
 }
 
-/// Prints the note that a run is stopping.
+/// Prints that the run is stopping, and the way to quit at once.
 pub(super) fn tell_stopping(is_limit: bool, progress: &Progress) {
     progress.say(if is_limit {
         "limit reached: finishing current uploads… press Ctrl-C to quit now"
@@ -439,7 +439,7 @@ pub(super) fn tell_stopping(is_limit: bool, progress: &Progress) {
     });
 }
 
-/// Prints the note that the store is unavailable.
+/// Prints that the run stops because the store is unavailable.
 pub(super) fn tell_no_further_image(error: &StoreError, progress: &Progress) {
     progress.say(&format!("stopping, because the store is unavailable: {}", report::chain(error)));
 }

@@ -57,12 +57,12 @@ pub enum IngestEvent<'a> {
         /// Its URL.
         url: &'a str,
     },
-    /// A manifest or a page of the collection is deleted, because its object left the input.
+    /// A manifest or a page of the collection is deleted (its object is no longer in the input).
     DocumentDeleted {
         /// The key of the document.
         key: &'a Key,
     },
-    /// An image is deleted, because it left the input.
+    /// An image is deleted (no longer in the input).
     ImageDeleted {
         /// The identifier of the image.
         identifier: &'a Identifier,

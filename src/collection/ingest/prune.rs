@@ -69,7 +69,7 @@ impl fmt::Display for DeleteLimit {
     }
 }
 
-/// The reason why nothing is deleted, although images left the input.
+/// The reason for which no image is deleted, although images left the input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PruneRefusal {

@@ -46,7 +46,7 @@ impl Report {
         }
     }
 
-    /// Writes that an image was deleted, because it left the input.
+    /// Writes that an image was deleted (no longer in the input).
     pub(super) fn deleted(&mut self, identifier: &Identifier) {
         self.line(&json!({"status": "deleted", "id": identifier.to_string()}));
         self.flush();
