@@ -116,7 +116,7 @@ impl std::fmt::Display for MaxSize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cap {
     /// The limit of the arguments.
-    AsSaid,
+    Configured,
     /// No limit.
     None,
 }
@@ -124,8 +124,8 @@ pub(super) enum Cap {
 impl ShapeArguments {
     pub(super) fn shape(&self, cap: Cap) -> Result<PyramidShape, PyramidError> {
         let longest_side = match (cap, self.max_size) {
-            (Cap::AsSaid, MaxSize::Pixels(pixels)) => Some(pixels),
-            (Cap::AsSaid, MaxSize::Full) | (Cap::None, _) => None,
+            (Cap::Configured, MaxSize::Pixels(pixels)) => Some(pixels),
+            (Cap::Configured, MaxSize::Full) | (Cap::None, _) => None,
         };
         let rounded_sizes = if self.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored };
         let formats = Formats::beside_jpg(self.formats.iter().map(|format| format.format()));
@@ -267,7 +267,7 @@ pub(super) enum NameError {
     #[error(transparent)]
     Location(#[from] LocationError),
     #[error("`{0}` is not a local file")]
-    Elsewhere(String),
+    NotLocal(String),
     #[error("`{0}` and `{1}` would both write to `{2}`")]
     Overlap(String, String, Identifier),
 }
@@ -302,7 +302,7 @@ pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
 pub(super) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     let images = named(paths, id)?;
     match images.iter().find(|image| image.location.file().is_none()) {
-        Some(image) => Err(NameError::Elsewhere(image.location.to_string())),
+        Some(image) => Err(NameError::NotLocal(image.location.to_string())),
         None => Ok(images),
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct ConsentArguments {
 
 impl ConsentArguments {
     /// Checks, before any work, that a prompt is possible if one is needed.
-    pub(super) fn require_someone(&self) -> Result<(), Fatal> {
+    pub(super) fn check_can_prompt(&self) -> Result<(), Fatal> {
         if self.yes || self.dry_run || io::stdin().is_terminal() {
             return Ok(());
         }
@@ -27,12 +27,12 @@ impl ConsentArguments {
     }
 
     /// Returns `true` if no prompt is needed.
-    pub(super) fn is_given(&self) -> bool {
+    pub(super) fn skips_prompt(&self) -> bool {
         self.yes
     }
 
     /// Prompts, and returns `true` if the user agrees. Blocks: call it before starting concurrent work.
-    pub(super) fn to(&self, question: &str) -> bool {
+    pub(super) fn confirm(&self, question: &str) -> bool {
         self.yes || ask(question, &mut io::stdin().lock(), &mut io::stderr().lock())
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum ConfigurationError {
     Read(PathBuf, #[source] io::Error),
     #[error("`{}` is not valid TOML: line {line}: {message}", .path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
-    #[error("`{}`: unknown option `{key}`{}", .path.display(), of(.verb.as_deref()))]
+    #[error("`{}`: unknown option `{key}`{}", .path.display(), for_verb(.verb.as_deref()))]
     Unknown { path: PathBuf, key: String, verb: Option<String> },
     #[error("`{}`: `{key}` must be {expected}", .path.display())]
     Kind { path: PathBuf, key: String, expected: &'static str },
@@ -64,7 +64,7 @@ impl ConfigurationError {
     }
 }
 
-fn of(verb: Option<&str>) -> String {
+fn for_verb(verb: Option<&str>) -> String {
     verb.map(|verb| format!(" for `{verb}`")).unwrap_or_default()
 }
 
@@ -271,7 +271,7 @@ impl File<'_> {
         disabled: &HashSet<String>,
     ) -> Result<(Vec<OsString>, Vec<String>), ConfigurationError> {
         let (mut words, mut warnings) = (Vec::new(), Vec::new());
-        for (key, value) in self.of_verb(verb) {
+        for (key, value) in self.options_for(verb) {
             let Some(argument) = argument(command, key) else { continue };
             if CONSENT.contains(&key.as_str()) {
                 let path = self.path.display();
@@ -284,7 +284,7 @@ impl File<'_> {
     }
 
     /// Returns the options of a command: those of its own table, then those above all tables.
-    fn of_verb<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    fn options_for<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
         let own = self.table.get(verb).and_then(Value::as_table);
         let of_all = self
             .table

@@ -65,24 +65,24 @@ pub(super) async fn run(arguments: &Arguments) -> Exit {
 
 async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     check_extent(arguments)?;
-    arguments.consent.require_someone()?;
-    let place = Place::of(arguments).await?;
-    let subjects = place.subjects(arguments).await?;
+    arguments.consent.check_can_prompt()?;
+    let target = Target::connect(arguments).await?;
+    let subjects = target.subjects(arguments).await?;
     if arguments.consent.dry_run {
-        return place.preview(&subjects).await;
+        return target.preview(&subjects).await;
     }
-    if arguments.consent.is_given() {
-        return place.delete_or_stop(&subjects).await;
+    if arguments.consent.skips_prompt() {
+        return target.delete_or_stop(&subjects).await;
     }
-    let (subjects, found, missing) = place.survey(subjects).await?;
+    let (subjects, found, missing) = target.survey(subjects).await?;
     if subjects.is_empty() {
         return Ok(missing);
     }
-    if !arguments.consent.to(&place.question(&subjects, found)) {
+    if !arguments.consent.confirm(&target.question(&subjects, found)) {
         tell("nothing was deleted");
         return Ok(missing);
     }
-    Ok(place.delete_or_stop(&subjects).await?.worse(missing))
+    Ok(target.delete_or_stop(&subjects).await?.worse(missing))
 }
 
 fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
@@ -94,14 +94,14 @@ fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
 }
 
 /// The bucket or folder to delete from.
-struct Place {
+struct Target {
     store: Box<dyn Store>,
     name: String,
     settle_after: Duration,
 }
 
-impl Place {
-    async fn of(arguments: &Arguments) -> Result<Self, Fatal> {
+impl Target {
+    async fn connect(arguments: &Arguments) -> Result<Self, Fatal> {
         let settle_after = Duration::from_secs(arguments.settle_after);
         let Some(folder) = &arguments.output else {
             let name = arguments.bucket.clone().unwrap_or_default();
@@ -134,18 +134,18 @@ impl Place {
 
     /// Returns the subjects that have objects, the number of these objects, and the outcome for the other subjects.
     async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, Found, Exit), Fatal> {
-        let (mut there, mut all, mut exit) = (Vec::new(), Found::default(), Exit::Done);
+        let (mut found_subjects, mut all, mut exit) = (Vec::new(), Found::default(), Exit::Done);
         for subject in subjects {
             match delete::survey(&*self.store, &subject, self.settle_after).await {
                 Ok(found) => {
                     all.information += found.information;
                     all.pictures += found.pictures;
-                    there.push(subject);
+                    found_subjects.push(subject);
                 }
                 Err(error) => exit = exit.worse(missing(error)?),
             }
         }
-        Ok((there, all, exit))
+        Ok((found_subjects, all, exit))
     }
 
     fn question(&self, subjects: &[Subject], found: Found) -> String {

@@ -44,7 +44,7 @@ pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publishe
         }
         Ok(GalleryOutcome::Kept(reason)) => {
             let why =
-                if reason == KeptReason::Unchangeable { "--no-clobber" } else { "some images were not published" };
+                if reason == KeptReason::Unchangeable { "`--no-clobber`" } else { "some images were not published" };
             progress.note(&format!("`{key}` was not changed ({why})"));
         }
         Ok(_) => {}

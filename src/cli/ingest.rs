@@ -4,7 +4,7 @@ use super::arguments::{PlaceArguments, ProgressArgument};
 use super::exit::{Exit, interrupted};
 use super::output::counted;
 use super::progress::Progress;
-use super::publish::HowArguments;
+use super::publish::PublishArguments;
 use super::report::{Fatal, chain, input_advice, tell_error, tell_note};
 use clap::{Args, ValueEnum};
 use iiif_publish::collection::ingest::{
@@ -90,16 +90,16 @@ pub(super) struct Arguments {
     #[command(flatten)]
     place: PlaceArguments,
     #[command(flatten)]
-    how: HowArguments,
+    how: PublishArguments,
 }
 
-/// What becomes of images that are not in the input any more.
+/// Options for images that are no longer in the input.
 #[derive(Debug, Args)]
 struct PruneArguments {
     /// Delete images and manifests below the prefix that are no longer in the input
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
-    /// Delete nothing where more images than this left the input: a number, or a percentage of those that are there
+    /// Refuse to delete more images than this: a number, or a percentage of the published images
     #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = DeleteLimit::DEFAULT)]
     max_delete: DeleteLimit,
 }

@@ -125,7 +125,7 @@ pub(crate) fn run() -> Exit {
     }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
-        Err(error) => return tell_usage(&error_in_one_line(error, &words.words), &words),
+        Err(error) => return print_usage_error(&error_in_one_line(error, &words.words), &words),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -156,7 +156,7 @@ async fn run_command(cli: Cli) -> Exit {
 }
 
 /// Prints help to stdout, or the error of a command line to stderr.
-fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
+fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     if !error.use_stderr() {
         // A closed pipe is not an error.
         let _ = error.print();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
+/// The price of 1,000 PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    let shape = arguments.shape.shape(Cap::AsSaid)?;
+    let shape = arguments.shape.shape(Cap::Configured)?;
     let (header, identifier) = subject(arguments)?;
     let pyramid = Pyramid::new(header.size, shape);
     pyramid.check_formats()?;
@@ -155,7 +155,7 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
     arguments.shape.versions().folders().into_iter().map(one).collect()
 }
 
-/// Every key in publishing order: what a picture answers in all versions, and each `info.json` at the end.
+/// Returns every key in publishing order: the URLs of each tile in all versions, then each `info.json`.
 fn keys(planned: &[Planned]) -> String {
     let mut keys = String::new();
     let Some(first) = planned.first() else { return keys };

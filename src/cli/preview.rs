@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     let images = named_files(arguments.images.clone(), None)?;
-    let shape = arguments.shape.shape(Cap::AsSaid)?;
+    let shape = arguments.shape.shape(Cap::Configured)?;
     // The address is part of every info.json, so that the port comes first.
     let server = Server::bind(arguments.port)
         .await

@@ -47,13 +47,13 @@ pub(super) struct Arguments {
     #[command(flatten)]
     names: NameArguments,
     #[command(flatten)]
-    how: HowArguments,
+    how: PublishArguments,
 }
 
 /// Options of publishing that do not depend on the images.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
-pub(super) struct HowArguments {
+pub(super) struct PublishArguments {
     /// Publish into this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
     ///
     /// The ARN is that of a bucket or of an access point.
@@ -266,7 +266,7 @@ fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(
     }
 }
 
-impl HowArguments {
+impl PublishArguments {
     /// Checks that the arguments are consistent for this number of images.
     pub(super) fn check(&self, images: usize) -> Result<(), Fatal> {
         one_full_image_each(&self.redirects, images)?;
@@ -301,14 +301,14 @@ impl HowArguments {
         if let Some(folder) = &self.output {
             return Some(Location::File(folder.join(prefix.to_string())));
         }
-        let bucket = self.bucket.clone().filter(|_| !self.sources.are_elsewhere(&self.s3_settings()))?;
+        let bucket = self.bucket.clone().filter(|_| !self.sources.differ_from(&self.s3_settings()))?;
         let key = Some(prefix.to_string()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
         Some(Location::Object(S3Object { bucket, key: key.unwrap_or_default(), listed: None }))
     }
 
     pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {
         // An existing full image has no size limit.
-        let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };
+        let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::Configured };
         Ok(self.shape.shape(cap)?)
     }
 
@@ -381,7 +381,7 @@ impl HowArguments {
             concurrency: self.work.concurrency(),
             max_puts_per_second: self.work.max_rps,
             retry_for: self.work.retry_for.map(Duration::from_secs),
-            ..self.storage.of(bucket, self.existing.clobber())
+            ..self.storage.apply_to(bucket, self.existing.clobber())
         }
     }
 }

@@ -25,7 +25,7 @@ const LOCATIONS: &str = "write `s3://bucket/key`, `https://host/path` or the pat
 /// The maximum number of printed errors of table rows.
 const MAX_ROWS: usize = 1000;
 
-/// An error that ends a run before its work begins.
+/// An error that ends a run.
 #[derive(Debug)]
 pub(super) struct Fatal {
     exit: Exit,
@@ -91,7 +91,7 @@ impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
         let advice = match error {
             NameError::Location(_) => LOCATIONS,
-            NameError::Elsewhere(_) => "download it first; only publishing and `ingest` read remote images",
+            NameError::NotLocal(_) => "download it first; only publishing and `ingest` read remote images",
             NameError::IdForMany(_) => "omit `--id`, or publish the images one at a time",
             _ => "rename the file, or publish it separately with `--id`",
         };

@@ -7,13 +7,13 @@ use iiif_publish::store::{Payer, S3Settings};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3 sources")]
 pub(super) struct SourceArguments {
-    /// Use this endpoint to read `s3://` images [default: the endpoint to publish to]
+    /// Use this endpoint for `s3://` images [default: as for the target]
     #[arg(id = "source_endpoint_url", long = "source-endpoint-url", value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Use this region to read `s3://` images [default: the region to publish to]
+    /// Use this region for `s3://` images [default: as for the target]
     #[arg(id = "source_aws_region", long = "source-aws-region", value_name = "REGION")]
     aws_region: Option<String>,
-    /// Use this profile to read `s3://` images [default: the profile to publish with]
+    /// Use this profile for `s3://` images [default: as for the target]
     #[arg(id = "source_profile", long = "source-profile", value_name = "PROFILE")]
     profile: Option<String>,
     /// Pay for requests that read `s3://` images
@@ -23,7 +23,7 @@ pub(super) struct SourceArguments {
 
 impl SourceArguments {
     /// Returns `true` if a source bucket differs from a target bucket of the same name.
-    pub(super) fn are_elsewhere(&self, target: &S3Settings) -> bool {
+    pub(super) fn differ_from(&self, target: &S3Settings) -> bool {
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_lowercase());
         self.endpoint_url.is_some() && plain(&self.endpoint_url) != plain(&target.endpoint_url)
     }

@@ -42,7 +42,7 @@ enum ChecksumsArgument {
 
 impl StorageArguments {
     /// Returns the settings of a bucket with these options.
-    pub(super) fn of(&self, settings: S3Settings, clobber: Clobber) -> S3Settings {
+    pub(super) fn apply_to(&self, settings: S3Settings, clobber: Clobber) -> S3Settings {
         S3Settings {
             checksums: self.checksums.map(|checksums| match checksums {
                 ChecksumsArgument::WhenSupported => Checksums::WhenSupported,

@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     if let Some(warning) = arguments.storage.warning() {
         tell(&format!("warning: {warning}"));
     }
-    let store = place.connect_with(|settings| arguments.storage.of(settings, Clobber::Replace)).await?;
+    let store = place.connect_with(|settings| arguments.storage.apply_to(settings, Clobber::Replace)).await?;
     let asked = Check {
         prefix: place.prefix.clone(),
         public_url: arguments.public_url.clone().unwrap_or_else(|| store.public_url(&place.prefix)),

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    arguments.consent.require_someone()?;
+    arguments.consent.check_can_prompt()?;
     let place = &arguments.place;
     let store = place.connect().await?;
     let setup = Setup::plan(&store, &place.prefix, &parts(arguments), &place.s3.command_options()).await?;
@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     if arguments.consent.dry_run || !setup.does_something() {
         return Ok(exit);
     }
-    if !arguments.consent.to(&format!("apply these changes to `{}`?", place.bucket)) {
+    if !arguments.consent.confirm(&format!("apply these changes to `{}`?", place.bucket)) {
         tell("nothing was changed");
         return Ok(exit);
     }
