@@ -209,16 +209,20 @@ impl Input {
     /// # Errors
     /// If the name of a file is not a valid identifier, or the folder is the [publish target](Self::leaving_out).
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
-        if !path.is_dir() {
-            if path.metadata().is_err() {
-                self.unread.push(InputError::Missing { input: path.display().to_string() });
-            }
-            let name = path.file_name().map_or(path, Path::new);
-            self.add(path.into(), identifier(name));
-            return Ok(());
+        if path.is_dir() {
+            return self.add_folder(path);
         }
-        if self.is_target(path) {
-            return Err(InputError::Target { input: path.display().to_string() });
+        if path.metadata().is_err() {
+            self.unread.push(InputError::Missing { input: path.display().to_string() });
+        }
+        let name = path.file_name().map_or(path, Path::new);
+        self.add(path.into(), identifier(name));
+        Ok(())
+    }
+
+    fn add_folder(&mut self, folder: &Path) -> Result<(), InputError> {
+        if self.is_target(folder) {
+            return Err(InputError::Target { input: folder.display().to_string() });
         }
         let mut system_files = std::mem::take(&mut self.system_files);
         let is_shown = |entry: &DirEntry| {
@@ -228,38 +232,23 @@ impl Input {
             };
             entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
         };
-        let mut pages = Vec::new();
-        let mut unread = Vec::new();
-        let mut empty_folders = EmptyFolders::default();
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
-            let entry = match entry {
-                Ok(entry) => entry,
+        let mut content = FolderContent::default();
+        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
+            match entry {
+                Ok(entry) => content.add(folder, &entry, &self.patterns),
                 Err(error) => {
-                    let input = error.path().unwrap_or(path).display().to_string();
-                    unread.push(InputError::Read { input, cause: error.into() });
-                    continue;
-                }
-            };
-            let below = entry.path().strip_prefix(path).unwrap_or(entry.path());
-            match entry.file_type().is_dir() {
-                true if entry.depth() > 0 => empty_folders.add(entry.path()),
-                true => {}
-                false => empty_folders.remove_around(entry.path()),
-            }
-            if entry.file_type().is_file() && self.patterns.match_file(below) {
-                match identifier(below) {
-                    Ok(identifier) => pages.push(Page::alone(entry.path().into(), identifier)),
-                    Err(error) => unread.push(error),
+                    let input = error.path().unwrap_or(folder).display().to_string();
+                    content.unread.push(InputError::Read { input, cause: error.into() });
                 }
             }
         }
-        if pages.is_empty() {
-            unread.push(InputError::Nothing { input: path.display().to_string() });
+        if content.pages.is_empty() {
+            content.unread.push(InputError::Nothing { input: folder.display().to_string() });
         }
         self.system_files = system_files;
-        self.pages.append(&mut pages);
-        self.unread.append(&mut unread);
-        self.empty_folders.append(&mut empty_folders.into_folders(path));
+        self.pages.append(&mut content.pages);
+        self.unread.append(&mut content.unread);
+        self.empty_folders.append(&mut content.empty_folders.into_folders(folder));
         Ok(())
     }
 
@@ -426,6 +415,32 @@ impl Input {
         }
         drop(known);
         Ok((self.pages, self.unread))
+    }
+}
+
+/// The images of one folder and its subfolders.
+#[derive(Default)]
+struct FolderContent {
+    pages: Vec<Page>,
+    unread: Vec<InputError>,
+    empty_folders: EmptyFolders,
+}
+
+impl FolderContent {
+    /// Adds an entry of a walk through `folder`.
+    fn add(&mut self, folder: &Path, entry: &DirEntry, patterns: &Patterns) {
+        let relative_path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        match entry.file_type().is_dir() {
+            true if entry.depth() > 0 => self.empty_folders.add(entry.path()),
+            true => {}
+            false => self.empty_folders.remove_around(entry.path()),
+        }
+        if entry.file_type().is_file() && patterns.match_file(relative_path) {
+            match identifier(relative_path) {
+                Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
+                Err(error) => self.unread.push(error),
+            }
+        }
     }
 }
 

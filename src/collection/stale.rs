@@ -51,48 +51,74 @@ impl Below {
         let mut stale = StaleImages::default();
         for version in &self.folders {
             let place = ApiFolder { below: self, store, version: *version };
+            let mut search = Search { place, known: &known, parents: &parents, stale: &mut stale };
             let mut paths = vec![String::new()];
             while !paths.is_empty() {
-                let look = |path: String| {
-                    let is_parent = path.is_empty() || parents.contains(path.as_str());
-                    place.folders(path, is_parent)
-                };
-                let names = stream::iter(std::mem::take(&mut paths)).map(look).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
-                let names: Vec<(String, Vec<String>)> = names.try_collect().await?;
-                let is_unseen = |(path, names): &&(String, Vec<String>)| {
-                    !parents.contains(path.as_str()) && names.iter().any(|name| is_region(name))
-                };
-                let unseen = names.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok());
-                stale.unseen.extend(unseen);
-                let (published, others): (Vec<_>, Vec<_>) = names
-                    .into_iter()
-                    .flat_map(|(_, names)| names)
-                    // Manifests and folders that look like image regions are not images, unless the input contains
-                    // them.
-                    .filter(|path| {
-                        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path.as_str());
-                        let is_named = known.contains(path.as_str()) || parents.contains(path.as_str());
-                        is_named || !(is_of_documents || is_region(path))
-                    })
-                    .partition(|path| known.contains(path.as_str()));
-                stale.known += published.len() as u64;
-                let look = |path: String| place.look(path);
-                let mut looks = stream::iter(others).map(look).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
-                while let Some((path, look)) = looks.try_next().await? {
-                    let is_parent = parents.contains(path.as_str());
-                    match look {
-                        Lookup::Image(identifier) => drop(stale.images.insert(identifier)),
-                        Lookup::Foreign => stale.foreign += 1,
-                        Lookup::Folder if !is_parent => paths.push(path.clone()),
-                        Lookup::Folder | Lookup::Nothing => {}
-                    }
-                    if is_parent {
-                        paths.push(path);
-                    }
-                }
+                paths = search.next_level(paths).await?;
             }
         }
         Ok(stale)
+    }
+}
+
+/// A breadth-first search in the folder of one Image API version.
+struct Search<'a> {
+    place: ApiFolder<'a>,
+    /// The identifiers in the input.
+    known: &'a HashSet<&'a str>,
+    /// The folders that contain images of the input.
+    parents: &'a HashSet<&'a str>,
+    stale: &'a mut StaleImages,
+}
+
+impl Search<'_> {
+    /// Lists the subfolders of `paths` and looks up those that are not in the input. Returns the folders to search next.
+    async fn next_level(&mut self, paths: Vec<String>) -> Result<Vec<String>, StaleError> {
+        let (place, parents) = (&self.place, self.parents);
+        let list = |path: String| {
+            let is_parent = path.is_empty() || parents.contains(path.as_str());
+            place.folders(path, is_parent)
+        };
+        let names = stream::iter(paths).map(list).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
+        let names: Vec<(String, Vec<String>)> = names.try_collect().await?;
+        let is_unseen = |(path, names): &&(String, Vec<String>)| {
+            !parents.contains(path.as_str()) && names.iter().any(|name| is_region(name))
+        };
+        self.stale.unseen.extend(names.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok()));
+        let (published, others): (Vec<_>, Vec<_>) = names
+            .into_iter()
+            .flat_map(|(_, names)| names)
+            .filter(|path| self.may_be_image(path))
+            .partition(|path| self.known.contains(path.as_str()));
+        self.stale.known += published.len() as u64;
+        self.look_up(others).await
+    }
+
+    /// Returns `false` for manifests and folders that look like image regions, unless the input contains them.
+    fn may_be_image(&self, path: &str) -> bool {
+        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path);
+        let is_named = self.known.contains(path) || self.parents.contains(path);
+        is_named || !(is_of_documents || is_region(path))
+    }
+
+    /// Looks up folders that are not in the input. Returns the folders to search next.
+    async fn look_up(&mut self, paths: Vec<String>) -> Result<Vec<String>, StaleError> {
+        let place = &self.place;
+        let mut lookups = stream::iter(paths).map(|path| place.look(path)).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
+        let mut next = Vec::new();
+        while let Some((path, lookup)) = lookups.try_next().await? {
+            let is_parent = self.parents.contains(path.as_str());
+            let is_folder = matches!(lookup, Lookup::Folder);
+            match lookup {
+                Lookup::Image(identifier) => drop(self.stale.images.insert(identifier)),
+                Lookup::Foreign => self.stale.foreign += 1,
+                Lookup::Folder | Lookup::Nothing => {}
+            }
+            if is_parent || is_folder {
+                next.push(path);
+            }
+        }
+        Ok(next)
     }
 }
 
