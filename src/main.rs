@@ -1,4 +1,4 @@
-//! The command line of `iiif-publish`; all else is in the library.
+//! The command-line program `iiif-publish`. Everything else is in the library.
 
 mod cli;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 NAMES = ("LICEN", "COPYING", "NOTICE", "COPYRIGHT", "AUTHORS")
-OPENSEADRAGON = pathlib.Path("src/cli/viewer/openseadragon.LICENSE.txt")
+OPENSEADRAGON = pathlib.Path("src/html/viewer/openseadragon.LICENSE.txt")
 
 
 def cargo(*arguments: str) -> str:

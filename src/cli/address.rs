@@ -1,4 +1,4 @@
-//! `--bucket` as people write it: with a prefix, as a URL, as an ARN. Every verb sees the name of a bucket and a prefix.
+//! The forms of `--bucket`: with a prefix, as a URL or as an ARN. All commands get the name of a bucket and a prefix.
 
 use super::exit::Exit;
 use super::report::Fatal;
@@ -11,7 +11,7 @@ const PREFIX: &str = "--prefix";
 /// Divides the value of `--bucket` into a bucket and a prefix.
 ///
 /// # Errors
-/// If it names no bucket, or another prefix than `--prefix`.
+/// If the value is not a bucket, or its prefix differs from `--prefix`.
 pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     let Some((place, address)) = value_of(words, BUCKET) else { return Ok(()) };
     let address: BucketAddress = address.parse().map_err(|error| refused(&error))?;
@@ -31,11 +31,11 @@ pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     if prefix.parse::<Prefix>().is_ok_and(|prefix| prefix == *address.prefix()) {
         return Ok(());
     }
-    let error = format!("`{BUCKET}` has the prefix `{}`, and `{PREFIX}` is `{prefix}`", address.prefix());
-    Err(Fatal::new(Exit::Usage, error, "leave one of them out"))
+    let error = format!("`{BUCKET}` contains the prefix `{}`, but `{PREFIX}` is `{prefix}`", address.prefix());
+    Err(Fatal::new(Exit::Usage, error, "omit one of them"))
 }
 
-/// Returns the last value of an option, and the place of its first word.
+/// Returns the last value of an option, and the index of its first word.
 fn value_of(words: &[OsString], name: &str) -> Option<(usize, String)> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     (0..end).rev().find_map(|place| {
@@ -44,7 +44,7 @@ fn value_of(words: &[OsString], name: &str) -> Option<(usize, String)> {
             "" => words.get(place + 1).filter(|_| place + 1 < end)?.to_str()?,
             rest => rest.strip_prefix('=')?,
         };
-        // An empty one is told by the parser.
+        // The parser reports an empty value.
         (!value.is_empty()).then(|| (place, value.to_owned()))
     })
 }
@@ -60,7 +60,7 @@ fn set_value(words: &mut [OsString], place: usize, name: &str, value: &str) {
 fn refused(error: &BucketAddressError) -> Fatal {
     let advice = match error {
         BucketAddressError::Prefix(_) => "choose another prefix",
-        _ => "write `--bucket NAME`, or `--bucket s3://NAME/PREFIX`",
+        _ => "write `--bucket NAME` or `--bucket s3://NAME/PREFIX`",
     };
     Fatal::new(Exit::Usage, super::report::chain(error), advice)
 }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_with_a_prefix_is_both() {
+    fn a_bucket_with_a_prefix_is_divided() {
         for (line, expected) in [
             ("p --bucket s3://b-1/maps a.jpg", "p --bucket b-1 a.jpg --prefix=maps"),
             ("p --bucket=b-1/maps/ -- a.jpg", "p --bucket=b-1 --prefix=maps -- a.jpg"),

@@ -1,4 +1,4 @@
-//! Arguments that verbs share.
+//! Arguments that several commands share.
 
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image API")]
 pub(super) struct VersionArguments {
-    /// Version of the IIIF Image API; `both` stands for the folders 3/ and 2/, made from one decoding
+    /// Set the version of the IIIF Image API (`both`: folders 3/ and 2/)
     #[arg(long, value_name = "VERSION", default_value = "3")]
     iiif_version: VersionArgument,
 }
@@ -32,17 +32,20 @@ impl VersionArguments {
 pub(super) struct ShapeArguments {
     #[command(flatten)]
     version: VersionArguments,
-    /// Width and height of a tile, in pixels
+    /// Set the width and height of a tile, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = PyramidShape::DEFAULT_TILE_SIZE)]
     tile_size: u32,
-    /// Formats beside JPEG in which every picture is stored too, the preferred one first: `webp,png` means three times as
-    /// many objects
+    /// Store every tile in these formats too, the preferred one first
+    ///
+    /// JPEG is always stored: `webp,png` stores three times as many objects.
     #[arg(long = "format", value_name = "FORMATS", value_delimiter = ',')]
     formats: Vec<FormatArgument>,
-    /// Longest side of full/max, in pixels; `full` for the native size
+    /// Limit the longest side of full/max, in pixels (`full`: no limit)
     #[arg(long, value_name = "PIXELS", default_value_t = MaxSize::Pixels(PyramidShape::DEFAULT_LONGEST_SIDE))]
     max_size: MaxSize,
-    /// Leave out the rounded sizes that OpenSeadragon 4.0.0 (in Universal Viewer 4.2 and 4.3) asks for
+    /// Omit the rounded sizes that only OpenSeadragon 4.0.0 requests
+    ///
+    /// Universal Viewer 4.2 and 4.3 include this version of OpenSeadragon.
     #[arg(long)]
     no_rounded_sizes: bool,
 }
@@ -68,9 +71,9 @@ impl VersionArgument {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormatArgument {
-    /// Lossy, at the quality of the JPEG; sides end at 16,383 pixels
+    /// Lossy, at the quality of the JPEG; up to 16,383 pixels per side
     Webp,
-    /// Without loss, and ten times as large as JPEG
+    /// Lossless, about ten times as large as JPEG
     Png,
 }
 
@@ -109,12 +112,12 @@ impl std::fmt::Display for MaxSize {
     }
 }
 
-/// Whether full/max has a longest side.
+/// The limit of the longest side of full/max.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cap {
-    /// As the arguments say.
+    /// The limit of the arguments.
     AsSaid,
-    /// Never.
+    /// No limit.
     None,
 }
 
@@ -136,44 +139,45 @@ impl ShapeArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct PageArgument {
-    /// Which image of a TIFF with several pages, from 1
+    /// Use this page of a multi-page TIFF, counted from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) page: u32,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Pictures")]
+#[command(next_help_heading = "Image encoding")]
 pub(super) struct PictureArguments {
-    /// Quality of JPEG, and of WebP
+    /// Set the quality of JPEG and WebP
     #[arg(long, value_name = "1-100", default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
-    /// Colour resolution of JPEG: 420 for photographs, 444 for line drawings and coloured text
+    /// Set the chroma subsampling of JPEG: 420 for photographs, 444 for line art and colored text
     #[arg(long, value_name = "420|444", default_value = "420")]
     subsampling: SubsamplingArgument,
-    /// Tiles of the full size where the source is a JPEG, is not turned, and its colours stay: `auto` cuts them out of its blocks, no
-    /// finer than the quality; `lossless` as they are; `reencode` as of other sources
-    #[arg(long, value_name = "HOW", default_value = "auto")]
+    /// Choose how to make full-size tiles from a JPEG source
+    ///
+    /// The blocks of a JPEG can be used only if the image is not rotated and its colors are not converted.
+    #[arg(long, value_name = "MODE", default_value = "auto")]
     jpeg_tiles: JpegTilesArgument,
-    /// Write JPEG smaller, with mozjpeg's means: progressive, and for several times the work
+    /// Write smaller progressive JPEGs (mozjpeg); several times slower
     #[arg(long)]
     optimize: bool,
-    /// Licence or rights statement, a URI
+    /// Set the license or rights statement, as a URI
     #[arg(long, value_name = "URI")]
     pub(super) rights: Option<Rights>,
-    /// Colour behind what is transparent: `#rrggbb`, `white` or `black`
-    #[arg(long, value_name = "COLOUR", default_value_t = Background::WHITE)]
+    /// Set the color behind transparent pixels: `#rrggbb`, `white` or `black`
+    #[arg(long, value_name = "COLOR", default_value_t = Background::WHITE)]
     background: Background,
-    /// Samples that become black and white in a TIFF of floating-point or signed numbers: `MIN..MAX`, or `auto` for the lowest
-    /// and the highest of each image
+    /// Map this range of floating-point or signed TIFF samples to black and white
+    ///
+    /// `auto` uses the lowest and the highest sample of each image.
     #[arg(long, value_name = "MIN..MAX|auto", default_value_t = FloatRange::Standard, allow_hyphen_values = true)]
     float_range: FloatRange,
-    /// Keep the colours of RGB and grey as they are, and put their ICC profile into every picture, instead of converting them
-    /// to sRGB
+    /// Embed the ICC profile of RGB and gray images instead of converting them to sRGB
     #[arg(long)]
     keep_profile: bool,
     #[command(flatten)]
     page: PageArgument,
-    /// Pictures encoded at the same time [default: the number of cores]
+    /// Encode up to N tiles in parallel [default: number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]
@@ -190,8 +194,11 @@ enum SubsamplingArgument {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum JpegTilesArgument {
+    /// Cut tiles from the JPEG blocks without decoding them, at no more than `--quality`
     Auto,
+    /// Cut tiles from the JPEG blocks unchanged
     Lossless,
+    /// Decode the source and encode tiles, as for other formats
     Reencode,
 }
 
@@ -230,7 +237,7 @@ impl PictureArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub(super) struct NameArguments {
-    /// Identifier of the image, for one image only [default: the name of the file without its extension]
+    /// Set the identifier (one image only) [default: file name without extension]
     #[arg(long, value_name = "IDENTIFIER")]
     pub(super) id: Option<Identifier>,
     #[command(flatten)]
@@ -240,31 +247,35 @@ pub(super) struct NameArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub(super) struct PlaceArguments {
-    /// What all keys begin with
+    /// Set the folder inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t)]
     pub(super) prefix: Prefix,
-    /// URL at which viewers see what lies under the prefix, for example of a CDN; the identifier is appended [default: the URL of
-    /// the bucket, with the prefix; with `--output`, `http://localhost:3000`]
+    /// Set the public base URL of the prefix, such as your CDN [default: URL of the bucket]
+    ///
+    /// The identifier is appended. The default includes the prefix; with `--output`, it is `http://localhost:3000`.
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<PublicUrl>,
 }
 
-/// Why the images on the command line have no good identifiers.
+/// The error if images on the command line have no valid or unique identifiers.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NameError {
-    #[error("`--id` names one image, but there are {0}")]
+    #[error("`--id` applies to one image, but {0} were passed")]
     IdForMany(usize),
-    #[error("`{0}` gives no identifier")]
+    #[error("could not derive an identifier from `{0}`")]
     Stem(String, #[source] Option<KeyError>),
     #[error(transparent)]
     Location(#[from] LocationError),
-    #[error("`{0}` is not a file of this machine")]
+    #[error("`{0}` is not a local file")]
     Elsewhere(String),
     #[error("`{0}` and `{1}` would both write to `{2}`")]
     Overlap(String, String, Identifier),
 }
 
-/// The images with their identifiers, no two of which may meet.
+/// Returns the images with their identifiers.
+///
+/// # Errors
+/// If an identifier is invalid, or two images have the same one.
 pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     if id.is_some() && paths.len() > 1 {
         return Err(NameError::IdForMany(paths.len()));
@@ -284,7 +295,10 @@ pub(super) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     Ok(images)
 }
 
-/// The same where only files will do.
+/// Returns the images with their identifiers, which must be local files.
+///
+/// # Errors
+/// As [`named`], and if an image is not a local file.
 pub(super) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     let images = named(paths, id)?;
     match images.iter().find(|image| image.location.file().is_none()) {
@@ -303,22 +317,22 @@ fn stem(location: &Location) -> Result<Identifier, NameError> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3")]
 pub(super) struct S3Arguments {
-    /// Endpoint of an S3-compatible store [default: AWS, or `AWS_ENDPOINT_URL_S3`]
+    /// Use this endpoint of an S3-compatible store [default: `AWS_ENDPOINT_URL_S3`, or AWS]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Region of the bucket [default: `AWS_REGION`, or that of the profile]
+    /// Use this region [default: `AWS_REGION`, or the region of the profile]
     #[arg(long, value_name = "REGION")]
     aws_region: Option<String>,
-    /// Profile of the AWS configuration files [default: `AWS_PROFILE`]
+    /// Use this profile of the AWS configuration files [default: `AWS_PROFILE`]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
-    /// Pay for the requests: what "requester pays" buckets demand
+    /// Pay for requests to "requester pays" buckets
     #[arg(long)]
     request_payer: bool,
 }
 
 impl S3Arguments {
-    /// What of this leads to the same bucket on another command line, of this program or of the AWS tool.
+    /// Returns the options that select the same bucket on another command line, of this program or of the AWS CLI.
     pub(super) fn command_options(&self) -> String {
         let option =
             |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {}", quoted(value)));
@@ -342,23 +356,24 @@ impl S3Arguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Reports")]
+#[command(next_help_heading = "Output")]
 pub(super) struct ReportArguments {
-    /// How progress is told on stderr
-    #[arg(long, value_name = "HOW", default_value = "auto")]
+    /// Choose how to show progress on stderr
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
     progress: ProgressArgument,
-    /// How everything is told on stderr, errors too; `json` is the same as `--progress json`
-    #[arg(long, value_name = "HOW", default_value = "text", conflicts_with = "progress")]
+    /// Choose the format of all messages on stderr, including errors (`json`: same as `--progress json`)
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "progress")]
     log_format: LogFormatArgument,
-    /// Say only what failed; the same as `--progress none`
+    /// Print errors only (same as `--progress none`)
     #[arg(long, short, conflicts_with_all = ["progress", "log_format", "verbose"])]
     quiet: bool,
-    /// Say of each image what was found in it and what became of it, above the bars too
+    /// Print one line per image, also with progress bars
     #[arg(long, short)]
     pub(super) verbose: bool,
 }
 
 impl ReportArguments {
+    /// Returns the format of progress and errors.
     pub(super) fn how(&self) -> ProgressArgument {
         match self.log_format {
             _ if self.quiet => ProgressArgument::None,
@@ -368,30 +383,30 @@ impl ReportArguments {
     }
 }
 
-/// How a command line wants to be told that it is wrong, as far as it can be understood at all.
+/// Returns the output format of a command line that may be invalid.
 pub(super) fn reports_of(words: &[OsString]) -> ProgressArgument {
-    let says = |name: &str| {
+    let is_json = |name: &str| {
         let is_whole = words.iter().any(|word| word.to_str().and_then(|word| word.strip_prefix(name)) == Some("=json"));
         is_whole || words.windows(2).any(|pair| pair[0] == name && pair[1] == "json")
     };
-    if says("--log-format") || says("--progress") { ProgressArgument::Json } else { ProgressArgument::Plain }
+    if is_json("--log-format") || is_json("--progress") { ProgressArgument::Json } else { ProgressArgument::Plain }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormatArgument {
-    /// For people
+    /// Plain text
     Text,
-    /// One JSON event a line
+    /// One JSON event per line
     Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProgressArgument {
-    /// A bar on a terminal, otherwise plain lines
+    /// Bars on a terminal, plain lines elsewhere
     Auto,
     /// Plain lines
     Plain,
-    /// One JSON event a line
+    /// One JSON event per line
     Json,
     /// Errors only
     None,
@@ -402,7 +417,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_images_never_share_a_folder() {
+    fn two_images_never_share_an_identifier() {
         let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert!(matches!(named(paths(&["x/photo.jpg", "y/photo.tif"]), None), Err(NameError::Overlap(..))));
         assert!(named(paths(&["photo-1.jpg", "photo.jpg", "photo.1.jpg"]), None).is_ok());
@@ -411,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stem_of_the_file_is_the_identifier() -> Result<(), NameError> {
+    fn the_file_stem_is_the_identifier() -> Result<(), NameError> {
         let images = named(vec![PathBuf::from("scans/f.2r.tif")], None)?;
         assert_eq!(images[0].identifier.to_string(), "f.2r");
         Ok(())

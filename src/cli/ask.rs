@@ -1,4 +1,4 @@
-//! Questions to whoever sits at the terminal.
+//! Confirmation prompts on the terminal.
 
 use super::escape;
 use super::exit::Exit;
@@ -8,36 +8,36 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 #[derive(Debug, Args)]
 pub(super) struct ConsentArguments {
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(long, short)]
     yes: bool,
-    /// Say what would be done, and do nothing
+    /// Show what would be done without doing it
     #[arg(long, conflicts_with = "yes")]
     pub(super) dry_run: bool,
 }
 
 impl ConsentArguments {
-    /// Makes sure before any work that somebody can be asked, where somebody must be.
+    /// Checks, before any work, that a prompt is possible if one is needed.
     pub(super) fn require_someone(&self) -> Result<(), Fatal> {
         if self.yes || self.dry_run || io::stdin().is_terminal() {
             return Ok(());
         }
-        let error = "nobody can be asked, because standard input is no terminal".to_owned();
-        Err(Fatal::new(Exit::Usage, error, "add `--yes` to go on without being asked"))
+        let error = "cannot prompt: stdin is not a terminal".to_owned();
+        Err(Fatal::new(Exit::Usage, error, "pass `--yes` to continue without a prompt"))
     }
 
-    /// Whether to ask at all.
+    /// Returns `true` if no prompt is needed.
     pub(super) fn is_given(&self) -> bool {
         self.yes
     }
 
-    /// Whether it may be done. Blocks, so it comes before anything that goes on by itself.
+    /// Prompts, and returns `true` if the user agrees. Blocks: call it before starting concurrent work.
     pub(super) fn to(&self, question: &str) -> bool {
         self.yes || ask(question, &mut io::stdin().lock(), &mut io::stderr().lock())
     }
 }
 
-/// Only `y` and `yes` are a yes; whatever else happens is a no.
+/// Returns `true` for `y` and `yes` only; any other answer or error is a no.
 fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> bool {
     let mut answer = String::new();
     let asked = write!(output, "{} [y/N] ", escape::line(question)).and_then(|()| output.flush());
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_yes_is_a_yes() {
+    fn only_y_and_yes_confirm() {
         for (answer, is_yes) in [
             ("y\n", true),
             ("Yes\n", true),

@@ -1,4 +1,4 @@
-//! `iiif-publish.toml`: what would otherwise be said on the command line, again and again.
+//! The configuration file `iiif-publish.toml`: options that would otherwise be repeated on every command line.
 
 mod trust;
 
@@ -11,29 +11,29 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use trust::Origin;
 
-/// The file that is read where none is named.
+/// The default configuration file, in the current folder.
 pub(super) const FILE_NAME: &str = "iiif-publish.toml";
 
-/// The verb of a command line without one, as its table is called.
+/// The table of a command line without a subcommand.
 pub(super) const PUBLISH: &str = "publish";
 
-/// Arguments of which some on the command line replace all of the file: what is to be published.
+/// Arguments that name the input: any of them on the command line replaces all of them in the file.
 const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 
-/// Verbs that no file says anything of.
+/// Commands without options in the file.
 const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
 
-/// Consent to delete and to change, which only the command line can give.
+/// Options that confirm deletions and changes, which only the command line can set.
 const CONSENT: [&str; 2] = ["all", "yes"];
 
-/// Why a configuration file cannot be used.
+/// The error if a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigurationError {
     #[error("could not read `{}`", .0.display())]
     Read(PathBuf, #[source] io::Error),
     #[error("`{}` is not valid TOML: line {line}: {message}", .path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
-    #[error("`{}`: there is no option `{key}`{}", .path.display(), of(.verb.as_deref()))]
+    #[error("`{}`: unknown option `{key}`{}", .path.display(), of(.verb.as_deref()))]
     Unknown { path: PathBuf, key: String, verb: Option<String> },
     #[error("`{}`: `{key}` must be {expected}", .path.display())]
     Kind { path: PathBuf, key: String, expected: &'static str },
@@ -41,7 +41,7 @@ pub(super) enum ConfigurationError {
     TooLarge { path: PathBuf, max_bytes: u64 },
     #[error("refusing to use `{}`, because it belongs to another user (uid {owner})", .path.display())]
     Owner { path: PathBuf, owner: u32 },
-    #[error("refusing to use `{}`, because other users may write to it", .0.display())]
+    #[error("refusing to use `{}`, because other users can write to it", .0.display())]
     Writable(PathBuf),
 }
 
@@ -52,30 +52,30 @@ impl ConfigurationError {
         Self::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
     }
 
-    /// Returns what to do about it.
+    /// Returns a hint about how to fix the error.
     pub(super) fn advice(&self) -> &'static str {
         match self {
             Self::Owner { .. } => {
-                "if you trust it, pass it with `--config`; otherwise start the program in another folder, or delete the file"
+                "pass it with `--config` if you trust it; otherwise run in another folder, or delete the file"
             }
-            Self::Writable(_) => "if you trust it, run `chmod go-w` on it, or pass it with `--config`",
-            _ => "fix the file, or pass another one with `--config`; `iiif-publish init` writes one with all options",
+            Self::Writable(_) => "run `chmod go-w` on it, or pass it with `--config`, if you trust it",
+            _ => "fix the file or pass another one with `--config`; `iiif-publish init` writes one with all options",
         }
     }
 }
 
 fn of(verb: Option<&str>) -> String {
-    verb.map(|verb| format!(" of `{verb}`")).unwrap_or_default()
+    verb.map(|verb| format!(" for `{verb}`")).unwrap_or_default()
 }
 
-/// A command line, as it is with what a file adds to it.
+/// A command line with the options that a file adds to it.
 pub(super) struct CommandLine {
     pub(super) words: Vec<OsString>,
-    /// The file that some of them come from.
+    /// The file that some of the words come from.
     pub(super) from: Option<PathBuf>,
-    /// Says that a file was found and used, unless the command line is quiet.
+    /// A note about the file that was found, unless the command line is quiet.
     pub(super) note: Option<String>,
-    /// Options of the file that have no effect.
+    /// Warnings about options of the file that have no effect.
     pub(super) warnings: Vec<String>,
 }
 
@@ -85,41 +85,33 @@ impl CommandLine {
     }
 }
 
-/// Adds what the file says, and what is neither said on the command line nor contradicts that.
+/// Adds the options of a configuration file, unless the command line sets or contradicts them.
 pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<CommandLine, ConfigurationError> {
     let named = named_file(&mut words);
     let all_words = words.clone();
-    let taken_back = taken_back(&command, &mut words);
-    // Whatever is wrong with it is told when it is parsed for good. Help comes as an error too.
+    let disabled = disabled_flags(&command, &mut words);
+    // The final parse reports mistakes. Help is an error too.
     let lenient = command.clone().ignore_errors(true);
     command.build();
     let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(CommandLine::without_file(words)) };
-    let (said, _) = innermost(&command, &matches);
-    if taken_back.iter().any(|key| argument(said, key).is_none_or(|argument| !is_flag(argument))) {
-        // Of another verb: clap says so.
+    let (subcommand, _) = innermost(&command, &matches);
+    if disabled.iter().any(|key| argument(subcommand, key).is_none_or(|argument| !is_flag(argument))) {
+        // A flag of another command: clap reports it.
         return Ok(CommandLine::without_file(all_words));
     }
-    let verb = matches.subcommand_name().unwrap_or(PUBLISH).to_owned();
+    let verb = matches.subcommand_name().unwrap_or(PUBLISH);
     let origin = if named.is_some() { Origin::Named } else { Origin::Found };
     let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
-    let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb.as_str())) else {
+    let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb)) else {
         return Ok(CommandLine::without_file(words));
     };
     let text = trust::read(&path, origin)?;
     let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(&path, &text, &error))?;
     let file = File { path: &path, table };
     file.check(&command)?;
-    let (said, matches) = innermost(&command, &matches);
-    let (mut added, mut warnings) = (Vec::new(), Vec::new());
-    for (key, value) in file.of_verb(&verb) {
-        let Some(argument) = argument(said, key) else { continue };
-        if CONSENT.contains(&key.as_str()) {
-            warnings.push(format!("ignoring `{key}` in `{}`: pass `--{key}` on the command line", path.display()));
-        } else if !taken_back.contains(key) && !is_decided(said, matches, argument) {
-            file.add(key, value, argument, &mut added)?;
-        }
-    }
-    // What follows two dashes is no option.
+    let (subcommand, matches) = innermost(&command, &matches);
+    let (added, warnings) = file.words(verb, subcommand, matches, &disabled)?;
+    // Words after two dashes are not options.
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.splice(end..end, added);
     let is_quiet = matches.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true));
@@ -127,7 +119,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     Ok(CommandLine { words, from: Some(path), note, warnings })
 }
 
-/// Takes `--config FILE` out of a command line, wherever it stands: before a verb, it would not be taken for an option of that.
+/// Removes `--config FILE` from a command line. Before a subcommand, clap would not accept it as an option of the subcommand.
 fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     const NAME: &str = "--config";
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
@@ -141,8 +133,8 @@ fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     Some(words.remove(place).into())
 }
 
-/// Takes `--flag=false` out of a command line, for every flag that takes no value: it takes back what a file says.
-fn taken_back(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
+/// Removes `--flag=false` from a command line, for every flag without a value, and returns these flags: they override the file.
+fn disabled_flags(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
     let key_of =
         |word: &str| word.strip_prefix("--").map(|word| word.strip_suffix("=false").unwrap_or(word).to_owned());
     let (mut keys, mut kept) = (HashSet::new(), Vec::new());
@@ -152,7 +144,7 @@ fn taken_back(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
         let key = word.to_str().and_then(key_of).filter(|key| has_somewhere(command, key, &is_flag));
         match key {
             Some(key) if word.to_str().is_some_and(|word| word.ends_with("=false")) => {
-                // The last word counts.
+                // The last occurrence wins.
                 kept.retain(|kept: &OsString| kept.to_str() != Some(&format!("--{key}")));
                 keys.insert(key);
             }
@@ -168,13 +160,13 @@ fn taken_back(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
     keys
 }
 
-/// One that can be said without a value.
+/// Returns `true` for an argument that needs no value.
 fn is_flag(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::SetTrue)
         || argument.get_num_args().is_some_and(|args| args.min_values() == 0)
 }
 
-/// The verb of a verb, such as that of `bucket`.
+/// Returns the innermost subcommand, such as that of `bucket`.
 fn innermost<'a>(mut command: &'a Command, mut matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
     while let Some((name, inner)) = matches.subcommand()
         && let Some(subcommand) = command.find_subcommand(name)
@@ -184,22 +176,22 @@ fn innermost<'a>(mut command: &'a Command, mut matches: &'a ArgMatches) -> (&'a 
     (command, matches)
 }
 
-/// The argument that a key stands for: `--key`, or what is said without a name.
+/// Returns the argument of a key: `--key`, or a positional argument.
 fn argument<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
     let is_key =
         |argument: &&Arg| argument.get_long() == Some(key) || argument.is_positional() && argument.get_id() == key;
     command.get_arguments().filter(|argument| is_option(argument)).find(is_key)
 }
 
-/// Whether it says something of the work.
+/// Returns `true` for arguments that a configuration file may set.
 pub(super) fn is_option(argument: &Arg) -> bool {
     let name = argument.get_id().as_str();
     !matches!(name, "config" | "help" | "version")
 }
 
-/// Whether the command line has said it, or something that it cannot stand beside.
+/// Returns `true` if the command line sets this argument, or another one that conflicts with it.
 fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
-    let is_said = |id: &clap::Id| {
+    let is_set = |id: &clap::Id| {
         matches.try_contains_id(id.as_str()).is_ok_and(|it| it)
             && matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
     };
@@ -211,12 +203,12 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
         let has = |group: &clap::ArgGroup, it: &Arg| group.get_args().any(|id| id == it.get_id());
         command.get_groups().any(|group| !group.clone().is_multiple() && has(group, one) && has(group, other))
     };
-    // What is pruned is what the whole input does not name: not part of it, named for once.
+    // `prune` of the file assumes its whole input, not a part that is given on the command line.
     let is_of_other_inputs = argument.get_id() == "prune"
-        && command.get_arguments().any(|other| INPUTS.contains(&other.get_id().as_str()) && is_said(other.get_id()));
+        && command.get_arguments().any(|other| INPUTS.contains(&other.get_id().as_str()) && is_set(other.get_id()));
     is_of_other_inputs
-        || is_said(argument.get_id())
-        || command.get_arguments().filter(|other| is_said(other.get_id())).any(|other| {
+        || is_set(argument.get_id())
+        || command.get_arguments().filter(|other| is_set(other.get_id())).any(|other| {
             contradicts(argument, other)
                 || contradicts(other, argument)
                 || share_group(argument, other)
@@ -231,44 +223,67 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// That every key is an option of some verb, and every key in the table of a verb one of that.
+    /// Checks that every key is an option of a command, and every key of a table an option of its command.
     fn check(&self, command: &Command) -> Result<(), ConfigurationError> {
-        let unknown = |key: &str, verb: Option<&str>| ConfigurationError::Unknown {
-            path: self.path.to_owned(),
-            key: key.to_owned(),
-            verb: verb.map(str::to_owned),
-        };
         for (key, value) in &self.table {
-            let Value::Table(table) = value else {
-                if !has_somewhere(command, key, &|_| true) {
-                    return Err(unknown(key, None));
-                }
-                continue;
-            };
-            if has_somewhere(command, key, &|_| true) {
-                // `bucket` is a verb too; an option is more.
-                return Err(ConfigurationError::Kind {
-                    path: self.path.to_owned(),
-                    key: key.clone(),
-                    expected: "a text or a number",
-                });
-            }
-            let verb = command.find_subcommand(key).filter(|_| !WITHOUT_FILE.contains(&key.as_str()));
-            for own in table.keys() {
-                let is_known = match verb {
-                    Some(verb) => has_somewhere(verb, own, &|_| true),
-                    None if key == PUBLISH => argument(command, own).is_some(),
-                    None => return Err(unknown(key, None)),
-                };
-                if !is_known {
-                    return Err(unknown(own, Some(key)));
-                }
+            match value {
+                Value::Table(table) => self.check_table(command, key, table)?,
+                _ if has_somewhere(command, key, &|_| true) => {}
+                _ => return Err(self.unknown(key, None)),
             }
         }
         Ok(())
     }
 
-    /// What is said of a verb: in its own table, and where that says nothing, of all verbs.
+    fn check_table(&self, command: &Command, name: &str, table: &Table) -> Result<(), ConfigurationError> {
+        if has_somewhere(command, name, &|_| true) {
+            // `bucket` is both a command and an option; the option takes precedence.
+            return Err(self.wrong_kind(name, "a string or a number"));
+        }
+        let verb = command.find_subcommand(name).filter(|_| !WITHOUT_FILE.contains(&name));
+        for key in table.keys() {
+            let is_known = match verb {
+                Some(verb) => has_somewhere(verb, key, &|_| true),
+                None if name == PUBLISH => argument(command, key).is_some(),
+                None => return Err(self.unknown(name, None)),
+            };
+            if !is_known {
+                return Err(self.unknown(key, Some(name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, key: &str, verb: Option<&str>) -> ConfigurationError {
+        ConfigurationError::Unknown { path: self.path.to_owned(), key: key.to_owned(), verb: verb.map(str::to_owned) }
+    }
+
+    fn wrong_kind(&self, key: &str, expected: &'static str) -> ConfigurationError {
+        ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected }
+    }
+
+    /// Returns the options of a command that its command line does not decide, as words, and warnings about ignored keys.
+    fn words(
+        &self,
+        verb: &str,
+        command: &Command,
+        matches: &ArgMatches,
+        disabled: &HashSet<String>,
+    ) -> Result<(Vec<OsString>, Vec<String>), ConfigurationError> {
+        let (mut words, mut warnings) = (Vec::new(), Vec::new());
+        for (key, value) in self.of_verb(verb) {
+            let Some(argument) = argument(command, key) else { continue };
+            if CONSENT.contains(&key.as_str()) {
+                let path = self.path.display();
+                warnings.push(format!("ignoring `{key}` in `{path}`: pass `--{key}` on the command line"));
+            } else if !disabled.contains(key) && !is_decided(command, matches, argument) {
+                self.add(key, value, argument, &mut words)?;
+            }
+        }
+        Ok((words, warnings))
+    }
+
+    /// Returns the options of a command: those of its own table, then those above all tables.
     fn of_verb<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
         let own = self.table.get(verb).and_then(Value::as_table);
         let of_all = self
@@ -278,7 +293,7 @@ impl File<'_> {
         of_all.chain(own.into_iter().flatten())
     }
 
-    /// A key as words of a command line.
+    /// Adds a key as words of a command line.
     fn add(
         &self,
         key: &str,
@@ -286,16 +301,14 @@ impl File<'_> {
         argument: &Arg,
         words: &mut Vec<OsString>,
     ) -> Result<(), ConfigurationError> {
-        let kind = |expected| ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected };
         if is_flag(argument) {
             match (value.as_bool(), argument.get_action()) {
-                (Some(true), _) => {
-                    words.push(format!("--{key}").into());
+                (Some(is_set), _) => {
+                    words.extend(is_set.then(|| format!("--{key}").into()));
                     return Ok(());
                 }
-                (Some(false), _) => return Ok(()),
-                (None, ArgAction::SetTrue) => return Err(kind("true or false")),
-                // One that takes a value too.
+                (None, ArgAction::SetTrue) => return Err(self.wrong_kind(key, "true or false")),
+                // A flag with an optional value.
                 (None, _) => {}
             }
         }
@@ -304,26 +317,31 @@ impl File<'_> {
             value => (std::slice::from_ref(value), false),
         };
         if may_be_many && !matches!(argument.get_action(), ArgAction::Append) {
-            return Err(kind("one value"));
+            return Err(self.wrong_kind(key, "one value"));
         }
         for value in values {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                Value::Integer(number) => number.to_string(),
-                Value::Float(number) => number.to_string(),
-                _ => return Err(kind("a text or a number")),
-            };
-            if argument.is_positional() {
+            let text = self.text(key, value)?;
+            words.push(if argument.is_positional() {
                 // A path that looks like an option is still a path.
-                words.push(if text.starts_with('-') { format!("./{text}") } else { text }.into());
+                if text.starts_with('-') { format!("./{text}") } else { text }.into()
             } else {
-                words.push(format!("--{key}={text}").into());
-            }
+                format!("--{key}={text}").into()
+            });
         }
         Ok(())
     }
+
+    fn text(&self, key: &str, value: &Value) -> Result<String, ConfigurationError> {
+        match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Integer(number) => Ok(number.to_string()),
+            Value::Float(number) => Ok(number.to_string()),
+            _ => Err(self.wrong_kind(key, "a string or a number")),
+        }
+    }
 }
 
+/// Returns `true` if a command or one of its subcommands has an argument for this key that matches.
 fn has_somewhere(command: &Command, key: &str, is_meant: &dyn Fn(&Arg) -> bool) -> bool {
     argument(command, key).is_some_and(is_meant)
         || command.get_subcommands().any(|inner| has_somewhere(inner, key, is_meant))

@@ -17,13 +17,13 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Between two lines that tell how far a long delete is.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// The time between two progress lines.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Images that a question names one by one.
-const NAMED: usize = 3;
+/// The maximum number of images that a prompt names.
+const MAX_NAMES: usize = 3;
 
-/// Images that are looked for at the same time.
+/// The number of images that are looked up at the same time.
 const LOOKUPS_IN_FLIGHT: usize = 16;
 
 #[derive(Debug, Args)]
@@ -32,13 +32,13 @@ const LOOKUPS_IN_FLIGHT: usize = 16;
     group = clap::ArgGroup::new("subject").required(true).args(["id", "all"]),
 )]
 pub(super) struct Arguments {
-    /// Bucket to delete from
+    /// Delete from this bucket
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
-    /// Folder to delete from, instead of a bucket
+    /// Delete from this folder instead of a bucket
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Folder inside the bucket or output folder
+    /// Set the folder inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t, help_heading = "Names")]
     prefix: Prefix,
     /// Delete the image with this identifier (repeatable)
@@ -47,10 +47,10 @@ pub(super) struct Arguments {
     /// Delete all static IIIF images below the prefix, which must not be empty
     #[arg(long, conflicts_with = "iiif_version", help_heading = "Names")]
     all: bool,
-    /// Look only where this version of the Image API is published [default: wherever the image is]
+    /// Delete only this version of the Image API [default: all versions]
     #[arg(long, value_name = "VERSION", help_heading = "Image API")]
     iiif_version: Option<VersionArgument>,
-    /// Seconds after which an image is settled: the value that publishing uses
+    /// Treat images as complete SECONDS after publishing; use the value of publishing
     #[arg(long, value_name = "SECONDS", default_value_t = delete::DEFAULT_SETTLE_AFTER.as_secs())]
     settle_after: u64,
     #[command(flatten)]
@@ -89,11 +89,11 @@ fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
     if !arguments.all || !arguments.prefix.is_empty() {
         return Ok(());
     }
-    let error = "`--all` without a `--prefix` would delete all images in it".to_owned();
-    Err(Fatal::new(Exit::Usage, error, "name a `--prefix`, or each image with `--id`"))
+    let error = "`--all` without `--prefix` would delete every image of the bucket or folder".to_owned();
+    Err(Fatal::new(Exit::Usage, error, "pass a `--prefix`, or each image with `--id`"))
 }
 
-/// Where to delete.
+/// The bucket or folder to delete from.
 struct Place {
     store: Box<dyn Store>,
     name: String,
@@ -132,7 +132,7 @@ impl Place {
         Ok(Subject::image(&arguments.prefix, folders, identifier)?)
     }
 
-    /// Returns the subjects that have objects, the number of these, and how the run ends because of the others.
+    /// Returns the subjects that have objects, the number of these objects, and the outcome for the other subjects.
     async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, Found, Exit), Fatal> {
         let (mut there, mut all, mut exit) = (Vec::new(), Found::default(), Exit::Done);
         for subject in subjects {
@@ -150,13 +150,13 @@ impl Place {
 
     fn question(&self, subjects: &[Subject], found: Found) -> String {
         let names = match subjects {
-            named if named.len() <= NAMED => named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            named if named.len() <= MAX_NAMES => named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             many => format!("{} images", many.len()),
         };
         format!("delete {} objects of {names} in `{}`?", HumanCount(found.objects()), self.name)
     }
 
-    /// Prints every key that would be deleted, in that order.
+    /// Prints every key that would be deleted, in order.
     async fn preview(&self, subjects: &[Subject]) -> Result<Exit, Fatal> {
         let mut exit = Exit::Done;
         for subject in subjects {
@@ -176,7 +176,7 @@ impl Place {
         tokio::select! {
             exit = self.delete(subjects) => exit,
             exit = interrupted() => {
-                tell("interrupted: no info.json is left without its pictures; run the same command again for the rest");
+                tell("interrupted: no info.json is left without its tiles; run the same command again to delete the rest");
                 Ok(exit)
             }
         }
@@ -203,8 +203,7 @@ impl Place {
     }
 }
 
-/// Reports an image that is not there, or is not an image, which does not keep the others from being deleted; every other error
-/// ends the run.
+/// Reports an image that does not exist or is not an image, and lets the run continue; any other error ends the run.
 fn missing(error: DeleteError) -> Result<Exit, Fatal> {
     match error {
         DeleteError::Nothing { .. } | DeleteError::NotImage { .. } => {
@@ -226,21 +225,21 @@ fn kept(found: Found) -> String {
     if found.kept.objects() == 0 { String::new() } else { format!("; kept {}", found.kept) }
 }
 
-/// Tells now and then how far it is.
+/// Prints the progress of a long delete from time to time.
 struct DeleteProgress {
     deleted: Cell<u64>,
-    told: Cell<Instant>,
+    reported: Cell<Instant>,
 }
 
 impl DeleteProgress {
     fn new() -> Self {
-        Self { deleted: Cell::new(0), told: Cell::new(Instant::now()) }
+        Self { deleted: Cell::new(0), reported: Cell::new(Instant::now()) }
     }
 
     fn deleted(&self, count: u64) {
         self.deleted.set(self.deleted.get() + count);
-        if self.told.get().elapsed() >= INTERVAL {
-            self.told.set(Instant::now());
+        if self.reported.get().elapsed() >= PROGRESS_INTERVAL {
+            self.reported.set(Instant::now());
             tell(&format!("deleted {} objects so far", HumanCount(self.deleted.get())));
         }
     }

@@ -1,6 +1,6 @@
-//! Text from outside (names, messages of stores and servers, reports) as a terminal may print it.
+//! Escapes text from outside (names, messages of stores and servers, reports) for a terminal.
 //!
-//! Escaping happens once, where text is printed. Nothing else in the program escapes for a terminal.
+//! Text is escaped once, when it is printed. No other code escapes for a terminal.
 
 use serde_json::Value;
 use std::borrow::Cow;
@@ -15,18 +15,18 @@ fn is_unsafe(character: char) -> bool {
     character.is_control() || is_bidi || LINE_AND_PARAGRAPH.contains(&character)
 }
 
-/// Returns one line: line feeds are escaped too.
+/// Escapes a line, including line feeds.
 pub(super) fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_unsafe, |character, into| into.extend(character.escape_debug()))
 }
 
-/// Returns several lines, escaped each.
+/// Escapes text, except for its line feeds.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     let is_unsafe = |character| character != '\n' && is_unsafe(character);
     escaped(text, is_unsafe, |character, into| into.extend(character.escape_debug()))
 }
 
-/// Returns JSON that means the same, with escapes of JSON for what `serde_json` leaves as it is.
+/// Formats JSON, with JSON escapes for unsafe characters that `serde_json` does not escape.
 pub(super) fn json(value: &Value, is_pretty: bool) -> String {
     let text = if is_pretty { format!("{value:#}") } else { value.to_string() };
     let is_unsafe = |character| character != '\n' && is_unsafe(character);

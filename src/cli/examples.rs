@@ -1,108 +1,108 @@
-//! The examples at the end of each `--help`. A test parses each.
+//! The examples at the end of each `--help`. A test parses each of them.
 
-/// Of the program as a whole.
+/// The examples and exit codes of the program as a whole.
 pub(super) const PROGRAM: &str = "\
 Examples:
   iiif-publish preview photo.jpg
-      See it in a browser, without any bucket.
+      Show an image in your browser, without a bucket.
   iiif-publish --bucket art-tiles photo.jpg scan.tif
-      Publish two images; the URL of each info.json is printed.
+      Publish two images and print the URL of each info.json.
   iiif-publish --bucket art-tiles --html photo.jpg scan.tif
-      The same with a page beside them that shows both in a browser.
+      Also write an HTML page that shows both images.
   iiif-publish --bucket tiles --prefix maps \\
       --public-url https://cdn.example.org/maps atlas.tif
-      The same behind a CDN that shows the prefix as /maps.
+      Publish behind a CDN that serves the prefix as /maps.
   iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
-      Into MinIO, or any other store that speaks S3.
+      Publish to MinIO or any other S3-compatible store.
   iiif-publish --output out --public-url https://example.org/iiif photo.jpg
-      Into a folder, for any static web server.
+      Publish into a folder, for any static web server.
   iiif-publish ingest masters --bucket tiles
-      A folder of images, with manifests and a collection; again and again.
+      Publish a folder with manifests and a collection; re-run to update.
   iiif-publish init
-      A file for what need not be said every time: iiif-publish.toml.
+      Save your options in a config file: iiif-publish.toml.
   iiif-publish ingest s3://masters/maps/ --bucket tiles
-      The images of another bucket, read in parts and not copied.
+      Publish the images of another bucket without copying them.
   iiif-publish plan scan.tif
-      What publishing would store and cost.
+      Show what publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
-      Whether everything is there that viewers ask for.
+      Check that every file a viewer needs is there.
   iiif-publish delete --bucket tiles --prefix maps --id atlas
-      Take an image away again; asks first.
+      Delete an image (asks first).
   iiif-publish bucket check --bucket tiles --prefix maps
-      Whether images can be published there, and seen by everyone.
+      Check that you can publish there and everyone can view.
 
 Exit codes:
-  0    done
-  1    some or all images failed (verify, bucket check: something is wrong);
+  0    success
+  1    some or all images failed (verify, bucket check: problems found);
        another run may help
-  2    wrong usage
-  3    credentials, bucket, region, endpoint or host: another run cannot help
-  4    stopped by a limit
+  2    invalid usage
+  3    wrong credentials, bucket, region, endpoint or host: fix them first
+  4    stopped by a limit; another run continues
   130  interrupted by Ctrl-C (143: by SIGTERM)";
 
 pub(super) const INGEST: &str = "\
 Examples:
   iiif-publish ingest masters --bucket art-tiles --label 'Our maps'
-      All images below a folder, their manifests, and a collection. Run it
-      again: what has not changed costs one request an image.
+      Publish all images below a folder, their manifests and a collection.
+      Re-run to update: an unchanged image costs one request.
   iiif-publish ingest --table images.csv --bucket art-tiles --dry-run
-      With labels, metadata and pages from a table; says what it would do.
+      Show what a table with labels, metadata and pages would publish.
   iiif-publish ingest masters --bucket art-tiles --prune --max-delete 20
-      Delete also what is not in the folder any more, up to 20 images.
+      Also delete up to 20 images that are no longer in the folder.
   iiif-publish ingest masters --bucket art-tiles --shard 2/8 --report 2.jsonl
-      The third of eight equal parts, on the third of eight machines.
+      Publish the third of eight equal parts, on the third of eight machines.
   iiif-publish ingest masters --bucket art-tiles --finish
-      When all parts are done: the collection.
+      Write the collection when all parts are done.
   iiif-publish ingest --from-file failed.txt --presentation none \\
       --bucket art-tiles
-      What `iiif-publish report` has printed, once more.";
+      Retry the images that `iiif-publish report` printed.";
 
 pub(super) const REPORT: &str = "\
 Examples:
   iiif-publish report *.jsonl
-      Adds up the reports of all parts; prints what failed or is missing.";
+      Summarize the reports of all parts; list failed and missing images.";
 
 pub(super) const INIT: &str = "\
 Examples:
   iiif-publish init
-      Writes iiif-publish.toml, with every option as a comment.";
+      Write iiif-publish.toml, with every option as a comment.";
 
 pub(super) const PREVIEW: &str = "\
 Examples:
   iiif-publish preview photo.jpg scan.tif
-      Publishes into a temporary folder, and prints where to see it.
+      Publish into a temporary folder and print the URL to open.
   iiif-publish preview --open --tile-size 256 photo.jpg
-      With tiles of another size; starts the browser.";
+      Use smaller tiles and open the browser.";
 
 pub(super) const PLAN: &str = "\
 Examples:
   iiif-publish plan scan.tif
-      Objects, bytes, cost and memory of one image.
+      Show the objects, bytes, cost and memory of an image.
   iiif-publish plan --size 20000x15000 --tile-size 1024
-      Of an image that is not there yet.
+      Plan an image of this size, without a file.
   iiif-publish plan scan.tif --keys
-      Every key that publishing would write.";
+      Print every key that publishing would write.";
 
 pub(super) const VERIFY: &str = "\
 Examples:
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
-      Any image on the web, whoever published it.
+      Verify any image on the web, from any publisher.
   iiif-publish verify --bucket art-tiles --prefix maps --id atlas --sample 500
-      An image of a bucket, as the public sees it; 500 objects of it.";
+      Verify 500 files of an image in a bucket, as the public sees them.";
 
 pub(super) const DELETE: &str = "\
 Examples:
   iiif-publish delete --bucket art-tiles --prefix maps --id atlas --dry-run
-      Prints the keys that would go, and deletes nothing.
+      Print the keys that would be deleted.
   iiif-publish delete --bucket art-tiles --prefix maps --all
-      All images below the prefix; asks first.";
+      Delete all images below the prefix (asks first).";
 
 pub(super) const BUCKET: &str = "\
 Examples:
   iiif-publish bucket check --bucket art-tiles
-      What is missing for publishing and viewing, with its remedy.
+      Find problems with publishing and viewing, and how to fix them.
   iiif-publish bucket setup --bucket art-tiles --cors --public-read
-      Lets everyone read, and viewers on all sites ask; asks first.";
+      Let everyone read and all websites load the images (asks first).";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -1,19 +1,19 @@
-//! Exit codes: part of the interface, because schedulers decide by them.
+//! Exit codes. They are part of the interface, because schedulers act on them.
 
 use std::process::ExitCode;
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything is done.
+    /// Success.
     Done,
     /// Some or all images failed; another run may help.
     Failed,
-    /// The command line is wrong.
+    /// Invalid usage.
     Usage,
     /// Credentials, bucket, region or endpoint: another run cannot help.
     Environment,
-    /// A limit of the command line: another run goes on.
+    /// Stopped by a limit of the command line: another run continues.
     Limit,
     /// Ctrl-C.
     Interrupted,
@@ -22,7 +22,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// As the operating system is told.
+    /// Returns the exit code for the operating system.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -35,7 +35,7 @@ impl Exit {
         }
     }
 
-    /// The one of two that matters more: what another run cannot help before what it can.
+    /// Returns the more severe of two outcomes: those that another run cannot fix rank highest.
     pub(crate) fn worse(self, other: Self) -> Self {
         let rank = |exit| match exit {
             Self::Done => 0,
@@ -54,11 +54,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Waits for Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it is closed.
+/// Waits for Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it closes.
 pub(crate) async fn interrupted() -> Exit {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler, the signal ends the process as it would any other.
+            // Without a handler, the signal ends the process.
             std::future::pending::<()>().await;
         }
     };
@@ -85,11 +85,11 @@ async fn terminated() {
     std::future::pending().await
 }
 
-/// Waits for SIGHUP, unless it is ignored: `nohup` says so, and a handler would undo that.
+/// Waits for SIGHUP, unless it is ignored: a handler would undo the effect of `nohup`.
 #[cfg(target_os = "linux")]
 async fn hung_up() {
     use tokio::signal::unix::{SignalKind, signal};
-    // Signals from 1, a bit each (proc(5)).
+    // One bit per signal, starting with signal 1 (proc(5)).
     let is_ignored = |status: String| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")?.trim().get(..16).map(str::to_owned));
         mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
@@ -105,7 +105,7 @@ async fn hung_up() {
     }
 }
 
-/// Elsewhere nobody knows whether it is ignored: its default is to end the process at once.
+/// Never returns: on other systems, it is unknown if SIGHUP is ignored, and its default is to end the process.
 #[cfg(not(target_os = "linux"))]
 async fn hung_up() {
     std::future::pending().await

@@ -4,83 +4,87 @@ use super::arguments::{PlaceArguments, ProgressArgument};
 use super::exit::{Exit, interrupted};
 use super::output::counted;
 use super::progress::Progress;
-use super::publish::{HowArguments, publish_images};
+use super::publish::HowArguments;
 use super::report::{Fatal, chain, input_advice, tell_error, tell_note};
 use clap::{Args, ValueEnum};
-use iiif_publish::collection::{InputError, Page, Presentation, Shard, objects};
-use iiif_publish::publish::{Image, PublishError, Published, Publisher};
-use std::collections::HashSet;
+use iiif_publish::collection::ingest::{
+    Completion, DeleteLimit, Ingest, IngestMode, IngestOptions, IngestSummary, Metrics,
+};
+use iiif_publish::collection::{InputError, Page, Shard, objects};
+use iiif_publish::publish::{Image, Publisher};
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 mod dry_run;
-mod gathered;
-mod journal;
-mod manifests;
-mod metrics;
-mod prune;
-mod run;
+mod errors;
+mod events;
+mod input;
 
-use gathered::Gathered;
-use manifests::{ShownObject, shown};
-use metrics::Figures;
-use prune::Brake;
-use run::Run;
+use dry_run::DryRunTeller;
+use events::Teller;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
 pub(super) struct Arguments {
-    /// Images, and folders of images with all the folders in them: files, `s3://bucket/key`, `s3://bucket/prefix/`, and
-    /// `https://` URLs of images
+    /// Images and folders to publish: files, `s3://bucket/key`, `s3://bucket/prefix/` or `https://` URLs of images
+    ///
+    /// Folders are searched recursively.
     #[arg(value_name = "PATH")]
     inputs: Vec<PathBuf>,
-    /// A list of images, one on each line; `-` is the standard input
+    /// Read a list of images from FILE, one per line (`-`: standard input)
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// A table of images with a column `source`: CSV with any usual separator and encoding, `.xlsx`, `.ods`, or JSON lines (`.jsonl`)
+    /// Read a table of images with a column `source`: CSV, `.xlsx`, `.ods` or JSON Lines (`.jsonl`)
+    ///
+    /// CSV may use any common separator and encoding.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    /// Sheet of a spreadsheet to read [default: the first visible one]
+    /// Read this sheet of a spreadsheet [default: first visible sheet]
     #[arg(long, value_name = "NAME", requires = "table")]
     sheet: Option<String>,
-    /// Of folders, only these files, such as `**/*.tif`; may be said several times [default: images by their extensions]
+    /// Only include files in folders that match PATTERN, such as `**/*.tif` (repeatable) [default: images by extension]
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
-    /// Of folders, none of these files; may be said several times
+    /// Exclude files in folders that match PATTERN (repeatable)
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
-    /// One of several equal parts, from 0: `2/8`; `auto` takes it from AWS Batch, Kubernetes, Slurm or Cloud Run
+    /// Publish only one of N equal parts, counted from 0, such as `2/8`
+    ///
+    /// `auto` reads the part from the environment of AWS Batch, Kubernetes, Slurm or Cloud Run.
     #[arg(long, value_name = "PART")]
     shard: Option<ShardArgument>,
-    /// Publish no images: write the collection of what all parts have published
+    /// Write the collection of all published parts; publish no images
     #[arg(long, conflicts_with = "shard")]
     finish: bool,
-    /// Publish no images: write the manifests and the collection again, of images that are published already
+    /// Rewrite manifests and collection of published images; publish no images
     #[arg(long, conflicts_with_all = ["finish", "prune"])]
     manifests_only: bool,
     #[command(flatten)]
     prune: PruneArguments,
-    /// Say what would be published and deleted, with its cost, and do nothing
+    /// Show what would be published and deleted, with its cost, without doing it
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
-    /// The version of the Presentation API of manifests and collection
+    /// Set the Presentation API version of manifests and collection
     #[arg(long, value_name = "3|none", default_value = "3")]
     presentation: PresentationArgument,
-    /// What the collection is called
+    /// Set the title of the collection
     #[arg(long, value_name = "TEXT", default_value = "Collection")]
     label: String,
-    /// File to write a JSON line for each image into; an existing one is replaced
+    /// Write one JSON line per image to FILE, replacing an existing file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// File to write the figures of the run into, for Prometheus (node exporter, textfile collector); replaced in one move
+    /// Write Prometheus metrics of the run to FILE, for the textfile collector of the node exporter
+    ///
+    /// The file is replaced atomically.
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
-    /// Stop after so many images have failed; those that are looked at already, 32 at the most, still end
+    /// Stop after N failures (up to 32 images already started will finish)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
-    /// Stop after so many seconds; the next run goes on
+    /// Stop after SECONDS; the next run continues
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
     #[command(flatten)]
@@ -92,12 +96,12 @@ pub(super) struct Arguments {
 /// What becomes of images that are not in the input any more.
 #[derive(Debug, Args)]
 struct PruneArguments {
-    /// Delete the images and manifests below the prefix that are not in the input any more
+    /// Delete images and manifests below the prefix that are no longer in the input
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
     /// Delete nothing where more images than this left the input: a number, or a percentage of those that are there
-    #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = Brake::DEFAULT)]
-    max_delete: Brake,
+    #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = DeleteLimit::DEFAULT)]
+    max_delete: DeleteLimit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -128,16 +132,18 @@ impl FromStr for ShardArgument {
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
     let (how, began) = (arguments.how.reports.how(), Instant::now());
-    let mut figures = Figures::default();
-    let exit = Box::pin(try_run(&arguments, &mut figures)).await.unwrap_or_else(|fatal| fatal.tell(how));
+    let mut metrics = Metrics::default();
+    let exit = Box::pin(try_run(&arguments, &mut metrics)).await.unwrap_or_else(|fatal| fatal.tell(how));
     let Some(path) = &arguments.metrics_file else { return exit };
-    metrics::write(path, figures, began.elapsed(), exit).map_or_else(
+    metrics.duration = began.elapsed();
+    metrics.exit_code = exit.code();
+    metrics.write(path).map_or_else(
         |error| {
             tell_error(
                 how,
                 None,
                 &format!("could not write `{}`: {error}", path.display()),
-                "name another file with `--metrics-file`",
+                "choose another file with `--metrics-file`",
             );
             exit.worse(Exit::Failed)
         },
@@ -145,153 +151,80 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
     )
 }
 
-async fn try_run(arguments: &Arguments, figures: &mut Figures) -> Result<Exit, Fatal> {
+async fn try_run(arguments: &Arguments, metrics: &mut Metrics) -> Result<Exit, Fatal> {
     let how = arguments.how.reports.how();
-    let shard = arguments.shard(how)?;
-    if arguments.how.replaces_nothing() && arguments.presentation != PresentationArgument::None {
-        let error = "with `--no-clobber`, manifests and the collection could not change with their images".to_owned();
-        return Err(Fatal::new(Exit::Usage, error, "say `--presentation none` too"));
+    let options = arguments.options(how)?;
+    if arguments.how.replaces_nothing() && options.collection_label.is_some() {
+        let error = "`--no-clobber` would keep manifests and the collection from changing with their images".to_owned();
+        return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
     }
-    let gathered = arguments.gathered().await?;
-    arguments.how.check(gathered.pages.len())?;
-    arguments.how.check_names(gathered.pages.iter().map(|page| &page.identifier))?;
-    let pages: Vec<&Page> = gathered.pages.iter().filter(|page| shard.has(&page.object)).collect();
+    let input = arguments.input().await?;
+    arguments.how.check(input.pages().len())?;
+    arguments.how.check_names(input.pages().iter().map(|page| &page.identifier))?;
+    let pages = input.pages_of(options.shard);
     let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
-    progress.note(&found(&gathered.pages, &pages, shard));
-    for error in gathered.unread.iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
+    progress.note(&found(input.pages(), &pages, options.shard));
+    for error in input.unread().iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
         tell_error(how, None, &chain(error), input_advice(error));
     }
-    let unread = if gathered.unread.is_empty() { Exit::Done } else { Exit::Failed };
+    let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
     let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
-    let presentation = arguments.presentation(&publisher);
-    if presentation.is_some() {
-        gathered.check_identifiers(publisher.options().versions)?;
-    }
+    let images: Vec<Image> = pages.iter().copied().map(image).collect();
+    let teller = Teller::new(&images, &progress);
+    let ingest = Ingest::new(&publisher, &input, options, |event| teller.event(&event))?;
     if arguments.dry_run {
-        let told = dry_run::dry_run(&publisher, arguments, presentation.as_ref(), &gathered, &pages, &progress);
-        return Ok(or_interrupted(told).await?.worse(unread));
+        return Ok(dry_run(&ingest, how).await?.worse(unread));
     }
-    let mut run = Run::new(arguments, &pages)?;
-    // A file without an identifier was never in the collection.
-    let is_skipped = |error: &InputError| matches!(error, InputError::Identifier { .. });
-    let is_whole = shard.is_whole() && gathered.unread.iter().all(is_skipped);
-    let work = Work {
-        publisher: &publisher,
-        presentation: presentation.as_ref(),
-        arguments,
-        gathered: &gathered,
-        pages: &pages,
-        is_whole,
-        progress: &progress,
+    let summary = ingest.run(|| teller.signal()).await?;
+    metrics.counts = summary.counts;
+    Ok(tell(summary, &teller, &publisher, how, metrics).worse(unread))
+}
+
+/// Prints what a run would do, unless a signal comes before.
+async fn dry_run(ingest: &Ingest<'_>, how: ProgressArgument) -> Result<Exit, Fatal> {
+    let mut lines = DryRunTeller::new(how);
+    let totals = tokio::select! {
+        totals = ingest.dry_run(|event| lines.event(&event)) => totals?,
+        exit = interrupted() => return Ok(exit),
     };
-    let ended = work.done(&mut run).await;
-    // After the last request, so that the summary and the metrics have the same numbers.
-    run.tell_summary(&publisher, &progress);
-    *figures = Figures { counts: run.counts(), traffic: publisher.store().traffic() };
-    Ok(ended?.worse(unread).worse(run.journal.finish(how)))
+    lines.totals(&totals);
+    totals.refusal.map_or(Ok(lines.exit()), |refusal| Err(refusal.into()))
 }
 
-/// What there is to do, and with what.
-struct Work<'a> {
-    publisher: &'a Publisher,
-    presentation: Option<&'a Presentation>,
-    arguments: &'a Arguments,
-    gathered: &'a Gathered,
-    /// The images of this part.
-    pages: &'a [&'a Page],
-    /// Whether that is all of the input, and all of that could be read.
-    is_whole: bool,
-    progress: &'a Arc<Progress>,
-}
-
-impl Work<'_> {
-    async fn done(&self, run: &mut Run) -> Result<Exit, Fatal> {
-        let Self { publisher, arguments, .. } = self;
-        let stale = if arguments.prune.prune {
-            let max_delete = arguments.prune.max_delete;
-            Some(prune::stale(publisher, self.presentation, self.gathered, max_delete, self.progress).await)
-        } else {
-            None
-        };
-        let exit = if arguments.finish {
-            Exit::Done
-        } else if arguments.manifests_only {
-            or_interrupted(run.find_all(publisher, self.pages, self.progress)).await?
-        } else {
-            publish(publisher, arguments, run, self.pages, self.progress).await
-        };
-        if is_gone(exit) {
-            return Ok(exit);
-        }
-        let work = async {
-            if let Some(presentation) = self.presentation {
-                self.present(presentation, run, exit).await?;
-            }
-            if let Some(stale) = stale.filter(|_| exit != Exit::Limit) {
-                prune::prune(publisher, stale?, run, self.progress).await?;
-            }
-            Ok(Exit::Done)
-        };
-        let how = arguments.how.reports.how();
-        Ok(or_interrupted(work).await.unwrap_or_else(|fatal| fatal.tell(how)).worse(exit))
-    }
-
-    /// Puts the manifests of this part, and the collection where this is all.
-    async fn present(&self, presentation: &Presentation, run: &Run, exit: Exit) -> Result<(), Fatal> {
-        let mut written = HashSet::new();
-        if !self.arguments.finish {
-            let shown: Vec<ShownObject> = shown(self.pages, &run.there);
-            written = manifests::manifests(self.publisher, presentation, &shown).await?;
-        }
-        if exit == Exit::Limit || !self.is_whole {
-            return Ok(());
-        }
-        let (label, all) = (&self.arguments.label, &self.gathered.pages);
-        manifests::collection(self.publisher, presentation, label, all, &written).await.map(drop)
-    }
-}
-
-/// Publishes the images of this part.
-async fn publish(
+/// Tells how a run ended.
+fn tell(
+    summary: IngestSummary,
+    teller: &Teller<'_>,
     publisher: &Publisher,
-    arguments: &Arguments,
-    run: &mut Run,
-    pages: &[&Page],
-    progress: &Arc<Progress>,
+    how: ProgressArgument,
+    metrics: &mut Metrics,
 ) -> Exit {
-    let images = pages.iter().copied().map(image).collect();
-    let ended = |image: &Image, result: &Result<Published, PublishError>| {
-        let heard = run.ended(image, result);
-        if run.has_failed_too_often() {
-            publisher.stop();
-        }
-        heard
+    let exit = match summary.completion {
+        Completion::Complete => Exit::Done,
+        Completion::LimitReached => Exit::Limit,
+        Completion::Unavailable => Exit::Environment,
+        Completion::Stopped => teller.signalled(),
+        _ => Exit::Failed,
     };
-    let ending = publish_images(publisher, images, progress, until(arguments.max_duration), ended).await;
-    let exit = ending.exit();
-    run.ending = Some(ending);
-    if run.has_failed_too_often() {
-        progress.say(&format!("a limit is reached: {} images have failed (--max-failures)", run.counts().failed));
-    }
-    let is_limited = run.has_failed_too_often() && run.counts().left > 0 && exit == Exit::Failed;
-    if is_limited { Exit::Limit } else { exit }
+    let exit = summary.error.map_or(exit, |error| Fatal::from(error).tell(how).worse(exit));
+    // After the last request, so that the summary and the metrics have the same numbers.
+    teller.tell_summary(publisher);
+    metrics.traffic = publisher.store().traffic();
+    summary.report_error.map_or(exit, |error| exit.worse(tell_report_error(&error, how)))
+}
+
+fn tell_report_error(error: &io::Error, how: ProgressArgument) -> Exit {
+    tell_error(
+        how,
+        None,
+        &format!("the report is incomplete: {error}"),
+        "choose a file with more free space with `--report`; the images are not affected",
+    );
+    Exit::Failed
 }
 
 fn image(page: &Page) -> Image {
     Image { location: page.source.clone(), identifier: page.identifier.clone() }
-}
-
-/// Whether somebody wants the run to end, or the store does not answer any more.
-fn is_gone(exit: Exit) -> bool {
-    matches!(exit, Exit::Interrupted | Exit::Terminated | Exit::Environment)
-}
-
-/// Work that a signal ends at once: it can be done again.
-async fn or_interrupted(work: impl Future<Output = Result<Exit, Fatal>>) -> Result<Exit, Fatal> {
-    tokio::select! {
-        done = work => done,
-        exit = interrupted() => Ok(exit),
-    }
 }
 
 impl Arguments {
@@ -301,28 +234,41 @@ impl Arguments {
             Some(ShardArgument::This(shard)) => Ok(shard),
             Some(ShardArgument::Auto) => {
                 let usage = |error: String| {
-                    Fatal::new(Exit::Usage, error, "say `--shard I/N`, or set the variables of one of the engines")
+                    Fatal::new(
+                        Exit::Usage,
+                        error,
+                        "pass `--shard I/N`, or set the variables of one of these schedulers",
+                    )
                 };
                 let found = Shard::of_environment(|name| std::env::var(name).ok());
                 let found = found.map_err(|error| usage(chain(&error)))?;
                 let (shard, engine) = found.ok_or_else(|| {
-                    usage("`--shard auto`: neither AWS Batch nor Kubernetes, Slurm or Cloud Run runs this".to_owned())
+                    usage("`--shard auto` found no variables of AWS Batch, Kubernetes, Slurm or Cloud Run".to_owned())
                 })?;
-                tell_note(how, &format!("{engine} runs this as part {shard}"));
+                tell_note(how, &format!("publishing part {shard} (from {engine})"));
                 Ok(shard)
             }
         }
     }
 
-    fn presentation(&self, publisher: &Publisher) -> Option<Presentation> {
-        let options = publisher.options();
-        let (version, _) = *options.versions.folders().first()?;
-        (self.presentation == PresentationArgument::Three).then(|| Presentation {
-            prefix: options.prefix.clone(),
-            public_url: options.public_url.clone(),
-            version,
-            shape: options.shape,
-        })
+    fn options(&self, how: ProgressArgument) -> Result<IngestOptions, Fatal> {
+        let mut options = IngestOptions::default();
+        options.shard = self.shard(how)?;
+        options.mode = self.mode();
+        options.prune = self.prune.prune.then_some(self.prune.max_delete);
+        options.collection_label = (self.presentation == PresentationArgument::Three).then(|| self.label.clone());
+        options.report.clone_from(&self.report);
+        options.max_failures = self.max_failures;
+        options.max_duration = self.max_duration.map(Duration::from_secs);
+        Ok(options)
+    }
+
+    fn mode(&self) -> IngestMode {
+        match (self.finish, self.manifests_only) {
+            (true, _) => IngestMode::Finish,
+            (_, true) => IngestMode::ManifestsOnly,
+            _ => IngestMode::Publish,
+        }
     }
 }
 
@@ -330,18 +276,4 @@ fn found(all: &[Page], pages: &[&Page], shard: Shard) -> String {
     let of = if shard.is_whole() { String::new() } else { format!(" of {} (part {shard})", all.len()) };
     let objects = counted(objects(pages.iter().copied()).len() as u64, "object");
     format!("{}{of} of {objects}", counted(pages.len() as u64, "image"))
-}
-
-/// Waits for a signal, or for the end of the time.
-async fn until(max_duration: Option<u64>) -> Exit {
-    let time_is_over = async {
-        match max_duration {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        exit = interrupted() => exit,
-        () = time_is_over => Exit::Limit,
-    }
 }

@@ -1,4 +1,4 @@
-//! `iiif-publish init`: writes a configuration file, with every option in it and a word about each.
+//! `iiif-publish init`: writes a configuration file with every option and its help.
 
 use super::arguments::ProgressArgument;
 use super::configuration::{FILE_NAME, is_option};
@@ -12,12 +12,12 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use textwrap::{Options, WordSplitter};
 
-/// Columns of a comment.
+/// The width of comments, in columns.
 const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// File to write; none that is there is replaced
+    /// File to write; an existing file is never replaced
     #[arg(value_name = "FILE", default_value = FILE_NAME)]
     file: PathBuf,
 }
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, command: &mut Command) -> Exit {
     match write(arguments, &text(command)) {
         Ok(()) => {
             let file = arguments.file.display();
-            tell(&format!("wrote `{file}`: take the # from the lines you need, then run `iiif-publish ingest`"));
+            tell(&format!("wrote `{file}`; uncomment the lines you need, then run `iiif-publish ingest`"));
             Exit::Done
         }
         Err(fatal) => fatal.tell(ProgressArgument::Plain),
@@ -38,14 +38,14 @@ fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
     let written = create(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         let advice = match error.kind() {
-            ErrorKind::AlreadyExists => "name another file, or move that one away",
-            _ => "name a file in a folder that can be written to",
+            ErrorKind::AlreadyExists => "choose another file name, or move the existing file",
+            _ => "choose a file in a writable folder",
         };
         Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", arguments.file.display()), advice)
     })
 }
 
-/// Creates the file so that only its owner may write to it, whatever the umask: others are not trusted with it.
+/// Creates the file. Only its owner can write to it, whatever the umask is, because files that others can write to are refused.
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -57,15 +57,15 @@ fn create(path: &Path) -> io::Result<File> {
     File::create_new(path)
 }
 
-/// The file: first what publishing and `ingest` have in common, then what only `ingest` knows.
+/// Returns the content of the file: common options first, then those of publishing, then those of `ingest`.
 fn text(command: &Command) -> String {
     let mut text = String::from(
-        "# Options of iiif-publish. Every option of the command line is a key here; the command line wins. Above the first\n\
-         # table stands what is true of all verbs, in the table of a verb what is true of that one: [publish], [ingest],\n\
-         # [plan], [delete] and so on. Paths are relative to where the program is started. Credentials do not belong here:\n\
-         # they come from the environment, as for every AWS tool (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
+        "# Options of iiif-publish. Every command-line option is a key here; the command line takes precedence.\n\
+         # Options above the first table apply to all commands, options in a table to one command: [publish], [ingest],\n\
+         # [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here: they come\n\
+         # from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
     );
-    let ingest = command.find_subcommand("ingest").expect("there is such a verb");
+    let ingest = command.find_subcommand("ingest").expect("`ingest` is a subcommand");
     let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());
     let (common, own): (Vec<&Arg>, Vec<&Arg>) =
         ingest.get_arguments().filter(|argument| is_option(argument)).partition(is_common);
@@ -95,7 +95,7 @@ fn add_all(text: &mut String, arguments: &[&Arg]) {
     }
 }
 
-/// One option, as a comment.
+/// Adds an option as a comment.
 fn add(text: &mut String, argument: &Arg) {
     let name = argument.get_long().unwrap_or(argument.get_id().as_str());
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
@@ -112,7 +112,7 @@ fn add(text: &mut String, argument: &Arg) {
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
 }
 
-/// The default, or what stands for a value.
+/// Returns the default of an option, or a placeholder.
 fn example(argument: &Arg) -> String {
     if let ArgAction::SetTrue = argument.get_action() {
         return "false".to_owned();

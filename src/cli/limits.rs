@@ -1,4 +1,4 @@
-//! What a run may take at the most.
+//! Limits of memory, pixels and objects.
 
 use bytesize::ByteSize;
 use clap::Args;
@@ -9,26 +9,28 @@ use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_curren
 #[command(next_help_heading = "Limits")]
 #[expect(clippy::struct_field_names, reason = "the names of the options")]
 pub(super) struct LimitArguments {
-    /// Memory for all images together, such as `2GiB`; an image that needs more is refused before work on it begins
-    /// [default: half of what the machine, or its container or service, has]
+    /// Limit memory for all images together, such as `2GiB` [default: half of the available memory]
+    ///
+    /// An image that needs more is refused before work on it starts. Available memory is that of the machine, or of its
+    /// container or service.
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<ByteSize>,
-    /// Pixels of an image; one that has more is refused
+    /// Refuse images with more than N pixels
     #[arg(long, value_name = "N", default_value_t = ReadOptions::MAX_PIXELS, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) max_pixels: u64,
-    /// Objects of an image; one that needs more is refused before anything of it is stored [default: no limit]
+    /// Refuse images that need more than N objects, before storing any [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) max_objects: Option<u64>,
 }
 
 impl LimitArguments {
-    /// In bytes; `None` where nothing was said and the machine does not tell what it has.
+    /// Returns the memory limit in bytes; `None` if it is not set and the memory of the machine is unknown.
     pub(super) fn max_memory_bytes(&self) -> Option<u64> {
         self.max_memory.map(|size| size.as_u64()).or_else(|| machine_memory_bytes().map(|bytes| bytes / 2))
     }
 }
 
-/// The memory of the machine, or what the cgroup of this process leaves of it.
+/// Returns the memory of the machine or of the cgroup of this process, whichever is smaller.
 fn machine_memory_bytes() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory();

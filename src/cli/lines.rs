@@ -1,11 +1,11 @@
-//! Lists, tables and reports: files of any length, but not of any length of line.
+//! Reads lists, tables and reports: files of any length, with lines of limited length.
 
 use std::io::{self, BufRead, Read};
 
-/// Maximum length of a line, in bytes. `/dev/zero` has no end of line.
+/// The maximum length of a line, in bytes. Some files, such as `/dev/zero`, have no line feeds.
 pub(super) const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// Fails in the middle of a line that is too long, before a reader of whole lines has collected it.
+/// A reader that fails in the middle of a line that is too long, before the line is in memory.
 pub(super) struct LimitedLines<R> {
     inner: R,
     /// Bytes since the last line feed.
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_may_be_long_and_lines_may_not() {
+    fn files_may_be_long_but_lines_may_not() {
         let line = [vec![b'x'; 600 << 10], b"\n".to_vec()].concat();
         let mut read = Vec::new();
         LimitedLines::new(&line.repeat(4)[..]).read_to_end(&mut read).expect("short lines");

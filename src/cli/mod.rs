@@ -1,4 +1,4 @@
-//! The command line. It sees the library as any stranger would, and nothing past it knows of flags.
+//! The command line. It uses the public API of the library only, and the library does not know about flags.
 
 mod address;
 mod arguments;
@@ -10,7 +10,7 @@ mod delete;
 mod escape;
 mod examples;
 mod exit;
-mod gallery;
+mod html;
 mod ingest;
 mod init;
 mod limits;
@@ -26,7 +26,6 @@ mod sources;
 mod storage;
 mod summary;
 mod verify;
-mod viewer;
 
 use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -37,13 +36,13 @@ use std::ffi::OsString;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// How long blocking work may go on after the result is known; it holds nothing that is still needed.
+/// The time that blocking work may take after the result is known. It holds nothing that is still needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Publish deep-zoom IIIF images as static tiles, straight into an S3 bucket or a folder.
+/// Publish deep-zoom IIIF images as static tiles in an S3 bucket or a folder.
 ///
 /// Each image becomes tiles and an info.json (IIIF Image API, Level 0) that every IIIF viewer can zoom without an image
-/// server. The info.json is written last, when everything it promises is stored.
+/// server. The info.json is written last, after all files that it refers to.
 #[derive(Debug, Parser)]
 #[command(
     name = "iiif-publish",
@@ -53,7 +52,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
     subcommand_negates_reqs = true
 )]
 struct Cli {
-    /// File with options [default: `iiif-publish.toml`, where there is one]; `init` writes one
+    /// Read options from FILE [default: `iiif-publish.toml`, if it exists]
+    ///
+    /// `iiif-publish init` writes such a file.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
     config: Option<std::path::PathBuf>,
     #[command(subcommand)]
@@ -64,62 +65,63 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Publish whole collections, again and again: folders, lists and tables; with manifests
+    /// Publish a folder, list or spreadsheet as a collection; re-run to update
     #[command(after_help = examples::INGEST)]
     Ingest(Box<ingest::Arguments>),
-    /// Say what became of an ingest, from the reports of all its parts; print what is failed or missing
+    /// Summarize ingest reports; list failed and missing images
     #[command(after_help = examples::REPORT)]
     Report(reports::Arguments),
-    /// Write a configuration file, with all options and what they mean
+    /// Write a configuration file with all options and their help
     #[command(after_help = examples::INIT)]
     Init(init::Arguments),
-    /// Show images in a browser on this machine: no bucket needed
+    /// Show images in a browser on this machine, without a bucket
     #[command(after_help = examples::PREVIEW)]
     Preview(preview::Arguments),
-    /// Say what publishing an image would store and cost; reads no pixel
+    /// Show what publishing an image would store and cost, from its header
     #[command(after_help = examples::PLAN)]
     Plan(plan::Arguments),
-    /// Ask over the web for every object that a viewer would ask for, and look at each
+    /// Check online that every file a viewer needs is there and correct
     #[command(after_help = examples::VERIFY)]
     Verify(verify::Arguments),
-    /// Delete images again, their info.json first
+    /// Delete images, each info.json first
     #[command(after_help = examples::DELETE)]
     Delete(delete::Arguments),
-    /// Check whether a bucket is fit for publishing and viewing, or set it up
+    /// Check or set up a bucket for publishing and viewing
     #[command(after_help = examples::BUCKET)]
     Bucket(bucket::Arguments),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(completions::Arguments),
-    /// Print the manual page, in roff
+    /// Print the manual page in roff format
     Man,
 }
 
-/// The version, and whether the codec is the fast one.
+/// Returns the version and the SIMD support of the codec.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let simd = if iiif_publish::encode::has_simd() { "with SIMD" } else { "WITHOUT SIMD: build again with nasm" };
+        let simd =
+            if iiif_publish::encode::has_simd() { "with SIMD" } else { "WITHOUT SIMD: install nasm and rebuild" };
         format!("{} (mozjpeg {simd})", env!("CARGO_PKG_VERSION"))
     });
     &VERSION
 }
 
-/// Parses the command line, does what it says, and tells how it went.
+/// Parses and runs the command line, and returns its exit code.
 pub(crate) fn run() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let how = arguments::reports_of(&words);
+    let format = arguments::reports_of(&words);
     let mut words = match configuration::with_file(Cli::command(), words) {
         Ok(words) => words,
-        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(how),
+        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(format),
     };
     if let Some(note) = &words.note {
-        report::tell_note(how, note);
+        report::tell_note(format, note);
     }
     for warning in &words.warnings {
-        report::tell_note(how, &format!("warning: {warning}"));
+        report::tell_note(format, &format!("warning: {warning}"));
     }
     if let Err(fatal) = address::divide_bucket(&mut words.words) {
-        return fatal.tell(how);
+        return fatal.tell(format);
     }
     let cli = match Cli::try_parse_from(&words.words) {
         Ok(cli) => cli,
@@ -132,42 +134,44 @@ pub(crate) fn run() -> Exit {
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(async {
-        match cli.command {
-            None => Box::pin(publish::run(cli.publish)).await,
-            Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
-            Some(Command::Report(arguments)) => reports::run(&arguments),
-            Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),
-            Some(Command::Preview(arguments)) => preview::run(arguments).await,
-            Some(Command::Plan(arguments)) => plan::run(&arguments),
-            Some(Command::Verify(arguments)) => verify::run(&arguments).await,
-            Some(Command::Delete(arguments)) => delete::run(&arguments).await,
-            Some(Command::Bucket(arguments)) => bucket::run(&arguments).await,
-            Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
-            Some(Command::Man) => completions::man(Cli::command()),
-        }
-    });
+    let exit = runtime.block_on(run_command(cli));
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     exit
 }
 
-/// Tells help, which goes to stdout, or what is wrong with a command line.
+async fn run_command(cli: Cli) -> Exit {
+    match cli.command {
+        None => Box::pin(publish::run(cli.publish)).await,
+        Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
+        Some(Command::Report(arguments)) => reports::run(&arguments),
+        Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),
+        Some(Command::Preview(arguments)) => Box::pin(preview::run(arguments)).await,
+        Some(Command::Plan(arguments)) => plan::run(&arguments),
+        Some(Command::Verify(arguments)) => verify::run(&arguments).await,
+        Some(Command::Delete(arguments)) => delete::run(&arguments).await,
+        Some(Command::Bucket(arguments)) => bucket::run(&arguments).await,
+        Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
+        Some(Command::Man) => completions::man(Cli::command()),
+    }
+}
+
+/// Prints help to stdout, or the error of a command line to stderr.
 fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     if !error.use_stderr() {
-        // A closed pipe is nobody's fault.
+        // A closed pipe is not an error.
         let _ = error.print();
         return Exit::Done;
     }
     let text = without_secrets(error.to_string(), &words.words);
-    let from = words.from.as_ref().map(|path| format!("some of these options are those of `{}`", path.display()));
+    let from = words.from.as_ref().map(|path| format!("some of these options come from `{}`", path.display()));
     if arguments::reports_of(&words.words) == ProgressArgument::Json {
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
-        // In color, unless a word of the command line or of a file must not be printed as it is.
+        // In color, unless a word of the command line or the file must be escaped.
         let escaped = escape::lines(&text);
         if *escaped == error.to_string() {
-            // A closed pipe is nobody's fault.
+            // A closed pipe is not an error.
             let _ = error.print();
         } else {
             output::tell_raw(escaped.trim_end());
@@ -179,14 +183,14 @@ fn tell_usage(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
     Exit::Usage
 }
 
-/// Returns the same error with escaped words: clap repeats what is wrong, and a line feed in it would begin a line of its own.
+/// Returns the error with escaped words: clap repeats wrong values, and a line feed in a value would start a new line.
 fn error_in_one_line(error: clap::Error, words: &[OsString]) -> clap::Error {
     let escaped = words.iter().map(|word| escape::line(&word.to_string_lossy()).into_owned());
     let is_safe = words.iter().all(|word| word.to_str().is_none_or(|word| escape::line(word) == word));
     if is_safe { error } else { Cli::try_parse_from(escaped).err().unwrap_or(error) }
 }
 
-/// Returns the text without the user names, passwords and queries of URLs on the command line: clap repeats what is wrong.
+/// Returns the text without user names, passwords and queries of URLs, because clap repeats wrong values.
 fn without_secrets(text: String, words: &[OsString]) -> String {
     let values = words.iter().filter_map(|word| word.to_str());
     let values =
@@ -200,18 +204,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_do_not_contradict_each_other() {
+    fn arguments_do_not_conflict() {
         Cli::command().debug_assert();
     }
 
-    /// The help of a command and of those below it.
+    /// Returns the examples of a command and its subcommands.
     fn helps(command: &clap::Command) -> Vec<String> {
         let own = command.get_after_help().map(ToString::to_string);
         own.into_iter().chain(command.get_subcommands().flat_map(helps)).collect()
     }
 
     #[test]
-    fn every_example_of_the_help_can_be_typed() {
+    fn every_example_in_the_help_parses() {
         let texts = helps(&Cli::command());
         let joined = texts.join("\n").replace("\\\n", "");
         let examples: Vec<&str> = joined.lines().filter_map(|line| line.strip_prefix("  iiif-publish ")).collect();

@@ -6,7 +6,7 @@ use super::output::{print, print_json, tell};
 use super::report::Fatal;
 use bytesize::ByteSize;
 use clap::Args;
-use iiif_publish::iiif::{ApiVersion, Format, ImageInformation, Plan, Pyramid, Rendering, Size};
+use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::{InFlight, peak_memory_bytes};
 use iiif_publish::source::{Found, Header, Source, SourceKind};
@@ -15,23 +15,6 @@ use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
-
-/// What a photograph takes at quality 85 and 4:2:0, in bytes for each pixel: the mean of many, good within a factor of two.
-fn bytes_per_pixel(format: Format) -> f64 {
-    match format {
-        Format::Jpg => 0.2,
-        Format::Webp => 0.14,
-        Format::Png => 1.7,
-    }
-}
-
-/// What a file takes besides: its tables and markers.
-fn bytes_per_picture(format: Format) -> f64 {
-    match format {
-        Format::Jpg => 620.0,
-        Format::Webp | Format::Png => 60.0,
-    }
-}
 
 /// PUT requests of S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
@@ -42,16 +25,16 @@ pub(super) struct Arguments {
     /// Image to plan; only its header is read
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
-    /// Size to plan, instead of an image
+    /// Plan an image of this size instead of a file
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
-    /// Print every key, in publishing order, relative to the image's base
+    /// Print every key in publishing order, relative to the image
     #[arg(long, conflicts_with = "json")]
     keys: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-    /// Dollars for 1,000 PUT requests
+    /// Set the price of 1,000 PUT requests, in dollars
     #[arg(long, value_name = "DOLLARS", default_value_t = DOLLARS_PER_THOUSAND_PUTS, value_parser = parse_price)]
     price: f64,
     #[command(flatten)]
@@ -60,8 +43,8 @@ pub(super) struct Arguments {
     shape: ShapeArguments,
     #[command(flatten)]
     pictures: PictureArguments,
-    /// Puts in flight, of all images together [default: 256, as into a bucket]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Work")]
+    /// Assume up to N parallel uploads [default: 256, as into a bucket]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
 }
 
@@ -78,10 +61,10 @@ fn parse_price(text: &str) -> Result<f64, String> {
     price.ok_or_else(|| "expected a number of dollars".to_owned())
 }
 
-/// One version's plan.
+/// The plan of one version of the Image API.
 struct Planned {
     plan: Plan,
-    /// `3/` or `2/` where both are planned.
+    /// `3/` or `2/` if both versions are planned.
     folder: String,
     base_uri: String,
     information: ImageInformation,
@@ -101,7 +84,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let memory = peak_memory_bytes(&header, &pyramid, arguments.pictures.jpeg(), arguments.in_flight());
     let refusals = arguments.refusals(&planned, memory);
     for refusal in &refusals {
-        tell(&format!("warning: publishing would refuse it: {refusal}"));
+        tell(&format!("warning: publishing would refuse this image: {refusal}"));
     }
     if arguments.json {
         return Ok(print_json(&document(arguments, &planned, memory), true));
@@ -111,28 +94,28 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 }
 
 impl Arguments {
-    /// Returns what a publish with these arguments has in memory at the same time.
+    /// Returns the parallelism of publishing with these arguments, which decides about memory.
     fn in_flight(&self) -> InFlight {
         InFlight::new(self.pictures.jobs().get(), self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from))
     }
 
-    /// Returns the limits that the image is beyond.
+    /// Returns the limits that the image exceeds.
     fn refusals(&self, planned: &[Planned], memory: u64) -> Vec<String> {
         let limits = &self.pictures.limits;
         let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
         let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
         let refusals = [
             beyond(objects, limits.max_objects)
-                .map(|limit| format!("{objects} objects, of {limit} allowed (`--max-objects`)")),
+                .map(|limit| format!("{objects} objects exceed the limit of {limit} (`--max-objects`)")),
             beyond(memory, limits.max_memory_bytes()).map(|limit| {
-                format!("{} of memory, of {} allowed (`--max-memory`)", ByteSize(memory), ByteSize(limit))
+                format!("{} of memory exceed the limit of {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
             }),
         ];
         refusals.into_iter().flatten().collect()
     }
 }
 
-/// What is planned: the header of a file, or that of any RGB image of a size.
+/// Returns the header and identifier to plan: those of a file, or of any RGB image of a size.
 fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     let id = arguments.names.id.as_ref();
     if let Some(path) = &arguments.image {
@@ -165,31 +148,11 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
         let plan = Plan::new(pyramid.clone(), version);
         let base_uri = public_url.base_uri(folder, identifier);
         let information = ImageInformation::new(pyramid, version, base_uri.clone(), None);
-        let bytes = pyramid.formats().all().map(|format| estimated_bytes(&plan, format)).sum::<u64>()
-            + information.to_json().len() as u64;
+        let bytes = plan.estimated_bytes() + information.to_json().len() as u64;
         let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
         Planned { plan, folder, base_uri, information, bytes }
     };
     arguments.shape.versions().folders().into_iter().map(one).collect()
-}
-
-/// Every tile once, and the other requests for whole pictures.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
-pub(super) fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
-    let pyramid = plan.pyramid();
-    let (of_pixel, of_picture) = (bytes_per_pixel(format), bytes_per_picture(format));
-    let picture = |pixels: u64, count: u64| pixels as f64 * of_pixel + count as f64 * of_picture;
-    let levels: u64 = pyramid.scale_factors().iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();
-    let one_tile = pyramid.scale_factors().iter().filter(|scale| pyramid.fits_one_tile(**scale));
-    let one_tile = one_tile.map(|scale| (pyramid.size().at(*scale), pyramid.whole(*scale), 1));
-    let wholes = pyramid.whole_levels().map(|scale| (pyramid.size().at(scale), Rendering::Whole(scale), 0));
-    let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
-    // A level of one tile has been counted once, as its tile.
-    let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
-        let copies = (plan.requests_in(format, rendering).len() as u64).saturating_sub(counted);
-        picture(size.pixels() * copies, copies)
-    });
-    (picture(levels, pyramid.tile_count()) + others.sum::<f64>()) as u64
 }
 
 /// Every key in publishing order: what a picture answers in all versions, and each `info.json` at the end.
@@ -253,8 +216,8 @@ fn summary(
          scale factors  {}\n\
          objects        {}\n\
          bytes          about {}, within a factor of two\n\
-         cost           ${:.4} for the PUT requests, at ${price} for 1,000\n\
-         memory         {} at most, with `--jobs {encoders} --concurrency {in_flight}`\n",
+         cost           ${:.4} for PUT requests (${price} per 1,000)\n\
+         memory         up to {} with `--jobs {encoders} --concurrency {in_flight}`\n",
         header.description,
         header.size,
         factors.join(" "),

@@ -6,8 +6,9 @@ use super::output::print;
 use super::progress::Progress;
 use super::publish::publish_all;
 use super::report::Fatal;
-use super::viewer::{self, ShownImage};
 use clap::Args;
+use iiif_publish::html::{self, ShownImage};
+use iiif_publish::iiif::PyramidShape;
 use iiif_publish::publish::{Options, Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::{FolderStore, Identifier, PublicUrl};
@@ -20,10 +21,10 @@ pub(super) struct Arguments {
     /// Images to show
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Port to serve on; the next free one if it is taken
+    /// Serve on this port, or on the next free one
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     port: u16,
-    /// Open the page in the browser
+    /// Open the page in your browser
     #[arg(long)]
     open: bool,
     #[command(flatten)]
@@ -40,28 +41,18 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let images = named_files(arguments.images, None)?;
+    let images = named_files(arguments.images.clone(), None)?;
     let shape = arguments.shape.shape(Cap::AsSaid)?;
     // The address is part of every info.json, so that the port comes first.
     let server = Server::bind(arguments.port)
         .await
         .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
     // Removed when this function returns.
-    let folder = private_folder()
-        .map_err(|error| failed("could not make a temporary folder", &error, "name a folder with room in TMPDIR"))?;
+    let folder = private_folder().map_err(|error| {
+        failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
+    })?;
     let address = format!("http://localhost:{}", server.port());
-    let public_url: PublicUrl = address.parse().expect("an address is a URL");
-    let options = Options {
-        shape,
-        versions: arguments.shape.versions(),
-        read: arguments.pictures.read(),
-        jpeg: arguments.pictures.jpeg(),
-        rights: arguments.pictures.rights.clone(),
-        jobs: arguments.pictures.jobs(),
-        max_memory_bytes: arguments.pictures.limits.max_memory_bytes(),
-        max_objects: arguments.pictures.limits.max_objects,
-        ..Options::new(public_url)
-    };
+    let options = arguments.options(shape, address.parse().expect("an address is a URL"));
     let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));
     let events = Arc::clone(&progress);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
@@ -75,25 +66,48 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         Exit::Done
     })
     .await;
-    let published = viewer::in_order(published, &order);
+    let published = html::in_order(published, &order);
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }
-    print(&format!("{address}/\n"));
-    let opened = arguments.open.then(|| open::that_detached(format!("{address}/")));
-    match opened {
-        Some(Ok(())) => progress.note("Ctrl-C ends the preview"),
-        Some(Err(_)) => progress.say("no browser could be started: open this page in one; Ctrl-C ends the preview"),
-        None => progress.note("open this page in a browser; Ctrl-C ends the preview"),
-    }
+    tell_address(&address, arguments.open, &progress);
     let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
+    Ok(serve(server, site, signal).await.unwrap_or(exit))
+}
+
+impl Arguments {
+    fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> Options {
+        Options {
+            shape,
+            versions: self.shape.versions(),
+            read: self.pictures.read(),
+            jpeg: self.pictures.jpeg(),
+            rights: self.pictures.rights.clone(),
+            jobs: self.pictures.jobs(),
+            max_memory_bytes: self.pictures.limits.max_memory_bytes(),
+            max_objects: self.pictures.limits.max_objects,
+            ..Options::new(public_url)
+        }
+    }
+}
+
+/// Prints the address, and opens it in the browser if asked to.
+fn tell_address(address: &str, open: bool, progress: &Progress) {
+    print(&format!("{address}/\n"));
+    let opened = open.then(|| open::that_detached(format!("{address}/")));
+    match opened {
+        Some(Ok(())) => progress.note("press Ctrl-C to quit"),
+        Some(Err(_)) => progress.say("could not start a browser; open this page yourself, and press Ctrl-C to quit"),
+        None => progress.note("open this page in your browser; press Ctrl-C to quit"),
+    }
+}
+
+/// Serves until a signal comes. Returns its exit code if it is not Ctrl-C, which is the normal way to end a preview: then the exit
+/// code is that of the images.
+async fn serve(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
     tokio::select! {
-        () = server.serve(site) => Ok(exit),
-        signal = signal => match signal {
-            // Ctrl-C is how a preview ends well; images that failed are still worth an exit code.
-            Exit::Interrupted => Ok(exit),
-            signal => Ok(signal),
-        },
+        () = server.serve(site) => None,
+        signal = signal => Some(signal).filter(|signal| *signal != Exit::Interrupted),
     }
 }
 
@@ -114,8 +128,8 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
 fn page(published: &[Published]) -> Page {
     let shown = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();
-        ShownImage { objects: Some(image.objects), bytes: Some(image.bytes), ..ShownImage::of(image, info) }
+        ShownImage::of(image, info).stored_by(image)
     };
     let images: Vec<ShownImage> = published.iter().map(shown).collect();
-    Page { path: "/", content_type: viewer::CONTENT_TYPE, body: viewer::page(&images).into() }
+    Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(&images).into() }
 }

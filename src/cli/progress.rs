@@ -14,18 +14,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between two lines that tell of one image that it is still being worked on.
+/// The time between two progress lines of one image.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+/// The time between two progress events of one image.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Columns of an identifier, as its part of a line: 24 of 80.
-const NAME_PARTS: (u16, u16) = (3, 10);
-const MOST_NAME_COLUMNS: u16 = 40;
+/// The share of a line that an identifier takes, as a fraction: 24 of 80 columns.
+const NAME_SHARE: (u16, u16) = (3, 10);
 
-/// Tells what happens.
+/// The maximum width of an identifier, in columns.
+const MAX_NAME_COLUMNS: u16 = 40;
+
+/// Reports events on stderr.
 #[derive(Debug)]
 pub(super) struct Progress {
-    how: ProgressArgument,
+    format: ProgressArgument,
     is_verbose: bool,
     style: Style,
     state: Mutex<State>,
@@ -33,16 +36,16 @@ pub(super) struct Progress {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Images that are done, well or not.
+    /// Images that have ended, published or failed.
     done: usize,
-    /// Bytes of all objects that were stored.
+    /// Bytes of all stored objects.
     bytes: u64,
     images: HashMap<Identifier, InFlight>,
 }
 
 #[derive(Debug)]
 enum Style {
-    /// The bars of the images, and one line for all of them, which counts objects.
+    /// One bar per image, and a line that counts the objects of all images.
     Bars {
         all: MultiProgress,
         total: ProgressBar,
@@ -52,159 +55,151 @@ enum Style {
     None,
 }
 
-/// An image that is being worked on.
+/// An image that is being published.
 #[derive(Debug)]
 struct InFlight {
     promised: u64,
     objects: u64,
     bytes: u64,
-    told: Instant,
+    /// The time of its latest progress line.
+    reported: Instant,
     bar: Option<ProgressBar>,
-    /// Warnings that its first line has told.
+    /// The number of warnings that its first line has printed.
     warnings: usize,
 }
 
+impl InFlight {
+    fn new(promised: u64, warnings: usize, bar: Option<ProgressBar>) -> Self {
+        Self { promised, objects: 0, bytes: 0, reported: Instant::now(), bar, warnings }
+    }
+}
+
 impl Progress {
-    pub(super) fn new(how: ProgressArgument, images: usize) -> Self {
-        let style = match how {
+    /// Creates a reporter for a number of images.
+    pub(super) fn new(format: ProgressArgument, images: usize) -> Self {
+        let style = match format {
             ProgressArgument::Json => Style::Json,
             ProgressArgument::None => Style::None,
             ProgressArgument::Auto if is_terminal() => bars(images),
             ProgressArgument::Auto | ProgressArgument::Plain => Style::Plain,
         };
-        Self { how, is_verbose: false, style, state: Mutex::default() }
+        Self { format, is_verbose: false, style, state: Mutex::default() }
     }
 
-    /// The same, saying what bars alone do not.
+    /// Also prints lines for images above the bars.
     pub(super) fn verbose(self, is_verbose: bool) -> Self {
         Self { is_verbose, ..self }
     }
 
-    /// Called from many threads.
+    /// Handles an event. Called from many threads.
     pub(super) fn event(&self, event: &Event) {
-        // What a panic elsewhere left behind is at worst an image too many in a list.
+        // After a panic in another thread, the state is at worst one image too long.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { done, bytes: all_bytes, images } = &mut *state;
         match event {
-            Event::Started { identifier, size, description, found, objects } => {
-                self.line(
-                    || format!("{identifier}: {description}, {found}, {size}, {} objects", HumanCount(*objects)),
-                    || {
-                        json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
-                               "height": size.height(), "source": description, "colours": found.colours, "bits": found.bits,
-                               "profile": found.profile, "orientation": found.orientation.in_words(),
-                               "conversion": found.conversion, "warnings": warnings_json(&found.warnings),
-                               "objects": objects})
-                    },
-                );
-                let bar = self.image_bar(identifier, *objects);
-                let in_flight = InFlight {
-                    promised: *objects,
-                    objects: 0,
-                    bytes: 0,
-                    told: Instant::now(),
-                    bar,
-                    warnings: found.warnings.len(),
-                };
-                images.insert(identifier.clone(), in_flight);
+            Event::Started { identifier, objects, found, .. } => {
+                self.line(|| started_line(event), || started_json(event));
+                let image = InFlight::new(*objects, found.warnings.len(), self.image_bar(identifier, *objects));
+                state.images.insert(identifier.clone(), image);
             }
-            Event::Stored { identifier, bytes } => {
-                *all_bytes += bytes;
-                if let Some(image) = images.get_mut(identifier) {
-                    image.objects += 1;
-                    image.bytes += bytes;
-                    self.stored(identifier, image, *all_bytes);
-                }
-            }
+            Event::Stored { identifier, bytes } => self.object_stored(&mut state, identifier, *bytes),
             Event::Published(published) => {
-                let image = images.remove(&published.identifier);
-                let told = image.as_ref().map_or(0, |image| image.warnings);
-                self.image_done(image, done);
-                self.line(|| published_line(published, told), || published_json("published", published));
+                let image = state.images.remove(&published.identifier);
+                let printed = image.as_ref().map_or(0, |image| image.warnings);
+                self.image_done(&mut state, image);
+                self.line(|| published_line(published, printed), || published_json("published", published));
                 self.warn_beside_bars(&published.identifier, &published.warnings);
             }
             Event::Updated(published) => {
-                self.image_done(None, done);
-                let line = || format!("{}: updated {} objects", published.identifier, HumanCount(published.objects));
-                self.line(line, || published_json("updated", published));
+                let objects = HumanCount(published.objects);
+                self.skipped(&mut state, published, "updated", &format!("updated {objects} objects"));
             }
             Event::KeptNewer(published) => {
-                self.image_done(None, done);
-                let line =
-                    || format!("{}: kept, because a newer version of iiif-publish published it", published.identifier);
-                self.line(line, || published_json("kept-newer", published));
+                self.skipped(&mut state, published, "kept-newer", "kept, published by a newer version of iiif-publish");
             }
             Event::Unchanged(published) => {
-                self.image_done(None, done);
-                let warnings = if self.is_verbose { told_warnings(&published.warnings) } else { String::new() };
-                let line = || format!("{}: unchanged{warnings}", published.identifier);
-                self.line(line, || published_json("unchanged", published));
+                let warnings = if self.is_verbose { joined_warnings(&published.warnings) } else { String::new() };
+                self.skipped(&mut state, published, "unchanged", &format!("unchanged{warnings}"));
             }
             Event::Kept(published) => {
-                self.image_done(None, done);
-                let line = || format!("{}: there already, and left as it is (--no-clobber)", published.identifier);
-                self.line(line, || published_json("kept", published));
+                self.skipped(&mut state, published, "kept", "skipped, already exists (--no-clobber)");
             }
-            Event::ComparedBySize => {
-                self.note("the store lists no entity tags: images are compared by the sizes of their objects");
+            Event::ComparedBySize => self.note("the store lists no ETags; comparing images by object size"),
+            Event::Failed { identifier } => {
+                let image = state.images.remove(identifier);
+                self.image_done(&mut state, image);
             }
-            Event::Failed { identifier } => self.image_done(images.remove(identifier), done),
             _ => {}
         }
     }
 
-    /// Prints warnings that no line tells, because there are bars.
+    /// Reports an image whose source was not opened.
+    fn skipped(&self, state: &mut State, published: &Published, event: &str, outcome: &str) {
+        self.image_done(state, None);
+        self.line(|| format!("{}: {outcome}", published.identifier), || published_json(event, published));
+    }
+
+    /// Counts a stored object, and reports the progress of its image.
+    fn object_stored(&self, state: &mut State, identifier: &Identifier, bytes: u64) {
+        state.bytes += bytes;
+        if let Some(image) = state.images.get_mut(identifier) {
+            image.objects += 1;
+            image.bytes += bytes;
+            self.report_image(identifier, image, state.bytes);
+        }
+    }
+
+    /// Prints the warnings of an image if bars replace its lines.
     fn warn_beside_bars(&self, identifier: &Identifier, warnings: &[Warning]) {
-        if !self.tells_images() {
+        if !self.prints_images() {
             for warning in warnings {
                 self.say(&format!("{identifier}: warning: {}", warning.text));
             }
         }
     }
 
-    /// The error of an image, which goes to stderr however progress is told.
+    /// Prints the error of an image, in any format.
     pub(super) fn failed(&self, identifier: &Identifier, error: &str, advice: &str) {
-        self.beside_bars(|| tell_error(self.how, Some(&identifier.to_string()), error, advice));
+        self.beside_bars(|| tell_error(self.format, Some(&identifier.to_string()), error, advice));
     }
 
-    /// An error of the whole run, which goes to stderr however progress is told.
+    /// Prints an error of the whole run, in any format.
     pub(super) fn error(&self, error: &str, advice: &str) {
-        self.beside_bars(|| tell_error(self.how, None, error, advice));
+        self.beside_bars(|| tell_error(self.format, None, error, advice));
     }
 
-    /// What became of the run: what is not there, however progress is told, and before that the lines of `told` that are not empty.
-    pub(super) fn summary(&self, outcome: Option<&str>, told: &[String], json: &Value) {
-        match self.how {
+    /// Prints the summary of a run: `lines` that are not empty, unless quiet, then what is missing (`outcome`).
+    pub(super) fn summary(&self, outcome: Option<&str>, lines: &[String], json: &Value) {
+        match self.format {
             ProgressArgument::Json => tell_json(json),
             ProgressArgument::None => outcome.iter().for_each(|line| tell_wrapped(line, "")),
             _ => {
-                let lines = told.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome);
+                let lines = lines.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome);
                 lines.for_each(|line| tell_wrapped(line, ""));
             }
         }
     }
 
-    /// Says a thing that must be known, however progress is told.
+    /// Prints an important note, in any format.
     pub(super) fn say(&self, text: &str) {
-        self.beside_bars(|| match self.how {
+        self.beside_bars(|| match self.format {
             ProgressArgument::Json => tell_json(&json!({"event": "note", "text": text})),
             _ => tell_wrapped(text, ""),
         });
     }
 
-    /// Says a thing that is neither progress nor an error.
+    /// Prints a note, unless quiet.
     pub(super) fn note(&self, text: &str) {
-        if self.how != ProgressArgument::None {
+        if self.format != ProgressArgument::None {
             self.say(text);
         }
     }
 
-    /// Whether it says of each image how it ended.
-    pub(super) fn tells_images(&self) -> bool {
+    /// Returns `true` if it prints the outcome of each image.
+    pub(super) fn prints_images(&self) -> bool {
         self.is_verbose || !matches!(self.style, Style::Bars { .. })
     }
 
-    /// Puts the bars away.
+    /// Removes the bars.
     pub(super) fn finish(&self) {
         if let Style::Bars { all, total } = &self.style {
             total.finish_and_clear();
@@ -212,7 +207,8 @@ impl Progress {
         }
     }
 
-    fn stored(&self, identifier: &Identifier, image: &mut InFlight, all_bytes: u64) {
+    /// Updates the bars, or prints a progress line of an image if the last one is old enough.
+    fn report_image(&self, identifier: &Identifier, image: &mut InFlight, all_bytes: u64) {
         if let Style::Bars { total, .. } = &self.style {
             total.inc(1);
             total.set_message(rate(all_bytes, total.elapsed()));
@@ -222,10 +218,10 @@ impl Progress {
             bar.set_message(HumanBytes(image.bytes).to_string());
         }
         let interval = if let Style::Json = self.style { JSON_INTERVAL } else { PLAIN_INTERVAL };
-        if image.bar.is_some() || image.told.elapsed() < interval {
+        if image.bar.is_some() || image.reported.elapsed() < interval {
             return;
         }
-        image.told = Instant::now();
+        image.reported = Instant::now();
         let (objects, promised, bytes) = (image.objects, image.promised, image.bytes);
         self.line(
             || {
@@ -239,9 +235,10 @@ impl Progress {
         );
     }
 
+    /// Adds the bar of an image, if there are bars.
     fn image_bar(&self, identifier: &Identifier, objects: u64) -> Option<ProgressBar> {
         let Style::Bars { all, total } = &self.style else { return None };
-        let name_columns = (columns() * NAME_PARTS.0 / NAME_PARTS.1).min(MOST_NAME_COLUMNS);
+        let name_columns = (columns() * NAME_SHARE.0 / NAME_SHARE.1).min(MAX_NAME_COLUMNS);
         let template =
             format!("{{prefix:{name_columns}}} {{wide_bar}} {{human_pos:>7}}/{{human_len:<7}} {{msg:>10}} {{eta:>4}}");
         let style = ProgressStyle::with_template(&template).expect("the template is valid").progress_chars("━╸ ");
@@ -251,16 +248,18 @@ impl Progress {
         Some(bar)
     }
 
-    fn image_done(&self, image: Option<InFlight>, done: &mut usize) {
+    /// Removes the bar of an image that has ended, and counts the image.
+    fn image_done(&self, state: &mut State, image: Option<InFlight>) {
         if let Some(bar) = image.and_then(|image| image.bar) {
             bar.finish_and_clear();
         }
-        *done += 1;
+        state.done += 1;
         if let Style::Bars { total, .. } = &self.style {
-            total.set_prefix(done.to_string());
+            total.set_prefix(state.done.to_string());
         }
     }
 
+    /// Prints a line as text or as JSON, unless bars replace it.
     fn line(&self, plain: impl FnOnce() -> String, json: impl FnOnce() -> Value) {
         match &self.style {
             Style::Bars { all, .. } if self.is_verbose => all.suspend(|| tell(&plain())),
@@ -270,12 +269,12 @@ impl Progress {
         }
     }
 
-    /// A result, on stdout.
+    /// Prints a result to stdout.
     pub(super) fn result(&self, line: &str) -> Exit {
         self.beside_bars(|| print(&format!("{line}\n")))
     }
 
-    /// Prints a line where it stays above the bars.
+    /// Prints above the bars.
     fn beside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.style {
             Style::Bars { all, .. } => all.suspend(print),
@@ -284,14 +283,14 @@ impl Progress {
     }
 }
 
-/// Bytes, and bytes a second.
+/// Formats bytes and bytes per second.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
 fn rate(bytes: u64, elapsed: Duration) -> String {
     let per_second = bytes as f64 / elapsed.as_secs_f64().max(0.001);
     format!("{}, {}/s", HumanBytes(bytes), HumanBytes(per_second as u64))
 }
 
-/// One line for all images: how many are done, what was stored, how fast, and how long what has begun will take.
+/// Creates the line for all images: images, objects, bytes, rate, and the remaining time of started images.
 fn bars(images: usize) -> Style {
     let all = MultiProgress::new();
     let template =
@@ -302,27 +301,40 @@ fn bars(images: usize) -> Style {
     Style::Bars { all, total }
 }
 
-fn published_line(published: &Published, told: usize) -> String {
+fn started_line(event: &Event) -> String {
+    let Event::Started { identifier, size, description, found, objects } = event else { return String::new() };
+    format!("{identifier}: {description}, {found}, {size}, {} objects", HumanCount(*objects))
+}
+
+fn started_json(event: &Event) -> Value {
+    let Event::Started { identifier, size, description, found, objects } = event else { return Value::Null };
+    json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
+           "height": size.height(), "source": description, "colours": found.colors, "bits": found.bits,
+           "profile": found.profile, "orientation": found.orientation.describe(),
+           "conversion": found.conversion, "warnings": warnings_json(&found.warnings), "objects": objects})
+}
+
+/// Formats the outcome of an image. The first `printed` warnings were printed when it started.
+fn published_line(published: &Published, printed: usize) -> String {
     let Published { identifier, objects, bytes, orphans, warnings, duration, .. } = published;
     let seconds = duration.as_secs_f64();
     let orphans = match orphans {
         Orphans { deleted: 0, left: 0 } => String::new(),
         Orphans { deleted, left: 0 } => format!("; deleted {deleted} objects of its earlier version"),
-        Orphans { left, .. } => format!("; {left} objects of its earlier version are left: deleting is not allowed"),
+        Orphans { left, .. } => format!("; could not delete {left} objects of its earlier version (permission denied)"),
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
-    // The line of its beginning has told the others.
-    let warnings = told_warnings(&warnings[told.min(warnings.len())..]);
+    let warnings = joined_warnings(&warnings[printed.min(warnings.len())..]);
     format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}{warnings}")
 }
 
-/// Joins warnings to the end of a line.
-fn told_warnings(warnings: &[Warning]) -> String {
+/// Formats warnings for the end of a line.
+fn joined_warnings(warnings: &[Warning]) -> String {
     let texts: Vec<_> = warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect();
     texts.concat()
 }
 
-/// Warnings with their codes, as events have them.
+/// Formats warnings with their codes, as in events.
 fn warnings_json(warnings: &[Warning]) -> Value {
     warnings.iter().map(|warning| json!({"code": warning.code.code(), "text": warning.text})).collect()
 }
@@ -333,7 +345,7 @@ fn published_json(event: &str, published: &Published) -> Value {
            "orphansLeft": published.orphans.left, "warnings": warnings_json(&published.warnings), "seconds": published.duration.as_secs_f64()})
 }
 
-/// A long name keeps its end, where names of one collection differ.
+/// Shortens a long name at its start, because names of one collection differ at the end.
 fn shortened(name: &str, columns: usize) -> String {
     let count = name.chars().count();
     if count <= columns {

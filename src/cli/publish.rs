@@ -4,20 +4,19 @@ use super::arguments::{
     Cap, NameArguments, PictureArguments, PlaceArguments, ReportArguments, S3Arguments, ShapeArguments, named,
 };
 use super::exit::{Exit, interrupted};
-use super::gallery::Gallery;
+use super::html;
 use super::progress::Progress;
 use super::report::{self, Fatal, tell_note};
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
-use super::viewer::PageName;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
-use futures::StreamExt;
+use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{
-    Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
+    BatchEvent, Changed, FullImageUrl, Identity, Image, Layout, OnWarning, Options, PublishError, Published, Publisher,
     RedirectOptions, Unchanged,
 };
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
@@ -31,17 +30,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where a folder is seen when nothing was said of it: where `preview` shows it.
+/// The default public URL of a folder: the address of `preview`.
 const FOLDER_URL: &str = "http://localhost:3000";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Images to publish: JPEG, PNG, TIFF and more, recognised by their content; files, `s3://bucket/key`, and `https://` URLs
+    /// Images to publish: files, `s3://bucket/key` or `https://` URLs
+    ///
+    /// JPEG, PNG, TIFF and more formats are recognized by their content.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Write a page beside the images that shows them in a browser [default name: viewer.html]
+    /// Write an HTML page that shows the images [default name: viewer.html]
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
-          value_parser = PageName::parser())]
+          value_parser = html::parser())]
     html: Option<PageName>,
     #[command(flatten)]
     names: NameArguments,
@@ -49,14 +50,16 @@ pub(super) struct Arguments {
     how: HowArguments,
 }
 
-/// Where to publish, and how, whichever images it is.
+/// Options of publishing that do not depend on the images.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(super) struct HowArguments {
-    /// Bucket to publish into: its name, `s3://BUCKET/PREFIX`, or the ARN of a bucket or an access point
+    /// Publish into this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
+    ///
+    /// The ARN is that of a bucket or of an access point.
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
-    /// Folder to publish into, instead of a bucket
+    /// Publish into this folder instead of a bucket
     #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -64,7 +67,7 @@ pub(super) struct HowArguments {
     #[command(flatten)]
     sources: SourceArguments,
     #[command(flatten)]
-    again: AgainArguments,
+    existing: ExistingArguments,
     #[command(flatten)]
     storage: StorageArguments,
     #[command(flatten)]
@@ -81,41 +84,42 @@ pub(super) struct HowArguments {
     pub(super) reports: ReportArguments,
 }
 
-/// What happens when something is there already.
+/// Options for images that already exist.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Images that are there already")]
-struct AgainArguments {
-    /// Publish again what is there, unchanged
+#[command(next_help_heading = "Existing images")]
+struct ExistingArguments {
+    /// Republish images even if unchanged
     #[arg(long)]
     overwrite: bool,
-    /// How a source is known to be unchanged
-    #[arg(long, value_name = "HOW", default_value = "size-and-time")]
+    /// Choose how to detect unchanged files
+    #[arg(long, value_name = "METHOD", default_value = "size-and-time")]
     check: CheckArgument,
-    /// Leave alone every image that is there, changed or not; no object is ever replaced
+    /// Never overwrite existing images, even if their files changed
     #[arg(long, conflicts_with_all = ["overwrite", "output"])]
     no_clobber: bool,
-    /// Give each version of an image a folder of its own, whose tiles may be cached for ever, and let the image's own
-    /// info.json be that of the newest
+    /// Keep every version in its own folder (cacheable forever); info.json points to the newest
     #[arg(long)]
     versioned: bool,
-    /// Compare images with what was stored SECONDS after their publication, in case two runs met; the same for all runs, 4 at least
+    /// Check published images again after SECONDS, in case two runs overlapped
+    ///
+    /// Use the same value for all runs, at least 4.
     #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs(),
           value_parser = clap::value_parser!(u64).range(4..))]
     settle_after: u64,
-    /// Keep N old versions of each image, and delete the others [default: all are kept]
+    /// Keep N old versions of each image and delete the others [default: keep all]
     #[arg(long, value_name = "N", requires = "versioned")]
     keep: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum CheckArgument {
-    /// By its size and time of modification, or its `ETag`; nothing of it is read
+    /// Compare size and modification time, or the `ETag`, without reading the file
     SizeAndTime,
-    /// By its content, which is read whole
+    /// Read the whole file and compare its content
     Content,
 }
 
-impl AgainArguments {
+impl ExistingArguments {
     fn layout(&self) -> Layout {
         if self.versioned { Layout::Versioned { keep: self.keep } } else { Layout::InPlace }
     }
@@ -135,11 +139,13 @@ impl AgainArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Redirects")]
 struct RedirectArguments {
-    /// Store each picture once, and let the other requests for it redirect there: on website endpoints of a bucket only;
-    /// in a folder, the file `_redirects` for hosts that read it
+    /// Store each tile once and redirect its other URLs there (website endpoints only)
+    ///
+    /// In a bucket, this works on its website endpoint only. In a folder, the redirects are written to the file `_redirects`,
+    /// for hosts that support it.
     #[arg(long, requires = "public_url")]
     redirects: bool,
-    /// Where the full image exists already, for full/max as JPEG to redirect to; `{id}` stands for the identifier
+    /// Redirect full/max (as JPEG) to an existing full image; `{id}` stands for the identifier
     #[arg(long, value_name = "URL", requires = "redirects")]
     full_image_url: Option<FullImageUrl>,
 }
@@ -151,21 +157,25 @@ impl RedirectArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Work")]
+#[command(next_help_heading = "Performance")]
 struct WorkArguments {
-    /// Puts in flight at the most, of all images together [default: up to 256 into a bucket, as many as it takes; 8 into a folder]
+    /// Limit parallel uploads [default: up to 256 into a bucket, 8 into a folder]
+    ///
+    /// The limit applies to all images together. Uploads into a bucket start at a lower number and adapt to the store.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
-    /// Puts that begin within a second at the most
+    /// Limit PUT requests per second
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     max_rps: Option<f64>,
-    /// How long a request that fails in passing is tried again [default: 300]
+    /// Retry transient errors for up to SECONDS [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     retry_for: Option<u64>,
-    /// Temporary disk space (in TMPDIR) for one source of a web server that does not serve byte ranges
+    /// Limit temporary disk space for a source whose web server does not support byte ranges
+    ///
+    /// The temporary file is in TMPDIR.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(DEFAULT_MAX_SPOOL_BYTES))]
     max_spool_size: ByteSize,
-    /// Fail images whose files give warnings, before anything of them is visible
+    /// Fail images with warnings before any part of them is visible
     #[arg(long)]
     strict: bool,
 }
@@ -185,20 +195,20 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Headers")]
 struct HeaderArguments {
-    /// Cache-Control of the pictures [default: `public, max-age=86400`, and a year where they are `--versioned`]
+    /// Set Cache-Control of tiles [default: `public, max-age=86400`; one year with `--versioned`]
     #[arg(long, value_name = "VALUE", value_parser = header_value)]
     cache_control: Option<String>,
-    /// Cache-Control of info.json
+    /// Set Cache-Control of info.json
     #[arg(long, value_name = "VALUE", default_value = Options::INFO_CACHE_CONTROL, value_parser = header_value)]
     info_cache_control: String,
 }
 
 fn header_value(text: &str) -> Result<String, String> {
     let is_value = !text.is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if is_value { Ok(text.to_owned()) } else { Err("expected the visible characters of a header".to_owned()) }
+    if is_value { Ok(text.to_owned()) } else { Err("expected visible ASCII characters".to_owned()) }
 }
 
-/// A store, and where viewers see it.
+/// A store and its public URL.
 type Target = (Arc<dyn Store>, PublicUrl);
 
 pub(super) async fn run(arguments: Arguments) -> Exit {
@@ -207,69 +217,68 @@ pub(super) async fn run(arguments: Arguments) -> Exit {
 }
 
 async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
-    let Arguments { images, html, names, how } = arguments;
+    let Arguments { images, html: page, names, how } = arguments;
     let images = named(images, names.id.as_ref())?;
-    // Read before the store is asked, so that a wrong shape is said at once.
+    // Checked before any request, so that wrong options are reported at once.
     how.check(images.len())?;
     how.check_names(images.iter().map(|image| &image.identifier))?;
     let progress = Arc::new(Progress::new(how.reports.how(), images.len()).verbose(how.reports.verbose));
     let publisher = how.publisher(&names.place, &progress).await?;
     let order = || images.iter().map(|image| image.identifier.clone()).collect();
-    let mut gallery = match &html {
-        Some(name) => Some(Gallery::of(name, order(), &publisher).await?),
+    let mut gallery = match &page {
+        Some(name) => Some(Gallery::open(name, order(), &publisher).await?),
         None => None,
     };
     let print_urls = |_: &Image, result: &Result<Published, PublishError>| {
         let Ok(image) = result else { return Exit::Done };
         if let Some(gallery) = &mut gallery {
-            gallery.show(image);
+            gallery.add(image);
         }
         progress.result(&image.info_urls.join("\n"))
     };
-    // One for the whole run: a signal that comes in between is heard too.
+    // One future for the whole run, so that no signal is lost in between.
     let mut signal = pin!(interrupted());
     let exit = publish_all(&publisher, images.clone(), &progress, signal.as_mut(), print_urls).await;
     let Some(gallery) = gallery else { return Ok(exit) };
     let key = gallery.key().clone();
     if matches!(exit, Exit::Interrupted | Exit::Terminated) {
-        Gallery::left_out(&key, &progress);
+        html::tell_left_out(&key, &progress);
         return Ok(exit);
     }
     tokio::select! {
-        exit = gallery.write(exit, &publisher, &progress) => Ok(exit),
+        exit = html::write(gallery, exit, &publisher, &progress) => Ok(exit),
         signal = signal => {
-            Gallery::left_out(&key, &progress);
+            html::tell_left_out(&key, &progress);
             Ok(signal)
         }
     }
 }
 
-/// One URL cannot be the full image of several.
+/// Checks that several images do not share one full image URL.
 fn one_full_image_each(redirects: &RedirectArguments, images: usize) -> Result<(), Fatal> {
     match &redirects.full_image_url {
         Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
             Exit::Usage,
-            format!("`--full-image-url` names one image, but there are {images}"),
-            "write `{id}` where the identifier stands in the URL",
+            format!("`--full-image-url` without `{{id}}` is the URL of one image, but {images} were passed"),
+            "put `{id}` in the URL in place of the identifier",
         )),
         _ => Ok(()),
     }
 }
 
 impl HowArguments {
-    /// That the arguments make sense together, for so many images.
+    /// Checks that the arguments are consistent for this number of images.
     pub(super) fn check(&self, images: usize) -> Result<(), Fatal> {
         one_full_image_each(&self.redirects, images)?;
         self.shape().map(drop)
     }
 
-    /// Checks that a folder can store the images. Where this system can, people are warned of those that others cannot.
+    /// Checks that a folder can store the images, and warns about names that other systems cannot store.
     pub(super) fn check_names<'a>(&self, identifiers: impl IntoIterator<Item = &'a Identifier>) -> Result<(), Fatal> {
         let Some(folder) = &self.output else { return Ok(()) };
         let problems = name_problems(folder, identifiers);
         let Some(first) = problems.iter().find(|problem| problem.is_here()).or(problems.first()) else { return Ok(()) };
-        let others =
-            if problems.len() == 1 { String::new() } else { format!(" (and {} more like it)", problems.len() - 1) };
+        let others = if problems.len() == 1 { String::new() } else { format!(" (and {} more)", problems.len() - 1) };
         let text = format!("`{}` {}{others}", first.identifier, first.reason);
         if first.is_here() {
             return Err(Fatal::new(
@@ -282,12 +291,12 @@ impl HowArguments {
         Ok(())
     }
 
-    /// Whether no object that is there may change.
+    /// Returns `true` if existing objects must not be overwritten.
     pub(super) fn replaces_nothing(&self) -> bool {
-        self.again.no_clobber
+        self.existing.no_clobber
     }
 
-    /// Where it publishes to, below a prefix.
+    /// Returns the location to publish to, below a prefix.
     pub(super) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
         if let Some(folder) = &self.output {
             return Some(Location::File(folder.join(prefix.to_string())));
@@ -298,12 +307,12 @@ impl HowArguments {
     }
 
     pub(super) fn shape(&self) -> Result<PyramidShape, Fatal> {
-        // What exists elsewhere is not capped by what would be stored here.
+        // An existing full image has no size limit.
         let cap = if self.redirects.full_image_url.is_some() { Cap::None } else { Cap::AsSaid };
         Ok(self.shape.shape(cap)?)
     }
 
-    /// A publisher into the bucket or folder, if that answers.
+    /// Creates a publisher, and checks that the bucket or folder is available.
     pub(super) async fn publisher(&self, place: &PlaceArguments, progress: &Arc<Progress>) -> Result<Publisher, Fatal> {
         if let Some(warning) = self.storage.warning() {
             progress.say(&format!("warning: {warning}"));
@@ -314,13 +323,13 @@ impl HowArguments {
         Ok(Publisher::new(store, options, move |event| events.event(&event)).reading_from(self.remotes()))
     }
 
-    /// What is elsewhere, with credentials and patience as for the target.
+    /// Returns the remote sources, with the credentials and timeouts of the target.
     pub(super) fn remotes(&self) -> Remotes {
         Remotes::new(self.sources.settings(self.s3_settings())).with_max_spool_bytes(self.work.max_spool_size.as_u64())
     }
 
     fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
-        let layout = self.again.layout();
+        let layout = self.existing.layout();
         let cache_control = match layout {
             Layout::InPlace => Options::CACHE_CONTROL,
             Layout::Versioned { .. } => Options::VERSIONED_CACHE_CONTROL,
@@ -336,11 +345,11 @@ impl HowArguments {
             jobs: self.pictures.jobs(),
             max_memory_bytes: self.pictures.limits.max_memory_bytes(),
             max_objects: self.pictures.limits.max_objects,
-            unchanged: if self.again.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
-            changed: if self.again.no_clobber { Changed::Keep } else { Changed::Replace },
-            identity: self.again.identity(),
+            unchanged: if self.existing.overwrite { Unchanged::PublishAgain } else { Unchanged::Skip },
+            changed: if self.existing.no_clobber { Changed::Keep } else { Changed::Replace },
+            identity: self.existing.identity(),
             on_warning: if self.work.strict { OnWarning::Fail } else { OnWarning::Report },
-            settle_after: Some(Duration::from_secs(self.again.settle_after)),
+            settle_after: Some(Duration::from_secs(self.existing.settle_after)),
             layout,
             redirects: self.redirects.options(),
             prefix: place.prefix.clone(),
@@ -357,8 +366,7 @@ impl HowArguments {
         };
         let public_url = place.public_url.clone().unwrap_or_else(|| {
             progress.say(&format!(
-                "warning: without --public-url, every info.json says that it is at {FOLDER_URL}, where only this machine looks: pass the \
-                 URL that the folder will have"
+                "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
             ));
             FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&place.prefix)
         });
@@ -373,89 +381,65 @@ impl HowArguments {
             concurrency: self.work.concurrency(),
             max_puts_per_second: self.work.max_rps,
             retry_for: self.work.retry_for.map(Duration::from_secs),
-            ..self.storage.of(bucket, self.again.clobber())
+            ..self.storage.of(bucket, self.existing.clobber())
         }
     }
 }
 
-/// A bucket that answers. Where it is in another region than was said, it is asked there, once.
+/// Connects to a bucket and checks it. If the bucket is in another region, connects to that region once.
 pub(super) async fn bucket(settings: S3Settings, progress: &Progress) -> Result<S3Store, StoreError> {
     let store = S3Store::connect(settings.clone()).await?;
     let Err(error) = store.check().await else { return Ok(store) };
     let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
-    progress.note(&format!("the bucket `{}` is in {region}; going on there", settings.bucket));
+    progress.note(&format!("the bucket `{}` is in {region}; using that region", settings.bucket));
     let store = S3Store::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
     store.check().await.map(|()| store)
 }
 
-/// Publishes as [`publish_images`] does, and prints the summary.
+/// Publishes until all is done or a signal comes, and prints the summary; `ended` sees the result of each image.
+///
+/// The first signal finishes uploads in flight; the next one ends at once.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
     progress: &Progress,
-    stop: impl Future<Output = Exit>,
-    ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
+    signal: impl Future<Output = Exit>,
+    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
 ) -> Exit {
-    let ending = publish_images(publisher, images, progress, stop, ended).await;
+    let mut summary = Summary::new(&images);
+    let on_event = |event: BatchEvent<'_>| match event {
+        BatchEvent::Ended { image, result } => {
+            let heard = ended(image, result);
+            match result {
+                Ok(done) => summary.published(done, heard),
+                Err(error) => summary.failed(image, error, progress),
+            }
+        }
+        BatchEvent::StoreUnavailable { error } => tell_no_further_image(error, progress),
+        _ => {}
+    };
+    let signal = async {
+        let exit = signal.await;
+        tell_stopping(false, progress);
+        exit
+    };
+    let stopped = publisher.publish_until(images, signal, interrupted(), on_event).await;
+    progress.finish();
+    let ending = Ending::new(summary, stopped);
     ending.tell(publisher, progress);
     ending.exit()
 }
 
-/// Publishes until all is done or it is to stop; `ended` sees what became of each image.
-///
-/// To stop, for a signal or a limit, ends what is in flight well; the next signal ends it at once.
-pub(super) async fn publish_images(
-    publisher: &Publisher,
-    images: Vec<Image>,
-    progress: &Progress,
-    stop: impl Future<Output = Exit>,
-    mut ended: impl FnMut(&Image, &Result<Published, PublishError>) -> Exit,
-) -> Ending {
-    let mut summary = Summary::new(&images);
-    let stopped = {
-        let mut all = pin!(async {
-            let mut results = pin!(publisher.publish_all(images));
-            while let Some((image, result)) = results.next().await {
-                let heard = ended(&image, &result);
-                match result {
-                    Ok(image) => summary.published(&image, heard),
-                    Err(error) => {
-                        summary.failed(&image, &error, progress);
-                        stop_without_store(publisher, &error, progress).await;
-                    }
-                }
-            }
-        });
-        tokio::select! {
-            () = &mut all => None,
-            exit = stop => {
-                publisher.stop();
-                let why = if exit == Exit::Limit { "a limit is reached: " } else { "" };
-                progress.say(&format!("{why}stopping when the puts in flight have ended; {} at once", again(exit)));
-                tokio::select! {
-                    () = all => {}
-                    _ = interrupted() => {}
-                }
-                Some(exit)
-            }
-        }
-    };
-    progress.finish();
-    Ending::new(summary, stopped)
+/// Prints that the run is stopping, and the way to quit at once.
+pub(super) fn tell_stopping(is_limit: bool, progress: &Progress) {
+    progress.say(if is_limit {
+        "limit reached: finishing current uploads… press Ctrl-C to quit now"
+    } else {
+        "finishing current uploads… press Ctrl-C again to quit now"
+    });
 }
 
-/// How a run that is stopping is ended at once.
-fn again(exit: Exit) -> &'static str {
-    if exit == Exit::Limit { "Ctrl-C stops" } else { "once more stops" }
-}
-
-/// Begins no further image where the store is gone, each of which would only wait for it as long.
-async fn stop_without_store(publisher: &Publisher, error: &PublishError, progress: &Progress) {
-    if publisher.is_stopped() || !error.of_store().is_some_and(StoreError::is_environment) {
-        return;
-    }
-    if let Err(error) = publisher.store().check().await {
-        publisher.stop();
-        progress.say(&format!("no further image is begun: {}", report::chain(&error)));
-    }
+/// Prints that the run stops because the store is unavailable.
+pub(super) fn tell_no_further_image(error: &StoreError, progress: &Progress) {
+    progress.say(&format!("stopping, because the store is unavailable: {}", report::chain(error)));
 }

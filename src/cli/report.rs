@@ -1,47 +1,29 @@
-//! Errors in words: what happened, why, and what to try next.
+//! Error messages: the error, its causes, and a hint about how to fix it.
 
 use super::arguments::{NameError, ProgressArgument};
 use super::exit::Exit;
-use super::output::{tell, tell_json, tell_wrapped};
+use super::output::{INDENT, tell, tell_hint, tell_json, tell_wrapped};
 use iiif_publish::bucket::BucketError;
 use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
+pub(super) use iiif_publish::error::chain;
 use iiif_publish::iiif::PyramidError;
 use iiif_publish::publish::PublishError;
 use iiif_publish::source::{RemoteErrorKind, SourceError};
 use iiif_publish::store::{KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 use serde_json::json;
-use std::error::Error;
 
-const AGAIN: &str = "run the same command again; if it fails once more, please report it";
+const AGAIN: &str = "run the same command again; if it fails again, please report it";
 
-const BUG: &str = "this is a bug: please report it, with the file if you can";
+const BUG: &str = "report this bug, with the file if possible";
 
 const KEYS: &str = "choose another `--prefix` or `--id`";
 
-/// What stands before the second line of an error.
-const INDENT: &str = "       ";
+const LOCATIONS: &str = "write `s3://bucket/key`, `https://host/path` or the path of a file";
 
-const LOCATIONS: &str = "write it as `s3://bucket/key`, `https://host/path`, or as the path of a file";
-
-/// Rows of a table whose errors are told one by one.
-const ROWS_TOLD: usize = 1000;
-
-/// An error and its causes in one line. A cause that only repeats what was said is left out.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
-}
+/// The maximum number of printed errors of table rows.
+const MAX_ROWS: usize = 1000;
 
 /// An error that ends a run before its work begins.
 #[derive(Debug)]
@@ -62,13 +44,13 @@ impl Fatal {
         Self { details, ..self }
     }
 
-    /// What ends the whole run, because it would happen to every image.
+    /// Creates the error of a whole run from that of an image, because it would occur for every image.
     pub(super) fn of_image(error: &PublishError) -> Self {
         let exit = if error.is_environment() { Exit::Environment } else { Exit::Failed };
         Self::new(exit, chain(error), advice(error))
     }
 
-    /// Tells it, in the way in which progress would be told, and hands over the exit code.
+    /// Prints the error in the format of progress, and returns the exit code.
     pub(super) fn tell(&self, how: ProgressArgument) -> Exit {
         if how == ProgressArgument::Json {
             let lines: Vec<&str> = std::iter::once(&self.error).chain(&self.details).map(String::as_str).collect();
@@ -76,14 +58,15 @@ impl Fatal {
             return self.exit;
         }
         tell_wrapped(&format!("error: {}", self.error), INDENT);
-        for line in self.details.iter().map(String::as_str).chain([self.advice]) {
+        for line in &self.details {
             tell_wrapped(&format!("{INDENT}{line}"), INDENT);
         }
+        tell_hint(self.advice);
         self.exit
     }
 }
 
-/// Tells an error and what to try next: of one image, or of the run.
+/// Prints an error and a hint: of the image `id`, or of the run.
 pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, advice: &str) {
     if how == ProgressArgument::Json {
         tell_json(
@@ -92,10 +75,10 @@ pub(super) fn tell_error(how: ProgressArgument, id: Option<&str>, error: &str, a
         return;
     }
     tell_wrapped(&format!("error: {error}"), INDENT);
-    tell_wrapped(&format!("{INDENT}{advice}"), INDENT);
+    tell_hint(advice);
 }
 
-/// Tells a thing that is neither progress nor an error, before there is any progress.
+/// Prints a note, unless quiet.
 pub(super) fn tell_note(how: ProgressArgument, text: &str) {
     match how {
         ProgressArgument::Json => tell_json(&json!({"event": "note", "text": text})),
@@ -108,9 +91,9 @@ impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
         let advice = match error {
             NameError::Location(_) => LOCATIONS,
-            NameError::Elsewhere(_) => "fetch it first: `iiif-publish` itself and `ingest` read what is elsewhere",
-            NameError::IdForMany(_) => "leave `--id` out, or publish the images one at a time",
-            _ => "rename a file, or publish it by itself with `--id`",
+            NameError::Elsewhere(_) => "download it first; only publishing and `ingest` read remote images",
+            NameError::IdForMany(_) => "omit `--id`, or publish the images one at a time",
+            _ => "rename the file, or publish it separately with `--id`",
         };
         Self::new(Exit::Usage, chain(&error), advice)
     }
@@ -137,9 +120,9 @@ impl From<DeleteError> for Fatal {
                 (exit, cause.hint().unwrap_or(delete_advice(&error, cause.kind())))
             }
             DeleteError::NotImage { .. } => {
-                (Exit::Failed, "nothing of it was deleted: check `--id` and `--prefix`, or delete it by other means")
+                (Exit::Failed, "check `--id` and `--prefix`, or delete it with another tool; nothing was deleted")
             }
-            DeleteError::StillPublished { .. } => (Exit::Failed, "stop that run, then delete again"),
+            DeleteError::StillPublished { .. } => (Exit::Failed, "stop the other run, then delete again"),
             DeleteError::Key(_) => (Exit::Usage, KEYS),
             _ => (Exit::Failed, "check `--id` and `--prefix`"),
         };
@@ -150,12 +133,10 @@ impl From<DeleteError> for Fatal {
 fn delete_advice(error: &DeleteError, kind: StoreErrorKind) -> &'static str {
     match (error, kind) {
         (DeleteError::List(_), StoreErrorKind::Denied) => {
-            "listing must be allowed there: in S3, s3:ListBucket on the bucket; nothing was deleted that is still promised"
+            "grant permission to list (in S3: s3:ListBucket on the bucket); no tile of a remaining info.json was deleted"
         }
-        (_, StoreErrorKind::Denied) => {
-            "deleting must be allowed there: in S3, s3:DeleteObject on what lies under the prefix"
-        }
-        (_, StoreErrorKind::Other) => "no info.json is left without its pictures; run the same command again",
+        (_, StoreErrorKind::Denied) => "grant permission to delete (in S3: s3:DeleteObject below the prefix)",
+        (_, StoreErrorKind::Other) => "run the same command again; no info.json is left without its tiles",
         _ => store_advice(kind),
     }
 }
@@ -166,10 +147,10 @@ impl From<StaleError> for Fatal {
             StaleError::Store(error) if error.kind() == StoreErrorKind::Denied => Self::new(
                 Exit::Failed,
                 chain(&error),
-                "nothing was deleted: `--prune` must be allowed to list: in S3, s3:ListBucket on the bucket",
+                "grant permission to list (in S3: s3:ListBucket on the bucket); nothing was deleted",
             ),
             StaleError::Store(error) => error.into(),
-            error => Self::new(Exit::Failed, chain(&error), "nothing was deleted"),
+            error => Self::new(Exit::Failed, chain(&error), "run the same command again; nothing was deleted"),
         }
     }
 }
@@ -180,11 +161,11 @@ impl From<BucketError> for Fatal {
             BucketError::Store(error) => {
                 let advice = match error.kind() {
                     StoreErrorKind::Denied => {
-                        "setting up needs s3:GetBucketCORS and s3:PutBucketCORS, s3:GetBucketPolicy and s3:PutBucketPolicy; \
-                         Block Public Access may be the reason too"
+                        "grant s3:GetBucketCORS, s3:PutBucketCORS, s3:GetBucketPolicy and s3:PutBucketPolicy; also check Block \
+                         Public Access"
                     }
                     StoreErrorKind::Other => {
-                        "where a store has no CORS rules or policies of its own, set them in what stands in front of it"
+                        "if the store does not support CORS rules or policies, set them in the server in front of it"
                     }
                     kind => store_advice(kind),
                 };
@@ -197,7 +178,7 @@ impl From<BucketError> for Fatal {
                 chain(&error),
                 "install the root certificates of the system (`ca-certificates`)",
             ),
-            _ => Self::new(Exit::Failed, chain(&error), "change it by hand, as `bucket check` shows"),
+            _ => Self::new(Exit::Failed, chain(&error), "change it manually, as `bucket check` shows"),
         }
     }
 }
@@ -205,27 +186,27 @@ impl From<BucketError> for Fatal {
 impl From<InputError> for Fatal {
     fn from(error: InputError) -> Self {
         if let InputError::Rows { errors, .. } = &error {
-            let mut rows: Vec<String> = errors.iter().take(ROWS_TOLD).map(ToString::to_string).collect();
-            let more = errors.len().saturating_sub(ROWS_TOLD);
+            let mut rows: Vec<String> = errors.iter().take(MAX_ROWS).map(ToString::to_string).collect();
+            let more = errors.len().saturating_sub(MAX_ROWS);
             rows.extend((more > 0).then(|| format!("and {more} more")));
-            let advice = "nothing was published or deleted: fix the table first";
+            let advice = "fix the table first; nothing was published or deleted";
             return Self::new(Exit::Usage, chain(&error), advice).with_details(rows);
         }
         Self::new(Exit::Usage, chain(&error), input_advice(&error))
     }
 }
 
-/// What to do about an input that cannot be read.
+/// Returns a hint about how to fix an input that cannot be read.
 pub(super) fn input_advice(error: &InputError) -> &'static str {
     match error {
         InputError::Twice { .. } => "remove one of them from the list, the table or the command line",
-        InputError::Overlap { .. } => "rename a file, or name each with a column `id` of a `--table`",
-        InputError::Identifier { .. } => "the file is skipped: rename it, or name it with a column `id` of a `--table`",
+        InputError::Overlap { .. } => "rename a file, or set a column `id` of a `--table`",
+        InputError::Identifier { .. } => "rename the file, or set a column `id` of a `--table`; the file was skipped",
         InputError::Location(_) => LOCATIONS,
-        InputError::Folder(_) => "name the folder on the command line",
+        InputError::Folder(_) => "pass the folder on the command line",
         InputError::Target { .. } => "publish into another folder, or below another `--prefix`",
         InputError::Table { hint, .. } => hint,
-        InputError::Pattern(_) => "write it like `**/*.tif`",
+        InputError::Pattern(_) => "use a pattern such as `**/*.tif`",
         _ => "check the path and its permissions",
     }
 }
@@ -245,7 +226,7 @@ impl From<KeyError> for Fatal {
 
 impl From<AddressError> for Fatal {
     fn from(error: AddressError) -> Self {
-        Self::new(Exit::Usage, chain(&error), "name the public URL of each info.json")
+        Self::new(Exit::Usage, chain(&error), "pass the public URL of each info.json")
     }
 }
 
@@ -257,35 +238,35 @@ impl From<VerifyError> for Fatal {
 
 fn verify_advice(error: &VerifyError) -> &'static str {
     match error {
-        VerifyError::Unreachable { .. } => "check the URL and the network, or wait until the host is back",
+        VerifyError::Unreachable { .. } => "check the URL and the network, or retry later",
         VerifyError::Client(_) => "install the root certificates of the system (`ca-certificates`)",
         _ => AGAIN,
     }
 }
 
-/// What to try after an image failed.
+/// Returns a hint about how to fix the failure of an image.
 pub(super) fn advice(error: &PublishError) -> &'static str {
     match error {
         PublishError::Source(error) => source_advice(error),
         PublishError::Store(error) => error.hint().unwrap_or(store_advice(error.kind())),
-        PublishError::Formats { .. } => "choose a smaller `--max-size`, or leave the format out of `--format`",
+        PublishError::Formats { .. } => "choose a smaller `--max-size`, or remove the format from `--format`",
         PublishError::Memory { .. } => {
-            "raise `--max-memory` where there is more; lower `--concurrency` or `--max-size`; or convert it to a tiled TIFF, \
-             which is read a few rows at a time"
+            "raise `--max-memory`, lower `--concurrency` or `--max-size`, or convert the image to a tiled TIFF, which is read \
+             a few rows at a time"
         }
-        PublishError::TooManyObjects { .. } => {
-            "raise `--max-objects` if the image is what it should be; `plan` shows what it costs"
+        PublishError::TooManyObjects { .. } => "raise `--max-objects` if the image is correct; `plan` shows the cost",
+        PublishError::CleanUp { .. } => {
+            "run the same command again to delete the rest of the old image; viewers see the new one"
         }
-        PublishError::CleanUp { .. } => "viewers see the new image; the next run deletes what is left of the old one",
         PublishError::Overtaken { .. } => {
-            "run the same command again after `--settle-after`: it repairs what the two runs mixed"
+            "run the same command again after `--settle-after`, to repair what the two runs mixed"
         }
         PublishError::Warnings { is_published: false, .. } => {
-            "repair the file, or leave `--strict` out to publish it in spite of them"
+            "repair the file, or omit `--strict` to publish it despite the warnings"
         }
-        PublishError::Warnings { .. } => "repair the file, or leave `--strict` out to keep it as it is",
+        PublishError::Warnings { .. } => "repair the file, or omit `--strict` to accept the warnings",
         PublishError::Key(_) => KEYS,
-        PublishError::Stopped { .. } => "run the same command again, and it goes on where this one stopped",
+        PublishError::Stopped { .. } => "run the same command again to continue",
         PublishError::Encode { .. } | PublishError::Incomplete { .. } | PublishError::Panicked { .. } => BUG,
         _ => AGAIN,
     }
@@ -295,17 +276,16 @@ fn source_advice(error: &SourceError) -> &'static str {
     match error {
         SourceError::Remote { cause, .. } => remote_advice(cause.kind()),
         SourceError::Open { .. } => "check the path and its permissions",
-        SourceError::Empty { .. } => "copy the file again; its info.json was not written",
+        SourceError::Empty { .. } => "copy the file again; no info.json was written",
         SourceError::Decode { .. } => {
-            "open the file in another program: if it is whole there, please report it; if not, copy it again. Its info.json was not \
-             written"
+            "open the file in another program: copy it again if it is damaged, report a bug if it is not; no info.json was written"
         }
-        SourceError::NoSuchPage { .. } => "choose one of its pages with `--page`",
-        SourceError::UnknownFormat { .. } => "convert it to TIFF, PNG or JPEG; its content decides, not its name",
-        SourceError::TooLarge { .. } => "raise `--max-pixels` if the image is what it should be",
-        SourceError::NotAFile { .. } => "name image files; folders and pipes cannot be published",
+        SourceError::NoSuchPage { .. } => "choose an existing page with `--page`",
+        SourceError::UnknownFormat { .. } => "convert it to TIFF, PNG or JPEG (file extensions are ignored)",
+        SourceError::TooLarge { .. } => "raise `--max-pixels` if the image is correct",
+        SourceError::NotAFile { .. } => "pass image files; to publish a folder, use `iiif-publish ingest`",
         SourceError::Unsupported { hint, .. } => hint,
-        SourceError::Size { .. } => "cut it into several images, or make it smaller",
+        SourceError::Size { .. } => "split it into several images, or make it smaller",
         _ => AGAIN,
     }
 }
@@ -313,12 +293,12 @@ fn source_advice(error: &SourceError) -> &'static str {
 fn remote_advice(kind: RemoteErrorKind) -> &'static str {
     match kind {
         RemoteErrorKind::Environment => {
-            "reading must be allowed there: in S3, s3:GetObject on the images, and s3:ListBucket on the bucket of a folder; check \
+            "grant permission to read (in S3: s3:GetObject on the images, s3:ListBucket for folders), and check \
              `--source-endpoint-url`, `--source-aws-region` and `--source-profile`"
         }
-        RemoteErrorKind::Denied => "reading it must be allowed: a signature in its URL may have expired",
-        RemoteErrorKind::Missing => "check its name; a folder of a bucket ends with `/`, and is for `ingest`",
-        RemoteErrorKind::Replaced => "publish it again when nobody writes it any more",
+        RemoteErrorKind::Denied => "grant permission to read; a signature in the URL may have expired",
+        RemoteErrorKind::Missing => "check the name; to publish a folder of a bucket, end it with `/` and use `ingest`",
+        RemoteErrorKind::Replaced => "retry once the source is complete",
         _ => "run the same command again",
     }
 }
@@ -328,12 +308,12 @@ fn store_advice(kind: StoreErrorKind) -> &'static str {
         StoreErrorKind::Credentials => {
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, choose a `--profile`, or run `aws sso login`"
         }
-        StoreErrorKind::Denied => "writing must be allowed there: in S3, s3:PutObject on what lies under the prefix",
-        StoreErrorKind::Missing => "check its name: buckets are not made by this program",
-        StoreErrorKind::Endpoint => "name the endpoint that it redirects to with `--endpoint-url`",
-        StoreErrorKind::Region => "name the region of the bucket with `--aws-region`",
-        StoreErrorKind::Exists => "leave `--no-clobber` out, or publish it under another `--id`",
+        StoreErrorKind::Denied => "grant permission to write (in S3: s3:PutObject below the prefix)",
+        StoreErrorKind::Missing => "check the name, or create the bucket first",
+        StoreErrorKind::Endpoint => "set `--endpoint-url` to the endpoint that it redirects to",
+        StoreErrorKind::Region => "set `--aws-region` to the region of the bucket",
+        StoreErrorKind::Exists => "omit `--no-clobber`, or publish under another `--id`",
         StoreErrorKind::Unreachable => "check `--endpoint-url` and the network",
-        _ => "no info.json was written; run the same command again, and it goes on where this one stopped",
+        _ => "run the same command again to continue; no info.json was written",
     }
 }

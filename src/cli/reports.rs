@@ -1,4 +1,4 @@
-//! `iiif-publish report`: what became of a run, from the reports of all its parts.
+//! `iiif-publish report`: summarizes a run from the reports of all its parts.
 
 use super::arguments::ProgressArgument;
 use super::exit::Exit;
@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Reports that `ingest --report` has written
+    /// Reports written by `ingest --report`
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
-/// A line of a report; what else it says is not needed here.
+/// A line of a report, without the fields that are not needed here.
 #[derive(Debug, Deserialize)]
 struct Line {
     status: Status,
@@ -38,9 +38,9 @@ struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
-    /// It left the input.
+    /// Deleted, because it is no longer in the input.
     Deleted,
-    /// Nothing came of it, unless a later line says more.
+    /// Planned: missing, unless a later line has another status.
     Planned,
     Unfinished,
     Failed,
@@ -88,11 +88,11 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     Ok(exit)
 }
 
-/// Adds the lines of one report. Of an image that has several, in whatever order, the one that came furthest counts.
+/// Adds the lines of a report. If an image has several lines, the one with the highest status counts, in any order.
 fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
     let refused = |error: String| {
         let error = format!("could not read the report `{}`: {error}", path.display());
-        Fatal::new(Exit::Usage, error, "name files that `ingest --report` has written")
+        Fatal::new(Exit::Usage, error, "pass files written by `ingest --report`")
     };
     let file = File::open(path).map_err(|error| refused(error.to_string()))?;
     let mut reader = BufReader::new(file);
@@ -102,7 +102,7 @@ fn read(path: &Path, images: &mut BTreeMap<String, Line>) -> Result<(), Fatal> {
         };
         let line: Line = match serde_json::from_str(&text) {
             Ok(line) => line,
-            // Where a crash has left half a line, that is the last one.
+            // A crash can leave an incomplete last line.
             Err(error) if error.is_eof() => continue,
             Err(error) => return Err(refused(format!("line {number}: {error}"))),
         };

@@ -1,35 +1,35 @@
-//! What a bucket's owner wants every object to have.
+//! Options for attributes of every object in a bucket.
 
 use clap::{Args, ValueEnum};
 use iiif_publish::store::{
     Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
-/// The arguments that only a bucket takes, for those that name a folder.
+/// Arguments that apply to buckets only, not to folders.
 pub(super) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Objects in a bucket")]
+#[command(next_help_heading = "Object attributes")]
 pub(super) struct StorageArguments {
-    /// Checksum headers on PUT requests [default: `when-supported` on AWS, `when-required` elsewhere]
+    /// Choose when to send checksum headers with uploads [default: `when-supported` on AWS, `when-required` elsewhere]
     #[arg(long, value_name = "WHEN")]
     checksums: Option<ChecksumsArgument>,
-    /// Canned ACL, such as `public-read`; new buckets of AWS refuse every ACL
+    /// Set a canned ACL, such as `public-read` (new AWS buckets reject ACLs)
     #[arg(long, value_name = "ACL", value_parser = parse_acl)]
     acl: Option<ObjectCannedAcl>,
-    /// Storage class, such as `INTELLIGENT_TIERING`
+    /// Set the storage class, such as `INTELLIGENT_TIERING`
     #[arg(long, value_name = "CLASS", value_parser = parse_storage_class)]
     storage_class: Option<StorageClass>,
-    /// Encryption by the store: `AES256`, `aws:kms`, `aws:kms:dsse`
+    /// Encrypt objects in the store: `AES256`, `aws:kms` or `aws:kms:dsse`
     #[arg(long, value_name = "METHOD", value_parser = parse_encryption)]
     sse: Option<ServerSideEncryption>,
-    /// Key of KMS to encrypt with
+    /// Encrypt with this KMS key
     #[arg(long, value_name = "KEY", requires = "sse")]
     sse_kms_key_id: Option<String>,
-    /// Tag of every object; may be said up to ten times
+    /// Add a tag to every object (repeatable, up to 10)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_tag)]
     tagging: Vec<(String, String)>,
-    /// User metadata of every object (`x-amz-meta-NAME`); may be said several times
+    /// Add user metadata (`x-amz-meta-NAME`) to every object (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_metadata)]
     metadata: Vec<(String, String)>,
 }
@@ -41,7 +41,7 @@ enum ChecksumsArgument {
 }
 
 impl StorageArguments {
-    /// The settings of a bucket with these.
+    /// Returns the settings of a bucket with these options.
     pub(super) fn of(&self, settings: S3Settings, clobber: Clobber) -> S3Settings {
         S3Settings {
             checksums: self.checksums.map(|checksums| match checksums {
@@ -61,15 +61,15 @@ impl StorageArguments {
         }
     }
 
-    /// What should be known before thousands of small objects are stored like this.
+    /// Returns a warning if the storage class is unsuitable for many small objects.
     pub(super) fn warning(&self) -> Option<String> {
         let class = self.storage_class.as_ref()?;
         let reason = match class {
             StorageClass::StandardIa | StorageClass::OnezoneIa | StorageClass::GlacierIr => {
-                "bills each object as at least 128 kB for at least 30 days, and every read: tiles, most of them smaller \
-                 than 60 kB, cost more there than in STANDARD"
+                "bills each object as at least 128 kB for at least 30 days, and every read; most tiles are smaller than \
+                 60 kB and cost less in STANDARD"
             }
-            StorageClass::IntelligentTiering => "never moves objects below 128 kB, and so hardly any tile",
+            StorageClass::IntelligentTiering => "never moves objects below 128 kB, which includes almost all tiles",
             _ => return None,
         };
         Some(format!("the storage class {class} {reason}"))
@@ -87,7 +87,7 @@ fn parse_encryption(text: &str) -> Result<ServerSideEncryption, String> {
 fn parse_storage_class(text: &str) -> Result<StorageClass, String> {
     match StorageClass::try_parse(text).map_err(|_| one_of(StorageClass::values()))? {
         StorageClass::Glacier | StorageClass::DeepArchive => {
-            Err("nobody can read objects in that class before they are restored, viewers least of all".to_owned())
+            Err("objects in that storage class are not directly readable".to_owned())
         }
         class => Ok(class),
     }
@@ -102,16 +102,16 @@ fn parse_tag(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// A header's name and value. S3 keeps names in lower case.
+/// Parses the name and value of a metadata header. S3 keeps names in lower case.
 fn parse_metadata(text: &str) -> Result<(String, String), String> {
     let (name, value) = parse_tag(text)?;
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     let is_value = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let name = name.to_ascii_lowercase();
     match (is_name, is_value) {
-        (false, _) => Err(format!("`{name}` cannot be a name: letters, digits, `-`, `_` and `.` can")),
-        (_, false) => Err("the value must be visible ASCII characters: it travels as a header".to_owned()),
-        _ if name.starts_with("iiif-publish-") => Err("names that begin with `iiif-publish-` are taken".to_owned()),
+        (false, _) => Err(format!("`{name}` is not a valid name: use letters, digits, `-`, `_` and `.`")),
+        (_, false) => Err("the value must be visible ASCII characters, because it is sent as a header".to_owned()),
+        _ if name.starts_with("iiif-publish-") => Err("names that start with `iiif-publish-` are reserved".to_owned()),
         _ => Ok((name, value)),
     }
 }

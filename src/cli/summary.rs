@@ -1,4 +1,4 @@
-//! What has become of a run, at its end.
+//! The summary at the end of a run.
 
 use super::exit::Exit;
 use super::output::counted;
@@ -12,36 +12,36 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Identifiers that a summary for people names; JSON has all.
-const NAMED: usize = 100;
+/// The maximum number of identifiers in a text summary; JSON has all.
+const MAX_NAMES: usize = 100;
 
-/// What has become of the images.
+/// The outcomes of images.
 #[derive(Debug)]
 pub(super) struct Summary {
     images: usize,
     published: usize,
-    /// Of those, the ones that were there already, as they should be.
+    /// Of these, images that were already published and are unchanged.
     unchanged: usize,
-    /// And those that were to stay what they are.
+    /// Of these, existing images that must not be overwritten.
     kept: usize,
-    /// Those whose documents or headers were updated.
+    /// Of these, images with updated documents or headers.
     updated: usize,
-    /// Those that a newer version of the program has published.
+    /// Of these, images that a newer version of the program has published.
     kept_newer: usize,
     failed: usize,
     objects: u64,
     bytes: u64,
     started: Instant,
-    /// Those that have not ended, with how far they came: objects that are stored, and all objects. Zeroes where nothing
-    /// was begun, or nothing is known.
+    /// Images that have not ended, with the number of stored objects and of all objects; zeros if the image was not started or
+    /// the numbers are unknown.
     unfinished: BTreeMap<Identifier, (u64, u64)>,
-    /// Trying again cannot help.
+    /// Set if a retry cannot help.
     is_environment: bool,
-    /// A result could not be printed.
-    is_unheard: bool,
+    /// Set if a result could not be printed.
+    has_print_error: bool,
 }
 
-/// How a run ended: what has become of its images, and the signal or the limit that stopped it.
+/// The end of a run: the outcomes of its images, and the signal or limit that stopped it.
 #[derive(Debug)]
 pub(super) struct Ending {
     summary: Summary,
@@ -53,17 +53,19 @@ impl Ending {
         Self { summary, stopped }
     }
 
-    /// Prints it. The requests are counted that were sent so far.
+    /// Prints the summary, with the requests sent so far.
     pub(super) fn tell(&self, publisher: &Publisher, progress: &Progress) {
         self.summary.tell(self.stopped, publisher, progress);
     }
 
+    /// Returns the exit code of the run.
     pub(super) fn exit(&self) -> Exit {
         self.summary.exit(self.stopped)
     }
 }
 
 impl Summary {
+    /// Creates a summary in which all images are unfinished.
     pub(super) fn new(images: &[Image]) -> Self {
         let unfinished = images.iter().map(|image| (image.identifier.clone(), (0, 0))).collect();
         Self {
@@ -79,12 +81,12 @@ impl Summary {
             started: Instant::now(),
             unfinished,
             is_environment: false,
-            is_unheard: false,
+            has_print_error: false,
         }
     }
 
-    /// An image is there.
-    pub(super) fn published(&mut self, published: &Published, heard: Exit) {
+    /// Counts a published image; `printed` is the outcome of printing its result.
+    pub(super) fn published(&mut self, published: &Published, printed: Exit) {
         self.unfinished.remove(&published.identifier);
         self.published += 1;
         match published.outcome {
@@ -96,10 +98,10 @@ impl Summary {
         }
         self.objects += published.objects;
         self.bytes += published.bytes;
-        self.is_unheard |= heard != Exit::Done;
+        self.has_print_error |= printed != Exit::Done;
     }
 
-    /// An image is not there, and why.
+    /// Counts and prints the failure of an image.
     pub(super) fn failed(&mut self, image: &Image, error: &PublishError, progress: &Progress) {
         if let PublishError::Stopped { identifier, stored, promised } = error {
             self.unfinished.insert(identifier.clone(), (*stored, *promised));
@@ -111,25 +113,25 @@ impl Summary {
         progress.failed(&image.identifier, &report::chain(error), report::advice(error));
     }
 
-    /// Tells it, where the images have not said everything themselves.
+    /// Prints the summary, without details that a single image has already printed.
     fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
         let has_published = self.published > self.unchanged + self.kept;
         if has_published && let Some(warning) = denied_lookups(publisher.store().denied_lookups()) {
             progress.say(&format!("warning: {warning}"));
         }
         let traffic = publisher.store().traffic();
-        // The line of a single image has said it.
-        let is_told = self.images == 1 && progress.tells_images();
-        let done = self.done(&publisher.options().public_url).filter(|_| !is_told);
-        let told = [done, cost(traffic).filter(|_| !is_told), in_words(traffic)];
+        // The line of a single image contains these figures.
+        let is_printed = self.images == 1 && progress.prints_images();
+        let done = self.done(&publisher.options().public_url).filter(|_| !is_printed);
+        let lines = [done, cost(traffic).filter(|_| !is_printed), retries(traffic)];
         progress.summary(
             self.outcome(signal).as_deref(),
-            &told.map(Option::unwrap_or_default),
+            &lines.map(Option::unwrap_or_default),
             &self.in_json(signal, traffic),
         );
     }
 
-    /// What is there now, and where; nothing where nothing is.
+    /// Formats the published images and their public URL; `None` if there are none.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
         let Self { published, unchanged, kept, kept_newer, updated, objects, bytes, .. } = *self;
         let new = published - unchanged - kept - kept_newer - updated;
@@ -137,54 +139,55 @@ impl Summary {
         let (objects, bytes) = (HumanCount(objects), HumanBytes(bytes));
         let images = |count: usize| counted(count as u64, "image");
         let parts = [
-            (new, format!("published {} in {seconds:.1} s: {objects} objects, {bytes}", images(new))),
+            (new, format!("published {}", images(new))),
             (updated, format!("updated {}", images(updated))),
             (unchanged, format!("{} unchanged", images(unchanged))),
-            (kept, format!("{} left as they are", images(kept))),
+            (kept, format!("{} skipped", images(kept))),
             (kept_newer, format!("{} kept, published by a newer version", images(kept_newer))),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
-        let time = if new == 0 { format!(", in {seconds:.1} s") } else { String::new() };
-        (!parts.is_empty()).then(|| format!("{}{time}; below {public_url}", parts.join("; ")))
+        let (link, stored) =
+            if new > 0 { ("to", format!("{objects} objects, {bytes}, ")) } else { ("at", String::new()) };
+        (!parts.is_empty()).then(|| format!("{} {link} {public_url} ({stored}{seconds:.1} s)", parts.join("; ")))
     }
 
-    /// What is not there; nothing where everything is.
+    /// Formats the images that failed or remain; `None` if there are none.
     fn outcome(&self, signal: Option<Exit>) -> Option<String> {
         let Self { images, published, failed, unfinished, .. } = self;
         let verb = if matches!(signal, None | Some(Exit::Limit)) { "stopped" } else { "interrupted" };
         if signal.is_some() || !unfinished.is_empty() {
-            let left = unfinished.len();
-            let counts = format!("{published} of {images} images are published, {failed} failed, {left} are left");
-            return Some(format!("{verb}: {counts}{}", self.left()));
+            let remaining = unfinished.len();
+            let counts = format!("{published} of {images} images published, {failed} failed, {remaining} remaining");
+            return Some(format!("{verb}: {counts}{}; run the same command to continue", self.remaining()));
         }
         (*images > 1 && *failed > 0).then(|| format!("{failed} of {images} images failed"))
     }
 
-    /// The names of what is left, and how far it came.
-    fn left(&self) -> String {
-        let name = |(identifier, how_far): (&Identifier, &(u64, u64))| match how_far {
+    /// Formats the names and the progress of unfinished images.
+    fn remaining(&self) -> String {
+        let name = |(identifier, progress): (&Identifier, &(u64, u64))| match progress {
             (_, 0) => format!("`{identifier}`"),
             (stored, all) => format!("`{identifier}` ({} of {} objects)", HumanCount(*stored), HumanCount(*all)),
         };
-        let names: Vec<String> = self.unfinished.iter().take(NAMED).map(name).collect();
+        let names: Vec<String> = self.unfinished.iter().take(MAX_NAMES).map(name).collect();
         let more = match self.unfinished.len() - names.len() {
             0 => String::new(),
-            more => format!(", and {more} more (`--progress json` names all)"),
+            more => format!(", and {more} more (`--progress json` lists all)"),
         };
         if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) }
     }
 
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {
-        let left = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
+        let remaining = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
         json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged, "kept": self.kept,
                "updated": self.updated, "keptNewer": self.kept_newer,
                "failed": self.failed, "objects": self.objects, "bytes": self.bytes, "seconds": self.started.elapsed().as_secs_f64(),
-               "interrupted": signal.is_some(), "left": self.unfinished.iter().map(left).collect::<Vec<_>>(),
+               "interrupted": signal.is_some(), "left": self.unfinished.iter().map(remaining).collect::<Vec<_>>(),
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})
     }
 
     fn exit(&self, signal: Option<Exit>) -> Exit {
-        let is_done = self.failed == 0 && self.unfinished.is_empty() && !self.is_unheard;
+        let is_done = self.failed == 0 && self.unfinished.is_empty() && !self.has_print_error;
         match signal {
             Some(Exit::Limit) if self.is_environment => Exit::Environment,
             Some(signal) => signal,
@@ -199,26 +202,26 @@ impl Summary {
 fn denied_lookups(count: u64) -> Option<String> {
     let lookups = counted(count, "lookup");
     let warning = format!(
-        "the store denied {lookups}, so unchanged images may have been published again; allow s3:GetObject below the prefix and \
-         s3:ListBucket, without which missing objects are denied too"
+        "the store denied {lookups}, so unchanged images may have been republished; grant s3:GetObject below the prefix, and \
+         s3:ListBucket, because without it missing objects are denied too"
     );
     (count > 0).then_some(warning)
 }
 
-/// What the requests cost; nothing where none was sent.
+/// Formats the cost of the requests; `None` if none was sent.
 fn cost(traffic: Traffic) -> Option<String> {
-    // Puts are the dearest.
+    // An upper bound: PUT requests are the most expensive ones.
     let cents = (dollars(traffic.requests, DOLLARS_PER_THOUSAND_PUTS) * 100.0).ceil();
     let requests = HumanCount(traffic.requests);
-    let words = || format!("{requests} requests, at most ${:.2} at the prices of S3 Standard", cents / 100.0);
-    (traffic.requests > 0).then(words)
+    let line = || format!("{requests} requests (at most ${:.2} on S3 Standard)", cents / 100.0);
+    (traffic.requests > 0).then(line)
 }
 
-/// What the store had against it; nothing where all went well at the first try.
-fn in_words(traffic: Traffic) -> Option<String> {
+/// Formats retries and throttles; `None` if there were none.
+fn retries(traffic: Traffic) -> Option<String> {
     let [requests, retries, throttles] = [traffic.requests, traffic.retries, traffic.throttles].map(HumanCount);
-    let words = format!("{retries} of {requests} requests were sent again; the store throttled {throttles} times");
-    (traffic.retries > 0 || traffic.throttles > 0).then_some(words)
+    let line = format!("{retries} of {requests} requests were retried; the store throttled {throttles} times");
+    (traffic.retries > 0 || traffic.throttles > 0).then_some(line)
 }
 
 #[cfg(test)]

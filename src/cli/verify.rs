@@ -17,22 +17,24 @@ use std::num::{NonZeroU64, NonZeroUsize};
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["urls", "bucket"]))]
 pub(super) struct Arguments {
-    /// Images to verify, whoever published them: the URL of each info.json
+    /// URLs of the info.json files to verify, from any publisher
     #[arg(
         value_name = "URL",
         conflicts_with_all = ["prefix", "id", "public_url", "iiif_version", "endpoint_url", "aws_region", "profile"]
     )]
     urls: Vec<String>,
-    /// Bucket of the image that `--id` names; it is read through its public URL
+    /// Verify the image `--id` of this bucket, through its public URL
     #[arg(long, value_name = "BUCKET", requires = "id")]
     bucket: Option<String>,
-    /// Check N objects of each image, evenly spread; info.json, full/max and the corners always
+    /// Check only N files of each image, evenly spread
+    ///
+    /// info.json, full/max and the corner tiles are always checked.
     #[arg(long, value_name = "N")]
     sample: Option<NonZeroU64>,
-    /// Requests in flight
+    /// Limit parallel requests
     #[arg(long, value_name = "N", default_value_t = Options::CONCURRENCY)]
     concurrency: NonZeroUsize,
-    /// The image was published with this flag
+    /// Expect images that were published with this flag
     #[arg(long)]
     no_rounded_sizes: bool,
     /// Print one JSON document
@@ -46,15 +48,15 @@ pub(super) struct Arguments {
     s3: S3Arguments,
 }
 
-/// An image, and what its objects are called in the report.
+/// An image, and the names of its objects in the report.
 struct Target {
     url: InfoUrl,
-    /// In a bucket; objects elsewhere are called by their URLs.
+    /// The folder in a bucket; other objects are named by their URLs.
     folder: Option<ImageFolder>,
 }
 
 impl Target {
-    /// What an object of the image is called that was found at `url`: here, or in the folder of its newest version.
+    /// Returns the name of an object at `url`, which is below the image or below its newest version.
     fn key(&self, url: &InfoUrl, finding: &Finding) -> String {
         let url = object_url(url, finding.path.as_deref().unwrap_or_default());
         let key = match (&self.folder, url.strip_prefix(self.url.base_uri())) {
@@ -92,7 +94,7 @@ async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     Ok(report.end())
 }
 
-/// What is told of the images: lines as they come, or one document at the end.
+/// The report: lines as images are verified, or one document at the end.
 struct Report {
     json: bool,
     documents: Vec<Value>,
@@ -115,7 +117,7 @@ impl Report {
         self.exits.push(Fatal::from(error).tell(ProgressArgument::Plain));
     }
 
-    /// The worst of all exit codes.
+    /// Returns the most severe exit code.
     fn end(self) -> Exit {
         if self.json {
             print_json(&json!({"images": self.documents}), true);
@@ -143,7 +145,7 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
     versions.map(|(_, version)| in_bucket(arguments, &public_url, version, identifier)).collect()
 }
 
-/// Where publishing into the bucket would say that the prefix is seen. The credentials choose the region, no more.
+/// Returns the public URL that publishing into the bucket would use. The credentials are used only for the region.
 async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
     let names = &arguments.names;
     match &names.place.public_url {
@@ -172,7 +174,7 @@ fn lines(target: &Target, verified: &Verified) -> String {
 
 fn summary(verified: &Verified) -> String {
     let Some(described) = verified.described else {
-        return format!("{}: unusable; nothing else was checked", verified.url);
+        return format!("{}: not usable; nothing else was checked", verified.url);
     };
     let checked = HumanCount(verified.checked);
     let objects = match verified.objects - verified.checked {
@@ -180,11 +182,11 @@ fn summary(verified: &Verified) -> String {
         _ => format!("{checked} of {} objects", HumanCount(verified.objects)),
     };
     let rule = match (described.rule, described.level) {
-        (Rule::Plan, _) => "that this program publishes of such an image".to_owned(),
-        (Rule::Listed, Some(0)) => "that its info.json lists".to_owned(),
+        (Rule::Plan, _) => "that iiif-publish writes for such an image".to_owned(),
+        (Rule::Listed, Some(0)) => "listed in its info.json".to_owned(),
         (Rule::Listed, level) => {
-            let level = level.map_or("of an unknown level".to_owned(), |level| format!("of level {level}"));
-            format!("that its info.json lists (the server is {level}: what it makes on demand is not checked)")
+            let level = level.map_or("unknown level".to_owned(), |level| format!("level {level}"));
+            format!("listed in its info.json ({level} server: images made on demand are not checked)")
         }
     };
     format!("{}: checked {objects} {rule}: {}", verified.url, outcome(verified))
@@ -192,7 +194,7 @@ fn summary(verified: &Verified) -> String {
 
 fn outcome(verified: &Verified) -> String {
     if verified.passed() {
-        return "all is well".to_owned();
+        return "no problems".to_owned();
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for finding in &verified.findings {
@@ -201,7 +203,7 @@ fn outcome(verified: &Verified) -> String {
     let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{} {kind}", HumanCount(*count))).collect();
     let unlisted = match verified.unlisted {
         0 => String::new(),
-        unlisted => format!(", and {} more that are not listed", HumanCount(unlisted)),
+        unlisted => format!(", and {} more", HumanCount(unlisted)),
     };
     format!("problems: {}{unlisted}", kinds.join(", "))
 }

@@ -59,6 +59,35 @@ impl SystemFiles {
     }
 }
 
+/// Extensions of images and documents in formats that are not supported, which people expect to be published.
+const UNSUPPORTED_EXTENSIONS: [&str; 30] = [
+    "ai", "arw", "avif", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxl",
+    "jxr", "nef", "orf", "pdf", "pef", "psb", "psd", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
+];
+
+/// Counts files that look like images but are left out, because their formats are not supported.
+#[derive(Debug, Default)]
+pub(super) struct UnsupportedFiles(BTreeMap<&'static str, u64>);
+
+impl UnsupportedFiles {
+    /// Counts a file that is left out without the user's choice, if its extension is one of an unsupported format.
+    pub(super) fn add_if(&mut self, is_unasked: bool, path: &Path) {
+        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let known = UNSUPPORTED_EXTENSIONS.into_iter().find(|known| known.eq_ignore_ascii_case(extension));
+        if let Some(known) = known.filter(|_| is_unasked) {
+            *self.0.entry(known).or_default() += 1;
+        }
+    }
+
+    /// Returns a note on all of them, if there are any.
+    pub(super) fn note(&self) -> Option<String> {
+        let counts: Vec<_> = self.0.iter().map(|(extension, count)| format!("{count} `.{extension}`")).collect();
+        let note = "warning: left out files in formats that are not supported";
+        let hint = "`iiif-publish plan FILE` names a command that converts one";
+        (!counts.is_empty()).then(|| format!("{note}: {}; {hint}", counts.join(", ")))
+    }
+}
+
 /// A folder of the input that contains no files at all. It may be the mount point of a missing disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyFolder {
@@ -70,8 +99,8 @@ pub struct EmptyFolder {
 impl EmptyFolder {
     /// Returns the path of the folder.
     #[must_use]
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns `true` if an image in this folder could have the identifier.

@@ -1,6 +1,6 @@
 //! The input of a run: local and remote files, folders, lists and tables.
 
-use super::folder::{EmptyFolder, EmptyFolders, SystemFiles};
+use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table, TableError};
 use crate::location::{Location, LocationError, S3Object};
@@ -142,6 +142,11 @@ impl Patterns {
         Ok(Self { include: included, exclude: set(exclude)? })
     }
 
+    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
+    fn are_silent_on(&self, path: &Path) -> bool {
+        self.include.is_none() && !self.exclude.is_match(path)
+    }
+
     fn match_file(&self, path: &Path) -> bool {
         self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
             && !self.exclude.is_match(path)
@@ -152,6 +157,43 @@ impl Patterns {
 pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
     let extension = path.as_ref().extension().and_then(OsStr::to_str).map(str::to_lowercase);
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// The result of walking through a folder.
+#[derive(Default)]
+struct Walk {
+    pages: Vec<Page>,
+    unread: Vec<InputError>,
+    empty_folders: EmptyFolders,
+    unsupported_files: UnsupportedFiles,
+}
+
+impl Walk {
+    fn add(&mut self, root: &Path, entry: walkdir::Result<DirEntry>, patterns: &Patterns) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let input = error.path().unwrap_or(root).display().to_string();
+                return self.unread.push(InputError::Read { input, cause: error.into() });
+            }
+        };
+        match entry.file_type().is_dir() {
+            true if entry.depth() > 0 => self.empty_folders.add(entry.path()),
+            true => {}
+            false => self.empty_folders.remove_around(entry.path()),
+        }
+        let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        if !entry.file_type().is_file() {
+            return;
+        }
+        if !patterns.match_file(below) {
+            return self.unsupported_files.add_if(patterns.are_silent_on(below), below);
+        }
+        match identifier(below) {
+            Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
+            Err(error) => self.unread.push(error),
+        }
+    }
 }
 
 /// The images of one run.
@@ -167,6 +209,7 @@ pub struct Input {
     hidden_rows: u64,
     missing_files: u64,
     system_files: SystemFiles,
+    unsupported_files: UnsupportedFiles,
 }
 
 impl Input {
@@ -183,6 +226,7 @@ impl Input {
             hidden_rows: 0,
             missing_files: 0,
             system_files: SystemFiles::default(),
+            unsupported_files: UnsupportedFiles::default(),
         }
     }
 
@@ -209,22 +253,25 @@ impl Input {
     /// # Errors
     /// If the name of a file is not a valid identifier, or the folder is the [publish target](Self::leaving_out).
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
-        if path.is_dir() {
-            return self.add_folder(path);
+        if !path.is_dir() {
+            if path.metadata().is_err() {
+                self.unread.push(InputError::Missing { input: path.display().to_string() });
+            }
+            let name = path.file_name().map_or(path, Path::new);
+            self.add(path.into(), identifier(name));
+            return Ok(());
         }
-        if path.metadata().is_err() {
-            self.unread.push(InputError::Missing { input: path.display().to_string() });
+        if self.is_target(path) {
+            return Err(InputError::Target { input: path.display().to_string() });
         }
-        let name = path.file_name().map_or(path, Path::new);
-        self.add(path.into(), identifier(name));
+        self.add_folder(path);
         Ok(())
     }
 
-    fn add_folder(&mut self, folder: &Path) -> Result<(), InputError> {
-        if self.is_target(folder) {
-            return Err(InputError::Target { input: folder.display().to_string() });
-        }
+    /// Adds the images in a folder and in the folders below it.
+    fn add_folder(&mut self, root: &Path) {
         let mut system_files = std::mem::take(&mut self.system_files);
+        let unsupported_files = std::mem::take(&mut self.unsupported_files);
         let is_shown = |entry: &DirEntry| {
             let mut is_hidden = || {
                 let name = entry.file_name();
@@ -232,24 +279,17 @@ impl Input {
             };
             entry.depth() == 0 || !(is_hidden() || entry.file_type().is_dir() && self.is_target(entry.path()))
         };
-        let mut content = FolderContent::default();
-        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
-            match entry {
-                Ok(entry) => content.add(folder, &entry, &self.patterns),
-                Err(error) => {
-                    let input = error.path().unwrap_or(folder).display().to_string();
-                    content.unread.push(InputError::Read { input, cause: error.into() });
-                }
-            }
+        let mut walk = Walk { unsupported_files, ..Walk::default() };
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown) {
+            walk.add(root, entry, &self.patterns);
         }
-        if content.pages.is_empty() {
-            content.unread.push(InputError::Nothing { input: folder.display().to_string() });
+        if walk.pages.is_empty() {
+            walk.unread.push(InputError::Nothing { input: root.display().to_string() });
         }
-        self.system_files = system_files;
-        self.pages.append(&mut content.pages);
-        self.unread.append(&mut content.unread);
-        self.empty_folders.append(&mut content.empty_folders.into_folders(folder));
-        Ok(())
+        (self.system_files, self.unsupported_files) = (system_files, walk.unsupported_files);
+        self.pages.append(&mut walk.pages);
+        self.unread.append(&mut walk.unread);
+        self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
     }
 
     /// Adds a remote image under the last segment of its key or URL without the extension.
@@ -292,9 +332,12 @@ impl Input {
             let below = object.key.strip_prefix(&folder.key).unwrap_or(&object.key).trim_start_matches('/');
             let mut names = below.split('/');
             let is_shown = names.all(|name| !self.system_files.skip(OsStr::new(name)) && !name.starts_with('.'));
-            if is_shown && self.patterns.match_file(Path::new(below)) {
-                let identifier = identifier(Path::new(below));
+            let below = Path::new(below);
+            if is_shown && self.patterns.match_file(below) {
+                let identifier = identifier(below);
                 self.add(Location::Object(object), identifier);
+            } else {
+                self.unsupported_files.add_if(is_shown && self.patterns.are_silent_on(below), below);
             }
         }
         if self.pages.len() == before {
@@ -391,7 +434,7 @@ impl Input {
     /// Returns notes for the user about the way the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.iter().cloned().chain(self.system_files.note()).collect()
+        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
     }
 
     /// Returns the images, and the errors that make it uncertain whether the images are complete: unreadable files, and
@@ -415,32 +458,6 @@ impl Input {
         }
         drop(known);
         Ok((self.pages, self.unread))
-    }
-}
-
-/// The images of one folder and its subfolders.
-#[derive(Default)]
-struct FolderContent {
-    pages: Vec<Page>,
-    unread: Vec<InputError>,
-    empty_folders: EmptyFolders,
-}
-
-impl FolderContent {
-    /// Adds an entry of a walk through `folder`.
-    fn add(&mut self, folder: &Path, entry: &DirEntry, patterns: &Patterns) {
-        let relative_path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        match entry.file_type().is_dir() {
-            true if entry.depth() > 0 => self.empty_folders.add(entry.path()),
-            true => {}
-            false => self.empty_folders.remove_around(entry.path()),
-        }
-        if entry.file_type().is_file() && patterns.match_file(relative_path) {
-            match identifier(relative_path) {
-                Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
-                Err(error) => self.unread.push(error),
-            }
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Collections of images: the input, its division among machines, and the manifests and collections for viewers.
 
 mod folder;
+pub mod ingest;
 mod input;
 mod page;
 mod presentation;

@@ -44,81 +44,35 @@ impl Below {
     /// # Errors
     /// If folders cannot be listed.
     pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<StaleImages, StaleError> {
-        let known: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
-        let above = |id: &'_ str| id.match_indices('/').map(|(slash, _)| slash).collect::<Vec<_>>();
-        let parents: HashSet<&str> =
-            known.iter().flat_map(|id| above(id).into_iter().map(|slash| &id[..slash])).collect();
+        let named = Named::of(pages);
         let mut stale = StaleImages::default();
         for version in &self.folders {
-            let place = ApiFolder { below: self, store, version: *version };
-            let mut search = Search { place, known: &known, parents: &parents, stale: &mut stale };
+            let place = ApiFolder { below: self, store, version: *version, named: &named };
             let mut paths = vec![String::new()];
             while !paths.is_empty() {
-                paths = search.next_level(paths).await?;
+                paths = place.descend(paths, &mut stale).await?;
             }
         }
         Ok(stale)
     }
 }
 
-/// A breadth-first search in the folder of one Image API version.
-struct Search<'a> {
-    place: ApiFolder<'a>,
-    /// The identifiers in the input.
-    known: &'a HashSet<&'a str>,
-    /// The folders that contain images of the input.
-    parents: &'a HashSet<&'a str>,
-    stale: &'a mut StaleImages,
+/// The paths that the input contains.
+struct Named<'a> {
+    images: HashSet<&'a str>,
+    /// The folders above them.
+    folders: HashSet<&'a str>,
 }
 
-impl Search<'_> {
-    /// Lists the subfolders of `paths` and looks up those that are not in the input. Returns the folders to search next.
-    async fn next_level(&mut self, paths: Vec<String>) -> Result<Vec<String>, StaleError> {
-        let (place, parents) = (&self.place, self.parents);
-        let list = |path: String| {
-            let is_parent = path.is_empty() || parents.contains(path.as_str());
-            place.folders(path, is_parent)
-        };
-        let names = stream::iter(paths).map(list).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
-        let names: Vec<(String, Vec<String>)> = names.try_collect().await?;
-        let is_unseen = |(path, names): &&(String, Vec<String>)| {
-            !parents.contains(path.as_str()) && names.iter().any(|name| is_region(name))
-        };
-        self.stale.unseen.extend(names.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok()));
-        let (published, others): (Vec<_>, Vec<_>) = names
-            .into_iter()
-            .flat_map(|(_, names)| names)
-            .filter(|path| self.may_be_image(path))
-            .partition(|path| self.known.contains(path.as_str()));
-        self.stale.known += published.len() as u64;
-        self.look_up(others).await
+impl<'a> Named<'a> {
+    fn of(pages: &'a [Page]) -> Self {
+        let images: HashSet<&str> = pages.iter().map(|page| page.identifier.as_str()).collect();
+        let folders = images.iter().flat_map(|id| id.match_indices('/').map(|(slash, _)| &id[..slash])).collect();
+        Self { images, folders }
     }
 
-    /// Returns `false` for manifests and folders that look like image regions, unless the input contains them.
-    fn may_be_image(&self, path: &str) -> bool {
-        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path);
-        let is_named = self.known.contains(path) || self.parents.contains(path);
-        is_named || !(is_of_documents || is_region(path))
-    }
-
-    /// Looks up folders that are not in the input. Returns the folders to search next.
-    async fn look_up(&mut self, paths: Vec<String>) -> Result<Vec<String>, StaleError> {
-        let place = &self.place;
-        let mut lookups = stream::iter(paths).map(|path| place.look(path)).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
-        let mut next = Vec::new();
-        while let Some((path, lookup)) = lookups.try_next().await? {
-            let is_parent = self.parents.contains(path.as_str());
-            let is_folder = matches!(lookup, Lookup::Folder);
-            match lookup {
-                Lookup::Image(identifier) => drop(self.stale.images.insert(identifier)),
-                Lookup::Foreign => self.stale.foreign += 1,
-                Lookup::Folder | Lookup::Nothing => {}
-            }
-            if is_parent || is_folder {
-                next.push(path);
-            }
-        }
-        Ok(next)
+    fn has(&self, path: &str) -> bool {
+        self.images.contains(path) || self.folders.contains(path)
     }
 }
 
@@ -160,17 +114,59 @@ struct ApiFolder<'a> {
     below: &'a Below,
     store: &'a dyn Store,
     version: Option<u8>,
+    named: &'a Named<'a>,
 }
 
 impl ApiFolder<'_> {
+    /// Lists folders and adds the images in them to `stale`. Returns the subfolders to list next.
+    async fn descend(&self, paths: Vec<String>, stale: &mut StaleImages) -> Result<Vec<String>, StaleError> {
+        let list = |path: String| self.folders(path);
+        // Boxed streams let the compiler prove that the future is `Send`.
+        let listed = stream::iter(paths).map(list).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
+        let listed: Vec<(String, Vec<String>)> = listed.try_collect().await?;
+        let is_unseen = |(path, names): &&(String, Vec<String>)| {
+            !self.named.folders.contains(path.as_str()) && names.iter().any(|name| is_region(name))
+        };
+        stale.unseen.extend(listed.iter().filter(is_unseen).filter_map(|(path, _)| path.parse().ok()));
+        let (known, others): (Vec<_>, Vec<_>) = listed
+            .into_iter()
+            .flat_map(|(_, names)| names)
+            .filter(|path| self.may_be_image(path))
+            .partition(|path| self.named.images.contains(path.as_str()));
+        stale.known += known.len() as u64;
+        let look = |path: String| self.look(path);
+        let mut looks = stream::iter(others).map(look).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
+        let mut next = Vec::new();
+        while let Some((path, look)) = looks.try_next().await? {
+            let is_above_image = self.named.folders.contains(path.as_str());
+            let is_folder = matches!(look, Lookup::Folder);
+            match look {
+                Lookup::Image(identifier) => drop(stale.images.insert(identifier)),
+                Lookup::Foreign => stale.foreign += 1,
+                Lookup::Folder | Lookup::Nothing => {}
+            }
+            if is_folder || is_above_image {
+                next.push(path);
+            }
+        }
+        Ok(next)
+    }
+
+    /// Returns `false` for manifests and for folders that look like image regions, unless the input contains them.
+    fn may_be_image(&self, path: &str) -> bool {
+        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path);
+        self.named.has(path) || !(is_of_documents || is_region(path))
+    }
+
     /// Returns the paths of the subfolders of a path.
-    async fn folders(&self, path: String, is_parent: bool) -> Result<(String, Vec<String>), StaleError> {
+    async fn folders(&self, path: String) -> Result<(String, Vec<String>), StaleError> {
         let version = self.version.map(|version| version.to_string());
         let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
+        let is_above_image = path.is_empty() || self.named.folders.contains(path.as_str());
         // The folder contains another collection.
-        if !is_parent && names.iter().any(|name| name == MANIFESTS) {
+        if !is_above_image && names.iter().any(|name| name == MANIFESTS) {
             return Ok((path, Vec::new()));
         }
         let names = names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") });

@@ -3,6 +3,7 @@
 //! [`Plan`] is the core. It derives every object that publishing an image stores from the size of the image alone.
 
 mod document;
+mod estimate;
 mod format;
 mod geometry;
 mod info;

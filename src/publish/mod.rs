@@ -8,6 +8,7 @@
 //! Every arrow is a bounded queue or a semaphore, so that a slow bucket slows down the decoder. A failure drops the
 //! receiving end of the strips, at which the reader stops by itself.
 
+mod batch;
 mod blocks;
 mod budget;
 mod content;
@@ -35,6 +36,7 @@ mod update;
 mod watch;
 mod work;
 
+pub use batch::BatchEvent;
 pub use error::PublishError;
 pub use event::{Event, Orphans, Outcome, Published};
 pub use ledger::Incomplete;

@@ -1,7 +1,7 @@
-//! Blocks of what is elsewhere: decoders read some bytes at a time and at many places, and a request for each would take
+//! Block cache of remote files. Decoders read a few bytes at many offsets, and a request for each read would take
 //! longer than decoding.
 //!
-//! While one block is read, the one behind it is fetched, as long as reading goes on from block to block.
+//! While one block is read, the next one is prefetched, as long as reading is sequential.
 
 use super::RemoteError;
 use super::input::{Fetch, Remote};
@@ -12,58 +12,58 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Bytes of a block of pixels: at 30 ms until the first byte and 100 MB/s after it, most of the time of a request is spent on
-/// bytes.
+/// Bytes of a block of pixels. With 30 ms to the first byte and 100 MB/s after it, most of a request is spent on
+/// transfer.
 const BLOCK_BYTES: u64 = 4 << 20;
 
-/// Bytes of a block while headers are read, which are short: of many images that are opened at the same time, before memory
-/// is given to them.
+/// Bytes of a block while headers are read. Headers are short, and those of many images are read before memory is
+/// reserved for the images.
 const HEADER_BLOCK_BYTES: u64 = 256 << 10;
 
-/// Blocks that are held beside one for each thread that decodes: with two threads, the four planes of a CMYK TIFF, each with
-/// the block that follows.
-const MORE_BLOCKS: usize = 6;
+/// Cached blocks in addition to one per decoding thread: with two threads, enough for the four planes of a CMYK TIFF,
+/// each with its next block.
+const EXTRA_BLOCKS: usize = 6;
 
-/// An object with the blocks of it that are held.
-pub(super) struct Blocks {
+/// A remote object with its cached blocks.
+pub(super) struct BlockCache {
     object: Arc<dyn Remote>,
-    /// The one that was used last is at the end. Locked only to choose one, never while it is waited for.
-    held: Mutex<VecDeque<Arc<Block>>>,
-    most: usize,
+    /// Most recently used last. The lock is held only to choose a block, never while waiting for one.
+    cached: Mutex<VecDeque<Arc<Block>>>,
+    max_blocks: usize,
     is_at_pixels: AtomicBool,
-    /// The first.
+    /// The first failure.
     failure: OnceLock<RemoteError>,
 }
 
 struct Block {
     range: Range<u64>,
-    /// Until somebody waits for it.
+    /// The pending fetch, until a reader waits for it.
     fetch: Mutex<Option<Fetch>>,
     bytes: OnceLock<Result<Vec<u8>, RemoteError>>,
-    /// Whether anybody has asked for it, and not only looked ahead.
-    is_asked_for: AtomicBool,
+    /// The block was requested by a reader, and not only prefetched.
+    is_requested: AtomicBool,
 }
 
 impl Block {
-    /// Its bytes; the first who asks waits for them, and all others for him.
+    /// Returns the bytes. The first caller waits for the fetch, and all others for that caller.
     fn bytes(&self) -> Result<&[u8], &RemoteError> {
         let arrived = self.bytes.get_or_init(|| {
             let fetch = self.fetch.lock().unwrap_or_else(PoisonError::into_inner).take();
             let bytes = fetch.map_or_else(|| Err(RemoteError::other("reading was stopped")), Fetch::wait)?;
             let is_whole = bytes.len() as u64 == self.range.end - self.range.start;
-            if is_whole { Ok(bytes) } else { Err(RemoteError::other("fewer bytes came than were asked for")) }
+            if is_whole { Ok(bytes) } else { Err(RemoteError::other("the response is too short")) }
         });
         arrived.as_deref()
     }
 }
 
-impl Blocks {
+impl BlockCache {
     pub(super) fn new(object: Arc<dyn Remote>) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             object,
-            held: Mutex::default(),
-            most: threads + MORE_BLOCKS,
+            cached: Mutex::default(),
+            max_blocks: threads + EXTRA_BLOCKS,
             is_at_pixels: AtomicBool::new(false),
             failure: OnceLock::new(),
         }
@@ -73,9 +73,10 @@ impl Blocks {
         self.is_at_pixels.store(true, Ordering::Relaxed);
     }
 
-    /// The memory of all blocks. What is small is held whole, once more in blocks of headers.
-    pub(super) fn most_bytes(&self) -> u64 {
-        let blocks = self.most as u64;
+    /// Returns the maximum bytes of all cached blocks. A small object may be cached twice, as header blocks and as
+    /// pixel blocks.
+    pub(super) fn max_bytes(&self) -> u64 {
+        let blocks = self.max_blocks as u64;
         (self.object.bytes().saturating_add(blocks * HEADER_BLOCK_BYTES)).min(blocks * BLOCK_BYTES)
     }
 
@@ -98,28 +99,28 @@ impl Blocks {
         Ok(count)
     }
 
-    /// The block that has a byte, which may still be on its way.
+    /// Returns the block that contains a byte, whose fetch may be pending.
     fn block(&self, offset: u64) -> Arc<Block> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = held.iter().position(|block| block.range.contains(&offset));
-        let block = place.and_then(|place| held.remove(place)).unwrap_or_else(|| self.begin(offset));
-        let is_first_read = !block.is_asked_for.swap(true, Ordering::Relaxed);
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = cached.iter().position(|block| block.range.contains(&offset));
+        let block = index.and_then(|index| cached.remove(index)).unwrap_or_else(|| self.start_fetch(offset));
+        let is_first_read = !block.is_requested.swap(true, Ordering::Relaxed);
         if is_first_read && self.is_at_pixels.load(Ordering::Relaxed) {
-            let has = |byte: u64| held.iter().any(|block| block.range.contains(&byte));
+            let has = |byte: u64| cached.iter().any(|block| block.range.contains(&byte));
             let goes_on = block.range.start.checked_sub(1).is_none_or(has);
             if goes_on && block.range.end < self.object.bytes() && !has(block.range.end) {
-                held.push_back(self.begin(block.range.end));
+                cached.push_back(self.start_fetch(block.range.end));
             }
         }
-        held.push_back(Arc::clone(&block));
-        while held.len() > self.most {
-            held.pop_front();
+        cached.push_back(Arc::clone(&block));
+        while cached.len() > self.max_blocks {
+            cached.pop_front();
         }
         block
     }
 
-    /// Blocks begin at multiples of their size, so that two who read near each other share one.
-    fn begin(&self, offset: u64) -> Arc<Block> {
+    /// Starts the fetch of a block. Blocks start at multiples of their size, so that nearby reads share one.
+    fn start_fetch(&self, offset: u64) -> Arc<Block> {
         let bytes = if self.is_at_pixels.load(Ordering::Relaxed) { BLOCK_BYTES } else { HEADER_BLOCK_BYTES };
         let start = offset - offset % bytes;
         let range = start..start.saturating_add(bytes).min(self.object.bytes());
@@ -127,7 +128,7 @@ impl Blocks {
             fetch: Mutex::new(Some(self.object.fetch(range.clone()))),
             range,
             bytes: OnceLock::new(),
-            is_asked_for: AtomicBool::new(false),
+            is_requested: AtomicBool::new(false),
         })
     }
 }
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::sync_channel;
 
-    /// Bytes that say where they stand.
+    /// An object whose bytes encode their own offsets.
     struct Counted {
         bytes: u64,
         fetched: Mutex<Vec<Range<u64>>>,
@@ -167,12 +168,12 @@ mod tests {
         }
     }
 
-    fn blocks(bytes: u64) -> (Arc<Counted>, Blocks) {
+    fn blocks(bytes: u64) -> (Arc<Counted>, BlockCache) {
         let object = Arc::new(Counted { bytes, fetched: Mutex::default() });
-        (Arc::clone(&object), Blocks::new(object))
+        (Arc::clone(&object), BlockCache::new(object))
     }
 
-    fn read(blocks: &Blocks, at: u64) {
+    fn read(blocks: &BlockCache, at: u64) {
         let mut bytes = [0; 100];
         let count = blocks.read_at(at, &mut bytes).expect("there");
         assert!(count > 0 && bytes[..count].iter().zip(at..).all(|(found, at)| *found == byte(at)), "{at}");
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_read_in_small_blocks_and_pixels_ahead() {
+    fn headers_use_small_blocks_and_pixels_are_prefetched() {
         let (object, blocks) = blocks(10 << 20);
         for at in [0, 100, (10 << 20) - 7, 8, (256 << 10) - 3] {
             read(&blocks, at);
@@ -200,19 +201,19 @@ mod tests {
     }
 
     #[test]
-    fn no_more_blocks_are_held_than_were_said_and_those_that_are_used_stay() {
+    fn the_cache_is_bounded_and_evicts_the_least_recently_used_block() {
         let (object, blocks) = blocks(40 << 20);
-        let most = blocks.most as u64;
-        for number in 0..3 * most {
+        let max_blocks = blocks.max_blocks as u64;
+        for number in 0..3 * max_blocks {
             read(&blocks, 0);
             read(&blocks, number % 150 * (256 << 10));
-            assert!(blocks.held.lock().expect("whole").len() <= blocks.most);
+            assert!(blocks.cached.lock().expect("whole").len() <= blocks.max_blocks);
         }
         assert_eq!(fetched(&object).iter().filter(|range| range.start == 0).count(), 1);
     }
 
     #[test]
-    fn a_failure_is_remembered_where_it_was_met() {
+    fn a_failure_is_remembered() {
         let (_, blocks) = blocks(41 << 20);
         blocks.begin_pixels();
         read(&blocks, 35 << 20);

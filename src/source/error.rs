@@ -1,50 +1,50 @@
-//! Why a file cannot be read.
+//! Errors of reading an image.
 
 use crate::iiif::GeometryError;
 use std::io;
 use std::sync::Arc;
 
-/// Why an image cannot be read.
+/// An error of reading an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// The file is not there, or may not be read.
+    /// The file does not exist or is not readable.
     #[error("could not open `{input}`")]
     Open {
         /// The file.
         input: String,
-        /// What the system says.
+        /// The error of the operating system.
         #[source]
         cause: io::Error,
     },
-    /// What is elsewhere is not there, may not be read, or does not come.
+    /// The remote object does not exist, is not readable, or could not be fetched.
     #[error("could not read `{input}`")]
     Remote {
-        /// Where it is.
+        /// The location.
         input: String,
-        /// Why.
+        /// The cause.
         #[source]
         cause: RemoteError,
     },
-    /// The file has no content.
+    /// The file is empty.
     #[error("`{input}` is empty")]
     Empty {
         /// The file.
         input: String,
     },
-    /// The content is no image of a known format, whatever the name says.
+    /// The content is not a known image format, regardless of the file name.
     #[error("`{input}` is not an image in a known format (JPEG, JPEG 2000, PNG, TIFF, WebP, GIF, BMP, PNM)")]
     UnknownFormat {
         /// The file.
         input: String,
     },
-    /// Not a file that can be read from its beginning as often as needed: a folder, a pipe, a device.
+    /// Not a regular file, but a folder, a pipe or a device.
     #[error("`{input}` is not a file")]
     NotAFile {
-        /// What was named.
+        /// The path.
         input: String,
     },
-    /// The format, or this variety of it, is known but not supported.
+    /// The format, or this variant of it, is known but not supported.
     #[error("`{input}` is {variety}, which is not supported")]
     Unsupported {
         /// The file.
@@ -64,7 +64,7 @@ pub enum SourceError {
         /// The number of pages of the file.
         pages: u32,
     },
-    /// The image is empty, or too large to be tiled.
+    /// The image is empty or too large to be tiled.
     #[error("`{input}` cannot be tiled")]
     Size {
         /// The file.
@@ -73,69 +73,69 @@ pub enum SourceError {
         #[source]
         cause: GeometryError,
     },
-    /// The image has more pixels than are allowed.
-    #[error("`{input}` has {pixels} pixels, and no more than {max_pixels} are allowed")]
+    /// The image has more pixels than allowed.
+    #[error("`{input}` has {pixels} pixels, more than the limit of {max_pixels}")]
     TooLarge {
         /// The file.
         input: String,
-        /// What it has.
+        /// The number of pixels.
         pixels: u64,
-        /// What it may have.
+        /// The limit.
         max_pixels: u64,
     },
-    /// The file ends too early, or its content contradicts itself.
+    /// The file is truncated or inconsistent.
     #[error("could not decode `{input}`")]
     Decode {
         /// The file.
         input: String,
-        /// What the decoder says.
+        /// The error of the decoder.
         #[source]
         cause: DecodeError,
     },
 }
 
-/// What kind of failure it was to read what is elsewhere: decides what to advise.
+/// Kind of a failure to read a remote object. It decides the hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteErrorKind {
-    /// Credentials, permission, bucket, region or endpoint: another try cannot help before they change.
+    /// Credentials, permission, bucket, region or endpoint are wrong. Retrying is useless until they change.
     Environment,
-    /// This one may not be read.
+    /// Access to this object is denied.
     Denied,
-    /// There is no such thing.
+    /// The object does not exist.
     Missing,
-    /// It is not any more what it was when reading it began.
+    /// The object changed since reading started.
     Replaced,
-    /// Anything else: another try may help.
+    /// Any other failure. Retrying may help.
     Other,
 }
 
-/// Why bytes of something elsewhere did not come.
+/// A failure to fetch a remote object.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{words}")]
+#[error("{message}")]
 pub struct RemoteError {
     kind: RemoteErrorKind,
-    words: Arc<str>,
+    message: Arc<str>,
 }
 
 impl RemoteError {
-    /// A failure, in words that have no secrets.
-    pub fn new(kind: RemoteErrorKind, words: impl Into<Arc<str>>) -> Self {
-        Self { kind, words: words.into() }
+    /// Creates a failure from a message without secrets.
+    pub fn new(kind: RemoteErrorKind, message: impl Into<Arc<str>>) -> Self {
+        Self { kind, message: message.into() }
     }
 
-    /// One that may pass.
-    pub fn other(words: impl Into<Arc<str>>) -> Self {
-        Self::new(RemoteErrorKind::Other, words)
+    /// Creates a failure that may be transient.
+    pub fn other(message: impl Into<Arc<str>>) -> Self {
+        Self::new(RemoteErrorKind::Other, message)
     }
 
-    /// What was begun is something else now.
+    /// Creates the failure for an object that changed while it was read.
     #[must_use]
     pub fn replaced() -> Self {
         Self::new(RemoteErrorKind::Replaced, "it was replaced while it was read")
     }
 
-    /// What kind of failure it was.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> RemoteErrorKind {
         self.kind
@@ -143,7 +143,7 @@ impl RemoteError {
 }
 
 impl SourceError {
-    /// Whether credentials, permission, bucket, region or endpoint must change before another try can help.
+    /// Returns `true` if retrying is useless before credentials, permission, bucket, region or endpoint change.
     #[must_use]
     pub fn is_environment(&self) -> bool {
         matches!(self, Self::Remote { cause, .. } if cause.kind() == RemoteErrorKind::Environment)
@@ -157,20 +157,20 @@ fn number_of_pages(pages: u32) -> String {
     }
 }
 
-/// What a decoder says of a file that it cannot read.
+/// An error of a decoder.
 pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a decoder refuses a file at its header.
+/// Reason for which a decoder rejects a file at its header.
 pub(super) enum Refusal {
-    /// Of no format that is known.
+    /// Unknown format.
     Unknown,
-    /// Of a format that is read, but not in this variety.
+    /// Unsupported variant of a supported format.
     Unsupported(String),
-    /// Of a file that has only so many pages.
+    /// The requested page does not exist.
     Page {
         pages: u32,
     },
-    /// With a hint of its own.
+    /// Unsupported, with a specific hint.
     Convert(String, &'static str),
     Size(GeometryError),
     Decode(DecodeError),
@@ -183,13 +183,13 @@ impl From<GeometryError> for Refusal {
 }
 
 impl Refusal {
-    /// Creates the refusal of a format or variety, with the command that converts it.
+    /// Creates the refusal of a format or variant, with a hint that converts it.
     pub(super) fn unsupported(what: impl Into<String>, hint: &'static str) -> Self {
         Self::Convert(what.into(), hint)
     }
 }
 
-/// The errors that only ever mean that a file cannot be decoded.
+/// Errors that always mean that a file cannot be decoded.
 pub(super) trait IsDecodeError {}
 impl IsDecodeError for crate::libjpeg::LibjpegError {}
 impl IsDecodeError for ::png::DecodingError {}

@@ -1,11 +1,11 @@
-//! Files in formats that are not read, recognized by their first bytes: people are told what a file is, and what converts it.
+//! Unsupported formats, recognized by their first bytes, so that errors can name the format and a converter.
 
-/// The name of a format, and a command that converts it.
+/// Name of a format, and a command that converts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
-    /// With its article: `a HEIC image`.
-    pub(super) what: &'static str,
-    /// An imperative clause.
+    /// Name with its article: `a HEIC image`.
+    pub(super) name: &'static str,
+    /// Hint in the imperative.
     pub(super) hint: &'static str,
 }
 
@@ -26,12 +26,12 @@ const LFS: &str = "fetch the file itself first: `git lfs pull`";
 const DOWNLOAD: &str = "download the image again, and look at what the address answers";
 const JXR: &str = "convert it first, for example: `JxrDecApp -i IN.jxr -o OUT.tif`";
 
-/// The hint for the raw data of a camera.
+/// Hint for the raw data of a camera.
 pub(super) const DEVELOP: &str = "develop it first, for example: `darktable-cli IN OUT.tif`, or `dcraw_emu -T IN`";
 
 const RAW: &str = "the raw data of a camera";
 
-/// First bytes, what they announce, and what to do about it.
+/// First bytes, format and hint.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", JXL),
     (b"\xff\x0a", "a JPEG XL image", JXL),
@@ -77,7 +77,7 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
 
 const PDF_OF_POSTSCRIPT: &str = "convert it first, for example: `gs -sDEVICE=png16m -r300 -o OUT.png IN`";
 
-/// Brands of files that are a sequence of boxes (ISO/IEC 14496-12), and what they announce. Others are videos.
+/// Brands of files that are a sequence of boxes (ISO/IEC 14496-12), with format and hint. Others are videos.
 const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"avif", "an AVIF image", AVIF),
     (b"avis", "an AVIF image", AVIF),
@@ -94,35 +94,35 @@ const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"jxl ", "a JPEG XL image", JXL),
 ];
 
-/// Recognizes a format by the first bytes of a file, of which 512 are enough.
+/// Recognizes a format by the first bytes of a file. 512 bytes are enough.
 pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
     let signature = SIGNATURES.iter().find(|(signature, ..)| magic.starts_with(signature));
-    if let Some((_, what, hint)) = signature {
-        return Some(Foreign { what, hint });
+    if let Some((_, name, hint)) = signature {
+        return Some(Foreign { name, hint });
     }
-    // Behind a preamble that may be anything.
+    // After a preamble of arbitrary content.
     if magic.get(128..132) == Some(b"DICM") {
-        return Some(Foreign { what: "a DICOM file", hint: DICOM });
+        return Some(Foreign { name: "a DICOM file", hint: DICOM });
     }
-    // Canon writes this into an ordinary TIFF, whose first image is a preview.
+    // Canon writes this marker into an ordinary TIFF, whose first image is a preview.
     if magic.starts_with(b"II*\0") && magic.get(8..10) == Some(b"CR") {
-        return Some(Foreign { what: RAW, hint: DEVELOP });
+        return Some(Foreign { name: RAW, hint: DEVELOP });
     }
     by_brand(magic).or_else(|| by_markup(magic))
 }
 
-/// Recognizes files that begin with a box `ftyp`: its length, its kind, the brand, and from the 16th byte on compatible brands.
+/// Recognizes files that start with a `ftyp` box: length, type, brand, and compatible brands from byte 16 on.
 fn by_brand(magic: &[u8]) -> Option<Foreign> {
     let (length, content) = magic.split_first_chunk::<4>()?;
     let brands = content.strip_prefix(b"ftyp")?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?.saturating_sub(8).min(brands.len());
     let brands = brands[..length].as_chunks::<4>().0;
     let mut known = BRANDS.iter().filter(|(brand, ..)| brands.contains(brand));
-    let (what, hint) = known.next().map_or(("a video", VIDEO), |(_, what, hint)| (*what, *hint));
-    Some(Foreign { what, hint })
+    let (name, hint) = known.next().map_or(("a video", VIDEO), |(_, name, hint)| (*name, *hint));
+    Some(Foreign { name, hint })
 }
 
-/// Recognizes texts in XML and HTML.
+/// Recognizes XML and HTML.
 fn by_markup(magic: &[u8]) -> Option<Foreign> {
     let magic = magic.strip_prefix(b"\xef\xbb\xbf").unwrap_or(magic).trim_ascii_start();
     if !magic.starts_with(b"<") {
@@ -131,13 +131,13 @@ fn by_markup(magic: &[u8]) -> Option<Foreign> {
     let text = magic.to_ascii_lowercase();
     let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
     if has(b"<svg") {
-        Some(Foreign { what: "a drawing (SVG)", hint: SVG })
+        Some(Foreign { name: "a drawing (SVG)", hint: SVG })
     } else if has(b"<html") || has(b"<!doctype html") || has(b"<head") {
-        Some(Foreign { what: "a web page (HTML), not an image", hint: DOWNLOAD })
+        Some(Foreign { name: "a web page (HTML), not an image", hint: DOWNLOAD })
     } else if has(b"<error>") && has(b"<code>") {
-        Some(Foreign { what: "an error message of a store (XML), not an image", hint: DOWNLOAD })
+        Some(Foreign { name: "an error message of a store (XML), not an image", hint: DOWNLOAD })
     } else if text.starts_with(b"<?xml") {
-        Some(Foreign { what: "an XML document, not an image", hint: DOWNLOAD })
+        Some(Foreign { name: "an XML document, not an image", hint: DOWNLOAD })
     } else {
         None
     }
@@ -147,43 +147,43 @@ fn by_markup(magic: &[u8]) -> Option<Foreign> {
 mod tests {
     use super::*;
 
-    fn what(magic: &[u8]) -> Option<&'static str> {
-        recognize(magic).map(|foreign| foreign.what)
+    fn recognized(magic: &[u8]) -> Option<&'static str> {
+        recognize(magic).map(|foreign| foreign.name)
     }
 
     #[test]
-    fn every_signature_is_recognized_and_has_a_hint_in_the_imperative() {
+    fn every_signature_is_recognized_and_has_an_imperative_hint() {
         for (signature, name, hint) in SIGNATURES {
-            assert_eq!(what(&[signature, &b" and more"[..]].concat()), Some(*name));
+            assert_eq!(recognized(&[signature, &b" and more"[..]].concat()), Some(*name));
             assert!(hint.starts_with(char::is_lowercase) && !hint.ends_with('.'), "{hint}");
         }
         for (brand, name, _) in BRANDS {
-            assert!(what(&[b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mif1miaf"].concat()).is_some(), "{name}");
-            assert_eq!(what(&[b"\0\0\0\x10ftyp", &brand[..], b"\0\0\0\0"].concat()), Some(*name));
+            assert!(recognized(&[b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mif1miaf"].concat()).is_some(), "{name}");
+            assert_eq!(recognized(&[b"\0\0\0\x10ftyp", &brand[..], b"\0\0\0\0"].concat()), Some(*name));
         }
     }
 
     #[test]
-    fn brands_decide_before_the_general_ones() {
-        assert_eq!(what(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif"), Some("an AVIF image"));
-        assert_eq!(what(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Some("a HEIC image"));
-        assert_eq!(what(b"\0\0\0\x14ftypisom\0\0\0\0mp41"), Some("a video"));
+    fn specific_brands_precede_general_ones() {
+        assert_eq!(recognized(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif"), Some("an AVIF image"));
+        assert_eq!(recognized(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Some("a HEIC image"));
+        assert_eq!(recognized(b"\0\0\0\x14ftypisom\0\0\0\0mp41"), Some("a video"));
     }
 
     #[test]
-    fn texts_and_odd_places_are_recognized() {
-        assert_eq!(what(b"<?xml version='1.0'?>\n<svg xmlns="), Some("a drawing (SVG)"));
-        assert_eq!(what(b"\xef\xbb\xbf <!DOCTYPE HTML><title>404"), Some("a web page (HTML), not an image"));
+    fn markup_and_unusual_offsets_are_recognized() {
+        assert_eq!(recognized(b"<?xml version='1.0'?>\n<svg xmlns="), Some("a drawing (SVG)"));
+        assert_eq!(recognized(b"\xef\xbb\xbf <!DOCTYPE HTML><title>404"), Some("a web page (HTML), not an image"));
         assert_eq!(
-            what(b"<?xml version='1.0'?><Error><Code>AccessDenied"),
+            recognized(b"<?xml version='1.0'?><Error><Code>AccessDenied"),
             Some("an error message of a store (XML), not an image")
         );
-        assert_eq!(what(b"<?xml version='1.0'?><mets>"), Some("an XML document, not an image"));
-        assert_eq!(what(&[&[0; 128][..], b"DICM"].concat()), Some("a DICOM file"));
-        assert_eq!(what(b"II*\0\x10\0\0\0CR\x02\0"), Some("the raw data of a camera"));
+        assert_eq!(recognized(b"<?xml version='1.0'?><mets>"), Some("an XML document, not an image"));
+        assert_eq!(recognized(&[&[0; 128][..], b"DICM"].concat()), Some("a DICOM file"));
+        assert_eq!(recognized(b"II*\0\x10\0\0\0CR\x02\0"), Some("the raw data of a camera"));
         for unknown in [&b""[..], b"hello", b"<3", b"II*\0\x08\0\0\0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"P6\n", b"BM"]
         {
-            assert_eq!(what(unknown), None, "{unknown:?}");
+            assert_eq!(recognized(unknown), None, "{unknown:?}");
         }
     }
 }

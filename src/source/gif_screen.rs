@@ -1,21 +1,22 @@
-//! The screen of a GIF: its first image may be larger, and must not be cropped.
+//! Logical screen of a GIF. The first image may be larger, and must not be cropped.
 
 use super::Input;
 use super::metadata::Metadata;
 use super::warning::WarningCode;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-/// Where a file has the width and height of its screen.
+/// Offset of the width and height of the screen.
 const SCREEN: u64 = 6;
 
-/// Bytes in front of the global color table.
+/// Bytes before the global color table.
 const HEADER_BYTES: usize = 13;
 
-/// Extensions before the first image that are looked at.
+/// Maximum extensions before the first image that are read.
 const MAX_EXTENSIONS: usize = 1000;
 
-/// Reads the width and height that the screen must have for the first image to fit, where it has less; as a file has them.
-pub(super) fn enlarged(file: &Input, metadata: &mut Metadata) -> io::Result<Option<[u8; 4]>> {
+/// Returns the width and height, as encoded in the file, that the screen needs for the first image; `None` if it is
+/// large enough.
+pub(super) fn required_screen(file: &Input, metadata: &mut Metadata) -> io::Result<Option<[u8; 4]>> {
     let mut reader = BufReader::new(file.clone());
     let mut header = [0; HEADER_BYTES];
     reader.rewind()?;
@@ -48,7 +49,7 @@ fn first_image(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Re
     Ok(None)
 }
 
-/// Skips an extension. That of Netscape says how often an animation is repeated.
+/// Skips an extension. The Netscape extension marks an animation.
 fn skip_extension(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Result<()> {
     const APPLICATION: u8 = 0xff;
     let is_application = byte(reader)? == APPLICATION;
@@ -72,14 +73,14 @@ fn byte(reader: &mut impl Read) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// A file of which a few bytes are replaced.
+/// A file with a few replaced bytes.
 pub(super) struct Patched {
     input: Input,
     screen: Option<[u8; 4]>,
 }
 
 impl Patched {
-    /// Reads a GIF as if its screen had other sides.
+    /// Replaces the size of the screen of a GIF.
     pub(super) fn new(input: Input, screen: Option<[u8; 4]>) -> Self {
         Self { input, screen }
     }

@@ -1,10 +1,10 @@
-//! ICC profiles: to sRGB, relative colorimetric, through `moxcms`.
+//! ICC profiles: relative colorimetric conversion to sRGB with `moxcms`.
 //!
-//! `moxcms` has no black-point compensation. It makes no difference for the RGB and grey of cameras and scanners, but the
-//! darkest ink on paper is far from black: [`InkTransform`] converts CMYK.
+//! `moxcms` has no black-point compensation. It makes no difference for the RGB and gray of cameras and scanners, but
+//! the darkest ink on paper is far from black, so [`InkTransform`] converts CMYK.
 
 use super::inks::InkTransform;
-use super::samples::{Colour, Depth, Samples};
+use super::samples::{ColorModel, Depth, Samples};
 use crate::pixel::PixelFormat;
 use moxcms::{CmsError, TransformOptions};
 use moxcms::{
@@ -14,34 +14,34 @@ use std::sync::Arc;
 
 type Executor<T> = Arc<dyn TransformExecutor<T> + Send + Sync>;
 
-/// The conversion of CMYK of which nothing else is known: that of `CGATS001Compat-v2-micro.icc` (Compact ICC Profiles, by
-/// Clinton Ingram, CC0), which resembles SWOP, the offset printing of the United States.
+/// Default CMYK profile: `CGATS001Compat-v2-micro.icc` (Compact ICC Profiles, by Clinton Ingram, CC0), which resembles
+/// SWOP, the offset printing of the United States.
 const CMYK: &[u8] = include_bytes!("cmyk.icc");
 
-/// From the colours of a file to sRGB. An alpha channel stays what it is.
+/// Conversion from the colors of a file to sRGB. An alpha channel is unchanged.
 pub(super) enum ToSrgb {
     Eight(Executor<u8>),
     Sixteen(Executor<u16>),
-    /// Inks of the depth of the file.
+    /// CMYK at the depth of the file.
     Inks(Box<InkTransform>),
-    /// Every grey of 8 bits.
+    /// Table for 8-bit gray.
     Gray8(Box<[u8; 256]>),
-    /// Every grey of 16 bits.
-    Grey16(Vec<u8>),
+    /// Table for 16-bit gray.
+    Gray16(Vec<u8>),
 }
 
-/// Why a profile is not used.
+/// Reason for which a profile cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// It is that of other colours than the file has.
-    OtherColours,
-    /// It contradicts itself, or is of a kind that the library does not know.
+    /// The profile is for another color model.
+    WrongColors,
+    /// The profile is inconsistent, or of a kind that the library does not support.
     Damaged(String),
 }
 
 impl From<CmsError> for Unusable {
     fn from(error: CmsError) -> Self {
-        // Without the Rust structures that some of its messages have.
+        // The library's messages for these contain Rust structures.
         Self::Damaged(match error {
             CmsError::MalformedClut(_) | CmsError::MalformedCurveLutTable(_) => {
                 "one of its tables has an impossible size".to_owned()
@@ -52,72 +52,72 @@ impl From<CmsError> for Unusable {
     }
 }
 
-/// A profile that fits the colours of a file.
+/// A profile that matches the color model of a file.
 pub(super) struct Profile {
     profile: ColorProfile,
-    /// What it is called.
+    /// Name of the profile.
     pub(super) name: String,
 }
 
 impl Profile {
     pub(super) fn read(bytes: &[u8], samples: Samples) -> Result<Self, Unusable> {
         let profile = ColorProfile::new_from_slice(bytes)?;
-        let fits = match samples.colour {
-            Colour::Grey => profile.color_space == DataColorSpace::Gray,
-            Colour::Rgb => profile.color_space == DataColorSpace::Rgb,
-            Colour::Cmyk => profile.color_space == DataColorSpace::Cmyk,
-            Colour::Lab => false,
+        let fits = match samples.color {
+            ColorModel::Gray => profile.color_space == DataColorSpace::Gray,
+            ColorModel::Rgb => profile.color_space == DataColorSpace::Rgb,
+            ColorModel::Cmyk => profile.color_space == DataColorSpace::Cmyk,
+            ColorModel::Lab => false,
         };
-        let name = profile.description.as_ref().map(in_words).filter(|name| !name.is_empty());
+        let name = profile.description.as_ref().map(plain_text).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| "without a name".to_owned());
-        if fits { Ok(Self { profile, name }) } else { Err(Unusable::OtherColours) }
+        if fits { Ok(Self { profile, name }) } else { Err(Unusable::WrongColors) }
     }
 
-    /// That of CMYK without a profile.
-    pub(super) fn of_inks(samples: Samples) -> Self {
-        Self::read(CMYK, samples).expect("the profile is a constant, and one of CMYK")
+    /// Returns the default profile of CMYK.
+    pub(super) fn default_cmyk(samples: Samples) -> Self {
+        Self::read(CMYK, samples).expect("the built-in profile is a CMYK profile")
     }
 
-    /// The conversion of such samples: to 8 bits if they are gray or inks, and otherwise to RGB of the same depth.
+    /// Returns the conversion of samples: to 8 bits if they are gray or CMYK, otherwise to RGB of the same depth.
     pub(super) fn to_srgb(&self, samples: Samples) -> Result<ToSrgb, Unusable> {
         let options =
             TransformOptions { rendering_intent: RenderingIntent::RelativeColorimetric, ..Default::default() };
         let srgb = ColorProfile::new_srgb();
-        let (from, to) = match (samples.colour, samples.channels()) {
-            (Colour::Grey, _) => (Layout::Gray, Layout::Rgb),
+        let (from, to) = match (samples.color, samples.channels()) {
+            (ColorModel::Gray, _) => (Layout::Gray, Layout::Rgb),
             (_, 4) => (Layout::Rgba, Layout::Rgba),
             _ => (Layout::Rgb, Layout::Rgb),
         };
-        Ok(match (samples.colour, samples.depth) {
-            (Colour::Grey, Depth::Eight) => {
+        Ok(match (samples.color, samples.depth) {
+            (ColorModel::Gray, Depth::Eight) => {
                 let executor = self.profile.create_transform_8bit(from, &srgb, to, options)?;
-                let greys: Vec<u8> = (0..=u8::MAX).collect();
+                let grays: Vec<u8> = (0..=u8::MAX).collect();
                 let mut table = Box::new([0; 256]);
-                table.copy_from_slice(&greys_of(&*executor, &greys)?);
+                table.copy_from_slice(&gray_values(&*executor, &grays)?);
                 ToSrgb::Gray8(table)
             }
-            (Colour::Grey, Depth::Sixteen) => {
+            (ColorModel::Gray, Depth::Sixteen) => {
                 let executor = self.profile.create_transform_16bit(from, &srgb, to, options)?;
-                let greys: Vec<u16> = (0..=u16::MAX).collect();
-                let wide = greys_of(&*executor, &greys)?;
-                ToSrgb::Grey16(wide.into_iter().map(super::colour::scaled_to_8_bits).collect())
+                let grays: Vec<u16> = (0..=u16::MAX).collect();
+                let wide = gray_values(&*executor, &grays)?;
+                ToSrgb::Gray16(wide.into_iter().map(super::color::scaled_to_8_bits).collect())
             }
-            (Colour::Cmyk, depth) => ToSrgb::Inks(Box::new(InkTransform::new(&self.profile, depth)?)),
+            (ColorModel::Cmyk, depth) => ToSrgb::Inks(Box::new(InkTransform::new(&self.profile, depth)?)),
             (_, Depth::Eight) => ToSrgb::Eight(self.profile.create_transform_8bit(from, &srgb, to, options)?),
             (_, Depth::Sixteen) => ToSrgb::Sixteen(self.profile.create_transform_16bit(from, &srgb, to, options)?),
         })
     }
 }
 
-/// What becomes of some greys: greys, of which each of the three channels is one.
-fn greys_of<T: Copy + Default>(executor: &dyn TransformExecutor<T>, greys: &[T]) -> Result<Vec<T>, CmsError> {
-    let mut colours = vec![T::default(); greys.len() * PixelFormat::Rgb8.channels()];
-    executor.transform(greys, &mut colours)?;
-    let (pixels, _) = colours.as_chunks::<3>();
+/// Converts gray values. Each of the three output channels is the gray value.
+fn gray_values<T: Copy + Default>(executor: &dyn TransformExecutor<T>, grays: &[T]) -> Result<Vec<T>, CmsError> {
+    let mut colors = vec![T::default(); grays.len() * PixelFormat::Rgb8.channels()];
+    executor.transform(grays, &mut colors)?;
+    let (pixels, _) = colors.as_chunks::<3>();
     Ok(pixels.iter().map(|[_, green, _]| *green).collect())
 }
 
-fn in_words(text: &ProfileText) -> String {
+fn plain_text(text: &ProfileText) -> String {
     let words = match text {
         ProfileText::PlainString(text) => text.as_str(),
         ProfileText::Localizable(texts) => {

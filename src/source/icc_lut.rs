@@ -1,7 +1,7 @@
 //! Lookup tables of ICC profiles (ICC.1:2022, 10.10 to 10.13), evaluated in floating point.
 //!
-//! `moxcms` parses the tables. Its own transforms resample them into a coarser grid of clipped sRGB, which is off by several
-//! CIEDE2000 for inks. Here nothing is resampled and nothing is clipped.
+//! `moxcms` parses the tables, but its transforms resample them into a coarser grid of clipped sRGB, which is off by
+//! several CIEDE2000 for inks. This module neither resamples nor clips.
 
 use super::icc::Unusable;
 use moxcms::{
@@ -13,13 +13,13 @@ use std::mem::swap;
 /// Up to four channels of a color, between 0 and 1.
 pub(super) type Color = [f32; 4];
 
-/// The same of several colors, each channel by itself, for loops that become vector instructions.
+/// Several colors, stored by channel, for loops that compile to vector instructions.
 pub(super) type Colors<const N: usize> = [[f32; N]; 4];
 
 /// A table from three or four channels to three or four, all between 0 and 1.
 pub(super) struct Lut {
     pub(super) stages: Vec<Stage>,
-    /// Lab is in the encoding of 16-bit tables, where 0xFF00 is the L\* of 100 (ICC.1:2022, 6.3.4.2).
+    /// Lab has the encoding of 16-bit tables, in which 0xFF00 is an L\* of 100 (ICC.1:2022, 6.3.4.2).
     pub(super) is_legacy: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Stage {
 
 /// A function of 0..=1.
 pub(super) enum Curve {
-    /// Its values at equal distances, between which lines are drawn: two at least.
+    /// At least two equally spaced values, interpolated linearly.
     Samples(Vec<f32>),
     Formula(Box<dyn ToneCurveEvaluator + Send + Sync>),
 }
@@ -50,9 +50,9 @@ pub(super) struct Grid {
 /// A position on one axis of a [`Grid`].
 #[derive(Clone, Copy, Default)]
 pub(super) struct Cell {
-    /// The number of the node below, times the stride of the axis.
+    /// Index of the node below, times the stride of the axis.
     offset: u32,
-    /// The way from there to the next node, between 0 and 1.
+    /// Fraction of the way to the next node, between 0 and 1.
     fraction: f32,
 }
 
@@ -100,7 +100,7 @@ impl Lut {
         Ok(Self { stages, is_legacy })
     }
 
-    /// Returns what a color becomes. Channels that do not exist are 0.
+    /// Converts a color. Channels that do not exist are 0.
     pub(super) fn evaluate(&self, color: Color) -> Color {
         let mut colors = color.map(|value| [value]);
         self.stages.iter().for_each(|stage| stage.apply(&mut colors));
@@ -208,7 +208,7 @@ impl Grid {
         self.interpolate([0, 1, 2, 3].map(|axis| self.cell(axis, values[axis])))
     }
 
-    /// Returns the place of `value`, which is clamped to 0..=1, on an axis.
+    /// Returns the position of `value`, which is clamped to 0..=1, on an axis.
     pub(super) fn cell(&self, axis: usize, value: f32) -> Cell {
         if self.points[axis] < 2 {
             return Cell::default();
@@ -218,11 +218,11 @@ impl Grid {
         Cell { offset, fraction }
     }
 
-    /// Interpolates: linearly on the first axis, in tetrahedra on the others. LittleCMS does the same, so that the results agree
-    /// between the nodes too.
+    /// Interpolates linearly on the first axis and in tetrahedra on the others, like LittleCMS, so that results also
+    /// agree between nodes.
     #[inline]
     pub(super) fn interpolate(&self, [first, cells @ ..]: [Cell; 4]) -> Color {
-        // The tetrahedron has the corners that the axes lead to, the longest way first.
+        // The corners of the tetrahedron follow the axes, the largest fraction first.
         let [second, third, fourth] = cells;
         let [_, second_way, third_way, fourth_way] = self.strides;
         let (mut far, mut middle, mut near) =
@@ -261,7 +261,7 @@ impl Grid {
     }
 }
 
-/// Splits a value, clamped to 0..=1, into the index of the sample below it and the way to the next one.
+/// Splits a value, clamped to 0..=1, into the index of the sample below it and the fraction to the next one.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -274,13 +274,13 @@ fn split(value: f32, samples: usize) -> (usize, f32) {
     (index, position - index as f32)
 }
 
-/// Clamps to 0..=1; what is not a number becomes 0.
-#[expect(clippy::manual_clamp, reason = "`clamp` leaves NaN what it is")]
+/// Clamps to 0..=1; NaN becomes 0.
+#[expect(clippy::manual_clamp, reason = "`clamp` keeps NaN")]
 fn clamped(value: f32) -> f32 {
     value.max(0.0).min(1.0)
 }
 
-/// Curves, a grid, and curves (lut8Type, lut16Type). The matrix before them is for inputs that are XYZ only.
+/// Reads curves, a grid, and curves (lut8Type, lut16Type). The matrix before them applies only to XYZ input.
 fn simple_stages(lut: &LutDataType, inputs: usize, outputs: usize) -> Option<Vec<Stage>> {
     if (usize::from(lut.num_input_channels), usize::from(lut.num_output_channels)) != (inputs, outputs) {
         return None;
@@ -299,14 +299,14 @@ fn simple_stages(lut: &LutDataType, inputs: usize, outputs: usize) -> Option<Vec
     Some(vec![before, Stage::Grid(grid), after])
 }
 
-/// Curves, a grid, curves, a matrix, and curves (lutAToBType); lutBToAType has the same in reverse.
+/// Reads curves, a grid, curves, a matrix, and curves (lutAToBType); lutBToAType has them in reverse.
 fn curved_stages(lut: &LutMultidimensionalType, inputs: usize, outputs: usize) -> Option<Vec<Stage>> {
     if (usize::from(lut.num_input_channels), usize::from(lut.num_output_channels)) != (inputs, outputs) {
         return None;
     }
     let points: Vec<usize> = lut.grid_points.iter().take(inputs).map(|points| usize::from(*points)).collect();
     Some(vec![
-        // Curves of the device: there are as many as it has channels, and the other side has three.
+        // Device curves: one per channel, and the other side has three channels.
         curves(&lut.a_curves, inputs.max(outputs))?,
         Stage::Grid(Grid::new(&points, outputs, &units(lut.clut.as_ref()?))?),
         curves(&lut.m_curves, 3)?,
@@ -315,7 +315,7 @@ fn curved_stages(lut: &LutMultidimensionalType, inputs: usize, outputs: usize) -
     ])
 }
 
-/// Reads a curve for each channel; no curves at all change nothing.
+/// Reads a curve for each channel. An empty list is the identity.
 fn curves(curves: &[ToneReprCurve], channels: usize) -> Option<Stage> {
     let is_whole = curves.is_empty() || curves.len() == channels;
     is_whole.then(|| curves.iter().map(Curve::new).collect::<Option<_>>().map(Stage::Curves)).flatten()

@@ -1,11 +1,12 @@
-//! CMYK to sRGB by the tables of an ICC profile: relative colorimetric, with black-point compensation.
+//! Conversion from CMYK to sRGB with the tables of an ICC profile: relative colorimetric, with black-point
+//! compensation.
 //!
-//! The darkest ink on paper is far from black, so the light that it still reflects is subtracted. Both that and the black point
-//! follow LittleCMS (`cmssamp.c`), and with it the recommendation of Adobe (ISO 18619).
+//! The darkest ink on paper is far from black, so the light that it reflects is subtracted. This and the black point
+//! follow LittleCMS (`cmssamp.c`), and so the recommendation of Adobe (ISO 18619).
 
 use super::icc::Unusable;
 use super::icc_lut::{Cell, Color, Colors, Grid, Lut, Stage};
-use super::lab::{linear_srgb, written, xyz_of_lab};
+use super::lab::{encode_srgb, linear_srgb, xyz_of_lab};
 use super::samples::Depth;
 use moxcms::{ColorProfile, DataColorSpace, ProfileClass, ProfileVersion};
 
@@ -15,26 +16,26 @@ const INKS: usize = 4;
 /// Pixels that are converted together.
 const BLOCK: usize = 32;
 
-/// The lightest black that is compensated for, as L\*. Profiles that have a lighter one are not about inks on paper.
+/// Maximum L\* of a black point that is compensated. Profiles with a lighter one are not about inks on paper.
 const MAX_BLACK_LIGHTNESS: f32 = 50.0;
 
-/// The L\* that perceptual tables of version 4 have for black (ICC.1:2022, 6.3.3): a Y of 0.00347.
+/// L\* of black in perceptual tables of version 4 (ICC.1:2022, 6.3.3): a Y of 0.00347.
 const PERCEPTUAL_BLACK: f32 = 3.137_3;
 
 /// The XYZ of an encoded 1 (ICC.1:2022, 6.3.4.2).
 const XYZ_RANGE: f32 = 65535.0 / 32768.0;
 
-/// The conversion of CMYK to 8-bit sRGB. The result of a pixel depends on that pixel alone.
+/// Conversion of CMYK to 8-bit sRGB. The result of a pixel depends only on that pixel.
 pub(super) struct InkTransform {
-    /// For each ink and each value of a sample, its place in the grid.
+    /// Position in the grid for each ink and each sample value.
     cells: [Vec<Cell>; INKS],
     grid: Grid,
     /// The steps from the grid to the connection space.
     rest: Vec<Stage>,
     space: ConnectionSpace,
-    /// The light of the black point, of 1, which becomes 0.
+    /// Linear light of the black point, between 0 and 1. It becomes 0.
     black: f32,
-    /// What the light above it is multiplied with, so that white stays white.
+    /// Factor of the light above the black point, so that white stays white.
     white: f32,
 }
 
@@ -42,7 +43,7 @@ pub(super) struct InkTransform {
 #[derive(Clone, Copy)]
 enum ConnectionSpace {
     Lab,
-    /// Lab as 16-bit tables have it.
+    /// Lab in the encoding of 16-bit tables.
     LegacyLab,
     Xyz,
 }
@@ -57,7 +58,7 @@ impl InkTransform {
         let table = table.ok_or_else(|| Unusable::Damaged("it has no table for relative colorimetry".to_owned()))?;
         let lut = Lut::to_pcs(table, INKS)?;
         let space =
-            ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it links two devices".to_owned()))?;
+            ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it is a device link".to_owned()))?;
         let black = black_lightness(profile, &lut, space);
         let mut stages = lut.stages.into_iter();
         let mut curves = None;
@@ -65,12 +66,12 @@ impl InkTransform {
             match stages.next() {
                 Some(Stage::Curves(first)) => curves = Some(first),
                 Some(Stage::Grid(grid)) => break grid,
-                _ => return Err(Unusable::Damaged("it has no table of inks".to_owned())),
+                _ => return Err(Unusable::Damaged("it has no CMYK table".to_owned())),
             }
         };
-        let most = if depth == Depth::Eight { u16::from(u8::MAX) } else { u16::MAX };
+        let max = if depth == Depth::Eight { u16::from(u8::MAX) } else { u16::MAX };
         let cells = [0, 1, 2, 3].map(|axis| {
-            let mut values: Vec<f32> = (0..=most).map(|sample| f32::from(sample) / f32::from(most)).collect();
+            let mut values: Vec<f32> = (0..=max).map(|sample| f32::from(sample) / f32::from(max)).collect();
             if let Some(curve) = curves.as_ref().and_then(|curves| curves.get(axis)) {
                 curve.apply(&mut values);
             }
@@ -80,7 +81,7 @@ impl InkTransform {
         Ok(Self { cells, grid, rest: stages.collect(), space, black, white: 1.0 / (1.0 - black) })
     }
 
-    /// Converts pixels of four inks, where 0 is no ink, to three bytes each.
+    /// Converts pixels of four inks to three bytes each; 0 is no ink.
     pub(super) fn convert<T: Copy + Into<usize>>(&self, inks: &[T], rgb: &mut [u8]) {
         let ((inks, _), (rgb, _)) = (inks.as_chunks::<INKS>(), rgb.as_chunks_mut::<3>());
         let mut colors: Colors<BLOCK> = [[0.0; BLOCK]; 4];
@@ -95,7 +96,7 @@ impl InkTransform {
             self.to_light(&mut colors);
             let [red, green, blue, _] = &colors;
             for (index, pixel) in rgb.iter_mut().enumerate() {
-                *pixel = [written(red[index]), written(green[index]), written(blue[index])];
+                *pixel = [encode_srgb(red[index]), encode_srgb(green[index]), encode_srgb(blue[index])];
             }
         }
     }
@@ -104,7 +105,8 @@ impl InkTransform {
     fn to_light(&self, [first, second, third, _]: &mut Colors<BLOCK>) {
         for ((first, second), third) in first.iter_mut().zip(second).zip(third) {
             let [red, green, blue] = linear_srgb(self.space.xyz([*first, *second, *third]));
-            // The black point is neutral, so that what holds for XYZ holds for linear light too, as long as nothing is clipped.
+            // The black point is neutral, so compensation in XYZ equals compensation in linear light, as long as
+            // nothing is clipped.
             *first = (red - self.black) * self.white;
             *second = (green - self.black) * self.white;
             *third = (blue - self.black) * self.white;
@@ -113,7 +115,7 @@ impl InkTransform {
 }
 
 impl ConnectionSpace {
-    /// Returns the space of a table; `None` if it is that of a device.
+    /// Returns the space of a table; `None` if it is a device space.
     fn new(profile: &ColorProfile, lut: &Lut) -> Option<Self> {
         match profile.pcs {
             DataColorSpace::Xyz => Some(Self::Xyz),
@@ -125,7 +127,7 @@ impl ConnectionSpace {
 
     /// Returns the XYZ of D50 of an encoded color.
     fn xyz(self, [x, y, z]: [f32; 3]) -> [f32; 3] {
-        // A channel of Lab in 16-bit tables is as large as 65280 allows, not 65535.
+        // In 16-bit tables, the maximum of a Lab channel is 65280, not 65535.
         const LEGACY: f32 = 65535.0 / 65280.0;
         let lab =
             |scale: f32| xyz_of_lab([x * (scale * 100.0), y * (scale * 255.0) - 128.0, z * (scale * 255.0) - 128.0]);
@@ -150,9 +152,10 @@ impl ConnectionSpace {
     }
 }
 
-/// Returns the L\* of the darkest color that the profile prints.
+/// Returns the L\* of the darkest printable color.
 ///
-/// That is what its perceptual table makes of black, which respects the limit of ink; if it has none, all inks together.
+/// That is the black of the perceptual table, which respects the ink limit, or all inks together if there is no such
+/// table.
 fn black_lightness(profile: &ColorProfile, lut: &Lut, space: ConnectionSpace) -> f32 {
     let lightness = |inks: Color| {
         let [x, y, z, _] = lut.evaluate(inks);
@@ -178,26 +181,26 @@ fn lightness([_, y, _]: [f32; 3]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::super::icc::Profile;
-    use super::super::samples::{Alpha, Colour, Samples};
+    use super::super::samples::{Alpha, ColorModel, Samples};
     use super::*;
 
     fn transform(depth: Depth) -> InkTransform {
-        let samples = Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth };
-        match Profile::of_inks(samples).to_srgb(samples).expect("a profile") {
+        let samples = Samples { color: ColorModel::Cmyk, alpha: Alpha::None, depth };
+        match Profile::default_cmyk(samples).to_srgb(samples).expect("a profile") {
             super::super::icc::ToSrgb::Inks(transform) => *transform,
             _ => panic!("inks"),
         }
     }
 
     #[test]
-    fn all_inks_are_black_and_paper_is_white() {
+    fn full_ink_is_black_and_paper_is_white() {
         let mut pixels = [9; 6];
         transform(Depth::Eight).convert(&[255_u8, 255, 255, 255, 0, 0, 0, 0], &mut pixels);
         assert_eq!(pixels, [0, 0, 0, 255, 255, 255]);
     }
 
     #[test]
-    fn a_pixel_becomes_the_same_in_any_place_and_depth() {
+    fn a_pixel_converts_alike_at_any_position_and_depth() {
         let inks: Vec<u8> = (0..4 * 4096).map(|index: u32| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let (narrow, wide) = (transform(Depth::Eight), transform(Depth::Sixteen));
         let mut pixels = vec![0; inks.len() / 4 * 3];

@@ -1,7 +1,7 @@
-//! What decoders read: a file or an object elsewhere, at any place, by several threads at the same time.
+//! Input of decoders: a local file or a remote object, read at any offset by several threads.
 
 use super::RemoteError;
-use super::blocks::Blocks;
+use super::blocks::BlockCache;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,16 +10,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-/// Where an image is read from.
+/// Location of an image that was found.
 #[derive(Clone)]
 pub enum Place {
-    /// A file.
+    /// A local file.
     File(PathBuf),
-    /// Something elsewhere, which has been found.
+    /// A remote object.
     Remote {
-        /// What to call it, without secrets.
+        /// Name for messages, without secrets.
         name: String,
-        /// What it is.
+        /// The object.
         object: Arc<dyn Remote>,
     },
 }
@@ -33,36 +33,36 @@ impl fmt::Display for Place {
     }
 }
 
-/// Bytes that are elsewhere: one revision of them, so that no two reads see different ones.
+/// A remote object at one revision, so that all reads see the same content.
 pub trait Remote: Send + Sync {
-    /// How many there are.
+    /// Returns the size in bytes.
     fn bytes(&self) -> u64;
 
-    /// Words that differ where the content differs; `None` where nobody can tell.
+    /// Returns a string that changes with the content; `None` if unknown.
     fn revision(&self) -> Option<String>;
 
-    /// Begins to fetch bytes that are there, and does not wait for them.
+    /// Starts fetching a range inside the object, without waiting for it.
     fn fetch(&self, range: Range<u64>) -> Fetch;
 }
 
-/// Bytes that are on their way. Dropped, they are not wanted any more.
+/// A fetch in flight. Dropping it cancels the fetch.
 pub struct Fetch {
     answer: Receiver<Result<Vec<u8>, RemoteError>>,
     cancel: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Fetch {
-    /// What will come through a channel, unless it is cancelled before.
+    /// Creates a fetch whose result arrives through a channel. `cancel` runs if the fetch is dropped before.
     pub fn new(answer: Receiver<Result<Vec<u8>, RemoteError>>, cancel: impl FnOnce() + Send + 'static) -> Self {
         Self { answer, cancel: Some(Box::new(cancel)) }
     }
 
-    /// Waits for all of it. Never to be called by what runs on the runtime that fetches.
+    /// Waits for all bytes. Must not be called from the runtime that fetches them.
     ///
     /// # Errors
-    /// Where it does not come.
+    /// If the fetch fails or is stopped.
     pub fn wait(self) -> Result<Vec<u8>, RemoteError> {
-        // The other end is gone without an answer where the runtime is: the run is over.
+        // The sender disappears without a response when the runtime stops.
         self.answer.recv().unwrap_or_else(|_| Err(RemoteError::other("reading was stopped")))
     }
 }
@@ -75,7 +75,7 @@ impl Drop for Fetch {
     }
 }
 
-/// An open file, or an object with its blocks. Clones have positions of their own.
+/// An open file, or a remote object with its block cache. Clones have their own positions.
 #[derive(Clone)]
 pub(super) struct Input {
     bytes: Arc<Bytes>,
@@ -85,25 +85,25 @@ pub(super) struct Input {
 
 enum Bytes {
     File(File),
-    Remote(Blocks),
+    Remote(BlockCache),
 }
 
 impl Input {
-    pub(super) fn of_file(file: File) -> io::Result<Self> {
+    pub(super) fn from_file(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { bytes: Arc::new(Bytes::File(file)), length, position: 0 })
     }
 
-    pub(super) fn of_remote(object: Arc<dyn Remote>) -> Self {
+    pub(super) fn from_remote(object: Arc<dyn Remote>) -> Self {
         let length = object.bytes();
-        Self { bytes: Arc::new(Bytes::Remote(Blocks::new(object))), length, position: 0 }
+        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object))), length, position: 0 }
     }
 
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Reads from a place, whoever else reads meanwhile.
+    /// Reads at an offset, independently of other readers.
     pub(super) fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         match &*self.bytes {
             Bytes::File(file) => read_at(file, offset, into),
@@ -111,27 +111,27 @@ impl Input {
         }
     }
 
-    /// The same as far as `into` reaches, which must be there.
+    /// Fills `into` from an offset. Fails if the file is shorter.
     pub(super) fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         Self { position: offset, ..self.clone() }.read_exact(into)
     }
 
-    /// Says that the headers are known: what is read from now on is most of it.
+    /// Marks the end of the headers: from now on, most of the file will be read.
     pub(super) fn begin_pixels(&self) {
         if let Bytes::Remote(blocks) = &*self.bytes {
             blocks.begin_pixels();
         }
     }
 
-    /// The memory that is held of it at the most.
-    pub(super) fn held_bytes(&self) -> u64 {
+    /// Returns the maximum bytes of cached blocks.
+    pub(super) fn cache_bytes(&self) -> u64 {
         match &*self.bytes {
             Bytes::File(_) => 0,
-            Bytes::Remote(blocks) => blocks.most_bytes(),
+            Bytes::Remote(blocks) => blocks.max_bytes(),
         }
     }
 
-    /// Why bytes that were asked for did not come, whatever a decoder made of that.
+    /// Returns the fetch failure, if any, regardless of the decoder's reaction to it.
     pub(super) fn failure(&self) -> Option<RemoteError> {
         match &*self.bytes {
             Bytes::File(_) => None,
@@ -145,7 +145,7 @@ fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, into, offset)
 }
 
-/// Moves the position of the file as well, which nobody here looks at.
+/// Also moves the position of the file, which is not used here.
 #[cfg(windows)]
 fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, into, offset)
@@ -176,10 +176,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clones_have_positions_of_their_own() -> io::Result<()> {
+    fn clones_have_their_own_positions() -> io::Result<()> {
         let mut file = tempfile::tempfile()?;
         io::Write::write_all(&mut file, b"0123456789")?;
-        let mut one = Input::of_file(file)?;
+        let mut one = Input::from_file(file)?;
         assert_eq!(one.seek(SeekFrom::End(-3))?, 7);
         let mut other = one.clone();
         one.rewind()?;

@@ -1,6 +1,6 @@
 //! JPEG, through libjpeg.
 
-use super::samples::{Alpha, Colour, Depth, Samples};
+use super::samples::{Alpha, ColorModel, Depth, Samples};
 use super::{DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColor};
@@ -8,7 +8,7 @@ use crate::pixel::{BlockLayout, BlockStrip, RowScale};
 use std::io::BufReader;
 use std::sync::Arc;
 
-const END_MISSING: &str = "all pixels are there, but the file ends without its end marker (EOI)";
+const END_MISSING: &str = "all pixels are present, but the file has no end marker (EOI)";
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let segments = jpeg_segments::read(&mut BufReader::new(file.clone()))?;
@@ -18,14 +18,14 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let mut decoder = Decoder::new(Box::new(file))?;
     let size = Size::new(decoder.width(), decoder.height())?;
     let samples = match decoder.color() {
-        JpegColor::Gray => Samples::GREY_8,
+        JpegColor::Gray => Samples::GRAY_8,
         JpegColor::Rgb => Samples::RGB_8,
-        JpegColor::Cmyk => Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth: Depth::Eight },
-        JpegColor::Unknown => return Err(Refusal::Unsupported("a JPEG of an unknown colour space".to_owned())),
+        JpegColor::Cmyk => Samples { color: ColorModel::Cmyk, alpha: Alpha::None, depth: Depth::Eight },
+        JpegColor::Unknown => return Err(Refusal::Unsupported("a JPEG with an unknown color space".to_owned())),
     };
     let decoder_bytes = decoder.whole_image_bytes();
     let container = if decoder_bytes == 0 { "JPEG" } else { "JPEG, several scans" }.to_owned();
-    // As Adobe's programs have always written them: how much light passes, not how much ink there is.
+    // Adobe's programs store inverted inks: 255 is paper without ink.
     let is_inverted = decoder.color() == JpegColor::Cmyk;
     decoder.set_color(decoder.color());
     Ok(Opened {
@@ -42,7 +42,8 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
 
 struct JpegRows {
     decoder: Decoder,
-    /// Decoding begins with the first row: with several scans it reads the whole file, which a plan must not.
+    /// Decoding starts with the first row. With several scans, starting reads the whole file, which a dry run must
+    /// avoid.
     started: bool,
     is_inverted: bool,
 }

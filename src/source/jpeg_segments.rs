@@ -1,4 +1,4 @@
-//! The segments of a JPEG before its pixels: metadata, and how the pixels are coded.
+//! Segments of a JPEG before its pixels: metadata and frame header.
 
 use super::metadata::{Metadata, ProfilePieces};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,19 +9,19 @@ const EXIF: u8 = 0xe1;
 const PROFILE: u8 = 0xe2;
 
 const EXIF_HEAD: &[u8] = b"Exif\0\0";
-/// The first segment of a packet, which is all that the orientation can be in (ISO 16684-3, 1.1.3.1).
+/// Signature of the first segment of an XMP packet, which contains the orientation (ISO 16684-3, 1.1.3.1).
 const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
-/// Followed by the number of the piece, from 1, and how many there are (ICC.1:2022, B.4).
+/// Signature of an ICC segment, followed by the number of the piece, from 1, and the count (ICC.1:2022, B.4).
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
 
-/// The contents of the segments.
+/// Contents of the segments.
 #[derive(Default)]
 pub(super) struct Segments {
     pub(super) metadata: Metadata,
     pub(super) frame: Option<Frame>,
 }
 
-/// The header of a frame: the start of the segments `SOF0` to `SOF15` and `SOF55`.
+/// Header of a frame: the start of the segments `SOF0` to `SOF15` and `SOF55`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     marker: u8,
@@ -30,7 +30,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Returns why such a frame cannot be decoded, and what converts it.
+    /// Returns the name and the hint of a frame that cannot be decoded.
     pub(super) fn unsupported(self) -> Option<(String, &'static str)> {
         const DJPEG: &str = "convert it first, for example with libjpeg-turbo 3: `djpeg -outfile OUT.ppm IN.jpg`";
         const SAVE_AGAIN: &str = "open it in the program that made it, and save it as TIFF, PNG or ordinary JPEG";
@@ -40,7 +40,7 @@ impl Frame {
             }
             Self { marker: 0xc3 | 0xcb, .. } => ("a JPEG with lossless compression".to_owned(), DJPEG),
             Self { marker: 0xc5..=0xc7 | 0xcd..=0xcf, .. } => ("a hierarchical JPEG".to_owned(), SAVE_AGAIN),
-            Self { bits, .. } if bits != 8 => (format!("a JPEG of {bits} bits a sample"), DJPEG),
+            Self { bits, .. } if bits != 8 => (format!("a JPEG with {bits}-bit samples"), DJPEG),
             Self { height: 0, .. } => ("a JPEG whose height follows its pixels (a DNL marker)".to_owned(), SAVE_AGAIN),
             Self { .. } => return None,
         };
@@ -48,7 +48,7 @@ impl Frame {
     }
 }
 
-/// Reads up to the first scan, and rewinds. Damage is left for libjpeg to find.
+/// Reads up to the first scan, and rewinds. libjpeg reports damage later.
 pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     let (mut segments, mut pieces) = (Segments::default(), ProfilePieces::default());
     file.seek(SeekFrom::Start(2))?;
@@ -68,7 +68,7 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
                     pieces.add(*number, *count, piece.to_owned());
                 }
             }
-            // Tables of Huffman codes, JPG, and tables for arithmetic coding lie among the frames.
+            // Huffman tables, JPG and arithmetic coding tables are numbered among the frames.
             0xc0..=0xcf | 0xf7 if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                 if let [bits, high, low, ..] = content(file, length)?[..] {
                     segments.frame.get_or_insert(Frame { marker, bits, height: u16::from_be_bytes([high, low]) });
@@ -82,9 +82,10 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     Ok(segments)
 }
 
-/// Returns the next marker that has a length, and that length without its own two bytes; `None` at the first scan or the end.
+/// Returns the next marker with a length, and that length without its own two bytes; `None` at the first scan or the
+/// end.
 ///
-/// Skips what libjpeg skips: bytes that belong to no segment, and markers without a length.
+/// Skips the same bytes as libjpeg: those outside of segments, and markers without a length.
 fn next_segment(file: &mut impl Read) -> io::Result<Option<(u8, u16)>> {
     let marker = loop {
         match next_marker(file)? {

@@ -1,11 +1,11 @@
 //! The decoder and the color path of an image, by stable names.
 
-use super::samples::Colour;
+use super::samples::ColorModel;
 use image::ImageFormat;
 
-/// The decoder that reads an image and the conversion that its colors go through.
+/// The decoder of an image, and the conversion of its colors.
 ///
-/// The names are part of what is kept with published images; they never change.
+/// The names are stored with published images and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceKind {
     /// The file format: `jpeg`, `tiff`, …
@@ -18,7 +18,7 @@ impl SourceKind {
     /// The kind of an image that is only described, not read.
     pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
-    pub(super) fn new(container: Option<ImageFormat>, samples: Colour, has_profile: bool) -> Self {
+    pub(super) fn new(container: Option<ImageFormat>, samples: ColorModel, has_profile: bool) -> Self {
         let format = match container {
             None => "jp2",
             Some(ImageFormat::Jpeg) => "jpeg",
@@ -30,13 +30,13 @@ impl SourceKind {
             Some(_) => "pnm",
         };
         let color = match (samples, has_profile) {
-            (Colour::Grey, false) => "gray",
-            (Colour::Grey, true) => "gray-icc",
-            (Colour::Rgb, false) => "rgb",
-            (Colour::Rgb, true) => "rgb-icc",
-            (Colour::Cmyk, false) => "cmyk",
-            (Colour::Cmyk, true) => "cmyk-icc",
-            (Colour::Lab, _) => "lab",
+            (ColorModel::Gray, false) => "gray",
+            (ColorModel::Gray, true) => "gray-icc",
+            (ColorModel::Rgb, false) => "rgb",
+            (ColorModel::Rgb, true) => "rgb-icc",
+            (ColorModel::Cmyk, false) => "cmyk",
+            (ColorModel::Cmyk, true) => "cmyk-icc",
+            (ColorModel::Lab, _) => "lab",
         };
         Self { format, color }
     }

@@ -1,31 +1,31 @@
-//! CIE L\*a\*b\* to sRGB, by the formulas of CIE 15 and IEC 61966-2-1.
+//! Conversion of CIE L\*a\*b\* to sRGB, with the formulas of CIE 15 and IEC 61966-2-1.
 
-use super::colour::scaled_to_8_bits;
+use super::color::scaled_to_8_bits;
 use std::sync::LazyLock;
 
-/// The white of the ICC's profile connection space.
+/// White point of the ICC's profile connection space.
 const D50: [f32; 3] = [0.964_22, 1.0, 0.825_21];
 
-/// From XYZ of D50 to linear sRGB, adapted to its own white by Bradford.
+/// Matrix from XYZ of D50 to linear sRGB, with Bradford adaptation.
 const XYZ_TO_RGB: [[f32; 3]; 3] =
     [[3.133_856, -1.616_867, -0.490_615], [-0.978_768, 1.916_142, 0.033_454], [0.071_945, -0.228_991, 1.405_243]];
 
-/// Entries of the table that makes light into what sRGB writes: fine enough for 8 bits in the dark.
+/// Entries of the gamma table: fine enough for 8 bits in dark colors.
 const STEPS: u16 = 1 << 14;
 
 static ENCODED: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=STEPS).map(|step| encoded(f32::from(step))).collect());
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 255")]
 fn encoded(step: f32) -> u8 {
-    (companded(step / f32::from(STEPS)) * 255.0).round() as u8
+    (compand(step / f32::from(STEPS)) * 255.0).round() as u8
 }
 
-/// What sRGB writes for light between 0 and 1, between 0 and 1.
-pub(super) fn companded(light: f32) -> f32 {
+/// Applies the sRGB gamma to linear light. Both are between 0 and 1.
+pub(super) fn compand(light: f32) -> f32 {
     if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
 }
 
-/// Pixels of Lab, and whatever stands behind each, as sRGB; what stands behind is scaled to 8 bits.
+/// Converts Lab pixels to sRGB. Samples after the first three are scaled to 8 bits.
 pub(super) fn lab_to_srgb(samples: &[u16], channels: usize) -> Vec<u8> {
     let mut converted = Vec::with_capacity(samples.len());
     for pixel in samples.chunks_exact(channels) {
@@ -38,7 +38,7 @@ pub(super) fn lab_to_srgb(samples: &[u16], channels: usize) -> Vec<u8> {
 fn srgb([lightness, a, b]: [u16; 3]) -> [u8; 3] {
     let difference = |sample: u16| (f32::from(sample) - 32768.0) / 256.0;
     let lab = [f32::from(lightness) * (100.0 / 65535.0), difference(a), difference(b)];
-    linear_srgb(xyz_of_lab(lab)).map(written)
+    linear_srgb(xyz_of_lab(lab)).map(encode_srgb)
 }
 
 /// Returns the XYZ of D50 of L\*, a\* and b\*.
@@ -48,7 +48,7 @@ pub(super) fn xyz_of_lab([lightness, a, b]: [f32; 3]) -> [f32; 3] {
     [cubed(y + a / 500.0) * D50[0], cubed(y) * D50[1], cubed(y - b / 200.0) * D50[2]]
 }
 
-/// Returns the linear light of sRGB for XYZ of D50. It is beyond 0 to 1 if sRGB does not have the color.
+/// Returns linear sRGB for XYZ of D50. Values are outside 0..=1 if the color is out of gamut.
 #[inline]
 pub(super) fn linear_srgb([x, y, z]: [f32; 3]) -> [f32; 3] {
     let [red, green, blue] = XYZ_TO_RGB;
@@ -56,16 +56,16 @@ pub(super) fn linear_srgb([x, y, z]: [f32; 3]) -> [f32; 3] {
     [light(red), light(green), light(blue)]
 }
 
-/// The inverse of the cube root that Lab is made with, and of its straight piece near black.
+/// Inverts the cube root of Lab, including its linear segment near black.
 #[inline]
 fn cubed(root: f32) -> f32 {
     const LIMIT: f32 = 6.0 / 29.0;
     if root > LIMIT { root * root * root } else { 3.0 * LIMIT * LIMIT * (root - 4.0 / 29.0) }
 }
 
-/// Returns what sRGB writes for light, which is clamped to 0..=1.
+/// Returns the 8-bit sRGB value of linear light, which is clamped to 0..=1.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of steps")]
-pub(super) fn written(light: f32) -> u8 {
+pub(super) fn encode_srgb(light: f32) -> u8 {
     ENCODED[(light.clamp(0.0, 1.0) * f32::from(STEPS) + 0.5) as u16 as usize]
 }
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn known_colours_are_what_they_are() {
+    fn known_colors_are_converted_exactly() {
         // sRGB primaries in Lab of D50, from the ICC's sRGB profile.
         for ((lightness, a, b), expected) in [
             ((100.0, 0.0, 0.0), [255, 255, 255]),

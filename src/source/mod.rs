@@ -1,14 +1,13 @@
-//! Where pixels come from: files of any known format, here or elsewhere, opened by their content and read row by row from
-//! the top.
+//! Image sources: local and remote files of any known format, opened by their content and read row by row from the top.
 //!
 //! ```text
-//! decoder: rows of samples as the file means them -> colours -> sRGB, grey or what they were, 8 bits -> the right way up
+//! decoder: rows of samples as stored -> colors -> sRGB, gray or unchanged, 8 bits -> upright
 //! ```
-//! Row order is the promise that makes the rest cheap. A quarter turn, or a codec that only gives whole images, breaks it;
-//! [`Header`] says beforehand how much memory that costs.
+//! Delivering rows in order keeps memory low. A quarter turn, or a codec that only decodes whole images, needs memory
+//! for the whole image; [`Header`] reports this memory in advance.
 
 mod blocks;
-mod colour;
+mod color;
 mod error;
 mod foreign;
 mod gif_screen;
@@ -42,7 +41,7 @@ pub use warning::{Warning, WarningCode};
 
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
-use colour::Converter;
+use color::Converter;
 use error::Refusal;
 use input::Input;
 use metadata::FileMetadata;
@@ -54,106 +53,107 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Memory that opening a source takes at most, in bytes, beyond the buffers of its decoder: metadata of every format is limited so
-/// that it fits, as it is in the file and decompressed (ICC profiles of 8 MiB, EXIF and texts of 4 MiB, boxes and directories of some
-/// MiB).
+/// Maximum memory for opening a source in bytes, without the buffers of its decoder. Metadata of every format is
+/// limited to fit, compressed and decompressed: ICC profiles of 8 MiB, EXIF and texts of 4 MiB, boxes and directories
+/// of some MiB.
 pub const OPEN_BYTES: u64 = 32 << 20;
 
-/// First bytes of a file that are looked at: signatures of a few bytes, and markup that says later what it is.
+/// Bytes at the start of a file that are used to recognize its format: signatures of a few bytes, and markup that
+/// identifies itself later.
 const MAGIC_BYTES: usize = 512;
 
-/// The hint for a variety of a format that is otherwise read.
+/// Hint for an unsupported variant of a supported format.
 const CONVERT: &str = "convert it to a TIFF, PNG or JPEG of gray or RGB first, for example: `magick 'IN[0]' OUT.png`";
 
-/// What is known of an image before its first pixel is read.
+/// Header of an image: everything known before its first pixel is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Width and height in pixels, as the image is shown.
+    /// Width and height in pixels, as displayed.
     pub size: Size,
-    /// What its rows are converted to.
+    /// Pixel format of the converted rows.
     pub format: PixelFormat,
-    /// What the file is, for people: `JPEG`, `TIFF, 16 bit`, …
+    /// Description of the file for people: `JPEG`, `TIFF, 16 bit`, …
     pub description: String,
     /// The decoder and the color path.
     pub kind: SourceKind,
-    /// What was found and what is done about it.
+    /// Properties of the file, and their conversion.
     pub found: Found,
-    /// The memory that decoding takes beyond a few rows, in bytes: 0 for most files, the whole image for a few; with the blocks
-    /// that are held of what is elsewhere.
+    /// Memory for decoding beyond a few rows, in bytes: 0 for most files, the whole image for a few. Includes the
+    /// cached blocks of a remote file.
     pub decoder_bytes: u64,
-    /// How its blocks lie, where it is a JPEG of which tiles can be made without decoding it.
+    /// Layout of the DCT blocks of a JPEG whose tiles can be made without decoding it.
     pub blocks: Option<Arc<BlockLayout>>,
-    /// The ICC profile that every picture must carry, because the colours are what it says; otherwise they are sRGB.
+    /// ICC profile to embed into every rendition, because the colors are not converted; `None` if they are sRGB.
     pub kept_profile: Option<Arc<[u8]>>,
 }
 
-/// What was found in a file, and what is done to its pixels.
+/// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The colours, with their alpha: `RGB`, `CMYK`, `grey with alpha`.
-    pub colours: String,
-    /// Bits of a sample, as the file has them.
+    /// Color model and alpha: `RGB`, `CMYK`, `grey with alpha`.
+    pub colors: String,
+    /// Bits of a sample in the file.
     pub bits: u16,
-    /// The name of the ICC profile that is used.
+    /// Name of the ICC profile that is used.
     pub profile: Option<String>,
-    /// How the rows lie.
+    /// Orientation of the stored rows.
     pub orientation: Orientation,
-    /// What becomes of the colours: `converted to sRGB`.
+    /// Conversion of the colors: `converted to sRGB`.
     pub conversion: String,
-    /// What the header of the file has that cannot be honored.
+    /// Parts of the header that cannot be honored.
     pub warnings: Vec<Warning>,
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, {} bit", self.colours, self.bits)?;
-        // What becomes of it may name it already.
+        write!(formatter, "{}, {} bit", self.colors, self.bits)?;
+        // The conversion may already name the profile.
         let profile = self.profile.as_ref().map(|profile| format!("`{profile}`"));
         if let Some(profile) = profile.filter(|profile| !self.conversion.ends_with(profile)) {
             write!(formatter, ", profile {profile}")?;
         }
         write!(formatter, ", {}", self.conversion)?;
-        self.orientation.in_words().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))?;
+        self.orientation.describe().map_or(Ok(()), |turned| write!(formatter, ", {turned}"))?;
         self.warnings.iter().try_for_each(|warning| write!(formatter, ", warning: {warning}"))
     }
 }
 
 impl Header {
-    /// Returns what the header of the file has that cannot be honored. [`Source::finish`] returns what shows later.
+    /// Returns the warnings about the header. [`Source::finish`] returns those that are found later.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.found.warnings
     }
 }
 
-/// One decoder, reading rows of samples.
+/// A decoder that reads rows of samples.
 trait RowReader: Send {
-    /// Fills `rows`, a whole number of them, with the next ones.
+    /// Fills `rows`, a whole number of rows, with the next ones.
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
 
-    /// Gives the rows from the last to the first from now on, where that costs nothing; says whether it does.
-    fn turn_over(&mut self) -> bool {
+    /// Switches to reading rows from the last to the first, if that costs nothing. Returns `true` on success.
+    fn reverse_rows(&mut self) -> bool {
         false
     }
 
-    /// Keeps the blocks of a JPEG too, while its rows are read: in so many strips of so many rows. Only where the layout of its
-    /// blocks was [told](Opened::blocks).
+    /// Keeps the blocks of a JPEG while its rows are read, in `strips` strips of `strip_rows` rows. Requires that
+    /// [`Opened::blocks`] is present.
     fn keep_blocks(&mut self, _layout: &Arc<BlockLayout>, _strip_rows: u32, _strips: usize, _scale: RowScale) {}
 
-    /// The next strip whose blocks are all there.
+    /// Returns the next strip whose blocks are complete.
     fn take_blocks(&mut self) -> Option<BlockStrip> {
         None
     }
 
-    /// Checks, after the last row, what the format can check only then. Returns what showed while reading.
+    /// Checks the end of the file after the last row. Returns the warnings that were found while reading.
     fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         Ok(Vec::new())
     }
 }
 
-/// A file that a decoder can read.
+/// A file opened by a decoder.
 struct Opened {
-    /// As its rows lie.
+    /// Size of the stored rows.
     size: Size,
     samples: Samples,
     /// Bits of a sample in the file.
@@ -161,9 +161,9 @@ struct Opened {
     /// `JPEG`, `TIFF, LZW`, …
     container: String,
     metadata: FileMetadata,
-    /// The memory that decoding takes beyond a few rows.
+    /// Memory for decoding beyond a few rows, in bytes.
     decoder_bytes: u64,
-    /// How its blocks lie, where it is a JPEG whose blocks can be had.
+    /// Layout of the DCT blocks, if they can be kept.
     blocks: Option<BlockLayout>,
     rows: Box<dyn RowReader>,
 }
@@ -177,30 +177,30 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a file by its content, whatever its name.
+    /// Opens a file by its content, regardless of its name.
     ///
     /// # Errors
-    /// Where there is no such file, or it is not an image that can be read. Damage further on shows in
-    /// [`read_rows`](Self::read_rows).
+    /// If the file does not exist or is not a supported image. [`read_rows`](Self::read_rows) reports damage after the
+    /// header.
     pub fn open(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
         Self::open_at(&Place::File(path.to_owned()), options)
     }
 
-    /// The same, here or elsewhere. What is elsewhere is waited for: not to be called by what runs on the runtime that
-    /// fetches it.
+    /// Opens a local or remote file. Blocks on remote reads, so it must not be called from the runtime that fetches
+    /// them.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// Fails like [`open`](Self::open).
     pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = opened(place)?;
-        let result = Self::decoded(&place.to_string(), &input, options);
+        let input = open_input(place)?;
+        let result = Self::from_input(&place.to_string(), &input, options);
         match input.failure() {
             Some(cause) => Err(SourceError::Remote { input: place.to_string(), cause }),
             None => result,
         }
     }
 
-    fn decoded(name: &str, bytes: &Input, options: ReadOptions) -> Result<Self, SourceError> {
+    fn from_input(name: &str, bytes: &Input, options: ReadOptions) -> Result<Self, SourceError> {
         let input = name.to_owned();
         let (mut magic, bytes) = (Vec::with_capacity(MAGIC_BYTES), bytes.clone());
         let sniff = bytes.clone().take(MAGIC_BYTES as u64).read_to_end(&mut magic);
@@ -208,7 +208,7 @@ impl Source {
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
         }
-        let container = sniffed(&magic);
+        let container = sniff_format(&magic);
         let opened = Self::decoder(&magic, bytes.clone(), options);
         match opened {
             Ok(opened) if opened.size.pixels() > options.max_pixels => {
@@ -224,13 +224,13 @@ impl Source {
         }
     }
 
-    /// Opens a file by its first bytes.
+    /// Opens the decoder for the first bytes of a file.
     fn decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
         if let Some(foreign) = foreign::recognize(magic) {
-            return Err(Refusal::unsupported(foreign.what, foreign.hint));
+            return Err(Refusal::unsupported(foreign.name, foreign.hint));
         }
         let is_jp2 = jp2::is_announced_by(magic);
-        match sniffed(magic) {
+        match sniff_format(magic) {
             None if !is_jp2 => Err(Refusal::Unknown),
             Some(image::ImageFormat::Tiff) => tiff::open(file, options),
             _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
@@ -249,74 +249,75 @@ impl Source {
     ) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
         let FileMetadata { profile, orientation, mut warnings } = metadata;
-        let (converter, told) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
-        warnings.extend(told.warning);
+        let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
+        warnings.extend(summary.warning);
         let row_format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
-        let kind = SourceKind::new(format, samples.colour, told.profile.is_some());
+        let kind = SourceKind::new(format, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
         let found = Found {
-            colours: format!("{}{alpha}", samples.colour),
+            colors: format!("{}{alpha}", samples.color),
             bits,
-            profile: told.profile,
+            profile: summary.profile,
             orientation,
-            conversion: told.conversion,
+            conversion: summary.conversion,
             warnings,
         };
         let header = Header {
-            size: orientation.shown(size),
+            size: orientation.displayed_size(size),
             format: row_format,
             description: container,
             kind,
             found,
-            decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.held_bytes(),
+            decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.cache_bytes(),
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
-            kept_profile: profile.filter(|_| told.is_kept).map(Arc::from),
+            kept_profile: profile.filter(|_| summary.is_kept).map(Arc::from),
         };
         Self { input, bytes, header, rows }
     }
 
-    /// What is known before the first pixel.
+    /// Returns the header.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Keeps the blocks of a JPEG too, while its rows are read: in so many strips of so many rows of pixels, a whole number of MCUs.
-    /// Before the first row, and only where the header has [their layout](Header::blocks). Rows come at full size, or at half of
-    /// it. [`take_blocks`](Self::take_blocks) must be called while they are read: where all strips wait for that, reading fails.
+    /// Keeps the blocks of a JPEG while its rows are read, in `strips` strips of `strip_rows` rows of pixels, a whole
+    /// number of MCUs. Call it before the first row; it has no effect unless the header has [a block
+    /// layout](Header::blocks). Rows are delivered at full or half size. Call [`take_blocks`](Self::take_blocks) while
+    /// reading: reading fails if all strips are waiting to be taken.
     pub fn keep_blocks(&mut self, strip_rows: u32, strips: usize, scale: RowScale) {
         if let Some(layout) = &self.header.blocks {
             self.rows.reader().keep_blocks(layout, strip_rows, strips, scale);
         }
     }
 
-    /// The next strip whose blocks have all been read; the last one after [`finish`](Self::finish).
+    /// Returns the next strip whose blocks are complete. The last one is complete after [`finish`](Self::finish).
     pub fn take_blocks(&mut self) -> Option<BlockStrip> {
         self.rows.reader().take_blocks()
     }
 
-    /// Fills `rows`, a whole number of them in the header's format, with the next rows of the image.
+    /// Fills `rows`, a whole number of rows in the header's format, with the next rows of the image.
     ///
     /// # Errors
-    /// Where the file is damaged or ends too early.
+    /// If the file is damaged or truncated.
     pub fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), SourceError> {
         self.bytes.begin_pixels();
         let read = self.rows.read(rows);
         self.unless_failed(read)
     }
 
-    /// Checks, after the last row, that the file ends as it should. Returns the warnings that only reading could find, in
-    /// addition to those of the [header](Header::warnings).
+    /// Checks the end of the file after the last row. Returns the warnings that only reading could find, in addition to
+    /// those of the [header](Header::warnings).
     ///
     /// # Errors
-    /// If data follows that proves the pixels wrong.
+    /// If the rest of the file proves that the pixels are wrong.
     pub fn finish(&mut self) -> Result<Vec<Warning>, SourceError> {
         let finished = self.rows.finish();
         self.unless_failed(finished)
     }
 
-    /// What a decoder says, unless bytes did not come: of those, some decoders say nothing, or that the file is damaged.
+    /// Prefers a fetch failure over the decoder's result, because some decoders ignore missing bytes or report damage.
     fn unless_failed<T>(&self, result: Result<T, DecodeError>) -> Result<T, SourceError> {
         match (self.bytes.failure(), result) {
             (Some(cause), _) => Err(SourceError::Remote { input: self.input.clone(), cause }),
@@ -324,47 +325,47 @@ impl Source {
         }
     }
 
-    /// A failure to decode this image.
+    /// Creates the error for a failure to decode this image.
     pub(crate) fn failed(&self, cause: DecodeError) -> SourceError {
         SourceError::Decode { input: self.input.clone(), cause }
     }
 }
 
-fn opened(place: &Place) -> Result<Input, SourceError> {
+fn open_input(place: &Place) -> Result<Input, SourceError> {
     let path = match place {
         Place::File(path) => path,
-        Place::Remote { object, .. } => return Ok(Input::of_remote(Arc::clone(object))),
+        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object))),
     };
     let input = path.display().to_string();
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(SourceError::NotAFile { input });
     }
-    File::open(path).and_then(Input::of_file).map_err(|cause| SourceError::Open { input, cause })
+    File::open(path).and_then(Input::from_file).map_err(|cause| SourceError::Open { input, cause })
 }
 
-/// Memory whose size a file decides: an error where there is not so much, and never an abort.
+/// Allocates memory whose size depends on the file. Fails instead of aborting if there is not enough.
 fn zeroed(bytes: usize) -> Result<Vec<u8>, DecodeError> {
     let mut memory = Vec::new();
     resize(&mut memory, 1, bytes)?;
     Ok(memory)
 }
 
-/// Makes `memory` as large as some rows.
+/// Resizes `memory` to a number of rows.
 fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), DecodeError> {
-    let bytes = rows.checked_mul(row_bytes).ok_or("its rows do not fit memory")?;
+    let bytes = rows.checked_mul(row_bytes).ok_or("its rows do not fit into memory")?;
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
     memory.resize(bytes, 0);
     Ok(())
 }
 
-/// The format that the first bytes announce.
-fn sniffed(magic: &[u8]) -> Option<image::ImageFormat> {
+/// Returns the format that the first bytes identify.
+fn sniff_format(magic: &[u8]) -> Option<image::ImageFormat> {
     use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
     // BigTIFF, which `image` does not know.
     if magic.starts_with(b"II+\0") || magic.starts_with(b"MM\0+") {
         return Some(Tiff);
     }
-    // libjpeg skips what stands between this and the first segment.
+    // libjpeg skips bytes between this marker and the first segment.
     if magic.starts_with(b"\xff\xd8") {
         return Some(Jpeg);
     }

@@ -1,10 +1,10 @@
-//! How files are read.
+//! Options for reading files.
 
 use crate::pixel::PixelFormat;
 use std::fmt;
 use std::str::FromStr;
 
-/// The colour behind what is transparent.
+/// Background color of transparent pixels.
 ///
 /// ```
 /// use iiif_publish::source::Background;
@@ -15,29 +15,29 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Background([u8; 3]);
 
-/// A text that is no colour.
+/// The error for a text that is not a color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a colour like #ffffff, `white` or `black`")]
+#[error("expected a color like #ffffff, `white` or `black`")]
 pub struct BackgroundError;
 
 impl Background {
-    /// What paper is.
+    /// White.
     pub const WHITE: Self = Self([255; 3]);
 
-    /// A colour of sRGB.
+    /// Creates an sRGB color.
     #[must_use]
     pub fn new(red: u8, green: u8, blue: u8) -> Self {
         Self([red, green, blue])
     }
 
-    /// Its channels in a format; of grey, its lightness (the weights of BT.601, as JPEG has them).
-    pub(super) fn of(self, format: PixelFormat) -> [u8; 3] {
+    /// Returns the channels in a pixel format. Gray is the luma of BT.601, as in JPEG.
+    pub(super) fn channels_in(self, format: PixelFormat) -> [u8; 3] {
         let [red, green, blue] = self.0.map(u32::from);
         match format {
             PixelFormat::Rgb8 => self.0,
             PixelFormat::Gray8 => {
-                let grey = (299 * red + 587 * green + 114 * blue + 500) / 1000;
-                [u8::try_from(grey).expect("the weights sum up to 1"); 3]
+                let gray = (299 * red + 587 * green + 114 * blue + 500) / 1000;
+                [u8::try_from(gray).expect("the weights sum up to 1"); 3]
             }
         }
     }
@@ -70,15 +70,15 @@ impl fmt::Display for Background {
     }
 }
 
-/// What becomes of the colours of RGB and grey that have a profile.
+/// Treatment of ICC profiles of RGB and gray images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profiles {
-    /// They are converted to sRGB, which every viewer shows as it is meant.
+    /// Converts colors to sRGB, which every viewer displays correctly.
     #[default]
     Convert,
-    /// They stay what they are, and every picture carries the profile.
+    /// Keeps colors, and embeds the profile into every rendition.
     Keep,
-    /// Those of RGB stay, those of grey are converted.
+    /// Keeps the profiles of RGB, and converts gray.
     KeepOfRgb,
 }
 
@@ -112,19 +112,10 @@ impl Bounds {
 // Neither bound is NaN.
 impl Eq for Bounds {}
 
-/// The samples that become black and white, if a TIFF has floating-point or signed ones.
-///
-/// ```
-/// use iiif_publish::source::FloatRange;
-/// let range: FloatRange = "-10..3000".parse()?;
-/// assert_eq!(range.to_string(), "-10..3000");
-/// assert_eq!("0..1".parse(), Ok(FloatRange::Standard));
-/// assert!("1..0".parse::<FloatRange>().is_err());
-/// # Ok::<(), iiif_publish::source::FloatRangeError>(())
-/// ```
+/// Sample values that become black and white, for floating-point and signed TIFF files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FloatRange {
-    /// 0 to 1 for floating-point samples, and for signed samples all that fit their bits.
+    /// 0 to 1 for floating-point samples, and the full range of the type for signed samples.
     #[default]
     Standard,
     /// These samples, whatever their type.
@@ -162,23 +153,23 @@ impl fmt::Display for FloatRange {
     }
 }
 
-/// How files are read. [`ReadOptions::default`] suits most.
+/// Options for reading files. [`ReadOptions::default`] suits most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// The colour behind what is transparent.
+    /// Background color of transparent pixels.
     pub background: Background,
-    /// What becomes of colours with a profile.
+    /// Treatment of ICC profiles.
     pub profiles: Profiles,
-    /// Which image of a file with several, from 1. Smaller versions of others, as in pyramids, are not counted.
+    /// Page of a file with several images, from 1. Reduced versions of other images, as in pyramids, are not counted.
     pub page: u32,
-    /// The most pixels that an image may have.
+    /// Maximum pixels of an image.
     pub max_pixels: u64,
-    /// The floating-point or signed samples that become black and white.
+    /// Sample values that become black and white, for floating-point and signed samples.
     pub float_range: FloatRange,
 }
 
 impl ReadOptions {
-    /// What an image may have where nothing is said: a few kilobytes can announce more, and then take hours.
+    /// Default maximum of pixels. A few kilobytes can declare more, and then take hours.
     pub const MAX_PIXELS: u64 = 3_000_000_000;
 }
 

@@ -1,33 +1,33 @@
-//! Which way up: the eight values of EXIF, and what each costs.
+//! Orientation: the eight values of EXIF, and the cost of each.
 
 use crate::iiif::Size;
 
-/// How the rows of a file lie, by the value of the EXIF tag `Orientation` (TIFF 6.0, page 36).
+/// Orientation of the stored rows, by the value of the EXIF tag `Orientation` (TIFF 6.0, page 36).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orientation {
-    /// 1: as they are shown.
+    /// 1: as displayed.
     #[default]
     Upright,
-    /// 2: left and right are exchanged.
+    /// 2: mirrored horizontally.
     Mirrored,
-    /// 3: half a turn.
+    /// 3: rotated by 180 degrees.
     HalfTurn,
-    /// 4: top and bottom are exchanged.
+    /// 4: mirrored vertically.
     Flipped,
-    /// 5: rows are columns.
+    /// 5: transposed.
     Transposed,
-    /// 6: to be turned a quarter to the right.
+    /// 6: to be rotated by 90 degrees clockwise.
     QuarterRight,
-    /// 7: rows are columns, from the other corner.
+    /// 7: transposed along the other diagonal.
     Transversed,
-    /// 8: to be turned a quarter to the left.
+    /// 8: to be rotated by 90 degrees counterclockwise.
     QuarterLeft,
 }
 
 impl Orientation {
-    /// The orientation of an EXIF value; upright for values that mean nothing.
+    /// Returns the orientation of an EXIF value; upright for invalid values.
     #[must_use]
-    pub fn of_exif(value: u16) -> Self {
+    pub fn from_exif(value: u16) -> Self {
         match value {
             2 => Self::Mirrored,
             3 => Self::HalfTurn,
@@ -40,30 +40,30 @@ impl Orientation {
         }
     }
 
-    /// The size in which an image is shown whose rows lie so.
+    /// Returns the displayed size of an image that is stored with this orientation.
     #[must_use]
-    pub fn shown(self, stored: Size) -> Size {
+    pub fn displayed_size(self, stored: Size) -> Size {
         if self.swaps_sides() { Size::new(stored.height(), stored.width()).expect("neither side is 0") } else { stored }
     }
 
-    /// Whether rows of the file are columns of the picture.
+    /// Returns `true` if stored rows are displayed as columns.
     #[must_use]
     pub fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
     }
 
-    /// Whether the first row of the file is the last of the picture, or its pixels are those of the last.
+    /// Returns `true` if the first stored row is displayed last.
     pub(super) fn is_bottom_up(self) -> bool {
         matches!(self, Self::HalfTurn | Self::Flipped)
     }
 
-    /// Whether the pixels of a row are in reverse.
+    /// Returns `true` if the pixels of a row are reversed.
     pub(super) fn reverses_rows(self) -> bool {
         matches!(self, Self::Mirrored | Self::HalfTurn)
     }
 
-    /// Where the picture has the pixel that the file has at `x`, `y`, in a file of that size.
-    pub(super) fn place(self, x: u32, y: u32, stored: Size) -> (u32, u32) {
+    /// Returns the displayed position of the pixel stored at `x`, `y`.
+    pub(super) fn displayed_position(self, x: u32, y: u32, stored: Size) -> (u32, u32) {
         let (right, bottom) = (stored.width() - 1 - x, stored.height() - 1 - y);
         match self {
             Self::Upright => (x, y),
@@ -77,9 +77,9 @@ impl Orientation {
         }
     }
 
-    /// In words, where there is something to say.
+    /// Returns a description of the rotation; `None` if upright.
     #[must_use]
-    pub fn in_words(self) -> Option<&'static str> {
+    pub fn describe(self) -> Option<&'static str> {
         Some(match self {
             Self::Upright => return None,
             Self::Mirrored => "mirrored",
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_quarter_turns_and_two_mirrors_lead_back() {
+    fn four_quarter_turns_or_two_mirrors_are_the_identity() {
         let size = Size::new(5, 3).expect("a size");
         for (one, back) in [
             (Orientation::QuarterRight, Orientation::QuarterLeft),
@@ -109,10 +109,10 @@ mod tests {
             (Orientation::Transversed, Orientation::Transversed),
         ] {
             for (x, y) in (0..5).flat_map(|x| (0..3).map(move |y| (x, y))) {
-                let (there_x, there_y) = one.place(x, y, size);
-                let shown = one.shown(size);
-                assert!(there_x < shown.width() && there_y < shown.height(), "{one:?}");
-                assert_eq!(back.place(there_x, there_y, shown), (x, y), "{one:?}");
+                let (there_x, there_y) = one.displayed_position(x, y, size);
+                let displayed_size = one.displayed_size(size);
+                assert!(there_x < displayed_size.width() && there_y < displayed_size.height(), "{one:?}");
+                assert_eq!(back.displayed_position(there_x, there_y, displayed_size), (x, y), "{one:?}");
             }
         }
     }

@@ -1,63 +1,72 @@
-//! The other formats, through the `image` crate: whole images only.
+//! Other formats, through the `image` crate, which decodes whole images.
 
 use super::gif_screen::{self, Patched};
 use super::metadata::{MAX_PROFILE_BYTES, Metadata};
-use super::samples::{Alpha, Colour, Depth, Samples};
+use super::samples::{Alpha, ColorModel, Depth, Samples};
 use super::{DecodeError, Input, Opened, Refusal, RowReader, webp_chunks};
 use crate::iiif::Size;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::{BufReader, Seek};
 
-/// What a decoder may take beside the image that it makes: as much again, and some room.
+/// Limit of the decoder's memory: a multiple of the decoded image, plus a constant.
 const DECODER_FACTOR: u64 = 2;
 const DECODER_BYTES: u64 = 16 << 20;
 
 pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusal> {
     let mut metadata = Metadata::default();
     let screen = match container {
-        // A file that ends before its first image is one that its decoder refuses.
-        ImageFormat::Gif => gif_screen::enlarged(&file, &mut metadata).unwrap_or_default(),
+        // If a GIF is truncated before its first image, its decoder rejects it.
+        ImageFormat::Gif => gif_screen::required_screen(&file, &mut metadata).unwrap_or_default(),
         ImageFormat::WebP => webp_chunks::read(&file, &mut metadata).map(|()| None)?,
         _ => None,
     };
     let mut decoder = ImageReader::with_format(BufReader::new(Patched::new(file.clone(), screen)), container)
         .into_decoder()
-        .map_err(|error| refused(error, container))?;
+        .map_err(|error| plain_error(error, container))?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height)?;
-    let colour = decoder.color_type();
-    let samples = Samples {
-        colour: if colour.has_color() { Colour::Rgb } else { Colour::Grey },
-        alpha: if colour.has_alpha() { Alpha::Straight } else { Alpha::None },
-        depth: if colour.bytes_per_pixel() > colour.channel_count() { Depth::Sixteen } else { Depth::Eight },
-    };
+    let color = decoder.color_type();
+    let samples = samples_of_color(color);
     if !metadata.has_profile() && container != ImageFormat::WebP {
-        match decoder.icc_profile() {
-            Ok(Some(profile)) if profile.len() as u64 > MAX_PROFILE_BYTES => {
-                metadata.add_too_large("ICC profile", profile.len() as u64);
-            }
-            Ok(Some(profile)) => metadata.add_profile(profile),
-            Ok(None) => {}
-            Err(_) => metadata.add_unusable_profile("it is damaged"),
-        }
+        add_profile(&mut decoder, &mut metadata);
     }
-    // Whether that is too much, the caller decides.
+    // The caller decides if that is too much.
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODER_FACTOR * decoder.total_bytes() + DECODER_BYTES);
-    let held_bytes = size.pixels() * samples.pixel_bytes() as u64;
-    let decoder_bytes = decoder.total_bytes() + held_bytes;
+    let image_bytes = size.pixels() * samples.pixel_bytes() as u64;
+    let decoder_bytes = decoder.total_bytes() + image_bytes;
     let file = Some(Patched::new(file, screen));
     Ok(Opened {
         size,
         samples,
-        bits: colour.bits_per_pixel() / u16::from(colour.channel_count()),
+        bits: color.bits_per_pixel() / u16::from(color.channel_count()),
         container: name(container).to_owned(),
         metadata: metadata.finish(),
-        // What was decoded, and what it is made into where that differs.
+        // The decoded image, and its converted copy.
         decoder_bytes,
         blocks: None,
         rows: Box::new(WholeImage { file, container, limits, samples, pixels: Vec::new(), next_byte: 0 }),
     })
+}
+
+fn samples_of_color(color: ColorType) -> Samples {
+    Samples {
+        color: if color.has_color() { ColorModel::Rgb } else { ColorModel::Gray },
+        alpha: if color.has_alpha() { Alpha::Straight } else { Alpha::None },
+        depth: if color.bytes_per_pixel() > color.channel_count() { Depth::Sixteen } else { Depth::Eight },
+    }
+}
+
+/// Adds the ICC profile of a file, if it has one.
+fn add_profile(decoder: &mut impl ImageDecoder, metadata: &mut Metadata) {
+    match decoder.icc_profile() {
+        Ok(Some(profile)) if profile.len() as u64 > MAX_PROFILE_BYTES => {
+            metadata.add_too_large("ICC profile", profile.len() as u64);
+        }
+        Ok(Some(profile)) => metadata.add_profile(profile),
+        Ok(None) => {}
+        Err(_) => metadata.add_unusable_profile("it is damaged"),
+    }
 }
 
 fn name(container: ImageFormat) -> &'static str {
@@ -69,18 +78,16 @@ fn name(container: ImageFormat) -> &'static str {
     }
 }
 
-/// Returns an error in plain words: those of the library name its own types.
-fn refused(error: image::ImageError, container: ImageFormat) -> Refusal {
+/// Converts an error to plain language: the library's messages contain its own types.
+fn plain_error(error: image::ImageError, container: ImageFormat) -> Refusal {
     match error {
-        image::ImageError::Unsupported(_) => {
-            Refusal::Unsupported(format!("a {} of a variety that is rarely used", name(container)))
-        }
+        image::ImageError::Unsupported(_) => Refusal::Unsupported(format!("a {} of a rare variant", name(container))),
         error => Refusal::Decode(error.into()),
     }
 }
 
 struct WholeImage {
-    /// Until the first row is asked for.
+    /// Present until the first row is read.
     file: Option<Patched>,
     container: ImageFormat,
     limits: Limits,
@@ -105,16 +112,16 @@ impl RowReader for WholeImage {
     }
 }
 
-/// The pixels of an image as such samples.
+/// Converts an image to the given samples.
 fn samples_of(image: DynamicImage, samples: Samples) -> Vec<u8> {
     let wide = |samples: Vec<u16>| samples.into_iter().flat_map(u16::to_ne_bytes).collect();
-    match (samples.colour, samples.alpha != Alpha::None, samples.depth) {
-        (Colour::Grey, false, Depth::Eight) => image.into_luma8().into_raw(),
-        (Colour::Grey, true, Depth::Eight) => image.into_luma_alpha8().into_raw(),
+    match (samples.color, samples.alpha != Alpha::None, samples.depth) {
+        (ColorModel::Gray, false, Depth::Eight) => image.into_luma8().into_raw(),
+        (ColorModel::Gray, true, Depth::Eight) => image.into_luma_alpha8().into_raw(),
         (_, false, Depth::Eight) => image.into_rgb8().into_raw(),
         (_, true, Depth::Eight) => image.into_rgba8().into_raw(),
-        (Colour::Grey, false, Depth::Sixteen) => wide(image.into_luma16().into_raw()),
-        (Colour::Grey, true, Depth::Sixteen) => wide(image.into_luma_alpha16().into_raw()),
+        (ColorModel::Gray, false, Depth::Sixteen) => wide(image.into_luma16().into_raw()),
+        (ColorModel::Gray, true, Depth::Sixteen) => wide(image.into_luma_alpha16().into_raw()),
         (_, false, Depth::Sixteen) => wide(image.into_rgb16().into_raw()),
         (_, true, Depth::Sixteen) => wide(image.into_rgba16().into_raw()),
     }

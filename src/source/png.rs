@@ -1,7 +1,7 @@
 //! PNG, through the `png` crate.
 
 use super::png_chunks::{self, PixelChunks};
-use super::samples::{Alpha, Colour, Depth, Samples};
+use super::samples::{Alpha, ColorModel, Depth, Samples};
 use super::{DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, zeroed};
 use crate::iiif::Size;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Reader, Transformations};
@@ -14,10 +14,10 @@ const PNGCRUSH: &str = "convert it first, for example: `pngcrush -revert-iphone-
 pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
     let mut chunks = png_chunks::read(file)?;
     if chunks.is_apple {
-        return Err(Refusal::unsupported("a PNG in Apple's variety for apps (CgBI)", PNGCRUSH));
+        return Err(Refusal::unsupported("a PNG in Apple's variant for apps (CgBI)", PNGCRUSH));
     }
     let mut decoder = Decoder::new(PixelChunks::new(file.clone())?);
-    // Palettes become RGB, 1 to 4 bits become 8, and a transparent colour becomes an alpha channel.
+    // Palettes become RGB, 1 to 4 bits become 8, and a transparent color becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     let reader = decoder.read_info().map_err(plain)?;
     if chunks.is_animated {
@@ -40,7 +40,7 @@ pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
     Ok(Opened { size, samples, bits, container, metadata, decoder_bytes, blocks: None, rows })
 }
 
-/// Returns an error without the Rust structures that the library's messages have.
+/// Converts an error to plain language: the library's messages contain Rust structures.
 fn plain(error: DecodingError) -> DecodeError {
     let text = match error {
         DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -62,31 +62,31 @@ fn plain(error: DecodingError) -> DecodeError {
     text.into()
 }
 
-/// Reads the rest of the file, in which no pixel is left.
+/// Reads the rest of the file after the last pixel.
 fn finish(reader: &mut FileReader) -> Result<Vec<Warning>, DecodeError> {
     match reader.finish() {
         Ok(()) => Ok(Vec::new()),
         Err(DecodingError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Ok(vec![Warning::new(WarningCode::EndMarkerMissing, "the file ends without its end marker (IEND)")])
+            Ok(vec![Warning::new(WarningCode::EndMarkerMissing, "the file has no end marker (IEND)")])
         }
         Err(error) => Err(plain(error)),
     }
 }
 
 fn samples(reader: &FileReader) -> Samples {
-    let (colour, depth) = reader.output_color_type();
-    let (colour, alpha) = match colour {
-        ColorType::Grayscale => (Colour::Grey, Alpha::None),
-        ColorType::GrayscaleAlpha => (Colour::Grey, Alpha::Straight),
-        ColorType::Rgba => (Colour::Rgb, Alpha::Straight),
+    let (color, depth) = reader.output_color_type();
+    let (color, alpha) = match color {
+        ColorType::Grayscale => (ColorModel::Gray, Alpha::None),
+        ColorType::GrayscaleAlpha => (ColorModel::Gray, Alpha::Straight),
+        ColorType::Rgba => (ColorModel::Rgb, Alpha::Straight),
         // Expanded palettes are RGB.
-        ColorType::Rgb | ColorType::Indexed => (Colour::Rgb, Alpha::None),
+        ColorType::Rgb | ColorType::Indexed => (ColorModel::Rgb, Alpha::None),
     };
     let depth = if depth == BitDepth::Sixteen { Depth::Sixteen } else { Depth::Eight };
-    Samples { colour, alpha, depth }
+    Samples { color, alpha, depth }
 }
 
-/// PNG is big-endian.
+/// Converts samples from big-endian to native byte order.
 fn to_native_order(samples: Samples, row: &mut [u8]) {
     if samples.depth == Depth::Sixteen {
         for sample in row.as_chunks_mut::<2>().0 {
@@ -115,7 +115,7 @@ impl RowReader for PngRows {
     }
 }
 
-/// Interlaced rows come in seven passes: the whole image is held.
+/// Reader of interlaced images, which it decodes as a whole because their rows arrive in seven passes.
 struct InterlacedRows {
     reader: FileReader,
     samples: Samples,
@@ -127,7 +127,7 @@ struct InterlacedRows {
 impl RowReader for InterlacedRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if self.image.is_empty() {
-            self.image = zeroed(self.reader.output_buffer_size().ok_or("the image does not fit memory")?)?;
+            self.image = zeroed(self.reader.output_buffer_size().ok_or("the image does not fit into memory")?)?;
             self.reader.next_frame(&mut self.image).map_err(plain)?;
             to_native_order(self.samples, &mut self.image);
         }

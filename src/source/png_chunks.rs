@@ -1,7 +1,7 @@
-//! The chunks of a PNG: metadata before and after the pixels, and a reader of only those chunks that the pixels depend on.
+//! Chunks of a PNG: metadata before and after the pixels, and a reader of only those chunks that affect the pixels.
 //!
-//! The `png` crate holds whatever metadata a file has, reads text after the pixels too late, and refuses files for mistakes in
-//! animations that are not shown. So it is given a file without them.
+//! The `png` crate holds all metadata of a file, reads text after the pixels too late, and rejects files for errors in
+//! animations that are not displayed. So it receives a file without these chunks.
 
 use super::Input;
 use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
@@ -9,41 +9,42 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
-/// Bytes at the end of the file in which metadata is looked for. Walking from chunk to chunk would fetch all of a remote file.
+/// Bytes at the end of the file that are searched for metadata. Walking from chunk to chunk would fetch all of a remote
+/// file.
 const TAIL_BYTES: u64 = 256 << 10;
 
-/// Metadata chunks before the pixels that are looked at. Real files have some dozens.
+/// Maximum chunks before the pixels that are read. Real files have some dozens.
 const MAX_CHUNKS: usize = 10_000;
 
-/// Maximum of all metadata of a file, as it stands there and unpacked, in bytes. Beyond it, chunks are passed over: thousands of
-/// small ones that each unpack to the limit would take minutes.
+/// Maximum bytes of all metadata of a file, compressed and decompressed. Later chunks are skipped: thousands of small
+/// ones that each decompress to the limit would take minutes.
 const MAX_METADATA_BYTES: u64 = 64 << 20;
 
-/// The keywords of texts that hold EXIF in hexadecimal digits, as `ImageMagick` and `ExifTool` write them.
+/// Keywords of texts with EXIF in hexadecimal digits, as `ImageMagick` and `ExifTool` write them.
 const EXIF_KEYWORDS: [&[u8]; 2] = [b"Raw profile type exif", b"Raw profile type APP1"];
 
-/// The keyword of a text that is XMP (ISO 16684-3, 1.1.5), and the one of XMP in hexadecimal digits.
+/// Keyword of XMP text (ISO 16684-3, 1.1.5), and of XMP in hexadecimal digits.
 const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp";
 const RAW_XMP_KEYWORD: &[u8] = b"Raw profile type xmp";
 
-/// How XMP begins where the keyword of EXIF stands for any segment `APP1` of a JPEG.
+/// Start of XMP in a text whose keyword means any `APP1` segment of a JPEG.
 const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
-/// Chunks that the pixels depend on.
+/// Chunks that affect the pixels.
 const PIXEL_CHUNKS: [&[u8; 4]; 5] = [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"];
 
-/// What the chunks say beside the pixels.
+/// Contents of the other chunks.
 #[derive(Default)]
 pub(super) struct Chunks {
     pub(super) metadata: Metadata,
-    /// It begins with Apple's chunk `CgBI`: its pixels are not those of a PNG.
+    /// The file starts with Apple's `CgBI` chunk, so its pixels are not those of a PNG.
     pub(super) is_apple: bool,
     pub(super) is_animated: bool,
-    /// Bytes of metadata that were read, unpacked or checked.
+    /// Bytes of metadata that were read, decompressed or checked.
     metadata_bytes: u64,
 }
 
-/// Looks at the chunks before the pixels and near the end of the file.
+/// Reads the chunks before the pixels and near the end of the file.
 pub(super) fn read(file: &Input) -> io::Result<Chunks> {
     let mut chunks = Chunks::default();
     let mut reader = BufReader::new(file.clone());
@@ -84,7 +85,7 @@ fn head(reader: &mut impl Read) -> io::Result<Option<(u32, [u8; 4])>> {
 }
 
 impl Chunks {
-    /// Adds a metadata chunk whose content comes next.
+    /// Adds a metadata chunk, whose content is next in the file.
     fn add(&mut self, reader: &mut impl Read, kind: [u8; 4], length: u32) -> io::Result<()> {
         let (name, limit) = match &kind {
             b"iCCP" => ("ICC profile", MAX_PROFILE_BYTES),
@@ -111,7 +112,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// Counts metadata that is about to be looked at; `false` if there has been too much.
+    /// Counts metadata before it is read. Returns `false` beyond the limit.
     fn has_room_for(&mut self, bytes: u64) -> bool {
         let before = self.metadata_bytes;
         self.metadata_bytes = before.saturating_add(bytes);
@@ -132,17 +133,17 @@ impl Chunks {
         }
     }
 
-    /// Adds the profile of `iCCP`: its name, 0, the number of its compression, and compressed content.
+    /// Adds the profile of `iCCP`: name, 0, compression method, and compressed data.
     fn add_profile(&mut self, content: &[u8]) {
         let compressed = after_zero(content).and_then(|(_, rest)| rest.strip_prefix(b"\0"));
-        match compressed.map(|bytes| inflated(bytes, MAX_PROFILE_BYTES)) {
+        match compressed.map(|bytes| inflate(bytes, MAX_PROFILE_BYTES)) {
             Some(Inflated::All(profile)) => self.metadata.add_profile(profile),
-            Some(Inflated::TooMuch) => self.metadata.add_too_large("ICC profile", MAX_PROFILE_BYTES + 1),
+            Some(Inflated::TooLarge) => self.metadata.add_too_large("ICC profile", MAX_PROFILE_BYTES + 1),
             Some(Inflated::Damaged) | None => self.metadata.add_unusable_profile("its compressed data is damaged"),
         }
     }
 
-    /// Adds the EXIF or XMP of a text that holds it.
+    /// Adds the EXIF or XMP of a text, if it has either.
     fn add_text(&mut self, kind: [u8; 4], content: &[u8]) {
         let Some((keyword, rest)) = after_zero(content) else { return };
         if !EXIF_KEYWORDS.contains(&keyword) && keyword != XMP_KEYWORD && keyword != RAW_XMP_KEYWORD {
@@ -151,11 +152,11 @@ impl Chunks {
         let is_exif = EXIF_KEYWORDS.contains(&keyword);
         let text = match &kind {
             b"tEXt" => Inflated::All(rest.to_owned()),
-            b"zTXt" => rest.strip_prefix(b"\0").map_or(Inflated::Damaged, |bytes| inflated(bytes, MAX_EXIF_BYTES)),
-            _ => international(rest),
+            b"zTXt" => rest.strip_prefix(b"\0").map_or(Inflated::Damaged, |bytes| inflate(bytes, MAX_EXIF_BYTES)),
+            _ => international_text(rest),
         };
         match text {
-            // The texts behind it are skipped.
+            // The limit is reached, so the text is skipped.
             Inflated::All(text) if !self.has_room_for(text.len() as u64) => drop(text),
             Inflated::All(text) if keyword == XMP_KEYWORD => self.metadata.add_xmp(&text),
             Inflated::All(text) => match raw_profile(&text) {
@@ -167,13 +168,13 @@ impl Chunks {
                 None if is_exif => self.metadata.add_unreadable_exif("its hexadecimal text is damaged"),
                 None => {}
             },
-            Inflated::TooMuch => self.metadata.add_too_large("text", MAX_EXIF_BYTES + 1),
+            Inflated::TooLarge => self.metadata.add_too_large("text", MAX_EXIF_BYTES + 1),
             Inflated::Damaged if is_exif => self.metadata.add_unreadable_exif("its compressed text is damaged"),
             Inflated::Damaged => {}
         }
     }
 
-    /// Finds metadata behind the pixels: every chunk near the end of the file whose checksum is right.
+    /// Finds metadata after the pixels: every chunk near the end of the file with a correct checksum.
     fn read_tail(&mut self, file: &Input, pixels: u64) -> io::Result<()> {
         let start = file.length().saturating_sub(TAIL_BYTES).max(pixels);
         let mut reader = file.clone();
@@ -213,31 +214,31 @@ fn crc(kind: [u8; 4], content: &[u8]) -> u32 {
 
 enum Inflated {
     All(Vec<u8>),
-    TooMuch,
+    TooLarge,
     Damaged,
 }
 
 /// Decompresses up to a limit.
-fn inflated(bytes: &[u8], limit: u64) -> Inflated {
+fn inflate(bytes: &[u8], limit: u64) -> Inflated {
     let mut all = Vec::new();
     match flate2::bufread::ZlibDecoder::new(bytes).take(limit + 1).read_to_end(&mut all) {
         Err(_) => Inflated::Damaged,
-        Ok(_) if all.len() as u64 > limit => Inflated::TooMuch,
+        Ok(_) if all.len() as u64 > limit => Inflated::TooLarge,
         Ok(_) => Inflated::All(all),
     }
 }
 
-/// The text of `iTXt`, behind its keyword: whether it is compressed, how, its language, the keyword in that language.
-fn international(bytes: &[u8]) -> Inflated {
+/// Returns the text of `iTXt` after its keyword: compression flag, compression method, language, translated keyword.
+fn international_text(bytes: &[u8]) -> Inflated {
     let text = |rest| Some(after_zero(after_zero(rest)?.1)?.1);
     match bytes {
         [0, _, rest @ ..] => text(rest).map_or(Inflated::Damaged, |text| Inflated::All(text.to_owned())),
-        [1, 0, rest @ ..] => text(rest).map_or(Inflated::Damaged, |text| inflated(text, MAX_EXIF_BYTES)),
+        [1, 0, rest @ ..] => text(rest).map_or(Inflated::Damaged, |text| inflate(text, MAX_EXIF_BYTES)),
         _ => Inflated::Damaged,
     }
 }
 
-/// Decodes a "raw profile": its name and its length in bytes, on lines of their own, and then hexadecimal digits.
+/// Decodes a "raw profile": its name and its length in bytes on their own lines, and then hexadecimal digits.
 fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     let mut words = text.splitn(4, |byte| *byte == b'\n');
     let _name = (words.next()?, words.next()?);
@@ -251,31 +252,31 @@ fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     (bytes.len() == length).then_some(bytes)
 }
 
-/// Reads a PNG without the chunks that its pixels do not depend on.
+/// Reader of a PNG without the chunks that do not affect its pixels.
 pub(super) struct PixelChunks {
     input: BufReader<Input>,
-    /// Bytes of the signature or of a chunk's head that wait.
-    waiting: Vec<u8>,
-    /// Bytes of the current chunk, checksum included, that are still to come.
-    left: u64,
+    /// Bytes of the signature or of a chunk header that have not been delivered.
+    pending: Vec<u8>,
+    /// Remaining bytes of the current chunk, including its checksum.
+    remaining: u64,
 }
 
 impl PixelChunks {
     pub(super) fn new(mut input: Input) -> io::Result<Self> {
         input.rewind()?;
         let mut input = BufReader::new(input);
-        let mut waiting = vec![0; SIGNATURE.len()];
-        input.read_exact(&mut waiting)?;
-        Ok(Self { input, waiting, left: 0 })
+        let mut pending = vec![0; SIGNATURE.len()];
+        input.read_exact(&mut pending)?;
+        Ok(Self { input, pending, remaining: 0 })
     }
 
-    /// Goes on to the next chunk that is wanted; false at the end of the file.
+    /// Moves to the next pixel chunk. Returns `false` at the end of the file.
     fn next_chunk(&mut self) -> io::Result<bool> {
         while let Some((length, kind)) = head(&mut self.input)? {
             let bytes = u64::from(length) + 4;
             if PIXEL_CHUNKS.contains(&&kind) {
-                self.waiting = [length.to_be_bytes(), kind].concat();
-                self.left = bytes;
+                self.pending = [length.to_be_bytes(), kind].concat();
+                self.remaining = bytes;
                 return Ok(true);
             }
             self.input.seek_relative(bytes.cast_signed())?;
@@ -294,28 +295,28 @@ impl Read for PixelChunks {
 
 impl BufRead for PixelChunks {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.waiting.is_empty() && self.left == 0 && !self.next_chunk()? {
+        if self.pending.is_empty() && self.remaining == 0 && !self.next_chunk()? {
             return Ok(&[]);
         }
-        if !self.waiting.is_empty() {
-            return Ok(&self.waiting);
+        if !self.pending.is_empty() {
+            return Ok(&self.pending);
         }
         let buffer = self.input.fill_buf()?;
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        Ok(&buffer[..most])
+        let max = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(buffer.len());
+        Ok(&buffer[..max])
     }
 
     fn consume(&mut self, count: usize) {
-        if self.waiting.is_empty() {
+        if self.pending.is_empty() {
             self.input.consume(count);
-            self.left -= count as u64;
+            self.remaining -= count as u64;
         } else {
-            self.waiting.drain(..count);
+            self.pending.drain(..count);
         }
     }
 }
 
-/// The `png` crate asks for it, and does not use it.
+/// Required by the `png` crate, which does not use it.
 impl Seek for PixelChunks {
     fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())

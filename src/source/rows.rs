@@ -1,31 +1,31 @@
-//! Rows of the picture, out of rows of the file: colours converted, the right way up.
+//! Rows of the displayed image, from rows of the file: colors converted and upright.
 
-use super::colour::Converter;
+use super::color::Converter;
 use super::orientation::Orientation;
 use super::samples::Samples;
 use super::{DecodeError, RowReader, Warning, resize, zeroed};
 use crate::iiif::Size;
 
-/// Bytes of the file's samples that are converted at a time: enough to be worth several threads, and at least one row.
+/// Bytes of samples that are converted together: enough for several threads, and at least one row.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// Columns that are turned at a time. They become rows, so many of which the processor's cache holds while the rows of a batch
-/// are gone through.
-const TURNED_COLUMNS: u32 = 64;
+/// Columns that are rotated together. They become as many rows as fit into the processor's cache while a batch is
+/// processed.
+const ROTATED_COLUMNS: u32 = 64;
 
-/// What gives the rows of the picture, from its top.
+/// Reader of the rows of the displayed image, from its top.
 pub(super) struct Rows {
     reader: Box<dyn RowReader>,
     samples: Samples,
     converter: Converter,
-    /// Of the file.
+    /// Size of the stored image.
     stored: Size,
     orientation: Orientation,
-    /// Rows of the file that are still to be read.
-    left: u32,
-    /// Samples of the file, before they are converted.
+    /// Rows of the file that have not been read.
+    remaining: u32,
+    /// Samples of the file before conversion.
     raw: Vec<u8>,
-    /// Converted rows that wait, and how many of their bytes are taken.
+    /// Converted rows, and the number of bytes already delivered.
     converted: Vec<u8>,
     taken: usize,
 }
@@ -38,8 +38,8 @@ impl Rows {
         stored: Size,
         orientation: Orientation,
     ) -> Self {
-        // What can give its rows from the bottom is never held whole for a half turn.
-        let is_from_bottom = orientation.is_bottom_up() && reader.turn_over();
+        // A reader that can start from the bottom avoids holding the whole image for a half turn.
+        let is_from_bottom = orientation.is_bottom_up() && reader.reverse_rows();
         let orientation = match orientation {
             Orientation::Flipped if is_from_bottom => Orientation::Upright,
             Orientation::HalfTurn if is_from_bottom => Orientation::Mirrored,
@@ -51,14 +51,14 @@ impl Rows {
             converter,
             stored,
             orientation,
-            left: stored.height(),
+            remaining: stored.height(),
             raw: Vec::new(),
             converted: Vec::new(),
             taken: 0,
         }
     }
 
-    /// The memory that this takes beside the reader, in bytes.
+    /// Returns the buffer memory in bytes, without that of the reader.
     pub(super) fn buffer_bytes(&self) -> u64 {
         let row_bytes = self.row_bytes() as u64;
         let batch = if self.is_direct() {
@@ -70,7 +70,7 @@ impl Rows {
         batch + whole
     }
 
-    /// Fills `rows`, a whole number of them, with the next ones of the picture.
+    /// Fills `rows`, a whole number of rows, with the next ones of the displayed image.
     pub(super) fn read(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if self.is_direct() {
             return self.reader.read_rows(rows);
@@ -89,7 +89,7 @@ impl Rows {
         Ok(())
     }
 
-    /// What reads them, where its rows are those of the picture.
+    /// Returns the decoder. Its rows are those of the displayed image if [`is_direct`](Self::is_direct).
     pub(super) fn reader(&mut self) -> &mut dyn RowReader {
         &mut *self.reader
     }
@@ -98,17 +98,17 @@ impl Rows {
         self.reader.finish()
     }
 
-    /// Whether the rows of the file are those of the picture.
+    /// Returns `true` if the stored rows need no conversion.
     pub(super) fn is_direct(&self) -> bool {
         self.converter.is_plain() && self.orientation == Orientation::Upright
     }
 
-    /// Whether the first row of the picture needs the last one of the file.
+    /// Returns `true` if the first displayed row needs the last stored row.
     fn is_whole(&self) -> bool {
         self.orientation.swaps_sides() || self.orientation.is_bottom_up()
     }
 
-    /// Bytes of a converted row of the file.
+    /// Returns the bytes of a converted row of the file.
     fn row_bytes(&self) -> usize {
         self.converter.format().row_bytes(self.stored.width())
     }
@@ -120,7 +120,7 @@ impl Rows {
     fn refill(&mut self) -> Result<(), DecodeError> {
         self.taken = 0;
         if self.is_whole() {
-            return self.turn_whole();
+            return self.rotate_whole();
         }
         self.read_batch()?;
         if self.orientation.reverses_rows() {
@@ -130,10 +130,10 @@ impl Rows {
         Ok(())
     }
 
-    /// The next rows of the file, converted.
+    /// Reads and converts the next rows of the file.
     fn read_batch(&mut self) -> Result<(), DecodeError> {
-        let rows = self.batch_rows().min(self.left as usize);
-        self.left -= u32::try_from(rows).expect("no more than the image has");
+        let rows = self.batch_rows().min(self.remaining as usize);
+        self.remaining -= u32::try_from(rows).expect("no more than the image has");
         let row_bytes = self.row_bytes();
         resize(&mut self.converted, rows, row_bytes)?;
         if self.converter.is_plain() {
@@ -144,26 +144,26 @@ impl Rows {
         self.converter.convert(&self.raw, &mut self.converted)
     }
 
-    /// All rows, each pixel put where the picture has it.
-    fn turn_whole(&mut self) -> Result<(), DecodeError> {
+    /// Reads all rows and writes each pixel to its position in the displayed image.
+    fn rotate_whole(&mut self) -> Result<(), DecodeError> {
         let channels = self.converter.format().channels();
-        let shown_row_bytes = self.orientation.shown(self.stored).width() as usize * channels;
+        let shown_row_bytes = self.orientation.displayed_size(self.stored).width() as usize * channels;
         let mut picture = zeroed(
             usize::try_from(self.stored.pixels())
                 .ok()
                 .and_then(|it| it.checked_mul(channels))
-                .ok_or("it does not fit memory")?,
+                .ok_or("it does not fit into memory")?,
         )?;
-        // From one pixel of a row to the next, the place in the picture moves by the same step.
+        // The position in the displayed image advances by the same step for each pixel of a row.
         let step = self.step(channels, shown_row_bytes);
-        let columns = if self.orientation.swaps_sides() { TURNED_COLUMNS } else { self.stored.width() };
-        while self.left > 0 {
-            let top = self.stored.height() - self.left;
+        let columns = if self.orientation.swaps_sides() { ROTATED_COLUMNS } else { self.stored.width() };
+        while self.remaining > 0 {
+            let top = self.stored.height() - self.remaining;
             self.read_batch()?;
             for left in (0..self.stored.width()).step_by(columns as usize) {
                 let right = self.stored.width().min(left + columns);
                 for (row, y) in self.converted.chunks_exact(self.row_bytes()).zip(top..) {
-                    let (x, y) = self.orientation.place(left, y, self.stored);
+                    let (x, y) = self.orientation.displayed_position(left, y, self.stored);
                     let first = y as usize * shown_row_bytes + x as usize * channels;
                     let pixels = &row[left as usize * channels..right as usize * channels];
                     scatter(pixels, &mut picture, first, step, channels);
@@ -174,7 +174,7 @@ impl Rows {
         Ok(())
     }
 
-    /// How many bytes further the picture has the next pixel of a row.
+    /// Returns the distance in bytes, in the displayed image, between neighbors in a stored row.
     fn step(&self, channels: usize, shown_row_bytes: usize) -> isize {
         let (channels, row) = (channels.cast_signed(), shown_row_bytes.cast_signed());
         match self.orientation {
@@ -190,7 +190,7 @@ fn scatter(row: &[u8], picture: &mut [u8], first: usize, step: isize, channels: 
     let mut at = first;
     for pixel in row.chunks_exact(channels) {
         picture[at..at + channels].copy_from_slice(pixel);
-        // Beyond the last pixel it is not used.
+        // Not used after the last pixel.
         at = at.wrapping_add_signed(step);
     }
 }

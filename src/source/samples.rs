@@ -1,33 +1,33 @@
-//! What decoders hand out: rows of samples, as the file means them.
+//! Output of decoders: rows of samples as stored.
 
 use std::fmt;
 
-/// The colours of a file.
+/// Color model of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
+pub(super) enum ColorModel {
     /// 0 is black.
-    Grey,
+    Gray,
     Rgb,
-    /// 0 is no ink.
+    /// 0 is paper without ink.
     Cmyk,
-    /// CIE L\*a\*b\* of D50, in 16 bits: L\* 0 to 100 as 0 to 65535, a\* and b\* as 32768 + 256 x their value.
+    /// CIE L\*a\*b\* of D50 in 16 bits: L\* 0 to 100 as 0 to 65535, a\* and b\* as 32768 + 256 x their value.
     Lab,
 }
 
-impl Colour {
+impl ColorModel {
     fn channels(self) -> usize {
         match self {
-            Self::Grey => 1,
+            Self::Gray => 1,
             Self::Rgb | Self::Lab => 3,
             Self::Cmyk => 4,
         }
     }
 }
 
-impl fmt::Display for Colour {
+impl fmt::Display for ColorModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Grey => "grey",
+            Self::Gray => "grey",
             Self::Rgb => "RGB",
             Self::Cmyk => "CMYK",
             Self::Lab => "Lab",
@@ -35,53 +35,53 @@ impl fmt::Display for Colour {
     }
 }
 
-/// How transparency was stored, as the last sample of a pixel.
+/// Storage of transparency, as the last sample of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alpha {
-    /// There is none.
+    /// No alpha.
     None,
-    /// The colours are what they are; alpha says how much of them covers the background.
+    /// The colors are independent of alpha.
     Straight,
-    /// The colours have been multiplied with alpha.
+    /// The colors are multiplied by alpha.
     Premultiplied,
 }
 
-/// Bits of one sample, as it is handed out: fewer than 8 bits have been scaled to 8, other numbers to 16.
+/// Bits of one decoded sample. Fewer than 8 bits are scaled to 8, all others to 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     Eight,
-    /// In the byte order of this machine.
+    /// In native byte order.
     Sixteen,
 }
 
-/// What one pixel of a row consists of.
+/// Layout of the samples of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Samples {
-    pub(super) colour: Colour,
+    pub(super) color: ColorModel,
     pub(super) alpha: Alpha,
     pub(super) depth: Depth,
 }
 
 impl Samples {
-    pub(super) const GREY_8: Self = Self { colour: Colour::Grey, alpha: Alpha::None, depth: Depth::Eight };
-    pub(super) const RGB_8: Self = Self { colour: Colour::Rgb, alpha: Alpha::None, depth: Depth::Eight };
+    pub(super) const GRAY_8: Self = Self { color: ColorModel::Gray, alpha: Alpha::None, depth: Depth::Eight };
+    pub(super) const RGB_8: Self = Self { color: ColorModel::Rgb, alpha: Alpha::None, depth: Depth::Eight };
 
-    /// Samples of colour for one pixel.
-    pub(super) fn colours(self) -> usize {
-        self.colour.channels()
+    /// Returns the number of color samples of a pixel.
+    pub(super) fn color_channels(self) -> usize {
+        self.color.channels()
     }
 
-    /// Samples for one pixel.
+    /// Returns the number of samples of a pixel.
     pub(super) fn channels(self) -> usize {
-        self.colours() + usize::from(self.alpha != Alpha::None)
+        self.color_channels() + usize::from(self.alpha != Alpha::None)
     }
 
-    /// Bytes for one pixel.
+    /// Returns the bytes of a pixel.
     pub(super) fn pixel_bytes(self) -> usize {
         self.channels() * self.sample_bytes()
     }
 
-    /// Bytes for one sample.
+    /// Returns the bytes of a sample.
     pub(super) fn sample_bytes(self) -> usize {
         match self.depth {
             Depth::Eight => 1,
@@ -89,7 +89,7 @@ impl Samples {
         }
     }
 
-    /// Bytes for one row.
+    /// Returns the bytes of a row.
     pub(super) fn row_bytes(self, width: u32) -> usize {
         width as usize * self.pixel_bytes()
     }

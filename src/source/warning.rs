@@ -1,4 +1,4 @@
-//! Warnings: what of a file cannot be honored although its image can be published.
+//! Warnings about parts of a file that are not honored although its image can be published.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub enum WarningCode {
     ProfileUnusable,
     /// The ICC profile is larger than a published image may carry. The colors are converted to sRGB instead.
     ProfileTooLarge,
-    /// The EXIF data is damaged or holds a meaningless orientation. The image is published as its rows lie.
+    /// The EXIF data is damaged or has an invalid orientation. The image is published as stored.
     OrientationUnreadable,
     /// The file does not name its colors. They are guessed from the number of samples.
     ColorsGuessed,
@@ -20,11 +20,11 @@ pub enum WarningCode {
     SamplesSigned,
     /// The file has more images than the one that is published.
     PagesIgnored,
-    /// Nearly all floating-point samples lie outside the range between black and white.
+    /// Nearly all floating-point samples are outside the range between black and white.
     FloatOutOfRange,
     /// The range between black and white was taken from the samples.
     FloatRangeMeasured,
-    /// All pixels are there, but the file ends without the marker that its format requires.
+    /// All pixels are present, but the file lacks the end marker of its format.
     EndMarkerMissing,
     /// A block of metadata is larger than the limit. It is ignored.
     MetadataTooLarge,
@@ -75,8 +75,8 @@ impl WarningCode {
             Self::SamplesIgnored => "some of its samples are not shown",
             Self::SamplesSigned => "its samples are signed",
             Self::PagesIgnored => "only one of its images is published",
-            Self::FloatOutOfRange => "nearly all of its samples lie outside the range of floating-point numbers",
-            Self::FloatRangeMeasured => "its range of floating-point numbers is measured",
+            Self::FloatOutOfRange => "nearly all of its floating-point samples are out of range",
+            Self::FloatRangeMeasured => "its floating-point range is measured",
             Self::EndMarkerMissing => "its end marker is missing",
             Self::MetadataTooLarge => "some of its metadata is too large",
         }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_unique_and_leads_back_to_its_kind() {
+    fn every_code_is_unique_and_maps_back_to_its_kind() {
         for kind in WarningCode::ALL {
             assert_eq!(WarningCode::from_code(kind.code()), Some(kind));
         }

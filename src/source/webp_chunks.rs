@@ -1,20 +1,20 @@
-//! The metadata chunks of a WebP (RFC 9649).
+//! Metadata chunks of WebP (RFC 9649).
 
 use super::Input;
 use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 use super::warning::WarningCode;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-/// Chunks that are looked at: animations have some for each frame.
+/// Maximum chunks that are read. Animations have some for each frame.
 const MAX_CHUNKS: usize = 100_000;
 
-/// The bit of `VP8X` for animations.
+/// Flag of `VP8X` for animations.
 const ANIMATION: u8 = 1 << 1;
 
-/// Adds what the chunks of a file say.
+/// Adds the metadata of the chunks of a file.
 pub(super) fn read(file: &Input, metadata: &mut Metadata) -> io::Result<()> {
     let mut reader = BufReader::new(file.clone());
-    // Behind `RIFF`, the length of the file, and `WEBP`.
+    // After `RIFF`, the length of the file, and `WEBP`.
     let mut next = 12;
     for _ in 0..MAX_CHUNKS {
         reader.seek(SeekFrom::Start(next))?;

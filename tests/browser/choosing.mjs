@@ -34,7 +34,7 @@ async function check(browser, address, isThere) {
     assert.deepEqual(await state(), whole(first));
   } else {
     const { notice, hasControls } = await state();
-    assert.ok(notice.startsWith(`${first.info} could not be opened`), notice);
+    assert.ok(notice.startsWith(`This image could not be loaded: ${first.info}`), notice);
     assert.equal(hasControls, false);
   }
   await page.evaluate((id) => { location.hash = `#${encodeURIComponent(id)}`; }, second.id);

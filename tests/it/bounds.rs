@@ -1,4 +1,4 @@
-//! Nothing from outside takes time, memory or disk space without a limit: servers, sources, lists and reports.
+//! Time, memory and disk space have limits for all input: servers, sources, lists and reports.
 
 use crate::support::faults::{Fault, FaultServer, Scope};
 use crate::support::pictures::{encoded, file, png_file, waves};
@@ -12,7 +12,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Answers each request by a function of its head, on a thread of its own. Its URL.
+/// Starts a server that answers each request with a function of its head, on a separate thread, and returns its URL.
 fn serve(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -24,7 +24,7 @@ fn serve(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + S
             std::thread::spawn(move || {
                 let mut head = vec![0; 4096];
                 let length = stream.read(&mut head).unwrap_or(0);
-                // A client that is gone is what some tests are about.
+                // Some tests disconnect on purpose.
                 let _ = answer(&String::from_utf8_lossy(&head[..length]), &mut stream);
             });
         }
@@ -32,7 +32,7 @@ fn serve(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + S
     format!("http://{address}")
 }
 
-/// A body without an end, a piece at a time.
+/// Starts a server that sends an endless body piece by piece, and returns its URL.
 fn endless(piece: &'static [u8], pause: Duration) -> String {
     serve(move |head, stream| {
         if head.starts_with("HEAD") {
@@ -53,12 +53,12 @@ fn publish_into(folder: &Path, arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn any_pause_that_a_server_asks_for_ends_with_the_time_for_retries() {
+fn a_requested_pause_ends_with_the_retry_time() {
     let folder = TempDir::new().expect("a folder");
     for pause in ["18446744073709551615", "99999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
         let begin = Instant::now();
         let url = serve(move |_, stream| {
-            // Only later, when some of the time for retries is over.
+            // Only later, when part of the retry time is over.
             let name = if begin.elapsed() < Duration::from_secs(1) { "X-Not-Yet" } else { "Retry-After" };
             write!(stream, "HTTP/1.1 503 Busy\r\n{name}: {pause}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         });
@@ -69,13 +69,13 @@ fn any_pause_that_a_server_asks_for_ends_with_the_time_for_retries() {
 }
 
 #[test]
-fn a_bucket_that_did_not_answer_once_is_asked_again() {
+fn a_bucket_that_failed_once_is_tried_again() {
     let (server, folder) = (FaultServer::start(), TempDir::new().expect("a folder"));
     for name in ["a.png", "b.png"] {
         server.store("masters", name, &encoded(waves(300, 200), ImageFormat::Png));
     }
     server.fail(Fault::Down(Duration::from_secs(6)), Scope::next(1));
-    // The first image fails at once. The second one is begun when the server is back.
+    // The first image fails at once. The second one starts when the server is back.
     let slow = serve(|_, stream| {
         std::thread::sleep(Duration::from_secs(14));
         write!(stream, "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -91,7 +91,7 @@ fn a_bucket_that_did_not_answer_once_is_asked_again() {
 }
 
 #[test]
-fn rates_that_cannot_be_kept_are_refused() {
+fn rates_out_of_range_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 30, 20).display().to_string();
     for rate in ["1e-20", "0", "-1", "NaN", "inf", "1e300", "1e-320"] {
@@ -103,7 +103,7 @@ fn rates_that_cannot_be_kept_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn files_without_an_end_are_refused() {
+fn endless_files_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let output = format!("--output={}", folder.path().display());
     let cases: [&[&str]; 3] = [
@@ -118,7 +118,7 @@ fn files_without_an_end_are_refused() {
 }
 
 #[test]
-fn a_table_has_so_many_columns_at_most() {
+fn the_number_of_columns_of_a_table_is_limited() {
     let folder = TempDir::new().expect("a folder");
     let names: Vec<String> = (0..100_000).map(|number| format!("c{number}")).collect();
     let table = file(folder.path(), "wide.csv", format!("source,{}\n", names.join(",")).as_bytes());
@@ -128,14 +128,14 @@ fn a_table_has_so_many_columns_at_most() {
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 
-/// Starts a publish that does not end by itself.
+/// Starts a run that does not end by itself.
 fn endless_publish(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = program();
     command.args(["ingest", "--presentation=none", "--public-url=https://example.org", "--output"]).arg(folder);
     command.args(arguments).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("built")
 }
 
-/// Waits for the end, and returns the exit code with the time that it took.
+/// Waits for the end of the run, and returns its exit code and the time it took.
 fn end(mut child: Child) -> (Option<i32>, Duration) {
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(30) {
@@ -150,10 +150,10 @@ fn end(mut child: Child) -> (Option<i32>, Duration) {
 
 #[cfg(unix)]
 #[test]
-fn signals_and_limits_end_a_source_that_does_not() {
+fn signals_and_limits_stop_an_endless_source() {
     let folder = TempDir::new().expect("a folder");
     let (fast, drip) = (endless(&[0; 16_000], Duration::from_millis(1)), endless(b"x", Duration::from_millis(500)));
-    // Larger than any disk reads within the test.
+    // Larger than any disk can read during the test.
     let sparse = folder.path().join("sparse.png");
     std::fs::File::create(&sparse).and_then(|file| file.set_len(1 << 42)).expect("a sparse file");
     let sparse = sparse.display().to_string();
@@ -188,13 +188,13 @@ fn nohup_still_works() {
     let pid = child.id().to_string();
     std::process::Command::new("kill").args(["-HUP", &pid]).status().expect("kill");
     std::thread::sleep(Duration::from_secs(1));
-    assert!(child.try_wait().expect("a child").is_none(), "it goes on");
+    assert!(child.try_wait().expect("a child").is_none(), "it continues");
     child.kill().expect("a child");
     child.wait().expect("a child");
 }
 
 #[test]
-fn a_source_that_drips_is_given_up() {
+fn a_source_that_is_too_slow_fails() {
     let folder = TempDir::new().expect("a folder");
     let url = endless(b"x", Duration::from_millis(300));
     let run = publish_into(folder.path(), &["--retry-for=2", &format!("{url}/a.png")]);
@@ -202,19 +202,19 @@ fn a_source_that_drips_is_given_up() {
 }
 
 #[test]
-fn a_source_without_an_end_does_not_fill_the_disk() {
+fn an_endless_source_does_not_fill_the_disk() {
     let folder = TempDir::new().expect("a folder");
     let url = endless(&[0; 16_000], Duration::ZERO);
     let run = publish_into(folder.path(), &["--max-spool-size=4MiB", &format!("{url}/a.png")]);
     assert!(run.code == Some(1) && run.stderr.contains("larger than 4194304 bytes"), "{}", run.stderr);
 }
 
-/// A gray progressive JPEG of 16 x 16 pixels with so many scans.
+/// Returns a gray progressive JPEG of 16 x 16 pixels with this number of scans.
 fn progressive(scans: usize) -> Vec<u8> {
     let mut bytes = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
     bytes.extend([1; 64]);
     bytes.extend([0xff, 0xc2, 0, 11, 8, 0, 16, 0, 16, 1, 1, 0x11, 0]);
-    // One code of one bit, for a difference of 0.
+    // One code of one bit, for a difference of zero.
     bytes.extend([0xff, 0xc4, 0, 20, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     let scan = |approximation: u8| [0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, approximation, 0x0f];
     bytes.extend(scan(0x01));
@@ -224,7 +224,7 @@ fn progressive(scans: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_jpeg_has_so_many_scans_at_most() {
+fn the_number_of_scans_of_a_jpeg_is_limited() {
     let folder = TempDir::new().expect("a folder");
     let image = |scans| file(folder.path(), &format!("{scans}.jpg"), &progressive(scans)).display().to_string();
     let run = publish_into(folder.path(), &[&image(500)]);
@@ -234,7 +234,7 @@ fn a_jpeg_has_so_many_scans_at_most() {
 }
 
 #[test]
-fn an_image_of_too_many_objects_is_refused_before_anything_is_put() {
+fn an_image_with_too_many_objects_is_refused_before_anything_is_stored() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 2000, 1500).display().to_string();
     let planned = crate::support::program::planned_keys([&image]).len();
@@ -245,16 +245,16 @@ fn an_image_of_too_many_objects_is_refused_before_anything_is_put() {
         command.args(verb).arg("--output").arg(folder.path().join("out")).args([&limit(planned - 1), &image]);
         let run: Run = command.output().expect("built").into();
         assert!(run.code == Some(1) && run.stderr.contains(&told), "{}", run.stderr);
-        assert!(!folder.path().join("out/a").exists(), "nothing is put");
+        assert!(!folder.path().join("out/a").exists(), "nothing is stored");
     }
     let run = run(["plan", &limit(planned - 1), &image]);
-    assert!(run.code == Some(0) && run.stderr.contains("publishing would refuse it"), "{}", run.stderr);
+    assert!(run.code == Some(0) && run.stderr.contains("publishing would refuse this image"), "{}", run.stderr);
     let run = publish_into(folder.path(), &[&limit(planned), &image]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
 }
 
 #[test]
-fn the_plan_has_the_memory_that_publishing_takes() {
+fn the_planned_memory_is_that_of_publishing() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "a.png", 2000, 1500).display().to_string();
     let planned = |arguments: &[&str]| {
@@ -265,7 +265,7 @@ fn the_plan_has_the_memory_that_publishing_takes() {
     for options in [&["--jobs=2"][..], &["--jobs=3", "--optimize"], &["--jobs=2", "--concurrency=200", "--format=webp"]]
     {
         let needed = planned(options);
-        // Into a bucket, whose puts in flight the plan counts.
+        // Into a bucket, because the plan includes its uploads in flight.
         let server = FaultServer::start();
         let publish = |bytes: u64| {
             let mut command = program();
@@ -299,17 +299,17 @@ async fn redirects_of_a_new_image_are_appended_and_old_ones_are_replaced() {
     for name in ["b", "b/c", "d"] {
         redirect(&one, name, "info.json").await;
     }
-    // Another process knows what this one has appended.
+    // Another process sees the appended lines.
     redirect(&other, "e", "info.json").await;
     redirect(&one, "f", "info.json").await;
-    assert_eq!(inode(), first, "it was never written anew");
+    assert_eq!(inode(), first, "the file was never replaced");
     let line = |name: &str, to: &str| format!("/{name} /{name}/{to} 302\n");
     let expected: String = ["a", "b", "b/c", "d", "e", "f"].iter().map(|name| line(name, "info.json")).collect();
     assert_eq!(text(), expected);
     redirect(&other, "b", "elsewhere.json").await;
     redirect(&one, "b", "elsewhere.json").await;
     assert_eq!(text(), expected.replace(&line("b", "info.json"), "") + &line("b", "elsewhere.json"));
-    // The end of a run that was killed.
+    // The last line of a killed run.
     std::fs::write(&path, "/x /y 302\n/half").expect("written");
     redirect(&one, "g", "info.json").await;
     assert_eq!(text(), format!("/x /y 302\n/half\n{}", line("g", "info.json")));

@@ -150,9 +150,9 @@ fn a_dry_run_of_setup_shows_the_difference_and_changes_nothing() {
         let run = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--dry-run"]);
         assert_eq!(run.code, Some(0), "{}: {}", server.name, run.stderr);
         for part in [
-            "  stays  `partner`: GET PUT from https://example.org, headers x-partner\n",
-            "+ comes  `iiif-publish`: GET HEAD from *, headers *\n",
-            "  stays  `Partner`\n",
+            "  keep    `partner`: GET PUT from https://example.org, headers x-partner\n",
+            "+ add     `iiif-publish`: GET HEAD from *, headers *\n",
+            "  keep    `Partner`\n",
             "\"Principal\": \"*\"",
         ] {
             assert!(run.stdout.contains(part), "{part}: {}", run.stdout);

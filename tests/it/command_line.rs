@@ -1,10 +1,10 @@
-//! The command line: what it prints, and the codes it ends with.
+//! The output and exit codes of the command line.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::in_process;
-use crate::support::tiff::{self, Form};
+use crate::support::tiff::{self, Layout};
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -45,8 +45,8 @@ fn a_folder_gets_exactly_the_planned_files() {
 #[test]
 fn a_page_of_a_tiff_is_published_and_planned() {
     let folder = TempDir::new().expect("a folder");
-    let pages = [(40, 30), (60, 50)].map(|(width, height)| Form::rgb(width, height).page(|x, _, _| x.into()));
-    let bytes = tiff::file(&pages, tiff::Order::Little, tiff::Variety::Classic);
+    let pages = [(40, 30), (60, 50)].map(|(width, height)| Layout::rgb(width, height).page(|x, _, _| x.into()));
+    let bytes = tiff::file(&pages, tiff::Order::Little, tiff::Variant::Classic);
     let image = file(folder.path(), "book.tif", &bytes);
     let output = folder.path().join("out");
     let size = |page: &str| {
@@ -88,7 +88,7 @@ fn a_plan_of_a_size_is_one_json_document() {
 }
 
 #[test]
-fn a_plan_reads_no_pixel() {
+fn a_plan_reads_only_the_header() {
     let folder = TempDir::new().expect("a folder");
     let whole = std::fs::read(png_file(folder.path(), "x.png", 900, 700)).expect("written");
     let header_only = file(folder.path(), "header.png", &whole[..100]);
@@ -96,7 +96,7 @@ fn a_plan_reads_no_pixel() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_before_anything_is_read() {
+fn invalid_usage_exits_with_2_before_anything_is_read() {
     for arguments in [
         &["missing.jpg"][..],
         &["--bucket", "b"],
@@ -123,7 +123,7 @@ fn wrong_usage_ends_with_2_before_anything_is_read() {
 }
 
 #[test]
-fn a_bad_file_is_named_in_one_line_with_advice() {
+fn a_bad_file_is_reported_in_one_line_with_a_hint() {
     let folder = TempDir::new().expect("a folder");
     let output = folder.path().join("out");
     for (name, content) in [("text.jpg", "hello".as_bytes()), ("empty.jpg", b"")] {
@@ -138,7 +138,7 @@ fn a_bad_file_is_named_in_one_line_with_advice() {
 }
 
 #[test]
-fn without_credentials_or_server_the_run_ends_with_3() {
+fn missing_credentials_or_server_exit_with_3() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let endpoint = in_process().endpoint;
@@ -151,7 +151,7 @@ fn without_credentials_or_server_the_run_ends_with_3() {
 
     let began = Instant::now();
     let mut command = program();
-    // Port 1 of this machine: nobody listens there.
+    // Port 1 of this machine refuses connections.
     command.args(["--bucket", "tiles", "--endpoint-url", "http://127.0.0.1:1"]).arg(&image);
     let run: Run = command.output().expect("built").into();
     assert_eq!(run.code, Some(3));
@@ -160,7 +160,7 @@ fn without_credentials_or_server_the_run_ends_with_3() {
 }
 
 #[test]
-fn events_are_json_lines_and_results_are_alone_on_stdout() {
+fn events_are_json_lines_and_stdout_has_only_results() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let output = folder.path().join("out");
@@ -177,11 +177,11 @@ fn events_are_json_lines_and_results_are_alone_on_stdout() {
 }
 
 #[test]
-fn an_event_has_the_warnings_of_its_image_with_their_codes() {
+fn an_event_lists_the_warnings_of_its_image_with_their_codes() {
     let folder = TempDir::new().expect("a folder");
-    let mut page = Form::rgb(40, 40).page(|_, _, _| 9);
+    let mut page = Layout::rgb(40, 40).page(|_, _, _| 9);
     page.tags.retain(|(tag, _)| *tag != 262);
-    let image = file(folder.path(), "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variety::Classic));
+    let image = file(folder.path(), "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variant::Classic));
     let output = folder.path().join("out");
     let arguments = ["--progress=json", "--public-url=https://x.org", "--output"].map(AsRef::as_ref);
     let run = run(arguments.into_iter().chain([output.as_os_str(), image.as_os_str()]));
@@ -192,7 +192,7 @@ fn an_event_has_the_warnings_of_its_image_with_their_codes() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_with_130_or_143_and_leaves_no_info_json() {
+fn an_interrupt_exits_with_130_or_143_and_leaves_no_info_json() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 4000, 3000);
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
@@ -213,7 +213,7 @@ fn an_interrupt_ends_with_130_or_143_and_leaves_no_info_json() {
 }
 
 #[test]
-fn help_version_completions_and_manual_are_there() {
+fn help_version_completions_and_manual_are_printed() {
     assert!(run_well(["--help"]).contains("iiif-publish --bucket art-tiles photo.jpg"));
     assert!(run_well(["--version"]).contains("SIMD"));
     assert!(run_well(["completions", "bash"]).contains("iiif-publish"));
@@ -221,7 +221,7 @@ fn help_version_completions_and_manual_are_there() {
 }
 
 #[test]
-fn a_run_of_several_images_ends_with_what_it_has_done() {
+fn a_run_of_several_images_ends_with_a_summary() {
     let folder = TempDir::new().expect("a folder");
     let images = ["a.png", "b.png"].map(|name| png_file(folder.path(), name, 300, 200));
     let server = FaultServer::start();
@@ -235,16 +235,17 @@ fn a_run_of_several_images_ends_with_what_it_has_done() {
     let first = publish(&[], &images);
     let [.., done, cost] = first.lines().collect::<Vec<_>>()[..] else { panic!("{first}") };
     let objects = server.puts().len();
-    assert!(done.starts_with("published 2 images in ") && done.contains(&format!(" s: {objects} objects, ")), "{done}");
-    // 49 requests cost a quarter of a cent.
-    assert_eq!(cost, format!("{} requests, at most $0.01 at the prices of S3 Standard", server.request_count()));
+    let expected = format!("published 2 images to {}/tiles ({objects} objects, ", server.endpoint());
+    assert!(done.starts_with(&expected), "{done}");
+    // 49 requests cost 0.025 cents, rounded up to one cent.
+    assert_eq!(cost, format!("{} requests (at most $0.01 on S3 Standard)", server.request_count()));
     let second = publish(&[], &images);
-    assert!(second.lines().any(|line| line.starts_with("2 images unchanged, in ")), "{second}");
-    assert_eq!(publish(&[], &images[..1]), "a: unchanged\n", "one image says it itself");
+    assert!(second.lines().any(|line| line.starts_with("2 images unchanged at ")), "{second}");
+    assert_eq!(publish(&[], &images[..1]), "a: unchanged\n", "the line of a single image is the summary");
     assert_eq!(publish(&["--quiet"], &images), "");
 }
 
-/// What a terminal of 80 columns is told: the run is started by `script`, of the package that no Debian is without.
+/// Returns the lines that a run prints to a terminal of 80 columns. `script` from util-linux starts it.
 #[cfg(target_os = "linux")]
 fn on_terminal(name: &str, arguments: &[&std::ffi::OsStr]) -> Vec<String> {
     let program = program();
@@ -257,7 +258,7 @@ fn on_terminal(name: &str, arguments: &[&std::ffi::OsStr]) -> Vec<String> {
     text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
 }
 
-/// What of a line stays: bars are wiped away by control sequences (`ESC [ 2 K`).
+/// Returns the rest of a line after its control sequences, which erase bars (`ESC [ 2 K`).
 #[cfg(target_os = "linux")]
 fn after_controls(line: &str) -> &str {
     let rest = line.rsplit(['\r', '\u{1b}']).next().unwrap_or(line);
@@ -269,17 +270,17 @@ fn after_controls(line: &str) -> &str {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_terminal_is_told_in_lines_that_fit_it() {
+fn lines_fit_the_terminal() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let bad = file(folder.path(), "a-text-that-is-called-like-a-picture.jpg", b"hello");
     let output = folder.path().join("out");
     let arguments = ["--output".as_ref(), output.as_os_str(), "--public-url=https://x.org".as_ref(), image.as_os_str()];
-    let told = on_terminal("xterm", &[&arguments[..], &[bad.as_os_str()]].concat()).join("\n");
-    let stays: Vec<&str> = told.lines().map(after_controls).collect();
+    let printed = on_terminal("xterm", &[&arguments[..], &[bad.as_os_str()]].concat()).join("\n");
+    let stays: Vec<&str> = printed.lines().map(after_controls).collect();
     let last = stays.last().expect("a summary");
     assert_eq!(*last, "1 of 2 images failed");
-    assert!(stays.iter().any(|line| line.starts_with("published 1 image in ")), "{stays:?}");
+    assert!(stays.iter().any(|line| line.starts_with("published 1 image to ")), "{stays:?}");
     let error = stays.iter().position(|line| line.starts_with("error: ")).expect("an error");
     assert!(stays[error + 1].starts_with("       ") && !stays[error + 1].contains("the content"), "{stays:?}");
     assert!(stays.iter().all(|line| line.chars().count() <= 80), "{stays:?}");

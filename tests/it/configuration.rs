@@ -1,4 +1,4 @@
-//! `iiif-publish.toml`: every option is a key, the command line wins, and mistakes are told by their names.
+//! `iiif-publish.toml`: every option is a key, the command line takes precedence, and mistakes are reported by name.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -16,7 +16,7 @@ fn configuration(folder: &Path, text: &str) {
 }
 
 #[test]
-fn a_scheduled_ingest_is_one_word() {
+fn a_scheduled_ingest_needs_no_options() {
     let folder = TempDir::new().expect("a folder");
     let server = FaultServer::start();
     for name in ["masters", "others"] {
@@ -40,7 +40,10 @@ fn a_scheduled_ingest_is_one_word() {
     let run = run_in(folder.path(), &["ingest", "others", "--prefix", "other"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let keys = server.keys("tiles");
-    assert!(keys.contains("other/b/info.json") && !keys.contains("other/a/info.json"), "the command line wins");
+    assert!(
+        keys.contains("other/b/info.json") && !keys.contains("other/a/info.json"),
+        "the command line takes precedence"
+    );
 
     let run = run_in(folder.path(), &["masters/a.png"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -52,7 +55,7 @@ fn a_scheduled_ingest_is_one_word() {
 
     fs::rename(folder.path().join("iiif-publish.toml"), folder.path().join("nightly.toml")).expect("moved");
     let run = run_in(folder.path(), &["ingest"]);
-    assert_eq!(run.code, Some(2), "there is no file any more");
+    assert_eq!(run.code, Some(2), "the file is gone");
     let run = run_in(folder.path(), &["ingest", "--config", "nightly.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     for arguments in [["--config", "nightly.toml", "ingest"], ["--config=nightly.toml", "bucket", "check"]] {
@@ -64,7 +67,7 @@ fn a_scheduled_ingest_is_one_word() {
 }
 
 #[test]
-fn a_flag_of_the_file_is_taken_back_on_the_command_line() {
+fn the_command_line_disables_a_flag_of_the_file() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 300, 200);
     configuration(folder.path(), "output = \"out\"\n\n[ingest]\ninputs = [\"a.png\"]\ndry-run = true\n");
@@ -78,24 +81,24 @@ fn a_flag_of_the_file_is_taken_back_on_the_command_line() {
     assert_eq!(run.code, Some(2), "a flag of another verb: {}", run.stderr);
     fs::remove_dir_all(folder.path().join("out")).expect("removed");
     let run = run_in(folder.path(), &["ingest", "--dry-run=false", "--dry-run"]);
-    assert!(run.code == Some(0) && !info.exists(), "the last word counts: {}", run.stderr);
+    assert!(run.code == Some(0) && !info.exists(), "the last occurrence wins: {}", run.stderr);
     let run = run_in(folder.path(), &["ingest", "--dry-run", "--dry-run=false"]);
-    assert!(run.code == Some(0) && info.exists(), "the last word counts: {}", run.stderr);
+    assert!(run.code == Some(0) && info.exists(), "the last occurrence wins: {}", run.stderr);
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_done() {
+fn mistakes_are_reported_before_any_work() {
     let folder = TempDir::new().expect("a folder");
     for (text, told) in [
-        ("buket = \"tiles\"\n", "there is no option `buket`"),
-        ("[ingest]\nkeys = true\n", "there is no option `keys` of `ingest`"),
-        ("[ingets]\nlabel = \"x\"\n", "there is no option `ingets`"),
+        ("buket = \"tiles\"\n", "unknown option `buket`"),
+        ("[ingest]\nkeys = true\n", "unknown option `keys` for `ingest`"),
+        ("[ingets]\nlabel = \"x\"\n", "unknown option `ingets`"),
         ("[ingest]\nfinish = \"yes\"\n", "`finish` must be true or false"),
         ("bucket = [\"a\", \"b\"]\n", "`bucket` must be one value"),
-        ("bucket = { name = \"a\" }\n", "`bucket` must be a text or a number"),
-        ("bucket = true\n", "`bucket` must be a text or a number"),
+        ("bucket = { name = \"a\" }\n", "`bucket` must be a string or a number"),
+        ("bucket = true\n", "`bucket` must be a string or a number"),
         ("bucket = tiles\n", "is not valid TOML: line 1"),
-        ("quality = 101\nbucket = \"tiles\"\n", "some of these options are those of `iiif-publish.toml`"),
+        ("quality = 101\nbucket = \"tiles\"\n", "some of these options come from `iiif-publish.toml`"),
     ] {
         configuration(folder.path(), text);
         let run = run_in(folder.path(), &["ingest", "masters"]);
@@ -104,13 +107,13 @@ fn mistakes_are_told_before_anything_is_done() {
 }
 
 #[test]
-fn init_writes_every_option_and_what_it_writes_can_be_used() {
+fn init_writes_every_option_and_its_file_is_valid() {
     let folder = TempDir::new().expect("a folder");
     let run = run_in(folder.path(), &["init"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let path = folder.path().join("iiif-publish.toml");
     let text = fs::read_to_string(&path).expect("written");
-    assert!(text.lines().all(|line| line.chars().count() <= 120), "lines that can be read");
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "readable lines");
     let help = run_in(folder.path(), &["ingest", "--help"]).stdout;
     let is_option = |line: &&str| line.starts_with("--") || line.starts_with("-v, --");
     let options = help.lines().map(str::trim_start).filter(is_option);
@@ -120,7 +123,7 @@ fn init_writes_every_option_and_what_it_writes_can_be_used() {
     for name in names {
         assert!(text.contains(&format!("\n# {name} = ")), "{name}");
     }
-    // Every example is a key with a value that the program takes for one of the right kind.
+    // Every example is a key with a value of the right type.
     let is_key = |line: &&str| line.starts_with("# ") && line.contains(" = ") && !line.contains(" --- ");
     let used: String = text
         .lines()
@@ -128,7 +131,7 @@ fn init_writes_every_option_and_what_it_writes_can_be_used() {
         .fold(String::new(), |text, line| text + line + "\n");
     fs::write(&path, used).expect("written");
     let run = run_in(folder.path(), &["ingest"]);
-    assert!(!run.stderr.contains("there is no option") && !run.stderr.contains("not valid TOML"), "{}", run.stderr);
+    assert!(!run.stderr.contains("unknown option") && !run.stderr.contains("not valid TOML"), "{}", run.stderr);
     assert!(!run.stderr.contains("must be"), "{}", run.stderr);
 
     let again = run_in(folder.path(), &["init"]);
@@ -136,7 +139,7 @@ fn init_writes_every_option_and_what_it_writes_can_be_used() {
 }
 
 #[test]
-fn a_file_that_was_found_is_named_and_cannot_give_consent() {
+fn a_file_that_was_found_is_named_and_cannot_confirm_deletions() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 300, 200);
     configuration(folder.path(), "output = \"out\"\n\n[delete]\nid = [\"a\"]\nyes = true\n");
@@ -147,7 +150,7 @@ fn a_file_that_was_found_is_named_and_cannot_give_consent() {
     assert!(run.code == Some(0) && run.stderr.is_empty(), "{}", run.stderr);
     for arguments in [&["delete"][..], &["delete", "--config", "iiif-publish.toml"]] {
         let run = run_in(folder.path(), arguments);
-        assert_eq!(run.code, Some(2), "nobody was asked: {}", run.stderr);
+        assert_eq!(run.code, Some(2), "no prompt is possible: {}", run.stderr);
         assert!(run.stderr.contains("ignoring `yes` in `iiif-publish.toml`"), "{}", run.stderr);
         assert!(folder.path().join("out/a/info.json").is_file());
     }
@@ -158,7 +161,7 @@ fn a_file_that_was_found_is_named_and_cannot_give_consent() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_others_may_have_written_is_refused_unless_it_is_named() {
+fn a_file_that_others_may_have_written_is_refused_unless_it_is_passed() {
     use std::os::unix::fs::{PermissionsExt, chown};
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 300, 200);
@@ -167,14 +170,14 @@ fn a_file_that_others_may_have_written_is_refused_unless_it_is_named() {
     let is_refused = |told: &str| {
         let run = run_in(folder.path(), &["a.png"]);
         assert!(run.code == Some(2) && run.stderr.contains(told), "{}", run.stderr);
-        assert!(!folder.path().join("out").exists(), "nothing is done");
+        assert!(!folder.path().join("out").exists(), "nothing is written");
     };
     for mode in [0o666, 0o664, 0o646] {
         fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("permissions");
-        is_refused("other users may write to it");
+        is_refused("other users can write to it");
     }
     fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("permissions");
-    // Only root can give files away.
+    // Only root can change the owner of files.
     if chown(&path, Some(12345), None).is_ok() {
         is_refused("belongs to another user (uid 12345)");
         chown(&path, Some(0), None).expect("taken back");
@@ -183,14 +186,14 @@ fn a_file_that_others_may_have_written_is_refused_unless_it_is_named() {
         std::os::unix::fs::lchown(&path, Some(12345), None).expect("given away");
         is_refused("belongs to another user (uid 12345)");
         let run = run_in(folder.path(), &["a.png", "--config=iiif-publish.toml"]);
-        assert_eq!(run.code, Some(0), "it was named: {}", run.stderr);
+        assert_eq!(run.code, Some(0), "it was passed: {}", run.stderr);
     } else {
         eprintln!("skipped: files of other users, because this is not root");
     }
 }
 
 #[test]
-fn a_file_without_an_end_is_refused() {
+fn an_endless_file_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let run = run_in(folder.path(), &["ingest", "--config=/dev/zero"]);
     assert!(run.code == Some(2) && run.stderr.contains("is larger than"), "{}", run.stderr);

@@ -1,4 +1,4 @@
-//! Deleting: each `info.json` first, all of the image, and nothing else.
+//! Deleting images: each `info.json` first, all objects of the image, and nothing else.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
 use crate::support::pictures::png_file;
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The bucket on the server of faults, which has any.
+/// The bucket on the fault server, which accepts any bucket.
 const BUCKET: &str = "art-tiles";
 
-/// The header in which marks travel.
+/// The header of marks.
 const MARK_HEADER: &str = "x-amz-meta-iiif-publish-mark";
 
 fn ended(mut command: Command) -> Run {
@@ -43,7 +43,7 @@ fn delete_from(endpoint: &str, bucket: &str, arguments: &[&str]) -> Run {
     ended(on(endpoint, bucket, &["delete"], arguments))
 }
 
-/// A server of faults with an image `atlas`, whose requests are forgotten.
+/// Returns a fault server with an image `atlas` and an empty request log.
 fn with_atlas(folder: &TempDir) -> FaultServer {
     let server = FaultServer::start();
     let image = png_file(folder.path(), "atlas.png", 700, 500);
@@ -57,7 +57,7 @@ fn deletes(server: &FaultServer) -> Vec<Request> {
 }
 
 #[test]
-fn all_of_an_image_is_deleted_and_nothing_beside_it() {
+fn all_objects_of_an_image_are_deleted_and_nothing_else() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 700, 500);
     for_each_server("delete", |server, bucket| {
@@ -90,7 +90,7 @@ fn all_of_an_image_is_deleted_and_nothing_beside_it() {
 }
 
 #[test]
-fn more_objects_than_a_listing_has_on_a_page_are_all_deleted() {
+fn images_with_more_objects_than_a_page_of_a_listing_are_deleted() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "many.png", 2100, 1700);
     for_each_server("pages", |server, bucket| {
@@ -132,7 +132,7 @@ fn all_images_below_a_prefix_are_deleted_and_nothing_else() {
     });
 }
 
-/// Image information as another program writes it.
+/// Returns image information of another program.
 fn foreign_information(id: &str) -> Vec<u8> {
     let document = json!({"@context": "http://iiif.io/api/image/2/context.json", "@id": id, "width": 100, "height": 80,
         "protocol": "http://iiif.io/api/image", "profile": ["http://iiif.io/api/image/2/level0.json"]});
@@ -140,7 +140,7 @@ fn foreign_information(id: &str) -> Vec<u8> {
 }
 
 #[test]
-fn only_static_images_at_their_own_paths_count_among_all_images() {
+fn all_images_are_static_images_at_their_own_paths() {
     let folder = TempDir::new().expect("a folder");
     let server = FaultServer::start();
     let image = png_file(folder.path(), "a b.png", 300, 200);
@@ -180,7 +180,7 @@ fn only_static_images_at_their_own_paths_count_among_all_images() {
 }
 
 #[test]
-fn what_was_left_of_images_of_this_program_counts_among_all_images() {
+fn all_images_include_unfinished_images_of_this_program() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST).after(1));
@@ -217,7 +217,7 @@ fn an_image_of_another_program_is_deleted_if_it_is_named() {
 }
 
 #[test]
-fn pictures_of_an_image_that_was_never_finished_are_deleted_if_it_is_named() {
+fn tiles_of_an_unfinished_image_are_deleted_if_it_is_named() {
     let folder = TempDir::new().expect("a folder");
     let server = FaultServer::start();
     let image = png_file(folder.path(), "atlas.png", 700, 500);
@@ -232,7 +232,7 @@ fn pictures_of_an_image_that_was_never_finished_are_deleted_if_it_is_named() {
 }
 
 #[test]
-fn an_image_whose_identifier_begins_like_a_folder_of_a_version_is_not_taken_for_another_one() {
+fn an_identifier_that_starts_like_a_version_folder_is_not_mistaken_for_another() {
     let folder = TempDir::new().expect("a folder");
     let server = FaultServer::start();
     let image = png_file(folder.path(), "x.png", 300, 200);
@@ -283,7 +283,7 @@ fn all_versions_of_an_image_are_deleted() {
 }
 
 #[test]
-fn redirects_of_bare_uris_are_deleted_with_their_images_and_no_other_empty_object() {
+fn redirects_of_base_uris_are_deleted_with_their_images_but_no_other_empty_objects() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "atlas.png", 300, 200);
     for subject in ["--id=atlas", "--all"] {
@@ -302,7 +302,7 @@ fn redirects_of_bare_uris_are_deleted_with_their_images_and_no_other_empty_objec
 }
 
 #[test]
-fn an_image_that_is_not_there_is_named_and_does_not_keep_the_others() {
+fn a_missing_image_is_named_and_does_not_prevent_deleting_others() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     let arguments = ["--prefix=maps", "--id=gone", "--id=atlas", "--id=atlas", "--yes"];
@@ -314,7 +314,7 @@ fn an_image_that_is_not_there_is_named_and_does_not_keep_the_others() {
 }
 
 #[test]
-fn every_info_json_is_gone_before_the_first_picture() {
+fn every_info_json_is_deleted_before_the_first_tile() {
     let folder = TempDir::new().expect("a folder");
     let server = FaultServer::start();
     let image = png_file(folder.path(), "x.png", 700, 500);
@@ -329,13 +329,13 @@ fn every_info_json_is_gone_before_the_first_picture() {
     first.sort();
     assert_eq!(first, ["maps/2/a/info.json", "maps/2/b/info.json", "maps/3/a/info.json", "maps/3/b/info.json"]);
     let answered = server.requests().iter().position(|request| !request.deletes.is_empty()).expect("in the log");
-    assert!(server.requests()[answered + 1].query.contains("list-type"), "only then is it listed again");
+    assert!(server.requests()[answered + 1].query.contains("list-type"), "it is listed again only after that");
     assert!(deletes[1..].iter().flat_map(|request| &request.deletes).all(|key| !key.ends_with("info.json")));
     assert!(server.keys(BUCKET).is_empty());
 }
 
 #[test]
-fn where_the_info_json_cannot_be_deleted_nothing_is() {
+fn nothing_is_deleted_if_the_info_json_cannot_be_deleted() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     let before = server.keys(BUCKET);
@@ -347,7 +347,7 @@ fn where_the_info_json_cannot_be_deleted_nothing_is() {
 }
 
 #[test]
-fn what_may_not_be_listed_is_not_deleted() {
+fn nothing_is_deleted_without_permission_to_list() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::GET));
@@ -358,7 +358,7 @@ fn what_may_not_be_listed_is_not_deleted() {
 }
 
 #[test]
-fn a_delete_that_fails_midway_leaves_no_info_json_and_can_be_run_again() {
+fn a_failed_delete_leaves_no_info_json_and_can_be_rerun() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::POST).after(1));
@@ -395,7 +395,7 @@ fn an_interrupted_delete_leaves_no_info_json() {
 }
 
 #[test]
-fn a_dry_run_prints_the_keys_in_their_order_and_deletes_nothing() {
+fn a_dry_run_prints_the_keys_in_order_and_deletes_nothing() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     let before = server.keys(BUCKET);
@@ -409,7 +409,7 @@ fn a_dry_run_prints_the_keys_in_their_order_and_deletes_nothing() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_deletes_nothing() {
+fn invalid_usage_exits_with_2_and_deletes_nothing() {
     let folder = TempDir::new().expect("a folder");
     let server = with_atlas(&folder);
     let before = server.keys(BUCKET);
@@ -434,7 +434,7 @@ fn wrong_usage_ends_with_2_and_deletes_nothing() {
 }
 
 #[test]
-fn in_a_folder_the_files_of_the_image_go_and_the_folder_stays() {
+fn in_a_folder_the_files_of_the_image_are_deleted_and_the_folder_is_kept() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
     let output = folder.path().join("site/out");
@@ -456,10 +456,10 @@ fn in_a_folder_the_files_of_the_image_go_and_the_folder_stays() {
     assert_eq!(published.code, Some(0), "{}", published.stderr);
     assert_eq!(in_folder(&["delete", "--id=scan", "--yes"]).code, Some(0));
     assert_eq!(std::fs::read_dir(&output).expect("stays").count(), 0);
-    assert_eq!(in_folder(&["delete", "--id=scan", "--yes"]).code, Some(1), "there is nothing left");
+    assert_eq!(in_folder(&["delete", "--id=scan", "--yes"]).code, Some(1), "nothing remains");
 }
 
-/// What stores in this process have of an image that is published, with something beside it.
+/// Publishes an image next to other objects into a store of this process, and deletes it.
 async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
     let folder = TempDir::new().expect("a folder");
     let path = png_file(folder.path(), "x.png", 900, 700);
@@ -493,7 +493,7 @@ async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
 }
 
 #[tokio::test]
-async fn a_store_in_memory_and_one_in_a_folder_do_the_same() -> Result<(), DeleteError> {
+async fn memory_and_folder_stores_delete_the_same_objects() -> Result<(), DeleteError> {
     let folder = TempDir::new().expect("a folder");
     delete_in(Arc::new(MemoryStore::default())).await?;
     delete_in(Arc::new(FolderStore::new(folder.path().join("out")))).await

@@ -1,15 +1,15 @@
-//! Files without their end markers: published with a warning if every pixel is there, and refused if one is missing.
+//! Files without end markers: published with a warning if every pixel is present, and rejected otherwise.
 
 use crate::support::pictures::{encoded, png_file, waves};
 use crate::support::publishing::published;
 use crate::support::rows::{codes, read_bytes};
-use crate::support::tiff::{Form, Order, Values, Variety, file};
+use crate::support::tiff::{Layout, Order, Values, Variant, file};
 use iiif_publish::encode::{Effort, JpegOptions};
 use iiif_publish::publish::Options;
 use image::{GrayImage, ImageFormat, Luma};
 use tempfile::TempDir;
 
-/// Cuts a file ever shorter: what is still read must have every pixel, and a warning once the marker is incomplete.
+/// Truncates a file step by step: a result must have every pixel, and a warning once the marker is incomplete.
 fn assert_cuts(case: &str, whole: &[u8], marker_bytes: usize, most_cut: usize) {
     let (header, expected) = read_bytes(whole).expect("whole");
     assert_eq!(codes(&header), Vec::<&str>::new(), "{case}");
@@ -27,7 +27,7 @@ fn assert_cuts(case: &str, whole: &[u8], marker_bytes: usize, most_cut: usize) {
 }
 
 #[test]
-fn a_jpeg_without_its_end_is_published_if_all_pixels_are_there() {
+fn a_jpeg_without_an_end_marker_is_published_if_all_pixels_are_present() {
     let bytes = encoded(waves(61, 47), ImageFormat::Jpeg);
     assert_cuts("JPEG", &bytes, 2, bytes.len() / 2);
     let mut followed = bytes[..bytes.len() - 2].to_vec();
@@ -37,7 +37,7 @@ fn a_jpeg_without_its_end_is_published_if_all_pixels_are_there() {
     assert!(pixels == read_bytes(&bytes).expect("read").1);
 }
 
-/// A JPEG in several scans: what `--optimize` writes.
+/// Creates a JPEG with several scans, as `--optimize` writes it.
 async fn progressive() -> Vec<u8> {
     let folder = TempDir::new().expect("a folder");
     let options = Options::new("https://example.org".parse().expect("a URL"));
@@ -47,35 +47,35 @@ async fn progressive() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_progressive_jpeg_without_its_end_needs_all_of_its_scans() {
+async fn a_progressive_jpeg_without_an_end_marker_needs_all_scans() {
     let bytes = progressive().await;
     let (_, expected) = read_bytes(&bytes).expect("read");
     assert!(bytes.ends_with(b"\xff\xd9"));
-    let (header, pixels) = read_bytes(&bytes[..bytes.len() - 2]).expect("all scans are there");
+    let (header, pixels) = read_bytes(&bytes[..bytes.len() - 2]).expect("all scans are present");
     assert_eq!((codes(&header), pixels == expected), (vec!["end-marker-missing"], true));
     let scans: Vec<usize> = (0..bytes.len() - 1).filter(|at| bytes[*at..].starts_with(b"\xff\xda")).collect();
     assert!(scans.len() > 2);
     for scan in &scans[1..] {
-        // Cut between two scans, every one that is there is whole.
+        // Cut between two scans, every remaining scan is complete.
         assert!(read_bytes(&bytes[..*scan]).is_err(), "a scan is missing");
     }
 }
 
 #[test]
-fn a_png_without_its_end_is_published_if_all_pixels_are_there() {
+fn a_png_without_an_end_marker_is_published_if_all_pixels_are_present() {
     let bytes = encoded(waves(61, 47), ImageFormat::Png);
     assert_cuts("PNG", &bytes, 12, bytes.len() / 2);
 }
 
 #[test]
-fn a_tiff_of_jpegs_without_ends_is_published_if_all_pixels_are_there() {
+fn a_tiff_of_jpegs_without_end_markers_is_published_if_all_pixels_are_present() {
     let strips: Vec<_> = [waves(48, 16), waves(48, 13)].map(|strip| encoded(strip, ImageFormat::Jpeg)).to_vec();
     let page = |strips: &[Vec<u8>]| {
-        let mut page = Form { photometric: 6, ..Form::rgb(48, 29) }.page(|_, _, _| 0);
+        let mut page = Layout { photometric: 6, ..Layout::rgb(48, 29) }.page(|_, _, _| 0);
         page.tags.retain(|(tag, _)| *tag != 259);
         page.tags.push((259, Values::Shorts(vec![7])));
         page.pieces = strips.to_vec();
-        file(&[page], Order::Little, Variety::Classic)
+        file(&[page], Order::Little, Variant::Classic)
     };
     let (header, expected) = read_bytes(&page(&strips)).expect("read");
     assert_eq!(codes(&header), Vec::<&str>::new());
@@ -86,7 +86,7 @@ fn a_tiff_of_jpegs_without_ends_is_published_if_all_pixels_are_there() {
     assert!(read_bytes(&page(&cut)).is_err(), "pixels are missing");
 }
 
-/// A JPEG whose components come in a scan each: every one is that of a gray JPEG.
+/// Creates a JPEG with one scan per component, each copied from a gray JPEG.
 fn sequential_scans() -> Vec<u8> {
     let picture = waves(61, 47);
     let grays: Vec<Vec<u8>> = (0..3)
@@ -108,7 +108,7 @@ fn sequential_scans() -> Vec<u8> {
     bytes
 }
 
-/// The segments before the pixels: their markers, and their contents with their lengths.
+/// Iterates over the segments before the pixels: marker, and content with its length.
 fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut at = 2;
     std::iter::from_fn(move || {
@@ -124,7 +124,7 @@ fn a_jpeg_in_sequential_scans_needs_one_for_each_component() {
     let bytes = sequential_scans();
     let (header, expected) = read_bytes(&bytes).expect("read");
     assert!(header.description.contains("several scans") && codes(&header).is_empty(), "{}", header.description);
-    let (header, pixels) = read_bytes(&bytes[..bytes.len() - 2]).expect("all scans are there");
+    let (header, pixels) = read_bytes(&bytes[..bytes.len() - 2]).expect("all scans are present");
     assert_eq!((codes(&header), pixels == expected), (vec!["end-marker-missing"], true));
     let scans: Vec<usize> = (0..bytes.len() - 1).filter(|at| bytes[*at..].starts_with(b"\xff\xda")).collect();
     assert_eq!(scans.len(), 3);

@@ -1,4 +1,4 @@
-//! What messages show: no secrets of URLs, and nothing from outside that a terminal would obey.
+//! Messages contain no secrets of URLs and no control sequences from outside.
 
 use crate::support::pictures::{encoded, file, png_file, waves};
 use crate::support::program::{Run, program, run};
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// ESC, line feeds, a C1 control sequence introducer, and an override of the direction of text.
+/// ESC, line feeds, a C1 control sequence introducer, and a text direction override.
 const HOSTILE: &str = "\u{1b}[2J\r\nerror: forged\u{9b}31m\u{202e}gnp";
 
 fn assert_harmless(text: &str, context: &str) {
@@ -17,7 +17,7 @@ fn assert_harmless(text: &str, context: &str) {
     assert!(text.lines().all(|line| !line.starts_with("error: forged")), "{context}: {text:?}");
 }
 
-/// Answers every request with the same bytes. Its address.
+/// Starts a server that answers every request with the same bytes, and returns its address.
 fn server_of(answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -72,7 +72,7 @@ fn passwords_in_urls_are_refused_and_never_printed() {
 
 #[cfg(unix)]
 #[test]
-fn names_of_files_are_escaped_where_they_are_printed() {
+fn names_of_files_are_escaped_when_printed() {
     let folder = TempDir::new().expect("a folder");
     let picture = encoded(waves(30, 20), ImageFormat::Png);
     let (whole, damaged) = ("a\u{202e}b\u{2066}.png", format!("{HOSTILE}.png"));

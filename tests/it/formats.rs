@@ -1,4 +1,4 @@
-//! What can be read, compared with what was drawn.
+//! Supported formats, compared with the drawn pixels.
 
 use crate::support::pictures::{encoded, grey_waves, mean_difference, waves};
 use crate::support::rows::read_bytes;
@@ -9,7 +9,7 @@ use std::path::Path;
 use tiff::encoder::{Compression, TiffEncoder, colortype};
 
 #[test]
-fn lossless_formats_give_back_every_pixel() {
+fn lossless_formats_preserve_every_pixel() {
     let picture = waves(301, 203);
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Bmp, ImageFormat::Pnm, ImageFormat::WebP] {
         let (header, pixels) = read_bytes(&encoded(picture.clone(), format)).expect("read");
@@ -19,7 +19,7 @@ fn lossless_formats_give_back_every_pixel() {
 }
 
 #[test]
-fn grey_is_read_as_grey() {
+fn gray_is_read_as_gray() {
     let picture = grey_waves(301, 203);
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg] {
         let (header, pixels) = read_bytes(&encoded(picture.clone(), format)).expect("read");
@@ -29,7 +29,7 @@ fn grey_is_read_as_grey() {
 }
 
 #[test]
-fn jpeg_is_decoded_as_another_decoder_decodes_it() {
+fn jpeg_is_decoded_like_another_decoder() {
     let bytes = encoded(waves(301, 203), ImageFormat::Jpeg);
     let expected = image::load_from_memory(&bytes).expect("decoded").into_rgb8();
     let (_, pixels) = read_bytes(&bytes).expect("read");
@@ -81,13 +81,13 @@ fn tiff_strips_of_any_height_and_compression_are_read() {
             let (header, pixels) = read_bytes(&tiff_of(&picture, compression, rows_per_strip)).expect("read");
             assert!(pixels == picture.as_raw().as_slice(), "{name}, {rows_per_strip} rows");
             let held_bytes = if name == "none" { 0 } else { 301 * 203 * 3 };
-            assert_eq!(header.decoder_bytes, held_bytes, "little enough to be decoded at once, or read row by row");
+            assert_eq!(header.decoder_bytes, held_bytes, "small enough for one group, or read row by row");
         }
     }
 }
 
 #[test]
-fn an_interlaced_png_says_that_it_is_held_whole() {
+fn an_interlaced_png_reports_the_memory_of_the_whole_image() {
     let picture = RgbImage::from_fn(37, 23, |x, y| Rgb([x as u8 * 6, y as u8 * 11, 77]));
     let (header, pixels) = read_bytes(&interlaced_png(&picture)).expect("read");
     assert!(pixels == picture.as_raw().as_slice());
@@ -95,7 +95,7 @@ fn an_interlaced_png_says_that_it_is_held_whole() {
     assert!(header.description.contains("interlaced"));
 }
 
-/// No encoder at hand interlaces: the seven passes of Adam7 (PNG specification, 8.2), filter 0.
+/// Encodes an interlaced PNG: the seven passes of Adam7 (PNG specification, 8.2) with filter 0.
 fn interlaced_png(picture: &RgbImage) -> Vec<u8> {
     let passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
     let mut data = Vec::new();
@@ -131,7 +131,7 @@ fn interlaced_png(picture: &RgbImage) -> Vec<u8> {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unsupported_files_are_named() {
     let refused = |bytes: &[u8]| read_bytes(bytes).expect_err("refused");
     assert!(matches!(refused(b""), SourceError::Empty { .. }));
     assert!(matches!(refused(b"hello"), SourceError::UnknownFormat { .. }));
@@ -141,7 +141,7 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_jpeg_with_bad_data_in_its_middle_is_refused() {
+fn a_jpeg_with_damaged_data_is_rejected() {
     let mut bytes = encoded(GrayImage::from_fn(800, 600, |x, y| image::Luma([(x ^ y) as u8])), ImageFormat::Jpeg);
     let middle = bytes.len() / 2;
     bytes[middle..middle + 40].fill(0xff);

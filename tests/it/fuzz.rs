@@ -1,8 +1,8 @@
-//! Files with wrong bytes, for every decoder: errors or other pictures, but no panic, no long wait and no memory beyond what
-//! the header announced.
+//! Files with wrong bytes, for every decoder: they may fail or give other pixels, but must not panic, take long, or use
+//! more memory than the header announced.
 //!
-//! Two seconds for each decoder; `IIIF_PUBLISH_TEST_FUZZ_SECONDS=600` takes ten minutes. What fails is written to a file
-//! whose name is told, and is to become a test of its own.
+//! Each decoder runs for two seconds; `IIIF_PUBLISH_TEST_FUZZ_SECONDS=600` takes ten minutes. A failing input is
+//! written to a file whose name is printed, and should become a test.
 
 use crate::support::pictures::{encoded, file, noise};
 use iiif_publish::encode::{Encoding, JpegTiles, Subsampling, encode_block_tile};
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long one file may take: a thousand times what a whole one takes.
+/// Maximum time for one file: a thousand times that of an undamaged one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a file may announce and still be read here; more is the caller's decision.
+/// Maximum announced size that is read here; the caller decides about more.
 const MAX_PIXELS: u64 = 1 << 20;
 const MAX_DECODER_BYTES: u64 = 64 << 20;
 
-/// Of tiles that are cut out of JPEG.
+/// Side of tiles that are cut out of JPEG, in pixels.
 const TILE: u32 = 64;
 
 fn budget() -> Duration {
@@ -30,7 +30,7 @@ fn budget() -> Duration {
     Duration::from_secs(seconds.unwrap_or(2))
 }
 
-/// Numbers without a pattern, the same on every run (`SplitMix64`).
+/// Pseudorandom numbers, the same on every run (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -42,10 +42,10 @@ impl Random {
     }
 }
 
-/// Numbers that lengths, counts and sizes go wrong at.
+/// Edge cases of lengths, counts and sizes.
 const EDGES: [u32; 10] = [0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x0001_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
-/// One of the ways in which files are damaged.
+/// Damages a file in one of several ways.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(bytes.len());
     let rest = bytes.len() - at;
@@ -70,7 +70,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Reads a file as publishing does.
+/// Reads a file like the publisher.
 fn read(path: &Path) {
     let options = ReadOptions { max_pixels: MAX_PIXELS, ..ReadOptions::default() };
     let Ok(mut source) = Source::open(path, options) else { return };
@@ -91,7 +91,7 @@ fn read(path: &Path) {
     let _ = source.finish();
 }
 
-/// Makes tiles of the blocks of a JPEG as publishing does.
+/// Makes tiles from the blocks of a JPEG like the publisher.
 fn cut(path: &Path) {
     let options = ReadOptions { max_pixels: MAX_PIXELS, ..ReadOptions::default() };
     for (scale, divisor) in [(RowScale::Full, 1), (RowScale::Half, 2)] {
@@ -105,7 +105,7 @@ fn cut(path: &Path) {
         let encode = |source: &mut Source| {
             while let Some(strip) = source.take_blocks().map(Arc::new) {
                 for tile in (0..).map_while(|column| BlockTile::cut(&strip, column, TILE)) {
-                    encode_block_tile(&tile, &Encoding::default()).expect("whatever the coefficients are");
+                    encode_block_tile(&tile, &Encoding::default()).expect("any coefficients can be encoded");
                 }
             }
         };
@@ -122,7 +122,7 @@ fn cut(path: &Path) {
     }
 }
 
-/// Damages some whole files, over and over.
+/// Damages complete files repeatedly.
 fn endure(decoder: &str, whole: &[Vec<u8>]) {
     let folder = TempDir::new().expect("a folder");
     let (began, mut files) = (Instant::now(), 0_u64);
@@ -145,7 +145,7 @@ fn endure(decoder: &str, whole: &[Vec<u8>]) {
     assert!(files > 20, "{files} files in {:?}", began.elapsed());
 }
 
-/// The files of `tests/fixtures` with such a name.
+/// Returns the files in a folder of `tests/fixtures` with these extensions.
 fn fixtures(folder: &str, extensions: &[&str]) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder);
     let mut paths: Vec<_> = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
@@ -155,7 +155,7 @@ fn fixtures(folder: &str, extensions: &[&str]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn damaged_jpeg_is_endured() {
+fn damaged_jpeg_does_not_panic() {
     let mut whole = fixtures("formats", &["jpg"]);
     whole.extend(fixtures("jpeg", &["jpg"]));
     whole.extend(fixtures("jpeg/blocks", &["jpg"]));
@@ -163,28 +163,28 @@ fn damaged_jpeg_is_endured() {
 }
 
 #[test]
-fn damaged_png_is_endured() {
+fn damaged_png_does_not_panic() {
     let mut whole = fixtures("formats", &["png"]);
     whole.push(encoded(DynamicImage::ImageRgb8(noise(64, 64)), ImageFormat::Png));
     endure("png", &whole);
 }
 
 #[test]
-fn damaged_tiff_is_endured() {
+fn damaged_tiff_does_not_panic() {
     endure("tiff", &fixtures("tiff", &["tif"]));
 }
 
 #[test]
-fn damaged_jpeg_2000_is_endured() {
+fn damaged_jpeg_2000_does_not_panic() {
     endure("jp2", &fixtures("jp2", &["jp2", "j2k", "jph"]));
 }
 
 #[test]
-fn damaged_webp_is_endured() {
+fn damaged_webp_does_not_panic() {
     endure("webp", &fixtures("formats", &["webp"]));
 }
 
 #[test]
-fn damaged_gif_bmp_and_pnm_are_endured() {
+fn damaged_gif_bmp_and_pnm_do_not_panic() {
     endure("other", &fixtures("formats", &["gif", "bmp", "pgm", "ppm", "pbm"]));
 }

@@ -1,4 +1,4 @@
-//! `--html`: the page beside the images.
+//! `--html`: the page that shows the images.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::{file, png_file};
@@ -60,7 +60,7 @@ fn the_page_shows_the_images_of_a_run_in_their_order() {
 }
 
 #[test]
-fn a_page_of_somebody_else_is_not_replaced_and_nothing_is_published() {
+fn a_page_of_another_program_is_not_replaced_and_nothing_is_published() {
     let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
     let bucket = server.bucket("html-foreign");
     server.put(&bucket, "index.html", b"<h1>Our museum</h1>");
@@ -75,7 +75,7 @@ fn a_page_of_somebody_else_is_not_replaced_and_nothing_is_published() {
 }
 
 #[test]
-fn a_page_that_is_there_stays_while_an_image_fails_or_nothing_may_be_replaced() {
+fn an_existing_page_is_kept_while_an_image_fails_or_overwriting_is_forbidden() {
     let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
     let bucket = server.bucket("html-failed");
     let mut images = two_images(&folder).to_vec();
@@ -83,13 +83,13 @@ fn a_page_that_is_there_stays_while_an_image_fails_or_nothing_may_be_replaced() 
     let first = publish(&server, &bucket, &["--html"], &images);
     assert_eq!(first.code, Some(1), "{}", first.stderr);
     let shown = page(&server, &bucket, "viewer.html");
-    assert_eq!(images_of(&shown).as_array().map(Vec::len), Some(2), "what is there is shown");
+    assert_eq!(images_of(&shown).as_array().map(Vec::len), Some(2), "published images are shown");
     let none = publish(&server, &bucket, &["--html=none.html"], &images[2..]);
     assert_eq!(none.code, Some(1), "{}", none.stderr);
-    assert!(none.stderr.contains("`none.html` was not written: no image is there"), "{}", none.stderr);
+    assert!(none.stderr.contains("`none.html` was not written, because no image was published"), "{}", none.stderr);
     let second = publish(&server, &bucket, &["--html"], &images[1..]);
     assert_eq!(second.code, Some(1), "{}", second.stderr);
-    assert!(second.stderr.contains("`viewer.html` is left as it is"), "{}", second.stderr);
+    assert!(second.stderr.contains("`viewer.html` was not changed"), "{}", second.stderr);
     assert_eq!(page(&server, &bucket, "viewer.html"), shown);
     let third = publish(&server, &bucket, &["--html", "--no-clobber"], &images[1..2]);
     assert_eq!(third.code, Some(0), "{}", third.stderr);
@@ -100,7 +100,7 @@ fn a_page_that_is_there_stays_while_an_image_fails_or_nothing_may_be_replaced() 
 }
 
 #[test]
-fn a_page_shows_the_newest_of_several_versions() {
+fn a_page_shows_the_newest_version() {
     let folder = TempDir::new().expect("a folder");
     let [_, image] = two_images(&folder);
     let output = folder.path().join("out");
@@ -115,7 +115,7 @@ fn a_page_shows_the_newest_of_several_versions() {
 }
 
 #[test]
-fn the_name_of_a_page_is_that_of_no_object_of_an_image() {
+fn the_name_of_a_page_differs_from_all_objects_of_images() {
     for name in ["photo/info.json", "../x.html", "a/b.html", "photo.jpg", ""] {
         let page = format!("--html={name}");
         let wrong = run(["--bucket", "art-tiles", "--endpoint-url", "http://127.0.0.1:1", &page, "photo.jpg"]);
@@ -132,7 +132,7 @@ fn the_name_of_a_page_is_that_of_no_object_of_an_image() {
 }
 
 #[test]
-fn the_figures_of_an_image_are_those_of_what_is_stored() {
+fn the_figures_of_an_image_match_the_stored_objects() {
     let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
     let bucket = server.bucket("html-figures");
     let image = [png_file(folder.path(), "x.png", 300, 200)];
@@ -152,14 +152,14 @@ fn the_figures_of_an_image_are_those_of_what_is_stored() {
     let (shown, bytes) = figures(&["--html", "--overwrite"]);
     assert_eq!(shown["bytes"], bytes);
     let run = publish(&server, &bucket, &["--html=kept.html", "--no-clobber", "--tile-size", "128"], &image);
-    assert!(run.stderr.contains("there already, and left as it is"), "{}", run.stderr);
+    assert!(run.stderr.contains("skipped, already exists"), "{}", run.stderr);
     let kept = images_of(&page(&server, &bucket, "kept.html"));
     assert_eq!((&kept[0]["tiles"], &kept[0]["objects"], &kept[0]["width"]), (&Value::Null, &Value::Null, &900.into()));
 }
 
-/// Where the page may not be read, it is not known whose it is.
+/// If the page cannot be read, its owner is unknown.
 #[test]
-fn a_page_that_may_not_be_read_is_not_replaced() {
+fn a_page_that_cannot_be_read_is_not_replaced() {
     let (server, folder) = (FaultServer::start(), TempDir::new().expect("a folder"));
     let image = png_file(folder.path(), "x.png", 300, 200);
     let publish = || {
@@ -170,16 +170,16 @@ fn a_page_that_may_not_be_read_is_not_replaced() {
     assert_eq!(publish().code, Some(0));
     let first = server.puts().len();
     server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&Method::GET));
-    // Something else in the page would make it another one.
+    // Another image would change the page.
     png_file(folder.path(), "x.png", 301, 200);
     let second = publish();
     assert_eq!(second.code, Some(1), "{}", second.stderr);
-    assert!(second.stderr.contains("another object") && second.stderr.contains("--html="), "{}", second.stderr);
-    assert!(server.puts().len() > first, "the image is there");
+    assert!(second.stderr.contains("a different object") && second.stderr.contains("--html="), "{}", second.stderr);
+    assert!(server.puts().len() > first, "the image is published");
 }
 
 #[test]
-fn a_configuration_file_asks_for_the_page_and_the_command_line_takes_it_back() {
+fn a_configuration_file_enables_the_page_and_the_command_line_disables_it() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 30, 20);
     let configuration = file(folder.path(), "own.toml", b"[publish]\nhtml = true\n");
@@ -192,7 +192,7 @@ fn a_configuration_file_asks_for_the_page_and_the_command_line_takes_it_back() {
 }
 
 #[tokio::test]
-async fn what_is_new_replaces_nothing_but_itself() -> Result<(), Box<dyn std::error::Error>> {
+async fn a_new_object_replaces_only_itself() -> Result<(), Box<dyn std::error::Error>> {
     let folder = TempDir::new()?;
     let stores: [Box<dyn Store>; 2] =
         [Box::new(MemoryStore::default()), Box::new(FolderStore::new(folder.path().to_owned()))];

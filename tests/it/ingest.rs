@@ -1,4 +1,4 @@
-//! Whole collections: what is published, what is told, what a second run costs, and that parts make up the whole.
+//! Collections: published images, messages, the cost of a second run, and parts that add up to the whole.
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{file, png_file};
@@ -20,7 +20,7 @@ fn ingest(server: &FaultServer, arguments: &[&str], inputs: &[&Path], variables:
     command.output().expect("built").into()
 }
 
-/// Six images of three objects, and a table of them.
+/// Creates six images of three objects, and a table of them.
 fn masters(folder: &TempDir) -> std::path::PathBuf {
     let mut table = "source,id,object,sequence,label\n".to_owned();
     for number in 0..6_u32 {
@@ -32,7 +32,7 @@ fn masters(folder: &TempDir) -> std::path::PathBuf {
     file(folder.path(), "table.csv", table.as_bytes())
 }
 
-/// Everything that is stored.
+/// Returns all stored objects.
 fn stored(server: &FaultServer) -> BTreeMap<String, Vec<u8>> {
     let object = |key: String| {
         let body = server.object(BUCKET, &key).expect("listed").body.to_vec();
@@ -50,7 +50,7 @@ fn puts(server: &FaultServer) -> usize {
 }
 
 #[test]
-fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_request_each() {
+fn a_folder_is_published_damaged_images_are_named_and_a_second_run_costs_one_request_per_image() {
     let folder = TempDir::new().expect("a folder");
     let masters = folder.path().join("masters");
     std::fs::create_dir_all(masters.join("maps")).expect("made");
@@ -76,7 +76,7 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
         assert!(server.keys(BUCKET).contains(&format!("manifests/{id}.json")), "{id}");
     }
     let items = json(&server, "collection.json")["items"].as_array().expect("items").len();
-    assert_eq!(items, 3, "what is not there is not shown");
+    assert_eq!(items, 3, "missing images are not shown");
     let lines = std::fs::read_to_string(&report).expect("a report");
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let with = |status: &str| lines.iter().filter(|line| line["status"] == status).count();
@@ -97,7 +97,7 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
     file(&masters, "damaged.png", &whole);
     let retry = ingest(&server, &[&format!("--from-file={}", retry.display()), "--presentation=none"], &[], &[]);
     assert_eq!(retry.code, Some(0), "{}", retry.stderr);
-    assert!(server.keys(BUCKET).contains("damaged/info.json"), "called as before");
+    assert!(server.keys(BUCKET).contains("damaged/info.json"), "with the same identifier");
 
     std::fs::remove_file(masters.join("damaged.png")).expect("removed");
     server.forget_requests();
@@ -107,7 +107,7 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let requests = lines.iter().filter(|line| line["status"] == "unchanged").map(|line| line["requests"].as_u64());
     assert_eq!(requests.collect::<Vec<_>>(), [Some(1); 3]);
-    assert_eq!(puts(&server), 0, "all is as it was, the collection too: what failed is there since");
+    assert_eq!(puts(&server), 0, "nothing has changed, because the failed image was published before");
     assert!(server.request_count() <= 3 + 5, "one for each image, a look at the bucket, two listings, the collection");
 
     png_file(&masters, "maps/b.png", 310, 200);
@@ -121,7 +121,7 @@ fn a_folder_is_published_its_damaged_images_are_named_and_a_second_run_costs_a_r
 }
 
 #[test]
-fn tiles_are_not_taken_for_masters_by_the_next_run() {
+fn the_next_run_does_not_publish_tiles() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 300, 200);
     let ingest_in = |arguments: &[&str]| -> Run {
@@ -131,7 +131,7 @@ fn tiles_are_not_taken_for_masters_by_the_next_run() {
     };
     let dry = ingest_in(&[".", "--output=out/iiif", "--dry-run"]);
     assert!(dry.code == Some(0) && dry.stdout.contains("publish  a: "), "{}{}", dry.stdout, dry.stderr);
-    assert!(!folder.path().join("out").exists(), "nothing is done");
+    assert!(!folder.path().join("out").exists(), "nothing is written");
     for _ in 0..2 {
         let run = ingest_in(&[".", "--output=out/iiif"]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -154,7 +154,7 @@ fn tiles_are_not_taken_for_masters_by_the_next_run() {
 }
 
 #[test]
-fn whatever_ends_a_run_is_told_in_json_where_that_is_asked_for() {
+fn errors_that_end_a_run_are_json_on_request() {
     let folder = TempDir::new().expect("a folder");
     let configuration = file(folder.path(), "bad.toml", b"buket = \"x\"\n");
     let configuration = format!("--config={}", configuration.display());
@@ -177,7 +177,7 @@ fn whatever_ends_a_run_is_told_in_json_where_that_is_asked_for() {
 }
 
 #[test]
-fn pages_stand_in_their_order_under_what_was_said_of_them() {
+fn pages_are_in_order_and_have_their_metadata() {
     let folder = TempDir::new().expect("a folder");
     let table = masters(&folder);
     let server = FaultServer::start();
@@ -196,11 +196,11 @@ fn pages_stand_in_their_order_under_what_was_said_of_them() {
     assert_eq!(ids, expected, "in the order of the table");
     let body = &manifest["items"][0]["items"][0]["items"][0]["body"];
     let key = body["id"].as_str().and_then(|id| id.strip_prefix(PUBLIC_URL)).expect("here");
-    assert!(server.keys(BUCKET).contains(&format!("iiif{key}")), "what the manifest shows is there");
+    assert!(server.keys(BUCKET).contains(&format!("iiif{key}")), "the images of the manifest exist");
 }
 
 #[test]
-fn parts_make_up_the_whole_and_publish_nothing_twice() {
+fn parts_add_up_to_the_whole_and_publish_nothing_twice() {
     let folder = TempDir::new().expect("a folder");
     let table = format!("--table={}", masters(&folder).display());
     let whole = FaultServer::start();
@@ -210,13 +210,13 @@ fn parts_make_up_the_whole_and_publish_nothing_twice() {
         let variables = [("SLURM_ARRAY_TASK_ID", part), ("SLURM_ARRAY_TASK_COUNT", "4"), ("SLURM_ARRAY_TASK_MIN", "0")];
         let run = ingest(&parts, &[&table, "--shard=auto"], &[], &variables);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
-        assert!(run.stderr.contains(&format!("Slurm runs this as part {part}/4")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("publishing part {part}/4 (from Slurm)")), "{}", run.stderr);
     }
     let (mut keys, put) = (parts.puts().into_iter().map(|put| put.path).collect::<Vec<_>>(), puts(&parts));
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), put, "nothing twice");
-    assert!(!parts.keys(BUCKET).contains("collection.json"), "of one part it would not be whole");
+    assert!(!parts.keys(BUCKET).contains("collection.json"), "a part cannot write the whole collection");
     let finish = ingest(&parts, &[&table, "--finish"], &[], &[]);
     assert_eq!(finish.code, Some(0), "{}", finish.stderr);
     assert!(stored(&parts) == stored(&whole), "byte for byte");
@@ -237,7 +237,7 @@ fn a_manifest_keeps_its_pages_while_one_of_them_fails() {
 }
 
 #[test]
-fn everything_that_is_wrong_with_a_table_is_told_before_anything_is_published() {
+fn all_mistakes_of_a_table_are_reported_before_anything_is_published() {
     let folder = TempDir::new().expect("a folder");
     let table = "source,id,sequence\n0.png,../up,1\n1.png,b,first\n2.png,c,1\n3.png,c,1\n";
     let table = file(folder.path(), "table.csv", table.as_bytes());
@@ -260,7 +260,7 @@ fn everything_that_is_wrong_with_a_table_is_told_before_anything_is_published() 
 }
 
 #[test]
-fn a_limit_stops_a_run_which_says_so_by_its_exit_code() {
+fn a_run_that_a_limit_stops_has_its_own_exit_code() {
     let folder = TempDir::new().expect("a folder");
     let mut list = String::new();
     for number in 0..40 {
@@ -271,6 +271,6 @@ fn a_limit_stops_a_run_which_says_so_by_its_exit_code() {
     let server = FaultServer::start();
     let run = ingest(&server, &[&format!("--from-file={}", list.display()), "--max-failures=3"], &[], &[]);
     assert_eq!(run.code, Some(4), "{}", run.stderr);
-    assert!(run.stderr.contains("a limit is reached") && run.stderr.contains("are left"), "{}", run.stderr);
+    assert!(run.stderr.contains("limit reached") && run.stderr.contains("remaining"), "{}", run.stderr);
     assert!(server.keys(BUCKET).is_empty());
 }

@@ -1,20 +1,20 @@
-//! CMYK by the profiles of printing presses, compared with what LittleCMS makes of the same inks.
+//! CMYK with profiles of printing presses, compared with LittleCMS.
 
 use crate::support::ciede2000::{difference, lab};
 use crate::support::press::{Tables, profile};
 use crate::support::rows::{codes, read_bytes};
-use crate::support::tiff::{Form, Values};
+use crate::support::tiff::{Layout, Values};
 use lcms2::{Flags, Intent, PixelFormat, Profile, Transform};
 use std::path::Path;
 
-/// The CIEDE2000 that one step of 8 bits makes of the darkest colors.
-const MOST: f64 = 2.0;
+/// Maximum CIEDE2000: one step of 8 bits in the darkest colors.
+const MAX: f64 = 2.0;
 const MEAN: f64 = 0.1;
 
-/// Profiles of Debian's `libgs-common`.
+/// Profiles in Debian's `libgs-common`.
 const GHOSTSCRIPT: &str = "/usr/share/color/icc/ghostscript";
 
-/// Ramps of each ink and of all, and 10,000 pixels without any order.
+/// Returns ramps of each ink and of all inks, and 10,000 pseudorandom pixels.
 fn inks() -> Vec<[u8; 4]> {
     let ramp = |which: [bool; 4]| (0..=u8::MAX).map(move |ink| which.map(|is_used| if is_used { ink } else { 0 }));
     let one = |ink: usize| [0, 1, 2, 3].map(|other| other == ink);
@@ -27,7 +27,7 @@ fn inks() -> Vec<[u8; 4]> {
     (0..4).flat_map(|ink| ramp(one(ink))).chain(ramp([true; 4])).chain(scattered.take(10_000)).collect()
 }
 
-fn by_littlecms(profile: &[u8], inks: &[[u8; 4]], flags: Flags) -> Vec<[u8; 3]> {
+fn convert_with_littlecms(profile: &[u8], inks: &[[u8; 4]], flags: Flags) -> Vec<[u8; 3]> {
     let profile = Profile::new_icc(profile).expect("a profile");
     let (from, to) = (PixelFormat::CMYK_8, PixelFormat::RGB_8);
     let flags = flags | Flags::NO_OPTIMIZE;
@@ -40,12 +40,12 @@ fn by_littlecms(profile: &[u8], inks: &[[u8; 4]], flags: Flags) -> Vec<[u8; 3]> 
 fn tiff(inks: &[[u8; 4]], bits: u16, profile: &[u8]) -> Vec<u8> {
     let height = u32::try_from(inks.len()).expect("small") / 4;
     let more = vec![(34675, Values::Bytes(profile.to_vec()))];
-    let form = Form { samples: 4, bits, photometric: 5, more, ..Form::rgb(4, height) };
+    let layout = Layout { samples: 4, bits, photometric: 5, more, ..Layout::rgb(4, height) };
     let scale = if bits == 16 { 257 } else { 1 };
-    form.file(|x, y, ink| u64::from(inks[(y * 4 + x) as usize][usize::from(ink)]) * scale)
+    layout.file(|x, y, ink| u64::from(inks[(y * 4 + x) as usize][usize::from(ink)]) * scale)
 }
 
-/// Mean and largest difference.
+/// Returns the mean and maximum difference.
 fn differences(real: &[[u8; 3]], expected: &[[u8; 3]]) -> (f64, f64) {
     assert_eq!(real.len(), expected.len());
     let all: Vec<f64> = real.iter().zip(expected).map(|(one, other)| difference(lab(*one), lab(*other))).collect();
@@ -55,30 +55,30 @@ fn differences(real: &[[u8; 3]], expected: &[[u8; 3]]) -> (f64, f64) {
 #[track_caller]
 fn assert_as_littlecms(case: &str, profile: &[u8]) {
     let inks = inks();
-    let expected = by_littlecms(profile, &inks, Flags::BLACKPOINT_COMPENSATION);
+    let expected = convert_with_littlecms(profile, &inks, Flags::BLACKPOINT_COMPENSATION);
     for bits in [8, 16] {
         let (header, real) = read_bytes(&tiff(&inks, bits, profile)).expect("read");
         assert!(header.found.profile.is_some() && codes(&header).is_empty(), "{case}: {}", header.found);
-        let (mean, most) = differences(real.as_chunks().0, &expected);
-        eprintln!("{case}, {bits} bit: CIEDE2000 mean {mean:.3}, at most {most:.2}");
-        assert!(mean <= MEAN && most <= MOST, "{case}, {bits} bit: mean {mean:.3}, at most {most:.2}");
+        let (mean, max) = differences(real.as_chunks().0, &expected);
+        eprintln!("{case}, {bits} bit: CIEDE2000 mean {mean:.3}, at most {max:.2}");
+        assert!(mean <= MEAN && max <= MAX, "{case}, {bits} bit: mean {mean:.3}, at most {max:.2}");
     }
 }
 
 #[test]
-fn inks_are_printed_as_littlecms_prints_them_whatever_the_form_of_the_tables() {
+fn cmyk_is_converted_like_littlecms_for_every_kind_of_table() {
     for tables in [Tables::Narrow, Tables::Wide, Tables::WideXyz, Tables::Curved] {
         let profile = profile(tables);
         assert_as_littlecms(&format!("{tables:?}"), &profile);
         let (inks, flags) = (inks(), Flags::BLACKPOINT_COMPENSATION);
-        let uncompensated = by_littlecms(&profile, &inks, Flags::default());
-        let (mean, _) = differences(&uncompensated, &by_littlecms(&profile, &inks, flags));
+        let uncompensated = convert_with_littlecms(&profile, &inks, Flags::default());
+        let (mean, _) = differences(&uncompensated, &convert_with_littlecms(&profile, &inks, flags));
         assert!(mean > 1.0, "{tables:?}: without black-point compensation the mean would be {mean:.2}");
     }
 }
 
 #[test]
-fn inks_are_printed_as_littlecms_prints_them_by_profiles_of_ghostscript() {
+fn cmyk_is_converted_like_littlecms_with_profiles_of_ghostscript() {
     let Ok(folder) = std::fs::read_dir(Path::new(GHOSTSCRIPT)) else {
         eprintln!("SKIPPED: there is no {GHOSTSCRIPT}; `apt-get install libgs-common` brings it");
         return;
@@ -95,7 +95,7 @@ fn inks_are_printed_as_littlecms_prints_them_by_profiles_of_ghostscript() {
 }
 
 #[test]
-fn a_profile_that_links_devices_is_said_to_be_unusable() {
+fn a_device_link_profile_is_reported_as_unusable() {
     let mut profile = profile(Tables::Wide);
     profile[20..24].copy_from_slice(b"RGB ");
     let (header, _) = read_bytes(&tiff(&inks()[..64], 8, &profile)).expect("read");
@@ -104,7 +104,7 @@ fn a_profile_that_links_devices_is_said_to_be_unusable() {
 }
 
 #[test]
-fn damaged_tables_of_inks_never_panic() {
+fn damaged_cmyk_tables_never_panic() {
     let pixels = &inks()[..64];
     for tables in [Tables::Narrow, Tables::Wide, Tables::WideXyz, Tables::Curved] {
         let profile = profile(tables);

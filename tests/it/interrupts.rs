@@ -1,4 +1,4 @@
-//! Signals, and stores that go away: what is in flight ends well, what is left is named.
+//! Signals and unavailable stores: uploads in flight finish, and remaining images are listed.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::png_file;
@@ -19,7 +19,7 @@ fn publishing(server: &FaultServer, images: &[&Path]) -> Command {
     command
 }
 
-/// Waits until so many puts have come.
+/// Waits until the server has received `count` uploads.
 fn wait_for_puts(server: &FaultServer, count: usize) {
     let began = Instant::now();
     while server.puts().len() < count {
@@ -36,7 +36,7 @@ fn signal(child: &Child, name: &str) {
 
 #[cfg(unix)]
 #[test]
-fn the_first_signal_lets_puts_in_flight_end_and_says_what_is_left() {
+fn the_first_signal_finishes_uploads_in_flight_and_lists_remaining_images() {
     let folder = TempDir::new().expect("a folder");
     let (first, second) =
         (png_file(folder.path(), "first.png", 3000, 2500), png_file(folder.path(), "second.png", 600, 400));
@@ -52,18 +52,18 @@ fn the_first_signal_lets_puts_in_flight_end_and_says_what_is_left() {
         assert_eq!(run.code, Some(code), "{}", run.stderr);
         let puts = server.puts();
         let cut_off = puts.iter().filter(|put| !put.is_confirmed()).count();
-        assert_eq!(cut_off, 0, "each put that was begun was answered");
-        assert!(puts.len() < 20, "and few more were begun: {}", puts.len());
+        assert_eq!(cut_off, 0, "each started upload got a response");
+        assert!(puts.len() < 20, "and few more were started: {}", puts.len());
         assert!(!server.keys(BUCKET).iter().any(|key| key.ends_with("info.json")));
         let left = run.stderr.lines().find(|line| line.starts_with("interrupted: ")).expect("a summary");
-        assert!(left.contains("2 are left") && left.contains("`first`") && left.contains("`second`"), "{left}");
-        assert!(left.contains(" objects)"), "how far it came: {left}");
+        assert!(left.contains("2 remaining") && left.contains("`first`") && left.contains("`second`"), "{left}");
+        assert!(left.contains(" objects)"), "its progress: {left}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn the_second_signal_leaves_at_once() {
+fn the_second_signal_quits_at_once() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 3000, 2500);
     let server = FaultServer::start();
@@ -72,7 +72,7 @@ fn the_second_signal_leaves_at_once() {
     wait_for_puts(&server, 4);
     signal(&child, "INT");
     std::thread::sleep(Duration::from_millis(500));
-    assert!(child.try_wait().expect("a child").is_none(), "it waits for what is in flight");
+    assert!(child.try_wait().expect("a child").is_none(), "it waits for uploads in flight");
     signal(&child, "INT");
     let began = Instant::now();
     let run: Run = child.wait_with_output().expect("an end").into();
@@ -82,7 +82,7 @@ fn the_second_signal_leaves_at_once() {
 }
 
 #[test]
-fn a_level_that_is_cut_off_by_a_signal_is_never_stored_as_if_it_were_whole() {
+fn a_level_that_a_signal_interrupts_is_never_stored_as_complete() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 1000, 9000);
     let server = FaultServer::start();
@@ -95,11 +95,11 @@ fn a_level_that_is_cut_off_by_a_signal_is_never_stored_as_if_it_were_whole() {
     let run: Run = child.wait_with_output().expect("an end").into();
     assert_eq!(run.code, Some(130), "{}", run.stderr);
     let whole = server.keys(BUCKET).into_iter().filter(|key| key.contains("/full/")).collect::<Vec<_>>();
-    assert!(whole.is_empty(), "no level had come to its end: {whole:?}");
+    assert!(whole.is_empty(), "no level was complete: {whole:?}");
 }
 
 #[test]
-fn a_store_that_does_not_come_back_fails_every_image_by_name_without_info_json() {
+fn a_store_that_stays_unavailable_fails_every_image_by_name_without_info_json() {
     let folder = TempDir::new().expect("a folder");
     let names = ["a", "b", "c", "d", "e"];
     let images = names.map(|name| png_file(folder.path(), &format!("{name}-scan.png"), 1500, 1100));
@@ -131,7 +131,7 @@ fn retries_and_throttles_are_reported() {
     server.fail(Fault::Answer(Refusal::InternalError), Scope::next(3).of(&Method::PUT).after(8));
     let run: Run = publishing(&server, &[&image]).output().expect("built").into();
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let words = format!("5 of {} requests were sent again; the store throttled 2 times", server.request_count());
+    let words = format!("5 of {} requests were retried; the store throttled 2 times", server.request_count());
     assert!(run.stderr.contains(&words), "{words}: {}", run.stderr);
 
     let server = FaultServer::start();

@@ -1,4 +1,4 @@
-//! JPEG 2000, compared with what was drawn: files of other programs (`tests/fixtures/jp2`), whole and damaged.
+//! JPEG 2000, compared with the drawn pixels: files of other programs (`tests/fixtures/jp2`), complete and damaged.
 
 use crate::support::pictures::{file, mean_difference};
 use crate::support::rows::{codes, read, read_bytes};
@@ -11,12 +11,12 @@ use tempfile::TempDir;
 
 const SIZE: (u32, u32) = (61, 47);
 
-/// Up and down again between 0 and 255.
+/// Folds a number into 0..=255, up and down again.
 fn fold(value: i32) -> u8 {
     (value % 510 - 255).unsigned_abs() as u8
 }
 
-/// The picture that the fixtures were made of, by `make.py`.
+/// Returns the image of the fixtures, as `make.py` draws it.
 fn picture((width, height): (u32, u32)) -> Vec<[u8; 3]> {
     let places = (0..height.cast_signed()).flat_map(|y| (0..width.cast_signed()).map(move |x| (x, y)));
     places.map(|(x, y)| [fold(7 * x + 3 * y), fold(5 * y + x * y / 8), fold(4 * x - 6 * y + 5100)]).collect()
@@ -26,7 +26,7 @@ fn rgb() -> Vec<u8> {
     picture(SIZE).concat()
 }
 
-fn grey() -> Vec<u8> {
+fn gray() -> Vec<u8> {
     picture(SIZE).iter().map(|pixel| pixel[0]).collect()
 }
 
@@ -42,14 +42,14 @@ fn read_fixture(name: &str) -> (Header, Vec<u8>) {
     read(&fixture(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"))
 }
 
-/// What is flattened on white.
-fn on_white(colour: u8, alpha: u8) -> u8 {
-    let (colour, alpha) = (u32::from(colour), u32::from(alpha));
-    ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+/// Blends a color with white.
+fn on_white(color: u8, alpha: u8) -> u8 {
+    let (color, alpha) = (u32::from(color), u32::from(alpha));
+    ((color * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
 #[test]
-fn lossless_files_give_back_every_pixel() {
+fn lossless_files_preserve_every_pixel() {
     let plain = ["rgb.jp2", "rgb.j2k", "modes.jp2", "progressions.jp2"];
     let tiled = ["tiled.jp2", "offsets.jp2", "spaced.jp2", "spaced_offsets.jp2", "tile_parts.jp2", "exchanged.jp2"];
     for name in plain.into_iter().chain(tiled) {
@@ -63,11 +63,11 @@ fn lossless_files_give_back_every_pixel() {
     }
     let (header, pixels) = read_fixture("grey.jp2");
     assert_eq!(header.format, PixelFormat::Gray8);
-    assert!(pixels == grey());
+    assert!(pixels == gray());
 }
 
 #[test]
-fn the_header_says_what_is_in_the_file() {
+fn the_header_describes_the_file() {
     let described = |name| read_fixture(name).0.description;
     assert_eq!(described("rgb.j2k"), "JPEG 2000, reversible");
     assert_eq!(described("tiled_lossy.j2k"), "JPEG 2000, tiled, irreversible");
@@ -75,12 +75,12 @@ fn the_header_says_what_is_in_the_file() {
     assert_eq!(found.profile.as_deref(), Some("sRGB built-in"));
     assert_eq!(read_fixture("rgb16.jp2").0.found.to_string(), "RGB, 16 bit, taken as sRGB");
     assert_eq!(read_fixture("grey12.jp2").0.found.bits, 12);
-    assert_eq!(read_fixture("grey_alpha.jp2").0.found.colours, "grey with alpha");
+    assert_eq!(read_fixture("grey_alpha.jp2").0.found.colors, "grey with alpha");
 }
 
 #[test]
-fn lossy_files_are_near_what_was_drawn() {
-    // At a fourth of the bytes, the encoder's own error.
+fn lossy_files_are_close_to_the_drawn_pixels() {
+    // At a quarter of the size, this is the encoder's own error.
     for name in ["lossy.jp2", "tiled_lossy.j2k"] {
         let difference = mean_difference(&read_fixture(name).1, &rgb());
         assert!((0.1..6.0).contains(&difference), "{name}: {difference}");
@@ -88,44 +88,44 @@ fn lossy_files_are_near_what_was_drawn() {
 }
 
 #[test]
-fn other_depths_become_eight_bits() {
+fn other_depths_are_converted_to_eight_bits() {
     let (header, pixels) = read_fixture("rgb16.jp2");
     assert_eq!((header.size.width(), header.size.height()), (29, 23));
     assert!(pixels == picture((29, 23)).concat(), "257 times each sample, and 1");
-    assert!(read_fixture("grey12.jp2").1 == grey());
-    assert!(read_fixture("signed.j2k").1 == grey(), "the least is black");
+    assert!(read_fixture("grey12.jp2").1 == gray());
+    assert!(read_fixture("signed.j2k").1 == gray(), "the minimum is black");
 }
 
 #[test]
-fn colours_become_rgb() {
-    let palette: Vec<u8> = grey().iter().map(|it| it / 16).flat_map(|it| [it * 17, 255 - it * 17, it]).collect();
+fn color_spaces_are_converted_to_rgb() {
+    let palette: Vec<u8> = gray().iter().map(|it| it / 16).flat_map(|it| [it * 17, 255 - it * 17, it]).collect();
     assert!(read_fixture("palette.jp2").1 == palette);
     let (header, _) = read_fixture("cmyk.jp2");
-    assert_eq!((header.found.colours.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
+    assert_eq!((header.found.colors.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
     assert!(mean_difference(&read_fixture("profile.jp2").1, &rgb()) < 1.0, "sRGB to sRGB");
 }
 
 #[test]
-fn colour_differences_become_rgb_in_tiles_as_in_one() {
+fn chroma_is_converted_alike_with_and_without_tiles() {
     let expected = picture((60, 46)).concat();
     let (_, whole) = read_fixture("sycc420.jp2");
     let (_, tiled) = read_fixture("sycc420_tiled.jp2");
-    // A fourth of the colour differences is all there is.
+    // Chroma has only a quarter of the samples.
     assert!(mean_difference(&whole, &expected) < 6.0, "{}", mean_difference(&whole, &expected));
     assert!(whole == tiled, "both are lossless");
 }
 
 #[test]
-fn transparency_becomes_white() {
-    let alpha = || grey().into_iter().map(|it| 255 - it);
+fn transparency_is_blended_with_white() {
+    let alpha = || gray().into_iter().map(|it| 255 - it);
     let expected: Vec<u8> =
         picture(SIZE).into_iter().zip(alpha()).flat_map(|(pixel, alpha)| pixel.map(|it| on_white(it, alpha))).collect();
     assert!(read_fixture("alpha.jp2").1 == expected);
-    let expected: Vec<u8> = grey().into_iter().zip(alpha()).map(|(grey, alpha)| on_white(grey, alpha)).collect();
+    let expected: Vec<u8> = gray().into_iter().zip(alpha()).map(|(gray, alpha)| on_white(gray, alpha)).collect();
     assert!(read_fixture("grey_alpha.jp2").1 == expected);
 }
 
-/// A fixture with some bytes exchanged, which it has once.
+/// Replaces a unique byte sequence in a fixture.
 fn patched(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
     let mut bytes = bytes_of(name);
     let places: Vec<usize> = (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
@@ -135,11 +135,11 @@ fn patched(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn premultiplied_transparency_is_known_as_such() {
+fn premultiplied_transparency_is_recognized() {
     let bytes = patched("grey_alpha.jp2", b"\0\x01\0\x01\0\0", b"\0\x01\0\x02\0\0");
     let (_, pixels) = read_bytes(&bytes).expect("read");
-    // The light of 255 - alpha is added, and no more than white comes of it.
-    assert!(pixels == grey().iter().map(|grey| grey.saturating_add(*grey)).collect::<Vec<_>>());
+    // 255 - alpha is added, clamped to white.
+    assert!(pixels == gray().iter().map(|gray| gray.saturating_add(*gray)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_last_tile_part_of_open_length_ends_with_the_codestream() {
     assert!(read_bytes(&bytes).expect("read").1 == rgb());
 }
 
-/// Adds to the length of the last tile-part.
+/// Increases the length of the last tile-part.
 fn lengthen_last_part(bytes: &mut [u8], by: u32) {
     let part = (0..bytes.len() - 10).rev().find(|at| bytes[*at..].starts_with(b"\xff\x90\0\x0a")).expect("a tile-part");
     let length = u32::from_be_bytes(*bytes[part + 6..].first_chunk().expect("four bytes")) + by;
@@ -172,7 +172,7 @@ fn a_last_tile_part_may_count_the_end_marker_as_its_data() {
 }
 
 #[test]
-fn a_codestream_without_its_end_marker_is_published_if_all_tile_parts_are_there() {
+fn a_codestream_without_an_end_marker_is_published_if_all_tile_parts_are_present() {
     for name in ["rgb.j2k", "rgb.jp2", "tiled.jp2", "tiled_lossy.j2k", "tile_parts.jp2"] {
         let whole = bytes_of(name);
         let (_, expected) = read_bytes(&whole).expect("read");
@@ -186,7 +186,7 @@ fn a_codestream_without_its_end_marker_is_published_if_all_tile_parts_are_there(
 }
 
 #[test]
-fn without_an_end_marker_a_tile_must_say_how_many_parts_it_has() {
+fn without_an_end_marker_a_tile_must_declare_its_number_of_parts() {
     let whole = bytes_of("tile_parts.jp2");
     let parts: Vec<usize> = (0..whole.len() - 4).filter(|at| whole[*at..].starts_with(b"\xff\x90\0\x0a")).collect();
     assert_eq!(parts.len(), 16);
@@ -208,13 +208,13 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unsupported_files_are_named() {
     let high_throughput = "a High-Throughput JPEG 2000 image (Part 15)";
     assert_eq!(refusal(&bytes_of("high_throughput.jph")), high_throughput);
     let lab = patched("cmyk.jp2", b"colr\x01\0\0\0\0\0\x0c", b"colr\x01\0\0\0\0\0\x0e");
-    assert_eq!(refusal(&lab), "a JPEG 2000 image in the colour space 14 (CIELab)");
+    assert_eq!(refusal(&lab), "a JPEG 2000 image in the color space 14 (CIELab)");
     let needs_more = patched("grey.jp2", b"colr\x01\0\0\0\0\0\x11", b"colr\x01\0\0\0\0\0\x10");
-    assert_eq!(refusal(&needs_more), "it has 1 channels, fewer than its colours (RGB) need");
+    assert_eq!(refusal(&needs_more), "it has 1 channels, too few for its color space (RGB)");
 }
 
 #[test]
@@ -226,7 +226,8 @@ fn a_missing_tile_is_an_error() {
     assert_eq!(refusal(&without_third), "tile 2 of 4 is missing");
 }
 
-/// The header of `rgb.j2k` with another size, tiles of that size, and next to no data: less than 200 bytes.
+/// Creates a file of less than 200 bytes from the header of `rgb.j2k`, with another image and tile size and next to no
+/// data.
 fn bomb(size: (u32, u32), tile: (u32, u32)) -> Vec<u8> {
     let mut bytes = bytes_of("rgb.j2k");
     let part = bytes.windows(4).position(|it| it == b"\xff\x90\0\x0a").expect("a tile-part");
@@ -239,8 +240,8 @@ fn bomb(size: (u32, u32), tile: (u32, u32)) -> Vec<u8> {
 }
 
 #[test]
-fn a_header_that_claims_a_huge_image_is_an_error_or_costs_nothing_before_decoding() {
-    assert!(refusal(&bomb((60_000, 60_000), (1, 1))).contains("contradicts itself"), "more tiles than can be numbered");
+fn a_header_with_a_huge_size_is_an_error_or_costs_nothing_before_decoding() {
+    assert!(refusal(&bomb((60_000, 60_000), (1, 1))).contains("is inconsistent"), "more tiles than can be numbered");
     assert!(refusal(&bomb((60_000, 60_000), (600, 600))).contains("is missing"));
     let folder = TempDir::new().expect("a folder");
     let mut row = vec![0; 3 << 20];
@@ -249,16 +250,16 @@ fn a_header_that_claims_a_huge_image_is_an_error_or_costs_nothing_before_decodin
         let options = ReadOptions { max_pixels: u64::MAX, ..ReadOptions::default() };
         let mut source = Source::open(&path, options).expect("a sound header");
         let expected = (u64::from(side) * u64::from(side)).saturating_mul(20).min(1 << 61);
-        assert!(source.header().decoder_bytes > expected, "it says what it would take");
+        assert!(source.header().decoder_bytes > expected, "it reports the required memory");
         if side == 1 << 20 {
-            let error = source.read_rows(&mut row).expect_err("no machine has so much");
+            let error = source.read_rows(&mut row).expect_err("no machine has that much");
             assert!(error.source().expect("a cause").to_string().contains("bytes of memory"));
         }
     }
 }
 
 #[test]
-fn files_that_end_early_are_errors() {
+fn truncated_files_are_errors() {
     for name in ["tiled.jp2", "rgb.j2k", "tile_parts.jp2", "palette.jp2"] {
         let whole = bytes_of(name);
         for length in (1..whole.len() - 2).step_by(64).chain([whole.len() - 3]) {
@@ -269,7 +270,7 @@ fn files_that_end_early_are_errors() {
     }
 }
 
-/// Numbers without a pattern, the same every time.
+/// Returns pseudorandom numbers, the same on every run.
 fn random(state: &mut u64) -> usize {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -278,19 +279,19 @@ fn random(state: &mut u64) -> usize {
 }
 
 #[test]
-fn damaged_files_are_errors_or_other_pictures_and_never_more() {
+fn damaged_files_give_errors_or_other_pixels_but_no_panics() {
     let mut state = 0x9e37_79b9_7f4a_7c15;
     let names = ["tiled.jp2", "offsets.jp2", "rgb.j2k", "tile_parts.jp2", "palette.jp2", "sycc420_tiled.jp2"];
     for (number, name) in names.iter().cycle().take(300).enumerate() {
         let mut bytes = bytes_of(name);
-        // Half of them in the headers, where damage does most.
+        // Half of the damage is in the headers, where it has the most effect.
         let end = if number % 4 < 2 { 260 } else { bytes.len() };
         for _ in 0..=random(&mut state) % 3 {
             let at = random(&mut state) % end;
             bytes[at] = random(&mut state) as u8;
         }
         let begin = Instant::now();
-        // A size that became large is what the caller decides on.
+        // The caller decides about larger sizes.
         let folder = TempDir::new().expect("a folder");
         let path = file(folder.path(), "damaged", &bytes);
         let opened = Source::open(&path, ReadOptions::default());
@@ -306,12 +307,12 @@ fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], &kind, content].concat()
 }
 
-/// The boxes of a file or of a box, by their kinds.
+/// Returns the boxes of a file or of a box with their types.
 fn boxes(mut bytes: &[u8]) -> Vec<([u8; 4], Vec<u8>)> {
     let mut boxes = Vec::new();
     while let Some((head, rest)) = bytes.split_first_chunk::<8>() {
         let [l0, l1, l2, l3, kind @ ..] = *head;
-        // A length of 0 stands for all that is left.
+        // A length of 0 means the rest of the file.
         let length = (u32::from_be_bytes([l0, l1, l2, l3]) as usize).checked_sub(8).unwrap_or(rest.len());
         boxes.push((kind, rest[..length].to_vec()));
         bytes = &rest[length..];
@@ -324,7 +325,7 @@ fn joined(boxes: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_profile_without_content_is_a_warning() {
+fn an_empty_profile_causes_a_warning() {
     let (_, expected) = read_fixture("rgb16.jp2");
     for profile in [&b""[..], b"too short"] {
         let mut file = boxes(&bytes_of("rgb16.jp2"));
@@ -339,7 +340,7 @@ fn a_profile_without_content_is_a_warning() {
 }
 
 #[test]
-fn exif_is_applied_on_either_side_of_the_codestream() {
+fn exif_is_applied_before_and_after_the_codestream() {
     let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     let (upright, _) = read_fixture("rgb16.jp2");
     for is_before in [true, false] {
@@ -354,7 +355,7 @@ fn exif_is_applied_on_either_side_of_the_codestream() {
 }
 
 #[test]
-fn a_codestream_may_have_the_length_of_the_file_if_it_is_whole() {
+fn a_codestream_may_have_the_length_of_the_file_if_it_is_complete() {
     let (_, expected) = read_fixture("rgb16.jp2");
     let mut file = bytes_of("rgb16.jp2");
     let codestream = file.windows(4).position(|kind| kind == b"jp2c").expect("a codestream");

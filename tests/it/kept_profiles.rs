@@ -1,4 +1,4 @@
-//! ICC profiles that stay with the pictures, whose colours stay what they are.
+//! ICC profiles that are kept and embedded, with unchanged colors.
 
 use crate::support::pictures::{encoded, file, grey_waves, mean_difference, waves};
 use crate::support::program::program;
@@ -36,12 +36,12 @@ fn named(mut profile: Profile, name: &str) -> Vec<u8> {
     words.set_text(name, Locale::none());
     assert!(profile.write_tag(TagSignature::ProfileDescriptionTag, Tag::MLU(&words)));
     let mut bytes = profile.icc().expect("bytes");
-    // When it was made (ICC.1:2022, 7.2.1): otherwise two of the same would differ.
+    // Clears the creation date (ICC.1:2022, 7.2.1), so that equal profiles have equal bytes.
     bytes[24..36].fill(0);
     bytes
 }
 
-/// A wide gamut, with a name.
+/// Creates a wide-gamut profile with a name.
 fn wide(name: &str) -> Vec<u8> {
     let [red, green, blue] = [(0.68, 0.32), (0.265, 0.69), (0.15, 0.06)].map(|(x, y)| CIExyY { x, y, Y: 1.0 });
     let curve = ToneCurve::new(2.2);
@@ -49,7 +49,7 @@ fn wide(name: &str) -> Vec<u8> {
     named(Profile::new_rgb(&white(), &primaries, &[&curve, &curve, &curve]).expect("a profile"), name)
 }
 
-fn grey_profile() -> Vec<u8> {
+fn gray_profile() -> Vec<u8> {
     named(Profile::new_gray(&white(), &ToneCurve::new(1.8)).expect("a profile"), "Grey 1.8")
 }
 
@@ -57,12 +57,12 @@ fn png(picture: &DynamicImage, profile: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = PngEncoder::new(&mut bytes);
     encoder.set_icc_profile(profile.to_vec()).expect("PNG has profiles");
-    let colour = ExtendedColorType::from(picture.color());
-    encoder.write_image(picture.as_bytes(), picture.width(), picture.height(), colour).expect("written");
+    let color = ExtendedColorType::from(picture.color());
+    encoder.write_image(picture.as_bytes(), picture.width(), picture.height(), color).expect("written");
     bytes
 }
 
-/// The bodies of a published image by their paths.
+/// Publishes an image and returns its objects by path.
 async fn published(bytes: &[u8], formats: &[Format], read: ReadOptions) -> BTreeMap<String, Vec<u8>> {
     published_as(bytes, formats, read, JpegOptions::default()).await
 }
@@ -83,7 +83,7 @@ async fn published_as(
     store.puts().into_iter().map(body).collect()
 }
 
-/// What an independent decoder makes of the profile and the pixels.
+/// Returns the profile and the pixels from an independent decoder.
 fn decoded(path: &str, body: &[u8]) -> (Option<Vec<u8>>, DynamicImage) {
     fn both(mut decoder: impl ImageDecoder) -> (Option<Vec<u8>>, DynamicImage) {
         let profile = decoder.icc_profile().expect("readable");
@@ -98,7 +98,7 @@ fn decoded(path: &str, body: &[u8]) -> (Option<Vec<u8>>, DynamicImage) {
 }
 
 #[tokio::test]
-async fn every_picture_carries_the_profile_byte_for_byte_and_has_the_colours_of_the_source() {
+async fn every_object_embeds_the_profile_and_keeps_the_colors_of_the_source() {
     let source = waves(700, 500);
     let large = "a profile that takes several segments of JPEG, and an odd number of bytes ".repeat(1000);
     for profile in [wide("Wide"), wide(&large)] {
@@ -117,7 +117,7 @@ async fn every_picture_carries_the_profile_byte_for_byte_and_has_the_colours_of_
 }
 
 #[tokio::test]
-async fn tiles_out_of_the_blocks_of_a_jpeg_carry_it_too() {
+async fn tiles_cut_from_jpeg_blocks_embed_the_profile_too() {
     let (profile, jpeg) = (wide("Wide"), include_bytes!("../fixtures/jpeg/blocks/coarse.jpg"));
     let length = u16::try_from(2 + 12 + 2 + profile.len()).expect("one segment").to_be_bytes();
     let segment = [&b"\xff\xe2"[..], &length, b"ICC_PROFILE\0\x01\x01", &profile].concat();
@@ -129,13 +129,13 @@ async fn tiles_out_of_the_blocks_of_a_jpeg_carry_it_too() {
         for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
             assert!(decoded(path, body).0.as_ref() == Some(&profile), "{path}, {effort:?}");
         }
-        // What is coarser than the quality is cut as it is.
+        // Coefficients coarser than the quality are cut unchanged.
         assert!(decoded("jpg", &objects["full/max/0/default.jpg"]).1.into_rgb8() == source, "{effort:?}");
     }
 }
 
 #[tokio::test]
-async fn without_the_option_pictures_are_srgb_and_carry_nothing() {
+async fn without_the_option_objects_are_srgb_without_a_profile() {
     let source = waves(700, 500);
     let objects = published(&png(&source.clone().into(), &wide("Wide")), &[Format::Png], ReadOptions::default()).await;
     let (profile, picture) = decoded("png", &objects["full/max/0/default.png"]);
@@ -144,12 +144,12 @@ async fn without_the_option_pictures_are_srgb_and_carry_nothing() {
 }
 
 #[tokio::test]
-async fn grey_keeps_its_profile_where_every_format_has_grey() {
+async fn gray_keeps_its_profile_if_every_format_supports_gray() {
     let source = grey_waves(700, 500);
-    let bytes = png(&source.clone().into(), &grey_profile());
+    let bytes = png(&source.clone().into(), &gray_profile());
     let objects = published(&bytes, &[Format::Png], KEEPING).await;
     for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
-        assert!(decoded(path, body).0 == Some(grey_profile()), "{path}");
+        assert!(decoded(path, body).0 == Some(gray_profile()), "{path}");
     }
     assert!(decoded("png", &objects["full/max/0/default.png"]).1.into_luma8() == source);
     let objects = published(&bytes, &[Format::Webp, Format::Png], KEEPING).await;
@@ -158,7 +158,7 @@ async fn grey_keeps_its_profile_where_every_format_has_grey() {
 }
 
 #[test]
-fn what_is_kept_and_what_is_not_is_said() {
+fn the_header_reports_if_the_profile_is_kept() {
     let rgb = png(&waves(30, 20).into(), &wide("Display P3"));
     let (header, _) = read_bytes_with(&rgb, KEEPING).expect("read");
     assert_eq!(header.found.to_string(), "RGB, 8 bit, kept as `Display P3`");
@@ -175,13 +175,13 @@ fn what_is_kept_and_what_is_not_is_said() {
     let (header, _) = read_bytes_with(cmyk, KEEPING).expect("read");
     assert_eq!(header.kept_profile, None);
     assert!(!header.found.conversion.contains("kept"), "{}", header.found);
-    let other = png(&waves(30, 20).into(), &grey_profile());
+    let other = png(&waves(30, 20).into(), &gray_profile());
     let (header, _) = read_bytes_with(&other, KEEPING).expect("read");
     assert_eq!((header.kept_profile.is_none(), codes(&header)), (true, vec!["profile-unusable"]), "{}", header.found);
 }
 
 #[test]
-fn sixteen_bits_become_eight_and_transparency_is_flattened_all_the_same() {
+fn depth_and_transparency_are_converted_even_if_the_profile_is_kept() {
     let deep = image::ImageBuffer::from_fn(40, 30, |x, y| {
         image::Rgba([(x * 1600) as u16, (y * 2100) as u16, 500, if x < 20 { u16::MAX } else { 0 }])
     });
@@ -195,7 +195,7 @@ fn sixteen_bits_become_eight_and_transparency_is_flattened_all_the_same() {
 }
 
 #[test]
-fn the_command_line_keeps_what_it_is_told_to_keep_and_publishes_again_for_it() {
+fn the_command_line_keeps_profiles_and_republishes_for_a_changed_option() {
     let folder = TempDir::new().expect("a folder");
     let image = file(folder.path(), "x.png", &png(&waves(300, 200).into(), &wide("Display P3")));
     let output = folder.path().join("out");
@@ -206,8 +206,8 @@ fn the_command_line_keeps_what_it_is_told_to_keep_and_publishes_again_for_it() {
         String::from_utf8(output.stderr).expect("UTF-8")
     };
     assert!(stderr(&[]).contains("profile `Display P3`, converted to sRGB"));
-    let said = stderr(&["--keep-profile"]);
-    assert!(said.contains("RGB, 8 bit, kept as `Display P3`, 300x200"), "{said}");
+    let printed = stderr(&["--keep-profile"]);
+    assert!(printed.contains("RGB, 8 bit, kept as `Display P3`, 300x200"), "{printed}");
     let body = std::fs::read(output.join("x/full/max/0/default.jpg")).expect("there");
     assert!(decoded("jpg", &body).0 == Some(wide("Display P3")));
     let plain = encoded(waves(300, 200), ImageFormat::Png);

@@ -1,4 +1,4 @@
-//! What an image may cost, and that it is known before it costs it.
+//! The limits of memory, pixels and objects, which are checked before work on an image starts.
 
 use crate::support::child::is_long;
 use crate::support::pictures::{file, png_file};
@@ -20,7 +20,7 @@ fn options(max_memory_bytes: u64) -> Options {
 }
 
 #[tokio::test]
-async fn an_image_that_takes_too_much_memory_is_refused_with_the_figure_before_anything_is_put() {
+async fn an_image_that_needs_too_much_memory_is_refused_before_anything_is_stored() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
     let path = png_file(folder.path(), "x.png", 1300, 900);
@@ -32,7 +32,7 @@ async fn an_image_that_takes_too_much_memory_is_refused_with_the_figure_before_a
 }
 
 #[tokio::test]
-async fn images_that_do_not_fit_together_are_published_one_after_the_other() {
+async fn images_that_exceed_memory_together_are_published_one_after_the_other() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
     let path = png_file(folder.path(), "x.png", 1300, 900);
@@ -55,7 +55,7 @@ fn into_folder(folder: &Path, arguments: &[&str], image: &Path) -> Run {
 }
 
 #[test]
-fn the_limits_of_the_command_line_are_named_in_the_refusal() {
+fn an_error_names_the_limit_of_the_command_line() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 700, 500);
     for (arguments, words) in [
@@ -73,7 +73,7 @@ fn the_limits_of_the_command_line_are_named_in_the_refusal() {
     assert_eq!(into_folder(folder.path(), &["--max-memory=1GB", "--max-pixels=350000"], &image).code, Some(0));
 }
 
-/// A PNG of one bit a pixel that is so wide and so high, and has so many of its rows, all of them white.
+/// Returns a square PNG with one bit per pixel and only the first `rows` of its rows, all white.
 fn bilevel(side: u32, rows: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, side, side);
@@ -85,14 +85,14 @@ fn bilevel(side: u32, rows: u32) -> Vec<u8> {
     for _ in 0..rows {
         writer.write_all(&row).expect("a row");
     }
-    // Complains where rows are missing, which is on purpose.
+    // An error, because rows are missing on purpose.
     let _ = writer.finish();
     drop(header);
     bytes
 }
 
 #[test]
-fn a_bomb_is_published_where_it_is_allowed_and_otherwise_refused_at_once() {
+fn a_bomb_is_published_if_allowed_and_refused_at_once_otherwise() {
     let folder = TempDir::new().expect("a folder");
     let side = if is_long() { 19_000 } else { 6_000 };
     let allowed = file(folder.path(), "allowed.png", &bilevel(side, side));
@@ -100,7 +100,7 @@ fn a_bomb_is_published_where_it_is_allowed_and_otherwise_refused_at_once() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(folder.path().join("out/allowed/info.json").is_file());
 
-    // 4 Gpixel are announced, and hardly any are there.
+    // The header claims 4 gigapixels, and the file contains only ten rows.
     let bomb = file(folder.path(), "bomb.png", &bilevel(65_500, 10));
     let began = Instant::now();
     let run = into_folder(folder.path(), &[], &bomb);

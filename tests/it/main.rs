@@ -11,7 +11,7 @@
 mod bounds;
 mod bucket;
 mod cascade;
-mod colour;
+mod color;
 mod command_line;
 mod configuration;
 mod delete;

@@ -1,32 +1,33 @@
-//! Every format that can be read, beside what an independent decoder makes of the same file: one table.
+//! Every supported format, compared with an independent decoder in one table.
 //!
-//! The files are those of `tests/fixtures`, by other programs. `cargo test --test it matrix:: -- --nocapture` prints the table.
+//! The files are those of `tests/fixtures`, from other programs. `cargo test --test it matrix:: -- --nocapture` prints
+//! the table.
 
 use crate::support::rows::read;
 use iiif_publish::pixel::PixelFormat;
 use std::path::{Path, PathBuf};
 
-/// Folders of files, each with what another decoder makes of them in `expected`.
+/// Folders of files, each with the results of another decoder in `expected`.
 const FOLDERS: [&str; 4] = ["formats", "lenient", "tiff", "jp2"];
 
-/// How near two decoders come, in steps of 8 bits.
+/// Tolerance between two decoders, in steps of 8 bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Tolerance {
     mean: f64,
-    most: u8,
+    max: u8,
     why: &'static str,
 }
 
-/// What is told of a file by its name.
+/// Returns the tolerance of a file by its name.
 fn tolerance(name: &str) -> Tolerance {
-    let within = |mean, most, why| Tolerance { mean, most, why };
+    let within = |mean, max, why| Tolerance { mean, max, why };
     let has = |part: &str| name.contains(part);
     if has("sycc420") {
-        within(0.6, 1, "colour differences are rounded at another place")
+        within(0.6, 1, "chroma is rounded at another stage")
     } else if has("jpeg") || has("lossy.") {
-        within(0.1, 1, "another decoder of lossy data may round in another way")
+        within(0.1, 1, "decoders of lossy data may round differently")
     } else if has("alpha") || has("rgba") || has("transparent") {
-        within(0.2, 1, "flattened on white, rounded at another place")
+        within(0.2, 1, "blended with white, rounded at another stage")
     } else if has("16") {
         within(0.2, 1, "rounded from 16 to 8 bits")
     } else {
@@ -49,7 +50,7 @@ fn fixtures() -> Vec<(PathBuf, PathBuf)> {
     fixtures
 }
 
-/// The mean and the largest difference from what the other decoder makes of it.
+/// Returns the mean and maximum difference from the other decoder.
 fn differences(path: &Path, expected: &Path) -> (f64, u8, String) {
     let (header, pixels) = read(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
     let expected = image::open(expected).expect("a PNG");
@@ -64,21 +65,18 @@ fn differences(path: &Path, expected: &Path) -> (f64, u8, String) {
 }
 
 #[test]
-fn every_format_is_read_as_an_independent_decoder_reads_it() {
+fn every_format_is_read_like_an_independent_decoder() {
     let fixtures = fixtures();
     assert!(fixtures.len() > 80, "{} files", fixtures.len());
     let mut beyond = Vec::new();
     eprintln!("| file | mean | most | allowed | because | what was found |\n|---|---|---|---|---|---|");
     for (path, expected) in fixtures {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-        let (mean, most, found) = differences(&path, &expected);
+        let (mean, max, found) = differences(&path, &expected);
         let allowed = tolerance(name);
-        eprintln!(
-            "| {name} | {mean:.2} | {most} | {:.1}, {} | {} | {found} |",
-            allowed.mean, allowed.most, allowed.why
-        );
-        if mean > allowed.mean || most > allowed.most {
-            beyond.push(format!("{name}: {mean:.2}, {most}"));
+        eprintln!("| {name} | {mean:.2} | {max} | {:.1}, {} | {} | {found} |", allowed.mean, allowed.max, allowed.why);
+        if mean > allowed.mean || max > allowed.max {
+            beyond.push(format!("{name}: {mean:.2}, {max}"));
         }
     }
     assert!(beyond.is_empty(), "{beyond:#?}");

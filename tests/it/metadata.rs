@@ -1,10 +1,10 @@
-//! Orientation and ICC profile: the same rule in every container, and nothing that is dropped without a warning.
+//! Orientation and ICC profile: the same rule in every container, and no silent loss.
 
 use crate::support::pictures::{encoded, file as file_in, mean_difference, waves};
 use crate::support::png::{chunk, with_chunks};
 use crate::support::publishing::publish;
 use crate::support::rows::{codes, read_bytes, read_bytes_with};
-use crate::support::tiff::{Form, Order, Values, Variety, file};
+use crate::support::tiff::{Layout, Order, Values, Variant, file};
 use iiif_publish::encode::{JpegOptions, JpegTiles};
 use iiif_publish::iiif::{Format, Formats, PyramidShape};
 use iiif_publish::publish::Options;
@@ -18,7 +18,7 @@ use std::slice;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A big-endian block of EXIF with a value of any type.
+/// Creates a big-endian EXIF block with a value of any type.
 fn exif(kind: u16, value: [u8; 4]) -> Vec<u8> {
     [b"MM\0*\0\0\0\x08\0\x01\x01\x12", &kind.to_be_bytes()[..], b"\0\0\0\x01", &value, &[0; 4]].concat()
 }
@@ -31,7 +31,7 @@ fn with_head(block: &[u8]) -> Vec<u8> {
     [b"Exif\0\0", block].concat()
 }
 
-/// A profile far from sRGB.
+/// Creates a profile far from sRGB.
 fn wide_gamut() -> Vec<u8> {
     let white = CIExyY { x: 0.3457, y: 0.3585, Y: 1.0 };
     let [red, green, blue] =
@@ -50,7 +50,7 @@ fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     [&[0xff, marker], &length[..], content].concat()
 }
 
-/// A JPEG with something between its start and its first segment.
+/// Creates a JPEG with bytes between its start and its first segment.
 fn jpeg(inserted: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut bytes, 98);
@@ -95,7 +95,7 @@ fn compressed(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn exif_is_read_in_every_container_with_and_without_its_head() {
+fn exif_is_read_in_every_container_with_and_without_its_prefix() {
     let png = encoded(picture(), ImageFormat::Png);
     for block in [quarter_right(), with_head(&quarter_right()), exif(4, [0, 0, 0, 6]), exif(1, [6, 0, 0, 0])] {
         assert_turned("JPEG", &jpeg(&segment(0xe1, &with_head(&block))));
@@ -106,7 +106,7 @@ fn exif_is_read_in_every_container_with_and_without_its_head() {
 }
 
 #[test]
-fn the_first_exif_that_says_something_counts_and_stray_bytes_are_skipped() {
+fn the_first_exif_with_a_value_counts_and_stray_bytes_are_skipped() {
     let exif_of = |block: &[u8]| segment(0xe1, &with_head(block));
     assert_turned("an empty one behind", &jpeg(&[exif_of(&quarter_right()), exif_of(b"")].concat()));
     assert_turned("an empty one before", &jpeg(&[exif_of(b""), exif_of(&quarter_right())].concat()));
@@ -115,7 +115,7 @@ fn the_first_exif_that_says_something_counts_and_stray_bytes_are_skipped() {
 }
 
 #[test]
-fn exif_in_texts_of_png_is_read_on_either_side_of_the_pixels() {
+fn exif_in_png_texts_is_read_before_and_after_the_pixels() {
     let png = encoded(picture(), ImageFormat::Png);
     for keyword in ["Raw profile type exif", "Raw profile type APP1"] {
         let text = raw_profile(keyword, &with_head(&quarter_right()));
@@ -133,11 +133,11 @@ fn exif_in_texts_of_png_is_read_on_either_side_of_the_pixels() {
     assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is no EXIF");
 }
 
-/// A packet of XMP that says to turn the picture a quarter to the right.
+/// An XMP packet with a quarter turn to the right.
 const XMP: &[u8] =
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF><rdf:Description tiff:Orientation='6'/></rdf:RDF></x:xmpmeta>";
 
-/// A JP2 with a box in front of its codestream, or behind it.
+/// Creates a JP2 with a box before or after its codestream.
 fn jp2(uuid: &[u8; 16], content: &[u8], is_behind: bool) -> Vec<u8> {
     let mut bytes = include_bytes!("../fixtures/jp2/rgb.jp2").to_vec();
     let length = u32::try_from(8 + 16 + content.len()).expect("short").to_be_bytes();
@@ -145,7 +145,7 @@ fn jp2(uuid: &[u8; 16], content: &[u8], is_behind: bool) -> Vec<u8> {
     let at = bytes.windows(4).position(|kind| kind == b"jp2c").expect("a codestream") - 4;
     let at = if is_behind { bytes.len() } else { at };
     if is_behind {
-        // A codestream that goes to the end of the file must say where it ends before something can follow it.
+        // A codestream of open length needs a length before a box can follow it.
         let start = bytes.windows(4).position(|kind| kind == b"jp2c").expect("a codestream") - 4;
         let length = u32::try_from(bytes.len() - start).expect("short").to_be_bytes();
         bytes[start..start + 4].copy_from_slice(&length);
@@ -163,7 +163,7 @@ fn webp_with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<u8> {
         [kind, &length[..], content, padding].concat()
     };
     let mut bytes = webp_with_exif(exif_of_nothing());
-    // Without the EXIF that made it an extended file.
+    // Removes the EXIF that made it an extended file.
     let at = bytes.windows(4).position(|kind| kind == b"EXIF").expect("EXIF");
     bytes.truncate(at);
     if let Some(block) = exif {
@@ -172,13 +172,13 @@ fn webp_with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<u8> {
     bytes.extend(chunk(b"XMP ", packet));
     let length = u32::try_from(bytes.len() - 8).expect("short").to_le_bytes();
     bytes[4..8].copy_from_slice(&length);
-    // The flags of `VP8X`: XMP, and EXIF if it is there.
+    // Flags of `VP8X`: XMP, and EXIF if present.
     assert_eq!(&bytes[12..16], b"VP8X");
     bytes[20] = bytes[20] & !0x0c | 0x04 | if exif.is_some() { 0x08 } else { 0 };
     bytes
 }
 
-/// Every carrier of XMP, with a packet and perhaps EXIF.
+/// Creates every container of XMP, with a packet and optional EXIF.
 fn with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<(&'static str, Vec<u8>)> {
     let png = encoded(picture(), ImageFormat::Png);
     let exif_chunks: Vec<Vec<u8>> = exif.iter().map(|block| chunk(*b"eXIf", block)).collect();
@@ -204,15 +204,15 @@ fn with_xmp(packet: &[u8], exif: Option<&[u8]>) -> Vec<(&'static str, Vec<u8>)> 
 }
 
 #[test]
-fn the_orientation_of_xmp_is_read_in_every_container_that_has_no_other() {
+fn the_orientation_of_xmp_is_the_fallback_in_every_container() {
     for exif in [None, Some(&exif_of_nothing()[..])] {
         for (case, bytes) in with_xmp(XMP, exif) {
             assert_turned(&format!("{case}, EXIF {exif:?}"), &bytes);
         }
     }
     let tiff = |more: Vec<(u16, Values)>| {
-        let form = Form { more, ..Form::rgb(40, 30) };
-        form.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())
+        let layout = Layout { more, ..Layout::rgb(40, 30) };
+        layout.file(|x, y, channel| picture().get_pixel(x, y)[usize::from(channel)].into())
     };
     assert_turned("TIFF", &tiff(vec![(700, Values::Bytes(XMP.to_vec()))]));
     let upright = header(&jp2(b"0123456789abcdef", XMP, false));
@@ -231,7 +231,7 @@ fn the_orientation_of_xmp_is_read_in_every_container_that_has_no_other() {
 }
 
 #[test]
-fn xmp_that_is_damaged_or_too_large_changes_nothing() {
+fn damaged_or_too_large_xmp_changes_nothing() {
     let large = [&vec![b' '; (4 << 20) + 1][..], XMP].concat();
     for (packet, expected) in [(&b"<x tiff:Orientation='"[..], vec![]), (b"\0\xff", vec![])] {
         for (case, bytes) in with_xmp(packet, None) {
@@ -248,11 +248,11 @@ fn xmp_that_is_damaged_or_too_large_changes_nothing() {
 }
 
 #[test]
-fn exif_that_cannot_be_read_is_a_warning_in_every_container() {
+fn unreadable_exif_causes_a_warning_in_every_container() {
     let png = encoded(picture(), ImageFormat::Png);
     let mut damaged = chunk(*b"eXIf", &quarter_right());
     *damaged.last_mut().expect("a checksum") ^= 1;
-    let mut tiff = Form::rgb(4, 4);
+    let mut tiff = Layout::rgb(4, 4);
     tiff.more = vec![(274, Values::Shorts(vec![99]))];
     for (case, bytes) in [
         ("JPEG", jpeg(&segment(0xe1, &with_head(b"garbage")))),
@@ -295,7 +295,7 @@ fn a_profile_in_oddly_numbered_pieces_is_used() {
 }
 
 #[test]
-fn odd_types_of_tags_are_read_and_the_kept_profile_has_the_standard_ones() {
+fn nonstandard_tag_types_are_read_and_replaced_in_the_kept_profile() {
     let profile = wide_gamut();
     let mut odd = profile.clone();
     let xyz = (0..odd.len() - 8).filter(|at| &odd[*at..at + 8] == b"XYZ \0\0\0\0").collect::<Vec<_>>();
@@ -317,7 +317,7 @@ fn metadata_beyond_the_limits_is_ignored_with_a_warning() {
     let zeros = compressed(&vec![0; 9 << 20]);
     let profile = chunk(*b"iCCP", &[b"x\0\0", &zeros[..]].concat());
     let text = chunk(*b"zTXt", &[b"Raw profile type exif\0\0", &zeros[..]].concat());
-    let mut tiff = Form::rgb(4, 4);
+    let mut tiff = Layout::rgb(4, 4);
     tiff.more = vec![(34675, Values::Bytes(vec![0; 9 << 20]))];
     for (case, bytes) in [
         ("a small chunk of a large profile", with_chunks(&png, &[profile], &[])),
@@ -332,27 +332,27 @@ fn metadata_beyond_the_limits_is_ignored_with_a_warning() {
 }
 
 #[test]
-fn a_child_of_a_tiff_takes_the_profile_and_orientation_of_its_thumbnail() {
+fn a_child_of_a_tiff_inherits_the_profile_and_orientation_of_its_thumbnail() {
     let profile = wide_gamut();
     let more = vec![(274, Values::Shorts(vec![6])), (34675, Values::Bytes(profile.clone()))];
-    let mut thumbnail = Form { more, ..Form::rgb(4, 3) }.page(|_, _, _| 0);
+    let mut thumbnail = Layout { more, ..Layout::rgb(4, 3) }.page(|_, _, _| 0);
     let sample = |x: u32, y: u32, channel: u16| u64::from(picture().get_pixel(x, y)[usize::from(channel)]);
-    thumbnail.children = vec![Form::rgb(40, 30).page(sample)];
-    let (header, _) = read_bytes(&file(&[thumbnail.clone()], Order::Little, Variety::Classic)).expect("read");
+    thumbnail.children = vec![Layout::rgb(40, 30).page(sample)];
+    let (header, _) = read_bytes(&file(&[thumbnail.clone()], Order::Little, Variant::Classic)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (30, 40));
     assert_eq!(header.found.conversion, "converted to sRGB");
-    // Its own count before those of its parent.
-    let own = Form { more: vec![(274, Values::Shorts(vec![1]))], ..Form::rgb(40, 30) };
+    // Its own values take precedence over those of its parent.
+    let own = Layout { more: vec![(274, Values::Shorts(vec![1]))], ..Layout::rgb(40, 30) };
     thumbnail.children = vec![own.page(sample)];
-    let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variety::Big)).expect("read");
+    let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variant::Big)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (40, 30));
     assert_eq!(header.found.conversion, "converted to sRGB");
 }
 
-/// What no published object may have.
+/// Content that no published object may contain.
 const SECRET: &[u8] = b"GPS 48.1374 11.5755 of somebody's home";
 
-/// Every carrier of metadata, each with a secret in all of its metadata.
+/// Creates every container of metadata, with a secret in all of its metadata.
 fn with_secrets() -> Vec<(&'static str, Vec<u8>)> {
     let exif = [&quarter_right()[..], SECRET].concat();
     let png = encoded(picture(), ImageFormat::Png);
@@ -364,7 +364,7 @@ fn with_secrets() -> Vec<(&'static str, Vec<u8>)> {
         segment(0xed, &[b"Photoshop 3.0\0", SECRET].concat()),
         segment(0xfe, SECRET),
     ];
-    let mut tiff = Form::rgb(40, 30);
+    let mut tiff = Layout::rgb(40, 30);
     tiff.more = [700, 33723, 270, 34665].map(|tag| (tag, Values::Bytes(SECRET.to_vec()))).to_vec();
     let mut upright = jpeg_segments.clone();
     upright[0] = segment(0xe1, &with_head(&[&exif_of_nothing()[..], SECRET].concat()));
@@ -378,7 +378,7 @@ fn with_secrets() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// EXIF without an orientation.
+/// Creates EXIF without an orientation.
 fn exif_of_nothing() -> Vec<u8> {
     b"MM\0*\0\0\0\x08\0\0\0\0\0\0".to_vec()
 }
@@ -409,12 +409,12 @@ async fn no_metadata_of_a_source_reaches_an_object() {
     }
 }
 
-/// A GIF of one color, whose screen and whose image have sizes of their own.
+/// Creates a GIF of one color with independent sizes of screen and image.
 fn gif(screen: (u16, u16), place: (u16, u16), image: (u16, u16), extension: &[u8]) -> Vec<u8> {
     let pair = |(one, other): (u16, u16)| [one.to_le_bytes(), other.to_le_bytes()].concat();
     let mut bytes = [b"GIF89a", &pair(screen)[..], &[0x80, 0, 0, 200, 100, 50, 0, 0, 0], extension, b","].concat();
     bytes.extend([pair(place), pair(image), vec![0, 2]].concat());
-    // Each code has three bits: 4 begins anew, so that codes never become longer, 0 is a pixel, 5 is the end.
+    // Each code has three bits: 4 clears the table, so that codes never become longer, 0 is a pixel, 5 is the end.
     let pixels = usize::from(image.0) * usize::from(image.1);
     let codes: Vec<u64> = std::iter::repeat_n([4, 0], pixels).flatten().chain([5]).collect();
     let bits: Vec<u64> = codes.iter().flat_map(|code| (0..3).map(move |bit| code >> bit & 1)).collect();
@@ -444,13 +444,13 @@ fn the_first_image_of_a_gif_is_not_cropped_to_its_screen() {
 }
 
 #[test]
-fn images_that_are_left_out_are_warned_of() {
+fn ignored_images_cause_a_warning() {
     let png = encoded(picture(), ImageFormat::Png);
     let netscape = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0";
-    let page = || Form::rgb(4, 4).page(|_, _, _| 0);
+    let page = || Layout::rgb(4, 4).page(|_, _, _| 0);
     let mut lesser = page();
     lesser.tags.push((254, Values::Offsets(vec![1])));
-    let tiff = |pages: &[_]| file(pages, Order::Little, Variety::Classic);
+    let tiff = |pages: &[_]| file(pages, Order::Little, Variant::Classic);
     for (case, bytes, expected) in [
         ("GIF", gif((4, 4), (0, 0), (4, 4), netscape), true),
         ("a GIF of one image", gif((4, 4), (0, 0), (4, 4), b"!\xfe\x01x\0"), false),
@@ -464,7 +464,7 @@ fn images_that_are_left_out_are_warned_of() {
 }
 
 #[test]
-fn a_png_is_read_whatever_its_animation_is_worth() {
+fn a_png_with_a_broken_animation_is_read() {
     let png = encoded(picture(), ImageFormat::Png);
     let animation = chunk(*b"acTL", &[0, 0, 0, 9, 0, 0, 0, 0]);
     let frames = [chunk(*b"fdAT", &[0, 0, 0, 7, 1, 2, 3]), chunk(*b"fcTL", &[0; 26])];

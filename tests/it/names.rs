@@ -45,8 +45,8 @@ fn files_with_invalid_names_are_skipped_and_reported_and_nothing_is_pruned() {
     {
         assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
     }
-    assert!(!run.stderr.contains('\u{1b}'), "nothing changes the terminal");
-    assert!(run.stderr.contains("nothing is deleted"), "{}", run.stderr);
+    assert!(!run.stderr.contains('\u{1b}'), "no control sequences");
+    assert!(run.stderr.contains("refusing to delete images"), "{}", run.stderr);
     let keys = server.keys(BUCKET);
     for id in ["a", "b", "gone"] {
         assert!(keys.contains(&format!("{id}/info.json")), "{id}");
@@ -55,6 +55,24 @@ fn files_with_invalid_names_are_skipped_and_reported_and_nothing_is_pruned() {
     let table = file(&masters, "table.csv", b"source,id\nback\\slash.png,back-slash\n");
     let run = ingest(&server, &[&format!("--table={}", table.display())], &[]);
     assert_eq!(run.code, Some(0), "an identifier for it: {}", run.stderr);
+}
+
+#[test]
+fn files_in_unsupported_formats_are_counted_when_a_folder_leaves_them_out() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 60, 40);
+    for name in ["IMG_1.HEIC", "IMG_2.heic", "plan.pdf", "notes.txt", "a.xml"] {
+        file(folder.path(), name, b"not read");
+    }
+    let server = FaultServer::start();
+    let run = ingest(&server, &[], &[folder.path()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let note = run.stderr.replace("\n", " ");
+    assert!(note.contains("left out files in formats that are not supported: 2 `.heic`, 1 `.pdf`;"), "{note}");
+    for chosen in ["--include=*.png", "--exclude=*.{HEIC,heic,pdf}"] {
+        let run = ingest(&server, &[chosen], &[folder.path()]);
+        assert!(run.code == Some(0) && !run.stderr.contains("not supported"), "{chosen}: {}", run.stderr);
+    }
 }
 
 #[test]
@@ -113,7 +131,7 @@ fn a_list_or_table_with_missing_files_prunes_nothing() {
     file(folder.path(), "table.csv", format!("{},3", &rows[..cut]).as_bytes());
     let run = ingest(&server, &[&table, "--prune", "--max-delete=100%"], &[]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("nothing is deleted, because 1 file"), "{}", run.stderr);
+    assert!(run.stderr.contains("refusing to delete images: 1 file"), "{}", run.stderr);
     assert!(server.keys(BUCKET).contains("4/info.json"));
 }
 
@@ -157,7 +175,7 @@ fn a_bucket_may_have_a_prefix_and_an_invalid_bucket_is_reported_before_any_reque
         assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
     }
     let run = publish(&["--bucket=tiles/a", "--prefix=b", "--endpoint-url", &endpoint], &image, &[]);
-    assert!(run.code == Some(2) && run.stderr.contains("leave one of them out"), "{}", run.stderr);
+    assert!(run.code == Some(2) && run.stderr.contains("omit one of them"), "{}", run.stderr);
     assert_eq!(server.request_count(), 0);
 }
 
@@ -201,5 +219,5 @@ fn an_output_that_is_a_file_and_local_ids_are_reported() {
     fs::remove_file(&output).expect("removed");
     let run = publish(&arguments, &image, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("warning: without --public-url"), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: no `--public-url`"), "{}", run.stderr);
 }

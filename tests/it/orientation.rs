@@ -1,4 +1,4 @@
-//! All eight orientations of EXIF, in every container that has them.
+//! All eight EXIF orientations in every container.
 
 use crate::support::pictures::{encoded, mean_difference, waves};
 use crate::support::rows::read_bytes;
@@ -8,7 +8,7 @@ use image::codecs::webp::WebPEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 
-/// A block of EXIF that says nothing but this.
+/// Creates an EXIF block with only an orientation.
 fn exif(value: u8) -> Vec<u8> {
     [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[value, 0, 0, 0, 0, 0, 0]].concat()
 }
@@ -18,10 +18,10 @@ fn with_exif(mut encoder: impl ImageEncoder, picture: &RgbImage, value: u8) {
     encoder.write_image(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8).expect("written");
 }
 
-/// An uncompressed TIFF of one strip, with the tag.
+/// Creates an uncompressed TIFF with one strip and the orientation tag.
 fn tiff(picture: &RgbImage, value: u8) -> Vec<u8> {
     let mut bytes = encoded(picture.clone(), ImageFormat::Tiff);
-    // The directory of `image` has no such tag: `ResolutionUnit`, which nobody looks at, becomes it.
+    // `image` does not write this tag, so `ResolutionUnit`, which is not used, is replaced.
     let directory = u32::from_le_bytes(bytes[4..8].try_into().expect("four bytes")) as usize;
     let count = usize::from(u16::from_le_bytes([bytes[directory], bytes[directory + 1]]));
     let mut entries: Vec<Vec<u8>> =
@@ -37,41 +37,41 @@ fn tiff(picture: &RgbImage, value: u8) -> Vec<u8> {
     bytes
 }
 
-fn shown(picture: &RgbImage, value: u8) -> RgbImage {
-    let mut shown = DynamicImage::ImageRgb8(picture.clone());
-    shown.apply_orientation(Orientation::from_exif(value).expect("between 1 and 8"));
-    shown.into_rgb8()
+fn displayed(picture: &RgbImage, value: u8) -> RgbImage {
+    let mut displayed = DynamicImage::ImageRgb8(picture.clone());
+    displayed.apply_orientation(Orientation::from_exif(value).expect("between 1 and 8"));
+    displayed.into_rgb8()
 }
 
 #[track_caller]
-fn assert_shown(case: &str, bytes: &[u8], picture: &RgbImage, value: u8, tolerance: f64) {
-    let expected = shown(picture, value);
+fn assert_displayed(case: &str, bytes: &[u8], picture: &RgbImage, value: u8, tolerance: f64) {
+    let expected = displayed(picture, value);
     let (header, pixels) = read_bytes(bytes).expect("read");
     assert_eq!((header.size.width(), header.size.height()), expected.dimensions(), "{case} {value}");
     let difference = mean_difference(&pixels, &expected);
     assert!(difference <= tolerance, "{case} {value}: {difference}");
-    assert_eq!(header.found.orientation.in_words().is_some(), value > 1, "{case} {value}");
+    assert_eq!(header.found.orientation.describe().is_some(), value > 1, "{case} {value}");
 }
 
 #[test]
-fn every_orientation_is_shown_the_right_way_up() {
+fn every_orientation_is_displayed_upright() {
     let picture = waves(53, 31);
     for value in 1..=8 {
         let mut bytes = Vec::new();
         with_exif(PngEncoder::new(&mut bytes), &picture, value);
-        assert_shown("PNG", &bytes, &picture, value, 0.0);
+        assert_displayed("PNG", &bytes, &picture, value, 0.0);
         let mut bytes = Vec::new();
         with_exif(WebPEncoder::new_lossless(&mut bytes), &picture, value);
-        assert_shown("WebP", &bytes, &picture, value, 0.0);
+        assert_displayed("WebP", &bytes, &picture, value, 0.0);
         let mut bytes = Vec::new();
         with_exif(JpegEncoder::new_with_quality(&mut bytes, 98), &picture, value);
-        assert_shown("JPEG", &bytes, &picture, value, 2.0);
-        assert_shown("TIFF", &tiff(&picture, value), &picture, value, 0.0);
+        assert_displayed("JPEG", &bytes, &picture, value, 2.0);
+        assert_displayed("TIFF", &tiff(&picture, value), &picture, value, 0.0);
     }
 }
 
 #[test]
-fn what_must_be_held_whole_says_so_beforehand_and_a_mirror_need_not() {
+fn rotations_report_the_memory_of_the_whole_image_and_mirrors_need_none() {
     let picture = waves(530, 3100);
     let whole = 530 * 3100 * 3;
     let held = |value| {

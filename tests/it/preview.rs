@@ -1,4 +1,4 @@
-//! `preview`, as a browser sees it.
+//! `preview`, as seen by a browser.
 
 use crate::support::pictures::png_file;
 use crate::support::program::{planned_keys, program};
@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use tempfile::TempDir;
 
-/// A preview that has printed its address; killed when dropped.
+/// A running preview that has printed its address; it is stopped when dropped.
 struct Preview {
     child: Child,
     address: String,
@@ -31,7 +31,7 @@ impl Preview {
         Self { child, address }
     }
 
-    /// Status line and headers, and the body.
+    /// Returns the status line with the headers, and the body.
     fn request(&self, method: &str, path: &str) -> (String, Vec<u8>) {
         self.request_to(&self.address, method, path)
     }
@@ -48,7 +48,7 @@ impl Preview {
 
 impl Drop for Preview {
     fn drop(&mut self) {
-        // As a user ends it, so that it puts its folder away.
+        // Like a user, so that it removes its folder.
         let pid = self.child.id().to_string();
         let _ = std::process::Command::new("kill").args(["-INT", &pid]).status();
         let _ = self.child.wait();
@@ -56,7 +56,7 @@ impl Drop for Preview {
 }
 
 #[test]
-fn ctrl_c_ends_it_well_and_leaves_nothing_behind() {
+fn ctrl_c_quits_and_removes_the_folder() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let mut command = program();
@@ -80,7 +80,7 @@ fn ctrl_c_ends_it_well_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn everything_that_is_planned_is_served_with_its_type_to_any_page() {
+fn every_planned_file_is_served_with_its_type_to_any_page() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "my scan.png", 800, 600);
     let preview = Preview::of(&[&image], "0");
@@ -103,7 +103,7 @@ fn everything_that_is_planned_is_served_with_its_type_to_any_page() {
 }
 
 #[test]
-fn the_page_needs_nothing_from_elsewhere() {
+fn the_page_loads_nothing_from_other_hosts() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let preview = Preview::of(&[&image], "0");
@@ -130,7 +130,7 @@ fn nothing_outside_the_folder_is_served_and_nothing_can_be_written() {
 }
 
 #[test]
-fn other_hosts_and_other_sites_learn_nothing() {
+fn other_hosts_and_other_sites_get_no_content() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let preview = Preview::of(&[&image], "0");
@@ -143,7 +143,7 @@ fn other_hosts_and_other_sites_learn_nothing() {
 }
 
 #[test]
-fn idle_connections_do_not_keep_others_out() {
+fn idle_connections_do_not_block_others() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let preview = Preview::of(&[&image], "0");
@@ -155,7 +155,7 @@ fn idle_connections_do_not_keep_others_out() {
 }
 
 #[test]
-fn a_taken_port_is_passed_over() {
+fn a_port_in_use_is_skipped() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let first = Preview::of(&[&image], "0");
@@ -167,12 +167,12 @@ fn a_taken_port_is_passed_over() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_browser_of_the_desktop_is_started_where_that_is_wanted() {
+fn open_starts_the_browser_of_the_desktop() {
     use std::os::unix::fs::PermissionsExt;
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "x.png", 300, 200);
     let (browser, asked) = (folder.path().join("xdg-open"), folder.path().join("asked"));
-    // Under its name only when it is whole.
+    // Renamed only when it is complete.
     std::fs::write(&browser, "#!/bin/sh\necho \"$1\" >\"$0.part\" && mv \"$0.part\" \"${0%/*}/asked\"\n")
         .expect("a script");
     std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).expect("permissions");

@@ -1,4 +1,4 @@
-//! What left the input is taken away, and nothing else; and what would be done is told before.
+//! Only images that are no longer in the input are deleted, and a dry run lists them.
 
 use crate::support::faults::{Fault, FaultServer, Scope};
 use crate::support::pictures::{file, png_file};
@@ -18,7 +18,7 @@ fn ingest(server: &FaultServer, arguments: &[&str], masters: &Path) -> Run {
     command.args(arguments).arg(masters).output().expect("built").into()
 }
 
-/// Ten images, published.
+/// Publishes ten images.
 fn published(folder: &TempDir) -> (FaultServer, PathBuf) {
     let masters = folder.path().join("masters");
     for number in 0..10 {
@@ -39,7 +39,7 @@ fn published(folder: &TempDir) -> (FaultServer, PathBuf) {
     (server, masters)
 }
 
-/// Image information of another program.
+/// Returns the image information of another program.
 fn information(id: &str) -> Vec<u8> {
     let document = json!({"@context": "http://iiif.io/api/image/2/context.json", "@id": id,
         "protocol": "http://iiif.io/api/image", "profile": ["http://iiif.io/api/image/2/level0.json"]});
@@ -57,7 +57,7 @@ fn keys_of(server: &FaultServer, id: &str) -> usize {
 }
 
 #[test]
-fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
+fn only_images_that_left_the_input_and_their_manifests_are_deleted() {
     let folder = TempDir::new().expect("a folder");
     let (server, masters) = published(&folder);
     server.store(BUCKET, "iiif/theirs/info.json", &information("https://elsewhere.org/theirs"));
@@ -95,13 +95,13 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     assert!(dry.stderr.contains("would publish 1 image, delete 2, leave 7 unchanged; 0 would fail"), "{}", dry.stderr);
     assert!(dry.stderr.contains("$0.00"), "{}", dry.stderr);
     let is_change = |method: &Method| [Method::PUT, Method::POST, Method::DELETE].contains(method);
-    assert!(!server.requests().iter().any(|request| is_change(&request.method)), "nothing is done");
+    assert!(!server.requests().iter().any(|request| is_change(&request.method)), "nothing is changed");
 
     let report = folder.path().join("report.jsonl");
     let report = report.to_str().expect("UTF-8");
     let run = ingest(&server, &["--prune", "--max-delete=2", "--report", report], &masters);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert_eq!((keys_of(&server, "0"), keys_of(&server, "maps/7")), (1, 0), "what publishing has not stored stays");
+    assert_eq!((keys_of(&server, "0"), keys_of(&server, "maps/7")), (1, 0), "objects of others are kept");
     let keys = server.keys(BUCKET);
     for key in [
         "iiif/theirs/info.json",
@@ -119,19 +119,19 @@ fn images_that_left_the_input_go_with_their_manifests_and_nothing_else_does() {
     let deleted = fs::read_to_string(report).expect("a report");
     assert_eq!(deleted.lines().filter(|line| line.contains("\"deleted\"")).count(), 2, "{deleted}");
     assert_eq!(run.stderr.matches("kept 2 other images").count(), 1, "{}", run.stderr);
-    assert!(run.stderr.contains("left: there are pictures without an info.json"), "{}", run.stderr);
-    assert!(keys.contains("iiif/left/full/max/0/default.jpg"), "which may be anybody's");
+    assert!(run.stderr.contains("left: kept tiles without an `info.json`"), "{}", run.stderr);
+    assert!(keys.contains("iiif/left/full/max/0/default.jpg"), "another program may have stored it");
     let summary: Run = program().args(["report", report]).output().expect("built").into();
     assert!(summary.code == Some(0) && summary.stderr.contains("2 deleted"), "{}", summary.stderr);
 
     server.forget_requests();
     let again = ingest(&server, &["--prune"], &masters);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
-    assert!(!server.requests().iter().any(|request| is_change(&request.method)), "there is nothing left to do");
+    assert!(!server.requests().iter().any(|request| is_change(&request.method)), "nothing remains to be done");
 }
 
 #[test]
-fn what_is_new_in_the_input_loosens_no_brake() {
+fn new_images_do_not_raise_the_delete_limit() {
     let folder = TempDir::new().expect("a folder");
     let (server, masters) = published(&folder);
     remove(&masters, &["0.png", "1.png"]);
@@ -140,13 +140,13 @@ fn what_is_new_in_the_input_loosens_no_brake() {
     }
     let run = ingest(&server, &["--prune"], &masters);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("2 of 10 images are not in the input any more"), "{}", run.stderr);
-    assert_eq!(run.stderr.matches("nothing is deleted").count(), 1);
+    assert!(run.stderr.contains("refusing to delete 2 of 10 images"), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("refusing to delete").count(), 1);
     assert!(keys_of(&server, "0") > 0 && keys_of(&server, "1") > 0);
 }
 
 #[test]
-fn a_collection_stays_as_it_is_where_the_input_is_not_whole() {
+fn a_collection_is_kept_if_the_input_is_incomplete() {
     let folder = TempDir::new().expect("a folder");
     let (server, masters) = published(&folder);
     let collection = || server.object(BUCKET, "iiif/collection.json").expect("there").body;
@@ -162,7 +162,7 @@ fn a_collection_stays_as_it_is_where_the_input_is_not_whole() {
 }
 
 #[test]
-fn nothing_is_deleted_where_too_much_is_missing_or_the_input_is_not_whole() {
+fn nothing_is_deleted_if_too_much_is_missing_or_the_input_is_incomplete() {
     let folder = TempDir::new().expect("a folder");
     let (server, masters) = published(&folder);
     let all = server.keys(BUCKET);
@@ -171,7 +171,7 @@ fn nothing_is_deleted_where_too_much_is_missing_or_the_input_is_not_whole() {
     remove(&masters, &["0.png", "1.png"]);
     let run = ingest(&server, &["--prune"], &masters);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("2 of 10 images are not in the input any more, which is above 10%"), "{}", run.stderr);
+    assert!(run.stderr.contains("refusing to delete 2 of 10 images (limit: 10%)"), "{}", run.stderr);
     assert!(run.stderr.contains("--max-delete"), "{}", run.stderr);
     assert!(no_image_is_gone());
 
@@ -181,7 +181,7 @@ fn nothing_is_deleted_where_too_much_is_missing_or_the_input_is_not_whole() {
     let run = ingest(&server, &command, &masters);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(
-        run.stderr.contains("there are no images in") && run.stderr.contains("could not be read whole"),
+        run.stderr.contains("there are no images in") && run.stderr.contains("could not be read completely"),
         "{}",
         run.stderr
     );
@@ -190,7 +190,11 @@ fn nothing_is_deleted_where_too_much_is_missing_or_the_input_is_not_whole() {
     std::os::unix::fs::symlink("nowhere", masters.join("dangling.tif")).expect("linked");
     let run = ingest(&server, &["--prune", "--max-delete=100%"], &masters);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("dangling.tif") && run.stderr.contains("could not be read whole"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("dangling.tif") && run.stderr.contains("could not be read completely"),
+        "{}",
+        run.stderr
+    );
     assert!(no_image_is_gone());
 
     let part = ingest(&server, &["--prune", "--shard=0/2"], &masters);
@@ -226,13 +230,13 @@ fn nothing_is_deleted_if_a_table_or_a_list_has_no_rows() {
     for empty in [&table, &list] {
         let run = ingest(&server, &["--prune", "--max-delete=100%", empty], &masters);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(run.stderr.contains("could not be read whole"), "{}", run.stderr);
+        assert!(run.stderr.contains("could not be read completely"), "{}", run.stderr);
         assert!(keys_of(&server, "0") > 0);
     }
 }
 
 #[test]
-fn identifiers_that_lie_where_manifests_are_written_are_refused_beforehand() {
+fn identifiers_that_are_reserved_for_manifests_are_refused() {
     let folder = TempDir::new().expect("a folder");
     let server = FaultServer::start();
     for name in ["manifests/a", "collections/1", "collection.json"] {
@@ -252,7 +256,7 @@ fn identifiers_that_lie_where_manifests_are_written_are_refused_beforehand() {
 }
 
 #[test]
-fn a_collection_has_the_manifests_that_a_listing_does_not_show_yet() {
+fn a_collection_contains_manifests_that_a_listing_does_not_show_yet() {
     let folder = TempDir::new().expect("a folder");
     let masters = folder.path().join("masters");
     fs::create_dir(&masters).expect("made");
@@ -267,7 +271,7 @@ fn a_collection_has_the_manifests_that_a_listing_does_not_show_yet() {
 }
 
 #[test]
-fn manifests_change_with_their_table_and_no_image_is_opened() {
+fn manifests_change_with_their_table_without_opening_images() {
     let folder = TempDir::new().expect("a folder");
     for number in 0..3 {
         png_file(folder.path(), &format!("{number}.png"), 300, 200);
@@ -305,12 +309,12 @@ fn manifests_change_with_their_table_and_no_image_is_opened() {
     let (first, second): (Value, Value) =
         (serde_json::from_slice(&first).expect("JSON"), serde_json::from_slice(&manifest()).expect("JSON"));
     assert_eq!(second["items"][0]["label"]["none"][0], "Uno");
-    assert_eq!(first["items"][0]["items"], second["items"][0]["items"], "but for the label it is the same");
-    assert_eq!(second["thumbnail"], second["items"][1]["thumbnail"], "that of the page that was named");
+    assert_eq!(first["items"][0]["items"], second["items"][0]["items"], "only the label differs");
+    assert_eq!(second["thumbnail"], second["items"][1]["thumbnail"], "the thumbnail of the named page");
 }
 
 #[test]
-fn the_figures_of_a_run_are_written_for_prometheus() {
+fn the_metrics_of_a_run_are_written_for_prometheus() {
     let folder = TempDir::new().expect("a folder");
     let (server, masters) = published(&folder);
     png_file(&masters, "0.png", 310, 200);
@@ -334,7 +338,7 @@ fn the_figures_of_a_run_are_written_for_prometheus() {
     let summary = run.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(is_summary);
     let requests = value(&read(), "iiif_publish_requests");
     assert_eq!(summary.expect("a summary")["requests"], requests, "{}", run.stderr);
-    assert_eq!(server.request_count() as u64, requests, "manifests and the collection are counted too");
+    assert_eq!(server.request_count() as u64, requests, "including manifests and the collection");
     let first = read();
     let success = value(&first, "iiif_publish_last_success_timestamp_seconds");
     file(&masters, "damaged.png", b"\x89PNG\r\n\x1a\nnothing");
@@ -348,7 +352,11 @@ fn the_figures_of_a_run_are_written_for_prometheus() {
         run.code
     };
     assert_eq!(exit_code(&[&metrics], folder.path().join("nowhere").as_path()), Some(1));
-    assert_eq!(exit_code(&[&metrics, "--include=*.nothing"], &masters), Some(2), "it ended before its work began");
+    assert_eq!(
+        exit_code(&[&metrics, "--include=*.nothing"], &masters),
+        Some(2),
+        "the run ended before its work started"
+    );
     for line in second.lines().filter(|line| !line.starts_with('#')) {
         assert!(line.split_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok()), "{line}");
     }

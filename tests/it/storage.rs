@@ -94,7 +94,7 @@ fn an_existing_object_is_never_replaced_with_no_clobber() {
     server.forget_requests();
     let run = publish(&server, &["--no-clobber"], &other);
     assert_eq!((run.code, server.puts().len()), (Some(0), 0), "{}", run.stderr);
-    assert!(run.stderr.contains("left as it is"), "{}", run.stderr);
+    assert!(run.stderr.contains("skipped, already exists"), "{}", run.stderr);
 }
 
 #[test]
@@ -144,7 +144,11 @@ fn an_image_with_a_failed_cleanup_is_still_published() {
     let run = publish(&server, &["--retry-for=1"], &small);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("published `scan`"), "{}", run.stderr);
-    assert!(run.stderr.contains("the next run deletes") && !run.stderr.contains("no info.json"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("to delete the rest of the old image") && !run.stderr.contains("no info.json"),
+        "{}",
+        run.stderr
+    );
     let left = server.keys(BUCKET).len();
     server.heal();
     server.forget_requests();
@@ -160,12 +164,12 @@ fn unsupported_storage_options_are_usage_errors() {
     let server = FaultServer::start();
     for (argument, word) in [
         ("--acl=everybody", "public-read"),
-        ("--storage-class=GLACIER", "restored"),
+        ("--storage-class=GLACIER", "not directly readable"),
         ("--storage-class=CHEAP", "STANDARD_IA"),
         ("--sse=rot13", "AES256"),
         ("--tagging=nothing", "NAME=VALUE"),
         ("--metadata=a b=c", "name"),
-        ("--metadata=iiif-publish-fingerprint=x", "taken"),
+        ("--metadata=iiif-publish-fingerprint=x", "reserved"),
         ("--full-image-url=https://example.org/x.jpg", "--redirects"),
         ("--keep=1", "--versioned"),
     ] {

@@ -2,7 +2,7 @@
 
 use crate::support::pictures::{encoded, file, waves};
 use crate::support::program::{Run, run};
-use crate::support::tiff::{self, Form};
+use crate::support::tiff::{self, Layout};
 use image::ImageFormat;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,9 +12,9 @@ use tempfile::TempDir;
 
 /// A TIFF whose header gives a warning: it does not name its colors.
 fn guessed(folder: &Path) -> PathBuf {
-    let mut page = Form::rgb(40, 40).page(|_, _, _| 9);
+    let mut page = Layout::rgb(40, 40).page(|_, _, _| 9);
     page.tags.retain(|(tag, _)| *tag != 262);
-    file(folder, "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variety::Classic))
+    file(folder, "x.tif", &tiff::file(&[page], tiff::Order::Little, tiff::Variant::Classic))
 }
 
 fn publish(output: &Path, image: &Path, more: &[&str]) -> Run {

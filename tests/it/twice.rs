@@ -127,7 +127,7 @@ fn another_cache_control_is_a_copy_in_place() {
     server.forget_requests();
     let arguments = [PUBLIC_URL, "--cache-control=max-age=60", "--tagging=a=b"];
     let dry_run = ingest(&target, &[arguments[0], arguments[1], arguments[2], "--dry-run"], &masters);
-    assert!(dry_run.stdout.contains("in place, for other headers"), "{}", dry_run.stdout);
+    assert!(dry_run.stdout.contains("new headers only"), "{}", dry_run.stdout);
     server.forget_requests();
     ingest(&target, &arguments, &masters);
     let (puts, infos, copies, deletions) = writes(&server);

@@ -1,4 +1,4 @@
-//! Formats that are not supported: named in plain words, with what converts them.
+//! Unsupported formats: errors name them in plain words, with a converter.
 
 use crate::support::pictures::{encoded, file, waves};
 use crate::support::png::chunk;
@@ -9,7 +9,7 @@ use image::ImageFormat;
 use std::ffi::OsStr;
 use tempfile::TempDir;
 
-/// A JPEG whose frame has been changed: its marker, its bits and its height.
+/// Creates a JPEG with a changed frame header: its marker, bits and height.
 fn jpeg_frame(change: impl Fn(&mut [u8])) -> Vec<u8> {
     let mut bytes = encoded(waves(16, 16), ImageFormat::Jpeg);
     let frame = bytes.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
@@ -18,7 +18,7 @@ fn jpeg_frame(change: impl Fn(&mut [u8])) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_supported_is_named_and_never_called_damaged() {
+fn unsupported_formats_are_named_and_never_called_damaged() {
     let png = encoded(waves(16, 16), ImageFormat::Png);
     let apple = [&png[..8], &chunk(*b"CgBI", &[0x50, 0, 0x20, 2]), &png[8..]].concat();
     for (name, command, bytes) in [
@@ -52,17 +52,17 @@ fn what_is_not_supported_is_named_and_never_called_damaged() {
 }
 
 #[test]
-fn damage_to_a_png_is_told_without_the_structures_of_a_library() {
+fn png_errors_do_not_show_library_structures() {
     let png = encoded(waves(16, 16), ImageFormat::Png);
     for at in 8..png.len() {
         let mut damaged = png.clone();
         damaged[at] ^= 0x15;
         if let Err(error) = read_bytes(&damaged) {
-            let told = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            let told: Vec<String> = told.map(ToString::to_string).collect();
-            let words = told.iter().skip(1).flat_map(|text| text.split_whitespace());
+            let messages = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+            let messages: Vec<String> = messages.map(ToString::to_string).collect();
+            let words = messages.iter().skip(1).flat_map(|text| text.split_whitespace());
             let is_plain = |word: &str| !word.contains(['{', '}', '"']) && !word.contains("::");
-            assert!(words.clone().all(is_plain), "byte {at}: {told:?}");
+            assert!(words.clone().all(is_plain), "byte {at}: {messages:?}");
         }
     }
 }

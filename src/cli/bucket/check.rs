@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 pub(super) struct Arguments {
     #[command(flatten)]
     place: BucketArguments,
-    /// Where viewers see what lies under the prefix, for example a CDN [default: the bucket itself]
+    /// Set the public base URL of the prefix, such as your CDN [default: URL of the bucket]
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     #[command(flatten)]

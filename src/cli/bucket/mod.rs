@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use iiif_publish::store::{Prefix, S3Settings, S3Store};
 use std::time::Duration;
 
-/// How long a request is tried again: somebody waits for the answer.
+/// The time to retry a request; short, because the user is waiting.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Args)]
@@ -23,19 +23,19 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Upload a test file with the options of publishing, read it back as a viewer would, and delete it
+    /// Upload a test file, read it back as a viewer would, and delete it
     Check(check::Arguments),
-    /// Add what viewers need: a CORS rule, and a policy that lets everyone read; asks first
+    /// Add a CORS rule and a public-read policy for viewers (asks first)
     Setup(setup::Arguments),
 }
 
-/// Which bucket.
+/// Options that select a bucket.
 #[derive(Debug, Args)]
 struct BucketArguments {
-    /// The bucket
+    /// Use this bucket
     #[arg(long, value_name = "BUCKET")]
     bucket: String,
-    /// What all keys begin with
+    /// Set the folder inside the bucket
     #[arg(long, value_name = "PREFIX", default_value_t)]
     prefix: Prefix,
     #[command(flatten)]
@@ -43,12 +43,12 @@ struct BucketArguments {
 }
 
 impl BucketArguments {
-    /// The bucket, in whichever region it is.
+    /// Connects to the bucket, in any region.
     async fn connect(&self) -> Result<S3Store, Fatal> {
         self.connect_with(|settings| settings).await
     }
 
-    /// Connects with more settings.
+    /// Connects to the bucket with changed settings.
     async fn connect_with(&self, more: impl FnOnce(S3Settings) -> S3Settings) -> Result<S3Store, Fatal> {
         let settings = S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) };
         let settings = more(settings);
@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: &Arguments) -> Exit {
     exit.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
 }
 
-/// A document as it is pasted, a little to the right.
+/// Indents a document.
 fn indented(text: &str) -> String {
     format!("       {}\n", text.replace('\n', "\n       "))
 }

@@ -16,10 +16,10 @@ use std::fmt::Write;
 pub(super) struct Arguments {
     #[command(flatten)]
     place: BucketArguments,
-    /// Add a CORS rule by which pages of all sites may read
+    /// Add a CORS rule that lets all websites load the images
     #[arg(long)]
     cors: bool,
-    /// Add a statement to the bucket policy that lets everyone read what lies under the prefix
+    /// Add a policy statement that lets everyone read objects below the prefix
     #[arg(long)]
     public_read: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
     if arguments.consent.dry_run || !setup.does_something() {
         return Ok(exit);
     }
-    if !arguments.consent.to(&format!("change `{}` like this?", place.bucket)) {
+    if !arguments.consent.to(&format!("apply these changes to `{}`?", place.bucket)) {
         tell("nothing was changed");
         return Ok(exit);
     }
@@ -49,18 +49,16 @@ fn parts(arguments: &Arguments) -> Vec<Part> {
     parts.into_iter().filter_map(|(is_asked, part)| is_asked.then_some(part)).collect()
 }
 
-/// Says what keeps a policy from taking effect, which is nothing that this program changes.
+/// Prints an error if Block Public Access overrides the policy. This program never changes that setting.
 fn blocked(setup: &Setup) -> Exit {
     let Some(command) = &setup.unblock else { return Exit::Done };
-    let would = if matches!(setup.policy, Some(PolicyChange::None)) { "defeats" } else { "would defeat" };
-    tell(&format!(
-        "error: Block Public Access of the bucket {would} a policy that lets everyone read; it is left as it is"
-    ));
-    tell(&format!("       if the bucket may be public: {command}; then run this command again"));
+    let verb = if matches!(setup.policy, Some(PolicyChange::None)) { "overrides" } else { "would override" };
+    tell(&format!("error: Block Public Access of the bucket {verb} the public-read policy; it was not changed"));
+    tell(&format!("hint: if the bucket may be public, run `{command}`, then this command again"));
     Exit::Failed
 }
 
-/// What is added and what stays, a line each; what is added with all that it says.
+/// Formats the changes: one line for each rule or statement, with the full text of new ones.
 fn difference(setup: &Setup, place: &Place) -> String {
     let cors = setup.cors.as_ref().map(|change| cors_difference(change, place)).unwrap_or_default();
     let policy = setup.policy.as_ref().map(|change| policy_difference(change, place, setup)).unwrap_or_default();
@@ -70,12 +68,12 @@ fn difference(setup: &Setup, place: &Place) -> String {
 fn cors_difference(change: &CorsChange, place: &Place) -> String {
     let bucket = place.bucket();
     let CorsChange::Add { kept, replaced } = change else {
-        return format!("CORS of `{bucket}`: pages of all sites may read; nothing to do\n");
+        return format!("CORS of `{bucket}`: all websites can load the images; nothing to do\n");
     };
     let mut text = format!("CORS of `{bucket}`:\n");
-    let rules = kept.iter().map(|rule| ("  stays", rule)).chain(replaced.iter().map(|rule| ("- goes ", rule)));
-    for (what, rule) in rules.chain([("+ comes", &cors_rule())]) {
-        writeln!(text, "{what}  {}", cors_line(rule)).expect("writing to a string does not fail");
+    let rules = kept.iter().map(|rule| ("  keep  ", rule)).chain(replaced.iter().map(|rule| ("- remove", rule)));
+    for (sign, rule) in rules.chain([("+ add   ", &cors_rule())]) {
+        writeln!(text, "{sign}  {}", cors_line(rule)).expect("writing to a string does not fail");
     }
     text
 }
@@ -91,18 +89,19 @@ fn cors_line(rule: &CorsRule) -> String {
 fn policy_difference(change: &PolicyChange, place: &Place, setup: &Setup) -> String {
     let bucket = place.bucket();
     let PolicyChange::Add { kept, denying, replaced, .. } = change else {
-        return format!("policy of `{bucket}`: everyone may read `{}`; nothing to do\n", place.objects_arn());
+        return format!("policy of `{bucket}`: everyone can read `{}`; nothing to do\n", place.objects_arn());
     };
     let mut text = format!("policy of `{bucket}`:\n");
     for name in kept {
-        let note = if denying.contains(name) { " (denies, which wins over what allows)" } else { "" };
-        writeln!(text, "  stays  {}{note}", escape::line(name)).expect("writing to a string does not fail");
+        let note =
+            if denying.contains(name) { " (denies access, which overrides statements that allow it)" } else { "" };
+        writeln!(text, "  keep    {}{note}", escape::line(name)).expect("writing to a string does not fail");
     }
-    let comes = if setup.unblock.is_none() { "+ comes" } else { "+ would come" };
+    let add = if setup.unblock.is_none() { "+ add" } else { "+ would add" };
     let new = public_read_statement(place);
-    let statements = replaced.iter().map(|old| ("- goes", old)).chain([(comes, &new)]);
-    for (what, statement) in statements {
-        write!(text, "{what}\n{}", indented(&format!("{statement:#}"))).expect("writing to a string does not fail");
+    let statements = replaced.iter().map(|old| ("- remove", old)).chain([(add, &new)]);
+    for (sign, statement) in statements {
+        write!(text, "{sign}\n{}", indented(&format!("{statement:#}"))).expect("writing to a string does not fail");
     }
     text
 }

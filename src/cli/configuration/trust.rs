@@ -1,4 +1,4 @@
-//! Reads a configuration file, and refuses one that somebody else may have planted in the present folder.
+//! Reads a configuration file, and refuses a file in the current folder that another user may have planted.
 
 use super::ConfigurationError;
 use std::fs::File;
@@ -8,16 +8,16 @@ use std::path::Path;
 /// Maximum size of a configuration file: the one with every option that `init` writes has 20 kB.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// How a configuration file came to be used.
+/// The origin of a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Named with `--config`.
+    /// Passed with `--config`.
     Named,
-    /// Found in the present folder.
+    /// Found in the current folder.
     Found,
 }
 
-/// Reads a configuration file. One that was found must belong to the user, because its options redirect credentials and
+/// Reads a configuration file. A file that was found must belong to the user, because its options can redirect credentials and
 /// write files.
 pub(super) fn read(path: &Path, origin: Origin) -> Result<String, ConfigurationError> {
     let failed = |error| ConfigurationError::Read(path.to_owned(), error);
@@ -33,7 +33,7 @@ pub(super) fn read(path: &Path, origin: Origin) -> Result<String, ConfigurationE
     Ok(text)
 }
 
-/// Checks that only the user and root can have written the file, and made the link that leads to it.
+/// Checks that only the user and root can have written the file and the link to it.
 #[cfg(unix)]
 fn check_owner(path: &Path, file: &File) -> Result<(), ConfigurationError> {
     use std::os::unix::fs::MetadataExt;
@@ -42,7 +42,7 @@ fn check_owner(path: &Path, file: &File) -> Result<(), ConfigurationError> {
     let opened = file.metadata().map_err(failed)?;
     let linked = path.symlink_metadata().map_err(failed)?;
     let user = rustix::process::geteuid().as_raw();
-    // `sudo` in a folder of one's own, as Git sees it.
+    // With `sudo`, the calling user is trusted too, as in Git.
     let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok()).filter(|_| user == 0);
     let is_trusted = |owner: u32| owner == 0 || owner == user || Some(owner) == caller;
     if let Some(owner) = [opened.uid(), linked.uid()].into_iter().find(|owner| !is_trusted(*owner)) {
@@ -54,7 +54,7 @@ fn check_owner(path: &Path, file: &File) -> Result<(), ConfigurationError> {
     Ok(())
 }
 
-/// Access control lists are not read: a folder that others may write to is rarer here.
+/// Accepts any file: access control lists are not read, because folders that others can write to are rare on these systems.
 #[cfg(not(unix))]
 fn check_owner(_: &Path, _: &File) -> Result<(), ConfigurationError> {
     Ok(())

@@ -1,49 +1,50 @@
-//! The boxes of a JP2 file (ISO/IEC 15444-1, annex I): where the codestream lies, and what its components mean.
+//! The boxes of a JP2 file (ISO/IEC 15444-1, annex I): the position of the codestream, and the meaning of its
+//! components.
 
 use super::{DecodeError, Refusal};
 use crate::source::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// The largest header that is read, in bytes: nothing but a profile or a palette makes it large.
-const MOST_HEADER_BYTES: u64 = 2 * MAX_PROFILE_BYTES;
+/// Maximum size of a header in bytes. Only a profile or a palette makes it large.
+const MAX_HEADER_BYTES: u64 = 2 * MAX_PROFILE_BYTES;
 
-/// The identifier of a box `uuid` that holds EXIF, as Adobe's programs and `ExifTool` write it.
+/// Identifier of a `uuid` box with EXIF, as Adobe's programs and `ExifTool` write it.
 const EXIF: &[u8; 16] = b"JpgTiffExif->JP2";
 
-/// The identifier of a box `uuid` that holds XMP (ISO 16684-3, 1.1.4).
+/// Identifier of a `uuid` box with XMP (ISO 16684-3, 1.1.4).
 const XMP: &[u8; 16] = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 
-/// Boxes of a file that are looked at. Real files have some dozens.
+/// Maximum boxes of a file that are read. Real files have some dozens.
 const MAX_BOXES: usize = 10_000;
 
-/// What a file consists of.
+/// The parts of a file.
 pub(super) struct Boxes {
-    /// `None` for a codestream without a file around it.
+    /// `None` for a raw codestream.
     pub(super) header: Option<Jp2Header>,
-    /// Where the codestream lies in the file.
+    /// Byte range of the codestream in the file.
     pub(super) codestream: Range<u64>,
 }
 
-/// What the box `jp2h` says.
+/// Content of the `jp2h` box.
 #[derive(Default)]
 pub(super) struct Jp2Header {
-    pub(super) colour: Option<ColourSpecification>,
-    /// The content of the box `pclr`.
+    pub(super) color: Option<ColorSpecification>,
+    /// Content of the `pclr` box.
     pub(super) palette: Option<Vec<u8>>,
-    /// The content of the box `cmap`.
+    /// Content of the `cmap` box.
     pub(super) mapping: Option<Vec<u8>>,
-    /// What `cdef` says of each channel.
+    /// Channel definitions of the `cdef` box.
     pub(super) definitions: Option<Vec<Definition>>,
 }
 
-/// What `colr` says.
-pub(super) enum ColourSpecification {
-    /// A colour space by its number.
+/// Color specification of a `colr` box.
+pub(super) enum ColorSpecification {
+    /// An enumerated color space.
     Enumerated(u32),
     /// An ICC profile.
     Profile(Vec<u8>),
-    /// An ICC profile of more bytes than are read.
+    /// An ICC profile that is too large to read, with its size in bytes.
     TooLarge(u64),
 }
 
@@ -51,19 +52,20 @@ pub(super) enum ColourSpecification {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Definition {
     pub(super) channel: u16,
-    /// 0: colour, 1: opacity, 2: premultiplied opacity, 65535: not specified.
+    /// 0: color, 1: opacity, 2: premultiplied opacity, 65535: not specified.
     pub(super) kind: u16,
-    /// 0: the whole image, otherwise the number of a colour, from 1.
+    /// 0: the whole image, otherwise the number of a color, from 1.
     pub(super) association: u16,
 }
 
-/// Where the content of a box lies.
-struct Found {
+/// A box: its type and the byte range of its content.
+struct FileBox {
     kind: [u8; 4],
     content: Range<u64>,
 }
 
-/// Finds the first codestream of a file, whose header must stand before it, and the EXIF and XMP on either side of it.
+/// Finds the first codestream of a file and the EXIF and XMP before and after it. The header must precede the
+/// codestream.
 pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mut Metadata) -> Result<Boxes, Refusal> {
     let mut start = [0; 2];
     file.rewind()?;
@@ -75,7 +77,7 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
     for _ in 0..MAX_BOXES {
         let found = match next(file, at, file_bytes) {
             _ if at >= file_bytes => break,
-            // What follows the pixels need not be whole.
+            // Boxes after the pixels may be truncated.
             Err(_) if codestream.is_some() => break,
             found => found?,
         };
@@ -96,8 +98,8 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
     }
 }
 
-/// Adds the EXIF or XMP of a box `uuid`, if that is what it holds.
-fn add_metadata(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Metadata) -> Result<(), DecodeError> {
+/// Adds the EXIF or XMP of a `uuid` box, if it has either.
+fn add_metadata(file: &mut (impl Read + Seek), found: &FileBox, metadata: &mut Metadata) -> Result<(), DecodeError> {
     let length = found.content.end - found.content.start;
     let mut identifier = [0; EXIF.len()];
     if length < identifier.len() as u64 {
@@ -125,11 +127,11 @@ fn add_metadata(file: &mut (impl Read + Seek), found: &Found, metadata: &mut Met
 }
 
 fn damaged_header() -> DecodeError {
-    "its box `jp2h` is damaged, or missing".into()
+    "its `jp2h` box is damaged or missing".into()
 }
 
-/// The box at a position: length, kind, and for a length of 1 a longer length (I.4).
-fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<Found, DecodeError> {
+/// Reads the box at a position: length, type, and an extended length if the length is 1 (I.4).
+fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<FileBox, DecodeError> {
     let mut bytes = [0; 8];
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(&mut bytes)?;
@@ -144,18 +146,19 @@ fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<Found
     };
     let end = at.checked_add(length).filter(|_| length >= head_bytes);
     let end = match end.filter(|end| *end <= file_bytes) {
-        // Some writers give it the length of the file, and some files are cut. Its tile-parts say if all of it is there.
+        // Some writers give this box the length of the file, and some files are truncated. The tile-parts show if all
+        // data is present.
         None if end.is_some() && &kind == b"jp2c" && at + head_bytes <= file_bytes => Some(file_bytes),
         end => end,
     };
-    let end = end.ok_or_else(|| format!("its box `{}` reaches beyond the end of the file", kind.escape_ascii()))?;
-    Ok(Found { kind, content: at + head_bytes..end })
+    let end = end.ok_or_else(|| format!("its `{}` box extends beyond the end of the file", kind.escape_ascii()))?;
+    Ok(FileBox { kind, content: at + head_bytes..end })
 }
 
-fn content(file: &mut (impl Read + Seek), found: &Found) -> Result<Vec<u8>, DecodeError> {
+fn content(file: &mut (impl Read + Seek), found: &FileBox) -> Result<Vec<u8>, DecodeError> {
     let length = found.content.end - found.content.start;
-    if length > MOST_HEADER_BYTES {
-        return Err(format!("its header has {length} bytes, more than the {MOST_HEADER_BYTES} that are read").into());
+    if length > MAX_HEADER_BYTES {
+        return Err(format!("its header has {length} bytes, and the limit is {MAX_HEADER_BYTES}").into());
     }
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(found.content.start))?;
@@ -171,7 +174,7 @@ impl Jp2Header {
             let length = if length == 0 { bytes.len() } else { length };
             let (kind, content) = (bytes.get(4..8)?, bytes.get(8..length)?);
             match kind {
-                b"colr" => header.add_colour(content)?,
+                b"colr" => header.add_color(content)?,
                 b"pclr" => header.palette = Some(content.to_vec()),
                 b"cmap" => header.mapping = Some(content.to_vec()),
                 b"cdef" => header.definitions = Some(definitions(content)?),
@@ -182,17 +185,17 @@ impl Jp2Header {
         Some(header)
     }
 
-    /// Only the first of several counts (I.5.3.3), unless it is of a method that nobody knows.
-    fn add_colour(&mut self, content: &[u8]) -> Option<()> {
+    /// Adds a `colr` box. Only the first one counts (I.5.3.3), unless its method is unknown.
+    fn add_color(&mut self, content: &[u8]) -> Option<()> {
         let [method, _precedence, _approximation, rest @ ..] = content else { return None };
-        let colour = match method {
-            1 => ColourSpecification::Enumerated(u32::from_be_bytes(*rest.first_chunk()?)),
-            // Restricted profiles of part 1, any profiles of part 2.
-            2 | 3 if rest.len() as u64 > MAX_PROFILE_BYTES => ColourSpecification::TooLarge(rest.len() as u64),
-            2 | 3 => ColourSpecification::Profile(rest.to_vec()),
+        let color = match method {
+            1 => ColorSpecification::Enumerated(u32::from_be_bytes(*rest.first_chunk()?)),
+            // Restricted profiles of part 1, and any profiles of part 2.
+            2 | 3 if rest.len() as u64 > MAX_PROFILE_BYTES => ColorSpecification::TooLarge(rest.len() as u64),
+            2 | 3 => ColorSpecification::Profile(rest.to_vec()),
             _ => return Some(()),
         };
-        self.colour.get_or_insert(colour);
+        self.color.get_or_insert(color);
         Some(())
     }
 }
@@ -213,21 +216,21 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+    fn write_box(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len() + 8).expect("short");
         [&length.to_be_bytes()[..], &kind, content].concat()
     }
 
     #[test]
-    fn boxes_of_all_lengths_lead_to_the_codestream() {
-        let header = boxed(*b"jp2h", &boxed(*b"colr", &[1, 0, 0, 0, 0, 0, 17]));
+    fn boxes_with_all_length_forms_are_skipped() {
+        let header = write_box(*b"jp2h", &write_box(*b"colr", &[1, 0, 0, 0, 0, 0, 17]));
         let long = [&[0, 0, 0, 1][..], b"jp2c", &20_u64.to_be_bytes(), b"here"].concat();
         let open = [&[0; 4][..], b"jp2c", b"here"].concat();
-        for codestream in [long, open, boxed(*b"jp2c", b"here")] {
-            let file = [boxed(*b"jP  ", b"\r\n\x87\n"), header.clone(), codestream].concat();
+        for codestream in [long, open, write_box(*b"jp2c", b"here")] {
+            let file = [write_box(*b"jP  ", b"\r\n\x87\n"), header.clone(), codestream].concat();
             let boxes = read(&mut Cursor::new(&file), file.len() as u64, &mut Metadata::default()).ok().expect("read");
             assert_eq!(boxes.codestream, file.len() as u64 - 4..file.len() as u64);
-            assert!(matches!(boxes.header.and_then(|it| it.colour), Some(ColourSpecification::Enumerated(17))));
+            assert!(matches!(boxes.header.and_then(|it| it.color), Some(ColorSpecification::Enumerated(17))));
             for length in 0..boxes.codestream.start {
                 assert!(read(&mut Cursor::new(&file), length, &mut Metadata::default()).is_err(), "{length}");
             }
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_lie_are_errors() {
+    fn false_lengths_are_errors() {
         for length in [2_u32, 7, u32::MAX] {
             let file = [&length.to_be_bytes()[..], b"jp2h", b"rest"].concat();
             assert!(read(&mut Cursor::new(&file), file.len() as u64, &mut Metadata::default()).is_err(), "{length}");

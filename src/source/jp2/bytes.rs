@@ -1,4 +1,4 @@
-//! The bytes of a codestream: numbers, which are big-endian, and marker segments.
+//! Reading of big-endian numbers and marker segments in a codestream.
 
 use super::DecodeError;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -12,22 +12,22 @@ pub(super) fn long(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes))
 }
 
-/// Goes from marker to marker, and never beyond the end.
-pub(super) struct Walk<'a, F> {
+/// Cursor that moves from marker to marker and never beyond the end.
+pub(super) struct Cursor<'a, F> {
     file: &'a mut F,
     pub(super) at: u64,
     pub(super) end: u64,
 }
 
-impl<'a, F: Read + Seek> Walk<'a, F> {
+impl<'a, F: Read + Seek> Cursor<'a, F> {
     pub(super) fn new(file: &'a mut F, range: Range<u64>) -> Result<Self, DecodeError> {
         file.seek(SeekFrom::Start(range.start))?;
         Ok(Self { file, at: range.start, end: range.end })
     }
 
-    /// The same walk, for as long as it stays before another end.
-    pub(super) fn until(&mut self, end: u64) -> Walk<'_, F> {
-        Walk { file: self.file, at: self.at, end }
+    /// Returns the same cursor with an earlier end.
+    pub(super) fn until(&mut self, end: u64) -> Cursor<'_, F> {
+        Cursor { file: self.file, at: self.at, end }
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> Result<(), DecodeError> {
@@ -49,7 +49,7 @@ impl<'a, F: Read + Seek> Walk<'a, F> {
         Ok(u16::from_be_bytes(bytes))
     }
 
-    /// The content of a segment, without its length.
+    /// Reads the content of a segment, without its length.
     pub(super) fn segment(&mut self) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = vec![0; self.segment_bytes()?.into()];
         self.read(&mut bytes)?;
@@ -65,7 +65,7 @@ impl<'a, F: Read + Seek> Walk<'a, F> {
         self.short()?.checked_sub(2).ok_or_else(|| "a marker segment has no length".into())
     }
 
-    /// Goes on to a position further on.
+    /// Moves forward to a position.
     pub(super) fn go_to(&mut self, at: u64) -> Result<(), DecodeError> {
         if at > self.end {
             return Err("its codestream ends too early".into());

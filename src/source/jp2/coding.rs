@@ -1,40 +1,40 @@
-//! The marker segments COD and COC (A.6.1, A.6.2): how samples are cut up before they are coded, and the memory that takes.
+//! The marker segments COD and COC (A.6.1, A.6.2): the division of samples for coding, and the memory that it takes.
 
 use super::bytes::short;
 
-/// For each code block, at most: its entry, its nodes in two tag trees, and room to grow.
+/// Maximum bytes for each code block: its entry, its nodes in two tag trees, and spare capacity.
 const BLOCK_BYTES: u64 = 400;
 
-/// For each layer of a code block, at most: which bytes belong to it.
+/// Maximum bytes for each layer of a code block: the ranges of its data.
 const LAYER_BYTES: u64 = 112;
 
-/// The same for each of 94 coding passes, where these end by themselves.
+/// Maximum bytes for the 94 coding passes of a code block if passes are terminated.
 const PASSES_BYTES: u64 = 64 * 94;
 
-/// For each precinct of a sub-band, at most: its entry and its two tag trees.
+/// Maximum bytes for each precinct of a sub-band: its entry and its two tag trees.
 const PRECINCT_BYTES: u64 = 450;
 
-/// For each packet that a change of the progression order may list.
+/// Bytes for each packet that a progression order change may list.
 const CHANGE_BYTES: u64 = 64;
 
-/// `Scod`: precincts are given.
+/// Flag of `Scod`: precinct sizes are given.
 const HAS_PRECINCTS: u8 = 1;
-/// The style of code blocks: arithmetic coding is left out of some passes, or ends with each.
+/// Flags of the code block style: bypass, and termination of each pass.
 const ENDS_PASSES: u8 = 0x01 | 0x04;
-/// The same: that of part 15.
+/// Flag of the code block style: part 15.
 const HIGH_THROUGHPUT: u8 = 0x40;
-/// The transformation: the 5/3 wavelet.
+/// Value of the transformation: the 5/3 wavelet.
 const REVERSIBLE: u8 = 1;
-/// The most wavelet levels that the standard has.
-const MOST_LEVELS: u8 = 32;
+/// Maximum wavelet levels of the standard.
+const MAX_LEVELS: u8 = 32;
 
-/// How the samples of a component are coded.
+/// Coding style of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Coding {
     levels: u8,
     /// Base-two logarithms of the sides of a code block.
     block: (u8, u8),
-    /// The same of the precincts of each resolution, if they are given.
+    /// Base-two logarithms of the precinct sides of each resolution, if given.
     precincts: Vec<(u8, u8)>,
     ends_passes: bool,
     pub(super) is_reversible: bool,
@@ -42,19 +42,19 @@ pub(super) struct Coding {
 }
 
 impl Coding {
-    /// What COD says, from behind its length, and the number of layers.
-    pub(super) fn of_default(segment: &[u8]) -> Option<(Self, u16)> {
+    /// Parses COD, without its length. Also returns the number of layers.
+    pub(super) fn from_default(segment: &[u8]) -> Option<(Self, u16)> {
         Some((Self::read(*segment.first()?, segment.get(5..)?)?, short(segment, 2)?))
     }
 
-    /// What COC says, of an image with fewer than 257 components.
-    pub(super) fn of_component(segment: &[u8]) -> Option<Self> {
+    /// Parses COC of an image with fewer than 257 components.
+    pub(super) fn from_component(segment: &[u8]) -> Option<Self> {
         Self::read(*segment.get(1)?, segment.get(2..)?)
     }
 
     fn read(style: u8, parameters: &[u8]) -> Option<Self> {
         let [levels, across, down, block_style, transformation, precincts @ ..] = parameters else { return None };
-        if *levels > MOST_LEVELS || *across > 8 || *down > 8 {
+        if *levels > MAX_LEVELS || *across > 8 || *down > 8 {
             return None;
         }
         let count = if style & HAS_PRECINCTS == 0 { 0 } else { usize::from(*levels) + 1 };
@@ -68,7 +68,7 @@ impl Coding {
         })
     }
 
-    /// What the decoder holds of one component of a tile beside its samples, at most, in bytes.
+    /// Returns the maximum bytes that the decoder holds for one component of a tile, in addition to its samples.
     pub(super) fn structure_bytes(&self, (width, height): (u32, u32), layers: u16, changes: u32) -> u64 {
         let packets = u64::from(layers).saturating_mul(CHANGE_BYTES).saturating_mul(changes.into());
         let passes = if self.ends_passes { PASSES_BYTES } else { 0 };
@@ -82,11 +82,12 @@ impl Coding {
         (0..=self.levels).map(resolution).fold(0, u64::saturating_add)
     }
 
-    /// Of a resolution: its sub-bands, its precincts, and the code blocks of each sub-band, at most (B.5 to B.7).
+    /// Returns the maximum counts of a resolution: its sub-bands, its precincts, and the code blocks of each sub-band
+    /// (B.5 to B.7).
     fn counts(&self, resolution: u8, width: u32, height: u32) -> (u64, u64, u64) {
         let (bands, halved) = if resolution == 0 { (1, 0) } else { (3, 1) };
         let precinct = self.precincts.get(usize::from(resolution)).copied().unwrap_or((15, 15));
-        // One more on each side, because nothing begins where a tile does.
+        // One more on each side, because precincts and code blocks are not aligned with tiles.
         let along = |length: u32, precinct: u8, block: u8| {
             let length = (u64::from(length) >> (self.levels - resolution)) + 1;
             let of_band = precinct.saturating_sub(halved);
@@ -104,23 +105,23 @@ mod tests {
 
     #[test]
     fn usual_code_blocks_take_little_and_tiny_ones_are_counted() {
-        let (usual, layers) = Coding::of_default(&[0, 0, 0, 1, 1, 5, 4, 4, 0, 1]).expect("read");
+        let (usual, layers) = Coding::from_default(&[0, 0, 0, 1, 1, 5, 4, 4, 0, 1]).expect("read");
         assert!(usual.is_reversible && !usual.is_high_throughput);
         let bytes = usual.structure_bytes((6000, 4000), layers, 0);
         assert!(bytes < 6000 * 4000 / 3, "{bytes}");
         // Blocks of 4x4 and 32 layers: 16 times the memory of the samples.
-        let (tiny, layers) = Coding::of_default(&[0, 0, 0, 32, 1, 5, 0, 0, 0, 1]).expect("read");
+        let (tiny, layers) = Coding::from_default(&[0, 0, 0, 32, 1, 5, 0, 0, 0, 1]).expect("read");
         assert!(tiny.structure_bytes((6000, 4000), layers, 0) > 6000 * 4000 * 200);
         // Precincts of one sample.
-        let (tiny, layers) = Coding::of_default(&[1, 0, 0, 1, 1, 1, 4, 4, 0, 1, 0, 0]).expect("read");
+        let (tiny, layers) = Coding::from_default(&[1, 0, 0, 1, 1, 1, 4, 4, 0, 1, 0, 0]).expect("read");
         assert!(tiny.structure_bytes((6000, 4000), layers, 0) > 6000 * 4000 * 450);
     }
 
     #[test]
-    fn what_is_too_short_or_out_of_range_is_not_read() {
+    fn short_or_out_of_range_segments_are_rejected() {
         let whole = [1, 0, 0, 1, 1, 1, 4, 4, 0, 1, 0, 0];
-        assert!((0..whole.len()).all(|length| Coding::of_default(&whole[..length]).is_none()));
-        assert!(Coding::of_default(&[0, 0, 0, 1, 1, 33, 4, 4, 0, 1]).is_none());
-        assert!(Coding::of_default(&[0, 0, 0, 1, 1, 5, 9, 4, 0, 1]).is_none());
+        assert!((0..whole.len()).all(|length| Coding::from_default(&whole[..length]).is_none()));
+        assert!(Coding::from_default(&[0, 0, 0, 1, 1, 33, 4, 4, 0, 1]).is_none());
+        assert!(Coding::from_default(&[0, 0, 0, 1, 1, 5, 9, 4, 0, 1]).is_none());
     }
 }

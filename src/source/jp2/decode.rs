@@ -1,4 +1,4 @@
-//! One piece through `hayro-jpeg2000`.
+//! Decoding of one piece with `hayro-jpeg2000`.
 
 use super::DecodeError;
 use super::channels::Channels;
@@ -7,17 +7,16 @@ use crate::source::samples::Depth;
 use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Decodes a file whose pixels are as many as these across and down, into samples as they are handed on, in the place of what
-/// was there.
+/// Decodes a file that must have `pixels` columns and rows. Replaces the content of `samples`.
 pub(super) fn decode(
     bytes: &[u8],
     pixels: (u32, u32),
     channels: &Channels,
     samples: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    // No damaged file is known to make the decoder panic; if one does, it must not end the images beside it.
+    // No damaged file is known to make the decoder panic. If one does, the other images must not fail.
     catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, pixels, channels, samples)))
-        .unwrap_or_else(|_| Err("the decoder gave up on what it contains".into()))
+        .unwrap_or_else(|_| Err("the decoder failed internally".into()))
 }
 
 fn decode_unguarded(
@@ -29,7 +28,7 @@ fn decode_unguarded(
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings)?;
     if (image.width(), image.height()) != (width, height) {
-        return Err("its tiles do not have the size that its header gives them".into());
+        return Err("its tiles do not have the size given in its header".into());
     }
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context)?;
@@ -37,32 +36,32 @@ fn decode_unguarded(
     resize(samples, count, channels.samples.pixel_bytes())?;
     for (sample, channel) in channels.order.iter().enumerate() {
         let component = decoded.components().get(*channel).filter(|it| it.samples().len() == count);
-        let component = component.ok_or("it has fewer components than its colours need")?;
+        let component = component.ok_or("it has fewer components than its color space needs")?;
         let first = sample * channels.samples.sample_bytes();
         write(component, &mut samples[first..], channels);
     }
     Ok(())
 }
 
-/// Puts a component where it belongs in each pixel. What lossy compression made darker than black or lighter than white
-/// becomes these.
+/// Writes a component into its position in each pixel. Clamps values that lossy compression made darker than black or
+/// lighter than white.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "such casts stop at the ends of the range"
+    reason = "these casts saturate"
 )]
 fn write(component: &ComponentData, samples: &mut [u8], channels: &Channels) {
     let pixels = samples.chunks_mut(channels.samples.pixel_bytes()).zip(component.samples());
-    // Exact up to 24 bits, and near enough beyond.
-    let most = ((1_u64 << component.bit_depth()) - 1) as f32;
+    // Exact up to 24 bits, and close enough beyond.
+    let max = ((1_u64 << component.bit_depth()) - 1) as f32;
     match channels.samples.depth {
         Depth::Eight => {
-            let scale = f32::from(u8::MAX) / most;
+            let scale = f32::from(u8::MAX) / max;
             pixels.for_each(|(pixel, sample)| pixel[0] = (sample * scale + 0.5) as u8);
         }
         Depth::Sixteen => {
-            let scale = f32::from(u16::MAX) / most;
+            let scale = f32::from(u16::MAX) / max;
             let scaled = |sample: &f32| ((sample * scale + 0.5) as u16).to_ne_bytes();
             pixels.for_each(|(pixel, sample)| pixel[..2].copy_from_slice(&scaled(sample)));
         }

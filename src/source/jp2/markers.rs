@@ -1,4 +1,4 @@
-//! The markers of a codestream (A.2).
+//! Markers of a codestream (A.2).
 
 pub(super) const START_OF_CODESTREAM: u16 = 0xff4f;
 pub(super) const SIZE: u16 = 0xff51;
@@ -9,8 +9,8 @@ pub(super) const TILE_PART_LENGTHS: u16 = 0xff55;
 pub(super) const PACKET_LENGTHS_MAIN: u16 = 0xff57;
 pub(super) const PACKET_LENGTHS: u16 = 0xff58;
 pub(super) const CORRESPONDING_PROFILE: u16 = 0xff59;
-pub(super) const QUANTISATION_DEFAULT: u16 = 0xff5c;
-pub(super) const QUANTISATION_COMPONENT: u16 = 0xff5d;
+pub(super) const QUANTIZATION_DEFAULT: u16 = 0xff5c;
+pub(super) const QUANTIZATION_COMPONENT: u16 = 0xff5d;
 pub(super) const REGION_OF_INTEREST: u16 = 0xff5e;
 pub(super) const PROGRESSION_CHANGES: u16 = 0xff5f;
 pub(super) const PACKED_HEADERS_MAIN: u16 = 0xff60;

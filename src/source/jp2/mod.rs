@@ -3,7 +3,8 @@
 //! ```text
 //! boxes, codestream: headers -> pieces: one file for each tile -> decode: samples -> rows
 //! ```
-//! The decoder takes whole files in memory and gives whole images. So tiles are cut out of the file, and decoded one by one.
+//! The decoder takes whole files in memory and returns whole images. So this module cuts the tiles out of the file and
+//! decodes them one by one.
 
 mod boxes;
 mod bytes;
@@ -27,13 +28,13 @@ use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
 
-/// How JP2 files and raw codestreams begin.
+/// First bytes of JP2 files and raw codestreams.
 const MAGIC: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
 
-/// Headers are short, and far from each other.
+/// Buffer size for headers, which are short and far from each other.
 const BUFFER_BYTES: usize = 512;
 
-/// Whether a file begins as JPEG 2000 does.
+/// Returns `true` if a file starts like JPEG 2000.
 pub(super) fn is_announced_by(magic: &[u8]) -> bool {
     MAGIC.iter().any(|number| magic.starts_with(number))
 }
@@ -46,7 +47,7 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         size,
         samples: channels.samples,
         bits: channels.bits,
-        container: described(&pieces.codestream),
+        container: describe(&pieces.codestream),
         metadata: metadata.finish(),
         decoder_bytes: pieces.bytes(size, rows::threads(&pieces)),
         blocks: None,
@@ -54,21 +55,21 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     })
 }
 
-/// What is decoded of a file, and the size of its image, by its headers.
+/// Reads the headers. Returns the pieces to decode and the size of the image.
 fn pieces_of(file: &Input, metadata: &mut Metadata) -> Result<(Pieces, Size), Refusal> {
     let file_bytes = file.length();
     let mut headers = BufReader::with_capacity(BUFFER_BYTES, file.clone());
     let boxes = boxes::read(&mut headers, file_bytes, metadata)?;
     let codestream = Codestream::read(&mut headers, boxes.codestream)?;
     if !codestream.parts.has_end {
-        metadata.warn(WarningCode::EndMarkerMissing, "the codestream ends without its end marker (EOC)");
+        metadata.warn(WarningCode::EndMarkerMissing, "the codestream has no end marker (EOC)");
     }
     let channels = Channels::new(boxes.header, &codestream.grid, metadata)?;
     let (width, height) = codestream.grid.pixels(codestream.grid.image);
     Ok((Pieces::new(codestream, channels), Size::new(width, height)?))
 }
 
-fn described(codestream: &Codestream) -> String {
+fn describe(codestream: &Codestream) -> String {
     let grid = &codestream.grid;
     let tiled = if grid.columns() * grid.rows() > 1 { ", tiled" } else { "" };
     let wavelet = if codestream.codings.are_reversible() { "reversible" } else { "irreversible" };

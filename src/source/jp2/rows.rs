@@ -1,15 +1,15 @@
-//! Rows out of pieces: one row of them is held, and its pieces are decoded side by side.
+//! Row reader over pieces: holds one row of pieces and decodes them in parallel.
 
 use super::DecodeError;
 use super::decode::decode;
-use super::pieces::{Pieces, Place};
+use super::pieces::{PiecePosition, Pieces};
 use crate::source::{Input, RowReader};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Threads that decode pieces of one row.
+/// Returns the number of threads that decode pieces of one row.
 pub(super) fn threads(pieces: &Pieces) -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     cores.min(pieces.columns() as usize)
@@ -18,51 +18,51 @@ pub(super) fn threads(pieces: &Pieces) -> usize {
 pub(super) struct PieceRows {
     file: Input,
     pieces: Pieces,
-    /// From the first row on. The allocator may keep for a thread what that one freed: these stay, and use it again.
+    /// Thread pool, created with the first row. It is reused because the allocator may keep memory per thread.
     workers: Option<ThreadPool>,
-    /// The pixels of the present row of pieces, from left to right, in memory that is used again for the next row.
-    held: Vec<Vec<u8>>,
-    next_row_of_pieces: u32,
-    /// Of the row of pieces: how many rows of pixels it has, and how many are given.
+    /// Pixels of the current row of pieces, from left to right. The memory is reused for the next row.
+    decoded: Vec<Vec<u8>>,
+    next_row: u32,
+    /// Height of the current row of pieces in pixels, and the rows already delivered.
     height: usize,
-    given: usize,
+    delivered: usize,
 }
 
 impl PieceRows {
     pub(super) fn new(file: Input, pieces: Pieces) -> Self {
-        Self { file, pieces, workers: None, held: Vec::new(), next_row_of_pieces: 0, height: 0, given: 0 }
+        Self { file, pieces, workers: None, decoded: Vec::new(), next_row: 0, height: 0, delivered: 0 }
     }
 
     fn decode_row(&mut self) -> Result<(), DecodeError> {
-        let Self { file, pieces, held, next_row_of_pieces: row, .. } = self;
+        let Self { file, pieces, decoded, next_row: row, .. } = self;
         let (row, threads) = (*row, threads(pieces));
-        ask_for(pieces.bytes_of_one().saturating_mul(threads as u64))?;
-        let (_, height) = pieces.pixels(Place { column: 0, row });
-        held.resize_with(pieces.columns() as usize, Vec::new);
-        let places = (0..).map(|column| Place { column, row });
-        let work = Mutex::new(places.zip(held));
+        check_memory(pieces.bytes_of_one().saturating_mul(threads as u64))?;
+        let (_, height) = pieces.pixels(PiecePosition { column: 0, row });
+        decoded.resize_with(pieces.columns() as usize, Vec::new);
+        let positions = (0..).map(|column| PiecePosition { column, row });
+        let work = Mutex::new(positions.zip(decoded));
         let workers = match &mut self.workers {
             Some(workers) => workers,
             none => none.insert(ThreadPoolBuilder::new().num_threads(threads).build()?),
         };
-        workers.broadcast(|_| decode_some(pieces, file, &work)).into_iter().collect::<Result<(), _>>()?;
-        (self.height, self.given, self.next_row_of_pieces) = (height as usize, 0, row + 1);
+        workers.broadcast(|_| decode_remaining(pieces, file, &work)).into_iter().collect::<Result<(), _>>()?;
+        (self.height, self.delivered, self.next_row) = (height as usize, 0, row + 1);
         Ok(())
     }
 }
 
-/// Decodes pieces until none is left, or one fails.
-fn decode_some<'a>(
+/// Decodes pieces until none is left or one fails.
+fn decode_remaining<'a>(
     pieces: &Pieces,
     file: &Input,
-    work: &Mutex<impl Iterator<Item = (Place, &'a mut Vec<u8>)>>,
+    work: &Mutex<impl Iterator<Item = (PiecePosition, &'a mut Vec<u8>)>>,
 ) -> Result<(), DecodeError> {
-    // In a statement of its own, so that the others need not wait until this one is decoded.
+    // A separate closure, so that the lock is released before decoding.
     let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
-    while let Some((place, samples)) = next() {
-        let bytes = pieces.read(place, file);
-        let decoded = bytes.and_then(|bytes| decode(&bytes, pieces.pixels(place), &pieces.channels, samples));
-        // The others need not go on.
+    while let Some((position, samples)) = next() {
+        let bytes = pieces.read(position, file);
+        let decoded = bytes.and_then(|bytes| decode(&bytes, pieces.pixels(position), &pieces.channels, samples));
+        // After a failure, the other threads find no more work.
         decoded.inspect_err(|_| while next().is_some() {})?;
     }
     Ok(())
@@ -72,24 +72,24 @@ impl RowReader for PieceRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let mut rows = rows;
         while !rows.is_empty() {
-            if self.given == self.height {
+            if self.delivered == self.height {
                 self.decode_row()?;
             }
-            for pixels in &self.held {
+            for pixels in &self.decoded {
                 let row_bytes = pixels.len() / self.height;
                 let (now, later) = rows.split_at_mut(row_bytes);
-                now.copy_from_slice(&pixels[self.given * row_bytes..][..row_bytes]);
+                now.copy_from_slice(&pixels[self.delivered * row_bytes..][..row_bytes]);
                 rows = later;
             }
-            self.given += 1;
+            self.delivered += 1;
         }
         Ok(())
     }
 }
 
-/// An error where the machine cannot give so much memory: the decoder would end the program.
-fn ask_for(bytes: u64) -> Result<(), DecodeError> {
-    let not_there = || format!("decoding it takes {bytes} bytes of memory, which are not there");
+/// Fails if the machine cannot provide the memory, in which case the decoder would abort the program.
+fn check_memory(bytes: u64) -> Result<(), DecodeError> {
+    let not_there = || format!("decoding it needs {bytes} bytes of memory, which are not available");
     let bytes = usize::try_from(bytes).map_err(|_| not_there())?;
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| not_there().into())
 }
@@ -105,7 +105,7 @@ mod tests {
     /// The pieces of a fixture, in their rows.
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
-        let file = File::open(file).and_then(Input::of_file).expect("a fixture");
+        let file = File::open(file).and_then(Input::from_file).expect("a fixture");
         let (mut pieces, size) = pieces_of(&file, &mut Metadata::default()).ok().expect("sound headers");
         if !is_split {
             pieces.keep_whole();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_give_the_samples_that_the_whole_image_gives() {
+    fn tiles_give_the_same_samples_as_the_whole_image() {
         let names = ["tiled.jp2", "tiled_lossy.j2k", "offsets.jp2", "tile_parts.jp2", "alpha.jp2", "palette.jp2"];
         for name in names.iter().chain(&["sycc420_tiled.jp2", "exchanged.jp2", "spaced.jp2"]) {
             assert!(samples(name, true) == samples(name, false), "{name}");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn inks_are_what_they_are_in_the_file() {
+    fn cmyk_samples_are_unchanged() {
         let fold = |value: u32| u8::try_from((value % 510).abs_diff(255)).expect("at most 255");
         let first_row = (0..61).flat_map(|x| [fold(7 * x), fold(0), fold(4 * x + 5100), fold(7 * x) / 3]);
         assert!(samples("cmyk.jp2", false)[..4 * 61] == first_row.collect::<Vec<_>>());

@@ -1,18 +1,18 @@
-//! The marker segment SIZ (A.5.1): the reference grid, on which image, tiles and components lie.
+//! The marker segment SIZ (A.5.1): the reference grid of image, tiles and components.
 
 use super::Refusal;
 use super::bytes::{long, short};
 
-/// More components than any image has that is to be seen.
-const MOST_COMPONENTS: u16 = 8;
+/// Maximum components. No viewable image has more.
+const MAX_COMPONENTS: u16 = 8;
 
-/// As many tiles as the standard can number.
-const MOST_TILES: u64 = 65_535;
+/// Maximum tiles that the standard can number.
+const MAX_TILES: u64 = 65_535;
 
-/// Coordinates beyond it mean nothing to viewers, and overflow arithmetic of 32 bits.
-const MOST_COORDINATE: u32 = 1 << 31;
+/// Maximum coordinate. Larger ones are useless for viewers and overflow 32-bit arithmetic.
+const MAX_COORDINATE: u32 = 1 << 31;
 
-/// A rectangle of the reference grid; `right` and `bottom` are the first that do not belong to it.
+/// A rectangle of the reference grid; `right` and `bottom` are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rectangle {
     pub(super) left: u32,
@@ -21,35 +21,35 @@ pub(super) struct Rectangle {
     pub(super) bottom: u32,
 }
 
-/// What the samples of a component are, and how many points of the reference grid each stands for.
+/// Sample format and subsampling of a component: `x_step` and `y_step` are the grid points per sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Component {
     pub(super) bits: u8,
     pub(super) is_signed: bool,
-    pub(super) across: u8,
-    pub(super) down: u8,
+    pub(super) x_step: u8,
+    pub(super) y_step: u8,
 }
 
-/// The reference grid of an image.
+/// Reference grid of an image.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     pub(super) image: Rectangle,
-    /// Where the first tile begins, and what tiles measure.
+    /// Position of the first tile, and the size of tiles.
     tile_origin: (u32, u32),
     tile: (u32, u32),
     pub(super) components: Vec<Component>,
 }
 
 impl Grid {
-    /// Reads a segment, from behind its length.
+    /// Reads a segment, without its length.
     pub(super) fn read(segment: &[u8]) -> Result<Self, Refusal> {
         let grid = Self::parsed(segment).ok_or_else(|| Refusal::Decode("its SIZ segment is too short".into()))?;
         let components = short(segment, 34).unwrap_or_default();
-        if components > MOST_COMPONENTS {
+        if components > MAX_COMPONENTS {
             return Err(Refusal::Unsupported(format!("a JPEG 2000 image of {components} components")));
         }
-        if !grid.is_sound() {
-            return Err(Refusal::Decode("its SIZ segment contradicts itself".into()));
+        if !grid.is_valid() {
+            return Err(Refusal::Decode("its SIZ segment is inconsistent".into()));
         }
         Ok(grid)
     }
@@ -58,12 +58,12 @@ impl Grid {
         let point = |at| Some((long(segment, at)?, long(segment, at + 4)?));
         let ((right, bottom), (left, top)) = (point(2)?, point(10)?);
         let (components, _) = segment.get(36..)?.as_chunks::<3>();
-        let components = components.get(..short(segment, 34)?.min(MOST_COMPONENTS).into())?;
-        let component = |[bits, across, down]: &[u8; 3]| Component {
+        let components = components.get(..short(segment, 34)?.min(MAX_COMPONENTS).into())?;
+        let component = |[bits, x_step, y_step]: &[u8; 3]| Component {
             bits: (bits & 0x7f) + 1,
             is_signed: bits & 0x80 != 0,
-            across: *across,
-            down: *down,
+            x_step: *x_step,
+            y_step: *y_step,
         };
         Some(Self {
             image: Rectangle { left, top, right, bottom },
@@ -73,34 +73,34 @@ impl Grid {
         })
     }
 
-    /// The conditions of B.2 and B.3, and what this program adds to them.
-    fn is_sound(&self) -> bool {
+    /// Checks the conditions of B.2 and B.3, and the limits of this program.
+    fn is_valid(&self) -> bool {
         let Rectangle { left, top, right, bottom } = self.image;
         let within = |origin: u32, tile: u32, from: u32, to: u32| {
             let first_end = u64::from(origin) + u64::from(tile);
-            origin <= from && from < to && to <= MOST_COORDINATE && tile > 0 && first_end > u64::from(from)
+            origin <= from && from < to && to <= MAX_COORDINATE && tile > 0 && first_end > u64::from(from)
         };
         within(self.tile_origin.0, self.tile.0, left, right)
             && within(self.tile_origin.1, self.tile.1, top, bottom)
             && !self.components.is_empty()
-            && self.components.iter().all(|it| it.across > 0 && it.down > 0)
-            && u64::from(self.columns()) * u64::from(self.rows()) <= MOST_TILES
+            && self.components.iter().all(|it| it.x_step > 0 && it.y_step > 0)
+            && u64::from(self.columns()) * u64::from(self.rows()) <= MAX_TILES
     }
 
-    /// Tiles from left to right.
+    /// Returns the number of tiles in a row.
     pub(super) fn columns(&self) -> u32 {
         (self.image.right - self.tile_origin.0).div_ceil(self.tile.0)
     }
 
-    /// Tiles from top to bottom.
+    /// Returns the number of tiles in a column.
     pub(super) fn rows(&self) -> u32 {
         (self.image.bottom - self.tile_origin.1).div_ceil(self.tile.1)
     }
 
-    /// The part of the image that is in a tile.
+    /// Returns the part of the image in a tile.
     pub(super) fn tile(&self, column: u32, row: u32) -> Rectangle {
         let side = |origin: u32, tile: u32, number: u32, from: u32, to: u32| {
-            // The number of a tile times its side is less than the image's end, so that the sum can only saturate.
+            // The index of a tile times its side is less than the end of the image, so only the sum can overflow.
             let start = origin + number * tile;
             (start.max(from), start.saturating_add(tile).min(to))
         };
@@ -109,42 +109,42 @@ impl Grid {
         Rectangle { left, top, right, bottom }
     }
 
-    /// Points of the reference grid for one pixel: what all components have in common, as the decoder has it.
+    /// Returns the grid points per pixel: the step that all components share, as in the decoder, otherwise 1.
     pub(super) fn pixel(&self) -> (u32, u32) {
-        let steps = |it: &Component| (u32::from(it.across), u32::from(it.down));
+        let steps = |it: &Component| (u32::from(it.x_step), u32::from(it.y_step));
         let first = self.components.first().map_or((1, 1), steps);
         if self.components.iter().all(|it| steps(it) == first) { first } else { (1, 1) }
     }
 
-    /// Pixels of a rectangle across and down.
+    /// Returns the width and height of a rectangle in pixels.
     pub(super) fn pixels(&self, area: Rectangle) -> (u32, u32) {
-        let (across, down) = self.pixel();
+        let (x_step, y_step) = self.pixel();
         let length = |from: u32, to: u32, step: u32| to.div_ceil(step) - from.div_ceil(step);
-        (length(area.left, area.right, across), length(area.top, area.bottom, down))
+        (length(area.left, area.right, x_step), length(area.top, area.bottom, y_step))
     }
 
-    /// Points of the reference grid of a tile across and down, at most.
-    pub(super) fn most_points_of_a_tile(&self) -> (u32, u32) {
+    /// Returns the maximum width and height of a tile in grid points.
+    pub(super) fn max_tile_points(&self) -> (u32, u32) {
         let Rectangle { left, top, right, bottom } = self.image;
         (self.tile.0.min(right - left), self.tile.1.min(bottom - top))
     }
 
-    /// Whether each tile holds whole samples of all components, and some of them.
+    /// Returns `true` if tile edges do not split samples of any component.
     pub(super) fn has_independent_tiles(&self) -> bool {
         let of_whole = |step: u8, sides: [u32; 3]| sides.iter().all(|side| side.is_multiple_of(step.into()));
         self.components.iter().all(|it| {
-            of_whole(it.across, [self.tile_origin.0, self.tile.0, self.image.left])
-                && of_whole(it.down, [self.tile_origin.1, self.tile.1, self.image.top])
+            of_whole(it.x_step, [self.tile_origin.0, self.tile.0, self.image.left])
+                && of_whole(it.y_step, [self.tile_origin.1, self.tile.1, self.image.top])
         })
     }
 
-    /// The segment of an image that is this rectangle, in tiles as they are or in one, with its marker.
-    pub(super) fn written(&self, area: Rectangle, is_one_tile: bool) -> Vec<u8> {
+    /// Encodes the segment, with its marker, for an image of this rectangle, with the original tiles or as one tile.
+    pub(super) fn encode(&self, area: Rectangle, is_one_tile: bool) -> Vec<u8> {
         let Rectangle { left, top, right, bottom } = area;
         let (tile, origin) = if is_one_tile {
             ((right - left, bottom - top), (left, top))
         } else {
-            // Sides that reach far beyond the image would overflow the decoder's arithmetic.
+            // Tile sides far beyond the image would overflow the decoder's arithmetic.
             let (x, y) = self.tile_origin;
             ((self.tile.0.min(right - x), self.tile.1.min(bottom - y)), (x, y))
         };
@@ -157,7 +157,7 @@ impl Grid {
         }
         bytes.extend(count.to_be_bytes());
         for it in &self.components {
-            bytes.extend([(it.bits - 1) | u8::from(it.is_signed) << 7, it.across, it.down]);
+            bytes.extend([(it.bits - 1) | u8::from(it.is_signed) << 7, it.x_step, it.y_step]);
         }
         bytes
     }
@@ -179,7 +179,7 @@ mod tests {
     const EXAMPLE: [u32; 8] = [1432, 954, 152, 234, 396, 297, 0, 0];
 
     #[test]
-    fn tiles_lie_as_in_the_example_of_the_standard() {
+    fn tiles_match_the_example_of_the_standard() {
         let grid = Grid::read(&segment(EXAMPLE, &[7, 1, 1, 7, 2, 2])).ok().expect("read");
         assert_eq!((grid.columns(), grid.rows(), grid.pixels(grid.image)), (4, 4, (1280, 720)));
         assert_eq!(grid.tile(0, 0), Rectangle { left: 152, top: 234, right: 396, bottom: 297 });
@@ -188,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_was_read() {
+    fn an_encoded_segment_parses_back() {
         let bytes = segment(EXAMPLE, &[0x87, 1, 1, 15, 2, 2]);
         let grid = Grid::read(&bytes).ok().expect("read");
-        assert_eq!(grid.written(grid.image, false)[4..], bytes);
+        assert_eq!(grid.encode(grid.image, false)[4..], bytes);
     }
 
     #[test]
-    fn grids_that_contradict_themselves_are_refused() {
+    fn inconsistent_grids_are_rejected() {
         let refused = |values, components: &[u8]| Grid::read(&segment(values, components)).is_err();
         assert!(!refused(EXAMPLE, &[7, 1, 1]));
         for (at, value) in [(0, 152), (1, u32::MAX), (2, 400), (4, 0), (4, 1), (5, 234), (6, 153)] {

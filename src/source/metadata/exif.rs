@@ -1,4 +1,4 @@
-//! EXIF, as far as it says which way up an image is: a small TIFF whose first directory may have the tag `Orientation`.
+//! EXIF: a small TIFF whose first directory may have the tag `Orientation`, which is all that is read.
 
 use super::super::Orientation;
 
@@ -15,17 +15,17 @@ const LONG: u16 = 4;
 /// The content of an EXIF block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Exif {
-    /// It has no bytes.
+    /// Empty.
     Empty,
-    /// It is well-formed. `None` if it has no orientation, or the value that stands for an unknown one.
+    /// Well-formed; `None` if it has no orientation, or the value for an unknown one.
     Orientation(Option<Orientation>),
-    /// It is damaged, for a reason.
+    /// Damaged, with the reason.
     Unreadable(String),
 }
 
-/// Reads a block, with or without the `Exif\0\0` in front of it, which some writers leave out and others add in every container.
+/// Reads a block, with or without its `Exif\0\0` prefix, which some writers omit and others add in every container.
 pub(super) fn read(block: &[u8]) -> Exif {
-    // Some writers add it twice.
+    // Some writers add the prefix twice.
     let mut block = block;
     while let Some(rest) = block.strip_prefix(HEAD) {
         block = rest;
@@ -34,22 +34,22 @@ pub(super) fn read(block: &[u8]) -> Exif {
         return Exif::Empty;
     }
     let Some(directory) = Directory::first(block) else {
-        return Exif::Unreadable("it does not begin as EXIF does".to_owned());
+        return Exif::Unreadable("it does not start like EXIF".to_owned());
     };
     match directory.orientation() {
         None => Exif::Unreadable("it ends too early".to_owned()),
         Some(0) => Exif::Orientation(None),
         Some(value) => match orientation_from_tag(value.into()) {
-            None => Exif::Unreadable(format!("its orientation is {value}, and 8 is the highest")),
+            None => Exif::Unreadable(format!("its orientation is {value}, above the maximum of 8")),
             orientation => Exif::Orientation(orientation),
         },
     }
 }
 
-/// Returns the orientation that a value of the tag stands for, if any.
+/// Returns the orientation of a tag value; `None` if the value is invalid.
 pub(in super::super) fn orientation_from_tag(value: u64) -> Option<Orientation> {
     let value = u16::try_from(value).ok().filter(|value| (1..=8).contains(value))?;
-    Some(Orientation::of_exif(value))
+    Some(Orientation::from_exif(value))
 }
 
 /// The first directory of a block.
@@ -81,7 +81,7 @@ impl<'a> Directory<'a> {
         Some(if self.is_little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
-    /// Returns the value of the tag, 0 if the directory does not have it, and `None` if the block ends before.
+    /// Returns the value of the tag; 0 if the directory does not have it, and `None` if the block is truncated.
     fn orientation(&self) -> Option<u32> {
         const ENTRY_BYTES: usize = 12;
         let directory = usize::try_from(self.offset).ok()?;
@@ -95,14 +95,14 @@ impl<'a> Directory<'a> {
         Some(0)
     }
 
-    /// Returns the first value of an entry. A short value takes the first half of the four bytes in either byte order.
+    /// Returns the first value of an entry. A short value is in the first half of the four bytes in both byte orders.
     fn value(&self, entry: usize) -> Option<u32> {
         let at = entry + 8;
         match self.short(entry + 2)? {
             BYTE => self.block.get(at).copied().map(u32::from),
             SHORT => self.short(at).map(u32::from),
             LONG => self.long(at),
-            // Not a number: nothing that could be an orientation.
+            // Not a number, so not an orientation.
             _ => Some(u32::MAX),
         }
     }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_may_stand_in_front_of_the_block_and_a_cut_is_noticed() {
+    fn a_prefix_is_skipped_and_truncation_is_detected() {
         let whole = block(false, SHORT, 6);
         for heads in 0..3 {
             assert_eq!(read(&[HEAD.repeat(heads), whole.clone()].concat()), read(&whole));

@@ -1,7 +1,7 @@
-//! Orientation and ICC profile of a file: one rule for every container that carries them.
+//! Orientation and ICC profile of a file: one rule for every container.
 //!
-//! Containers hand over blocks in the order of the file. The first block that says something counts, and a block that is there
-//! but unusable becomes a [`Warning`]. Blocks are bounded, so that a small file cannot make a decoder hold a large one.
+//! Containers add blocks in file order. The first block with a value counts, and a block that is present but unusable
+//! becomes a [`Warning`]. Block sizes are limited, so that a small file cannot use much memory.
 
 mod exif;
 mod profile;
@@ -13,23 +13,23 @@ pub(super) use profile::ProfilePieces;
 use super::{Orientation, Warning, WarningCode};
 use exif::Exif;
 
-/// Maximum size of an EXIF block or of a text that holds one, in bytes. Previews inside EXIF have some hundred kilobytes.
+/// Maximum size of an EXIF block, or of a text with one, in bytes. Previews inside EXIF have some hundred kilobytes.
 pub(super) const MAX_EXIF_BYTES: u64 = 4 << 20;
 
-/// Maximum size of an XMP packet, in bytes. Those of editors that keep a history have some hundred kilobytes.
+/// Maximum size of an XMP packet, in bytes. Packets with an editing history have some hundred kilobytes.
 pub(super) const MAX_XMP_BYTES: u64 = MAX_EXIF_BYTES;
 
 /// Maximum size of an ICC profile, in bytes. Profiles of printers have up to some megabytes.
 pub(super) const MAX_PROFILE_BYTES: u64 = 8 << 20;
 
-/// Collects the metadata of one file.
+/// Collector of the metadata of one file.
 #[derive(Default)]
 pub(super) struct Metadata {
     orientation: Option<Orientation>,
-    /// The orientation of XMP, which counts if there is no other one.
+    /// Orientation of XMP, which counts if there is no other one.
     xmp_orientation: Option<Orientation>,
     profile: Option<Vec<u8>>,
-    /// An EXIF block was well-formed, whether or not it has an orientation.
+    /// An EXIF block was well-formed, with or without an orientation.
     has_readable_exif: bool,
     exif_problem: Option<String>,
     profile_problem: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// Adds an EXIF block, with or without the `Exif\0\0` in front of it.
+    /// Adds an EXIF block, with or without its `Exif\0\0` prefix.
     pub(super) fn add_exif(&mut self, block: &[u8]) {
         match exif::read(block) {
             Exif::Empty => {}
@@ -51,22 +51,22 @@ impl Metadata {
         }
     }
 
-    /// Adds an orientation that was found outside of EXIF; `None` if it means nothing.
+    /// Adds an orientation from outside of EXIF; `None` if its value is invalid.
     pub(super) fn add_orientation(&mut self, orientation: Option<Orientation>) {
         self.orientation = self.orientation.or(orientation);
     }
 
-    /// Adds an XMP packet. Nothing but its orientation is used.
+    /// Adds an XMP packet. Only its orientation is used.
     pub(super) fn add_xmp(&mut self, packet: &[u8]) {
         self.xmp_orientation = self.xmp_orientation.or_else(|| xmp::orientation(packet));
     }
 
-    /// Notes that EXIF is there but cannot be read.
+    /// Notes that EXIF is present but unreadable.
     pub(super) fn add_unreadable_exif(&mut self, problem: impl Into<String>) {
         self.exif_problem.get_or_insert(problem.into());
     }
 
-    /// Adds a complete ICC profile. One without content counts as unusable.
+    /// Adds a complete ICC profile. An empty one counts as unusable.
     pub(super) fn add_profile(&mut self, mut profile: Vec<u8>) {
         if profile.is_empty() {
             return self.add_unusable_profile("it has no content");
@@ -75,14 +75,14 @@ impl Metadata {
         self.profile.get_or_insert(profile);
     }
 
-    /// Notes that an ICC profile is there but cannot be used.
+    /// Notes that an ICC profile is present but unusable.
     pub(super) fn add_unusable_profile(&mut self, problem: impl Into<String>) {
         self.profile_problem.get_or_insert(problem.into());
     }
 
     /// Notes that a block is too large to be read.
     pub(super) fn add_too_large(&mut self, what: &str, bytes: u64) {
-        let text = format!("its {what} has {bytes} bytes, more than are read, and is ignored");
+        let text = format!("its {what} has {bytes} bytes, which is above the limit, and is ignored");
         self.warn(WarningCode::MetadataTooLarge, text);
     }
 
@@ -101,7 +101,7 @@ impl Metadata {
         self.profile.is_some() || self.profile_problem.is_some()
     }
 
-    /// Returns what was found.
+    /// Returns the collected metadata.
     pub(super) fn finish(mut self) -> FileMetadata {
         let orientation = self.orientation.or(self.xmp_orientation);
         if let (None, false, Some(problem)) = (orientation, self.has_readable_exif, self.exif_problem.take()) {
@@ -115,7 +115,7 @@ impl Metadata {
     }
 }
 
-/// The metadata of a file that matters for its pixels.
+/// Metadata of a file that affects its pixels.
 pub(super) struct FileMetadata {
     pub(super) orientation: Orientation,
     pub(super) profile: Option<Vec<u8>>,
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_block_that_says_something_counts() {
+    fn the_first_block_with_a_value_counts() {
         let (six, three) = (exif(6), exif(3));
         assert_eq!(found(&[&six, b""]), (Orientation::QuarterRight, vec![]));
         assert_eq!(found(&[b"", &six, &three]), (Orientation::QuarterRight, vec![]));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_exif_that_cannot_be_read_at_all_is_warned_of() {
+    fn only_entirely_unreadable_exif_causes_a_warning() {
         let unreadable = vec![WarningCode::OrientationUnreadable];
         assert_eq!(found(&[b"garbage"]), (Orientation::Upright, unreadable.clone()));
         assert_eq!(found(&[b"II*\0\xff\xff\xff\xff"]), (Orientation::Upright, unreadable.clone()));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_without_content_is_a_warning_unless_another_one_is_there() {
+    fn an_empty_profile_causes_a_warning_unless_there_is_another_one() {
         let mut metadata = Metadata::default();
         metadata.add_profile(Vec::new());
         let found = metadata.finish();

@@ -1,13 +1,14 @@
-//! ICC profiles: put together from pieces, and repaired where the library is stricter than the programs in use.
+//! ICC profiles: assembly from pieces, and repairs for which the library is too strict.
 
-/// The length of a profile's header, in bytes (ICC.1:2022, 7.2).
+/// Length of a profile's header in bytes (ICC.1:2022, 7.2).
 const HEADER_BYTES: usize = 128;
 
-/// Signatures of tag types that programs of the nineties wrote, and what they are. `LittleCMS` knows the same two.
-const ODD_TYPES: [([u8; 4], &[u8; 4]); 2] =
+/// Signatures of tag types in programs of the nineties, and their standard equivalents. `LittleCMS` accepts the same
+/// two.
+const NONSTANDARD_TYPES: [([u8; 4], &[u8; 4]); 2] =
     [(0x17a5_05b8_u32.to_be_bytes(), b"XYZ "), (0x9478_ee00_u32.to_be_bytes(), b"curv")];
 
-/// The pieces of a profile in a JPEG, in the order of the file.
+/// Pieces of a profile in a JPEG, in file order.
 #[derive(Default)]
 pub(in super::super) struct ProfilePieces {
     pieces: Vec<Piece>,
@@ -24,64 +25,64 @@ impl ProfilePieces {
     /// Adds a piece, numbered from 1 as one of `count` (ICC.1:2022, B.4).
     pub(in super::super) fn add(&mut self, number: u8, count: u8, content: Vec<u8>) {
         self.bytes += content.len() as u64;
-        // Beyond the limit only the size is of interest.
+        // Beyond the limit, only the size matters.
         if self.bytes <= super::MAX_PROFILE_BYTES {
             self.pieces.push(Piece { number, count, content });
         }
     }
 
-    /// Hands the profile over.
+    /// Adds the profile to the metadata.
     pub(in super::super) fn finish(self, metadata: &mut super::Metadata) {
         if self.bytes > super::MAX_PROFILE_BYTES {
             metadata.add_too_large("ICC profile", self.bytes);
         } else if !self.pieces.is_empty() {
-            match self.assembled() {
+            match self.assemble() {
                 Some(profile) => metadata.add_profile(profile),
-                None => metadata.add_unusable_profile("not all of its pieces are there"),
+                None => metadata.add_unusable_profile("some of its pieces are missing"),
             }
         }
     }
 
-    /// Puts the pieces together.
+    /// Assembles the pieces.
     ///
-    /// Writers number them in odd ways: all as 1 of 1, from 0, with a wrong count, twice. A profile knows its own length, so
-    /// whatever comes out with that length is complete.
-    fn assembled(mut self) -> Option<Vec<u8>> {
+    /// Some writers number all pieces as 1 of 1, start from 0, use a wrong count, or repeat numbers. A profile contains
+    /// its own length, so any order that gives this length is complete.
+    fn assemble(mut self) -> Option<Vec<u8>> {
         if let Some(whole) = self.pieces.iter().find(|piece| is_complete(&piece.content)) {
             return Some(whole.content.clone());
         }
-        let in_file_order = joined(&self.pieces);
+        let in_file_order = join(&self.pieces);
         self.pieces.sort_by_key(|piece| piece.number);
         self.pieces.dedup_by_key(|piece| piece.number);
-        let in_order = joined(&self.pieces);
+        let in_order = join(&self.pieces);
         if is_complete(&in_order) {
             Some(in_order)
         } else if is_complete(&in_file_order) {
             Some(in_file_order)
         } else {
-            self.is_numbered_well().then_some(in_order)
+            self.has_valid_numbers().then_some(in_order)
         }
     }
 
-    fn is_numbered_well(&self) -> bool {
+    fn has_valid_numbers(&self) -> bool {
         (1..)
             .zip(&self.pieces)
             .all(|(number, piece)| number == usize::from(piece.number) && usize::from(piece.count) == self.pieces.len())
     }
 }
 
-fn joined(pieces: &[Piece]) -> Vec<u8> {
+fn join(pieces: &[Piece]) -> Vec<u8> {
     pieces.iter().flat_map(|piece| &piece.content).copied().collect()
 }
 
-/// Returns `true` if these bytes are a profile of the length that its header gives.
+/// Returns `true` if the bytes are a profile with the length in its header.
 fn is_complete(profile: &[u8]) -> bool {
     let length = profile.first_chunk().map(|length| u32::from_be_bytes(*length));
     let is_profile = profile.len() >= HEADER_BYTES && profile.get(36..40) == Some(b"acsp");
     is_profile && length.and_then(|length| usize::try_from(length).ok()) == Some(profile.len())
 }
 
-/// Replaces odd signatures of tag types by the standard ones.
+/// Replaces nonstandard signatures of tag types with the standard ones.
 pub(super) fn repair(profile: &mut [u8]) {
     const ENTRY_BYTES: usize = 12;
     let count = profile.get(HEADER_BYTES..).and_then(<[u8]>::first_chunk).map_or(0, |count| u32::from_be_bytes(*count));
@@ -90,7 +91,7 @@ pub(super) fn repair(profile: &mut [u8]) {
     let offsets: Vec<u32> = entries.iter().take(usize::try_from(count).unwrap_or(0)).map(offset).collect();
     for at in offsets.into_iter().filter_map(|at| usize::try_from(at).ok()).filter(|at| *at >= HEADER_BYTES) {
         let Some(signature) = profile.get_mut(at..).and_then(<[u8]>::first_chunk_mut) else { continue };
-        if let Some((_, standard)) = ODD_TYPES.iter().find(|(odd, _)| odd == signature) {
+        if let Some((_, standard)) = NONSTANDARD_TYPES.iter().find(|(odd, _)| odd == signature) {
             *signature = **standard;
         }
     }
@@ -108,12 +109,12 @@ mod tests {
         profile
     }
 
-    fn assembled(pieces: &[(u8, u8, &[u8])]) -> Option<Vec<u8>> {
+    fn assemble(pieces: &[(u8, u8, &[u8])]) -> Option<Vec<u8>> {
         let mut all = ProfilePieces::default();
         for (number, count, content) in pieces {
             all.add(*number, *count, content.to_vec());
         }
-        all.assembled()
+        all.assemble()
     }
 
     #[test]
@@ -135,23 +136,23 @@ mod tests {
             &[(1, 1, first), (1, 1, second), (1, 1, third)],
         ] {
             assert_eq!(
-                assembled(pieces).as_deref(),
+                assemble(pieces).as_deref(),
                 Some(&whole[..]),
                 "{:?}",
                 pieces.iter().map(|it| (it.0, it.1)).collect::<Vec<_>>()
             );
         }
-        assert_eq!(assembled(&[(1, 3, first), (3, 3, third)]), None);
-        assert_eq!(assembled(&[(2, 2, second)]), None);
+        assert_eq!(assemble(&[(1, 3, first), (3, 3, third)]), None);
+        assert_eq!(assemble(&[(2, 2, second)]), None);
         assert_eq!(
-            assembled(&[(1, 2, b"no "), (2, 2, b"profile")]).as_deref(),
+            assemble(&[(1, 2, b"no "), (2, 2, b"profile")]).as_deref(),
             Some(&b"no profile"[..]),
             "numbered well"
         );
     }
 
     #[test]
-    fn too_many_pieces_are_not_held() {
+    fn pieces_beyond_the_limit_are_dropped() {
         let mut pieces = ProfilePieces::default();
         (0..200).for_each(|_| pieces.add(1, 1, vec![0; 65_000]));
         assert!(pieces.pieces.len() < 150);
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_types_of_tags_become_the_standard_ones() {
+    fn nonstandard_tag_types_are_replaced() {
         let entry = |at: u32| [b"rXYZ", &at.to_be_bytes()[..], &20_u32.to_be_bytes()].concat();
         let mut bytes = [vec![0; 128], 3_u32.to_be_bytes().to_vec(), entry(168), entry(172), entry(u32::MAX)].concat();
         bytes.extend(0x17a5_05b8_u32.to_be_bytes());

@@ -1,17 +1,17 @@
-//! XMP (ISO 16684-1), as far as it says which way up an image is: the property `tiff:Orientation`.
+//! XMP (ISO 16684-1): the property `tiff:Orientation`, which is all that is read.
 //!
-//! Packets are searched, not parsed: the property has one form as an attribute and one as an element. Like Pillow, and unlike
+//! Packets are searched, not parsed: the property is either an attribute or an element. As in Pillow, and unlike
 //! libvips and `ImageMagick` 6, which ignore XMP, the orientation counts if EXIF has none.
 
 use super::super::Orientation;
 use super::exif::orientation_from_tag;
 
-/// The name of the property, by the prefix that all writers use (ISO 16684-1, 8.1).
+/// Name of the property, with the prefix that all writers use (ISO 16684-1, 8.1).
 const NAME: &[u8] = b"tiff:Orientation";
 
-/// Returns the first meaningful orientation of a packet in UTF-8, UTF-16 or UTF-32.
+/// Returns the first valid orientation of a packet in UTF-8, UTF-16 or UTF-32.
 pub(super) fn orientation(packet: &[u8]) -> Option<Orientation> {
-    // The wider encodings of ASCII differ from it by zeros only.
+    // The wider encodings of ASCII only add zeros.
     let text: Vec<u8> = packet.iter().copied().filter(|byte| *byte != 0).collect();
     let mut rest = text.as_slice();
     while let Some(at) = rest.windows(NAME.len()).position(|window| window == NAME) {
@@ -25,7 +25,7 @@ pub(super) fn orientation(packet: &[u8]) -> Option<Orientation> {
     None
 }
 
-/// Returns the value behind a name: `="6"`, `='6'` or `>6</`, with white space anywhere.
+/// Returns the value after a name: `="6"`, `='6'` or `>6</`, with white space anywhere.
 fn value(rest: &[u8]) -> Option<Orientation> {
     let (open, rest) = rest.trim_ascii_start().split_first()?;
     let (end, rest) = match open {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_none() {
+    fn packets_without_an_orientation_give_none() {
         for property in [
             "",
             "<rdf:Description tiff:Orientation=\"9\"/>",

@@ -1,4 +1,4 @@
-//! Strips and tiles: how they lie in the image, and where in the file.
+//! Layout of strips and tiles in the image, and their byte ranges in the file.
 
 use super::codec::Codec;
 use super::input::{BitOrder, Extent, TiffInput};
@@ -7,31 +7,31 @@ use crate::iiif::Size;
 use crate::source::DecodeError;
 use std::sync::Arc;
 
-/// A tile may be longer than the image, but not as long as a mistake.
-const MOST_TILE_SIDE: u32 = 1 << 16;
+/// Maximum side of a tile that is larger than the image, in pixels.
+const MAX_TILE_SIDE: u32 = 1 << 16;
 
-/// Strips or tiles.
+/// Division of the image into strips or tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Strips,
     Tiles,
 }
 
-/// The pieces that the image is stored in.
+/// The strips or tiles of an image.
 pub(super) struct Chunks {
     kind: Kind,
-    /// Of the image.
+    /// Size of the image in pixels.
     pub(super) size: Size,
-    /// Of one piece. The last ones of a row or a column may have less of the image.
+    /// Size of one strip or tile in pixels. The last ones of a row or column may extend beyond the image.
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Where each begins, and how many bytes it has; those of the first plane before those of the second.
+    /// Offset and length of each in bytes; the first plane comes before the second.
     offsets: Vec<u64>,
     byte_counts: Vec<u64>,
 }
 
 impl Chunks {
-    /// Reads how many there are and how large, but not yet where they stand.
+    /// Reads the layout, but not the byte ranges.
     pub(super) fn read(tags: Tags<'_>, size: Size) -> Result<Self, DecodeError> {
         let kind = match tags.number(tags::TILE_WIDTH)? {
             Some(_) => Kind::Tiles,
@@ -44,7 +44,7 @@ impl Chunks {
         Ok(Self { kind, size, width, height, offsets: Vec::new(), byte_counts: Vec::new() })
     }
 
-    /// Reads where they stand. `packed` is how many bytes some of their rows have before they are compressed.
+    /// Reads and checks the byte ranges. `packed` returns the uncompressed bytes of a number of rows.
     pub(super) fn locate(
         &mut self,
         tags: Tags<'_>,
@@ -53,28 +53,28 @@ impl Chunks {
         packed: impl Fn(u32) -> u64,
     ) -> Result<(), DecodeError> {
         // At most 2^60 in each plane.
-        let count = (u64::from(self.across()) * u64::from(self.down())).saturating_mul(planes.into());
-        let (of_strips, of_tiles) =
+        let count = (u64::from(self.chunks_across()) * u64::from(self.chunks_down())).saturating_mul(planes.into());
+        let (strip_tags, tile_tags) =
             ((tags::STRIP_OFFSETS, tags::STRIP_BYTE_COUNTS), (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS));
         // Some writers list tiles under the tags of strips; to libtiff, the two are the same.
         let (offsets, byte_counts) = match self.kind {
-            Kind::Tiles if tags.has(tags::TILE_OFFSETS) || !tags.has(tags::STRIP_OFFSETS) => of_tiles,
-            Kind::Strips if !tags.has(tags::STRIP_OFFSETS) && tags.has(tags::TILE_OFFSETS) => of_tiles,
-            _ => of_strips,
+            Kind::Tiles if tags.has(tags::TILE_OFFSETS) || !tags.has(tags::STRIP_OFFSETS) => tile_tags,
+            Kind::Strips if !tags.has(tags::STRIP_OFFSETS) && tags.has(tags::TILE_OFFSETS) => tile_tags,
+            _ => strip_tags,
         };
         self.offsets = complete(offsets, tags.first_numbers(offsets, count)?, count)?;
         self.byte_counts = match tags.first_numbers(byte_counts, count)? {
-            // How much there is follows from the rest; some old writers leave it out.
+            // The lengths follow from the offsets; some old writers omit them.
             None => vec![0; self.offsets.len()],
             byte_counts_read => complete(byte_counts, byte_counts_read, count)?,
         };
         self.fill_byte_counts(&tags.structure.input);
         (0..self.offsets.len())
-            .try_for_each(|index| self.check(&tags.structure.input, index, codec, packed(self.rows_of(index))))
+            .try_for_each(|index| self.check(&tags.structure.input, index, codec, packed(self.rows_in_chunk(index))))
     }
 
-    /// Gives strips and tiles without a length, as some scanners write them, all bytes up to the next one or the end of the
-    /// file. Those without an offset either are not in the file.
+    /// Gives strips and tiles without a length, as some scanners write them, all bytes up to the next one or the end of
+    /// the file. A strip or tile without an offset either has no data.
     fn fill_byte_counts(&mut self, input: &TiffInput) {
         let is_unknown = |(bytes, offset): (&u64, &u64)| *bytes == 0 && *offset != 0;
         if !self.byte_counts.iter().zip(&self.offsets).any(is_unknown) {
@@ -92,13 +92,13 @@ impl Chunks {
 
     fn check(&mut self, input: &TiffInput, index: usize, codec: &Codec, packed: u64) -> Result<(), DecodeError> {
         let bytes = self.byte_counts[index];
-        // Seen before memory is taken for what cannot be there.
-        let least = codec.most_expansion().map_or(1, |most| packed.div_ceil(most));
-        if bytes < least.max(1) {
-            return Err(format!("{} has {bytes} bytes, fewer than its rows need", self.name(index)).into());
+        // Checked before memory is reserved for data that cannot be there.
+        let min = codec.max_expansion().map_or(1, |max| packed.div_ceil(max));
+        if bytes < min.max(1) {
+            return Err(format!("{} has {bytes} bytes, too few for its rows", self.name(index)).into());
         }
         if codec.is_none() {
-            // What stands behind them is not read.
+            // Surplus bytes are not read.
             self.byte_counts[index] = packed;
         }
         if !input.has(self.offsets[index], self.byte_counts[index]) {
@@ -107,13 +107,13 @@ impl Chunks {
         Ok(())
     }
 
-    /// The bytes of one of them.
+    /// Returns a reader of one strip or tile, without its first `skipped` bytes.
     pub(super) fn extent(&self, input: &Arc<TiffInput>, index: usize, skipped: u64, bit_order: BitOrder) -> Extent {
         let bytes = self.byte_counts[index].saturating_sub(skipped);
         input.extent(self.offsets[index].saturating_add(skipped), bytes, bit_order)
     }
 
-    /// What to call one of them.
+    /// Returns the name of one strip or tile for messages.
     pub(super) fn name(&self, index: usize) -> String {
         match self.kind {
             Kind::Strips => format!("strip {index}"),
@@ -125,38 +125,38 @@ impl Chunks {
         self.kind == Kind::Strips
     }
 
-    pub(super) fn across(&self) -> u32 {
+    pub(super) fn chunks_across(&self) -> u32 {
         self.size.width().div_ceil(self.width)
     }
 
-    pub(super) fn down(&self) -> u32 {
+    pub(super) fn chunks_down(&self) -> u32 {
         self.size.height().div_ceil(self.height)
     }
 
-    /// Its number among all, in one plane.
+    /// Returns the index of a strip or tile in one plane.
     pub(super) fn index(&self, column: u32, row: u32, plane: usize) -> usize {
-        let (across, down) = (self.across() as usize, self.down() as usize);
-        (plane * down + row as usize) * across + column as usize
+        let (chunks_across, chunks_down) = (self.chunks_across() as usize, self.chunks_down() as usize);
+        (plane * chunks_down + row as usize) * chunks_across + column as usize
     }
 
-    /// Rows that one has of the image.
-    fn rows_of(&self, index: usize) -> u32 {
-        let row = index / self.across() as usize % self.down() as usize;
+    /// Returns the rows of the image in one strip or tile.
+    fn rows_in_chunk(&self, index: usize) -> u32 {
+        let row = index / self.chunks_across() as usize % self.chunks_down() as usize;
         self.rows(u32::try_from(row).expect("below the number of rows, which is a `u32`"))
     }
 
-    /// Rows of the image in a row of them.
+    /// Returns the rows of the image in a row of strips or tiles.
     pub(super) fn rows(&self, row: u32) -> u32 {
         self.height.min(self.size.height() - row * self.height)
     }
 
-    /// Columns of the image in a column of them.
+    /// Returns the columns of the image in a column of tiles.
     pub(super) fn columns(&self, column: u32) -> u32 {
         self.width.min(self.size.width() - column * self.width)
     }
 }
 
-/// As many numbers as are needed.
+/// Returns exactly `count` numbers of a tag, or an error if it has fewer.
 fn complete(tag: Tag, numbers: Option<Vec<u64>>, count: u64) -> Result<Vec<u64>, DecodeError> {
     let mut numbers = numbers.ok_or_else(|| format!("its `{}` is missing", tag.name))?;
     if (numbers.len() as u64) < count {
@@ -168,8 +168,8 @@ fn complete(tag: Tag, numbers: Option<Vec<u64>>, count: u64) -> Result<Vec<u64>,
 
 fn tile_side(tags: Tags<'_>, tag: Tag, size: Size) -> Result<u32, DecodeError> {
     let pixels = tags.number(tag)?.ok_or_else(|| format!("its `{}` is missing", tag.name))?;
-    let most = MOST_TILE_SIDE.max(size.longer_side());
-    let checked = u32::try_from(pixels).ok().filter(|pixels| (1..=most).contains(pixels));
+    let max = MAX_TILE_SIDE.max(size.longer_side());
+    let checked = u32::try_from(pixels).ok().filter(|pixels| (1..=max).contains(pixels));
     checked.ok_or_else(|| format!("its `{}` is {pixels}, and the image has {size} pixels", tag.name).into())
 }
 

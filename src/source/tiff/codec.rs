@@ -1,4 +1,4 @@
-//! From the bytes of a strip or a tile to rows of samples: one decoder for each compression.
+//! Compressions of strips and tiles, with one decoder for each.
 
 use super::fax::FaxRows;
 use super::input::Extent;
@@ -11,13 +11,14 @@ use crate::source::{DecodeError, Refusal};
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-/// Bytes of the file that are read at a time.
+/// Bytes of the file that are read at once.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The tables of all JPEGs of a file; two of quantisation and four of Huffman codes take 600 bytes.
-const MOST_TABLE_BYTES: u64 = 1 << 16;
+/// Maximum bytes of the JPEG tables that all strips or tiles share. Two quantization tables and four Huffman tables
+/// take 600 bytes.
+const MAX_TABLE_BYTES: u64 = 1 << 16;
 
-/// How the strips or tiles of an image are compressed.
+/// Compression of the strips or tiles of an image.
 #[derive(Clone)]
 pub(super) enum Codec {
     None,
@@ -30,48 +31,49 @@ pub(super) enum Codec {
     Group4,
 }
 
-/// What the JPEGs of an image have in common.
+/// Properties that all JPEGs of an image share.
 #[derive(Clone)]
 pub(super) struct Jpeg {
-    /// What was taken out of each.
+    /// Tables that are not repeated in each JPEG.
     pub(super) tables: Option<Arc<[u8]>>,
     pub(super) components: Components,
 }
 
-/// The rows of one strip or tile.
+/// Size of one strip or tile.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
-    /// Pixels across.
+    /// Width in pixels.
     pub(super) width: u32,
-    /// Rows that are wanted.
+    /// Rows to decode.
     pub(super) rows: u32,
-    /// Rows that there may be: tiles are as high at the lower edge as elsewhere, and some writers fill up the last strip.
-    pub(super) most_rows: u32,
-    /// Bytes of the rows that are not wanted.
-    pub(super) spare_bytes: u64,
-    /// Samples of a pixel.
+    /// Rows that the data may have. Tiles at the lower edge are as high as others, and some writers fill up the last
+    /// strip.
+    pub(super) max_rows: u32,
+    /// Bytes of the rows beyond `rows`.
+    pub(super) surplus_bytes: u64,
+    /// Samples of a pixel in this plane.
     pub(super) channels: usize,
 }
 
-/// Gives the rows of a strip or tile as they were before they were compressed.
-pub(super) trait Expand: Send {
-    /// Fills `rows`, a whole number of them, with the next ones.
+/// Decompressor of the rows of a strip or tile.
+pub(super) trait Decompressor: Send {
+    /// Fills `rows`, a whole number of rows, with the next ones.
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
 
-    /// Checks, after the last row, what the compression can check only then.
+    /// Checks the end of the data after the last row.
     fn finish(&mut self) -> Result<End, DecodeError>;
 }
 
-/// How the data of a strip or tile ends.
+/// End of the data of a strip or tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    Proper,
-    /// All rows are there, but not the marker behind them.
+    Complete,
+    /// All rows are present, but the end marker is missing.
     WithoutMarker,
 }
 
 impl Codec {
-    /// The compression of an image.
+    /// Reads the compression of an image.
     pub(super) fn read(tags: Tags<'_>, components: Components) -> Result<Self, Refusal> {
         Ok(match tags.choice(tags::COMPRESSION, 1)? {
             1 => Self::None,
@@ -79,7 +81,7 @@ impl Codec {
             4 => Self::group_4(tags.number(tags::T6_OPTIONS)?.unwrap_or(0))?,
             5 => Self::Lzw,
             7 => {
-                let tables = tags.bytes(tags::JPEG_TABLES, MOST_TABLE_BYTES)?.map(Arc::from);
+                let tables = tags.bytes(tags::JPEG_TABLES, MAX_TABLE_BYTES)?.map(Arc::from);
                 Self::Jpeg(Jpeg { tables, components })
             }
             8 | 32946 => Self::Deflate,
@@ -104,7 +106,7 @@ impl Codec {
         }
     }
 
-    /// What to call it, where there is something to say.
+    /// Returns the name of the compression for people; `None` for uncompressed data.
     pub(super) fn name(&self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -118,51 +120,53 @@ impl Codec {
         }
     }
 
-    /// Whether a row can be read without those before it.
+    /// Returns `true` if a row can be read without those before it.
     pub(super) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Whether differences of samples may be what is compressed: the other compressions have no `Predictor`.
+    /// Returns `true` if the compression may be combined with a `Predictor`.
     pub(super) fn has_predictor(&self) -> bool {
         matches!(self, Self::Lzw | Self::Deflate | Self::Zstandard)
     }
 
-    /// Whether black and white are all that it knows.
+    /// Returns `true` if the compression supports only black and white.
     pub(super) fn is_bilevel(&self) -> bool {
         matches!(self, Self::Group3 | Self::Group4)
     }
 
-    /// Whether it may have to remember megabytes of what it has given.
+    /// Returns `true` if decompression needs a window of several megabytes.
     pub(super) fn has_window(&self) -> bool {
         matches!(self, Self::Zstandard)
     }
 
-    /// How many bytes one can become at the most, where that is known: a claim of more is a lie, seen before memory is
-    /// taken for it.
-    pub(super) fn most_expansion(&self) -> Option<u64> {
+    /// Returns the maximum expansion of one compressed byte, if there is one. A file that claims more is damaged, which
+    /// is detected before memory is reserved.
+    pub(super) fn max_expansion(&self) -> Option<u64> {
         match self {
             Self::None => Some(1),
-            // A string of the table is no longer than the table; its code has at least 9 bits.
+            // A string is at most as long as the table; its code has at least 9 bits.
             Self::Lzw => Some(4096),
-            // 258 bytes for two bits.
+            // 258 bytes from two bits.
             Self::Deflate => Some(1032),
-            // 128 bytes for two.
+            // 128 bytes from two.
             Self::PackBits => Some(64),
             Self::Zstandard | Self::Jpeg(_) | Self::Group3 | Self::Group4 => None,
         }
     }
 
-    /// Begins with a strip or tile.
-    pub(super) fn open(&self, extent: Extent, shape: Shape) -> Result<Box<dyn Expand>, DecodeError> {
+    /// Opens the data of a strip or tile.
+    pub(super) fn open(&self, extent: Extent, shape: Shape) -> Result<Box<dyn Decompressor>, DecodeError> {
         let buffered = |extent| BufReader::with_capacity(BUFFER_BYTES, extent);
         Ok(match self {
-            Self::None => Box::new(Bytes(buffered(extent))),
-            Self::Lzw => Box::new(Bytes(LzwReader::new(buffered(extent))?)),
-            Self::Deflate => Box::new(Checked(flate2::bufread::ZlibDecoder::new(buffered(extent)), shape.spare_bytes)),
-            Self::PackBits => Box::new(Bytes(PackBitsReader::new(buffered(extent)))),
+            Self::None => Box::new(Unchecked(buffered(extent))),
+            Self::Lzw => Box::new(Unchecked(LzwReader::new(buffered(extent))?)),
+            Self::Deflate => {
+                Box::new(Checked(flate2::bufread::ZlibDecoder::new(buffered(extent)), shape.surplus_bytes))
+            }
+            Self::PackBits => Box::new(Unchecked(PackBitsReader::new(buffered(extent)))),
             Self::Zstandard => {
-                Box::new(Checked(zstd::Decoder::with_buffer(buffered(extent))?.single_frame(), shape.spare_bytes))
+                Box::new(Checked(zstd::Decoder::with_buffer(buffered(extent))?.single_frame(), shape.surplus_bytes))
             }
             Self::Jpeg(jpeg) => Box::new(JpegRows::open(jpeg, extent, shape)?),
             Self::Group3 => Box::new(FaxRows::group_3(extent, shape)?),
@@ -171,7 +175,7 @@ impl Codec {
     }
 }
 
-/// Why compressions are refused that are known.
+/// Returns the name of an unsupported compression.
 fn name_of(compression: u16) -> String {
     let name = match compression {
         2 => "CCITT run-length",
@@ -190,40 +194,40 @@ fn name_of(compression: u16) -> String {
     format!("{name} compression")
 }
 
-/// Compressions that do not know where they end.
-struct Bytes<R>(R);
+/// Compressions without an end that can be checked.
+struct Unchecked<R>(R);
 
-impl<R: Read + Send> Expand for Bytes<R> {
+impl<R: Read + Send> Decompressor for Unchecked<R> {
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         fill(&mut self.0, rows)
     }
 
     fn finish(&mut self) -> Result<End, DecodeError> {
-        Ok(End::Proper)
+        Ok(End::Complete)
     }
 }
 
-/// Compressions with a checksum behind the last byte, before which there may be so many that are not wanted.
+/// Compressions with a checksum after the last byte. The number is the maximum of surplus bytes before the checksum.
 struct Checked<R>(R, u64);
 
-impl<R: Read + Send> Expand for Checked<R> {
+impl<R: Read + Send> Decompressor for Checked<R> {
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         fill(&mut self.0, rows)
     }
 
-    /// The checksum is looked at by whoever asks for more than there is.
+    /// Verifies the checksum, which decoders do only when reading past the end.
     fn finish(&mut self) -> Result<End, DecodeError> {
         let mut rest = Read::by_ref(&mut self.0).take(self.1.saturating_add(1));
         match io::copy(&mut rest, &mut io::sink()) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),
-            _ => Ok(End::Proper),
+            _ => Ok(End::Complete),
         }
     }
 }
 
 fn fill(reader: &mut impl Read, rows: &mut [u8]) -> Result<(), DecodeError> {
     reader.read_exact(rows).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => "its data end before its rows do".into(),
+        io::ErrorKind::UnexpectedEof => "its data ends before its last row".into(),
         _ => error.into(),
     })
 }

@@ -1,7 +1,6 @@
-//! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of places where the colour
-//! changes.
+//! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of color changes.
 
-use super::codec::{BUFFER_BYTES, End, Expand, Shape};
+use super::codec::{BUFFER_BYTES, Decompressor, End, Shape};
 use super::input::Extent;
 use crate::source::DecodeError;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
@@ -9,7 +8,8 @@ use std::io::{BufReader, Bytes, Chain, Read, Repeat, Take, repeat};
 
 type Input = Bytes<BufReader<Chain<Extent, Take<Repeat>>>>;
 
-/// The longest code has 13 bits, and `fax` looks at as many before it knows that it is a shorter one.
+/// Zero bytes appended to the data. The longest code has 13 bits, and `fax` reads ahead that far even for shorter
+/// codes.
 const PADDING_BYTES: u64 = 2;
 
 enum Decoder {
@@ -17,19 +17,19 @@ enum Decoder {
     Group4(Group4Decoder<Input>),
 }
 
-/// Gives rows of one bit a pixel, 1 for what a fax prints.
+/// Decoder of rows with one bit per pixel; 1 is a printed pixel.
 pub(super) struct FaxRows {
     decoder: Decoder,
     width: u32,
-    /// Whether rows may follow that nobody asked for.
+    /// More rows than requested may follow.
     may_have_more: bool,
-    /// Whether the signal for the end has been seen.
+    /// The end-of-data code has been read.
     has_ended: bool,
 }
 
 impl FaxRows {
     pub(super) fn group_3(input: Extent, shape: Shape) -> Result<Self, DecodeError> {
-        let decoder = Group3Decoder::new(padded(input)).map_err(|_| "it does not begin with a row")?;
+        let decoder = Group3Decoder::new(padded(input)).map_err(|_| "it does not start with a row")?;
         Ok(Self::new(Decoder::Group3(decoder), shape))
     }
 
@@ -39,46 +39,46 @@ impl FaxRows {
     }
 
     fn new(decoder: Decoder, shape: Shape) -> Self {
-        Self { decoder, width: shape.width, may_have_more: shape.rows < shape.most_rows, has_ended: false }
+        Self { decoder, width: shape.width, may_have_more: shape.rows < shape.max_rows, has_ended: false }
     }
 
-    /// Goes on to the next row, and gives where its colour changes.
+    /// Decodes the next row and returns the columns at which its color changes.
     fn next_row(&mut self) -> Result<&[u32], DecodeError> {
         if self.has_ended {
-            return Err("its data end before its rows do".into());
+            return Err("its data ends before its last row".into());
         }
         match &mut self.decoder {
             Decoder::Group3(decoder) => {
-                // After the last row an end of line is expected, which many writers leave out: then the bits that
-                // fill up the last byte are taken for pixels beyond the right edge.
+                // The decoder expects an end-of-line code after the last row, which many writers omit. Then it takes
+                // the padding bits of the last byte for pixels beyond the right edge.
                 self.has_ended = decoder.advance().map_or(true, |status| status == DecodeStatus::End);
                 let (width, changes) = (self.width, decoder.transitions());
                 let end = changes.iter().position(|change| *change == width);
                 match end.filter(|end| self.has_ended || changes[*end..].iter().all(|change| *change == width)) {
                     Some(end) => Ok(&changes[..end]),
-                    None => Err("one of its rows does not have as many pixels as the image is wide".into()),
+                    None => Err("one of its rows is not as wide as the image".into()),
                 }
             }
-            Decoder::Group4(decoder) => match decoder.advance().map_err(|_| "its data are damaged")? {
+            Decoder::Group4(decoder) => match decoder.advance().map_err(|_| "its data is damaged")? {
                 DecodeStatus::Incomplete => Ok(decoder.transition()),
-                DecodeStatus::End => Err("its data end before its rows do".into()),
+                DecodeStatus::End => Err("its data ends before its last row".into()),
             },
         }
     }
 }
 
-/// With zeros behind the last byte, which are no code.
+/// Appends zero bytes, which are not a code.
 fn padded(input: Extent) -> Input {
     BufReader::with_capacity(BUFFER_BYTES, input.chain(repeat(0).take(PADDING_BYTES))).bytes()
 }
 
-impl Expand for FaxRows {
+impl Decompressor for FaxRows {
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let (width, row_bytes) = (self.width, self.width.div_ceil(8) as usize);
         rows.chunks_exact_mut(row_bytes).try_for_each(|row| draw(self.next_row()?, width, row))
     }
 
-    /// A row too many shows that somewhere before something was read wrong.
+    /// Fails on a surplus row, which proves that an earlier row was decoded wrong.
     fn finish(&mut self) -> Result<End, DecodeError> {
         let has_more = match &mut self.decoder {
             Decoder::Group4(decoder) if !self.may_have_more => {
@@ -86,11 +86,11 @@ impl Expand for FaxRows {
             }
             _ => false,
         };
-        if has_more { Err("it has more rows than it should".into()) } else { Ok(End::Proper) }
+        if has_more { Err("it has too many rows".into()) } else { Ok(End::Complete) }
     }
 }
 
-/// Draws what is between every other change and the next.
+/// Draws the runs between every other change and the next.
 fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> {
     if !changes.is_sorted() || changes.last().is_some_and(|last| *last > width) {
         return Err("one of its rows is damaged".into());
@@ -103,7 +103,7 @@ fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> 
     Ok(())
 }
 
-/// Sets the bits from one to another, counted from the highest of the first byte.
+/// Sets the bits `from..to`, counted from the highest bit of the first byte.
 fn set_bits(row: &mut [u8], from: usize, to: usize) {
     if from >= to {
         return;

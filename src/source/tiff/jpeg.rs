@@ -1,6 +1,6 @@
 //! JPEG inside TIFF (TIFF Technical Note 2), through libjpeg.
 
-use super::codec::{End, Expand, Jpeg, Shape};
+use super::codec::{Decompressor, End, Jpeg, Shape};
 use super::input::Extent;
 use crate::libjpeg::Decoder;
 use crate::source::DecodeError;
@@ -9,14 +9,14 @@ use std::io::{Cursor, Read};
 const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-/// What libjpeg may keep of a strip or tile whose components come one after another, in bytes: what a tile of 2048 x 2048
-/// pixels takes. No writer is known that makes such at all.
-const MOST_HELD_BYTES: u64 = 32 << 20;
+/// Maximum memory of libjpeg for a strip or tile with several scans, in bytes: enough for a tile of 2048 x 2048 pixels.
+/// No known writer makes such tiles.
+const MAX_HELD_BYTES: u64 = 32 << 20;
 
-/// Gives the rows of one JPEG.
+/// Decoder of the rows of one JPEG.
 pub(super) struct JpegRows {
     decoder: Decoder,
-    left: u32,
+    remaining: u32,
     row_bytes: usize,
 }
 
@@ -24,40 +24,40 @@ impl JpegRows {
     pub(super) fn open(jpeg: &Jpeg, extent: Extent, shape: Shape) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::new(spliced(jpeg, extent)?)?;
         let (width, height) = (decoder.width(), decoder.height());
-        if width != shape.width || !(shape.rows..=shape.most_rows.max(shape.rows)).contains(&height) {
+        if width != shape.width || !(shape.rows..=shape.max_rows.max(shape.rows)).contains(&height) {
             let expected = format!("{}x{}", shape.width, shape.rows);
-            return Err(format!("its JPEG measures {width}x{height} pixels, not {expected}").into());
+            return Err(format!("its JPEG has {width}x{height} pixels, not {expected}").into());
         }
-        if decoder.whole_image_bytes() > MOST_HELD_BYTES {
-            return Err("its JPEG has several scans, and is too large to be held".into());
+        if decoder.whole_image_bytes() > MAX_HELD_BYTES {
+            return Err("its JPEG has several scans and is too large for memory".into());
         }
         decoder.set_components(jpeg.components);
         decoder.start()?;
         let row_bytes = decoder.row_bytes();
         if row_bytes == 0 || row_bytes != width as usize * shape.channels {
-            return Err("its JPEG has other components than the image has samples".into());
+            return Err("the components of its JPEG do not match the samples of the image".into());
         }
-        Ok(Self { left: height, row_bytes, decoder })
+        Ok(Self { remaining: height, row_bytes, decoder })
     }
 }
 
-impl Expand for JpegRows {
+impl Decompressor for JpegRows {
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let count = u32::try_from(rows.len() / self.row_bytes)?;
-        self.left = self.left.checked_sub(count).ok_or("its JPEG has fewer rows than the image")?;
+        self.remaining = self.remaining.checked_sub(count).ok_or("its JPEG has fewer rows than the image")?;
         Ok(self.decoder.read_rows(rows)?)
     }
 
     fn finish(&mut self) -> Result<End, DecodeError> {
-        if self.left > 0 {
-            return Ok(End::Proper);
+        if self.remaining > 0 {
+            return Ok(End::Complete);
         }
         self.decoder.finish()?;
-        Ok(if self.decoder.is_end_missing() { End::WithoutMarker } else { End::Proper })
+        Ok(if self.decoder.is_end_missing() { End::WithoutMarker } else { End::Complete })
     }
 }
 
-/// The tables without their end, then the image without its beginning: an ordinary JPEG.
+/// Joins the tables without their end and the image without its start into an ordinary JPEG.
 fn spliced(jpeg: &Jpeg, mut extent: Extent) -> Result<Box<dyn Read + Send>, DecodeError> {
     let Some(tables) = jpeg.tables.as_ref().and_then(|tables| tables.strip_suffix(&END_OF_IMAGE)) else {
         return Ok(Box::new(extent));
@@ -65,7 +65,7 @@ fn spliced(jpeg: &Jpeg, mut extent: Extent) -> Result<Box<dyn Read + Send>, Deco
     let mut start = [0; 2];
     extent.read_exact(&mut start).map_err(|_| "its JPEG is empty")?;
     if start != START_OF_IMAGE {
-        return Err("its data are no JPEG".into());
+        return Err("its data is not a JPEG".into());
     }
     Ok(Box::new(Cursor::new(tables.to_owned()).chain(extent)))
 }

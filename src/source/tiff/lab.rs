@@ -1,20 +1,20 @@
 //! The encodings of L\*a\*b\* in TIFF: CIE (TIFF 6.0, section 23) and ICC (Adobe Photoshop TIFF Technical Notes, 2002).
 
-/// How a\* and b\* are written, and where L\* ends.
+/// Encoding of a\* and b\*, and the value of L\* 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// With a sign; L\* 100 is the highest number.
+    /// Signed a\* and b\*; L\* 100 is the highest value.
     Cie,
-    /// With an offset; with 16 bits, L\* 100 is 0xff00.
+    /// Offset a\* and b\*; with 16 bits, L\* 100 is 0xff00.
     Icc,
 }
 
-/// L\* 100 of the ICC with 16 bits.
+/// L\* 100 of the ICC encoding with 16 bits.
 const ICC_WHITE: u32 = 0xff00;
 
 impl Encoding {
-    /// A sample as `Colour::Lab` has it. What follows the three channels is alpha.
-    pub(super) fn of_8_bits(self, channel: usize, value: u8) -> u16 {
+    /// Converts an 8-bit sample to the encoding of `ColorModel::Lab`. Channels after the first three are alpha.
+    pub(super) fn from_8_bits(self, channel: usize, value: u8) -> u16 {
         let value_16 = u16::from(value);
         match (channel, self) {
             (1 | 2, Self::Cie) => (value_16 ^ 0x80) * 256,
@@ -23,8 +23,8 @@ impl Encoding {
         }
     }
 
-    /// The same for 16 bits.
-    pub(super) fn of_16_bits(self, channel: usize, value: u16) -> u16 {
+    /// Converts a 16-bit sample to the encoding of `ColorModel::Lab`.
+    pub(super) fn from_16_bits(self, channel: usize, value: u16) -> u16 {
         match (channel, self) {
             (1 | 2, Self::Cie) => value ^ 0x8000,
             (0, Self::Icc) => {
@@ -41,19 +41,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_encodings_mean_the_same_colours() {
+    fn both_encodings_mean_the_same_colors() {
         for encoding in [Encoding::Cie, Encoding::Icc] {
-            assert_eq!(encoding.of_8_bits(0, 255), 65535);
-            assert_eq!(encoding.of_8_bits(3, 128), 128 * 257);
+            assert_eq!(encoding.from_8_bits(0, 255), 65535);
+            assert_eq!(encoding.from_8_bits(3, 128), 128 * 257);
         }
-        assert_eq!(Encoding::Icc.of_16_bits(0, 0xff00), 65535);
-        assert_eq!(Encoding::Cie.of_16_bits(0, 65535), 65535);
+        assert_eq!(Encoding::Icc.from_16_bits(0, 0xff00), 65535);
+        assert_eq!(Encoding::Cie.from_16_bits(0, 65535), 65535);
         for (value, expected) in [(-128_i8, 0), (0, 32768), (127, 65280)] {
-            assert_eq!(Encoding::Cie.of_8_bits(1, value.cast_unsigned()), expected);
-            assert_eq!(Encoding::Icc.of_8_bits(2, value.wrapping_sub(-128).cast_unsigned()), expected);
+            assert_eq!(Encoding::Cie.from_8_bits(1, value.cast_unsigned()), expected);
+            assert_eq!(Encoding::Icc.from_8_bits(2, value.wrapping_sub(-128).cast_unsigned()), expected);
             let wide = i16::from(value) * 256;
-            assert_eq!(Encoding::Cie.of_16_bits(2, wide.cast_unsigned()), expected);
-            assert_eq!(Encoding::Icc.of_16_bits(1, wide.wrapping_sub(i16::MIN).cast_unsigned()), expected);
+            assert_eq!(Encoding::Cie.from_16_bits(2, wide.cast_unsigned()), expected);
+            assert_eq!(Encoding::Icc.from_16_bits(1, wide.wrapping_sub(i16::MIN).cast_unsigned()), expected);
         }
     }
 }

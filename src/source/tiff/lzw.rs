@@ -1,13 +1,13 @@
-//! LZW (TIFF 6.0, section 13), and its older variety with the bits in the other order.
+//! LZW (TIFF 6.0, section 13), and its older variant with reversed bit order.
 
 use std::io::{self, BufRead, Read};
 use weezl::decode::{Configuration, Decoder};
 use weezl::{BitOrder, LzwStatus};
 
-/// Bits of the bytes that are compressed.
+/// Bits of an uncompressed symbol.
 const SYMBOL_BITS: u8 = 8;
 
-/// Expands LZW as it is asked for.
+/// Decompresses LZW on demand.
 pub(super) struct LzwReader<R> {
     input: R,
     decoder: Decoder,
@@ -15,14 +15,14 @@ pub(super) struct LzwReader<R> {
 
 impl<R: BufRead> LzwReader<R> {
     pub(super) fn new(mut input: R) -> io::Result<Self> {
-        // Both begin with the code 256, of 9 bits: 0x80 0b0xxx_xxxx, or, in the old order, 0x00 0bxxxx_xxx1.
+        // Both variants start with the code 256, of 9 bits: 0x80 0b0xxx_xxxx, or, in the old order, 0x00 0bxxxx_xxx1.
         let is_old = matches!(input.fill_buf()?, [0, second, ..] if second & 1 == 1);
         let configuration = if is_old {
             Configuration::new(BitOrder::Lsb, SYMBOL_BITS)
         } else {
             Configuration::with_tiff_size_switch(BitOrder::Msb, SYMBOL_BITS)
         };
-        // What follows the last byte that is wanted need not be LZW.
+        // Bytes after the last row need not be LZW.
         Ok(Self { input, decoder: configuration.with_yield_on_full_buffer(true).build() })
     }
 }
@@ -37,10 +37,10 @@ impl<R: BufRead> Read for LzwReader<R> {
             match done.status {
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
                 Ok(_) if done.consumed_out > 0 => return Ok(done.consumed_out),
-                // A code that begins anew, or the first bytes of one, which give nothing by themselves.
+                // A clear code, or the first bits of a code, which produce no output.
                 Ok(LzwStatus::Ok) => {}
                 Ok(LzwStatus::NoProgress) if done.consumed_in > 0 => {}
-                // Also said of a code that is longer than what is asked for: the next call hands out its beginning.
+                // Also returned for a string longer than the buffer: the next call returns its start.
                 Ok(LzwStatus::NoProgress) if !was_idle => was_idle = true,
                 Ok(_) => return Ok(0),
             }

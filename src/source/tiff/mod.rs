@@ -1,22 +1,22 @@
-//! TIFF and `BigTIFF`: strips and tiles of any size, through decoders of our own for what is in them.
+//! TIFF and `BigTIFF`: strips and tiles of any size, decompressed by this module's own decoders.
 //!
 //! ```text
 //! file -> directory of the page -> Image: everything checked -> Chunk: one strip or tile, row by row -> rows
-//! rows of a chunk: expanded (codec) -> restored (predictor) -> 8 or 16 bits (unpack) -> colours (meaning)
+//! rows of a chunk: decompressed (codec) -> predictor undone (predictor) -> 8 or 16 bits (unpack) -> colors (mapping)
 //! ```
 
 mod chunk;
+mod chunked_rows;
 mod chunks;
 mod codec;
 mod fax;
-mod held;
 mod image;
 mod input;
 mod jpeg;
 mod lab;
+mod late_warnings;
 mod lzw;
-mod meaning;
-mod notes;
+mod mapping;
 mod packbits;
 mod pages;
 mod palette;
@@ -36,17 +36,18 @@ use std::sync::Arc;
 use structure::Structure;
 use tags::Tags;
 
-/// Rows of a compressed strip above which it is not held, but read row by row on one core.
-const MOST_HELD_ROWS: u32 = 256;
+/// Maximum rows of a compressed strip that is decoded as a whole. Higher strips are read row by row on one core.
+const MAX_HELD_ROWS: u32 = 256;
 
-/// Opens an image of a file.
+/// Opens the image of a page.
 pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
     let structure = Structure::open(Arc::new(TiffInput::new(file)))?;
     let page = pages::find(&structure, options.page)?;
     let tags = Tags { structure: &structure, directory: &page.directory };
     let mut metadata = Metadata::default();
     read_metadata(tags, &mut metadata);
-    // A scanner's image may be a child of its thumbnail, which has the profile and the orientation of both.
+    // The largest image of a page may be a child of its thumbnail, and then the parent has the profile and orientation
+    // of both.
     if let Some(parent) = &page.parent {
         read_metadata(Tags { structure: &structure, directory: parent }, &mut metadata);
     }
@@ -58,8 +59,8 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     let (decoder_bytes, rows) = rows(&image);
     Ok(Opened {
         size: image.chunks.size,
-        samples: image.meaning.samples,
-        bits: image.restorer.bits,
+        samples: image.mapping.samples,
+        bits: image.predictor_decoder.bits,
         container: image.codec.name().map_or_else(|| "TIFF".to_owned(), |name| format!("TIFF, {name}")),
         metadata: metadata.finish(),
         decoder_bytes,
@@ -68,19 +69,19 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     })
 }
 
-/// Adds the profile, the orientation and the XMP of a directory, unless there are some.
+/// Adds the profile, orientation and XMP of a directory, unless the metadata already has them.
 fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     match tags.number(tags::ORIENTATION) {
         Ok(None | Some(0)) => {}
         Ok(Some(value)) => match orientation_from_tag(value) {
-            None => metadata.add_unreadable_exif(format!("its orientation is {value}, and 8 is the highest")),
+            None => metadata.add_unreadable_exif(format!("its orientation is {value}, above the maximum of 8")),
             orientation => metadata.add_orientation(orientation),
         },
         Err(error) => metadata.add_unreadable_exif(error.to_string()),
     }
     match tags.size(tags::XMP) {
         Some(bytes) if bytes > MAX_XMP_BYTES => metadata.add_too_large("XMP data", bytes),
-        // Nothing else depends on it, so that damage to it is no damage to the image.
+        // The pixels do not depend on XMP, so damaged XMP is ignored.
         _ => tags.bytes(tags::XMP, MAX_XMP_BYTES).ok().flatten().iter().for_each(|packet| metadata.add_xmp(packet)),
     }
     match tags.size(tags::ICC_PROFILE) {
@@ -88,17 +89,17 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
         _ => match tags.bytes(tags::ICC_PROFILE, MAX_PROFILE_BYTES) {
             Ok(None) => {}
             Ok(Some(profile)) => metadata.add_profile(profile),
-            Err(_) => metadata.add_unusable_profile("it is not where the file says"),
+            Err(_) => metadata.add_unusable_profile("its data is outside the file"),
         },
     }
 }
 
-/// The reader of an image, and the memory that it takes.
+/// Returns the decoder's memory in bytes and the row reader of an image.
 fn rows(image: &Arc<Image>) -> (u64, Box<dyn RowReader>) {
-    let is_high = image.codec.is_none() || image.chunks.height > MOST_HELD_ROWS;
+    let is_high = image.codec.is_none() || image.chunks.height > MAX_HELD_ROWS;
     if image.chunks.is_strips() && is_high {
         return (image.window_bytes(), Box::new(strips::StripRows::new(Arc::clone(image))));
     }
-    let rows = held::HeldRows::new(Arc::clone(image));
+    let rows = chunked_rows::ChunkedRows::new(Arc::clone(image));
     (rows.buffer_bytes(), Box::new(rows))
 }

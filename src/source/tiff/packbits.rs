@@ -1,24 +1,24 @@
-//! `PackBits` (TIFF 6.0, section 9): bytes as they are, and bytes that are repeated.
+//! `PackBits` (TIFF 6.0, section 9): literal and repeated bytes.
 
 use std::io::{self, BufRead, Read};
 
-/// Expands `PackBits` as it is asked for.
+/// Decompresses `PackBits` on demand.
 pub(super) struct PackBitsReader<R> {
     input: R,
     run: Run,
-    /// Bytes that the run has left.
-    left: usize,
+    /// Remaining bytes of the run.
+    remaining: usize,
 }
 
 #[derive(Clone, Copy)]
 enum Run {
-    AsTheyAre,
+    Literal,
     Repeated(u8),
 }
 
 impl<R: BufRead> PackBitsReader<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, run: Run::AsTheyAre, left: 0 }
+        Self { input, run: Run::Literal, remaining: 0 }
     }
 
     fn byte(&mut self) -> io::Result<Option<u8>> {
@@ -27,18 +27,18 @@ impl<R: BufRead> PackBitsReader<R> {
         Ok(byte)
     }
 
-    /// Begins with the next run; says whether there is one.
+    /// Reads the header of the next run; returns `false` at the end of the data.
     fn next_run(&mut self) -> io::Result<bool> {
-        while self.left == 0 {
+        while self.remaining == 0 {
             let Some(head) = self.byte()? else { return Ok(false) };
             let head = head.cast_signed();
             match head {
-                // Means nothing.
+                // No operation, by the specification.
                 i8::MIN => continue,
-                0.. => self.run = Run::AsTheyAre,
+                0.. => self.run = Run::Literal,
                 _ => self.run = Run::Repeated(self.byte()?.ok_or(io::ErrorKind::UnexpectedEof)?),
             }
-            self.left = usize::from(head.unsigned_abs()) + 1;
+            self.remaining = usize::from(head.unsigned_abs()) + 1;
         }
         Ok(true)
     }
@@ -48,19 +48,19 @@ impl<R: BufRead> Read for PackBitsReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut done = 0;
         while done < into.len() && self.next_run()? {
-            let most = self.left.min(into.len() - done);
-            let target = &mut into[done..done + most];
+            let max = self.remaining.min(into.len() - done);
+            let target = &mut into[done..done + max];
             let count = match self.run {
-                Run::AsTheyAre => self.input.read(target)?,
+                Run::Literal => self.input.read(target)?,
                 Run::Repeated(byte) => {
                     target.fill(byte);
-                    most
+                    max
                 }
             };
             if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.left -= count;
+            self.remaining -= count;
             done += count;
         }
         Ok(done)

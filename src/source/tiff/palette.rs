@@ -1,59 +1,59 @@
-//! Colours by their numbers: `ColorMap` (TIFF 6.0, section 5).
+//! Palettes: `ColorMap` (TIFF 6.0, section 5).
 
-use super::meaning::sample_bytes;
+use super::mapping::sample_bytes;
 use super::tags::{self, Tags};
 use crate::source::samples::Depth;
 use crate::source::{DecodeError, Refusal};
 
-/// The colours of a palette.
+/// The colors of a palette.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Palette {
-    /// The bytes of each, one colour after another.
-    colours: Vec<u8>,
+    /// The samples of all colors, one color after another.
+    colors: Vec<u8>,
     pub(super) depth: Depth,
 }
 
 impl Palette {
     pub(super) fn read(tags: Tags<'_>, bits: u16) -> Result<Self, Refusal> {
         if bits > 16 || (9..16).contains(&bits) {
-            return Err(Refusal::Unsupported(format!("a TIFF with a palette for {bits} bits")));
+            return Err(Refusal::Unsupported(format!("a TIFF with a palette for {bits}-bit samples")));
         }
         let count = 1_usize << bits;
         let all = tags.numbers(tags::COLOR_MAP, 3 << 16)?.ok_or_else(|| without("is missing"))?;
         let all: Vec<u16> = all.into_iter().map_while(|value| u16::try_from(value).ok()).collect();
-        let planes = all.get(..3 * count).ok_or_else(|| without("has fewer colours than its pixels can have"))?;
-        // First all reds, then all greens, then all blues.
-        Ok(Self::new((0..count).flat_map(|colour| (0..3).map(move |plane| planes[plane * count + colour])).collect()))
+        let planes = all.get(..3 * count).ok_or_else(|| without("has fewer colors than its pixels can use"))?;
+        // All reds come first, then all greens, then all blues.
+        Ok(Self::new((0..count).flat_map(|color| (0..3).map(move |plane| planes[plane * count + color])).collect()))
     }
 
     fn new(samples: Vec<u16>) -> Self {
-        // 8 bits written as 16 in one of the three ways that there are.
+        // Writers store 8-bit colors as 16 bits in one of three ways.
         let is_narrow = samples.iter().all(|sample| *sample < 256);
         let has_8_bits = |sample: &u16| matches!(sample.to_be_bytes(), [high, low] if low == high || low == 0);
-        let (colours, depth) = match is_narrow {
+        let (colors, depth) = match is_narrow {
             true => (samples.iter().map(|sample| sample.to_be_bytes()[1]).collect(), Depth::Eight),
             false if samples.iter().all(has_8_bits) => {
                 (samples.iter().map(|sample| sample.to_be_bytes()[0]).collect(), Depth::Eight)
             }
             false => (samples.into_iter().flat_map(u16::to_ne_bytes).collect(), Depth::Sixteen),
         };
-        Self { colours, depth }
+        Self { colors, depth }
     }
 
-    /// Looks up the first sample of each pixel. The sample number `alpha`, if there is one, stands behind the color.
+    /// Looks up the first sample of each pixel. Copies the sample with index `alpha`, if there is one, after the color.
     pub(super) fn convert(&self, from: &[u8], indexes: &Indexes, to: &mut [u8]) {
-        let colour_bytes = 3 * sample_bytes(self.depth);
+        let color_bytes = 3 * sample_bytes(self.depth);
         let alpha_bytes = if indexes.alpha.is_some() { sample_bytes(self.depth) } else { 0 };
         let pixels = from.chunks_exact(indexes.samples * sample_bytes(indexes.depth));
-        for (pixel, to) in pixels.zip(to.chunks_exact_mut(colour_bytes + alpha_bytes)) {
+        for (pixel, to) in pixels.zip(to.chunks_exact_mut(color_bytes + alpha_bytes)) {
             let index = usize::from(indexes.sample(pixel, 0));
-            let (colour, alpha) = to.split_at_mut(colour_bytes);
-            // There is a colour for every number of so many bits.
-            colour.copy_from_slice(&self.colours[index * colour_bytes..][..colour_bytes]);
+            let (color, alpha) = to.split_at_mut(color_bytes);
+            // The palette has a color for every value of these bits.
+            color.copy_from_slice(&self.colors[index * color_bytes..][..color_bytes]);
             if let Some(at) = indexes.alpha {
-                let value = indexes.alpha_of_16_bits(indexes.sample(pixel, at));
+                let value = indexes.alpha_to_16_bits(indexes.sample(pixel, at));
                 match self.depth {
-                    Depth::Eight => alpha[0] = crate::source::colour::scaled_to_8_bits(value),
+                    Depth::Eight => alpha[0] = crate::source::color::scaled_to_8_bits(value),
                     Depth::Sixteen => alpha.copy_from_slice(&value.to_ne_bytes()),
                 }
             }
@@ -61,15 +61,15 @@ impl Palette {
     }
 }
 
-/// How the samples of a pixel lie: the number of a color, and others.
+/// Layout of the samples of a pixel: the index of a color, and others.
 pub(super) struct Indexes {
-    /// Of a pixel.
+    /// Samples of a pixel.
     pub(super) samples: usize,
-    /// As they are handed in.
+    /// Depth of input samples.
     pub(super) depth: Depth,
     /// Bits of a sample in the file.
     pub(super) bits: u16,
-    /// The number of the sample that is alpha.
+    /// Index of the alpha sample.
     pub(super) alpha: Option<usize>,
 }
 
@@ -81,9 +81,9 @@ impl Indexes {
         }
     }
 
-    fn alpha_of_16_bits(&self, value: u16) -> u16 {
-        let most = (1_u32 << self.bits) - 1;
-        u16::try_from((u32::from(value) * u32::from(u16::MAX) + most / 2) / most).unwrap_or(u16::MAX)
+    fn alpha_to_16_bits(&self, value: u16) -> u16 {
+        let max = (1_u32 << self.bits) - 1;
+        u16::try_from((u32::from(value) * u32::from(u16::MAX) + max / 2) / max).unwrap_or(u16::MAX)
     }
 }
 

@@ -1,43 +1,43 @@
-//! From differences to samples: `Predictor` 2 (TIFF 6.0, section 14) and 3 (TIFF Technical Note 3); and from the byte
-//! order of the file to that of this machine.
+//! Decoding of `Predictor` 2 (TIFF 6.0, section 14) and 3 (TIFF Technical Note 3), and conversion from the byte order
+//! of the file to that of this machine.
 
 use super::structure::ByteOrder;
 
-/// What stands in the rows instead of samples.
+/// Encoding of the samples in a row (`Predictor`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Predictor {
-    /// The samples themselves.
+    /// Plain samples.
     None,
-    /// What each differs from the one to its left.
+    /// Differences from the sample to the left.
     Horizontal,
-    /// The bytes of floating-point samples, all of the highest before all of the next, and of these the differences.
-    Floats,
+    /// Differences of the bytes of floating-point samples: first the highest byte of all samples, then the next.
+    FloatingPoint,
 }
 
-/// How the samples of a row are restored.
+/// Decoder of the predictor of a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Restorer {
+pub(super) struct PredictorDecoder {
     pub(super) predictor: Predictor,
     pub(super) order: ByteOrder,
     /// Bits of a sample.
     pub(super) bits: u16,
-    /// Samples that stand side by side.
+    /// Samples of a pixel that are interleaved.
     pub(super) channels: usize,
 }
 
-impl Restorer {
-    /// Makes a row what it means, in the byte order of this machine. `spare` is memory that is used again and again.
-    pub(super) fn restore(&self, row: &mut [u8], spare: &mut Vec<u8>) {
+impl PredictorDecoder {
+    /// Decodes a row in place and converts it to native byte order. `scratch` is reusable memory.
+    pub(super) fn decode_row(&self, row: &mut [u8], scratch: &mut Vec<u8>) {
         match (self.predictor, self.bits) {
             (Predictor::None, _) => self.turn_samples(row),
             (Predictor::Horizontal, 8) => sum_bytes(row, self.channels),
             (Predictor::Horizontal, 16) => self.sum::<2>(row),
             (Predictor::Horizontal, 32) => self.sum::<4>(row),
             (Predictor::Horizontal, _) => self.sum::<8>(row),
-            (Predictor::Floats, 16) => self.gather::<2>(row, spare),
-            (Predictor::Floats, 24) => self.gather::<3>(row, spare),
-            (Predictor::Floats, 32) => self.gather::<4>(row, spare),
-            (Predictor::Floats, _) => self.gather::<8>(row, spare),
+            (Predictor::FloatingPoint, 16) => self.gather::<2>(row, scratch),
+            (Predictor::FloatingPoint, 24) => self.gather::<3>(row, scratch),
+            (Predictor::FloatingPoint, 32) => self.gather::<4>(row, scratch),
+            (Predictor::FloatingPoint, _) => self.gather::<8>(row, scratch),
         }
     }
 
@@ -68,19 +68,19 @@ impl Restorer {
         }
     }
 
-    fn gather<const BYTES: usize>(&self, row: &mut [u8], spare: &mut Vec<u8>) {
+    fn gather<const BYTES: usize>(&self, row: &mut [u8], scratch: &mut Vec<u8>) {
         sum_bytes(row, self.channels);
-        spare.clear();
-        spare.extend_from_slice(row);
+        scratch.clear();
+        scratch.extend_from_slice(row);
         let samples = row.len() / BYTES;
         for (index, sample) in row.as_chunks_mut::<BYTES>().0.iter_mut().enumerate() {
-            let bytes = std::array::from_fn::<u8, BYTES, _>(|byte| spare[byte * samples + index]);
+            let bytes = std::array::from_fn::<u8, BYTES, _>(|byte| scratch[byte * samples + index]);
             *sample = native(ByteOrder::Big.number(bytes));
         }
     }
 }
 
-/// The lowest bytes of a number, in the order of this machine.
+/// Returns the lowest bytes of a number in native byte order.
 #[inline]
 fn native<const BYTES: usize>(number: u64) -> [u8; BYTES] {
     let bytes = number.to_le_bytes();
@@ -100,7 +100,7 @@ fn sum_bytes(row: &mut [u8], channels: usize) {
     }
 }
 
-/// The same with a number of channels that the compiler knows, which makes it three times as fast.
+/// Sums bytes with a constant number of channels, which is three times as fast.
 fn sum_pixels<const CHANNELS: usize>(row: &mut [u8]) {
     let mut sums = [0_u8; CHANNELS];
     let (pixels, rest) = row.as_chunks_mut::<CHANNELS>();
@@ -108,7 +108,7 @@ fn sum_pixels<const CHANNELS: usize>(row: &mut [u8]) {
         sums[sum] = sums[sum].wrapping_add(*sample);
         *sample = sums[sum];
     }
-    // Of the bytes of floating-point samples, the last pixel may be a part of one.
+    // In rows of floating-point bytes, the last pixel may be incomplete.
     for (sum, sample) in sums.iter().zip(rest) {
         *sample = sample.wrapping_add(*sum);
     }

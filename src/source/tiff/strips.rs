@@ -1,6 +1,7 @@
-//! Strips that are not held: uncompressed ones of any height, and compressed ones of many rows, as scanners write them.
+//! Strips that are read row by row: uncompressed ones of any height, and compressed ones of many rows, as scanners
+//! write them.
 
-use super::chunk::{Chunk, Place};
+use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, RowReader, Warning};
@@ -9,32 +10,32 @@ use std::sync::Arc;
 /// Reads strips row by row.
 pub(super) struct StripRows {
     image: Arc<Image>,
-    /// The strip that is being read.
+    /// The strip that is being decoded.
     open: Option<Chunk>,
-    /// Rows that have been read, from whichever end.
+    /// Rows that have been read, from the top or the bottom.
     done: u32,
-    is_turned: bool,
+    is_reversed: bool,
 }
 
 impl StripRows {
     pub(super) fn new(image: Arc<Image>) -> Self {
-        Self { image, open: None, done: 0, is_turned: false }
+        Self { image, open: None, done: 0, is_reversed: false }
     }
 
-    /// The next rows downwards, as far as the strip has them; says how many bytes.
+    /// Reads the next rows downward, up to the end of the strip. Returns the number of bytes.
     fn read_down(&mut self, rows: &mut [u8], row_bytes: usize) -> Result<usize, DecodeError> {
         let chunks = &self.image.chunks;
         let (strip, row) = (self.done / chunks.height, self.done % chunks.height);
         let mut chunk = match self.open.take() {
             Some(chunk) if row > 0 => chunk,
-            _ => Chunk::open(&self.image, Place { column: 0, row: strip }, 0)?,
+            _ => Chunk::open(&self.image, ChunkPosition { column: 0, row: strip }, 0)?,
         };
-        let left = chunks.rows(strip) - row;
-        let count = left.min(rows_of(rows, row_bytes));
+        let remaining = chunks.rows(strip) - row;
+        let count = remaining.min(count_rows(rows, row_bytes));
         let bytes = count as usize * row_bytes;
         chunk.read(&self.image, &mut rows[..bytes], row_bytes)?;
         self.done += count;
-        if count == left {
+        if count == remaining {
             chunk.finish(&self.image)?;
         } else {
             self.open = Some(chunk);
@@ -42,27 +43,27 @@ impl StripRows {
         Ok(bytes)
     }
 
-    /// The next rows upwards, as far as the strip has them: read downwards, and then put in order.
+    /// Reads the next rows upward, up to the start of the strip. Reads them downward and then reverses their order.
     fn read_up(&mut self, rows: &mut [u8], row_bytes: usize) -> Result<usize, DecodeError> {
         let chunks = &self.image.chunks;
         let last = chunks.size.height() - 1 - self.done;
         let (strip, row) = (last / chunks.height, last % chunks.height);
-        let count = (row + 1).min(rows_of(rows, row_bytes));
+        let count = (row + 1).min(count_rows(rows, row_bytes));
         let rows = &mut rows[..count as usize * row_bytes];
-        let mut chunk = Chunk::open(&self.image, Place { column: 0, row: strip }, row + 1 - count)?;
+        let mut chunk = Chunk::open(&self.image, ChunkPosition { column: 0, row: strip }, row + 1 - count)?;
         chunk.read(&self.image, rows, row_bytes)?;
-        turn_over(rows, row_bytes);
+        reverse_rows(rows, row_bytes);
         self.done += count;
         Ok(rows.len())
     }
 }
 
-fn rows_of(rows: &[u8], row_bytes: usize) -> u32 {
+fn count_rows(rows: &[u8], row_bytes: usize) -> u32 {
     u32::try_from(rows.len() / row_bytes).unwrap_or(u32::MAX)
 }
 
-/// The last row first.
-fn turn_over(rows: &mut [u8], row_bytes: usize) {
+/// Reverses the order of rows in place.
+fn reverse_rows(rows: &mut [u8], row_bytes: usize) {
     let count = rows.len() / row_bytes;
     let (above, below) = rows.split_at_mut(count.div_ceil(2) * row_bytes);
     let below = below.chunks_exact_mut(row_bytes).rev();
@@ -71,14 +72,15 @@ fn turn_over(rows: &mut [u8], row_bytes: usize) {
 
 impl RowReader for StripRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
-        let row_bytes = self.image.meaning.samples.row_bytes(self.image.chunks.size.width());
+        let row_bytes = self.image.mapping.samples.row_bytes(self.image.chunks.size.width());
         self.image.prepare()?;
         let mut rows = rows;
         while !rows.is_empty() {
             if self.done == self.image.chunks.size.height() {
                 return Err("the image has no more rows".into());
             }
-            let bytes = if self.is_turned { self.read_up(rows, row_bytes)? } else { self.read_down(rows, row_bytes)? };
+            let bytes =
+                if self.is_reversed { self.read_up(rows, row_bytes)? } else { self.read_down(rows, row_bytes)? };
             rows = &mut rows[bytes..];
         }
         Ok(())
@@ -88,20 +90,20 @@ impl RowReader for StripRows {
         Ok(self.image.warnings())
     }
 
-    /// What is compressed has to be read from its beginning.
-    fn turn_over(&mut self) -> bool {
-        self.is_turned = self.image.codec.is_none() && self.image.subsampling == Subsampling::NONE;
-        self.is_turned
+    /// Compressed data can only be read from its start.
+    fn reverse_rows(&mut self) -> bool {
+        self.is_reversed = self.image.codec.is_none() && self.image.subsampling == Subsampling::NONE;
+        self.is_reversed
     }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn rows_are_turned_over() {
+    fn rows_are_reversed_in_place() {
         for rows in 0_u8..6 {
             let mut bytes: Vec<u8> = (0..rows).flat_map(|row| [row, 100 + row]).collect();
-            super::turn_over(&mut bytes, 2);
+            super::reverse_rows(&mut bytes, 2);
             let expected: Vec<u8> = (0..rows).rev().flat_map(|row| [row, 100 + row]).collect();
             assert_eq!(bytes, expected);
         }

@@ -1,13 +1,13 @@
-//! The tags of one image, by their names.
+//! Access to the tags of one directory by name.
 
 use super::structure::{Directory, Structure};
 use crate::source::DecodeError;
 
-/// A tag.
+/// A tag: its number and its name.
 #[derive(Clone, Copy)]
 pub(super) struct Tag {
     number: u16,
-    /// As the specification calls it.
+    /// The name in the specification.
     pub(super) name: &'static str,
 }
 
@@ -60,23 +60,23 @@ pub(super) struct Tags<'a> {
 }
 
 impl Tags<'_> {
-    /// The first value of a tag.
+    /// Returns the first value of a tag.
     pub(super) fn number(self, tag: Tag) -> Result<Option<u64>, DecodeError> {
-        // More than one are seen where samples have one each, which is not for whom asks for one.
+        // Some writers list one value per sample even for tags that have a single value.
         Ok(self.numbers(tag, u16::MAX.into())?.and_then(|numbers| numbers.first().copied()))
     }
 
-    /// The first value of a tag that fits 16 bits, as those do that stand for a choice; or what stands for none.
+    /// Returns the first value of a tag that holds a 16-bit enumeration, or `default` if the tag is missing.
     pub(super) fn choice(self, tag: Tag, default: u16) -> Result<u16, DecodeError> {
         let number = self.number(tag)?.unwrap_or(default.into());
         u16::try_from(number).map_err(|_| format!("its `{}` is {number}", tag.name).into())
     }
 
-    /// All values of a tag, whose entry may have `most`.
-    pub(super) fn numbers(self, tag: Tag, most: u64) -> Result<Option<Vec<u64>>, DecodeError> {
+    /// Returns all values of a tag. Fails if there are more than `max`.
+    pub(super) fn numbers(self, tag: Tag, max: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
-        let numbers = self.structure.numbers(entry, most).map_err(|cause| unreadable(tag, cause))?;
-        let wrong = || format!("its `{}` is not a list of up to {most} numbers", tag.name).into();
+        let numbers = self.structure.numbers(entry, max).map_err(|cause| unreadable(tag, cause))?;
+        let wrong = || format!("its `{}` is not a list of up to {max} numbers", tag.name).into();
         numbers.ok_or_else(wrong).map(Some)
     }
 
@@ -85,34 +85,34 @@ impl Tags<'_> {
         self.directory.entry(tag.number).is_some()
     }
 
-    /// Returns the first values of a tag, at most `count`. Some writers have more strips than rows need.
+    /// Returns the first values of a tag, at most `count`. Some writers list more strips than the image has.
     pub(super) fn first_numbers(self, tag: Tag, count: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         let numbers = self.structure.first_numbers(entry, count).map_err(|cause| unreadable(tag, cause))?;
         numbers.ok_or_else(|| format!("its `{}` is not a list of numbers", tag.name).into()).map(Some)
     }
 
-    /// All values of a tag that has fractions; `None` also where it has others.
-    pub(super) fn fractions(self, tag: Tag, most: u64) -> Result<Option<Vec<f64>>, DecodeError> {
+    /// Returns all values of a tag; `None` if they are not fractions.
+    pub(super) fn fractions(self, tag: Tag, max: u64) -> Result<Option<Vec<f64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
-        self.structure.fractions(entry, most).map_err(|cause| unreadable(tag, cause))
+        self.structure.fractions(entry, max).map_err(|cause| unreadable(tag, cause))
     }
 
-    /// The size of a tag's values in bytes.
+    /// Returns the size of a tag's values in bytes.
     pub(super) fn size(self, tag: Tag) -> Option<u64> {
         self.directory.entry(tag.number).and_then(Structure::size)
     }
 
-    /// The bytes of a tag, which may be `most`.
-    pub(super) fn bytes(self, tag: Tag, most: u64) -> Result<Option<Vec<u8>>, DecodeError> {
+    /// Returns the bytes of a tag. Fails if there are more than `max`.
+    pub(super) fn bytes(self, tag: Tag, max: u64) -> Result<Option<Vec<u8>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
-        let bytes = self.structure.content(entry, most).map_err(|cause| unreadable(tag, cause))?;
-        let wrong = || format!("its `{}` is longer than {most} bytes", tag.name).into();
+        let bytes = self.structure.content(entry, max).map_err(|cause| unreadable(tag, cause))?;
+        let wrong = || format!("its `{}` is longer than {max} bytes", tag.name).into();
         bytes.ok_or_else(wrong).map(Some)
     }
 }
 
-/// A tag whose values stand where the file has none.
+/// A tag whose values lie outside the file.
 #[derive(Debug, thiserror::Error)]
 #[error("could not read its `{tag}`")]
 struct Unreadable {

@@ -1,53 +1,53 @@
-//! Uncompressed `YCbCr` (TIFF 6.0, section 21): with the coefficients of BT.601, all values from 0 to 255.
+//! Uncompressed `YCbCr` (TIFF 6.0, section 21) with the coefficients of BT.601 and the full range from 0 to 255.
 
 use super::tags::{self, Tags};
 use crate::source::Refusal;
 
-/// The shares of red, green and blue in lightness.
+/// Weights of red, green and blue in luma.
 const BT_601: [f64; 3] = [0.299, 0.587, 0.114];
 
-/// The values for black and white, and those for no colour and the most of it.
+/// Values of black and white for luma, and of zero and full chroma.
 const FULL_RANGE: [f64; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
 
-/// Pixels that share one pair of colour differences.
+/// Pixels per unit, which share one pair of chroma samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subsampling {
-    pub(super) across: u32,
-    pub(super) down: u32,
+    pub(super) horizontal: u32,
+    pub(super) vertical: u32,
 }
 
 impl Subsampling {
-    pub(super) const NONE: Self = Self { across: 1, down: 1 };
+    pub(super) const NONE: Self = Self { horizontal: 1, vertical: 1 };
 
     pub(super) fn read(tags: Tags<'_>) -> Result<Self, Refusal> {
         let numbers = tags.numbers(tags::YCBCR_SUBSAMPLING, 2)?.unwrap_or(vec![2, 2]);
         let sides = match numbers[..] {
-            [across, down] => u32::try_from(across).ok().zip(u32::try_from(down).ok()),
+            [horizontal, vertical] => u32::try_from(horizontal).ok().zip(u32::try_from(vertical).ok()),
             _ => None,
         };
         let is_known = |side: u32| matches!(side, 1 | 2 | 4);
-        match sides.filter(|(across, down)| is_known(*across) && is_known(*down)) {
-            Some((across, down)) => Ok(Self { across, down }),
+        match sides.filter(|(horizontal, vertical)| is_known(*horizontal) && is_known(*vertical)) {
+            Some((horizontal, vertical)) => Ok(Self { horizontal, vertical }),
             None => Err(Refusal::Decode(format!("its `YCbCrSubSampling` is {numbers:?}").into())),
         }
     }
 
-    /// Bytes of a row of units: the lightness of each pixel of one, then its two colour differences.
+    /// Returns the bytes of a row of units: the luma of each pixel of a unit, then its two chroma samples.
     pub(super) fn band_bytes(self, width: u32) -> u64 {
-        u64::from(width.div_ceil(self.across)) * self.unit_bytes() as u64
+        u64::from(width.div_ceil(self.horizontal)) * self.unit_bytes() as u64
     }
 
     fn unit_bytes(self) -> usize {
-        (self.across * self.down) as usize + 2
+        (self.horizontal * self.vertical) as usize + 2
     }
 
-    /// Row `y` of a row of units, with all three for each pixel.
+    /// Expands row `y` of a row of units to three samples per pixel.
     pub(super) fn expand(self, band: &[u8], y: u32, row: &mut [u8]) {
-        let across = self.across as usize;
+        let horizontal = self.horizontal as usize;
         let units = band.chunks_exact(self.unit_bytes());
-        for (unit, pixels) in units.zip(row.chunks_mut(3 * across)) {
+        for (unit, pixels) in units.zip(row.chunks_mut(3 * horizontal)) {
             let (lightness, differences) = unit.split_at(unit.len() - 2);
-            let lightness = &lightness[y as usize * across..];
+            let lightness = &lightness[y as usize * horizontal..];
             for (pixel, lightness) in pixels.chunks_exact_mut(3).zip(lightness) {
                 pixel.copy_from_slice(&[*lightness, differences[0], differences[1]]);
             }
@@ -55,7 +55,7 @@ impl Subsampling {
     }
 }
 
-/// Refuses what has other coefficients or a smaller range.
+/// Rejects images with other coefficients or a reduced range.
 pub(super) fn check(tags: Tags<'_>) -> Result<(), Refusal> {
     let is_like = |numbers: Option<Vec<f64>>, like: &[f64]| {
         numbers.is_none_or(|numbers| {
@@ -63,17 +63,15 @@ pub(super) fn check(tags: Tags<'_>) -> Result<(), Refusal> {
         })
     };
     if !is_like(tags.fractions(tags::YCBCR_COEFFICIENTS, 3)?, &BT_601) {
-        return Err(Refusal::Unsupported(
-            "a TIFF with YCbCr pixels of other coefficients than those of BT.601".to_owned(),
-        ));
+        return Err(Refusal::Unsupported("a TIFF with YCbCr coefficients other than those of BT.601".to_owned()));
     }
     if !is_like(tags.fractions(tags::REFERENCE_BLACK_WHITE, 6)?, &FULL_RANGE) {
-        return Err(Refusal::Unsupported("a TIFF with YCbCr pixels of less than the full range".to_owned()));
+        return Err(Refusal::Unsupported("a TIFF with YCbCr pixels of reduced range".to_owned()));
     }
     Ok(())
 }
 
-/// Makes the first three samples of a pixel red, green and blue.
+/// Converts the first three samples of a pixel to red, green and blue.
 pub(super) fn to_rgb(pixel: &mut [u8]) {
     let [y, blue, red] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
     let (blue, red) = (blue - 128.0, red - 128.0);

@@ -6,14 +6,14 @@ mod web;
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{encoded, noise, waves};
 use crate::support::program::{Run, program};
-use crate::support::tiff::{Form, Pieces};
+use crate::support::tiff::{Layout, Pieces};
 use image::ImageFormat;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Returns files in formats that are read in different ways. Several of them have more than one block.
 fn masters() -> Vec<(&'static str, Vec<u8>)> {
-    let tiled = Form { pieces: Pieces::Tiles(256, 256), ..Form::rgb(1700, 1300) };
+    let tiled = Layout { pieces: Pieces::Tiles(256, 256), ..Layout::rgb(1700, 1300) };
     let fixture = |name: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
         std::fs::read(path).expect("a fixture")

@@ -1,4 +1,4 @@
-//! TIFF as other programs write it: the files of `tests/fixtures/tiff`, whose `README.md` says which and how.
+//! TIFF files of other programs: `tests/fixtures/tiff`, described in its `README.md`.
 
 use crate::support::pictures::mean_difference;
 use crate::support::rows::read_with;
@@ -6,7 +6,7 @@ use iiif_publish::source::{Header, ReadOptions, SourceError};
 use image::{Rgb, RgbImage};
 use std::path::PathBuf;
 
-/// All of them.
+/// All fixtures.
 pub(super) const FIXTURES: [&str; 18] = [
     "float-16-big-endian-tifffile.tif",
     "float-32-predictor-3-tifffile.tif",
@@ -40,17 +40,17 @@ fn read(name: &str) -> Vec<u8> {
     read_page(name, 1).unwrap_or_else(|error| panic!("{name}: {error:?}")).1
 }
 
-/// What `make.py` draws.
+/// Returns the image that `make.py` draws.
 fn smooth() -> RgbImage {
     RgbImage::from_fn(48, 40, |x, y| Rgb([x * 5, y * 6, (x + y) * 2 + 40].map(|value| value as u8)))
 }
 
-/// Every other pixel of it.
+/// Returns every other pixel of [`smooth`].
 fn half() -> RgbImage {
     RgbImage::from_fn(24, 20, |x, y| *smooth().get_pixel(2 * x, 2 * y))
 }
 
-/// Black and white.
+/// Returns the black-and-white image of `make.py`.
 fn printed() -> Vec<u8> {
     let places = (0..40).flat_map(|y| (0..48).map(move |x| (x, y)));
     places.map(|(x, y)| if (x * x + y * y * 3) / 40 % 3 == 0 { 0 } else { 255 }).collect()
@@ -66,7 +66,7 @@ fn faxes_are_read() {
 }
 
 #[test]
-fn what_compresses_without_loss_gives_back_every_pixel() {
+fn lossless_compressions_preserve_every_pixel() {
     for name in ["lzw-differences-big-endian-tiffcp.tif", "pyramid-subifds-vips.tif"] {
         assert!(read(name) == smooth().as_raw().as_slice(), "{name}");
     }
@@ -81,7 +81,7 @@ fn what_compresses_without_loss_gives_back_every_pixel() {
 }
 
 #[test]
-fn jpeg_inside_is_decoded_as_libtiff_does() {
+fn embedded_jpeg_is_decoded_as_libtiff_does() {
     for name in
         ["jpeg-ycbcr-420-tables-tiffcp", "jpeg-rgb-tiles-tables-tiffcp", "pyramid-pages-jpeg-vips", "palette-pillow"]
     {
@@ -95,22 +95,22 @@ fn jpeg_inside_is_decoded_as_libtiff_does() {
 }
 
 #[test]
-fn the_pages_of_a_pyramid_are_one() {
+fn the_levels_of_a_pyramid_are_one_page() {
     let error = read_page("pyramid-pages-jpeg-vips.tif", 2).expect_err("there is none");
     assert!(error.to_string().ends_with("has no page 2: it has 1 page"), "{error}");
 }
 
 #[test]
-fn lab_is_what_it_was_made_from() {
-    // vips and ImageMagick use sRGB's own white and that of D50; 8 bits of Lab are coarser than 8 bits of RGB.
-    for (name, most) in [("lab-16-vips.tif", 8.0), ("lab-8-vips.tif", 8.0), ("lab-16-imagemagick.tif", 8.0)] {
+fn lab_converts_back_to_its_source() {
+    // vips and ImageMagick use sRGB's own white and that of D50; 8-bit Lab is coarser than 8-bit RGB.
+    for (name, max) in [("lab-16-vips.tif", 8.0), ("lab-8-vips.tif", 8.0), ("lab-16-imagemagick.tif", 8.0)] {
         let difference = mean_difference(&read(name), &half());
-        assert!(difference < most, "{name}: {difference}");
+        assert!(difference < max, "{name}: {difference}");
     }
 }
 
 #[test]
-fn a_jpeg_inside_that_is_damaged_is_an_error() {
+fn a_damaged_embedded_jpeg_is_an_error() {
     let folder = tempfile::TempDir::new().expect("a folder");
     for name in ["jpeg-ycbcr-420-tables-tiffcp.tif", "jpeg-rgb-tiles-tables-tiffcp.tif", "group4-pillow.tif"] {
         let whole = std::fs::read(path(name)).expect("the fixture");

@@ -1,12 +1,12 @@
-//! What libtiff reads although the specification has it otherwise, and samples of rare kinds.
+//! Files that libtiff reads although they violate the specification, and samples of rare kinds.
 
 use super::{HEIGHT, PIECES, WIDTH, drawn, pixels, read};
 use crate::support::rows::{codes, read_bytes_with};
-use crate::support::tiff::{Form, Order, Packing, Page, Pieces, Values, Variety, file};
+use crate::support::tiff::{Layout, Order, Packing, Page, Pieces, Values, Variant, file};
 use iiif_publish::source::ReadOptions;
 
 fn rgb(pieces: Pieces, packing: Packing) -> Page {
-    Form { packing, pieces, ..Form::rgb(WIDTH, HEIGHT) }.page(|x, y, channel| drawn(x, y, channel).into())
+    Layout { packing, pieces, ..Layout::rgb(WIDTH, HEIGHT) }.page(|x, y, channel| drawn(x, y, channel).into())
 }
 
 fn replace(page: &mut Page, tag: u16, values: Option<Values>) {
@@ -15,10 +15,10 @@ fn replace(page: &mut Page, tag: u16, values: Option<Values>) {
 }
 
 fn bytes(page: Page) -> Vec<u8> {
-    file(&[page], Order::Little, Variety::Classic)
+    file(&[page], Order::Little, Variant::Classic)
 }
 
-/// The number at which a file in little-endian order has the entry of a tag.
+/// Returns the offset of the entry of a tag in a little-endian file.
 fn entry(bytes: &[u8], tag: u16) -> usize {
     let directory = u32::from_le_bytes(bytes[4..8].try_into().expect("four")) as usize;
     let count = usize::from(u16::from_le_bytes([bytes[directory], bytes[directory + 1]]));
@@ -28,36 +28,36 @@ fn entry(bytes: &[u8], tag: u16) -> usize {
 
 #[test]
 fn a_missing_photometric_interpretation_is_guessed_with_a_warning() {
-    let guessed = |form: &Form| {
-        let mut page = form.page(|x, y, channel| drawn(x, y, channel).into());
+    let guessed = |layout: &Layout| {
+        let mut page = layout.page(|x, y, channel| drawn(x, y, channel).into());
         replace(&mut page, 262, None);
         read(&bytes(page))
     };
-    let (header, real) = guessed(&Form::rgb(WIDTH, HEIGHT)).expect("RGB");
+    let (header, real) = guessed(&Layout::rgb(WIDTH, HEIGHT)).expect("RGB");
     assert!(real == pixels(WIDTH, HEIGHT, 3, drawn));
     assert_eq!(codes(&header), ["colors-guessed"]);
-    let (header, real) = guessed(&Form { samples: 1, ..Form::rgb(WIDTH, HEIGHT) }).expect("gray");
+    let (header, real) = guessed(&Layout { samples: 1, ..Layout::rgb(WIDTH, HEIGHT) }).expect("gray");
     assert!(real == pixels(WIDTH, HEIGHT, 1, drawn));
     assert_eq!(codes(&header), ["colors-guessed"]);
-    let alpha = Form { samples: 4, more: vec![(338, Values::Shorts(vec![2]))], ..Form::rgb(WIDTH, HEIGHT) };
-    assert_eq!(guessed(&alpha).expect("RGB with alpha").0.found.colours, "RGB with alpha");
-    let error = guessed(&Form { samples: 4, ..Form::rgb(WIDTH, HEIGHT) }).expect_err("RGB with alpha, or CMYK");
+    let alpha = Layout { samples: 4, more: vec![(338, Values::Shorts(vec![2]))], ..Layout::rgb(WIDTH, HEIGHT) };
+    assert_eq!(guessed(&alpha).expect("RGB with alpha").0.found.colors, "RGB with alpha");
+    let error = guessed(&Layout { samples: 4, ..Layout::rgb(WIDTH, HEIGHT) }).expect_err("RGB with alpha, or CMYK");
     assert!(error.to_string().contains("`PhotometricInterpretation` is missing"), "{error}");
 }
 
 #[test]
-fn samples_that_are_left_out_are_warned_of() {
+fn ignored_samples_cause_a_warning() {
     for (samples, extra, expected) in
         [(4, vec![0], vec!["samples-ignored"]), (4, vec![2], vec![]), (5, vec![2, 0], vec!["samples-ignored"])]
     {
-        let form = Form { samples, more: vec![(338, Values::Shorts(extra))], ..Form::rgb(WIDTH, HEIGHT) };
-        let (header, _) = read(&form.file(|x, y, channel| drawn(x, y, channel).into())).expect("read");
+        let layout = Layout { samples, more: vec![(338, Values::Shorts(extra))], ..Layout::rgb(WIDTH, HEIGHT) };
+        let (header, _) = read(&layout.file(|x, y, channel| drawn(x, y, channel).into())).expect("read");
         assert_eq!(codes(&header), expected, "{samples}");
     }
 }
 
 #[test]
-fn strips_and_tiles_without_lengths_reach_to_the_next_one() {
+fn strips_and_tiles_without_lengths_extend_to_the_next_one() {
     let expected = pixels(WIDTH, HEIGHT, 3, drawn);
     for (pieces, packing) in PIECES.into_iter().flat_map(|pieces| {
         [Packing::None, Packing::Lzw, Packing::Deflate, Packing::PackBits].map(|packing| (pieces, packing))
@@ -74,7 +74,7 @@ fn strips_and_tiles_without_lengths_reach_to_the_next_one() {
         // Without the tag.
         zero[at..at + 2].copy_from_slice(&65000_u16.to_le_bytes());
         assert!(read(&zero).unwrap_or_else(|error| panic!("{pieces:?} {packing:?}: {error:?}")).1 == expected);
-        // Without an offset either, it is not in the file.
+        // Without an offset either, the data is not in the file.
         let at = entry(&zero, if tag == 325 { 324 } else { 273 });
         let values = u32::from_le_bytes(zero[at + 8..at + 12].try_into().expect("four")) as usize;
         let values = if count == 1 { at + 8 } else { values };
@@ -110,29 +110,29 @@ fn surplus_values_are_ignored() {
 #[test]
 fn a_palette_may_have_alpha() {
     for (bits, is_planar) in [(8, false), (4, false), (8, true), (2, true)] {
-        let most = (1_u64 << bits) - 1;
-        let colors: Vec<u16> = (0..3 * (most + 1)).map(|value| (value * 7 % 256) as u16 * 257).collect();
+        let max = (1_u64 << bits) - 1;
+        let colors: Vec<u16> = (0..3 * (max + 1)).map(|value| (value * 7 % 256) as u16 * 257).collect();
         let more = vec![(320, Values::Shorts(colors.clone())), (338, Values::Shorts(vec![2]))];
-        let form = Form { samples: 2, bits, photometric: 3, is_planar, more, ..Form::rgb(3, 1) };
+        let layout = Layout { samples: 2, bits, photometric: 3, is_planar, more, ..Layout::rgb(3, 1) };
         let (header, real) =
-            read(&form.file(|x, _, channel| if channel == 0 { 1 } else { [most, 0, most][x as usize] })).expect("read");
-        let color: Vec<u8> = (0..3).map(|channel| (colors[channel * (most as usize + 1) + 1] / 257) as u8).collect();
-        assert_eq!((header.found.colours.as_str(), codes(&header)), ("RGB with alpha", vec![]));
+            read(&layout.file(|x, _, channel| if channel == 0 { 1 } else { [max, 0, max][x as usize] })).expect("read");
+        let color: Vec<u8> = (0..3).map(|channel| (colors[channel * (max as usize + 1) + 1] / 257) as u8).collect();
+        assert_eq!((header.found.colors.as_str(), codes(&header)), ("RGB with alpha", vec![]));
         assert_eq!(real, [&color[..], &[255; 3], &color].concat(), "{bits} bits");
     }
 }
 
 #[test]
-fn whole_samples_of_24_bits_are_read_in_both_byte_orders() {
+fn unsigned_24_bit_samples_are_read_in_both_byte_orders() {
     for (order, is_planar) in [(Order::Little, false), (Order::Big, false), (Order::Big, true)] {
-        let form = Form { bits: 24, order, is_planar, ..Form::rgb(WIDTH, HEIGHT) };
-        let (_, real) = read(&form.file(|x, y, channel| u64::from(drawn(x, y, channel)) * 0x01_0101)).expect("read");
+        let layout = Layout { bits: 24, order, is_planar, ..Layout::rgb(WIDTH, HEIGHT) };
+        let (_, real) = read(&layout.file(|x, y, channel| u64::from(drawn(x, y, channel)) * 0x01_0101)).expect("read");
         assert!(real == pixels(WIDTH, HEIGHT, 3, drawn), "{order:?}");
     }
 }
 
 #[test]
-fn signed_samples_are_spread_from_the_lowest_to_the_highest_with_a_warning() {
+fn signed_samples_are_scaled_from_lowest_to_highest_with_a_warning() {
     for (bits, order) in [
         (4, Order::Little),
         (8, Order::Little),
@@ -141,25 +141,25 @@ fn signed_samples_are_spread_from_the_lowest_to_the_highest_with_a_warning() {
         (32, Order::Little),
         (64, Order::Big),
     ] {
-        let form = Form { bits, order, sample_format: 2, photometric: 1, samples: 1, ..Form::rgb(3, 1) };
+        let layout = Layout { bits, order, sample_format: 2, photometric: 1, samples: 1, ..Layout::rgb(3, 1) };
         let lowest = i64::MIN >> (64 - bits);
-        // In two's complement, cut to so many bits.
+        // Two's complement, cut to the number of bits.
         let sample = |x: u32| [lowest, 0, -(lowest + 1)][x as usize].cast_unsigned() & (u64::MAX >> (64 - bits));
-        let (header, real) = read(&form.file(|x, _, _| sample(x))).expect("read");
+        let (header, real) = read(&layout.file(|x, _, _| sample(x))).expect("read");
         assert_eq!((real[0], real[2], codes(&header)), (0, 255, vec!["samples-signed"]), "{bits} bits");
         assert!((127..=136).contains(&real[1]), "{bits} bits: {real:?}");
     }
-    let form = Form { bits: 16, sample_format: 2, photometric: 1, samples: 1, ..Form::rgb(3, 1) };
+    let layout = Layout { bits: 16, sample_format: 2, photometric: 1, samples: 1, ..Layout::rgb(3, 1) };
     let options = ReadOptions { float_range: "-100..100".parse().expect("a range"), ..ReadOptions::default() };
-    let elevation = form.file(|x, _, _| u64::from([-100_i16, 0, 100][x as usize].cast_unsigned()));
+    let elevation = layout.file(|x, _, _| u64::from([-100_i16, 0, 100][x as usize].cast_unsigned()));
     let (header, real) = read_bytes_with(&elevation, options).expect("read");
-    assert_eq!((real, codes(&header)), (vec![0, 128, 255], vec![]), "a range that was given");
+    assert_eq!((real, codes(&header)), (vec![0, 128, 255], vec![]), "an explicit range");
 }
 
-/// Floating-point samples of 32 bits, alpha behind them.
+/// Creates a file of 32-bit floating-point samples, followed by alpha.
 fn floats(pieces: Pieces, packing: Packing, value: impl Fn(u32, u32) -> f32) -> Vec<u8> {
     let more = vec![(338, Values::Shorts(vec![2]))];
-    let form = Form {
+    let layout = Layout {
         bits: 32,
         sample_format: 3,
         photometric: 1,
@@ -167,13 +167,13 @@ fn floats(pieces: Pieces, packing: Packing, value: impl Fn(u32, u32) -> f32) -> 
         pieces,
         packing,
         more,
-        ..Form::rgb(WIDTH, HEIGHT)
+        ..Layout::rgb(WIDTH, HEIGHT)
     };
-    form.file(|x, y, channel| if channel == 0 { value(x, y).to_bits().into() } else { 1.0_f32.to_bits().into() })
+    layout.file(|x, y, channel| if channel == 0 { value(x, y).to_bits().into() } else { 1.0_f32.to_bits().into() })
 }
 
 #[test]
-fn a_float_range_is_warned_of_given_or_measured() {
+fn a_float_range_causes_a_warning_unless_it_fits() {
     for (pieces, packing) in [(PIECES[1], Packing::None), (PIECES[2], Packing::Lzw), (PIECES[4], Packing::Deflate)] {
         let up_to_255 = floats(pieces, packing, |x, y| f32::from(drawn(x, y, 0)));
         let expected = pixels(WIDTH, HEIGHT, 1, |x, y, _| drawn(x, y, 0));

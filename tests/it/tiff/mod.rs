@@ -1,6 +1,6 @@
-//! TIFF in all its varieties, compared with what was drawn, and files by other programs.
+//! TIFF in all its variants, compared with the drawn pixels, and files from other programs.
 
-mod colours;
+mod colors;
 mod damage;
 mod fixtures;
 mod lenient;
@@ -11,7 +11,7 @@ mod stored;
 
 use crate::support::pictures::file as file_in;
 use crate::support::rows::read_with;
-use crate::support::tiff::{Form, Order, Packing, Pieces, Variety};
+use crate::support::tiff::{Layout, Order, Packing, Pieces, Variant};
 use iiif_publish::source::{Header, ReadOptions, Source, SourceError};
 use std::error::Error;
 use std::path::Path;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const ORDERS: [Order; 2] = [Order::Little, Order::Big];
-const VARIETIES: [Variety; 2] = [Variety::Classic, Variety::Big];
+const VARIANTS: [Variant; 2] = [Variant::Classic, Variant::Big];
 const PACKINGS: [Packing; 6] =
     [Packing::None, Packing::Lzw, Packing::OldLzw, Packing::Deflate, Packing::PackBits, Packing::Zstandard];
 const PIECES: [Pieces; 5] =
@@ -29,14 +29,14 @@ const PIECES: [Pieces; 5] =
 const WIDTH: u32 = 37;
 const HEIGHT: u32 = 29;
 
-/// A channel of noise, the same for every test.
+/// Returns a sample of noise, the same for every test.
 fn drawn(x: u32, y: u32, channel: u16) -> u8 {
     let mixed = (x * 7919 + y * 104_729 + u32::from(channel) * 1_299_709 + 1).wrapping_mul(2_654_435_761);
-    // Some runs, so that every compression has something to do.
+    // Includes runs so that every compression has work to do.
     if mixed >> 30 == 0 { (y / 3 * 16) as u8 } else { (mixed >> 13) as u8 }
 }
 
-/// What was drawn, row by row.
+/// Returns the drawn pixels, row by row.
 fn pixels(width: u32, height: u32, channels: u16, sample: impl Fn(u32, u32, u16) -> u8) -> Vec<u8> {
     let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
     places.flat_map(|(x, y)| (0..channels).map(|c| sample(x, y, c)).collect::<Vec<_>>()).collect()
@@ -55,31 +55,31 @@ fn read(bytes: &[u8]) -> Result<(Header, Vec<u8>), SourceError> {
     read_page(bytes, 1)
 }
 
-/// An error with all its causes.
-fn told(error: &SourceError) -> String {
-    let mut told = error.to_string();
+/// Returns an error with all its causes.
+fn error_chain(error: &SourceError) -> String {
+    let mut error_chain = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        told = format!("{told}: {error}");
+        error_chain = format!("{error_chain}: {error}");
         cause = error.source();
     }
-    told
+    error_chain
 }
 
-fn assert_reads(form: &Form, bytes: &[u8], expected: &[u8]) {
-    let (header, pixels) = read(bytes).unwrap_or_else(|error| panic!("{}: {form:?}", told(&error)));
-    assert_eq!((header.size.width(), header.size.height()), (form.width, form.height));
-    assert!(pixels == expected, "{form:?}");
+fn assert_reads(layout: &Layout, bytes: &[u8], expected: &[u8]) {
+    let (header, pixels) = read(bytes).unwrap_or_else(|error| panic!("{}: {layout:?}", error_chain(&error)));
+    assert_eq!((header.size.width(), header.size.height()), (layout.width, layout.height));
+    assert!(pixels == expected, "{layout:?}");
 }
 
-/// Reads a damaged file: an error or not, but neither a panic nor a long wait.
+/// Reads a damaged file, which may fail but must not panic or take long.
 fn endure(folder: &Path, bytes: &[u8], what: &str) -> Result<(), SourceError> {
     let begin = Instant::now();
     let path = file_in(folder, "image.tif", bytes);
     let result = Source::open(&path, ReadOptions::default()).and_then(|mut source| {
         let header = source.header().clone();
         let row_bytes = header.format.row_bytes(header.size.width());
-        // What is more than the file can have would only take long.
+        // More pixels than the file can hold would only take time.
         let rows = if row_bytes > 1 << 26 { 0 } else { header.size.height().min(64) };
         let mut row = vec![0; row_bytes.min(1 << 26)];
         (0..rows).try_for_each(|_| source.read_rows(&mut row))

@@ -1,46 +1,53 @@
-//! Files with wrong bytes anywhere: errors or not, but neither panics nor long waits.
+//! Files with wrong bytes anywhere, which may fail but must not panic or take long.
 
 use super::fixtures::{FIXTURES, path};
 use super::{PIECES, drawn, endure};
-use crate::support::tiff::{Form, Order, Packing, Pieces, Values, Variety};
+use crate::support::tiff::{Layout, Order, Packing, Pieces, Values, Variant};
 use tempfile::TempDir;
 
-/// Of each fixture: enough to reach every decoder, and few enough for every run.
+/// Mutations of each fixture: enough to reach every decoder, and few enough for every run.
 const MUTATIONS: u32 = 60;
 
 #[test]
-fn a_lie_anywhere_in_the_directory_is_endured() {
+fn a_wrong_byte_anywhere_in_the_directory_does_not_panic() {
     let folder = TempDir::new().expect("a folder");
     let palette = vec![(320, Values::Shorts(vec![77; 48])), (274, Values::Shorts(vec![3]))];
     let ycbcr = vec![(530, Values::Shorts(vec![1, 1])), (338, Values::Shorts(vec![1]))];
-    for form in [
-        Form { packing: Packing::Lzw, pieces: PIECES[3], variety: Variety::Big, predictor: 2, ..Form::rgb(19, 17) },
-        Form { order: Order::Big, is_planar: true, ..Form::rgb(19, 17) },
-        Form { bits: 4, samples: 1, photometric: 3, more: palette, packing: Packing::PackBits, ..Form::rgb(19, 17) },
-        Form {
+    for layout in [
+        Layout { packing: Packing::Lzw, pieces: PIECES[3], variant: Variant::Big, predictor: 2, ..Layout::rgb(19, 17) },
+        Layout { order: Order::Big, is_planar: true, ..Layout::rgb(19, 17) },
+        Layout {
+            bits: 4,
+            samples: 1,
+            photometric: 3,
+            more: palette,
+            packing: Packing::PackBits,
+            ..Layout::rgb(19, 17)
+        },
+        Layout {
             photometric: 6,
             more: ycbcr,
             packing: Packing::Deflate,
             pieces: Pieces::Strips(400),
-            ..Form::rgb(19, 17)
+            ..Layout::rgb(19, 17)
         },
-        Form { bits: 32, sample_format: 3, predictor: 3, packing: Packing::Zstandard, ..Form::rgb(19, 17) },
+        Layout { bits: 32, sample_format: 3, predictor: 3, packing: Packing::Zstandard, ..Layout::rgb(19, 17) },
     ] {
-        let bytes = form.file(|x, y, channel| u64::from(drawn(x, y, channel)) % 16);
-        // Head and directory; the pixels stand between them.
-        let directory = bytes.len() - 12 * if form.variety == Variety::Big { 40 } else { 28 };
+        let bytes = layout.file(|x, y, channel| u64::from(drawn(x, y, channel)) % 16);
+        // Header and directory; the pixels are between them.
+        let directory = bytes.len() - 12 * if layout.variant == Variant::Big { 40 } else { 28 };
         for at in (0..16).chain(directory..bytes.len()) {
             for value in [0, 1, 2, 0x7f, 0x80, 0xff, !bytes[at], bytes[at] ^ 1, bytes[at].wrapping_add(1)] {
                 let mut damaged = bytes.clone();
                 damaged[at] = value;
-                let _ = endure(folder.path(), &damaged, &format!("byte {at} as {value}, {form:?}"));
+                let _ = endure(folder.path(), &damaged, &format!("byte {at} as {value}, {layout:?}"));
             }
         }
     }
 }
 
 #[test]
-fn wrong_bytes_anywhere_in_files_of_other_programs_are_endured() {
+fn wrong_bytes_anywhere_in_files_of_other_programs_do_not_panic() {
     let folder = TempDir::new().expect("a folder");
     let mut state = 1_u64;
     let mut random = |below: usize| {

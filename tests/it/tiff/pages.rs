@@ -1,19 +1,19 @@
 //! Pages, pyramids and thumbnails.
 
-use super::{ORDERS, VARIETIES, read, read_page, told};
-use crate::support::tiff::{Form, Order, Page, Values, Variety, file};
+use super::{ORDERS, VARIANTS, error_chain, read, read_page};
+use crate::support::tiff::{Layout, Order, Page, Values, Variant, file};
 
 fn plain_page(value: u8, side: u32, more: Vec<(u16, Values)>) -> Page {
-    Form { more, ..Form::rgb(side, side) }.page(|_, _, _| value.into())
+    Layout { more, ..Layout::rgb(side, side) }.page(|_, _, _| value.into())
 }
 
 #[test]
-fn pages_are_counted_without_smaller_versions() {
+fn reduced_versions_are_not_counted_as_pages() {
     let reduced = || vec![(254, Values::Shorts(vec![1]))];
     let old_reduced = || vec![(255, Values::Shorts(vec![2]))];
     let mut pyramid = plain_page(20, 16, Vec::new());
     pyramid.children = vec![plain_page(21, 8, reduced()), plain_page(22, 4, reduced())];
-    // As cameras do: the directory is a thumbnail, its child the image.
+    // Like cameras: the directory is a thumbnail, and its child is the image.
     let mut thumbnail = plain_page(31, 4, reduced());
     thumbnail.children = vec![plain_page(30, 16, Vec::new())];
     let pages = [
@@ -24,18 +24,18 @@ fn pages_are_counted_without_smaller_versions() {
         thumbnail,
         plain_page(40, 5, Vec::new()),
     ];
-    for (order, variety) in ORDERS.into_iter().flat_map(|order| VARIETIES.map(|variety| (order, variety))) {
-        let bytes = file(&pages, order, variety);
+    for (order, variant) in ORDERS.into_iter().flat_map(|order| VARIANTS.map(|variant| (order, variant))) {
+        let bytes = file(&pages, order, variant);
         for (page, value, side) in [(1, 10, 16), (2, 20, 16), (3, 30, 16), (4, 40, 5)] {
             let (header, pixels) = read_page(&bytes, page).expect("read");
             assert_eq!((header.size.width(), pixels[0]), (side, value), "page {page}");
         }
         for page in [0, 5, u32::MAX] {
-            let error = told(&read_page(&bytes, page).expect_err("there is none"));
+            let error = error_chain(&read_page(&bytes, page).expect_err("there is none"));
             assert!(error.contains(&format!("has no page {page}: it has 4 pages")), "{error}");
         }
     }
-    let alone = file(&[plain_page(50, 3, reduced())], Order::Little, Variety::Classic);
-    assert_eq!(read(&alone).expect("read").1[0], 50, "all are marked: the mark means nothing");
-    assert!(told(&read_page(&alone, 2).expect_err("there is none")).contains("it has 1 page"));
+    let alone = file(&[plain_page(50, 3, reduced())], Order::Little, Variant::Classic);
+    assert_eq!(read(&alone).expect("read").1[0], 50, "all directories are marked, so the mark is ignored");
+    assert!(error_chain(&read_page(&alone, 2).expect_err("there is none")).contains("it has 1 page"));
 }

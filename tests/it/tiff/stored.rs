@@ -1,32 +1,33 @@
-//! Every way to store samples.
+//! All storage layouts of samples.
 
-use super::{HEIGHT, ORDERS, PACKINGS, PIECES, VARIETIES, WIDTH, assert_reads, drawn, pixels, read};
+use super::{HEIGHT, ORDERS, PACKINGS, PIECES, VARIANTS, WIDTH, assert_reads, drawn, pixels, read};
 use crate::support::pictures::noise;
-use crate::support::tiff::{Form, Packing, Pieces, Values};
+use crate::support::tiff::{Layout, Packing, Pieces, Values};
 
 #[test]
-fn every_way_to_store_the_same_pixels_gives_the_same_pixels() {
+fn every_storage_layout_gives_the_same_pixels() {
     let expected = pixels(WIDTH, HEIGHT, 3, drawn);
-    for (order, variety) in ORDERS.into_iter().flat_map(|order| VARIETIES.map(|variety| (order, variety))) {
+    for (order, variant) in ORDERS.into_iter().flat_map(|order| VARIANTS.map(|variant| (order, variant))) {
         for (packing, pieces) in PACKINGS.into_iter().flat_map(|packing| PIECES.map(|pieces| (packing, pieces))) {
             for (is_planar, is_reversed) in [(false, false), (true, false), (false, true)] {
-                let form = Form { is_planar, order, variety, packing, pieces, is_reversed, ..Form::rgb(WIDTH, HEIGHT) };
-                assert_reads(&form, &form.file(|x, y, channel| drawn(x, y, channel).into()), &expected);
+                let layout =
+                    Layout { is_planar, order, variant, packing, pieces, is_reversed, ..Layout::rgb(WIDTH, HEIGHT) };
+                assert_reads(&layout, &layout.file(|x, y, channel| drawn(x, y, channel).into()), &expected);
             }
         }
     }
 }
 
-/// A kind of sample, and how a value of 8 bits is written as one.
+/// Bits, sample format, and the encoding of an 8-bit value in it.
 type Kind = (u16, u16, fn(u8) -> u64);
 
-/// Bits, format, and bits of a sample that becomes the same 8 bits again.
+/// Encodings that decode to the same 8-bit value.
 const KINDS: [Kind; 9] = [
     (8, 1, |value| value.into()),
     (10, 1, |value| (u64::from(value) * 1023 + 127) / 255),
     (12, 1, |value| (u64::from(value) * 4095 + 127) / 255),
     (14, 1, |value| (u64::from(value) * 16383 + 127) / 255),
-    // Off by what is rounded away again.
+    // Differs by less than the rounding.
     (16, 1, |value| (u64::from(value) * 257).saturating_add_signed(i64::from(value % 200) - 100).min(65535)),
     (32, 1, |value| u64::from(value) * 0x0101_0101),
     (16, 3, |value| half(f32::from(value) / 255.0)),
@@ -34,7 +35,7 @@ const KINDS: [Kind; 9] = [
     (64, 3, |value| (f64::from(value) / 255.0).to_bits()),
 ];
 
-/// A number between 0 and 1 with 16 bits, cut off: close enough for 8 bits.
+/// Encodes a number between 0 and 1 in 16 bits, truncated: precise enough for 8 bits.
 fn half(value: f32) -> u64 {
     let bits = value.to_bits() + 0x1000;
     if value == 0.0 { 0 } else { u64::from((bits >> 13 & 0x3ff) | ((bits >> 23) - 112) << 10) }
@@ -48,7 +49,7 @@ fn samples_of_every_depth_become_8_bits() {
             for (packing, predictor) in predictors(bits, sample_format) {
                 for (order, pieces) in ORDERS.into_iter().flat_map(|order| PIECES.map(|pieces| (order, pieces))) {
                     for is_planar in [false, true] {
-                        let form = Form {
+                        let layout = Layout {
                             samples,
                             bits,
                             photometric,
@@ -58,9 +59,9 @@ fn samples_of_every_depth_become_8_bits() {
                             order,
                             packing,
                             pieces,
-                            ..Form::rgb(WIDTH, HEIGHT)
+                            ..Layout::rgb(WIDTH, HEIGHT)
                         };
-                        assert_reads(&form, &form.file(|x, y, channel| sample(drawn(x, y, channel))), &expected);
+                        assert_reads(&layout, &layout.file(|x, y, channel| sample(drawn(x, y, channel))), &expected);
                     }
                 }
             }
@@ -80,7 +81,7 @@ fn predictors(bits: u16, sample_format: u16) -> Vec<(Packing, u16)> {
 }
 
 #[test]
-fn orientations_turn_the_picture_whatever_it_is_stored_in() {
+fn orientations_apply_to_every_storage_layout() {
     for (packing, pieces) in PACKINGS
         .into_iter()
         .flat_map(|packing| [PIECES[1], PIECES[3], Pieces::Strips(400)].map(|pieces| (packing, pieces)))
@@ -88,7 +89,7 @@ fn orientations_turn_the_picture_whatever_it_is_stored_in() {
         for (orientation, is_planar) in [(2, false), (3, false), (4, false), (4, true), (6, false)] {
             let height = 300;
             let more = vec![(274, Values::Shorts(vec![orientation]))];
-            let form = Form { is_planar, packing, pieces, more, ..Form::rgb(WIDTH, height) };
+            let layout = Layout { is_planar, packing, pieces, more, ..Layout::rgb(WIDTH, height) };
             let (shown_width, shown_height) = if orientation == 6 { (height, WIDTH) } else { (WIDTH, height) };
             let expected = pixels(shown_width, shown_height, 3, |x, y, channel| match orientation {
                 2 => drawn(WIDTH - 1 - x, y, channel),
@@ -96,45 +97,45 @@ fn orientations_turn_the_picture_whatever_it_is_stored_in() {
                 4 => drawn(x, height - 1 - y, channel),
                 _ => drawn(y, height - 1 - x, channel),
             });
-            let (header, pixels) = read(&form.file(|x, y, channel| drawn(x, y, channel).into())).expect("read");
+            let (header, pixels) = read(&layout.file(|x, y, channel| drawn(x, y, channel).into())).expect("read");
             assert_eq!((header.size.width(), header.size.height()), (shown_width, shown_height));
-            assert!(pixels == expected, "orientation {orientation}, {form:?}");
+            assert!(pixels == expected, "orientation {orientation}, {layout:?}");
             if orientation == 4 && packing == Packing::None {
                 let held = if pieces == PIECES[3] { WIDTH * height * 3 } else { 0 };
-                assert_eq!(header.decoder_bytes, u64::from(held), "uncompressed strips are read from their bottom");
+                assert_eq!(header.decoder_bytes, u64::from(held), "uncompressed strips are read from the bottom");
             }
         }
     }
 }
 
 #[test]
-fn high_strips_are_not_held() {
+fn high_strips_are_read_row_by_row() {
     let (width, height) = (200, 3000);
     let picture = noise(width, height);
     for (packing, pieces) in
         PACKINGS.into_iter().flat_map(|packing| [300, height].map(|rows| (packing, Pieces::Strips(rows))))
     {
         for is_planar in [false, true] {
-            let form = Form { is_planar, packing, pieces, ..Form::rgb(width, height) };
-            let bytes = form.file(|x, y, channel| picture.get_pixel(x, y)[usize::from(channel)].into());
+            let layout = Layout { is_planar, packing, pieces, ..Layout::rgb(width, height) };
+            let bytes = layout.file(|x, y, channel| picture.get_pixel(x, y)[usize::from(channel)].into());
             let (header, pixels) = read(&bytes).expect("read");
-            assert!(pixels == picture.as_raw().as_slice(), "{form:?}");
-            assert!(header.decoder_bytes == 0 || packing == Packing::Zstandard, "{form:?}: {}", header.decoder_bytes);
+            assert!(pixels == picture.as_raw().as_slice(), "{layout:?}");
+            assert!(header.decoder_bytes == 0 || packing == Packing::Zstandard, "{layout:?}: {}", header.decoder_bytes);
         }
     }
 }
 
 #[test]
-fn many_small_pieces_are_decoded_together_and_come_in_order() {
+fn many_small_chunks_are_decoded_in_groups_and_in_order() {
     let (width, height) = (1500, 1100);
     let picture = noise(width, height);
-    for (pieces, most) in
+    for (pieces, max) in
         [(Pieces::Strips(3), 5 << 20), (Pieces::Tiles(64, 64), 5 << 20), (Pieces::Tiles(1024, 1024), 5 << 20)]
     {
-        let form = Form { packing: Packing::Deflate, pieces, ..Form::rgb(width, height) };
-        let bytes = form.file(|x, y, channel| picture.get_pixel(x, y)[usize::from(channel)].into());
+        let layout = Layout { packing: Packing::Deflate, pieces, ..Layout::rgb(width, height) };
+        let bytes = layout.file(|x, y, channel| picture.get_pixel(x, y)[usize::from(channel)].into());
         let (header, pixels) = read(&bytes).expect("read");
         assert!(pixels == picture.as_raw().as_slice(), "{pieces:?}");
-        assert!(header.decoder_bytes > 0 && header.decoder_bytes <= most, "{pieces:?}: {}", header.decoder_bytes);
+        assert!(header.decoder_bytes > 0 && header.decoder_bytes <= max, "{pieces:?}: {}", header.decoder_bytes);
     }
 }

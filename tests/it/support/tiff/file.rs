@@ -1,6 +1,6 @@
-//! The structure around the pixels: head, directories, values.
+//! The structure around the pixels: header, directories, values.
 
-use super::{Order, Page, Values, Variety};
+use super::{Order, Page, Values, Variant};
 
 pub(super) fn number(value: u64, bytes: usize, order: Order) -> Vec<u8> {
     match order {
@@ -9,14 +9,14 @@ pub(super) fn number(value: u64, bytes: usize, order: Order) -> Vec<u8> {
     }
 }
 
-/// A file of several pages.
-pub fn file(pages: &[Page], order: Order, variety: Variety) -> Vec<u8> {
-    let mut writer = Writer { bytes: Vec::new(), order, variety };
+/// Creates a file of several pages.
+pub fn file(pages: &[Page], order: Order, variant: Variant) -> Vec<u8> {
+    let mut writer = Writer { bytes: Vec::new(), order, variant };
     let mark = if order == Order::Little { b"II" } else { b"MM" };
     writer.bytes.extend(mark);
-    match variety {
-        Variety::Classic => writer.put(42, 2),
-        Variety::Big => [(43, 2), (8, 2), (0, 2)].into_iter().for_each(|(value, bytes)| writer.put(value, bytes)),
+    match variant {
+        Variant::Classic => writer.put(42, 2),
+        Variant::Big => [(43, 2), (8, 2), (0, 2)].into_iter().for_each(|(value, bytes)| writer.put(value, bytes)),
     }
     let mut next_at = writer.bytes.len();
     writer.put(0, writer.offset_bytes());
@@ -31,12 +31,12 @@ pub fn file(pages: &[Page], order: Order, variety: Variety) -> Vec<u8> {
 struct Writer {
     bytes: Vec<u8>,
     order: Order,
-    variety: Variety,
+    variant: Variant,
 }
 
 impl Writer {
     fn offset_bytes(&self) -> usize {
-        if self.variety == Variety::Classic { 4 } else { 8 }
+        if self.variant == Variant::Classic { 4 } else { 8 }
     }
 
     fn put(&mut self, value: u64, bytes: usize) {
@@ -52,7 +52,7 @@ impl Writer {
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
     }
 
-    /// Writes a page; says where its directory is, and where in it the offset of the next one belongs.
+    /// Writes a page. Returns the offset of its directory, and the offset of its link to the next one.
     fn directory(&mut self, page: &Page) -> (usize, usize) {
         let children: Vec<u64> = page.children.iter().map(|child| self.directory(child).0 as u64).collect();
         let mut offsets = Vec::new();
@@ -73,7 +73,7 @@ impl Writer {
             tags.into_iter().map(|(tag, values)| self.entry(tag, &values)).collect();
         self.align();
         let at = self.bytes.len();
-        self.put(entries.len() as u64, if self.variety == Variety::Classic { 2 } else { 8 });
+        self.put(entries.len() as u64, if self.variant == Variant::Classic { 2 } else { 8 });
         for (tag, kind, count, value) in entries {
             self.put(tag.into(), 2);
             self.put(kind.into(), 2);
@@ -85,7 +85,7 @@ impl Writer {
         (at, next)
     }
 
-    /// Type, count, and the value or where it has been put.
+    /// Returns the type, the count, and the value or its offset.
     fn entry(&mut self, tag: u16, values: &Values) -> (u16, u16, usize, Vec<u8>) {
         let order = self.order;
         let (kind, count, bytes): (u16, usize, Vec<u8>) = match values {
@@ -94,7 +94,7 @@ impl Writer {
                 (3, shorts.len(), shorts.iter().flat_map(|short| number((*short).into(), 2, order)).collect())
             }
             Values::Offsets(offsets) => {
-                let (kind, bytes) = if self.variety == Variety::Classic { (4, 4) } else { (16, 8) };
+                let (kind, bytes) = if self.variant == Variant::Classic { (4, 4) } else { (16, 8) };
                 (kind, offsets.len(), offsets.iter().flat_map(|offset| number(*offset, bytes, order)).collect())
             }
             Values::Fractions(fractions) => {
@@ -102,16 +102,16 @@ impl Writer {
                 (5, fractions.len(), halves.flat_map(|half| number(half.into(), 4, order)).collect())
             }
         };
-        let most = self.offset_bytes();
-        let value = if bytes.len() <= most {
+        let max = self.offset_bytes();
+        let value = if bytes.len() <= max {
             let mut value = bytes;
-            value.resize(most, 0);
+            value.resize(max, 0);
             value
         } else {
             self.align();
             let at = self.bytes.len() as u64;
             self.bytes.extend(bytes);
-            number(at, most, order)
+            number(at, max, order)
         };
         (tag, kind, count, value)
     }

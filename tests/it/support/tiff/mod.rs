@@ -1,4 +1,4 @@
-//! A TIFF writer for tests: any combination of what the format allows, also those that no program writes.
+//! A TIFF writer for tests: any combination of features, including those that no program writes.
 
 mod file;
 
@@ -15,7 +15,7 @@ pub enum Order {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variety {
+pub enum Variant {
     Classic,
     Big,
 }
@@ -24,7 +24,7 @@ pub enum Variety {
 pub enum Packing {
     None,
     Lzw,
-    /// Of before 1988: the other bit order, and longer codes one code later.
+    /// The variant before 1988: reversed bit order, and longer codes one code later.
     OldLzw,
     Deflate,
     PackBits,
@@ -33,9 +33,9 @@ pub enum Packing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pieces {
-    /// Rows of each.
+    /// Rows of each strip.
     Strips(u32),
-    /// Width and height of each.
+    /// Width and height of each tile.
     Tiles(u32, u32),
 }
 
@@ -44,27 +44,27 @@ pub enum Pieces {
 pub enum Values {
     Bytes(Vec<u8>),
     Shorts(Vec<u16>),
-    /// As wide as offsets are.
+    /// Numbers with the size of an offset.
     Offsets(Vec<u64>),
     Fractions(Vec<(u32, u32)>),
 }
 
-/// How a picture is written.
+/// Storage layout of an image.
 #[derive(Clone, Debug)]
-pub struct Form {
+pub struct Layout {
     pub width: u32,
     pub height: u32,
-    /// Of a pixel.
+    /// Samples of a pixel.
     pub samples: u16,
     pub bits: u16,
     pub photometric: u16,
-    /// 1 whole numbers, 2 with a sign, 3 floating point.
+    /// 1 unsigned, 2 signed, 3 floating point.
     pub sample_format: u16,
     /// 1 none, 2 differences, 3 differences of the bytes of floating-point numbers.
     pub predictor: u16,
     pub is_planar: bool,
     pub order: Order,
-    pub variety: Variety,
+    pub variant: Variant,
     pub packing: Packing,
     pub pieces: Pieces,
     /// The highest bit of a byte comes last.
@@ -81,8 +81,8 @@ pub struct Page {
     pub children: Vec<Page>,
 }
 
-impl Form {
-    /// RGB of 8 bits in uncompressed strips of 16 rows.
+impl Layout {
+    /// Creates the layout of 8-bit RGB in uncompressed strips of 16 rows.
     pub fn rgb(width: u32, height: u32) -> Self {
         Self {
             width,
@@ -94,7 +94,7 @@ impl Form {
             predictor: 1,
             is_planar: false,
             order: Order::Little,
-            variety: Variety::Classic,
+            variant: Variant::Classic,
             packing: Packing::None,
             pieces: Pieces::Strips(16),
             is_reversed: false,
@@ -102,9 +102,9 @@ impl Form {
         }
     }
 
-    /// The bytes of a file with this one image. `sample` has the bits of a sample, by column, row and channel.
+    /// Creates a file with this one image. `sample` returns the bits of a sample by column, row and channel.
     pub fn file(&self, sample: impl Fn(u32, u32, u16) -> u64) -> Vec<u8> {
-        file(&[self.page(sample)], self.order, self.variety)
+        file(&[self.page(sample)], self.order, self.variant)
     }
 
     pub fn page(&self, sample: impl Fn(u32, u32, u16) -> u64) -> Page {
@@ -178,7 +178,7 @@ impl Form {
         sample: &impl Fn(u32, u32, u16) -> u64,
     ) -> Vec<u8> {
         let channels = if self.is_planar { plane..plane + 1 } else { 0..self.samples };
-        // What is beyond the edges is none of the picture.
+        // Pixels beyond the edges are not part of the image.
         let inside = |x: u32, channel| {
             if x < self.width && y < self.height { sample(x, y, channel) } else { 0x5a5a_5a5a_5a5a_5a5a }
         };
@@ -199,7 +199,7 @@ impl Form {
         row.iter().zip(before).map(|(sample, before)| sample.wrapping_sub(*before)).collect()
     }
 
-    /// TIFF Technical Note 3.
+    /// Encodes the predictor of TIFF Technical Note 3.
     fn float_differences(&self, row: &[u64]) -> Vec<u8> {
         let bytes = usize::from(self.bits / 8);
         let planes: Vec<u8> = (0..bytes)
@@ -241,7 +241,7 @@ impl Form {
     }
 }
 
-/// Samples of few bits, the first in the highest bits of the first byte.
+/// Packs samples of few bits, the first one in the highest bits of the first byte.
 pub fn packed_bits(row: &[u64], bits: u16) -> Vec<u8> {
     let bit = |at: usize| {
         row.get(at / usize::from(bits))
@@ -251,7 +251,7 @@ pub fn packed_bits(row: &[u64], bits: u16) -> Vec<u8> {
     (0..count).map(|byte| (0..8).fold(0, |all, at| all << 1 | bit(byte * 8 + at) as u8)).collect()
 }
 
-/// Runs of three and more are repeated, everything else is as it is.
+/// Encodes runs of three or more bytes as repeats, and all others as literals.
 fn packed_bytes(row: &[u8]) -> Vec<u8> {
     let (mut packed, mut left) = (Vec::new(), row);
     while let Some(first) = left.first() {

@@ -1,14 +1,14 @@
-//! What the samples of a pixel stand for, and how they become what the rest of the program knows.
+//! Mapping from the samples of a file to the samples that the rest of the program knows.
 
 use super::palette::{Indexes, Palette};
 use super::tags::{self, Tags};
 use super::unpack::Role;
 use super::{lab, ycbcr};
 use crate::source::metadata::Metadata;
-use crate::source::samples::{Alpha, Colour, Depth, Samples};
+use crate::source::samples::{Alpha, ColorModel, Depth, Samples};
 use crate::source::{Refusal, WarningCode, foreign};
 
-/// `PhotometricInterpretation`.
+/// Values of `PhotometricInterpretation`.
 const WHITE_IS_ZERO: u16 = 0;
 const BLACK_IS_ZERO: u16 = 1;
 const RGB: u16 = 2;
@@ -17,24 +17,24 @@ const SEPARATED: u16 = 5;
 const YCBCR: u16 = 6;
 const CIE_LAB: u16 = 8;
 const ICC_LAB: u16 = 9;
-/// Raw data of cameras (TIFF/EP, DNG).
+/// Raw camera data (TIFF/EP, DNG).
 const CFA: u16 = 32803;
 const LINEAR_RAW: u16 = 34892;
 
-/// `Compression` of fax machines.
+/// Values of `Compression` for fax.
 const CCITT: std::ops::RangeInclusive<u16> = 2..=4;
 
-/// `ExtraSamples`: alpha, with which the colours have been multiplied, or not.
+/// Values of `ExtraSamples`: premultiplied and straight alpha.
 const ASSOCIATED: u64 = 1;
 const UNASSOCIATED: u64 = 2;
 
-/// The colours of a file.
+/// Color encoding of a file (`PhotometricInterpretation`).
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Ink {
+pub(super) enum Photometric {
     WhiteIsZero,
-    Grey,
+    Gray,
     Rgb,
-    /// 2 to the power of the bits of a sample colours.
+    /// A palette with one color for each value of a sample.
     Palette(Palette),
     Cmyk,
     YCbCr,
@@ -42,7 +42,7 @@ pub(super) enum Ink {
     IccLab,
 }
 
-impl Ink {
+impl Photometric {
     pub(super) fn read(tags: Tags<'_>, samples: u16, bits: u16, metadata: &mut Metadata) -> Result<Self, Refusal> {
         let photometric = match tags.number(tags::PHOTOMETRIC)? {
             Some(_) => tags.choice(tags::PHOTOMETRIC, BLACK_IS_ZERO)?,
@@ -50,7 +50,7 @@ impl Ink {
         };
         Ok(match photometric {
             WHITE_IS_ZERO => Self::WhiteIsZero,
-            BLACK_IS_ZERO => Self::Grey,
+            BLACK_IS_ZERO => Self::Gray,
             RGB => Self::Rgb,
             PALETTE => Self::Palette(Palette::read(tags, bits)?),
             SEPARATED if tags.choice(tags::INK_SET, 1)? == 1 => Self::Cmyk,
@@ -64,41 +64,41 @@ impl Ink {
         })
     }
 
-    /// Samples of colour that a pixel has in the file.
+    /// Returns the number of color samples of a pixel in the file.
     pub(super) fn channels(&self) -> usize {
         match self {
-            Self::WhiteIsZero | Self::Grey | Self::Palette(_) => 1,
+            Self::WhiteIsZero | Self::Gray | Self::Palette(_) => 1,
             Self::Rgb | Self::YCbCr | Self::CieLab | Self::IccLab => 3,
             Self::Cmyk => 4,
         }
     }
 
-    /// Whether its numbers may be fractions between 0 and 1.
+    /// Returns `true` if samples may be floating-point numbers between 0 and 1.
     pub(super) fn may_be_float(&self) -> bool {
-        matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb | Self::Cmyk)
+        matches!(self, Self::WhiteIsZero | Self::Gray | Self::Rgb | Self::Cmyk)
     }
 
-    /// Returns `true` if its numbers may have a sign, although TIFF gives that no meaning.
+    /// Returns `true` if signed samples are accepted although TIFF does not define them.
     pub(super) fn may_be_signed(&self) -> bool {
-        matches!(self, Self::WhiteIsZero | Self::Grey | Self::Rgb)
+        matches!(self, Self::WhiteIsZero | Self::Gray | Self::Rgb)
     }
 
-    /// Whether two of its numbers have a sign anyway, which some writers then say of all.
+    /// Returns `true` if two of the samples are signed by definition. Some writers then declare all samples as signed.
     pub(super) fn has_sign(&self) -> bool {
         matches!(self, Self::CieLab)
     }
 
-    fn colour(&self) -> Colour {
+    fn color(&self) -> ColorModel {
         match self {
-            Self::WhiteIsZero | Self::Grey => Colour::Grey,
-            Self::Rgb | Self::Palette(_) | Self::YCbCr => Colour::Rgb,
-            Self::Cmyk => Colour::Cmyk,
-            Self::CieLab | Self::IccLab => Colour::Lab,
+            Self::WhiteIsZero | Self::Gray => ColorModel::Gray,
+            Self::Rgb | Self::Palette(_) | Self::YCbCr => ColorModel::Rgb,
+            Self::Cmyk => ColorModel::Cmyk,
+            Self::CieLab | Self::IccLab => ColorModel::Lab,
         }
     }
 }
 
-/// Guesses `PhotometricInterpretation` as libtiff does, from the number of samples that are no extra ones.
+/// Guesses `PhotometricInterpretation` as libtiff does, from the number of samples that are not extra samples.
 fn guessed(tags: Tags<'_>, samples: u16, metadata: &mut Metadata) -> Result<u16, Refusal> {
     let extra = tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.map_or(0, |extra| extra.len());
     let (photometric, name) = match usize::from(samples).saturating_sub(extra) {
@@ -120,102 +120,105 @@ fn name_of(photometric: u16, bits: u16) -> String {
     match photometric {
         4 => "a transparency mask".to_owned(),
         SEPARATED => "inks other than CMYK".to_owned(),
-        CIE_LAB | ICC_LAB => format!("Lab pixels of {bits} bits a sample"),
+        CIE_LAB | ICC_LAB => format!("{bits}-bit Lab pixels"),
         10 => "ITU Lab pixels".to_owned(),
         CFA | LINEAR_RAW => "the raw data of a camera".to_owned(),
         32844 | 32845 => "LogLuv pixels".to_owned(),
-        other => format!("the unknown colours {other}"),
+        other => format!("the unknown color space {other}"),
     }
 }
 
-/// Which samples of a pixel are kept, and what is done to them.
-pub(super) struct Meaning {
-    ink: Ink,
-    /// What it hands out.
+/// Selection and conversion of the samples of a pixel.
+pub(super) struct SampleMapping {
+    photometric: Photometric,
+    /// The samples of a converted pixel.
     pub(super) samples: Samples,
-    /// Samples of a pixel that it is given.
-    given: usize,
-    /// Their depth.
+    /// Samples of an input pixel.
+    input_samples: usize,
+    /// Depth of input samples.
     depth: Depth,
-    /// Their bits in the file.
+    /// Bits of a sample in the file.
     bits: u16,
-    /// Those that are handed out, by their numbers in the file.
+    /// Indexes of the input samples that are kept.
     kept: Vec<usize>,
 }
 
-impl Meaning {
-    /// For pixels of `count` samples, of which those beyond the colours are alpha or nothing that can be shown.
+impl SampleMapping {
+    /// Creates the mapping of pixels with `count` samples. Samples beyond the colors are alpha or are ignored.
     pub(super) fn new(
         tags: Tags<'_>,
-        ink: Ink,
+        photometric: Photometric,
         (count, bits): (u16, u16),
         depth: Depth,
         metadata: &mut Metadata,
     ) -> Result<Self, Refusal> {
         let count = usize::from(count);
-        if count < ink.channels() {
-            return Err(Refusal::Decode(format!("its pixels have {count} samples, fewer than its colours").into()));
+        if count < photometric.channels() {
+            return Err(Refusal::Decode(
+                format!("its pixels have {count} samples, fewer than its color space needs").into(),
+            ));
         }
-        let (alpha, at) = match ink {
-            Ink::Cmyk => (Alpha::None, None),
-            _ => alpha(tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.as_deref(), count - ink.channels()),
+        let (alpha, at) = match photometric {
+            Photometric::Cmyk => (Alpha::None, None),
+            _ => alpha(tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.as_deref(), count - photometric.channels()),
         };
-        let kept: Vec<usize> = (0..ink.channels()).chain(at.map(|at| ink.channels() + at)).collect();
+        let kept: Vec<usize> = (0..photometric.channels()).chain(at.map(|at| photometric.channels() + at)).collect();
         if kept.len() < count {
             let text = format!("its pixels have {count} samples, of which {} are shown", kept.len());
             metadata.warn(WarningCode::SamplesIgnored, text);
         }
-        let shown = match &ink {
-            Ink::Palette(palette) => palette.depth,
-            Ink::CieLab | Ink::IccLab => Depth::Sixteen,
+        let shown = match &photometric {
+            Photometric::Palette(palette) => palette.depth,
+            Photometric::CieLab | Photometric::IccLab => Depth::Sixteen,
             _ => depth,
         };
-        let samples = Samples { colour: ink.colour(), alpha, depth: shown };
-        Ok(Self { ink, samples, given: count, depth, bits, kept })
+        let samples = Samples { color: photometric.color(), alpha, depth: shown };
+        Ok(Self { photometric, samples, input_samples: count, depth, bits, kept })
     }
 
-    /// The samples that are handed out, by their numbers in the file.
+    /// Returns the indexes of the input samples that are kept.
     pub(super) fn kept(&self) -> &[usize] {
         &self.kept
     }
 
-    /// Returns what each sample that it is given is for.
+    /// Returns the role of each input sample.
     pub(super) fn roles(&self) -> Vec<Role> {
         let role = |sample: usize| match self.kept.iter().position(|kept| *kept == sample) {
             None => Role::Ignored,
-            Some(at) if at < self.ink.channels() => Role::Color,
+            Some(at) if at < self.photometric.channels() => Role::Color,
             Some(_) => Role::Alpha,
         };
-        (0..self.given).map(role).collect()
+        (0..self.input_samples).map(role).collect()
     }
 
-    /// The same for pixels of which only those have been read that are kept.
-    pub(super) fn of_kept(self) -> Self {
-        Self { given: self.kept.len(), kept: (0..self.kept.len()).collect(), ..self }
+    /// Returns the mapping for pixels that consist of the kept samples only.
+    pub(super) fn only_kept(self) -> Self {
+        Self { input_samples: self.kept.len(), kept: (0..self.kept.len()).collect(), ..self }
     }
 
-    /// Bytes of a pixel that it is given.
-    pub(super) fn given_bytes(&self) -> usize {
-        self.given * sample_bytes(self.depth)
+    /// Returns the bytes of an input pixel.
+    pub(super) fn input_pixel_bytes(&self) -> usize {
+        self.input_samples * sample_bytes(self.depth)
     }
 
-    /// Whether it hands out what it is given.
+    /// Returns `true` if input pixels need no conversion.
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self.ink, Ink::Grey | Ink::Rgb | Ink::Cmyk) && self.kept.len() == self.given
+        matches!(self.photometric, Photometric::Gray | Photometric::Rgb | Photometric::Cmyk)
+            && self.kept.len() == self.input_samples
     }
 
     /// Converts whole pixels.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) {
-        match &self.ink {
-            Ink::Palette(palette) => palette.convert(from, &self.indexes(), to),
-            Ink::CieLab | Ink::IccLab => self.convert_lab(from, to),
+        match &self.photometric {
+            Photometric::Palette(palette) => palette.convert(from, &self.indexes(), to),
+            Photometric::CieLab | Photometric::IccLab => self.convert_lab(from, to),
             _ if self.is_plain() => to.copy_from_slice(&from[..to.len()]),
-            ink => {
+            photometric => {
                 self.pick(from, to);
                 let pixels = to.chunks_exact_mut(self.samples.pixel_bytes());
-                match ink {
-                    Ink::WhiteIsZero => pixels.for_each(|pixel| invert(&mut pixel[..sample_bytes(self.depth)])),
-                    Ink::YCbCr => pixels.for_each(ycbcr::to_rgb),
+                match photometric {
+                    Photometric::WhiteIsZero => pixels.for_each(|pixel| invert(&mut pixel[..sample_bytes(self.depth)])),
+                    Photometric::YCbCr => pixels.for_each(ycbcr::to_rgb),
                     _ => {}
                 }
             }
@@ -223,25 +226,25 @@ impl Meaning {
     }
 
     fn indexes(&self) -> Indexes {
-        Indexes { samples: self.given, depth: self.depth, bits: self.bits, alpha: self.kept.get(1).copied() }
+        Indexes { samples: self.input_samples, depth: self.depth, bits: self.bits, alpha: self.kept.get(1).copied() }
     }
 
     fn pick(&self, from: &[u8], to: &mut [u8]) {
         match self.depth {
-            Depth::Eight => pick::<1>(from, self.given, &self.kept, to),
-            Depth::Sixteen => pick::<2>(from, self.given, &self.kept, to),
+            Depth::Eight => pick::<1>(from, self.input_samples, &self.kept, to),
+            Depth::Sixteen => pick::<2>(from, self.input_samples, &self.kept, to),
         }
     }
 
     fn convert_lab(&self, from: &[u8], to: &mut [u8]) {
-        let encoding = if self.ink == Ink::CieLab { lab::Encoding::Cie } else { lab::Encoding::Icc };
-        let pixels = from.chunks_exact(self.given_bytes()).zip(to.chunks_exact_mut(self.samples.pixel_bytes()));
+        let encoding = if self.photometric == Photometric::CieLab { lab::Encoding::Cie } else { lab::Encoding::Icc };
+        let pixels = from.chunks_exact(self.input_pixel_bytes()).zip(to.chunks_exact_mut(self.samples.pixel_bytes()));
         for (from, to) in pixels {
             for ((channel, at), to) in self.kept.iter().enumerate().zip(to.as_chunks_mut::<2>().0) {
                 let value = match self.depth {
-                    Depth::Eight => encoding.of_8_bits(channel, from[*at]),
+                    Depth::Eight => encoding.from_8_bits(channel, from[*at]),
                     Depth::Sixteen => {
-                        encoding.of_16_bits(channel, u16::from_ne_bytes([from[2 * at], from[2 * at + 1]]))
+                        encoding.from_16_bits(channel, u16::from_ne_bytes([from[2 * at], from[2 * at + 1]]))
                     }
                 };
                 *to = value.to_ne_bytes();
@@ -250,10 +253,10 @@ impl Meaning {
     }
 }
 
-/// What alpha is and where, among the samples beyond the colours.
+/// Returns the kind of alpha, and its index among the extra samples.
 fn alpha(extra: Option<&[u64]>, count: usize) -> (Alpha, Option<usize>) {
     let Some(extra) = extra else {
-        // Some writers do not say what the fourth sample is, and all readers know.
+        // Some writers omit `ExtraSamples`, and all readers take the fourth sample as alpha.
         return if count == 1 { (Alpha::Straight, Some(0)) } else { (Alpha::None, None) };
     };
     let mut kinds = extra.iter().take(count).enumerate();
@@ -271,8 +274,8 @@ pub(super) fn sample_bytes(depth: Depth) -> usize {
     }
 }
 
-fn pick<const BYTES: usize>(from: &[u8], given: usize, kept: &[usize], to: &mut [u8]) {
-    let pixels = from.as_chunks::<BYTES>().0.chunks_exact(given);
+fn pick<const BYTES: usize>(from: &[u8], input_samples: usize, kept: &[usize], to: &mut [u8]) {
+    let pixels = from.as_chunks::<BYTES>().0.chunks_exact(input_samples);
     let samples = pixels.flat_map(|pixel| kept.iter().map(|at| pixel[*at]));
     to.as_chunks_mut::<BYTES>().0.iter_mut().zip(samples).for_each(|(to, from)| *to = from);
 }

@@ -1,35 +1,38 @@
-//! Samples as files mean them, made into 8-bit grey or sRGB.
+//! Conversion of samples to 8-bit gray or sRGB.
 
 use super::icc::{Profile, ToSrgb, Unusable};
 use super::lab::lab_to_srgb;
-use super::samples::{Alpha, Colour, Depth, Samples};
+use super::samples::{Alpha, ColorModel, Depth, Samples};
 use super::{Background, DecodeError, Profiles, Warning, WarningCode};
 use crate::pixel::PixelFormat;
 use std::num::NonZeroUsize;
 use std::thread;
 
-/// The largest profile that is kept, in bytes: every picture carries it. Those of displays and cameras have some hundred.
-const MOST_KEPT_BYTES: usize = 1_000_000;
+/// Maximum size of a profile that is kept, in bytes, because every rendition embeds it. Profiles of displays and
+/// cameras have some hundred bytes.
+const MAX_EMBEDDED_BYTES: usize = 1_000_000;
 
-/// Pixels that are worth a thread of their own.
+/// Pixels that justify a thread.
 const PIXELS_PER_THREAD: usize = 1 << 17;
 
-/// What is done to the colours of a file.
+/// Conversion of the colors of a file.
 enum Conversion {
-    /// Nothing: they are sRGB, or grey with its gamma.
+    /// None: the colors are sRGB, or gray with the same gamma.
     None,
     Profile(ToSrgb),
     Lab,
 }
 
 impl Conversion {
-    fn of_inks(samples: Samples) -> Self {
-        let to_srgb = Profile::of_inks(samples).to_srgb(samples).expect("the profile is a constant, tried by a test");
+    fn default_cmyk(samples: Samples) -> Self {
+        let to_srgb = Profile::default_cmyk(samples)
+            .to_srgb(samples)
+            .expect("the built-in profile is valid, which a test checks");
         Self::Profile(to_srgb)
     }
 }
 
-/// From the samples of a file to the pixels of the pyramid.
+/// Converter from the samples of a file to the pixels of the pyramid.
 pub(super) struct Converter {
     samples: Samples,
     format: PixelFormat,
@@ -37,47 +40,47 @@ pub(super) struct Converter {
     background: Background,
 }
 
-/// What was done about a profile, for people.
-pub(super) struct Told {
-    /// The name of the profile, if there was one.
+/// Description of a conversion for people.
+pub(super) struct ConversionSummary {
+    /// Name of the profile, if there is one.
     pub(super) profile: Option<String>,
-    /// What becomes of the colours.
+    /// The conversion of the colors.
     pub(super) conversion: String,
-    /// Why the profile is not honored, if it is not.
+    /// The warning, if the profile is not honored.
     pub(super) warning: Option<Warning>,
-    /// Whether they stay what they are, so that the profile must stay with them.
+    /// The colors are kept, so the profile must be embedded.
     pub(super) is_kept: bool,
 }
 
 impl Converter {
-    /// The conversion of samples that may have a profile.
+    /// Creates the conversion of samples with an optional profile.
     pub(super) fn new(
         samples: Samples,
         profile: Option<&[u8]>,
         profiles: Profiles,
         background: Background,
-    ) -> (Self, Told) {
-        let format = if samples.colour == Colour::Grey { PixelFormat::Gray8 } else { PixelFormat::Rgb8 };
-        let (conversion, told) = conversion(samples, profile, profiles);
-        (Self { samples, format, conversion, background }, told)
+    ) -> (Self, ConversionSummary) {
+        let format = if samples.color == ColorModel::Gray { PixelFormat::Gray8 } else { PixelFormat::Rgb8 };
+        let (conversion, summary) = conversion(samples, profile, profiles);
+        (Self { samples, format, conversion, background }, summary)
     }
 
     pub(super) fn format(&self) -> PixelFormat {
         self.format
     }
 
-    /// Whether rows of the file are rows of the pyramid already.
+    /// Returns `true` if rows of the file need no conversion.
     pub(super) fn is_plain(&self) -> bool {
         let is_8_bit = self.samples.alpha == Alpha::None && self.samples.depth == Depth::Eight;
         is_8_bit
             && matches!(self.conversion, Conversion::None)
-            && matches!(self.samples.colour, Colour::Grey | Colour::Rgb)
+            && matches!(self.samples.color, ColorModel::Gray | ColorModel::Rgb)
     }
 
-    /// Converts whole pixels, on as many cores as they are worth.
+    /// Converts whole pixels on as many cores as their number justifies.
     ///
     /// # Errors
-    /// Where the library refuses, which it has no reason to.
+    /// If the color engine fails, which is not expected.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
         let pixels = to.len() / self.format.channels();
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -114,7 +117,7 @@ impl Converter {
                 self.flatten_premultiplied(from, to);
                 return Ok(());
             }
-            (Alpha::Premultiplied, _) => Some(straightened(from, self.samples.channels(), u8::MAX.into())),
+            (Alpha::Premultiplied, _) => Some(unpremultiply(from, self.samples.channels(), u8::MAX.into())),
             _ => None,
         };
         let from = straight.as_deref().unwrap_or(from);
@@ -130,7 +133,7 @@ impl Converter {
             Conversion::Profile(ToSrgb::Gray8(table)) => {
                 let mut converted = from.to_vec();
                 let channels = self.samples.channels();
-                converted.iter_mut().step_by(channels).for_each(|grey| *grey = table[usize::from(*grey)]);
+                converted.iter_mut().step_by(channels).for_each(|gray| *gray = table[usize::from(*gray)]);
                 self.flatten(&converted, to);
             }
             Conversion::Profile(ToSrgb::Inks(transform)) if self.samples.alpha == Alpha::None => {
@@ -148,7 +151,7 @@ impl Converter {
 
     fn convert_16(&self, mut from: Vec<u16>, to: &mut [u8]) -> Result<(), DecodeError> {
         if self.samples.alpha == Alpha::Premultiplied {
-            from = straightened(&from, self.samples.channels(), u16::MAX.into());
+            from = unpremultiply(&from, self.samples.channels(), u16::MAX.into());
         }
         let narrow = match &self.conversion {
             Conversion::Profile(ToSrgb::Sixteen(executor)) => {
@@ -158,13 +161,13 @@ impl Converter {
                 executor.transform(&from, &mut converted)?;
                 scaled(&converted)
             }
-            Conversion::Profile(ToSrgb::Grey16(table)) => {
+            Conversion::Profile(ToSrgb::Gray16(table)) => {
                 let channels = self.samples.channels();
-                let of_grey = |(index, sample): (usize, &u16)| match index % channels {
+                let convert_gray = |(index, sample): (usize, &u16)| match index % channels {
                     0 => table[usize::from(*sample)],
                     _ => scaled_to_8_bits(*sample),
                 };
-                from.iter().enumerate().map(of_grey).collect()
+                from.iter().enumerate().map(convert_gray).collect()
             }
             Conversion::Lab => lab_to_srgb(&from, self.samples.channels()),
             Conversion::Profile(ToSrgb::Inks(transform)) if self.samples.alpha == Alpha::None => {
@@ -182,36 +185,36 @@ impl Converter {
         Ok(())
     }
 
-    /// Returns the inks of all pixels, and their alphas.
+    /// Returns the inks and the alphas of all pixels.
     fn without_alpha<T: Copy>(&self, from: &[T]) -> (Vec<T>, Vec<T>) {
-        let (channels, colours) = (self.samples.channels(), self.samples.colours());
-        let inks = from.chunks_exact(channels).flat_map(|pixel| pixel[..colours].iter().copied()).collect();
-        let alpha = from.chunks_exact(channels).flat_map(|pixel| pixel[colours..].iter().copied()).collect();
+        let (channels, colors) = (self.samples.channels(), self.samples.color_channels());
+        let inks = from.chunks_exact(channels).flat_map(|pixel| pixel[..colors].iter().copied()).collect();
+        let alpha = from.chunks_exact(channels).flat_map(|pixel| pixel[colors..].iter().copied()).collect();
         (inks, alpha)
     }
 
-    /// From pixels of 8 bits whose colours are done and whose alpha is straight, if there is any.
+    /// Blends 8-bit pixels in their final color space with the background. Their alpha, if any, is straight.
     fn flatten(&self, from: &[u8], to: &mut [u8]) {
         if self.samples.alpha == Alpha::None {
             to.copy_from_slice(from);
             return;
         }
-        let colours = self.format.channels();
-        let background = self.background.of(self.format);
-        for (from, to) in from.chunks_exact(colours + 1).zip(to.chunks_exact_mut(colours)) {
-            let alpha = u16::from(from[colours]);
+        let colors = self.format.channels();
+        let background = self.background.channels_in(self.format);
+        for (from, to) in from.chunks_exact(colors + 1).zip(to.chunks_exact_mut(colors)) {
+            let alpha = u16::from(from[colors]);
             for ((to, from), behind) in to.iter_mut().zip(from).zip(background) {
                 *to = divided_by_255(u16::from(*from) * alpha + u16::from(behind) * (255 - alpha));
             }
         }
     }
 
-    /// The same where the colours have been multiplied with alpha and are what they are to be.
+    /// Blends premultiplied pixels in their final color space with the background.
     fn flatten_premultiplied(&self, from: &[u8], to: &mut [u8]) {
-        let colours = self.format.channels();
-        let background = self.background.of(self.format);
-        for (from, to) in from.chunks_exact(colours + 1).zip(to.chunks_exact_mut(colours)) {
-            let rest = u16::from(255 - from[colours]);
+        let colors = self.format.channels();
+        let background = self.background.channels_in(self.format);
+        for (from, to) in from.chunks_exact(colors + 1).zip(to.chunks_exact_mut(colors)) {
+            let rest = u16::from(255 - from[colors]);
             for ((to, from), behind) in to.iter_mut().zip(from).zip(background) {
                 *to = from.saturating_add(divided_by_255(u16::from(behind) * rest));
             }
@@ -219,22 +222,22 @@ impl Converter {
     }
 }
 
-fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (Conversion, Told) {
+fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (Conversion, ConversionSummary) {
     let without = |warning: Option<Warning>| {
-        let (conversion, words) = match samples.colour {
-            Colour::Grey | Colour::Rgb => (Conversion::None, "taken as sRGB"),
-            Colour::Cmyk => (Conversion::of_inks(samples), "CMYK taken as SWOP"),
-            Colour::Lab => (Conversion::Lab, "Lab converted to sRGB"),
+        let (conversion, words) = match samples.color {
+            ColorModel::Gray | ColorModel::Rgb => (Conversion::None, "taken as sRGB"),
+            ColorModel::Cmyk => (Conversion::default_cmyk(samples), "CMYK taken as SWOP"),
+            ColorModel::Lab => (Conversion::Lab, "Lab converted to sRGB"),
         };
-        (conversion, Told { profile: None, conversion: words.to_owned(), warning, is_kept: false })
+        (conversion, ConversionSummary { profile: None, conversion: words.to_owned(), warning, is_kept: false })
     };
     let unusable = |why: &str| {
         let text = format!("its ICC profile cannot be used ({why})");
         without(Some(Warning::new(WarningCode::ProfileUnusable, text)))
     };
     let Some(bytes) = profile else { return without(None) };
-    let is_wanted = is_to_be_kept(samples, profiles);
-    let is_kept = is_wanted && bytes.len() <= MOST_KEPT_BYTES;
+    let is_wanted = should_keep(samples, profiles);
+    let is_kept = is_wanted && bytes.len() <= MAX_EMBEDDED_BYTES;
     let read = Profile::read(bytes, samples).and_then(|profile| {
         let to_srgb = profile.to_srgb(samples)?;
         Ok((profile.name, to_srgb))
@@ -242,44 +245,47 @@ fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (
     match read {
         Ok((name, _)) if is_kept => {
             let conversion = format!("kept as `{name}`");
-            (Conversion::None, Told { profile: Some(name), conversion, warning: None, is_kept })
+            (Conversion::None, ConversionSummary { profile: Some(name), conversion, warning: None, is_kept })
         }
         Ok((name, to_srgb)) => {
-            let why = format!("its ICC profile has more than the {MOST_KEPT_BYTES} bytes that every image can carry");
+            let why =
+                format!("its ICC profile is larger than the {MAX_EMBEDDED_BYTES} bytes that every image can embed");
             let warning = is_wanted.then(|| Warning::new(WarningCode::ProfileTooLarge, why));
             let conversion = "converted to sRGB".to_owned();
-            (Conversion::Profile(to_srgb), Told { profile: Some(name), conversion, warning, is_kept })
+            (Conversion::Profile(to_srgb), ConversionSummary { profile: Some(name), conversion, warning, is_kept })
         }
-        Err(Unusable::OtherColours) => unusable("it is made for other colors"),
+        Err(Unusable::WrongColors) => unusable("it is made for other colors"),
         Err(Unusable::Damaged(why)) => unusable(&why),
     }
 }
 
-/// Whether the profile of such samples is to be kept: what is published has their channels.
-fn is_to_be_kept(samples: Samples, profiles: Profiles) -> bool {
-    match (samples.colour, profiles) {
-        (Colour::Cmyk | Colour::Lab, _) | (_, Profiles::Convert) | (Colour::Grey, Profiles::KeepOfRgb) => false,
-        (Colour::Rgb, _) | (Colour::Grey, Profiles::Keep) => true,
+/// Returns `true` if the profile is to be kept, which requires that the published image has the same channels.
+fn should_keep(samples: Samples, profiles: Profiles) -> bool {
+    match (samples.color, profiles) {
+        (ColorModel::Cmyk | ColorModel::Lab, _) | (_, Profiles::Convert) | (ColorModel::Gray, Profiles::KeepOfRgb) => {
+            false
+        }
+        (ColorModel::Rgb, _) | (ColorModel::Gray, Profiles::Keep) => true,
     }
 }
 
-/// Samples whose colours were multiplied with alpha, divided by it again. Where nothing covers, nothing is known.
-fn straightened<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize, most: u32) -> Vec<T> {
+/// Divides premultiplied colors by alpha. Fully transparent pixels stay unchanged.
+fn unpremultiply<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize, max: u32) -> Vec<T> {
     let mut straight = from.to_vec();
     for pixel in straight.chunks_exact_mut(channels) {
-        let (alpha, colours) = pixel.split_last_mut().expect("a pixel has its alpha");
+        let (alpha, colors) = pixel.split_last_mut().expect("a pixel has its alpha");
         let alpha: u32 = (*alpha).into();
-        for colour in colours.iter_mut().filter(|_| alpha > 0) {
-            let value: u32 = (*colour).into();
-            // Both are at most 65535, so that the product fits.
-            let divided = ((value * most + alpha / 2) / alpha).min(most);
-            *colour = T::try_from(divided).unwrap_or(*colour);
+        for color in colors.iter_mut().filter(|_| alpha > 0) {
+            let value: u32 = (*color).into();
+            // Both are at most 65535, so the product fits.
+            let divided = ((value * max + alpha / 2) / alpha).min(max);
+            *color = T::try_from(divided).unwrap_or(*color);
         }
     }
     straight
 }
 
-/// Returns pixels of RGB with the alpha of each.
+/// Combines RGB pixels with their alphas.
 fn with_alpha(rgb: &[u8], alpha: &[u8]) -> Vec<u8> {
     let (pixels, _) = rgb.as_chunks::<3>();
     pixels.iter().zip(alpha).flat_map(|([r, g, b], alpha)| [*r, *g, *b, *alpha]).collect()
@@ -289,7 +295,7 @@ fn scaled(samples: &[u16]) -> Vec<u8> {
     samples.iter().map(|sample| scaled_to_8_bits(*sample)).collect()
 }
 
-/// 65535 becomes 255: a division by 257, to the nearest.
+/// Scales 0..=65535 to 0..=255: a division by 257, rounded to the nearest.
 pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
     u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
 }
@@ -310,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_bits_are_scaled_to_the_nearest() {
+    fn sixteen_bits_are_rounded_to_the_nearest() {
         for sample in 0..=u16::MAX {
             let exact = (f64::from(sample) / 257.0).round();
             assert!((f64::from(scaled_to_8_bits(sample)) - exact).abs() < f64::EPSILON, "{sample}");
@@ -322,12 +328,12 @@ mod tests {
         let straight = Samples { alpha: Alpha::Straight, ..Samples::RGB_8 };
         let pixels = converted(straight, &[10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 200, 128]);
         assert_eq!(pixels, [10, 20, 30, 255, 255, 255, 127, 177, 227]);
-        let premultiplied = Samples { alpha: Alpha::Premultiplied, ..Samples::GREY_8 };
+        let premultiplied = Samples { alpha: Alpha::Premultiplied, ..Samples::GRAY_8 };
         assert_eq!(converted(premultiplied, &[0, 0, 64, 128]), [255, 191]);
     }
 
     #[test]
-    fn transparency_is_flattened_on_any_colour() {
+    fn transparency_is_flattened_on_any_color() {
         let samples = Samples { alpha: Alpha::Straight, ..Samples::RGB_8 };
         let (converter, _) = Converter::new(samples, None, Profiles::Convert, Background::new(0, 128, 255));
         let mut pixels = [9; 6];
@@ -336,11 +342,11 @@ mod tests {
     }
 
     #[test]
-    fn inks_without_a_profile_are_those_of_offset_printing_in_any_depth() {
-        let cmyk = Samples { colour: Colour::Cmyk, alpha: Alpha::None, depth: Depth::Eight };
+    fn cmyk_without_a_profile_is_offset_printing_in_any_depth() {
+        let cmyk = Samples { color: ColorModel::Cmyk, alpha: Alpha::None, depth: Depth::Eight };
         let inks = [0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255];
         let pixels = converted(cmyk, &inks);
-        // What SWOP makes of paper, cyan, black and all inks, within a few steps.
+        // SWOP's paper, cyan, black and all inks, within a few steps.
         for (real, expected) in pixels.iter().zip([255, 255, 255, 0, 174, 239, 35, 31, 32, 0, 0, 0]) {
             assert!(real.abs_diff(expected) <= 3, "{pixels:?}");
         }
@@ -352,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn many_pixels_are_converted_as_few_are() {
+    fn large_and_small_batches_are_converted_alike() {
         let samples = Samples { depth: Depth::Sixteen, ..Samples::RGB_8 };
         let values = (0..=u16::MAX).cycle().map(|value| value.wrapping_mul(7919)).take(3 * 5 * PIXELS_PER_THREAD);
         let wide: Vec<u8> = values.flat_map(u16::to_ne_bytes).collect();

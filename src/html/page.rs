@@ -1,9 +1,7 @@
-//! The page that shows images in a browser: one file, with the viewer and the list of what it shows inside, that asks for
-//! nothing but these images.
+//! The page: one file with the viewer and the list of its images, which requests nothing but these images.
 
-use clap::builder::{StringValueParser, TypedValueParser};
-use iiif_publish::publish::Published;
-use iiif_publish::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
+use crate::publish::Published;
+use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -14,46 +12,51 @@ const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
 /// Has to go with every copy of it.
 const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
 
-/// What the template has in place of the viewer, of the list, and of the version of this program.
+/// Placeholders of the template: for the viewer, for the list of images, and for the version of this program.
 const VIEWER_PLACE: &str = "/* OpenSeadragon */";
 const LIST_PLACE: &str = "[/* images */]";
 const VERSION_PLACE: &str = "{version}";
-/// Where the images are named for browsers without scripts.
+/// The placeholder for the names of the images, for browsers without scripts.
 const LINKS_PLACE: &str = "<!-- links -->";
 
-/// What stands around the list in the page, for it to be found again.
+/// Text before and after the list in the page, by which [`images_of`] finds it.
 const LIST_BEGIN: &str = "<script type=\"application/json\" id=\"images\">";
 const LIST_END: &str = "</script>";
 
-/// What only a page of this program says of itself.
+/// The element that only pages of this program have.
 const GENERATOR: &str = "<meta name=\"generator\" content=\"iiif-publish ";
 
 /// The `Content-Type` of the page.
-pub(super) const CONTENT_TYPE: &str = "text/html; charset=utf-8";
+pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
-/// An image on the page.
+/// An image on a page. Pages contain it as JSON, so its field names are part of a persistent format.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ShownImage {
-    /// What it is called.
-    pub(super) id: String,
+pub struct ShownImage {
+    /// Its identifier, shown as its name.
+    pub id: String,
     /// The URL of its `info.json`.
-    pub(super) info: String,
-    /// Whether that leads to another base URI, which is not always the same: to that of the newest version.
-    pub(super) moves: bool,
-    /// What the content is called of which the figures are; `None` where it is not known what is there.
-    pub(super) version: Option<String>,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) tiles: Option<u64>,
-    /// All objects of it.
-    pub(super) objects: Option<u64>,
-    /// Their bytes.
-    pub(super) bytes: Option<u64>,
+    pub info: String,
+    /// `true` if the `info.json` leads to the base URI of the newest version, which changes.
+    pub moves: bool,
+    /// The name of the version that the figures belong to; `None` if it is not known what is stored.
+    pub version: Option<String>,
+    /// Full width in pixels.
+    pub width: u32,
+    /// Full height in pixels.
+    pub height: u32,
+    /// Number of tiles.
+    pub tiles: Option<u64>,
+    /// Number of all objects of the image.
+    pub objects: Option<u64>,
+    /// Bytes of these objects.
+    pub bytes: Option<u64>,
 }
 
 impl ShownImage {
-    /// An image that was published, or was there, with what is known of it alone.
-    pub(super) fn of(published: &Published, info: String) -> Self {
+    /// Creates an entry for an image that was published, or was found unchanged. `info` is the URL of its `info.json`.
+    #[must_use]
+    pub fn of(published: &Published, info: String) -> Self {
         Self {
             id: published.identifier.to_string(),
             info,
@@ -66,17 +69,25 @@ impl ShownImage {
             bytes: None,
         }
     }
+
+    /// Sets the number of objects and their bytes to those of a run that stored all of them.
+    #[must_use]
+    pub fn stored_by(self, published: &Published) -> Self {
+        Self { objects: Some(published.objects), bytes: Some(published.bytes), ..self }
+    }
 }
 
-/// The images in the order in which they were named.
-pub(super) fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Published> {
+/// Sorts images into the order in which they were named.
+#[must_use]
+pub fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Published> {
     let places: HashMap<&Identifier, usize> = order.iter().zip(0..).collect();
     published.sort_by_key(|image| places.get(&image.identifier).copied());
     published
 }
 
-/// The page.
-pub(super) fn page(images: &[ShownImage]) -> String {
+/// Returns the page as HTML.
+#[must_use]
+pub fn page(images: &[ShownImage]) -> String {
     // The list stands in a script, which nothing in it may end: JSON may write the character otherwise.
     let list = serde_json::to_string(images).expect("there are texts and numbers alone").replace('<', "\\u003c");
     let link = |image: &ShownImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
@@ -90,57 +101,60 @@ pub(super) fn page(images: &[ShownImage]) -> String {
     [above, links, below].concat()
 }
 
-/// As it stands in an attribute or a text of HTML.
+/// Escapes text for an attribute or a text of HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The list of images on a page of this program; `None` of anything else.
-pub(super) fn images_of(page: &[u8]) -> Option<Vec<ShownImage>> {
+/// Returns the images on a page of this program, or `None` for anything else.
+#[must_use]
+pub fn images_of(page: &[u8]) -> Option<Vec<ShownImage>> {
     let page = std::str::from_utf8(page).ok().filter(|page| page.contains(GENERATOR))?;
     let (_, list) = page.split_once(LIST_BEGIN)?;
     Some(serde_json::from_str(list.split_once(LIST_END)?.0).unwrap_or_default())
 }
 
-/// The name of a page: one that ends with `.html` and leads to no folder, so that it is the name of no object of an image.
+/// The name of a page. It ends with `.html` and names no folder, so it cannot be the key of an object of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PageName(Identifier);
+pub struct PageName(Identifier);
 
 impl PageName {
-    /// What it is called where nothing is said of it.
-    pub(super) const DEFAULT: &str = "viewer.html";
+    /// The default name.
+    pub const DEFAULT: &str = "viewer.html";
 
-    /// What reads one from the command line.
-    pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
-        StringValueParser::new().try_map(|name| name.parse::<Self>())
-    }
-
-    /// Where it is seen.
-    pub(super) fn url(&self, public_url: &PublicUrl) -> String {
+    /// Returns the URL of the page.
+    #[must_use]
+    pub fn url(&self, public_url: &PublicUrl) -> String {
         public_url.base_uri(None, &self.0)
     }
 
-    /// The key below a prefix.
+    /// Returns the key below a prefix.
     ///
     /// # Errors
-    /// Where it gets too long.
-    pub(super) fn key(&self, prefix: &Prefix) -> Result<Key, KeyError> {
+    /// If the key gets too long.
+    pub fn key(&self, prefix: &Prefix) -> Result<Key, KeyError> {
         Ok(ImageFolder::new(prefix, None, &self.0)?.base_key())
     }
 
-    /// Whether the objects of an image would stand below this name, as if it were a folder.
-    pub(super) fn is_folder_of(&self, identifier: &Identifier) -> bool {
+    /// Returns `true` if the objects of an image would have keys below this name, as if it were a folder.
+    #[must_use]
+    pub fn is_folder_of(&self, identifier: &Identifier) -> bool {
         identifier.as_str().split('/').next() == Some(self.0.as_str())
     }
 }
 
-impl FromStr for PageName {
-    type Err = String;
+/// The text is not the name of a page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the name of a page, such as maps.html")]
+pub struct PageNameError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for PageName {
+    type Err = PageNameError;
+
+    fn from_str(text: &str) -> Result<Self, PageNameError> {
         let is_page = text.strip_suffix(".html").is_some_and(|stem| !stem.is_empty() && !stem.contains('/'));
         let name = text.parse().ok().filter(|_| is_page).map(Self);
-        name.ok_or_else(|| "expected the name of a page, such as maps.html".to_owned())
+        name.ok_or(PageNameError)
     }
 }
 

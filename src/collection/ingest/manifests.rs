@@ -1,27 +1,26 @@
-//! Puts manifests and the collection, where they are not there already.
+//! Writes manifests and the collection if they are not in the store already.
 
-use crate::cli::exit::Exit;
-use crate::cli::output::print;
-use crate::cli::report::Fatal;
+use super::IngestError;
+use super::summary::Places;
+use crate::collection::{MANIFESTS, Page, Presentation, Shown, objects};
+use crate::iiif::{LanguageMap, Manifest, Member, Size};
+use crate::publish::Publisher;
+use crate::store::{Digest, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
 use futures::{StreamExt, TryStreamExt, stream};
-use iiif_publish::collection::{MANIFESTS, Page, Presentation, Shown, objects};
-use iiif_publish::iiif::{LanguageMap, Manifest, Member, Size};
-use iiif_publish::publish::Publisher;
-use iiif_publish::store::{Digest, Identifier, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
 use std::collections::{HashMap, HashSet};
 use std::future::ready;
 
-/// An object of which at least one page is there.
+/// An object with at least one published page.
 pub(super) struct ShownObject<'a> {
     pages: Vec<Shown<'a>>,
-    /// Whether all are.
+    /// `true` if all pages are published.
     is_whole: bool,
 }
 
-/// The pages of each object that are there. Objects without any are left out.
-pub(super) fn shown<'a>(pages: &[&'a Page], there: &HashMap<Identifier, (String, Size)>) -> Vec<ShownObject<'a>> {
+/// Returns the published pages of each object. Objects without any are left out.
+pub(super) fn shown<'a>(pages: &[&'a Page], places: &Places) -> Vec<ShownObject<'a>> {
     let show = |page: &'a Page| {
-        let (base_uri, size) = there.get(&page.identifier)?;
+        let (base_uri, size) = places.get(&page.identifier)?;
         Some(Shown { page, base_uri: base_uri.clone(), size: *size })
     };
     let object = |all: Vec<&'a Page>| {
@@ -32,7 +31,7 @@ pub(super) fn shown<'a>(pages: &[&'a Page], there: &HashMap<Identifier, (String,
     objects(pages.iter().copied()).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
 }
 
-/// Puts in flight: manifests are small.
+/// PUT requests in flight: manifests are small.
 const PUTS_IN_FLIGHT: usize = 16;
 
 /// Puts the manifest of each object that has [changed], and returns their keys: a listing may not show them yet.
@@ -40,10 +39,10 @@ pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
     shown: &[ShownObject<'_>],
-) -> Result<HashSet<Key>, Fatal> {
+) -> Result<HashSet<Key>, IngestError> {
     let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
     // Each is written when its turn comes: all together would take much memory.
-    let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, Fatal> {
+    let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, IngestError> {
         let Some((key, body)) = manifest? else { return Ok(None) };
         if !may_put(publisher, &key, &body, &present).await? {
             return Ok(None);
@@ -52,16 +51,16 @@ pub(super) async fn manifests(
         Ok(Some(key))
     };
     let manifests = shown.iter().map(|object| manifest(presentation, object, &present));
-    let keys = stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT);
+    let keys = stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).boxed();
     keys.try_filter_map(|key| ready(Ok(key))).try_collect().await
 }
 
-/// The keys of the manifests that would be put, with how many bytes they would have.
+/// Returns the keys of the manifests that would be put, with their sizes in bytes.
 pub(super) async fn changed(
     publisher: &Publisher,
     presentation: &Presentation,
     shown: &[ShownObject<'_>],
-) -> Result<Vec<(Key, u64)>, Fatal> {
+) -> Result<Vec<(Key, u64)>, IngestError> {
     let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
     let mut changed = Vec::new();
     for object in shown {
@@ -103,14 +102,14 @@ fn is_newer(mark: Option<&str>) -> bool {
     revision.and_then(|revision| revision.parse::<u32>().ok()).is_some_and(|revision| revision > REVISION)
 }
 
-/// The keys of the manifests of objects.
+/// Returns the keys of the manifests of objects.
 pub(super) fn keys(presentation: &Presentation, shown: &[ShownObject<'_>]) -> Result<HashSet<Key>, KeyError> {
     let objects = shown.iter().filter_map(|object| object.pages.first()).map(|shown| &shown.page.object);
     objects.map(|object| presentation.manifest_key(object)).collect()
 }
 
-/// The manifest of an object, unless it is there with the same content. One that is there is not replaced by one with fewer pages
-/// because some could not be published now.
+/// Returns the manifest of an object, unless it is in the store with the same content. A manifest is not replaced by one with fewer
+/// pages because some of them failed now.
 fn manifest(
     presentation: &Presentation,
     object: &ShownObject,
@@ -126,15 +125,15 @@ fn manifest(
     Ok((!is_there).then_some((key, body)))
 }
 
-/// Puts the collection of all objects whose manifests are listed, or were `written` by this run, in the order of the input, if it
-/// has changed, and prints its URL.
+/// Puts the collection if it has changed, and returns its URL. It has all objects whose manifests are listed, or were `written` by
+/// this run, in the order of the input.
 pub(super) async fn collection(
     publisher: &Publisher,
     presentation: &Presentation,
     label: &str,
     pages: &[Page],
     written: &HashSet<Key>,
-) -> Result<Exit, Fatal> {
+) -> Result<String, IngestError> {
     let present = listed(publisher, presentation, MANIFESTS).await?;
     let is_listed = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
     let is_there = |key: &Key| written.contains(key) || is_listed(key);
@@ -142,18 +141,17 @@ pub(super) async fn collection(
     for (key, body) in documents {
         put(publisher, key, body).await?;
     }
-    let url = presentation.public_url.base_uri(None, &"collection.json".parse()?);
-    Ok(print(&format!("{url}\n")))
+    Ok(presentation.public_url.base_uri(None, &"collection.json".parse()?))
 }
 
-/// The documents of the collection that are not there with the same content.
+/// Returns the documents of the collection that are not in the store with the same content.
 pub(super) async fn changed_collection(
     publisher: &Publisher,
     presentation: &Presentation,
     label: &str,
     pages: &[Page],
     is_there: impl Fn(&Key) -> bool,
-) -> Result<Vec<(Key, String)>, Fatal> {
+) -> Result<Vec<(Key, String)>, IngestError> {
     let mut members: Vec<Member> = Vec::new();
     for pages in objects(pages) {
         // What a collection says of an object does not depend on the sizes of its pages.
@@ -167,8 +165,7 @@ pub(super) async fn changed_collection(
         }
     }
     if members.is_empty() {
-        let error = "no manifest of these objects is there, so that the collection would be empty".to_owned();
-        return Err(Fatal::new(Exit::Failed, error, "it was not written; publish the images first"));
+        return Err(IngestError::EmptyCollection);
     }
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
     let mut changed = Vec::new();
@@ -182,12 +179,12 @@ pub(super) async fn changed_collection(
     Ok(changed)
 }
 
-/// The documents that are there in a folder, with what they are where the store tells; `None` where they may not be listed.
+/// Returns the documents in a folder, with their digests if the store lists them; `None` if listing is denied.
 pub(super) async fn listed(
     publisher: &Publisher,
     presentation: &Presentation,
     folder: &str,
-) -> Result<Option<HashMap<Key, Option<Digest>>>, Fatal> {
+) -> Result<Option<HashMap<Key, Option<Digest>>>, IngestError> {
     let below: Prefix = format!("{}{folder}", presentation.prefix.with_slash()).parse()?;
     let pages = publisher.store().pages(&below);
     let listed = pages.try_fold(HashMap::new(), |mut present, page| async {

@@ -1,99 +1,104 @@
-//! Every kind of colours.
+//! All color encodings.
 
 use super::{HEIGHT, PACKINGS, PIECES, WIDTH, assert_reads, drawn, pixels, read};
-use crate::support::tiff::{Form, Order, Packing, Pieces, Values, Variety, file};
+use crate::support::tiff::{Layout, Order, Packing, Pieces, Values, Variant, file};
 use iiif_publish::pixel::PixelFormat;
 
 #[test]
-fn few_bits_are_spread_and_white_may_be_zero() {
+fn few_bits_are_scaled_and_white_may_be_zero() {
     for (bits, photometric) in [1, 2, 4, 8, 16].into_iter().flat_map(|bits| [(bits, 0), (bits, 1)]) {
-        let most = (1_u64 << bits) - 1;
-        let value = |x, y| u64::from(drawn(x, y, 0)) * 257 * most / 65535;
+        let max = (1_u64 << bits) - 1;
+        let value = |x, y| u64::from(drawn(x, y, 0)) * 257 * max / 65535;
         let expected = pixels(WIDTH, HEIGHT, 1, |x, y, _| {
-            let grey = ((value(x, y) * 255 * 2 + most) / (2 * most)) as u8;
-            if photometric == 0 { 255 - grey } else { grey }
+            let gray = ((value(x, y) * 255 * 2 + max) / (2 * max)) as u8;
+            if photometric == 0 { 255 - gray } else { gray }
         });
         for (packing, pieces) in PACKINGS.into_iter().flat_map(|packing| PIECES.map(|pieces| (packing, pieces))) {
-            let form = Form { bits, photometric, packing, pieces, samples: 1, ..Form::rgb(WIDTH, HEIGHT) };
-            assert_reads(&form, &form.file(|x, y, _| value(x, y)), &expected);
+            let layout = Layout { bits, photometric, packing, pieces, samples: 1, ..Layout::rgb(WIDTH, HEIGHT) };
+            assert_reads(&layout, &layout.file(|x, y, _| value(x, y)), &expected);
         }
     }
 }
 
 #[test]
-fn palettes_become_colours() {
+fn palettes_become_colors() {
     for bits in [1, 2, 4, 8] {
         let count = 1_usize << bits;
-        let colour = |index: u64, channel: u16| drawn(index as u32, 99, channel);
+        let color = |index: u64, channel: u16| drawn(index as u32, 99, channel);
         let index = |x: u32, y: u32| u64::from(drawn(x, y, 0)) % count as u64;
-        let expected = pixels(WIDTH, HEIGHT, 3, |x, y, channel| colour(index(x, y), channel));
-        // As the specification says, as some write it, and as old programs wrote it.
+        let expected = pixels(WIDTH, HEIGHT, 3, |x, y, channel| color(index(x, y), channel));
+        // As the specification requires, as some programs write it, and as old programs wrote it.
         for scale in [257, 256, 1] {
-            let all = (0..3)
-                .flat_map(|channel| (0..count).map(move |index| u16::from(colour(index as u64, channel)) * scale));
+            let all =
+                (0..3).flat_map(|channel| (0..count).map(move |index| u16::from(color(index as u64, channel)) * scale));
             let more = vec![(320, Values::Shorts(all.collect()))];
             for (packing, pieces) in [(Packing::None, PIECES[1]), (Packing::Lzw, PIECES[3])] {
-                let form = Form {
+                let layout = Layout {
                     bits,
                     photometric: 3,
                     packing,
                     pieces,
                     samples: 1,
                     more: more.clone(),
-                    ..Form::rgb(WIDTH, HEIGHT)
+                    ..Layout::rgb(WIDTH, HEIGHT)
                 };
-                assert_reads(&form, &form.file(|x, y, _| index(x, y)), &expected);
+                assert_reads(&layout, &layout.file(|x, y, _| index(x, y)), &expected);
             }
         }
     }
     let fine = vec![(320, Values::Shorts((0..768).map(|it| it * 85 + 3).collect()))];
-    let form = Form { photometric: 3, samples: 1, more: fine, ..Form::rgb(3, 1) };
-    let (_, pixels) = read(&form.file(|x, _, _| u64::from(x) * 100)).expect("read");
+    let layout = Layout { photometric: 3, samples: 1, more: fine, ..Layout::rgb(3, 1) };
+    let (_, pixels) = read(&layout.file(|x, _, _| u64::from(x) * 100)).expect("read");
     let expected: Vec<u8> = [0, 100, 200]
         .iter()
         .flat_map(|at| [0, 256, 512].map(|plane| (((at + plane) * 85 + 3 + 128) / 257) as u8))
         .collect();
-    assert_eq!(pixels, expected, "colours of 16 bits");
+    assert_eq!(pixels, expected, "16-bit colors");
 }
 
 #[test]
-fn alpha_is_used_and_samples_without_a_meaning_are_dropped() {
+fn alpha_is_used_and_undefined_samples_are_dropped() {
     let expected = pixels(WIDTH, HEIGHT, 3, drawn);
     for is_planar in [false, true] {
         for (samples, extra) in [(4, vec![0]), (5, vec![0, 0]), (6, vec![])] {
-            let form =
-                Form { samples, is_planar, more: vec![(338, Values::Shorts(extra))], ..Form::rgb(WIDTH, HEIGHT) };
-            assert_reads(&form, &form.file(|x, y, channel| drawn(x, y, channel).into()), &expected);
+            let layout =
+                Layout { samples, is_planar, more: vec![(338, Values::Shorts(extra))], ..Layout::rgb(WIDTH, HEIGHT) };
+            assert_reads(&layout, &layout.file(|x, y, channel| drawn(x, y, channel).into()), &expected);
         }
-        let form = Form { samples: 4, is_planar, ..Form::rgb(2, 2) };
-        let (_, pixels) = read(&form.file(|_, _, channel| if channel == 3 { 0 } else { 9 })).expect("read");
-        assert_eq!(pixels, [255; 12], "a fourth sample of which nothing is said is alpha");
-        // Black with half of it covered: multiplied or not, half of the white shows.
-        for (extra, colour) in [(1, 50), (2, 100)] {
-            let form =
-                Form { samples: 5, is_planar, more: vec![(338, Values::Shorts(vec![0, extra]))], ..Form::rgb(2, 2) };
+        let layout = Layout { samples: 4, is_planar, ..Layout::rgb(2, 2) };
+        let (_, pixels) = read(&layout.file(|_, _, channel| if channel == 3 { 0 } else { 9 })).expect("read");
+        assert_eq!(pixels, [255; 12], "an undeclared fourth sample is alpha");
+        // Black at half opacity: premultiplied or not, half of the white shows.
+        for (extra, color) in [(1, 50), (2, 100)] {
+            let layout = Layout {
+                samples: 5,
+                is_planar,
+                more: vec![(338, Values::Shorts(vec![0, extra]))],
+                ..Layout::rgb(2, 2)
+            };
             let (_, pixels) =
-                read(&form.file(|_, _, channel| [colour, colour, colour, 7, 128][usize::from(channel)])).expect("read");
+                read(&layout.file(|_, _, channel| [color, color, color, 7, 128][usize::from(channel)])).expect("read");
             assert!(pixels.iter().all(|sample| sample.abs_diff(177) <= 1), "{pixels:?}");
         }
     }
 }
 
 #[test]
-fn inks_are_the_same_in_every_form() {
-    let plain = Form { samples: 4, photometric: 5, ..Form::rgb(WIDTH, HEIGHT) };
+fn cmyk_is_the_same_in_every_layout() {
+    let plain = Layout { samples: 4, photometric: 5, ..Layout::rgb(WIDTH, HEIGHT) };
     let (_, expected) = read(&plain.file(|x, y, channel| drawn(x, y, channel).into())).expect("read");
-    for form in [
-        Form { is_planar: true, packing: Packing::Deflate, pieces: PIECES[3], ..plain.clone() },
-        Form { samples: 5, more: vec![(338, Values::Shorts(vec![2]))], ..plain.clone() },
-        Form { packing: Packing::Lzw, predictor: 2, pieces: PIECES[4], ..plain.clone() },
+    for layout in [
+        Layout { is_planar: true, packing: Packing::Deflate, pieces: PIECES[3], ..plain.clone() },
+        Layout { samples: 5, more: vec![(338, Values::Shorts(vec![2]))], ..plain.clone() },
+        Layout { packing: Packing::Lzw, predictor: 2, pieces: PIECES[4], ..plain.clone() },
     ] {
-        assert_reads(&form, &form.file(|x, y, channel| drawn(x, y, channel).into()), &expected);
+        assert_reads(&layout, &layout.file(|x, y, channel| drawn(x, y, channel).into()), &expected);
     }
-    let form = Form { width: 3, height: 1, ..plain };
-    let (header, pixels) =
-        read(&form.file(|x, _, channel| [0, u64::from(channel == 3) * 255, u64::from(channel == 1) * 255][x as usize]))
-            .expect("read");
+    let layout = Layout { width: 3, height: 1, ..plain };
+    let (header, pixels) = read(
+        &layout.file(|x, _, channel| [0, u64::from(channel == 3) * 255, u64::from(channel == 1) * 255][x as usize]),
+    )
+    .expect("read");
     assert_eq!((header.format, &pixels[..3]), (PixelFormat::Rgb8, &[255; 3][..]), "no ink");
     assert!(pixels[3..6].iter().all(|sample| *sample < 64), "black ink: {pixels:?}");
     assert!(pixels[7] < 100 && pixels[6] > 200, "magenta: {pixels:?}");
@@ -101,8 +106,8 @@ fn inks_are_the_same_in_every_form() {
 
 #[test]
 fn lab_in_both_encodings_and_depths_is_converted() {
-    // Known colours of D50: white, black, middle grey, red, green, blue of sRGB.
-    let colours = [
+    // Known colors of D50: white, black, middle gray, and the red, green and blue of sRGB.
+    let colors = [
         ((100.0, 0.0, 0.0), [255, 255, 255]),
         ((0.0, 0.0, 0.0), [0, 0, 0]),
         ((53.39, 0.0, 0.0), [127, 127, 127]),
@@ -111,9 +116,9 @@ fn lab_in_both_encodings_and_depths_is_converted() {
         ((29.57, 68.30, -112.03), [0, 0, 255]),
     ];
     for (photometric, bits) in [(8, 8), (8, 16), (9, 8), (9, 16)] {
-        let form = Form { bits, photometric, ..Form::rgb(6, 1) };
-        let file = form.file(|x, _, channel| {
-            let (lightness, a, b) = colours[x as usize].0;
+        let layout = Layout { bits, photometric, ..Layout::rgb(6, 1) };
+        let file = layout.file(|x, _, channel| {
+            let (lightness, a, b) = colors[x as usize].0;
             let unit = if bits == 8 { 1.0 } else { 256.0 };
             let white = if (photometric, bits) == (8, 16) { 65535.0 } else { 255.0 * unit };
             if channel == 0 {
@@ -124,16 +129,16 @@ fn lab_in_both_encodings_and_depths_is_converted() {
             (value + offset) as u64 & ((1 << bits) - 1)
         });
         let (_, pixels) = read(&file).expect("read");
-        let expected: Vec<u8> = colours.iter().flat_map(|colour| colour.1).collect();
-        // A step of 8 bits in Lab is several of sRGB where it is steep.
-        let most = if bits == 8 { 12 } else { 1 };
+        let expected: Vec<u8> = colors.iter().flat_map(|color| color.1).collect();
+        // One step in 8-bit Lab is several steps of sRGB in steep regions.
+        let max = if bits == 8 { 12 } else { 1 };
         let difference = pixels.iter().zip(&expected).map(|(one, other)| one.abs_diff(*other)).max().expect("some");
-        assert!(difference <= most, "{photometric}, {bits} bits: {pixels:?}");
+        assert!(difference <= max, "{photometric}, {bits} bits: {pixels:?}");
     }
 }
 
 #[test]
-fn uncompressed_ycbcr_is_converted_however_its_pixels_share_colours() {
+fn uncompressed_ycbcr_is_converted_for_every_subsampling() {
     let luma = |x: u32, y: u32| drawn(x, y, 0);
     for (across, down) in [(1, 1), (2, 1), (2, 2), (4, 2), (4, 4), (1, 2)] {
         let (units_across, units_down) = (WIDTH.div_ceil(across), HEIGHT.div_ceil(down));
@@ -145,10 +150,14 @@ fn uncompressed_ycbcr_is_converted_however_its_pixels_share_colours() {
                 [lightness + 1.402 * red, lightness - 0.344_136 * blue - 0.714_136 * red, lightness + 1.772 * blue];
             value[usize::from(channel)].round().clamp(0.0, 255.0) as u8
         });
-        // The writer knows no units: to it, each is a pixel of so many samples.
+        // The test writer does not know units, so each unit is written as a pixel with many samples.
         let samples = (across * down + 2) as u16;
-        let units =
-            Form { samples, pieces: Pieces::Strips(2), packing: Packing::Lzw, ..Form::rgb(units_across, units_down) };
+        let units = Layout {
+            samples,
+            pieces: Pieces::Strips(2),
+            packing: Packing::Lzw,
+            ..Layout::rgb(units_across, units_down)
+        };
         let mut page = units.page(|x, y, sample| {
             let sample = u32::from(sample);
             let (x, y) = (x * across, y * down);
@@ -170,8 +179,8 @@ fn uncompressed_ycbcr_is_converted_however_its_pixels_share_colours() {
         page.tags.retain(|(tag, _)| real.iter().all(|(other, _)| tag != other));
         page.tags.extend(real);
         page.tags.push((530, shorts(&[across as u16, down as u16])));
-        let (_, pixels) = read(&file(&[page], Order::Little, Variety::Classic)).expect("read");
-        let most = pixels.iter().zip(&expected).map(|(one, other)| one.abs_diff(*other)).max().expect("some");
-        assert!(most <= 1, "{across}x{down}: {most}");
+        let (_, pixels) = read(&file(&[page], Order::Little, Variant::Classic)).expect("read");
+        let max = pixels.iter().zip(&expected).map(|(one, other)| one.abs_diff(*other)).max().expect("some");
+        assert!(max <= 1, "{across}x{down}: {max}");
     }
 }

@@ -1,4 +1,4 @@
-//! Colours, compared with what LittleCMS makes of them.
+//! Color conversion, compared with LittleCMS.
 
 use crate::support::ciede2000::{difference, lab};
 use crate::support::pictures::file;
@@ -11,9 +11,9 @@ use lcms2::{CIExyY, CIExyYTRIPLE, Flags, Intent, PixelFormat as Layout, Profile,
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The mean CIEDE2000 that a conversion may differ by, and the most of any colour. Rounding to 8 bits alone is 0.1.
+/// Maximum mean CIEDE2000 of a conversion, and maximum of any color. Rounding to 8 bits alone causes 0.1.
 const MEAN: f64 = 0.5;
-const MOST: f64 = 3.0;
+const MAX: f64 = 3.0;
 
 fn white(x: f64, y: f64) -> CIExyY {
     CIExyY { x, y, Y: 1.0 }
@@ -27,7 +27,7 @@ fn rgb_profile(primaries: [(f64, f64); 3], white_point: CIExyY, gamma: f64) -> V
     profile.icc().expect("bytes")
 }
 
-/// Wide-gamut profiles, by the chromaticities of their specifications.
+/// Returns wide-gamut profiles with the chromaticities of their specifications.
 fn rgb_profiles() -> [(&'static str, Vec<u8>); 3] {
     let d65 = || white(0.3127, 0.3290);
     [
@@ -37,15 +37,15 @@ fn rgb_profiles() -> [(&'static str, Vec<u8>); 3] {
     ]
 }
 
-/// Every corner and step of the cube of colours, as many channels as there are.
+/// Returns a regular grid of colors with any number of channels.
 fn grid(channels: u32, steps: u32) -> Vec<u8> {
     let value = |step: u32| u8::try_from(step * 255 / (steps - 1)).expect("at most 255");
     let pixel = |number: u32| (0..channels).map(move |channel| value(number / steps.pow(channel) % steps));
     (0..steps.pow(channels)).flat_map(pixel).collect()
 }
 
-/// What LittleCMS makes of 8-bit pixels, relative colorimetric, with 16 bits in between.
-fn by_littlecms<const N: usize>(profile: &[u8], layout: Layout, pixels: &[u8], flags: Flags) -> Vec<[u8; 3]> {
+/// Converts 8-bit pixels with LittleCMS, relative colorimetric, with 16 bits in between.
+fn convert_with_littlecms<const N: usize>(profile: &[u8], layout: Layout, pixels: &[u8], flags: Flags) -> Vec<[u8; 3]> {
     let profile = Profile::new_icc(profile).expect("a profile");
     let transform: Transform<[u8; N], [u8; 3]> = Transform::new_flags(
         &profile,
@@ -62,7 +62,7 @@ fn by_littlecms<const N: usize>(profile: &[u8], layout: Layout, pixels: &[u8], f
     converted
 }
 
-/// Mean and largest difference.
+/// Returns the mean and maximum difference.
 fn differences(real: &[u8], expected: &[[u8; 3]]) -> (f64, f64) {
     let (real, _) = real.as_chunks::<3>();
     assert_eq!(real.len(), expected.len());
@@ -72,26 +72,26 @@ fn differences(real: &[u8], expected: &[[u8; 3]]) -> (f64, f64) {
 
 #[track_caller]
 fn assert_close(case: &str, real: &[u8], expected: &[[u8; 3]]) {
-    let (mean, most) = differences(real, expected);
-    eprintln!("{case}: CIEDE2000 mean {mean:.3}, at most {most:.2}");
-    assert!(mean <= MEAN && most <= MOST, "{case}: mean {mean:.3}, at most {most:.2}");
+    let (mean, max) = differences(real, expected);
+    eprintln!("{case}: CIEDE2000 mean {mean:.3}, at most {max:.2}");
+    assert!(mean <= MEAN && max <= MAX, "{case}: mean {mean:.3}, at most {max:.2}");
 }
 
-fn png(pixels: &[u8], width: u32, colour: ExtendedColorType, profile: &[u8]) -> Vec<u8> {
+fn png(pixels: &[u8], width: u32, color: ExtendedColorType, profile: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = PngEncoder::new(&mut bytes);
     encoder.set_icc_profile(profile.to_vec()).expect("PNG has profiles");
-    let pixel_bytes = usize::from(colour.bits_per_pixel() / 8);
+    let pixel_bytes = usize::from(color.bits_per_pixel() / 8);
     let height = u32::try_from(pixels.len() / pixel_bytes).expect("small") / width;
-    encoder.write_image(pixels, width, height, colour).expect("written");
+    encoder.write_image(pixels, width, height, color).expect("written");
     bytes
 }
 
 #[test]
-fn wide_gamuts_become_srgb_as_littlecms_converts_them() {
+fn wide_gamuts_are_converted_like_littlecms() {
     let pixels = grid(3, 17);
     for (name, profile) in rgb_profiles() {
-        let expected = by_littlecms::<3>(&profile, Layout::RGB_8, &pixels, Flags::default());
+        let expected = convert_with_littlecms::<3>(&profile, Layout::RGB_8, &pixels, Flags::default());
         let (header, real) = read_bytes(&png(&pixels, 17, ExtendedColorType::Rgb8, &profile)).expect("read");
         assert_close(name, &real, &expected);
         assert!(header.found.profile.is_some() && header.found.conversion.contains("sRGB"), "{}", header.found);
@@ -106,24 +106,24 @@ fn wide_gamuts_become_srgb_as_littlecms_converts_them() {
 }
 
 #[test]
-fn transparent_pixels_are_converted_before_they_are_flattened() {
+fn transparent_pixels_are_converted_before_blending() {
     let (_, profile) = &rgb_profiles()[0];
     let pixels = grid(3, 9);
-    let expected = by_littlecms::<3>(profile, Layout::RGB_8, &pixels, Flags::default());
+    let expected = convert_with_littlecms::<3>(profile, Layout::RGB_8, &pixels, Flags::default());
     let opaque: Vec<u8> = pixels.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect();
     let (header, real) = read_bytes(&png(&opaque, 9, ExtendedColorType::Rgba8, profile)).expect("read");
     assert_close("with alpha", &real, &expected);
-    assert_eq!(header.found.colours, "RGB with alpha");
+    assert_eq!(header.found.colors, "RGB with alpha");
 }
 
 #[test]
 fn jpeg_profiles_of_several_segments_are_used() {
     let (_, profile) = &rgb_profiles()[1];
     let pixels = [200, 30, 40].repeat(64);
-    let expected = by_littlecms::<3>(profile, Layout::RGB_8, &pixels, Flags::default());
+    let expected = convert_with_littlecms::<3>(profile, Layout::RGB_8, &pixels, Flags::default());
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 100);
-    // Longer than one segment can be.
+    // Longer than one segment.
     let padded = [profile.as_slice(), &vec![0; 70_000]].concat();
     encoder.set_icc_profile(padded).expect("JPEG has profiles");
     encoder.write_image(&pixels, 8, 8, ExtendedColorType::Rgb8).expect("written");
@@ -134,24 +134,24 @@ fn jpeg_profiles_of_several_segments_are_used() {
 }
 
 #[test]
-fn grey_stays_grey_and_its_gamma_is_respected() {
-    let greys: Vec<u8> = (0..=255).collect();
+fn gray_stays_gray_and_its_gamma_is_respected() {
+    let grays: Vec<u8> = (0..=255).collect();
     for gamma in [1.0, 1.8, 2.2] {
         let profile = Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(gamma)).expect("a profile");
         let profile = profile.icc().expect("bytes");
-        let expected = by_littlecms::<1>(&profile, Layout::GRAY_8, &greys, Flags::default());
-        let (header, real) = read_bytes(&png(&greys, 16, ExtendedColorType::L8, &profile)).expect("read");
+        let expected = convert_with_littlecms::<1>(&profile, Layout::GRAY_8, &grays, Flags::default());
+        let (header, real) = read_bytes(&png(&grays, 16, ExtendedColorType::L8, &profile)).expect("read");
         assert_eq!(header.format, PixelFormat::Gray8);
-        let most = real.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
-        assert!(most <= Some(2), "gamma {gamma}: {most:?}");
-        let wide: Vec<u8> = greys.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();
+        let max = real.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
+        assert!(max <= Some(2), "gamma {gamma}: {max:?}");
+        let wide: Vec<u8> = grays.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();
         let (_, of_wide) = read_bytes(&png(&wide, 16, ExtendedColorType::L16, &profile)).expect("read");
-        let most = of_wide.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
-        assert!(most <= Some(2), "gamma {gamma}, 16 bit: {most:?}");
+        let max = of_wide.iter().zip(&expected).map(|(real, [_, green, _])| real.abs_diff(*green)).max();
+        assert!(max <= Some(2), "gamma {gamma}, 16 bit: {max:?}");
     }
 }
 
-/// The inks of the fixtures: each in its own quarter, growing by 11 from column to column.
+/// Returns the inks of the fixtures: each in its own quarter, increasing by 11 per column.
 fn inks() -> Vec<u8> {
     let pixel = |x: usize, y: usize| {
         let mut inks = [0; 4];
@@ -162,27 +162,27 @@ fn inks() -> Vec<u8> {
 }
 
 #[test]
-fn cmyk_jpegs_are_printed_as_littlecms_prints_them_whether_stored_as_cmyk_or_ycck() {
+fn cmyk_and_ycck_jpegs_are_converted_like_littlecms() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg");
     let profile = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/cmyk.icc")).expect("readable");
-    // LittleCMS reads 8-bit inks as 0 for none, as we do.
-    let expected = by_littlecms::<4>(&profile, Layout::CMYK_8, &inks(), Flags::BLACKPOINT_COMPENSATION);
+    // LittleCMS treats 0 as no ink in 8-bit CMYK, like this program.
+    let expected = convert_with_littlecms::<4>(&profile, Layout::CMYK_8, &inks(), Flags::BLACKPOINT_COMPENSATION);
     for (name, tolerance) in [("cmyk.jpg", 1.5), ("ycck-2x1.jpg", 1.5)] {
         let (header, real) = read(&fixtures.join(name)).expect("read");
-        let (mean, most) = differences(&real, &expected);
-        eprintln!("{name}: CIEDE2000 mean {mean:.3}, at most {most:.2}");
+        let (mean, max) = differences(&real, &expected);
+        eprintln!("{name}: CIEDE2000 mean {mean:.3}, at most {max:.2}");
         assert!(mean <= tolerance, "{name}: {mean:.3}");
-        assert_eq!(header.found.colours, "CMYK");
+        assert_eq!(header.found.colors, "CMYK");
         assert!(header.found.conversion.contains("SWOP"), "{}", header.found);
     }
 }
 
 #[test]
-fn a_profile_that_does_not_fit_is_said_and_not_used() {
+fn an_unsuitable_profile_is_reported_and_ignored() {
     let pixels = grid(3, 9);
-    let grey =
+    let gray =
         Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(2.2)).expect("a profile").icc().expect("bytes");
-    for (profile, word) in [(grey.as_slice(), "other colors"), (b"this is no profile", "cannot be used")] {
+    for (profile, word) in [(gray.as_slice(), "other colors"), (b"this is no profile", "cannot be used")] {
         let (header, real) = read_bytes(&png(&pixels, 9, ExtendedColorType::Rgb8, profile)).expect("read");
         assert!(real == pixels, "as it is");
         assert_eq!(codes(&header), ["profile-unusable"]);

@@ -1,40 +1,40 @@
-//! What shows only while strips and tiles are decoded, by several threads.
+//! Warnings that are found while several threads decode strips and tiles.
 
 use super::codec::End;
-use super::range::{Counts, FloatScale};
+use super::range::{FloatScale, SampleStats};
 use crate::source::{Warning, WarningCode};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Collects what becomes warnings.
+/// Collector of observations that become warnings.
 #[derive(Default)]
-pub(super) struct Notes {
+pub(super) struct LateWarnings {
     is_end_missing: AtomicBool,
-    floats: Mutex<Counts>,
+    floats: Mutex<SampleStats>,
 }
 
-impl Notes {
+impl LateWarnings {
     pub(super) fn add_end(&self, end: End) {
         if end == End::WithoutMarker {
             self.is_end_missing.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Adds where the samples of some rows lie.
-    pub(super) fn add_floats(&self, counts: Counts) {
-        self.floats.lock().unwrap_or_else(PoisonError::into_inner).add(counts);
+    /// Adds the statistics of the samples of some rows.
+    pub(super) fn add_floats(&self, stats: SampleStats) {
+        self.floats.lock().unwrap_or_else(PoisonError::into_inner).add(stats);
     }
 
     /// Returns the warnings, after the last row.
     pub(super) fn warnings(&self, scale: Option<FloatScale>) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.is_end_missing.load(Ordering::Relaxed) {
-            let text = "all pixels are there, but JPEGs in its strips or tiles end without end markers (EOI)";
+            let text = "all pixels are present, but JPEGs in its strips or tiles have no end marker (EOI)";
             warnings.push(Warning::new(WarningCode::EndMarkerMissing, text));
         }
-        let counts = *self.floats.lock().unwrap_or_else(PoisonError::into_inner);
-        warnings.extend(scale.and_then(|scale| scale.warning(counts)));
+        let stats = *self.floats.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.extend(scale.and_then(|scale| scale.warning(stats)));
         warnings
     }
 }

@@ -1,71 +1,60 @@
 //! The report of a run: a JSON line for each image when it ends, after one for each that is planned.
 
-use crate::cli::arguments::ProgressArgument;
-use crate::cli::exit::Exit;
-use crate::cli::report::{Fatal, chain, tell_error};
-use iiif_publish::collection::Page;
-use iiif_publish::publish::{Image, Outcome, PublishError, Published};
-use iiif_publish::store::Identifier;
+use super::IngestError;
+use crate::collection::Page;
+use crate::error::chain;
+use crate::publish::{Image, Outcome, PublishError, Published};
+use crate::store::Identifier;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Where lines are written, if anywhere.
-pub(super) struct Journal {
+/// A report, which may be switched off.
+pub(super) struct Report {
     file: Option<BufWriter<File>>,
     /// The first line that could not be written.
     error: Option<io::Error>,
 }
 
-impl Journal {
-    /// A new report, with a line for each image that is to be published: what has no other one afterwards is missing.
-    pub(super) fn new(path: Option<&Path>, pages: &[&Page]) -> Result<Self, Fatal> {
-        let Some(path) = path else { return Ok(Self { file: None, error: None }) };
-        let refused = |error: io::Error| {
-            let error = format!("could not write the report `{}`: {error}", path.display());
-            Fatal::new(Exit::Usage, error, "name another file with `--report`")
-        };
+impl Report {
+    /// Returns a report that is switched off.
+    pub(super) fn none() -> Self {
+        Self { file: None, error: None }
+    }
+
+    /// Creates a report with a line for each image that is to be published. Images without another line afterwards are missing.
+    pub(super) fn create(path: Option<&Path>, pages: &[&Page]) -> Result<Self, IngestError> {
+        let Some(path) = path else { return Ok(Self::none()) };
+        let refused = |cause: io::Error| IngestError::Report { path: path.to_owned(), cause };
         let file = File::create(path).map_err(refused)?;
-        let mut journal = Self { file: Some(BufWriter::new(file)), error: None };
+        let mut report = Self { file: Some(BufWriter::new(file)), error: None };
         for page in pages {
-            journal.line(
+            report.line(
                 &json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()}),
             );
         }
-        journal.flush();
-        journal.error.take().map_or(Ok(journal), |error| Err(refused(error)))
+        report.flush();
+        report.take_error().map_or(Ok(report), |error| Err(refused(error)))
     }
 
-    /// What became of an image. On the disk at once, so that a crash loses none of it.
-    pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) -> Exit {
+    /// Writes the result of an image. It is flushed at once, so that a crash loses none.
+    pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         if self.file.is_some() {
             self.line(&line(image, result));
             self.flush();
         }
-        Exit::Done
     }
 
-    /// That an image is gone, because it left the input.
+    /// Writes that an image was deleted (no longer in the input).
     pub(super) fn deleted(&mut self, identifier: &Identifier) {
         self.line(&json!({"status": "deleted", "id": identifier.to_string()}));
         self.flush();
     }
 
-    /// That it is whole.
-    pub(super) fn finish(&mut self, how: ProgressArgument) -> Exit {
-        match self.error.take() {
-            None => Exit::Done,
-            Some(error) => {
-                tell_error(
-                    how,
-                    None,
-                    &format!("the report is not whole: {error}"),
-                    "the images are not touched by that; name a file with more room with `--report`",
-                );
-                Exit::Failed
-            }
-        }
+    /// Returns the first error of writing, if the report is not complete.
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
     }
 
     fn line(&mut self, line: &Value) {

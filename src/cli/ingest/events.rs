@@ -1,0 +1,112 @@
+//! Turns the events of a run into lines.
+
+use crate::cli::exit::{Exit, interrupted};
+use crate::cli::output::{counted, print};
+use crate::cli::progress::Progress;
+use crate::cli::publish::{tell_no_further_image, tell_stopping};
+use crate::cli::summary::{Ending, Summary};
+use iiif_publish::collection::ingest::{IngestEvent, StopReason};
+use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use indicatif::HumanCount;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Tells what happens, and remembers what the end of the run depends on.
+pub(super) struct Teller<'a> {
+    progress: &'a Progress,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The signal that stops the run.
+    signal: Option<Exit>,
+    /// The summary of the images, until publishing has ended.
+    summary: Option<Summary>,
+    /// How publishing ended.
+    ending: Option<Ending>,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(images: &[Image], progress: &'a Progress) -> Self {
+        let state = State { signal: None, summary: Some(Summary::new(images)), ending: None };
+        Self { progress, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a signal, and remembers the first one.
+    pub(super) async fn signal(&self) {
+        let exit = interrupted().await;
+        self.state().signal.get_or_insert(exit);
+    }
+
+    /// Returns the exit code of the signal that stopped the run.
+    pub(super) fn signalled(&self) -> Exit {
+        self.state().signal.unwrap_or(Exit::Interrupted)
+    }
+
+    /// Prints the summary of the images, if they were to be published.
+    pub(super) fn tell_summary(&self, publisher: &Publisher) {
+        let ending = self.state().ending.take();
+        if let Some(ending) = ending {
+            ending.tell(publisher, self.progress);
+        }
+    }
+
+    pub(super) fn event(&self, event: &IngestEvent<'_>) {
+        let progress = self.progress;
+        match event {
+            IngestEvent::ForeignImages { count } => progress
+                .say(&format!("kept {}, which iiif-publish did not publish here", counted(*count, "other image"))),
+            IngestEvent::PicturesWithoutInfo { identifier } => progress.say(&format!(
+                "{identifier}: there are pictures without an info.json, of an image that is not in the input: left there; \
+                 `iiif-publish delete --id` deletes them"
+            )),
+            IngestEvent::ImageEnded { image, result } => {
+                self.image_ended(image, result);
+            }
+            IngestEvent::StoreUnavailable { error } => tell_no_further_image(error, progress),
+            IngestEvent::Stopping { reason } => tell_stopping(*reason == StopReason::MaxDuration, progress),
+            IngestEvent::PublishingEnded { stopped } => self.publishing_ended(*stopped),
+            IngestEvent::TooManyFailures { failed } => {
+                progress.say(&format!("a limit is reached: {failed} images have failed (--max-failures)"));
+            }
+            IngestEvent::NotPublished { count } => {
+                progress.say(&format!("{} images are not published, so they are not in the manifests", HumanCount(*count)));
+            }
+            IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
+            IngestEvent::DocumentDeleted { key } => {
+                progress.note(&format!("{key}: deleted (its object is no longer in the input)"));
+            }
+            IngestEvent::ImageDeleted { identifier } => {
+                progress.note(&format!("{identifier}: deleted (no longer in the input)"));
+            }
+            _ => {}
+        }
+    }
+
+    fn image_ended(&self, image: &Image, result: &Result<Published, PublishError>) {
+        // The lock is not held while the summary prints.
+        let Some(mut summary) = self.state().summary.take() else { return };
+        match result {
+            Ok(published) => summary.published(published, Exit::Done),
+            Err(error) => summary.failed(image, error, self.progress),
+        }
+        self.state().summary = Some(summary);
+    }
+
+    fn publishing_ended(&self, stopped: Option<StopReason>) {
+        self.progress.finish();
+        let mut state = self.state();
+        if stopped == Some(StopReason::MaxDuration) {
+            // A signal after the limit ended the uploads, not the run.
+            state.signal = None;
+        }
+        let stopped = stopped.map(|reason| match reason {
+            StopReason::MaxDuration => Exit::Limit,
+            _ => state.signal.unwrap_or(Exit::Interrupted),
+        });
+        state.ending = state.summary.take().map(|summary| Ending::new(summary, stopped));
+    }
+}

@@ -1,0 +1,55 @@
+//! Reads the input.
+
+use super::Arguments;
+use crate::cli::exit::Exit;
+use crate::cli::lines::LimitedLines;
+use crate::cli::report::{Fatal, tell_note};
+use iiif_publish::collection::ingest::IngestInput;
+use iiif_publish::collection::{Input, InputError, Patterns, Table};
+use iiif_publish::location::Location;
+use std::fs::File;
+use std::io::{Read, stdin};
+use std::path::Path;
+
+impl Arguments {
+    pub(super) async fn input(&self) -> Result<IngestInput, Fatal> {
+        let patterns = Patterns::new(&self.include, &self.exclude)?;
+        // Tiles are images too, and the next run would find those of this one.
+        let mut input = Input::new(patterns).leaving_out(self.how.target_location(&self.place.prefix));
+        let remotes = self.how.remotes();
+        for path in &self.inputs {
+            match Location::named(path).map_err(InputError::from)? {
+                Location::File(path) => input.add_path(&path)?,
+                Location::Object(folder) if folder.is_folder() => {
+                    input.add_objects(&folder, remotes.list(&folder).await?)?;
+                }
+                elsewhere => input.add_remote(elsewhere)?,
+            }
+        }
+        if let Some(list) = &self.from_file {
+            input.add_list(LimitedLines::new(opened(list)?), &list.display().to_string())?;
+        }
+        if let Some(table) = &self.table {
+            let name = table.display().to_string();
+            let folder = table.parent().unwrap_or(Path::new(""));
+            input.add_table(opened(table)?, Table { name: &name, folder, sheet: self.sheet.as_deref() })?;
+        }
+        for note in input.notes() {
+            tell_note(self.how.reports.how(), &note);
+        }
+        let input = IngestInput::new(input)?;
+        if input.pages().is_empty() {
+            let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
+            return Err(Fatal::new(Exit::Usage, "no images in the input".to_owned(), advice));
+        }
+        Ok(input)
+    }
+}
+
+fn opened(path: &Path) -> Result<Box<dyn Read>, InputError> {
+    if path == Path::new("-") {
+        return Ok(Box::new(stdin()));
+    }
+    let file = File::open(path).map_err(|cause| InputError::Read { input: path.display().to_string(), cause })?;
+    Ok(Box::new(file))
+}

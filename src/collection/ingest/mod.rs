@@ -1,0 +1,254 @@
+//! Publishes a whole collection, again and again: images, manifests, the collection, and what left the input.
+//!
+//! [`Ingest::run`] does the work of one run and returns an [`IngestSummary`]; what happens meanwhile are [`IngestEvent`]s.
+//! [`Ingest::dry_run`] tells what a run would do.
+//!
+//! ```no_run
+//! # use iiif_publish::collection::{Input, Patterns};
+//! use iiif_publish::collection::ingest::{Ingest, IngestEvent, IngestInput, IngestOptions};
+//! use iiif_publish::publish::{Options, Publisher};
+//! use iiif_publish::store::FolderStore;
+//! use std::sync::Arc;
+//!
+//! # async fn ingest() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let mut input = Input::new(Patterns::new(&[], &[])?);
+//! input.add_path("scans".as_ref())?;
+//! let input = IngestInput::new(input)?;
+//! let store = Arc::new(FolderStore::new("site/iiif".into()));
+//! let publisher = Publisher::new(store, Options::new("https://example.org/iiif".parse()?), |_| {});
+//! let ingest = Ingest::new(&publisher, &input, IngestOptions::default(), |event| {
+//!     if let IngestEvent::CollectionWritten { url } = event {
+//!         println!("{url}");
+//!     }
+//! })?;
+//! let summary = ingest.run(std::future::pending::<()>).await?;
+//! println!("{} images published", summary.counts.published);
+//! # Ok(())
+//! # }
+//! # let _can_be_spawned: Box<dyn Send> = Box::new(ingest());
+//! ```
+
+mod dry_run;
+mod error;
+mod event;
+mod input;
+mod manifests;
+mod metrics;
+mod options;
+mod prune;
+mod report;
+mod summary;
+
+pub use dry_run::{DryRunEvent, DryRunTotals};
+pub use error::IngestError;
+pub use event::{IngestEvent, StopReason};
+pub use input::IngestInput;
+pub use metrics::Metrics;
+pub use options::{IngestMode, IngestOptions};
+pub use prune::{DeleteLimit, DeleteLimitError, PruneRefusal};
+pub use summary::{Completion, Counts, IngestSummary};
+
+use super::{Page, Presentation};
+use crate::publish::{BatchEvent, Image, PublishError, Publisher};
+use event::Events;
+use futures::{StreamExt, TryStreamExt, stream};
+use manifests::{ShownObject, shown};
+use prune::Stale;
+use report::Report;
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+use summary::Run;
+
+/// Images that are looked up at the same time, as many as when they are published.
+const IMAGES_IN_FLIGHT: usize = 32;
+
+/// Publishes the images of an input, with their manifests and the collection.
+pub struct Ingest<'a> {
+    publisher: &'a Publisher,
+    input: &'a IngestInput,
+    options: IngestOptions,
+    presentation: Option<Presentation>,
+    /// The images of this shard.
+    pages: Vec<&'a Page>,
+    events: Box<Events<'a>>,
+}
+
+impl fmt::Debug for Ingest<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ingest").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Ingest<'a> {
+    /// Prepares a run. `events` receives what happens; it must not block.
+    ///
+    /// # Errors
+    /// If an image has an identifier that is reserved for manifests or collections.
+    pub fn new(
+        publisher: &'a Publisher,
+        input: &'a IngestInput,
+        options: IngestOptions,
+        events: impl Fn(IngestEvent<'_>) + Send + Sync + 'a,
+    ) -> Result<Self, IngestError> {
+        let presentation = options.collection_label.as_ref().and_then(|_| presentation(publisher));
+        if presentation.is_some() {
+            input.check_identifiers(publisher.options().versions)?;
+        }
+        let pages = input.pages_of(options.shard);
+        Ok(Self { publisher, input, options, presentation, pages, events: Box::new(events) })
+    }
+
+    /// Publishes the images, writes manifests and the collection, and deletes what left the input, as the
+    /// [mode](IngestOptions::mode) says.
+    ///
+    /// `stop` is called for a future that resolves when the run should stop. While images are published, the first one stops
+    /// gracefully, and the second one at once. Later steps stop at once; the next run repeats them.
+    ///
+    /// # Errors
+    /// If the report cannot be created. Then nothing has been done. Later errors are in the summary.
+    pub async fn run<S: Future<Output = ()>>(&self, mut stop: impl FnMut() -> S) -> Result<IngestSummary, IngestError> {
+        let mut run = Run::new(Report::create(self.options.report.as_deref(), &self.pages)?, self.pages.len());
+        // Before anything is published, because the limit is relative to what is in the store now.
+        let stale = match self.options.prune {
+            Some(limit) => Some(self.find_stale(limit).await),
+            None => None,
+        };
+        let completion = match self.options.mode {
+            IngestMode::Publish => Ok(self.publish(&mut run, &mut stop).await),
+            IngestMode::ManifestsOnly => {
+                unless_stopped(stop(), self.find_all(&mut run)).await.unwrap_or(Ok(Completion::Stopped))
+            }
+            IngestMode::Finish => Ok(Completion::Complete),
+        };
+        let completion = match completion {
+            Ok(completion @ (Completion::Stopped | Completion::Unavailable)) => {
+                return Ok(run.into_summary(completion, None));
+            }
+            Ok(completion) => completion,
+            Err(error) => return Ok(run.into_summary(Completion::Incomplete, Some(error))),
+        };
+        match unless_stopped(stop(), self.complete(&mut run, stale, completion)).await {
+            Some(result) => Ok(run.into_summary(completion, result.err())),
+            None => Ok(run.into_summary(Completion::Stopped, None)),
+        }
+    }
+
+    /// Publishes the images of this shard.
+    async fn publish<S: Future<Output = ()>>(&self, run: &mut Run, stop: &mut impl FnMut() -> S) -> Completion {
+        let (first, second) = (stop(), stop());
+        let on_event = |event: BatchEvent<'_>| match event {
+            BatchEvent::Ended { image, result } => {
+                run.ended(image, result);
+                if self.has_failed_too_often(run) {
+                    self.publisher.stop();
+                }
+                (self.events)(IngestEvent::ImageEnded { image, result });
+            }
+            BatchEvent::StoreUnavailable { error } => (self.events)(IngestEvent::StoreUnavailable { error }),
+        };
+        let images: Vec<Image> = self.pages.iter().copied().map(image).collect();
+        let stopped = self.publisher.publish_until(images, self.reason_to_stop(first), second, on_event).await;
+        (self.events)(IngestEvent::PublishingEnded { stopped });
+        let has_failed_too_often = self.has_failed_too_often(run);
+        if has_failed_too_often {
+            (self.events)(IngestEvent::TooManyFailures { failed: run.failed() });
+        }
+        run.completion(stopped, has_failed_too_often)
+    }
+
+    fn has_failed_too_often(&self, run: &Run) -> bool {
+        self.options.max_failures.is_some_and(|max| run.failed() >= max)
+    }
+
+    /// Waits until the caller stops the run, or its time is over.
+    async fn reason_to_stop(&self, requested: impl Future<Output = ()>) -> StopReason {
+        let reason = tokio::select! {
+            () = requested => StopReason::Requested,
+            () = elapsed(self.options.max_duration) => StopReason::MaxDuration,
+        };
+        (self.events)(IngestEvent::Stopping { reason });
+        reason
+    }
+
+    /// Finds the images that are published already.
+    async fn find_all(&self, run: &mut Run) -> Result<Completion, IngestError> {
+        let find = async |page: &'a Page| {
+            let found = self.publisher.find(&image(page)).await?;
+            Ok::<_, PublishError>(found.map(|found| (page.identifier.clone(), found)))
+        };
+        // A boxed stream lets the compiler prove that the future is `Send`.
+        let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(IMAGES_IN_FLIGHT).boxed();
+        let found: Vec<_> = found.try_collect().await?;
+        let missing = run.found(found.into_iter().flatten().collect());
+        if missing == 0 {
+            return Ok(Completion::Complete);
+        }
+        (self.events)(IngestEvent::NotPublished { count: missing });
+        Ok(Completion::Incomplete)
+    }
+
+    /// Writes the documents, and deletes what left the input.
+    async fn complete(
+        &self,
+        run: &mut Run,
+        stale: Option<Result<Stale, IngestError>>,
+        completion: Completion,
+    ) -> Result<(), IngestError> {
+        if let Some(presentation) = &self.presentation {
+            self.present(presentation, run, completion).await?;
+        }
+        match stale {
+            Some(stale) if completion != Completion::LimitReached => self.prune(stale?, run).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the manifests of this shard, and the collection if the shard is the whole input.
+    async fn present(&self, presentation: &Presentation, run: &Run, completion: Completion) -> Result<(), IngestError> {
+        let mut written = HashSet::new();
+        if self.options.mode != IngestMode::Finish {
+            let shown: Vec<ShownObject> = shown(&self.pages, &run.places);
+            written = manifests::manifests(self.publisher, presentation, &shown).await?;
+        }
+        let is_whole = self.options.shard.is_whole() && self.input.is_complete();
+        if completion == Completion::LimitReached || !is_whole {
+            return Ok(());
+        }
+        let pages = self.input.pages();
+        let url = manifests::collection(self.publisher, presentation, self.label(), pages, &written).await?;
+        (self.events)(IngestEvent::CollectionWritten { url: &url });
+        Ok(())
+    }
+
+    fn label(&self) -> &str {
+        self.options.collection_label.as_deref().unwrap_or_default()
+    }
+}
+
+fn image(page: &Page) -> Image {
+    Image { location: page.source.clone(), identifier: page.identifier.clone() }
+}
+
+fn presentation(publisher: &Publisher) -> Option<Presentation> {
+    let options = publisher.options();
+    let (version, _) = *options.versions.folders().first()?;
+    let (prefix, public_url) = (options.prefix.clone(), options.public_url.clone());
+    Some(Presentation { prefix, public_url, version, shape: options.shape })
+}
+
+/// Waits for the end of the time, or forever if there is none.
+async fn elapsed(max_duration: Option<Duration>) {
+    match max_duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns the output of `work`, or `None` if `stop` resolves before.
+async fn unless_stopped<T>(stop: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = stop => None,
+    }
+}

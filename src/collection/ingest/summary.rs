@@ -1,0 +1,173 @@
+//! Counts and results of a run.
+
+use super::IngestError;
+use super::event::StopReason;
+use super::report::Report;
+use crate::iiif::Size;
+use crate::publish::{Image, PublishError, Published};
+use crate::store::Identifier;
+use std::collections::HashMap;
+use std::io;
+
+/// Counts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Images of which at least one object was stored.
+    pub published: u64,
+    /// Images that were published already.
+    pub unchanged: u64,
+    /// Images that failed.
+    pub failed: u64,
+    /// Images that the run did not finish.
+    pub left: u64,
+    /// Images that were deleted, because they left the input.
+    pub deleted: u64,
+    /// Objects that were stored.
+    pub objects: u64,
+    /// Bytes of these objects.
+    pub bytes: u64,
+}
+
+/// How far a run came with its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Completion {
+    /// All images are published.
+    Complete,
+    /// Some images are not published. Another run may help.
+    Incomplete,
+    /// A limit of the options stopped the run. Another run continues.
+    LimitReached,
+    /// Credentials, bucket, region or endpoint must change before another run can help.
+    Unavailable,
+    /// The caller stopped the run.
+    Stopped,
+}
+
+/// The result of a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IngestSummary {
+    /// How far the run came with its images.
+    pub completion: Completion,
+    /// Counts of the run.
+    pub counts: Counts,
+    /// The error that ended the run while it looked up images, wrote documents, or deleted what left the input.
+    pub error: Option<IngestError>,
+    /// The first error of writing the report, which is incomplete then.
+    pub report_error: Option<io::Error>,
+}
+
+/// The base URI and the size of each published image.
+pub(super) type Places = HashMap<Identifier, (String, Size)>;
+
+/// Returns the base URI of an image.
+pub(super) fn base_uri(published: &Published) -> String {
+    let url = published.info_urls.first().and_then(|url| url.strip_suffix("/info.json"));
+    url.unwrap_or_default().to_owned()
+}
+
+/// The state of a run.
+pub(super) struct Run {
+    report: Report,
+    /// The images that are published.
+    pub(super) places: Places,
+    images: u64,
+    counts: Counts,
+    /// Set if an image failed for a reason that another run cannot change.
+    is_unavailable: bool,
+}
+
+impl Run {
+    pub(super) fn new(report: Report, images: usize) -> Self {
+        let places = HashMap::new();
+        Self { report, places, images: images as u64, counts: Counts::default(), is_unavailable: false }
+    }
+
+    pub(super) fn failed(&self) -> u64 {
+        self.counts.failed
+    }
+
+    fn counts(&self) -> Counts {
+        let Counts { published, unchanged, failed, .. } = self.counts;
+        Counts { left: self.images.saturating_sub(published + unchanged + failed), ..self.counts }
+    }
+
+    /// Records the result of an image.
+    pub(super) fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) {
+        match result {
+            Ok(published) => {
+                self.places.insert(image.identifier.clone(), (base_uri(published), published.size));
+                let which = if published.objects > 0 { &mut self.counts.published } else { &mut self.counts.unchanged };
+                *which += 1;
+                self.counts.objects += published.objects;
+                self.counts.bytes += published.bytes;
+            }
+            Err(PublishError::Stopped { .. }) => {}
+            Err(error) => {
+                self.counts.failed += 1;
+                self.is_unavailable |= error.is_environment();
+            }
+        }
+        self.report.image(image, result);
+    }
+
+    /// Records the images that are published already. Returns the number of those that are not.
+    pub(super) fn found(&mut self, places: Places) -> u64 {
+        self.places = places;
+        self.counts.unchanged = self.places.len() as u64;
+        self.counts().left
+    }
+
+    /// Records that an image was deleted.
+    pub(super) fn deleted(&mut self, identifier: &Identifier) {
+        self.counts.deleted += 1;
+        self.report.deleted(identifier);
+    }
+
+    /// Returns how far publishing came.
+    pub(super) fn completion(&self, stopped: Option<StopReason>, has_failed_too_often: bool) -> Completion {
+        let Counts { failed, left, .. } = self.counts();
+        match stopped {
+            Some(StopReason::Requested) => Completion::Stopped,
+            _ if self.is_unavailable => Completion::Unavailable,
+            Some(StopReason::MaxDuration) => Completion::LimitReached,
+            None if has_failed_too_often && left > 0 => Completion::LimitReached,
+            None if failed == 0 && left == 0 => Completion::Complete,
+            None => Completion::Incomplete,
+        }
+    }
+
+    pub(super) fn into_summary(mut self, completion: Completion, error: Option<IngestError>) -> IngestSummary {
+        IngestSummary { completion, counts: self.counts(), error, report_error: self.report.take_error() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn completion_follows_from_failures_and_the_reason_to_stop() {
+        let run = |failed, is_unavailable| Run {
+            counts: Counts { published: 1, failed, ..Counts::default() },
+            is_unavailable,
+            ..Run::new(Report::none(), 3)
+        };
+        for (failed, is_unavailable, stopped, has_failed_too_often, expected) in [
+            (0, false, None, false, Completion::Incomplete),
+            (1, false, None, true, Completion::LimitReached),
+            (2, false, None, true, Completion::Incomplete),
+            (1, true, None, true, Completion::Unavailable),
+            (0, false, Some(StopReason::MaxDuration), false, Completion::LimitReached),
+            (1, true, Some(StopReason::MaxDuration), false, Completion::Unavailable),
+            (1, true, Some(StopReason::Requested), true, Completion::Stopped),
+        ] {
+            let completion = run(failed, is_unavailable).completion(stopped, has_failed_too_often);
+            assert_eq!(completion, expected, "{failed} {is_unavailable} {stopped:?} {has_failed_too_often}");
+        }
+        let whole = Run { images: 1, ..run(0, false) };
+        assert_eq!(whole.completion(None, false), Completion::Complete);
+    }
+}
