@@ -175,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-                fn limits_hold_in_order_and_a_waiter_that_fits_never_waits(steps in prop::collection::vec(step(), 1..120)) {
+        fn limits_hold_in_order_and_a_waiter_that_fits_never_waits(steps in prop::collection::vec(step(), 1..120)) {
             const MAX_BYTES: u64 = 100;
             let (limiter, mut crowd, mut max_count) = (Limiter::new(3, MAX_BYTES), Crowd::default(), 3);
             for step in steps {

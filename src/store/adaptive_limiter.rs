@@ -1,13 +1,14 @@
 //! The number of parallel uploads, adapted to the store.
 //!
-//! The limit follows the congestion control of TCP (additive increase, multiplicative decrease; RFC 5681). It starts at 16
-//! uploads, because hundreds of new connections at once fail in DNS lookups and TLS handshakes. In slow start, each success
-//! adds one upload, so the window doubles with each round of uploads. A throttle halves the window and ends slow start; from
-//! then on, the window grows by one upload per round. Throttles within half a second count once, because they answer uploads
-//! that were sent under the same window. If each of them halved the window, a single burst of 503 responses would cut it to
-//! the minimum. The minimum is 8, because some stores reject one request in ten at random: without it, such a store would
-//! soon get only one or two uploads at a time, most of them waiting for their next attempt. All images and all retries share
-//! the window. A second limit on bytes keeps large images in flight from filling the memory.
+//! The limit follows the congestion control of TCP (additive increase, multiplicative decrease; RFC 5681). It starts at
+//! 16 uploads, because hundreds of new connections at once fail in DNS lookups and TLS handshakes. In slow start, each
+//! success adds one upload, so the window doubles with each round of uploads. A throttle halves the window and ends
+//! slow start; from then on, the window grows by one upload per round. Throttles within half a second count once,
+//! because they answer uploads that were sent under the same window. If each of them halved the window, a single burst
+//! of 503 responses would cut it to the minimum. The minimum is 8, because some stores reject one request in ten at
+//! random: without it, such a store would soon get only one or two uploads at a time, most of them waiting for their
+//! next attempt. All images and all retries share the window. A second limit on bytes keeps large images in flight from
+//! filling the memory.
 
 use super::Traffic;
 use crate::limiter::{Limiter, Permit};

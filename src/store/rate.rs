@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 const MIN_BYTES: u64 = 64 << 10;
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Watches one body. A server that sends a byte now and then would otherwise hold a run for days, because no pause is long
-/// enough to be a timeout.
+/// Watches one body. A server that sends a byte now and then would otherwise hold a run for days, because no pause is
+/// long enough to be a timeout.
 #[derive(Debug)]
 pub(crate) struct MinRate {
     interval: Duration,

@@ -174,7 +174,7 @@ fn a_page_that_cannot_be_read_is_not_replaced() {
     png_file(folder.path(), "x.png", 301, 200);
     let second = publish();
     assert_eq!(second.code, Some(1), "{}", second.stderr);
-    assert!(second.stderr.contains("another object") && second.stderr.contains("--html="), "{}", second.stderr);
+    assert!(second.stderr.contains("a different object") && second.stderr.contains("--html="), "{}", second.stderr);
     assert!(server.puts().len() > first, "the image is published");
 }
 

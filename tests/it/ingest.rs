@@ -244,7 +244,7 @@ fn all_mistakes_of_a_table_are_reported_before_anything_is_published() {
     let server = FaultServer::start();
     let run = ingest(&server, &[&format!("--table={}", table.display())], &[], &[]);
     assert_eq!((run.code, server.request_count()), (Some(2), 0), "{}", run.stderr);
-    for line in ["3 rows of ", "line 2: ", "line 3: ", "line 5: "] {
+    for line in ["3 invalid rows", "line 2: ", "line 3: ", "line 5: "] {
         assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
     }
     let nowhere = ingest(&server, &[], &[Path::new("/no/such/folder")], &[]);

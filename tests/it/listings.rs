@@ -14,9 +14,9 @@ use tempfile::TempDir;
 
 const BROKEN: [(Fault, &str); 4] = [
     (Fault::CutListing, "has no continuation token"),
-    (Fault::RepeatToken, "again"),
+    (Fault::RepeatToken, "the same page twice"),
     (Fault::RepeatPage, "the same page twice"),
-    (Fault::IgnorePrefix, "do not begin with the prefix"),
+    (Fault::IgnorePrefix, "do not begin with the requested prefix"),
 ];
 
 /// Returns a server with more than one page of objects, and one object beside them.
@@ -38,16 +38,16 @@ fn words(error: &StoreError) -> String {
 fn a_broken_listing_is_an_error_and_never_the_end_of_the_listing() {
     in_child(|| async {
         let prefix: Prefix = "load".parse().expect("a prefix");
-        for (fault, said) in BROKEN {
+        for (fault, message) in BROKEN {
             let server = filled();
             let store = store_on(&server).await;
             let count = store.pages(&prefix).try_fold(0, async |sum, page| Ok(sum + page.len())).await;
             assert_eq!(count.expect("whole"), 1001);
             server.fail(fault, Scope::always().of(&Method::GET));
             let error = store.pages(&prefix).try_for_each(async |_| Ok(())).await.expect_err("broken");
-            assert!(words(&error).contains(said), "{fault:?}: {}", words(&error));
+            assert!(words(&error).contains(message), "{fault:?}: {}", words(&error));
             let error = store.objects("load/").try_for_each(async |_| Ok(())).await.expect_err("broken");
-            assert!(words(&error).contains(said), "{fault:?}: {}", words(&error));
+            assert!(words(&error).contains(message), "{fault:?}: {}", words(&error));
         }
     });
 }

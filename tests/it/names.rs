@@ -167,7 +167,7 @@ fn a_bucket_may_have_a_prefix_and_an_invalid_bucket_is_reported_before_any_reque
     for (address, word) in [
         ("https://tiles.example.org", "is a URL"),
         ("/srv/tiles", "--output"),
-        ("my tiles", "cannot be a bucket"),
+        ("my tiles", "not a valid bucket name"),
         ("arn:aws:sqs:eu-west-1:1:queue", "another service"),
     ] {
         let run = publish(&["--bucket", address, "--endpoint-url", &endpoint], &image, &[]);

@@ -117,7 +117,7 @@ fn a_redirect_of_the_bare_uri_never_replaces_an_object_of_another_program() {
     server.store(BUCKET, "scan", b"somebody else's");
     let run = publish(&server, &arguments, &image);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("`scan`") && run.stderr.contains("no redirect"), "{}", run.stderr);
+    assert!(run.stderr.contains("`scan`") && run.stderr.contains("not a redirect"), "{}", run.stderr);
     assert_eq!(server.object(BUCKET, "scan").expect("there").body, "somebody else's");
     assert!(!server.keys(BUCKET).contains("scan/info.json"));
 
@@ -143,7 +143,7 @@ fn an_image_with_a_failed_cleanup_is_still_published() {
     }
     let run = publish(&server, &["--retry-for=1"], &small);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("`scan` is published"), "{}", run.stderr);
+    assert!(run.stderr.contains("published `scan`"), "{}", run.stderr);
     assert!(
         run.stderr.contains("to delete the rest of the old image") && !run.stderr.contains("no info.json"),
         "{}",

@@ -69,8 +69,7 @@ impl<'a> Records<'a> {
         let (first_line, mut value) = (self.line, String::new());
         loop {
             let Some((part, behind)) = rest.split_once('"') else {
-                let reason = "a quote that opens a value here is never closed, so that all lines after it belong to that value: remove \
-                              it, or close it";
+                let reason = "a quote that opens a value here is never closed, so the value contains all later lines: close or remove it";
                 return Err(error(first_line, reason.to_owned()));
             };
             value.push_str(part);

@@ -41,27 +41,27 @@ fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
         );
     }
     (code == "InvalidRequest" && asks_for_checksums).then_some(
-                "the bucket has Object Lock, which requires checksums: use `--checksums when-supported`, or a bucket without Object Lock",
+        "the bucket has Object Lock, which requires checksums: pass `--checksums when-supported` or use another bucket",
     )
 }
 
 /// Returns a hint for a failed connection, based on the message of the TLS library.
-fn connection_hint(words: &str) -> Option<&'static str> {
-    if words.contains("InvalidContentType") || words.contains("InvalidMessage") {
+fn connection_hint(message: &str) -> Option<&'static str> {
+    if message.contains("InvalidContentType") || message.contains("InvalidMessage") {
         return Some("the port does not use HTTPS: write the endpoint with `http://`");
     }
-    if words.contains("UnknownIssuer") || words.contains("CaUsedAsEndEntity") {
+    if message.contains("UnknownIssuer") || message.contains("CaUsedAsEndEntity") {
         return Some(
-            "the certificate is signed by an authority that is not known here: name a file with its certificate in AWS_CA_BUNDLE, or in \
-             `ca_bundle` of the profile",
+            "the certificate authority of the endpoint is unknown: set AWS_CA_BUNDLE, or `ca_bundle` in the profile, to a PEM file \
+             with its certificate",
         );
     }
-    if words.contains("reset by peer") || words.contains("connection closed before message completed") {
+    if message.contains("reset by peer") || message.contains("connection closed before message completed") {
         return Some(
             "check `--endpoint-url` and the network; if the port uses HTTPS, write the endpoint with `https://`",
         );
     }
-    if words.contains("NotValidForName") {
+    if message.contains("NotValidForName") {
         return Some("the certificate is for another host: use the host name of the certificate in the endpoint");
     }
     None
@@ -72,7 +72,7 @@ fn speaks_tls(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_lowercase();
     ["http request to an https server", "plain http request was sent to https port", "speaking plain http to an ssl"]
         .iter()
-        .any(|words| text.contains(words))
+        .any(|phrase| text.contains(phrase))
 }
 
 /// Headers that S3 names when Object Lock rejects a put without a checksum.
@@ -143,7 +143,7 @@ impl ReadableError {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let words = match error {
+        let message = match error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
                 let code = service.err().code().unwrap_or("no error code");
@@ -156,11 +156,11 @@ impl ReadableError {
             }
             // The timeout covers all attempts.
             SdkError::TimeoutError(_) if let Some(failure) = last_failure() => {
-                format!("the store still answered {failure} at the end of the time for retries")
+                format!("the store still answered {failure} when the time for retries ended")
             }
             other => root_cause(other),
         };
-        Self(words)
+        Self(message)
     }
 }
 

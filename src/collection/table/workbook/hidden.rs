@@ -1,7 +1,7 @@
 //! Hidden and unreliable cells of a sheet, read from its XML because `calamine` does not report them.
 
 use super::package::Package;
-use super::xml::{Node, walk};
+use super::xml::{Element, Node, walk};
 use super::{MAX_CELLS, MAX_TEXT_BYTES, Refused, too_many_cells};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,41 +146,7 @@ struct OdsScan<'a> {
 impl OdsScan<'_> {
     fn visit(&mut self, node: &Node<'_>) -> Result<(), Refused> {
         match node {
-            Node::Start(element) => match element.name().as_str() {
-                "table" => {
-                    let name = element.attribute("name");
-                    self.is_wanted = name.is_some() && name.as_deref() == self.wanted;
-                    (self.row, self.column, self.width) = (0, 0, 0);
-                }
-                "table-row-group" | "table-column-group" => {
-                    self.groups.push(element.attribute("display").is_some_and(|display| display == "false"));
-                }
-                "table-column" => {
-                    let repeats = element.number("number-columns-repeated", 1).min(SHEET_COLUMNS);
-                    if self.is_wanted && self.is_hidden(element.attribute("visibility")) {
-                        self.marks.columns.extend((self.column..self.column + repeats).map(index));
-                    }
-                    self.column += repeats;
-                }
-                "table-row" => {
-                    self.row_repeats = element.number("number-rows-repeated", 1).min(SHEET_ROWS);
-                    self.is_row_hidden = self.is_hidden(element.attribute("visibility"));
-                    (self.column, self.row_width, self.row_bytes) = (0, 0, 0);
-                }
-                "table-cell" | "covered-table-cell" => {
-                    self.is_in_cell = true;
-                    self.text_bytes = 0;
-                    self.cell_repeats = element.number("number-columns-repeated", 1).min(SHEET_COLUMNS);
-                    let value_type = element.qualified_attribute("office:value-type");
-                    self.has_value = value_type.is_some() || element.attribute("formula").is_some();
-                    self.text_bytes += element.attribute("string-value").map_or(0, |value| value.len() as u64);
-                    if self.is_wanted && element.qualified_attribute("calcext:value-type").as_deref() == Some("error") {
-                        self.marks.errors.insert((index(self.row), index(self.column)));
-                    }
-                }
-                "s" => self.text_bytes = self.text_bytes.saturating_add(element.number("c", 1)),
-                _ => {}
-            },
+            Node::Start(element) => self.start(element),
             Node::End("table-row-group" | "table-column-group") => drop(self.groups.pop()),
             Node::End("table-cell" | "covered-table-cell") => self.end_cell(),
             Node::End("table-row") => return self.end_row(),
@@ -188,6 +154,44 @@ impl OdsScan<'_> {
             Node::End(_) | Node::Text(_) => {}
         }
         Ok(())
+    }
+
+    fn start(&mut self, element: &Element<'_>) {
+        match element.name().as_str() {
+            "table" => {
+                let name = element.attribute("name");
+                self.is_wanted = name.is_some() && name.as_deref() == self.wanted;
+                (self.row, self.column, self.width) = (0, 0, 0);
+            }
+            "table-row-group" | "table-column-group" => {
+                self.groups.push(element.attribute("display").is_some_and(|display| display == "false"));
+            }
+            "table-column" => {
+                let repeats = element.number("number-columns-repeated", 1).min(SHEET_COLUMNS);
+                if self.is_wanted && self.is_hidden(element.attribute("visibility")) {
+                    self.marks.columns.extend((self.column..self.column + repeats).map(index));
+                }
+                self.column += repeats;
+            }
+            "table-row" => {
+                self.row_repeats = element.number("number-rows-repeated", 1).min(SHEET_ROWS);
+                self.is_row_hidden = self.is_hidden(element.attribute("visibility"));
+                (self.column, self.row_width, self.row_bytes) = (0, 0, 0);
+            }
+            "table-cell" | "covered-table-cell" => {
+                self.is_in_cell = true;
+                self.text_bytes = 0;
+                self.cell_repeats = element.number("number-columns-repeated", 1).min(SHEET_COLUMNS);
+                let value_type = element.qualified_attribute("office:value-type");
+                self.has_value = value_type.is_some() || element.attribute("formula").is_some();
+                self.text_bytes += element.attribute("string-value").map_or(0, |value| value.len() as u64);
+                if self.is_wanted && element.qualified_attribute("calcext:value-type").as_deref() == Some("error") {
+                    self.marks.errors.insert((index(self.row), index(self.column)));
+                }
+            }
+            "s" => self.text_bytes = self.text_bytes.saturating_add(element.number("c", 1)),
+            _ => {}
+        }
     }
 
     fn is_hidden(&self, visibility: Option<String>) -> bool {
