@@ -263,8 +263,7 @@ mod tests {
     #[test]
     fn refusals_group_the_digits_of_large_numbers() {
         let refusal = PruneRefusal::Limit { stale: 1234, published: 1_000_000, limit: DeleteLimit::DEFAULT };
-        let expected =
-            "refusing to delete 1,234 of 1,000,000 images (limit: 10%)";
+        let expected = "refusing to delete 1,234 of 1,000,000 images (limit: 10%)";
         assert_eq!(refusal.to_string(), expected);
         assert_eq!(
             PruneRefusal::HiddenRows { rows: 1 }.to_string(),
