@@ -60,7 +60,7 @@ impl<'a> Teller<'a> {
             IngestEvent::ForeignImages { count } => progress
                 .say(&format!("kept {}, which iiif-publish did not publish here", counted(*count, "other image"))),
             IngestEvent::PicturesWithoutInfo { identifier } => progress.say(&format!(
-                "{identifier}: there are pictures without an info.json, of an image that is not in the input: left there; \
+                "warning: {identifier}: kept tiles without an `info.json` that are not in the input; \
                  `iiif-publish delete --id` deletes them"
             )),
             IngestEvent::ImageEnded { image, result } => {
@@ -70,10 +70,11 @@ impl<'a> Teller<'a> {
             IngestEvent::Stopping { reason } => tell_stopping(*reason == StopReason::MaxDuration, progress),
             IngestEvent::PublishingEnded { stopped } => self.publishing_ended(*stopped),
             IngestEvent::TooManyFailures { failed } => {
-                progress.say(&format!("a limit is reached: {failed} images have failed (--max-failures)"));
+                progress.say(&format!("limit reached: {failed} images failed (`--max-failures`)"));
             }
             IngestEvent::NotPublished { count } => {
-                progress.say(&format!("{} images are not published, so they are not in the manifests", HumanCount(*count)));
+                progress
+                    .say(&format!("{} images are not published, so they are not in the manifests", HumanCount(*count)));
             }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
             IngestEvent::DocumentDeleted { key } => {
