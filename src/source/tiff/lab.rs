@@ -14,7 +14,7 @@ const ICC_WHITE: u32 = 0xff00;
 
 impl Encoding {
     /// Converts an 8-bit sample to the encoding of `ColorModel::Lab`. Channels after the first three are alpha.
-    pub(super) fn from_8_bits(self, channel: usize, value: u8) -> u16 {
+    pub(super) fn expand_8_bits(self, channel: usize, value: u8) -> u16 {
         let value_16 = u16::from(value);
         match (channel, self) {
             (1 | 2, Self::Cie) => (value_16 ^ 0x80) * 256,
@@ -24,7 +24,7 @@ impl Encoding {
     }
 
     /// Converts a 16-bit sample to the encoding of `ColorModel::Lab`.
-    pub(super) fn from_16_bits(self, channel: usize, value: u16) -> u16 {
+    pub(super) fn expand_16_bits(self, channel: usize, value: u16) -> u16 {
         match (channel, self) {
             (1 | 2, Self::Cie) => value ^ 0x8000,
             (0, Self::Icc) => {
@@ -43,17 +43,17 @@ mod tests {
     #[test]
     fn both_encodings_mean_the_same_colors() {
         for encoding in [Encoding::Cie, Encoding::Icc] {
-            assert_eq!(encoding.from_8_bits(0, 255), 65535);
-            assert_eq!(encoding.from_8_bits(3, 128), 128 * 257);
+            assert_eq!(encoding.expand_8_bits(0, 255), 65535);
+            assert_eq!(encoding.expand_8_bits(3, 128), 128 * 257);
         }
-        assert_eq!(Encoding::Icc.from_16_bits(0, 0xff00), 65535);
-        assert_eq!(Encoding::Cie.from_16_bits(0, 65535), 65535);
+        assert_eq!(Encoding::Icc.expand_16_bits(0, 0xff00), 65535);
+        assert_eq!(Encoding::Cie.expand_16_bits(0, 65535), 65535);
         for (value, expected) in [(-128_i8, 0), (0, 32768), (127, 65280)] {
-            assert_eq!(Encoding::Cie.from_8_bits(1, value.cast_unsigned()), expected);
-            assert_eq!(Encoding::Icc.from_8_bits(2, value.wrapping_sub(-128).cast_unsigned()), expected);
+            assert_eq!(Encoding::Cie.expand_8_bits(1, value.cast_unsigned()), expected);
+            assert_eq!(Encoding::Icc.expand_8_bits(2, value.wrapping_sub(-128).cast_unsigned()), expected);
             let wide = i16::from(value) * 256;
-            assert_eq!(Encoding::Cie.from_16_bits(2, wide.cast_unsigned()), expected);
-            assert_eq!(Encoding::Icc.from_16_bits(1, wide.wrapping_sub(i16::MIN).cast_unsigned()), expected);
+            assert_eq!(Encoding::Cie.expand_16_bits(2, wide.cast_unsigned()), expected);
+            assert_eq!(Encoding::Icc.expand_16_bits(1, wide.wrapping_sub(i16::MIN).cast_unsigned()), expected);
         }
     }
 }

@@ -242,9 +242,9 @@ impl SampleMapping {
         for (from, to) in pixels {
             for ((channel, at), to) in self.kept.iter().enumerate().zip(to.as_chunks_mut::<2>().0) {
                 let value = match self.depth {
-                    Depth::Eight => encoding.from_8_bits(channel, from[*at]),
+                    Depth::Eight => encoding.expand_8_bits(channel, from[*at]),
                     Depth::Sixteen => {
-                        encoding.from_16_bits(channel, u16::from_ne_bytes([from[2 * at], from[2 * at + 1]]))
+                        encoding.expand_16_bits(channel, u16::from_ne_bytes([from[2 * at], from[2 * at + 1]]))
                     }
                 };
                 *to = value.to_ne_bytes();
