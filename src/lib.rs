@@ -32,12 +32,12 @@
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
-//! The command line (`src/cli`) belongs to the binary and sees this face alone. Blocking work runs in `spawn_blocking` jobs
-//! of `publish`; `verify` decodes in its own, and the folder store writes in its own, because that takes several calls. Each room has the
-//! errors of its own subject; there is no common one.
+//! The command line (`src/cli`) belongs to the binary and uses the public API only. Blocking work runs in `spawn_blocking` jobs
+//! of `publish`; `verify` decodes in its own, and the folder store writes in its own, because that takes several calls. Each module has
+//! its own error type; there is no common one.
 //!
 //! # As a library
-//! A [`Publisher`](publish::Publisher) joins a store, options, and a closure that is told what happens:
+//! A [`Publisher`](publish::Publisher) joins a store, options, and a closure that receives events:
 //! ```
 //! use iiif_publish::publish::{Event, Image, Options, Publisher};
 //! use iiif_publish::store::{MemoryStore, Store};

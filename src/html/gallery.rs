@@ -44,7 +44,7 @@ pub enum GalleryError {
     },
 }
 
-/// What [`Gallery::write`] did.
+/// The outcome of [`Gallery::write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GalleryOutcome {

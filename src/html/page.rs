@@ -88,11 +88,11 @@ pub fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Publ
 /// Returns the page as HTML.
 #[must_use]
 pub fn page(images: &[ShownImage]) -> String {
-    // The list stands in a script, which nothing in it may end: JSON may write the character otherwise.
+    // The list is part of a script. Escaping `<` keeps its strings from ending the script.
     let list = serde_json::to_string(images).expect("there are texts and numbers alone").replace('<', "\\u003c");
     let link = |image: &ShownImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
     let links: String = images.iter().map(link).collect();
-    // What names may contain stands in pieces that are not looked at any more.
+    // The template is split first, so that placeholders in names are not replaced.
     let (above, below) = TEMPLATE.split_once(LINKS_PLACE).expect("the template has a place for links");
     let above = above.replace(VERSION_PLACE, env!("CARGO_PKG_VERSION"));
     let below = below
@@ -187,7 +187,7 @@ mod tests {
         let images = [image("photo"), image("</script><script>alert(1)</script> [/* images */] /* OpenSeadragon */")];
         let page = page(&images);
         assert_eq!(images_of(page.as_bytes()).as_deref(), Some(&images[..]));
-        assert_eq!(page.matches("<script").count(), 3, "a name is no script");
+        assert_eq!(page.matches("<script").count(), 3, "names are not scripts");
         assert_eq!(page.matches("function OpenSeadragon(").count(), 1);
         assert!(page.contains(OPENSEADRAGON_LICENSE.trim()));
         let plain = super::page(&images[..1]);

@@ -113,12 +113,12 @@ impl Memory {
     const UNIT_BYTES: u64 = 1 << 16;
 
     fn new(limit_bytes: u64, bytes: u64) -> Self {
-        // 256 TiB at the most.
+        // At most 256 TiB.
         let units = u32::try_from(bytes / Self::UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         Self { limit_bytes, units, left: Arc::new(Semaphore::new(units as usize)) }
     }
 
-    /// Returns the units that some bytes take: all of them if there are not so many.
+    /// Returns the units for a number of bytes, limited to all units.
     fn units_of(&self, bytes: u64) -> u32 {
         u32::try_from(bytes.div_ceil(Self::UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units)
     }

@@ -131,7 +131,7 @@ impl PublishError {
         }
     }
 
-    /// What the store said, where it is the store that failed.
+    /// Returns the error of the store, if the store failed.
     #[must_use]
     pub fn of_store(&self) -> Option<&StoreError> {
         match self {

@@ -50,8 +50,8 @@ fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
     formats.all().map(of_format).sum()
 }
 
-/// What the encoders of a picture take beside what is encoded, in bytes: of WebP its pixels; of JPEG and PNG nothing that grows with
-/// it, but for a JPEG that is to be small: its coefficients, before and after quantisation, of 16 bits.
+/// Returns the bytes that the encoders of a picture need beside their output. WebP needs its pixels. JPEG and PNG need nothing that
+/// grows with the picture, except a JPEG with [`Effort::Small`]: its 16-bit coefficients, before and after quantization.
 fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions) -> u64 {
     let webp = if formats.all().any(|format| format == Format::Webp) { WEBP_BYTES_PER_PIXEL } else { 0 };
     let coefficients = match (jpeg.effort_of(size), jpeg.subsampling) {
@@ -63,7 +63,7 @@ fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions)
     size.pixels() * (webp + coefficients)
 }
 
-/// What publishing one image takes at its most, in bytes.
+/// Returns the peak memory of publishing one image, in bytes.
 ///
 /// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight in
 /// all formats and what their encoders hold, whole levels, and the levels that thumbnails are resampled from. None of it
@@ -77,7 +77,7 @@ pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, 
         + image_bytes(header, pyramid, jpeg, in_flight).total()
 }
 
-/// What all images of a publisher share.
+/// Returns the memory that all images of a publisher share, in bytes.
 pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     BASE_BYTES + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
 }

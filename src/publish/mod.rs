@@ -72,9 +72,9 @@ const WHOLE_LEVEL_QUEUE: usize = 1;
 /// One image to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Where it is.
+    /// The location of the source.
     pub location: Location,
-    /// What it is to be called.
+    /// The identifier to publish it under.
     pub identifier: Identifier,
 }
 
@@ -110,32 +110,32 @@ impl Publisher {
         }
     }
 
-    /// The same with these settings of what is elsewhere, instead of those of the AWS environment.
+    /// Uses `remotes` to read remote sources, instead of the default AWS configuration.
     #[must_use]
     pub fn reading_from(self, remotes: Remotes) -> Self {
         Self { remotes, ..self }
     }
 
-    /// Whether it was told to begin nothing any more.
+    /// Returns `true` after [`stop`](Self::stop) was called.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.budget.is_stopping()
     }
 
-    /// What it was told.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Where it puts.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
     }
 
-    /// Begins nothing any more: images that are being published end as soon as their puts in flight have, most of them with
-    /// [`PublishError::Stopped`], and [`Publisher::publish_all`] takes no further one.
+    /// Stops gracefully: finishes uploads in flight and starts no new ones. Most images in progress then end with
+    /// [`PublishError::Stopped`], and [`Publisher::publish_all`] takes no further image.
     pub fn stop(&self) {
         self.budget.stop();
     }
@@ -259,7 +259,7 @@ impl Publisher {
         work: impl Future<Output = Result<T, PublishError>>,
     ) -> Result<T, PublishError> {
         tokio::select! {
-            // Work that gave up because of that is no failure.
+            // The stop comes first: work that gave up because of it has not failed.
             biased;
             () = self.budget.stopped() => {
                 Err(PublishError::Stopped { identifier: image.identifier.clone(), stored: 0, promised: 0 })

@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// The current revision of each kind of code that takes part in making objects, by its name in marks.
 ///
 /// Raise one only if what it made before is wrong or incomplete, because that republishes all images of the kind. A new encoder
-/// that makes other bytes of the same quality is no reason. `tests/it/golden.rs` fails when output changes, and asks for the decision.
+/// that writes other bytes of the same quality is not a reason. `tests/it/golden.rs` fails if output changes, and asks for the decision.
 const REVISIONS: [(&str, u32); 22] = [
     // The contents of `info.json`: an old one is only written again.
     (DOCUMENT, 1),

@@ -1,7 +1,7 @@
 //! Confirms, once the grace period has passed, that the objects of an image are those that its run stored.
 //!
 //! The run that published them cannot know: another run may have overwritten or deleted some of them at the same time, and neither
-//! has seen the other. After the grace period nobody writes any longer, and a listing shows the truth.
+//! has seen the other. After the grace period no run writes to the image, and a listing shows its final state.
 
 use super::content::ContentDigest;
 use super::event::{Event, Orphans};

@@ -138,7 +138,7 @@ impl Task<'_> {
     }
 
     async fn open(&self) -> Result<Source, PublishError> {
-        // Given back when the source is open, so that nobody waits for the memory of an image while holding some.
+        // Given back when the source is open, so that no image waits for memory while it holds some.
         let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
         let (place, read) = (self.place.clone(), self.publisher.options.reading());
         Ok(self.publisher.blocking(self.image, move || Source::open_at(&place, read)).await??)

@@ -69,7 +69,7 @@ pub enum SourceError {
     Size {
         /// The file.
         input: String,
-        /// Why.
+        /// The limit that it exceeds.
         #[source]
         cause: GeometryError,
     },

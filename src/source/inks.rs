@@ -81,7 +81,7 @@ impl InkTransform {
         Ok(Self { cells, grid, rest: stages.collect(), space, black, white: 1.0 / (1.0 - black) })
     }
 
-    /// Converts pixels of four inks to three bytes each; 0 is no ink.
+    /// Converts pixels of four inks to three bytes each; 0 means no ink.
     pub(super) fn convert<T: Copy + Into<usize>>(&self, inks: &[T], rgb: &mut [u8]) {
         let ((inks, _), (rgb, _)) = (inks.as_chunks::<INKS>(), rgb.as_chunks_mut::<3>());
         let mut colors: Colors<BLOCK> = [[0.0; BLOCK]; 4];

@@ -31,6 +31,7 @@ mod jp2;
 mod jpeg_tiles;
 mod kept_profiles;
 mod kills;
+mod language;
 mod limits;
 mod listings;
 mod matrix;

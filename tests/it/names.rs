@@ -67,7 +67,7 @@ fn files_in_unsupported_formats_are_counted_when_a_folder_leaves_them_out() {
     let server = FaultServer::start();
     let run = ingest(&server, &[], &[folder.path()]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let note = run.stderr.replace("\n", " ");
+    let note = run.stderr.replace('\n', " ");
     assert!(note.contains("left out files in formats that are not supported: 2 `.heic`, 1 `.pdf`;"), "{note}");
     for chosen in ["--include=*.png", "--exclude=*.{HEIC,heic,pdf}"] {
         let run = ingest(&server, &[chosen], &[folder.path()]);

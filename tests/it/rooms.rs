@@ -8,8 +8,8 @@ fn rooms() -> Vec<(String, Vec<String>)> {
     let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut rooms = Vec::new();
     for line in include_str!("../../src/lib.rs").lines().filter_map(|line| line.strip_prefix("//! | ")) {
-        let [named, .., allowed] = line.trim_end_matches(" |").split(" | ").collect::<Vec<_>>()[..] else { continue };
-        rooms.extend(names(named).into_iter().map(|room| (room, names(allowed))));
+        let [module, .., allowed] = line.trim_end_matches(" |").split(" | ").collect::<Vec<_>>()[..] else { continue };
+        rooms.extend(names(module).into_iter().map(|room| (room, names(allowed))));
     }
     rooms
 }

@@ -21,7 +21,7 @@ struct State {
     signal: Option<Exit>,
     /// The summary of the images, until publishing has ended.
     summary: Option<Summary>,
-    /// How publishing ended.
+    /// The end of publishing.
     ending: Option<Ending>,
 }
 

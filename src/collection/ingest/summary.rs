@@ -29,7 +29,7 @@ pub struct Counts {
     pub bytes: u64,
 }
 
-/// How far a run came with its images.
+/// The progress of a run when it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Completion {
@@ -49,7 +49,7 @@ pub enum Completion {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct IngestSummary {
-    /// How far the run came with its images.
+    /// The progress of the run when it ended.
     pub completion: Completion,
     /// Counts of the run.
     pub counts: Counts,

@@ -135,7 +135,7 @@ mod tests {
         }
         assert_eq!(read(&block(true, SHORT, 0)), Exif::Orientation(None));
         assert!(matches!(read(&block(true, SHORT, 9)), Exif::Unreadable(_)));
-        assert!(matches!(read(&block(true, 2, 6)), Exif::Unreadable(_)), "text is no number");
+        assert!(matches!(read(&block(true, 2, 6)), Exif::Unreadable(_)), "text is not a number");
     }
 
     #[test]

@@ -1,0 +1,62 @@
+//! Keeps the language of the source code plain: patterns of sentences that read like a translation.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Words that a doc comment does not begin with: it begins with a verb in the third person, or with a noun.
+const OPENERS: [&str; 7] = ["What", "Where", "Whether", "Why", "How", "Who", "Which"];
+
+/// Words for which there are plainer ones.
+const PHRASES: [&str; 8] =
+    ["nobody", " is said", " is told", "any more", "so many", "in passing", " shall ", "at the most"];
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.flat_map(|entry| files(&entry.path())).filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
+}
+
+/// Returns the text of a doc comment or an inner doc comment.
+fn doc(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim_start)
+}
+
+/// Returns the problems of a source file, each with its line.
+fn problems(text: &str) -> Vec<String> {
+    let (mut found, mut is_in_doc) = (Vec::new(), false);
+    for (number, line) in (1..).zip(text.lines()) {
+        let doc = doc(line);
+        let opener = doc.and_then(|doc| doc.split(|c: char| !c.is_alphabetic()).next());
+        if opener.is_some_and(|word| !is_in_doc && OPENERS.contains(&word)) {
+            found.push(format!("{number}: opens with `{}`", opener.unwrap_or_default()));
+        }
+        // "There is no" and "is no longer" are plain.
+        let negations = line.replace("here is no ", "").replace(" is no longer", "").replace(" is no such", "");
+        found.extend(negations.contains(" is no ").then(|| format!("{number}: has `is no`")));
+        let phrases = PHRASES.iter().filter(|phrase| line.contains(*phrase));
+        found.extend(phrases.map(|phrase| format!("{number}: has `{}`", phrase.trim())));
+        is_in_doc = doc.is_some();
+    }
+    found
+}
+
+#[test]
+fn the_source_code_is_free_of_phrases_that_read_like_a_translation() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let of_file = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("readable");
+        let name = path.strip_prefix(&source).expect("below").display().to_string();
+        problems(&text).into_iter().map(move |problem| format!("{name}:{problem}"))
+    };
+    let found: Vec<String> = files(&source).into_iter().flat_map(of_file).collect();
+    assert!(found.is_empty(), "{} problems:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn phrases_are_found_in_docs_comments_and_texts() {
+    let planted = "/// Whether it is there.\nfn a() {}\n/// Returns it.\n/// Where it is.\nfn b() { c(\"x is no file\") } // any more\n";
+    assert_eq!(problems(planted), ["1: opens with `Whether`", "5: has `is no`", "5: has `any more`"]);
+}
