@@ -33,7 +33,7 @@ impl Task {
     /// Returns the messages of permitted failures.
     fn excuses(self) -> &'static [&'static str] {
         match self {
-            Self::Publish(_) | Self::Ingest(_) => &["another run has published"],
+            Self::Publish(_) | Self::Ingest(_) => &["another run published"],
             Self::Delete => &["there are no objects of", "another run keeps publishing"],
             Self::Prune => &["another run keeps publishing"],
         }
