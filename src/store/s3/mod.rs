@@ -127,6 +127,16 @@ pub struct S3Store {
     denied_lookups: Arc<AtomicU64>,
 }
 
+/// Returns the number of uploads in flight if none is configured: with a rate limit, those of one second.
+///
+/// More would only wait, and every `info.json` would wait behind them: all images would be completed at the end of the run.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited to the default")]
+fn default_concurrency(max_puts_per_second: Option<f64>) -> usize {
+    const MIN: f64 = 8.0;
+    let most = S3Store::DEFAULT_CONCURRENCY;
+    max_puts_per_second.map_or(most, |rate| most.min(rate.max(MIN).ceil() as usize))
+}
+
 impl S3Store {
     /// The default maximum of parallel uploads. At 200 ms per put, 256 make 1,280 puts per second, which is as many
     /// tiles as two cores encode. The actual number adapts to the store.
@@ -142,7 +152,8 @@ impl S3Store {
         let config = shared_config(&settings).await?;
         config.endpoint_url().map_or(Ok(()), check_no_secrets)?;
         require_credentials(&config).await?;
-        let concurrency = settings.concurrency.map_or(Self::DEFAULT_CONCURRENCY, NonZeroUsize::get);
+        let concurrency =
+            settings.concurrency.map_or_else(|| default_concurrency(settings.max_puts_per_second), NonZeroUsize::get);
         let (min, max) = S3Settings::PUTS_PER_SECOND.into_inner();
         let puts_per_second =
             settings.max_puts_per_second.filter(|rate| !rate.is_nan()).map(|rate| rate.clamp(min, max));
@@ -477,6 +488,12 @@ impl Store for S3Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_limit_limits_the_uploads_in_flight() {
+        let concurrencies = [None, Some(0.001), Some(30.5), Some(1e6)].map(default_concurrency);
+        assert_eq!(concurrencies, [256, 8, 31, 256]);
+    }
 
     #[test]
     fn only_amazon_is_aws() {
