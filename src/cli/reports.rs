@@ -36,7 +36,7 @@ struct Line {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum Status {
     /// Deleted, because it is no longer in the input.
     Deleted,
@@ -45,7 +45,18 @@ enum Status {
     Unfinished,
     Failed,
     Unchanged,
+    /// Kept, because a newer version of the program published it.
+    KeptNewer,
+    /// Published before; its documents or headers were written again.
+    Updated,
     Published,
+}
+
+impl Status {
+    /// Returns `true` if the image needs another run.
+    fn is_missing_or_failed(self) -> bool {
+        matches!(self, Self::Planned | Self::Unfinished | Self::Failed)
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
@@ -59,9 +70,7 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     }
     let with = |status: Status| images.values().filter(move |line| line.status == status);
     let mut exit = Exit::Done;
-    for line in
-        images.values().filter(|line| !matches!(line.status, Status::Published | Status::Unchanged | Status::Deleted))
-    {
+    for line in images.values().filter(|line| line.status.is_missing_or_failed()) {
         exit = exit.worse(Exit::Failed);
         if let Some(reason) = &line.reason {
             tell(&format!("{}: {reason}", line.id));
@@ -72,12 +81,16 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let missing = HumanCount((with(Status::Planned).count() + with(Status::Unfinished).count()) as u64);
     let objects: u64 = with(Status::Published).map(|line| line.objects).sum();
     let bytes: u64 = with(Status::Published).map(|line| line.bytes).sum();
-    let deleted = match with(Status::Deleted).count() as u64 {
+    // Rare ones are named only if there are any.
+    let counted = |(status, name): (Status, &str)| match with(status).count() as u64 {
         0 => String::new(),
-        deleted => format!(", {} deleted", HumanCount(deleted)),
+        images => format!(", {} {name}", HumanCount(images)),
     };
+    let updated = counted((Status::Updated, "updated"));
+    let others = [(Status::KeptNewer, "kept (published by a newer version)"), (Status::Deleted, "deleted")];
+    let others = others.map(counted).concat();
     tell(&format!(
-        "{} images: {} published ({} objects, {}), {} unchanged, {} failed, {missing} missing{deleted}",
+        "{} images: {} published ({} objects, {}){updated}, {} unchanged, {} failed, {missing} missing{others}",
         HumanCount((images.len() - with(Status::Deleted).count()) as u64),
         count(Status::Published),
         HumanCount(objects),

@@ -50,6 +50,22 @@ fn puts(server: &FaultServer) -> usize {
 }
 
 #[test]
+fn a_report_with_every_status_is_summarized() {
+    let folder = TempDir::new().expect("a folder");
+    let statuses = ["planned", "unfinished", "failed", "unchanged", "kept-newer", "updated", "published", "deleted"];
+    let lines: String =
+        statuses.iter().map(|status| format!("{{\"status\":\"{status}\",\"id\":\"{status}\"}}\n")).collect();
+    let report = file(folder.path(), "report.jsonl", lines.as_bytes());
+    let summary: Run = program().arg("report").arg(&report).output().expect("built").into();
+    assert_eq!(summary.code, Some(1), "{}", summary.stderr);
+    let counts = "7 images: 1 published (0 objects, 0 B), 1 updated, 1 unchanged, 1 failed, 2 missing, \
+                  1 kept (published by a newer version), 1 deleted";
+    assert!(summary.stderr.replace('\n', " ").contains(counts), "{}", summary.stderr);
+    let ids: Vec<Value> = summary.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(ids.iter().map(|line| &line["id"]).collect::<Vec<_>>(), ["failed", "planned", "unfinished"]);
+}
+
+#[test]
 fn a_folder_is_published_damaged_images_are_named_and_a_second_run_costs_one_request_per_image() {
     let folder = TempDir::new().expect("a folder");
     let masters = folder.path().join("masters");
@@ -98,6 +114,13 @@ fn a_folder_is_published_damaged_images_are_named_and_a_second_run_costs_one_req
     let retry = ingest(&server, &[&format!("--from-file={}", retry.display()), "--presentation=none"], &[], &[]);
     assert_eq!(retry.code, Some(0), "{}", retry.stderr);
     assert!(server.keys(BUCKET).contains("damaged/info.json"), "with the same identifier");
+
+    let rights = "--rights=https://creativecommons.org/publicdomain/zero/1.0/";
+    assert_eq!(ingest(&server, &[&report_argument, rights, "--presentation=none"], &[&masters], &[]).code, Some(0));
+    let summary: Run = program().arg("report").arg(&report).output().expect("built").into();
+    assert_eq!(summary.code, Some(0), "{}", summary.stderr);
+    assert!(summary.stderr.contains("0 published (0 objects, 0 B), 4 updated, 0 unchanged"), "{}", summary.stderr);
+    assert_eq!(ingest(&server, &["--presentation=none"], &[&masters], &[]).code, Some(0), "and back");
 
     std::fs::remove_file(masters.join("damaged.png")).expect("removed");
     server.forget_requests();
