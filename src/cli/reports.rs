@@ -3,7 +3,7 @@
 use super::arguments::ProgressArgument;
 use super::exit::Exit;
 use super::lines::next_line;
-use super::output::{print_json, tell};
+use super::output::{counted, print_json, tell};
 use super::report::Fatal;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
@@ -82,16 +82,16 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
     let objects: u64 = with(Status::Published).map(|line| line.objects).sum();
     let bytes: u64 = with(Status::Published).map(|line| line.bytes).sum();
     // Rare ones are named only if there are any.
-    let counted = |(status, name): (Status, &str)| match with(status).count() as u64 {
+    let if_any = |(status, name): (Status, &str)| match with(status).count() as u64 {
         0 => String::new(),
         images => format!(", {} {name}", HumanCount(images)),
     };
-    let updated = counted((Status::Updated, "updated"));
+    let updated = if_any((Status::Updated, "updated"));
     let others = [(Status::KeptNewer, "kept (published by a newer version)"), (Status::Deleted, "deleted")];
-    let others = others.map(counted).concat();
+    let others = others.map(if_any).concat();
     tell(&format!(
-        "{} images: {} published ({} objects, {}){updated}, {} unchanged, {} failed, {missing} missing{others}",
-        HumanCount((images.len() - with(Status::Deleted).count()) as u64),
+        "{}: {} published ({} objects, {}){updated}, {} unchanged, {} failed, {missing} missing{others}",
+        counted((images.len() - with(Status::Deleted).count()) as u64, "image"),
         count(Status::Published),
         HumanCount(objects),
         HumanBytes(bytes),

@@ -53,8 +53,8 @@ fn puts(server: &FaultServer) -> usize {
 fn a_report_with_every_status_is_summarized() {
     let folder = TempDir::new().expect("a folder");
     let statuses = ["planned", "unfinished", "failed", "unchanged", "kept-newer", "updated", "published", "deleted"];
-    let lines: String =
-        statuses.iter().map(|status| format!("{{\"status\":\"{status}\",\"id\":\"{status}\"}}\n")).collect();
+    let line = |status: &&str| format!("{{\"status\":\"{status}\",\"id\":\"{status}\"}}\n");
+    let lines = statuses.iter().map(line).collect::<Vec<_>>().concat();
     let report = file(folder.path(), "report.jsonl", lines.as_bytes());
     let summary: Run = program().arg("report").arg(&report).output().expect("built").into();
     assert_eq!(summary.code, Some(1), "{}", summary.stderr);
