@@ -120,6 +120,8 @@ impl From<TryReserveError> for Stop {
 
 /// Reads the next rows; false after the last.
 fn read_more(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<bool, Stop> {
+    // Dropping the receiver is the only signal to stop: for an error, a canceled future and a graceful stop alike. A
+    // flag would have to be set on each of these paths.
     if strips.is_closed() {
         return Err(Stop::ReceiverClosed);
     }
