@@ -94,7 +94,7 @@ pub struct Header {
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Color model and alpha: `RGB`, `CMYK`, `grey with alpha`.
+    /// Color model and alpha: `RGB`, `CMYK`, `gray with alpha`.
     pub colors: String,
     /// Bits of a sample in the file.
     pub bits: u16,
