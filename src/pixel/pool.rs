@@ -26,6 +26,8 @@ impl<T> StripBuffer<T> {
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
         // Sending fails only if the pool was dropped; then the memory is freed.
+        // `try_send` never finds the channel full, because the channel has room for all buffers that its pool ever
+        // made.
         let _ = self.home.try_send(std::mem::take(&mut self.items));
     }
 }
@@ -62,6 +64,8 @@ impl<T: Copy + Default> StripPool<T> {
     /// # Errors
     /// Returns an error if the memory cannot be allocated.
     pub fn take(&self) -> Result<StripBuffer<T>, TryReserveError> {
+        // This blocks the thread of the reader, and is the point where a slow store makes the decoder wait. It cannot
+        // block forever: whoever holds a strip needs nothing from the reader to finish with it.
         let mut items = self.free.recv().expect("the pool itself holds a sender");
         items.try_reserve_exact(self.strip_items.saturating_sub(items.len()))?;
         items.resize(self.strip_items, T::default());
