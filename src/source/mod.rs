@@ -203,6 +203,8 @@ impl Source {
     pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
         let input = open_input(place)?;
         let result = Self::from_input(&place.to_string(), &input, options);
+        // A decoder that cannot read may report anything: damage, a missing end, or success with made-up pixels. The
+        // input remembers its first failure, and that is the error.
         match input.failure() {
             Some(cause) => Err(SourceError::Remote { input: place.to_string(), cause }),
             None => result,
