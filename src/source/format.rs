@@ -22,7 +22,7 @@ pub(super) struct Format {
 /// Opens a file: reads its header, but no pixels.
 enum Decoder {
     /// Files of one image.
-    Single(fn(Input) -> Result<Opened, Refusal>),
+    Single(fn(Input, ReadOptions) -> Result<Opened, Refusal>),
     /// Files of several pages, one of which the options select.
     Pages(fn(Input, ReadOptions) -> Result<Opened, Refusal>),
 }
@@ -37,7 +37,7 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // Not `FF D8 FF`: libjpeg skips bytes between this marker and the first segment.
         recognizes: |magic| magic.starts_with(b"\xff\xd8"),
-        decoder: Decoder::Single(jpeg::open),
+        decoder: Decoder::Single(|file, _| jpeg::open(file)),
     },
     Format {
         name: "jp2",
@@ -46,7 +46,7 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // A file of boxes, and a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
-        decoder: Decoder::Single(jp2::open),
+        decoder: Decoder::Single(|file, options| jp2::open(file, options.threads)),
     },
     Format {
         name: "png",
@@ -54,7 +54,7 @@ static FORMATS: [Format; 8] = [
         extensions: &["png"],
         revision: 1,
         recognizes: |magic| magic.starts_with(b"\x89PNG\r\n\x1a\n"),
-        decoder: Decoder::Single(|file| png::open(&file)),
+        decoder: Decoder::Single(|file, _| png::open(&file)),
     },
     Format {
         name: "tiff",
@@ -72,7 +72,7 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // The size of the file is between the two words.
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
-        decoder: Decoder::Single(|file| other::open(file, ImageFormat::WebP)),
+        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::WebP)),
     },
     Format {
         name: "gif",
@@ -80,7 +80,7 @@ static FORMATS: [Format; 8] = [
         extensions: &["gif"],
         revision: 1,
         recognizes: |magic| starts_with_any(magic, &[b"GIF87a", b"GIF89a"]),
-        decoder: Decoder::Single(|file| other::open(file, ImageFormat::Gif)),
+        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::Gif)),
     },
     Format {
         name: "bmp",
@@ -88,7 +88,7 @@ static FORMATS: [Format; 8] = [
         extensions: &["bmp"],
         revision: 1,
         recognizes: |magic| magic.starts_with(b"BM"),
-        decoder: Decoder::Single(|file| other::open(file, ImageFormat::Bmp)),
+        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::Bmp)),
     },
     Format {
         name: "pnm",
@@ -98,7 +98,7 @@ static FORMATS: [Format; 8] = [
         recognizes: |magic| {
             magic.first() == Some(&b'P') && magic.get(1).is_some_and(|kind| (b'1'..=b'7').contains(kind))
         },
-        decoder: Decoder::Single(|file| other::open(file, ImageFormat::Pnm)),
+        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::Pnm)),
     },
 ];
 
@@ -111,9 +111,8 @@ impl Format {
     /// Opens a file of this format.
     pub(super) fn open(&self, file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
         match self.decoder {
-            Decoder::Pages(open) => open(file, options),
             Decoder::Single(_) if options.page != 1 => Err(Refusal::Page { pages: 1 }),
-            Decoder::Single(open) => open(file),
+            Decoder::Single(open) | Decoder::Pages(open) => open(file, options),
         }
     }
 }

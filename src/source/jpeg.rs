@@ -79,6 +79,10 @@ impl BlockReader for JpegRows {
         self.decoder.keep_blocks(Arc::clone(layout), strip_rows, strips, scale);
     }
 
+    fn reserve(&mut self, is_to_wait: bool) -> bool {
+        self.decoder.reserve_blocks(is_to_wait)
+    }
+
     fn take(&mut self) -> Option<BlockStrip> {
         self.decoder.take_blocks()
     }

@@ -54,6 +54,7 @@ use samples::Samples;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -156,6 +157,9 @@ trait BlockReader {
     /// Keeps the blocks while rows are read, in `strips` strips of `strip_rows` rows.
     fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale);
 
+    /// Returns `true` if there is memory for the blocks of the next rows of pixels, or none is needed. If `is_to_wait`, waits for it.
+    fn reserve(&mut self, is_to_wait: bool) -> bool;
+
     /// Returns the next strip whose blocks are complete.
     fn take(&mut self) -> Option<BlockStrip>;
 }
@@ -201,7 +205,7 @@ impl Source {
     /// # Errors
     /// Fails like [`open`](Self::open).
     pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = open_input(place)?;
+        let input = open_input(place, options.threads)?;
         let result = Self::from_input(&place.to_string(), &input, options);
         // A decoder that cannot read may report anything: damage, a missing end, or success with made-up pixels. The
         // input remembers its first failure, and that is the error.
@@ -279,6 +283,18 @@ impl Source {
         }
     }
 
+    /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
+    pub fn reserve_blocks(&mut self) {
+        if let Some(blocks) = self.rows.reader().blocks() {
+            blocks.reserve(true);
+        }
+    }
+
+    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.
+    pub fn try_reserve_blocks(&mut self) -> bool {
+        self.rows.reader().blocks().is_none_or(|blocks| blocks.reserve(false))
+    }
+
     /// Returns the next strip whose blocks are complete. The last one is complete after [`finish`](Self::finish).
     pub fn take_blocks(&mut self) -> Option<BlockStrip> {
         self.rows.reader().blocks()?.take()
@@ -318,10 +334,10 @@ impl Source {
     }
 }
 
-fn open_input(place: &Place) -> Result<Input, SourceError> {
+fn open_input(place: &Place, threads: NonZeroUsize) -> Result<Input, SourceError> {
     let path = match place {
         Place::File(path) => path,
-        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object))),
+        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object), threads)),
     };
     let input = path.display().to_string();
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {

@@ -27,11 +27,12 @@ use codestream::Codestream;
 use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
+use std::num::NonZeroUsize;
 
 /// Buffer size for headers, which are short and far from each other.
 const BUFFER_BYTES: usize = 512;
 
-pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
+pub(super) fn open(file: Input, threads: NonZeroUsize) -> Result<Opened, Refusal> {
     let mut metadata = Metadata::default();
     let (pieces, size) = pieces_of(&file, &mut metadata)?;
     let channels = &pieces.channels;
@@ -41,9 +42,9 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         bits: channels.bits,
         container: describe(&pieces.codestream),
         metadata: metadata.finish(),
-        decoder_bytes: pieces.bytes(size, rows::threads(&pieces)),
+        decoder_bytes: pieces.bytes(size, threads.get().min(pieces.columns() as usize)),
         blocks: None,
-        rows: Box::new(PieceRows::new(file, pieces)),
+        rows: Box::new(PieceRows::new(file, pieces, threads)),
     })
 }
 
