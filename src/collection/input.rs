@@ -4,6 +4,7 @@ use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table, TableError};
 use crate::location::{Location, LocationError, S3Object};
+use crate::source;
 use crate::store::{Identifier, KeyError};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::collections::HashMap;
@@ -12,12 +13,6 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 use walkdir::{DirEntry, WalkDir};
-
-/// Extensions by which images in folders are selected. The content decides about the format.
-const EXTENSIONS: [&str; 20] = [
-    "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "ptif", "btf", "png", "jp2", "j2k", "jpx", "j2c", "webp", "gif",
-    "bmp", "pnm", "ppm", "pgm", "pbm",
-];
 
 /// An error in the input.
 #[derive(Debug, thiserror::Error)]
@@ -153,10 +148,10 @@ impl Patterns {
     }
 }
 
-/// Returns `true` for file names with the extension of an image format.
+/// Returns `true` for file names with the extension of a source format. The content decides about the format.
 pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
-    let extension = path.as_ref().extension().and_then(OsStr::to_str).map(str::to_lowercase);
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    let extension = path.as_ref().extension().and_then(OsStr::to_str).unwrap_or_default();
+    source::extensions().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
 /// The result of walking through a folder.

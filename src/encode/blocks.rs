@@ -44,6 +44,8 @@ impl JpegTiles {
         let (across, down) = layout.mcu();
         let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
         let colors = layout.components.get(1..).unwrap_or_default();
+        // Gray and 4:2:0 are accepted in any case. 4:2:2 and 4:4:4 keep more chroma than `--subsampling 420` asks
+        // for, and their tiles would be larger than those of the levels below.
         let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
             Self::Auto => is_thin || subsampling == Subsampling::None,
@@ -95,6 +97,8 @@ impl Ratios {
     /// Computes the factors between two quantization tables. The steps in `to` must not be finer.
     fn new(from: &[u16; 64], to: &[u16; 64]) -> Self {
         let ratio = |index: usize| {
+            // For example, a step of 4 that becomes 6 has the factor 2/3: a coefficient of 5 stood for 20, and 20 / 6
+            // rounds to 3. The division is rounded, so a factor is wrong by half a unit of 2^-16 at most.
             let ratio = ((u32::from(from[index]) << 16) + u32::from(to[index] / 2)) / u32::from(to[index]);
             // A factor of 1 becomes slightly less: too little to change a rounded result.
             u16::try_from(ratio).unwrap_or(u16::MAX)
@@ -107,6 +111,8 @@ impl Ratios {
     /// The arithmetic uses 16 bits, so that compilers vectorize it.
     fn requantize(&self, source: &Block, target: &mut Block) {
         for ((target, source), ratio) in target.0.iter_mut().zip(source.0).zip(self.ratios) {
+            // Without its sign, so that halves are rounded away from zero on both sides. A shift of a negative number
+            // rounds them up, and halves are frequent: a step that doubles makes one of every odd coefficient.
             let size = source.unsigned_abs().min(Self::AC.unsigned_abs()) << Self::FRACTION_BITS;
             let size = ((u32::from(size) * u32::from(ratio)) >> 16) as u16;
             let size = ((size + (1 << (Self::FRACTION_BITS - 1))) >> Self::FRACTION_BITS).cast_signed();

@@ -124,6 +124,10 @@ impl CoefficientBuffer {
     /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
     fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
         let damaged = || LibjpegError::Codec("its scans are not in order".to_owned());
+        // libjpeg counts the rows of blocks of each component from the top of the image. In a strip, the blocks of all
+        // components lie together by rows of MCUs, so that a strip is one allocation, whatever the sampling factors
+        // are. This function translates one into the other; the bounds check at its end is the one that the pointers
+        // below rely on.
         let v_samp = self.layout.components.get(component).ok_or_else(damaged)?.v_samp;
         let mcu_row = row / v_samp;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
@@ -194,6 +198,8 @@ unsafe extern "C-unwind" fn request(
         raise(LibjpegError::Codec("internal error: no buffer for blocks".to_owned()))
     };
     let component = state.requested;
+    // The layout was computed from the header of the file by our own arithmetic. libjpeg has its own, so the two are
+    // compared before it gets a pointer.
     let is_expected = buffer.layout.components.get(component).is_some_and(|it| {
         let mcu_rows = buffer.layout.size.height().div_ceil(buffer.layout.mcu().1);
         blocks_per_row as usize == buffer.layout.row_blocks(component) && rows == mcu_rows * it.v_samp

@@ -24,7 +24,7 @@ pub(super) struct Job {
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
     pub(super) encoding: Encoding,
-    /// Tiles of one colour that are encoded already.
+    /// Tiles of one color that are encoded already.
     pub(super) blanks: BlankTiles,
     /// The scale of the decoded rows, if full-size tiles are cut out of the blocks of a JPEG.
     pub(super) blocks: Option<RowScale>,
