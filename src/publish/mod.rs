@@ -41,7 +41,7 @@ pub use error::PublishError;
 pub use event::{Event, Orphans, Outcome, Published};
 pub use ledger::Incomplete;
 pub use memory::{InFlight, peak_memory_bytes};
-pub use options::{Changed, FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Unchanged, Versions};
+pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Versions};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 
