@@ -1,5 +1,6 @@
 //! Objects of an image that are in the store already: which of them can stay, and which are deleted afterwards.
 
+use super::api_folder::ApiFolder;
 use super::content::{ContentDigest, path_in};
 use super::event::Orphans;
 use super::fingerprint::Fingerprint;
@@ -7,7 +8,7 @@ use super::info::InfoWriter;
 use super::mark::Mark;
 use super::replace::invalidate;
 use super::state::State;
-use super::target::{ApiFolder, Target, request};
+use super::target::{Target, request};
 use super::{PublishError, Publisher};
 use crate::store::{ETag, ImageFolder, Key, Listed, OnExisting, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
