@@ -14,7 +14,6 @@ mod hints;
 mod html;
 mod ingest;
 mod init;
-mod lines;
 mod man;
 mod messages;
 mod output;

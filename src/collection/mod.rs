@@ -3,6 +3,7 @@
 mod folder;
 pub mod ingest;
 mod input;
+mod lines;
 mod naming;
 mod page;
 mod presentation;

@@ -4,7 +4,6 @@ use super::Arguments;
 use crate::cli::context::Context;
 use crate::cli::error::Fatal;
 use crate::cli::exit::Exit;
-use crate::cli::lines::LimitedLines;
 use iiif_publish::collection::ingest::IngestInput;
 use iiif_publish::collection::{Input, InputError, Patterns, Table};
 use iiif_publish::location::Location;
@@ -28,7 +27,7 @@ impl Arguments {
             }
         }
         if let Some(list) = &self.from_file {
-            input.add_list(LimitedLines::new(opened(list)?), &list.display().to_string())?;
+            input.add_list(opened(list)?, &list.display().to_string())?;
         }
         if let Some(table) = &self.table {
             let name = table.display().to_string();

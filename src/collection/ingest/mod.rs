@@ -47,6 +47,7 @@ pub use input::IngestInput;
 pub use metrics::Metrics;
 pub use options::{IngestMode, IngestOptions};
 pub use refusal::{DeleteLimit, DeleteLimitError, PruneRefusal};
+pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};

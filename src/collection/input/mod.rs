@@ -8,6 +8,7 @@ pub use error::InputError;
 pub use patterns::Patterns;
 
 use super::folder::{EmptyFolder, SystemFiles, UnsupportedFiles};
+use super::lines::LimitedLines;
 use super::naming::{NameError, identifier, identifier_of};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table};
@@ -181,7 +182,7 @@ impl Input {
     /// If the list cannot be read.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
-        let text = table::read_list(list).map_err(|error| input_error(error, name))?;
+        let text = table::read_list(LimitedLines::new(list)).map_err(|error| input_error(error, name))?;
         for (line, number) in text.lines().zip(1..) {
             if line.starts_with('{') {
                 let row = table::parse_json_row(line, Path::new(""));
