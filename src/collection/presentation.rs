@@ -165,7 +165,7 @@ fn description(pages: &[Shown], object: &Identifier) -> Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collection::Said;
+    use crate::collection::RowMetadata;
     use serde_json::Value;
 
     fn presentation() -> Presentation {
@@ -181,7 +181,7 @@ mod tests {
     fn page(identifier: &str, object: &str, label: &str) -> Page {
         Page {
             object: object.parse().expect("an identifier"),
-            said: Some(Said::from_columns(&[("label@en", label)])),
+            metadata: Some(RowMetadata::from_columns(&[("label@en", label)])),
             ..Page::alone(std::path::Path::new("x.tif").into(), identifier.parse().expect("an identifier"))
         }
     }

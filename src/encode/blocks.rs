@@ -9,51 +9,11 @@
 //! libjpeg can also hand out coefficients with `jpeg_read_coefficients`. That holds the coefficients of the whole image
 //! in memory, and produces no pixels for the lower levels. See `libjpeg::coefficients` for the streaming alternative.
 
-use super::{EncodeError, Encoded, Encoding, JpegOptions, Subsampling, jpeg};
+use super::options::{Encoding, JpegOptions, JpegTiles};
+use super::{EncodeError, Encoded, jpeg};
 use crate::iiif::Format;
 use crate::libjpeg::Encoder;
-use crate::pixel::{Block, BlockLayout, BlockTile};
-
-/// The minimum width, in pixels, of tiles cut from blocks. With smaller tiles, one read would complete more strips than
-/// there are buffers.
-const MIN_TILE_SIZE: u32 = 32;
-
-/// The method of making full-size tiles if the source is a JPEG.
-///
-/// Every method falls back to [`Reencode`](Self::Reencode) if the source is rotated, its colors are converted, its
-/// blocks do not fit the tiles, or it has several scans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum JpegTiles {
-    /// Cuts blocks, and requantizes where the source is finer than the requested quality. Reencodes if the source has
-    /// more chroma resolution than requested.
-    ///
-    /// The result is as close to the source as after decoding and encoding again, and faster to make. If the quality of
-    /// the source is not higher than requested, the result is lossless and smaller.
-    #[default]
-    Auto,
-    /// Cuts blocks unchanged, regardless of the quality, and therefore without loss.
-    Lossless,
-    /// Decodes and encodes again, as for all other sources.
-    Reencode,
-}
-
-impl JpegTiles {
-    /// Returns `true` if tiles of `tile_size` pixels can be cut from blocks with this layout.
-    #[must_use]
-    pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
-        let (across, down) = layout.mcu();
-        let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
-        let colors = layout.components.get(1..).unwrap_or_default();
-        // Gray and 4:2:0 are accepted in any case. 4:2:2 and 4:4:4 keep more chroma than `--subsampling 420` asks
-        // for, and their tiles would be larger than those of the levels below.
-        let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
-        fits && match self {
-            Self::Auto => is_thin || subsampling == Subsampling::None,
-            Self::Lossless => true,
-            Self::Reencode => false,
-        }
-    }
-}
+use crate::pixel::{Block, BlockTile};
 
 /// Writes one tile as JPEG.
 ///

@@ -1,6 +1,8 @@
 //! JPEG decoding: reads files and returns rows.
 
-use super::coefficients::{self, CoefficientBuffer};
+use super::coefficients::CoefficientBuffer;
+use super::state::{DecoderState, Source};
+use super::virtual_arrays;
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, Component, RowScale};
@@ -35,32 +37,6 @@ pub(crate) enum Components {
 /// Decodes one JPEG, row by row.
 pub(crate) struct Decoder {
     state: *mut DecoderState,
-}
-
-/// The decoder's C structs. libjpeg's own struct is the first field, so that callbacks can cast their pointer to it.
-#[repr(C)]
-pub(super) struct DecoderState {
-    pub(super) info: ffi::jpeg_decompress_struct,
-    error: ffi::jpeg_error_mgr,
-    source: Source,
-    /// The buffer for coefficients, if they are kept.
-    pub(super) coefficients: Option<CoefficientBuffer>,
-    pub(super) requested: usize,
-}
-
-/// The input of a decoder. libjpeg's manager is the first field, so that callbacks can cast their pointer to it.
-#[repr(C)]
-struct Source {
-    manager: ffi::jpeg_source_mgr,
-    reader: Box<dyn Read + Send>,
-    buffer: Vec<u8>,
-    /// `true` while pixels are read: the end of the file may then stand in for a missing end marker.
-    may_end: bool,
-    is_arithmetic: bool,
-    /// `true` if the file ended early and an end marker was substituted.
-    has_ended: bool,
-    /// The number of scans that have started.
-    scans: u64,
 }
 
 /// The maximum number of scans. Encoders write about ten, optimizers up to a few dozen.
@@ -214,7 +190,7 @@ impl Decoder {
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
-            coefficients::install(state);
+            virtual_arrays::install(state);
         }
     }
 

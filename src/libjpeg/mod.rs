@@ -15,6 +15,8 @@
 mod coefficients;
 mod decoder;
 mod encoder;
+mod state;
+mod virtual_arrays;
 
 pub(crate) use decoder::{Components, Decoder, JpegColor};
 pub(crate) use encoder::Encoder;

@@ -1,5 +1,6 @@
 //! Objects of an image that are in the store already: which of them can stay, and which are deleted afterwards.
 
+use super::api_folder::ApiFolder;
 use super::content::{ContentDigest, path_in};
 use super::event::Orphans;
 use super::fingerprint::Fingerprint;
@@ -7,9 +8,9 @@ use super::info::InfoWriter;
 use super::mark::Mark;
 use super::replace::invalidate;
 use super::state::State;
-use super::target::{ApiFolder, Target, request};
-use super::{PublishError, Publisher, Unchanged};
-use crate::store::{ETag, ImageFolder, Key, Listed, Prefix, StoreError, StoreErrorKind};
+use super::target::{Target, request};
+use super::{PublishError, Publisher};
+use crate::store::{ETag, ImageFolder, Key, Listed, OnExisting, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Publisher {
         // still skips.
         let pictures = self.pictures(target).await?;
         let state = &self.reload(target, state).await?;
-        let may_reuse = self.options.unchanged == Unchanged::Skip
+        let may_reuse = self.options.on_existing != OnExisting::Overwrite
             && self.has_same_headers(target, state, &pictures, fingerprint).await?;
         self.check_not_stopped(target)?;
         // Mixed from now on, unless they are the same.

@@ -1,10 +1,11 @@
 //! The shared state of the tasks of one image, and the functions that encode and store its pictures.
 
 use super::PublishError;
+use super::api_folder::ApiFolder;
 use super::budget::{Budget, permit};
 use super::event::Event;
 use super::memory::encoded_tile_bytes;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Rendering, Size};

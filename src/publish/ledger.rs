@@ -5,6 +5,7 @@
 //! the plan lists each key once and each task uploads each of its keys once; a set of keys would take memory for each of
 //! millions of tiles. The digests are sums for the same reason.
 
+use super::Incomplete;
 use super::content::{ContentDigest, path_in};
 use super::target::Target;
 use crate::store::{ImageFolder, Receipt};
@@ -26,14 +27,6 @@ pub(super) struct Complete {
     pub(super) bytes: u64,
     /// The digest of the pictures in each folder.
     pub(super) content: Vec<ContentDigest>,
-}
-
-/// Objects are missing although nothing failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{stored} of {promised} objects were stored")]
-pub struct Incomplete {
-    stored: u64,
-    promised: u64,
 }
 
 impl Ledger {

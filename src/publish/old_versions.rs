@@ -1,10 +1,11 @@
 //! Deletes old versions of an image, beyond the number that is kept.
 
+use super::api_folder::ApiFolder;
 use super::event::Orphans;
 use super::mark::{Mark, MarkState};
 use super::options::Layout;
 use super::state::State;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::{PublishError, Publisher};
 use crate::iiif::{ImageRequest, Plan};
 use crate::store::{ImageFolder, Key, Listed, StoreError, VersionName};

@@ -3,12 +3,13 @@
 //! The run that published them cannot know: another run may have overwritten or deleted some of them at the same time, and neither
 //! has seen the other. After the grace period no run writes to the image, and a listing shows its final state.
 
+use super::api_folder::ApiFolder;
 use super::content::ContentDigest;
 use super::event::{Event, Orphans};
 use super::existing::orphans;
 use super::mark::{Mark, MarkState};
 use super::state::State;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::{PublishError, Publisher};
 use futures::future::try_join_all;
 use std::sync::atomic::Ordering;

@@ -2,11 +2,11 @@
 
 use super::fingerprint::{Fingerprint, version_name};
 use super::mark::{Mark, MarkState};
-use super::options::{Changed, Options, Unchanged};
+use super::options::Options;
 use super::replace::is_ours;
 use crate::iiif::{Plan, Size};
 use crate::source::Warning;
-use crate::store::{Identifier, ImageFolder, KeyError, Store, StoreError, Stored, VersionName};
+use crate::store::{Identifier, ImageFolder, KeyError, OnExisting, Store, StoreError, Stored, VersionName};
 use serde::Deserialize;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -100,17 +100,17 @@ impl State {
         // The order of these rules is the order of their weight. What the user has asked for comes first. Then an image
         // of a newer program is protected from this one, even if its source has changed: this program may not know what
         // the newer one has stored beside it. Only then do differences count.
-        if options.unchanged == Unchanged::PublishAgain || !self.is_there() {
+        if options.on_existing == OnExisting::Overwrite || !self.is_there() {
             return Action::Publish;
         }
         if self.is_newer() {
             return Action::KeepNewer;
         }
         let action = self.difference(fingerprint);
-        match (action, options.changed) {
-            (Action::Skip | Action::Settle, Changed::Keep) => Action::Skip,
-            (_, Changed::Keep) => Action::Keep,
-            (action, Changed::Replace) => action,
+        match (action, options.on_existing) {
+            (Action::Skip | Action::Settle, OnExisting::Keep) => Action::Skip,
+            (_, OnExisting::Keep) => Action::Keep,
+            (action, OnExisting::Update | OnExisting::Overwrite) => action,
         }
     }
 
@@ -255,8 +255,8 @@ mod tests {
     #[test]
     fn every_state_has_one_action() {
         let options = Options::new("https://example.org".parse().expect("a URL"));
-        let kept = Options { changed: Changed::Keep, ..options.clone() };
-        let again = Options { unchanged: Unchanged::PublishAgain, ..options.clone() };
+        let kept = Options { on_existing: OnExisting::Keep, ..options.clone() };
+        let again = Options { on_existing: OnExisting::Overwrite, ..options.clone() };
         for (name, state, [default, keep, overwrite]) in [
             ("absent", there(vec![None]), [Publish, Publish, Publish]),
             (

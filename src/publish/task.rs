@@ -19,7 +19,7 @@ use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
 use crate::encode::{BlankTiles, Encoding};
 use crate::source::{Header, OPEN_BYTES, Place, Source, Warning};
-use crate::store::{ETag, Key, StoreError, Tally};
+use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -163,7 +163,7 @@ impl Task<'_> {
     /// Makes a version current again that is there in whole, because the image has become what it was before.
     async fn promote_again(&self, target: &Target) -> Result<Option<Published>, PublishError> {
         let publisher = self.publisher;
-        if !target.is_versioned() || publisher.options.unchanged == super::Unchanged::PublishAgain {
+        if !target.is_versioned() || publisher.options.on_existing == OnExisting::Overwrite {
             return Ok(None);
         }
         // The folder of a version is named after a hash of the pixels and the revisions, so equal sources have equal

@@ -1,10 +1,11 @@
 //! Notices during a long publish that another run has published the same image.
 
 use super::PublishError;
+use super::api_folder::ApiFolder;
 use super::mark::MarkState;
 use super::replace::Timing;
 use super::state::{State, StoredInfo};
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use crate::store::Store;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;

@@ -16,15 +16,10 @@ pub(super) struct Format {
     revision: u32,
     /// Returns `true` if the first bytes of a file are those of this format.
     recognizes: fn(&[u8]) -> bool,
-    decoder: Decoder,
-}
-
-/// Opens a file: reads its header, but no pixels.
-enum Decoder {
-    /// Files of one image.
-    Single(fn(Input, ReadOptions) -> Result<Opened, Refusal>),
-    /// Files of several pages, one of which the options select.
-    Pages(fn(Input, ReadOptions) -> Result<Opened, Refusal>),
+    /// Files can have several pages, one of which the options select.
+    has_pages: bool,
+    /// Opens a file: reads its header, but no pixels.
+    open: fn(Input, ReadOptions) -> Result<Opened, Refusal>,
 }
 
 // No signature is the beginning of another one, so the order only decides about error messages. Formats that are known but
@@ -37,7 +32,8 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // Not `FF D8 FF`: libjpeg skips bytes between this marker and the first segment.
         recognizes: |magic| magic.starts_with(b"\xff\xd8"),
-        decoder: Decoder::Single(|file, _| jpeg::open(file)),
+        has_pages: false,
+        open: |file, _| jpeg::open(file),
     },
     Format {
         name: "jp2",
@@ -46,7 +42,8 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // A file of boxes, and a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
-        decoder: Decoder::Single(|file, options| jp2::open(file, options.threads)),
+        has_pages: false,
+        open: jp2::open,
     },
     Format {
         name: "png",
@@ -54,7 +51,8 @@ static FORMATS: [Format; 8] = [
         extensions: &["png"],
         revision: 1,
         recognizes: |magic| magic.starts_with(b"\x89PNG\r\n\x1a\n"),
-        decoder: Decoder::Single(|file, _| png::open(&file)),
+        has_pages: false,
+        open: |file, _| png::open(&file),
     },
     Format {
         name: "tiff",
@@ -63,7 +61,8 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // Classic TIFF and BigTIFF, each in two byte orders.
         recognizes: |magic| starts_with_any(magic, &[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
-        decoder: Decoder::Pages(tiff::open),
+        has_pages: true,
+        open: tiff::open,
     },
     Format {
         name: "webp",
@@ -72,7 +71,8 @@ static FORMATS: [Format; 8] = [
         revision: 1,
         // The size of the file is between the two words.
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
-        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::WebP)),
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::WebP),
     },
     Format {
         name: "gif",
@@ -80,7 +80,8 @@ static FORMATS: [Format; 8] = [
         extensions: &["gif"],
         revision: 1,
         recognizes: |magic| starts_with_any(magic, &[b"GIF87a", b"GIF89a"]),
-        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::Gif)),
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::Gif),
     },
     Format {
         name: "bmp",
@@ -88,7 +89,8 @@ static FORMATS: [Format; 8] = [
         extensions: &["bmp"],
         revision: 1,
         recognizes: |magic| magic.starts_with(b"BM"),
-        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::Bmp)),
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::Bmp),
     },
     Format {
         name: "pnm",
@@ -98,7 +100,8 @@ static FORMATS: [Format; 8] = [
         recognizes: |magic| {
             magic.first() == Some(&b'P') && magic.get(1).is_some_and(|kind| (b'1'..=b'7').contains(kind))
         },
-        decoder: Decoder::Single(|file, _| other::open(file, ImageFormat::Pnm)),
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::Pnm),
     },
 ];
 
@@ -110,10 +113,10 @@ impl Format {
 
     /// Opens a file of this format.
     pub(super) fn open(&self, file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
-        match self.decoder {
-            Decoder::Single(_) if options.page != 1 => Err(Refusal::Page { pages: 1 }),
-            Decoder::Single(open) | Decoder::Pages(open) => open(file, options),
+        if options.page != 1 && !self.has_pages {
+            return Err(Refusal::Page { pages: 1 });
         }
+        (self.open)(file, options)
     }
 }
 

@@ -3,7 +3,7 @@
 //! `moxcms` parses the tables, but its transforms resample them into a coarser grid of clipped sRGB, which is off by
 //! several CIEDE2000 for inks. This module neither resamples nor clips.
 
-use super::icc::Unusable;
+use super::icc_error::Unusable;
 use moxcms::{
     DataColorSpace, LutDataType, LutMultidimensionalType, LutStore, LutType, LutWarehouse, Matrix3d,
     ToneCurveEvaluator, ToneReprCurve, Vector3d,

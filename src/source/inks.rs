@@ -4,7 +4,7 @@
 //! The darkest ink on paper is far from black, so the light that it reflects is subtracted. This and the black point
 //! follow LittleCMS (`cmssamp.c`), and so the recommendation of Adobe (ISO 18619).
 
-use super::icc::Unusable;
+use super::icc_error::Unusable;
 use super::icc_lut::{Cell, Color, Colors, Grid, Lut, Stage};
 use super::lab::{encode_srgb, linear_srgb, xyz_of_lab};
 use super::samples::Depth;

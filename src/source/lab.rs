@@ -1,6 +1,6 @@
 //! Conversion of CIE L\*a\*b\* to sRGB, with the formulas of CIE 15 and IEC 61966-2-1.
 
-use super::color::scaled_to_8_bits;
+use super::samples::scaled_to_8_bits;
 use std::sync::LazyLock;
 
 /// White point of the ICC's profile connection space.

@@ -13,6 +13,7 @@ mod foreign;
 mod format;
 mod gif_screen;
 mod icc;
+mod icc_error;
 mod icc_lut;
 mod inks;
 mod input;
@@ -27,6 +28,7 @@ mod orientation;
 mod other;
 mod png;
 mod png_chunks;
+mod remote;
 mod rows;
 mod samples;
 mod tiff;
@@ -34,10 +36,10 @@ mod warning;
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
-pub use input::{Fetch, Place, Remote};
 pub use kind::SourceKind;
 pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
+pub use remote::{Fetch, Place, Remote};
 pub use warning::{Warning, WarningCode};
 
 pub(crate) use format::{extensions, revision};
@@ -157,7 +159,7 @@ trait BlockReader {
     /// Keeps the blocks while rows are read, in `strips` strips of `strip_rows` rows.
     fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale);
 
-    /// Returns `true` if there is memory for the blocks of the next rows of pixels, or none is needed. If `is_to_wait`, waits for it.
+    /// Returns `true` if there is memory for the blocks of the next 16 rows. If `is_to_wait`, waits for it.
     fn reserve(&mut self, is_to_wait: bool) -> bool;
 
     /// Returns the next strip whose blocks are complete.

@@ -36,6 +36,7 @@ mod manifests;
 mod metrics;
 mod options;
 mod prune;
+mod refusal;
 mod report;
 mod summary;
 
@@ -45,7 +46,8 @@ pub use event::{IngestEvent, StopReason};
 pub use input::IngestInput;
 pub use metrics::Metrics;
 pub use options::{IngestMode, IngestOptions};
-pub use prune::{DeleteLimit, DeleteLimitError, PruneRefusal};
+pub use refusal::{DeleteLimit, DeleteLimitError, PruneRefusal};
+pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};

@@ -1,8 +1,8 @@
 //! The header row of a table: the columns, and suggestions for unknown names.
 
-use super::row::Column;
 use super::separated::Record;
-use crate::collection::input::is_image_name;
+use crate::collection::naming::is_image_name;
+use crate::collection::row_metadata::Column;
 
 /// Maximum number of columns. A larger table is a mistake and would take long to read.
 const MAX_COLUMNS: usize = 1000;

@@ -1,6 +1,8 @@
 //! The marker segments COD and COC (A.6.1, A.6.2): the division of samples for coding, and the memory that it takes.
 
+use super::Refusal;
 use super::bytes::short;
+use super::markers::CODING_DEFAULT;
 
 /// Maximum bytes for each code block: its entry, its nodes in two tag trees, and spare capacity.
 const BLOCK_BYTES: u64 = 400;
@@ -105,6 +107,54 @@ impl Coding {
         let vertical = along(height, precinct.1, self.block.1);
         (bands, horizontal.0.saturating_mul(vertical.0), horizontal.1.saturating_mul(vertical.1))
     }
+}
+
+/// Maximum coding styles of one file: one for each component, plus those of single tiles.
+const MAX_CODINGS: usize = 64;
+
+/// All coding styles of the tiles of a file.
+#[derive(Default)]
+pub(super) struct Codings {
+    pub(super) all: Vec<Coding>,
+    /// Maximum number of layers of a tile.
+    pub(super) layers: u16,
+}
+
+impl Codings {
+    /// Adds the coding style of COD or COC.
+    pub(super) fn add(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
+        let read = match marker {
+            CODING_DEFAULT => Coding::from_default(segment),
+            _ => Coding::from_component(segment).map(|coding| (coding, self.layers)),
+        };
+        let (coding, layers) = read.ok_or_else(|| Refusal::Decode("its coding style is damaged".into()))?;
+        if coding.is_high_throughput {
+            return Err(high_throughput());
+        }
+        self.layers = self.layers.max(layers);
+        if !self.all.contains(&coding) {
+            self.all.push(coding);
+        }
+        if self.all.len() > MAX_CODINGS {
+            return Err(Refusal::Unsupported("a JPEG 2000 image with too many coding styles".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Returns `true` if all wavelets are the reversible one. Such an image may still be lossy because of omitted
+    /// layers.
+    pub(super) fn are_reversible(&self) -> bool {
+        self.all.iter().all(|coding| coding.is_reversible)
+    }
+}
+
+pub(super) fn high_throughput() -> Refusal {
+    Refusal::Unsupported("a High-Throughput JPEG 2000 image (Part 15)".to_owned())
+}
+
+/// Returns the number of entries of POC in an image with fewer than 257 components (A.6.6).
+pub(super) fn progression_changes(segment: &[u8]) -> u16 {
+    u16::try_from(segment.len() / 7).expect("a segment is shorter than 65,536 bytes")
 }
 
 #[cfg(test)]

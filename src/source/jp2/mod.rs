@@ -20,19 +20,19 @@ mod size;
 mod tile_parts;
 
 use super::metadata::Metadata;
-use super::{DecodeError, Input, Opened, Refusal, WarningCode};
+use super::{DecodeError, Input, Opened, ReadOptions, Refusal, WarningCode};
 use crate::iiif::Size;
 use channels::Channels;
 use codestream::Codestream;
 use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
-use std::num::NonZeroUsize;
 
 /// Buffer size for headers, which are short and far from each other.
 const BUFFER_BYTES: usize = 512;
 
-pub(super) fn open(file: Input, threads: NonZeroUsize) -> Result<Opened, Refusal> {
+pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
+    let threads = options.threads;
     let mut metadata = Metadata::default();
     let (pieces, size) = pieces_of(&file, &mut metadata)?;
     let channels = &pieces.channels;

@@ -1,8 +1,7 @@
 //! One strip or tile, decoded row by row from its top.
 
-use super::codec::{Decompressor, Shape};
+use super::decompressor::{Decompressor, Shape};
 use super::image::Image;
-use super::mapping::sample_bytes;
 use super::range::SampleStats;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, resize};
@@ -96,7 +95,7 @@ impl Chunk {
 
 /// Writes the samples of one plane into their positions in the pixels.
 fn scatter(samples: &[u8], pixels: &mut [u8], number: usize, image: &Image) {
-    let sample_bytes = sample_bytes(image.depth());
+    let sample_bytes = image.depth().bytes();
     let pixels = pixels.chunks_exact_mut(image.mapping.input_pixel_bytes());
     for (sample, pixel) in samples.chunks_exact(sample_bytes).zip(pixels) {
         pixel[number * sample_bytes..][..sample_bytes].copy_from_slice(sample);
@@ -152,7 +151,7 @@ impl Plane {
 
     fn next_samples(&mut self, image: &Image, number: usize) -> Result<(), DecodeError> {
         self.next_row(image)?;
-        let sample_bytes = sample_bytes(image.depth());
+        let sample_bytes = image.depth().bytes();
         resize(&mut self.samples, image.chunks.width as usize, sample_bytes)?;
         image.unpack(&self.packed, number, &mut self.samples);
         Ok(())

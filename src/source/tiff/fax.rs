@@ -1,6 +1,6 @@
 //! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of color changes.
 
-use super::codec::{BUFFER_BYTES, Decompressor, End, Shape};
+use super::decompressor::{BUFFER_BYTES, Decompressor, End, Shape};
 use super::input::Extent;
 use crate::source::DecodeError;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};

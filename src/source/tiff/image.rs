@@ -1,6 +1,5 @@
 //! One image of a file: everything needed to decode its strips or tiles, validated once.
 
-use super::chunk::{Chunk, ChunkPosition};
 use super::chunks::Chunks;
 use super::codec::Codec;
 use super::input::{BitOrder, TiffInput};
@@ -8,8 +7,9 @@ use super::late_warnings::LateWarnings;
 use super::mapping::{Photometric, SampleMapping};
 use super::predictor::{Predictor, PredictorDecoder};
 use super::range::{FloatScale, SampleStats};
+use super::sample_format::SampleFormat;
 use super::tags::{self, Tag, Tags};
-use super::unpack::{Role, SampleFormat, Scaling, Unpacker};
+use super::unpack::{Role, Scaling, Unpacker};
 use super::ycbcr::{self, Subsampling};
 use crate::iiif::Size;
 use crate::libjpeg::Components;
@@ -78,22 +78,15 @@ impl Image {
         Ok(image)
     }
 
-    /// Measures the range of the samples before the first row if the options ask for that. Reads all strips or tiles.
-    pub(super) fn prepare(&self) -> Result<(), DecodeError> {
-        if self.unpacker.scaled().is_none() || self.scale.get().is_some() {
-            return Ok(());
-        }
-        // `--float-range auto` reads the image twice, because black and white have to be known before the first tile
-        // is encoded. Holding the samples instead would take memory for the whole image.
-        let mut stats = SampleStats::default();
-        for row in 0..self.chunks.chunks_down() {
-            for column in 0..self.chunks.chunks_across() {
-                Chunk::open(self, ChunkPosition { column, row }, 0)?.measure(self, &mut stats)?;
-            }
-        }
+    /// Returns `true` if the range of the samples must be measured before the first row.
+    pub(super) fn has_unknown_range(&self) -> bool {
+        self.unpacker.scaled().is_some() && self.scale.get().is_none()
+    }
+
+    /// Sets the range of the samples that was measured.
+    pub(super) fn set_range(&self, stats: SampleStats) {
         // Another thread would have measured the same scale.
         _ = self.scale.set(stats.measured());
-        Ok(())
     }
 
     /// Adds the color samples of a row to `stats`. Ignores samples beyond the right edge of the image.

@@ -1,6 +1,6 @@
 //! Range between black and white of floating-point and signed samples.
 
-use super::unpack::SampleFormat;
+use super::sample_format::SampleFormat;
 use crate::source::{FloatRange, Warning, WarningCode};
 
 /// Ratio of samples outside the range to samples inside from which the range is considered a mistake.

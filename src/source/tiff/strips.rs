@@ -3,6 +3,7 @@
 
 use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
+use super::measure::measure_range;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, RowReader, Warning};
 use std::sync::Arc;
@@ -78,7 +79,7 @@ fn reverse_rows(rows: &mut [u8], row_bytes: usize) {
 impl RowReader for StripRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let row_bytes = self.image.mapping.samples.row_bytes(self.image.chunks.size.width());
-        self.image.prepare()?;
+        measure_range(&self.image)?;
         let mut rows = rows;
         while !rows.is_empty() {
             if self.done == self.image.chunks.size.height() {

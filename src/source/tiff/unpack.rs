@@ -1,20 +1,8 @@
 //! Unpacking of samples of any depth to 8 or 16 bits.
 
 use super::range::{FloatScale, SampleStats};
+use super::sample_format::SampleFormat;
 use crate::source::samples::Depth;
-
-/// Number format of samples (`SampleFormat`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SampleFormat {
-    /// Unsigned integers, scaled to the full range.
-    Unsigned,
-    /// Palette indexes, which are not scaled.
-    Index,
-    /// Two's complement.
-    Signed,
-    /// Floating point.
-    Float,
-}
 
 /// Role of a sample in a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
