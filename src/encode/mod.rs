@@ -6,6 +6,7 @@ mod jpeg;
 mod picture;
 mod png;
 mod thumbnail;
+#[cfg(feature = "webp")]
 mod webp;
 
 pub use crate::libjpeg::{Effort, Subsampling};
@@ -21,8 +22,14 @@ pub use thumbnail::{LevelPixels, encode_thumbnail};
 pub struct EncodeError(Box<dyn std::error::Error + Send + Sync>);
 
 impl EncodeError {
+    #[cfg(feature = "webp")]
     fn rows_missing() -> Self {
         Self("rows are missing".into())
+    }
+
+    #[cfg(not(feature = "webp"))]
+    fn webp_missing() -> Self {
+        Self("writing WebP requires the feature `webp`, which this build lacks".into())
     }
 }
 
@@ -32,6 +39,7 @@ impl From<crate::libjpeg::LibjpegError> for EncodeError {
     }
 }
 
+#[cfg(feature = "webp")]
 impl From<crate::libwebp::LibwebpError> for EncodeError {
     fn from(error: crate::libwebp::LibwebpError) -> Self {
         Self(error.into())

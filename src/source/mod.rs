@@ -15,6 +15,7 @@ mod icc;
 mod icc_lut;
 mod inks;
 mod input;
+#[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
@@ -30,6 +31,7 @@ mod rows;
 mod samples;
 mod tiff;
 mod warning;
+#[cfg(feature = "webp")]
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
@@ -61,6 +63,9 @@ pub const OPEN_BYTES: u64 = 32 << 20;
 /// Bytes at the start of a file that are used to recognize its format: signatures of a few bytes, and markup that
 /// identifies itself later.
 const MAGIC_BYTES: usize = 512;
+
+/// First bytes of JP2 files and raw codestreams of JPEG 2000.
+const JP2_MAGIC: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
 
 /// Hint for an unsupported variant of a supported format.
 const CONVERT: &str = "convert it to a TIFF, PNG or JPEG of gray or RGB first, for example: `magick 'IN[0]' OUT.png`";
@@ -219,6 +224,8 @@ impl Source {
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
+            #[cfg(not(all(feature = "jp2", feature = "webp")))]
+            Err(Refusal::Disabled { what, feature }) => Err(SourceError::FeatureDisabled { input, what, feature }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
         }
@@ -229,14 +236,19 @@ impl Source {
         if let Some(foreign) = foreign::recognize(magic) {
             return Err(Refusal::unsupported(foreign.name, foreign.hint));
         }
-        let is_jp2 = jp2::is_announced_by(magic);
+        let is_jp2 = JP2_MAGIC.iter().any(|signature| magic.starts_with(signature));
         match sniff_format(magic) {
             None if !is_jp2 => Err(Refusal::Unknown),
             Some(image::ImageFormat::Tiff) => tiff::open(file, options),
             _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
+            #[cfg(feature = "jp2")]
             None => jp2::open(file),
+            #[cfg(not(feature = "jp2"))]
+            None => Err(Refusal::Disabled { what: "JPEG 2000 files", feature: "jp2" }),
             Some(image::ImageFormat::Jpeg) => jpeg::open(file),
             Some(image::ImageFormat::Png) => png::open(&file),
+            #[cfg(not(feature = "webp"))]
+            Some(image::ImageFormat::WebP) => Err(Refusal::Disabled { what: "WebP files", feature: "webp" }),
             Some(other) => other::open(file, other),
         }
     }
@@ -370,4 +382,29 @@ fn sniff_format(magic: &[u8]) -> Option<image::ImageFormat> {
         return Some(Jpeg);
     }
     image::guess_format(magic).ok().filter(|format| matches!(format, Bmp | Gif | Jpeg | Png | Pnm | Tiff | WebP))
+}
+
+#[cfg(all(test, not(all(feature = "jp2", feature = "webp"))))]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// Opens a file that starts with `magic`, and returns the feature that it requires.
+    fn required_feature(magic: &[u8]) -> Option<&'static str> {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(magic).expect("written");
+        match Source::open(file.path(), ReadOptions::default()) {
+            Err(SourceError::FeatureDisabled { feature, .. }) => Some(feature),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn disabled_formats_name_their_feature() {
+        for magic in JP2_MAGIC {
+            assert_eq!(required_feature(magic), (!cfg!(feature = "jp2")).then_some("jp2"));
+        }
+        let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
+        assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+    }
 }

@@ -28,16 +28,8 @@ use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
 
-/// First bytes of JP2 files and raw codestreams.
-const MAGIC: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
-
 /// Buffer size for headers, which are short and far from each other.
 const BUFFER_BYTES: usize = 512;
-
-/// Returns `true` if a file starts like JPEG 2000.
-pub(super) fn is_announced_by(magic: &[u8]) -> bool {
-    MAGIC.iter().any(|number| magic.starts_with(number))
-}
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let mut metadata = Metadata::default();
