@@ -71,6 +71,7 @@
 //! Many images, and how to stop: [`Publisher::publish_all`](publish::Publisher::publish_all). What an image would become, without
 //! reading it: [`iiif::Plan`]. Whether it is all there: [`verify`]. Away with it: [`delete`].
 
+#[cfg(all(feature = "s3", feature = "web"))]
 pub mod bucket;
 pub mod collection;
 pub mod delete;
@@ -80,6 +81,7 @@ pub mod html;
 mod http;
 pub mod iiif;
 mod libjpeg;
+#[cfg(feature = "webp")]
 mod libwebp;
 mod limiter;
 pub mod location;
@@ -87,8 +89,10 @@ pub mod pixel;
 pub mod publish;
 pub mod pyramid;
 pub mod remote;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod source;
 pub mod store;
+#[cfg(feature = "web")]
 pub mod verify;
 mod workers;
