@@ -26,7 +26,7 @@ use std::time::SystemTime;
 /// Bytes of a source that are hashed at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// The error of a source that was not hashed to its end. Nobody waits for it any longer.
+/// The error of a source that was not hashed to its end. Its result is not needed anymore.
 const STOPPED: &str = "reading was stopped";
 
 /// The bits of SHA-256 that are kept, as hexadecimal digits: enough to tell images apart, in a mark that fits a header.

@@ -27,7 +27,7 @@ pub enum Moment {
     AtRequest(usize, Duration),
 }
 
-/// So many moments of a run, one half by the clock and one half by its requests. Both are spread evenly, but for one in four:
+/// Returns `count` moments of a run, half of them by the clock and half by its requests. Both are spread evenly, but for one in four:
 /// those are near its beginning, or among its last requests, where promises are made and orphans deleted.
 pub fn moments(count: u32, course: Course) -> Vec<Moment> {
     let mut dice = Dice(SEED);
