@@ -37,7 +37,7 @@ skipped=() # servers that could not be installed
 
 main() {
   parse "$@"
-  # What the user has set for the real S3 is neither for the tests nor for the servers: SeaweedFS would let that key in.
+  # Settings of the user for the real S3 affect neither the tests nor the servers: SeaweedFS would accept that key.
   unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3
   trap stop EXIT
   trap 'exit 130' INT
@@ -278,7 +278,7 @@ start() { # NAME COMMAND...
 }
 
 # Runs a command in a process group of its own, which `stop` ends as a whole.
-# Where setpriv exists (Linux), the command also ends when this script is killed without a chance to run `stop`.
+# If setpriv exists (Linux), the command also ends when this script is killed without a chance to run `stop`.
 in_background() { # NAME COMMAND...
   local tether=()
   if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig KILL); fi

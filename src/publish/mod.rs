@@ -223,6 +223,8 @@ impl Publisher {
         };
         let (place, fingerprint, state) = self.unless_stopped(image, prepared).await?;
         let task = Task { publisher: self, image, place, state: &state, fingerprint: &fingerprint, tally };
+        // The decision is made without the source: its size and time, or its entity tag, and one GET of `info.json` are
+        // enough. In a collection that has hardly changed, that is all that most images cost.
         match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
             (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),

@@ -21,11 +21,11 @@ use tempfile::TempDir;
 struct Shared {
     store: Arc<MemoryStore>,
     operations: AtomicUsize,
-    /// The number of the operation before which they are put, or from which on nothing is done any more.
+    /// The number of the operation before which they are put, or from which on nothing is done.
     moment: usize,
     puts: Vec<Object>,
     is_killed: bool,
-    /// Whether waiting takes time.
+    /// `true` if waiting takes time.
     is_slow: bool,
 }
 

@@ -90,7 +90,7 @@ fn an_existing_object_is_never_replaced_with_no_clobber() {
     let server = FaultServer::start();
     // The responses to some puts are lost, so that the next attempt finds the object.
     server.fail(Fault::ResetAfterBody, Scope::next(3).of(&Method::PUT).after(4));
-    assert_eq!(publish(&server, &["--no-clobber"], &image).code, Some(0), "its own object is no other one");
+    assert_eq!(publish(&server, &["--no-clobber"], &image).code, Some(0), "its own object is accepted");
     server.forget_requests();
     let run = publish(&server, &["--no-clobber"], &other);
     assert_eq!((run.code, server.puts().len()), (Some(0), 0), "{}", run.stderr);

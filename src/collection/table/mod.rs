@@ -197,6 +197,7 @@ impl<'a> Reader<'a> {
                     };
                     self.add(record.line, page);
                 }
+                // All errors are collected, because a table with 200 mistakes should not take 200 runs to fix.
                 Err(error) => self.errors.push(error),
             }
         }

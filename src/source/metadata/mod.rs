@@ -104,6 +104,8 @@ impl Metadata {
     /// Returns the collected metadata.
     pub(super) fn finish(mut self) -> FileMetadata {
         let orientation = self.orientation.or(self.xmp_orientation);
+        // Some cameras continue a long EXIF block in a second segment that is no EXIF by itself. If one block was
+        // readable, the others are not worth a warning.
         if let (None, false, Some(problem)) = (orientation, self.has_readable_exif, self.exif_problem.take()) {
             let text = format!("its EXIF data cannot be read ({problem}), so its orientation is unknown");
             self.warn(WarningCode::OrientationUnreadable, text);

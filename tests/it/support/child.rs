@@ -15,7 +15,7 @@ const LONG_VARIABLE: &str = "IIIF_PUBLISH_TEST_LONG";
 /// Held while a child runs. They measure rates, and would slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Whether tests are to take as long as the real thing.
+/// Returns `true` if tests run at full length.
 pub fn is_long() -> bool {
     std::env::var_os(LONG_VARIABLE).is_some_and(|value| value == "1")
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -37,7 +37,7 @@ impl Http {
         Self(self.0, host.to_owned())
     }
 
-    /// How long to wait for an answer.
+    /// The time to wait for a response.
     pub fn patience(self, time: Duration) -> Self {
         self.0.set_read_timeout(Some(time)).expect("not zero");
         self

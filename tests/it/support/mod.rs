@@ -1,4 +1,4 @@
-//! What several tests need: pictures, the program, servers real and faulty.
+//! Shared by several tests: images, the program, real and faulty servers.
 
 pub mod child;
 pub mod ciede2000;
