@@ -86,7 +86,7 @@ impl Progress {
         Self { format, is_verbose: false, style, state: Mutex::default() }
     }
 
-    /// Also prints lines for images above the bars.
+    /// Prints lines for images above the bars, if `is_verbose`.
     pub(super) fn verbose(self, is_verbose: bool) -> Self {
         Self { is_verbose, ..self }
     }
