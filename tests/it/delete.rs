@@ -383,7 +383,8 @@ fn an_interrupted_delete_leaves_no_info_json() {
         let mut command = on(&server.endpoint(), BUCKET, &["delete"], &arguments);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("built");
         let began = Instant::now();
-        while deletes(&server).len() < 2 && began.elapsed() < Duration::from_secs(30) {
+        while deletes(&server).len() < 2 {
+            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", server.requests());
             std::thread::sleep(Duration::from_millis(5));
         }
         let kill = Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status();

@@ -38,6 +38,7 @@ impl Preview {
 
     fn request_to(&self, host: &str, method: &str, path: &str) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).expect("a time limit");
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("answered");
@@ -148,9 +149,7 @@ fn idle_connections_do_not_block_others() {
     let image = png_file(folder.path(), "x.png", 300, 200);
     let preview = Preview::of(&[&image], "0");
     let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&preview.address).expect("it listens")).collect();
-    let start = std::time::Instant::now();
     assert!(preview.request("GET", "/x/info.json").0.starts_with("http/1.1 200"));
-    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     drop(idle);
 }
 

@@ -8,7 +8,6 @@ use hyper::Method;
 use image::ImageFormat;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Returns a server with one file of each format below `/web/`.
@@ -125,12 +124,10 @@ fn a_silent_server_fails_an_image() {
     for (spared, name) in [(0, "photo.jpg"), (2, "noise.png")] {
         server.heal();
         server.fail(Fault::NeverAnswer, Scope::always().after(spared));
-        let begin = Instant::now();
         let url = url(&server, name);
         let run = publish_into(target.path(), &["--retry-for=1", &url]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
         assert!(run.stderr.contains(&format!("could not read `{url}`: the server does not respond")), "{}", run.stderr);
-        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     }
 }
 

@@ -16,3 +16,4 @@ pub mod rows;
 pub mod s3;
 pub mod tiff;
 pub mod viewer_page;
+pub mod watchdog;
