@@ -19,12 +19,13 @@
 //! | `libjpeg`, `libwebp` | safe faces for C libraries; the only `unsafe` code of the library | `iiif`, `pixel` |
 //! | [`error`] | errors as text | none of the others |
 //! | `limiter` | permits for a number of things and for their bytes together | none of the others |
-//! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg` |
+//! | `workers` | the threads that decode, convert colors and encode | none of the others |
+//! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg`, `workers` |
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | `limiter` |
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `location`, `source`, `store` |
-//! | [`publish`] | the pipeline: the only place that joins the rooms | `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store` |
+//! | [`publish`] | the pipeline: the only place that joins the rooms | `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store`, `workers` |
 //! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `error`, `iiif`, `location`, `publish`, `store` |
 //! | [`html`] | the page beside the images that shows them in a browser | `iiif`, `publish`, `store` |
 //! | [`delete`] | deletes images, their `info.json` first | `iiif`, `publish`, `store` |
@@ -32,9 +33,9 @@
 //! | [`verify`] | asks over the web for what a viewer would ask for | `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
-//! The command line (`src/cli`) belongs to the binary and uses the public API only. Blocking work runs in `spawn_blocking` jobs
-//! of `publish`; `verify` decodes in its own, and the folder store writes in its own, because that takes several calls. Each module has
-//! its own error type; there is no common one.
+//! The command line (`src/cli`) belongs to the binary and uses the public API only. `workers` does the work for the CPU, and
+//! `publish` waits for files in `spawn_blocking` jobs; `verify` decodes in such jobs, and the folder store writes in them, because that
+//! takes several calls. Each module has its own error type; there is no common one.
 //!
 //! # As a library
 //! A [`Publisher`](publish::Publisher) joins a store, options, and a closure that receives events:
@@ -88,3 +89,4 @@ pub mod serve;
 pub mod source;
 pub mod store;
 pub mod verify;
+mod workers;

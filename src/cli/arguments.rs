@@ -225,6 +225,7 @@ impl PictureArguments {
             page: self.page.page,
             max_pixels: self.limits.max_pixels,
             float_range: self.float_range,
+            threads: self.jobs(),
         }
     }
 

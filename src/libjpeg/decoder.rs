@@ -212,6 +212,12 @@ impl Decoder {
         }
     }
 
+    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered. If `is_to_wait`, waits for it.
+    pub(crate) fn reserve_blocks(&mut self, is_to_wait: bool) -> bool {
+        // SAFETY: no C code runs while this borrow of `self` lasts.
+        unsafe { &mut *self.state }.coefficients.as_mut().is_none_or(|buffer| buffer.reserve(is_to_wait))
+    }
+
     /// Returns the next strip of which all blocks were read. After [`finish`](Self::finish), that includes the last
     /// strip.
     pub(crate) fn take_blocks(&mut self) -> Option<BlockStrip> {

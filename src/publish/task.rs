@@ -9,7 +9,7 @@ use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
 use super::memory::ImageBytes;
 use super::options::{Layout, OnWarning};
-use super::read::{self, Reading};
+use super::read::{self, ReadError, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
 use super::state::State;
@@ -134,7 +134,7 @@ impl Task<'_> {
         let source = self.open().await?;
         let (_turn, _memory) = (permit(&budget.readers).await, self.memory(header, target).await);
         let rehearsal = move || read::rehearse(source, || budget.is_stopping());
-        let warnings = self.publisher.blocking(self.image, rehearsal).await??;
+        let warnings = self.publisher.work(self.image, rehearsal).await??;
         self.publisher.check_not_stopped(target)?;
         self.check_warnings(&warnings, false)
     }
@@ -280,7 +280,11 @@ async fn transfer(
             tasks.spawn_strip(strip, &mut ledger).await?;
         }
         // The queue is closed: either everything has been read, or the reader failed.
-        let warnings = reader.await.map_err(|cause| job.panicked(cause))??;
+        let read = reader.await.map_err(|cause| job.not_done(cause))?;
+        let warnings = read.map_err(|error| match error {
+            ReadError::Source(error) => error.into(),
+            ReadError::Work(cause) => job.not_done(cause),
+        })?;
         tasks.all_read();
         drop(turn);
         tasks.finish(&mut ledger).await.map(|()| warnings)

@@ -140,7 +140,7 @@ impl Tasks {
         &self,
         done: Result<Result<Vec<Receipt>, PublishError>, JoinError>,
     ) -> Result<Vec<Receipt>, PublishError> {
-        done.map_err(|cause| self.job.panicked(cause)).flatten()
+        done.map_err(|cause| self.job.not_done(cause)).flatten()
     }
 }
 

@@ -87,6 +87,18 @@ impl Level {
         Ok(self.pixels.as_mut().map(bytes))
     }
 
+    /// Returns `true` if the level has memory for its next row, or needs none. Does not wait.
+    pub(super) fn try_reserve(&mut self) -> bool {
+        self.pixels.is_some() || self.strip_rows() == 0 || self.pool.try_reserve()
+    }
+
+    /// Waits until the level has memory for its next row.
+    pub(super) fn reserve(&mut self) {
+        if !self.try_reserve() {
+            self.pool.reserve();
+        }
+    }
+
     pub(super) fn rows_filled(&mut self) {
         self.filled += std::mem::take(&mut self.offered);
     }

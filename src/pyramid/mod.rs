@@ -66,7 +66,18 @@ impl Cascade {
         scale_factors(pyramid, rows).iter().map(strip_bytes).sum()
     }
 
-    /// Returns memory for the next rows, or `None` after the last row. Waits until a strip buffer is free.
+    /// Waits until every level has memory for its next row.
+    pub fn reserve(&mut self) {
+        self.levels.iter_mut().for_each(Level::reserve);
+    }
+
+    /// Returns `true` if every level has memory for its next row. Does not wait.
+    pub fn try_reserve(&mut self) -> bool {
+        // All levels, even after one that has none: what is free now is reserved.
+        self.levels.iter_mut().fold(true, |all, level| level.try_reserve() && all)
+    }
+
+    /// Returns memory for the next rows, or `None` after the last row. [Reserve](Self::reserve) it before.
     ///
     /// Call [`rows_filled`](Self::rows_filled) after filling it.
     ///

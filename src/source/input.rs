@@ -2,13 +2,15 @@
 
 use super::RemoteError;
 use super::blocks::BlockCache;
+use crate::workers;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Location of an image that was found.
 #[derive(Clone)]
@@ -57,13 +59,22 @@ impl Fetch {
         Self { response, cancel: Some(Box::new(cancel)) }
     }
 
+    /// Returns the bytes if they have arrived, or the failure.
+    pub(super) fn try_wait(&self) -> Option<Result<Vec<u8>, RemoteError>> {
+        match self.response.try_recv() {
+            Ok(response) => Some(response),
+            Err(TryRecvError::Empty) => None,
+            // The sender disappears without a response when the runtime stops.
+            Err(TryRecvError::Disconnected) => Some(Err(RemoteError::other("reading was stopped"))),
+        }
+    }
+
     /// Waits for all bytes. Must not be called from the runtime that fetches them.
     ///
     /// # Errors
     /// If the fetch fails or is stopped.
     pub fn wait(self) -> Result<Vec<u8>, RemoteError> {
-        // The sender disappears without a response when the runtime stops.
-        self.response.recv().unwrap_or_else(|_| Err(RemoteError::other("reading was stopped")))
+        workers::wait(|| self.try_wait())
     }
 }
 
@@ -94,9 +105,9 @@ impl Input {
         Ok(Self { bytes: Arc::new(Bytes::File(file)), length, position: 0 })
     }
 
-    pub(super) fn from_remote(object: Arc<dyn Remote>) -> Self {
+    pub(super) fn from_remote(object: Arc<dyn Remote>, threads: NonZeroUsize) -> Self {
         let length = object.bytes();
-        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object))), length, position: 0 }
+        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object, threads))), length, position: 0 }
     }
 
     pub(super) fn length(&self) -> u64 {

@@ -67,6 +67,10 @@ impl RowReader for JpegRows {
         self.decoder.keep_blocks(Arc::clone(layout), strip_rows, strips, scale);
     }
 
+    fn reserve_blocks(&mut self, is_to_wait: bool) -> bool {
+        self.decoder.reserve_blocks(is_to_wait)
+    }
+
     fn take_blocks(&mut self) -> Option<BlockStrip> {
         self.decoder.take_blocks()
     }

@@ -50,6 +50,7 @@ use samples::Samples;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -136,6 +137,11 @@ trait RowReader: Send {
         false
     }
 
+    /// Returns `true` if there is memory for the blocks of the next rows of pixels, or none is needed. If `is_to_wait`, waits for it.
+    fn reserve_blocks(&mut self, _is_to_wait: bool) -> bool {
+        true
+    }
+
     /// Keeps the blocks of a JPEG while its rows are read, in `strips` strips of `strip_rows` rows. Requires that
     /// [`Opened::blocks`] is present.
     fn keep_blocks(&mut self, _layout: &Arc<BlockLayout>, _strip_rows: u32, _strips: usize, _scale: RowScale) {}
@@ -192,7 +198,7 @@ impl Source {
     /// # Errors
     /// Fails like [`open`](Self::open).
     pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = open_input(place)?;
+        let input = open_input(place, options.threads)?;
         let result = Self::from_input(&place.to_string(), &input, options);
         match input.failure() {
             Some(cause) => Err(SourceError::Remote { input: place.to_string(), cause }),
@@ -234,7 +240,7 @@ impl Source {
             None if !is_jp2 => Err(Refusal::Unknown),
             Some(image::ImageFormat::Tiff) => tiff::open(file, options),
             _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
-            None => jp2::open(file),
+            None => jp2::open(file, options.threads),
             Some(image::ImageFormat::Jpeg) => jpeg::open(file),
             Some(image::ImageFormat::Png) => png::open(&file),
             Some(other) => other::open(file, other),
@@ -292,6 +298,16 @@ impl Source {
         }
     }
 
+    /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
+    pub fn reserve_blocks(&mut self) {
+        self.rows.reader().reserve_blocks(true);
+    }
+
+    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.
+    pub fn try_reserve_blocks(&mut self) -> bool {
+        self.rows.reader().reserve_blocks(false)
+    }
+
     /// Returns the next strip whose blocks are complete. The last one is complete after [`finish`](Self::finish).
     pub fn take_blocks(&mut self) -> Option<BlockStrip> {
         self.rows.reader().take_blocks()
@@ -331,10 +347,10 @@ impl Source {
     }
 }
 
-fn open_input(place: &Place) -> Result<Input, SourceError> {
+fn open_input(place: &Place, threads: NonZeroUsize) -> Result<Input, SourceError> {
     let path = match place {
         Place::File(path) => path,
-        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object))),
+        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object), threads)),
     };
     let input = path.display().to_string();
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {

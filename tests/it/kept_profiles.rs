@@ -25,6 +25,7 @@ const KEEPING: ReadOptions = ReadOptions {
     page: 1,
     max_pixels: ReadOptions::MAX_PIXELS,
     float_range: iiif_publish::source::FloatRange::Standard,
+    threads: std::num::NonZeroUsize::MIN,
 };
 
 fn white() -> CIExyY {

@@ -59,3 +59,4 @@ mod verify;
 mod versions;
 mod viewers;
 mod watched;
+mod workers;

@@ -27,6 +27,7 @@ use codestream::Codestream;
 use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
+use std::num::NonZeroUsize;
 
 /// First bytes of JP2 files and raw codestreams.
 const MAGIC: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
@@ -39,7 +40,7 @@ pub(super) fn is_announced_by(magic: &[u8]) -> bool {
     MAGIC.iter().any(|number| magic.starts_with(number))
 }
 
-pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
+pub(super) fn open(file: Input, threads: NonZeroUsize) -> Result<Opened, Refusal> {
     let mut metadata = Metadata::default();
     let (pieces, size) = pieces_of(&file, &mut metadata)?;
     let channels = &pieces.channels;
@@ -49,9 +50,9 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         bits: channels.bits,
         container: describe(&pieces.codestream),
         metadata: metadata.finish(),
-        decoder_bytes: pieces.bytes(size, rows::threads(&pieces)),
+        decoder_bytes: pieces.bytes(size, threads.get().min(pieces.columns() as usize)),
         blocks: None,
-        rows: Box::new(PieceRows::new(file, pieces)),
+        rows: Box::new(PieceRows::new(file, pieces, threads)),
     })
 }
 
