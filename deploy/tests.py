@@ -225,7 +225,7 @@ class CommandLines(unittest.TestCase):
         self.expect_reported("report.jsonl")
 
     def test_github(self):
-        """With a `docker` that runs the program itself, after whatever is said before the image."""
+        """With a `docker` that runs the program itself, after the arguments before the image."""
         docker = self.folder / "bin/docker"
         docker.parent.mkdir()
         docker.write_text('#!/usr/bin/env bash\nwhile [[ $1 != "$IMAGE" ]]; do shift; done\nshift\n'

@@ -30,7 +30,7 @@ def chunk(kind, body):
 
 
 def deflated_zeros(size):
-    """A zlib stream that unpacks to so many zeros."""
+    """A zlib stream that unpacks to this number of zeros."""
     packer, block, parts = zlib.compressobj(9), bytes(MIB), []
     for _ in range(size // MIB):
         parts.append(packer.compress(block))

@@ -1,4 +1,4 @@
-"""Publishes collections with the program that is named, and lets iiif-prezi3 judge all that is said of them: see presentation.sh."""
+"""Publishes collections with the program that is named, and has iiif-prezi3 check every document: see presentation.sh."""
 
 import csv
 import json

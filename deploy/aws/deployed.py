@@ -69,7 +69,7 @@ def check_bucket():
         {"Service": "cloudfront.amazonaws.com"}, "s3:GetObject", f"arn:aws:s3:::{BUCKET}/{PREFIX}*"))
     expect("of this account only", reads["Condition"],
            {"ArnLike": {"AWS:SourceArn": "arn:aws:cloudfront::000000000000:distribution/*"}})
-    expect("nobody else reads", {name: statement["Effect"] for name, statement in policy.items()},
+    expect("no one else reads", {name: statement["Effect"] for name, statement in policy.items()},
            {"CloudFrontReads": "Allow", "NobodyWithoutTls": "Deny"})
 
 

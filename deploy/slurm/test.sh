@@ -109,7 +109,7 @@ start_slurm() {
   mkdir "$run"/{state,spool}
   dd if=/dev/urandom of="$run/munge.key" bs=128 count=1 status=none
   chmod 400 "$run/munge.key"
-  # Not in the folder of this run: the path of a socket has 107 characters at the most.
+  # Not in the folder of this run: the path of a socket has at most 107 characters.
   socket=$(mktemp -d)/munge
   chmod 755 "${socket%/*}" # munged insists
   slurm_conf "${ports[@]}" >"$run/slurm.conf"

@@ -7,7 +7,7 @@
     tests/bench/collection.py against [--images 200] [--photos A.jpg B.jpg]
                                                               side by side with `vips dzsave` under `xargs` and `s5cmd`
     tests/bench/collection.py far [--images 60] [--distances 100 200]
-                                                              the same with photographs of 9 Mpixel, so many ms from the server
+                                                              the same with photographs of 9 Mpixel, at this distance from the server, in ms
 
 Ends with 1 where something is not as it must be. Needs room in /dev/shm for the images, and in /tmp for the server.
 """
@@ -33,7 +33,7 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-pub
 BUCKET, PUBLIC_URL = "tiles", "https://example.org/iiif"
 NOT_WELL = []
 
-# What a mixed collection is made of: its formats, with what libvips is told when it writes them.
+# The formats of a mixed collection, with the options of libvips.
 KINDS = [".jpg[Q=90]", ".jpg[Q=90]", ".jpg[Q=85,interlace]", ".tif[compression=none]", ".tif[compression=lzw,predictor=horizontal]",
          ".tif[compression=jpeg,Q=90,tile]", ".png[compression=3]", ".jp2[Q=48]", ".webp[Q=90]"]
 
@@ -64,7 +64,7 @@ def cut(large, target, options, width, height, numbers):
 
 
 def masters_of(folder, photos, count, numbers, size):
-    """A folder of so many images of all kinds, the sides of each as `size` says."""
+    """A folder of this number of images of all kinds, with the sides that `size` returns."""
     masters = folder / "masters"
     masters.mkdir()
     large = large_picture(folder, photos)
@@ -184,7 +184,7 @@ def rows(arguments, folder, endpoint):
             for number in range(count):
                 writer.writerow(["dot.png", f"book-{number // 20}/{number}", f"book-{number // 20}", number, f"Page {number}",
                                  "http://rightsstatements.org/vocab/NoC-NC/1.0/", 1500 + number % 400])
-        # Of so many parts, one has next to nothing to publish: what remains is to read and to plan.
+        # One of these parts has almost nothing to publish: it only reads and plans.
         command = ingest(endpoint, "--presentation=none", "--shard=0/100000", f"--table={table}")
         figures = common.cost(command, environment())
         peaks[count] = figures["peak MiB"]

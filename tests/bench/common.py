@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import time
 
-# Files of one picture, with what libvips is told when it writes them: what the masters of museums mostly are.
+# Files of one picture, with the options of libvips: the most common formats of master files in museums.
 _TILED = "tile,tile-width=256,tile-height=256"
 FORMATS = {
     "none.tif": "[compression=none,bigtiff]",

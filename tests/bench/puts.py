@@ -27,7 +27,7 @@ def count_objects(endpoint, prefix):
 
 
 def pair(number, endpoint, files, count):
-    """One run of each; what they stored is counted, because a client that loses objects is no faster one."""
+    """One run of each; what they stored is counted, because a client that loses objects is not faster."""
     ours = [built("puts"), files, BUCKET, f"ours-{number}", endpoint]
     theirs = s5cmd(endpoint, "cp", f"{files}/*", f"s3://{BUCKET}/theirs-{number}/")
     if number % 2:

@@ -58,7 +58,7 @@ async function quiet(page, seen) {
 }
 
 /**
- * Resolves once a place is seen and nothing more is asked for; a viewer that is slow has not asked yet. What never comes is told in the
+ * Resolves once a place is seen and nothing more is asked for; a viewer that is slow has not asked yet. What never comes is reported in the
  * end, and after it nothing else is waited for as long.
  */
 async function arrived(page, seen, isSeen) {
@@ -77,7 +77,7 @@ function deepest(seen, base, [width, height]) {
     const longest = Math.max(w, h);
     const isWhole = (size === 'max' || size === 'full') && longest <= LARGEST_WHOLE;
     const [wide, high] = size.split(',').map(Number);
-    // One pixel stays one at every scale: then a height must tell, or that a tile of the full size is no higher.
+    // One pixel stays one at every scale: then a height must tell, or that a tile of the full size is not higher.
     const isFull = wide === w && (high ? high === h : w > 1 || longest <= TILE);
     if (isWhole || isFull) regions.push([x, y, w, h]);
   }

@@ -6,6 +6,7 @@ use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
 use crate::support::load::{BUCKET, IN_FLIGHT, body, key, object, objects, put_all, store_on};
 use crate::support::pictures::png_file;
 use crate::support::program::{Run, planned_keys, program, run_within};
+use crate::support::some::some;
 use hyper::Method;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -408,7 +409,7 @@ fn objects_that_a_failed_run_could_not_delete_are_deleted_by_the_next_one() {
     let puts = server.puts().len();
     assert_eq!(publish(&smaller).code, Some(0));
     assert_eq!(server.keys("tiles"), planned);
-    assert!(server.puts()[puts..].iter().all(|put| put.path.ends_with("info.json")), "the pictures were there");
+    assert!(some(&server.puts()[puts..]).all(|put| put.path.ends_with("info.json")), "the pictures were there");
     let puts = server.puts().len();
     assert_eq!(publish(&smaller).code, Some(0));
     assert_eq!(server.puts().len(), puts, "it is current");

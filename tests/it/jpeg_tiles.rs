@@ -42,7 +42,7 @@ fn put_together(pictures: &BTreeMap<String, Vec<u8>>, (width, height): (u32, u32
     whole
 }
 
-/// Whether two pictures are the same but for pixels beside the borders of tiles, where thinned-out colours are smoothed with those
+/// Returns `true` if two pictures are the same except for pixels beside the borders of tiles, where thinned-out colours are smoothed with those
 /// of the neighbouring tile, if there are any.
 fn are_the_same_inside(one: &RgbImage, other: &RgbImage, border: u32) -> bool {
     let is_inside = |at: u32| (border..TILE - border).contains(&(at % TILE));

@@ -1,5 +1,7 @@
-//! Keeps the language of the source code plain: patterns of sentences that read like a translation.
+//! Keeps the language of code, tests and scripts plain: patterns of sentences that read like a translation.
 
+use crate::support::some::some;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +15,27 @@ const NOT_VERBS: [&str; 6] = ["This", "Its", "Always", "Bytes", "Pixels", "Rows"
 const PHRASES: [&str; 8] =
     ["nobody", " is said", " is told", "any more", "so many", "in passing", " shall ", "at the most"];
 
+/// Folders that are checked.
+const FOLDERS: [&str; 4] = ["src", "tests", "deploy", "localstack"];
+
+/// Extensions of files that are checked.
+const EXTENSIONS: [&str; 4] = ["rs", "py", "sh", "mjs"];
+
+/// Folders of installed packages and built files.
+const FOREIGN: [&str; 4] = ["node_modules", "target", "fixtures", "screenshots"];
+
+/// Returns the files below a folder that are checked. This one is left out, because it lists the phrases.
 fn files(path: &Path) -> Vec<PathBuf> {
+    let has = |names: &[&str], part: Option<&OsStr>| part.is_some_and(|part| names.iter().any(|name| part == *name));
     if path.is_file() {
-        return vec![path.to_owned()];
+        let is_checked = has(&EXTENSIONS, path.extension()) && !path.ends_with("language.rs");
+        return is_checked.then(|| path.to_owned()).into_iter().collect();
     }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.flat_map(|entry| files(&entry.path())).filter(|path| path.extension().is_some_and(|e| e == "rs")).collect()
+    if has(&FOREIGN, path.file_name()) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(path).expect("readable").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| files(&path)).collect()
 }
 
 /// Returns the text of a doc comment or an inner doc comment.
@@ -77,15 +94,26 @@ fn problems(text: &str) -> Vec<String> {
     found
 }
 
-#[test]
-fn the_source_code_is_free_of_phrases_that_read_like_a_translation() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// Returns the problems of all files below a folder of this repository, each with its file and line.
+fn problems_below(folder: &str, of_text: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let of_file = |path: PathBuf| {
         let text = fs::read_to_string(&path).expect("readable");
-        let name = path.strip_prefix(&source).expect("below").display().to_string();
-        problems(&text).into_iter().chain(functions_without_verb(&text)).map(move |problem| format!("{name}:{problem}"))
+        let name = path.strip_prefix(root).expect("below").display().to_string();
+        of_text(&text).into_iter().map(move |problem| format!("{name}:{problem}")).collect::<Vec<_>>()
     };
-    let found: Vec<String> = files(&source).into_iter().flat_map(of_file).collect();
+    some(files(&root.join(folder))).flat_map(of_file).collect()
+}
+
+#[test]
+fn code_tests_and_scripts_are_free_of_phrases_that_read_like_a_translation() {
+    let found: Vec<String> = FOLDERS.iter().flat_map(|folder| problems_below(folder, problems)).collect();
+    assert!(found.is_empty(), "{} problems:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn functions_of_the_source_code_are_described_with_a_verb() {
+    let found = problems_below("src", functions_without_verb);
     assert!(found.is_empty(), "{} problems:\n{}", found.len(), found.join("\n"));
 }
 

@@ -21,19 +21,19 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tally::{End, Tally};
 
-/// How long to wait before the requests are counted again.
+/// The pause before the requests are counted again.
 const LOOK: Duration = Duration::from_micros(200);
 
-/// What is published, and killed, over and over.
+/// A publication that is killed again and again.
 struct Case<'a> {
     name: &'static str,
     arguments: &'a [&'a str],
-    /// What is there before.
+    /// The image that was published before.
     old: Option<&'a Path>,
     image: &'a Path,
 }
 
-/// A case on one server, and what it comes to when nobody is killed.
+/// A case on one server, with its undisturbed result.
 struct Trial<'a> {
     case: &'a Case<'a>,
     server: &'a Server,

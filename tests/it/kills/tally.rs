@@ -1,8 +1,8 @@
-//! What the kills have hit: kills that all come too late would prove nothing.
+//! The moments that kills have hit: kills that all come too late would prove nothing.
 
 use crate::support::child::is_long;
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Killed,
@@ -10,7 +10,7 @@ pub enum End {
     ByItself,
 }
 
-/// How many runs were killed, and how far they had come.
+/// The number of killed runs, and their progress.
 #[derive(Debug, Default)]
 pub struct Tally {
     before_pictures: usize,
@@ -21,7 +21,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Enters a run after which so many pictures were there, and the promise or not.
+    /// Enters a run with the number of pictures after it. `is_promised` says if the `info.json` was there.
     pub fn enter(&mut self, end: End, finished: usize, planned: usize, is_promised: bool) {
         *match (end, is_promised) {
             (End::ByItself, _) => &mut self.ended_by_itself,

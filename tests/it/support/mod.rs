@@ -1,4 +1,4 @@
-//! What several tests need: pictures, the program, servers real and faulty.
+//! Shared by several tests: pictures, the program, real and faulty servers.
 
 pub mod child;
 pub mod ciede2000;
@@ -14,6 +14,8 @@ pub mod publishing;
 pub mod relay;
 pub mod rows;
 pub mod s3;
+pub mod skip;
+pub mod some;
 pub mod tiff;
 pub mod viewer_page;
 pub mod watchdog;

@@ -24,7 +24,7 @@ pub fn program() -> Command {
     command
 }
 
-/// How a run ended.
+/// The result of a run.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
