@@ -26,7 +26,7 @@
 //! | [`store`] | where objects go; knows keys and bytes, never images | `limiter` |
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `location`, `source`, `store` |
 //! | [`publish`] | the pipeline: the only place that joins the rooms | `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store`, `workers` |
-//! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `error`, `iiif`, `location`, `publish`, `store` |
+//! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `error`, `iiif`, `location`, `publish`, `source`, `store` |
 //! | [`html`] | the page beside the images that shows them in a browser | `iiif`, `publish`, `store` |
 //! | [`delete`] | deletes images, their `info.json` first | `iiif`, `publish`, `store` |
 //! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `store` |

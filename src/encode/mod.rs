@@ -3,6 +3,7 @@
 mod blank;
 mod blocks;
 mod jpeg;
+mod options;
 mod picture;
 mod png;
 mod thumbnail;
@@ -10,9 +11,10 @@ mod webp;
 
 pub use crate::libjpeg::{Effort, Subsampling};
 pub use blank::BlankTiles;
-pub use blocks::{JpegTiles, encode_block_tile};
-pub use jpeg::{JpegOptions, has_simd};
-pub use picture::{Encoded, Encoding, PictureEncoder, encode_tile};
+pub use blocks::encode_block_tile;
+pub use jpeg::has_simd;
+pub use options::{Encoding, JpegOptions, JpegTiles};
+pub use picture::{Encoded, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
 /// An error of an image encoder.

@@ -1,20 +1,10 @@
 //! Encodes one image in several formats from a single pass over its rows.
 
-use super::{EncodeError, JpegOptions, jpeg, png, webp};
+use super::options::Encoding;
+use super::{EncodeError, jpeg, png, webp};
 use crate::iiif::{Format, Size};
 use crate::libjpeg;
 use crate::pixel::{PixelFormat, Strip, Tile};
-use std::sync::Arc;
-
-/// The encoding options of all renditions of one image.
-#[derive(Clone, Debug, Default)]
-pub struct Encoding {
-    /// The JPEG options. WebP uses their quality too.
-    pub jpeg: JpegOptions,
-    /// The ICC profile to embed, if the colors are not sRGB. Its number of channels matches the pixels. WebP has no
-    /// grayscale.
-    pub profile: Option<Arc<[u8]>>,
-}
 
 /// An encoded image file.
 #[derive(Clone, Debug, PartialEq, Eq)]

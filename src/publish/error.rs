@@ -1,6 +1,5 @@
 //! Errors of publishing an image.
 
-use super::Incomplete;
 use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
 use crate::source::{SourceError, Warning};
@@ -156,4 +155,12 @@ impl PublishError {
             _ => None,
         }
     }
+}
+
+/// Objects are missing although nothing failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{stored} of {promised} objects were stored")]
+pub struct Incomplete {
+    pub(super) stored: u64,
+    pub(super) promised: u64,
 }

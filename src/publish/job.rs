@@ -1,10 +1,11 @@
 //! The shared state of the tasks of one image, and the functions that encode and store its pictures.
 
 use super::PublishError;
+use super::api_folder::ApiFolder;
 use super::budget::{Budget, permit};
 use super::event::Event;
 use super::memory::encoded_tile_bytes;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Rendering, Size};
@@ -24,7 +25,7 @@ pub(super) struct Job {
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
     pub(super) encoding: Encoding,
-    /// Tiles of one colour that are encoded already.
+    /// Tiles of one color that are encoded already.
     pub(super) blanks: BlankTiles,
     /// The scale of the decoded rows, if full-size tiles are cut out of the blocks of a JPEG.
     pub(super) blocks: Option<RowScale>,

@@ -8,6 +8,7 @@
 //! Every arrow is a bounded queue or a semaphore, so that a slow bucket slows down the decoder. A failure drops the
 //! receiving end of the strips, at which the reader stops by itself.
 
+mod api_folder;
 mod batch;
 mod blocks;
 mod budget;
@@ -37,11 +38,10 @@ mod watch;
 mod work;
 
 pub use batch::BatchEvent;
-pub use error::PublishError;
+pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
-pub use ledger::Incomplete;
 pub use memory::{InFlight, peak_memory_bytes};
-pub use options::{Changed, FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Unchanged, Versions};
+pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Versions};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 

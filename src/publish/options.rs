@@ -3,7 +3,7 @@
 use crate::encode::JpegOptions;
 use crate::iiif::{ApiVersion, Format, PyramidShape, Rights};
 use crate::source::{Profiles, ReadOptions};
-use crate::store::{Identifier, KeyError, Prefix, PublicUrl};
+use crate::store::{Identifier, KeyError, OnExisting, Prefix, PublicUrl};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
@@ -30,26 +30,6 @@ impl Versions {
             Self::Both => [ApiVersion::V3, ApiVersion::V2].map(|version| (version, Some(version.number()))).to_vec(),
         }
     }
-}
-
-/// The action for an image that is published already, from the same file and with the same options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unchanged {
-    /// Skip it.
-    #[default]
-    Skip,
-    /// Publish it again.
-    PublishAgain,
-}
-
-/// The action for an image that is published already, but from another source or with other options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Changed {
-    /// Replace it.
-    #[default]
-    Replace,
-    /// Keep the published one.
-    Keep,
 }
 
 /// The properties by which an unchanged source is recognized.
@@ -154,10 +134,8 @@ pub struct Options {
     pub concurrency: Option<NonZeroUsize>,
     /// Maximum number of pictures that are encoded at the same time, of all images together.
     pub jobs: NonZeroUsize,
-    /// The action for published images that have not changed.
-    pub unchanged: Unchanged,
-    /// The action for published images that have changed.
-    pub changed: Changed,
+    /// The handling of images that are published already.
+    pub on_existing: OnExisting,
     /// Maximum memory of all images together, in bytes; `None` for no limit.
     pub max_memory_bytes: Option<u64>,
     /// Maximum number of objects of one image; `None` for no limit. An image with more is refused before anything is stored.
@@ -213,8 +191,7 @@ impl Options {
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             max_memory_bytes: None,
             max_objects: None,
-            unchanged: Unchanged::default(),
-            changed: Changed::default(),
+            on_existing: OnExisting::default(),
             identity: Identity::default(),
             on_warning: OnWarning::default(),
             settle_after: Some(Self::SETTLE_AFTER),

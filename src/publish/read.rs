@@ -106,6 +106,8 @@ struct Step {
 fn read_some(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<Step, Stop> {
     let mut rows = Vec::new();
     while rows.is_empty() && cascade.try_reserve() && source.try_reserve_blocks() {
+        // Dropping the receiver is the only signal to stop: for an error, a canceled future and a graceful stop alike. A flag would
+        // have to be set on each of these paths.
         if strips.is_closed() {
             return Ok(Step { rows, end: Some(Vec::new()) });
         }

@@ -114,6 +114,9 @@ fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Stri
 where
     E: From<TryReserveError>,
 {
+    // Depth first: the pair that was just halved makes its row of the next level, which may complete a pair there, and
+    // so on. So a row is halved while it is still in the cache, and no level gets ahead of the one above by more than a
+    // row. The strip of this level leaves last, because the levels below read from it until then.
     if let Some((next, rest)) = lower.split_first_mut() {
         while level.halve_into(next)? {
             descend(next, rest, emit)?;

@@ -136,6 +136,9 @@ impl Remotes {
             let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(buckets.entry(name.to_owned()).or_default())
         };
+        // An asynchronous lock for each bucket, held while connecting: of 32 images that begin together, one connects,
+        // and the others get its result. A failure is remembered too, or each of 10,000 images would wait for the
+        // timeout of an endpoint that is down.
         let mut connection = bucket.lock().await;
         match &*connection {
             Connection::Connected(store) => return Ok(store.clone()),

@@ -4,7 +4,7 @@
 //! While one block is read, the next one is prefetched, as long as reading is sequential.
 
 use super::RemoteError;
-use super::input::{Fetch, Remote};
+use super::remote::{Fetch, Remote};
 use crate::workers;
 use std::collections::VecDeque;
 use std::io;

@@ -1,8 +1,9 @@
 //! Conversion of samples to 8-bit gray or sRGB.
 
-use super::icc::{Profile, ToSrgb, Unusable};
+use super::icc::{Profile, ToSrgb};
+use super::icc_error::Unusable;
 use super::lab::lab_to_srgb;
-use super::samples::{Alpha, ColorModel, Depth, Samples};
+use super::samples::{Alpha, ColorModel, Depth, Samples, scaled_to_8_bits};
 use super::{Background, DecodeError, Profiles, Warning, WarningCode};
 use crate::pixel::PixelFormat;
 use crate::workers;
@@ -282,11 +283,6 @@ fn with_alpha(rgb: &[u8], alpha: &[u8]) -> Vec<u8> {
 
 fn scaled(samples: &[u16]) -> Vec<u8> {
     samples.iter().map(|sample| scaled_to_8_bits(*sample)).collect()
-}
-
-/// Scales 0..=65535 to 0..=255: a division by 257, rounded to the nearest.
-pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
-    u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
 }
 
 fn divided_by_255(product: u16) -> u8 {

@@ -33,7 +33,7 @@ pub enum SourceError {
         input: String,
     },
     /// The content is not a known image format, regardless of the file name.
-    #[error("`{input}` is not an image in a known format (JPEG, JPEG 2000, PNG, TIFF, WebP, GIF, BMP, PNM)")]
+    #[error("`{input}` is not an image in a known format ({})", super::format::titles())]
     UnknownFormat {
         /// The file.
         input: String,

@@ -10,8 +10,10 @@ mod blocks;
 mod color;
 mod error;
 mod foreign;
+mod format;
 mod gif_screen;
 mod icc;
+mod icc_error;
 mod icc_lut;
 mod inks;
 mod input;
@@ -26,6 +28,7 @@ mod orientation;
 mod other;
 mod png;
 mod png_chunks;
+mod remote;
 mod rows;
 mod samples;
 mod tiff;
@@ -33,16 +36,19 @@ mod warning;
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
-pub use input::{Fetch, Place, Remote};
 pub use kind::SourceKind;
 pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
+pub use remote::{Fetch, Place, Remote};
 pub use warning::{Warning, WarningCode};
+
+pub(crate) use format::{extensions, revision};
 
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use color::Converter;
 use error::Refusal;
+use format::Format;
 use input::Input;
 use metadata::FileMetadata;
 use rows::Rows;
@@ -91,7 +97,7 @@ pub struct Header {
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Color model and alpha: `RGB`, `CMYK`, `grey with alpha`.
+    /// Color model and alpha: `RGB`, `CMYK`, `gray with alpha`.
     pub colors: String,
     /// Bits of a sample in the file.
     pub bits: u16,
@@ -137,17 +143,8 @@ trait RowReader: Send {
         false
     }
 
-    /// Returns `true` if there is memory for the blocks of the next rows of pixels, or none is needed. If `is_to_wait`, waits for it.
-    fn reserve_blocks(&mut self, _is_to_wait: bool) -> bool {
-        true
-    }
-
-    /// Keeps the blocks of a JPEG while its rows are read, in `strips` strips of `strip_rows` rows. Requires that
-    /// [`Opened::blocks`] is present.
-    fn keep_blocks(&mut self, _layout: &Arc<BlockLayout>, _strip_rows: u32, _strips: usize, _scale: RowScale) {}
-
-    /// Returns the next strip whose blocks are complete.
-    fn take_blocks(&mut self) -> Option<BlockStrip> {
+    /// Returns the reader of DCT blocks. Only formats with an [`Opened::blocks`] have one.
+    fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
         None
     }
 
@@ -155,6 +152,18 @@ trait RowReader: Send {
     fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         Ok(Vec::new())
     }
+}
+
+/// A decoder that also delivers the DCT blocks of a JPEG, from which tiles are made without decoding it.
+trait BlockReader {
+    /// Keeps the blocks while rows are read, in `strips` strips of `strip_rows` rows.
+    fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale);
+
+    /// Returns `true` if there is memory for the blocks of the next 16 rows. If `is_to_wait`, waits for it.
+    fn reserve(&mut self, is_to_wait: bool) -> bool;
+
+    /// Returns the next strip whose blocks are complete.
+    fn take(&mut self) -> Option<BlockStrip>;
 }
 
 /// A file opened by a decoder.
@@ -214,13 +223,11 @@ impl Source {
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
         }
-        let container = sniff_format(&magic);
-        let opened = Self::decoder(&magic, bytes.clone(), options);
-        match opened {
-            Ok(opened) if opened.size.pixels() > options.max_pixels => {
+        match open_decoder(&magic, bytes.clone(), options) {
+            Ok((_, opened)) if opened.size.pixels() > options.max_pixels => {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
-            Ok(opened) => Ok(Self::new(input, bytes, (container, opened), options)),
+            Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
             Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
@@ -230,36 +237,14 @@ impl Source {
         }
     }
 
-    /// Opens the decoder for the first bytes of a file.
-    fn decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
-        if let Some(foreign) = foreign::recognize(magic) {
-            return Err(Refusal::unsupported(foreign.name, foreign.hint));
-        }
-        let is_jp2 = jp2::is_announced_by(magic);
-        match sniff_format(magic) {
-            None if !is_jp2 => Err(Refusal::Unknown),
-            Some(image::ImageFormat::Tiff) => tiff::open(file, options),
-            _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
-            None => jp2::open(file, options.threads),
-            Some(image::ImageFormat::Jpeg) => jpeg::open(file),
-            Some(image::ImageFormat::Png) => png::open(&file),
-            Some(other) => other::open(file, other),
-        }
-    }
-
-    fn new(
-        input: String,
-        bytes: Input,
-        (format, opened): (Option<image::ImageFormat>, Opened),
-        options: ReadOptions,
-    ) -> Self {
+    fn new(input: String, bytes: Input, (format, opened): (&Format, Opened), options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
         let FileMetadata { profile, orientation, mut warnings } = metadata;
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
-        let kind = SourceKind::new(format, samples.color, summary.profile.is_some());
+        let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
         let found = Found {
             colors: format!("{}{alpha}", samples.color),
@@ -293,24 +278,24 @@ impl Source {
     /// layout](Header::blocks). Rows are delivered at full or half size. Call [`take_blocks`](Self::take_blocks) while
     /// reading: reading fails if all strips are waiting to be taken.
     pub fn keep_blocks(&mut self, strip_rows: u32, strips: usize, scale: RowScale) {
-        if let Some(layout) = &self.header.blocks {
-            self.rows.reader().keep_blocks(layout, strip_rows, strips, scale);
+        if let (Some(layout), Some(blocks)) = (&self.header.blocks, self.rows.reader().blocks()) {
+            blocks.keep(layout, strip_rows, strips, scale);
         }
     }
 
     /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
     pub fn reserve_blocks(&mut self) {
-        self.rows.reader().reserve_blocks(true);
+        self.rows.reader().blocks().map(|blocks| blocks.reserve(true));
     }
 
     /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.
     pub fn try_reserve_blocks(&mut self) -> bool {
-        self.rows.reader().reserve_blocks(false)
+        self.rows.reader().blocks().is_none_or(|blocks| blocks.reserve(false))
     }
 
     /// Returns the next strip whose blocks are complete. The last one is complete after [`finish`](Self::finish).
     pub fn take_blocks(&mut self) -> Option<BlockStrip> {
-        self.rows.reader().take_blocks()
+        self.rows.reader().blocks()?.take()
     }
 
     /// Fills `rows`, a whole number of rows in the header's format, with the next rows of the image.
@@ -359,6 +344,15 @@ fn open_input(place: &Place, threads: NonZeroUsize) -> Result<Input, SourceError
     File::open(path).and_then(Input::from_file).map_err(|cause| SourceError::Open { input, cause })
 }
 
+/// Opens a file with the decoder of the format that its first bytes announce.
+fn open_decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<(&'static Format, Opened), Refusal> {
+    if let Some(foreign) = foreign::recognize(magic) {
+        return Err(Refusal::unsupported(foreign.name, foreign.hint));
+    }
+    let format = Format::recognize(magic).ok_or(Refusal::Unknown)?;
+    Ok((format, format.open(file, options)?))
+}
+
 /// Allocates memory whose size depends on the file. Fails instead of aborting if there is not enough.
 fn zeroed(bytes: usize) -> Result<Vec<u8>, DecodeError> {
     let mut memory = Vec::new();
@@ -372,18 +366,4 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
     memory.resize(bytes, 0);
     Ok(())
-}
-
-/// Returns the format that the first bytes identify.
-fn sniff_format(magic: &[u8]) -> Option<image::ImageFormat> {
-    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
-    // BigTIFF, which `image` does not know.
-    if magic.starts_with(b"II+\0") || magic.starts_with(b"MM\0+") {
-        return Some(Tiff);
-    }
-    // libjpeg skips bytes between this marker and the first segment.
-    if magic.starts_with(b"\xff\xd8") {
-        return Some(Jpeg);
-    }
-    image::guess_format(magic).ok().filter(|format| matches!(format, Bmp | Gif | Jpeg | Png | Pnm | Tiff | WebP))
 }

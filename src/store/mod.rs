@@ -16,8 +16,8 @@ pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, Version
 pub use memory::MemoryStore;
 pub(crate) use rate::{MinRate, TooSlow};
 pub use s3::{
-    BucketAddress, BucketAddressError, Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes,
-    ObjectCannedAcl, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl,
+    Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
 
 pub(crate) use tally::Tally;
@@ -42,6 +42,19 @@ pub struct Object {
     pub cache_control: Arc<str>,
     /// A short ASCII text that the store keeps with the object and returns from [`Store::get`].
     pub mark: Option<Arc<str>>,
+}
+
+/// The handling of images and objects that exist already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnExisting {
+    /// Replaces what has changed, and skips images that have not: those from the same source with the same options.
+    #[default]
+    Update,
+    /// Replaces everything, unchanged images too.
+    Overwrite,
+    /// Keeps everything, changed or not.
+    Keep,
 }
 
 /// A store's confirmation that an object is stored.

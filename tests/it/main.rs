@@ -11,6 +11,7 @@
 mod bounds;
 mod bucket;
 mod cascade;
+mod circles;
 mod color;
 mod command_line;
 mod configuration;

@@ -6,7 +6,6 @@ mod separated;
 mod text;
 mod workbook;
 
-pub use row::Said;
 pub(super) use row::parse_json_row;
 
 use super::page::Page;

@@ -2,6 +2,7 @@
 
 use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
+use super::measure::measure_range;
 use crate::source::{DecodeError, RowReader, Warning, resize};
 use crate::workers;
 use std::sync::Arc;
@@ -129,7 +130,7 @@ impl DecodedChunk {
 impl RowReader for ChunkedRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let row_bytes = self.image.mapping.samples.row_bytes(self.image.chunks.size.width());
-        self.image.prepare()?;
+        measure_range(&self.image)?;
         rows.chunks_exact_mut(row_bytes).try_for_each(|row| self.read_row(row))
     }
 

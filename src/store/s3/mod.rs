@@ -16,15 +16,15 @@ mod watch;
 
 pub use address::{BucketAddress, BucketAddressError};
 pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
-pub use attributes::{Clobber, ObjectAttributes, Payer};
+pub use attributes::{ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 pub use read::{Found, ReadError};
 
 use super::adaptive_limiter::{AdaptiveLimiter, UploadLimits};
 use super::key::{has_user_info, redacted_url};
 use super::{
-    ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, PublicUrl, Receipt, Redirect, Store, StoreError,
-    StoreErrorKind, Stored, Traffic,
+    ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, OnExisting, Prefix, PublicUrl, Receipt, Redirect, Store,
+    StoreError, StoreErrorKind, Stored, Traffic,
 };
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -101,8 +101,9 @@ pub struct S3Settings {
     pub retry_for: Option<Duration>,
     /// The attributes of every stored object.
     pub attributes: ObjectAttributes,
-    /// The handling of objects that already exist.
-    pub clobber: Clobber,
+    /// The handling of objects that already exist. With [`OnExisting::Keep`], a put fails unless the bytes are equal
+    /// (`If-None-Match: *`). Some stores ignore the condition.
+    pub on_existing: OnExisting,
     /// The account that pays for the requests.
     pub payer: Payer,
 }
@@ -121,7 +122,7 @@ pub struct S3Store {
     limiter: AdaptiveLimiter,
     concurrency: usize,
     attributes: Arc<ObjectAttributes>,
-    clobber: Clobber,
+    on_existing: OnExisting,
     payer: Payer,
     clock: ServerClock,
     denied_lookups: Arc<AtomicU64>,
@@ -142,6 +143,20 @@ impl S3Store {
     /// tiles as two cores encode. The actual number adapts to the store.
     pub const DEFAULT_CONCURRENCY: usize = 256;
 
+    /// Connects to a bucket and [checks](Store::check) it. If the bucket is in another region, calls `on_region` with
+    /// its region and connects to that.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and if the bucket cannot be used.
+    pub async fn connect_in_any_region(settings: S3Settings, on_region: impl FnOnce(&str)) -> Result<Self, StoreError> {
+        let store = Self::connect(settings.clone()).await?;
+        let Err(error) = store.check().await else { return Ok(store) };
+        let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
+        on_region(region);
+        let store = Self::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
+        store.check().await.map(|()| store)
+    }
+
     /// Reads the AWS configuration and creates the client. Only credential providers may send requests at this point.
     ///
     /// # Errors
@@ -160,7 +175,11 @@ impl S3Store {
         let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let limiter = AdaptiveLimiter::new(UploadLimits { puts, bytes: MAX_BYTES_IN_FLIGHT, puts_per_second });
         let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
-        let S3Settings { bucket, clobber, payer, .. } = settings;
+        let S3Settings { bucket, on_existing, payer, .. } = settings;
+        // The SDK decides about the endpoint from a dozen sources: flags, environment, profiles, services sections,
+        // dual-stack and FIPS settings. It tells its decision only in a request, so one is presigned, not sent, and its
+        // URL is taken apart. It says if this is AWS, which decides about path style and checksums; both change the
+        // URL, so a second one is made for the result.
         let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
         let mut client_config = client_config.force_path_style(!is_aws);
         if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
@@ -174,7 +193,18 @@ impl S3Store {
         let client = Client::from_conf(client_config.interceptor(observer).interceptor(BodyLimit).build());
         let attributes = Arc::new(settings.attributes);
         let denied_lookups = Arc::default();
-        Ok(Self { client, bucket, public_url, limiter, concurrency, attributes, clobber, payer, clock, denied_lookups })
+        Ok(Self {
+            client,
+            bucket,
+            public_url,
+            limiter,
+            concurrency,
+            attributes,
+            on_existing,
+            payer,
+            clock,
+            denied_lookups,
+        })
     }
 
     /// Returns the public URL of a prefix at the endpoint, in virtual-host style on AWS and in path style elsewhere.
@@ -337,6 +367,7 @@ impl S3Store {
         let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete);
         let deleted = deleted.set_request_payer(self.payer.into()).send().await;
         let deleted = deleted.map_err(|error| self.failed(action(), &error))?;
+        // The status of a batch is 200 even if every key in it failed.
         match deleted.errors().first() {
             None => Ok(()),
             Some(error) => {
@@ -375,12 +406,12 @@ fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) ->
 
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        tracking_last_failure(self.put_confirmed(object, self.clobber)).boxed()
+        tracking_last_failure(self.put_confirmed(object, self.on_existing)).boxed()
     }
 
     /// Uses `If-None-Match: *`, which some stores ignore.
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        tracking_last_failure(self.put_confirmed(object, Clobber::Forbid)).boxed()
+        tracking_last_failure(self.put_confirmed(object, OnExisting::Keep)).boxed()
     }
 
     /// Lists at most one key. Unlike `HeadBucket`, the response contains an error message. A role with only put
@@ -409,6 +440,10 @@ impl Store for S3Store {
                 Err(error) if error.status() == Some(404) => Ok(None),
                 // Without permission to list, the status for a missing key is 403 instead of 404.
                 Err(error) if error.status() == Some(403) => {
+                    // S3 answers 403 and not 404 for a missing key if the credentials may not list, so that names
+                    // cannot be guessed. It answers the same for an object that may not be read. Taking it as missing
+                    // is safe, because the worst that follows is that an unchanged image is published again; the count
+                    // lets the caller tell people why.
                     self.denied_lookups.fetch_add(1, Ordering::Relaxed);
                     Ok(None)
                 }
@@ -440,6 +475,8 @@ impl Store for S3Store {
         tracking_last_failure(async move {
             for batch in keys.chunks(MAX_KEYS_PER_DELETE) {
                 match self.delete_batch(batch).await {
+                    // Not for other kinds: if deleting is denied, each of a thousand single requests would be denied
+                    // too.
                     Err(error) if error.kind() == StoreErrorKind::Other => self.delete_one_by_one(batch).await?,
                     done => done?,
                 }

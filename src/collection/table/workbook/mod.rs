@@ -166,6 +166,8 @@ impl Cells {
 
     /// Adds a cell with its text, or with the name of its error value.
     fn put(&mut self, (row, column): (u32, u32), text: Result<String, String>) -> Result<(), Refused> {
+        // Hidden rows and columns are those that a curator has filtered out, and publishing them would be a leak. They
+        // are counted, because with `--prune` they would otherwise be taken for images that left the input.
         if text.as_ref().is_ok_and(String::is_empty) || self.marks.columns.contains(&column) {
             return Ok(());
         }
