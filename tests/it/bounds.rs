@@ -89,9 +89,9 @@ fn a_bucket_that_failed_once_is_tried_again() {
         server.store("masters", name, &encoded(waves(300, 200), ImageFormat::Png));
     }
     server.fail(Fault::Down(Duration::from_secs(6)), Scope::next(1));
-    // The first image fails at once. The second one starts when the server is back.
+    // The first image fails at once. The second one starts when the server is back, after two slow requests of another image.
     let slow = serve(|_, stream| {
-        thread::sleep(Duration::from_secs(14));
+        thread::sleep(Duration::from_secs(6));
         write!(stream, "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     });
     let urls: Vec<String> = (0..32).map(|number| format!("{slow}/{number}.png")).collect();

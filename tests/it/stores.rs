@@ -6,7 +6,6 @@ use crate::support::child::in_child;
 use crate::support::pictures::png_file;
 use crate::support::program::program;
 use crate::support::s3::{MISSING_BUCKET, Server, servers};
-use crate::support::some::some;
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};

@@ -4,7 +4,6 @@ use crate::support::ciede2000::{difference, lab};
 use crate::support::press::{Tables, profile};
 use crate::support::rows::{codes, read_bytes};
 use crate::support::skip::skip;
-use crate::support::some::some;
 use crate::support::tiff::{Layout, Values};
 use lcms2::{Flags, Intent, PixelFormat, Profile, Transform};
 use std::path::Path;
