@@ -54,6 +54,7 @@ impl Limiter {
     }
 
     /// Changes the maximum number of items, where 0 counts as 1. Excess permits stay valid until they are dropped.
+    #[cfg(any(test, feature = "s3"))]
     pub(crate) fn set_max_count(&self, max_count: usize) {
         self.change(|state| state.max_count = max_count.max(1));
     }

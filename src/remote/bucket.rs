@@ -1,6 +1,7 @@
 //! A source object in a bucket.
 
-use super::{fetch, status_error};
+use super::buckets::status_error;
+use super::fetch;
 use crate::location::{Revision, S3Object};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
 use crate::store::{Found, ReadError, S3Store};

@@ -1,6 +1,8 @@
 //! The table of source formats, the only place that lists them: a new format is a decoder and a row here.
 
-use super::{Input, Opened, ReadOptions, Refusal, jp2, jpeg, other, png, tiff};
+#[cfg(feature = "jp2")]
+use super::jp2;
+use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
 
 /// A source format.
@@ -43,7 +45,10 @@ static FORMATS: [Format; 8] = [
         // A file of boxes, and a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
         has_pages: false,
+        #[cfg(feature = "jp2")]
         open: jp2::open,
+        #[cfg(not(feature = "jp2"))]
+        open: |_, _| Err(Refusal::Disabled { what: "JPEG 2000 files", feature: "jp2" }),
     },
     Format {
         name: "png",
@@ -72,7 +77,10 @@ static FORMATS: [Format; 8] = [
         // The size of the file is between the two words.
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
         has_pages: false,
+        #[cfg(feature = "webp")]
         open: |file, _| other::open(file, ImageFormat::WebP),
+        #[cfg(not(feature = "webp"))]
+        open: |_, _| Err(Refusal::Disabled { what: "WebP files", feature: "webp" }),
     },
     Format {
         name: "gif",

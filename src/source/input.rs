@@ -45,6 +45,7 @@ impl Input {
     }
 
     /// Fills `into` from an offset. Fails if the file is shorter.
+    #[cfg(any(test, feature = "jp2"))]
     pub(super) fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         Self { position: offset, ..self.clone() }.read_exact(into)
     }

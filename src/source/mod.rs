@@ -17,6 +17,7 @@ mod icc_error;
 mod icc_lut;
 mod inks;
 mod input;
+#[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
@@ -33,6 +34,7 @@ mod rows;
 mod samples;
 mod tiff;
 mod warning;
+#[cfg(feature = "webp")]
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
@@ -232,6 +234,8 @@ impl Source {
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
+            #[cfg(not(all(feature = "jp2", feature = "webp")))]
+            Err(Refusal::Disabled { what, feature }) => Err(SourceError::FeatureDisabled { input, what, feature }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
         }
@@ -366,4 +370,29 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
     memory.resize(bytes, 0);
     Ok(())
+}
+
+#[cfg(all(test, not(all(feature = "jp2", feature = "webp"))))]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// Opens a file that starts with `magic`, and returns the feature that it requires.
+    fn required_feature(magic: &[u8]) -> Option<&'static str> {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(magic).expect("written");
+        match Source::open(file.path(), ReadOptions::default()) {
+            Err(SourceError::FeatureDisabled { feature, .. }) => Some(feature),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn disabled_formats_name_their_feature() {
+        for magic in [&b"\0\0\0\x0cjP  \r\n\x87\n"[..], b"\xff\x4f\xff\x51"] {
+            assert_eq!(required_feature(magic), (!cfg!(feature = "jp2")).then_some("jp2"));
+        }
+        let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
+        assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::explain::kind;
 use super::{S3Store, StoreError, StoreErrorKind};
-use crate::store::MinRate;
+use crate::store::rate::MinRate;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
