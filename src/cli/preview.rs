@@ -119,7 +119,7 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
     builder.tempdir()
 }
 
-/// The page with what it shows.
+/// Returns the page of the published images.
 fn page(published: &[Published]) -> Page {
     let shown = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();

@@ -95,7 +95,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher that tells `events` what happens. They are called from many threads, and must not block.
+    /// Creates a publisher that reports progress to `events`, which is called from many threads and must not block.
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
@@ -270,6 +270,8 @@ impl Publisher {
         }
     }
 
+    /// Checks the limit on objects per image.
+    ///
     /// # Errors
     /// [`PublishError::TooManyObjects`] if an image has more objects than are allowed.
     fn check_object_count(&self, target: &Target) -> Result<(), PublishError> {

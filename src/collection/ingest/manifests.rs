@@ -91,7 +91,7 @@ async fn may_put(
 /// The revision of manifests and collections, raised if the program writes other contents for the same input.
 const REVISION: u32 = 1;
 
-/// The mark that is kept with each of them.
+/// Returns the mark that is kept with each manifest and collection.
 fn mark() -> String {
     format!("1;presentation={REVISION}")
 }
