@@ -16,7 +16,7 @@ pub struct SourceKind {
 
 impl SourceKind {
     /// The kind of an image that is only described, not read.
-    pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
+    pub(super) const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
     pub(super) fn new(container: Option<ImageFormat>, samples: ColorModel, has_profile: bool) -> Self {
         let format = match container {

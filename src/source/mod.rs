@@ -89,6 +89,23 @@ pub struct Header {
     pub kept_profile: Option<Arc<[u8]>>,
 }
 
+impl Header {
+    /// Returns the header of any RGB image of this size, whose colors need no conversion.
+    #[must_use]
+    pub fn any_rgb(size: Size) -> Self {
+        Self {
+            size,
+            format: PixelFormat::Rgb8,
+            description: "any RGB image".to_owned(),
+            kind: SourceKind::PLAIN_RGB,
+            found: Found::default(),
+            decoder_bytes: 0,
+            blocks: None,
+            kept_profile: None,
+        }
+    }
+}
+
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
