@@ -2,8 +2,9 @@
 
 use super::finding::{Finding, Step, Verdict};
 use super::remedy::{Permission, Remedies, Remedy};
-use super::web::{Answer, PAGE_ORIGIN, Web};
+use super::web::{Answer, Web};
 use super::{BucketError, Place, settings};
+use crate::http::{HttpError, VIEWER_ORIGIN};
 use crate::store::{
     ConditionalPut, Identifier, ImageFolder, Key, KeyError, Object, Prefix, PublicUrl, S3Store, Store, StoreError,
     StoreErrorKind,
@@ -316,7 +317,7 @@ fn cache_control(served: Option<&str>) -> Finding {
 fn cors_header(answer: &Answer, remedy: Remedy) -> Finding {
     match &answer.allow_origin {
         Some(origin) if answer.allows_any_page() => {
-            Finding::ok(Step::Cors, format!("`Access-Control-Allow-Origin: {origin}` for a page on {PAGE_ORIGIN}"))
+            Finding::ok(Step::Cors, format!("`Access-Control-Allow-Origin: {origin}` for a page on {VIEWER_ORIGIN}"))
         }
         Some(origin) => Finding::lacking(Step::Cors, format!("only pages on {origin} can read images"), remedy),
         None => Finding::lacking(
@@ -328,7 +329,7 @@ fn cors_header(answer: &Answer, remedy: Remedy) -> Finding {
 }
 
 /// Evaluates the preflight request. Most viewers send no custom headers and therefore no preflight request.
-fn preflight(asked: Result<Answer, String>) -> Finding {
+fn preflight(asked: Result<Answer, HttpError>) -> Finding {
     const NOT_NEEDED: &str = "most viewers do not need it";
     match asked {
         Ok(answer) if answer.status < 300 && answer.allows_any_page() => {
@@ -379,7 +380,7 @@ mod tests {
         let probe = probe();
         assert!(probe.key.as_str().starts_with("maps/iiif-publish-check-"));
         assert!(probe.url.starts_with("https://cdn.example.org/maps/iiif-publish-check-"));
-        for origin in ["*", PAGE_ORIGIN] {
+        for origin in ["*", VIEWER_ORIGIN] {
             let answer = Answer { allow_origin: Some(origin.to_owned()), ..good(&probe) };
             assert!(verdicts(&answer, &probe).iter().all(|(_, verdict)| *verdict == Verdict::Ok));
         }

@@ -1,27 +1,19 @@
 //! Requests to the public URL, without credentials, as from a page of another site.
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{
+use crate::http::header::{
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
     CONTENT_TYPE, HeaderName, ORIGIN,
 };
-use reqwest::{Method, RequestBuilder, Response, redirect};
-use std::error::Error;
+use crate::http::{BodyLimit, Client, Document, Encodings, HttpError, Method, Policy, RequestBuilder, VIEWER_ORIGIN};
+use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
 
-/// The origin of a viewer's page. The name cannot belong to anyone (RFC 2606).
-pub(super) const PAGE_ORIGIN: &str = "https://viewer.invalid";
-
-const REDIRECTS: usize = 5;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The delay before the second attempt, if the first failed with a transient error.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The user is waiting for the result.
+const POLICY: Policy = Policy::new(Duration::from_secs(20)).with_max_attempts(3);
 
 /// The maximum number of body bytes to read: enough for the probe or an XML error.
-const BODY_BYTES: usize = 16 << 10;
+const BODY: BodyLimit = BodyLimit::Start { max_bytes: 16 << 10 };
 
 /// A response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +38,7 @@ impl Answer {
 
     /// Returns `true` if pages of other sites can read the response.
     pub(super) fn allows_any_page(&self) -> bool {
-        self.allow_origin.as_deref().is_some_and(|origin| origin == "*" || origin == PAGE_ORIGIN)
+        self.allow_origin.as_deref().is_some_and(|origin| origin == "*" || origin == VIEWER_ORIGIN)
     }
 }
 
@@ -58,57 +50,44 @@ impl fmt::Display for Answer {
     }
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Web(reqwest::Client);
-
-impl Web {
-    pub(super) fn new() -> reqwest::Result<Self> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("iiif-publish/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::limited(REDIRECTS))
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT);
-        Ok(Self(client.build()?))
-    }
-
-    /// Sends a GET request as a script in a page would. Returns the reason if there is no response.
-    pub(super) async fn get(&self, url: &str) -> Result<Answer, String> {
-        self.ask(|| self.0.get(url)).await
-    }
-
-    /// Sends a preflight request, as a browser does for scripts that set custom headers.
-    pub(super) async fn preflight(&self, url: &str) -> Result<Answer, String> {
-        self.ask(|| self.0.request(Method::OPTIONS, url).header(ACCESS_CONTROL_REQUEST_METHOD, "GET")).await
-    }
-
-    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, String> {
-        let once = async || answer(request().header(ORIGIN, PAGE_ORIGIN).send().await?).await;
-        let first = once().await;
-        if first.as_ref().is_ok_and(|answer| !matches!(answer.status, 429 | 500..=504)) {
-            return first.map_err(|error| innermost(&error));
+impl From<Document> for Answer {
+    fn from(document: Document) -> Self {
+        let header = |name: &HeaderName| document.headers.get(name).map(|value| printable(value.as_bytes()));
+        Self {
+            status: document.status.as_u16(),
+            content_type: header(&CONTENT_TYPE),
+            cache_control: header(&CACHE_CONTROL),
+            allow_origin: header(&ACCESS_CONTROL_ALLOW_ORIGIN),
+            allow_methods: header(&ACCESS_CONTROL_ALLOW_METHODS),
+            body: document.body,
         }
-        tokio::time::sleep(PAUSE).await;
-        once().await.map_err(|error| innermost(&error))
     }
 }
 
-async fn answer(mut response: Response) -> reqwest::Result<Answer> {
-    let header = |name: &HeaderName| response.headers().get(name).map(|value| printable(value.as_bytes()));
-    let answer = Answer {
-        status: response.status().as_u16(),
-        content_type: header(&CONTENT_TYPE),
-        cache_control: header(&CACHE_CONTROL),
-        allow_origin: header(&ACCESS_CONTROL_ALLOW_ORIGIN),
-        allow_methods: header(&ACCESS_CONTROL_ALLOW_METHODS),
-        body: Bytes::new(),
-    };
-    let mut body = BytesMut::new();
-    while body.len() < BODY_BYTES {
-        let Some(chunk) = response.chunk().await? else { break };
-        body.extend_from_slice(&chunk);
+/// A client that sends requests as a script in a page would.
+#[derive(Clone, Debug)]
+pub(super) struct Web(Client);
+
+impl Web {
+    pub(super) fn new() -> Result<Self, HttpError> {
+        Client::new(POLICY, Encodings::Gzip).map(Self)
     }
-    Ok(Answer { body: body.freeze(), ..answer })
+
+    /// Sends a GET request. Fails if there is no response.
+    pub(super) async fn get(&self, url: &str) -> Result<Answer, HttpError> {
+        self.ask(|client| client.request(Method::GET, url)).await
+    }
+
+    /// Sends a preflight request, as a browser does for scripts that set custom headers.
+    pub(super) async fn preflight(&self, url: &str) -> Result<Answer, HttpError> {
+        let request = |client: &Client| client.request(Method::OPTIONS, url);
+        self.ask(|client| request(client).header(ACCESS_CONTROL_REQUEST_METHOD, "GET")).await
+    }
+
+    async fn ask(&self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Answer, HttpError> {
+        let document = self.0.read(|client| request(client).header(ORIGIN, VIEWER_ORIGIN), BODY).await?;
+        Ok(document.into())
+    }
 }
 
 /// Escapes a header value for a terminal.
@@ -118,13 +97,4 @@ fn printable(value: &[u8]) -> String {
         _ => character.escape_debug().to_string(),
     };
     String::from_utf8_lossy(value).chars().map(escaped).collect()
-}
-
-/// Returns the innermost source of an error, because the outer ones repeat the URL.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut error: &dyn Error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

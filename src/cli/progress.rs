@@ -324,7 +324,7 @@ fn started_line(event: &Event) -> String {
 fn started_json(event: &Event) -> Value {
     let Event::Started { identifier, size, description, found, objects } = event else { return Value::Null };
     json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
-           "height": size.height(), "source": description, "colours": found.colors, "bits": found.bits,
+           "height": size.height(), "source": description, "colors": found.colors, "bits": found.bits,
            "profile": found.profile, "orientation": found.orientation.describe(),
            "conversion": found.conversion, "warnings": warnings_json(&found.warnings), "objects": objects})
 }

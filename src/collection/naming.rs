@@ -1,6 +1,7 @@
 //! Names of files: images by their extension, and identifiers.
 
 use crate::location::Location;
+use crate::source;
 use crate::store::{Identifier, KeyError};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -18,16 +19,10 @@ pub(super) enum NameError {
     Folder(String),
 }
 
-/// Extensions by which images in folders are selected. The content decides about the format.
-const EXTENSIONS: [&str; 20] = [
-    "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "ptif", "btf", "png", "jp2", "j2k", "jpx", "j2c", "webp", "gif",
-    "bmp", "pnm", "ppm", "pgm", "pbm",
-];
-
-/// Returns `true` for file names with the extension of an image format.
+/// Returns `true` for file names with the extension of a source format. The content decides about the format.
 pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
-    let extension = path.as_ref().extension().and_then(OsStr::to_str).map(str::to_lowercase);
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    let extension = path.as_ref().extension().and_then(OsStr::to_str).unwrap_or_default();
+    source::extensions().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
 /// Derives the identifier of a file from the `path` in the input, and of a remote image from the last segment of its

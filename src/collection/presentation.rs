@@ -2,11 +2,10 @@
 
 use super::page::Page;
 use crate::iiif::{
-    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture, Pyramid,
-    PyramidShape, Service, Size, SizeParameter,
+    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
+    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter,
 };
 use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
-use serde::Deserialize;
 
 /// The folder of manifests below the prefix.
 pub const MANIFESTS: &str = "manifests";
@@ -29,7 +28,9 @@ pub struct Presentation {
     /// The public URL of the prefix.
     pub public_url: PublicUrl,
     /// The version of the Image API that the manifests refer to.
-    pub version: ApiVersion,
+    pub image_version: ApiVersion,
+    /// The version of the Presentation API of the documents.
+    pub version: PresentationVersion,
     /// Tile size and levels.
     pub shape: PyramidShape,
 }
@@ -74,15 +75,9 @@ impl Presentation {
     /// Returns `true` if `body` is a manifest or collection whose `id` is the URI of this key.
     #[must_use]
     pub fn is_document(&self, key: &Key, body: &[u8]) -> bool {
-        #[derive(Deserialize)]
-        struct Document {
-            id: String,
-            r#type: String,
-        }
-        let Ok(Document { id, r#type }) = serde_json::from_slice(body) else { return false };
         let path = self.prefix.path_of(key.as_str()).and_then(|path| path.parse().ok());
         let uri = path.map(|path: Identifier| self.public_url.base_uri(None, &path));
-        ["Manifest", "Collection"].contains(&r#type.as_str()) && uri == Some(id)
+        uri.is_some() && uri == PresentationVersion::document_uri(body)
     }
 
     /// Returns the keys of the pages of a collection of `objects` objects.
@@ -130,7 +125,7 @@ impl Presentation {
         let pyramid = Pyramid::new(shown.size, self.shape);
         let largest = pyramid.size().at(pyramid.max_level());
         let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
-        let service = Service::new(self.version, shown.base_uri.clone(), listed.iter().copied());
+        let service = Service::new(self.image_version, shown.base_uri.clone(), listed.iter().copied());
         let picture = |size: SizeParameter, measure: Size| {
             Picture::new(format!("{}/{}", shown.base_uri, ImageRequest::full(size)), measure).of(service.clone())
         };
@@ -173,7 +168,8 @@ mod tests {
         Presentation {
             prefix: "iiif".parse().expect("a prefix"),
             public_url: "https://example.org/iiif".parse().expect("a URL"),
-            version: ApiVersion::V3,
+            image_version: ApiVersion::V3,
+            version: PresentationVersion::V3,
             shape: PyramidShape::default(),
         }
     }
@@ -199,7 +195,7 @@ mod tests {
             .collect();
         let (key, manifest, _) = presentation().manifest(&shown)?.expect("pages");
         assert_eq!(key.as_str(), "iiif/manifests/ms 1.json");
-        let manifest: Value = serde_json::from_str(&manifest.to_json())?;
+        let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V3))?;
         assert_eq!(manifest["id"], "https://example.org/iiif/manifests/ms%201.json");
         assert_eq!(manifest["label"]["none"][0], "ms 1", "the pages have different labels");
         assert_eq!(manifest["behavior"][0], "paged");

@@ -57,6 +57,8 @@ impl Ratios {
     /// Computes the factors between two quantization tables. The steps in `to` must not be finer.
     fn new(from: &[u16; 64], to: &[u16; 64]) -> Self {
         let ratio = |index: usize| {
+            // For example, a step of 4 that becomes 6 has the factor 2/3: a coefficient of 5 stood for 20, and 20 / 6
+            // rounds to 3. The division is rounded, so a factor is wrong by half a unit of 2^-16 at most.
             let ratio = ((u32::from(from[index]) << 16) + u32::from(to[index] / 2)) / u32::from(to[index]);
             // A factor of 1 becomes slightly less: too little to change a rounded result.
             u16::try_from(ratio).unwrap_or(u16::MAX)
@@ -69,6 +71,8 @@ impl Ratios {
     /// The arithmetic uses 16 bits, so that compilers vectorize it.
     fn requantize(&self, source: &Block, target: &mut Block) {
         for ((target, source), ratio) in target.0.iter_mut().zip(source.0).zip(self.ratios) {
+            // Without its sign, so that halves are rounded away from zero on both sides. A shift of a negative number
+            // rounds them up, and halves are frequent: a step that doubles makes one of every odd coefficient.
             let size = source.unsigned_abs().min(Self::AC.unsigned_abs()) << Self::FRACTION_BITS;
             let size = ((u32::from(size) * u32::from(ratio)) >> 16) as u16;
             let size = ((size + (1 << (Self::FRACTION_BITS - 1))) >> Self::FRACTION_BITS).cast_signed();

@@ -7,6 +7,7 @@ mod options;
 mod picture;
 mod png;
 mod thumbnail;
+#[cfg(feature = "webp")]
 mod webp;
 
 pub use crate::libjpeg::{Effort, Subsampling};
@@ -23,8 +24,14 @@ pub use thumbnail::{LevelPixels, encode_thumbnail};
 pub struct EncodeError(Box<dyn std::error::Error + Send + Sync>);
 
 impl EncodeError {
+    #[cfg(feature = "webp")]
     fn rows_missing() -> Self {
         Self("rows are missing".into())
+    }
+
+    #[cfg(not(feature = "webp"))]
+    fn webp_missing() -> Self {
+        Self("writing WebP requires the feature `webp`, which this build lacks".into())
     }
 }
 
@@ -34,6 +41,7 @@ impl From<crate::libjpeg::LibjpegError> for EncodeError {
     }
 }
 
+#[cfg(feature = "webp")]
 impl From<crate::libwebp::LibwebpError> for EncodeError {
     fn from(error: crate::libwebp::LibwebpError) -> Self {
         Self(error.into())

@@ -12,7 +12,8 @@
 //! complete and leaves. The number of strips is fixed, and the caller takes complete strips between two calls.
 //!
 //! Waiting here for a free strip does not work: the thread that would release one is the thread that waits. Therefore
-//! too many untaken strips are an error. The unmodified arrays of libjpeg hold the whole image, so they are not used.
+//! the caller [reserves](CoefficientBuffer::reserve) one before it decodes rows that may need it, and too many untaken strips are an
+//! error. The unmodified arrays of libjpeg hold the whole image, so they are not used.
 
 use super::{LibjpegError, Result};
 use crate::iiif::Size;
@@ -23,6 +24,11 @@ use std::sync::Arc;
 
 /// The maximum number of block rows that libjpeg requests at once: `MAX_SAMP_FACTOR` of jpeglib.h.
 const MAX_ROWS: usize = 4;
+
+/// The maximum rows of pixels that libjpeg reads for the next 16 rows that it delivers: twice as many at half size, and two rows of
+/// MCUs ahead, for the rows of smaller components between them.
+const ROWS_AHEAD: u32 = 32;
+const MCU_ROWS_AHEAD: u32 = 2;
 
 /// The buffer for coefficients, one strip at a time.
 pub(super) struct CoefficientBuffer {
@@ -44,6 +50,8 @@ struct Current {
     strip: u32,
     blocks: StripBuffer<Block>,
     count: usize,
+    /// The rows of MCUs of the strip that libjpeg has begun to fill.
+    mcu_rows: u32,
     /// The first block. All pointers that libjpeg gets derive from this one, so that none of them invalidates another.
     first: *mut Block,
 }
@@ -59,6 +67,21 @@ impl CoefficientBuffer {
     /// Returns the next complete strip.
     pub(super) fn take(&mut self) -> Option<BlockStrip> {
         self.done.pop_front()
+    }
+
+    /// Reserves the memory of the next strip if the rows that are decoded next may need it. Returns `true` if it is there, or is not
+    /// needed; with `is_to_wait`, waits for it.
+    pub(super) fn reserve(&mut self, is_to_wait: bool) -> bool {
+        let mcu_height = self.layout.mcu().1;
+        let is_needed = self.current.as_ref().is_none_or(|current| {
+            let has_next = (current.strip + 1).saturating_mul(self.strip_rows) < self.layout.size.height();
+            let ahead = ROWS_AHEAD.div_ceil(mcu_height) + MCU_ROWS_AHEAD;
+            has_next && current.mcu_rows + ahead > self.strip_rows / mcu_height
+        });
+        if is_needed && is_to_wait {
+            self.pool.reserve();
+        }
+        !is_needed || self.pool.try_reserve()
     }
 
     /// Completes the last strip, after the last row.
@@ -90,7 +113,7 @@ impl CoefficientBuffer {
         }
         let mut blocks = self.pool.take().map_err(|error| LibjpegError::Codec(error.to_string()))?;
         let (count, first) = (blocks.items().len(), blocks.items_mut().as_mut_ptr());
-        self.current = Some(Current { strip, blocks, count, first });
+        self.current = Some(Current { strip, blocks, count, mcu_rows: 0, first });
         Ok(true)
     }
 
@@ -99,13 +122,18 @@ impl CoefficientBuffer {
     /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
     pub(super) fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
         let damaged = || LibjpegError::Codec("its scans are not in order".to_owned());
+        // libjpeg counts the rows of blocks of each component from the top of the image. In a strip, the blocks of all
+        // components lie together by rows of MCUs, so that a strip is one allocation, whatever the sampling factors
+        // are. This function translates one into the other; the bounds check at its end is the one that the pointers
+        // below rely on.
         let v_samp = self.layout.components.get(component).ok_or_else(damaged)?.v_samp;
         let mcu_row = row / v_samp;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
         if !self.select_strip(mcu_row / mcu_rows_of_strip, is_to_fill)? {
             return Err(damaged());
         }
-        let current = self.current.as_ref().ok_or_else(damaged)?;
+        let current = self.current.as_mut().ok_or_else(damaged)?;
+        current.mcu_rows = current.mcu_rows.max(mcu_row % mcu_rows_of_strip + 1);
         let width = self.layout.row_blocks(component);
         let above = (mcu_row % mcu_rows_of_strip) as usize * self.layout.mcu_row_blocks();
         let place = above + self.layout.first_block(component);

@@ -44,6 +44,8 @@ unsafe extern "C-unwind" fn request(
         raise(LibjpegError::Codec("internal error: no buffer for blocks".to_owned()))
     };
     let component = state.requested;
+    // The layout was computed from the header of the file by our own arithmetic. libjpeg has its own, so the two are
+    // compared before it gets a pointer.
     let is_expected = buffer.layout.components.get(component).is_some_and(|it| {
         let mcu_rows = buffer.layout.size.height().div_ceil(buffer.layout.mcu().1);
         blocks_per_row as usize == buffer.layout.row_blocks(component) && rows == mcu_rows * it.v_samp

@@ -295,16 +295,29 @@ impl Publisher {
         let budget = self.budget.clone();
         let is_stopping = move || budget.is_stopping();
         let fingerprint = move || Fingerprint::new(&identifier, &place, &options, attributes.as_deref(), &is_stopping);
-        Ok(self.blocking(image, fingerprint).await??)
+        Ok(match self.options.identity {
+            Identity::SizeAndTime => self.blocking(image, fingerprint).await??,
+            Identity::Content => self.work(image, fingerprint).await??,
+        })
     }
 
+    /// Waits for files and remote sources, with next to no work for the CPU.
     async fn blocking<T: Send + 'static>(
+        &self,
+        image: &Image,
+        wait: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PublishError> {
+        spawn_blocking(wait).await.map_err(|cause| PublishError::of_work(&image.identifier, cause.into()))
+    }
+
+    /// Runs work for the CPU.
+    async fn work<T: Send + 'static>(
         &self,
         image: &Image,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PublishError> {
-        let panicked = |cause| PublishError::Panicked { identifier: image.identifier.clone(), cause };
-        spawn_blocking(work).await.map_err(panicked)
+        let done = self.budget.workers.run(work).await;
+        done.map_err(|cause| PublishError::of_work(&image.identifier, cause))
     }
 }
 

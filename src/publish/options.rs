@@ -167,10 +167,11 @@ impl Options {
     /// Returns the options for reading sources. WebP cannot store gray, so gray profiles are converted if it is written.
     pub(super) fn reading(&self) -> ReadOptions {
         let has_webp = self.shape.formats().all().any(|format| format == Format::Webp);
-        match self.read.profiles {
-            Profiles::Keep if has_webp => ReadOptions { profiles: Profiles::KeepOfRgb, ..self.read },
-            _ => self.read,
-        }
+        let profiles = match self.read.profiles {
+            Profiles::Keep if has_webp => Profiles::KeepOfRgb,
+            profiles => profiles,
+        };
+        ReadOptions { profiles, threads: self.jobs, ..self.read }
     }
 
     /// Creates the default options for images below a public URL.

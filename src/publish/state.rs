@@ -97,6 +97,9 @@ impl State {
 
     /// Decides what to do.
     pub(super) fn decide(&self, fingerprint: &Fingerprint, options: &Options) -> Action {
+        // The order of these rules is the order of their weight. What the user has asked for comes first. Then an image
+        // of a newer program is protected from this one, even if its source has changed: this program may not know what
+        // the newer one has stored beside it. Only then do differences count.
         if options.on_existing == OnExisting::Overwrite || !self.is_there() {
             return Action::Publish;
         }
@@ -114,6 +117,8 @@ impl State {
     /// Compares what is there with what would be published.
     fn difference(&self, fingerprint: &Fingerprint) -> Action {
         let Some(marks) = self.marks().filter(|_| self.size().is_some()) else { return Action::Publish };
+        // From the most expensive difference to the cheapest. Each action does the work of those below it as well:
+        // publishing again also writes headers and documents, and an update of headers also writes documents.
         let has_pixels = |mark: &&Mark| {
             mark.state != MarkState::Replacing
                 && mark.pixels == fingerprint.pixels
@@ -134,6 +139,8 @@ impl State {
 
     /// Returns `true` if a newer version of the program published some folder.
     fn is_newer(&self) -> bool {
+        // A mark that cannot be parsed but looks like ours is one of a later format. A revision that this program does
+        // not know, or one that is higher, comes from a later program of the same format.
         self.infos.iter().flatten().any(|info| match &info.mark {
             Some(mark) => mark.revisions.age() == Ordering::Greater,
             None => !info.is_foreign(),
@@ -167,6 +174,9 @@ impl State {
 
     /// Returns `true` if no `info.json` was written since `other` was loaded.
     pub(super) fn is_as_seen(&self, other: &Self) -> bool {
+        // The mark and the time together. The mark alone would not do: another run may have committed the same content,
+        // and then its digest is of objects that were stored later. The time alone has a resolution of one second in
+        // HTTP.
         let seen =
             |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
         self.infos.iter().map(seen).eq(other.infos.iter().map(seen))

@@ -1,9 +1,8 @@
 //! Response headers of web servers that describe a file.
 
+use crate::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
 use crate::location::Revision;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, RETRY_AFTER};
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
@@ -11,15 +10,6 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     text(headers, name)?.parse().ok()
-}
-
-/// Returns the delay that a server requests, in seconds or as a date (RFC 9110, 10.2.3).
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = text(headers, &RETRY_AFTER)?;
-    match text.trim().parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(text.trim()).ok().map(|date| date.duration_since(now).unwrap_or_default()),
-    }
 }
 
 /// Returns the range of a header such as `bytes 0-99/1234`, and the total size if it is known.
@@ -72,19 +62,6 @@ mod tests {
         assert_eq!(read("bytes */0"), Some((None, Some(0))));
         assert_eq!(read("pages 1-2/3"), None);
         assert_eq!(read("bytes 0-18446744073709551615/1"), Some((None, Some(1))));
-    }
-
-    #[test]
-    fn a_pause_is_a_number_of_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Mon, 05 Jan 2026 00:00:00 GMT").expect("a date");
-        let read = |text: &str| retry_after(&headers(&[(RETRY_AFTER, text)]), now);
-        assert_eq!(read("120"), Some(Duration::from_mins(2)));
-        assert_eq!(read("18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(read("Mon, 05 Jan 2026 00:00:07 GMT"), Some(Duration::from_secs(7)));
-        assert_eq!(read("Sun, 04 Jan 2026 00:00:00 GMT"), Some(Duration::ZERO), "a time in the past");
-        for nonsense in ["", "soon", "-1", "1.5", "18446744073709551616"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::blocks::BlockCache;
 use super::remote::Remote;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// An open file, or a remote object with its block cache. Clones have their own positions.
@@ -26,9 +27,9 @@ impl Input {
         Ok(Self { bytes: Arc::new(Bytes::File(file)), length, position: 0 })
     }
 
-    pub(super) fn from_remote(object: Arc<dyn Remote>) -> Self {
+    pub(super) fn from_remote(object: Arc<dyn Remote>, threads: NonZeroUsize) -> Self {
         let length = object.bytes();
-        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object))), length, position: 0 }
+        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object, threads))), length, position: 0 }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -44,6 +45,7 @@ impl Input {
     }
 
     /// Fills `into` from an offset. Fails if the file is shorter.
+    #[cfg(any(test, feature = "jp2"))]
     pub(super) fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         Self { position: offset, ..self.clone() }.read_exact(into)
     }

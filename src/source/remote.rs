@@ -1,11 +1,12 @@
 //! Remote objects, as their owner provides them.
 
 use super::RemoteError;
+use crate::workers;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Location of an image that was found.
 #[derive(Clone)]
@@ -54,13 +55,22 @@ impl Fetch {
         Self { response, cancel: Some(Box::new(cancel)) }
     }
 
+    /// Returns the bytes if they have arrived, or the failure.
+    pub(super) fn try_wait(&self) -> Option<Result<Vec<u8>, RemoteError>> {
+        match self.response.try_recv() {
+            Ok(response) => Some(response),
+            Err(TryRecvError::Empty) => None,
+            // The sender disappears without a response when the runtime stops.
+            Err(TryRecvError::Disconnected) => Some(Err(RemoteError::other("reading was stopped"))),
+        }
+    }
+
     /// Waits for all bytes. Must not be called from the runtime that fetches them.
     ///
     /// # Errors
     /// If the fetch fails or is stopped.
     pub fn wait(self) -> Result<Vec<u8>, RemoteError> {
-        // The sender disappears without a response when the runtime stops.
-        self.response.recv().unwrap_or_else(|_| Err(RemoteError::other("reading was stopped")))
+        workers::wait(|| self.try_wait())
     }
 }
 

@@ -27,7 +27,7 @@ impl ColorModel {
 impl fmt::Display for ColorModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Gray => "grey",
+            Self::Gray => "gray",
             Self::Rgb => "RGB",
             Self::Cmyk => "CMYK",
             Self::Lab => "Lab",

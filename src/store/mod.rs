@@ -1,12 +1,15 @@
 //! Object storage. A store handles keys and bytes, and knows nothing about images.
 
+#[cfg(feature = "s3")]
 mod adaptive_limiter;
 mod digest;
 mod folder;
 mod key;
 mod memory;
+#[cfg(any(feature = "s3", feature = "web"))]
 mod rate;
 mod redirects;
+#[cfg(feature = "s3")]
 mod s3;
 mod tally;
 
@@ -14,7 +17,9 @@ pub use digest::{Digest, ETag};
 pub use folder::{FolderStore, NameProblem, name_problems};
 pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError, redacted_url};
 pub use memory::MemoryStore;
+#[cfg(feature = "web")]
 pub(crate) use rate::{MinRate, TooSlow};
+#[cfg(feature = "s3")]
 pub use s3::{
     BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl,
     Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
@@ -298,6 +303,7 @@ impl StoreError {
     }
 
     /// Returns the error with another category.
+    #[cfg(feature = "s3")]
     #[must_use]
     pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
         Self { kind, ..self }

@@ -1,5 +1,6 @@
 //! The address of the image to verify.
 
+use crate::http::Url;
 use crate::iiif::Plan;
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +38,7 @@ impl FromStr for InfoUrl {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let is_plain = !text.contains(|character: char| character.is_control() || character.is_whitespace());
-        let url = reqwest::Url::parse(text).ok().filter(|url| is_plain && matches!(url.scheme(), "http" | "https"));
+        let url = Url::parse(text).ok().filter(|url| is_plain && matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or(AddressError::NotWeb)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(AddressError::Secret);

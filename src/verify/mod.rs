@@ -34,7 +34,7 @@ pub use finding::{Finding, Problem};
 use crate::iiif::{ApiVersion, Plan, RoundedSizes, Size};
 use coverage::Coverage;
 use expected::Expected;
-use fetch::{Answer, Client, FetchError};
+use fetch::{Answer, FetchError, Viewer};
 use futures::{StreamExt, stream};
 use information::Information;
 use sample::Sample;
@@ -144,7 +144,7 @@ pub enum VerifyError {
 /// Checks images over HTTP and HTTPS, as a viewer on any web page would see them.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    client: Client,
+    viewer: Viewer,
     options: Options,
     /// One permit per core, shared by all images. More decoders would only need more memory.
     decoders: Arc<Semaphore>,
@@ -156,9 +156,9 @@ impl Verifier {
     /// # Errors
     /// Returns an error if HTTPS cannot be set up.
     pub fn new(options: Options) -> Result<Self, VerifyError> {
-        let client = Client::new().map_err(|error| VerifyError::Client(error.into()))?;
+        let viewer = Viewer::new().map_err(|error| VerifyError::Client(error.into()))?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Ok(Self { client, options, decoders: Arc::new(Semaphore::new(cores)) })
+        Ok(Self { viewer, options, decoders: Arc::new(Semaphore::new(cores)) })
     }
 
     /// Verifies one image: first its `info.json`, then the objects next to it, regardless of its `id`.
@@ -190,7 +190,7 @@ impl Verifier {
 
     async fn information(&self, url: &InfoUrl, tally: &mut Tally) -> Result<Option<Information>, VerifyError> {
         let info_url = url.to_string();
-        let answer = match self.client.get(&info_url, INFORMATION_LIMIT_BYTES).await {
+        let answer = match self.viewer.get(&info_url, INFORMATION_LIMIT_BYTES).await {
             Err(FetchError::Unreachable(reason)) => return Err(VerifyError::Unreachable { url: info_url, reason }),
             answer => answer,
         };
@@ -240,7 +240,7 @@ impl Verifier {
     async fn check(&self, url: &InfoUrl, index: u64, expected: Expected) -> Checked {
         let path = expected.request.to_string();
         let limit = picture::limit_bytes(expected.measure);
-        let answer = self.client.get(&format!("{}/{path}", url.base_uri()), limit).await;
+        let answer = self.viewer.get(&format!("{}/{path}", url.base_uri()), limit).await;
         let answer = match answer {
             Err(FetchError::Unreachable(reason)) => return Checked::silent(index, path, reason),
             answer => answer.map_err(Problem::from).and_then(Answer::found),

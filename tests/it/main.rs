@@ -60,3 +60,4 @@ mod verify;
 mod versions;
 mod viewers;
 mod watched;
+mod workers;

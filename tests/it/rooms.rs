@@ -72,6 +72,18 @@ fn rooms_import_only_what_the_table_allows() {
 }
 
 #[test]
+fn only_the_http_room_has_an_http_client() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let naming = |file: &&PathBuf| fs::read_to_string(file).is_ok_and(|text| text.contains("reqwest"));
+    let all = files(&source);
+    let naming: Vec<_> = all.iter().filter(naming).collect();
+    assert!(!naming.is_empty());
+    for file in naming {
+        assert!(file.starts_with(source.join("http")), "{} names reqwest", file.display());
+    }
+}
+
+#[test]
 fn only_publish_verify_and_the_folder_store_block_threads_of_the_runtime() {
     for room in ["source", "pyramid", "encode", "iiif", "pixel", "libjpeg", "libwebp"] {
         for file in files_of(room) {

@@ -1,7 +1,7 @@
 //! Versions of an image beside each other, sources known by their content, images that are not to be replaced, and
 //! redirects.
 
-use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
+use crate::support::pictures::{encoded, file, gray_waves, png_file, waves};
 use crate::support::publishing::{image, publish};
 use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, RoundedSizes};
 use iiif_publish::publish::{Event, Identity, Layout, Options, Publisher, RedirectOptions, Versions};
@@ -45,10 +45,10 @@ fn pointed_to(store: &MemoryStore) -> String {
 const A_DAY: Duration = Duration::from_hours(25);
 
 fn pictures(folder: &TempDir) -> [PathBuf; 3] {
-    let grey = encoded(grey_waves(700, 500), ImageFormat::Png);
+    let gray = encoded(gray_waves(700, 500), ImageFormat::Png);
     [
         png_file(folder.path(), "first.png", 1300, 900),
-        file(folder.path(), "second.png", &grey),
+        file(folder.path(), "second.png", &gray),
         png_file(folder.path(), "third.png", 600, 400),
     ]
 }

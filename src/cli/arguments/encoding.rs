@@ -95,6 +95,7 @@ impl EncodingArguments {
             page: self.page.page,
             max_pixels: self.limits.max_pixels,
             float_range: self.float_range,
+            threads: self.jobs(),
         }
     }
 

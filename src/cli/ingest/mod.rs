@@ -12,7 +12,8 @@ use super::exit::Exit;
 use super::hints::input_hint;
 use super::messages::Messages;
 use super::output::counted;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use dry_run::DryRunPrinter;
 use events::IngestReporter;
 use iiif_publish::collection::ingest::{
@@ -20,6 +21,7 @@ use iiif_publish::collection::ingest::{
 };
 use iiif_publish::collection::{InputError, Page, Shard, objects};
 use iiif_publish::error::chain;
+use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -67,7 +69,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
     /// Set the Presentation API version of manifests and collection
-    #[arg(long, value_name = "3|none", default_value = "3")]
+    #[arg(long, value_name = "VERSION", default_value = "3", value_parser = presentation_parser())]
     presentation: PresentationArgument,
     /// Set the title of the collection
     #[arg(long, value_name = "TEXT", default_value = "Collection")]
@@ -103,11 +105,14 @@ struct PruneArguments {
     max_delete: DeleteLimit,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PresentationArgument {
-    #[value(name = "3")]
-    Three,
-    None,
+/// The version of manifests and the collection; `None` if there are none.
+#[derive(Clone, Copy, Debug)]
+struct PresentationArgument(Option<PresentationVersion>);
+
+fn presentation_parser() -> impl TypedValueParser<Value = PresentationArgument> {
+    let versions = PresentationVersion::ALL.iter().map(|version| version.as_str());
+    PossibleValuesParser::new(versions.chain(["none"]).map(PossibleValue::new))
+        .map(|name| PresentationArgument(name.parse().ok()))
 }
 
 /// A part, or where to look for it.
@@ -263,7 +268,8 @@ impl Arguments {
         options.shard = self.shard(context)?;
         options.mode = self.mode();
         options.prune = self.prune.prune.then_some(self.prune.max_delete);
-        options.collection_label = (self.presentation == PresentationArgument::Three).then(|| self.label.clone());
+        options.collection_label = self.presentation.0.map(|_| self.label.clone());
+        options.presentation_version = self.presentation.0.unwrap_or_default();
         options.report.clone_from(&self.report);
         options.max_failures = self.max_failures;
         options.max_duration = self.max_duration.map(Duration::from_secs);

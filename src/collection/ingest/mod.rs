@@ -51,6 +51,7 @@ pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};
+use crate::iiif::PresentationVersion;
 use crate::publish::{BatchEvent, Image, PublishError, Publisher};
 use event::Events;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -93,7 +94,8 @@ impl<'a> Ingest<'a> {
         options: IngestOptions,
         events: impl Fn(IngestEvent<'_>) + Send + Sync + 'a,
     ) -> Result<Self, IngestError> {
-        let presentation = options.collection_label.as_ref().and_then(|_| presentation(publisher));
+        let presentation =
+            options.collection_label.as_ref().and_then(|_| presentation(publisher, options.presentation_version));
         if presentation.is_some() {
             input.check_identifiers(publisher.options().versions)?;
         }
@@ -232,11 +234,11 @@ fn image(page: &Page) -> Image {
     Image { location: page.source.clone(), identifier: page.identifier.clone() }
 }
 
-fn presentation(publisher: &Publisher) -> Option<Presentation> {
+fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<Presentation> {
     let options = publisher.options();
-    let (version, _) = *options.versions.folders().first()?;
+    let (image_version, _) = *options.versions.folders().first()?;
     let (prefix, public_url) = (options.prefix.clone(), options.public_url.clone());
-    Some(Presentation { prefix, public_url, version, shape: options.shape })
+    Some(Presentation { prefix, public_url, image_version, version, shape: options.shape })
 }
 
 /// Waits for the end of the time, or forever if there is none.

@@ -38,6 +38,7 @@ impl Ingest<'_> {
             Some(presentation) => stale_documents(self.publisher, presentation, self.input.pages()).await?,
             None => Vec::new(),
         };
+        // With both versions of the Image API, each image is found twice.
         let known = known / below.folders.len().max(1) as u64;
         if foreign > 0 {
             (self.events)(IngestEvent::ForeignImages { count: foreign });
@@ -57,6 +58,8 @@ impl Ingest<'_> {
         for key in &stale.documents {
             (self.events)(IngestEvent::DocumentDeleted { key });
         }
+        // Documents first. A manifest without its images shows errors in every viewer; images without a manifest show
+        // nothing.
         self.publisher.store().delete(stale.documents).await?;
         let images = stream::iter(stale.images).map(|identifier| delete_image(self.publisher, identifier));
         let mut deleted = images.buffer_unordered(DELETES_IN_FLIGHT).boxed();
@@ -70,6 +73,10 @@ impl Ingest<'_> {
 
 /// Returns the reason if nothing may be deleted: it would be too much, or it is not certain that the input is complete.
 fn refusal(input: &IngestInput, limit: DeleteLimit, images: &BTreeSet<Identifier>, known: u64) -> Option<PruneRefusal> {
+    // A prune that deletes too little is fixed by the next run, and one that deletes too much takes images off the web.
+    // So everything that may make the input look smaller than it is stops it: folders that could not be read, a disk
+    // that is not mounted, a list whose files are elsewhere, a table with filtered rows, and at last the limit, for all
+    // reasons that no code can foresee.
     if !input.unread().is_empty() {
         return Some(PruneRefusal::Unread);
     }

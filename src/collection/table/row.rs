@@ -51,6 +51,7 @@ pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &
 
 /// Parses a whole number, including the forms `1.0` and `1,0` that spreadsheets write.
 fn whole_number(text: &str) -> Result<u64, String> {
+    // A spreadsheet cell with the number 12 arrives as `12.0`, or as `12,0` if it was saved as CSV in some countries.
     let whole = text.split_once(['.', ',']).filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
     let digits = whole.map_or(text, |(whole, _)| whole);
     digits.parse().map_err(|_| format!("`sequence` is not a whole number: {text}"))

@@ -108,6 +108,8 @@ impl Header {
 
     fn keep(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
         let length = u16::try_from(segment.len() + 2).expect("it was read from two bytes");
+        // Kept as it is in the file. Nothing is parsed and written again, so nothing can be lost that this module does
+        // not know.
         self.segments.extend(marker.to_be_bytes());
         self.segments.extend(length.to_be_bytes());
         self.segments.extend(segment);

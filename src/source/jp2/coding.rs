@@ -76,6 +76,10 @@ impl Coding {
     pub(super) fn structure_bytes(&self, (width, height): (u32, u32), layers: u16, changes: u32) -> u64 {
         let packets = u64::from(layers).saturating_mul(CHANGE_BYTES).saturating_mul(changes.into());
         let passes = if self.ends_passes { PASSES_BYTES } else { 0 };
+        // Why this is computed at all: a code block of 4 x 4 samples takes 400 bytes of bookkeeping, and a precinct of
+        // one sample takes 450. A file of a few kilobytes can declare millions of both, and layers and progression
+        // changes multiply them. A limit on the number of pixels does not catch that; a limit on what these structures
+        // take does.
         let of_block = BLOCK_BYTES + LAYER_BYTES * u64::from(layers) + passes;
         let resolution = |number: u8| {
             let (bands, precincts, blocks) = self.counts(number, width, height);
@@ -93,6 +97,8 @@ impl Coding {
         let precinct = self.precincts.get(usize::from(resolution)).copied().unwrap_or((15, 15));
         // One more on each side, because precincts and code blocks are not aligned with tiles.
         let along = |length: u32, precinct: u8, block: u8| {
+            // An upper bound is enough here. The exact numbers depend on the position of each tile on the grid (B.5,
+            // equation B-14), and would have to be computed for every tile.
             let length = (u64::from(length) >> (self.levels - resolution)) + 1;
             let of_band = precinct.saturating_sub(halved);
             ((length >> precinct) + 2, ((length >> halved) >> block.min(of_band)) + 2)

@@ -49,6 +49,8 @@ impl Codec {
     }
 
     fn group_3(options: u64) -> Result<Self, Refusal> {
+        // T4Options (TIFF 6.0, section 11): bit 0 is two-dimensional coding, bit 1 the uncompressed mode. Bit 2, fill
+        // bits before an end-of-line code, changes nothing for a decoder.
         match options & 3 {
             0 => Ok(Self::Group3),
             1 => Err(Refusal::Unsupported("a TIFF with two-dimensional CCITT Group 3 compression".to_owned())),
@@ -174,6 +176,9 @@ impl<R: Read + Send> Decompressor for Checked<R> {
 
     /// Verifies the checksum, which decoders do only when reading past the end.
     fn finish(&mut self) -> Result<End, DecodeError> {
+        // Zlib and Zstandard compare their checksums when they meet the end of the data, which a reader that stops
+        // after the last row never does. So this reads on, over rows that were added to fill up the chunk and no
+        // further: a damaged length must not make it unpack gigabytes.
         let mut rest = Read::by_ref(&mut self.0).take(self.1.saturating_add(1));
         match io::copy(&mut rest, &mut io::sink()) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),

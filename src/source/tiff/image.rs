@@ -51,6 +51,8 @@ impl Image {
         let unpacker = layout.unpacker()?;
         let samples = (layout.samples, layout.bits);
         let mapping = SampleMapping::new(tags, layout.photometric.clone(), samples, unpacker.depth(), metadata)?;
+        // With separate planes, samples that are not shown are not even read. That needs the mapping twice: first to
+        // learn which samples count, then for pixels that have only those.
         let planes = if layout.is_planar { mapping.kept().to_owned() } else { vec![0] };
         let mapping = if layout.is_planar { mapping.only_kept() } else { mapping };
         if layout.format == SampleFormat::Signed && range == FloatRange::Standard {
@@ -188,6 +190,7 @@ impl Layout {
         let is_ycbcr = photometric == Photometric::YCbCr;
         let codec = Codec::read(tags, if is_ycbcr { Components::YCbCr } else { Components::AsTheyAre })?;
         let is_jpeg = matches!(codec, Codec::Jpeg(_));
+        // libjpeg converts YCbCr by itself, with smooth upsampling, so what it returns is RGB.
         let photometric = if is_jpeg && is_ycbcr { Photometric::Rgb } else { photometric };
         let is_planar = samples > 1 && tags.choice(tags::PLANAR_CONFIGURATION, 1)? == 2;
         if bits != 8 && (is_jpeg || is_ycbcr) {

@@ -10,6 +10,8 @@ pub(super) fn measure_range(image: &Image) -> Result<(), DecodeError> {
     if !image.has_unknown_range() {
         return Ok(());
     }
+    // `--float-range auto` reads the image twice, because black and white have to be known before the first tile
+    // is encoded. Holding the samples instead would take memory for the whole image.
     let mut stats = SampleStats::default();
     for row in 0..image.chunks.chunks_down() {
         for column in 0..image.chunks.chunks_across() {

@@ -176,6 +176,10 @@ impl S3Store {
         let limiter = AdaptiveLimiter::new(UploadLimits { puts, bytes: MAX_BYTES_IN_FLIGHT, puts_per_second });
         let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
         let S3Settings { bucket, on_existing, payer, .. } = settings;
+        // The SDK decides about the endpoint from a dozen sources: flags, environment, profiles, services sections,
+        // dual-stack and FIPS settings. It tells its decision only in a request, so one is presigned, not sent, and its
+        // URL is taken apart. It says if this is AWS, which decides about path style and checksums; both change the
+        // URL, so a second one is made for the result.
         let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
         let mut client_config = client_config.force_path_style(!is_aws);
         if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
@@ -363,6 +367,7 @@ impl S3Store {
         let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete);
         let deleted = deleted.set_request_payer(self.payer.into()).send().await;
         let deleted = deleted.map_err(|error| self.failed(action(), &error))?;
+        // The status of a batch is 200 even if every key in it failed.
         match deleted.errors().first() {
             None => Ok(()),
             Some(error) => {
@@ -435,6 +440,10 @@ impl Store for S3Store {
                 Err(error) if error.status() == Some(404) => Ok(None),
                 // Without permission to list, the status for a missing key is 403 instead of 404.
                 Err(error) if error.status() == Some(403) => {
+                    // S3 answers 403 and not 404 for a missing key if the credentials may not list, so that names
+                    // cannot be guessed. It answers the same for an object that may not be read. Taking it as missing
+                    // is safe, because the worst that follows is that an unchanged image is published again; the count
+                    // lets the caller tell people why.
                     self.denied_lookups.fetch_add(1, Ordering::Relaxed);
                     Ok(None)
                 }
@@ -466,6 +475,8 @@ impl Store for S3Store {
         tracking_last_failure(async move {
             for batch in keys.chunks(MAX_KEYS_PER_DELETE) {
                 match self.delete_batch(batch).await {
+                    // Not for other kinds: if deleting is denied, each of a thousand single requests would be denied
+                    // too.
                     Err(error) if error.kind() == StoreErrorKind::Other => self.delete_one_by_one(batch).await?,
                     done => done?,
                 }

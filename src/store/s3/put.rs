@@ -22,12 +22,17 @@ const PRECONDITION_FAILED: u16 = 412;
 impl S3Store {
     /// Puts an object and repeats the put until the store confirms the sent bytes.
     pub(super) async fn put_confirmed(&self, object: Object, on_existing: OnExisting) -> Result<Receipt, StoreError> {
+        // The store returns the MD5 of what it has stored as the ETag, at least for a single PUT without a KMS key.
+        // Comparing it with the digest of what was sent covers everything in between: memory, proxies and the store
+        // itself.
         let digest = Digest::of(&object.body);
         let _permit = self.limiter.acquire(object.body.len() as u64).await;
         let mut confirmation = Confirmation::NoETag;
         for _ in 0..MAX_DIGEST_ATTEMPTS {
             let output = match self.put_without_check(&object, on_existing).await {
                 Ok(output) => output,
+                // With `If-None-Match: *`, an attempt whose response is lost makes the retry fail with 412: the object
+                // is there because this run has put it. So the bytes decide, not the status.
                 Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
             };

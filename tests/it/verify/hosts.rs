@@ -53,6 +53,17 @@ fn requests_to_a_busy_server_are_retried() {
 }
 
 #[test]
+fn a_transient_status_is_requested_three_times_and_another_one_once() {
+    let host = published(90, 70, &[]);
+    for (status, requests) in [(408, 3), (501, 1)] {
+        host.change(MAX, |page| page.status = status);
+        let before = host.requests().len();
+        assert_eq!(problems(&host), [format!("/full/max/0/default.jpg: unexpected status {status}")]);
+        assert_eq!(host.requests()[before..].iter().filter(|path| *path == MAX).count(), requests, "{status}");
+    }
+}
+
+#[test]
 fn at_most_five_redirects_are_followed() {
     let host = published(90, 70, &[]);
     let picture = host.body(MAX);

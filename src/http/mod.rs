@@ -1,0 +1,196 @@
+//! HTTP requests: the only client and the only retry loop.
+//!
+//! A [`Client`] sends requests without credentials and without a referrer. Documents are read whole, up to a limit, by
+//! [`Client::read`]. Callers that stream a body call [`Client::with_retry`] around [`Client::request`].
+
+mod error;
+mod retry;
+
+pub(crate) use error::HttpError;
+pub(crate) use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+pub(crate) use retry::{Failure, Policy};
+
+use bytes::{Bytes, BytesMut};
+use header::HeaderMap;
+use reqwest::redirect;
+use std::time::{Duration, Instant};
+
+/// The origin of a viewer's page. The name cannot belong to anyone (RFC 2606).
+pub(crate) const VIEWER_ORIGIN: &str = "https://viewer.invalid";
+
+const MAX_REDIRECTS: usize = 5;
+/// Timeout for name resolution, TCP and TLS. It allows three lost SYN packets.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for the response headers and for each piece of the body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout for a whole document. Streamed bodies have a minimum rate instead.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// An HTTP client with its retry policy. Clones share their connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    client: reqwest::Client,
+    policy: Policy,
+}
+
+/// The content encodings that a client accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encodings {
+    /// Only the stored bytes, because ranges and sizes refer to them.
+    Identity,
+    /// Also gzip, which is decoded.
+    Gzip,
+}
+
+/// The part of a body to read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BodyLimit {
+    /// The whole body of a successful response. A longer one is an error. Other responses are read without a body.
+    Whole { max_bytes: u64 },
+    /// The first bytes of any response.
+    Start { max_bytes: u64 },
+}
+
+/// A complete response with any status.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    pub(crate) status: StatusCode,
+    /// The URL after redirects.
+    pub(crate) final_url: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A failed attempt.
+#[derive(Debug)]
+pub(crate) struct Attempt<E> {
+    error: E,
+    /// `None` if a retry cannot help.
+    failure: Option<Failure>,
+}
+
+impl<E> Attempt<E> {
+    /// Creates a failed attempt. Without a `failure`, it is not repeated.
+    pub(crate) fn new(error: E, failure: impl Into<Option<Failure>>) -> Self {
+        Self { error, failure: failure.into() }
+    }
+}
+
+impl<E> From<E> for Attempt<E> {
+    /// Creates an attempt that is never repeated.
+    fn from(error: E) -> Self {
+        Self { error, failure: None }
+    }
+}
+
+impl Client {
+    /// Creates a client without sending requests. The time for retries also limits the timeouts of a connection.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up.
+    pub(crate) fn new(policy: Policy, encodings: Encodings) -> Result<Self, HttpError> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("iiif-publish/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::limited(MAX_REDIRECTS))
+            .referer(false)
+            .gzip(encodings == Encodings::Gzip)
+            .connect_timeout(CONNECT_TIMEOUT.min(policy.retry_for()))
+            .read_timeout(READ_TIMEOUT.min(policy.retry_for()));
+        Ok(Self { client: client.build()?, policy })
+    }
+
+    /// Returns the retry policy.
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Begins a request.
+    pub(crate) fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Reads a document, with retries. If every attempt gets a transient status, the last response is returned.
+    ///
+    /// # Errors
+    /// If no attempt gets a complete response, or the body exceeds its limit.
+    pub(crate) async fn read(
+        &self,
+        request: impl Fn(&Self) -> RequestBuilder,
+        limit: BodyLimit,
+    ) -> Result<Document, HttpError> {
+        let read = self.with_retry(self.policy, || async {
+            match Self::read_once(request(self), limit).await {
+                Ok(document) => match Failure::of_response(document.status, &document.headers) {
+                    None => Ok(document),
+                    Some(failure) => Err(Attempt::new(Ok(document), failure)),
+                },
+                Err(error) => {
+                    let failure = error.failure();
+                    Err(Attempt::new(Err(error), failure))
+                }
+            }
+        });
+        read.await.or_else(|last| last)
+    }
+
+    async fn read_once(request: RequestBuilder, limit: BodyLimit) -> Result<Document, HttpError> {
+        let response = request.timeout(DOCUMENT_TIMEOUT).send().await?;
+        document(response, limit).await
+    }
+
+    /// Repeats an attempt for as long as the policy allows.
+    pub(crate) async fn with_retry<T, E, F>(&self, policy: Policy, attempt: impl Fn() -> F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, Attempt<E>>>,
+    {
+        let (begin, mut attempts) = (Instant::now(), 1);
+        loop {
+            let failed = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(failed) => failed,
+            };
+            let wait = failed.failure.and_then(|failure| policy.decide(failure, attempts, begin.elapsed()));
+            let Some(wait) = wait else { return Err(failed.error) };
+            tokio::time::sleep(wait).await;
+            attempts += 1;
+        }
+    }
+}
+
+async fn document(mut response: Response, limit: BodyLimit) -> Result<Document, HttpError> {
+    let mut document = Document {
+        status: response.status(),
+        final_url: response.url().to_string(),
+        headers: response.headers().clone(),
+        body: Bytes::new(),
+    };
+    document.body = match limit {
+        BodyLimit::Whole { max_bytes } if document.status == StatusCode::OK => whole(&mut response, max_bytes).await?,
+        BodyLimit::Whole { .. } => Bytes::new(),
+        BodyLimit::Start { max_bytes } => start(&mut response, max_bytes).await?,
+    };
+    Ok(document)
+}
+
+async fn whole(response: &mut Response, max_bytes: u64) -> Result<Bytes, HttpError> {
+    let mut body = BytesMut::new();
+    // Checks the declared length first, then counts the received bytes, because the declaration can be wrong.
+    let mut length = response.content_length().unwrap_or(0);
+    loop {
+        if length > max_bytes {
+            return Err(HttpError::TooLarge { max_bytes });
+        }
+        let Some(piece) = response.chunk().await? else { return Ok(body.freeze()) };
+        body.extend_from_slice(&piece);
+        length = body.len() as u64;
+    }
+}
+
+async fn start(response: &mut Response, max_bytes: u64) -> Result<Bytes, HttpError> {
+    let mut body = BytesMut::new();
+    while (body.len() as u64) < max_bytes {
+        let Some(piece) = response.chunk().await? else { break };
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
+}
