@@ -247,7 +247,7 @@ impl Source {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
             Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
-            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
+            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input, formats: format::titles() }),
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
