@@ -24,6 +24,7 @@ mod mark;
 mod memory;
 mod old_versions;
 mod options;
+mod outline;
 mod prospect;
 mod read;
 mod redirects;
@@ -40,8 +41,8 @@ mod work;
 pub use batch::BatchEvent;
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
-pub use memory::{InFlight, peak_memory_bytes};
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Versions};
+pub use outline::{Outline, VersionOutline};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 

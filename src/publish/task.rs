@@ -16,7 +16,7 @@ use super::state::State;
 use super::target::{Target, pyramid};
 use super::watch::Watch;
 use super::work::Tasks;
-use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
+use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
 use crate::source::{Header, OPEN_BYTES, Place, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
@@ -195,7 +195,7 @@ impl Task<'_> {
     /// [`PublishError::Memory`] if the image takes more than all images together may.
     fn check_memory(&self, header: &Header, target: &Target) -> Result<(), PublishError> {
         let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
-        let needed_bytes = peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
+        let needed_bytes = memory::peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
         if let Some(limit_bytes) = budget.is_beyond(needed_bytes) {
             let identifier = target.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes, limit_bytes });

@@ -1,10 +1,10 @@
 //! A source object in a bucket.
 
-use super::buckets::status_error;
 use super::fetch;
 use crate::location::{Revision, S3Object};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
-use crate::store::{Found, ReadError, S3Store};
+use crate::store::{Found, ReadError, S3Store, StoreError, StoreErrorKind};
+use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -100,4 +100,12 @@ impl Remote for BucketObject {
         let object = Arc::clone(&self.object);
         fetch(&self.runtime, async move { object.read(range).await.map_err(read_error) })
     }
+}
+
+/// Returns the response of a bucket as an error. The error around it names the object.
+pub(super) fn status_error(error: &StoreError) -> RemoteError {
+    // The endpoint was reachable when the run began, so a connection failure may be temporary.
+    let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
+    let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
+    RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))
 }

@@ -22,7 +22,9 @@ use crate::source::{Place, SourceError};
 #[cfg(feature = "s3")]
 use crate::store::S3Settings;
 #[cfg(feature = "s3")]
-use buckets::{Buckets, status_error};
+use bucket::status_error;
+#[cfg(feature = "s3")]
+use buckets::Buckets;
 #[cfg(feature = "s3")]
 use futures::TryStreamExt;
 use std::fmt;

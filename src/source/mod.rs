@@ -96,6 +96,23 @@ pub struct Header {
     pub kept_profile: Option<Arc<[u8]>>,
 }
 
+impl Header {
+    /// Returns the header of any RGB image of this size, whose colors need no conversion.
+    #[must_use]
+    pub fn any_rgb(size: Size) -> Self {
+        Self {
+            size,
+            format: PixelFormat::Rgb8,
+            description: "any RGB image".to_owned(),
+            kind: SourceKind::PLAIN_RGB,
+            found: Found::default(),
+            decoder_bytes: 0,
+            blocks: None,
+            kept_profile: None,
+        }
+    }
+}
+
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
@@ -232,7 +249,7 @@ impl Source {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
             Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
-            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
+            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input, formats: format::titles() }),
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
