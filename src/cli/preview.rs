@@ -13,6 +13,7 @@ use iiif_publish::html::{self, ShownImage};
 use iiif_publish::publish::{Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::{FolderStore, Identifier};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -44,6 +45,10 @@ Examples:
 
     fn messages(&self) -> Messages {
         self.messages.messages()
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.image.jobs()
     }
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {

@@ -23,6 +23,7 @@ use iiif_publish::collection::{InputError, Page, Shard, objects};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -154,6 +155,10 @@ Examples:
 
     fn messages(&self) -> Messages {
         self.publishing.messages()
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.publishing.jobs()
     }
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
