@@ -43,6 +43,7 @@ fn known(step: Step, action: &str, found: Result<Option<Finding>, StoreError>) -
 /// versions.
 fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<Finding> {
     let place = remedies.place.prefix().with_slash();
+    // A rule for a folder further down does not help, because it leaves the rest of the prefix as it is.
     if prefixes.iter().any(|prefix| place.starts_with(prefix.as_str())) {
         return None;
     }

@@ -165,6 +165,7 @@ Examples:
         let began = Instant::now();
         let mut metrics = Metrics::default();
         let result = Box::pin(ingest(&self, context, &mut metrics)).await;
+        // The metrics are written after a failure too: a failed run is the one that an alert must see.
         let Some(path) = &self.metrics_file else { return result };
         let exit = context.exit(result);
         metrics.duration = began.elapsed();

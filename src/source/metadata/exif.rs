@@ -87,6 +87,8 @@ impl<'a> Directory<'a> {
         let directory = usize::try_from(self.offset).ok()?;
         let entries = usize::from(self.short(directory)?);
         for entry in 0..entries {
+            // Entries should be sorted by tag, but not all writers do that, so the loop does not end at the first
+            // larger tag.
             let at = directory.checked_add(2 + entry * ENTRY_BYTES)?;
             if self.short(at)? == ORIENTATION {
                 return self.value(at);
