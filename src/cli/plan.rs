@@ -93,12 +93,14 @@ fn plan(arguments: &Arguments) -> Result<Exit, Fatal> {
 
 impl Arguments {
     fn options(&self) -> Result<Options, Fatal> {
-        let place = &self.names.place;
+        let destination = &self.names.destination;
         let example = || {
             let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
-            example.below(&place.prefix)
+            example.below(&destination.prefix)
         };
-        Ok(self.image_options.options(self.image_options.shape()?, place.public_url.clone().unwrap_or_else(example)))
+        Ok(self
+            .image_options
+            .options(self.image_options.shape()?, destination.public_url.clone().unwrap_or_else(example)))
     }
 
     fn concurrency(&self) -> usize {

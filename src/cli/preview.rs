@@ -9,7 +9,7 @@ use super::messages::{MessageArguments, Messages};
 use super::output::print;
 use super::publish::publish_all;
 use clap::Args;
-use iiif_publish::html::{self, ShownImage};
+use iiif_publish::html::{self, PageImage};
 use iiif_publish::publish::{Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::{FolderStore, Identifier};
@@ -128,8 +128,8 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
 fn page(published: &[Published]) -> Page {
     let shown = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();
-        ShownImage::of(image, info).stored_by(image)
+        PageImage::of(image, info).stored_by(image)
     };
-    let images: Vec<ShownImage> = published.iter().map(shown).collect();
+    let images: Vec<PageImage> = published.iter().map(shown).collect();
     Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(&images).into() }
 }

@@ -88,7 +88,7 @@ Exit codes:
         self.publishing.check(images.len())?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
         context.progress().begin(images.len());
-        let publisher = self.publishing.publisher(&self.names.place, context).await?;
+        let publisher = self.publishing.publisher(&self.names.destination, context).await?;
         // One future for the whole run, so that no signal is lost in between.
         let signal = pin!(context.interrupted());
         match &self.html {

@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
-use crate::source::{Header, OPEN_BYTES, Place, Source, Warning};
+use crate::source::{Header, OPEN_BYTES, ResolvedSource, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Task<'a> {
     pub(super) publisher: &'a Publisher,
     pub(super) image: &'a Image,
-    pub(super) place: Place,
+    pub(super) resolved: ResolvedSource,
     pub(super) state: &'a State,
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) tally: &'a Arc<Tally>,
@@ -99,7 +99,7 @@ impl Task<'_> {
         let turn = permit(&publisher.budget.readers).await;
         let ImageMemory { reading, lasting: _lasting } = self.memory(&header, &target).await;
         publisher.check_not_stopped(&target)?;
-        let mut warnings = header.found.warnings.clone();
+        let mut warnings = header.properties.warnings.clone();
         let watch = Watch::new(publisher.timing(), &existing.state);
         let job = Arc::new(self.job(&header, target, existing.reusable, watch));
         (publisher.events)(self.started(header, &job.target));
@@ -148,8 +148,8 @@ impl Task<'_> {
     async fn open(&self) -> Result<Source, PublishError> {
         // Given back when the source is open, so that no image waits for memory while it holds some.
         let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
-        let (place, read) = (self.place.clone(), self.publisher.options.reading());
-        Ok(self.publisher.blocking(self.image, move || Source::open_at(&place, read)).await??)
+        let (resolved, read) = (self.resolved.clone(), self.publisher.options.reading());
+        Ok(self.publisher.blocking(self.image, move || Source::open_at(&resolved, read)).await??)
     }
 
     /// Returns the names of the image, and the revisions of the code that is going to make it.
@@ -234,7 +234,7 @@ impl Task<'_> {
             identifier: self.image.identifier.clone(),
             size: header.size,
             description: header.description,
-            found: header.found,
+            properties: header.properties,
             objects: target.object_count(),
         }
     }

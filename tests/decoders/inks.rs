@@ -59,7 +59,7 @@ fn assert_as_littlecms(case: &str, profile: &[u8]) {
     let expected = convert_with_littlecms(profile, &inks, Flags::BLACKPOINT_COMPENSATION);
     for bits in [8, 16] {
         let (header, real) = read_bytes(&tiff(&inks, bits, profile)).expect("read");
-        assert!(header.found.profile.is_some() && codes(&header).is_empty(), "{case}: {}", header.found);
+        assert!(header.properties.profile.is_some() && codes(&header).is_empty(), "{case}: {}", header.properties);
         let (mean, max) = differences(real.as_chunks().0, &expected);
         eprintln!("{case}, {bits} bit: CIEDE2000 mean {mean:.3}, at most {max:.2}");
         assert!(mean <= MEAN && max <= MAX, "{case}, {bits} bit: mean {mean:.3}, at most {max:.2}");
@@ -100,7 +100,7 @@ fn a_device_link_profile_is_reported_as_unusable() {
     profile[20..24].copy_from_slice(b"RGB ");
     let (header, _) = read_bytes(&tiff(&inks()[..64], 8, &profile)).expect("read");
     assert_eq!(codes(&header), ["profile-unusable"]);
-    assert_eq!(header.found.conversion, "CMYK taken as SWOP");
+    assert_eq!(header.properties.conversion, "CMYK taken as SWOP");
 }
 
 #[test]

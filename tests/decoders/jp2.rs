@@ -71,11 +71,11 @@ fn the_header_describes_the_file() {
     let described = |name| read_fixture(name).0.description;
     assert_eq!(described("rgb.j2k"), "JPEG 2000, reversible");
     assert_eq!(described("tiled_lossy.j2k"), "JPEG 2000, tiled, irreversible");
-    let found = read_fixture("profile.jp2").0.found;
+    let found = read_fixture("profile.jp2").0.properties;
     assert_eq!(found.profile.as_deref(), Some("sRGB built-in"));
-    assert_eq!(read_fixture("rgb16.jp2").0.found.to_string(), "RGB, 16 bit, taken as sRGB");
-    assert_eq!(read_fixture("gray12.jp2").0.found.bits, 12);
-    assert_eq!(read_fixture("gray_alpha.jp2").0.found.colors, "gray with alpha");
+    assert_eq!(read_fixture("rgb16.jp2").0.properties.to_string(), "RGB, 16 bit, taken as sRGB");
+    assert_eq!(read_fixture("gray12.jp2").0.properties.bits, 12);
+    assert_eq!(read_fixture("gray_alpha.jp2").0.properties.colors, "gray with alpha");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn color_spaces_are_converted_to_rgb() {
     let palette: Vec<u8> = gray().iter().map(|it| it / 16).flat_map(|it| [it * 17, 255 - it * 17, it]).collect();
     assert!(read_fixture("palette.jp2").1 == palette);
     let (header, _) = read_fixture("cmyk.jp2");
-    assert_eq!((header.found.colors.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
+    assert_eq!((header.properties.colors.as_str(), header.format), ("CMYK", PixelFormat::Rgb8));
     assert!(mean_difference(&read_fixture("profile.jp2").1, &rgb()) < 1.0, "sRGB to sRGB");
 }
 
@@ -348,7 +348,7 @@ fn exif_is_applied_before_and_after_the_codestream() {
         let uuid = (*b"uuid", [&b"JpgTiffExif->JP2"[..], exif].concat());
         file.insert(if is_before { codestream } else { codestream + 1 }, uuid);
         let (header, _) = read_bytes(&joined(&file)).expect("read");
-        assert_eq!(header.found.orientation, Orientation::QuarterRight);
+        assert_eq!(header.properties.orientation, Orientation::QuarterRight);
         assert_eq!((header.size.width(), header.size.height()), (upright.size.height(), upright.size.width()));
     }
 }

@@ -5,7 +5,7 @@ mod events;
 mod input;
 
 use super::Verb;
-use super::arguments::{PlaceArguments, PublishArguments};
+use super::arguments::{DestinationArguments, PublishArguments};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
     #[command(flatten)]
-    place: PlaceArguments,
+    destination: DestinationArguments,
     #[command(flatten)]
     publishing: PublishArguments,
 }
@@ -194,7 +194,7 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
         progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
-    let publisher = arguments.publishing.publisher(&arguments.place, context).await?;
+    let publisher = arguments.publishing.publisher(&arguments.destination, context).await?;
     let images: Vec<Image> = pages.iter().copied().map(image).collect();
     let reporter = IngestReporter::new(&images, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
