@@ -20,12 +20,13 @@ readonly URL=https://example.org/iiif
 work=
 mounts=()
 checked=0 without=0 failed=0 skipped=0
+readonly all=${IIIF_PUBLISH_TEST_ALL:-0} # 1 if nothing may be skipped
 
 main() {
   local missing && missing=$(missing_tools)
   if [[ $missing ]]; then
     echo "power: 3 skipped (no $missing)"
-    exit 0
+    exit "$all"
   fi
   local program=${1:-}
   if [[ -z $program ]]; then
@@ -42,7 +43,7 @@ main() {
   trap 'exit 143' TERM HUP
   if ! mount_outer; then
     echo 'power: 3 skipped (no loop device can be mounted)'
-    exit 0
+    exit "$all"
   fi
   picture 1900 1400 >"$work/a.ppm"
   picture 1700 1200 >"$work/b.ppm"
@@ -51,7 +52,7 @@ main() {
   for kind in ext4 xfs; do failures_on "$kind"; done
   order_of_calls
   echo "power: $checked copies whole, $without without info.json yet, $failed failed, $skipped skipped"
-  ((failed == 0))
+  ((failed == 0 && skipped * all == 0))
 }
 
 missing_tools() {

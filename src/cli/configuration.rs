@@ -128,12 +128,12 @@ fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let of_word =
         |word: &OsString| word.to_str().and_then(|word| Some(word.strip_prefix(NAME)?.strip_prefix('=')?.into()));
-    if let Some(place) = words[..end].iter().position(|word| of_word(word).is_some()) {
-        return of_word(&words.remove(place));
+    if let Some(index) = words[..end].iter().position(|word| of_word(word).is_some()) {
+        return of_word(&words.remove(index));
     }
-    let place = words[..end].iter().position(|word| word == NAME).filter(|place| place + 1 < end)?;
-    words.remove(place);
-    Some(words.remove(place).into())
+    let index = words[..end].iter().position(|word| word == NAME).filter(|index| index + 1 < end)?;
+    words.remove(index);
+    Some(words.remove(index).into())
 }
 
 /// Removes `--flag=false` from a command line, for every flag without a value, and returns these flags: they override the file.

@@ -92,7 +92,7 @@ Examples:
 async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     let targets = targets(arguments).await?;
     let verifier = Verifier::new(options(arguments))?;
-    let mut report = Report { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
+    let mut report = VerifyReport { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
     for target in &targets {
         match verifier.verify(&target.url).await {
             Ok(image) => report.image(target, &image),
@@ -103,13 +103,13 @@ async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal>
 }
 
 /// The report: lines as images are verified, or one document at the end.
-struct Report {
+struct VerifyReport {
     json: bool,
     documents: Vec<Value>,
     exits: Vec<Exit>,
 }
 
-impl Report {
+impl VerifyReport {
     fn image(&mut self, target: &Target, image: &Verified) {
         if self.json {
             self.documents.push(document(target, image));
@@ -156,9 +156,11 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
 /// Returns the public URL that publishing into the bucket would use. The credentials are used only for the region.
 async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
     let names = &arguments.names;
-    match &names.place.public_url {
+    match &names.destination.public_url {
         Some(public_url) => Ok(public_url.clone()),
-        None => Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.public_url(&names.place.prefix)),
+        None => {
+            Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.public_url(&names.destination.prefix))
+        }
     }
 }
 
@@ -168,7 +170,7 @@ fn in_bucket(
     version: Option<u8>,
     identifier: &Identifier,
 ) -> Result<Target, Fatal> {
-    let folder = ImageFolder::new(&arguments.names.place.prefix, version, identifier)?;
+    let folder = ImageFolder::new(&arguments.names.destination.prefix, version, identifier)?;
     Ok(Target { url: public_url.base_uri(version, identifier).parse::<InfoUrl>()?, folder: Some(folder) })
 }
 

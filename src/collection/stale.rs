@@ -25,7 +25,7 @@ pub enum StaleError {
 
 /// The location of a collection: the images below a prefix, as one run publishes them.
 #[derive(Clone, Debug)]
-pub struct Below {
+pub struct CollectionScope {
     /// The common prefix of all keys.
     pub prefix: Prefix,
     /// The public URL of the prefix.
@@ -34,7 +34,7 @@ pub struct Below {
     pub folders: Vec<Option<u8>>,
 }
 
-impl Below {
+impl CollectionScope {
     /// Finds images that are published here but not in `pages`.
     ///
     /// Each 1000 images cost one listing of folders, and each image that is not in `pages` costs one read. Only images
@@ -47,7 +47,7 @@ impl Below {
         let named = Named::of(pages);
         let mut stale = StaleImages::default();
         for version in &self.folders {
-            let place = ApiFolder { below: self, store, version: *version, named: &named };
+            let place = ApiFolder { scope: self, store, version: *version, named: &named };
             let mut paths = vec![String::new()];
             while !paths.is_empty() {
                 paths = place.descend(paths, &mut stale).await?;
@@ -111,7 +111,7 @@ enum Lookup {
 
 /// The folder of one Image API version.
 struct ApiFolder<'a> {
-    below: &'a Below,
+    scope: &'a CollectionScope,
     store: &'a dyn Store,
     version: Option<u8>,
     named: &'a Named<'a>,
@@ -163,7 +163,7 @@ impl ApiFolder<'_> {
     /// Returns the paths of the subfolders of a path.
     async fn folders(&self, path: String) -> Result<(String, Vec<String>), StaleError> {
         let version = self.version.map(|version| version.to_string());
-        let segments = [Some(self.below.prefix.to_string()), version, Some(path.clone())];
+        let segments = [Some(self.scope.prefix.to_string()), version, Some(path.clone())];
         let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
         let names = self.store.folders(&segments.join("/").parse()?).await?;
         let is_above_image = path.is_empty() || self.named.folders.contains(path.as_str());
@@ -179,14 +179,14 @@ impl ApiFolder<'_> {
     async fn look(&self, path: String) -> Result<(String, Lookup), StaleError> {
         // This program never publishes under a name that is not a valid identifier.
         let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Lookup::Nothing)) };
-        let Ok(folder) = ImageFolder::new(&self.below.prefix, self.version, &identifier) else {
+        let Ok(folder) = ImageFolder::new(&self.scope.prefix, self.version, &identifier) else {
             return Ok((path, Lookup::Nothing));
         };
         let Some(stored) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
             return Ok((path, Lookup::Folder));
         };
         let Some(document) = ImageDocument::read(&stored.body) else { return Ok((path, Lookup::Nothing)) };
-        let base_uri = self.below.public_url.base_uri(self.version, &identifier);
+        let base_uri = self.scope.public_url.base_uri(self.version, &identifier);
         let is_ours = is_ours(stored.mark.as_deref()) && is_information_of(&document, &base_uri);
         Ok((path, if is_ours { Lookup::Image(identifier) } else { Lookup::Foreign }))
     }
@@ -242,11 +242,14 @@ mod tests {
         put(&store, "iiif/manifests/gone.json", "{}").await;
         put(&store, "iiif/other/manifests/x.json", "{}").await;
         put(&store, "elsewhere/info.json", &id("elsewhere")).await;
-        let below =
-            Below { prefix: "iiif".parse()?, public_url: "https://example.org/iiif".parse()?, folders: vec![None] };
+        let scope = CollectionScope {
+            prefix: "iiif".parse()?,
+            public_url: "https://example.org/iiif".parse()?,
+            folders: vec![None],
+        };
         let page = |id: &str| Ok::<_, KeyError>(Page::alone(Location::File("x.tif".into()), id.parse()?));
         let pages = [page("kept")?, page("books/1/a")?, page("full/b")?, page("new")?];
-        let StaleImages { images, unseen, known, foreign } = below.stale(&store, &pages).await?;
+        let StaleImages { images, unseen, known, foreign } = scope.stale(&store, &pages).await?;
         assert_eq!(foreign, 3, "`moved`, `vips` and `server`");
         let names = |images: BTreeSet<Identifier>| images.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (images, unseen) = (names(images), names(unseen));

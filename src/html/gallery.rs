@@ -1,6 +1,6 @@
 //! The page in a store that shows the images of a run.
 
-use super::page::{self, PageName, ShownImage};
+use super::page::{self, PageImage, PageName};
 use crate::iiif::{Plan, Pyramid};
 use crate::publish::{Layout, Published, Publisher};
 use crate::store::{Identifier, Key, KeyError, Object, OnExisting, StoreError};
@@ -141,7 +141,7 @@ impl Gallery {
         put.await.map(drop)
     }
 
-    fn images(&mut self, publisher: &Publisher) -> Vec<ShownImage> {
+    fn images(&mut self, publisher: &Publisher) -> Vec<PageImage> {
         let options = publisher.options();
         let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
         let folders = options.versions.folders();
@@ -150,7 +150,7 @@ impl Gallery {
             let (_, folder) = folders[0];
             let info = format!("{}/{}", options.public_url.base_uri(folder, &image.identifier), Plan::INFO_JSON);
             let moves = matches!(options.layout, Layout::Versioned { .. });
-            let shown = ShownImage { moves, ..ShownImage::of(image, info) };
+            let shown = PageImage { moves, ..PageImage::of(image, info) };
             if shown.version.is_none() {
                 return shown;
             }
@@ -158,12 +158,12 @@ impl Gallery {
             let count = |version| Plan::new(pyramid.clone(), version).object_count();
             let objects = folders.iter().map(|(version, _)| count(*version)).sum();
             // An earlier page may have the bytes of the same content from an earlier run.
-            let is_same = |known: &&ShownImage| known.info == shown.info && known.version == shown.version;
+            let is_same = |known: &&PageImage| known.info == shown.info && known.version == shown.version;
             let bytes_before = before.iter().find(is_same).and_then(|known| known.bytes);
             // A run that stored only some of the objects knows the bytes of those alone, which is not the size of the
             // image. The page of an earlier run may still have it.
             let bytes = if image.objects == objects { Some(image.bytes) } else { bytes_before };
-            ShownImage { objects: Some(objects), bytes, ..shown }
+            PageImage { objects: Some(objects), bytes, ..shown }
         };
         page::in_order(std::mem::take(&mut self.published), &self.order).iter().map(shown).collect()
     }

@@ -4,7 +4,7 @@ use super::format::Format;
 use super::plan::Plan;
 use super::pyramid::Rendering;
 
-/// Bytes per pixel of a photograph at quality 85 and 4:2:0: the mean of many, within a factor of two.
+/// Returns the bytes per pixel of a photograph at quality 85 and 4:2:0: the mean of many, within a factor of two.
 fn bytes_per_pixel(format: Format) -> f64 {
     match format {
         Format::Jpg => 0.2,
@@ -13,7 +13,7 @@ fn bytes_per_pixel(format: Format) -> f64 {
     }
 }
 
-/// Bytes of the tables and markers of a file.
+/// Returns the bytes of the tables and markers of a file.
 fn bytes_per_picture(format: Format) -> f64 {
     match format {
         Format::Jpg => 620.0,

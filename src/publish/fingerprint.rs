@@ -14,7 +14,7 @@ use super::options::{Identity, Layout, RedirectOptions};
 use super::revision::Revisions;
 use crate::encode::{Effort, JpegTiles, Subsampling};
 use crate::iiif::RoundedSizes;
-use crate::source::{FloatRange, Place, Profiles, Remote, RemoteError, SourceError};
+use crate::source::{FloatRange, Profiles, Remote, RemoteError, ResolvedSource, SourceError};
 use crate::store::{Identifier, VersionName};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -49,12 +49,12 @@ impl Fingerprint {
     /// If the source cannot be read, or reading it was stopped.
     pub(super) fn new(
         identifier: &Identifier,
-        place: &Place,
+        resolved: &ResolvedSource,
         options: &Options,
         attributes: Option<&str>,
         is_stopping: &dyn Fn() -> bool,
     ) -> Result<Self, SourceError> {
-        let source = source(place, options.identity, is_stopping)?;
+        let source = source(resolved, options.identity, is_stopping)?;
         let folders = options.versions.folders();
         let base_uri = |folder| options.public_url.base_uri(folder, identifier);
         let document = |(_, folder)| hash(&document(options, identifier, base_uri(folder), attributes));
@@ -188,11 +188,17 @@ fn hash(description: &impl Serialize) -> String {
 }
 
 /// Describes the source: its size and time, its entity tag, or the hash of its content.
-fn source(place: &Place, identity: Identity, is_stopping: &dyn Fn() -> bool) -> Result<String, SourceError> {
-    let input = place.to_string();
-    match place {
-        Place::File(path) => of_file(path, identity, is_stopping).map_err(|cause| SourceError::Open { input, cause }),
-        Place::Remote { object, .. } => {
+fn source(
+    resolved: &ResolvedSource,
+    identity: Identity,
+    is_stopping: &dyn Fn() -> bool,
+) -> Result<String, SourceError> {
+    let input = resolved.to_string();
+    match resolved {
+        ResolvedSource::File(path) => {
+            of_file(path, identity, is_stopping).map_err(|cause| SourceError::Open { input, cause })
+        }
+        ResolvedSource::Remote { object, .. } => {
             of_object(&**object, identity, is_stopping).map_err(|cause| SourceError::Remote { input, cause })
         }
     }

@@ -50,6 +50,8 @@ impl Job {
         PublishError::Stopped { identifier, stored: self.stored.load(Ordering::Relaxed), promised }
     }
 
+    /// Checks that the publisher was not stopped.
+    ///
     /// # Errors
     /// [`PublishError::Stopped`] if the publisher was stopped.
     pub(super) fn check_not_stopped(&self) -> Result<(), PublishError> {

@@ -23,6 +23,8 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Creates the target of an image.
+    ///
     /// # Errors
     /// If prefix and identifier are too long together.
     pub(super) fn new(

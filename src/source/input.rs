@@ -79,7 +79,7 @@ fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, into, offset)
 }
 
-/// Also moves the position of the file, which is not used here.
+/// Reads at an offset. Moves the position of the file too, which is not used here.
 #[cfg(windows)]
 fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, into, offset)

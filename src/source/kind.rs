@@ -15,7 +15,7 @@ pub struct SourceKind {
 
 impl SourceKind {
     /// The kind of an image that is only described, not read.
-    pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
+    pub(super) const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
     pub(super) fn new(format: &'static str, samples: ColorModel, has_profile: bool) -> Self {
         // The path of the colors is part of what made the pixels: a mistake in the tables of CMYK profiles concerns

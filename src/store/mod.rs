@@ -21,8 +21,8 @@ pub use memory::MemoryStore;
 pub(crate) use rate::{MinRate, TooSlow};
 #[cfg(feature = "s3")]
 pub use s3::{
-    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl,
-    Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, ObjectAttributes, ObjectCannedAcl,
+    ObjectInfo, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
 
 pub(crate) use tally::Tally;

@@ -7,7 +7,7 @@
     tests/bench/collection.py against [--images 200] [--photos A.jpg B.jpg]
                                                               side by side with `vips dzsave` under `xargs` and `s5cmd`
     tests/bench/collection.py far [--images 60] [--distances 100 200]
-                                                              the same with photographs of 9 Mpixel and a delay of so many ms
+                                                              the same with photographs of 9 Mpixel, at this distance from the server, in ms
 
 Ends with 1 where something is not as it must be. Needs room in /dev/shm for the images, and in /tmp for the server.
 """

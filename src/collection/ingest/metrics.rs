@@ -106,7 +106,7 @@ fn read_before(path: &Path) -> io::Result<String> {
     io::read_to_string(fs::File::open(path)?.take(MAX_BYTES))
 }
 
-/// The exporter is another user.
+/// Allows every user to read a file, because the exporter runs as another user.
 #[cfg(unix)]
 fn readable_by_all(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -55,7 +55,7 @@ use crate::iiif::PresentationVersion;
 use crate::publish::{BatchEvent, Image, PublishError, Publisher};
 use event::Events;
 use futures::{StreamExt, TryStreamExt, stream};
-use manifests::{ShownObject, shown};
+use manifests::{ManifestObject, manifest_objects};
 use prune::Stale;
 use report::Report;
 use std::collections::HashSet;
@@ -215,8 +215,8 @@ impl<'a> Ingest<'a> {
     async fn present(&self, presentation: &Presentation, run: &Run, completion: Completion) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
-            let shown: Vec<ShownObject> = shown(&self.pages, &run.places);
-            written = manifests::manifests(self.publisher, presentation, &shown).await?;
+            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
+            written = manifests::manifests(self.publisher, presentation, &objects).await?;
         }
         // The collection lists all objects of the input. A shard knows only its own, and an input that was not read to
         // its end would drop objects that are online.

@@ -4,7 +4,9 @@ use super::manifests::listed;
 use super::refusal::{DeleteLimit, PruneRefusal};
 use super::summary::Run;
 use super::{Ingest, IngestError, IngestEvent, IngestInput};
-use crate::collection::{Below, COLLECTION_PAGES, EmptyFolder, MANIFESTS, Page, Presentation, StaleImages, objects};
+use crate::collection::{
+    COLLECTION_PAGES, CollectionScope, EmptyFolder, MANIFESTS, Page, Presentation, StaleImages, objects,
+};
 use crate::delete::{self, DEFAULT_SETTLE_AFTER, DeleteError, Subject};
 use crate::publish::Publisher;
 use crate::store::{Identifier, Key};
@@ -27,19 +29,19 @@ impl Ingest<'_> {
     /// Finds what left the input, and decides if it may be deleted.
     pub(super) async fn find_stale(&self, limit: DeleteLimit) -> Result<Stale, IngestError> {
         let options = self.publisher.options();
-        let below = Below {
+        let scope = CollectionScope {
             prefix: options.prefix.clone(),
             public_url: options.public_url.clone(),
             folders: options.versions.folders().into_iter().map(|(_, folder)| folder).collect(),
         };
         let StaleImages { images, unseen, known, foreign, .. } =
-            below.stale(self.publisher.store(), self.input.pages()).await?;
+            scope.stale(self.publisher.store(), self.input.pages()).await?;
         let documents = match &self.presentation {
             Some(presentation) => stale_documents(self.publisher, presentation, self.input.pages()).await?,
             None => Vec::new(),
         };
         // With both versions of the Image API, each image is found twice.
-        let known = known / below.folders.len().max(1) as u64;
+        let known = known / scope.folders.len().max(1) as u64;
         if foreign > 0 {
             (self.events)(IngestEvent::ForeignImages { count: foreign });
         }

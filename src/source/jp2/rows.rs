@@ -79,7 +79,7 @@ mod tests {
     use std::fs::File;
     use std::path::Path;
 
-    /// The pieces of a fixture, in their rows.
+    /// Returns the pieces of a fixture, in their rows.
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
         let file = File::open(file).and_then(Input::from_file).expect("a fixture");

@@ -114,7 +114,7 @@ impl<'a> Directory<'a> {
 mod tests {
     use super::*;
 
-    /// A block with an orientation of any type, in either byte order.
+    /// Returns a block with an orientation of any type, in either byte order.
     fn block(is_little_endian: bool, kind: u16, value: u32) -> Vec<u8> {
         let short = |value: u16| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         let long = |value: u32| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };

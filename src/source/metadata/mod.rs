@@ -128,7 +128,7 @@ pub(super) struct FileMetadata {
 mod tests {
     use super::*;
 
-    /// A big-endian EXIF block with only an orientation.
+    /// Returns a big-endian EXIF block with only an orientation.
     fn exif(value: u8) -> Vec<u8> {
         [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[value, 0, 0, 0, 0, 0, 0]].concat()
     }

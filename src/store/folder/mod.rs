@@ -365,7 +365,7 @@ impl Store for FolderStore {
         false
     }
 
-    /// More threads do not make file writes faster.
+    /// Returns the number of parallel writes. More threads do not make file writes faster.
     fn default_concurrency(&self) -> usize {
         8
     }

@@ -140,7 +140,7 @@ impl Host {
         self.locked().pages[path].body.clone()
     }
 
-    /// The paths that were asked for, in order.
+    /// Returns the requested paths, in order.
     pub fn requests(&self) -> Vec<String> {
         self.locked().requests.clone()
     }

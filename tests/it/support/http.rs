@@ -32,7 +32,7 @@ impl Http {
         Ok(Self(stream, "s3".to_owned()))
     }
 
-    /// Which host to ask for.
+    /// Sets the host of requests.
     pub fn host(self, host: &str) -> Self {
         Self(self.0, host.to_owned())
     }

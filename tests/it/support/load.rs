@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 /// The bucket of all loads.
 pub const BUCKET: &str = "load";
 
-/// As many as the program has in flight by itself.
+/// The default number of puts in flight.
 pub const IN_FLIGHT: usize = 64;
 
 /// A body of a load, unless its test says otherwise.
