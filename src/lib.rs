@@ -78,6 +78,7 @@ pub mod delete;
 pub mod encode;
 pub mod error;
 pub mod html;
+#[cfg(feature = "web")]
 mod http;
 pub mod iiif;
 mod libjpeg;
