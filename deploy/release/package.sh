@@ -2,7 +2,7 @@
 # Makes the archive of a release, iiif-publish-VERSION-TARGET.tar.gz: the program, its manual page and completions, and the notices
 # of everything that is built in. `cargo binstall` finds the program in it by what Cargo.toml says.
 #
-#   deploy/release/package.sh [FOLDER]        (the folder is target/package unless it is said)
+#   deploy/release/package.sh [FOLDER]        (the folder is target/package by default)
 #
 # Builds the program first, unless IIIF_PUBLISH names it.
 set -euo pipefail
