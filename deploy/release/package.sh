@@ -2,7 +2,7 @@
 # Makes the archive of a release, iiif-publish-VERSION-TARGET.tar.gz: the program, its manual page and completions, and the notices
 # of all included software. `cargo binstall` finds the program in it by the metadata in Cargo.toml.
 #
-#   deploy/release/package.sh [FOLDER]        (the default folder is target/package)
+#   deploy/release/package.sh [FOLDER]        (the folder is target/package by default)
 #
 # Builds the program first, unless IIIF_PUBLISH names it.
 set -euo pipefail

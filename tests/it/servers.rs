@@ -119,9 +119,10 @@ fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_it_again(
         assert_eq!(pictures(requests(&["--overwrite"])), planned_keys([&image]).len() - 1);
         assert_eq!(pictures(requests(&["--quality=70"])), planned_keys([&image]).len() - 1);
         assert_eq!(pictures(requests(&["--rights=https://example.org/r"])), planned_keys([&image]).len() - 1);
-        // Pictures are reused if the listing proves that they are right.
-        let repeated = if server.can().list_digests { 0 } else { planned_keys([&image]).len() - 1 };
-        assert_eq!(pictures(requests(&["--rights=https://example.org/s"])), repeated, "{}", server.name);
+        // Pictures are reused if the listing proves that they are right, by digests or, without ETags, by sizes.
+        let (again, all) = (pictures(requests(&["--rights=https://example.org/s"])), planned_keys([&image]).len() - 1);
+        let is_expected = again == 0 || (again == all && !server.can().list_digests);
+        assert!(is_expected, "{}: {again} of {all} pictures were put again", server.name);
     });
 }
 
