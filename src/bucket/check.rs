@@ -72,6 +72,8 @@ pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output =
         stopped = stop => Some(stopped),
     };
     // If the check was stopped, the upload may or may not have arrived.
+    // A refused upload needs no deletion, and a role without write access may not delete either: its refusal would be a
+    // second finding about the same cause.
     if checker.put_outcome != PutOutcome::Refused {
         checker.delete().await;
     }
@@ -134,6 +136,8 @@ impl Checker<'_> {
     async fn run(&mut self) -> Result<(), StoreError> {
         let region = self.region().await;
         self.findings.push(region);
+        // Settings come before the upload, so that a bucket that keeps all versions forever is known as such even if
+        // the upload is refused. The others need the probe, so they are left out without one.
         let settings = settings::findings(self.store, &self.remedies).await;
         self.findings.extend(settings);
         self.put().await?;

@@ -76,6 +76,8 @@ pub fn change(present: Option<&str>, scope: &BucketScope) -> Result<PolicyChange
         return Ok(PolicyChange::None);
     }
     let is_old = policy.get("Version").is_none_or(|version| version != VERSION);
+    // The version applies to all statements of a policy. Raising it would change the meaning of `${…}` in the
+    // statements of others.
     if is_old && scope.escaped_prefix().contains('$') {
         return Err(PolicyError::Version);
     }
@@ -127,6 +129,8 @@ pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> b
 
 /// Returns `true` if a statement certainly allows everyone to read all objects in a scope.
 fn lets_everyone_read(statement: &Value, scope: &BucketScope) -> bool {
+    // `Certainly`: everything that is not understood here, such as a condition, counts as not granting access. The
+    // worst result is a second statement that says the same.
     let is_limited =
         ["Condition", "NotPrincipal", "NotAction", "NotResource"].iter().any(|&m| statement.get(m).is_some());
     let is_everyone =

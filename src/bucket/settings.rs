@@ -43,6 +43,7 @@ fn known(step: Step, action: &str, found: Result<Option<CheckFinding>, StoreErro
 /// versions.
 fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<CheckFinding> {
     let scope = remedies.scope.prefix().with_slash();
+    // A rule for a folder further down does not help, because it leaves the rest of the prefix as it is.
     if prefixes.iter().any(|prefix| scope.starts_with(prefix.as_str())) {
         return None;
     }

@@ -45,6 +45,9 @@ impl Setup {
         if parts.contains(&Part::PublicRead) {
             setup.policy = Some(policy::change(store.policy().await?.as_deref(), &scope)?);
             let remedies = Remedies { scope: &scope, options: command_options, is_aws: store.is_aws() };
+            // With Block Public Access, S3 would refuse the policy or ignore it. The program reports the command
+            // instead of running it: a block is a decision of the owner of the account, which is not to be reverted
+            // silently.
             setup.unblock = blocking(store).await?.map(|block| remedies.unblock(block));
         }
         Ok(setup)

@@ -13,6 +13,7 @@ use iiif_publish::html::{self, PageImage};
 use iiif_publish::publish::{Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::{FolderStore, Identifier};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -44,6 +45,10 @@ Examples:
 
     fn messages(&self) -> Messages {
         self.messages.messages()
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.image.jobs()
     }
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
@@ -119,7 +124,7 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
     builder.tempdir()
 }
 
-/// The page with what it shows.
+/// Returns the page of the published images.
 fn page(published: &[Published]) -> Page {
     let page_image = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();

@@ -13,6 +13,7 @@ use iiif_publish::error::chain;
 use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
 use iiif_publish::store::StoreError;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 
@@ -75,6 +76,10 @@ Exit codes:
 
     fn messages(&self) -> Messages {
         self.publishing.messages()
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.publishing.jobs()
     }
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {

@@ -104,6 +104,8 @@ impl Presentation {
             return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
         }
         let (mut documents, mut pages) = (Vec::new(), Vec::new());
+        // Presentation API 3 has no paging for collections. Viewers load a collection as a whole and some show a menu
+        // of all of it, so a large one becomes a collection of collections.
         for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
             let (key, id) = self.place(&collection_page(number))?;
             let label = LanguageMap::new(None, number.to_string());
@@ -123,6 +125,8 @@ impl Presentation {
 
     fn canvas(&self, manifest: &str, published: &ManifestPage, number: usize) -> Canvas {
         let pyramid = Pyramid::new(published.size, self.shape);
+        // The canvas has the size of the source. What is painted onto it is `full/max`, which may be smaller, and its
+        // `width` and `height` say so: viewers that do not zoom show this file.
         let largest = pyramid.size().at(pyramid.max_level());
         let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
         let service = Service::new(self.image_version, published.base_uri.clone(), listed.iter().copied());

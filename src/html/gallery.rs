@@ -146,6 +146,7 @@ impl Gallery {
         let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
         let folders = options.versions.folders();
         let shown = |image: &Published| {
+            // The page shows each image once, from the first of its folders.
             let (_, folder) = folders[0];
             let info = format!("{}/{}", options.public_url.base_uri(folder, &image.identifier), Plan::INFO_JSON);
             let moves = matches!(options.layout, Layout::Versioned { .. });
@@ -159,6 +160,8 @@ impl Gallery {
             // An earlier page may have the bytes of the same content from an earlier run.
             let is_same = |known: &&PageImage| known.info == shown.info && known.version == shown.version;
             let bytes_before = before.iter().find(is_same).and_then(|known| known.bytes);
+            // A run that stored only some of the objects knows the bytes of those alone, which is not the size of the
+            // image. The page of an earlier run may still have it.
             let bytes = if image.objects == objects { Some(image.bytes) } else { bytes_before };
             PageImage { objects: Some(objects), bytes, ..shown }
         };

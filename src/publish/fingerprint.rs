@@ -182,6 +182,8 @@ fn document<'a>(options: &'a Options, identifier: &Identifier, id: String, attri
 
 fn hash(description: &impl Serialize) -> String {
     let text = serde_json::to_string(description).expect("texts and numbers are JSON");
+    // Never the hash of `{:?}`: the output of `Debug` may change with any release of Rust or of this crate, and then
+    // every image of every user would be published again.
     hexadecimal(&Sha256::digest(text.as_bytes()))[..HASH_DIGITS].to_owned()
 }
 

@@ -132,13 +132,13 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
     }
 }
 
-/// The strips of the blocks of a JPEG.
+/// Returns the size of the strips of JPEG blocks, in bytes.
 fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
     let rows = pyramid.size().height().min(pyramid.tile_size());
     (STRIPS_PER_LEVEL * layout.strip_blocks(rows) * size_of::<Block>()) as u64
 }
 
-/// Whole levels, and the pixels of those that thumbnails are made of.
+/// Returns the size of whole levels and of the pixels that thumbnails are made from, in bytes.
 fn whole_levels(pyramid: &Pyramid, format: PixelFormat, jpeg: JpegOptions) -> u64 {
     let channels = format.channels() as u64;
     let formats = pyramid.formats();

@@ -98,7 +98,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher that tells `events` what happens. They are called from many threads, and must not block.
+    /// Creates a publisher that reports progress to `events`, which is called from many threads and must not block.
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
@@ -226,6 +226,8 @@ impl Publisher {
         };
         let (resolved, fingerprint, state) = self.unless_stopped(image, prepared).await?;
         let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
+        // The decision is made without the source: its size and time, or its entity tag, and one GET of `info.json` are
+        // enough. In a collection that has hardly changed, that is all that most images cost.
         match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
             (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
@@ -271,6 +273,8 @@ impl Publisher {
         }
     }
 
+    /// Checks the limit on objects per image.
+    ///
     /// # Errors
     /// [`PublishError::TooManyObjects`] if an image has more objects than are allowed.
     fn check_object_count(&self, target: &Target) -> Result<(), PublishError> {

@@ -56,6 +56,8 @@ impl Publisher {
             Action::Skip | Action::Settle => Change::Unchanged,
             Action::Keep | Action::KeepNewer => Change::Kept,
         };
+        // The size of a published image is in its `info.json`, so its source is opened only if the image would be
+        // stored, and its size may have changed.
         match self.known_target(image, &state)?.filter(|_| !matches!(change, Change::New | Change::Replaced)) {
             Some(target) => Ok(prospect(&target, change)),
             None => Ok(prospect(&self.examine_source(image, resolved, &fingerprint).await?, change)),
@@ -69,6 +71,8 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Target, PublishError> {
         let read = self.options.reading();
+        // Opening reads headers, whose memory counts like that of publishing. It is returned at the end of this
+        // function, before any pixel would be decoded.
         let _memory = self.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
         let source = self.blocking(image, move || Source::open_at(&resolved, read)).await??;
         let pyramid = pyramid(&self.options, &image.identifier, source.header().size)?;

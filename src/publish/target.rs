@@ -23,6 +23,8 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Creates the target of an image.
+    ///
     /// # Errors
     /// If prefix and identifier are too long together.
     pub(super) fn new(
@@ -39,6 +41,9 @@ impl Target {
             if !is_versioned {
                 return Ok(ApiFolder { plan, dir: current, base_uri, parent: None });
             }
+            // With versions, the objects and the `id` of the image are one level deeper than the folder that viewers
+            // are given. An `info.json` is written to both; that of the parent names the folder below it, and changes
+            // with each version.
             let (dir, base_uri) = (current.version(&version)?, format!("{base_uri}/{version}"));
             Ok(ApiFolder { plan, dir, base_uri, parent: Some(current) })
         };
@@ -60,6 +65,7 @@ impl Target {
     /// Returns the number of objects that have the bytes of a picture.
     pub(super) fn picture_count(&self) -> u64 {
         match self.redirects {
+            // Every object is a picture, except one `info.json` in each folder.
             Redirects::None => self.object_count() - self.folders.len() as u64,
             Redirects::Alternatives { .. } => {
                 let requests =

@@ -115,6 +115,8 @@ impl Task<'_> {
         Ok((image, Outcome::Published))
     }
 
+    /// Checks the warnings of a source against the options.
+    ///
     /// # Errors
     /// [`PublishError::Warnings`] if there are any and they are to fail the image.
     fn check_warnings(&self, warnings: &[Warning], is_published: bool) -> Result<(), PublishError> {
@@ -187,6 +189,8 @@ impl Task<'_> {
         Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, warnings, ..target.published() }))
     }
 
+    /// Checks the limit on memory.
+    ///
     /// # Errors
     /// [`PublishError::Memory`] if the image takes more than all images together may.
     fn check_memory(&self, header: &Header, target: &Target) -> Result<(), PublishError> {

@@ -228,6 +228,8 @@ impl Source {
     pub fn open_at(resolved: &ResolvedSource, options: ReadOptions) -> Result<Self, SourceError> {
         let input = open_input(resolved, options.threads)?;
         let result = Self::from_input(&resolved.to_string(), &input, options);
+        // A decoder that cannot read may report anything: damage, a missing end, or success with made-up pixels. The
+        // input remembers its first failure, and that is the error.
         match input.failure() {
             Some(cause) => Err(SourceError::Remote { input: resolved.to_string(), cause }),
             None => result,
@@ -306,7 +308,9 @@ impl Source {
 
     /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
     pub fn reserve_blocks(&mut self) {
-        self.rows.reader().blocks().map(|blocks| blocks.reserve(true));
+        if let Some(blocks) = self.rows.reader().blocks() {
+            blocks.reserve(true);
+        }
     }
 
     /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.

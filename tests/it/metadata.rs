@@ -130,7 +130,7 @@ fn exif_in_png_texts_is_read_before_and_after_the_pixels() {
         }
     }
     let xmp = chunk(*b"tEXt", &raw_profile("Raw profile type APP1", b"http://ns.adobe.com/xap/1.0/\0<x/>"));
-    assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is no EXIF");
+    assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is not EXIF");
 }
 
 /// An XMP packet with a quarter turn to the right.

@@ -6,6 +6,7 @@ use clap::Args;
 use iiif_publish::iiif::{PyramidError, PyramidShape};
 use iiif_publish::publish::Options;
 use iiif_publish::store::PublicUrl;
+use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageArguments {
@@ -16,6 +17,11 @@ pub(crate) struct ImageArguments {
 }
 
 impl ImageArguments {
+    /// Returns the number of threads for the CPU, and the maximum for requests.
+    pub(crate) fn jobs(&self) -> NonZeroUsize {
+        self.encoding.jobs()
+    }
+
     pub(crate) fn shape(&self) -> Result<PyramidShape, PyramidError> {
         self.shape.shape(Cap::Configured)
     }

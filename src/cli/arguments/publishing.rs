@@ -146,6 +146,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 type Target = (Arc<dyn Store>, PublicUrl);
 
 impl PublishArguments {
+    /// Returns the number of threads for the CPU, and the maximum for requests.
+    pub(crate) fn jobs(&self) -> NonZeroUsize {
+        self.image.jobs()
+    }
+
     pub(crate) fn messages(&self) -> Messages {
         self.messages.messages()
     }

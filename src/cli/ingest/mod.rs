@@ -23,6 +23,7 @@ use iiif_publish::collection::{InputError, Page, Shard, objects};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -156,10 +157,15 @@ Examples:
         self.publishing.messages()
     }
 
+    fn threads(&self) -> NonZeroUsize {
+        self.publishing.jobs()
+    }
+
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         let began = Instant::now();
         let mut metrics = Metrics::default();
         let result = Box::pin(ingest(&self, context, &mut metrics)).await;
+        // The metrics are written after a failure too: a failed run is the one that an alert must see.
         let Some(path) = &self.metrics_file else { return result };
         let exit = context.exit(result);
         metrics.duration = began.elapsed();

@@ -132,6 +132,8 @@ impl<'a> Ingest<'a> {
         presentation: &Presentation,
         published: &PublishedImages,
     ) -> Result<Vec<(Key, u64)>, IngestError> {
+        // The documents are made as if the run had taken place, and compared with those in the store. An estimate that
+        // only looks at the images would miss changes of a table.
         let objects: Vec<ManifestObject> = manifest_objects(&self.pages, published);
         let mut documents = manifests::changed(self.publisher, presentation, &objects).await?;
         let pages = self.input.pages();

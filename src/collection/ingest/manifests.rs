@@ -91,7 +91,7 @@ async fn may_put(
 /// The revision of manifests and collections, raised if the program writes other contents for the same input.
 const REVISION: u32 = 1;
 
-/// The mark that is kept with each of them.
+/// Returns the mark that is kept with each manifest and collection.
 fn mark() -> String {
     format!("1;presentation={REVISION}")
 }
@@ -120,6 +120,8 @@ fn manifest(
 ) -> Result<Option<(Key, String)>, KeyError> {
     let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(None) };
     let known = present.get(&key);
+    // A page that failed today was published last week as a rule, and its tiles are still there. The old manifest shows
+    // it.
     if known.is_some() && !object.is_whole {
         return Ok(None);
     }

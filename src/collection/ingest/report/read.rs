@@ -88,6 +88,8 @@ impl Reports {
             let Some(text) = text else { break };
             let image: ReportedImage = match serde_json::from_str(&text) {
                 Ok(image) => image,
+                // A machine that loses power leaves half a line. Its image has a line `planned` above, so it counts as
+                // missing.
                 Err(error) if error.is_eof() => continue,
                 Err(error) => return Err(ReadReportError::Syntax { line, cause: error.into() }),
             };

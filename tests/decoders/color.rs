@@ -186,7 +186,7 @@ fn an_unsuitable_profile_is_reported_and_ignored() {
     let pixels = grid(3, 9);
     let gray =
         Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(2.2)).expect("a profile").icc().expect("bytes");
-    for (profile, word) in [(gray.as_slice(), "other colors"), (b"this is no profile", "cannot be used")] {
+    for (profile, word) in [(gray.as_slice(), "other colors"), (b"this is not a profile", "cannot be used")] {
         let (header, real) = read_bytes(&png(&pixels, 9, ExtendedColorType::Rgb8, profile)).expect("read");
         assert!(real == pixels, "as it is");
         assert_eq!(codes(&header), ["profile-unusable"]);

@@ -3,6 +3,7 @@
 use crate::support::ciede2000::{difference, lab};
 use crate::support::press::{Tables, profile};
 use crate::support::rows::{codes, read_bytes};
+use crate::support::skip::skip;
 use crate::support::tiff::{Layout, Values};
 use lcms2::{Flags, Intent, PixelFormat, Profile, Transform};
 use std::path::Path;
@@ -80,8 +81,7 @@ fn cmyk_is_converted_like_littlecms_for_every_kind_of_table() {
 #[test]
 fn cmyk_is_converted_like_littlecms_with_profiles_of_ghostscript() {
     let Ok(folder) = std::fs::read_dir(Path::new(GHOSTSCRIPT)) else {
-        eprintln!("SKIPPED: there is no {GHOSTSCRIPT}; `apt-get install libgs-common` brings it");
-        return;
+        return skip("CMYK profiles of Ghostscript", "`apt-get install libgs-common` installs them");
     };
     let mut profiles = 0;
     for path in folder.flatten().map(|entry| entry.path()) {
