@@ -74,7 +74,7 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     let pipeline = Publisher::new(store, options, context.on_event());
     let mut published = Vec::new();
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
-    // One for the whole run: a signal that comes between publishing and serving is heard too.
+    // One for the whole run: a signal that comes between publishing and serving is not lost.
     let mut signal = pin!(context.interrupted());
     let exit = publish_all(&pipeline, images, context, signal.as_mut(), |_, result| {
         published.extend(result.as_ref().ok().cloned());
@@ -111,8 +111,8 @@ async fn serve(server: Server, site: Site, signal: impl Future<Output = Exit>) -
     }
 }
 
-fn failed(what: &str, error: &std::io::Error, advice: &'static str) -> Fatal {
-    Fatal::new(Exit::Failed, format!("{what}: {error}"), advice)
+fn failed(what: &str, error: &std::io::Error, hint: &'static str) -> Fatal {
+    Fatal::new(Exit::Failed, format!("{what}: {error}"), hint)
 }
 
 /// Creates a temporary folder that other users cannot look into.
@@ -126,10 +126,10 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
 
 /// Returns the page of the published images.
 fn page(published: &[Published]) -> Page {
-    let shown = |image: &Published| {
+    let page_image = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();
         PageImage::of(image, info).stored_by(image)
     };
-    let images: Vec<PageImage> = published.iter().map(shown).collect();
+    let images: Vec<PageImage> = published.iter().map(page_image).collect();
     Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(&images).into() }
 }

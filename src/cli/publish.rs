@@ -148,11 +148,8 @@ pub(super) async fn publish_all(
     let mut summary = Summary::new(&images);
     let on_event = |event: BatchEvent<'_>| match event {
         BatchEvent::Ended { image, result } => {
-            let heard = ended(image, result);
-            match result {
-                Ok(done) => summary.published(done, heard),
-                Err(error) => summary.failed(image, error, progress),
-            }
+            let printed = ended(image, result);
+            summary.ended(image, result, printed, progress);
         }
         BatchEvent::StoreUnavailable { error } => report_unavailable(error, progress),
         _ => {}

@@ -6,38 +6,20 @@ use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
 use iiif_publish::error::chain;
-use iiif_publish::publish::{Image, Outcome, PublishError, Published, Publisher};
+use iiif_publish::publish::{BatchSummary, Image, PublishError, Published, Publisher, Unfinished};
 use iiif_publish::store::{Identifier, PublicUrl, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// The maximum number of identifiers in a text summary; JSON has all.
 const MAX_NAMES: usize = 100;
 
-/// The outcomes of images.
+/// The outcomes of images, and their printing.
 #[derive(Debug)]
 pub(super) struct Summary {
-    images: usize,
-    published: usize,
-    /// Of these, images that were already published and are unchanged.
-    unchanged: usize,
-    /// Of these, existing images that must not be overwritten.
-    kept: usize,
-    /// Of these, images with updated documents or headers.
-    updated: usize,
-    /// Of these, images that a newer version of the program has published.
-    kept_newer: usize,
-    failed: usize,
-    objects: u64,
-    bytes: u64,
+    batch: BatchSummary,
     started: Instant,
-    /// Images that have not ended, with the number of stored objects and of all objects; zeros if the image was not started or
-    /// the numbers are unknown.
-    unfinished: BTreeMap<Identifier, (u64, u64)>,
-    /// Set if a retry cannot help.
-    is_environment: bool,
     /// Set if a result could not be printed.
     has_print_error: bool,
 }
@@ -66,63 +48,35 @@ impl Ending {
 }
 
 impl Summary {
-    /// Creates a summary in which all images are unfinished.
     pub(super) fn new(images: &[Image]) -> Self {
-        let unfinished = images.iter().map(|image| (image.identifier.clone(), (0, 0))).collect();
-        Self {
-            images: images.len(),
-            published: 0,
-            unchanged: 0,
-            kept: 0,
-            updated: 0,
-            kept_newer: 0,
-            failed: 0,
-            objects: 0,
-            bytes: 0,
-            started: Instant::now(),
-            unfinished,
-            is_environment: false,
-            has_print_error: false,
-        }
+        Self { batch: BatchSummary::new(images), started: Instant::now(), has_print_error: false }
     }
 
-    /// Counts a published image; `printed` is the outcome of printing its result.
-    pub(super) fn published(&mut self, published: &Published, printed: Exit) {
-        self.unfinished.remove(&published.identifier);
-        self.published += 1;
-        match published.outcome {
-            Outcome::Updated => self.updated += 1,
-            Outcome::Unchanged => self.unchanged += 1,
-            Outcome::Kept => self.kept += 1,
-            Outcome::KeptNewer => self.kept_newer += 1,
-            _ => {}
-        }
-        self.objects += published.objects;
-        self.bytes += published.bytes;
+    /// Counts an image that has ended, and prints its failure; `printed` is the outcome of printing its result.
+    pub(super) fn ended(
+        &mut self,
+        image: &Image,
+        result: &Result<Published, PublishError>,
+        printed: Exit,
+        progress: &Progress,
+    ) {
+        self.batch.add(image, result);
         self.has_print_error |= printed != Exit::Done;
-    }
-
-    /// Counts and prints the failure of an image.
-    pub(super) fn failed(&mut self, image: &Image, error: &PublishError, progress: &Progress) {
-        if let PublishError::Stopped { identifier, stored, promised } = error {
-            self.unfinished.insert(identifier.clone(), (*stored, *promised));
-            return;
+        match result {
+            Ok(_) | Err(PublishError::Stopped { .. }) => {}
+            Err(error) => progress.failed(&image.identifier, &chain(error), publish_hint(error)),
         }
-        self.unfinished.remove(&image.identifier);
-        self.failed += 1;
-        self.is_environment |= error.is_environment();
-        progress.failed(&image.identifier, &chain(error), publish_hint(error));
     }
 
     /// Prints the summary, without details that a single image has already printed.
     fn print(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
-        let has_published = self.published > self.unchanged + self.kept;
+        let has_published = self.batch.published > self.batch.unchanged + self.batch.kept;
         if has_published && let Some(warning) = denied_lookups(publisher.store().denied_lookups()) {
             progress.say(&format!("warning: {warning}"));
         }
         let traffic = publisher.store().traffic();
         // The line of a single image contains these figures.
-        let is_printed = self.images == 1 && progress.prints_images();
+        let is_printed = self.batch.images == 1 && progress.prints_images();
         let done = self.done(&publisher.options().public_url).filter(|_| !is_printed);
         let lines = [done, cost(traffic).filter(|_| !is_printed), retries(traffic)];
         progress.summary(
@@ -134,8 +88,8 @@ impl Summary {
 
     /// Formats the published images and their public URL; `None` if there are none.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
-        let Self { published, unchanged, kept, kept_newer, updated, objects, bytes, .. } = *self;
-        let new = published - unchanged - kept - kept_newer - updated;
+        let BatchSummary { unchanged, kept, kept_newer, updated, objects, bytes, .. } = self.batch;
+        let new = self.batch.new_images();
         let seconds = self.started.elapsed().as_secs_f64();
         let (objects, bytes) = (HumanCount(objects), HumanBytes(bytes));
         let images = |count: usize| counted(count as u64, "image");
@@ -154,7 +108,7 @@ impl Summary {
 
     /// Formats the images that failed or remain; `None` if there are none.
     fn outcome(&self, signal: Option<Exit>) -> Option<String> {
-        let Self { images, published, failed, unfinished, .. } = self;
+        let BatchSummary { images, published, failed, unfinished, .. } = &self.batch;
         let verb = if matches!(signal, None | Some(Exit::Limit)) { "stopped" } else { "interrupted" };
         if signal.is_some() || !unfinished.is_empty() {
             let remaining = unfinished.len();
@@ -166,12 +120,12 @@ impl Summary {
 
     /// Formats the names and the progress of unfinished images.
     fn remaining(&self) -> String {
-        let name = |(identifier, progress): (&Identifier, &(u64, u64))| match progress {
-            (_, 0) => format!("`{identifier}`"),
-            (stored, all) => format!("`{identifier}` ({} of {} objects)", HumanCount(*stored), HumanCount(*all)),
+        let name = |(identifier, image): (&Identifier, &Unfinished)| match image.objects {
+            0 => format!("`{identifier}`"),
+            all => format!("`{identifier}` ({} of {} objects)", HumanCount(image.stored), HumanCount(all)),
         };
-        let names: Vec<String> = self.unfinished.iter().take(MAX_NAMES).map(name).collect();
-        let more = match self.unfinished.len() - names.len() {
+        let names: Vec<String> = self.batch.unfinished.iter().take(MAX_NAMES).map(name).collect();
+        let more = match self.batch.unfinished.len() - names.len() {
             0 => String::new(),
             more => format!(", and {more} more (`--progress json` lists all)"),
         };
@@ -179,21 +133,22 @@ impl Summary {
     }
 
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {
-        let remaining = |(identifier, (stored, objects)): (&Identifier, &(u64, u64))| json!({"id": identifier.to_string(), "stored": stored, "objects": objects});
-        json!({"event": "summary", "images": self.images, "published": self.published, "unchanged": self.unchanged, "kept": self.kept,
-               "updated": self.updated, "keptNewer": self.kept_newer,
-               "failed": self.failed, "objects": self.objects, "bytes": self.bytes, "seconds": self.started.elapsed().as_secs_f64(),
-               "interrupted": signal.is_some(), "left": self.unfinished.iter().map(remaining).collect::<Vec<_>>(),
+        let remaining = |(identifier, image): (&Identifier, &Unfinished)| json!({"id": identifier.to_string(), "stored": image.stored, "objects": image.objects});
+        let batch = &self.batch;
+        json!({"event": "summary", "images": batch.images, "published": batch.published, "unchanged": batch.unchanged, "kept": batch.kept,
+               "updated": batch.updated, "keptNewer": batch.kept_newer,
+               "failed": batch.failed, "objects": batch.objects, "bytes": batch.bytes, "seconds": self.started.elapsed().as_secs_f64(),
+               "interrupted": signal.is_some(), "left": batch.unfinished.iter().map(remaining).collect::<Vec<_>>(),
                "requests": traffic.requests, "retries": traffic.retries, "throttles": traffic.throttles})
     }
 
     fn exit(&self, signal: Option<Exit>) -> Exit {
-        let is_done = self.failed == 0 && self.unfinished.is_empty() && !self.has_print_error;
+        let is_done = self.batch.failed == 0 && self.batch.unfinished.is_empty() && !self.has_print_error;
         match signal {
-            Some(Exit::Limit) if self.is_environment => Exit::Environment,
+            Some(Exit::Limit) if self.batch.is_environment => Exit::Environment,
             Some(signal) => signal,
             None if is_done => Exit::Done,
-            None if self.is_environment => Exit::Environment,
+            None if self.batch.is_environment => Exit::Environment,
             None => Exit::Failed,
         }
     }

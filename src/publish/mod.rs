@@ -32,6 +32,7 @@ mod replace;
 mod revision;
 mod settle;
 mod state;
+mod summary;
 mod target;
 mod task;
 mod update;
@@ -45,6 +46,7 @@ pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOp
 pub use outline::{Outline, VersionOutline};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
+pub use summary::{BatchSummary, Unfinished};
 
 use crate::iiif::Pyramid;
 use crate::location::Location;

@@ -1,7 +1,7 @@
 //! Input of decoders: a local file or a remote object, read at any offset by several threads.
 
 use super::RemoteError;
-use super::blocks::BlockCache;
+use super::range_cache::BlockCache;
 use super::remote::Remote;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -6,7 +6,6 @@
 //! Delivering rows in order keeps memory low. A quarter turn, or a codec that only decodes whole images, needs memory
 //! for the whole image; [`Header`] reports this memory in advance.
 
-mod blocks;
 mod color;
 mod error;
 mod foreign;
@@ -29,6 +28,7 @@ mod orientation;
 mod other;
 mod png;
 mod png_chunks;
+mod range_cache;
 mod remote;
 mod rows;
 mod samples;

@@ -90,10 +90,7 @@ impl<'a> IngestReporter<'a> {
     fn image_ended(&self, image: &Image, result: &Result<Published, PublishError>) {
         // The lock is not held while the summary prints.
         let Some(mut summary) = self.state().summary.take() else { return };
-        match result {
-            Ok(published) => summary.published(published, Exit::Done),
-            Err(error) => summary.failed(image, error, self.context.progress()),
-        }
+        summary.ended(image, result, Exit::Done, self.context.progress());
         self.state().summary = Some(summary);
     }
 
