@@ -3,12 +3,13 @@
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
 use iiif_publish::bucket::quoted;
+use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, Rights, RoundedSizes};
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::{Image, Versions};
 use iiif_publish::source::{Background, FloatRange, Profiles, ReadOptions};
-use iiif_publish::store::{BucketAddress, Identifier, KeyError, Payer, Prefix, PublicUrl, S3Settings};
+use iiif_publish::store::{BucketAddress, KeyError, Payer, Prefix, S3Settings};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -6,11 +6,12 @@ use super::output::{print, print_json, tell};
 use super::report::Fatal;
 use bytesize::ByteSize;
 use clap::Args;
+use iiif_publish::destination::{Destination, Identifier, PublicUrl};
 use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Size};
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::publish::{InFlight, peak_memory_bytes};
 use iiif_publish::source::{Found, Header, Source, SourceKind};
-use iiif_publish::store::{Identifier, PublicUrl, S3Store};
+use iiif_publish::store::S3Store;
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -66,7 +67,7 @@ struct Planned {
     plan: Plan,
     /// `3/` or `2/` if both versions are planned.
     folder: String,
-    base_uri: String,
+    info_url: String,
     information: ImageInformation,
     bytes: u64,
 }
@@ -144,15 +145,18 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
         let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
         example.below(&arguments.names.place.prefix)
     });
-    let one = |(version, folder): (ApiVersion, Option<u8>)| {
+    let versions = arguments.shape.versions();
+    let destination = Destination::new(arguments.names.place.prefix.clone(), public_url, versions);
+    let one = |((version, folder), image): ((ApiVersion, Option<u8>), (String, String))| {
         let plan = Plan::new(pyramid.clone(), version);
-        let base_uri = public_url.base_uri(folder, identifier);
-        let information = ImageInformation::new(pyramid, version, base_uri.clone(), None);
+        let (base_uri, info_url) = image;
+        let information = ImageInformation::new(pyramid, version, base_uri, None);
         let bytes = plan.estimated_bytes() + information.to_json().len() as u64;
         let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
-        Planned { plan, folder, base_uri, information, bytes }
+        Planned { plan, folder, info_url, information, bytes }
     };
-    arguments.shape.versions().folders().into_iter().map(one).collect()
+    let images = destination.base_uris(identifier).into_iter().zip(destination.info_urls(identifier));
+    versions.folders().into_iter().zip(images).map(one).collect()
 }
 
 /// Returns every key in publishing order: the URLs of each tile in all versions, then each `info.json`.
@@ -226,8 +230,8 @@ fn summary(
         dollars(objects, price),
         BinaryBytes(memory),
     );
-    for Planned { base_uri, .. } in planned {
-        writeln!(text, "info.json      {base_uri}/{}", Plan::INFO_JSON).expect("writing to a string does not fail");
+    for Planned { info_url, .. } in planned {
+        writeln!(text, "info.json      {info_url}").expect("writing to a string does not fail");
     }
     text
 }

@@ -12,6 +12,7 @@ use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::summary::{Ending, Summary};
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
@@ -20,10 +21,7 @@ use iiif_publish::publish::{
     RedirectOptions, Unchanged,
 };
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
-use iiif_publish::store::{
-    Clobber, FolderStore, Identifier, Prefix, PublicUrl, S3Settings, S3Store, Store, StoreError, StoreErrorKind,
-    name_problems,
-};
+use iiif_publish::store::{Clobber, FolderStore, Prefix, S3Settings, S3Store, Store, StoreError, StoreErrorKind};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -361,7 +359,7 @@ impl PublishArguments {
     async fn target(&self, place: &PlaceArguments, progress: &Progress) -> Result<Target, Fatal> {
         let Some(folder) = &self.output else {
             let store = bucket(self.s3_settings(), progress).await?;
-            let public_url = place.public_url.clone().unwrap_or_else(|| store.public_url(&place.prefix));
+            let public_url = place.public_url.clone().unwrap_or_else(|| store.url(&place.prefix).into());
             return Ok((Arc::new(store), public_url));
         };
         let public_url = place.public_url.clone().unwrap_or_else(|| {

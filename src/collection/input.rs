@@ -3,8 +3,9 @@
 use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
 use super::page::Page;
 use super::table::{self, RowError, RowUnit, Table, TableError};
+use crate::destination::Identifier;
 use crate::location::{Location, LocationError, S3Object};
-use crate::store::{Identifier, KeyError};
+use crate::store::KeyError;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::collections::HashMap;
 use std::ffi::OsStr;

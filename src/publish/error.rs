@@ -1,10 +1,11 @@
 //! Errors of publishing an image.
 
 use super::Incomplete;
+use crate::destination::Identifier;
 use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
 use crate::source::{SourceError, Warning};
-use crate::store::{Identifier, KeyError, StoreError, StoreErrorKind};
+use crate::store::{KeyError, StoreError, StoreErrorKind};
 use bytesize::ByteSize;
 
 /// An error that prevented an image from being published. Its `info.json` was not written, except with [`PublishError::CleanUp`]. If

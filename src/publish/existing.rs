@@ -9,7 +9,8 @@ use super::replace::invalidate;
 use super::state::State;
 use super::target::{ApiFolder, Target, request};
 use super::{PublishError, Publisher, Unchanged};
-use crate::store::{ETag, ImageFolder, Key, Listed, Prefix, StoreError, StoreErrorKind};
+use crate::destination::ImageFolder;
+use crate::store::{ETag, Key, Listed, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -91,8 +92,8 @@ impl Publisher {
     pub(super) async fn pictures(&self, target: &Target) -> Result<Vec<Listed>, StoreError> {
         let mut pictures = Vec::new();
         for folder in &target.folders {
-            let is_picture = |listed: &Listed| request(&folder.dir, &listed.key).is_some();
-            pictures.extend(self.listed(&folder.dir, is_picture).await?.unwrap_or_default());
+            let is_picture = |listed: &Listed| request(folder.dir(), &listed.key).is_some();
+            pictures.extend(self.listed(folder.dir(), is_picture).await?.unwrap_or_default());
         }
         Ok(pictures)
     }

@@ -4,34 +4,45 @@ use super::PublishError;
 use super::event::{Orphans, Outcome, Published};
 use super::options::{Layout, Options};
 use super::redirects::Redirects;
+use crate::destination::{Identifier, ImageAddress, ImageFolder, VersionName};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
-use crate::store::{Identifier, ImageFolder, Key, KeyError, Traffic, VersionName};
+use crate::store::{Key, KeyError, Traffic};
 use std::time::Duration;
 
 /// The folder of an image in one version of the Image API.
 #[derive(Clone, Debug)]
 pub(super) struct ApiFolder {
     pub(super) plan: Plan,
-    /// The folder of the objects.
-    pub(super) dir: ImageFolder,
-    /// The URL of that folder, which is the id of the image information in it.
-    pub(super) base_uri: String,
-    /// The folder above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
-    pub(super) parent: Option<ImageFolder>,
+    /// The address of the objects.
+    objects: ImageAddress,
+    /// The address above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
+    parent: Option<ImageAddress>,
 }
 
 impl ApiFolder {
-    /// Returns the folder of the `info.json` that viewers are given.
-    pub(super) fn current_dir(&self) -> &ImageFolder {
-        self.parent.as_ref().unwrap_or(&self.dir)
+    /// Returns the address of the objects. Its base URI is the id of the image information in it.
+    pub(super) fn objects(&self) -> &ImageAddress {
+        &self.objects
     }
 
-    /// Returns the URL of [`current_dir`](Self::current_dir).
-    pub(super) fn current_uri(&self) -> &str {
-        match (&self.parent, self.base_uri.rsplit_once('/')) {
-            (Some(_), Some((parent, _))) => parent,
-            _ => &self.base_uri,
-        }
+    /// Returns the folder of the objects.
+    pub(super) fn dir(&self) -> &ImageFolder {
+        self.objects.folder()
+    }
+
+    /// Returns the address of the image, if each of its versions has a folder of its own.
+    pub(super) fn parent(&self) -> Option<&ImageAddress> {
+        self.parent.as_ref()
+    }
+
+    /// Returns the address of the `info.json` that viewers are given.
+    pub(super) fn current(&self) -> &ImageAddress {
+        self.parent.as_ref().unwrap_or(&self.objects)
+    }
+
+    /// Returns the folder of the `info.json` that viewers are given.
+    pub(super) fn current_dir(&self) -> &ImageFolder {
+        self.current().folder()
     }
 }
 
@@ -58,17 +69,15 @@ impl Target {
         version: VersionName,
     ) -> Result<Self, KeyError> {
         let is_versioned = matches!(options.layout, Layout::Versioned { .. });
-        let folder = |(api, api_folder): (_, Option<u8>)| {
+        let folder = |(api, image): (_, ImageAddress)| {
             let plan = Plan::new(pyramid.clone(), api);
-            let base_uri = options.public_url.base_uri(api_folder, identifier);
-            let current = ImageFolder::new(&options.prefix, api_folder, identifier)?;
             if !is_versioned {
-                return Ok(ApiFolder { plan, dir: current, base_uri, parent: None });
+                return Ok(ApiFolder { plan, objects: image, parent: None });
             }
-            let (dir, base_uri) = (current.version(&version)?, format!("{base_uri}/{version}"));
-            Ok(ApiFolder { plan, dir, base_uri, parent: Some(current) })
+            Ok(ApiFolder { plan, objects: image.version(&version)?, parent: Some(image) })
         };
-        let folders: Result<Vec<_>, KeyError> = options.versions.folders().into_iter().map(folder).collect();
+        let folders: Result<Vec<_>, KeyError> =
+            options.destination().images(identifier)?.into_iter().map(folder).collect();
         let redirects = Redirects::new(options.redirects.as_ref(), identifier);
         Ok(Self { identifier: identifier.clone(), folders: folders?, redirects, pyramid, version })
     }
@@ -100,7 +109,7 @@ impl Target {
         Published {
             identifier: self.identifier.clone(),
             outcome: Outcome::Unchanged,
-            info_urls: self.folders.iter().map(|folder| format!("{}/{}", folder.base_uri, Plan::INFO_JSON)).collect(),
+            info_urls: self.folders.iter().map(|folder| folder.objects.info_url()).collect(),
             version: Some(self.version.clone()),
             size: self.pyramid.size(),
             tiles: self.pyramid.tile_count(),
@@ -115,14 +124,14 @@ impl Target {
 
     /// Returns the URLs of the `info.json` that viewers are given, whatever version that is of.
     pub(super) fn current_urls(&self) -> Vec<String> {
-        self.folders.iter().map(|folder| format!("{}/{}", folder.current_uri(), Plan::INFO_JSON)).collect()
+        self.folders.iter().map(|folder| folder.current().info_url()).collect()
     }
 
     /// Returns the key of every request of the image; `info.json` is not one.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         let of_folder = |folder: &'_ ApiFolder| {
             let requests = |rendering| folder.plan.requests(rendering);
-            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.dir.key(&request));
+            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.dir().key(&request));
             keys.collect::<Vec<_>>()
         };
         self.folders.iter().flat_map(of_folder)

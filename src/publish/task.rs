@@ -13,7 +13,7 @@ use super::read::{self, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
 use super::state::State;
-use super::target::{Target, pyramid};
+use super::target::{ApiFolder, Target, pyramid};
 use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
@@ -84,6 +84,7 @@ impl Task<'_> {
         self.check_memory(&header, &target)?;
         publisher.check_not_stopped(&target)?;
         publisher.check_object_count(&target)?;
+        publisher.check_redirects()?;
         if let Some(published) = self.promote_again(&target).await? {
             return Ok((published, Outcome::Published));
         }
@@ -160,7 +161,7 @@ impl Task<'_> {
         if !target.is_versioned() || publisher.options.unchanged == super::Unchanged::PublishAgain {
             return Ok(None);
         }
-        let there = State::load(&*publisher.store, target.folders.iter().map(|folder| &folder.dir)).await?;
+        let there = State::load(&*publisher.store, target.folders.iter().map(ApiFolder::dir)).await?;
         let Some(marks) = there.marks().filter(|_| there.has_pixels(self.fingerprint)) else { return Ok(None) };
         if !there.has_headers(&self.fingerprint.headers) || !publisher.is_whole(target, &marks).await? {
             return Ok(None);

@@ -3,9 +3,10 @@
 
 use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
 use crate::support::publishing::{image, publish};
+use iiif_publish::destination::VersionName;
 use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, RoundedSizes};
 use iiif_publish::publish::{Changed, Event, Identity, Layout, Options, Publisher, RedirectOptions, Versions};
-use iiif_publish::store::{FolderStore, MemoryStore, Object, VersionName};
+use iiif_publish::store::{FolderStore, MemoryStore, Object};
 use image::ImageFormat;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

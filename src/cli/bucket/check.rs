@@ -8,7 +8,8 @@ use crate::cli::report::Fatal;
 use crate::cli::storage::StorageArguments;
 use clap::Args;
 use iiif_publish::bucket::{Check, Finding, Remedy, Report, Verdict, check};
-use iiif_publish::store::{Clobber, PublicUrl};
+use iiif_publish::destination::{Destination, PublicUrl, Versions};
+use iiif_publish::store::Clobber;
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -31,9 +32,9 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         tell(&format!("warning: {warning}"));
     }
     let store = place.connect_with(|settings| arguments.storage.apply_to(settings, Clobber::Replace)).await?;
+    let public_url = arguments.public_url.clone().unwrap_or_else(|| store.url(&place.prefix).into());
     let asked = Check {
-        prefix: place.prefix.clone(),
-        public_url: arguments.public_url.clone().unwrap_or_else(|| store.public_url(&place.prefix)),
+        destination: Destination::new(place.prefix.clone(), public_url, Versions::default()),
         command_options: place.s3.command_options(),
     };
     let report = check(&store, &asked, interrupted()).await?;
@@ -69,8 +70,8 @@ fn remedy(remedy: &Remedy) -> String {
 fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Value {
     json!({
         "bucket": arguments.place.bucket,
-        "prefix": check.prefix.to_string(),
-        "publicUrl": check.public_url.to_string(),
+        "prefix": check.destination.prefix().to_string(),
+        "publicUrl": check.destination.public_url().to_string(),
         "well": report.passed(),
         "finished": report.stopped.is_none(),
         "findings": report.findings.iter().map(entry).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use super::IngestError;
 use super::summary::Places;
-use crate::collection::{MANIFESTS, Page, Presentation, Shown, objects};
+use crate::collection::{Page, Presentation, Shown, objects};
 use crate::iiif::{LanguageMap, Manifest, Member, Size};
 use crate::publish::Publisher;
 use crate::store::{Digest, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
@@ -40,7 +40,7 @@ pub(super) async fn manifests(
     presentation: &Presentation,
     shown: &[ShownObject<'_>],
 ) -> Result<HashSet<Key>, IngestError> {
-    let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
+    let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     // Each is written when its turn comes: all together would take much memory.
     let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, IngestError> {
         let Some((key, body)) = manifest? else { return Ok(None) };
@@ -61,7 +61,7 @@ pub(super) async fn changed(
     presentation: &Presentation,
     shown: &[ShownObject<'_>],
 ) -> Result<Vec<(Key, u64)>, IngestError> {
-    let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
+    let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     let mut changed = Vec::new();
     for object in shown {
         if let Some((key, body)) = manifest(presentation, object, &present)?
@@ -105,7 +105,7 @@ fn is_newer(mark: Option<&str>) -> bool {
 /// Returns the keys of the manifests of objects.
 pub(super) fn keys(presentation: &Presentation, shown: &[ShownObject<'_>]) -> Result<HashSet<Key>, KeyError> {
     let objects = shown.iter().filter_map(|object| object.pages.first()).map(|shown| &shown.page.object);
-    objects.map(|object| presentation.manifest_key(object)).collect()
+    objects.map(|object| Ok(presentation.destination().manifest(object)?.key)).collect()
 }
 
 /// Returns the manifest of an object, unless it is in the store with the same content. A manifest is not replaced by one with fewer
@@ -134,14 +134,14 @@ pub(super) async fn collection(
     pages: &[Page],
     written: &HashSet<Key>,
 ) -> Result<String, IngestError> {
-    let present = listed(publisher, presentation, MANIFESTS).await?;
+    let present = listed(publisher, presentation.destination().manifests()?).await?;
     let is_listed = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
     let is_there = |key: &Key| written.contains(key) || is_listed(key);
     let documents = changed_collection(publisher, presentation, label, pages, is_there).await?;
     for (key, body) in documents {
         put(publisher, key, body).await?;
     }
-    Ok(presentation.public_url.base_uri(None, &"collection.json".parse()?))
+    Ok(presentation.destination().collection()?.url)
 }
 
 /// Returns the documents of the collection that are not in the store with the same content.
@@ -179,13 +179,11 @@ pub(super) async fn changed_collection(
     Ok(changed)
 }
 
-/// Returns the documents in a folder, with their digests if the store lists them; `None` if listing is denied.
+/// Returns the documents below a prefix, with their digests if the store lists them; `None` if listing is denied.
 pub(super) async fn listed(
     publisher: &Publisher,
-    presentation: &Presentation,
-    folder: &str,
+    below: Prefix,
 ) -> Result<Option<HashMap<Key, Option<Digest>>>, IngestError> {
-    let below: Prefix = format!("{}{folder}", presentation.prefix.with_slash()).parse()?;
     let pages = publisher.store().pages(&below);
     let listed = pages.try_fold(HashMap::new(), |mut present, page| async {
         present.extend(page.into_iter().map(|object| (object.key, object.etag.and_then(|etag| etag.md5()))));

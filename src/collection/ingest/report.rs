@@ -2,9 +2,9 @@
 
 use super::IngestError;
 use crate::collection::Page;
+use crate::destination::Identifier;
 use crate::error::chain;
 use crate::publish::{Image, Outcome, PublishError, Published};
-use crate::store::Identifier;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -1,9 +1,9 @@
 //! One row of a table and the meaning of its columns.
 
 use super::super::page::Page;
+use crate::destination::Identifier;
 use crate::iiif::{Description, LanguageMap, Metadata, Rights};
 use crate::location::Location;
-use crate::store::Identifier;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::path::Path;
