@@ -20,23 +20,24 @@
 //! | [`error`] | errors as text | none of the others |
 //! | `http` | HTTP requests: the only client, and the only retry policy | none of the others |
 //! | `limiter` | permits for a number of things and for their bytes together | none of the others |
-//! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg` |
+//! | `workers` | the threads that decode, convert colors and encode | none of the others |
+//! | [`source`] | files, here or elsewhere, to rows | `iiif`, `pixel`, `libjpeg`, `workers` |
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | `limiter` |
 //! | [`destination`] | where published images are: keys in a store, and URLs on the web | `iiif`, `store` |
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `http`, `location`, `source`, `store` |
-//! | [`publish`] | the pipeline: the only place that joins the rooms | `destination`, `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store` |
-//! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `destination`, `error`, `iiif`, `location`, `publish`, `store` |
+//! | [`publish`] | the pipeline: the only place that joins the rooms | `destination`, `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store`, `workers` |
+//! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `destination`, `error`, `iiif`, `location`, `publish`, `source`, `store` |
 //! | [`html`] | the page beside the images that shows them in a browser | `destination`, `iiif`, `publish`, `store` |
 //! | [`delete`] | deletes images, their `info.json` first | `destination`, `iiif`, `publish`, `store` |
 //! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `destination`, `http`, `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `http`, `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
-//! The command line (`src/cli`) belongs to the binary and uses the public API only. Blocking work runs in `spawn_blocking` jobs
-//! of `publish`; `verify` decodes in its own, and the folder store writes in its own, because that takes several calls. Each module has
-//! its own error type; there is no common one.
+//! The command line (`src/cli`) belongs to the binary and uses the public API only. `workers` does the work for the CPU, and
+//! `publish` waits for files in `spawn_blocking` jobs; `verify` decodes in such jobs, and the folder store writes in them, because that
+//! takes several calls. Each module has its own error type; there is no common one.
 //!
 //! # As a library
 //! A [`Publisher`](publish::Publisher) joins a store, options, and a closure that receives events:
@@ -71,6 +72,7 @@
 //! Many images, and how to stop: [`Publisher::publish_all`](publish::Publisher::publish_all). What an image would become, without
 //! reading it: [`iiif::Plan`]. Whether it is all there: [`verify`]. Away with it: [`delete`].
 
+#[cfg(all(feature = "s3", feature = "web"))]
 pub mod bucket;
 pub mod collection;
 pub mod delete;
@@ -78,9 +80,11 @@ pub mod destination;
 pub mod encode;
 pub mod error;
 pub mod html;
+#[cfg(feature = "web")]
 mod http;
 pub mod iiif;
 mod libjpeg;
+#[cfg(feature = "webp")]
 mod libwebp;
 mod limiter;
 pub mod location;
@@ -88,7 +92,10 @@ pub mod pixel;
 pub mod publish;
 pub mod pyramid;
 pub mod remote;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod source;
 pub mod store;
+#[cfg(feature = "web")]
 pub mod verify;
+mod workers;

@@ -45,12 +45,16 @@ impl Limiter {
 
     /// Waits for a permit for one item of `bytes` bytes.
     pub(crate) async fn acquire(&self, bytes: u64) -> Permit {
+        // A semaphore of tokio cannot express this limit: it counts one kind of permits, and the byte budget needs a
+        // rule for items that are larger than all of it. Two semaphores, one for the number and one for the bytes,
+        // would be acquired one after the other, so that an item could hold a slot while it waits for bytes.
         let (grant, granted) = oneshot::channel();
         self.change(|state| state.waiting.push_back(Waiter { bytes, grant }));
         granted.await.expect("a waiter stays in the queue until it is granted a permit")
     }
 
     /// Changes the maximum number of items, where 0 counts as 1. Excess permits stay valid until they are dropped.
+    #[cfg(any(test, feature = "s3"))]
     pub(crate) fn set_max_count(&self, max_count: usize) {
         self.change(|state| state.max_count = max_count.max(1));
     }
@@ -63,6 +67,8 @@ impl Limiter {
             std::iter::from_fn(|| state.grant_next()).collect()
         };
         for Waiter { bytes, grant } in granted {
+            // Permits are sent after the lock is released. Dropping one takes the lock again, and that may happen right
+            // here: a waiter whose future was dropped leaves a closed channel.
             // If the waiter is gone, `send` returns the permit and dropping it releases the capacity.
             drop(grant.send(Permit { limiter: self.clone(), bytes }));
         }
@@ -77,10 +83,14 @@ impl Limiter {
 impl State {
     /// Removes the first waiter from the queue if its permit fits.
     fn grant_next(&mut self) -> Option<Waiter> {
+        // Canceled waiters are removed only here, when they reach the front. Searching the queue when a future is
+        // dropped would need an identifier for each waiter, and would change nothing for those that wait.
         while self.waiting.front().is_some_and(|waiter| waiter.grant.is_closed()) {
             self.waiting.pop_front();
         }
         let bytes = self.waiting.front()?.bytes;
+        // An item that is larger than the limit must be able to run, or it would wait forever. It gets its turn when
+        // nothing else is in flight, so the peak is the limit or one such item, never both.
         let has_room = self.count == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes;
         if self.count >= self.max_count || !has_room {
             return None;

@@ -1,8 +1,8 @@
 //! The forms of `--bucket`: with a prefix, as a URL or as an ARN. All commands get the name of a bucket and a prefix.
 
+use super::error::Fatal;
 use super::exit::Exit;
-use super::report::Fatal;
-use iiif_publish::store::{BucketAddress, BucketAddressError, Prefix};
+use iiif_publish::store::{BucketAddress, Prefix};
 use std::ffi::OsString;
 
 const BUCKET: &str = "--bucket";
@@ -14,7 +14,7 @@ const PREFIX: &str = "--prefix";
 /// If the value is not a bucket, or its prefix differs from `--prefix`.
 pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     let Some((place, address)) = value_of(words, BUCKET) else { return Ok(()) };
-    let address: BucketAddress = address.parse().map_err(|error| refused(&error))?;
+    let address: BucketAddress = address.parse()?;
     set_value(words, place, BUCKET, address.bucket());
     if address.prefix().is_empty() {
         return Ok(());
@@ -55,14 +55,6 @@ fn set_value(words: &mut [OsString], place: usize, name: &str, value: &str) {
     } else {
         words[place] = format!("{name}={value}").into();
     }
-}
-
-fn refused(error: &BucketAddressError) -> Fatal {
-    let advice = match error {
-        BucketAddressError::Prefix(_) => "choose another prefix",
-        _ => "write `--bucket NAME` or `--bucket s3://NAME/PREFIX`",
-    };
-    Fatal::new(Exit::Usage, super::report::chain(error), advice)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
-//! Completion scripts and the manual page.
+//! `iiif-publish completions`
 
+use super::context::Context;
+use super::error::Fatal;
 use super::exit::Exit;
-use super::output::{print_raw, tell};
-use clap::{Args, Command};
+use super::output::print_raw;
+use super::{Verb, program};
+use clap::Args;
 use clap_complete::Shell;
 
 #[derive(Debug, Args)]
@@ -11,19 +14,14 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn completions(arguments: &Arguments, command: &mut Command) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, command, "iiif-publish", &mut script);
-    print_raw(&String::from_utf8_lossy(&script))
-}
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish completions bash >~/.iiif-publish.bash";
 
-pub(super) fn man(command: Command) -> Exit {
-    let mut page = Vec::new();
-    match clap_mangen::Man::new(command).render(&mut page) {
-        Ok(()) => print_raw(&String::from_utf8_lossy(&page)),
-        Err(error) => {
-            tell(&format!("error: could not write the manual page: {error}"));
-            Exit::Failed
-        }
+    async fn run(self, _: &Context) -> Result<Exit, Fatal> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut program(), "iiif-publish", &mut script);
+        Ok(print_raw(&String::from_utf8_lossy(&script)))
     }
 }

@@ -53,7 +53,7 @@ impl ConfigurationError {
     }
 
     /// Returns a hint about how to fix the error.
-    pub(super) fn advice(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Owner { .. } => {
                 "pass it with `--config` if you trust it; otherwise run in another folder, or delete the file"

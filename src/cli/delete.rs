@@ -1,13 +1,11 @@
 //! `iiif-publish delete`
 
-use super::arguments::{ProgressArgument, S3Arguments, VersionArgument};
-use super::ask::ConsentArguments;
-use super::escape;
-use super::exit::{Exit, interrupted};
-use super::output::{counted, print, tell};
-use super::progress::Progress;
-use super::publish::bucket;
-use super::report::Fatal;
+use super::arguments::{ConsentArguments, S3Arguments, VersionArgument};
+use super::context::Context;
+use super::error::Fatal;
+use super::exit::Exit;
+use super::output::{counted, eprint_line, print};
+use super::{Verb, escape};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use iiif_publish::delete::{self, DeleteError, Found, Subject};
@@ -60,30 +58,35 @@ pub(super) struct Arguments {
     s3: S3Arguments,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Exit {
-    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
-}
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish delete --bucket art-tiles --prefix maps --id atlas --dry-run
+      Print the keys that would be deleted.
+  iiif-publish delete --bucket art-tiles --prefix maps --all
+      Delete all images below the prefix (asks first).";
 
-async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    check_extent(arguments)?;
-    arguments.consent.check_can_prompt()?;
-    let target = Target::connect(arguments).await?;
-    let subjects = target.subjects(arguments).await?;
-    if arguments.consent.dry_run {
-        return target.preview(&subjects).await;
+    async fn run(self, context: &Context) -> Result<Exit, Fatal> {
+        check_extent(&self)?;
+        self.consent.check_can_prompt()?;
+        let target = Target::connect(&self, context).await?;
+        let subjects = target.subjects(&self).await?;
+        if self.consent.dry_run {
+            return target.preview(&subjects).await;
+        }
+        if self.consent.skips_prompt() {
+            return target.delete_or_stop(&subjects).await;
+        }
+        let (subjects, found, missing) = target.survey(subjects).await?;
+        if subjects.is_empty() {
+            return Ok(missing);
+        }
+        if !self.consent.confirm(&target.question(&subjects, found)) {
+            eprint_line("nothing was deleted");
+            return Ok(missing);
+        }
+        Ok(target.delete_or_stop(&subjects).await?.worse(missing))
     }
-    if arguments.consent.skips_prompt() {
-        return target.delete_or_stop(&subjects).await;
-    }
-    let (subjects, found, missing) = target.survey(subjects).await?;
-    if subjects.is_empty() {
-        return Ok(missing);
-    }
-    if !arguments.consent.confirm(&target.question(&subjects, found)) {
-        tell("nothing was deleted");
-        return Ok(missing);
-    }
-    Ok(target.delete_or_stop(&subjects).await?.worse(missing))
 }
 
 fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
@@ -95,23 +98,23 @@ fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
 }
 
 /// The bucket or folder to delete from.
-struct Target {
+struct Target<'a> {
+    context: &'a Context,
     store: Box<dyn Store>,
     name: String,
     settle_after: Duration,
 }
 
-impl Target {
-    async fn connect(arguments: &Arguments) -> Result<Self, Fatal> {
+impl<'a> Target<'a> {
+    async fn connect(arguments: &Arguments, context: &'a Context) -> Result<Self, Fatal> {
         let settle_after = Duration::from_secs(arguments.settle_after);
         let Some(folder) = &arguments.output else {
             let name = arguments.bucket.clone().unwrap_or_default();
-            let progress = Progress::new(ProgressArgument::Plain, 0);
-            let store = bucket(arguments.s3.settings(name.clone()), &progress).await?;
-            return Ok(Self { store: Box::new(store), name, settle_after });
+            let store = context.connect(arguments.s3.settings(name.clone())).await?;
+            return Ok(Self { context, store: Box::new(store), name, settle_after });
         };
         let (store, name) = (FolderStore::new(folder.clone()), folder.display().to_string());
-        Ok(Self { store: Box::new(store), name, settle_after })
+        Ok(Self { context, store: Box::new(store), name, settle_after })
     }
 
     async fn subjects(&self, arguments: &Arguments) -> Result<Vec<Subject>, Fatal> {
@@ -143,7 +146,7 @@ impl Target {
                     all.pictures += found.pictures;
                     found_subjects.push(subject);
                 }
-                Err(error) => exit = exit.worse(missing(error)?),
+                Err(error) => exit = exit.worse(self.missing(error)?),
             }
         }
         Ok((found_subjects, all, exit))
@@ -165,8 +168,8 @@ impl Target {
             let print_key =
                 |key: &Key| printed.set(printed.get().worse(print(&format!("{}\n", escape::line(key.as_str())))));
             match delete::preview(&*self.store, subject, self.settle_after, print_key).await {
-                Ok(found) => tell(&format!("{subject}: would delete {}{}", objects(found), kept(found))),
-                Err(error) => exit = exit.worse(missing(error)?),
+                Ok(found) => eprint_line(&format!("{subject}: would delete {}{}", objects(found), kept(found))),
+                Err(error) => exit = exit.worse(self.missing(error)?),
             }
             exit = exit.worse(printed.get());
         }
@@ -176,8 +179,8 @@ impl Target {
     async fn delete_or_stop(&self, subjects: &[Subject]) -> Result<Exit, Fatal> {
         tokio::select! {
             exit = self.delete(subjects) => exit,
-            exit = interrupted() => {
-                tell("interrupted: no info.json is left without its tiles; run the same command again to delete the rest");
+            exit = self.context.interrupted() => {
+                eprint_line("interrupted: no info.json is left without its tiles; run the same command again to delete the rest");
                 Ok(exit)
             }
         }
@@ -190,27 +193,25 @@ impl Target {
             match delete::delete(&*self.store, subject, self.settle_after, |count| progress.deleted(count)).await {
                 Ok(found) => {
                     if found.returned > 0 {
-                        tell(&format!(
+                        eprint_line(&format!(
                             "warning: {subject}: another run published {} meanwhile",
                             images(found.returned)
                         ));
                     }
                     exit = exit.worse(print(&format!("{subject}: deleted {}{}\n", objects(found), kept(found))));
                 }
-                Err(error) => exit = exit.worse(missing(error)?),
+                Err(error) => exit = exit.worse(self.missing(error)?),
             }
         }
         Ok(exit)
     }
-}
 
-/// Reports an image that does not exist or is not an image, and lets the run continue; any other error ends the run.
-fn missing(error: DeleteError) -> Result<Exit, Fatal> {
-    match error {
-        DeleteError::Nothing { .. } | DeleteError::NotImage { .. } => {
-            Ok(Fatal::from(error).tell(ProgressArgument::Plain))
+    /// Reports an image that does not exist or is not an image, and lets the run continue; any other error ends the run.
+    fn missing(&self, error: DeleteError) -> Result<Exit, Fatal> {
+        match error {
+            DeleteError::Nothing { .. } | DeleteError::NotImage { .. } => Ok(self.context.exit(Err(error.into()))),
+            error => Err(error.into()),
         }
-        error => Err(error.into()),
     }
 }
 
@@ -241,7 +242,7 @@ impl DeleteProgress {
         self.deleted.set(self.deleted.get() + count);
         if self.reported.get().elapsed() >= PROGRESS_INTERVAL {
             self.reported.set(Instant::now());
-            tell(&format!("deleted {} objects so far", HumanCount(self.deleted.get())));
+            eprint_line(&format!("deleted {} objects so far", HumanCount(self.deleted.get())));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `iiif-publish init`: writes a configuration file with every option and its help.
 
-use super::arguments::ProgressArgument;
 use super::configuration::{FILE_NAME, is_option};
+use super::context::Context;
+use super::error::Fatal;
 use super::exit::Exit;
-use super::output::tell;
-use super::report::Fatal;
+use super::output::eprint_line;
+use super::{Verb, program};
 use clap::{Arg, ArgAction, Args, Command};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -22,26 +23,30 @@ pub(super) struct Arguments {
     file: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, command: &mut Command) -> Exit {
-    command.build();
-    match write(arguments, &text(command)) {
-        Ok(()) => {
-            let file = arguments.file.display();
-            tell(&format!("wrote `{file}`; uncomment the lines you need, then run `iiif-publish ingest`"));
-            Exit::Done
-        }
-        Err(fatal) => fatal.tell(ProgressArgument::Plain),
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish init
+      Write iiif-publish.toml, with every option as a comment.";
+
+    async fn run(self, _: &Context) -> Result<Exit, Fatal> {
+        let mut program = program();
+        program.build();
+        write(&self.file, &text(&program))?;
+        let file = self.file.display();
+        eprint_line(&format!("wrote `{file}`; uncomment the lines you need, then run `iiif-publish ingest`"));
+        Ok(Exit::Done)
     }
 }
 
-fn write(arguments: &Arguments, text: &str) -> Result<(), Fatal> {
-    let written = create(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
+fn write(path: &Path, text: &str) -> Result<(), Fatal> {
+    let written = create(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
-        let advice = match error.kind() {
+        let hint = match error.kind() {
             ErrorKind::AlreadyExists => "choose another file name, or move the existing file",
             _ => "choose a file in a writable folder",
         };
-        Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", arguments.file.display()), advice)
+        Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", path.display()), hint)
     })
 }
 

@@ -2,42 +2,56 @@
 
 mod address;
 mod arguments;
-mod ask;
 mod bucket;
 mod completions;
 mod configuration;
+mod context;
 mod delete;
+mod error;
 mod escape;
-mod examples;
 mod exit;
+mod hints;
 mod html;
 mod ingest;
 mod init;
-mod limits;
-mod lines;
+mod man;
+mod messages;
 mod output;
 mod plan;
 mod preview;
 mod progress;
 mod publish;
 mod report;
-mod reports;
-mod sources;
-mod storage;
+mod signal;
 mod summary;
 mod verify;
 
-use arguments::ProgressArgument;
 use clap::{CommandFactory, Parser, Subcommand};
+use context::Context;
+use error::Fatal;
 use exit::Exit;
 use iiif_publish::store::redacted_url;
-use report::Fatal;
+use messages::{MessageFormat, Messages};
 use std::ffi::OsString;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The time that blocking work may take after the result is known. It holds nothing that is still needed.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// A verb of the program. To add one, write its file and add it to [`Command`].
+trait Verb: Sized {
+    /// The examples at the end of its help. A test parses each of them.
+    const EXAMPLES: &'static str = "";
+
+    /// Returns the way of reporting what happens.
+    fn messages(&self) -> Messages {
+        Messages::PLAIN
+    }
+
+    /// Runs to the end, or until a signal comes.
+    async fn run(self, context: &Context) -> Result<Exit, Fatal>;
+}
 
 /// Publish deep-zoom IIIF images as static tiles in an S3 bucket or a folder.
 ///
@@ -47,7 +61,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 #[command(
     name = "iiif-publish",
     version = version(),
-    after_help = examples::PROGRAM,
+    after_help = publish::Arguments::EXAMPLES,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true
 )]
@@ -66,34 +80,34 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Publish a folder, list or spreadsheet as a collection; re-run to update
-    #[command(after_help = examples::INGEST)]
+    #[command(after_help = ingest::Arguments::EXAMPLES)]
     Ingest(Box<ingest::Arguments>),
     /// Summarize ingest reports; list failed and missing images
-    #[command(after_help = examples::REPORT)]
-    Report(reports::Arguments),
+    #[command(after_help = report::Arguments::EXAMPLES)]
+    Report(report::Arguments),
     /// Write a configuration file with all options and their help
-    #[command(after_help = examples::INIT)]
+    #[command(after_help = init::Arguments::EXAMPLES)]
     Init(init::Arguments),
     /// Show images in a browser on this machine, without a bucket
-    #[command(after_help = examples::PREVIEW)]
+    #[command(after_help = preview::Arguments::EXAMPLES)]
     Preview(preview::Arguments),
     /// Show what publishing an image would store and cost, from its header
-    #[command(after_help = examples::PLAN)]
+    #[command(after_help = plan::Arguments::EXAMPLES)]
     Plan(plan::Arguments),
     /// Check online that every file a viewer needs is there and correct
-    #[command(after_help = examples::VERIFY)]
+    #[command(after_help = verify::Arguments::EXAMPLES)]
     Verify(verify::Arguments),
     /// Delete images, each info.json first
-    #[command(after_help = examples::DELETE)]
+    #[command(after_help = delete::Arguments::EXAMPLES)]
     Delete(delete::Arguments),
     /// Check or set up a bucket for publishing and viewing
-    #[command(after_help = examples::BUCKET)]
+    #[command(after_help = bucket::Arguments::EXAMPLES)]
     Bucket(bucket::Arguments),
     /// Print a completion script for a shell
-    #[command(after_help = examples::COMPLETIONS)]
+    #[command(after_help = completions::Arguments::EXAMPLES)]
     Completions(completions::Arguments),
     /// Print the manual page in roff format
-    Man,
+    Man(man::Arguments),
 }
 
 /// Returns the version and the SIMD support of the codec.
@@ -106,57 +120,70 @@ fn version() -> &'static str {
     &VERSION
 }
 
+/// Returns the whole program as `clap` sees it.
+fn program() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses and runs the command line, and returns its exit code.
 pub(crate) fn run() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let format = arguments::reports_of(&words);
-    let mut words = match configuration::with_file(Cli::command(), words) {
-        Ok(words) => words,
-        Err(error) => return Fatal::new(Exit::Usage, report::chain(&error), error.advice()).tell(format),
-    };
-    if let Some(note) = &words.note {
-        report::tell_note(format, note);
-    }
-    for warning in &words.warnings {
-        report::tell_note(format, &format!("warning: {warning}"));
-    }
-    if let Err(fatal) = address::divide_bucket(&mut words.words) {
-        return fatal.tell(format);
-    }
-    let cli = match Cli::try_parse_from(&words.words) {
+    let context = Context::new(Messages::of_words(&words));
+    let cli = match parse(words, &context) {
         Ok(cli) => cli,
-        Err(error) => return print_usage_error(&error_in_one_line(error, &words.words), &words),
+        Err(exit) => return exit,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::tell(&format!("error: could not start the runtime: {error}"));
+            output::eprint_line(&format!("error: could not start the runtime: {error}"));
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(run_command(cli));
+    let exit = runtime.block_on(dispatch(cli));
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     exit
 }
 
-async fn run_command(cli: Cli) -> Exit {
+/// Parses the command line with the options of its configuration file; prints help and errors.
+fn parse(words: Vec<OsString>, context: &Context) -> Result<Cli, Exit> {
+    let mut words = configuration::with_file(program(), words)
+        .map_err(|error| context.exit(Err(Fatal::of(Exit::Usage, &error, error.hint()))))?;
+    if let Some(note) = &words.note {
+        context.note(note);
+    }
+    for warning in &words.warnings {
+        context.note(&format!("warning: {warning}"));
+    }
+    address::divide_bucket(&mut words.words).map_err(|error| context.exit(Err(error)))?;
+    Cli::try_parse_from(&words.words)
+        .map_err(|error| print_usage_error(&error_in_one_line(error, &words.words), &words, context))
+}
+
+async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
-        None => Box::pin(publish::run(cli.publish)).await,
-        Some(Command::Ingest(arguments)) => Box::pin(ingest::run(*arguments)).await,
-        Some(Command::Report(arguments)) => reports::run(&arguments),
-        Some(Command::Init(arguments)) => init::run(&arguments, &mut Cli::command()),
-        Some(Command::Preview(arguments)) => Box::pin(preview::run(arguments)).await,
-        Some(Command::Plan(arguments)) => plan::run(&arguments),
-        Some(Command::Verify(arguments)) => verify::run(&arguments).await,
-        Some(Command::Delete(arguments)) => delete::run(&arguments).await,
-        Some(Command::Bucket(arguments)) => bucket::run(&arguments).await,
-        Some(Command::Completions(arguments)) => completions::completions(&arguments, &mut Cli::command()),
-        Some(Command::Man) => completions::man(Cli::command()),
+        None => run_verb(cli.publish).await,
+        Some(Command::Ingest(verb)) => run_verb(*verb).await,
+        Some(Command::Report(verb)) => run_verb(verb).await,
+        Some(Command::Init(verb)) => run_verb(verb).await,
+        Some(Command::Preview(verb)) => run_verb(verb).await,
+        Some(Command::Plan(verb)) => run_verb(verb).await,
+        Some(Command::Verify(verb)) => run_verb(verb).await,
+        Some(Command::Delete(verb)) => run_verb(verb).await,
+        Some(Command::Bucket(verb)) => run_verb(verb).await,
+        Some(Command::Completions(verb)) => run_verb(verb).await,
+        Some(Command::Man(verb)) => run_verb(verb).await,
     }
 }
 
+async fn run_verb(verb: impl Verb) -> Exit {
+    let context = Context::new(verb.messages());
+    let result = Box::pin(verb.run(&context)).await;
+    context.exit(result)
+}
+
 /// Prints help to stdout, or the error of a command line to stderr.
-fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine) -> Exit {
+fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine, context: &Context) -> Exit {
     if !error.use_stderr() {
         // A closed pipe is not an error.
         let _ = error.print();
@@ -164,9 +191,9 @@ fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine) ->
     }
     let text = without_secrets(error.to_string(), &words.words);
     let from = words.from.as_ref().map(|path| format!("some of these options come from `{}`", path.display()));
-    if arguments::reports_of(&words.words) == ProgressArgument::Json {
+    if Messages::of_words(&words.words).format == MessageFormat::Json {
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        report::tell_error(ProgressArgument::Json, None, text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
+        context.progress().error(text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
         // In color, unless a word of the command line or the file must be escaped.
         let escaped = escape::lines(&text);
@@ -174,10 +201,10 @@ fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine) ->
             // A closed pipe is not an error.
             let _ = error.print();
         } else {
-            output::tell_raw(escaped.trim_end());
+            output::eprint_raw(escaped.trim_end());
         }
         if let Some(line) = from {
-            output::tell(&line);
+            output::eprint_line(&line);
         }
     }
     Exit::Usage

@@ -28,8 +28,8 @@ pub(super) fn print_raw(text: &str) -> Exit {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            tell(&format!("error: could not write to standard output: {error}"));
-            tell_hint("redirect it to a disk with free space, and run the same command again");
+            eprint_line(&format!("error: could not write to standard output: {error}"));
+            eprint_hint("redirect it to a disk with free space, and run the same command again");
             Exit::Failed
         }
         _ => Exit::Done,
@@ -51,36 +51,36 @@ pub(super) fn columns() -> u16 {
 }
 
 /// Prints an event to stderr as one line of JSON.
-pub(super) fn tell_json(value: &Value) {
-    tell_raw(&escape::json(value, false));
+pub(super) fn eprint_json(value: &Value) {
+    eprint_raw(&escape::json(value, false));
 }
 
 /// Prints text to stderr, wrapped to the width of the terminal with an indent. If stderr is not a terminal, the text stays on
 /// one line, for `grep`.
-pub(super) fn tell_wrapped(text: &str, indent: &str) {
+pub(super) fn eprint_wrapped(text: &str, indent: &str) {
     if !io::stderr().is_terminal() || columns() < MIN_COLUMNS {
-        return tell(text);
+        return eprint_line(text);
     }
     // Options and paths are not split, so that they can be copied.
     let lines = Options::new(columns().into()).subsequent_indent(indent);
     let lines = lines.break_words(false).word_splitter(WordSplitter::NoHyphenation);
-    tell_raw(&textwrap::fill(&escape::line(text), lines));
+    eprint_raw(&textwrap::fill(&escape::line(text), lines));
 }
 
 /// The indent of lines that belong to an error.
 pub(super) const INDENT: &str = "       ";
 
 /// Prints the line below an error that says how to fix it.
-pub(super) fn tell_hint(hint: &str) {
-    tell_wrapped(&format!("hint: {hint}"), INDENT);
+pub(super) fn eprint_hint(hint: &str) {
+    eprint_wrapped(&format!("hint: {hint}"), INDENT);
 }
 
 /// Prints one line to stderr, escaped for a terminal.
-pub(super) fn tell(line: &str) {
-    tell_raw(&escape::line(line));
+pub(super) fn eprint_line(line: &str) {
+    eprint_raw(&escape::line(line));
 }
 
 /// Writes to stderr, ignoring errors.
-pub(super) fn tell_raw(line: &str) {
+pub(super) fn eprint_raw(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -1,9 +1,11 @@
 //! `iiif-publish plan`
 
-use super::arguments::{Cap, NameArguments, PictureArguments, ProgressArgument, ShapeArguments, named_files};
+use super::Verb;
+use super::arguments::{ImageArguments, NameArguments, named_files};
+use super::context::Context;
+use super::error::Fatal;
 use super::exit::Exit;
-use super::output::{print, print_json, tell};
-use super::report::Fatal;
+use super::output::{eprint_line, print, print_json};
 use bytesize::ByteSize;
 use clap::Args;
 use iiif_publish::destination::{Destination, Identifier, PublicUrl};
@@ -41,9 +43,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     names: NameArguments,
     #[command(flatten)]
-    shape: ShapeArguments,
-    #[command(flatten)]
-    pictures: PictureArguments,
+    image_options: ImageArguments,
     /// Assume up to N parallel uploads [default: 256, as into a bucket]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
@@ -72,20 +72,31 @@ struct Planned {
     bytes: u64,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Exit {
-    try_run(arguments).unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish plan scan.tif
+      Show the objects, bytes, cost and memory of an image.
+  iiif-publish plan --size 20000x15000 --tile-size 1024
+      Plan an image of this size, without a file.
+  iiif-publish plan scan.tif --keys
+      Print every key that publishing would write.";
+
+    async fn run(self, _: &Context) -> Result<Exit, Fatal> {
+        plan(&self)
+    }
 }
 
-fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
-    let shape = arguments.shape.shape(Cap::Configured)?;
+fn plan(arguments: &Arguments) -> Result<Exit, Fatal> {
+    let shape = arguments.image_options.shape()?;
     let (header, identifier) = subject(arguments)?;
     let pyramid = Pyramid::new(header.size, shape);
     pyramid.check_formats()?;
     let planned = planned(arguments, &pyramid, &identifier);
-    let memory = peak_memory_bytes(&header, &pyramid, arguments.pictures.jpeg(), arguments.in_flight());
+    let memory = peak_memory_bytes(&header, &pyramid, arguments.image_options.jpeg(), arguments.in_flight());
     let refusals = arguments.refusals(&planned, memory);
     for refusal in &refusals {
-        tell(&format!("warning: publishing would refuse this image: {refusal}"));
+        eprint_line(&format!("warning: publishing would refuse this image: {refusal}"));
     }
     if arguments.json {
         return Ok(print_json(&document(arguments, &planned, memory), true));
@@ -97,12 +108,15 @@ fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
 impl Arguments {
     /// Returns the parallelism of publishing with these arguments, which decides about memory.
     fn in_flight(&self) -> InFlight {
-        InFlight::new(self.pictures.jobs().get(), self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from))
+        InFlight::new(
+            self.image_options.jobs().get(),
+            self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from),
+        )
     }
 
     /// Returns the limits that the image exceeds.
     fn refusals(&self, planned: &[Planned], memory: u64) -> Vec<String> {
-        let limits = &self.pictures.limits;
+        let limits = self.image_options.limits();
         let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
         let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
         let refusals = [
@@ -122,7 +136,7 @@ fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
     if let Some(path) = &arguments.image {
         let images = named_files(vec![path.clone()], id)?;
         let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
-        return Ok((Source::open(path, arguments.pictures.read())?.header().clone(), identifier));
+        return Ok((Source::open(path, arguments.image_options.read())?.header().clone(), identifier));
     }
     let size = arguments.size.expect("the group requires one of the two");
     let any = || "image".parse().expect("the constant is an identifier");
@@ -145,7 +159,7 @@ fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) ->
         let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
         example.below(&arguments.names.place.prefix)
     });
-    let versions = arguments.shape.versions();
+    let versions = arguments.image_options.versions();
     let destination = Destination::new(arguments.names.place.prefix.clone(), public_url, versions);
     let one = |((version, folder), image): ((ApiVersion, Option<u8>), (String, String))| {
         let plan = Plan::new(pyramid.clone(), version);

@@ -1,16 +1,17 @@
 //! `iiif-publish preview`: publish into a temporary folder and show it.
 
-use super::arguments::{Cap, PictureArguments, ReportArguments, ShapeArguments, named_files};
-use super::exit::{Exit, interrupted};
+use super::Verb;
+use super::arguments::{ImageArguments, named_files};
+use super::context::Context;
+use super::error::Fatal;
+use super::exit::Exit;
+use super::messages::{MessageArguments, Messages};
 use super::output::print;
-use super::progress::Progress;
 use super::publish::publish_all;
-use super::report::Fatal;
 use clap::Args;
-use iiif_publish::destination::{Identifier, PublicUrl};
+use iiif_publish::destination::Identifier;
 use iiif_publish::html::{self, ShownImage};
-use iiif_publish::iiif::PyramidShape;
-use iiif_publish::publish::{Options, Published, Publisher};
+use iiif_publish::publish::{Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::FolderStore;
 use std::path::PathBuf;
@@ -29,21 +30,31 @@ pub(super) struct Arguments {
     #[arg(long)]
     open: bool,
     #[command(flatten)]
-    shape: ShapeArguments,
+    image: ImageArguments,
     #[command(flatten)]
-    pictures: PictureArguments,
-    #[command(flatten)]
-    reports: ReportArguments,
+    messages: MessageArguments,
 }
 
-pub(super) async fn run(arguments: Arguments) -> Exit {
-    let how = arguments.reports.how();
-    try_run(arguments).await.unwrap_or_else(|fatal| fatal.tell(how))
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish preview photo.jpg scan.tif
+      Publish into a temporary folder and print the URL to open.
+  iiif-publish preview --open --tile-size 256 photo.jpg
+      Use smaller tiles and open the browser.";
+
+    fn messages(&self) -> Messages {
+        self.messages.messages()
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, Fatal> {
+        preview(self, context).await
+    }
 }
 
-async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
+async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal> {
     let images = named_files(arguments.images.clone(), None)?;
-    let shape = arguments.shape.shape(Cap::Configured)?;
+    let shape = arguments.image.shape()?;
     // The address is part of every info.json, so that the port comes first.
     let server = Server::bind(arguments.port)
         .await
@@ -53,16 +64,15 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
         failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
     })?;
     let address = format!("http://localhost:{}", server.port());
-    let options = arguments.options(shape, address.parse().expect("an address is a URL"));
-    let progress = Arc::new(Progress::new(arguments.reports.how(), images.len()).verbose(arguments.reports.verbose));
-    let events = Arc::clone(&progress);
+    let options = arguments.image.options(shape, address.parse().expect("an address is a URL"));
+    context.progress().begin(images.len());
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
-    let pipeline = Publisher::new(store, options, move |event| events.event(&event));
+    let pipeline = Publisher::new(store, options, context.on_event());
     let mut published = Vec::new();
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
     // One for the whole run: a signal that comes between publishing and serving is heard too.
-    let mut signal = pin!(interrupted());
-    let exit = publish_all(&pipeline, images, &progress, signal.as_mut(), |_, result| {
+    let mut signal = pin!(context.interrupted());
+    let exit = publish_all(&pipeline, images, context, signal.as_mut(), |_, result| {
         published.extend(result.as_ref().ok().cloned());
         Exit::Done
     })
@@ -71,30 +81,15 @@ async fn try_run(arguments: Arguments) -> Result<Exit, Fatal> {
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }
-    tell_address(&address, arguments.open, &progress);
+    tell_address(&address, arguments.open, context);
     let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
     Ok(serve(server, site, signal).await.unwrap_or(exit))
 }
 
-impl Arguments {
-    fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> Options {
-        Options {
-            shape,
-            versions: self.shape.versions(),
-            read: self.pictures.read(),
-            jpeg: self.pictures.jpeg(),
-            rights: self.pictures.rights.clone(),
-            jobs: self.pictures.jobs(),
-            max_memory_bytes: self.pictures.limits.max_memory_bytes(),
-            max_objects: self.pictures.limits.max_objects,
-            ..Options::new(public_url)
-        }
-    }
-}
-
 /// Prints the address, and opens it in the browser if asked to.
-fn tell_address(address: &str, open: bool, progress: &Progress) {
+fn tell_address(address: &str, open: bool, context: &Context) {
     print(&format!("{address}/\n"));
+    let progress = context.progress();
     let opened = open.then(|| open::that_detached(format!("{address}/")));
     match opened {
         Some(Ok(())) => progress.note("press Ctrl-C to quit"),

@@ -1,17 +1,16 @@
-//! Turns events into a bar, plain lines or JSON lines, on stderr.
+//! Reports messages and progress on stderr: bars, plain lines or JSON lines.
 
-use super::arguments::ProgressArgument;
 use super::escape;
 use super::exit::Exit;
-use super::output::{columns, is_terminal, print, tell, tell_json, tell_wrapped};
-use super::report::tell_error;
+use super::messages::{MessageFormat, Messages};
+use super::output::{INDENT, columns, eprint_hint, eprint_json, eprint_line, eprint_wrapped, is_terminal, print};
 use iiif_publish::destination::Identifier;
 use iiif_publish::publish::{Event, Orphans, Published};
 use iiif_publish::source::Warning;
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The time between two progress lines of one image.
@@ -25,13 +24,19 @@ const NAME_SHARE: (u16, u16) = (3, 10);
 /// The maximum width of an identifier, in columns.
 const MAX_NAME_COLUMNS: u16 = 40;
 
-/// Reports events on stderr.
+/// Reports messages and events on stderr.
 #[derive(Debug)]
 pub(super) struct Progress {
-    format: ProgressArgument,
-    is_verbose: bool,
-    style: Style,
+    messages: Messages,
+    bars: OnceLock<Bars>,
     state: Mutex<State>,
+}
+
+/// One bar per image, and a line that counts the objects of all images.
+#[derive(Debug)]
+struct Bars {
+    all: MultiProgress,
+    total: ProgressBar,
 }
 
 #[derive(Debug, Default)]
@@ -41,18 +46,6 @@ struct State {
     /// Bytes of all stored objects.
     bytes: u64,
     images: HashMap<Identifier, InFlight>,
-}
-
-#[derive(Debug)]
-enum Style {
-    /// One bar per image, and a line that counts the objects of all images.
-    Bars {
-        all: MultiProgress,
-        total: ProgressBar,
-    },
-    Plain,
-    Json,
-    None,
 }
 
 /// An image that is being published.
@@ -75,20 +68,21 @@ impl InFlight {
 }
 
 impl Progress {
-    /// Creates a reporter for a number of images.
-    pub(super) fn new(format: ProgressArgument, images: usize) -> Self {
-        let style = match format {
-            ProgressArgument::Json => Style::Json,
-            ProgressArgument::None => Style::None,
-            ProgressArgument::Auto if is_terminal() => bars(images),
-            ProgressArgument::Auto | ProgressArgument::Plain => Style::Plain,
-        };
-        Self { format, is_verbose: false, style, state: Mutex::default() }
+    /// Creates a reporter without bars.
+    pub(super) fn new(messages: Messages) -> Self {
+        Self { messages, bars: OnceLock::new(), state: Mutex::default() }
     }
 
-    /// Also prints lines for images above the bars.
-    pub(super) fn verbose(self, is_verbose: bool) -> Self {
-        Self { is_verbose, ..self }
+    /// Shows bars for a number of images, if the format and the terminal allow it.
+    pub(super) fn begin(&self, images: usize) {
+        if self.messages.format == MessageFormat::Auto && is_terminal() {
+            self.bars.get_or_init(|| bars(images));
+        }
+    }
+
+    /// Returns `true` if messages are lines of JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.messages.format == MessageFormat::Json
     }
 
     /// Handles an event. Called from many threads.
@@ -117,7 +111,8 @@ impl Progress {
                 self.skipped(&mut state, published, "kept-newer", "kept, published by a newer version of iiif-publish");
             }
             Event::Unchanged(published) => {
-                let warnings = if self.is_verbose { joined_warnings(&published.warnings) } else { String::new() };
+                let warnings =
+                    if self.messages.is_verbose { joined_warnings(&published.warnings) } else { String::new() };
                 self.skipped(&mut state, published, "unchanged", &format!("unchanged{warnings}"));
             }
             Event::Kept(published) => {
@@ -158,50 +153,69 @@ impl Progress {
     }
 
     /// Prints the error of an image, in any format.
-    pub(super) fn failed(&self, identifier: &Identifier, error: &str, advice: &str) {
-        self.beside_bars(|| tell_error(self.format, Some(&identifier.to_string()), error, advice));
+    pub(super) fn failed(&self, identifier: &Identifier, error: &str, hint: &str) {
+        self.print_error(Some(identifier), error, &[], hint);
     }
 
     /// Prints an error of the whole run, in any format.
-    pub(super) fn error(&self, error: &str, advice: &str) {
-        self.beside_bars(|| tell_error(self.format, None, error, advice));
+    pub(super) fn error(&self, error: &str, hint: &str) {
+        self.print_error(None, error, &[], hint);
+    }
+
+    /// Prints an error, the lines that belong to it, and a hint.
+    pub(super) fn print_error(&self, id: Option<&Identifier>, error: &str, details: &[String], hint: &str) {
+        self.beside_bars(|| {
+            if self.is_json() {
+                let error =
+                    std::iter::once(error).chain(details.iter().map(String::as_str)).collect::<Vec<_>>().join("\n");
+                let event = if id.is_some() { "failed" } else { "error" };
+                return eprint_json(
+                    &json!({"event": event, "id": id.map(Identifier::as_str), "error": error, "advice": hint}),
+                );
+            }
+            eprint_wrapped(&format!("error: {error}"), INDENT);
+            for line in details {
+                eprint_wrapped(&format!("{INDENT}{line}"), INDENT);
+            }
+            eprint_hint(hint);
+        });
     }
 
     /// Prints the summary of a run: `lines` that are not empty, unless quiet, then what is missing (`outcome`).
     pub(super) fn summary(&self, outcome: Option<&str>, lines: &[String], json: &Value) {
-        match self.format {
-            ProgressArgument::Json => tell_json(json),
-            ProgressArgument::None => outcome.iter().for_each(|line| tell_wrapped(line, "")),
+        match self.messages.format {
+            MessageFormat::Json => eprint_json(json),
+            MessageFormat::None => outcome.iter().for_each(|line| eprint_wrapped(line, "")),
             _ => {
                 let lines = lines.iter().map(String::as_str).filter(|line| !line.is_empty()).chain(outcome);
-                lines.for_each(|line| tell_wrapped(line, ""));
+                lines.for_each(|line| eprint_wrapped(line, ""));
             }
         }
     }
 
     /// Prints an important note, in any format.
     pub(super) fn say(&self, text: &str) {
-        self.beside_bars(|| match self.format {
-            ProgressArgument::Json => tell_json(&json!({"event": "note", "text": text})),
-            _ => tell_wrapped(text, ""),
+        self.beside_bars(|| match self.messages.format {
+            MessageFormat::Json => eprint_json(&json!({"event": "note", "text": text})),
+            _ => eprint_wrapped(text, ""),
         });
     }
 
     /// Prints a note, unless quiet.
     pub(super) fn note(&self, text: &str) {
-        if self.format != ProgressArgument::None {
+        if self.messages.format != MessageFormat::None {
             self.say(text);
         }
     }
 
     /// Returns `true` if it prints the outcome of each image.
     pub(super) fn prints_images(&self) -> bool {
-        self.is_verbose || !matches!(self.style, Style::Bars { .. })
+        self.messages.is_verbose || self.bars.get().is_none()
     }
 
     /// Removes the bars.
     pub(super) fn finish(&self) {
-        if let Style::Bars { all, total } = &self.style {
+        if let Some(Bars { all, total }) = self.bars.get() {
             total.finish_and_clear();
             let _ = all.clear();
         }
@@ -209,7 +223,7 @@ impl Progress {
 
     /// Updates the bars, or prints a progress line of an image if the last one is old enough.
     fn report_image(&self, identifier: &Identifier, image: &mut InFlight, all_bytes: u64) {
-        if let Style::Bars { total, .. } = &self.style {
+        if let Some(Bars { total, .. }) = self.bars.get() {
             total.inc(1);
             total.set_message(rate(all_bytes, total.elapsed()));
         }
@@ -217,7 +231,7 @@ impl Progress {
             bar.inc(1);
             bar.set_message(HumanBytes(image.bytes).to_string());
         }
-        let interval = if let Style::Json = self.style { JSON_INTERVAL } else { PLAIN_INTERVAL };
+        let interval = if self.is_json() { JSON_INTERVAL } else { PLAIN_INTERVAL };
         if image.bar.is_some() || image.reported.elapsed() < interval {
             return;
         }
@@ -237,7 +251,7 @@ impl Progress {
 
     /// Adds the bar of an image, if there are bars.
     fn image_bar(&self, identifier: &Identifier, objects: u64) -> Option<ProgressBar> {
-        let Style::Bars { all, total } = &self.style else { return None };
+        let Bars { all, total } = self.bars.get()?;
         let name_columns = (columns() * NAME_SHARE.0 / NAME_SHARE.1).min(MAX_NAME_COLUMNS);
         let template =
             format!("{{prefix:{name_columns}}} {{wide_bar}} {{human_pos:>7}}/{{human_len:<7}} {{msg:>10}} {{eta:>4}}");
@@ -254,18 +268,19 @@ impl Progress {
             bar.finish_and_clear();
         }
         state.done += 1;
-        if let Style::Bars { total, .. } = &self.style {
+        if let Some(Bars { total, .. }) = self.bars.get() {
             total.set_prefix(state.done.to_string());
         }
     }
 
     /// Prints a line as text or as JSON, unless bars replace it.
     fn line(&self, plain: impl FnOnce() -> String, json: impl FnOnce() -> Value) {
-        match &self.style {
-            Style::Bars { all, .. } if self.is_verbose => all.suspend(|| tell(&plain())),
-            Style::Bars { .. } | Style::None => {}
-            Style::Plain => tell(&plain()),
-            Style::Json => tell_json(&json()),
+        match (self.messages.format, self.bars.get()) {
+            (MessageFormat::Json, _) => eprint_json(&json()),
+            (MessageFormat::None, _) => {}
+            (_, None) => eprint_line(&plain()),
+            (_, Some(bars)) if self.messages.is_verbose => bars.all.suspend(|| eprint_line(&plain())),
+            (_, Some(_)) => {}
         }
     }
 
@@ -276,9 +291,9 @@ impl Progress {
 
     /// Prints above the bars.
     fn beside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
-        match &self.style {
-            Style::Bars { all, .. } => all.suspend(print),
-            _ => print(),
+        match self.bars.get() {
+            Some(bars) => bars.all.suspend(print),
+            None => print(),
         }
     }
 }
@@ -291,14 +306,14 @@ fn rate(bytes: u64, elapsed: Duration) -> String {
 }
 
 /// Creates the line for all images: images, objects, bytes, rate, and the remaining time of started images.
-fn bars(images: usize) -> Style {
+fn bars(images: usize) -> Bars {
     let all = MultiProgress::new();
     let template =
         format!("{{prefix}} of {images} images, {{human_pos}} of {{human_len}} objects, {{msg}}, {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("the template has no braces but its own");
     let total = all.add(ProgressBar::new(0).with_style(style).with_prefix("0").with_message("0 B"));
     total.enable_steady_tick(Duration::from_millis(200));
-    Style::Bars { all, total }
+    Bars { all, total }
 }
 
 fn started_line(event: &Event) -> String {
@@ -309,7 +324,7 @@ fn started_line(event: &Event) -> String {
 fn started_json(event: &Event) -> Value {
     let Event::Started { identifier, size, description, found, objects } = event else { return Value::Null };
     json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
-           "height": size.height(), "source": description, "colours": found.colors, "bits": found.bits,
+           "height": size.height(), "source": description, "colors": found.colors, "bits": found.bits,
            "profile": found.profile, "orientation": found.orientation.describe(),
            "conversion": found.conversion, "warnings": warnings_json(&found.warnings), "objects": objects})
 }

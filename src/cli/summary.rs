@@ -1,11 +1,12 @@
 //! The summary at the end of a run.
 
 use super::exit::Exit;
+use super::hints::publish_hint;
 use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
-use super::report;
 use iiif_publish::destination::{Identifier, PublicUrl};
+use iiif_publish::error::chain;
 use iiif_publish::publish::{Image, Outcome, PublishError, Published, Publisher};
 use iiif_publish::store::Traffic;
 use indicatif::{HumanBytes, HumanCount};
@@ -55,8 +56,8 @@ impl Ending {
     }
 
     /// Prints the summary, with the requests sent so far.
-    pub(super) fn tell(&self, publisher: &Publisher, progress: &Progress) {
-        self.summary.tell(self.stopped, publisher, progress);
+    pub(super) fn print(&self, publisher: &Publisher, progress: &Progress) {
+        self.summary.print(self.stopped, publisher, progress);
     }
 
     /// Returns the exit code of the run.
@@ -111,11 +112,11 @@ impl Summary {
         self.unfinished.remove(&image.identifier);
         self.failed += 1;
         self.is_environment |= error.is_environment();
-        progress.failed(&image.identifier, &report::chain(error), report::advice(error));
+        progress.failed(&image.identifier, &chain(error), publish_hint(error));
     }
 
     /// Prints the summary, without details that a single image has already printed.
-    fn tell(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
+    fn print(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
         let has_published = self.published > self.unchanged + self.kept;
         if has_published && let Some(warning) = denied_lookups(publisher.store().denied_lookups()) {
             progress.say(&format!("warning: {warning}"));

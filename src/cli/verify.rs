@@ -1,12 +1,14 @@
 //! `iiif-publish verify`
 
-use super::arguments::{NameArguments, ProgressArgument, S3Arguments, VersionArguments};
-use super::escape;
-use super::exit::{Exit, interrupted};
-use super::output::{print, print_json, tell};
-use super::report::{Fatal, chain};
+use super::arguments::{NameArguments, S3Arguments, VersionArguments};
+use super::context::Context;
+use super::error::Fatal;
+use super::exit::Exit;
+use super::output::{eprint_line, print, print_json};
+use super::{Verb, escape};
 use clap::Args;
 use iiif_publish::destination::{Destination, ImageAddress, ImageFolder, PublicUrl};
+use iiif_publish::error::chain;
 use iiif_publish::iiif::{ApiVersion, RoundedSizes};
 use iiif_publish::store::S3Store;
 use iiif_publish::verify::{Finding, InfoUrl, Options, Rule, Verified, Verifier, VerifyError};
@@ -75,21 +77,27 @@ fn object_url(url: &InfoUrl, path: &str) -> String {
     }
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Exit {
-    tokio::select! {
-        result = try_run(arguments) => result.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain)),
-        exit = interrupted() => exit,
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish verify https://cdn.example.org/maps/atlas/info.json
+      Verify any image on the web, from any publisher.
+  iiif-publish verify --bucket art-tiles --prefix maps --id atlas --sample 500
+      Verify 500 files of an image in a bucket, as the public sees them.";
+
+    async fn run(self, context: &Context) -> Result<Exit, Fatal> {
+        Box::pin(context.until_interrupted(verify(&self, context))).await
     }
 }
 
-async fn try_run(arguments: &Arguments) -> Result<Exit, Fatal> {
+async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     let targets = targets(arguments).await?;
     let verifier = Verifier::new(options(arguments))?;
     let mut report = Report { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
     for target in &targets {
         match verifier.verify(&target.url).await {
             Ok(image) => report.image(target, &image),
-            Err(error) => report.unreachable(target, error),
+            Err(error) => report.unreachable(target, error, context),
         }
     }
     Ok(report.end())
@@ -109,13 +117,13 @@ impl Report {
         } else {
             print(&lines(target, image));
         }
-        tell(&summary(image));
+        eprint_line(&summary(image));
         self.exits.push(if image.passed() { Exit::Done } else { Exit::Failed });
     }
 
-    fn unreachable(&mut self, target: &Target, error: VerifyError) {
+    fn unreachable(&mut self, target: &Target, error: VerifyError, context: &Context) {
         self.documents.push(json!({"info": target.url.to_string(), "error": chain(&error)}));
-        self.exits.push(Fatal::from(error).tell(ProgressArgument::Plain));
+        self.exits.push(context.exit(Err(error.into())));
     }
 
     /// Returns the most severe exit code.

@@ -1,6 +1,6 @@
 //! One image of a collection, with its description.
 
-use super::table::Said;
+use super::row_metadata::RowMetadata;
 use crate::destination::Identifier;
 use crate::iiif::Description;
 use crate::location::Location;
@@ -20,20 +20,20 @@ pub struct Page {
     /// The page that represents the object in lists. By default, the first page.
     pub thumbnail: Option<Identifier>,
     /// The metadata from a table.
-    pub said: Option<Said>,
+    pub metadata: Option<RowMetadata>,
 }
 
 impl Page {
     /// Returns the description of the page, which is empty without a table.
     #[must_use]
     pub fn description(&self) -> Description {
-        self.said.as_ref().map(Said::description).unwrap_or_default()
+        self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default()
     }
 
     /// Creates a page that is an object of its own.
     #[must_use]
     pub fn alone(source: Location, identifier: Identifier) -> Self {
-        Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, said: None }
+        Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, metadata: None }
     }
 }
 

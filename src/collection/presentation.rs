@@ -3,11 +3,10 @@
 use super::page::Page;
 use crate::destination::{Destination, DocumentAddress, Identifier};
 use crate::iiif::{
-    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture, Pyramid,
-    PyramidShape, Service, Size, SizeParameter,
+    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
+    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter,
 };
 use crate::store::{Key, KeyError};
-use serde::Deserialize;
 
 /// Minimum length of the longer side of a thumbnail, in pixels, if the image is large enough. Viewers blur smaller
 /// ones.
@@ -20,7 +19,10 @@ const PAGE_OBJECTS: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct Presentation {
     destination: Destination,
-    version: ApiVersion,
+    /// The version of the Image API that the manifests refer to.
+    image_version: ApiVersion,
+    /// The version of the Presentation API of the documents.
+    version: PresentationVersion,
     shape: PyramidShape,
 }
 
@@ -36,10 +38,21 @@ pub struct Shown<'a> {
 }
 
 impl Presentation {
-    /// Creates the presentation of images with pyramids of this shape. Manifests refer to one version of the Image API.
+    /// Creates the presentation of images with pyramids of this shape. Manifests refer to `image_version` of the Image API.
     #[must_use]
-    pub fn new(destination: Destination, version: ApiVersion, shape: PyramidShape) -> Self {
-        Self { destination, version, shape }
+    pub fn new(
+        destination: Destination,
+        image_version: ApiVersion,
+        version: PresentationVersion,
+        shape: PyramidShape,
+    ) -> Self {
+        Self { destination, image_version, version, shape }
+    }
+
+    /// Returns the version of the Presentation API of the documents.
+    #[must_use]
+    pub fn version(&self) -> PresentationVersion {
+        self.version
     }
 
     /// Returns the destination of the images and documents.
@@ -68,13 +81,8 @@ impl Presentation {
     /// Returns `true` if `body` is a manifest or collection whose `id` is the URI of this key.
     #[must_use]
     pub fn is_document(&self, key: &Key, body: &[u8]) -> bool {
-        #[derive(Deserialize)]
-        struct Document {
-            id: String,
-            r#type: String,
-        }
-        let Ok(Document { id, r#type }) = serde_json::from_slice(body) else { return false };
-        ["Manifest", "Collection"].contains(&r#type.as_str()) && self.destination.url_of(key) == Some(id)
+        let uri = self.destination.url_of(key);
+        uri.is_some() && uri == PresentationVersion::document_uri(body)
     }
 
     /// Returns the keys of the pages of a collection of `objects` objects.
@@ -111,7 +119,7 @@ impl Presentation {
         let pyramid = Pyramid::new(shown.size, self.shape);
         let largest = pyramid.size().at(pyramid.max_level());
         let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
-        let service = Service::new(self.version, shown.base_uri.clone(), listed.iter().copied());
+        let service = Service::new(self.image_version, shown.base_uri.clone(), listed.iter().copied());
         let picture = |size: SizeParameter, measure: Size| {
             Picture::new(format!("{}/{}", shown.base_uri, ImageRequest::full(size)), measure).of(service.clone())
         };
@@ -143,20 +151,20 @@ fn description(pages: &[Shown], object: &Identifier) -> Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collection::Said;
+    use crate::collection::RowMetadata;
     use crate::destination::Versions;
     use serde_json::Value;
 
     fn presentation() -> Presentation {
         let public_url = "https://example.org/iiif".parse().expect("a URL");
         let destination = Destination::new("iiif".parse().expect("a prefix"), public_url, Versions::V3);
-        Presentation::new(destination, ApiVersion::V3, PyramidShape::default())
+        Presentation::new(destination, ApiVersion::V3, PresentationVersion::V3, PyramidShape::default())
     }
 
     fn page(identifier: &str, object: &str, label: &str) -> Page {
         Page {
             object: object.parse().expect("an identifier"),
-            said: Some(Said::from_columns(&[("label@en", label)])),
+            metadata: Some(RowMetadata::from_columns(&[("label@en", label)])),
             ..Page::alone(std::path::Path::new("x.tif").into(), identifier.parse().expect("an identifier"))
         }
     }
@@ -174,7 +182,7 @@ mod tests {
             .collect();
         let (key, manifest, _) = presentation().manifest(&shown)?.expect("pages");
         assert_eq!(key.as_str(), "iiif/manifests/ms 1.json");
-        let manifest: Value = serde_json::from_str(&manifest.to_json())?;
+        let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V3))?;
         assert_eq!(manifest["id"], "https://example.org/iiif/manifests/ms%201.json");
         assert_eq!(manifest["label"]["none"][0], "ms 1", "the pages have different labels");
         assert_eq!(manifest["behavior"][0], "paged");

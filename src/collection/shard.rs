@@ -54,6 +54,9 @@ impl Shard {
     /// input.
     #[must_use]
     pub fn has(self, object: &Identifier) -> bool {
+        // By hash and not by position: a file that is added or removed moves no other object to another part, so that
+        // each machine finds its own images unchanged. By object and not by image, because a manifest is written by the
+        // one part that has all of its pages.
         let hash = Sha256::digest(object.to_string().as_bytes());
         let start: [u8; 8] = hash[..8].try_into().expect("SHA-256 has 32 bytes");
         u64::from_be_bytes(start) % u64::from(self.count) == u64::from(self.index)

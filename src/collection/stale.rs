@@ -111,6 +111,8 @@ struct ApiFolder<'a> {
 impl ApiFolder<'_> {
     /// Lists folders and adds the images in them to `stale`. Returns the subfolders to list next.
     async fn descend(&self, paths: Vec<String>, stale: &mut StaleImages) -> Result<Vec<String>, StaleError> {
+        // One listing with a delimiter for each folder, and none for the folders of images. The tiles of a million
+        // images are a billion keys; a plain listing of them would take a million requests.
         let list = |path: String| self.folders(path);
         // Boxed streams let the compiler prove that the future is `Send`.
         let listed = stream::iter(paths).map(list).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();

@@ -150,6 +150,10 @@ pub async fn delete(
     let first = Round::new(store, subject, timing).run(&on_deleted).await?;
     let mut found = require_objects(first.found, subject)?;
     let (mut rounds, mut is_left) = (usize::from(!first.is_unfinished), true);
+    // A single pass is not enough. A run that had begun before it may commit afterwards, and an eventually consistent
+    // listing may not show everything. So passes go on until one finds no `info.json`, and pictures that were found
+    // with a returned one are deleted too. A pass that was cut short does not count, or a large image would use up the
+    // rounds.
     while rounds < MAX_ROUNDS {
         let Summary { has_returned, is_unfinished, found: again } =
             Round::new(store, subject, timing).run(&on_deleted).await?;

@@ -96,10 +96,14 @@ impl<'a> Round<'a> {
             let (taken, found) = &mut *decided;
             ready(decide(&document, scan, taken, found).map(|is_new| is_new.then_some(document)))
         };
+        // Listing, reading, invalidating and deleting overlap, with a bound for each. Invalidation has by far the
+        // highest one: it may wait for four seconds, so that 16 at a time would delete 4 images a second.
         let documents = scan.documents().try_filter_map(select);
         let invalidated = documents.map_ok(|document| self.invalidate(document));
         let batches = invalidated.try_buffer_unordered(MAX_INVALIDATIONS_IN_FLIGHT).try_chunks(BATCH_KEYS);
         let delete = async |documents: Vec<Key>| {
+            // A website endpoint answers the bare URI of an image by an empty object beside its folder. It does not lie
+            // below any prefix that is listed, so it is looked up by its key.
             let bases = if matches!(self.subject.extent, Extent::Image(_)) { Vec::new() } else { bases(&documents) };
             let redirects = scan.redirects(bases).await?;
             decided.lock().unwrap_or_else(PoisonError::into_inner).1.pictures += redirects.len() as u64;

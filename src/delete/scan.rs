@@ -129,6 +129,8 @@ impl<'a> Scan<'a> {
     pub(super) fn documents(&self) -> impl Stream<Item = Result<Document, DeleteError>> + '_ {
         let known = self.subject.documents.iter().cloned();
         let known = known.map(|key| Candidate { key, path: String::new(), bytes: 0, is_listed: false });
+        // Both ways to find a document, because each has a gap: a listing may lag behind, and a key is known only for
+        // an image that the user has named.
         let listed =
             self.pages().map_ok(|(place, page)| stream::iter(self.candidates(place, page).into_iter().map(Ok)));
         let candidates = listed.try_flatten().chain(stream::iter(known).map(Ok));
@@ -212,6 +214,9 @@ impl<'a> Scan<'a> {
         let key = object.key.as_str();
         let Some(path) = place.path_of(key) else { return Part::Other };
         if let Some((folder, _)) = self.subject.picture_path(path) {
+            // The path looks like a request of the Image API, which any other file may do by chance, such as
+            // `2/1,1,1,1/max/0/default.jpg` of a data set. So the folder must also belong to an image whose `info.json`
+            // has a verdict, or hold a file with a mark.
             let is_deleted = self.has_image(&folder_key(place, folder), taken)
                 || self.is_deleted_lone_folder(&folder_key(place, folder));
             return if is_deleted { Part::Picture } else { Part::LonePicture };

@@ -9,49 +9,11 @@
 //! libjpeg can also hand out coefficients with `jpeg_read_coefficients`. That holds the coefficients of the whole image
 //! in memory, and produces no pixels for the lower levels. See `libjpeg::coefficients` for the streaming alternative.
 
-use super::{EncodeError, Encoded, Encoding, JpegOptions, Subsampling, jpeg};
+use super::options::{Encoding, JpegOptions, JpegTiles};
+use super::{EncodeError, Encoded, jpeg};
 use crate::iiif::Format;
 use crate::libjpeg::Encoder;
-use crate::pixel::{Block, BlockLayout, BlockTile};
-
-/// The minimum width, in pixels, of tiles cut from blocks. With smaller tiles, one read would complete more strips than
-/// there are buffers.
-const MIN_TILE_SIZE: u32 = 32;
-
-/// The method of making full-size tiles if the source is a JPEG.
-///
-/// Every method falls back to [`Reencode`](Self::Reencode) if the source is rotated, its colors are converted, its
-/// blocks do not fit the tiles, or it has several scans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum JpegTiles {
-    /// Cuts blocks, and requantizes where the source is finer than the requested quality. Reencodes if the source has
-    /// more chroma resolution than requested.
-    ///
-    /// The result is as close to the source as after decoding and encoding again, and faster to make. If the quality of
-    /// the source is not higher than requested, the result is lossless and smaller.
-    #[default]
-    Auto,
-    /// Cuts blocks unchanged, regardless of the quality, and therefore without loss.
-    Lossless,
-    /// Decodes and encodes again, as for all other sources.
-    Reencode,
-}
-
-impl JpegTiles {
-    /// Returns `true` if tiles of `tile_size` pixels can be cut from blocks with this layout.
-    #[must_use]
-    pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
-        let (across, down) = layout.mcu();
-        let fits = tile_size >= MIN_TILE_SIZE && tile_size.is_multiple_of(across) && tile_size.is_multiple_of(down);
-        let colors = layout.components.get(1..).unwrap_or_default();
-        let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
-        fits && match self {
-            Self::Auto => is_thin || subsampling == Subsampling::None,
-            Self::Lossless => true,
-            Self::Reencode => false,
-        }
-    }
-}
+use crate::pixel::{Block, BlockTile};
 
 /// Writes one tile as JPEG.
 ///
@@ -95,6 +57,8 @@ impl Ratios {
     /// Computes the factors between two quantization tables. The steps in `to` must not be finer.
     fn new(from: &[u16; 64], to: &[u16; 64]) -> Self {
         let ratio = |index: usize| {
+            // For example, a step of 4 that becomes 6 has the factor 2/3: a coefficient of 5 stood for 20, and 20 / 6
+            // rounds to 3. The division is rounded, so a factor is wrong by half a unit of 2^-16 at most.
             let ratio = ((u32::from(from[index]) << 16) + u32::from(to[index] / 2)) / u32::from(to[index]);
             // A factor of 1 becomes slightly less: too little to change a rounded result.
             u16::try_from(ratio).unwrap_or(u16::MAX)
@@ -107,6 +71,8 @@ impl Ratios {
     /// The arithmetic uses 16 bits, so that compilers vectorize it.
     fn requantize(&self, source: &Block, target: &mut Block) {
         for ((target, source), ratio) in target.0.iter_mut().zip(source.0).zip(self.ratios) {
+            // Without its sign, so that halves are rounded away from zero on both sides. A shift of a negative number
+            // rounds them up, and halves are frequent: a step that doubles makes one of every odd coefficient.
             let size = source.unsigned_abs().min(Self::AC.unsigned_abs()) << Self::FRACTION_BITS;
             let size = ((u32::from(size) * u32::from(ratio)) >> 16) as u16;
             let size = ((size + (1 << (Self::FRACTION_BITS - 1))) >> Self::FRACTION_BITS).cast_signed();

@@ -1,8 +1,9 @@
 //! JPEG encoding with libjpeg.
 
-use super::{EncodeError, Encoding, JpegTiles};
+use super::EncodeError;
+use super::options::{Encoding, JpegOptions};
 use crate::iiif::Size;
-use crate::libjpeg::{Effort, Encoder, Subsampling};
+use crate::libjpeg::Encoder;
 use crate::pixel::PixelFormat;
 
 /// The marker APP2.
@@ -10,38 +11,6 @@ const PROFILE_SEGMENT: u8 = 0xe2;
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
 /// The maximum profile bytes per segment: the rest is the length, the header and two numbers.
 const PROFILE_PIECE_BYTES: usize = 65_535 - 2 - PROFILE_HEAD.len() - 2;
-
-/// Options for encoding JPEG files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JpegOptions {
-    /// The quality on libjpeg's scale, from 1 to 100. WebP uses the same number on libwebp's scale.
-    pub quality: u8,
-    /// The chroma subsampling. It does not affect grayscale images.
-    pub subsampling: Subsampling,
-    /// The method of making full-size tiles if the source is a JPEG.
-    pub tiles: JpegTiles,
-    /// The encoding effort, [limited by image size](Self::effort_of).
-    pub effort: Effort,
-}
-
-impl JpegOptions {
-    /// The maximum number of pixels of an image that is encoded with [`Effort::Small`].
-    ///
-    /// That effort holds all coefficients until the image is complete, and cannot be interrupted while it finishes.
-    const MAX_PIXELS_SMALL: u64 = 1 << 25;
-
-    /// Returns the effort for an image of `size` pixels.
-    #[must_use]
-    pub fn effort_of(&self, size: Size) -> Effort {
-        if size.pixels() > Self::MAX_PIXELS_SMALL { Effort::Fast } else { self.effort }
-    }
-}
-
-impl Default for JpegOptions {
-    fn default() -> Self {
-        Self { quality: 85, subsampling: Subsampling::Half, tiles: JpegTiles::default(), effort: Effort::default() }
-    }
-}
 
 /// Returns `true` if the JPEG codec uses SIMD code on this processor. Without SIMD, it is several times slower.
 #[must_use]
@@ -67,19 +36,4 @@ pub(super) fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(),
         encoder.write_segment(PROFILE_SEGMENT, &[PROFILE_HEAD, &[number, count], piece].concat())?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_above_the_pixel_limit_are_encoded_fast() {
-        let small = JpegOptions { effort: Effort::Small, ..JpegOptions::default() };
-        for (width, height, effort) in [(8192, 4096, Effort::Small), (8193, 4096, Effort::Fast)] {
-            let size = Size::new(width, height).expect("not empty");
-            assert_eq!(small.effort_of(size), effort);
-            assert_eq!(JpegOptions::default().effort_of(size), Effort::Fast);
-        }
-    }
 }

@@ -3,16 +3,19 @@
 mod blank;
 mod blocks;
 mod jpeg;
+mod options;
 mod picture;
 mod png;
 mod thumbnail;
+#[cfg(feature = "webp")]
 mod webp;
 
 pub use crate::libjpeg::{Effort, Subsampling};
 pub use blank::BlankTiles;
-pub use blocks::{JpegTiles, encode_block_tile};
-pub use jpeg::{JpegOptions, has_simd};
-pub use picture::{Encoded, Encoding, PictureEncoder, encode_tile};
+pub use blocks::encode_block_tile;
+pub use jpeg::has_simd;
+pub use options::{Encoding, JpegOptions, JpegTiles};
+pub use picture::{Encoded, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
 /// An error of an image encoder.
@@ -21,8 +24,14 @@ pub use thumbnail::{LevelPixels, encode_thumbnail};
 pub struct EncodeError(Box<dyn std::error::Error + Send + Sync>);
 
 impl EncodeError {
+    #[cfg(feature = "webp")]
     fn rows_missing() -> Self {
         Self("rows are missing".into())
+    }
+
+    #[cfg(not(feature = "webp"))]
+    fn webp_missing() -> Self {
+        Self("writing WebP requires the feature `webp`, which this build lacks".into())
     }
 }
 
@@ -32,6 +41,7 @@ impl From<crate::libjpeg::LibjpegError> for EncodeError {
     }
 }
 
+#[cfg(feature = "webp")]
 impl From<crate::libwebp::LibwebpError> for EncodeError {
     fn from(error: crate::libwebp::LibwebpError) -> Self {
         Self(error.into())

@@ -1,20 +1,12 @@
 //! Encodes one image in several formats from a single pass over its rows.
 
-use super::{EncodeError, JpegOptions, jpeg, png, webp};
+use super::options::Encoding;
+#[cfg(feature = "webp")]
+use super::webp;
+use super::{EncodeError, jpeg, png};
 use crate::iiif::{Format, Size};
 use crate::libjpeg;
 use crate::pixel::{PixelFormat, Strip, Tile};
-use std::sync::Arc;
-
-/// The encoding options of all renditions of one image.
-#[derive(Clone, Debug, Default)]
-pub struct Encoding {
-    /// The JPEG options. WebP uses their quality too.
-    pub jpeg: JpegOptions,
-    /// The ICC profile to embed, if the colors are not sRGB. Its number of channels matches the pixels. WebP has no
-    /// grayscale.
-    pub profile: Option<Arc<[u8]>>,
-}
 
 /// An encoded image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +71,7 @@ impl PictureEncoder {
 /// The encoder of one format.
 enum Encoder {
     Jpeg(libjpeg::Encoder),
+    #[cfg(feature = "webp")]
     Webp(webp::Encoder),
     Png(Box<png::Encoder>),
 }
@@ -87,7 +80,10 @@ impl Encoder {
     fn new(size: Size, pixels: PixelFormat, format: Format, encoding: &Encoding) -> Result<Self, EncodeError> {
         Ok(match format {
             Format::Jpg => Self::Jpeg(jpeg::encoder(size, pixels, encoding)?),
+            #[cfg(feature = "webp")]
             Format::Webp => Self::Webp(webp::Encoder::new(size, pixels, encoding)),
+            #[cfg(not(feature = "webp"))]
+            Format::Webp => return Err(EncodeError::webp_missing()),
             Format::Png => Self::Png(Box::new(png::Encoder::new(size, pixels, encoding)?)),
         })
     }
@@ -95,6 +91,7 @@ impl Encoder {
     fn write_rows<'a>(&mut self, rows: impl Iterator<Item = &'a [u8]>) -> Result<(), EncodeError> {
         match self {
             Self::Jpeg(encoder) => encoder.write_rows(rows)?,
+            #[cfg(feature = "webp")]
             Self::Webp(encoder) => encoder.write_rows(rows),
             Self::Png(encoder) => encoder.write_rows(rows)?,
         }
@@ -104,6 +101,7 @@ impl Encoder {
     fn finish(self) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Jpeg(encoder) => Ok(encoder.finish()?),
+            #[cfg(feature = "webp")]
             Self::Webp(encoder) => encoder.finish(),
             Self::Png(encoder) => encoder.finish(),
         }

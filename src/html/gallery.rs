@@ -3,8 +3,8 @@
 use super::page::{self, PageName, ShownImage};
 use crate::destination::{DocumentAddress, Identifier};
 use crate::iiif::{Plan, Pyramid};
-use crate::publish::{Changed, Layout, Published, Publisher};
-use crate::store::{Key, KeyError, Object, StoreError};
+use crate::publish::{Layout, Published, Publisher};
+use crate::store::{Key, KeyError, Object, OnExisting, StoreError};
 use bytes::Bytes;
 
 /// A page of the images of a run, which is written after the images.
@@ -63,7 +63,7 @@ pub enum GalleryOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeptReason {
-    /// The options forbid to replace objects ([`Changed::Keep`]).
+    /// The options forbid to replace objects ([`OnExisting::Keep`]).
     Unchangeable,
     /// Some images of the run are not published.
     Incomplete,
@@ -117,10 +117,10 @@ impl Gallery {
         if self.published.is_empty() {
             return Ok(GalleryOutcome::NoImages);
         }
-        let kept = match publisher.options().changed {
+        let kept = match publisher.options().on_existing {
             _ if self.present.is_none() => None,
-            Changed::Keep => Some(KeptReason::Unchangeable),
-            Changed::Replace => (!is_complete).then_some(KeptReason::Incomplete),
+            OnExisting::Keep => Some(KeptReason::Unchangeable),
+            OnExisting::Update | OnExisting::Overwrite => (!is_complete).then_some(KeptReason::Incomplete),
         };
         if let Some(reason) = kept {
             return Ok(GalleryOutcome::Kept(reason));

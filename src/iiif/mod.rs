@@ -18,8 +18,8 @@ pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use plan::{ApiVersion, Plan};
 pub use presentation::{
-    Behavior, Canvas, Collection, Description, Dimensions, LanguageMap, Manifest, Member, Metadata, Picture, Service,
-    ViewingDirection,
+    Behavior, Canvas, Collection, Description, Dimensions, LanguageMap, Manifest, Member, Metadata, Picture,
+    PresentationVersion, PresentationVersionError, Service, ViewingDirection,
 };
 pub use pyramid::{Cell, MAX_LISTED_SIDE, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};
 pub use request::{ImageRequest, NoRequest, RegionParameter, SizeParameter};

@@ -38,6 +38,8 @@ impl ApiVersion {
     /// Returns `None` if that parameter contains a zero, which no server answers.
     fn rounded(self, size: Size, scale: ScaleFactor) -> Option<SizeParameter> {
         match (self, size.rounded_at(scale)) {
+            // A strip of 1500 x 1 pixels has levels whose exact height is below half a pixel. The specification rounds
+            // it up to 1, OpenSeadragon 4.0.0 to 0.
             (_, (0, _)) | (Self::V3, (_, 0)) => None,
             // Version 2 requests omit the height, so it may be zero.
             (Self::V2, (width, _)) => Some(SizeParameter::Width(width)),
@@ -79,6 +81,10 @@ impl Plan {
     #[must_use]
     pub fn new(pyramid: Pyramid, version: ApiVersion) -> Self {
         let mut plan = Self { pyramid, version, contested: Vec::new() };
+        // On a narrow image, the last tiles of several levels cover the same region and round to the same size, so one
+        // path has two candidates. The first one wins, which is that of the smaller scale factor and so has more
+        // detail. Only last cells and whole levels can collide, so the set has a few entries for each level; one of all
+        // requests would have millions.
         let mut taken = HashSet::new();
         let mut contested = plan.contested_requests();
         contested.retain(|(request, _)| taken.insert(*request));

@@ -2,6 +2,10 @@
 //!
 //! The types cover the part of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/) that this program writes.
 
+mod version;
+
+pub use version::{PresentationVersion, PresentationVersionError};
+
 use super::geometry::Size;
 use super::info::Rights;
 use super::plan::ApiVersion;
@@ -265,9 +269,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The media type to serve a manifest with.
-    pub const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
-
     /// Creates a manifest; returns `None` if there are no pages.
     #[must_use]
     pub fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
@@ -284,10 +285,10 @@ impl Manifest {
         Self { thumbnail, ..self }
     }
 
-    /// Returns the document as JSON that ends with a newline.
+    /// Returns the document of this version as JSON that ends with a newline.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        document(self)
+    pub fn to_json(&self, version: PresentationVersion) -> String {
+        version.manifest_json(self)
     }
 }
 
@@ -333,15 +334,9 @@ impl Collection {
         Self { context: CONTEXT, id, kind: "Collection", label, items }
     }
 
-    /// Returns the document as JSON that ends with a newline.
+    /// Returns the document of this version as JSON that ends with a newline.
     #[must_use]
-    pub fn to_json(&self) -> String {
-        document(self)
+    pub fn to_json(&self, version: PresentationVersion) -> String {
+        version.collection_json(self)
     }
-}
-
-fn document(value: &impl Serialize) -> String {
-    let mut json = serde_json::to_string_pretty(value).expect("strings and numbers always serialize");
-    json.push('\n');
-    json
 }

@@ -208,6 +208,8 @@ impl Pyramid {
         let lowest = shape.tile_size.min(LOWEST_LEVEL_SIDE);
         let mut scale_factors = vec![ScaleFactor::ONE];
         let mut scale = ScaleFactor::ONE;
+        // Halving goes on below one tile, although no viewer needs such levels for zooming. They are the thumbnails:
+        // `sizes` lists them, and Leaflet asks for them at negative zoom levels.
         while size.at(scale).longer_side() > lowest {
             scale = scale.doubled();
             scale_factors.push(scale);
@@ -398,6 +400,8 @@ impl Pyramid {
 /// Returns the height for a width, rounded half up: at least one pixel.
 fn scaled_height(size: Size, width: u32) -> u32 {
     let (image_width, image_height) = (u64::from(size.width()), u64::from(size.height()));
+    // Viewers compute this in floating point with `Math.round`. Doubling numerator and denominator makes rounding half
+    // up exact in integers.
     let height = (2 * image_height * u64::from(width) + image_width) / (2 * image_width);
     // The height only names the request; the rendition that answers it is within the limit.
     u32::try_from(height.max(1)).unwrap_or(u32::MAX)

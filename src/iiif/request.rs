@@ -138,6 +138,9 @@ impl FromStr for ImageRequest {
         let size = parts.next().and_then(parsed_size);
         let rotation = parts.next();
         let format = parts.next().and_then(|name| Format::of_extension(name.strip_prefix("default.")?));
+        // Strict: only what this program writes parses as a request. Deleting, pruning and comparing use this function
+        // to tell tiles from other files beside an image, so a form that is accepted here is a file that may be
+        // deleted.
         match (region, size, rotation, format, parts.next()) {
             (Some(region), Some(size), Some("0"), Some(format), None) => Ok(Self { region, size, format }),
             _ => Err(NoRequest(path.to_owned())),

@@ -12,23 +12,27 @@
 //! complete and leaves. The number of strips is fixed, and the caller takes complete strips between two calls.
 //!
 //! Waiting here for a free strip does not work: the thread that would release one is the thread that waits. Therefore
-//! too many untaken strips are an error. The unmodified arrays of libjpeg hold the whole image, so they are not used.
+//! the caller [reserves](CoefficientBuffer::reserve) one before it decodes rows that may need it, and too many untaken strips are an
+//! error. The unmodified arrays of libjpeg hold the whole image, so they are not used.
 
-use super::decoder::DecoderState;
-use super::{LibjpegError, Result, raise};
+use super::{LibjpegError, Result};
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, BlockStrip, StripBuffer, StripPool};
 use mozjpeg_sys as ffi;
 use std::collections::VecDeque;
-use std::ffi::c_int;
 use std::sync::Arc;
 
 /// The maximum number of block rows that libjpeg requests at once: `MAX_SAMP_FACTOR` of jpeglib.h.
 const MAX_ROWS: usize = 4;
 
+/// The maximum rows of pixels that libjpeg reads for the next 16 rows that it delivers: twice as many at half size, and two rows of
+/// MCUs ahead, for the rows of smaller components between them.
+const ROWS_AHEAD: u32 = 32;
+const MCU_ROWS_AHEAD: u32 = 2;
+
 /// The buffer for coefficients, one strip at a time.
 pub(super) struct CoefficientBuffer {
-    layout: Arc<BlockLayout>,
+    pub(super) layout: Arc<BlockLayout>,
     /// The rows of pixels per strip: a whole number of MCUs.
     strip_rows: u32,
     /// The maximum number of strips.
@@ -46,6 +50,8 @@ struct Current {
     strip: u32,
     blocks: StripBuffer<Block>,
     count: usize,
+    /// The rows of MCUs of the strip that libjpeg has begun to fill.
+    mcu_rows: u32,
     /// The first block. All pointers that libjpeg gets derive from this one, so that none of them invalidates another.
     first: *mut Block,
 }
@@ -61,6 +67,21 @@ impl CoefficientBuffer {
     /// Returns the next complete strip.
     pub(super) fn take(&mut self) -> Option<BlockStrip> {
         self.done.pop_front()
+    }
+
+    /// Reserves the memory of the next strip if the rows that are decoded next may need it. Returns `true` if it is there, or is not
+    /// needed; with `is_to_wait`, waits for it.
+    pub(super) fn reserve(&mut self, is_to_wait: bool) -> bool {
+        let mcu_height = self.layout.mcu().1;
+        let is_needed = self.current.as_ref().is_none_or(|current| {
+            let has_next = (current.strip + 1).saturating_mul(self.strip_rows) < self.layout.size.height();
+            let ahead = ROWS_AHEAD.div_ceil(mcu_height) + MCU_ROWS_AHEAD;
+            has_next && current.mcu_rows + ahead > self.strip_rows / mcu_height
+        });
+        if is_needed && is_to_wait {
+            self.pool.reserve();
+        }
+        !is_needed || self.pool.try_reserve()
     }
 
     /// Completes the last strip, after the last row.
@@ -92,22 +113,27 @@ impl CoefficientBuffer {
         }
         let mut blocks = self.pool.take().map_err(|error| LibjpegError::Codec(error.to_string()))?;
         let (count, first) = (blocks.items().len(), blocks.items_mut().as_mut_ptr());
-        self.current = Some(Current { strip, blocks, count, first });
+        self.current = Some(Current { strip, blocks, count, mcu_rows: 0, first });
         Ok(true)
     }
 
     /// Returns the block rows of a component that start at `row` and belong to one row of MCUs.
     ///
     /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
-    fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
+    pub(super) fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
         let damaged = || LibjpegError::Codec("its scans are not in order".to_owned());
+        // libjpeg counts the rows of blocks of each component from the top of the image. In a strip, the blocks of all
+        // components lie together by rows of MCUs, so that a strip is one allocation, whatever the sampling factors
+        // are. This function translates one into the other; the bounds check at its end is the one that the pointers
+        // below rely on.
         let v_samp = self.layout.components.get(component).ok_or_else(damaged)?.v_samp;
         let mcu_row = row / v_samp;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
         if !self.select_strip(mcu_row / mcu_rows_of_strip, is_to_fill)? {
             return Err(damaged());
         }
-        let current = self.current.as_ref().ok_or_else(damaged)?;
+        let current = self.current.as_mut().ok_or_else(damaged)?;
+        current.mcu_rows = current.mcu_rows.max(mcu_row % mcu_rows_of_strip + 1);
         let width = self.layout.row_blocks(component);
         let above = (mcu_row % mcu_rows_of_strip) as usize * self.layout.mcu_row_blocks();
         let place = above + self.layout.first_block(component);
@@ -128,72 +154,5 @@ impl CoefficientBuffer {
             }
         }
         Ok(pointers)
-    }
-}
-
-/// Returns a handle that libjpeg uses as a pointer to its own array. libjpeg never dereferences it.
-pub(super) fn handle(component: usize) -> *mut ffi::jvirt_barray_control {
-    std::ptr::without_provenance_mut(component + 1)
-}
-
-/// Returns the component of a handle.
-pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
-    handle.addr().wrapping_sub(1)
-}
-
-/// Replaces libjpeg's virtual arrays with the [`CoefficientBuffer`] of the decoder.
-///
-/// # Safety
-/// `state` must be valid, with a decoder that was created but not started.
-pub(super) unsafe fn install(state: *mut DecoderState) {
-    // SAFETY: the caller guarantees that the state is valid; creating the decoder initialized `mem`.
-    unsafe {
-        let memory = &mut *(*state).info.common.mem;
-        memory.request_virt_barray = Some(request);
-        memory.access_virt_barray = Some(access);
-    }
-}
-
-/// Replaces the request for an array. libjpeg calls this once per component, in order.
-unsafe extern "C-unwind" fn request(
-    info: &mut ffi::jpeg_common_struct,
-    _pool: c_int,
-    _zeroed: ffi::boolean,
-    blocks_per_row: ffi::JDIMENSION,
-    rows: ffi::JDIMENSION,
-    _max_rows: ffi::JDIMENSION,
-) -> *mut ffi::jvirt_barray_control {
-    // SAFETY: only decoders with a coefficient buffer install this function, and their struct is the first field of a
-    // `DecoderState`.
-    let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
-    let Some(buffer) = &state.coefficients else {
-        raise(LibjpegError::Codec("internal error: no buffer for blocks".to_owned()))
-    };
-    let component = state.requested;
-    let is_expected = buffer.layout.components.get(component).is_some_and(|it| {
-        let mcu_rows = buffer.layout.size.height().div_ceil(buffer.layout.mcu().1);
-        blocks_per_row as usize == buffer.layout.row_blocks(component) && rows == mcu_rows * it.v_samp
-    });
-    if !is_expected {
-        raise(LibjpegError::Codec("its blocks do not match its header".to_owned()));
-    }
-    state.requested += 1;
-    handle(component)
-}
-
-unsafe extern "C-unwind" fn access(
-    info: &mut ffi::jpeg_common_struct,
-    array: *mut ffi::jvirt_barray_control,
-    first_row: ffi::JDIMENSION,
-    rows: ffi::JDIMENSION,
-    is_to_fill: ffi::boolean,
-) -> ffi::JBLOCKARRAY {
-    // SAFETY: as in `request`.
-    let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
-    let found = state.coefficients.as_mut().map(|buffer| buffer.rows(component_of(array), first_row, is_to_fill != 0));
-    match found {
-        Some(Ok(pointers)) if pointers.len() == rows as usize => pointers.as_mut_ptr(),
-        Some(Err(error)) => raise(error),
-        _ => raise(LibjpegError::Codec("its blocks are not in rows of MCUs".to_owned())),
     }
 }

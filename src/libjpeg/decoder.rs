@@ -1,6 +1,8 @@
 //! JPEG decoding: reads files and returns rows.
 
-use super::coefficients::{self, CoefficientBuffer};
+use super::coefficients::CoefficientBuffer;
+use super::state::{DecoderState, Source};
+use super::virtual_arrays;
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, Component, RowScale};
@@ -35,32 +37,6 @@ pub(crate) enum Components {
 /// Decodes one JPEG, row by row.
 pub(crate) struct Decoder {
     state: *mut DecoderState,
-}
-
-/// The decoder's C structs. libjpeg's own struct is the first field, so that callbacks can cast their pointer to it.
-#[repr(C)]
-pub(super) struct DecoderState {
-    pub(super) info: ffi::jpeg_decompress_struct,
-    error: ffi::jpeg_error_mgr,
-    source: Source,
-    /// The buffer for coefficients, if they are kept.
-    pub(super) coefficients: Option<CoefficientBuffer>,
-    pub(super) requested: usize,
-}
-
-/// The input of a decoder. libjpeg's manager is the first field, so that callbacks can cast their pointer to it.
-#[repr(C)]
-struct Source {
-    manager: ffi::jpeg_source_mgr,
-    reader: Box<dyn Read + Send>,
-    buffer: Vec<u8>,
-    /// `true` while pixels are read: the end of the file may then stand in for a missing end marker.
-    may_end: bool,
-    is_arithmetic: bool,
-    /// `true` if the file ended early and an end marker was substituted.
-    has_ended: bool,
-    /// The number of scans that have started.
-    scans: u64,
 }
 
 /// The maximum number of scans. Encoders write about ten, optimizers up to a few dozen.
@@ -187,6 +163,8 @@ impl Decoder {
             let quant_table = unsafe { table.as_ref() }?.quantval;
             let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
             // Baseline files have one byte per quantization step.
+            // A step of more than 8 bits needs an extended sequential file (T.81, B.2.4.1), which tiles are not. A step
+            // of 0 is damage.
             let is_baseline = quant_table.iter().all(|step| (1..=255).contains(step));
             Some(Component { h_samp: factor(it.h_samp_factor)?, v_samp: factor(it.v_samp_factor)?, quant_table })
                 .filter(|_| is_baseline)
@@ -204,12 +182,22 @@ impl Decoder {
         // SAFETY: `state` is valid, and this decoder alone uses it.
         unsafe {
             (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
+            // Buffered-image mode is what makes libjpeg write coefficients into virtual arrays while it decodes a file
+            // of one scan. Without it, such a file goes from the entropy decoder to the pixels block by block, and no
+            // coefficient is kept. Block smoothing would look at neighbors that are in another strip; it only affects
+            // incomplete progressive files.
             (*state).info.buffered_image = 1;
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
             (*state).info.scale_denom = if scale == RowScale::Half { 2 } else { 1 };
-            coefficients::install(state);
+            virtual_arrays::install(state);
         }
+    }
+
+    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered. If `is_to_wait`, waits for it.
+    pub(crate) fn reserve_blocks(&mut self, is_to_wait: bool) -> bool {
+        // SAFETY: no C code runs while this borrow of `self` lasts.
+        unsafe { &mut *self.state }.coefficients.as_mut().is_none_or(|buffer| buffer.reserve(is_to_wait))
     }
 
     /// Returns the next strip of which all blocks were read. After [`finish`](Self::finish), that includes the last
@@ -255,6 +243,8 @@ impl Decoder {
         // SAFETY: `state` is valid, and this decoder alone uses it.
         let started = guarded(|| unsafe {
             // The arithmetic decoder reads zeros past the end and cannot distinguish them from pixels.
+            // From here on, the end of the file may take the place of a missing end marker: a Huffman decoder notices
+            // by itself if bits of the image are missing.
             (*state).source.may_end = !(*state).source.is_arithmetic;
             ffi::jpeg_start_decompress(&mut (*state).info);
             if (*state).info.buffered_image != 0 {
@@ -408,6 +398,9 @@ pub(super) unsafe fn note_scan(info: &mut ffi::jpeg_common_struct) -> std::resul
     // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
     state.source.scans += 1;
+    // A progressive file of 100 kB can have thousands of scans, each of which visits every block of a large image. Time
+    // is proportional to scans times blocks, so the limit is on this product, between a number that all real files meet
+    // and one that no small file needs.
     let blocks = u64::from(state.info.image_width.div_ceil(8)) * u64::from(state.info.image_height.div_ceil(8));
     if state.source.scans > max_scans(blocks) { Err(()) } else { Ok(()) }
 }

@@ -1,6 +1,6 @@
 //! JPEG encoding: takes rows or blocks and returns files.
 
-use super::{LibjpegError, ROWS_AT_ONCE, Result, coefficients, guarded, prepare_errors, raise};
+use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise, virtual_arrays};
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
@@ -276,7 +276,7 @@ impl BlockRows {
             ComponentRows { count, width, blocks, pointers }
         };
         let components: Vec<ComponentRows> = (0..layout.components.len()).map(rows).collect();
-        let arrays = (0..components.len()).map(coefficients::handle).collect();
+        let arrays = (0..components.len()).map(virtual_arrays::handle).collect();
         Self { components, arrays, fill: None }
     }
 }
@@ -327,7 +327,7 @@ unsafe extern "C-unwind" fn access(
 ) -> ffi::JBLOCKARRAY {
     // SAFETY: only encoders of blocks install this function, and their struct is the first field of an `EncoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<EncoderState>() };
-    let component = coefficients::component_of(array);
+    let component = virtual_arrays::component_of(array);
     let found = state.blocks.as_mut().and_then(|blocks| Some((blocks.fill?, blocks.components.get_mut(component)?)));
     let Some((fill, found)) = found.filter(|(_, found)| found.pointers.len() == rows as usize) else {
         raise(LibjpegError::Codec("the blocks of the image were not provided".to_owned()))

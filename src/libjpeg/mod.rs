@@ -15,6 +15,8 @@
 mod coefficients;
 mod decoder;
 mod encoder;
+mod state;
+mod virtual_arrays;
 
 pub(crate) use decoder::{Components, Decoder, JpegColor};
 pub(crate) use encoder::Encoder;
@@ -73,6 +75,11 @@ pub(crate) fn has_simd() -> bool {
 
 /// Runs C code and converts the unwinding of its fatal errors to an `Err`.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T> {
+    // The payload of an unwinding that `raise` has begun is a `LibjpegError`. Any other payload is a panic of our own
+    // code in a callback, which goes on as a panic.
+    //
+    // The usual way is `setjmp` in front of the call and `longjmp` out of the handler. Rust cannot call `setjmp`, and a
+    // `longjmp` over Rust frames is undefined behavior if one of them has something to drop.
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload: Box<dyn Any + Send>| match payload.downcast() {
         Ok(error) => *error,
         Err(payload) => resume_unwind(payload),
@@ -122,6 +129,9 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
     if level >= 0 {
         return;
     }
+    // libjpeg calls this a warning and goes on with gray or repeated blocks. Viewers would show them as if they were
+    // the image, so it is an error. One of these messages is harmless: bytes between two markers, which some cameras
+    // leave there.
     if message.starts_with(DAMAGE) && !message.contains(HARMLESS) {
         raise(LibjpegError::Codec(message));
     }

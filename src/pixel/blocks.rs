@@ -144,6 +144,8 @@ impl BlockTile {
     pub fn row(&self, component: usize, row: u32) -> &[Block] {
         let layout = self.layout();
         let (it, count) = (&layout.components[component], layout.blocks_of(component, self.size).0);
+        // The inverse of the arrangement in `libjpeg::coefficients`: rows of MCUs, in each of them the components one
+        // after the other, and in each component `v_samp` rows of blocks.
         let above = (row / it.v_samp) as usize * layout.mcu_row_blocks();
         let above = above + layout.first_block(component) + (row % it.v_samp) as usize * layout.row_blocks(component);
         let first = above + (self.x / layout.mcu().0 * it.h_samp) as usize;

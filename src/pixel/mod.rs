@@ -115,6 +115,8 @@ impl Tile {
     pub fn color(&self) -> Option<&[u8]> {
         let mut rows = self.rows();
         let (first, channels) = (rows.next()?, self.format().channels());
+        // Comparing the row with itself, shifted by one pixel, is one comparison of memory instead of a loop over
+        // pixels.
         let (color, rest) = first.split_at(channels);
         // Each pixel of the first row must equal its predecessor, and each row must equal the first.
         (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(color)

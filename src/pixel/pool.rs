@@ -26,6 +26,8 @@ impl<T> StripBuffer<T> {
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
         // Sending fails only if the pool was dropped; then the memory is freed.
+        // `try_send` never finds the channel full, because the channel has room for all buffers that its pool ever
+        // made.
         let _ = self.home.try_send(std::mem::take(&mut self.items));
     }
 }
@@ -33,13 +35,15 @@ impl<T> Drop for StripBuffer<T> {
 /// A fixed number of strip buffers for one level.
 ///
 /// The limit bounds the memory of the level. It also applies back pressure: if encoders or uploads are slow, the reader
-/// waits for a free buffer. Buffers are reused, because allocating and clearing fresh memory takes as long as halving
-/// the level.
+/// [reserves](Self::reserve) a buffer before it goes on, and waits. Buffers are reused, because allocating and clearing fresh memory
+/// takes as long as halving the level.
 #[derive(Debug)]
 pub struct StripPool<T = u8> {
     strip_items: usize,
     home: SyncSender<Vec<T>>,
     free: Receiver<Vec<T>>,
+    /// The buffer that the next [`take`](Self::take) returns.
+    reserved: Option<Vec<T>>,
 }
 
 impl<T: Copy + Default> StripPool<T> {
@@ -54,17 +58,63 @@ impl<T: Copy + Default> StripPool<T> {
         for _ in 0..count {
             home.try_send(Vec::new()).expect("the channel holds as many as there are");
         }
-        Self { strip_items, home, free }
+        Self { strip_items, home, free, reserved: None }
     }
 
-    /// Takes a buffer. Waits until one is free. The content is left over from its last use.
+    /// Waits until a buffer is free, and keeps it for the next [`take`](Self::take).
+    pub fn reserve(&mut self) {
+        if self.reserved.is_none() {
+            self.reserved = Some(self.free.recv().expect("the pool itself holds a sender"));
+        }
+    }
+
+    /// Reserves a buffer if one is free. Returns `true` if one is reserved.
+    pub fn try_reserve(&mut self) -> bool {
+        if self.reserved.is_none() {
+            self.reserved = self.free.try_recv().ok();
+        }
+        self.reserved.is_some()
+    }
+
+    /// Takes a buffer, which should be reserved. The content is left over from its last use.
     ///
     /// # Errors
     /// Returns an error if the memory cannot be allocated.
-    pub fn take(&self) -> Result<StripBuffer<T>, TryReserveError> {
-        let mut items = self.free.recv().expect("the pool itself holds a sender");
+    pub fn take(&mut self) -> Result<StripBuffer<T>, TryReserveError> {
+        // Waiting here could take forever: the encoders that would give a buffer back may need the thread that waits. So a
+        // buffer that was not reserved is a new one, beyond the limit, and is freed instead of given back.
+        let mut items = if self.try_reserve() { self.reserved.take().unwrap_or_default() } else { Vec::new() };
         items.try_reserve_exact(self.strip_items.saturating_sub(items.len()))?;
         items.resize(self.strip_items, T::default());
         Ok(StripBuffer { items, home: self.home.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_reused_and_their_number_is_limited() {
+        let mut pool = StripPool::<u8>::new(2, 10);
+        let mut one = pool.take().expect("memory");
+        one.items_mut().fill(7);
+        let other = pool.take().expect("memory");
+        assert!(!pool.try_reserve(), "both are in use");
+        drop(one);
+        pool.reserve();
+        assert!(pool.try_reserve(), "it is still reserved");
+        assert_eq!(pool.take().expect("memory").items(), [7; 10], "the same memory");
+        drop(other);
+    }
+
+    #[test]
+    fn a_buffer_beyond_the_limit_is_freed() {
+        let mut pool = StripPool::<u8>::new(1, 10);
+        let taken = [pool.take().expect("memory"), pool.take().expect("memory")];
+        drop(taken);
+        pool.reserve();
+        pool.reserved = None;
+        assert!(!pool.try_reserve(), "one came back, the other did not");
     }
 }

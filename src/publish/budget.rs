@@ -3,16 +3,20 @@
 use super::memory::{ImageBytes, InFlight, shared_bytes};
 use super::options::Options;
 use crate::limiter::Limiter;
+use crate::workers::Workers;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// The limits and the stop signal. Clones share them.
 #[derive(Clone)]
 pub(super) struct Budget {
+    /// The threads that decode, convert colors and encode.
+    pub(super) workers: Workers,
     /// One permit for each image that is being read. There is one more than there are encoders: small images keep all cores busy, and
     /// one is decoded while another waits. Images that wait for the store hold none, because it may be far away.
     pub(super) readers: Arc<Semaphore>,
-    /// One permit for each running encoder.
+    /// One permit for each encoder that runs or is next. The workers take what they are given in order, so that more encoders would
+    /// only make the readers wait.
     pub(super) encoders: Arc<Semaphore>,
     /// One permit for each upload in flight.
     pub(super) puts: Arc<Semaphore>,
@@ -36,6 +40,7 @@ impl Budget {
             Memory::new(limit_bytes, bytes)
         });
         Self {
+            workers: Workers::new(options.jobs),
             in_flight,
             memory,
             readers: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),

@@ -13,6 +13,8 @@ struct HashSum([u64; 4]);
 
 impl HashSum {
     fn add(&mut self, parts: [&[u8]; 2]) {
+        // Each part is preceded by its length. Otherwise the pairs (`a`, `bc`) and (`ab`, `c`) would have the same
+        // hash.
         let mut hash = Sha256::new();
         for part in parts {
             hash.update((part.len() as u64).to_le_bytes());
@@ -20,6 +22,8 @@ impl HashSum {
         }
         let hash = hash.finalize();
         for (sum, word) in self.0.iter_mut().zip(hash.as_chunks::<8>().0) {
+            // A sum and not an exclusive or: two equal entries would cancel out, so that an object that is listed twice
+            // would count as one that is missing.
             *sum = sum.wrapping_add(u64::from_le_bytes(*word));
         }
     }
@@ -64,6 +68,9 @@ impl ContentDigest {
 
     /// Returns `true` if a listing has the objects of this digest: by entity tags, or by sizes if either side has none.
     pub(super) fn is_of(&self, listed: &Self) -> bool {
+        // If one side has no entity tags, for example because the store lists none, sizes are all that is left. Two
+        // encodings of one tile rarely have the same size, but a replaced tile of one color does. That is why the
+        // caller tells people that an image was compared by size only.
         let by_tags = self.untagged == 0 && listed.untagged == 0;
         let is_same = if by_tags { self.etags == listed.etags } else { self.sizes == listed.sizes };
         self.objects == listed.objects && is_same

@@ -1,11 +1,11 @@
 //! Errors of publishing an image.
 
-use super::Incomplete;
 use crate::destination::Identifier;
 use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
 use crate::source::{SourceError, Warning};
 use crate::store::{KeyError, StoreError, StoreErrorKind};
+use crate::workers::WorkError;
 use bytesize::ByteSize;
 
 /// An error that prevented an image from being published. Its `info.json` was not written, except with [`PublishError::CleanUp`]. If
@@ -104,14 +104,21 @@ pub enum PublishError {
         #[source]
         cause: StoreError,
     },
+    /// The threads that decode and encode cannot be started.
+    #[error("could not start the threads to publish `{identifier}`: {message}")]
+    Threads {
+        /// The image.
+        identifier: Identifier,
+        /// The error of the operating system.
+        message: String,
+    },
     /// A worker panicked.
-    #[error("internal error: a worker panicked while publishing `{identifier}`")]
+    #[error("internal error: a worker panicked while publishing `{identifier}`: {message}")]
     Panicked {
         /// The image.
         identifier: Identifier,
-        /// The panic.
-        #[source]
-        cause: tokio::task::JoinError,
+        /// The message of the panic.
+        message: String,
     },
 }
 
@@ -121,6 +128,15 @@ fn listed(warnings: &[Warning]) -> String {
 }
 
 impl PublishError {
+    /// Returns the error for work on an image that has no result.
+    pub(super) fn of_work(identifier: &Identifier, cause: WorkError) -> Self {
+        let identifier = identifier.clone();
+        match cause {
+            WorkError::NotStarted(message) => Self::Threads { identifier, message },
+            WorkError::Panicked(message) => Self::Panicked { identifier, message },
+        }
+    }
+
     /// Returns `true` if the environment (credentials, bucket, region, endpoint) must change before a retry can succeed.
     #[must_use]
     pub fn is_environment(&self) -> bool {
@@ -140,4 +156,12 @@ impl PublishError {
             _ => None,
         }
     }
+}
+
+/// Objects are missing although nothing failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{stored} of {promised} objects were stored")]
+pub struct Incomplete {
+    pub(super) stored: u64,
+    pub(super) promised: u64,
 }

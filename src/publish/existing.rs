@@ -1,5 +1,6 @@
 //! Objects of an image that are in the store already: which of them can stay, and which are deleted afterwards.
 
+use super::api_folder::ApiFolder;
 use super::content::{ContentDigest, path_in};
 use super::event::Orphans;
 use super::fingerprint::Fingerprint;
@@ -7,10 +8,10 @@ use super::info::InfoWriter;
 use super::mark::Mark;
 use super::replace::invalidate;
 use super::state::State;
-use super::target::{ApiFolder, Target, request};
-use super::{PublishError, Publisher, Unchanged};
+use super::target::{Target, request};
+use super::{PublishError, Publisher};
 use crate::destination::ImageFolder;
-use crate::store::{ETag, Key, Listed, Prefix, StoreError, StoreErrorKind};
+use crate::store::{ETag, Key, Listed, OnExisting, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -40,14 +41,22 @@ impl Publisher {
         state: &State,
         fingerprint: &Fingerprint,
     ) -> Result<Existing, PublishError> {
+        // Everything that only reads comes before the invalidation, and everything that writes after it. A listing of a
+        // large image takes many requests, and a run that is killed during them should leave an image that the next run
+        // still skips.
         let pictures = self.pictures(target).await?;
         let state = &self.reload(target, state).await?;
-        let may_reuse = self.options.unchanged == Unchanged::Skip
+        let may_reuse = self.options.on_existing != OnExisting::Overwrite
             && self.has_same_headers(target, state, &pictures, fingerprint).await?;
         self.check_not_stopped(target)?;
         // Mixed from now on, unless they are the same.
+        // The bytes of a picture can be compared by entity tag, but its headers cannot: no listing shows them. So the
+        // mark remembers which headers all pictures have. From the first PUT with other headers they are mixed, which
+        // the empty string stands for; a run that resumes this one then knows that it cannot keep anything.
         let headers = if state.has_headers(&fingerprint.headers) { fingerprint.headers.as_str() } else { "" };
         self.invalidate(target, state, headers).await?;
+        // The folder of a version is named after its content, so what is in it belongs to it. Whole versions are pruned
+        // instead.
         let orphans = if target.is_versioned() { Vec::new() } else { orphans(target, &pictures) };
         let reusable = pictures.into_iter().filter(|_| may_reuse).filter_map(|listed| Some((listed.key, listed.etag?)));
         Ok(Existing { reusable: reusable.collect(), orphans, state: state.clone() })
@@ -62,6 +71,9 @@ impl Publisher {
             return Ok(state.clone());
         }
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
+        // A look that is minutes old is as good as none: another run may have published, waited and settled since. If
+        // it has only invalidated the mark, both runs write, which the protocol allows. If it has committed, this one
+        // gives up: what it would store is at best the same, and at worst older.
         if again.is_as_seen(state) || !again.has_commit_since(state) {
             return Ok(again);
         }
@@ -72,6 +84,8 @@ impl Publisher {
     pub(super) async fn invalidate(&self, target: &Target, state: &State, headers: &str) -> Result<(), StoreError> {
         let writer = self.info_writer(target);
         let mark = Mark::replacing(headers);
+        // An `info.json` of another program has no mark that a run of this one would believe, so there is nothing to
+        // invalidate.
         let known = target.folders.iter().zip(&state.infos).filter_map(|(folder, info)| Some((folder, info.as_ref()?)));
         let invalidations = known.filter(|(_, info)| !info.is_foreign()).map(|(folder, info)| {
             let replacing = writer.replacing(folder, info, &mark);

@@ -1,12 +1,13 @@
 //! The only writer of `info.json`.
 
+use super::api_folder::ApiFolder;
 use super::content::ContentDigest;
 use super::fingerprint::Fingerprint;
 use super::mark::{Mark, MarkState};
 use super::options::Options;
 use super::revision::Revisions;
 use super::state::StoredInfo;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use crate::destination::ImageFolder;
 use crate::iiif::ImageInformation;
 use crate::store::{Object, Store, StoreError};

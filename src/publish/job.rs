@@ -1,22 +1,23 @@
 //! The shared state of the tasks of one image, and the functions that encode and store its pictures.
 
 use super::PublishError;
+use super::api_folder::ApiFolder;
 use super::budget::{Budget, permit};
 use super::event::Event;
 use super::memory::encoded_tile_bytes;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Rendering, Size};
 use crate::pixel::RowScale;
 use crate::store::{Digest, ETag, Key, Object, Receipt, Store, Tally};
+use crate::workers::WorkError;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::task::{JoinError, spawn_blocking};
 
 /// Everything that the tasks of one image need.
 pub(super) struct Job {
@@ -24,7 +25,7 @@ pub(super) struct Job {
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
     pub(super) encoding: Encoding,
-    /// Tiles of one colour that are encoded already.
+    /// Tiles of one color that are encoded already.
     pub(super) blanks: BlankTiles,
     /// The scale of the decoded rows, if full-size tiles are cut out of the blocks of a JPEG.
     pub(super) blocks: Option<RowScale>,
@@ -111,12 +112,12 @@ impl Job {
     ) -> Result<T, PublishError> {
         let _permit = permit(&self.budget.encoders).await;
         self.check_not_stopped()?;
-        let encoded = spawn_blocking(work).await.map_err(|cause| self.panicked(cause))?;
+        let encoded = self.budget.workers.run(work).await.map_err(|cause| self.not_done(cause))?;
         encoded.map_err(|cause| PublishError::Encode { identifier: self.target.identifier.clone(), cause })
     }
 
-    pub(super) fn panicked(&self, cause: JoinError) -> PublishError {
-        PublishError::Panicked { identifier: self.target.identifier.clone(), cause }
+    pub(super) fn not_done(&self, cause: impl Into<WorkError>) -> PublishError {
+        PublishError::of_work(&self.target.identifier, cause.into())
     }
 }
 

@@ -5,6 +5,7 @@
 //! the plan lists each key once and each task uploads each of its keys once; a set of keys would take memory for each of
 //! millions of tiles. The digests are sums for the same reason.
 
+use super::Incomplete;
 use super::content::{ContentDigest, path_in};
 use super::target::Target;
 use crate::destination::ImageFolder;
@@ -29,14 +30,6 @@ pub(super) struct Complete {
     pub(super) content: Vec<ContentDigest>,
 }
 
-/// Objects are missing although nothing failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{stored} of {promised} objects were stored")]
-pub struct Incomplete {
-    stored: u64,
-    promised: u64,
-}
-
 impl Ledger {
     /// Creates a ledger of the pictures of an image.
     pub(super) fn new(target: &Target) -> Self {
@@ -46,6 +39,9 @@ impl Ledger {
 
     pub(super) fn enter(&mut self, receipts: &[Receipt]) {
         for receipt in receipts {
+            // A receipt counts only if the store has confirmed the object, so this sum cannot run ahead of the truth.
+            // It could only be wrong if a key were entered twice, and it is not: a cell of the pyramid is cut once, and
+            // each of its requests is put once.
             self.objects += 1;
             self.bytes += receipt.bytes;
             let of_key = |(dir, _): &&mut (ImageFolder, _)| dir.path_of(receipt.key.as_str()).is_some();
@@ -57,6 +53,9 @@ impl Ledger {
 
     /// Returns the proof, if the receipts of all pictures are in.
     pub(super) fn close(self) -> Result<Complete, Incomplete> {
+        // A difference here is a defect of the pipeline, not of the store: a failed PUT is an error long before.
+        // Without this check, a tile that some task forgot would be a hole in the image that no run ever finds, because
+        // the digest would be of the objects without it.
         if self.objects == self.promised {
             let content = self.folders.into_iter().map(|(_, content)| content).collect();
             Ok(Complete { objects: self.objects, bytes: self.bytes, content })

@@ -111,6 +111,8 @@ impl fmt::Display for Mark {
         if self.is_contested {
             write!(formatter, ";contested=1")?;
         }
+        // An invalid mark says nothing about pixels, so that no reader can mistake it for a promise. The headers stay:
+        // if they are those of the next run, it may keep pictures that have the right bytes.
         if self.state == MarkState::Replacing {
             return Ok(());
         }
@@ -134,6 +136,9 @@ impl FromStr for Mark {
     type Err = MarkError;
 
     fn from_str(text: &str) -> Result<Self, MarkError> {
+        // Unknown fields are skipped, and missing ones have their zero values, so that programs one release apart read
+        // each other's marks. A different version is an error: the caller then keeps the image, because it cannot know
+        // what the fields of a newer program promise.
         let (version, fields) = text.split_once(';').ok_or(MarkError)?;
         let field = |name: &str| fields.split(';').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         let state = field("state").and_then(MarkState::from_name).filter(|_| version == VERSION).ok_or(MarkError)?;

@@ -8,6 +8,7 @@
 //! Every arrow is a bounded queue or a semaphore, so that a slow bucket slows down the decoder. A failure drops the
 //! receiving end of the strips, at which the reader stops by itself.
 
+mod api_folder;
 mod batch;
 mod blocks;
 mod budget;
@@ -38,11 +39,10 @@ mod work;
 
 pub use crate::destination::Versions;
 pub use batch::BatchEvent;
-pub use error::PublishError;
+pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
-pub use ledger::Incomplete;
 pub use memory::{InFlight, peak_memory_bytes};
-pub use options::{Changed, FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Unchanged};
+pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 
@@ -305,16 +305,29 @@ impl Publisher {
         let budget = self.budget.clone();
         let is_stopping = move || budget.is_stopping();
         let fingerprint = move || Fingerprint::new(&identifier, &place, &options, attributes.as_deref(), &is_stopping);
-        Ok(self.blocking(image, fingerprint).await??)
+        Ok(match self.options.identity {
+            Identity::SizeAndTime => self.blocking(image, fingerprint).await??,
+            Identity::Content => self.work(image, fingerprint).await??,
+        })
     }
 
+    /// Waits for files and remote sources, with next to no work for the CPU.
     async fn blocking<T: Send + 'static>(
+        &self,
+        image: &Image,
+        wait: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PublishError> {
+        spawn_blocking(wait).await.map_err(|cause| PublishError::of_work(&image.identifier, cause.into()))
+    }
+
+    /// Runs work for the CPU.
+    async fn work<T: Send + 'static>(
         &self,
         image: &Image,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PublishError> {
-        let panicked = |cause| PublishError::Panicked { identifier: image.identifier.clone(), cause };
-        spawn_blocking(work).await.map_err(panicked)
+        let done = self.budget.workers.run(work).await;
+        done.map_err(|cause| PublishError::of_work(&image.identifier, cause))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Deletes old versions of an image, beyond the number that is kept.
 
+use super::api_folder::ApiFolder;
 use super::event::Orphans;
 use super::mark::{Mark, MarkState};
 use super::options::Layout;
 use super::state::State;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::{PublishError, Publisher};
 use crate::destination::{ImageAddress, ImageFolder, VersionName};
 use crate::iiif::{ImageRequest, Plan};
@@ -105,6 +106,9 @@ impl PrunePlan {
     fn new(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime, is_fresh: bool) -> Self {
         // Objects that were published without versions are not referenced by any `info.json`.
         let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
+        // Three kinds. A version with an `info.json` is complete and counts for `keep`. One without is the rest of a
+        // run that ended early, or the work of one that runs now; it never counts, and it has to be a day old to be
+        // deleted. Objects without a version name are left by a publish without versions and are unreachable.
         let (mut finished, unfinished): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|(_, version)| version.information.is_some());
         finished.sort_by_key(|(_, version)| std::cmp::Reverse(version.information.as_ref().map(|(_, time)| *time)));
@@ -182,6 +186,8 @@ impl Publisher {
     }
 
     async fn delete_versions(&self, image: &ImageAddress, plan: PrunePlan) -> Result<Orphans, StoreError> {
+        // The `info.json` of each version goes first. If the deletion ends half way, what is left is invisible, and the
+        // next run counts it as unfinished. In the other order, viewers would find an `info.json` without tiles.
         let orphans = self.delete(plan.promises).await?;
         if orphans.left > 0 {
             return Ok(orphans);

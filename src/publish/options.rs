@@ -4,30 +4,10 @@ use crate::destination::{Destination, Identifier, PublicUrl, Versions};
 use crate::encode::JpegOptions;
 use crate::iiif::{Format, PyramidShape, Rights};
 use crate::source::{Profiles, ReadOptions};
-use crate::store::{KeyError, Prefix};
+use crate::store::{KeyError, OnExisting, Prefix};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// The action for an image that is published already, from the same file and with the same options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unchanged {
-    /// Skip it.
-    #[default]
-    Skip,
-    /// Publish it again.
-    PublishAgain,
-}
-
-/// The action for an image that is published already, but from another source or with other options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Changed {
-    /// Replace it.
-    #[default]
-    Replace,
-    /// Keep the published one.
-    Keep,
-}
 
 /// The properties by which an unchanged source is recognized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,10 +111,8 @@ pub struct Options {
     pub concurrency: Option<NonZeroUsize>,
     /// Maximum number of pictures that are encoded at the same time, of all images together.
     pub jobs: NonZeroUsize,
-    /// The action for published images that have not changed.
-    pub unchanged: Unchanged,
-    /// The action for published images that have changed.
-    pub changed: Changed,
+    /// The handling of images that are published already.
+    pub on_existing: OnExisting,
     /// Maximum memory of all images together, in bytes; `None` for no limit.
     pub max_memory_bytes: Option<u64>,
     /// Maximum number of objects of one image; `None` for no limit. An image with more is refused before anything is stored.
@@ -172,10 +150,11 @@ impl Options {
     /// Returns the options for reading sources. WebP cannot store gray, so gray profiles are converted if it is written.
     pub(super) fn reading(&self) -> ReadOptions {
         let has_webp = self.shape.formats().all().any(|format| format == Format::Webp);
-        match self.read.profiles {
-            Profiles::Keep if has_webp => ReadOptions { profiles: Profiles::KeepOfRgb, ..self.read },
-            _ => self.read,
-        }
+        let profiles = match self.read.profiles {
+            Profiles::Keep if has_webp => Profiles::KeepOfRgb,
+            profiles => profiles,
+        };
+        ReadOptions { profiles, threads: self.jobs, ..self.read }
     }
 
     /// Creates the default options for images below a public URL.
@@ -195,8 +174,7 @@ impl Options {
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             max_memory_bytes: None,
             max_objects: None,
-            unchanged: Unchanged::default(),
-            changed: Changed::default(),
+            on_existing: OnExisting::default(),
             identity: Identity::default(),
             on_warning: OnWarning::default(),
             settle_after: Some(Self::SETTLE_AFTER),

@@ -1,4 +1,8 @@
-//! The reader: one blocking job that decodes rows and runs the cascade.
+//! The reader: decodes rows and runs the cascade, strip by strip on one of the workers.
+//!
+//! Between two strips, the reader waits for encoders and uploads on a thread of its own. On a worker it would deadlock: with a single
+//! worker, the reader would wait for a strip that only an encoder can free, and the encoder for the worker. So before rows are decoded,
+//! the memory of everything that they may complete is [reserved](Cascade::reserve).
 
 use super::budget::ReadingMemory;
 use super::job::Job;
@@ -6,6 +10,7 @@ use crate::iiif::Pyramid;
 use crate::pixel::{BlockStrip, RowScale, Strip};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::{Source, SourceError, Warning};
+use crate::workers::{WorkError, Workers};
 use std::collections::TryReserveError;
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -20,7 +25,7 @@ pub(super) struct Reading {
     /// Rows of tiles. Dropping this stops the reader.
     pub(super) strips: Receiver<TileRow>,
     /// The reader, which returns the warnings that only the pixels give.
-    pub(super) reader: JoinHandle<Result<Vec<Warning>, SourceError>>,
+    pub(super) reader: JoinHandle<Result<Vec<Warning>, ReadError>>,
     /// Given back when the reader and the encoders have ended: either may outlive the other.
     pub(super) memory: ReadingMemory,
 }
@@ -30,8 +35,9 @@ impl Reading {
     pub(super) fn begin(source: Source, memory: ReadingMemory, job: &Job) -> Self {
         let (sender, strips) = mpsc::channel(STRIP_QUEUE);
         let (pyramid, blocks, of_reader) = (job.target.pyramid.clone(), job.blocks, Arc::clone(&memory));
+        let workers = job.budget.workers.clone();
         let reader = spawn_blocking(move || {
-            let read = read(source, &pyramid, blocks, &sender);
+            let read = read(source, &pyramid, blocks, (&workers, &sender));
             drop(of_reader);
             read
         });
@@ -63,24 +69,66 @@ fn read(
     mut source: Source,
     pyramid: &Pyramid,
     blocks: Option<RowScale>,
-    strips: &Sender<TileRow>,
-) -> Result<Vec<Warning>, SourceError> {
+    (workers, strips): (&Workers, &Sender<TileRow>),
+) -> Result<Vec<Warning>, ReadError> {
     if let Some(scale) = blocks {
         source.keep_blocks(pyramid.tile_size(), STRIPS_PER_LEVEL, scale);
     }
     let mut cascade = Cascade::new(pyramid, source.header().format, blocks.unwrap_or(RowScale::Full));
-    let mut all = |source: &mut Source| {
-        while read_more(source, &mut cascade, strips)? {}
-        let warnings = source.finish()?;
-        send_blocks(source, strips)?;
-        Ok(warnings)
-    };
-    match all(&mut source) {
-        Ok(warnings) => Ok(warnings),
-        Err(Stop::ReceiverClosed) => Ok(Vec::new()),
-        Err(Stop::Source(error)) => Err(error),
-        Err(Stop::Memory(error)) => Err(source.failed(error.into())),
+    loop {
+        cascade.reserve();
+        source.reserve_blocks();
+        let step = workers.run_blocking(|| read_some(&mut source, &mut cascade, strips))?;
+        let Step { rows, end } = match step {
+            Ok(step) => step,
+            Err(Stop::Source(error)) => return Err(error.into()),
+            Err(Stop::Memory(error)) => return Err(source.failed(error.into()).into()),
+        };
+        for row in rows {
+            if strips.blocking_send(row).is_err() {
+                return Ok(Vec::new());
+            }
+        }
+        if let Some(warnings) = end {
+            return Ok(warnings);
+        }
     }
+}
+
+/// Rows of tiles that are complete.
+struct Step {
+    rows: Vec<TileRow>,
+    /// The warnings, after the last row or if the receiver is closed.
+    end: Option<Vec<Warning>>,
+}
+
+/// Reads until a row of tiles is complete, or memory for more rows would have to be waited for.
+fn read_some(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<Step, Stop> {
+    let mut rows = Vec::new();
+    while rows.is_empty() && cascade.try_reserve() && source.try_reserve_blocks() {
+        // Dropping the receiver is the only signal to stop: for an error, a canceled future and a graceful stop alike. A flag would
+        // have to be set on each of these paths.
+        if strips.is_closed() {
+            return Ok(Step { rows, end: Some(Vec::new()) });
+        }
+        let Some(into) = cascade.next_rows()? else {
+            let warnings = source.finish()?;
+            rows.extend(complete_blocks(source));
+            return Ok(Step { rows, end: Some(warnings) });
+        };
+        source.read_rows(into)?;
+        rows.extend(complete_blocks(source));
+        cascade.rows_filled(&mut |strip| {
+            rows.push(TileRow::Pixels(strip));
+            Ok::<_, Stop>(())
+        })?;
+    }
+    Ok(Step { rows, end: None })
+}
+
+/// Takes the rows of tiles whose blocks are complete.
+fn complete_blocks(source: &mut Source) -> impl Iterator<Item = TileRow> {
+    std::iter::from_fn(|| source.take_blocks().map(TileRow::Blocks))
 }
 
 /// A row of tiles.
@@ -91,19 +139,19 @@ pub(super) enum TileRow {
     Blocks(BlockStrip),
 }
 
-/// Sends the rows of tiles whose blocks are complete.
-fn send_blocks(source: &mut Source, strips: &Sender<TileRow>) -> Result<(), Stop> {
-    while let Some(strip) = source.take_blocks() {
-        strips.blocking_send(TileRow::Blocks(strip)).map_err(|_| Stop::ReceiverClosed)?;
-    }
-    Ok(())
-}
-
 /// The reason for which reading ends before the last row.
 enum Stop {
-    ReceiverClosed,
     Source(SourceError),
     Memory(TryReserveError),
+}
+
+/// The failure of a reader.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Work(#[from] WorkError),
 }
 
 impl From<SourceError> for Stop {
@@ -116,16 +164,4 @@ impl From<TryReserveError> for Stop {
     fn from(error: TryReserveError) -> Self {
         Self::Memory(error)
     }
-}
-
-/// Reads the next rows; false after the last.
-fn read_more(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<bool, Stop> {
-    if strips.is_closed() {
-        return Err(Stop::ReceiverClosed);
-    }
-    let Some(rows) = cascade.next_rows()? else { return Ok(false) };
-    source.read_rows(rows)?;
-    send_blocks(source, strips)?;
-    cascade.rows_filled(&mut |strip| strips.blocking_send(TileRow::Pixels(strip)).map_err(|_| Stop::ReceiverClosed))?;
-    Ok(true)
 }

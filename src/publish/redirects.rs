@@ -1,7 +1,7 @@
 //! Redirects from requests that share a picture to the one object that holds it.
 
+use super::api_folder::ApiFolder;
 use super::options::RedirectOptions;
-use super::target::ApiFolder;
 use crate::destination::{Identifier, ImageAddress};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
 use crate::store::{Redirect, Redirects as StoreRedirects};

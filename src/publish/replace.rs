@@ -47,6 +47,10 @@ impl Timing {
     pub(super) fn may_be_confirmed(self, stored: &Stored, now: SystemTime) -> bool {
         let mark = stored.mark.as_deref().and_then(|mark| mark.parse::<Mark>().ok());
         // Confirmations need a time.
+        // The question is: can some run have looked at this very `info.json`, decided to confirm it, and still be on
+        // its way? All times are those of the store, as `Last-Modified` and `Date`, so a local clock that is wrong
+        // cannot shorten the wait. If the answer is yes too often, a replacement takes four seconds longer; if it is no
+        // once too often, an image that is half replaced may be marked as current for good.
         let Some(age) = age(stored.modified, now) else { return false };
         // What a newer version of the program does is not known.
         let Some(mark) = mark else { return is_ours(stored.mark.as_deref()) };
@@ -78,6 +82,12 @@ pub(crate) async fn invalidate(
     replacing: Object,
     timing: Timing,
 ) -> Result<(), StoreError> {
+    // Without the wait below, the model test finds this order of events: run A lists a whole image and decides to
+    // confirm it; run B invalidates the mark and replaces half of the pictures; the PUT of A arrives and marks the
+    // image as current; B is killed. From then on every run skips a mixture of two images.
+    //
+    // Locks are not an alternative, because a killed run never releases one. Conditional writes would close the gap,
+    // but several stores accept the headers and ignore them.
     if !timing.may_be_confirmed(stored, store.now().await?) {
         store.put(replacing.clone()).await?;
         // The grace period may have ended meanwhile.
@@ -86,6 +96,8 @@ pub(crate) async fn invalidate(
         }
     }
     // If this run dies while it waits, the mark tells the next one to wait too.
+    // Two PUTs, one before and one after the wait. The first stops confirmations that have not looked yet: they find
+    // another mark. The second overwrites one that arrived during the wait.
     let uncontested = replacing.clone();
     store.put(contested(replacing)).await?;
     store.wait(timing.confirmation()).await;

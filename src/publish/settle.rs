@@ -3,12 +3,13 @@
 //! The run that published them cannot know: another run may have overwritten or deleted some of them at the same time, and neither
 //! has seen the other. After the grace period no run writes to the image, and a listing shows its final state.
 
+use super::api_folder::ApiFolder;
 use super::content::ContentDigest;
 use super::event::{Event, Orphans};
 use super::existing::orphans;
 use super::mark::{Mark, MarkState};
 use super::state::State;
-use super::target::{ApiFolder, Target};
+use super::target::Target;
 use super::{PublishError, Publisher};
 use futures::future::try_join_all;
 use std::sync::atomic::Ordering;
@@ -28,6 +29,9 @@ pub(super) enum Settlement {
 impl Publisher {
     /// Compares an image with the digest in its mark, if the grace period has passed.
     pub(super) async fn settle(&self, target: &Target, state: &State) -> Result<Settlement, PublishError> {
+        // The order of this function is the protocol: wait, compare, look once more, confirm. An image that is not due
+        // is left alone even if a listing would match now, because a run that began before the commit may still be
+        // about to delete something.
         let Some(marks) = state.marks() else { return Ok(Settlement::Waiting) };
         if !self.is_due(state).await? {
             return if marks.iter().any(|mark| mark.has_orphans) {
@@ -41,6 +45,8 @@ impl Publisher {
             Comparison::Damaged => Ok(Settlement::Damaged),
             Comparison::Same => self.confirm(target, state).await.map(|()| Settlement::Confirmed(Orphans::default())),
             Comparison::SameWithOrphans => {
+                // Orphans are deleted before the confirmation, while the mark still says `settling`. In the other
+                // order, a run that ends in between would leave them behind a mark that no run looks behind.
                 let orphans = self.delete(orphans(target, &self.pictures(target).await?)).await?;
                 self.confirm(target, state).await?;
                 Ok(Settlement::Confirmed(orphans))
@@ -73,6 +79,8 @@ impl Publisher {
         if listings.iter().any(ContentDigest::has_untagged) && !self.compared_by_size.swap(true, Ordering::Relaxed) {
             (self.events)(Event::ComparedBySize);
         }
+        // The common case takes one pass over the listing in constant memory. Only if the digests differ are the keys
+        // collected, to find out if all that is wrong are objects that the image does not plan.
         if marks.iter().zip(&listings).all(|(mark, listed)| mark.content.is_of(listed)) {
             return Ok(Comparison::Same);
         }
@@ -83,6 +91,8 @@ impl Publisher {
     async fn compare_without_orphans(&self, target: &Target, marks: &[&Mark]) -> Result<Comparison, PublishError> {
         let mut pictures = self.pictures(target).await?;
         let orphans: std::collections::HashSet<_> = orphans(target, &pictures).into_iter().collect();
+        // Redirects have no bytes and are not part of the digest. What remains is entered like the receipts of a
+        // publish, so the same ledger decides if it is complete: there is one definition of a whole image.
         pictures.retain(|listed| listed.bytes > 0 && !orphans.contains(&listed.key));
         let mut ledger = super::ledger::Ledger::new(target);
         let receipt = |listed: crate::store::Listed| crate::store::Receipt {
@@ -108,6 +118,9 @@ impl Publisher {
             self.redirect(target).await?;
         }
         tokio::select! {
+            // The confirmation has to end in time even if the store does not answer: runs that replace objects wait for
+            // `Timing::confirmation` at most. The other branch measures by the clock of the store, so that a test with
+            // a clock of its own decides when time passes. Giving up is safe, because the mark stays `settling`.
             biased;
             confirmed = self.confirm_unless_changed(target, state, timing.confirmation_limit()) => confirmed,
             () = self.store.wait(timing.confirmation_limit()) => Ok(()),
@@ -122,6 +135,10 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let begun = SystemTime::now();
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
+        // There is no conditional PUT that all stores honor, and an entity tag does not cover metadata. So between this
+        // look and the arrival of the PUT there is a window in which another run may begin. It is closed from the other
+        // side: that run sees a mark that may be about to be confirmed, and waits before it touches an object
+        // (`replace::invalidate`).
         let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(()) };
         let current = |mark: &Mark| Mark { has_orphans: false, ..mark.in_state(MarkState::Current) };
         let marks: Vec<Mark> = marks.into_iter().map(current).collect();

@@ -2,12 +2,12 @@
 
 use super::fingerprint::{Fingerprint, version_name};
 use super::mark::{Mark, MarkState};
-use super::options::{Changed, Options, Unchanged};
+use super::options::Options;
 use super::replace::is_ours;
 use crate::destination::{Identifier, ImageFolder, VersionName};
 use crate::iiif::Size;
 use crate::source::Warning;
-use crate::store::{KeyError, Store, StoreError, Stored};
+use crate::store::{KeyError, OnExisting, Store, StoreError, Stored};
 use serde::Deserialize;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -97,23 +97,28 @@ impl State {
 
     /// Decides what to do.
     pub(super) fn decide(&self, fingerprint: &Fingerprint, options: &Options) -> Action {
-        if options.unchanged == Unchanged::PublishAgain || !self.is_there() {
+        // The order of these rules is the order of their weight. What the user has asked for comes first. Then an image
+        // of a newer program is protected from this one, even if its source has changed: this program may not know what
+        // the newer one has stored beside it. Only then do differences count.
+        if options.on_existing == OnExisting::Overwrite || !self.is_there() {
             return Action::Publish;
         }
         if self.is_newer() {
             return Action::KeepNewer;
         }
         let action = self.difference(fingerprint);
-        match (action, options.changed) {
-            (Action::Skip | Action::Settle, Changed::Keep) => Action::Skip,
-            (_, Changed::Keep) => Action::Keep,
-            (action, Changed::Replace) => action,
+        match (action, options.on_existing) {
+            (Action::Skip | Action::Settle, OnExisting::Keep) => Action::Skip,
+            (_, OnExisting::Keep) => Action::Keep,
+            (action, OnExisting::Update | OnExisting::Overwrite) => action,
         }
     }
 
     /// Compares what is there with what would be published.
     fn difference(&self, fingerprint: &Fingerprint) -> Action {
         let Some(marks) = self.marks().filter(|_| self.size().is_some()) else { return Action::Publish };
+        // From the most expensive difference to the cheapest. Each action does the work of those below it as well:
+        // publishing again also writes headers and documents, and an update of headers also writes documents.
         let has_pixels = |mark: &&Mark| {
             mark.state != MarkState::Replacing
                 && mark.pixels == fingerprint.pixels
@@ -134,6 +139,8 @@ impl State {
 
     /// Returns `true` if a newer version of the program published some folder.
     fn is_newer(&self) -> bool {
+        // A mark that cannot be parsed but looks like ours is one of a later format. A revision that this program does
+        // not know, or one that is higher, comes from a later program of the same format.
         self.infos.iter().flatten().any(|info| match &info.mark {
             Some(mark) => mark.revisions.age() == Ordering::Greater,
             None => !info.is_foreign(),
@@ -167,6 +174,9 @@ impl State {
 
     /// Returns `true` if no `info.json` was written since `other` was loaded.
     pub(super) fn is_as_seen(&self, other: &Self) -> bool {
+        // The mark and the time together. The mark alone would not do: another run may have committed the same content,
+        // and then its digest is of objects that were stored later. The time alone has a resolution of one second in
+        // HTTP.
         let seen =
             |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
         self.infos.iter().map(seen).eq(other.infos.iter().map(seen))
@@ -245,8 +255,8 @@ mod tests {
     #[test]
     fn every_state_has_one_action() {
         let options = Options::new("https://example.org".parse().expect("a URL"));
-        let kept = Options { changed: Changed::Keep, ..options.clone() };
-        let again = Options { unchanged: Unchanged::PublishAgain, ..options.clone() };
+        let kept = Options { on_existing: OnExisting::Keep, ..options.clone() };
+        let again = Options { on_existing: OnExisting::Overwrite, ..options.clone() };
         for (name, state, [default, keep, overwrite]) in [
             ("absent", there(vec![None]), [Publish, Publish, Publish]),
             (

@@ -1,6 +1,7 @@
 //! Names of one published image: its folders, keys and URLs. Pure: nothing here asks a store.
 
 use super::PublishError;
+use super::api_folder::ApiFolder;
 use super::event::{Orphans, Outcome, Published};
 use super::options::{Layout, Options};
 use super::redirects::Redirects;
@@ -8,43 +9,6 @@ use crate::destination::{Identifier, ImageAddress, ImageFolder, VersionName};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
 use crate::store::{Key, KeyError, Traffic};
 use std::time::Duration;
-
-/// The folder of an image in one version of the Image API.
-#[derive(Clone, Debug)]
-pub(super) struct ApiFolder {
-    pub(super) plan: Plan,
-    /// The address of the objects.
-    objects: ImageAddress,
-    /// The address above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
-    parent: Option<ImageAddress>,
-}
-
-impl ApiFolder {
-    /// Returns the address of the objects. Its base URI is the id of the image information in it.
-    pub(super) fn objects(&self) -> &ImageAddress {
-        &self.objects
-    }
-
-    /// Returns the folder of the objects.
-    pub(super) fn dir(&self) -> &ImageFolder {
-        self.objects.folder()
-    }
-
-    /// Returns the address of the image, if each of its versions has a folder of its own.
-    pub(super) fn parent(&self) -> Option<&ImageAddress> {
-        self.parent.as_ref()
-    }
-
-    /// Returns the address of the `info.json` that viewers are given.
-    pub(super) fn current(&self) -> &ImageAddress {
-        self.parent.as_ref().unwrap_or(&self.objects)
-    }
-
-    /// Returns the folder of the `info.json` that viewers are given.
-    pub(super) fn current_dir(&self) -> &ImageFolder {
-        self.current().folder()
-    }
-}
 
 /// Everything that is known of a published image from its name, its size and the options.
 #[derive(Clone, Debug)]
@@ -72,9 +36,9 @@ impl Target {
         let folder = |(api, image): (_, ImageAddress)| {
             let plan = Plan::new(pyramid.clone(), api);
             if !is_versioned {
-                return Ok(ApiFolder { plan, objects: image, parent: None });
+                return Ok(ApiFolder::new(plan, image, None));
             }
-            Ok(ApiFolder { plan, objects: image.version(&version)?, parent: Some(image) })
+            Ok(ApiFolder::new(plan, image.version(&version)?, Some(image)))
         };
         let folders: Result<Vec<_>, KeyError> =
             options.destination().images(identifier)?.into_iter().map(folder).collect();
@@ -84,7 +48,7 @@ impl Target {
 
     /// Returns `true` if each version of the image has a folder of its own.
     pub(super) fn is_versioned(&self) -> bool {
-        self.folders.iter().any(|folder| folder.parent.is_some())
+        self.folders.iter().any(|folder| folder.parent().is_some())
     }
 
     /// Returns the number of objects in all folders, `info.json` included.
@@ -109,7 +73,7 @@ impl Target {
         Published {
             identifier: self.identifier.clone(),
             outcome: Outcome::Unchanged,
-            info_urls: self.folders.iter().map(|folder| folder.objects.info_url()).collect(),
+            info_urls: self.folders.iter().map(|folder| folder.objects().info_url()).collect(),
             version: Some(self.version.clone()),
             size: self.pyramid.size(),
             tiles: self.pyramid.tile_count(),

@@ -1,5 +1,6 @@
 //! The way of one image from its source to its `info.json`.
 
+use super::api_folder::ApiFolder;
 use super::budget::{ImageMemory, permit};
 use super::event::{Event, Orphans, Published};
 use super::fingerprint::{Fingerprint, version_name};
@@ -9,17 +10,17 @@ use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
 use super::memory::ImageBytes;
 use super::options::{Layout, OnWarning};
-use super::read::{self, Reading};
+use super::read::{self, ReadError, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
 use super::state::State;
-use super::target::{ApiFolder, Target, pyramid};
+use super::target::{Target, pyramid};
 use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
 use crate::encode::{BlankTiles, Encoding};
 use crate::source::{Header, OPEN_BYTES, Place, Source, Warning};
-use crate::store::{ETag, Key, StoreError, Tally};
+use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -77,6 +78,9 @@ impl Task<'_> {
     /// Publishes an image: opens the source, prepares the store, transfers the pictures, commits, cleans up.
     pub(super) async fn publish(self) -> Done {
         let publisher = self.publisher;
+        // The steps are in the order of what they cost to undo. All that can fail without a trace comes first: opening,
+        // warnings, names, memory, object counts. `prepare` is the first step that changes the store. From there on,
+        // only a failure of the source or the store ends a publish early, and the mark says `replacing` until `commit`.
         let source = publisher.unless_stopped(self.image, self.open()).await?;
         let header = source.header().clone();
         self.check_warnings(header.warnings(), false)?;
@@ -91,6 +95,9 @@ impl Task<'_> {
         self.rehearse(&header, &target).await?;
         // Before it is the image's turn: a store may be far away.
         let existing = publisher.prepare(&target, self.state, self.fingerprint).await?;
+        // The turn comes before the memory, and both come after all requests of this image that do not need them. An
+        // image that waits for memory holds a turn, which is fine: those that hold memory have their turns already. The
+        // other order could leave memory reserved for an image that cannot begin.
         let turn = permit(&publisher.budget.readers).await;
         let ImageMemory { reading, lasting: _lasting } = self.memory(&header, &target).await;
         publisher.check_not_stopped(&target)?;
@@ -133,7 +140,7 @@ impl Task<'_> {
         let source = self.open().await?;
         let (_turn, _memory) = (permit(&budget.readers).await, self.memory(header, target).await);
         let rehearsal = move || read::rehearse(source, || budget.is_stopping());
-        let warnings = self.publisher.blocking(self.image, rehearsal).await??;
+        let warnings = self.publisher.work(self.image, rehearsal).await??;
         self.publisher.check_not_stopped(target)?;
         self.check_warnings(&warnings, false)
     }
@@ -158,9 +165,12 @@ impl Task<'_> {
     /// Makes a version current again that is there in whole, because the image has become what it was before.
     async fn promote_again(&self, target: &Target) -> Result<Option<Published>, PublishError> {
         let publisher = self.publisher;
-        if !target.is_versioned() || publisher.options.unchanged == super::Unchanged::PublishAgain {
+        if !target.is_versioned() || publisher.options.on_existing == OnExisting::Overwrite {
             return Ok(None);
         }
+        // The folder of a version is named after a hash of the pixels and the revisions, so equal sources have equal
+        // folders. When an image becomes again what it was, all tiles may still be there, and only the `info.json` has
+        // to change.
         let there = State::load(&*publisher.store, target.folders.iter().map(ApiFolder::dir)).await?;
         let Some(marks) = there.marks().filter(|_| there.has_pixels(self.fingerprint)) else { return Ok(None) };
         if !there.has_headers(&self.fingerprint.headers) || !publisher.is_whole(target, &marks).await? {
@@ -277,13 +287,19 @@ async fn transfer(
             tasks.spawn_strip(strip, &mut ledger).await?;
         }
         // The queue is closed: either everything has been read, or the reader failed.
-        let warnings = reader.await.map_err(|cause| job.panicked(cause))??;
+        let read = reader.await.map_err(|cause| job.not_done(cause))?;
+        let warnings = read.map_err(|error| match error {
+            ReadError::Source(error) => error.into(),
+            ReadError::Work(cause) => job.not_done(cause),
+        })?;
         tasks.all_read();
         drop(turn);
         tasks.finish(&mut ledger).await.map(|()| warnings)
     };
     let warnings = match work.await {
         Err(PublishError::Stopped { .. }) => {
+            // A stop lets uploads in flight end, so that as much as possible is there for the next run. Any other error
+            // drops `tasks` when this function returns, which cancels them.
             // The reader stops by itself when the queue closes.
             drop(strips);
             return Err(tasks.drain().await);

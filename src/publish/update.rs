@@ -41,6 +41,9 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Option<Published>, PublishError> {
         let marks = state.marks().unwrap_or_default();
+        // A copy gives every object that is there the new headers, but it does not notice one that is missing. So the
+        // image must be whole now, and the receipts of the copies are counted again below: an object that disappears in
+        // between is missed there.
         if !self.is_whole(target, &marks).await? {
             return Ok(None);
         }
@@ -90,6 +93,8 @@ impl Publisher {
             content_type: format(&listed.key)?.media_type(),
             cache_control: self.options.cache_control.as_str().into(),
             mark: Some(fingerprint.headers.as_str().into()),
+            // The copy is conditional on this entity tag where the store supports that. Without a tag the object may be
+            // another one by now, and the image is published again instead.
             etag: listed.etag?,
             key: listed.key,
             bytes: listed.bytes,
@@ -134,6 +139,9 @@ impl Publisher {
         self.store.flush().await?;
         let writer = self.info_writer(target);
         let mut bytes = writer.put(marks).await?;
+        // First the `info.json` inside the folder of the version, then the one that viewers know. A run that ends in
+        // between leaves a complete version that is not current, which the next run promotes without reading the
+        // source.
         if target.is_versioned() {
             self.store.flush().await?;
             for folder in &target.folders {

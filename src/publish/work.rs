@@ -60,6 +60,8 @@ impl Tasks {
         ledger: &mut Ledger,
     ) -> Result<Option<TileRow>, PublishError> {
         loop {
+            // Receipts are collected while waiting, and not only at the end. Otherwise the set of running tasks would
+            // grow with the image, and a failed upload would be noticed after the last row.
             tokio::select! {
                 Some(done) = self.running.join_next() => ledger.enter(&self.receipts(done)?),
                 strip = filled.recv() => return Ok(strip),
@@ -98,6 +100,10 @@ impl Tasks {
         ledger: &mut Ledger,
     ) -> Result<(), PublishError> {
         for tile in tiles {
+            // The permit is taken before the task exists, so the number of tasks is bounded by the number of permits,
+            // and this function stops taking strips when the store is slow. The strips are the only buffers that the
+            // reader has, so it stops too. That is the whole back pressure from the store to the decoder; no stage
+            // measures anything.
             let permit = self.job.budget.tiles.acquire(self.job.encoded_bytes(tile.size())).await;
             self.job.check_not_stopped()?;
             let memory = self.memory.clone();
@@ -140,7 +146,7 @@ impl Tasks {
         &self,
         done: Result<Result<Vec<Receipt>, PublishError>, JoinError>,
     ) -> Result<Vec<Receipt>, PublishError> {
-        done.map_err(|cause| self.job.panicked(cause)).flatten()
+        done.map_err(|cause| self.job.not_done(cause)).flatten()
     }
 }
 
@@ -189,6 +195,9 @@ async fn publish_tile(
         encoded
     };
     let encoded = job.encode(encode).await?;
+    // The size of an encoded tile is not known before it is encoded, so the permit is for the largest possible one. Without
+    // giving back the surplus, a limit of 24 MiB would allow 96 tiles of 512 pixels, whether they have 256 KiB each or
+    // 20.
     permit.shrink_to(encoded.iter().map(|picture| picture.bytes.len() as u64).sum());
     job.put_picture(rendering, encoded).await
 }

@@ -87,6 +87,18 @@ impl Level {
         Ok(self.pixels.as_mut().map(bytes))
     }
 
+    /// Returns `true` if the level has memory for its next row, or needs none. Does not wait.
+    pub(super) fn try_reserve(&mut self) -> bool {
+        self.pixels.is_some() || self.strip_rows() == 0 || self.pool.try_reserve()
+    }
+
+    /// Waits until the level has memory for its next row.
+    pub(super) fn reserve(&mut self) {
+        if !self.try_reserve() {
+            self.pool.reserve();
+        }
+    }
+
     pub(super) fn rows_filled(&mut self) {
         self.filled += std::mem::take(&mut self.offered);
     }
@@ -98,6 +110,9 @@ impl Level {
         let row = |index: u32| &pixels.items()[index as usize * row_bytes..][..row_bytes];
         let waiting = self.filled - self.halved;
         let is_end = self.is_last_strip() && self.filled == self.strip_rows();
+        // Pairs are counted from the top of the image, not from the top of the strip, so with an odd tile height every
+        // second strip begins with the lower row of a pair. The row above is gone by then; it was saved when its strip
+        // was complete.
         let (upper, lower, taken) = match (&self.unpaired, waiting) {
             (Some(upper), 1..) => (upper.as_slice(), row(self.halved), 1),
             (None, 2..) => (row(self.halved), row(self.halved + 1), 2),

@@ -66,7 +66,18 @@ impl Cascade {
         scale_factors(pyramid, rows).iter().map(strip_bytes).sum()
     }
 
-    /// Returns memory for the next rows, or `None` after the last row. Waits until a strip buffer is free.
+    /// Waits until every level has memory for its next row.
+    pub fn reserve(&mut self) {
+        self.levels.iter_mut().for_each(Level::reserve);
+    }
+
+    /// Returns `true` if every level has memory for its next row. Does not wait.
+    pub fn try_reserve(&mut self) -> bool {
+        // All levels, even after one that has none: what is free now is reserved.
+        self.levels.iter_mut().fold(true, |all, level| level.try_reserve() && all)
+    }
+
+    /// Returns memory for the next rows, or `None` after the last row. [Reserve](Self::reserve) it before.
     ///
     /// Call [`rows_filled`](Self::rows_filled) after filling it.
     ///
@@ -103,6 +114,9 @@ fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Stri
 where
     E: From<TryReserveError>,
 {
+    // Depth first: the pair that was just halved makes its row of the next level, which may complete a pair there, and
+    // so on. So a row is halved while it is still in the cache, and no level gets ahead of the one above by more than a
+    // row. The strip of this level leaves last, because the levels below read from it until then.
     if let Some((next, rest)) = lower.split_first_mut() {
         while level.halve_into(next)? {
             descend(next, rest, emit)?;

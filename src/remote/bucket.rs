@@ -1,6 +1,7 @@
 //! A source object in a bucket.
 
-use super::{fetch, status_error};
+use super::buckets::status_error;
+use super::fetch;
 use crate::location::{Revision, S3Object};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
 use crate::store::{Found, ReadError, S3Store};
@@ -43,6 +44,9 @@ impl PinnedObject {
         if let Some(pinned) = self.first.get() {
             return self.store.read_part(pinned, range).await;
         }
+        // A listing has described the object already, so the usual HEAD request is saved. The price is this function:
+        // some stores list another ETag than they return with the object, so a first mismatch is not yet proof that the
+        // object was replaced.
         match self.store.read_part(&self.found, range.clone()).await {
             Ok(bytes) => {
                 let pinned = self.first.get_or_init(async || self.found.clone()).await;

@@ -4,108 +4,142 @@
 //! which must all belong to the same revision. Fetching runs on the async runtime, so the caller that waits must not
 //! block it.
 
+#[cfg(feature = "s3")]
 mod bucket;
+#[cfg(feature = "s3")]
+mod buckets;
+#[cfg(feature = "web")]
 mod headers;
+#[cfg(feature = "web")]
 mod spool;
+#[cfg(feature = "web")]
 mod web;
 
 use crate::location::{Location, S3Object};
-use crate::source::{Fetch, Place, RemoteError, RemoteErrorKind, SourceError};
-use crate::store::{S3Settings, S3Store, Store, StoreError, StoreErrorKind};
-use bucket::BucketObject;
+#[cfg(any(feature = "s3", feature = "web"))]
+use crate::source::{Fetch, RemoteError};
+use crate::source::{Place, SourceError};
+#[cfg(feature = "s3")]
+use crate::store::S3Settings;
+#[cfg(feature = "s3")]
+use buckets::{Buckets, status_error};
+#[cfg(feature = "s3")]
 use futures::TryStreamExt;
-use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
+#[cfg(any(feature = "s3", feature = "web"))]
+use std::sync::Arc;
+#[cfg(any(feature = "s3", feature = "web"))]
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+#[cfg(feature = "web")]
+use std::time::Duration;
+#[cfg(any(feature = "s3", feature = "web"))]
 use tokio::runtime::Handle;
+#[cfg(feature = "web")]
 use tokio::sync::OnceCell;
+#[cfg(feature = "web")]
 use web::Web;
 
 /// Default time for retries of a request, the same as for stores.
+#[cfg(feature = "web")]
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
 /// Default limit on temporary disk space, in bytes, for a source on a server without range requests.
+#[cfg(feature = "web")]
 pub const DEFAULT_MAX_SPOOL_BYTES: u64 = 16 << 30;
 
-/// Time for which a failed connection to a bucket applies to all its images. After that, the next image tries again.
-const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
-
-/// A bucket. The first image that needs it connects, and the others wait.
-type Bucket = Arc<tokio::sync::Mutex<Connection>>;
-
-#[derive(Default)]
-enum Connection {
-    #[default]
-    None,
-    Connected(S3Store),
-    /// The connection failed. Missing credentials or permissions are lasting, and an unreachable endpoint is not.
-    Failed {
-        error: RemoteError,
-        at: Instant,
-        is_lasting: bool,
-    },
-}
-
 /// The connections to remote sources. Clones are cheap and share their connections, which are opened on first use.
+///
+/// Objects in buckets require the feature `s3`, and files on web servers the feature `web`.
 #[derive(Clone, Default)]
-pub struct Remotes(Arc<Shared>);
-
-struct Shared {
-    settings: S3Settings,
-    max_spool_bytes: u64,
-    /// Locked only for lookups.
-    buckets: Mutex<HashMap<String, Bucket>>,
-    web: OnceCell<Web>,
+pub struct Remotes {
+    #[cfg(feature = "s3")]
+    buckets: Arc<Buckets>,
+    #[cfg(feature = "web")]
+    web: Arc<WebSettings>,
 }
 
-impl Default for Shared {
+/// The settings of the client for web servers, and the client after its first use.
+#[cfg(feature = "web")]
+struct WebSettings {
+    retry_for: Duration,
+    max_spool_bytes: u64,
+    client: OnceCell<Web>,
+}
+
+#[cfg(feature = "web")]
+impl WebSettings {
+    fn new(retry_for: Duration, max_spool_bytes: u64) -> Arc<Self> {
+        Arc::new(Self { retry_for, max_spool_bytes, client: OnceCell::new() })
+    }
+
+    async fn client(&self) -> Result<&Web, RemoteError> {
+        self.client.get_or_try_init(|| async { Web::new(self.retry_for, self.max_spool_bytes) }).await
+    }
+}
+
+#[cfg(feature = "web")]
+impl Default for WebSettings {
     fn default() -> Self {
-        let settings = S3Settings::default();
-        Self { settings, max_spool_bytes: DEFAULT_MAX_SPOOL_BYTES, buckets: Mutex::default(), web: OnceCell::new() }
+        Self { retry_for: DEFAULT_RETRY_FOR, max_spool_bytes: DEFAULT_MAX_SPOOL_BYTES, client: OnceCell::new() }
     }
 }
 
 impl fmt::Debug for Remotes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Remotes").field("settings", &self.0.settings).finish_non_exhaustive()
+        formatter.debug_struct("Remotes").finish_non_exhaustive()
     }
 }
 
 impl Remotes {
-    /// Creates a resolver with these settings for every bucket. The bucket name in `settings` is ignored.
+    /// Creates a resolver with these settings for every bucket. The bucket name in `settings` is ignored. Web servers
+    /// get the same time for retries.
+    #[cfg(feature = "s3")]
     #[must_use]
     pub fn new(settings: S3Settings) -> Self {
-        Self(Arc::new(Shared { settings, ..Shared::default() }))
+        Self {
+            #[cfg(feature = "web")]
+            web: WebSettings::new(settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR), DEFAULT_MAX_SPOOL_BYTES),
+            buckets: Arc::new(Buckets::new(settings)),
+        }
     }
 
     /// Limits the temporary disk space, in bytes, for each source on a server without range requests.
+    #[cfg(feature = "web")]
     #[must_use]
     pub fn with_max_spool_bytes(self, max_spool_bytes: u64) -> Self {
-        Self(Arc::new(Shared { settings: self.0.settings.clone(), max_spool_bytes, ..Shared::default() }))
+        Self { web: WebSettings::new(self.web.retry_for, max_spool_bytes), ..self }
     }
 
     /// Finds an image without reading it. Local files are not checked.
     ///
     /// # Errors
     /// If a remote image does not exist or cannot be accessed.
+    #[cfg_attr(not(any(feature = "s3", feature = "web")), expect(clippy::unused_async, reason = "only finds files"))]
     pub async fn find(&self, location: &Location) -> Result<Place, SourceError> {
         let name = location.to_string();
-        let found: Result<Arc<dyn crate::source::Remote>, RemoteError> = match location {
-            Location::File(path) => return Ok(Place::File(path.clone())),
-            Location::Object(object) if object.is_folder() => return Err(SourceError::NotAFile { input: name }),
+        match location {
+            Location::File(path) => Ok(Place::File(path.clone())),
+            Location::Object(object) if object.is_folder() => Err(SourceError::NotAFile { input: name }),
             // Boxed because request futures are large, and most images are files.
-            Location::Object(object) => Box::pin(self.find_object(object)).await.map(|found| Arc::new(found) as _),
-            Location::Web(address) => match self.web().await {
-                Ok(web) => Box::pin(web.find(address)).await.map(|found| Arc::new(found) as _),
-                Err(error) => Err(error),
+            #[cfg(feature = "s3")]
+            Location::Object(object) => match Box::pin(self.buckets.find(object)).await {
+                Ok(object) => Ok(Place::Remote { name, object: Arc::new(object) }),
+                Err(cause) => Err(SourceError::Remote { input: name, cause }),
             },
-        };
-        match found {
-            Ok(object) => Ok(Place::Remote { name, object }),
-            Err(cause) => Err(SourceError::Remote { input: name, cause }),
+            #[cfg(not(feature = "s3"))]
+            Location::Object(_) => Err(s3_disabled(name)),
+            #[cfg(feature = "web")]
+            Location::Web(address) => {
+                let find = async { self.web.client().await?.find(address).await };
+                match Box::pin(find).await {
+                    Ok(object) => Ok(Place::Remote { name, object: Arc::new(object) }),
+                    Err(cause) => Err(SourceError::Remote { input: name, cause }),
+                }
+            }
+            #[cfg(not(feature = "web"))]
+            Location::Web(_) => {
+                Err(SourceError::FeatureDisabled { input: name, what: "files on web servers", feature: "web" })
+            }
         }
     }
 
@@ -113,9 +147,10 @@ impl Remotes {
     ///
     /// # Errors
     /// If the objects cannot be listed.
+    #[cfg(feature = "s3")]
     pub async fn list(&self, folder: &S3Object) -> Result<Vec<S3Object>, SourceError> {
         let listed = async {
-            let store = self.bucket(&folder.bucket).await?;
+            let store = self.buckets.connect(&folder.bucket).await?;
             let objects = store.objects(&folder.key).map_err(|error| status_error(&error));
             objects.try_collect::<Vec<_>>().await
         };
@@ -125,71 +160,24 @@ impl Remotes {
         Ok(objects.map(|found| bucket::listed(&folder.bucket, found)).collect())
     }
 
-    async fn find_object(&self, object: &S3Object) -> Result<BucketObject, RemoteError> {
-        let store = self.bucket(&object.bucket).await?;
-        BucketObject::find(store, object).await
-    }
-
-    /// Returns a connected bucket.
-    async fn bucket(&self, name: &str) -> Result<S3Store, RemoteError> {
-        let bucket = {
-            let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(buckets.entry(name.to_owned()).or_default())
-        };
-        let mut connection = bucket.lock().await;
-        match &*connection {
-            Connection::Connected(store) => return Ok(store.clone()),
-            Connection::Failed { error, at, is_lasting } if *is_lasting || at.elapsed() < UNREACHABLE_FOR => {
-                return Err(error.clone());
-            }
-            Connection::None | Connection::Failed { .. } => {}
-        }
-        let settings = S3Settings { bucket: name.to_owned(), ..self.0.settings.clone() };
-        match connect(settings).await {
-            Ok(store) => {
-                *connection = Connection::Connected(store.clone());
-                Ok(store)
-            }
-            Err(cause) => {
-                let is_lasting = cause.is_environment() && cause.kind() != StoreErrorKind::Unreachable;
-                let error = connect_error(&cause);
-                *connection = Connection::Failed { error: error.clone(), at: Instant::now(), is_lasting };
-                Err(error)
-            }
-        }
-    }
-
-    async fn web(&self) -> Result<&Web, RemoteError> {
-        let retry_for = self.0.settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR);
-        self.0.web.get_or_try_init(|| async { Web::new(retry_for, self.0.max_spool_bytes) }).await
+    /// Fails, because this build lacks the feature `s3`.
+    ///
+    /// # Errors
+    /// Always [`SourceError::FeatureDisabled`].
+    #[cfg(not(feature = "s3"))]
+    #[expect(clippy::unused_async, reason = "same signature as with the feature")]
+    pub async fn list(&self, folder: &S3Object) -> Result<Vec<S3Object>, SourceError> {
+        Err(s3_disabled(folder.to_string()))
     }
 }
 
-/// Connects to a bucket, and once more if the bucket is in another region than configured.
-async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
-    let store = S3Store::connect(settings.clone()).await?;
-    let Err(error) = store.check().await else { return Ok(store) };
-    let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
-    let store = S3Store::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
-    store.check().await.map(|()| store)
-}
-
-/// Returns the error for a bucket that cannot be reached.
-fn connect_error(error: &StoreError) -> RemoteError {
-    let kind = if error.is_environment() { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    RemoteError::new(kind, format!("{error}{cause}"))
-}
-
-/// Returns the response of a bucket as an error. The error around it names the object.
-fn status_error(error: &StoreError) -> RemoteError {
-    // The endpoint was reachable when the run began, so a connection failure may be temporary.
-    let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
-    let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
-    RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))
+#[cfg(not(feature = "s3"))]
+fn s3_disabled(input: String) -> SourceError {
+    SourceError::FeatureDisabled { input, what: "objects in buckets", feature: "s3" }
 }
 
 /// Fetches data on the runtime for a thread outside of it.
+#[cfg(any(feature = "s3", feature = "web"))]
 fn fetch(runtime: &Handle, work: impl Future<Output = Result<Vec<u8>, RemoteError>> + Send + 'static) -> Fetch {
     // The capacity of one means that sending never blocks.
     let (sender, receiver) = sync_channel(1);
@@ -199,4 +187,23 @@ fn fetch(runtime: &Handle, work: impl Future<Output = Result<Vec<u8>, RemoteErro
     });
     let task = task.abort_handle();
     Fetch::new(receiver, move || task.abort())
+}
+
+#[cfg(all(test, not(feature = "s3"), not(feature = "web")))]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[test]
+    fn remote_sources_name_the_feature_that_reads_them() {
+        for (location, message) in [
+            ("s3://bucket/a.tif", "cannot read `s3://bucket/a.tif`: objects in buckets require the feature `s3`"),
+            ("https://host/a.tif", "cannot read `https://host/a.tif`: files on web servers require the feature `web`"),
+        ] {
+            let location = Location::named(location).expect("a location");
+            let result = Remotes::default().find(&location).now_or_never().expect("nothing to wait for");
+            let error = result.err().expect("the feature is disabled").to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
 }

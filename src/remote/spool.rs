@@ -17,6 +17,10 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) fn new() -> Result<Self, RemoteError> {
+        // The file has no name, so it disappears with the process, however that ends. Decoders seek in their input, and
+        // a TIFF may have its directory at the end, so a response that cannot be repeated in part has to be kept as a
+        // whole. Memory is not the place for it: such files are often larger than what `--max-memory` allows for all
+        // images together.
         let file = tempfile::tempfile().map_err(|error| spool_error(&error))?;
         Ok(Self { file: Mutex::new(File::from_std(file)), bytes: 0 })
     }

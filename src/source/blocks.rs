@@ -4,7 +4,8 @@
 //! While one block is read, the next one is prefetched, as long as reading is sequential.
 
 use super::RemoteError;
-use super::input::{Fetch, Remote};
+use super::remote::{Fetch, Remote};
+use crate::workers;
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroUsize;
@@ -45,25 +46,36 @@ struct Block {
 }
 
 impl Block {
-    /// Returns the bytes. The first caller waits for the fetch, and all others for that caller.
+    /// Waits for the bytes.
     fn bytes(&self) -> Result<&[u8], &RemoteError> {
-        let arrived = self.bytes.get_or_init(|| {
-            let fetch = self.fetch.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let bytes = fetch.map_or_else(|| Err(RemoteError::other("reading was stopped")), Fetch::wait)?;
-            let is_whole = bytes.len() as u64 == self.range.end - self.range.start;
-            if is_whole { Ok(bytes) } else { Err(RemoteError::other("the response is too short")) }
+        workers::wait(|| {
+            self.poll();
+            self.bytes.get()
+        })
+        .as_deref()
+    }
+
+    /// Keeps the bytes if they have arrived. The lock is held only to look: a worker that waits does other work, which may need the
+    /// same block.
+    fn poll(&self) {
+        let mut fetch = self.fetch.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(response) = fetch.as_ref().and_then(Fetch::try_wait) else { return };
+        let is_whole = |bytes: &Vec<u8>| bytes.len() as u64 == self.range.end - self.range.start;
+        let bytes = response.and_then(|bytes| {
+            if is_whole(&bytes) { Ok(bytes) } else { Err(RemoteError::other("the response is too short")) }
         });
-        arrived.as_deref()
+        // It is set only here, once, because the fetch is gone afterwards.
+        let _ = self.bytes.set(bytes);
+        *fetch = None;
     }
 }
 
 impl BlockCache {
-    pub(super) fn new(object: Arc<dyn Remote>) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    pub(super) fn new(object: Arc<dyn Remote>, threads: NonZeroUsize) -> Self {
         Self {
             object,
             cached: Mutex::default(),
-            max_blocks: threads + EXTRA_BLOCKS,
+            max_blocks: threads.get().saturating_add(EXTRA_BLOCKS),
             is_at_pixels: AtomicBool::new(false),
             failure: OnceLock::new(),
         }
@@ -170,7 +182,7 @@ mod tests {
 
     fn blocks(bytes: u64) -> (Arc<Counted>, BlockCache) {
         let object = Arc::new(Counted { bytes, fetched: Mutex::default() });
-        (Arc::clone(&object), BlockCache::new(object))
+        (Arc::clone(&object), BlockCache::new(object, NonZeroUsize::MIN))
     }
 
     fn read(blocks: &BlockCache, at: u64) {

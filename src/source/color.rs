@@ -1,19 +1,19 @@
 //! Conversion of samples to 8-bit gray or sRGB.
 
-use super::icc::{Profile, ToSrgb, Unusable};
+use super::icc::{Profile, ToSrgb};
+use super::icc_error::Unusable;
 use super::lab::lab_to_srgb;
-use super::samples::{Alpha, ColorModel, Depth, Samples};
+use super::samples::{Alpha, ColorModel, Depth, Samples, scaled_to_8_bits};
 use super::{Background, DecodeError, Profiles, Warning, WarningCode};
 use crate::pixel::PixelFormat;
-use std::num::NonZeroUsize;
-use std::thread;
+use crate::workers;
 
 /// Maximum size of a profile that is kept, in bytes, because every rendition embeds it. Profiles of displays and
 /// cameras have some hundred bytes.
 const MAX_EMBEDDED_BYTES: usize = 1_000_000;
 
-/// Pixels that justify a thread.
-const PIXELS_PER_THREAD: usize = 1 << 17;
+/// Pixels that justify handing a share of them to another worker.
+const PIXELS_PER_SHARE: usize = 1 << 17;
 
 /// Conversion of the colors of a file.
 enum Conversion {
@@ -77,27 +77,17 @@ impl Converter {
             && matches!(self.samples.color, ColorModel::Gray | ColorModel::Rgb)
     }
 
-    /// Converts whole pixels on as many cores as their number justifies.
+    /// Converts whole pixels, on as many workers as their number justifies.
     ///
     /// # Errors
     /// If the color engine fails, which is not expected.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
         let pixels = to.len() / self.format.channels();
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = (pixels / PIXELS_PER_THREAD).clamp(1, cores);
-        if threads == 1 {
-            return self.convert_here(from, to);
-        }
-        let share = pixels.div_ceil(threads);
+        let shares = (pixels / PIXELS_PER_SHARE).clamp(1, workers::sharing_threads());
+        let share = pixels.div_ceil(shares).max(1);
         let from = from.chunks(share * self.samples.pixel_bytes());
-        let shares = from.zip(to.chunks_mut(share * self.format.channels()));
-        thread::scope(|scope| {
-            let threads: Vec<_> = shares.map(|(from, to)| scope.spawn(|| self.convert_here(from, to))).collect();
-            threads.into_iter().try_for_each(|thread| match thread.join() {
-                Ok(converted) => converted,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })
+        let shares = from.zip(to.chunks_mut(share * self.format.channels())).collect();
+        workers::share(shares, |(from, to)| self.convert_here(from, to))
     }
 
     fn convert_here(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
@@ -295,11 +285,6 @@ fn scaled(samples: &[u16]) -> Vec<u8> {
     samples.iter().map(|sample| scaled_to_8_bits(*sample)).collect()
 }
 
-/// Scales 0..=65535 to 0..=255: a division by 257, rounded to the nearest.
-pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
-    u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
-}
-
 fn divided_by_255(product: u16) -> u8 {
     u8::try_from((u32::from(product) + 127) / 255).expect("at most 255 * 255")
 }
@@ -307,6 +292,8 @@ fn divided_by_255(product: u16) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workers::Workers;
+    use std::num::NonZeroUsize;
 
     fn converted(samples: Samples, from: &[u8]) -> Vec<u8> {
         let (converter, _) = Converter::new(samples, None, Profiles::Convert, Background::WHITE);
@@ -360,9 +347,11 @@ mod tests {
     #[test]
     fn large_and_small_batches_are_converted_alike() {
         let samples = Samples { depth: Depth::Sixteen, ..Samples::RGB_8 };
-        let values = (0..=u16::MAX).cycle().map(|value| value.wrapping_mul(7919)).take(3 * 5 * PIXELS_PER_THREAD);
+        let values = (0..=u16::MAX).cycle().map(|value| value.wrapping_mul(7919)).take(3 * 5 * PIXELS_PER_SHARE);
         let wide: Vec<u8> = values.flat_map(u16::to_ne_bytes).collect();
         let few: Vec<u8> = wide.chunks(6 * 1000).flat_map(|pixels| converted(samples, pixels)).collect();
-        assert!(converted(samples, &wide) == few);
+        let workers = Workers::new(NonZeroUsize::new(3).expect("not 0"));
+        let shared = workers.run_blocking(|| converted(samples, &wide)).expect("threads");
+        assert!(shared == few && converted(samples, &wide) == few);
     }
 }

@@ -33,7 +33,7 @@ pub enum SourceError {
         input: String,
     },
     /// The content is not a known image format, regardless of the file name.
-    #[error("`{input}` is not an image in a known format (JPEG, JPEG 2000, PNG, TIFF, WebP, GIF, BMP, PNM)")]
+    #[error("`{input}` is not an image in a known format ({})", super::format::titles())]
     UnknownFormat {
         /// The file.
         input: String,
@@ -53,6 +53,16 @@ pub enum SourceError {
         variety: String,
         /// An imperative clause that says how to convert it.
         hint: &'static str,
+    },
+    /// The source is of a kind that this build cannot read, because a feature of the crate is disabled.
+    #[error("cannot read `{input}`: {what} require the feature `{feature}`, which this build lacks")]
+    FeatureDisabled {
+        /// The location.
+        input: String,
+        /// The kind of source in the plural, for example `JPEG 2000 files`.
+        what: &'static str,
+        /// The feature of the crate that reads it.
+        feature: &'static str,
     },
     /// The file has no such page.
     #[error("`{input}` has no page {page}: {}", number_of_pages(*.pages))]
@@ -169,6 +179,12 @@ pub(super) enum Refusal {
     /// The requested page does not exist.
     Page {
         pages: u32,
+    },
+    /// Disabled in this build: the kind of file, and the feature that reads it.
+    #[cfg(not(all(feature = "jp2", feature = "webp")))]
+    Disabled {
+        what: &'static str,
+        feature: &'static str,
     },
     /// Unsupported, with a specific hint.
     Convert(String, &'static str),

@@ -27,6 +27,8 @@ pub(super) fn required_screen(file: &Input, metadata: &mut Metadata) -> io::Resu
     }
     let Some([left, top, width, height]) = first_image(&mut reader, metadata)? else { return Ok(None) };
     let screen = [u16::from_le_bytes([header[6], header[7]]), u16::from_le_bytes([header[8], header[9]])];
+    // Browsers draw the first image onto a screen that grows to hold it; the `image` crate crops it at the edge of the
+    // screen. So the size of the screen is corrected in the bytes that the decoder reads.
     let needed = [left.saturating_add(width).max(screen[0]), top.saturating_add(height).max(screen[1])];
     let [w, h] = needed.map(u16::to_le_bytes);
     Ok((needed != screen).then_some([w[0], w[1], h[0], h[1]]))

@@ -3,6 +3,7 @@
 //! `moxcms` has no black-point compensation. It makes no difference for the RGB and gray of cameras and scanners, but
 //! the darkest ink on paper is far from black, so [`InkTransform`] converts CMYK.
 
+use super::icc_error::Unusable;
 use super::inks::InkTransform;
 use super::samples::{ColorModel, Depth, Samples};
 use crate::pixel::PixelFormat;
@@ -28,28 +29,6 @@ pub(super) enum ToSrgb {
     Gray8(Box<[u8; 256]>),
     /// Table for 16-bit gray.
     Gray16(Vec<u8>),
-}
-
-/// Reason for which a profile cannot be used.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
-    /// The profile is for another color model.
-    WrongColors,
-    /// The profile is inconsistent, or of a kind that the library does not support.
-    Damaged(String),
-}
-
-impl From<CmsError> for Unusable {
-    fn from(error: CmsError) -> Self {
-        // The library's messages for these contain Rust structures.
-        Self::Damaged(match error {
-            CmsError::MalformedClut(_) | CmsError::MalformedCurveLutTable(_) => {
-                "one of its tables has an impossible size".to_owned()
-            }
-            CmsError::UnsupportedLutRenderingIntent(_) => "it has no table for relative colorimetry".to_owned(),
-            error => error.to_string(),
-        })
-    }
 }
 
 /// A profile that matches the color model of a file.
@@ -100,7 +79,7 @@ impl Profile {
                 let executor = self.profile.create_transform_16bit(from, &srgb, to, options)?;
                 let grays: Vec<u16> = (0..=u16::MAX).collect();
                 let wide = gray_values(&*executor, &grays)?;
-                ToSrgb::Gray16(wide.into_iter().map(super::color::scaled_to_8_bits).collect())
+                ToSrgb::Gray16(wide.into_iter().map(super::samples::scaled_to_8_bits).collect())
             }
             (ColorModel::Cmyk, depth) => ToSrgb::Inks(Box::new(InkTransform::new(&self.profile, depth)?)),
             (_, Depth::Eight) => ToSrgb::Eight(self.profile.create_transform_8bit(from, &srgb, to, options)?),

@@ -3,7 +3,7 @@
 //! `moxcms` parses the tables, but its transforms resample them into a coarser grid of clipped sRGB, which is off by
 //! several CIEDE2000 for inks. This module neither resamples nor clips.
 
-use super::icc::Unusable;
+use super::icc_error::Unusable;
 use moxcms::{
     DataColorSpace, LutDataType, LutMultidimensionalType, LutStore, LutType, LutWarehouse, Matrix3d,
     ToneCurveEvaluator, ToneReprCurve, Vector3d,
@@ -96,6 +96,8 @@ impl Lut {
     fn new(lut: &LutWarehouse, stages: Option<Vec<Stage>>) -> Result<Self, Unusable> {
         let is_legacy = matches!(lut, LutWarehouse::Lut(lut) if lut.lut_type == LutType::Lut16);
         let stages = stages.ok_or_else(|| Unusable::Damaged("one of its tables has an impossible size".to_owned()))?;
+        // Most profiles have identities among their curves and matrices, because the type of the table has a place for
+        // each.
         let stages = stages.into_iter().filter(|stage| !stage.is_identity()).collect();
         Ok(Self { stages, is_legacy })
     }
@@ -184,6 +186,8 @@ impl Grid {
     /// Checks the sizes; `None` if they do not fit together.
     fn new(points: &[usize], outputs: usize, values: &[f32]) -> Option<Self> {
         let nodes = points.iter().try_fold(1_usize, |nodes, points| nodes.checked_mul(*points))?;
+        // The sizes come from the file. After this check, every index that `interpolate` can compute is below the
+        // number of nodes.
         let is_small = u32::try_from(nodes).is_ok();
         let has_axes = matches!(points.len(), 3 | 4) && points.iter().all(|points| *points >= 2);
         if !is_small || !has_axes || !(1..=4).contains(&outputs) || nodes.checked_mul(outputs) != Some(values.len()) {
@@ -192,6 +196,8 @@ impl Grid {
         let node = |values: &[f32]| std::array::from_fn(|channel| values.get(channel).copied().unwrap_or(0.0));
         let mut grid =
             Self { points: [1; 4], strides: [0; 4], nodes: values.chunks_exact(outputs).map(node).collect() };
+        // A table with three axes gets a first one with a single node. Then there is one interpolation for both, and
+        // the case costs one comparison for a color.
         let unused = 4 - points.len();
         grid.points[unused..].copy_from_slice(points);
         let mut stride = 1;
@@ -240,6 +246,10 @@ impl Grid {
         let weights = [1.0 - far, far - middle, middle - near, near];
         let corners = [0, far_way, far_way + middle_way, far_way + middle_way + near_way];
         let base = (first.offset + second.offset + third.offset + fourth.offset) as usize;
+        // Tetrahedral interpolation looks at 4 of the 8 corners of a cube: those on the path from the near corner to
+        // the far one that follows the axes in the order of their fractions. Trilinear interpolation is as good for the
+        // eye but not the same; results would differ from those of LittleCMS, to which tests compare. The first axis,
+        // cyan in CMYK, is interpolated linearly between two such cubes.
         let mut mixed = self.mix(base, corners, weights);
         if first.fraction == 0.0 {
             return mixed;
@@ -270,6 +280,7 @@ impl Grid {
 )]
 fn split(value: f32, samples: usize) -> (usize, f32) {
     let position = clamped(value) * (samples - 1) as f32;
+    // The last sample has no cell of its own: 1 is the far end of the one before it.
     let index = (position as u32 as usize).min(samples - 2);
     (index, position - index as f32)
 }

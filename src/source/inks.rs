@@ -4,7 +4,7 @@
 //! The darkest ink on paper is far from black, so the light that it reflects is subtracted. This and the black point
 //! follow LittleCMS (`cmssamp.c`), and so the recommendation of Adobe (ISO 18619).
 
-use super::icc::Unusable;
+use super::icc_error::Unusable;
 use super::icc_lut::{Cell, Color, Colors, Grid, Lut, Stage};
 use super::lab::{encode_srgb, linear_srgb, xyz_of_lab};
 use super::samples::Depth;
@@ -60,6 +60,13 @@ impl InkTransform {
         let space =
             ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it is a device link".to_owned()))?;
         let black = black_lightness(profile, &lut, space);
+        // The curves before the grid and the position in the grid depend on one ink each. A sample has 256 or 65,536
+        // values, so both are looked up in one table for each ink. What is left for a pixel is the interpolation
+        // between 8 nodes of the grid and the way from the connection space to sRGB.
+        //
+        // A finished table from CMYK to sRGB would be faster still. That is what `moxcms` makes of a profile, and for
+        // press profiles it was off by up to 12 CIEDE2000: its grid is coarser than that of the profile, and its
+        // nodes are clipped to sRGB before they are interpolated.
         let mut stages = lut.stages.into_iter();
         let mut curves = None;
         let grid = loop {
@@ -104,6 +111,8 @@ impl InkTransform {
     /// Replaces colors of the connection space by the linear light of sRGB.
     fn to_light(&self, [first, second, third, _]: &mut Colors<BLOCK>) {
         for ((first, second), third) in first.iter_mut().zip(second).zip(third) {
+            // Nothing is clipped before this point. Colors outside of sRGB have components below 0 or above 1 here, and
+            // compensation may bring some of them back inside.
             let [red, green, blue] = linear_srgb(self.space.xyz([*first, *second, *third]));
             // The black point is neutral, so compensation in XYZ equals compensation in linear light, as long as
             // nothing is clipped.
@@ -161,11 +170,16 @@ fn black_lightness(profile: &ColorProfile, lut: &Lut, space: ConnectionSpace) ->
         let [x, y, z, _] = lut.evaluate(inks);
         lightness(space.xyz([x, y, z]))
     };
+    // Two ways, as in LittleCMS. All four inks at 100 % are darker than anything that can be printed, because paper
+    // takes only about 300 % in sum. The perceptual table in the other direction knows that limit: its answer to black
+    // is the mixture that the press would print.
     let is_printer = profile.profile_class == ProfileClass::OutputDevice;
     let printed = profile.lut_b_to_a_perceptual.as_ref().filter(|_| is_printer);
     if let Some(printed) = printed.and_then(|table| Lut::from_pcs(table, INKS, profile.pcs).ok())
         && let Some(space) = ConnectionSpace::new(profile, &printed)
     {
+        // In version 2, the black of the perceptual connection space is 0. Version 4 defines a reference medium, whose
+        // black reflects a little light.
         let black = if profile.version() < ProfileVersion::V4_0 { 0.0 } else { PERCEPTUAL_BLACK };
         return lightness(printed.evaluate(space.dark(black))).clamp(0.0, MAX_BLACK_LIGHTNESS);
     }

@@ -2,78 +2,11 @@
 
 use super::RemoteError;
 use super::blocks::BlockCache;
-use std::fmt;
+use super::remote::Remote;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-
-/// Location of an image that was found.
-#[derive(Clone)]
-pub enum Place {
-    /// A local file.
-    File(PathBuf),
-    /// A remote object.
-    Remote {
-        /// Name for messages, without secrets.
-        name: String,
-        /// The object.
-        object: Arc<dyn Remote>,
-    },
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(formatter),
-            Self::Remote { name, .. } => name.fmt(formatter),
-        }
-    }
-}
-
-/// A remote object at one revision, so that all reads see the same content.
-pub trait Remote: Send + Sync {
-    /// Returns the size in bytes.
-    fn bytes(&self) -> u64;
-
-    /// Returns a string that changes with the content; `None` if unknown.
-    fn revision(&self) -> Option<String>;
-
-    /// Starts fetching a range inside the object, without waiting for it.
-    fn fetch(&self, range: Range<u64>) -> Fetch;
-}
-
-/// A fetch in flight. Dropping it cancels the fetch.
-pub struct Fetch {
-    response: Receiver<Result<Vec<u8>, RemoteError>>,
-    cancel: Option<Box<dyn FnOnce() + Send>>,
-}
-
-impl Fetch {
-    /// Creates a fetch whose result arrives through a channel. `cancel` runs if the fetch is dropped before.
-    pub fn new(response: Receiver<Result<Vec<u8>, RemoteError>>, cancel: impl FnOnce() + Send + 'static) -> Self {
-        Self { response, cancel: Some(Box::new(cancel)) }
-    }
-
-    /// Waits for all bytes. Must not be called from the runtime that fetches them.
-    ///
-    /// # Errors
-    /// If the fetch fails or is stopped.
-    pub fn wait(self) -> Result<Vec<u8>, RemoteError> {
-        // The sender disappears without a response when the runtime stops.
-        self.response.recv().unwrap_or_else(|_| Err(RemoteError::other("reading was stopped")))
-    }
-}
-
-impl Drop for Fetch {
-    fn drop(&mut self) {
-        if let Some(cancel) = self.cancel.take() {
-            cancel();
-        }
-    }
-}
 
 /// An open file, or a remote object with its block cache. Clones have their own positions.
 #[derive(Clone)]
@@ -94,9 +27,9 @@ impl Input {
         Ok(Self { bytes: Arc::new(Bytes::File(file)), length, position: 0 })
     }
 
-    pub(super) fn from_remote(object: Arc<dyn Remote>) -> Self {
+    pub(super) fn from_remote(object: Arc<dyn Remote>, threads: NonZeroUsize) -> Self {
         let length = object.bytes();
-        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object))), length, position: 0 }
+        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object, threads))), length, position: 0 }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -112,6 +45,7 @@ impl Input {
     }
 
     /// Fills `into` from an offset. Fails if the file is shorter.
+    #[cfg(any(test, feature = "jp2"))]
     pub(super) fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         Self { position: offset, ..self.clone() }.read_exact(into)
     }

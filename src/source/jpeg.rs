@@ -1,7 +1,7 @@
 //! JPEG, through libjpeg.
 
 use super::samples::{Alpha, ColorModel, Depth, Samples};
-use super::{DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
+use super::{BlockReader, DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColor};
 use crate::pixel::{BlockLayout, BlockStrip, RowScale};
@@ -63,17 +63,27 @@ impl RowReader for JpegRows {
         Ok(())
     }
 
-    fn keep_blocks(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale) {
-        self.decoder.keep_blocks(Arc::clone(layout), strip_rows, strips, scale);
-    }
-
-    fn take_blocks(&mut self) -> Option<BlockStrip> {
-        self.decoder.take_blocks()
+    fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
+        Some(self)
     }
 
     fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         self.decoder.finish()?;
         let missing = self.decoder.is_end_missing();
         Ok(missing.then(|| Warning::new(WarningCode::EndMarkerMissing, END_MISSING)).into_iter().collect())
+    }
+}
+
+impl BlockReader for JpegRows {
+    fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale) {
+        self.decoder.keep_blocks(Arc::clone(layout), strip_rows, strips, scale);
+    }
+
+    fn reserve(&mut self, is_to_wait: bool) -> bool {
+        self.decoder.reserve_blocks(is_to_wait)
+    }
+
+    fn take(&mut self) -> Option<BlockStrip> {
+        self.decoder.take_blocks()
     }
 }

@@ -69,6 +69,8 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
                 }
             }
             // Huffman tables, JPG and arithmetic coding tables are numbered among the frames.
+            // The first frame counts. Thumbnails have frames of their own, but inside of an APP1 segment, which is
+            // skipped as a whole.
             0xc0..=0xcf | 0xf7 if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                 if let [bits, high, low, ..] = content(file, length)?[..] {
                     segments.frame.get_or_insert(Frame { marker, bits, height: u16::from_be_bytes([high, low]) });

@@ -1,7 +1,6 @@
 //! The decoder and the color path of an image, by stable names.
 
 use super::samples::ColorModel;
-use image::ImageFormat;
 
 /// The decoder of an image, and the conversion of its colors.
 ///
@@ -18,17 +17,7 @@ impl SourceKind {
     /// The kind of an image that is only described, not read.
     pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
-    pub(super) fn new(container: Option<ImageFormat>, samples: ColorModel, has_profile: bool) -> Self {
-        let format = match container {
-            None => "jp2",
-            Some(ImageFormat::Jpeg) => "jpeg",
-            Some(ImageFormat::Png) => "png",
-            Some(ImageFormat::Tiff) => "tiff",
-            Some(ImageFormat::WebP) => "webp",
-            Some(ImageFormat::Gif) => "gif",
-            Some(ImageFormat::Bmp) => "bmp",
-            Some(_) => "pnm",
-        };
+    pub(super) fn new(format: &'static str, samples: ColorModel, has_profile: bool) -> Self {
         let color = match (samples, has_profile) {
             (ColorModel::Gray, false) => "gray",
             (ColorModel::Gray, true) => "gray-icc",

@@ -1,6 +1,6 @@
 //! Conversion of CIE L\*a\*b\* to sRGB, with the formulas of CIE 15 and IEC 61966-2-1.
 
-use super::color::scaled_to_8_bits;
+use super::samples::scaled_to_8_bits;
 use std::sync::LazyLock;
 
 /// White point of the ICC's profile connection space.
@@ -66,6 +66,7 @@ fn cubed(root: f32) -> f32 {
 /// Returns the 8-bit sRGB value of linear light, which is clamped to 0..=1.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of steps")]
 pub(super) fn encode_srgb(light: f32) -> u8 {
+    // `powf` for three channels of each pixel would take longer than everything else in the conversion.
     ENCODED[(light.clamp(0.0, 1.0) * f32::from(STEPS) + 0.5) as u16 as usize]
 }
 

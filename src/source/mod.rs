@@ -10,11 +10,14 @@ mod blocks;
 mod color;
 mod error;
 mod foreign;
+mod format;
 mod gif_screen;
 mod icc;
+mod icc_error;
 mod icc_lut;
 mod inks;
 mod input;
+#[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
@@ -26,23 +29,28 @@ mod orientation;
 mod other;
 mod png;
 mod png_chunks;
+mod remote;
 mod rows;
 mod samples;
 mod tiff;
 mod warning;
+#[cfg(feature = "webp")]
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
-pub use input::{Fetch, Place, Remote};
 pub use kind::SourceKind;
 pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
+pub use remote::{Fetch, Place, Remote};
 pub use warning::{Warning, WarningCode};
+
+pub(crate) use format::{extensions, revision};
 
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use color::Converter;
 use error::Refusal;
+use format::Format;
 use input::Input;
 use metadata::FileMetadata;
 use rows::Rows;
@@ -50,6 +58,7 @@ use samples::Samples;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -90,7 +99,7 @@ pub struct Header {
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Color model and alpha: `RGB`, `CMYK`, `grey with alpha`.
+    /// Color model and alpha: `RGB`, `CMYK`, `gray with alpha`.
     pub colors: String,
     /// Bits of a sample in the file.
     pub bits: u16,
@@ -136,12 +145,8 @@ trait RowReader: Send {
         false
     }
 
-    /// Keeps the blocks of a JPEG while its rows are read, in `strips` strips of `strip_rows` rows. Requires that
-    /// [`Opened::blocks`] is present.
-    fn keep_blocks(&mut self, _layout: &Arc<BlockLayout>, _strip_rows: u32, _strips: usize, _scale: RowScale) {}
-
-    /// Returns the next strip whose blocks are complete.
-    fn take_blocks(&mut self) -> Option<BlockStrip> {
+    /// Returns the reader of DCT blocks. Only formats with an [`Opened::blocks`] have one.
+    fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
         None
     }
 
@@ -149,6 +154,18 @@ trait RowReader: Send {
     fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         Ok(Vec::new())
     }
+}
+
+/// A decoder that also delivers the DCT blocks of a JPEG, from which tiles are made without decoding it.
+trait BlockReader {
+    /// Keeps the blocks while rows are read, in `strips` strips of `strip_rows` rows.
+    fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale);
+
+    /// Returns `true` if there is memory for the blocks of the next 16 rows. If `is_to_wait`, waits for it.
+    fn reserve(&mut self, is_to_wait: bool) -> bool;
+
+    /// Returns the next strip whose blocks are complete.
+    fn take(&mut self) -> Option<BlockStrip>;
 }
 
 /// A file opened by a decoder.
@@ -192,7 +209,7 @@ impl Source {
     /// # Errors
     /// Fails like [`open`](Self::open).
     pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = open_input(place)?;
+        let input = open_input(place, options.threads)?;
         let result = Self::from_input(&place.to_string(), &input, options);
         match input.failure() {
             Some(cause) => Err(SourceError::Remote { input: place.to_string(), cause }),
@@ -208,52 +225,30 @@ impl Source {
         if magic.is_empty() {
             return Err(SourceError::Empty { input });
         }
-        let container = sniff_format(&magic);
-        let opened = Self::decoder(&magic, bytes.clone(), options);
-        match opened {
-            Ok(opened) if opened.size.pixels() > options.max_pixels => {
+        match open_decoder(&magic, bytes.clone(), options) {
+            Ok((_, opened)) if opened.size.pixels() > options.max_pixels => {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
-            Ok(opened) => Ok(Self::new(input, bytes, (container, opened), options)),
+            Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
             Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
+            #[cfg(not(all(feature = "jp2", feature = "webp")))]
+            Err(Refusal::Disabled { what, feature }) => Err(SourceError::FeatureDisabled { input, what, feature }),
             Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
             Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
         }
     }
 
-    /// Opens the decoder for the first bytes of a file.
-    fn decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
-        if let Some(foreign) = foreign::recognize(magic) {
-            return Err(Refusal::unsupported(foreign.name, foreign.hint));
-        }
-        let is_jp2 = jp2::is_announced_by(magic);
-        match sniff_format(magic) {
-            None if !is_jp2 => Err(Refusal::Unknown),
-            Some(image::ImageFormat::Tiff) => tiff::open(file, options),
-            _ if options.page != 1 => Err(Refusal::Page { pages: 1 }),
-            None => jp2::open(file),
-            Some(image::ImageFormat::Jpeg) => jpeg::open(file),
-            Some(image::ImageFormat::Png) => png::open(&file),
-            Some(other) => other::open(file, other),
-        }
-    }
-
-    fn new(
-        input: String,
-        bytes: Input,
-        (format, opened): (Option<image::ImageFormat>, Opened),
-        options: ReadOptions,
-    ) -> Self {
+    fn new(input: String, bytes: Input, (format, opened): (&Format, Opened), options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
         let FileMetadata { profile, orientation, mut warnings } = metadata;
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
         let rows = Rows::new(rows, samples, converter, size, orientation);
-        let kind = SourceKind::new(format, samples.color, summary.profile.is_some());
+        let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
         let found = Found {
             colors: format!("{}{alpha}", samples.color),
@@ -287,14 +282,24 @@ impl Source {
     /// layout](Header::blocks). Rows are delivered at full or half size. Call [`take_blocks`](Self::take_blocks) while
     /// reading: reading fails if all strips are waiting to be taken.
     pub fn keep_blocks(&mut self, strip_rows: u32, strips: usize, scale: RowScale) {
-        if let Some(layout) = &self.header.blocks {
-            self.rows.reader().keep_blocks(layout, strip_rows, strips, scale);
+        if let (Some(layout), Some(blocks)) = (&self.header.blocks, self.rows.reader().blocks()) {
+            blocks.keep(layout, strip_rows, strips, scale);
         }
+    }
+
+    /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
+    pub fn reserve_blocks(&mut self) {
+        self.rows.reader().blocks().map(|blocks| blocks.reserve(true));
+    }
+
+    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.
+    pub fn try_reserve_blocks(&mut self) -> bool {
+        self.rows.reader().blocks().is_none_or(|blocks| blocks.reserve(false))
     }
 
     /// Returns the next strip whose blocks are complete. The last one is complete after [`finish`](Self::finish).
     pub fn take_blocks(&mut self) -> Option<BlockStrip> {
-        self.rows.reader().take_blocks()
+        self.rows.reader().blocks()?.take()
     }
 
     /// Fills `rows`, a whole number of rows in the header's format, with the next rows of the image.
@@ -331,16 +336,25 @@ impl Source {
     }
 }
 
-fn open_input(place: &Place) -> Result<Input, SourceError> {
+fn open_input(place: &Place, threads: NonZeroUsize) -> Result<Input, SourceError> {
     let path = match place {
         Place::File(path) => path,
-        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object))),
+        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object), threads)),
     };
     let input = path.display().to_string();
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(SourceError::NotAFile { input });
     }
     File::open(path).and_then(Input::from_file).map_err(|cause| SourceError::Open { input, cause })
+}
+
+/// Opens a file with the decoder of the format that its first bytes announce.
+fn open_decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<(&'static Format, Opened), Refusal> {
+    if let Some(foreign) = foreign::recognize(magic) {
+        return Err(Refusal::unsupported(foreign.name, foreign.hint));
+    }
+    let format = Format::recognize(magic).ok_or(Refusal::Unknown)?;
+    Ok((format, format.open(file, options)?))
 }
 
 /// Allocates memory whose size depends on the file. Fails instead of aborting if there is not enough.
@@ -358,16 +372,27 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     Ok(())
 }
 
-/// Returns the format that the first bytes identify.
-fn sniff_format(magic: &[u8]) -> Option<image::ImageFormat> {
-    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
-    // BigTIFF, which `image` does not know.
-    if magic.starts_with(b"II+\0") || magic.starts_with(b"MM\0+") {
-        return Some(Tiff);
+#[cfg(all(test, not(all(feature = "jp2", feature = "webp"))))]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// Opens a file that starts with `magic`, and returns the feature that it requires.
+    fn required_feature(magic: &[u8]) -> Option<&'static str> {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(magic).expect("written");
+        match Source::open(file.path(), ReadOptions::default()) {
+            Err(SourceError::FeatureDisabled { feature, .. }) => Some(feature),
+            _ => None,
+        }
     }
-    // libjpeg skips bytes between this marker and the first segment.
-    if magic.starts_with(b"\xff\xd8") {
-        return Some(Jpeg);
+
+    #[test]
+    fn disabled_formats_name_their_feature() {
+        for magic in [&b"\0\0\0\x0cjP  \r\n\x87\n"[..], b"\xff\x4f\xff\x51"] {
+            assert_eq!(required_feature(magic), (!cfg!(feature = "jp2")).then_some("jp2"));
+        }
+        let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
+        assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
     }
-    image::guess_format(magic).ok().filter(|format| matches!(format, Bmp | Gif | Jpeg | Png | Pnm | Tiff | WebP))
 }

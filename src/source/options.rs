@@ -2,6 +2,7 @@
 
 use crate::pixel::PixelFormat;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 /// Background color of transparent pixels.
@@ -166,6 +167,8 @@ pub struct ReadOptions {
     pub max_pixels: u64,
     /// Sample values that become black and white, for floating-point and signed samples.
     pub float_range: FloatRange,
+    /// Threads that decode one image together, if a publisher reads it. More threads need more memory.
+    pub threads: NonZeroUsize,
 }
 
 impl ReadOptions {
@@ -181,6 +184,7 @@ impl Default for ReadOptions {
             page: 1,
             max_pixels: Self::MAX_PIXELS,
             float_range: FloatRange::default(),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
 }

@@ -3,7 +3,9 @@
 use super::gif_screen::{self, Patched};
 use super::metadata::{MAX_PROFILE_BYTES, Metadata};
 use super::samples::{Alpha, ColorModel, Depth, Samples};
-use super::{DecodeError, Input, Opened, Refusal, RowReader, webp_chunks};
+#[cfg(feature = "webp")]
+use super::webp_chunks;
+use super::{DecodeError, Input, Opened, Refusal, RowReader};
 use crate::iiif::Size;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::{BufReader, Seek};
@@ -17,6 +19,7 @@ pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusa
     let screen = match container {
         // If a GIF is truncated before its first image, its decoder rejects it.
         ImageFormat::Gif => gif_screen::required_screen(&file, &mut metadata).unwrap_or_default(),
+        #[cfg(feature = "webp")]
         ImageFormat::WebP => webp_chunks::read(&file, &mut metadata).map(|()| None)?,
         _ => None,
     };

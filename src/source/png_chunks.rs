@@ -176,6 +176,9 @@ impl Chunks {
 
     /// Finds metadata after the pixels: every chunk near the end of the file with a correct checksum.
     fn read_tail(&mut self, file: &Input, pixels: u64) -> io::Result<()> {
+        // Metadata may follow the pixels (PNG, third edition, 5.6), and chunks can only be walked from the front.
+        // Instead, the last 256 KiB are searched for the names of chunks. A name alone may also occur inside of
+        // compressed data, but together with a length and a CRC of 32 bits that fit, chance is out of the question.
         let start = file.length().saturating_sub(TAIL_BYTES).max(pixels);
         let mut reader = file.clone();
         reader.seek(SeekFrom::Start(start))?;
@@ -273,6 +276,7 @@ impl PixelChunks {
     /// Moves to the next pixel chunk. Returns `false` at the end of the file.
     fn next_chunk(&mut self) -> io::Result<bool> {
         while let Some((length, kind)) = head(&mut self.input)? {
+            // The checksum after the content is part of what is passed on or skipped.
             let bytes = u64::from(length) + 4;
             if PIXEL_CHUNKS.contains(&&kind) {
                 self.pending = [length.to_be_bytes(), kind].concat();

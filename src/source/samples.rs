@@ -27,7 +27,7 @@ impl ColorModel {
 impl fmt::Display for ColorModel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Gray => "grey",
+            Self::Gray => "gray",
             Self::Rgb => "RGB",
             Self::Cmyk => "CMYK",
             Self::Lab => "Lab",
@@ -52,6 +52,16 @@ pub(super) enum Depth {
     Eight,
     /// In native byte order.
     Sixteen,
+}
+
+impl Depth {
+    /// Returns the bytes of a sample.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Eight => 1,
+            Self::Sixteen => 2,
+        }
+    }
 }
 
 /// Layout of the samples of a pixel.
@@ -83,14 +93,16 @@ impl Samples {
 
     /// Returns the bytes of a sample.
     pub(super) fn sample_bytes(self) -> usize {
-        match self.depth {
-            Depth::Eight => 1,
-            Depth::Sixteen => 2,
-        }
+        self.depth.bytes()
     }
 
     /// Returns the bytes of a row.
     pub(super) fn row_bytes(self, width: u32) -> usize {
         width as usize * self.pixel_bytes()
     }
+}
+
+/// Scales 0..=65535 to 0..=255: a division by 257, rounded to the nearest.
+pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
+    u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
 }

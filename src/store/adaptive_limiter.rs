@@ -93,6 +93,9 @@ impl AdaptiveLimiter {
     pub(crate) fn record_success(&self) {
         let max = f64::from(self.limits.puts.max(1));
         self.resize(|state| {
+            // Each success stands for one upload of the current window. Adding 1 for each doubles the window in the
+            // time of one upload; adding 1/window for each makes it 1 larger. The fraction is why the window is not an
+            // integer.
             let growth = if state.window < state.threshold { 1.0 } else { 1.0 / state.window };
             state.window = (state.window + growth).min(max);
         });
@@ -103,6 +106,8 @@ impl AdaptiveLimiter {
         let min = MIN_WINDOW.min(f64::from(self.limits.puts.max(1)));
         self.resize(|state| {
             state.traffic.throttles += 1;
+            // All uploads of a window are in flight when the store begins to throttle, so dozens of them may fail by
+            // one decision of the store. They count once.
             let is_new = state.last_decrease.is_none_or(|last| last.elapsed() >= DECREASE_INTERVAL);
             if is_new {
                 state.window = (state.window / 2.0).max(min);
@@ -149,6 +154,8 @@ impl State {
     /// Reserves the next start time under a rate limit.
     fn reserve_start(&mut self, puts_per_second: f64) -> Instant {
         let delay = Duration::try_from_secs_f64(1.0 / puts_per_second).unwrap_or(MAX_DELAY).min(MAX_DELAY);
+        // Starts are reserved ahead instead of being counted in buckets of a second, so that the requests of a second
+        // are spread over it. Time that was not used is lost: after a pause, there is no burst to catch up.
         let start = self.next_start.max(Instant::now());
         self.next_start = start + delay;
         start

@@ -62,6 +62,7 @@ impl StoreError {
     }
 
     /// Returns the error with another category.
+    #[cfg(feature = "s3")]
     #[must_use]
     pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
         Self { kind, ..self }

@@ -1,13 +1,16 @@
 //! Object storage. A store handles keys and bytes, and knows nothing about images.
 
+#[cfg(feature = "s3")]
 mod adaptive_limiter;
 mod digest;
 mod error;
 mod folder;
 mod key;
 mod memory;
+#[cfg(any(feature = "s3", feature = "web"))]
 mod rate;
 mod redirect;
+#[cfg(feature = "s3")]
 mod s3;
 mod tally;
 mod url;
@@ -18,11 +21,13 @@ pub use folder::FolderStore;
 pub(crate) use key::check_path;
 pub use key::{Key, KeyError, Prefix};
 pub use memory::MemoryStore;
+#[cfg(feature = "web")]
 pub(crate) use rate::{MinRate, TooSlow};
 pub use redirect::{Redirect, RedirectStore, Redirects};
+#[cfg(feature = "s3")]
 pub use s3::{
-    BucketAddress, BucketAddressError, Checksums, Clobber, ConditionalPut, CorsRule, Found, ObjectAttributes,
-    ObjectCannedAcl, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl,
+    Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
 pub(crate) use tally::Tally;
 pub(crate) use url::encoded;
@@ -48,6 +53,19 @@ pub struct Object {
     pub cache_control: Arc<str>,
     /// A short ASCII text that the store keeps with the object and returns from [`Store::get`].
     pub mark: Option<Arc<str>>,
+}
+
+/// The handling of images and objects that exist already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnExisting {
+    /// Replaces what has changed, and skips images that have not: those from the same source with the same options.
+    #[default]
+    Update,
+    /// Replaces everything, unchanged images too.
+    Overwrite,
+    /// Keeps everything, changed or not.
+    Keep,
 }
 
 /// A store's confirmation that an object is stored.

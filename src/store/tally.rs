@@ -30,6 +30,7 @@ impl Tally {
     }
 
     /// Counts a request of the current task.
+    #[cfg(feature = "s3")]
     pub(super) fn sent(is_retry: bool) {
         Self::count(|tally| &tally.requests);
         if is_retry {
@@ -38,10 +39,12 @@ impl Tally {
     }
 
     /// Counts a throttle of a request of the current task.
+    #[cfg(feature = "s3")]
     pub(super) fn throttled() {
         Self::count(|tally| &tally.throttles);
     }
 
+    #[cfg(feature = "s3")]
     fn count(which: impl FnOnce(&Self) -> &AtomicU64) {
         // Some requests belong to no task, such as the first check of the bucket.
         let _ = PRESENT.try_with(|tally| which(tally).fetch_add(1, Ordering::Relaxed));

@@ -1,13 +1,13 @@
 //! The list of all objects that a viewer requests, with their expected dimensions.
 
 use super::Rule;
+use super::expected::{Expected, Measure};
 use super::information::Information;
 use super::listed::Listed;
 use crate::iiif::{
     ImageInformation, ImageRequest, Plan, Pyramid, PyramidShape, Rendering, RoundedSizes, Size, SizeParameter,
 };
 use std::collections::HashMap;
-use std::fmt;
 
 /// The maximum number of tiles to check. That is more than any image has, and can still be counted in seconds: 200,000
 /// x 200,000 pixels in tiles of 64 are 13 million.
@@ -27,73 +27,6 @@ const DECISIVE: [&str; 11] = [
     "extraFormats",
     "preferredFormats",
 ];
-
-/// A request that must succeed, and the dimensions of its image.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
-    pub(super) request: ImageRequest,
-    pub(super) measure: Measure,
-}
-
-/// The dimensions that an image may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Measure {
-    Exactly(Size),
-    Either(Size, Size),
-    /// The width of the first size. The server chooses the height (`w,`), and may round it from the first size or from
-    /// the proportions of the second.
-    ByWidth(Size, Size),
-    /// At most the first size, in the proportions of the second.
-    Within(Size, Size),
-}
-
-impl Measure {
-    pub(super) fn allows(self, found: Size) -> bool {
-        match self {
-            Self::Exactly(size) => found == size,
-            Self::Either(one, other) => found == one || found == other,
-            Self::ByWidth(size, natural) => {
-                let is_near = |height: u64| height.abs_diff(u64::from(found.height())) <= 1;
-                let heights = [u64::from(size.height()), proportional_height(natural, size.width())];
-                found.width() == size.width() && heights.into_iter().any(is_near)
-            }
-            Self::Within(limit, whole) => {
-                let product = |width: u32, height: u32| u64::from(width) * u64::from(height);
-                let skew = product(found.width(), whole.height()).abs_diff(product(whole.width(), found.height()));
-                found.width() <= limit.width()
-                    && found.height() <= limit.height()
-                    && skew <= u64::from(whole.longer_side())
-            }
-        }
-    }
-
-    /// Returns the maximum number of pixels that these dimensions allow.
-    pub(super) fn max_pixels(self) -> u64 {
-        match self {
-            Self::Exactly(size) | Self::Within(size, _) => size.pixels(),
-            Self::Either(one, other) => one.pixels().max(other.pixels()),
-            Self::ByWidth(size, natural) => {
-                let height = proportional_height(natural, size.width()).max(u64::from(size.height()));
-                u64::from(size.width()) * (height + 1)
-            }
-        }
-    }
-}
-
-/// Returns the height for a width, rounded down.
-fn proportional_height(natural: Size, width: u32) -> u64 {
-    u64::from(natural.height()) * u64::from(width) / u64::from(natural.width())
-}
-
-impl fmt::Display for Measure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exactly(size) | Self::ByWidth(size, _) => size.fmt(formatter),
-            Self::Either(one, other) => write!(formatter, "{one} or {other}"),
-            Self::Within(limit, _) => write!(formatter, "at most {limit} in the proportions of the image"),
-        }
-    }
-}
 
 /// All objects of one image except its `info.json`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The requests of viewers for an image that another program published.
 
-use super::coverage::{Expected, Measure};
+use super::expected::{Expected, Measure};
 use super::information::{Information, Limits, TileSet};
 use crate::iiif::{ApiVersion, Format, ImageRequest, Region, RegionParameter, Size, SizeParameter};
 use std::collections::HashSet;

@@ -19,6 +19,7 @@
 
 mod address;
 mod coverage;
+mod expected;
 mod fetch;
 mod finding;
 mod information;
@@ -31,7 +32,8 @@ pub use address::{AddressError, InfoUrl};
 pub use finding::{Finding, Problem};
 
 use crate::iiif::{ApiVersion, Plan, RoundedSizes, Size};
-use coverage::{Coverage, Expected};
+use coverage::Coverage;
+use expected::Expected;
 use fetch::{Answer, FetchError, Viewer};
 use futures::{StreamExt, stream};
 use information::Information;

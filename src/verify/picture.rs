@@ -1,6 +1,6 @@
 //! Checks that a response body is the expected image.
 
-use super::coverage::{Expected, Measure};
+use super::expected::{Expected, Measure};
 use super::fetch::Answer;
 use super::finding::Problem;
 use super::information::is_media_type;

@@ -1,6 +1,6 @@
 //! The selection of objects to check if a sample is requested.
 
-use super::coverage::Expected;
+use super::expected::Expected;
 use crate::iiif::{ImageRequest, RegionParameter, Size, SizeParameter};
 
 /// An evenly distributed sample, equal on every run. `info.json` counts as one of the requested objects.

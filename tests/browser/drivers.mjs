@@ -2,7 +2,7 @@
 
 /** Fractions of width and height: the corners are the last pixels, where rounding goes wrong. */
 export const CORNERS = [[0, 0], [1, 0], [0, 1], [1, 1]];
-export const CENTRE = [0.5, 0.5];
+export const CENTER = [0.5, 0.5];
 
 const head = (scripts, styles = []) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>viewer</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">

@@ -11,7 +11,7 @@ const FRACTALS = {
   'julia-set': { size: [6000, 2500], middle: [0, 0], width: 3.7, constant: [-0.7269, 0.1889], phase: 0.3 },
 };
 const MOST_STEPS = 700;
-const ESCAPED = 256; // the square of a distance; a large one makes the colours smooth
+const ESCAPED = 256; // the square of a distance; a large one makes the colors smooth
 const INSIDE = [12, 14, 24];
 
 /** Steps until a point has escaped, with a fraction; undefined where it does not. */
@@ -30,7 +30,7 @@ function isInside(x, y) {
   return q * (q + x - 0.25) <= 0.25 * y * y || (x + 1) ** 2 + y * y <= 0.0625;
 }
 
-function colour(count, phase) {
+function color(count, phase) {
   if (count === undefined) return INSIDE;
   const turn = Math.sqrt(Math.max(count, 0)) * 0.16 + phase;
   return [0, 0.1, 0.22].map((shift) => 255 * (0.5 - 0.48 * Math.cos(2 * Math.PI * (turn + shift))));
@@ -44,7 +44,7 @@ function drawn({ size: [width, height], middle, width: shown, constant, phase })
     for (let column = 0; column < width; column += 1, at += 3) {
       const x = middle[0] + (column - width / 2) * (shown / width);
       const count = constant ? steps(x, y, constant) : isInside(x, y) ? undefined : steps(0, 0, [x, y]);
-      pixels.set(colour(count, phase), at);
+      pixels.set(color(count, phase), at);
     }
   }
   return Buffer.concat([head, pixels]);

@@ -1,4 +1,4 @@
-// The pictures that viewers are shown: of awkward sizes, and of colours that are known at every pixel.
+// The pictures that viewers are shown: of awkward sizes, and of colors that are known at every pixel.
 //
 //   node pictures.mjs FOLDER
 import { writeFile } from 'node:fs/promises';
@@ -23,14 +23,14 @@ const bookTable = () => ['source,id,object,sequence', ...Object.keys(PICTURES).m
 const wave = (at, length, phase) => Math.round(128 + 90 * Math.sin((at / length) * 2 * Math.PI + phase));
 
 /** Red, green and blue of a pixel: so smooth that JPEG and a shift of half a pixel change little. */
-export const colour = (x, y) => [wave(x, 397, 0), wave(y, 311, 1), wave(x + y, 523, 2)];
+export const color = (x, y) => [wave(x, 397, 0), wave(y, 311, 1), wave(x + y, 523, 2)];
 
 /** Writes them as PPM files into a folder. */
 async function writePictures(folder) {
   for (const [name, [width, height]] of Object.entries(PICTURES)) {
     const head = Buffer.from(`P6\n${width} ${height}\n255\n`);
     const pixels = Buffer.alloc(width * height * 3);
-    for (let y = 0, at = 0; y < height; y += 1) for (let x = 0; x < width; x += 1, at += 3) pixels.set(colour(x, y), at);
+    for (let y = 0, at = 0; y < height; y += 1) for (let x = 0; x < width; x += 1, at += 3) pixels.set(color(x, y), at);
     await writeFile(join(folder, `${name}.ppm`), Buffer.concat([head, pixels]));
   }
   await writeFile(join(folder, `${BOOK}.csv`), bookTable().join('\n'));

@@ -4,7 +4,7 @@
 //   node preview.mjs http://localhost:3000/ [--screenshot out.png] [--every-tile]
 //
 // `--screenshot out.png` also writes out-dark.png and out-phone.png. `--every-tile` goes on to each
-// tile of the deepest level that the centre and the corners left out. CHROMIUM names the browser.
+// tile of the deepest level that the center and the corners left out. CHROMIUM names the browser.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { DESKTOP, PHONE, launchWithProfile, watch } from './browser.mjs';
 const WAIT_MS = 20_000;
 // Fractions of the image's width and height. The corners are the last pixels, where rounding goes wrong.
 const FULL_RESOLUTION_STOPS = {
-  centre: [0.5, 0.5], 'top left': [0, 0], 'top right': [1, 0], 'bottom left': [0, 1], 'bottom right': [1, 1],
+  center: [0.5, 0.5], 'top left': [0, 0], 'top right': [1, 0], 'bottom left': [0, 1], 'bottom right': [1, 1],
 };
 const STOPS_PER_IMAGE = Object.keys(FULL_RESOLUTION_STOPS).length + 2; // and the home view, wide and on a phone
 const OPTIONS = { screenshot: { type: 'string' }, 'every-tile': { type: 'boolean' } };

@@ -11,12 +11,12 @@ const [address, folder] = process.argv.slice(2);
 
 /** Each picture: what it shows, whole or nearer around a point, in fractions of the image. */
 const SHOTS = {
-  desktop: { viewport: DESKTOP, image: 'seahorse-valley', zoom: 5, centre: [0.42, 0.82] },
+  desktop: { viewport: DESKTOP, image: 'seahorse-valley', zoom: 5, center: [0.42, 0.82] },
   dark: { viewport: DESKTOP, image: 'mandelbrot-set', colorScheme: 'dark' },
   phone: { viewport: PHONE, image: 'seahorse-valley', isMobile: true, hasTouch: true },
 };
 
-async function shoot(browser, name, { image, zoom, centre, ...settings }) {
+async function shoot(browser, name, { image, zoom, center, ...settings }) {
   const context = await browser.newContext({ colorScheme: 'light', ...settings });
   const page = await context.newPage();
   const seen = watch(page, [new URL(address).origin]);
@@ -29,7 +29,7 @@ async function shoot(browser, name, { image, zoom, centre, ...settings }) {
       const { x: width, y: height } = world.getItemAt(0).getContentSize();
       viewport.zoomTo(viewport.getHomeZoom() * factor, null, true);
       viewport.panTo(world.getItemAt(0).imageToViewportCoordinates(across * width, down * height), true);
-    }, [zoom, centre]);
+    }, [zoom, center]);
   }
   await page.waitForLoadState('networkidle');
   await complete();

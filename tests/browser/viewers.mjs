@@ -12,8 +12,8 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DESKTOP, PHONE, launch, watch } from './browser.mjs';
-import { CENTRE, CORNERS, DRIVERS } from './drivers.mjs';
-import { BOOK, PICTURES, colour } from './pictures.mjs';
+import { CENTER, CORNERS, DRIVERS } from './drivers.mjs';
+import { BOOK, PICTURES, color } from './pictures.mjs';
 
 const WAIT_MS = 20_000;
 const AT_ONCE = 3; // pages, which wait more than they work
@@ -90,7 +90,7 @@ const pixelAt = ([across, down], [width, height]) => [Math.round(across * (width
 
 /** How far the pixels on the screen are from those of the source, on average, where the image is shown at scale 1. */
 async function difference(page, judge, driver, size) {
-  const [x, y] = pixelAt(CENTRE, size);
+  const [x, y] = pixelAt(CENTER, size);
   const near = Array.from({ length: 49 }, (_, n) => [x + ((n % 7) - 3) * 29, y + (Math.floor(n / 7) - 3) * 29]);
   const points = near.filter(([px, py]) => px >= 0 && py >= 0 && px < size[0] && py < size[1]);
   const places = [];
@@ -100,20 +100,20 @@ async function difference(page, judge, driver, size) {
     const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
     const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
     context.drawImage(bitmap, 0, 0);
-    // With the neighbours of each: viewers round places to whole pixels.
+    // With the neighbors of each: viewers round places to whole pixels.
     return at.map(([left, top]) => {
       const { data } = context.getImageData(Math.floor(left) - 1, Math.floor(top) - 1, 3, 3);
       return Array.from({ length: 9 }, (_, n) => [...data.slice(n * 4, n * 4 + 3)]);
     });
   }, [screenshot, places]);
   const between = (one, other) => one.reduce((sum, value, channel) => sum + Math.abs(value - other[channel]), 0) / 3;
-  const differences = shown.map((pixels, n) => Math.min(...pixels.map((pixel) => between(pixel, colour(...points[n])))));
+  const differences = shown.map((pixels, n) => Math.min(...pixels.map((pixel) => between(pixel, color(...points[n])))));
   return differences.reduce((sum, value) => sum + value, 0) / differences.length;
 }
 
 /** Moves to each corner by its handle. */
 async function walk(page, seen, driver, isSeen) {
-  for (const fractions of [CENTRE, ...CORNERS]) {
+  for (const fractions of [CENTER, ...CORNERS]) {
     await page.evaluate(driver.moveTo, fractions);
     await arrived(page, seen, () => isSeen(fractions));
   }
@@ -123,7 +123,7 @@ async function walk(page, seen, driver, isSeen) {
 async function pull(page, seen, driver, isSeen, [width, height]) {
   const box = await page.locator(driver.surface).first().boundingBox();
   const at = (across, down) => page.mouse.move(box.x + box.width * across, box.y + box.height * down, { steps: 3 });
-  await at(...CENTRE);
+  await at(...CENTER);
   for (let turn = 0; turn < TURNS; turn += 1) {
     if (driver.zoomIn) await page.locator(driver.zoomIn).first().click();
     else await page.mouse.wheel(0, -300);
@@ -212,8 +212,8 @@ async function show(browser, judge, { viewer, version, picture, images, pages, s
     if (driver.moveTo) await walk(page, seen, driver, isSeen);
     else await pull(page, seen, driver, isSeen, size);
     if (driver.place) {
-      await page.evaluate(driver.moveTo, CENTRE);
-      await arrived(page, seen, () => isSeen(CENTRE));
+      await page.evaluate(driver.moveTo, CENTER);
+      await arrived(page, seen, () => isSeen(CENTER));
       off = await difference(page, judge, driver, size);
       if (!(off <= MOST_DIFFERENCE)) problems.push(`pixels on the screen are ${off.toFixed(1)} off`);
     }

@@ -279,6 +279,6 @@ fn it_takes_thousands_of_small_puts_a_second() {
     let rate = (CONNECTIONS * PUTS) as f64 / began.elapsed().as_secs_f64();
     eprintln!("{rate:.0} puts/s");
     assert_eq!(server.keys("b").len(), CONNECTIONS * PUTS);
-    // Without optimisation, and while other tests run, the rate says nothing.
+    // Without optimization, and while other tests run, the rate says nothing.
     assert!(cfg!(debug_assertions) || rate >= 7_000.0, "{rate:.0} puts/s");
 }

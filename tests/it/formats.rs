@@ -1,6 +1,6 @@
 //! Supported formats, compared with the drawn pixels.
 
-use crate::support::pictures::{encoded, grey_waves, mean_difference, waves};
+use crate::support::pictures::{encoded, gray_waves, mean_difference, waves};
 use crate::support::rows::read_bytes;
 use iiif_publish::pixel::PixelFormat;
 use iiif_publish::source::{ReadOptions, Source, SourceError};
@@ -20,7 +20,7 @@ fn lossless_formats_preserve_every_pixel() {
 
 #[test]
 fn gray_is_read_as_gray() {
-    let picture = grey_waves(301, 203);
+    let picture = gray_waves(301, 203);
     for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Jpeg] {
         let (header, pixels) = read_bytes(&encoded(picture.clone(), format)).expect("read");
         assert_eq!(header.format, PixelFormat::Gray8, "{format:?}");

@@ -1,7 +1,7 @@
 //! Output that must not change without a decision.
 //!
 //! Published images carry the revisions of the code that made them, and are published again if one is raised
-//! (`src/publish/revision.rs`). This test fails if the output for some fixture changes. Then decide:
+//! (`src/publish/revision.rs`, and `src/source/format.rs` for decoders). This test fails if the output for some fixture changes. Then decide:
 //!
 //! - the old output is wrong or incomplete: raise the revision of what made it, and run with `IIIF_PUBLISH_TEST_BLESS=1`;
 //! - the new output is only different, for example after an update of an encoder: leave the revision, and bless it all the same.

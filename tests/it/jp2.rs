@@ -61,7 +61,7 @@ fn lossless_files_preserve_every_pixel() {
         }
         assert!(pixels == expected.concat(), "{name}");
     }
-    let (header, pixels) = read_fixture("grey.jp2");
+    let (header, pixels) = read_fixture("gray.jp2");
     assert_eq!(header.format, PixelFormat::Gray8);
     assert!(pixels == gray());
 }
@@ -74,8 +74,8 @@ fn the_header_describes_the_file() {
     let found = read_fixture("profile.jp2").0.found;
     assert_eq!(found.profile.as_deref(), Some("sRGB built-in"));
     assert_eq!(read_fixture("rgb16.jp2").0.found.to_string(), "RGB, 16 bit, taken as sRGB");
-    assert_eq!(read_fixture("grey12.jp2").0.found.bits, 12);
-    assert_eq!(read_fixture("grey_alpha.jp2").0.found.colors, "grey with alpha");
+    assert_eq!(read_fixture("gray12.jp2").0.found.bits, 12);
+    assert_eq!(read_fixture("gray_alpha.jp2").0.found.colors, "gray with alpha");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn other_depths_are_converted_to_eight_bits() {
     let (header, pixels) = read_fixture("rgb16.jp2");
     assert_eq!((header.size.width(), header.size.height()), (29, 23));
     assert!(pixels == picture((29, 23)).concat(), "257 times each sample, and 1");
-    assert!(read_fixture("grey12.jp2").1 == gray());
+    assert!(read_fixture("gray12.jp2").1 == gray());
     assert!(read_fixture("signed.j2k").1 == gray(), "the minimum is black");
 }
 
@@ -122,7 +122,7 @@ fn transparency_is_blended_with_white() {
         picture(SIZE).into_iter().zip(alpha()).flat_map(|(pixel, alpha)| pixel.map(|it| on_white(it, alpha))).collect();
     assert!(read_fixture("alpha.jp2").1 == expected);
     let expected: Vec<u8> = gray().into_iter().zip(alpha()).map(|(gray, alpha)| on_white(gray, alpha)).collect();
-    assert!(read_fixture("grey_alpha.jp2").1 == expected);
+    assert!(read_fixture("gray_alpha.jp2").1 == expected);
 }
 
 /// Replaces a unique byte sequence in a fixture.
@@ -136,7 +136,7 @@ fn patched(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
 
 #[test]
 fn premultiplied_transparency_is_recognized() {
-    let bytes = patched("grey_alpha.jp2", b"\0\x01\0\x01\0\0", b"\0\x01\0\x02\0\0");
+    let bytes = patched("gray_alpha.jp2", b"\0\x01\0\x01\0\0", b"\0\x01\0\x02\0\0");
     let (_, pixels) = read_bytes(&bytes).expect("read");
     // 255 - alpha is added, clamped to white.
     assert!(pixels == gray().iter().map(|gray| gray.saturating_add(*gray)).collect::<Vec<_>>());
@@ -213,7 +213,7 @@ fn unsupported_files_are_named() {
     assert_eq!(refusal(&bytes_of("high_throughput.jph")), high_throughput);
     let lab = patched("cmyk.jp2", b"colr\x01\0\0\0\0\0\x0c", b"colr\x01\0\0\0\0\0\x0e");
     assert_eq!(refusal(&lab), "a JPEG 2000 image in the color space 14 (CIELab)");
-    let needs_more = patched("grey.jp2", b"colr\x01\0\0\0\0\0\x11", b"colr\x01\0\0\0\0\0\x10");
+    let needs_more = patched("gray.jp2", b"colr\x01\0\0\0\0\0\x11", b"colr\x01\0\0\0\0\0\x10");
     assert_eq!(refusal(&needs_more), "it has 1 channels, too few for its color space (RGB)");
 }
 

@@ -42,15 +42,15 @@ fn put_together(pictures: &BTreeMap<String, Vec<u8>>, (width, height): (u32, u32
     whole
 }
 
-/// Whether two pictures are the same but for pixels beside the borders of tiles, where thinned-out colours are smoothed with those
-/// of the neighbouring tile, if there are any.
+/// Whether two pictures are the same but for pixels beside the borders of tiles, where thinned-out colors are smoothed with those
+/// of the neighboring tile, if there are any.
 fn are_the_same_inside(one: &RgbImage, other: &RgbImage, border: u32) -> bool {
     let is_inside = |at: u32| (border..TILE - border).contains(&(at % TILE));
     one.enumerate_pixels().all(|(x, y, pixel)| !(is_inside(x) && is_inside(y)) || other.get_pixel(x, y) == pixel)
 }
 
 #[tokio::test]
-async fn lossless_tiles_are_the_source_whatever_its_colour_resolution() {
+async fn lossless_tiles_are_the_source_whatever_its_color_resolution() {
     for (name, border) in [
         ("ycbcr-1x1.jpg", 0),
         ("ycbcr-2x1.jpg", 2),
@@ -59,8 +59,8 @@ async fn lossless_tiles_are_the_source_whatever_its_colour_resolution() {
         ("ycbcr-4x1.jpg", 4),
         ("ycbcr-2x2-1x2.jpg", 2),
         ("restart.jpg", 2),
-        ("grey.jpg", 0),
-        ("grey-2x2.jpg", 0),
+        ("gray.jpg", 0),
+        ("gray-2x2.jpg", 0),
     ] {
         let source = decoded(&std::fs::read(fixture(name)).expect("a fixture"));
         // With the whole image drawn too, and without: then only half of its rows are decoded.
@@ -131,7 +131,7 @@ async fn beside_other_formats_tiles_are_made_of_pixels() {
 
 #[tokio::test]
 async fn levels_below_look_as_if_they_were_halved() {
-    for name in ["ycbcr-2x2.jpg", "ycbcr-1x1.jpg", "grey.jpg"] {
+    for name in ["ycbcr-2x2.jpg", "ycbcr-1x1.jpg", "gray.jpg"] {
         let by_half = published(fixture(name), options(JpegTiles::Lossless, TILE)).await;
         let halved = published(fixture(name), options(JpegTiles::Reencode, TILE)).await;
         assert!(by_half.keys().eq(halved.keys()), "{name}");
@@ -161,7 +161,7 @@ async fn awkward_sizes_and_tile_sizes_give_every_tile() {
     }
     // Tiles that are no whole number of MCUs are encoded again, and those of which a row of MCUs may end several.
     for (tile, name) in
-        [(100, "ycbcr-2x2.jpg"), (16, "ycbcr-2x2.jpg"), (16, "grey.jpg"), (24, "grey.jpg"), (32, "ycbcr-2x2.jpg")]
+        [(100, "ycbcr-2x2.jpg"), (16, "ycbcr-2x2.jpg"), (16, "gray.jpg"), (24, "gray.jpg"), (32, "ycbcr-2x2.jpg")]
     {
         for longest_side in [tile, 4096] {
             let shape = PyramidShape::new(tile, Some(longest_side), RoundedSizes::default()).expect("a shape");
@@ -181,12 +181,12 @@ async fn what_would_not_be_what_was_asked_for_is_encoded_again() {
     let reencoded_tall = published(fixture("ycbcr-2x2-1x2.jpg"), options(JpegTiles::Reencode, TILE)).await;
     let tall = published(fixture("ycbcr-2x2-1x2.jpg"), options(JpegTiles::Auto, TILE)).await;
     assert_eq!(tall, reencoded_tall);
-    let mut with_colours = options(JpegTiles::Auto, TILE);
-    with_colours.jpeg.subsampling = Subsampling::None;
-    let with_colours = published(fixture("ycbcr-1x1.jpg"), with_colours).await;
+    let mut with_colors = options(JpegTiles::Auto, TILE);
+    with_colors.jpeg.subsampling = Subsampling::None;
+    let with_colors = published(fixture("ycbcr-1x1.jpg"), with_colors).await;
     let source = decoded(&std::fs::read(fixture("ycbcr-1x1.jpg")).expect("a fixture"));
     let difference = |pictures| mean_difference(&put_together(pictures, SIZE), &source);
-    assert!(difference(&with_colours) < difference(&reencoded));
+    assert!(difference(&with_colors) < difference(&reencoded));
     let turned = {
         let bytes = std::fs::read(fixture("ycbcr-2x2.jpg")).expect("a fixture");
         // Exif, little-endian, one entry: orientation 6.

@@ -1,6 +1,6 @@
 //! ICC profiles that are kept and embedded, with unchanged colors.
 
-use crate::support::pictures::{encoded, file, grey_waves, mean_difference, waves};
+use crate::support::pictures::{encoded, file, gray_waves, mean_difference, waves};
 use crate::support::program::program;
 use crate::support::publishing::publish;
 use crate::support::rows::{codes, read_bytes_with};
@@ -25,6 +25,7 @@ const KEEPING: ReadOptions = ReadOptions {
     page: 1,
     max_pixels: ReadOptions::MAX_PIXELS,
     float_range: iiif_publish::source::FloatRange::Standard,
+    threads: std::num::NonZeroUsize::MIN,
 };
 
 fn white() -> CIExyY {
@@ -50,7 +51,7 @@ fn wide(name: &str) -> Vec<u8> {
 }
 
 fn gray_profile() -> Vec<u8> {
-    named(Profile::new_gray(&white(), &ToneCurve::new(1.8)).expect("a profile"), "Grey 1.8")
+    named(Profile::new_gray(&white(), &ToneCurve::new(1.8)).expect("a profile"), "Gray 1.8")
 }
 
 fn png(picture: &DynamicImage, profile: &[u8]) -> Vec<u8> {
@@ -145,7 +146,7 @@ async fn without_the_option_objects_are_srgb_without_a_profile() {
 
 #[tokio::test]
 async fn gray_keeps_its_profile_if_every_format_supports_gray() {
-    let source = grey_waves(700, 500);
+    let source = gray_waves(700, 500);
     let bytes = png(&source.clone().into(), &gray_profile());
     let objects = published(&bytes, &[Format::Png], KEEPING).await;
     for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {

@@ -11,6 +11,7 @@
 mod bounds;
 mod bucket;
 mod cascade;
+mod circles;
 mod color;
 mod command_line;
 mod configuration;
@@ -59,3 +60,4 @@ mod verify;
 mod versions;
 mod viewers;
 mod watched;
+mod workers;

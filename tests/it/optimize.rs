@@ -1,6 +1,6 @@
 //! JPEG that is written to be small: the same pictures at the same quality, in fewer bytes.
 
-use crate::support::pictures::{decoded_jpeg, encoded, file, grey_waves, mean_difference, noise, waves};
+use crate::support::pictures::{decoded_jpeg, encoded, file, gray_waves, mean_difference, noise, waves};
 use crate::support::program::run_well;
 use crate::support::publishing::published;
 use iiif_publish::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
@@ -75,7 +75,7 @@ async fn small_pictures_are_progressive_have_the_same_steps_and_look_the_same() 
     for (picture, subsampling) in [
         (DynamicImage::from(picture(300, 200)), Subsampling::Half),
         (picture(300, 200).into(), Subsampling::None),
-        (grey_waves(300, 200).into(), Subsampling::Half),
+        (gray_waves(300, 200).into(), Subsampling::Half),
     ] {
         let source = picture.to_rgb8();
         let [fast, small] = both(&png(&folder, picture), JpegOptions { subsampling, ..JpegOptions::default() }).await;
@@ -97,8 +97,8 @@ async fn small_pictures_are_progressive_have_the_same_steps_and_look_the_same() 
 async fn blocks_of_a_jpeg_stay_what_they_are() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jpeg/blocks");
     let of_any_resolution = ["1x1", "2x1", "1x2", "2x2", "4x1", "2x2-1x2"].map(|it| format!("ycbcr-{it}.jpg"));
-    let lossless = of_any_resolution.into_iter().chain(["grey-2x2.jpg".to_owned()]);
-    let auto = ["ycbcr-2x2.jpg", "restart.jpg", "coarse.jpg", "grey.jpg"].map(str::to_owned);
+    let lossless = of_any_resolution.into_iter().chain(["gray-2x2.jpg".to_owned()]);
+    let auto = ["ycbcr-2x2.jpg", "restart.jpg", "coarse.jpg", "gray.jpg"].map(str::to_owned);
     let lossless = lossless.map(|name| (name, JpegTiles::Lossless, 85));
     let auto = auto.into_iter().flat_map(|name| [85, 100].map(|quality| (name.clone(), JpegTiles::Auto, quality)));
     for (name, tiles, quality) in lossless.chain(auto) {

@@ -1,6 +1,6 @@
 //! Pictures in WebP and PNG beside JPEG: every request in each, and everything that knows of requests knows of them.
 
-use crate::support::pictures::{encoded, file, grey_waves, mean_difference, noise, png_file, waves};
+use crate::support::pictures::{encoded, file, gray_waves, mean_difference, noise, png_file, waves};
 use crate::support::program::{planned_keys, run};
 use crate::support::publishing::publish;
 use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, Subject, delete};
@@ -61,24 +61,24 @@ async fn every_request_is_answered_in_each_format_by_the_same_picture() {
 }
 
 #[tokio::test]
-async fn png_is_the_source_itself_and_grey_where_that_is_grey() {
+async fn png_is_the_source_itself_and_gray_where_that_is_gray() {
     let folder = TempDir::new().expect("a folder");
-    let colour = file(folder.path(), "colour.png", &encoded(noise(600, 500), ImageFormat::Png));
-    let grey = file(folder.path(), "grey.png", &encoded(grey_waves(600, 500), ImageFormat::Png));
+    let color = file(folder.path(), "color.png", &encoded(noise(600, 500), ImageFormat::Png));
+    let gray = file(folder.path(), "gray.png", &encoded(gray_waves(600, 500), ImageFormat::Png));
     let store = Arc::new(MemoryStore::default());
-    published(&store, options(&[Format::Png]), colour).await;
+    published(&store, options(&[Format::Png]), color).await;
     let objects = stored(&store);
     let tile = decoded(&objects["512,0,88,500/88,500/0/default.png"], ImageFormat::Png).into_rgb8();
     assert!(tile == image::imageops::crop_imm(&noise(600, 500), 512, 0, 88, 500).to_image());
     let whole = &objects["full/max/0/default.png"];
     assert!(decoded(whole, ImageFormat::Png).into_rgb8() == noise(600, 500));
     assert!(whole.body.len() < 600 * 500 * 5, "noise takes no more than is planned: {}", whole.body.len());
-    published(&store, options(&BOTH), grey).await;
+    published(&store, options(&BOTH), gray).await;
     let objects = stored(&store);
     let png = decoded(&objects["full/max/0/default.png"], ImageFormat::Png);
-    assert_eq!((png.color(), png.into_luma8()), (ColorType::L8, grey_waves(600, 500)));
+    assert_eq!((png.color(), png.into_luma8()), (ColorType::L8, gray_waves(600, 500)));
     let webp = decoded(&objects["full/max/0/default.webp"], ImageFormat::WebP).into_luma8();
-    assert!(mean_difference(&webp, &grey_waves(600, 500)) < 2.0);
+    assert!(mean_difference(&webp, &gray_waves(600, 500)) < 2.0);
 }
 
 #[tokio::test]

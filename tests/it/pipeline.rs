@@ -1,6 +1,6 @@
 //! The pipeline with stores in memory: order, failure, pixels.
 
-use crate::support::pictures::{encoded, file, grey_waves, mean_difference, png_file, waves};
+use crate::support::pictures::{encoded, file, gray_waves, mean_difference, png_file, waves};
 use crate::support::publishing::publish;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -123,9 +123,9 @@ async fn a_thumbnail_looks_like_the_picture() {
 }
 
 #[tokio::test]
-async fn grey_stays_grey() {
+async fn gray_stays_gray() {
     let folder = TempDir::new().expect("a folder");
-    let path = file(folder.path(), "x.png", &encoded(grey_waves(700, 500), ImageFormat::Png));
+    let path = file(folder.path(), "x.png", &encoded(gray_waves(700, 500), ImageFormat::Png));
     let store = Arc::new(MemoryStore::default());
     publish(Arc::clone(&store) as _, options(), path).await.expect("published");
     for (path, object) in by_path(&store).iter().filter(|(path, _)| path.ends_with(".jpg")) {
@@ -293,7 +293,7 @@ async fn a_smaller_replacement_leaves_no_orphan_and_the_old_image_whole_until_it
 async fn a_failed_replacement_is_never_taken_for_current() {
     let folder = TempDir::new().expect("a folder");
     let one = png_file(folder.path(), "one.png", 1300, 900);
-    let other = file(folder.path(), "other.png", &encoded(grey_waves(1300, 900), ImageFormat::Png));
+    let other = file(folder.path(), "other.png", &encoded(gray_waves(1300, 900), ImageFormat::Png));
     let store = Arc::new(FullStore::new(usize::MAX));
     publish(Arc::clone(&store) as _, options(), one.clone()).await.expect("published");
     let wanted = by_path(&store.inner);

@@ -2,7 +2,7 @@
 //! others.
 
 use crate::support::http::Http;
-use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
+use crate::support::pictures::{encoded, file, gray_waves, png_file, waves};
 use crate::support::program::{Run, planned_keys, program};
 use crate::support::relay::Relay;
 use crate::support::s3::{MISSING_BUCKET, for_each_server, servers};
@@ -75,7 +75,7 @@ fn info_json_is_the_last_write_in_the_server_log() {
 #[test]
 fn both_versions_share_their_image_files_but_not_their_information() {
     let folder = TempDir::new().expect("a folder");
-    let image = file(folder.path(), "grey.png", &encoded(grey_waves(600, 400), ImageFormat::Png));
+    let image = file(folder.path(), "gray.png", &encoded(gray_waves(600, 400), ImageFormat::Png));
     for_each_server("both", |server, bucket| {
         let run = publish(
             &server.endpoint,
@@ -85,12 +85,12 @@ fn both_versions_share_their_image_files_but_not_their_information() {
         );
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         let objects = server.objects(bucket);
-        assert_eq!(objects["3/grey/full/max/0/default.jpg"].body, objects["2/grey/full/full/0/default.jpg"].body);
-        assert_eq!(objects["3/grey/info.json"].content_type.as_deref(), Some(V3_TYPE));
-        assert_eq!(objects["2/grey/info.json"].content_type.as_deref(), Some("application/json"));
+        assert_eq!(objects["3/gray/full/max/0/default.jpg"].body, objects["2/gray/full/full/0/default.jpg"].body);
+        assert_eq!(objects["3/gray/info.json"].content_type.as_deref(), Some(V3_TYPE));
+        assert_eq!(objects["2/gray/info.json"].content_type.as_deref(), Some("application/json"));
         let info = |key: &str| serde_json::from_slice::<Value>(&objects[key].body).expect("JSON");
-        let (version_2, version_3) = (info("2/grey/info.json"), info("3/grey/info.json"));
-        assert_eq!(version_2["@id"], format!("{}/{bucket}/2/grey", server.endpoint));
+        let (version_2, version_3) = (info("2/gray/info.json"), info("3/gray/info.json"));
+        assert_eq!(version_2["@id"], format!("{}/{bucket}/2/gray", server.endpoint));
         assert!(version_2.get("id").is_none());
         assert_eq!(version_2["license"], version_3["rights"]);
     });

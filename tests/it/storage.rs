@@ -1,7 +1,7 @@
 //! Options of the owner of a bucket for all stored objects.
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
-use crate::support::pictures::{encoded, file, grey_waves, png_file};
+use crate::support::pictures::{encoded, file, gray_waves, png_file};
 use crate::support::program::{Run, planned_keys, program};
 use hyper::Method;
 use image::ImageFormat;
@@ -75,7 +75,7 @@ fn changed_attributes_upload_every_object_again() {
 fn an_existing_object_is_never_replaced_with_no_clobber() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "scan.png", 700, 500);
-    let other = file(folder.path(), "other.png", &encoded(grey_waves(700, 500), ImageFormat::Png));
+    let other = file(folder.path(), "other.png", &encoded(gray_waves(700, 500), ImageFormat::Png));
     let server = FaultServer::start();
     server.store(BUCKET, "scan/full/max/0/default.jpg", b"somebody else's");
     let run = publish(&server, &["--no-clobber"], &image);

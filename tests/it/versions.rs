@@ -1,12 +1,12 @@
 //! Versions of an image beside each other, sources known by their content, images that are not to be replaced, and
 //! redirects.
 
-use crate::support::pictures::{encoded, file, grey_waves, png_file, waves};
+use crate::support::pictures::{encoded, file, gray_waves, png_file, waves};
 use crate::support::publishing::{image, publish};
 use iiif_publish::destination::VersionName;
 use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, RoundedSizes};
-use iiif_publish::publish::{Changed, Event, Identity, Layout, Options, Publisher, RedirectOptions, Versions};
-use iiif_publish::store::{FolderStore, MemoryStore, Object};
+use iiif_publish::publish::{Event, Identity, Layout, Options, Publisher, RedirectOptions, Versions};
+use iiif_publish::store::{FolderStore, MemoryStore, Object, OnExisting};
 use image::ImageFormat;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,10 +46,10 @@ fn pointed_to(store: &MemoryStore) -> String {
 const A_DAY: Duration = Duration::from_hours(25);
 
 fn pictures(folder: &TempDir) -> [PathBuf; 3] {
-    let grey = encoded(grey_waves(700, 500), ImageFormat::Png);
+    let gray = encoded(gray_waves(700, 500), ImageFormat::Png);
     [
         png_file(folder.path(), "first.png", 1300, 900),
-        file(folder.path(), "second.png", &grey),
+        file(folder.path(), "second.png", &gray),
         png_file(folder.path(), "third.png", 600, 400),
     ]
 }
@@ -272,7 +272,7 @@ async fn a_source_is_known_by_size_and_time_or_by_its_content() {
 async fn an_image_that_is_not_to_be_replaced_is_left_alone() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
-    let keeping = Options { changed: Changed::Keep, ..options() };
+    let keeping = Options { on_existing: OnExisting::Keep, ..options() };
     let [first, second, _] = pictures(&folder);
     assert!(matches!(event(&store, keeping.clone(), &first).await, Event::Published(_)));
     let before = store.puts();

@@ -1,15 +1,15 @@
 //! `iiif-publish bucket check`
 
 use super::{BucketArguments, indented};
+use crate::cli::arguments::StorageArguments;
+use crate::cli::context::Context;
+use crate::cli::error::Fatal;
 use crate::cli::escape;
-use crate::cli::exit::{Exit, interrupted};
-use crate::cli::output::{print, print_json, tell};
-use crate::cli::report::Fatal;
-use crate::cli::storage::StorageArguments;
+use crate::cli::exit::Exit;
+use crate::cli::output::{print, print_json};
 use clap::Args;
 use iiif_publish::bucket::{Check, Finding, Remedy, Report, Verdict, check};
 use iiif_publish::destination::{Destination, PublicUrl, Versions};
-use iiif_publish::store::Clobber;
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -26,18 +26,16 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     let place = &arguments.place;
-    if let Some(warning) = arguments.storage.warning() {
-        tell(&format!("warning: {warning}"));
-    }
-    let store = place.connect_with(|settings| arguments.storage.apply_to(settings, Clobber::Replace)).await?;
+    arguments.storage.warn(context);
+    let store = context.connect(arguments.storage.apply_to(place.settings())).await?;
     let public_url = arguments.public_url.clone().unwrap_or_else(|| store.url(&place.prefix).into());
     let asked = Check {
         destination: Destination::new(place.prefix.clone(), public_url, Versions::default()),
         command_options: place.s3.command_options(),
     };
-    let report = check(&store, &asked, interrupted()).await?;
+    let report = check(&store, &asked, context.interrupted()).await?;
     let printed = if arguments.json {
         print_json(&document(arguments, &asked, &report), true)
     } else {

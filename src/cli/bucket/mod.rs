@@ -3,13 +3,12 @@
 mod check;
 mod setup;
 
-use super::arguments::{ProgressArgument, S3Arguments};
+use super::arguments::S3Arguments;
+use super::context::Context;
+use super::error::Fatal;
 use super::exit::Exit;
-use super::progress::Progress;
-use super::publish;
-use super::report::Fatal;
 use clap::{Args, Subcommand};
-use iiif_publish::store::{Prefix, S3Settings, S3Store};
+use iiif_publish::store::{Prefix, S3Settings};
 use std::time::Duration;
 
 /// The time to retry a request; short, because the user is waiting.
@@ -18,11 +17,11 @@ const RETRY_FOR: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    verb: Verb,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
+enum Action {
     /// Upload a test file, read it back as a viewer would, and delete it
     Check(check::Arguments),
     /// Add a CORS rule and a public-read policy for viewers (asks first)
@@ -43,25 +42,25 @@ struct BucketArguments {
 }
 
 impl BucketArguments {
-    /// Connects to the bucket, in any region.
-    async fn connect(&self) -> Result<S3Store, Fatal> {
-        self.connect_with(|settings| settings).await
-    }
-
-    /// Connects to the bucket with changed settings.
-    async fn connect_with(&self, more: impl FnOnce(S3Settings) -> S3Settings) -> Result<S3Store, Fatal> {
-        let settings = S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) };
-        let settings = more(settings);
-        Ok(publish::bucket(settings, &Progress::new(ProgressArgument::Plain, 0)).await?)
+    fn settings(&self) -> S3Settings {
+        S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) }
     }
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Exit {
-    let exit = match &arguments.verb {
-        Verb::Check(arguments) => check::run(arguments).await,
-        Verb::Setup(arguments) => setup::run(arguments).await,
-    };
-    exit.unwrap_or_else(|fatal| fatal.tell(ProgressArgument::Plain))
+impl super::Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish bucket check --bucket art-tiles
+      Find problems with publishing and viewing, and how to fix them.
+  iiif-publish bucket setup --bucket art-tiles --cors --public-read
+      Let everyone read and all websites load the images (asks first).";
+
+    async fn run(self, context: &Context) -> Result<Exit, Fatal> {
+        match self.action {
+            Action::Check(arguments) => check::run(&arguments, context).await,
+            Action::Setup(arguments) => setup::run(&arguments, context).await,
+        }
+    }
 }
 
 /// Indents a document.

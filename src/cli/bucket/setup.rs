@@ -1,11 +1,12 @@
 //! `iiif-publish bucket setup`
 
 use super::{BucketArguments, indented};
-use crate::cli::ask::ConsentArguments;
+use crate::cli::arguments::ConsentArguments;
+use crate::cli::context::Context;
+use crate::cli::error::Fatal;
 use crate::cli::escape;
 use crate::cli::exit::Exit;
-use crate::cli::output::{print, tell};
-use crate::cli::report::Fatal;
+use crate::cli::output::{eprint_line, print};
 use clap::Args;
 use iiif_publish::bucket::{CorsChange, Part, Place, PolicyChange, Setup, cors_rule, public_read_statement};
 use iiif_publish::store::CorsRule;
@@ -26,10 +27,10 @@ pub(super) struct Arguments {
     consent: ConsentArguments,
 }
 
-pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     arguments.consent.check_can_prompt()?;
     let place = &arguments.place;
-    let store = place.connect().await?;
+    let store = context.connect(place.settings()).await?;
     let setup = Setup::plan(&store, &place.prefix, &parts(arguments), &place.s3.command_options()).await?;
     let named = Place::new(&place.bucket, &place.prefix, &store.aws_region());
     let exit = print(&difference(&setup, &named)).worse(blocked(&setup));
@@ -37,7 +38,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Fatal> {
         return Ok(exit);
     }
     if !arguments.consent.confirm(&format!("apply these changes to `{}`?", place.bucket)) {
-        tell("nothing was changed");
+        eprint_line("nothing was changed");
         return Ok(exit);
     }
     setup.apply(&store).await?;
@@ -53,8 +54,8 @@ fn parts(arguments: &Arguments) -> Vec<Part> {
 fn blocked(setup: &Setup) -> Exit {
     let Some(command) = &setup.unblock else { return Exit::Done };
     let verb = if matches!(setup.policy, Some(PolicyChange::None)) { "overrides" } else { "would override" };
-    tell(&format!("error: Block Public Access of the bucket {verb} the public-read policy; it was not changed"));
-    tell(&format!("hint: if the bucket may be public, run `{command}`, then this command again"));
+    eprint_line(&format!("error: Block Public Access of the bucket {verb} the public-read policy; it was not changed"));
+    eprint_line(&format!("hint: if the bucket may be public, run `{command}`, then this command again"));
     Exit::Failed
 }
 

@@ -1,25 +1,24 @@
 //! Prints what a run would do.
 
-use crate::cli::arguments::ProgressArgument;
 use crate::cli::escape;
 use crate::cli::exit::Exit;
-use crate::cli::output::{counted, print, print_json, tell, tell_json};
+use crate::cli::output::{counted, eprint_json, eprint_line, print, print_json};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
-use crate::cli::report::chain;
 use iiif_publish::collection::ingest::{DryRunEvent, DryRunTotals};
+use iiif_publish::error::chain;
 use iiif_publish::publish::Change;
 use indicatif::{DecimalBytes, HumanCount};
 use serde_json::json;
 
 /// Prints a line for each thing that would change.
-pub(super) struct DryRunTeller {
+pub(super) struct DryRunPrinter {
     is_json: bool,
     exit: Exit,
 }
 
-impl DryRunTeller {
-    pub(super) fn new(how: ProgressArgument) -> Self {
-        Self { is_json: how == ProgressArgument::Json, exit: Exit::Done }
+impl DryRunPrinter {
+    pub(super) fn new(is_json: bool) -> Self {
+        Self { is_json, exit: Exit::Done }
     }
 
     /// Returns the exit code: images would fail, or a line could not be printed.
@@ -30,7 +29,7 @@ impl DryRunTeller {
     pub(super) fn event(&mut self, event: &DryRunEvent<'_>) {
         let exit = match event {
             DryRunEvent::Image { identifier, change, objects, bytes } => {
-                let (verb, words) = in_words(*change, *objects, *bytes);
+                let (verb, words) = describe(*change, *objects, *bytes);
                 self.line(verb, identifier, &words, Some((*objects, *bytes)))
             }
             DryRunEvent::Failed { identifier, error } => {
@@ -62,22 +61,22 @@ impl DryRunTeller {
         if self.is_json {
             let line = json!({"event": "total", "publish": publish, "update": update, "unchanged": unchanged, "failed": failed, "delete": delete,
                               "objects": objects, "bytes": bytes, "dollars": cost});
-            return tell_json(&line);
+            return eprint_json(&line);
         }
         let publish = counted(*publish, "image");
         let [update, unchanged, failed, delete] = [update, unchanged, failed, delete].map(|count| HumanCount(*count));
         let update = if totals.update > 0 { format!("update {update}, ") } else { String::new() };
-        tell(&format!(
+        eprint_line(&format!(
             "would publish {publish}, {update}delete {delete}, leave {unchanged} unchanged; {failed} would fail"
         ));
         let (objects, bytes) = (HumanCount(*objects), DecimalBytes(*bytes));
         let price = DOLLARS_PER_THOUSAND_PUTS;
-        tell(&format!("{objects} uploads, about {bytes}: ${cost:.2} (${price} per 1,000)"));
+        eprint_line(&format!("{objects} uploads, about {bytes}: ${cost:.2} (${price} per 1,000)"));
     }
 }
 
 /// Returns the verb and the details of a change.
-fn in_words(change: Change, objects: u64, bytes: u64) -> (&'static str, String) {
+fn describe(change: Change, objects: u64, bytes: u64) -> (&'static str, String) {
     let verb = match change {
         Change::Replaced => "replace",
         Change::Headers => "copy",

@@ -1,18 +1,18 @@
 //! Turns the events of a run into lines.
 
-use crate::cli::exit::{Exit, interrupted};
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
 use crate::cli::output::{counted, print};
-use crate::cli::progress::Progress;
-use crate::cli::publish::{tell_no_further_image, tell_stopping};
+use crate::cli::publish::{report_stopping, report_unavailable};
 use crate::cli::summary::{Ending, Summary};
 use iiif_publish::collection::ingest::{IngestEvent, StopReason};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use indicatif::HumanCount;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Tells what happens, and remembers what the end of the run depends on.
-pub(super) struct Teller<'a> {
-    progress: &'a Progress,
+/// Reports what happens, and remembers what the end of the run depends on.
+pub(super) struct IngestReporter<'a> {
+    context: &'a Context,
     state: Mutex<State>,
 }
 
@@ -25,10 +25,10 @@ struct State {
     ending: Option<Ending>,
 }
 
-impl<'a> Teller<'a> {
-    pub(super) fn new(images: &[Image], progress: &'a Progress) -> Self {
+impl<'a> IngestReporter<'a> {
+    pub(super) fn new(images: &[Image], context: &'a Context) -> Self {
         let state = State { signal: None, summary: Some(Summary::new(images)), ending: None };
-        Self { progress, state: Mutex::new(state) }
+        Self { context, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -37,7 +37,7 @@ impl<'a> Teller<'a> {
 
     /// Waits for a signal, and remembers the first one.
     pub(super) async fn signal(&self) {
-        let exit = interrupted().await;
+        let exit = self.context.interrupted().await;
         self.state().signal.get_or_insert(exit);
     }
 
@@ -47,15 +47,15 @@ impl<'a> Teller<'a> {
     }
 
     /// Prints the summary of the images, if they were to be published.
-    pub(super) fn tell_summary(&self, publisher: &Publisher) {
+    pub(super) fn print_summary(&self, publisher: &Publisher) {
         let ending = self.state().ending.take();
         if let Some(ending) = ending {
-            ending.tell(publisher, self.progress);
+            ending.print(publisher, self.context.progress());
         }
     }
 
     pub(super) fn event(&self, event: &IngestEvent<'_>) {
-        let progress = self.progress;
+        let progress = self.context.progress();
         match event {
             IngestEvent::ForeignImages { count } => progress
                 .say(&format!("kept {}, which iiif-publish did not publish here", counted(*count, "other image"))),
@@ -66,8 +66,8 @@ impl<'a> Teller<'a> {
             IngestEvent::ImageEnded { image, result } => {
                 self.image_ended(image, result);
             }
-            IngestEvent::StoreUnavailable { error } => tell_no_further_image(error, progress),
-            IngestEvent::Stopping { reason } => tell_stopping(*reason == StopReason::MaxDuration, progress),
+            IngestEvent::StoreUnavailable { error } => report_unavailable(error, progress),
+            IngestEvent::Stopping { reason } => report_stopping(*reason == StopReason::MaxDuration, progress),
             IngestEvent::PublishingEnded { stopped } => self.publishing_ended(*stopped),
             IngestEvent::TooManyFailures { failed } => {
                 progress.say(&format!("limit reached: {failed} images failed (`--max-failures`)"));
@@ -92,13 +92,13 @@ impl<'a> Teller<'a> {
         let Some(mut summary) = self.state().summary.take() else { return };
         match result {
             Ok(published) => summary.published(published, Exit::Done),
-            Err(error) => summary.failed(image, error, self.progress),
+            Err(error) => summary.failed(image, error, self.context.progress()),
         }
         self.state().summary = Some(summary);
     }
 
     fn publishing_ended(&self, stopped: Option<StopReason>) {
-        self.progress.finish();
+        self.context.progress().finish();
         let mut state = self.state();
         if stopped == Some(StopReason::MaxDuration) {
             // A signal after the limit ended the uploads, not the run.

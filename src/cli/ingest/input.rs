@@ -1,9 +1,9 @@
 //! Reads the input.
 
 use super::Arguments;
+use crate::cli::context::Context;
+use crate::cli::error::Fatal;
 use crate::cli::exit::Exit;
-use crate::cli::lines::LimitedLines;
-use crate::cli::report::{Fatal, tell_note};
 use iiif_publish::collection::ingest::IngestInput;
 use iiif_publish::collection::{Input, InputError, Patterns, Table};
 use iiif_publish::location::Location;
@@ -12,11 +12,11 @@ use std::io::{Read, stdin};
 use std::path::Path;
 
 impl Arguments {
-    pub(super) async fn input(&self) -> Result<IngestInput, Fatal> {
+    pub(super) async fn input(&self, context: &Context) -> Result<IngestInput, Fatal> {
         let patterns = Patterns::new(&self.include, &self.exclude)?;
         // Tiles are images too, and the next run would find those of this one.
-        let mut input = Input::new(patterns).leaving_out(self.how.target_location(&self.place.prefix));
-        let remotes = self.how.remotes();
+        let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.place.prefix));
+        let remotes = self.publishing.remotes();
         for path in &self.inputs {
             match Location::named(path).map_err(InputError::from)? {
                 Location::File(path) => input.add_path(&path)?,
@@ -27,7 +27,7 @@ impl Arguments {
             }
         }
         if let Some(list) = &self.from_file {
-            input.add_list(LimitedLines::new(opened(list)?), &list.display().to_string())?;
+            input.add_list(opened(list)?, &list.display().to_string())?;
         }
         if let Some(table) = &self.table {
             let name = table.display().to_string();
@@ -35,12 +35,12 @@ impl Arguments {
             input.add_table(opened(table)?, Table { name: &name, folder, sheet: self.sheet.as_deref() })?;
         }
         for note in input.notes() {
-            tell_note(self.how.reports.how(), &note);
+            context.note(&note);
         }
         let input = IngestInput::new(input)?;
         if input.pages().is_empty() {
-            let advice = "check the folder, `--include` and `--exclude`; nothing was changed";
-            return Err(Fatal::new(Exit::Usage, "no images in the input".to_owned(), advice));
+            let hint = "check the folder, `--include` and `--exclude`; nothing was changed";
+            return Err(Fatal::new(Exit::Usage, "no images in the input".to_owned(), hint));
         }
         Ok(input)
     }

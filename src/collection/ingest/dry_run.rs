@@ -1,7 +1,7 @@
 //! Determines what a run would do, without changing anything.
 
 use super::manifests::{self, ShownObject, shown};
-use super::prune::PruneRefusal;
+use super::refusal::PruneRefusal;
 use super::summary::{Places, base_uri};
 use super::{IMAGES_IN_FLIGHT, Ingest, IngestError, image};
 use crate::collection::{Page, Presentation};

@@ -1,6 +1,6 @@
 //! Errors of a run.
 
-use super::prune::PruneRefusal;
+use super::refusal::PruneRefusal;
 use crate::collection::StaleError;
 use crate::delete::DeleteError;
 use crate::destination::Identifier;

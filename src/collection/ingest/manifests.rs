@@ -3,7 +3,7 @@
 use super::IngestError;
 use super::summary::Places;
 use crate::collection::{Page, Presentation, Shown, objects};
-use crate::iiif::{LanguageMap, Manifest, Member, Size};
+use crate::iiif::{LanguageMap, Member, PresentationVersion, Size};
 use crate::publish::Publisher;
 use crate::store::{Digest, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -47,7 +47,7 @@ pub(super) async fn manifests(
         if !may_put(publisher, &key, &body, &present).await? {
             return Ok(None);
         }
-        put(publisher, key.clone(), body).await?;
+        put(publisher, presentation.version(), key.clone(), body).await?;
         Ok(Some(key))
     };
     let manifests = shown.iter().map(|object| manifest(presentation, object, &present));
@@ -120,7 +120,7 @@ fn manifest(
     if known.is_some() && !object.is_whole {
         return Ok(None);
     }
-    let body = manifest.to_json();
+    let body = manifest.to_json(presentation.version());
     let is_there = known.copied().flatten() == Some(Digest::of(body.as_bytes()));
     Ok((!is_there).then_some((key, body)))
 }
@@ -139,7 +139,7 @@ pub(super) async fn collection(
     let is_there = |key: &Key| written.contains(key) || is_listed(key);
     let documents = changed_collection(publisher, presentation, label, pages, is_there).await?;
     for (key, body) in documents {
-        put(publisher, key, body).await?;
+        put(publisher, presentation.version(), key, body).await?;
     }
     Ok(presentation.destination().collection()?.url)
 }
@@ -170,7 +170,7 @@ pub(super) async fn changed_collection(
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
     let mut changed = Vec::new();
     for (key, document) in documents {
-        let body = document.to_json();
+        let body = document.to_json(presentation.version());
         let stored = publisher.store().get(&key).await?;
         if stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref())) {
             changed.push((key, body));
@@ -196,12 +196,12 @@ pub(super) async fn listed(
     }
 }
 
-async fn put(publisher: &Publisher, key: Key, body: String) -> Result<(), StoreError> {
+async fn put(publisher: &Publisher, version: PresentationVersion, key: Key, body: String) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
     let object = Object {
         key,
         body: body.into(),
-        content_type: Manifest::CONTENT_TYPE,
+        content_type: version.content_type(),
         cache_control,
         mark: Some(mark().into()),
     };

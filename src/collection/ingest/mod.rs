@@ -36,6 +36,7 @@ mod manifests;
 mod metrics;
 mod options;
 mod prune;
+mod refusal;
 mod report;
 mod summary;
 
@@ -45,10 +46,12 @@ pub use event::{IngestEvent, StopReason};
 pub use input::IngestInput;
 pub use metrics::Metrics;
 pub use options::{IngestMode, IngestOptions};
-pub use prune::{DeleteLimit, DeleteLimitError, PruneRefusal};
+pub use refusal::{DeleteLimit, DeleteLimitError, PruneRefusal};
+pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};
+use crate::iiif::PresentationVersion;
 use crate::publish::{BatchEvent, Image, PublishError, Publisher};
 use event::Events;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -91,7 +94,8 @@ impl<'a> Ingest<'a> {
         options: IngestOptions,
         events: impl Fn(IngestEvent<'_>) + Send + Sync + 'a,
     ) -> Result<Self, IngestError> {
-        let presentation = options.collection_label.as_ref().and_then(|_| presentation(publisher));
+        let presentation =
+            options.collection_label.as_ref().and_then(|_| presentation(publisher, options.presentation_version));
         if presentation.is_some() {
             input.check_identifiers(&publisher.options().destination())?;
         }
@@ -230,10 +234,10 @@ fn image(page: &Page) -> Image {
     Image { location: page.source.clone(), identifier: page.identifier.clone() }
 }
 
-fn presentation(publisher: &Publisher) -> Option<Presentation> {
+fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<Presentation> {
     let options = publisher.options();
-    let (version, _) = *options.versions.folders().first()?;
-    Some(Presentation::new(options.destination(), version, options.shape))
+    let (image_version, _) = *options.versions.folders().first()?;
+    Some(Presentation::new(options.destination(), image_version, version, options.shape))
 }
 
 /// Waits for the end of the time, or forever if there is none.

@@ -2,6 +2,7 @@
 
 use super::DeleteLimit;
 use crate::collection::Shard;
+use crate::iiif::PresentationVersion;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct IngestOptions {
     pub prune: Option<DeleteLimit>,
     /// The label of the collection; `None` writes neither manifests nor a collection.
     pub collection_label: Option<String>,
+    /// The version of the Presentation API of manifests and the collection.
+    pub presentation_version: PresentationVersion,
     /// The file for a JSON line per image. An existing file is replaced.
     pub report: Option<PathBuf>,
     /// Stops the run when this number of images has failed. Images that are being processed still end.
@@ -39,6 +42,7 @@ impl Default for IngestOptions {
             mode: IngestMode::Publish,
             prune: None,
             collection_label: Some("Collection".to_owned()),
+            presentation_version: PresentationVersion::default(),
             report: None,
             max_failures: None,
             max_duration: None,

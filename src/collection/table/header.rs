@@ -1,8 +1,8 @@
 //! The header row of a table: the columns, and suggestions for unknown names.
 
-use super::row::Column;
 use super::separated::Record;
-use crate::collection::input::is_image_name;
+use crate::collection::naming::is_image_name;
+use crate::collection::row_metadata::Column;
 
 /// Maximum number of columns. A larger table is a mistake and would take long to read.
 const MAX_COLUMNS: usize = 1000;
@@ -115,6 +115,9 @@ impl Header {
 
     /// Returns an error for a value that contains whole rows, because two stray quotes enclose them.
     pub(super) fn swallowed_rows(&self, record: &Record, separator: char) -> Option<String> {
+        // Two stray quotes, one in a row and one many rows below, are valid CSV: everything between them is one value
+        // with line breaks. The only sign is that lines of this value look like rows, with an image name in the place
+        // of `source`.
         let is_row = |line: &str| {
             let values: Vec<&str> = line.split(separator).collect();
             let source =

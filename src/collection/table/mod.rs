@@ -4,9 +4,9 @@ mod header;
 mod row;
 mod separated;
 mod text;
+#[cfg(feature = "spreadsheets")]
 mod workbook;
 
-pub use row::Said;
 pub(super) use row::parse_json_row;
 
 use super::page::Page;
@@ -21,6 +21,10 @@ use std::path::Path;
 
 /// Maximum size of a table, in bytes. A million rows have about 100 MB.
 const MAX_TABLE_BYTES: u64 = 512 << 20;
+
+/// First bytes of ZIP archives, and of Excel 97-2003 and encrypted workbooks.
+const WORKBOOK_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", COMPOUND_FILE];
+const COMPOUND_FILE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
 /// The source of a table, and the sheet to read.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +134,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the whole table. Collects errors in rows, and returns an error that affects all rows.
     fn read(&mut self, bytes: &[u8]) -> Result<(), TableError> {
-        if workbook::is_workbook(bytes) {
+        if WORKBOOK_MAGIC.iter().any(|signature| bytes.starts_with(signature)) {
             return self.read_workbook(bytes);
         }
         if self.table.sheet.is_some() {
@@ -149,6 +153,14 @@ impl<'a> Reader<'a> {
         Ok(self.read_records(records, Some(separator))?)
     }
 
+    #[cfg(not(feature = "spreadsheets"))]
+    #[expect(clippy::unused_self, reason = "same signature as with the feature")]
+    fn read_workbook(&mut self, _bytes: &[u8]) -> Result<(), TableError> {
+        let reason = "is a spreadsheet, which requires the feature `spreadsheets` that this build lacks";
+        Err(TableError::Refused(reason.to_owned(), "save the table as CSV"))
+    }
+
+    #[cfg(feature = "spreadsheets")]
     fn read_workbook(&mut self, bytes: &[u8]) -> Result<(), TableError> {
         self.unit = RowUnit::Row;
         let sheet = workbook::read(bytes, self.table.sheet);

@@ -50,6 +50,9 @@ impl<'a> Records<'a> {
     }
 
     fn plain(&mut self) -> Result<(String, Ending), RowError> {
+        // RFC 4180 forbids quotes inside of unquoted values. Lenient parsers keep them as text, and then a quote that
+        // someone forgot makes the next quoted value swallow rows, silently: a hundred images would be missing from the
+        // collection, and with `--prune` from the bucket.
         let length = self.rest.find([self.separator, '\n', '\r', '"']).unwrap_or(self.rest.len());
         let (value, rest) = self.rest.split_at(length);
         if rest.starts_with('"') {
@@ -75,6 +78,7 @@ impl<'a> Records<'a> {
             value.push_str(part);
             self.line += line_breaks(part);
             rest = behind;
+            // Two quotes in a row stand for one.
             let Some(behind) = rest.strip_prefix('"') else { break };
             value.push('"');
             rest = behind;

@@ -127,3 +127,13 @@ fn too_many_columns_are_rejected_early() {
     let header = format!("source{}\n", ",x".repeat(200_000));
     assert!(read_csv(&header).expect_err("too many")[0].reason.contains("200001 columns"));
 }
+
+#[cfg(not(feature = "spreadsheets"))]
+#[test]
+fn a_spreadsheet_names_the_feature_that_reads_it() {
+    for magic in WORKBOOK_MAGIC {
+        let table = Table { name: "table.xlsx", folder: Path::new("masters"), sheet: None };
+        let Err(TableError::Refused(reason, _)) = read(magic, table) else { panic!("it is read") };
+        assert!(reason.contains("requires the feature `spreadsheets`"), "{reason}");
+    }
+}

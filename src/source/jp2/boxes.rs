@@ -75,6 +75,8 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
     }
     let (mut header, mut codestream, mut at) = (None, None, 0);
     for _ in 0..MAX_BOXES {
+        // Boxes are skipped by their lengths, so only headers are read, even from a file of many gigabytes on a web
+        // server. The walk goes on after the codestream, because EXIF may be behind it.
         let found = match next(file, at, file_bytes) {
             _ if at >= file_bytes => break,
             // Boxes after the pixels may be truncated.

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::bytes::{Cursor, long};
-use super::coding::Coding;
+use super::coding::{Codings, high_throughput, progression_changes};
 use super::markers::{
     CAPABILITIES, CODING_COMPONENT, CODING_DEFAULT, COMMENT, CORRESPONDING_PROFILE, PACKED_HEADERS_MAIN,
     PACKET_LENGTHS_MAIN, PROGRESSION_CHANGES, QUANTIZATION_COMPONENT, QUANTIZATION_DEFAULT, REGION_OF_INTEREST,
@@ -26,9 +26,6 @@ const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Maximum bytes of a main header that contains the packet headers of all tiles, in up to 256 segments.
 const MAX_PACKED_BYTES: usize = 17 << 20;
 
-/// Maximum coding styles of one file: one for each component, plus those of single tiles.
-const MAX_CODINGS: usize = 64;
-
 /// Headers of a codestream.
 pub(super) struct Codestream {
     pub(super) grid: Grid,
@@ -40,14 +37,6 @@ pub(super) struct Codestream {
     /// The main header contains the packet headers of all tiles.
     pub(super) has_packed_headers: bool,
     pub(super) parts: TileParts,
-}
-
-/// All coding styles of the tiles of a file.
-#[derive(Default)]
-pub(super) struct Codings {
-    pub(super) all: Vec<Coding>,
-    /// Maximum number of layers of a tile.
-    pub(super) layers: u16,
 }
 
 impl Codestream {
@@ -119,6 +108,8 @@ impl Header {
 
     fn keep(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
         let length = u16::try_from(segment.len() + 2).expect("it was read from two bytes");
+        // Kept as it is in the file. Nothing is parsed and written again, so nothing can be lost that this module does
+        // not know.
         self.segments.extend(marker.to_be_bytes());
         self.segments.extend(length.to_be_bytes());
         self.segments.extend(segment);
@@ -128,41 +119,4 @@ impl Header {
         }
         Ok(())
     }
-}
-
-impl Codings {
-    /// Adds the coding style of COD or COC.
-    pub(super) fn add(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
-        let read = match marker {
-            CODING_DEFAULT => Coding::from_default(segment),
-            _ => Coding::from_component(segment).map(|coding| (coding, self.layers)),
-        };
-        let (coding, layers) = read.ok_or_else(|| Refusal::Decode("its coding style is damaged".into()))?;
-        if coding.is_high_throughput {
-            return Err(high_throughput());
-        }
-        self.layers = self.layers.max(layers);
-        if !self.all.contains(&coding) {
-            self.all.push(coding);
-        }
-        if self.all.len() > MAX_CODINGS {
-            return Err(Refusal::Unsupported("a JPEG 2000 image with too many coding styles".to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Returns `true` if all wavelets are the reversible one. Such an image may still be lossy because of omitted
-    /// layers.
-    pub(super) fn are_reversible(&self) -> bool {
-        self.all.iter().all(|coding| coding.is_reversible)
-    }
-}
-
-fn high_throughput() -> Refusal {
-    Refusal::Unsupported("a High-Throughput JPEG 2000 image (Part 15)".to_owned())
-}
-
-/// Returns the number of entries of POC in an image with fewer than 257 components (A.6.6).
-pub(super) fn progression_changes(segment: &[u8]) -> u16 {
-    u16::try_from(segment.len() / 7).expect("a segment is shorter than 65,536 bytes")
 }

@@ -1,6 +1,8 @@
 //! The marker segments COD and COC (A.6.1, A.6.2): the division of samples for coding, and the memory that it takes.
 
+use super::Refusal;
 use super::bytes::short;
+use super::markers::CODING_DEFAULT;
 
 /// Maximum bytes for each code block: its entry, its nodes in two tag trees, and spare capacity.
 const BLOCK_BYTES: u64 = 400;
@@ -74,6 +76,10 @@ impl Coding {
     pub(super) fn structure_bytes(&self, (width, height): (u32, u32), layers: u16, changes: u32) -> u64 {
         let packets = u64::from(layers).saturating_mul(CHANGE_BYTES).saturating_mul(changes.into());
         let passes = if self.ends_passes { PASSES_BYTES } else { 0 };
+        // Why this is computed at all: a code block of 4 x 4 samples takes 400 bytes of bookkeeping, and a precinct of
+        // one sample takes 450. A file of a few kilobytes can declare millions of both, and layers and progression
+        // changes multiply them. A limit on the number of pixels does not catch that; a limit on what these structures
+        // take does.
         let of_block = BLOCK_BYTES + LAYER_BYTES * u64::from(layers) + passes;
         let resolution = |number: u8| {
             let (bands, precincts, blocks) = self.counts(number, width, height);
@@ -91,6 +97,8 @@ impl Coding {
         let precinct = self.precincts.get(usize::from(resolution)).copied().unwrap_or((15, 15));
         // One more on each side, because precincts and code blocks are not aligned with tiles.
         let along = |length: u32, precinct: u8, block: u8| {
+            // An upper bound is enough here. The exact numbers depend on the position of each tile on the grid (B.5,
+            // equation B-14), and would have to be computed for every tile.
             let length = (u64::from(length) >> (self.levels - resolution)) + 1;
             let of_band = precinct.saturating_sub(halved);
             ((length >> precinct) + 2, ((length >> halved) >> block.min(of_band)) + 2)
@@ -99,6 +107,54 @@ impl Coding {
         let vertical = along(height, precinct.1, self.block.1);
         (bands, horizontal.0.saturating_mul(vertical.0), horizontal.1.saturating_mul(vertical.1))
     }
+}
+
+/// Maximum coding styles of one file: one for each component, plus those of single tiles.
+const MAX_CODINGS: usize = 64;
+
+/// All coding styles of the tiles of a file.
+#[derive(Default)]
+pub(super) struct Codings {
+    pub(super) all: Vec<Coding>,
+    /// Maximum number of layers of a tile.
+    pub(super) layers: u16,
+}
+
+impl Codings {
+    /// Adds the coding style of COD or COC.
+    pub(super) fn add(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
+        let read = match marker {
+            CODING_DEFAULT => Coding::from_default(segment),
+            _ => Coding::from_component(segment).map(|coding| (coding, self.layers)),
+        };
+        let (coding, layers) = read.ok_or_else(|| Refusal::Decode("its coding style is damaged".into()))?;
+        if coding.is_high_throughput {
+            return Err(high_throughput());
+        }
+        self.layers = self.layers.max(layers);
+        if !self.all.contains(&coding) {
+            self.all.push(coding);
+        }
+        if self.all.len() > MAX_CODINGS {
+            return Err(Refusal::Unsupported("a JPEG 2000 image with too many coding styles".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Returns `true` if all wavelets are the reversible one. Such an image may still be lossy because of omitted
+    /// layers.
+    pub(super) fn are_reversible(&self) -> bool {
+        self.all.iter().all(|coding| coding.is_reversible)
+    }
+}
+
+pub(super) fn high_throughput() -> Refusal {
+    Refusal::Unsupported("a High-Throughput JPEG 2000 image (Part 15)".to_owned())
+}
+
+/// Returns the number of entries of POC in an image with fewer than 257 components (A.6.6).
+pub(super) fn progression_changes(segment: &[u8]) -> u16 {
+    u16::try_from(segment.len() / 7).expect("a segment is shorter than 65,536 bytes")
 }
 
 #[cfg(test)]

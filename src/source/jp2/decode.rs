@@ -25,6 +25,8 @@ fn decode_unguarded(
     channels: &Channels,
     samples: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
+    // The lenient mode guesses where a file is damaged or contradicts itself. A viewer cannot tell such pixels from
+    // those of the image.
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings)?;
     if (image.width(), image.height()) != (width, height) {

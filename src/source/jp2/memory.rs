@@ -39,6 +39,8 @@ impl Pieces {
         let (width, height) = grid.max_tile_points();
         let codings = &self.codestream.codings;
         let bytes = |coding: &Coding| coding.structure_bytes((width, height), codings.layers, self.codestream.changes);
+        // Coding styles may differ between tiles and components. Which tile has which style is not kept; all are
+        // assumed to have the most expensive one.
         codings.all.iter().map(bytes).max().unwrap_or(0).saturating_mul(components)
     }
 
@@ -47,6 +49,8 @@ impl Pieces {
         let (_, height) = self.max_pixels();
         let row_of_pieces = (self.channels.samples.row_bytes(size.width()) as u64).saturating_mul(height.into());
         // A single piece is already counted.
+        // Rows of pixels cross all tiles of a row of tiles, so these are held together. A strip of a 100,000 pixel wide
+        // image in tiles of 1024 takes 300 MB as RGB, which is much, but the image as a whole takes 100 times that.
         let held = if self.columns() > 1 { row_of_pieces } else { 0 };
         let parts = size_of_val(&self.codestream.parts.all[..]) as u64;
         let at_work = self.bytes_of_one().saturating_mul(threads as u64);

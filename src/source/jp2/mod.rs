@@ -20,7 +20,7 @@ mod size;
 mod tile_parts;
 
 use super::metadata::Metadata;
-use super::{DecodeError, Input, Opened, Refusal, WarningCode};
+use super::{DecodeError, Input, Opened, ReadOptions, Refusal, WarningCode};
 use crate::iiif::Size;
 use channels::Channels;
 use codestream::Codestream;
@@ -28,18 +28,11 @@ use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
 
-/// First bytes of JP2 files and raw codestreams.
-const MAGIC: [&[u8]; 2] = [b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"];
-
 /// Buffer size for headers, which are short and far from each other.
 const BUFFER_BYTES: usize = 512;
 
-/// Returns `true` if a file starts like JPEG 2000.
-pub(super) fn is_announced_by(magic: &[u8]) -> bool {
-    MAGIC.iter().any(|number| magic.starts_with(number))
-}
-
-pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
+pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
+    let threads = options.threads;
     let mut metadata = Metadata::default();
     let (pieces, size) = pieces_of(&file, &mut metadata)?;
     let channels = &pieces.channels;
@@ -49,9 +42,9 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
         bits: channels.bits,
         container: describe(&pieces.codestream),
         metadata: metadata.finish(),
-        decoder_bytes: pieces.bytes(size, rows::threads(&pieces)),
+        decoder_bytes: pieces.bytes(size, threads.get().min(pieces.columns() as usize)),
         blocks: None,
-        rows: Box::new(PieceRows::new(file, pieces)),
+        rows: Box::new(PieceRows::new(file, pieces, threads)),
     })
 }
 

@@ -35,6 +35,10 @@ pub(super) struct Pieces {
 impl Pieces {
     pub(super) fn new(codestream: Codestream, channels: Channels) -> Self {
         let grid = &codestream.grid;
+        // A tile is a file of its own only if nothing outside of it is needed to decode it. Three things are in the
+        // way: tiles that share samples, because their edges are not multiples of the subsampling; tiles that are
+        // smaller than a pixel; and PPM segments in the main header (A.7.4), which hold the packet headers of all tiles
+        // in one sequence. Such images are decoded as a whole, and the header says so in `decoder_bytes`.
         let is_split = is_tiled(grid) && grid.has_independent_tiles() && !codestream.has_packed_headers;
         Self { codestream, channels, is_split }
     }
@@ -100,6 +104,11 @@ impl Pieces {
 
     /// Reads a piece and writes it as a complete file.
     pub(super) fn read(&self, position: PiecePosition, file: &Input) -> Result<Vec<u8>, DecodeError> {
+        // The file for the decoder: the boxes that give the components their meaning, SIZ with the rectangle of the
+        // tile as the image, the other segments of the main header as they are, and the tile-parts. The wavelet of a
+        // tile depends on its coordinates on the reference grid (B.5): an odd left edge begins with a high-pass sample.
+        // So the tile keeps its place, and the image around it is what shrinks. Moving the tile to the origin gives
+        // pixels that are wrong along all edges.
         let mut bytes = self.channels.head.clone();
         bytes.extend(START_OF_CODESTREAM);
         bytes.extend(self.grid().encode(self.rectangle(position), self.is_split));
@@ -120,6 +129,7 @@ impl Pieces {
         file.read_exact_at(part.offset, bytes)?;
         let (number, length) = bytes[TILE_NUMBER..].split_at_mut(LENGTH - TILE_NUMBER);
         if self.is_split {
+            // There is only one tile in this file.
             number.fill(0);
         }
         // The decoder does not support an open length.

@@ -4,22 +4,14 @@ use super::DecodeError;
 use super::decode::decode;
 use super::pieces::{PiecePosition, Pieces};
 use crate::source::{Input, RowReader};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use crate::workers;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-
-/// Returns the number of threads that decode pieces of one row.
-pub(super) fn threads(pieces: &Pieces) -> usize {
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    cores.min(pieces.columns() as usize)
-}
 
 pub(super) struct PieceRows {
     file: Input,
     pieces: Pieces,
-    /// Thread pool, created with the first row. It is reused because the allocator may keep memory per thread.
-    workers: Option<ThreadPool>,
+    /// Maximum pieces that are decoded at the same time.
+    threads: usize,
     /// Pixels of the current row of pieces, from left to right. The memory is reused for the next row.
     decoded: Vec<Vec<u8>>,
     next_row: u32,
@@ -29,43 +21,25 @@ pub(super) struct PieceRows {
 }
 
 impl PieceRows {
-    pub(super) fn new(file: Input, pieces: Pieces) -> Self {
-        Self { file, pieces, workers: None, decoded: Vec::new(), next_row: 0, height: 0, delivered: 0 }
+    pub(super) fn new(file: Input, pieces: Pieces, threads: NonZeroUsize) -> Self {
+        let threads = threads.get().min(pieces.columns() as usize);
+        Self { file, pieces, threads, decoded: Vec::new(), next_row: 0, height: 0, delivered: 0 }
     }
 
     fn decode_row(&mut self) -> Result<(), DecodeError> {
         let Self { file, pieces, decoded, next_row: row, .. } = self;
-        let (row, threads) = (*row, threads(pieces));
-        check_memory(pieces.bytes_of_one().saturating_mul(threads as u64))?;
+        let row = *row;
+        check_memory(pieces.bytes_of_one().saturating_mul(self.threads as u64))?;
         let (_, height) = pieces.pixels(PiecePosition { column: 0, row });
         decoded.resize_with(pieces.columns() as usize, Vec::new);
         let positions = (0..).map(|column| PiecePosition { column, row });
-        let work = Mutex::new(positions.zip(decoded));
-        let workers = match &mut self.workers {
-            Some(workers) => workers,
-            none => none.insert(ThreadPoolBuilder::new().num_threads(threads).build()?),
-        };
-        workers.broadcast(|_| decode_remaining(pieces, file, &work)).into_iter().collect::<Result<(), _>>()?;
+        workers::share(positions.zip(decoded).collect(), |(position, samples)| {
+            let bytes = pieces.read(position, file)?;
+            decode(&bytes, pieces.pixels(position), &pieces.channels, samples)
+        })?;
         (self.height, self.delivered, self.next_row) = (height as usize, 0, row + 1);
         Ok(())
     }
-}
-
-/// Decodes pieces until none is left or one fails.
-fn decode_remaining<'a>(
-    pieces: &Pieces,
-    file: &Input,
-    work: &Mutex<impl Iterator<Item = (PiecePosition, &'a mut Vec<u8>)>>,
-) -> Result<(), DecodeError> {
-    // A separate closure, so that the lock is released before decoding.
-    let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
-    while let Some((position, samples)) = next() {
-        let bytes = pieces.read(position, file);
-        let decoded = bytes.and_then(|bytes| decode(&bytes, pieces.pixels(position), &pieces.channels, samples));
-        // After a failure, the other threads find no more work.
-        decoded.inspect_err(|_| while next().is_some() {})?;
-    }
-    Ok(())
 }
 
 impl RowReader for PieceRows {
@@ -112,7 +86,7 @@ mod tests {
         }
         assert_eq!(pieces.columns() > 1, is_split, "{name}");
         let mut samples = vec![0; pieces.channels.samples.row_bytes(size.width()) * size.height() as usize];
-        PieceRows::new(file, pieces).read_rows(&mut samples).expect("decoded");
+        PieceRows::new(file, pieces, NonZeroUsize::MIN).read_rows(&mut samples).expect("decoded");
         samples
     }
 

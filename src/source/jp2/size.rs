@@ -77,6 +77,8 @@ impl Grid {
     fn is_valid(&self) -> bool {
         let Rectangle { left, top, right, bottom } = self.image;
         let within = |origin: u32, tile: u32, from: u32, to: u32| {
+            // The first tile must contain the top left corner of the image (B.3), so that no tile is empty and the
+            // number of tiles follows from the sizes.
             let first_end = u64::from(origin) + u64::from(tile);
             origin <= from && from < to && to <= MAX_COORDINATE && tile > 0 && first_end > u64::from(from)
         };
@@ -119,6 +121,9 @@ impl Grid {
     /// Returns the width and height of a rectangle in pixels.
     pub(super) fn pixels(&self, area: Rectangle) -> (u32, u32) {
         let (x_step, y_step) = self.pixel();
+        // Samples lie on the multiples of the step (B.2), so a rectangle has as many as there are multiples in it.
+        // The difference of two quotients, both rounded up, counts them; the rounded quotient of the difference may
+        // be one off.
         let length = |from: u32, to: u32, step: u32| to.div_ceil(step) - from.div_ceil(step);
         (length(area.left, area.right, x_step), length(area.top, area.bottom, y_step))
     }
@@ -131,6 +136,8 @@ impl Grid {
 
     /// Returns `true` if tile edges do not split samples of any component.
     pub(super) fn has_independent_tiles(&self) -> bool {
+        // With a step of 2 and an edge at 33, the sample at 32 belongs to one tile and covers pixels of the next one,
+        // which could not be decoded without the first.
         let of_whole = |step: u8, sides: [u32; 3]| sides.iter().all(|side| side.is_multiple_of(step.into()));
         self.components.iter().all(|it| {
             of_whole(it.x_step, [self.tile_origin.0, self.tile.0, self.image.left])

@@ -1,7 +1,7 @@
 //! Positions of the tile-parts of a codestream in the file (A.4.2).
 
 use super::bytes::Cursor;
-use super::codestream::{Codings, progression_changes};
+use super::coding::{Codings, progression_changes};
 use super::markers::{
     CODING_COMPONENT, CODING_DEFAULT, COMMENT, END_OF_CODESTREAM, PACKED_HEADERS, PACKET_LENGTHS, PROGRESSION_CHANGES,
     QUANTIZATION_COMPONENT, QUANTIZATION_DEFAULT, REGION_OF_INTEREST, START_OF_DATA, START_OF_TILE_PART,

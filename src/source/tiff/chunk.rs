@@ -1,8 +1,7 @@
 //! One strip or tile, decoded row by row from its top.
 
-use super::codec::{Decompressor, Shape};
+use super::decompressor::{Decompressor, Shape};
 use super::image::Image;
-use super::mapping::sample_bytes;
 use super::range::SampleStats;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, resize};
@@ -42,6 +41,8 @@ impl Chunk {
 
     /// Fills `rows` with the next rows. Cuts off columns beyond `row_bytes`.
     pub(super) fn read(&mut self, image: &Image, rows: &mut [u8], row_bytes: usize) -> Result<(), DecodeError> {
+        // The fast path: the samples of the file are those of the result, and the row is not cut at the edge of the
+        // image. Everything else goes row by row through a buffer of one row, which stays in the cache.
         if image.is_direct() && row_bytes as u64 == image.packed_row_bytes() {
             return self.planes[0].read_direct(image, rows, row_bytes);
         }
@@ -54,6 +55,9 @@ impl Chunk {
         let pixels = &mut self.pixels[..];
         match &mut self.planes[..] {
             [plane] if image.subsampling != Subsampling::NONE => {
+                // With subsampled YCbCr (TIFF 6.0, section 21), what is stored are units: for 2 x 2 subsampling four
+                // luma samples, then Cb and Cr. So one packed row becomes two rows of pixels, and is decoded only once
+                // for both.
                 if self.unit_row == 0 {
                     plane.next_row(image)?;
                 }
@@ -91,7 +95,7 @@ impl Chunk {
 
 /// Writes the samples of one plane into their positions in the pixels.
 fn scatter(samples: &[u8], pixels: &mut [u8], number: usize, image: &Image) {
-    let sample_bytes = sample_bytes(image.depth());
+    let sample_bytes = image.depth().bytes();
     let pixels = pixels.chunks_exact_mut(image.mapping.input_pixel_bytes());
     for (sample, pixel) in samples.chunks_exact(sample_bytes).zip(pixels) {
         pixel[number * sample_bytes..][..sample_bytes].copy_from_slice(sample);
@@ -114,6 +118,8 @@ impl Plane {
     fn open(image: &Image, position: ChunkPosition, number: usize, first_row: u32) -> Result<Self, DecodeError> {
         let chunks = &image.chunks;
         let index = chunks.index(position.column, position.row, number);
+        // Skipping needs rows of a fixed size, so callers use it for uncompressed strips only. It is what lets an image
+        // that is stored upside down be read from its bottom, without holding it.
         let skipped = u64::from(first_row) * image.packed_row_bytes();
         let extent = chunks.extent(&image.input, index, skipped, image.bit_order);
         let rows = chunks.rows(position.row);
@@ -121,6 +127,7 @@ impl Plane {
             width: chunks.width,
             rows,
             max_rows: chunks.height,
+            // Some writers pad the last strip to its full height, and the specification asks for that in tiles.
             surplus_bytes: image.packed_row_bytes().saturating_mul((chunks.height - rows).into()),
             channels: image.predictor_decoder.channels,
         };
@@ -144,7 +151,7 @@ impl Plane {
 
     fn next_samples(&mut self, image: &Image, number: usize) -> Result<(), DecodeError> {
         self.next_row(image)?;
-        let sample_bytes = sample_bytes(image.depth());
+        let sample_bytes = image.depth().bytes();
         resize(&mut self.samples, image.chunks.width as usize, sample_bytes)?;
         image.unpack(&self.packed, number, &mut self.samples);
         Ok(())

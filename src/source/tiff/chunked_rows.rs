@@ -1,26 +1,24 @@
-//! Tiles and compressed strips of few rows, decoded in groups on all cores.
+//! Tiles and compressed strips of few rows, decoded in groups by several workers.
 
 use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
+use super::measure::measure_range;
 use crate::source::{DecodeError, RowReader, Warning, resize};
-use std::num::NonZeroUsize;
-use std::slice::IterMut;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use crate::workers;
+use std::sync::Arc;
 
-/// Minimum bytes of pixels that are decoded together: enough to make threads worthwhile.
+/// Minimum bytes of pixels that are decoded together: enough to share them among workers.
 const GROUP_BYTES: u64 = 4 << 20;
 
-/// Maximum bytes of pixels that are decoded together if a row of strips or tiles has too few for all cores: a strip is
+/// Maximum bytes of pixels that are decoded together if a row of strips or tiles has too few for all workers: a strip is
 /// as wide as the image.
 const MAX_GROUP_BYTES: u64 = 32 << 20;
-
-/// Bytes of pixels that justify a thread.
-const THREAD_BYTES: usize = 256 << 10;
 
 /// Row reader over groups of decoded strips or tiles.
 pub(super) struct ChunkedRows {
     image: Arc<Image>,
+    /// Maximum strips or tiles that are decoded at the same time.
+    threads: usize,
     /// Rows of strips or tiles that are decoded together.
     group: u32,
     /// The decoded strips or tiles, row by row, and the index of their first row.
@@ -38,12 +36,12 @@ struct DecodedChunk {
 }
 
 impl ChunkedRows {
-    pub(super) fn new(image: Arc<Image>) -> Self {
+    pub(super) fn new(image: Arc<Image>, threads: usize) -> Self {
         let row_bytes = row_of_chunks_bytes(&image).max(1);
-        let cores_group = (cores() as u64).div_ceil(image.chunks.chunks_across().into());
-        let group = (GROUP_BYTES / row_bytes).max(cores_group.min(MAX_GROUP_BYTES / row_bytes));
+        let threads_group = (threads as u64).div_ceil(image.chunks.chunks_across().into());
+        let group = (GROUP_BYTES / row_bytes).max(threads_group.min(MAX_GROUP_BYTES / row_bytes));
         let group = u32::try_from(group).unwrap_or(u32::MAX).clamp(1, image.chunks.chunks_down());
-        Self { image, group, decoded: Vec::new(), first: 0, done: 0, is_reversed: false }
+        Self { image, threads, group, decoded: Vec::new(), first: 0, done: 0, is_reversed: false }
     }
 
     /// Returns the bytes of the decoded strips or tiles and of the decompression windows.
@@ -51,7 +49,7 @@ impl ChunkedRows {
         let size = self.image.chunks.size;
         let rows = u64::from(self.group).saturating_mul(self.image.chunks.height.into()).min(size.height().into());
         let pixels = rows.saturating_mul(self.image.mapping.samples.row_bytes(size.width()) as u64);
-        let windows = cores().min(self.group as usize * self.image.chunks.chunks_across() as usize) as u64;
+        let windows = self.threads.min(self.group as usize * self.image.chunks.chunks_across() as usize) as u64;
         pixels.saturating_add(windows.saturating_mul(self.image.window_bytes()))
     }
 
@@ -81,8 +79,8 @@ impl ChunkedRows {
         // Rows are delivered in order, but a tile or compressed strip can only be decoded from its start, and several
         // tiles lie side by side. So at least one row of chunks has to be in memory. The invariant: `decoded` contains
         // whole rows of chunks from row `first` on, and this function replaces all of them at once. Decoding single
-        // chunks on demand would keep one core busy and the others idle, and decoding the whole image in parallel would
-        // need memory for all of it. A group of a few megabytes keeps all cores busy, and its size does not depend on
+        // chunks on demand would keep one worker busy and the others idle, and decoding the whole image in parallel would
+        // need memory for all of it. A group of a few megabytes keeps all workers busy, and its size does not depend on
         // the height of the image.
         let chunks_across = self.image.chunks.chunks_across();
         let rows = u32::try_from(self.decoded.len())? / chunks_across;
@@ -98,7 +96,7 @@ impl ChunkedRows {
         let mut decoded: Vec<DecodedChunk> =
             positions.map(|position| DecodedChunk { position, pixels: used.next().unwrap_or_default() }).collect();
         drop(used);
-        decode(&self.image, &mut decoded)?;
+        workers::share(decoded.iter_mut().collect(), |decoded| decoded.decode(&self.image))?;
         self.decoded = decoded;
         Ok(())
     }
@@ -110,37 +108,6 @@ fn row_of_chunks_bytes(image: &Image) -> u64 {
     row_bytes.saturating_mul(image.chunks.rows(0).into())
 }
 
-/// Decodes strips or tiles on as many cores as their size justifies.
-fn decode(image: &Image, decoded: &mut [DecodedChunk]) -> Result<(), DecodeError> {
-    let bytes: usize = decoded.iter().map(|decoded| decoded.bytes(image)).sum();
-    let threads = cores().min(decoded.len()).min(bytes / THREAD_BYTES);
-    if threads <= 1 {
-        return decoded.iter_mut().try_for_each(|decoded| decoded.decode(image));
-    }
-    // The lock is held only to take the next one.
-    let queue = Mutex::new(decoded.iter_mut());
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| decode_next(image, &queue))).collect();
-        threads.into_iter().try_for_each(|thread| match thread.join() {
-            Ok(decoded) => decoded,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-/// Decodes one chunk after another until none is left.
-fn decode_next(image: &Image, queue: &Mutex<IterMut<DecodedChunk>>) -> Result<(), DecodeError> {
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    while let Some(decoded) = next() {
-        decoded.decode(image)?;
-    }
-    Ok(())
-}
-
 impl DecodedChunk {
     fn row_bytes(&self, image: &Image) -> usize {
         image.mapping.samples.row_bytes(image.chunks.columns(self.position.column))
@@ -148,10 +115,6 @@ impl DecodedChunk {
 
     fn rows(&self, image: &Image) -> u32 {
         image.chunks.rows(self.position.row)
-    }
-
-    fn bytes(&self, image: &Image) -> usize {
-        self.row_bytes(image).saturating_mul(self.rows(image) as usize)
     }
 
     fn decode(&mut self, image: &Image) -> Result<(), DecodeError> {
@@ -167,7 +130,7 @@ impl DecodedChunk {
 impl RowReader for ChunkedRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let row_bytes = self.image.mapping.samples.row_bytes(self.image.chunks.size.width());
-        self.image.prepare()?;
+        measure_range(&self.image)?;
         rows.chunks_exact_mut(row_bytes).try_for_each(|row| self.read_row(row))
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Chunks {
 impl Chunks {
     /// Reads the layout, but not the byte ranges.
     pub(super) fn read(tags: Tags<'_>, size: Size) -> Result<Self, DecodeError> {
+        // TIFF 6.0 (section 15) calls the two strips and tiles and gives them tags of their own. Here a strip is a tile
+        // that is as wide as the image, so that everything after this function handles one kind of chunk.
         let kind = match tags.number(tags::TILE_WIDTH)? {
             Some(_) => Kind::Tiles,
             None => Kind::Strips,
@@ -62,6 +64,8 @@ impl Chunks {
             Kind::Strips if !tags.has(tags::STRIP_OFFSETS) && tags.has(tags::TILE_OFFSETS) => tile_tags,
             _ => strip_tags,
         };
+        // Only as many numbers as the image needs are read. Files with more of them exist, and a count of 2^60 in a
+        // small file must not become a vector.
         self.offsets = complete(offsets, tags.first_numbers(offsets, count)?, count)?;
         self.byte_counts = match tags.first_numbers(byte_counts, count)? {
             // The lengths follow from the offsets; some old writers omit them.
@@ -80,6 +84,9 @@ impl Chunks {
         if !self.byte_counts.iter().zip(&self.offsets).any(is_unknown) {
             return;
         }
+        // The order of chunks in the file is up to the writer, so the end of one is the next larger offset, not that of
+        // the next chunk. What is after the last byte of a chunk is ignored by its decompressor, so too many bytes do
+        // no harm.
         let mut sorted = self.offsets.clone();
         sorted.sort_unstable();
         for (bytes, offset) in

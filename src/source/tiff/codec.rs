@@ -1,5 +1,6 @@
 //! Compressions of strips and tiles, with one decoder for each.
 
+use super::decompressor::{BUFFER_BYTES, Decompressor, End, Jpeg, Shape};
 use super::fax::FaxRows;
 use super::input::Extent;
 use super::jpeg::JpegRows;
@@ -10,9 +11,6 @@ use crate::libjpeg::Components;
 use crate::source::{DecodeError, Refusal};
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
-
-/// Bytes of the file that are read at once.
-pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Maximum bytes of the JPEG tables that all strips or tiles share. Two quantization tables and four Huffman tables
 /// take 600 bytes.
@@ -29,47 +27,6 @@ pub(super) enum Codec {
     Jpeg(Jpeg),
     Group3,
     Group4,
-}
-
-/// Properties that all JPEGs of an image share.
-#[derive(Clone)]
-pub(super) struct Jpeg {
-    /// Tables that are not repeated in each JPEG.
-    pub(super) tables: Option<Arc<[u8]>>,
-    pub(super) components: Components,
-}
-
-/// Size of one strip or tile.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
-    /// Width in pixels.
-    pub(super) width: u32,
-    /// Rows to decode.
-    pub(super) rows: u32,
-    /// Rows that the data may have. Tiles at the lower edge are as high as others, and some writers fill up the last
-    /// strip.
-    pub(super) max_rows: u32,
-    /// Bytes of the rows beyond `rows`.
-    pub(super) surplus_bytes: u64,
-    /// Samples of a pixel in this plane.
-    pub(super) channels: usize,
-}
-
-/// Decompressor of the rows of a strip or tile.
-pub(super) trait Decompressor: Send {
-    /// Fills `rows`, a whole number of rows, with the next ones.
-    fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
-
-    /// Checks the end of the data after the last row.
-    fn finish(&mut self) -> Result<End, DecodeError>;
-}
-
-/// End of the data of a strip or tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Complete,
-    /// All rows are present, but the end marker is missing.
-    WithoutMarker,
 }
 
 impl Codec {
@@ -92,6 +49,8 @@ impl Codec {
     }
 
     fn group_3(options: u64) -> Result<Self, Refusal> {
+        // T4Options (TIFF 6.0, section 11): bit 0 is two-dimensional coding, bit 1 the uncompressed mode. Bit 2, fill
+        // bits before an end-of-line code, changes nothing for a decoder.
         match options & 3 {
             0 => Ok(Self::Group3),
             1 => Err(Refusal::Unsupported("a TIFF with two-dimensional CCITT Group 3 compression".to_owned())),
@@ -217,6 +176,9 @@ impl<R: Read + Send> Decompressor for Checked<R> {
 
     /// Verifies the checksum, which decoders do only when reading past the end.
     fn finish(&mut self) -> Result<End, DecodeError> {
+        // Zlib and Zstandard compare their checksums when they meet the end of the data, which a reader that stops
+        // after the last row never does. So this reads on, over rows that were added to fill up the chunk and no
+        // further: a damaged length must not make it unpack gigabytes.
         let mut rest = Read::by_ref(&mut self.0).take(self.1.saturating_add(1));
         match io::copy(&mut rest, &mut io::sink()) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),

@@ -1,6 +1,6 @@
 //! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of color changes.
 
-use super::codec::{BUFFER_BYTES, Decompressor, End, Shape};
+use super::decompressor::{BUFFER_BYTES, Decompressor, End, Shape};
 use super::input::Extent;
 use crate::source::DecodeError;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
@@ -80,6 +80,9 @@ impl Decompressor for FaxRows {
 
     /// Fails on a surplus row, which proves that an earlier row was decoded wrong.
     fn finish(&mut self) -> Result<End, DecodeError> {
+        // Fax codes have no checksum and hardly any invalid codes, so a flipped bit is not an error by itself. In Group
+        // 4, each row depends on the one above it, and what usually follows is a wrong number of rows: too few is found
+        // by `fill`, too many here.
         let has_more = match &mut self.decoder {
             Decoder::Group4(decoder) if !self.may_have_more => {
                 matches!(decoder.advance(), Ok(DecodeStatus::Incomplete))

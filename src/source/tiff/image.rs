@@ -1,6 +1,5 @@
 //! One image of a file: everything needed to decode its strips or tiles, validated once.
 
-use super::chunk::{Chunk, ChunkPosition};
 use super::chunks::Chunks;
 use super::codec::Codec;
 use super::input::{BitOrder, TiffInput};
@@ -8,8 +7,9 @@ use super::late_warnings::LateWarnings;
 use super::mapping::{Photometric, SampleMapping};
 use super::predictor::{Predictor, PredictorDecoder};
 use super::range::{FloatScale, SampleStats};
+use super::sample_format::SampleFormat;
 use super::tags::{self, Tag, Tags};
-use super::unpack::{Role, SampleFormat, Scaling, Unpacker};
+use super::unpack::{Role, Scaling, Unpacker};
 use super::ycbcr::{self, Subsampling};
 use crate::iiif::Size;
 use crate::libjpeg::Components;
@@ -51,6 +51,8 @@ impl Image {
         let unpacker = layout.unpacker()?;
         let samples = (layout.samples, layout.bits);
         let mapping = SampleMapping::new(tags, layout.photometric.clone(), samples, unpacker.depth(), metadata)?;
+        // With separate planes, samples that are not shown are not even read. That needs the mapping twice: first to
+        // learn which samples count, then for pixels that have only those.
         let planes = if layout.is_planar { mapping.kept().to_owned() } else { vec![0] };
         let mapping = if layout.is_planar { mapping.only_kept() } else { mapping };
         if layout.format == SampleFormat::Signed && range == FloatRange::Standard {
@@ -76,20 +78,15 @@ impl Image {
         Ok(image)
     }
 
-    /// Measures the range of the samples before the first row if the options ask for that. Reads all strips or tiles.
-    pub(super) fn prepare(&self) -> Result<(), DecodeError> {
-        if self.unpacker.scaled().is_none() || self.scale.get().is_some() {
-            return Ok(());
-        }
-        let mut stats = SampleStats::default();
-        for row in 0..self.chunks.chunks_down() {
-            for column in 0..self.chunks.chunks_across() {
-                Chunk::open(self, ChunkPosition { column, row }, 0)?.measure(self, &mut stats)?;
-            }
-        }
+    /// Returns `true` if the range of the samples must be measured before the first row.
+    pub(super) fn has_unknown_range(&self) -> bool {
+        self.unpacker.scaled().is_some() && self.scale.get().is_none()
+    }
+
+    /// Sets the range of the samples that was measured.
+    pub(super) fn set_range(&self, stats: SampleStats) {
         // Another thread would have measured the same scale.
         _ = self.scale.set(stats.measured());
-        Ok(())
     }
 
     /// Adds the color samples of a row to `stats`. Ignores samples beyond the right edge of the image.
@@ -193,6 +190,7 @@ impl Layout {
         let is_ycbcr = photometric == Photometric::YCbCr;
         let codec = Codec::read(tags, if is_ycbcr { Components::YCbCr } else { Components::AsTheyAre })?;
         let is_jpeg = matches!(codec, Codec::Jpeg(_));
+        // libjpeg converts YCbCr by itself, with smooth upsampling, so what it returns is RGB.
         let photometric = if is_jpeg && is_ycbcr { Photometric::Rgb } else { photometric };
         let is_planar = samples > 1 && tags.choice(tags::PLANAR_CONFIGURATION, 1)? == 2;
         if bits != 8 && (is_jpeg || is_ycbcr) {

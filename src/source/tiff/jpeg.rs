@@ -1,6 +1,6 @@
 //! JPEG inside TIFF (TIFF Technical Note 2), through libjpeg.
 
-use super::codec::{Decompressor, End, Jpeg, Shape};
+use super::decompressor::{Decompressor, End, Jpeg, Shape};
 use super::input::Extent;
 use crate::libjpeg::Decoder;
 use crate::source::DecodeError;

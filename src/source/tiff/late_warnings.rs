@@ -1,6 +1,6 @@
 //! Warnings that are found while several threads decode strips and tiles.
 
-use super::codec::End;
+use super::decompressor::End;
 use super::range::{FloatScale, SampleStats};
 use crate::source::{Warning, WarningCode};
 use std::sync::Mutex;

@@ -16,6 +16,8 @@ pub(super) struct LzwReader<R> {
 impl<R: BufRead> LzwReader<R> {
     pub(super) fn new(mut input: R) -> io::Result<Self> {
         // Both variants start with the code 256, of 9 bits: 0x80 0b0xxx_xxxx, or, in the old order, 0x00 0bxxxx_xxx1.
+        // Writers before TIFF 5.0 numbered bits from the lowest one and switched to longer codes one code later.
+        // Nothing in the tags tells the variants apart, but the first code does; libtiff looks at the same bit.
         let is_old = matches!(input.fill_buf()?, [0, second, ..] if second & 1 == 1);
         let configuration = if is_old {
             Configuration::new(BitOrder::Lsb, SYMBOL_BITS)

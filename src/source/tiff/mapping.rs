@@ -198,7 +198,7 @@ impl SampleMapping {
 
     /// Returns the bytes of an input pixel.
     pub(super) fn input_pixel_bytes(&self) -> usize {
-        self.input_samples * sample_bytes(self.depth)
+        self.input_samples * self.depth.bytes()
     }
 
     /// Returns `true` if input pixels need no conversion.
@@ -217,7 +217,7 @@ impl SampleMapping {
                 self.pick(from, to);
                 let pixels = to.chunks_exact_mut(self.samples.pixel_bytes());
                 match photometric {
-                    Photometric::WhiteIsZero => pixels.for_each(|pixel| invert(&mut pixel[..sample_bytes(self.depth)])),
+                    Photometric::WhiteIsZero => pixels.for_each(|pixel| invert(&mut pixel[..self.depth.bytes()])),
                     Photometric::YCbCr => pixels.for_each(ycbcr::to_rgb),
                     _ => {}
                 }
@@ -264,13 +264,6 @@ fn alpha(extra: Option<&[u64]>, count: usize) -> (Alpha, Option<usize>) {
         None => (Alpha::None, None),
         Some((at, &ASSOCIATED)) => (Alpha::Premultiplied, Some(at)),
         Some((at, _)) => (Alpha::Straight, Some(at)),
-    }
-}
-
-pub(super) fn sample_bytes(depth: Depth) -> usize {
-    match depth {
-        Depth::Eight => 1,
-        Depth::Sixteen => 2,
     }
 }
 

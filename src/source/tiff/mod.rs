@@ -9,6 +9,7 @@ mod chunk;
 mod chunked_rows;
 mod chunks;
 mod codec;
+mod decompressor;
 mod fax;
 mod image;
 mod input;
@@ -17,11 +18,13 @@ mod lab;
 mod late_warnings;
 mod lzw;
 mod mapping;
+mod measure;
 mod packbits;
 mod pages;
 mod palette;
 mod predictor;
 mod range;
+mod sample_format;
 mod strips;
 mod structure;
 mod tags;
@@ -56,7 +59,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
         metadata.warn(WarningCode::PagesIgnored, text);
     }
     let image = Arc::new(Image::read(tags, options.float_range, &mut metadata)?);
-    let (decoder_bytes, rows) = rows(&image);
+    let (decoder_bytes, rows) = rows(&image, options.threads.get());
     Ok(Opened {
         size: image.chunks.size,
         samples: image.mapping.samples,
@@ -94,12 +97,12 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     }
 }
 
-/// Returns the decoder's memory in bytes and the row reader of an image.
-fn rows(image: &Arc<Image>) -> (u64, Box<dyn RowReader>) {
+/// Returns the decoder's memory in bytes and the row reader of an image, for a number of threads.
+fn rows(image: &Arc<Image>, threads: usize) -> (u64, Box<dyn RowReader>) {
     let is_high = image.codec.is_none() || image.chunks.height > MAX_HELD_ROWS;
     if image.chunks.is_strips() && is_high {
         return (image.window_bytes(), Box::new(strips::StripRows::new(Arc::clone(image))));
     }
-    let rows = chunked_rows::ChunkedRows::new(Arc::clone(image));
+    let rows = chunked_rows::ChunkedRows::new(Arc::clone(image), threads);
     (rows.buffer_bytes(), Box::new(rows))
 }

@@ -45,6 +45,9 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
         }
         let directory = structure.directory(next)?;
         next = directory.next;
+        // Three ways to store a pyramid are in use: levels as pages that are marked as reduced (libvips, GDAL), levels
+        // as children of the full image (OME-TIFF), and a thumbnail whose child is the full image (cameras, DNG). A
+        // page is what remains if all of them are taken together, and its largest image is the one to publish.
         let candidate = largest(structure, directory)?;
         let (count, is_page) = if candidate.is_secondary { (&mut secondary, false) } else { (&mut pages, true) };
         *count += 1;
@@ -64,6 +67,8 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
 /// Returns `true` if a page follows from a directory on. Errors in later directories do not affect the page before
 /// them.
 fn has_page(structure: &Structure, mut next: u64, mut seen: HashSet<u64>) -> bool {
+    // This search only decides about a warning, so it ends early and ignores errors. Finding all pages of a file of
+    // 10,000 would read 10,000 directories, each of them a request if the file is remote.
     for _ in 0..MAX_LOOKED_AHEAD {
         if next == 0 || !seen.insert(next) {
             break;

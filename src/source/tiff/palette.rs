@@ -1,8 +1,7 @@
 //! Palettes: `ColorMap` (TIFF 6.0, section 5).
 
-use super::mapping::sample_bytes;
 use super::tags::{self, Tags};
-use crate::source::samples::Depth;
+use crate::source::samples::{Depth, scaled_to_8_bits};
 use crate::source::{DecodeError, Refusal};
 
 /// The colors of a palette.
@@ -42,9 +41,9 @@ impl Palette {
 
     /// Looks up the first sample of each pixel. Copies the sample with index `alpha`, if there is one, after the color.
     pub(super) fn convert(&self, from: &[u8], indexes: &Indexes, to: &mut [u8]) {
-        let color_bytes = 3 * sample_bytes(self.depth);
-        let alpha_bytes = if indexes.alpha.is_some() { sample_bytes(self.depth) } else { 0 };
-        let pixels = from.chunks_exact(indexes.samples * sample_bytes(indexes.depth));
+        let color_bytes = 3 * self.depth.bytes();
+        let alpha_bytes = if indexes.alpha.is_some() { self.depth.bytes() } else { 0 };
+        let pixels = from.chunks_exact(indexes.samples * indexes.depth.bytes());
         for (pixel, to) in pixels.zip(to.chunks_exact_mut(color_bytes + alpha_bytes)) {
             let index = usize::from(indexes.sample(pixel, 0));
             let (color, alpha) = to.split_at_mut(color_bytes);
@@ -53,7 +52,7 @@ impl Palette {
             if let Some(at) = indexes.alpha {
                 let value = indexes.alpha_to_16_bits(indexes.sample(pixel, at));
                 match self.depth {
-                    Depth::Eight => alpha[0] = crate::source::color::scaled_to_8_bits(value),
+                    Depth::Eight => alpha[0] = scaled_to_8_bits(value),
                     Depth::Sixteen => alpha.copy_from_slice(&value.to_ne_bytes()),
                 }
             }

@@ -29,6 +29,9 @@ impl PredictorDecoder {
     /// Decodes a row in place and converts it to native byte order. `scratch` is reusable memory.
     pub(super) fn decode_row(&self, row: &mut [u8], scratch: &mut Vec<u8>) {
         match (self.predictor, self.bits) {
+            // Every arm leaves the samples in the byte order of this machine, so that nothing behind it has to know
+            // that of the file. With predictor 3 the order of the file has no meaning: the bytes of a sample are always
+            // stored from the highest on.
             (Predictor::None, _) => self.turn_samples(row),
             (Predictor::Horizontal, 8) => sum_bytes(row, self.channels),
             (Predictor::Horizontal, 16) => self.sum::<2>(row),
@@ -62,6 +65,8 @@ impl PredictorDecoder {
         let mut sums = vec![0_u64; self.channels];
         for pixel in row.chunks_exact_mut(BYTES * self.channels) {
             for (sum, sample) in sums.iter_mut().zip(pixel.as_chunks_mut::<BYTES>().0) {
+                // Differences are modulo 2^bits. The sum has 64 bits, and `native` keeps the lowest ones, which are the
+                // same as those of a sum of the right width.
                 *sum = sum.wrapping_add(self.order.number(*sample));
                 *sample = native(*sum);
             }

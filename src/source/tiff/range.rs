@@ -1,6 +1,6 @@
 //! Range between black and white of floating-point and signed samples.
 
-use super::unpack::SampleFormat;
+use super::sample_format::SampleFormat;
 use crate::source::{FloatRange, Warning, WarningCode};
 
 /// Ratio of samples outside the range to samples inside from which the range is considered a mistake.
@@ -28,6 +28,9 @@ impl SampleStats {
         if value.is_finite() {
             self.min = self.min.min(value);
             self.max = self.max.max(value);
+            // Counted strictly inside and outside. In a scan whose values were clipped to 0 and 1 by another program,
+            // nearly all of the sky may be exactly 1; these samples prove neither that the range is right nor that it
+            // is wrong.
             if value > scale.max || value < scale.min {
                 self.outside += 1;
             } else if value > scale.min && value < scale.max {
@@ -103,6 +106,10 @@ impl FloatScale {
             let text = format!("its samples range from {min} to {max}, which were taken as black and white");
             return Some(Warning::new(WarningCode::FloatRangeMeasured, text));
         }
+        // Some samples outside the range are normal: highlights above 1 in a rendering, or a few defects. If nearly all
+        // of them are outside, the file has other units, such as heights in meters, and the image would be all black or
+        // all white. Guessing a range would give each sheet of a series another contrast, so this is a warning that
+        // names the option instead.
         let is_mistake = stats.outside > 0 && stats.inside.saturating_mul(MOSTLY_OUTSIDE) <= stats.outside;
         is_mistake.then(|| {
             let text = format!(

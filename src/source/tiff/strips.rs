@@ -3,6 +3,7 @@
 
 use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
+use super::measure::measure_range;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, RowReader, Warning};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ impl StripRows {
     fn read_down(&mut self, rows: &mut [u8], row_bytes: usize) -> Result<usize, DecodeError> {
         let chunks = &self.image.chunks;
         let (strip, row) = (self.done / chunks.height, self.done % chunks.height);
+        // A compressed strip can only be decoded from its start, so the decompressor stays open between calls. There is
+        // one, so the memory is that of a window, however high the strip is: many scanners write the whole image as a
+        // single strip.
         let mut chunk = match self.open.take() {
             Some(chunk) if row > 0 => chunk,
             _ => Chunk::open(&self.image, ChunkPosition { column: 0, row: strip }, 0)?,
@@ -50,6 +54,8 @@ impl StripRows {
         let (strip, row) = (last / chunks.height, last % chunks.height);
         let count = (row + 1).min(count_rows(rows, row_bytes));
         let rows = &mut rows[..count as usize * row_bytes];
+        // The rows of one call are read in one go in their own order and then reversed, because a seek for each row
+        // would be a request for each row of a remote file.
         let mut chunk = Chunk::open(&self.image, ChunkPosition { column: 0, row: strip }, row + 1 - count)?;
         chunk.read(&self.image, rows, row_bytes)?;
         reverse_rows(rows, row_bytes);
@@ -73,7 +79,7 @@ fn reverse_rows(rows: &mut [u8], row_bytes: usize) {
 impl RowReader for StripRows {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         let row_bytes = self.image.mapping.samples.row_bytes(self.image.chunks.size.width());
-        self.image.prepare()?;
+        measure_range(&self.image)?;
         let mut rows = rows;
         while !rows.is_empty() {
             if self.done == self.image.chunks.size.height() {

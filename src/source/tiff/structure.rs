@@ -98,6 +98,8 @@ pub(super) struct Entry {
 
 impl Structure {
     pub(super) fn open(input: Arc<TiffInput>) -> Result<Self, Refusal> {
+        // A classic header has 8 bytes: byte order, 42, offset of the first directory. That of BigTIFF has 16: byte
+        // order, 43, the size of offsets, zero, and an offset of 8 bytes.
         let head = input.bytes(0, 8)?;
         let order = if head.starts_with(b"MM") { ByteOrder::Big } else { ByteOrder::Little };
         let version = order.number([head[2], head[3]]);
@@ -134,6 +136,8 @@ impl Structure {
     pub(super) fn directory(&self, offset: u64) -> Result<Directory, DecodeError> {
         let count_bytes = self.variant.count_bytes() as u64;
         let count = self.number(&self.input.bytes(offset, count_bytes)?);
+        // The first check that a damaged offset meets. It points somewhere into the pixels, whose first bytes are then
+        // taken as the number of entries.
         if count == 0 || count > MAX_ENTRIES {
             return Err(format!("the directory at byte {offset} has {count} entries").into());
         }
@@ -178,6 +182,8 @@ impl Structure {
     /// Reads an entry's first values, at most `max`; `None` if they are not unsigned integers.
     pub(super) fn first_numbers(&self, entry: &Entry, max: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(bytes) = value_bytes(entry.kind).filter(|_| is_unsigned(entry.kind)) else { return Ok(None) };
+        // Where the values are depends on all of them, but only the first ones are read: those of a large image take
+        // megabytes, and those that a damaged entry claims may take exabytes.
         let wanted = entry.count.min(max).saturating_mul(bytes as u64);
         let is_inside = entry.count.saturating_mul(bytes as u64) <= entry.value.len() as u64;
         let content = match usize::try_from(wanted) {

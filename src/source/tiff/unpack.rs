@@ -1,20 +1,8 @@
 //! Unpacking of samples of any depth to 8 or 16 bits.
 
 use super::range::{FloatScale, SampleStats};
+use super::sample_format::SampleFormat;
 use crate::source::samples::Depth;
-
-/// Number format of samples (`SampleFormat`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SampleFormat {
-    /// Unsigned integers, scaled to the full range.
-    Unsigned,
-    /// Palette indexes, which are not scaled.
-    Index,
-    /// Two's complement.
-    Signed,
-    /// Floating point.
-    Float,
-}
 
 /// Role of a sample in a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +124,7 @@ impl Unpacker {
                 }
             }
             Self::UpTo15Bits { bits } => {
+                // Scaled, not shifted: a shift would make the white of 12 bits 65,520 instead of 65,535.
                 let max = (1 << bits) - 1;
                 write(samples, groups(row, *bits).map(|value| scaled(value.into(), max)));
             }
@@ -214,6 +203,8 @@ fn from_signed_64_bits(value: i64) -> f64 {
 /// Decodes a number laid out as in IEEE 754: sign, exponent, fraction.
 fn small_float(bits: u32, exponent_bits: u32, fraction_bits: u32) -> f64 {
     let max = (1 << exponent_bits) - 1;
+    // The bias of the exponent is half of its range: 15 for 5 bits, 63 for 7. Exponent 0 has no implicit leading 1, and
+    // the highest one stands for infinity or NaN.
     let offset = i32::try_from(max >> 1).unwrap_or(0);
     let fraction = f64::from(bits & ((1 << fraction_bits) - 1)) / f64::from(1_u32 << fraction_bits);
     let exponent = bits >> fraction_bits & max;

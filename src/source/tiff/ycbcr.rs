@@ -46,6 +46,8 @@ impl Subsampling {
         let horizontal = self.horizontal as usize;
         let units = band.chunks_exact(self.unit_bytes());
         for (unit, pixels) in units.zip(row.chunks_mut(3 * horizontal)) {
+            // Chroma is repeated for all pixels of a unit, as libtiff does. Uncompressed YCbCr is rare, and
+            // interpolation would need the units of the rows above and below.
             let (lightness, differences) = unit.split_at(unit.len() - 2);
             let lightness = &lightness[y as usize * horizontal..];
             for (pixel, lightness) in pixels.chunks_exact_mut(3).zip(lightness) {

@@ -101,9 +101,19 @@ impl Folder {
         let path = self.path(&object.key);
         let written = self.write(&path, &object.body)?;
         let receipt = receipt(&object.key, &written.metadata);
+        // A blocking thread cannot be canceled. If the future was dropped, because the process stops or a confirmation
+        // took too long, this thread must not write minutes later: the protocol counts on a PUT that was given up not
+        // to arrive.
         if caller.strong_count() == 0 {
             return Err(io::ErrorKind::Interrupted.into());
         }
+        // The order is what makes a crash harmless. The mark comes first and names the content that it belongs to, by
+        // size, time and digest. Between the two renames, the old document has a mark of other content, which reads as
+        // no mark: the image is published again. In the other order, the new document would have the mark of the old
+        // one for a moment.
+        //
+        // A single rename for both is not possible, because they are two files. Extended attributes would keep them
+        // together, but rsync without `-X` and many network drives lose those.
         Mark::new(&path, &written, &object.body, object.mark.as_deref()).write(&path)?;
         written.replace(&path)?;
         sync::sync_directory(directory_of(&path))?;

@@ -107,6 +107,9 @@ fn create_in(directory: &Path) -> io::Result<NamedTempFile> {
 /// set timestamps keep the original one.
 fn stamp(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
+    // The clock of the kernel advances every few milliseconds, within which a fast machine can write two versions of a
+    // file of the same size. Their times would be equal, and so would their entity tags. The time is moved back and not
+    // forward, because a time in the future would confuse `make`, rsync and the age of a mark.
     let random = RandomState::new().build_hasher().finish();
     let back = Duration::from_nanos(random % STAMP_SPREAD_NANOS);
     let stamped = metadata.modified().ok().and_then(|modified| modified.checked_sub(back));
@@ -126,6 +129,9 @@ pub(super) fn etag(metadata: &Metadata) -> Option<ETag> {
 pub(super) fn clock(root: &Path) -> io::Result<SystemTime> {
     let existing = root.ancestors().find(|directory| directory.exists());
     let directory = existing.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // There is no call that asks a file system for its time. A file that is created now has it. The local clock is not
+    // an alternative: the times that it would be compared with come from the server of a network drive, which may be
+    // minutes off.
     tempfile::tempfile_in(directory)?.metadata()?.modified()
 }
 

@@ -85,17 +85,6 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The handling of objects that already exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Clobber {
-    /// Replaces existing objects.
-    #[default]
-    Replace,
-    /// Keeps existing objects. A put fails unless the bytes are equal (`If-None-Match: *`). Some stores ignore the
-    /// condition.
-    Forbid,
-}
-
 /// The account that pays for the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Payer {

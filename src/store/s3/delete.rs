@@ -16,6 +16,8 @@ impl S3Store {
     pub(super) async fn delete_all(&self, keys: &[Key]) -> Result<(), StoreError> {
         for batch in keys.chunks(MAX_KEYS_PER_DELETE) {
             match self.delete_batch(batch).await {
+                // Not for other kinds: if deleting is denied, each of a thousand single requests would be denied
+                // too.
                 Err(error) if error.kind() == StoreErrorKind::Other => self.delete_one_by_one(batch).await?,
                 done => done?,
             }
@@ -31,6 +33,7 @@ impl S3Store {
         let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete);
         let deleted = deleted.set_request_payer(self.payer.into()).send().await;
         let deleted = deleted.map_err(|error| self.failed(action(), &error))?;
+        // The status of a batch is 200 even if every key in it failed.
         match deleted.errors().first() {
             None => Ok(()),
             Some(error) => {

@@ -20,12 +20,12 @@ mod watch;
 
 pub use address::{BucketAddress, BucketAddressError};
 pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
-pub use attributes::{Clobber, ObjectAttributes, Payer};
+pub use attributes::{ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 pub use read::{Found, ReadError};
 
 use super::adaptive_limiter::{AdaptiveLimiter, UploadLimits};
-use super::{BaseUrl, Prefix, StoreError};
+use super::{BaseUrl, OnExisting, Prefix, Store, StoreError, StoreErrorKind};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use client::{client_config, default_checksums, require_credentials, shared_config, with_checksums};
@@ -80,8 +80,9 @@ pub struct S3Settings {
     pub retry_for: Option<Duration>,
     /// The attributes of every stored object.
     pub attributes: ObjectAttributes,
-    /// The handling of objects that already exist.
-    pub clobber: Clobber,
+    /// The handling of objects that already exist. With [`OnExisting::Keep`], a put fails unless the bytes are equal
+    /// (`If-None-Match: *`). Some stores ignore the condition.
+    pub on_existing: OnExisting,
     /// The account that pays for the requests.
     pub payer: Payer,
 }
@@ -100,7 +101,7 @@ pub struct S3Store {
     limiter: AdaptiveLimiter,
     concurrency: usize,
     attributes: Arc<ObjectAttributes>,
-    clobber: Clobber,
+    on_existing: OnExisting,
     payer: Payer,
     clock: ServerClock,
     denied_lookups: Arc<AtomicU64>,
@@ -121,6 +122,20 @@ impl S3Store {
     /// tiles as two cores encode. The actual number adapts to the store.
     pub const DEFAULT_CONCURRENCY: usize = 256;
 
+    /// Connects to a bucket and [checks](Store::check) it. If the bucket is in another region, calls `on_region` with
+    /// its region and connects to that.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and if the bucket cannot be used.
+    pub async fn connect_in_any_region(settings: S3Settings, on_region: impl FnOnce(&str)) -> Result<Self, StoreError> {
+        let store = Self::connect(settings.clone()).await?;
+        let Err(error) = store.check().await else { return Ok(store) };
+        let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
+        on_region(region);
+        let store = Self::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
+        store.check().await.map(|()| store)
+    }
+
     /// Reads the AWS configuration and creates the client. Only credential providers may send requests at this point.
     ///
     /// # Errors
@@ -139,7 +154,11 @@ impl S3Store {
         let puts = u32::try_from(concurrency).unwrap_or(u32::MAX);
         let limiter = AdaptiveLimiter::new(UploadLimits { puts, bytes: MAX_BYTES_IN_FLIGHT, puts_per_second });
         let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
-        let S3Settings { bucket, clobber, payer, .. } = settings;
+        let S3Settings { bucket, on_existing, payer, .. } = settings;
+        // The SDK decides about the endpoint from a dozen sources: flags, environment, profiles, services sections,
+        // dual-stack and FIPS settings. It tells its decision only in a request, so one is presigned, not sent, and its
+        // URL is taken apart. It says if this is AWS, which decides about path style and checksums; both change the
+        // URL, so a second one is made for the result.
         let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
         let mut client_config = client_config.force_path_style(!is_aws);
         if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
@@ -153,7 +172,7 @@ impl S3Store {
         let client = Client::from_conf(client_config.interceptor(observer).interceptor(BodyLimit).build());
         let attributes = Arc::new(settings.attributes);
         let denied_lookups = Arc::default();
-        Ok(Self { client, bucket, url, limiter, concurrency, attributes, clobber, payer, clock, denied_lookups })
+        Ok(Self { client, bucket, url, limiter, concurrency, attributes, on_existing, payer, clock, denied_lookups })
     }
 
     /// Returns the URL of a prefix at the endpoint, in virtual-host style on AWS and in path style elsewhere.

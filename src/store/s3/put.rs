@@ -1,8 +1,9 @@
 //! Puts, each confirmed by the ETag of the stored object.
 
-use super::attributes::Clobber;
 use super::{MARK, S3Store};
-use crate::store::{Digest, ETag, Key, Object, Receipt, Redirect, Redirects, Store, StoreError, StoreErrorKind};
+use crate::store::{
+    Digest, ETag, Key, Object, OnExisting, Receipt, Redirect, Redirects, Store, StoreError, StoreErrorKind,
+};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
@@ -22,13 +23,18 @@ const PRECONDITION_FAILED: u16 = 412;
 
 impl S3Store {
     /// Puts an object and repeats the put until the store confirms the sent bytes.
-    pub(super) async fn put_confirmed(&self, object: Object, clobber: Clobber) -> Result<Receipt, StoreError> {
+    pub(super) async fn put_confirmed(&self, object: Object, on_existing: OnExisting) -> Result<Receipt, StoreError> {
+        // The store returns the MD5 of what it has stored as the ETag, at least for a single PUT without a KMS key.
+        // Comparing it with the digest of what was sent covers everything in between: memory, proxies and the store
+        // itself.
         let digest = Digest::of(&object.body);
         let _permit = self.limiter.acquire(object.body.len() as u64).await;
         let mut confirmation = Confirmation::NoETag;
         for _ in 0..MAX_DIGEST_ATTEMPTS {
-            let output = match self.put_without_check(&object, clobber).await {
+            let output = match self.put_without_check(&object, on_existing).await {
                 Ok(output) => output,
+                // With `If-None-Match: *`, an attempt whose response is lost makes the retry fail with 412: the object
+                // is there because this run has put it. So the bytes decide, not the status.
                 Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
             };
@@ -46,9 +52,9 @@ impl S3Store {
     async fn put_without_check(
         &self,
         object: &Object,
-        clobber: Clobber,
+        on_existing: OnExisting,
     ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
-        let put = self.put_request(&object.key, clobber);
+        let put = self.put_request(&object.key, on_existing);
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
         let put = match &object.mark {
             Some(mark) => put.metadata(MARK, &**mark),
@@ -57,12 +63,12 @@ impl S3Store {
         put.body(ByteStream::from(object.body.clone())).send().await
     }
 
-    fn put_request(&self, key: &Key, clobber: Clobber) -> PutObjectFluentBuilder {
+    fn put_request(&self, key: &Key, on_existing: OnExisting) -> PutObjectFluentBuilder {
         let put = self.client.put_object().bucket(&self.bucket).key(key.as_str());
         let put = self.attributes.apply_to_put(put).set_request_payer(self.payer.into());
-        match clobber {
-            Clobber::Replace => put,
-            Clobber::Forbid => put.if_none_match("*"),
+        match on_existing {
+            OnExisting::Update | OnExisting::Overwrite => put,
+            OnExisting::Keep => put.if_none_match("*"),
         }
     }
 
@@ -109,7 +115,7 @@ impl S3Store {
     /// redirect.
     async fn put_redirect(&self, redirect: Redirect, may_replace: bool) -> Result<(), StoreError> {
         let _permit = self.limiter.acquire(0).await;
-        let put = self.put_request(&redirect.from, self.clobber).website_redirect_location(redirect.to);
+        let put = self.put_request(&redirect.from, self.on_existing).website_redirect_location(redirect.to);
         let put = if may_replace { put } else { put.if_none_match("*") };
         // Other endpoints serve the object as an empty file, which must not have an image type.
         let put = put.content_type("text/plain").body(ByteStream::from_static(b"")).send().await;

@@ -2,7 +2,8 @@
 
 use super::S3Store;
 use super::explain::kind;
-use crate::store::{MinRate, StoreError, StoreErrorKind};
+use crate::store::rate::MinRate;
+use crate::store::{StoreError, StoreErrorKind};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
@@ -85,6 +86,9 @@ impl S3Store {
     async fn request_range(&self, object: &Found, range: &Range<u64>) -> Result<ByteStream, ReadError> {
         let request = self.client.get_object().bucket(&self.bucket).key(&object.key);
         let request = request.range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        // All ranges of a source must be of one revision, or a decoder would read the header of one image and the
+        // pixels of another. The condition is checked by the store; the ETag of the response is compared as well,
+        // because some stores ignore it.
         let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
         let response = request.set_request_payer(self.payer.into()).send().await;
         let response = response.map_err(|error| self.read_error(&object.key, &error))?;

@@ -1,11 +1,10 @@
 //! The operations of a store, by the requests of S3.
 
 use super::S3Store;
-use super::attributes::Clobber;
 use super::explain::kind;
 use super::watch::tracking_last_failure;
 use crate::store::{
-    ETag, HeaderUpdate, Key, Listed, Object, Prefix, Receipt, RedirectStore, Redirects, Store, StoreError,
+    ETag, HeaderUpdate, Key, Listed, Object, OnExisting, Prefix, Receipt, RedirectStore, Redirects, Store, StoreError,
     StoreErrorKind, Stored, Traffic,
 };
 use aws_sdk_s3::config::Builder;
@@ -34,12 +33,12 @@ fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) ->
 
 impl Store for S3Store {
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        tracking_last_failure(self.put_confirmed(object, self.clobber)).boxed()
+        tracking_last_failure(self.put_confirmed(object, self.on_existing)).boxed()
     }
 
     /// Uses `If-None-Match: *`, which some stores ignore.
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
-        tracking_last_failure(self.put_confirmed(object, Clobber::Forbid)).boxed()
+        tracking_last_failure(self.put_confirmed(object, OnExisting::Keep)).boxed()
     }
 
     /// Lists at most one key. Unlike `HeadBucket`, the response contains an error message. A role with only put
@@ -68,6 +67,10 @@ impl Store for S3Store {
                 Err(error) if error.status() == Some(404) => Ok(None),
                 // Without permission to list, the status for a missing key is 403 instead of 404.
                 Err(error) if error.status() == Some(403) => {
+                    // S3 answers 403 and not 404 for a missing key if the credentials may not list, so that names
+                    // cannot be guessed. It answers the same for an object that may not be read. Taking it as missing
+                    // is safe, because the worst that follows is that an unchanged image is published again; the count
+                    // lets the caller tell people why.
                     self.denied_lookups.fetch_add(1, Ordering::Relaxed);
                     Ok(None)
                 }

@@ -58,6 +58,9 @@ impl<E> fmt::Debug for CodeClassifier<E> {
 
 impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for CodeClassifier<E> {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        // The SDK retries the codes of AWS. Other stores use other codes for the same situations, and 429 for
+        // throttling. A classifier without an opinion leaves the decision to the others, so this one only speaks up
+        // for what it knows.
         let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
         if is_too_large(error) {
             return RetryAction::RetryForbidden;
@@ -84,6 +87,9 @@ pub(super) struct ServerClock(Arc<Mutex<Option<(SystemTime, Instant)>>>);
 impl ServerClock {
     /// Returns the current time of the store, or the local time before the first response.
     pub(super) fn now(&self) -> SystemTime {
+        // The monotonic clock bridges the time since the last response, so that a local clock that is set meanwhile
+        // changes nothing. `Date` has whole seconds, which is why the protocol adds `CLOCK_PRECISION` where it compares
+        // times.
         let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.and_then(|(date, received)| date.checked_add(received.elapsed())).unwrap_or_else(SystemTime::now)
     }
@@ -177,6 +183,8 @@ impl Intercept for ResponseObserver {
             // Fails for requests outside of an operation, whose errors need no explanation.
             let _ = LAST_FAILURE.try_with(|last| last.replace(Some(failure)));
         }
+        // Here and not where errors are handled: the SDK retries by itself, so a throttle that a retry overcomes never
+        // becomes an error. It still has to narrow the window.
         let status = Some(response.status().as_u16());
         if matches!(status, Some(TOO_MANY_REQUESTS | SLOW_DOWN)) {
             self.limiter.record_throttle();

@@ -1,14 +1,14 @@
-//! How different two colours look: CIEDE2000, by the formulas of Sharma, Wu and Dalal (2005).
+//! How different two colors look: CIEDE2000, by the formulas of Sharma, Wu and Dalal (2005).
 
 /// L\*, a\*, b\*.
 pub type Lab = [f64; 3];
 
-/// The difference of two colours; 1 is about what people can just see.
+/// The difference of two colors; 1 is about what people can just see.
 pub fn difference(one: Lab, other: Lab) -> f64 {
     let chroma = |lab: Lab| lab[1].hypot(lab[2]);
     let mean_chroma = f64::midpoint(chroma(one), chroma(other));
-    let grey = 0.5 * (1.0 - seventh(mean_chroma).sqrt());
-    let stretched = |lab: Lab| [lab[0], lab[1] * (1.0 + grey), lab[2]];
+    let gray = 0.5 * (1.0 - seventh(mean_chroma).sqrt());
+    let stretched = |lab: Lab| [lab[0], lab[1] * (1.0 + gray), lab[2]];
     let (one, other) = (stretched(one), stretched(other));
     let (c1, c2) = (chroma(one), chroma(other));
     let hue = |lab: Lab| if chroma(lab) == 0.0 { 0.0 } else { lab[2].atan2(lab[1]).to_degrees().rem_euclid(360.0) };

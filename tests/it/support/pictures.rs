@@ -4,7 +4,7 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-/// Smooth waves of colour, no two regions of which look alike: JPEG keeps them well, and a misplaced tile shows.
+/// Smooth waves of color, no two regions of which look alike: JPEG keeps them well, and a misplaced tile shows.
 pub fn waves(width: u32, height: u32) -> RgbImage {
     let wave = |x: u32, y: u32, period: f32| {
         let angle = (x as f32 / period).sin() + (y as f32 / (period * 1.7)).cos();
@@ -14,7 +14,7 @@ pub fn waves(width: u32, height: u32) -> RgbImage {
 }
 
 /// The red channel of [`waves`].
-pub fn grey_waves(width: u32, height: u32) -> GrayImage {
+pub fn gray_waves(width: u32, height: u32) -> GrayImage {
     let waves = waves(width, height);
     GrayImage::from_fn(width, height, |x, y| Luma([waves.get_pixel(x, y)[0]]))
 }

@@ -26,7 +26,7 @@ pub fn read_with(path: &Path, options: ReadOptions) -> Result<(Header, Vec<u8>),
 /// All rows of a file with these bytes.
 pub fn read_bytes(bytes: &[u8]) -> Result<(Header, Vec<u8>), SourceError> {
     let folder = TempDir::new().expect("a folder");
-    // The name says nothing: formats are recognised by their content.
+    // The name says nothing: formats are recognized by their content.
     read(&file(folder.path(), "image.dat", bytes))
 }
 

@@ -216,6 +216,9 @@ impl OdsScan<'_> {
             self.width = self.width.max(self.row_width);
             self.cells += self.row_width * self.row_repeats;
             self.total_bytes = self.total_bytes.saturating_add(self.row_bytes.saturating_mul(self.row_repeats));
+            // A cell or a row may be repeated a million times by an attribute, and spreadsheets fill up the rest of a
+            // sheet in this way. Only what is before the last value counts here, because that is what `calamine`
+            // allocates: a rectangle up to the last row and the widest one.
             let is_large = self.cells.max(self.row.saturating_mul(self.width)) > MAX_CELLS as u64;
             if is_large || self.total_bytes > MAX_TEXT_BYTES as u64 {
                 return Err(too_many_cells());

@@ -6,7 +6,7 @@ mod values;
 mod xml;
 
 use super::separated::Record;
-use super::{RowError, RowUnit};
+use super::{COMPOUND_FILE, RowError, RowUnit};
 use calamine::{Data, Ods, Reader, Sheet, SheetType, SheetVisible, Xlsx};
 use hidden::Marks;
 use package::Package;
@@ -57,17 +57,9 @@ pub(super) struct SheetRows {
     pub(super) hidden_rows: u64,
 }
 
-/// Returns `true` if the file is a ZIP archive or an older kind of workbook.
-pub(super) fn is_workbook(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(COMPOUND)
-}
-
-/// The signature of Excel 97 to 2003 workbooks and of encrypted workbooks.
-const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
-
 /// Reads the sheet with the given name, or the first visible sheet.
 pub(super) fn read(bytes: &[u8], sheet: Option<&str>) -> Result<SheetRows, Refused> {
-    if bytes.starts_with(COMPOUND) {
+    if bytes.starts_with(COMPOUND_FILE) {
         let reason = "is an Excel 97-2003 workbook or is password-protected";
         return Err(Refused::new(reason, "save it as .xlsx without a password"));
     }
@@ -166,6 +158,8 @@ impl Cells {
 
     /// Adds a cell with its text, or with the name of its error value.
     fn put(&mut self, (row, column): (u32, u32), text: Result<String, String>) -> Result<(), Refused> {
+        // Hidden rows and columns are those that a curator has filtered out, and publishing them would be a leak. They
+        // are counted, because with `--prune` they would otherwise be taken for images that left the input.
         if text.as_ref().is_ok_and(String::is_empty) || self.marks.columns.contains(&column) {
             return Ok(());
         }

@@ -1,5 +1,9 @@
 //! The report of a run: a JSON line for each image when it ends, after one for each that is planned.
 
+mod read;
+
+pub use read::{ReadReportError, ReportStatus, ReportedImage, Reports};
+
 use super::IngestError;
 use crate::collection::Page;
 use crate::destination::Identifier;

@@ -1,30 +1,31 @@
 //! `iiif-publish ingest`: whole collections, again and again.
 
-use super::arguments::{PlaceArguments, ProgressArgument};
-use super::exit::{Exit, interrupted};
+mod dry_run;
+mod events;
+mod input;
+
+use super::Verb;
+use super::arguments::{PlaceArguments, PublishArguments};
+use super::context::Context;
+use super::error::Fatal;
+use super::exit::Exit;
+use super::hints::input_hint;
+use super::messages::Messages;
 use super::output::counted;
-use super::progress::Progress;
-use super::publish::PublishArguments;
-use super::report::{Fatal, chain, input_advice, tell_error, tell_note};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use dry_run::DryRunPrinter;
+use events::IngestReporter;
 use iiif_publish::collection::ingest::{
     Completion, DeleteLimit, Ingest, IngestMode, IngestOptions, IngestSummary, Metrics,
 };
 use iiif_publish::collection::{InputError, Page, Shard, objects};
+use iiif_publish::error::chain;
+use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
-use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-mod dry_run;
-mod errors;
-mod events;
-mod input;
-
-use dry_run::DryRunTeller;
-use events::Teller;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
@@ -68,7 +69,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
     /// Set the Presentation API version of manifests and collection
-    #[arg(long, value_name = "3|none", default_value = "3")]
+    #[arg(long, value_name = "VERSION", default_value = "3", value_parser = presentation_parser())]
     presentation: PresentationArgument,
     /// Set the title of the collection
     #[arg(long, value_name = "TEXT", default_value = "Collection")]
@@ -90,7 +91,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     place: PlaceArguments,
     #[command(flatten)]
-    how: PublishArguments,
+    publishing: PublishArguments,
 }
 
 /// Options for images that are no longer in the input.
@@ -104,11 +105,14 @@ struct PruneArguments {
     max_delete: DeleteLimit,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PresentationArgument {
-    #[value(name = "3")]
-    Three,
-    None,
+/// The version of manifests and the collection; `None` if there are none.
+#[derive(Clone, Copy, Debug)]
+struct PresentationArgument(Option<PresentationVersion>);
+
+fn presentation_parser() -> impl TypedValueParser<Value = PresentationArgument> {
+    let versions = PresentationVersion::ALL.iter().map(|version| version.as_str());
+    PossibleValuesParser::new(versions.chain(["none"]).map(PossibleValue::new))
+        .map(|name| PresentationArgument(name.parse().ok()))
 }
 
 /// A part, or where to look for it.
@@ -130,97 +134,105 @@ impl FromStr for ShardArgument {
     }
 }
 
-pub(super) async fn run(arguments: Arguments) -> Exit {
-    let (how, began) = (arguments.how.reports.how(), Instant::now());
-    let mut metrics = Metrics::default();
-    let exit = Box::pin(try_run(&arguments, &mut metrics)).await.unwrap_or_else(|fatal| fatal.tell(how));
-    let Some(path) = &arguments.metrics_file else { return exit };
-    metrics.duration = began.elapsed();
-    metrics.exit_code = exit.code();
-    metrics.write(path).map_or_else(
-        |error| {
-            tell_error(
-                how,
-                None,
-                &format!("could not write `{}`: {error}", path.display()),
-                "choose another file with `--metrics-file`",
-            );
-            exit.worse(Exit::Failed)
-        },
-        |()| exit,
-    )
+impl Verb for Arguments {
+    const EXAMPLES: &'static str = "\
+Examples:
+  iiif-publish ingest masters --bucket art-tiles --label 'Our maps'
+      Publish all images below a folder, their manifests and a collection.
+      Re-run to update: an unchanged image costs one request.
+  iiif-publish ingest --table images.csv --bucket art-tiles --dry-run
+      Show what a table with labels, metadata and pages would publish.
+  iiif-publish ingest masters --bucket art-tiles --prune --max-delete 20
+      Also delete up to 20 images that are no longer in the folder.
+  iiif-publish ingest masters --bucket art-tiles --shard 2/8 --report 2.jsonl
+      Publish the third of eight equal parts, on the third of eight machines.
+  iiif-publish ingest masters --bucket art-tiles --finish
+      Write the collection when all parts are done.
+  iiif-publish ingest --from-file failed.txt --presentation none \\
+      --bucket art-tiles
+      Retry the images that `iiif-publish report` printed.";
+
+    fn messages(&self) -> Messages {
+        self.publishing.messages()
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, Fatal> {
+        let began = Instant::now();
+        let mut metrics = Metrics::default();
+        let result = Box::pin(ingest(&self, context, &mut metrics)).await;
+        let Some(path) = &self.metrics_file else { return result };
+        let exit = context.exit(result);
+        metrics.duration = began.elapsed();
+        metrics.exit_code = exit.code();
+        let Err(error) = metrics.write(path) else { return Ok(exit) };
+        let error = format!("could not write `{}`: {error}", path.display());
+        context.progress().error(&error, "choose another file with `--metrics-file`");
+        Ok(exit.worse(Exit::Failed))
+    }
 }
 
-async fn try_run(arguments: &Arguments, metrics: &mut Metrics) -> Result<Exit, Fatal> {
-    let how = arguments.how.reports.how();
-    let options = arguments.options(how)?;
-    if arguments.how.replaces_nothing() && options.collection_label.is_some() {
+async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics) -> Result<Exit, Fatal> {
+    let progress = context.progress();
+    let options = arguments.options(context)?;
+    if arguments.publishing.keeps_existing() && options.collection_label.is_some() {
         let error = "`--no-clobber` would keep manifests and the collection from changing with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
     }
-    let input = arguments.input().await?;
-    arguments.how.check(input.pages().len())?;
-    arguments.how.check_names(input.pages().iter().map(|page| &page.identifier))?;
+    let input = arguments.input(context).await?;
+    arguments.publishing.check(input.pages().len())?;
+    arguments.publishing.check_names(input.pages().iter().map(|page| &page.identifier), context)?;
     let pages = input.pages_of(options.shard);
-    let progress = Arc::new(Progress::new(how, pages.len()).verbose(arguments.how.reports.verbose));
-    progress.note(&found(input.pages(), &pages, options.shard));
+    progress.begin(pages.len());
+    progress.note(&describe(input.pages(), &pages, options.shard));
     for error in input.unread().iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
-        tell_error(how, None, &chain(error), input_advice(error));
+        progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
-    let publisher = arguments.how.publisher(&arguments.place, &progress).await?;
+    let publisher = arguments.publishing.publisher(&arguments.place, context).await?;
     let images: Vec<Image> = pages.iter().copied().map(image).collect();
-    let teller = Teller::new(&images, &progress);
-    let ingest = Ingest::new(&publisher, &input, options, |event| teller.event(&event))?;
+    let reporter = IngestReporter::new(&images, context);
+    let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
     if arguments.dry_run {
-        return Ok(dry_run(&ingest, how).await?.worse(unread));
+        return Ok(context.until_interrupted(dry_run(&ingest, context)).await?.worse(unread));
     }
-    let summary = ingest.run(|| teller.signal()).await?;
+    let summary = ingest.run(|| reporter.signal()).await?;
     metrics.counts = summary.counts;
-    Ok(tell(summary, &teller, &publisher, how, metrics).worse(unread))
+    Ok(report(summary, &reporter, &publisher, context, metrics).worse(unread))
 }
 
-/// Prints what a run would do, unless a signal comes before.
-async fn dry_run(ingest: &Ingest<'_>, how: ProgressArgument) -> Result<Exit, Fatal> {
-    let mut lines = DryRunTeller::new(how);
-    let totals = tokio::select! {
-        totals = ingest.dry_run(|event| lines.event(&event)) => totals?,
-        exit = interrupted() => return Ok(exit),
-    };
+/// Prints what a run would do.
+async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> {
+    let mut lines = DryRunPrinter::new(context.progress().is_json());
+    let totals = ingest.dry_run(|event| lines.event(&event)).await?;
     lines.totals(&totals);
     totals.refusal.map_or(Ok(lines.exit()), |refusal| Err(refusal.into()))
 }
 
-/// Tells how a run ended.
-fn tell(
+/// Reports how a run ended.
+fn report(
     summary: IngestSummary,
-    teller: &Teller<'_>,
+    reporter: &IngestReporter<'_>,
     publisher: &Publisher,
-    how: ProgressArgument,
+    context: &Context,
     metrics: &mut Metrics,
 ) -> Exit {
     let exit = match summary.completion {
         Completion::Complete => Exit::Done,
         Completion::LimitReached => Exit::Limit,
         Completion::Unavailable => Exit::Environment,
-        Completion::Stopped => teller.signalled(),
+        Completion::Stopped => reporter.signalled(),
         _ => Exit::Failed,
     };
-    let exit = summary.error.map_or(exit, |error| Fatal::from(error).tell(how).worse(exit));
+    let exit = summary.error.map_or(exit, |error| context.exit(Err(error.into())).worse(exit));
     // After the last request, so that the summary and the metrics have the same numbers.
-    teller.tell_summary(publisher);
+    reporter.print_summary(publisher);
     metrics.traffic = publisher.store().traffic();
-    summary.report_error.map_or(exit, |error| exit.worse(tell_report_error(&error, how)))
-}
-
-fn tell_report_error(error: &io::Error, how: ProgressArgument) -> Exit {
-    tell_error(
-        how,
-        None,
+    let Some(error) = summary.report_error else { return exit };
+    context.progress().error(
         &format!("the report is incomplete: {error}"),
         "choose a file with more free space with `--report`; the images are not affected",
     );
-    Exit::Failed
+    exit.worse(Exit::Failed)
 }
 
 fn image(page: &Page) -> Image {
@@ -228,7 +240,7 @@ fn image(page: &Page) -> Image {
 }
 
 impl Arguments {
-    fn shard(&self, how: ProgressArgument) -> Result<Shard, Fatal> {
+    fn shard(&self, context: &Context) -> Result<Shard, Fatal> {
         match self.shard {
             None => Ok(Shard::WHOLE),
             Some(ShardArgument::This(shard)) => Ok(shard),
@@ -245,18 +257,19 @@ impl Arguments {
                 let (shard, engine) = found.ok_or_else(|| {
                     usage("`--shard auto` found no variables of AWS Batch, Kubernetes, Slurm or Cloud Run".to_owned())
                 })?;
-                tell_note(how, &format!("publishing part {shard} (from {engine})"));
+                context.note(&format!("publishing part {shard} (from {engine})"));
                 Ok(shard)
             }
         }
     }
 
-    fn options(&self, how: ProgressArgument) -> Result<IngestOptions, Fatal> {
+    fn options(&self, context: &Context) -> Result<IngestOptions, Fatal> {
         let mut options = IngestOptions::default();
-        options.shard = self.shard(how)?;
+        options.shard = self.shard(context)?;
         options.mode = self.mode();
         options.prune = self.prune.prune.then_some(self.prune.max_delete);
-        options.collection_label = (self.presentation == PresentationArgument::Three).then(|| self.label.clone());
+        options.collection_label = self.presentation.0.map(|_| self.label.clone());
+        options.presentation_version = self.presentation.0.unwrap_or_default();
         options.report.clone_from(&self.report);
         options.max_failures = self.max_failures;
         options.max_duration = self.max_duration.map(Duration::from_secs);
@@ -272,7 +285,7 @@ impl Arguments {
     }
 }
 
-fn found(all: &[Page], pages: &[&Page], shard: Shard) -> String {
+fn describe(all: &[Page], pages: &[&Page], shard: Shard) -> String {
     let of = if shard.is_whole() { String::new() } else { format!(" of {} (part {shard})", all.len()) };
     let objects = counted(objects(pages.iter().copied()).len() as u64, "object");
     format!("{}{of} of {objects}", counted(pages.len() as u64, "image"))

@@ -1,16 +1,17 @@
 //! Options for attributes of every object in a bucket.
 
+use crate::cli::context::Context;
 use clap::{Args, ValueEnum};
 use iiif_publish::store::{
-    Checksums, Clobber, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
+    Checksums, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
 /// Arguments that apply to buckets only, not to folders.
-pub(super) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
+pub(crate) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Object attributes")]
-pub(super) struct StorageArguments {
+pub(crate) struct StorageArguments {
     /// Choose when to send checksum headers with uploads [default: `when-supported` on AWS, `when-required` elsewhere]
     #[arg(long, value_name = "WHEN")]
     checksums: Option<ChecksumsArgument>,
@@ -42,7 +43,7 @@ enum ChecksumsArgument {
 
 impl StorageArguments {
     /// Returns the settings of a bucket with these options.
-    pub(super) fn apply_to(&self, settings: S3Settings, clobber: Clobber) -> S3Settings {
+    pub(crate) fn apply_to(&self, settings: S3Settings) -> S3Settings {
         S3Settings {
             checksums: self.checksums.map(|checksums| match checksums {
                 ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
@@ -56,13 +57,18 @@ impl StorageArguments {
                 tags: self.tagging.clone(),
                 metadata: self.metadata.clone(),
             },
-            clobber,
             ..settings
         }
     }
 
-    /// Returns a warning if the storage class is unsuitable for many small objects.
-    pub(super) fn warning(&self) -> Option<String> {
+    /// Prints a warning if the storage class is unsuitable for many small objects.
+    pub(crate) fn warn(&self, context: &Context) {
+        if let Some(warning) = self.warning() {
+            context.progress().say(&format!("warning: {warning}"));
+        }
+    }
+
+    fn warning(&self) -> Option<String> {
         let class = self.storage_class.as_ref()?;
         let reason = match class {
             StorageClass::StandardIa | StorageClass::OnezoneIa | StorageClass::GlacierIr => {

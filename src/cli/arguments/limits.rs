@@ -8,7 +8,7 @@ use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_curren
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 #[expect(clippy::struct_field_names, reason = "the names of the options")]
-pub(super) struct LimitArguments {
+pub(crate) struct LimitArguments {
     /// Limit memory for all images together, such as `2GiB` [default: half of the available memory]
     ///
     /// An image that needs more is refused before work on it starts. Available memory is that of the machine, or of its
@@ -17,15 +17,15 @@ pub(super) struct LimitArguments {
     max_memory: Option<ByteSize>,
     /// Refuse images with more than N pixels
     #[arg(long, value_name = "N", default_value_t = ReadOptions::MAX_PIXELS, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) max_pixels: u64,
+    pub(crate) max_pixels: u64,
     /// Refuse images that need more than N objects, before storing any [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) max_objects: Option<u64>,
+    pub(crate) max_objects: Option<u64>,
 }
 
 impl LimitArguments {
     /// Returns the memory limit in bytes; `None` if it is not set and the memory of the machine is unknown.
-    pub(super) fn max_memory_bytes(&self) -> Option<u64> {
+    pub(crate) fn max_memory_bytes(&self) -> Option<u64> {
         self.max_memory.map(|size| size.as_u64()).or_else(|| machine_memory_bytes().map(|bytes| bytes / 2))
     }
 }

@@ -1,201 +1,27 @@
 //! The input of a run: local and remote files, folders, lists and tables.
 
-use super::folder::{EmptyFolder, EmptyFolders, SystemFiles, UnsupportedFiles};
+mod error;
+mod patterns;
+mod walk;
+
+pub use error::InputError;
+pub use patterns::Patterns;
+
+use super::folder::{EmptyFolder, SystemFiles, UnsupportedFiles};
+use super::lines::LimitedLines;
+use super::naming::{NameError, identifier, identifier_of};
 use super::page::Page;
-use super::table::{self, RowError, RowUnit, Table, TableError};
+use super::table::{self, RowError, RowUnit, Table};
 use crate::destination::Identifier;
-use crate::location::{Location, LocationError, S3Object};
-use crate::store::KeyError;
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use crate::location::{Location, S3Object};
+use error::input_error;
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
+use walk::Walk;
 use walkdir::{DirEntry, WalkDir};
-
-/// Extensions by which images in folders are selected. The content decides about the format.
-const EXTENSIONS: [&str; 20] = [
-    "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "ptif", "btf", "png", "jp2", "j2k", "jpx", "j2c", "webp", "gif",
-    "bmp", "pnm", "ppm", "pgm", "pbm",
-];
-
-/// An error in the input.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum InputError {
-    /// A file or folder cannot be read.
-    #[error("could not read `{input}`")]
-    Read {
-        /// The path.
-        input: String,
-        /// The error of the system.
-        #[source]
-        cause: io::Error,
-    },
-    /// A file or folder does not exist, and may have been a folder. A missing image file fails later, by itself.
-    #[error("`{input}` does not exist")]
-    Missing {
-        /// The path.
-        input: String,
-    },
-    /// A folder, list or table contains no images.
-    #[error("there are no images in `{input}`")]
-    Nothing {
-        /// The path.
-        input: String,
-    },
-    /// A URL has no bucket or no valid host.
-    #[error("invalid source")]
-    Location(#[from] LocationError),
-    /// A list or table names a folder in a bucket.
-    #[error("`{0}` is a folder; lists and tables must name images")]
-    Folder(String),
-    /// The folder is the publish target, whose tiles are images too.
-    #[error("`{input}` is the publish target")]
-    Target {
-        /// The folder.
-        input: String,
-    },
-    /// A pattern is not valid.
-    #[error("invalid pattern")]
-    Pattern(#[from] globset::Error),
-    /// The name of a file is not a valid identifier.
-    #[error("could not derive an identifier from `{input}`")]
-    Identifier {
-        /// The file.
-        input: String,
-        /// The error in the identifier.
-        #[source]
-        cause: Option<KeyError>,
-    },
-    /// Two images have the same identifier.
-    #[error("`{first}` and `{second}` have the same identifier `{identifier}`")]
-    Overlap {
-        /// The first image.
-        first: String,
-        /// The second image.
-        second: String,
-        /// The identifier.
-        identifier: Identifier,
-    },
-    /// The input contains an image twice.
-    #[error("the input contains `{input}` twice")]
-    Twice {
-        /// The image.
-        input: String,
-    },
-    /// A file is not a readable table.
-    #[error("`{input}` {reason}")]
-    Table {
-        /// The file.
-        input: String,
-        /// The reason, as a predicate.
-        reason: String,
-        /// The hint, as an imperative clause.
-        hint: &'static str,
-    },
-    /// A table has invalid rows.
-    #[error("`{input}` has {}", invalid_rows(errors.len()))]
-    Rows {
-        /// The table.
-        input: String,
-        /// All errors in the rows.
-        errors: Vec<RowError>,
-    },
-}
-
-fn input_error(error: TableError, input: &str) -> InputError {
-    let input = input.to_owned();
-    match error {
-        TableError::Read(cause) => InputError::Read { input, cause },
-        TableError::Refused(reason, hint) => InputError::Table { input, reason, hint },
-        TableError::Rows(errors) => InputError::Rows { input, errors },
-    }
-}
-
-fn invalid_rows(count: usize) -> String {
-    if count == 1 { "1 invalid row".to_owned() } else { format!("{count} invalid rows") }
-}
-
-/// Patterns such as `**/*.tif` that select files by their paths in a folder.
-#[derive(Clone, Debug)]
-pub struct Patterns {
-    include: Option<GlobSet>,
-    exclude: GlobSet,
-}
-
-impl Patterns {
-    /// Selects files that match one of `include` but none of `exclude`. If `include` is empty, selects images by
-    /// extension.
-    ///
-    /// # Errors
-    /// If a pattern is not valid.
-    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InputError> {
-        let set = |patterns: &[String]| -> Result<GlobSet, globset::Error> {
-            let mut set = GlobSetBuilder::new();
-            for pattern in patterns {
-                set.add(Glob::new(pattern)?);
-            }
-            set.build()
-        };
-        let included = if include.is_empty() { None } else { Some(set(include)?) };
-        Ok(Self { include: included, exclude: set(exclude)? })
-    }
-
-    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
-    fn are_silent_on(&self, path: &Path) -> bool {
-        self.include.is_none() && !self.exclude.is_match(path)
-    }
-
-    fn match_file(&self, path: &Path) -> bool {
-        self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
-            && !self.exclude.is_match(path)
-    }
-}
-
-/// Returns `true` for file names with the extension of an image format.
-pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
-    let extension = path.as_ref().extension().and_then(OsStr::to_str).map(str::to_lowercase);
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-}
-
-/// The result of walking through a folder.
-#[derive(Default)]
-struct Walk {
-    pages: Vec<Page>,
-    unread: Vec<InputError>,
-    empty_folders: EmptyFolders,
-    unsupported_files: UnsupportedFiles,
-}
-
-impl Walk {
-    fn add(&mut self, root: &Path, entry: walkdir::Result<DirEntry>, patterns: &Patterns) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let input = error.path().unwrap_or(root).display().to_string();
-                return self.unread.push(InputError::Read { input, cause: error.into() });
-            }
-        };
-        match entry.file_type().is_dir() {
-            true if entry.depth() > 0 => self.empty_folders.add(entry.path()),
-            true => {}
-            false => self.empty_folders.remove_around(entry.path()),
-        }
-        let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        if !entry.file_type().is_file() {
-            return;
-        }
-        if !patterns.match_file(below) {
-            return self.unsupported_files.add_if(patterns.are_silent_on(below), below);
-        }
-        match identifier(below) {
-            Ok(identifier) => self.pages.push(Page::alone(entry.path().into(), identifier)),
-            Err(error) => self.unread.push(error),
-        }
-    }
-}
 
 /// The images of one run.
 #[derive(Debug)]
@@ -304,10 +130,10 @@ impl Input {
     }
 
     /// Adds an image, or records that it is skipped because of its name.
-    fn add(&mut self, location: Location, identifier: Result<Identifier, InputError>) {
+    fn add(&mut self, location: Location, identifier: Result<Identifier, NameError>) {
         match identifier {
             Ok(identifier) => self.pages.push(Page::alone(location, identifier)),
-            Err(error) => self.unread.push(error),
+            Err(error) => self.unread.push(error.into()),
         }
     }
 
@@ -356,7 +182,7 @@ impl Input {
     /// If the list cannot be read.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
-        let text = table::read_list(list).map_err(|error| input_error(error, name))?;
+        let text = table::read_list(LimitedLines::new(list)).map_err(|error| input_error(error, name))?;
         for (line, number) in text.lines().zip(1..) {
             if line.starts_with('{') {
                 let row = table::parse_json_row(line, Path::new(""));
@@ -460,53 +286,6 @@ impl Input {
         drop(known);
         Ok((self.pages, self.unread))
     }
-}
-
-/// Derives the identifier of a file from the `path` in the input, and of a remote image from the last segment of its
-/// name.
-pub(super) fn identifier_of(location: &Location, path: &Path) -> Result<Identifier, InputError> {
-    match location {
-        Location::File(_) => identifier(path),
-        Location::Object(object) if object.is_folder() => Err(InputError::Folder(location.to_string())),
-        Location::Object(_) | Location::Web(_) => {
-            let name = location.file_name();
-            let name = name.ok_or_else(|| InputError::Identifier { input: location.to_string(), cause: None })?;
-            identifier(&name)
-        }
-    }
-}
-
-/// Returns a path with control characters and bytes that are not UTF-8 escaped.
-fn visible(path: &Path) -> String {
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
-        }
-        for byte in chunk.invalid() {
-            text.push_str("\\x");
-            text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
-        }
-    }
-    text
-}
-
-/// Derives the identifier from the path of a file without its extension. For absolute paths and paths that leave the
-/// current folder, only the file name is used.
-pub(super) fn identifier(path: &Path) -> Result<Identifier, InputError> {
-    let refused = |cause| InputError::Identifier { input: visible(path), cause };
-    let is_below = |component: &Component| matches!(component, Component::Normal(_) | Component::CurDir);
-    let path = if path.components().all(|component| is_below(&component)) {
-        path.with_extension("")
-    } else {
-        PathBuf::from(path.file_stem().unwrap_or_default())
-    };
-    let names: Option<Vec<&str>> = path
-        .components()
-        .filter(|component| *component != Component::CurDir)
-        .map(|component| component.as_os_str().to_str())
-        .collect();
-    names.ok_or_else(|| refused(None))?.join("/").parse().map_err(|error| refused(Some(error)))
 }
 
 #[cfg(test)]

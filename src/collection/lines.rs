@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 /// The maximum length of a line, in bytes. Some files, such as `/dev/zero`, have no line feeds.
-pub(super) const MAX_LINE_BYTES: u64 = 1 << 20;
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// A reader that fails in the middle of a line that is too long, before the line is in memory.
 pub(super) struct LimitedLines<R> {

@@ -6,7 +6,7 @@ use iiif_publish::store::{Payer, S3Settings};
 /// Options for the buckets of `s3://` images.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3 sources")]
-pub(super) struct SourceArguments {
+pub(crate) struct SourceArguments {
     /// Use this endpoint for `s3://` images [default: as for the target]
     #[arg(id = "source_endpoint_url", long = "source-endpoint-url", value_name = "URL")]
     endpoint_url: Option<String>,
@@ -23,13 +23,13 @@ pub(super) struct SourceArguments {
 
 impl SourceArguments {
     /// Returns `true` if a source bucket differs from a target bucket of the same name.
-    pub(super) fn differ_from(&self, target: &S3Settings) -> bool {
+    pub(crate) fn differ_from(&self, target: &S3Settings) -> bool {
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_lowercase());
         self.endpoint_url.is_some() && plain(&self.endpoint_url) != plain(&target.endpoint_url)
     }
 
     /// Returns the settings of source buckets. Missing options default to those of the target.
-    pub(super) fn settings(&self, target: S3Settings) -> S3Settings {
+    pub(crate) fn settings(&self, target: S3Settings) -> S3Settings {
         let or_default = |option: &Option<String>, default| option.clone().or(default);
         S3Settings {
             endpoint_url: or_default(&self.endpoint_url, target.endpoint_url),

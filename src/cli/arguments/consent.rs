@@ -1,24 +1,24 @@
 //! Confirmation prompts on the terminal.
 
-use super::escape;
-use super::exit::Exit;
-use super::report::Fatal;
+use crate::cli::error::Fatal;
+use crate::cli::escape;
+use crate::cli::exit::Exit;
 use clap::Args;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 #[derive(Debug, Args)]
-pub(super) struct ConsentArguments {
+pub(crate) struct ConsentArguments {
     /// Skip the confirmation prompt
     #[arg(long, short)]
     yes: bool,
     /// Show what would be done without doing it
     #[arg(long, conflicts_with = "yes")]
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl ConsentArguments {
     /// Checks, before any work, that a prompt is possible if one is needed.
-    pub(super) fn check_can_prompt(&self) -> Result<(), Fatal> {
+    pub(crate) fn check_can_prompt(&self) -> Result<(), Fatal> {
         if self.yes || self.dry_run || io::stdin().is_terminal() {
             return Ok(());
         }
@@ -27,12 +27,12 @@ impl ConsentArguments {
     }
 
     /// Returns `true` if no prompt is needed.
-    pub(super) fn skips_prompt(&self) -> bool {
+    pub(crate) fn skips_prompt(&self) -> bool {
         self.yes
     }
 
     /// Prompts, and returns `true` if the user agrees. Blocks: call it before starting concurrent work.
-    pub(super) fn confirm(&self, question: &str) -> bool {
+    pub(crate) fn confirm(&self, question: &str) -> bool {
         self.yes || ask(question, &mut io::stdin().lock(), &mut io::stderr().lock())
     }
 }

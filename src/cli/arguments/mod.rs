@@ -1,0 +1,21 @@
+//! Groups of options that several verbs share.
+
+mod consent;
+mod encoding;
+mod existing;
+mod image;
+mod limits;
+mod names;
+mod publishing;
+mod s3;
+mod shape;
+mod sources;
+mod storage;
+
+pub(crate) use consent::ConsentArguments;
+pub(crate) use image::ImageArguments;
+pub(crate) use names::{NameArguments, NameError, PlaceArguments, named, named_files};
+pub(crate) use publishing::PublishArguments;
+pub(crate) use s3::S3Arguments;
+pub(crate) use shape::{VersionArgument, VersionArguments};
+pub(crate) use storage::StorageArguments;

@@ -1,0 +1,109 @@
+//! Identifiers, prefix and public URL.
+
+use clap::Args;
+use iiif_publish::destination::{Identifier, PublicUrl};
+use iiif_publish::location::{Location, LocationError};
+use iiif_publish::publish::Image;
+use iiif_publish::store::{KeyError, Prefix};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Names")]
+pub(crate) struct NameArguments {
+    /// Set the identifier (one image only) [default: file name without extension]
+    #[arg(long, value_name = "IDENTIFIER")]
+    pub(crate) id: Option<Identifier>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Names")]
+pub(crate) struct PlaceArguments {
+    /// Set the folder inside the bucket or output folder
+    #[arg(long, value_name = "PREFIX", default_value_t)]
+    pub(crate) prefix: Prefix,
+    /// Set the public base URL of the prefix, such as your CDN [default: URL of the bucket]
+    ///
+    /// The identifier is appended. The default includes the prefix; with `--output`, it is `http://localhost:3000`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<PublicUrl>,
+}
+
+/// The error if images on the command line have no valid or unique identifiers.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NameError {
+    #[error("`--id` applies to one image, but {0} were passed")]
+    IdForMany(usize),
+    #[error("could not derive an identifier from `{0}`")]
+    Stem(String, #[source] Option<KeyError>),
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error("`{0}` is not a local file")]
+    NotLocal(String),
+    #[error("`{0}` and `{1}` would both write to `{2}`")]
+    Overlap(String, String, Identifier),
+}
+
+/// Returns the images with their identifiers.
+///
+/// # Errors
+/// If an identifier is invalid, or two images have the same one.
+pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
+    if id.is_some() && paths.len() > 1 {
+        return Err(NameError::IdForMany(paths.len()));
+    }
+    let image = |path: PathBuf| -> Result<Image, NameError> {
+        let location = Location::named(path)?;
+        let identifier = id.cloned().map_or_else(|| stem(&location), Ok)?;
+        Ok(Image { location, identifier })
+    };
+    let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, NameError>>()?;
+    let mut sorted: Vec<&Image> = images.iter().collect();
+    sorted.sort_by_key(|image| &image.identifier);
+    if let Some([a, b]) = sorted.array_windows().find(|[a, b]| a.identifier == b.identifier) {
+        let (first, second) = (a.location.to_string(), b.location.to_string());
+        return Err(NameError::Overlap(first, second, a.identifier.clone()));
+    }
+    Ok(images)
+}
+
+/// Returns the images with their identifiers, which must be local files.
+///
+/// # Errors
+/// As [`named`], and if an image is not a local file.
+pub(crate) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
+    let images = named(paths, id)?;
+    match images.iter().find(|image| image.location.file().is_none()) {
+        Some(image) => Err(NameError::NotLocal(image.location.to_string())),
+        None => Ok(images),
+    }
+}
+
+fn stem(location: &Location) -> Result<Identifier, NameError> {
+    let name = || location.to_string();
+    let file = location.file_name().ok_or_else(|| NameError::Stem(name(), None))?;
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| NameError::Stem(name(), None))?;
+    stem.parse().map_err(|error| NameError::Stem(name(), Some(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_images_never_share_an_identifier() {
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert!(matches!(named(paths(&["x/photo.jpg", "y/photo.tif"]), None), Err(NameError::Overlap(..))));
+        assert!(named(paths(&["photo-1.jpg", "photo.jpg", "photo.1.jpg"]), None).is_ok());
+        let id = "a".parse().expect("an identifier");
+        assert!(matches!(named(paths(&["x.jpg", "y.jpg"]), Some(&id)), Err(NameError::IdForMany(2))));
+    }
+
+    #[test]
+    fn the_file_stem_is_the_identifier() -> Result<(), NameError> {
+        let images = named(vec![PathBuf::from("scans/f.2r.tif")], None)?;
+        assert_eq!(images[0].identifier.to_string(), "f.2r");
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! Options of publishing that do not depend on the images.
+
+use super::existing::ExistingArguments;
+use super::image::ImageArguments;
+use super::names::PlaceArguments;
+use super::s3::S3Arguments;
+use super::sources::SourceArguments;
+use super::storage::{BUCKET_ONLY, StorageArguments};
+
+use crate::cli::context::Context;
+use crate::cli::error::Fatal;
+use crate::cli::exit::Exit;
+use crate::cli::messages::{MessageArguments, Messages};
+use bytesize::ByteSize;
+use clap::Args;
+use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
+use iiif_publish::iiif::PyramidShape;
+use iiif_publish::location::{Location, S3Object};
+use iiif_publish::publish::{FullImageUrl, Layout, OnWarning, Options, Publisher, RedirectOptions};
+use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
+use iiif_publish::store::{FolderStore, OnExisting, Prefix, S3Settings, Store};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The default public URL of a folder: the address of `preview`.
+const FOLDER_URL: &str = "http://localhost:3000";
+
+/// Options of publishing that do not depend on the images.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
+pub(crate) struct PublishArguments {
+    /// Publish into this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
+    ///
+    /// The ARN is that of a bucket or of an access point.
+    #[arg(long, value_name = "BUCKET")]
+    bucket: Option<String>,
+    /// Publish into this folder instead of a bucket
+    #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    s3: S3Arguments,
+    #[command(flatten)]
+    sources: SourceArguments,
+    #[command(flatten)]
+    existing: ExistingArguments,
+    #[command(flatten)]
+    storage: StorageArguments,
+    #[command(flatten)]
+    headers: HeaderArguments,
+    #[command(flatten)]
+    redirects: RedirectArguments,
+    #[command(flatten)]
+    image: ImageArguments,
+    #[command(flatten)]
+    work: WorkArguments,
+    #[command(flatten)]
+    messages: MessageArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Headers")]
+struct HeaderArguments {
+    /// Set Cache-Control of tiles [default: `public, max-age=86400`; one year with `--versioned`]
+    #[arg(long, value_name = "VALUE", value_parser = header_value)]
+    cache_control: Option<String>,
+    /// Set Cache-Control of info.json
+    #[arg(long, value_name = "VALUE", default_value = Options::INFO_CACHE_CONTROL, value_parser = header_value)]
+    info_cache_control: String,
+}
+
+fn header_value(text: &str) -> Result<String, String> {
+    let is_value = !text.is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if is_value { Ok(text.to_owned()) } else { Err("expected visible ASCII characters".to_owned()) }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Redirects")]
+struct RedirectArguments {
+    /// Store each tile once and redirect its other URLs there (website endpoints only)
+    ///
+    /// In a bucket, this works on its website endpoint only. In a folder, the redirects are written to the file `_redirects`,
+    /// for hosts that support it.
+    #[arg(long, requires = "public_url")]
+    redirects: bool,
+    /// Redirect full/max (as JPEG) to an existing full image; `{id}` stands for the identifier
+    #[arg(long, value_name = "URL", requires = "redirects")]
+    full_image_url: Option<FullImageUrl>,
+}
+
+impl RedirectArguments {
+    /// Checks that several images do not share one full image URL.
+    fn check_one_full_image_each(&self, images: usize) -> Result<(), Fatal> {
+        match &self.full_image_url {
+            Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
+                Exit::Usage,
+                format!("`--full-image-url` without `{{id}}` is the URL of one image, but {images} were passed"),
+                "put `{id}` in the URL in place of the identifier",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn options(&self) -> Option<RedirectOptions> {
+        self.redirects.then(|| RedirectOptions { full_image_url: self.full_image_url.clone() })
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Performance")]
+struct WorkArguments {
+    /// Limit parallel uploads [default: up to 256 into a bucket, 8 into a folder]
+    ///
+    /// The limit applies to all images together. Uploads into a bucket start at a lower number and adapt to the store.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: Option<u16>,
+    /// Limit PUT requests per second
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    max_rps: Option<f64>,
+    /// Retry transient errors for up to SECONDS [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    retry_for: Option<u64>,
+    /// Limit temporary disk space for a source whose web server does not support byte ranges
+    ///
+    /// The temporary file is in TMPDIR.
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(DEFAULT_MAX_SPOOL_BYTES))]
+    max_spool_size: ByteSize,
+    /// Fail images with warnings before any part of them is visible
+    #[arg(long)]
+    strict: bool,
+}
+
+impl WorkArguments {
+    fn concurrency(&self) -> Option<NonZeroUsize> {
+        self.concurrency.and_then(|concurrency| NonZeroUsize::new(concurrency.into()))
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| S3Settings::PUTS_PER_SECOND.contains(rate));
+    let (least, most) = (S3Settings::PUTS_PER_SECOND.start(), S3Settings::PUTS_PER_SECOND.end());
+    rate.ok_or_else(|| format!("expected a number from {least} to {most}"))
+}
+
+/// A store and its public URL.
+type Target = (Arc<dyn Store>, PublicUrl);
+
+impl PublishArguments {
+    pub(crate) fn messages(&self) -> Messages {
+        self.messages.messages()
+    }
+
+    /// Checks that the arguments are consistent for this number of images.
+    pub(crate) fn check(&self, images: usize) -> Result<(), Fatal> {
+        self.redirects.check_one_full_image_each(images)?;
+        self.shape().map(drop)
+    }
+
+    /// Checks that a folder can store the images, and warns about names that other systems cannot store.
+    pub(crate) fn check_names<'a>(
+        &self,
+        identifiers: impl IntoIterator<Item = &'a Identifier>,
+        context: &Context,
+    ) -> Result<(), Fatal> {
+        let Some(folder) = &self.output else { return Ok(()) };
+        let problems = name_problems(folder, identifiers);
+        let Some(first) = problems.iter().find(|problem| problem.is_here()).or(problems.first()) else { return Ok(()) };
+        let others = if problems.len() == 1 { String::new() } else { format!(" (and {} more)", problems.len() - 1) };
+        let text = format!("`{}` {}{others}", first.identifier, first.reason);
+        if first.is_here() {
+            return Err(Fatal::new(
+                Exit::Usage,
+                text,
+                "rename the file, or choose another id with `--id` or a column `id` of a `--table`",
+            ));
+        }
+        context.note(&format!("warning: {text}"));
+        Ok(())
+    }
+
+    /// Returns `true` if existing objects must not be overwritten.
+    pub(crate) fn keeps_existing(&self) -> bool {
+        self.existing.on_existing() == OnExisting::Keep
+    }
+
+    /// Returns the location to publish to, below a prefix.
+    pub(crate) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
+        if let Some(folder) = &self.output {
+            return Some(Location::File(folder.join(prefix.to_string())));
+        }
+        let bucket = self.bucket.clone().filter(|_| !self.sources.differ_from(&self.s3_settings()))?;
+        let key = Some(prefix.to_string()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
+        Some(Location::Object(S3Object { bucket, key: key.unwrap_or_default(), listed: None }))
+    }
+
+    fn shape(&self) -> Result<PyramidShape, Fatal> {
+        // An existing full image has no size limit.
+        let has_full_image = self.redirects.full_image_url.is_some();
+        Ok(if has_full_image { self.image.uncapped_shape() } else { self.image.shape() }?)
+    }
+
+    /// Creates a publisher, and checks that the bucket or folder is available.
+    pub(crate) async fn publisher(&self, place: &PlaceArguments, context: &Context) -> Result<Publisher, Fatal> {
+        self.storage.warn(context);
+        let (store, public_url) = self.target(place, context).await?;
+        let options = self.options(place, self.shape()?, public_url);
+        Ok(Publisher::new(store, options, context.on_event()).reading_from(self.remotes()))
+    }
+
+    /// Returns the remote sources, with the credentials and timeouts of the target.
+    pub(crate) fn remotes(&self) -> Remotes {
+        Remotes::new(self.sources.settings(self.s3_settings())).with_max_spool_bytes(self.work.max_spool_size.as_u64())
+    }
+
+    fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
+        let layout = self.existing.layout();
+        let cache_control = match layout {
+            Layout::InPlace => Options::CACHE_CONTROL,
+            Layout::Versioned { .. } => Options::VERSIONED_CACHE_CONTROL,
+        };
+        Options {
+            cache_control: self.headers.cache_control.clone().unwrap_or_else(|| cache_control.to_owned()),
+            info_cache_control: self.headers.info_cache_control.clone(),
+            concurrency: self.work.concurrency(),
+            on_existing: self.existing.on_existing(),
+            identity: self.existing.identity(),
+            on_warning: if self.work.strict { OnWarning::Fail } else { OnWarning::Report },
+            settle_after: Some(self.existing.settle_after()),
+            layout,
+            redirects: self.redirects.options(),
+            prefix: place.prefix.clone(),
+            ..self.image.options(shape, public_url)
+        }
+    }
+
+    async fn target(&self, place: &PlaceArguments, context: &Context) -> Result<Target, Fatal> {
+        let Some(folder) = &self.output else {
+            let store = context.connect(self.s3_settings()).await?;
+            let public_url = place.public_url.clone().unwrap_or_else(|| store.url(&place.prefix).into());
+            return Ok((Arc::new(store), public_url));
+        };
+        let public_url = place.public_url.clone().unwrap_or_else(|| {
+            context.progress().say(&format!(
+                "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
+            ));
+            FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&place.prefix)
+        });
+        let store = FolderStore::new(folder.clone());
+        store.check().await?;
+        Ok((Arc::new(store), public_url))
+    }
+
+    fn s3_settings(&self) -> S3Settings {
+        let bucket = self.s3.settings(self.bucket.clone().unwrap_or_default());
+        S3Settings {
+            concurrency: self.work.concurrency(),
+            max_puts_per_second: self.work.max_rps,
+            retry_for: self.work.retry_for.map(Duration::from_secs),
+            on_existing: self.existing.on_existing(),
+            ..self.storage.apply_to(bucket)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The bucket and its credentials.
+
+use clap::Args;
+use iiif_publish::bucket::quoted;
+use iiif_publish::store::{BucketAddress, Payer, S3Settings};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "S3")]
+pub(crate) struct S3Arguments {
+    /// Use this endpoint of an S3-compatible store [default: `AWS_ENDPOINT_URL_S3`, or AWS]
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Use this region [default: `AWS_REGION`, or the region of the profile]
+    #[arg(long, value_name = "REGION")]
+    aws_region: Option<String>,
+    /// Use this profile of the AWS configuration files [default: `AWS_PROFILE`]
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Pay for requests to "requester pays" buckets
+    #[arg(long)]
+    request_payer: bool,
+}
+
+impl S3Arguments {
+    /// Returns the options that select the same bucket on another command line, of this program or of the AWS CLI.
+    pub(crate) fn command_options(&self) -> String {
+        let option =
+            |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {}", quoted(value)));
+        let options = [option("--endpoint-url", &self.endpoint_url), option("--profile", &self.profile)];
+        options.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    pub(crate) fn settings(&self, bucket: String) -> S3Settings {
+        // The ARN of an access point names its region.
+        let address = bucket.parse::<BucketAddress>().ok();
+        let region = || address.as_ref().and_then(BucketAddress::region).map(str::to_owned);
+        S3Settings {
+            bucket,
+            endpoint_url: self.endpoint_url.clone(),
+            aws_region: self.aws_region.clone().or_else(region),
+            profile: self.profile.clone(),
+            payer: if self.request_payer { Payer::Requester } else { Payer::Owner },
+            ..S3Settings::default()
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The format of messages.
+
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+
+/// The way of reporting what happens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Messages {
+    pub(super) format: MessageFormat,
+    /// Set to print one line per image, also with progress bars.
+    pub(super) is_verbose: bool,
+}
+
+impl Messages {
+    /// Plain lines, for verbs without options for messages.
+    pub(super) const PLAIN: Self = Self { format: MessageFormat::Plain, is_verbose: false };
+
+    /// Returns the way of reporting for a command line that may be invalid.
+    pub(super) fn of_words(words: &[OsString]) -> Self {
+        let is_json = |name: &str| {
+            let is_whole =
+                words.iter().any(|word| word.to_str().and_then(|word| word.strip_prefix(name)) == Some("=json"));
+            is_whole || words.windows(2).any(|pair| pair[0] == name && pair[1] == "json")
+        };
+        let is_json = is_json("--log-format") || is_json("--progress");
+        Self { format: if is_json { MessageFormat::Json } else { MessageFormat::Plain }, ..Self::PLAIN }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct MessageArguments {
+    /// Choose how to show progress on stderr
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    progress: MessageFormat,
+    /// Choose the format of all messages on stderr, including errors (`json`: same as `--progress json`)
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "progress")]
+    log_format: LogFormatArgument,
+    /// Print errors only (same as `--progress none`)
+    #[arg(long, short, conflicts_with_all = ["progress", "log_format", "verbose"])]
+    quiet: bool,
+    /// Print one line per image, also with progress bars
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+impl MessageArguments {
+    pub(super) fn messages(&self) -> Messages {
+        let format = match self.log_format {
+            _ if self.quiet => MessageFormat::None,
+            LogFormatArgument::Text => self.progress,
+            LogFormatArgument::Json => MessageFormat::Json,
+        };
+        Messages { format, is_verbose: self.verbose }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormatArgument {
+    /// Plain text
+    Text,
+    /// One JSON event per line
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MessageFormat {
+    /// Bars on a terminal, plain lines elsewhere
+    Auto,
+    /// Plain lines
+    Plain,
+    /// One JSON event per line
+    Json,
+    /// Errors only
+    None,
+}

@@ -1,0 +1,42 @@
+//! Selection of files in folders.
+
+use super::InputError;
+use crate::collection::naming::is_image_name;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use std::path::Path;
+
+/// Patterns such as `**/*.tif` that select files by their paths in a folder.
+#[derive(Clone, Debug)]
+pub struct Patterns {
+    include: Option<GlobSet>,
+    exclude: GlobSet,
+}
+
+impl Patterns {
+    /// Selects files that match one of `include` but none of `exclude`. If `include` is empty, selects images by
+    /// extension.
+    ///
+    /// # Errors
+    /// If a pattern is not valid.
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InputError> {
+        let set = |patterns: &[String]| -> Result<GlobSet, globset::Error> {
+            let mut set = GlobSetBuilder::new();
+            for pattern in patterns {
+                set.add(Glob::new(pattern)?);
+            }
+            set.build()
+        };
+        let included = if include.is_empty() { None } else { Some(set(include)?) };
+        Ok(Self { include: included, exclude: set(exclude)? })
+    }
+
+    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
+    pub(super) fn are_silent_on(&self, path: &Path) -> bool {
+        self.include.is_none() && !self.exclude.is_match(path)
+    }
+
+    pub(super) fn match_file(&self, path: &Path) -> bool {
+        self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
+            && !self.exclude.is_match(path)
+    }
+}

@@ -1,0 +1,74 @@
+//! Names of files: images by their extension, and identifiers.
+
+use crate::destination::Identifier;
+use crate::location::Location;
+use crate::source;
+use crate::store::KeyError;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+/// An error of a name from which no identifier can be derived.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NameError {
+    #[error("could not derive an identifier from `{name}`")]
+    NoIdentifier {
+        name: String,
+        #[source]
+        cause: Option<KeyError>,
+    },
+    #[error("`{0}` is a folder; lists and tables must name images")]
+    Folder(String),
+}
+
+/// Returns `true` for file names with the extension of a source format. The content decides about the format.
+pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
+    let extension = path.as_ref().extension().and_then(OsStr::to_str).unwrap_or_default();
+    source::extensions().any(|known| known.eq_ignore_ascii_case(extension))
+}
+
+/// Derives the identifier of a file from the `path` in the input, and of a remote image from the last segment of its
+/// name.
+pub(super) fn identifier_of(location: &Location, path: &Path) -> Result<Identifier, NameError> {
+    match location {
+        Location::File(_) => identifier(path),
+        Location::Object(object) if object.is_folder() => Err(NameError::Folder(location.to_string())),
+        Location::Object(_) | Location::Web(_) => {
+            let name = location.file_name();
+            let name = name.ok_or_else(|| NameError::NoIdentifier { name: location.to_string(), cause: None })?;
+            identifier(&name)
+        }
+    }
+}
+
+/// Returns a path with control characters and bytes that are not UTF-8 escaped.
+fn visible(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
+        }
+        for byte in chunk.invalid() {
+            text.push_str("\\x");
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+        }
+    }
+    text
+}
+
+/// Derives the identifier from the path of a file without its extension. For absolute paths and paths that leave the
+/// current folder, only the file name is used.
+pub(super) fn identifier(path: &Path) -> Result<Identifier, NameError> {
+    let refused = |cause| NameError::NoIdentifier { name: visible(path), cause };
+    let is_below = |component: &Component| matches!(component, Component::Normal(_) | Component::CurDir);
+    let path = if path.components().all(|component| is_below(&component)) {
+        path.with_extension("")
+    } else {
+        PathBuf::from(path.file_stem().unwrap_or_default())
+    };
+    let names: Option<Vec<&str>> = path
+        .components()
+        .filter(|component| *component != Component::CurDir)
+        .map(|component| component.as_os_str().to_str())
+        .collect();
+    names.ok_or_else(|| refused(None))?.join("/").parse().map_err(|error| refused(Some(error)))
+}

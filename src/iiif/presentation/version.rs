@@ -1,0 +1,117 @@
+//! Versions of the Presentation API, and the documents of each.
+
+use super::{Collection, Manifest};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A version of the Presentation API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PresentationVersion {
+    /// [Presentation API 3.0](https://iiif.io/api/presentation/3.0/)
+    #[default]
+    V3,
+}
+
+/// A text that is not the number of a supported version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a supported version of the Presentation API")]
+pub struct PresentationVersionError(String);
+
+impl PresentationVersion {
+    /// All versions, the default first.
+    pub const ALL: &[Self] = &[Self::V3];
+
+    /// Returns the major version number, as used in contexts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V3 => "3",
+        }
+    }
+
+    /// Returns the media type to serve manifests and collections with.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::V3 => "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"",
+        }
+    }
+
+    /// Returns a manifest as a document of this version. [`Manifest`] itself has the properties of version 3.
+    pub(super) fn manifest_json(self, manifest: &Manifest) -> String {
+        match self {
+            Self::V3 => to_json(manifest),
+        }
+    }
+
+    /// Returns a collection as a document of this version.
+    pub(super) fn collection_json(self, collection: &Collection) -> String {
+        match self {
+            Self::V3 => to_json(collection),
+        }
+    }
+
+    /// Returns the URI of a manifest or a collection of any version; `None` for other documents.
+    #[must_use]
+    pub fn document_uri(body: &[u8]) -> Option<String> {
+        Self::ALL.iter().find_map(|version| match version {
+            Self::V3 => version_3_uri(body),
+        })
+    }
+}
+
+impl fmt::Display for PresentationVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for PresentationVersion {
+    type Err = PresentationVersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.iter().find(|version| version.as_str() == text);
+        found.copied().ok_or_else(|| PresentationVersionError(text.to_owned()))
+    }
+}
+
+fn version_3_uri(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Document {
+        id: String,
+        r#type: String,
+    }
+    let Document { id, r#type } = serde_json::from_slice(body).ok()?;
+    ["Manifest", "Collection"].contains(&r#type.as_str()).then_some(id)
+}
+
+fn to_json(document: &impl Serialize) -> String {
+    let mut json = serde_json::to_string_pretty(document).expect("strings and numbers always serialize");
+    json.push('\n');
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iiif::LanguageMap;
+
+    #[test]
+    fn each_version_recognizes_its_own_documents() {
+        let collection = Collection::new("https://example.org/c.json".to_owned(), LanguageMap::default(), Vec::new());
+        for version in PresentationVersion::ALL {
+            let json = collection.to_json(*version);
+            assert_eq!(
+                PresentationVersion::document_uri(json.as_bytes()).as_deref(),
+                Some("https://example.org/c.json")
+            );
+            assert_eq!(version.to_string().parse(), Ok(*version));
+        }
+        for other in ["", "[]", r#"{"id": "https://example.org", "type": "ImageService3"}"#] {
+            assert_eq!(PresentationVersion::document_uri(other.as_bytes()), None, "{other}");
+        }
+        assert!("none".parse::<PresentationVersion>().is_err());
+    }
+}

@@ -1,0 +1,104 @@
+//! Connections to the buckets of sources.
+
+use super::bucket::BucketObject;
+use crate::location::S3Object;
+use crate::source::{RemoteError, RemoteErrorKind};
+use crate::store::{S3Settings, S3Store, Store, StoreError, StoreErrorKind};
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time for which a failed connection to a bucket applies to all its images. After that, the next image tries again.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+
+/// A bucket. The first image that needs it connects, and the others wait.
+type Bucket = Arc<tokio::sync::Mutex<Connection>>;
+
+#[derive(Default)]
+enum Connection {
+    #[default]
+    None,
+    Connected(S3Store),
+    /// The connection failed. Missing credentials or permissions are lasting, and an unreachable endpoint is not.
+    Failed {
+        error: RemoteError,
+        at: Instant,
+        is_lasting: bool,
+    },
+}
+
+/// All buckets that sources are read from.
+#[derive(Default)]
+pub(super) struct Buckets {
+    settings: S3Settings,
+    /// Locked only for lookups.
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+impl Buckets {
+    pub(super) fn new(settings: S3Settings) -> Self {
+        Self { settings, buckets: Mutex::default() }
+    }
+
+    pub(super) async fn find(&self, object: &S3Object) -> Result<BucketObject, RemoteError> {
+        let store = self.connect(&object.bucket).await?;
+        BucketObject::find(store, object).await
+    }
+
+    /// Returns a connected bucket.
+    pub(super) async fn connect(&self, name: &str) -> Result<S3Store, RemoteError> {
+        let bucket = {
+            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(buckets.entry(name.to_owned()).or_default())
+        };
+        // An asynchronous lock for each bucket, held while connecting: of 32 images that begin together, one connects,
+        // and the others get its result. A failure is remembered too, or each of 10,000 images would wait for the
+        // timeout of an endpoint that is down.
+        let mut connection = bucket.lock().await;
+        match &*connection {
+            Connection::Connected(store) => return Ok(store.clone()),
+            Connection::Failed { error, at, is_lasting } if *is_lasting || at.elapsed() < UNREACHABLE_FOR => {
+                return Err(error.clone());
+            }
+            Connection::None | Connection::Failed { .. } => {}
+        }
+        let settings = S3Settings { bucket: name.to_owned(), ..self.settings.clone() };
+        match connect(settings).await {
+            Ok(store) => {
+                *connection = Connection::Connected(store.clone());
+                Ok(store)
+            }
+            Err(cause) => {
+                let is_lasting = cause.is_environment() && cause.kind() != StoreErrorKind::Unreachable;
+                let error = connect_error(&cause);
+                *connection = Connection::Failed { error: error.clone(), at: Instant::now(), is_lasting };
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Connects to a bucket, and once more if the bucket is in another region than configured.
+async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
+    let store = S3Store::connect(settings.clone()).await?;
+    let Err(error) = store.check().await else { return Ok(store) };
+    let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
+    let store = S3Store::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
+    store.check().await.map(|()| store)
+}
+
+/// Returns the error for a bucket that cannot be reached.
+fn connect_error(error: &StoreError) -> RemoteError {
+    let kind = if error.is_environment() { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    RemoteError::new(kind, format!("{error}{cause}"))
+}
+
+/// Returns the response of a bucket as an error. The error around it names the object.
+pub(super) fn status_error(error: &StoreError) -> RemoteError {
+    // The endpoint was reachable when the run began, so a connection failure may be temporary.
+    let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
+    let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
+    RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))
+}

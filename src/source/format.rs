@@ -1,0 +1,185 @@
+//! The table of source formats, the only place that lists them: a new format is a decoder and a row here.
+
+#[cfg(feature = "jp2")]
+use super::jp2;
+use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
+use image::ImageFormat;
+
+/// A source format.
+pub(super) struct Format {
+    /// Name in the marks of published images. Never changes.
+    pub(super) name: &'static str,
+    /// Name for people.
+    title: &'static str,
+    /// File extensions in lower case. They only select files in folders: the content decides about the format.
+    extensions: &'static [&'static str],
+    /// Revision of the decoder. Raise it only if its earlier pixels are wrong, because that republishes all images of
+    /// the format.
+    revision: u32,
+    /// Returns `true` if the first bytes of a file are those of this format.
+    recognizes: fn(&[u8]) -> bool,
+    /// Files can have several pages, one of which the options select.
+    has_pages: bool,
+    /// Opens a file: reads its header, but no pixels.
+    open: fn(Input, ReadOptions) -> Result<Opened, Refusal>,
+}
+
+// No signature is the beginning of another one, so the order only decides about error messages. Formats that are known but
+// not supported are recognized before this table is asked (`foreign.rs`): a Canon raw file, for example, is also a valid TIFF.
+static FORMATS: [Format; 8] = [
+    Format {
+        name: "jpeg",
+        title: "JPEG",
+        extensions: &["jpg", "jpeg", "jpe", "jfif"],
+        revision: 1,
+        // Not `FF D8 FF`: libjpeg skips bytes between this marker and the first segment.
+        recognizes: |magic| magic.starts_with(b"\xff\xd8"),
+        has_pages: false,
+        open: |file, _| jpeg::open(file),
+    },
+    Format {
+        name: "jp2",
+        title: "JPEG 2000",
+        extensions: &["jp2", "j2k", "jpx", "j2c"],
+        revision: 1,
+        // A file of boxes, and a raw codestream.
+        recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
+        has_pages: false,
+        #[cfg(feature = "jp2")]
+        open: jp2::open,
+        #[cfg(not(feature = "jp2"))]
+        open: |_, _| Err(Refusal::Disabled { what: "JPEG 2000 files", feature: "jp2" }),
+    },
+    Format {
+        name: "png",
+        title: "PNG",
+        extensions: &["png"],
+        revision: 1,
+        recognizes: |magic| magic.starts_with(b"\x89PNG\r\n\x1a\n"),
+        has_pages: false,
+        open: |file, _| png::open(&file),
+    },
+    Format {
+        name: "tiff",
+        title: "TIFF",
+        extensions: &["tif", "tiff", "ptif", "btf"],
+        revision: 1,
+        // Classic TIFF and BigTIFF, each in two byte orders.
+        recognizes: |magic| starts_with_any(magic, &[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
+        has_pages: true,
+        open: tiff::open,
+    },
+    Format {
+        name: "webp",
+        title: "WebP",
+        extensions: &["webp"],
+        revision: 1,
+        // The size of the file is between the two words.
+        recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
+        has_pages: false,
+        #[cfg(feature = "webp")]
+        open: |file, _| other::open(file, ImageFormat::WebP),
+        #[cfg(not(feature = "webp"))]
+        open: |_, _| Err(Refusal::Disabled { what: "WebP files", feature: "webp" }),
+    },
+    Format {
+        name: "gif",
+        title: "GIF",
+        extensions: &["gif"],
+        revision: 1,
+        recognizes: |magic| starts_with_any(magic, &[b"GIF87a", b"GIF89a"]),
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::Gif),
+    },
+    Format {
+        name: "bmp",
+        title: "BMP",
+        extensions: &["bmp"],
+        revision: 1,
+        recognizes: |magic| magic.starts_with(b"BM"),
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::Bmp),
+    },
+    Format {
+        name: "pnm",
+        title: "PNM",
+        extensions: &["pnm", "ppm", "pgm", "pbm"],
+        revision: 1,
+        recognizes: |magic| {
+            magic.first() == Some(&b'P') && magic.get(1).is_some_and(|kind| (b'1'..=b'7').contains(kind))
+        },
+        has_pages: false,
+        open: |file, _| other::open(file, ImageFormat::Pnm),
+    },
+];
+
+impl Format {
+    /// Returns the format that the first bytes of a file announce.
+    pub(super) fn recognize(magic: &[u8]) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| (format.recognizes)(magic))
+    }
+
+    /// Opens a file of this format.
+    pub(super) fn open(&self, file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
+        if options.page != 1 && !self.has_pages {
+            return Err(Refusal::Page { pages: 1 });
+        }
+        (self.open)(file, options)
+    }
+}
+
+/// Returns the file extensions of all formats, in lower case.
+pub(crate) fn extensions() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().flat_map(|format| format.extensions).copied()
+}
+
+/// Returns the revision of the decoder of a format, by its [name](crate::source::SourceKind::format); `None` if there is no
+/// such format.
+pub(crate) fn revision(name: &str) -> Option<u32> {
+    FORMATS.iter().find(|format| format.name == name).map(|format| format.revision)
+}
+
+/// Returns the names of all formats as a list for people.
+pub(super) fn titles() -> String {
+    FORMATS.each_ref().map(|format| format.title).join(", ")
+}
+
+fn starts_with_any(magic: &[u8], signatures: &[&[u8]]) -> bool {
+    signatures.iter().any(|signature| magic.starts_with(signature))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_decide_about_the_format() {
+        for (magic, name) in [
+            (&b"\xff\xd8\0\xff\xe0"[..], Some("jpeg")),
+            (b"\xff\x4f\xff\x51", Some("jp2")),
+            (b"\x89PNG\r\n\x1a\n", Some("png")),
+            (b"MM\0+\0\x08", Some("tiff")),
+            (b"RIFF\x01\x02\x03\x04WEBPVP8 ", Some("webp")),
+            (b"RIFF\x01\x02\x03\x04WAVEfmt ", None),
+            (b"GIF89a", Some("gif")),
+            (b"BM", Some("bmp")),
+            (b"P7\n", Some("pnm")),
+            (b"P8\n", None),
+            (b"P", None),
+            (b"", None),
+        ] {
+            assert_eq!(Format::recognize(magic).map(|format| format.name), name, "{magic:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_extensions_are_unique_and_in_lower_case() {
+        for values in [FORMATS.each_ref().map(|format| format.name).to_vec(), extensions().collect::<Vec<_>>()] {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(sorted.len(), values.len(), "{values:?}");
+            assert!(values.iter().all(|value| !value.contains(char::is_uppercase)), "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Number formats of samples.
+
+/// Number format of samples (`SampleFormat`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SampleFormat {
+    /// Unsigned integers, scaled to the full range.
+    Unsigned,
+    /// Palette indexes, which are not scaled.
+    Index,
+    /// Two's complement.
+    Signed,
+    /// Floating point.
+    Float,
+}
