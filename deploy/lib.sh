@@ -1,4 +1,4 @@
-# What check.sh and slurm/test.sh share: packages, the program, servers. Sourced in the top folder of the repository.
+# Shared by check.sh and slurm/test.sh: packages, the program, servers. Sourced in the top folder of the repository.
 # shellcheck shell=bash
 
 readonly HERE=$PWD/target/deploy
@@ -11,7 +11,7 @@ fail() {
   exit 1
 }
 
-# Prints where the program is that `cargo test` or `cargo build` has built last.
+# Prints the path of the program that `cargo test` or `cargo build` built last.
 built_program() {
   local target=${CARGO_TARGET_DIR:-$PWD/target} newest='' built
   for built in "$target"/{debug,release}/iiif-publish; do
@@ -21,7 +21,7 @@ built_program() {
   echo "$newest"
 }
 
-# Installs what no command of this machine is from.
+# Installs packages whose commands are missing.
 debian_packages() { # COMMAND=PACKAGE...
   local pair packages=() as_root=()
   for pair in "$@"; do command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}"); done
@@ -45,12 +45,12 @@ python_packages() { # NAME PACKAGE...
   echo "$contents" >"$directory/contents"
 }
 
-# Starts servers, exports what localstack/test.sh says of them, and ENDPOINT, the first one's. `stop_servers` ends them.
+# Starts servers, exports the variables that localstack/test.sh prints, and ENDPOINT of the first one. `stop_servers` ends them.
 start_servers() { # FOLDER ARGUMENT...
   local limit=$((SECONDS + 180)) tether=()
   if command -v setpriv >/dev/null; then tether=(setpriv --pdeathsig TERM); fi
   touch "$1/servers.env"
-  # It fills its own folder, and tells of errors on stderr.
+  # It uses its own folder, and reports errors on stderr.
   "${tether[@]}" localstack/test.sh "${@:2}" --serve >"$1/servers.env" </dev/null &
   servers_pid=$!
   until grep -q AWS_REGION "$1/servers.env"; do

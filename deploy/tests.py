@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether the files of this folder say what the program understands: their command lines are run, their exit codes compared.
+"""Checks the files of this folder against the program: runs their command lines, and compares their exit codes.
 
     tests.py        with IIIF_PUBLISH, ENDPOINT, SHELLCHECK and the credentials of an S3 server in the environment
 """
@@ -48,7 +48,7 @@ def batch_definitions():
 
 
 def unit(name):
-    """The settings of a unit: of those that are said several times, all."""
+    """Returns the settings of a unit. A repeated setting has several values."""
     settings = {}
     for line in (HERE / "systemd" / name).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
@@ -72,7 +72,7 @@ def steps_that_run():
 
 
 class ExitCodes(unittest.TestCase):
-    """What another start can help is started again; what it cannot is left to a person."""
+    """Retries exit codes that a retry can fix, and leaves all others to a person."""
 
     STOP, AGAIN = {2, 3}, {1, 4, 143}
 
@@ -92,7 +92,7 @@ class ExitCodes(unittest.TestCase):
                         actions[code] = rule["action"]
                 self.assertEqual({code for code, action in actions.items() if action == "FailJob"}, self.STOP)
                 self.assertEqual(actions.keys() - self.STOP, self.AGAIN | {137})
-                # Without an end of its own, a job that is ignored would begin for ever.
+                # Without a limit of its own, an ignored failure would restart forever.
                 self.assertIn("activeDeadlineSeconds", job)
 
     def test_batch(self):
@@ -109,7 +109,7 @@ class ExitCodes(unittest.TestCase):
         settings = unit("iiif-publish.service")
         codes = {key: {int(code) for value in settings[key] for code in value.split()}
                  for key in ("SuccessExitStatus", "RestartPreventExitStatus")}
-        # 4 and 143 are no failures: the next night goes on.
+        # 4 and 143 are not failures: the next night continues.
         self.assertEqual(codes, {"SuccessExitStatus": {4, 143}, "RestartPreventExitStatus": self.STOP})
         self.assertEqual(settings["Restart"], ["on-failure"])
 
@@ -123,12 +123,12 @@ class ExitCodes(unittest.TestCase):
         ends_well = "trap 'exit 143' TERM\n"
         self.assertTrue(self.is_requeued(143, 0, ends_well + "kill -USR1 $PPID\nfor turn in $(seq 100); do sleep 0.05; done"))
         self.assertFalse(self.is_requeued(143, 10, ends_well + "kill -USR1 $PPID\nfor turn in $(seq 100); do sleep 0.05; done"))
-        # Slurm tells all processes of the task by itself.
+        # Slurm itself signals all processes of the task.
         for code in (143, 137, 4):
             self.assertFalse(self.is_requeued(code, 0, f"kill -TERM $PPID\nsleep 0.2\nexit {code}"))
 
     def is_requeued(self, code, restarts, program=None):
-        """By the script itself, with a program that does nothing but end so, and a `scontrol` that remembers that it was asked."""
+        """Runs the script itself, with a program that only exits, and a `scontrol` that records its calls."""
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             for command, text in {"program": program or f"exit {code}", "scontrol": f'echo "$*" >> {folder}/asked'}.items():
@@ -145,7 +145,7 @@ class ExitCodes(unittest.TestCase):
 
 
 class CommandLines(unittest.TestCase):
-    """Each is run as it stands in its file, with other folders, into a bucket of its own."""
+    """Runs each command line as written in its file, with other folders, into its own bucket."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -225,7 +225,7 @@ class CommandLines(unittest.TestCase):
         self.expect_reported("report.jsonl")
 
     def test_github(self):
-        """With a `docker` that runs the program itself, after whatever is said before the image."""
+        """Uses a fake `docker` that runs the program itself with the arguments after the name of the image."""
         docker = self.folder / "bin/docker"
         docker.parent.mkdir()
         docker.write_text('#!/usr/bin/env bash\nwhile [[ $1 != "$IMAGE" ]]; do shift; done\nshift\n'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Publishes small files that announce or unpack to much, and talks to servers that send without an end.
+"""Publishes small files that claim or unpack to huge sizes, and runs against servers that send endlessly.
 
 Every run has a limit on memory, processor time and wall time. Prints a table, and fails if a run is beyond one of its limits, ends with
 an unexpected exit code, or does not say why. Needs Python 3.10 and GNU time; makes its own files, in about a minute.
@@ -30,7 +30,7 @@ def chunk(kind, body):
 
 
 def deflated_zeros(size):
-    """A zlib stream that unpacks to so many zeros."""
+    """Returns a zlib stream that unpacks to this number of zeros."""
     packer, block, parts = zlib.compressobj(9), bytes(MIB), []
     for _ in range(size // MIB):
         parts.append(packer.compress(block))
@@ -39,7 +39,7 @@ def deflated_zeros(size):
 
 
 def png(width=1, height=1, before=(), rows=None, interlaced=0, after=()):
-    """A gray PNG, with chunks before and after the pixels."""
+    """Returns a gray PNG, with chunks before and after the pixels."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced)
     rows = deflated_zeros((width + 1) * height) if rows is None else rows
     chunks = [chunk(b"IHDR", head), *before, chunk(b"IDAT", rows), *after, chunk(b"IEND", b"")]
@@ -47,7 +47,7 @@ def png(width=1, height=1, before=(), rows=None, interlaced=0, after=()):
 
 
 def jpeg_of_scans(side, scans):
-    """A gray progressive JPEG whose scans say nothing of any block, in a few bytes each."""
+    """Returns a gray progressive JPEG with empty scans of a few bytes each."""
     blocks = (side // 8) ** 2
     huffman = lambda table, symbol: b"\xff\xc4" + struct.pack(">HB", 20, table) + b"\x01" + bytes(15) + bytes([symbol])
     bits, left = "", blocks
@@ -67,7 +67,7 @@ def jpeg_of_scans(side, scans):
 
 
 def tiff(tags, data=b"", following=0):
-    """A little-endian TIFF of one directory. Tags: number -> (type, values or count, offset)."""
+    """Returns a little-endian TIFF of one directory. Tags: number -> (type, values or count, offset)."""
     out = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags))
     for number, (kind, count, value) in sorted(tags.items()):
         out += struct.pack("<HHII", number, kind, count, value)
@@ -75,7 +75,7 @@ def tiff(tags, data=b"", following=0):
 
 
 def tiff_of_strips(width, height, packed):
-    """A deflated TIFF of one row a strip, all of them at the same place."""
+    """Returns a Deflate TIFF of one row per strip, all at the same offset."""
     directory = 8 + 2 + 10 * 12 + 4
     offsets, counts = directory, directory + 4 * height
     data = counts + 4 * height
@@ -221,7 +221,7 @@ def run(binary, case, folder):
     if int(code) not in case.codes:
         problems.append(f"exit code {code}, not {case.codes}: {told.strip()[-300:]}")
     if case.says not in told:
-        problems.append(f"says nothing of `{case.says}`: {told.strip()[-300:]}")
+        problems.append(f"does not mention `{case.says}`: {told.strip()[-300:]}")
     return "; ".join(problems), measured, int(code)
 
 
@@ -234,7 +234,7 @@ def cases(folder):
 
     out = ["--output", os.path.join(folder, "out"), "--public-url=https://example.org", "--overwrite"]
     small = ["--max-memory=256MiB", *out]
-    # 8 MiB is allowed to a profile; its head is that of none, so that it is ignored.
+    # A profile may have 8 MiB. This one has no valid header, so it is ignored.
     profile = chunk(b"iCCP", b"x\0\0" + deflated_zeros(8 * MIB))
     text = chunk(b"zTXt", b"Raw profile type exif\0\0" + deflated_zeros(4 * MIB))
     many = [file(f"profile-{number}.png", png(before=[profile, text])) for number in range(40)]
@@ -274,7 +274,7 @@ def cases(folder):
     yield Case("store of sources, listing without an end", ["ingest", *out, "--retry-for=10", "--source-endpoint-url", store.url, "s3://masters/"], [1, 2, 3], "error", 400, 15, 30)
     store = Server(lambda *_: whole(503, b"", "Retry-After: 18446744073709551615", "x-amz-retry-after: 18446744073709551615"))
     yield Case("store, Retry-After of 2^64 - 1", [*bucket, store.url, image], [1, 3], "error", 150, 5, 40)
-    # Only later, when some of the time for retries is over.
+    # Only after some of the time for retries has passed.
     names = iter(["X-Not-Yet"])
     server = web(lambda *_: whole(503, b"", next(names, "Retry-After") + ": 18446744073709551615"))
     yield Case("web, Retry-After of 2^64 - 1", [*out, "--retry-for=5", server.url + "/a.png"], [1], "503", 150, 5, 20)

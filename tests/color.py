@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares published colors with what LittleCMS makes of the same pixels.
+"""Compares published colors with those that LittleCMS computes for the same pixels.
 
     tests/color.py [--seed N] [--photo FILE] [--binary FILE] [PROFILE...]
 
@@ -52,7 +52,7 @@ def ciede2000(one, other):
 
 
 def ramps():
-    """Each ink alone, all pairs, and all four, from 0 to 255."""
+    """Returns each ink alone, all pairs, and all four, from 0 to 255."""
     mixes = [[0], [1], [2], [3], [0, 1], [0, 2], [1, 2], [0, 1, 2], [0, 1, 2, 3]]
     rows = np.zeros((len(mixes), 256, 4), np.uint8)
     for row, mix in zip(rows, mixes):
@@ -61,7 +61,7 @@ def ramps():
 
 
 def published(binary, inks, profile, folder):
-    """Publishes inks as a TIFF, and reads the picture that comes of it."""
+    """Publishes inks as a TIFF, and reads the published image."""
     source = folder / "inks.tif"
     Image.fromarray(inks, "CMYK").save(source, icc_profile=profile)
     height, width = inks.shape[:2]

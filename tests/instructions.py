@@ -1,4 +1,4 @@
-"""Counts the instructions of small publishes of the program that is named: see instructions.sh."""
+"""Counts the instructions of small publishes with the given program: see instructions.sh."""
 
 import json
 import pathlib
@@ -13,7 +13,7 @@ TOLERANCE = 0.05
 
 
 def write_picture(path):
-    """Gradients with a fine texture: every tile has something to encode, and the same on every machine."""
+    """Returns gradients with a fine texture: no tile is blank, and all are the same on every machine."""
     texture = [(7 * number * number) % 29 for number in range(257)]
     rows = bytearray()
     for y in range(HEIGHT):
@@ -42,7 +42,7 @@ def main():
         write_picture(folder / "pixels.ppm")
         subprocess.run(publish(program, folder / "pixels.ppm", folder / "first", "--quality=95"), check=True, stdout=subprocess.DEVNULL)
         (folder / "first/pixels/full/max/0/default.jpg").rename(folder / "blocks.jpg")
-        # A cap, so that the full size is not drawn whole: as of large images.
+        # A limit, so that the full size is not stored whole, as for large images.
         counts = {name: instructions(publish(program, folder / name, folder / f"out-{name}", "--max-size=1024"))
                   for name in ("pixels.ppm", "blocks.jpg")}
     if "--update" in sys.argv:

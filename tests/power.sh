@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Power failures: publishes into a folder on a disk that is a file, copies that file at twenty moments during and after a
-# publish and a replacement, and mounts each copy as a machine would after the power came back.
+# publish and a replacement, and mounts each copy as a machine does after a power failure.
 #
-# In every copy an image that has an info.json is whole, and one more run makes it the new picture.
+# In every copy, an image that has an info.json is complete, and one more run makes it the new image.
 # Needs root, loop devices, mkfs.xfs, mkfs.ext4 and strace; what cannot run is skipped and counted.
 #
-# usage: tests/power.sh [PROGRAM]   default: target/debug/iiif-publish, which is built
+# usage: tests/power.sh [PROGRAM]   default: target/debug/iiif-publish, after building it
 set -euo pipefail
 
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -20,12 +20,13 @@ readonly URL=https://example.org/iiif
 work=
 mounts=()
 checked=0 without=0 failed=0 skipped=0
+readonly all=${IIIF_PUBLISH_TEST_ALL:-0} # 1 if nothing may be skipped
 
 main() {
   local missing && missing=$(missing_tools)
   if [[ $missing ]]; then
     echo "power: 3 skipped (no $missing)"
-    exit 0
+    exit "$all"
   fi
   local program=${1:-}
   if [[ -z $program ]]; then
@@ -42,7 +43,7 @@ main() {
   trap 'exit 143' TERM HUP
   if ! mount_outer; then
     echo 'power: 3 skipped (no loop device can be mounted)'
-    exit 0
+    exit "$all"
   fi
   picture 1900 1400 >"$work/a.ppm"
   picture 1700 1200 >"$work/b.ppm"
@@ -51,7 +52,7 @@ main() {
   for kind in ext4 xfs; do failures_on "$kind"; done
   order_of_calls
   echo "power: $checked copies whole, $without without info.json yet, $failed failed, $skipped skipped"
-  ((failed == 0))
+  ((failed == 0 && skipped * all == 0))
 }
 
 missing_tools() {
@@ -141,7 +142,7 @@ copies_while() { # PICTURE DISK
     sleep_until "$began" "$pause"
     copy "$2" $((number++))
   done
-  # What was too fast to be copied in the middle is made up for at the end.
+  # Moments that were too fast to be copied in the middle are copied at the end.
   while ((number < MOMENTS)); do
     sleep 0.2
     copy "$2" $((number++))
@@ -177,7 +178,7 @@ check() { # NAME PHASE
   else
     checked=$((checked + 1))
   fi
-  # The next run may believe only what is true.
+  # The next run must only trust marks that are true.
   local picture=a
   if [[ $2 == replace ]]; then picture=b; fi
   if ! publish "$picture" "$work/copy/out" || ! said=$(compare "last-$picture" "$work/copy/out/scan"); then

@@ -1,4 +1,4 @@
-"""Publishes collections with the program that is named, and lets iiif-prezi3 judge all that is said of them: see presentation.sh."""
+"""Publishes collections with the given program, and validates all documents with iiif-prezi3: see presentation.sh."""
 
 import csv
 import json
@@ -59,7 +59,7 @@ def judge(folder, manifests, collections):
         document = json.loads(path.read_text(encoding="utf-8"))
         kinds[document["type"]].model_validate(document)
         count[document["type"]] += 1
-        # What the judge does not know: where it is.
+        # The validator does not know the location.
         expected = f"{PUBLIC_URL}/{urllib.parse.quote(str(path.relative_to(folder)))}"
         assert document["id"] == expected, document["id"]
     assert count == {"Manifest": manifests, "Collection": collections}, count
@@ -67,7 +67,7 @@ def judge(folder, manifests, collections):
 
 
 def says_what_the_table_says(folder):
-    """What the judge allows to be left out."""
+    """Checks members that the validator treats as optional."""
     manifest = lambda name: json.loads((folder / "manifests" / f"{name}.json").read_text(encoding="utf-8"))
     book, alone = manifest("ms 1"), manifest("Çelebi & «Söhne»")
     assert book["behavior"] == ["paged"] and book["viewingDirection"] == "right-to-left", book
@@ -76,12 +76,12 @@ def says_what_the_table_says(folder):
 
 
 def judge_is_awake(folder):
-    """The judge would find what is wrong."""
+    """Checks that the validator finds mistakes."""
     good = json.loads((folder / "manifests/ms 1.json").read_text(encoding="utf-8"))
     spoilt = {
         "a manifest without a label": lambda it: it.pop("label"),
         "another type": lambda it: it.update(type="Collection"),
-        "rights that are no URI": lambda it: it.update(rights="mine"),
+        "rights that are not a URI": lambda it: it.update(rights="mine"),
         "a direction that there is not": lambda it: it.update(viewingDirection="upwards"),
         "a canvas with a height in words": lambda it: it["items"][0].update(height="tall"),
     }
@@ -92,7 +92,7 @@ def judge_is_awake(folder):
             iiif_prezi3.Manifest.model_validate(bad)
         except pydantic.ValidationError:
             continue
-        raise SystemExit(f"the judge accepts {what}")
+        raise SystemExit(f"the validator accepts {what}")
 
 
 def main():

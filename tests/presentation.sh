@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Publishes collections into a folder, and lets another program judge their manifests and collections: iiif-prezi3, the
+# Publishes collections into a folder, and validates their manifests and collections with another program: iiif-prezi3, the
 # reference library of Presentation API 3. Needs Python; installs the library in target/presentation.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes the pictures of the preview page that the README shows, of fractals that it draws itself, in headless Chromium.
-# Needs Node, and installs Chromium where there is none (with apt-get, as root); all else goes to target/viewers.
+# Takes the screenshots of the preview page in the README, with fractals that it draws itself, in headless Chromium.
+# Needs Node, and installs Chromium if it is missing (with apt-get, as root); everything else goes to target/viewers.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 source tests/browser/lib.sh

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Publishes pictures of awkward sizes into SeaweedFS, in both versions of the Image API, and shows them in the viewers that
-# institutions use, in headless Chromium: no request may fail, and no pixel be wrong. Prints a table.
+# Publishes images of unusual sizes into SeaweedFS, in both versions of the Image API, and opens them in the viewers that
+# institutions use, in headless Chromium: no request may fail, and no pixel may be wrong. Prints a table.
 #
 #   tests/viewers.sh [--viewer NAME]... [--picture NAME]... [--version 3|2]... [--screenshots FOLDER]
 #
-# Needs Python and Node, and installs Chromium where there is none (with apt-get, as root); all else goes to target/viewers.
+# Needs Python and Node, and installs Chromium if it is missing (with apt-get, as root); everything else goes to target/viewers.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 source tests/browser/lib.sh
 
 main() {
-  # What stands on the command line is for the viewers.
+  # All arguments are passed on to the viewers.
   # shellcheck disable=SC2119
   prepare
   publish

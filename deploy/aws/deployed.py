@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Deploys bucket.yaml and identity.yaml into LocalStack, looks at what is there, and publishes an image into it.
+"""Deploys bucket.yaml and identity.yaml into LocalStack, checks the resources, and publishes an image into the bucket.
 
     deployed.py PROGRAM          with ENDPOINT and the credentials in the environment
 
@@ -24,13 +24,13 @@ ISSUER = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLE"
 
 
 def client(service):
-    # LocalStack has been seen to refuse a connection shortly after it had said that it was ready.
+    # LocalStack sometimes refuses a connection shortly after it reports to be ready.
     settings = botocore.config.Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 8})
     return boto3.client(service, endpoint_url=os.environ["ENDPOINT"], config=settings)
 
 
 def deploy(template, **parameters):
-    """Creates a stack; its outputs."""
+    """Creates a stack, and returns its outputs."""
     formation = client("cloudformation")
     name = template.removesuffix(".yaml")
     formation.create_stack(
@@ -69,7 +69,7 @@ def check_bucket():
         {"Service": "cloudfront.amazonaws.com"}, "s3:GetObject", f"arn:aws:s3:::{BUCKET}/{PREFIX}*"))
     expect("of this account only", reads["Condition"],
            {"ArnLike": {"AWS:SourceArn": "arn:aws:cloudfront::000000000000:distribution/*"}})
-    expect("nobody else reads", {name: statement["Effect"] for name, statement in policy.items()},
+    expect("no one else may read", {name: statement["Effect"] for name, statement in policy.items()},
            {"CloudFrontReads": "Allow", "NobodyWithoutTls": "Deny"})
 
 
@@ -104,7 +104,7 @@ def check_roles(policy_arn):
 
 
 def check_publishing(program):
-    """Into the bucket that the template has made, with the prefix that its policy knows."""
+    """Publishes into the bucket of the template, with the prefix of its policy."""
     with tempfile.TemporaryDirectory() as folder:
         image = pathlib.Path(folder) / "atlas.ppm"
         image.write_bytes(b"P6 640 400 255\n" + bytes(640 * 400 * 3))

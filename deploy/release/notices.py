@@ -1,4 +1,4 @@
-"""Prints the notices of all crates that are in the program for one target, and of OpenSeadragon: most licences want them to go
+"""Prints the notices of all crates that are in the program for one target, and of OpenSeadragon: most licenses require them to go
 with every copy.
 
     notices.py TARGET
@@ -18,7 +18,7 @@ def cargo(*arguments: str) -> str:
 
 
 def built_in(target: str) -> list[dict]:
-    """The packages that the program is made of, by the names that Cargo gives them."""
+    """Returns the packages of the program, by their Cargo package ids."""
     metadata = json.loads(cargo("metadata", "--locked", "--format-version=1", f"--filter-platform={target}"))
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
@@ -26,7 +26,7 @@ def built_in(target: str) -> list[dict]:
     found, left = set(), [root]
     while left:
         for dependency in nodes[left.pop()]["deps"]:
-            # Neither what only builds it, nor what only tests it.
+            # Neither build dependencies nor test dependencies.
             is_normal = any(kind["kind"] is None for kind in dependency["dep_kinds"])
             if is_normal and dependency["pkg"] not in found:
                 found.add(dependency["pkg"])
@@ -41,7 +41,7 @@ def notices(package: dict) -> list[pathlib.Path]:
 
 
 def mit_terms() -> str:
-    """The licence without the line of its holder."""
+    """Returns the license text without the copyright line."""
     lines = pathlib.Path("LICENSE-MIT").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("Copyright"))
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the archive of a release, iiif-publish-VERSION-TARGET.tar.gz: the program, its manual page and completions, and the notices
-# of everything that is built in. `cargo binstall` finds the program in it by what Cargo.toml says.
+# of all included software. `cargo binstall` finds the program in it by the metadata in Cargo.toml.
 #
-#   deploy/release/package.sh [FOLDER]        (the folder is target/package unless it is said)
+#   deploy/release/package.sh [FOLDER]        (the default folder is target/package)
 #
 # Builds the program first, unless IIIF_PUBLISH names it.
 set -euo pipefail
@@ -20,7 +20,7 @@ main() {
   rm -rf "${folder:?}/$name"
   mkdir -p "$folder/$name"/{completions,man/man1}
   cp "$program" README.md CHANGELOG.md LICENSE-* "$folder/$name"
-  # Cargo's own profile takes the symbols out; a program that was named may have them.
+  # Cargo's release profile strips symbols; a given program may have them.
   if command -v strip >/dev/null; then strip "$folder/$name/iiif-publish"; fi
   "$program" man >"$folder/$name/man/man1/iiif-publish.1"
   "$program" completions bash >"$folder/$name/completions/iiif-publish.bash"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether what eight tasks have published is what one run publishes: every object, and every image only once.
+"""Checks that eight tasks publish the same as one run: every object, and every image only once.
 
     outcome.py create|compare --endpoint URL --bucket NAME --reports FOLDER --images N --stopped TASK TASK
 """
@@ -28,7 +28,7 @@ def parsed():
 
 
 def objects(s3, bucket, prefix):
-    """What is stored under a prefix: of each key the body, and the headers that viewers see."""
+    """Returns the objects under a prefix: the body of each key, and the headers that viewers see."""
     def get(key):
         found = s3.get_object(Bucket=bucket, Key=key)
         headers = [found.get(name) for name in ("ContentType", "CacheControl")]

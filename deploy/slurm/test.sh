@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The scripts of this folder on a real Slurm: eight tasks publish a collection into SeaweedFS; meanwhile one of them is requeued
-# and another one killed. In the end there must be exactly what a single run publishes.
+# and another one killed. The result must be exactly that of a single run.
 # Installs Slurm from Debian packages, and starts it for this test only, without systemd, with files and ports of its own.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -37,7 +37,7 @@ main() {
   outcome compare
 }
 
-# The same collection for both runs. The keys are told apart by their prefixes, what is in the objects by nothing.
+# The same collection for both runs. Only the prefixes of the keys differ; the contents of the objects are equal.
 arguments() { # PREFIX
   echo --table "$run/masters/images.csv" --bucket "$BUCKET" --prefix "$1" --public-url "$PUBLIC_URL" --label Test
 }
@@ -109,7 +109,7 @@ start_slurm() {
   mkdir "$run"/{state,spool}
   dd if=/dev/urandom of="$run/munge.key" bs=128 count=1 status=none
   chmod 400 "$run/munge.key"
-  # Not in the folder of this run: the path of a socket has 107 characters at the most.
+  # Not in the folder of this run: the path of a socket has at most 107 characters.
   socket=$(mktemp -d)/munge
   chmod 755 "${socket%/*}" # munged insists
   slurm_conf "${ports[@]}" >"$run/slurm.conf"
@@ -191,7 +191,7 @@ wait_until() { # WHAT COMMAND...
   done
 }
 
-# Whatever has happened: the jobs, then the daemons, then the servers.
+# In any case: first the jobs, then the daemons, then the servers.
 stop() {
   local status=$?
   trap '' INT TERM HUP

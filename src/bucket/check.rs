@@ -1,9 +1,9 @@
 //! The bucket check: uploads a probe, reads it back as publishing and viewers do, and deletes it.
 
-use super::finding::{Finding, Step, Verdict};
+use super::finding::{CheckFinding, Step, Verdict};
 use super::remedy::{Permission, Remedies, Remedy};
 use super::web::{Answer, Web};
-use super::{BucketError, Place, settings};
+use super::{BucketError, BucketScope, settings};
 use crate::destination::{Destination, Identifier, ImageAddress};
 use crate::http::{HttpError, VIEWER_ORIGIN};
 use crate::store::{ConditionalPut, Key, KeyError, Object, Prefix, S3Store, Store, StoreError, StoreErrorKind};
@@ -37,7 +37,7 @@ pub struct Check {
 #[derive(Clone, Debug)]
 pub struct Report<T> {
     /// The findings, in the order of the steps.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<CheckFinding>,
     /// The value of `stop`, if the check was stopped.
     pub stopped: Option<T>,
 }
@@ -57,8 +57,8 @@ impl<T> Report<T> {
 /// # Errors
 /// Returns an error if the bucket cannot be used at all: wrong credentials, name, region or endpoint.
 pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output = T>) -> Result<Report<T>, BucketError> {
-    let place = Place::new(store.bucket(), check.destination.prefix(), &store.aws_region());
-    let remedies = Remedies { place: &place, options: &check.command_options, is_aws: store.is_aws() };
+    let scope = BucketScope::new(store.bucket(), check.destination.prefix(), &store.aws_region());
+    let remedies = Remedies { scope: &scope, options: &check.command_options, is_aws: store.is_aws() };
     let web = Web::new().map_err(|error| BucketError::Client(error.into()))?;
     let probe = Probe::new(check)?;
     let mut checker =
@@ -68,6 +68,8 @@ pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output =
         stopped = stop => Some(stopped),
     };
     // If the check was stopped, the upload may or may not have arrived.
+    // A refused upload needs no deletion, and a role without write access may not delete either: its refusal would be a
+    // second finding about the same cause.
     if checker.put_outcome != PutOutcome::Refused {
         checker.delete().await;
     }
@@ -117,7 +119,7 @@ struct Checker<'a> {
     web: Web,
     probe: &'a Probe,
     remedies: Remedies<'a>,
-    findings: Vec<Finding>,
+    findings: Vec<CheckFinding>,
     put_outcome: PutOutcome,
 }
 
@@ -125,6 +127,8 @@ impl Checker<'_> {
     async fn run(&mut self) -> Result<(), StoreError> {
         let region = self.region().await;
         self.findings.push(region);
+        // Settings come before the upload, so that a bucket that keeps all versions forever is known as such even if
+        // the upload is refused. The others need the probe, so they are left out without one.
         let settings = settings::findings(self.store, &self.remedies).await;
         self.findings.extend(settings);
         self.put().await?;
@@ -136,15 +140,15 @@ impl Checker<'_> {
         Ok(())
     }
 
-    async fn region(&self) -> Finding {
+    async fn region(&self) -> CheckFinding {
         let used = self.store.aws_region();
         match self.store.bucket_region().await.filter(|region| !region.is_empty()) {
-            Some(region) if region == used => Finding::ok(Step::Region, region),
+            Some(region) if region == used => CheckFinding::ok(Step::Region, region),
             Some(region) => {
                 let advice = format!("pass `--aws-region {region}`");
-                Finding::lacking(Step::Region, format!("{region}, not {used}"), Remedy::words(advice))
+                CheckFinding::lacking(Step::Region, format!("{region}, not {used}"), Remedy::words(advice))
             }
-            None => Finding::ok(Step::Region, format!("using {used}; the store does not report its region")),
+            None => CheckFinding::ok(Step::Region, format!("using {used}; the store does not report its region")),
         }
     }
 
@@ -152,60 +156,63 @@ impl Checker<'_> {
         let finding = match self.store.put(self.probe.object()).await {
             Ok(receipt) => {
                 self.put_outcome = PutOutcome::Stored;
-                Finding::ok(Step::Put, receipt.key.to_string())
+                CheckFinding::ok(Step::Put, receipt.key.to_string())
             }
             Err(error) if error.kind() == StoreErrorKind::Denied => {
                 self.put_outcome = PutOutcome::Refused;
-                Finding::lacking(Step::Put, chain(&error), self.remedies.permission(Permission::Put))
+                CheckFinding::lacking(Step::Put, chain(&error), self.remedies.permission(Permission::Put))
             }
             Err(error) if error.is_environment() => return Err(error),
             Err(error) => {
-                Finding::lacking(Step::Put, chain(&error), Remedy::words("read the error message of the store"))
+                CheckFinding::lacking(Step::Put, chain(&error), Remedy::words("read the error message of the store"))
             }
         };
         self.findings.push(finding);
         Ok(())
     }
 
-    async fn put_again(&self) -> Finding {
+    async fn put_again(&self) -> CheckFinding {
         match self.store.put_if_absent(&self.probe.object()).await {
             Ok(ConditionalPut::Refused) => {
-                Finding::ok(Step::ConditionalPut, "`If-None-Match: *` keeps existing objects (412)")
+                CheckFinding::ok(Step::ConditionalPut, "`If-None-Match: *` keeps existing objects (412)")
             }
-            Ok(ConditionalPut::Replaced) => {
-                Finding::note(Step::ConditionalPut, "the store ignores `If-None-Match: *`; publishing works without it")
-            }
+            Ok(ConditionalPut::Replaced) => CheckFinding::note(
+                Step::ConditionalPut,
+                "the store ignores `If-None-Match: *`; publishing works without it",
+            ),
             Err(error) => {
-                Finding::note(Step::ConditionalPut, format!("{}; publishing works without it", chain(&error)))
+                CheckFinding::note(Step::ConditionalPut, format!("{}; publishing works without it", chain(&error)))
             }
         }
     }
 
-    async fn get(&self) -> Finding {
+    async fn get(&self) -> CheckFinding {
         match self.store.read(&self.probe.key).await {
-            Ok(body) if body == self.probe.body => Finding::ok(Step::Get, self.probe.key.to_string()),
-            Ok(_) => Finding::note(Step::Get, format!("`{}` differs from the uploaded object", self.probe.key)),
+            Ok(body) if body == self.probe.body => CheckFinding::ok(Step::Get, self.probe.key.to_string()),
+            Ok(_) => CheckFinding::note(Step::Get, format!("`{}` differs from the uploaded object", self.probe.key)),
             Err(error) => self.optional(Step::Get, Permission::Get, &error),
         }
     }
 
-    async fn list(&self) -> Finding {
+    async fn list(&self) -> CheckFinding {
         let below = Prefix::from(self.probe.image.folder().clone());
         let prefix = below.with_slash();
         let listed: Result<Vec<_>, _> = self.store.pages(&below).try_concat().await;
         match listed {
-            Ok(listed) if listed.iter().any(|object| object.key == self.probe.key) => Finding::ok(Step::List, prefix),
-            Ok(_) => Finding::note(Step::List, format!("`{prefix}` does not list the uploaded object")),
+            Ok(listed) if listed.iter().any(|object| object.key == self.probe.key) => {
+                CheckFinding::ok(Step::List, prefix)
+            }
+            Ok(_) => CheckFinding::note(Step::List, format!("`{prefix}` does not list the uploaded object")),
             Err(error) => self.optional(Step::List, Permission::List, &error),
         }
     }
 
-    fn optional(&self, step: Step, permission: Permission, error: &StoreError) -> Finding {
+    fn optional(&self, step: Step, permission: Permission, error: &StoreError) -> CheckFinding {
         let remedy = match error.kind() {
             StoreErrorKind::Denied => self.remedies.permission(permission),
             _ => Remedy::words("read the error message of the store"),
         };
-        Finding::lacking(step, chain(error), remedy)
+        CheckFinding::lacking(step, chain(error), remedy)
     }
 
     /// Reads the probe as a viewer does.
@@ -215,7 +222,7 @@ impl Checker<'_> {
             Ok(answer) => answer,
             Err(reason) => {
                 let remedy = Remedy::words("check `--public-url` and the network: viewers must be able to reach it");
-                self.findings.push(Finding::lacking(Step::AnonymousRead, format!("{url}: {reason}"), remedy));
+                self.findings.push(CheckFinding::lacking(Step::AnonymousRead, format!("{url}: {reason}"), remedy));
                 return;
             }
         };
@@ -231,12 +238,14 @@ impl Checker<'_> {
         let key = &self.probe.key;
         let deleted = tokio::time::timeout(CLEANUP_TIMEOUT, self.store.delete(vec![key.clone()])).await;
         let finding = match deleted {
-            Ok(Ok(())) => Finding::ok(Step::Delete, key.to_string()),
+            Ok(Ok(())) => CheckFinding::ok(Step::Delete, key.to_string()),
             Ok(Err(error)) if error.kind() == StoreErrorKind::Denied => {
-                Finding::lacking(Step::Delete, chain(&error), self.remedies.left_behind(key))
+                CheckFinding::lacking(Step::Delete, chain(&error), self.remedies.left_behind(key))
             }
-            Ok(Err(error)) => Finding::lacking(Step::Delete, chain(&error), Remedy::words(left_behind(key))),
-            Err(_) => Finding::lacking(Step::Delete, "the store does not respond", Remedy::words(left_behind(key))),
+            Ok(Err(error)) => CheckFinding::lacking(Step::Delete, chain(&error), Remedy::words(left_behind(key))),
+            Err(_) => {
+                CheckFinding::lacking(Step::Delete, "the store does not respond", Remedy::words(left_behind(key)))
+            }
         };
         // If the probe was never stored, a failure to delete it does not matter.
         if self.put_outcome == PutOutcome::Stored {
@@ -250,16 +259,16 @@ fn left_behind(key: &Key) -> String {
 }
 
 /// Evaluates a response to an anonymous request.
-fn evaluate_read(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Vec<Finding> {
+fn evaluate_read(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Vec<CheckFinding> {
     let url = &probe.url;
     let status = answer.to_string();
     let other = |detail: String, advice: &str| {
-        Finding::lacking(Step::AnonymousRead, format!("{url}: {detail}"), Remedy::words(advice))
+        CheckFinding::lacking(Step::AnonymousRead, format!("{url}: {detail}"), Remedy::words(advice))
     };
     let read = match answer.status {
         200 if answer.body == probe.body => {
             return vec![
-                Finding::ok(Step::AnonymousRead, url.clone()),
+                CheckFinding::ok(Step::AnonymousRead, url.clone()),
                 media_type(answer.content_type.as_deref()),
                 cache_control(answer.cache_control.as_deref()),
                 cors_header(answer, cors),
@@ -269,34 +278,37 @@ fn evaluate_read(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Reme
             "differs from the uploaded object".to_owned(),
             "the public URL does not lead to the prefix: check `--public-url` and `--prefix`",
         ),
-        401 | 403 => Finding::lacking(Step::AnonymousRead, format!("{url}: {status}"), public_read),
+        401 | 403 => CheckFinding::lacking(Step::AnonymousRead, format!("{url}: {status}"), public_read),
         404 | 410 => other(status, "the public URL does not lead to the prefix: check `--public-url` and `--prefix`"),
         _ => other(status, "check the logs of the host"),
     };
     let unknown = "unknown until objects can be read";
-    vec![read, if answer.allows_any_page() { cors_header(answer, cors) } else { Finding::note(Step::Cors, unknown) }]
+    vec![
+        read,
+        if answer.allows_any_page() { cors_header(answer, cors) } else { CheckFinding::note(Step::Cors, unknown) },
+    ]
 }
 
-fn media_type(served: Option<&str>) -> Finding {
+fn media_type(served: Option<&str>) -> CheckFinding {
     let essence = served.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     match served {
-        Some(CONTENT_TYPE) => Finding::ok(Step::MediaType, CONTENT_TYPE),
+        Some(CONTENT_TYPE) => CheckFinding::ok(Step::MediaType, CONTENT_TYPE),
         Some(served) if matches!(essence, "application/ld+json" | "application/json") => {
-            Finding::ok(Step::MediaType, format!("{served} (uploaded as {CONTENT_TYPE})"))
+            CheckFinding::ok(Step::MediaType, format!("{served} (uploaded as {CONTENT_TYPE})"))
         }
         served => {
             let detail = format!("{} instead of {CONTENT_TYPE}", served.unwrap_or("none"));
             let advice = "configure the host to send the `Content-Type` of the stored object";
-            Finding::lacking(Step::MediaType, detail, Remedy::words(advice))
+            CheckFinding::lacking(Step::MediaType, detail, Remedy::words(advice))
         }
     }
 }
 
-fn cache_control(served: Option<&str>) -> Finding {
+fn cache_control(served: Option<&str>) -> CheckFinding {
     match served {
-        Some(CACHE_CONTROL) => Finding::ok(Step::CacheControl, CACHE_CONTROL),
-        Some(served) => Finding::note(Step::CacheControl, format!("{served} instead of {CACHE_CONTROL}")),
-        None => Finding::note(
+        Some(CACHE_CONTROL) => CheckFinding::ok(Step::CacheControl, CACHE_CONTROL),
+        Some(served) => CheckFinding::note(Step::CacheControl, format!("{served} instead of {CACHE_CONTROL}")),
+        None => CheckFinding::note(
             Step::CacheControl,
             format!(
                 "none instead of {CACHE_CONTROL}; without it, viewers may show outdated images or reload too often"
@@ -305,13 +317,14 @@ fn cache_control(served: Option<&str>) -> Finding {
     }
 }
 
-fn cors_header(answer: &Answer, remedy: Remedy) -> Finding {
+fn cors_header(answer: &Answer, remedy: Remedy) -> CheckFinding {
     match &answer.allow_origin {
-        Some(origin) if answer.allows_any_page() => {
-            Finding::ok(Step::Cors, format!("`Access-Control-Allow-Origin: {origin}` for a page on {VIEWER_ORIGIN}"))
-        }
-        Some(origin) => Finding::lacking(Step::Cors, format!("only pages on {origin} can read images"), remedy),
-        None => Finding::lacking(
+        Some(origin) if answer.allows_any_page() => CheckFinding::ok(
+            Step::Cors,
+            format!("`Access-Control-Allow-Origin: {origin}` for a page on {VIEWER_ORIGIN}"),
+        ),
+        Some(origin) => CheckFinding::lacking(Step::Cors, format!("only pages on {origin} can read images"), remedy),
+        None => CheckFinding::lacking(
             Step::Cors,
             "other websites cannot load these images: no `Access-Control-Allow-Origin`",
             remedy,
@@ -320,14 +333,15 @@ fn cors_header(answer: &Answer, remedy: Remedy) -> Finding {
 }
 
 /// Evaluates the preflight request. Most viewers send no custom headers and therefore no preflight request.
-fn preflight(asked: Result<Answer, HttpError>) -> Finding {
+fn preflight(asked: Result<Answer, HttpError>) -> CheckFinding {
     const NOT_NEEDED: &str = "most viewers do not need it";
     match asked {
-        Ok(answer) if answer.status < 300 && answer.allows_any_page() => {
-            Finding::ok(Step::Preflight, format!("OPTIONS allows {}", answer.allow_methods.as_deref().unwrap_or("GET")))
-        }
-        Ok(answer) => Finding::note(Step::Preflight, format!("OPTIONS: {answer}; {NOT_NEEDED}")),
-        Err(reason) => Finding::note(Step::Preflight, format!("OPTIONS: {reason}; {NOT_NEEDED}")),
+        Ok(answer) if answer.status < 300 && answer.allows_any_page() => CheckFinding::ok(
+            Step::Preflight,
+            format!("OPTIONS allows {}", answer.allow_methods.as_deref().unwrap_or("GET")),
+        ),
+        Ok(answer) => CheckFinding::note(Step::Preflight, format!("OPTIONS: {answer}; {NOT_NEEDED}")),
+        Err(reason) => CheckFinding::note(Step::Preflight, format!("OPTIONS: {reason}; {NOT_NEEDED}")),
     }
 }
 

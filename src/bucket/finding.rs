@@ -78,7 +78,7 @@ pub enum Verdict {
 
 /// The result of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckFinding {
     /// The step.
     pub step: Step,
     /// The outcome.
@@ -89,7 +89,7 @@ pub struct Finding {
     pub remedy: Option<Remedy>,
 }
 
-impl Finding {
+impl CheckFinding {
     pub(super) fn ok(step: Step, detail: impl Into<String>) -> Self {
         Self { step, verdict: Verdict::Ok, detail: detail.into(), remedy: None }
     }

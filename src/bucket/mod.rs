@@ -6,19 +6,19 @@
 mod check;
 mod cors;
 mod finding;
-mod place;
 mod policy;
 mod remedy;
+mod scope;
 mod settings;
 mod setup;
 mod web;
 
 pub use check::{Check, Report, check};
 pub use cors::{CorsChange, TooManyRules, rule as cors_rule};
-pub use finding::{Finding, Step, Verdict};
-pub use place::Place;
+pub use finding::{CheckFinding, Step, Verdict};
 pub use policy::{PolicyChange, PolicyError, statement as public_read_statement};
 pub use remedy::{Remedy, quoted};
+pub use scope::BucketScope;
 pub use setup::{Part, Setup};
 
 use crate::store::{KeyError, StoreError};

@@ -2,7 +2,7 @@
 //!
 //! Members of a policy that this program does not know are preserved.
 
-use super::Place;
+use super::BucketScope;
 use serde_json::{Map, Value, json};
 
 /// The policy version in which `${*}` is an escaped asterisk. In older versions, it is four literal characters.
@@ -10,20 +10,20 @@ const VERSION: &str = "2012-10-17";
 
 /// Returns the statement that allows everyone to read the objects below a prefix.
 #[must_use]
-pub fn statement(place: &Place) -> Value {
+pub fn statement(scope: &BucketScope) -> Value {
     json!({
-        "Sid": place.sid(),
+        "Sid": scope.sid(),
         "Effect": "Allow",
         "Principal": "*",
         "Action": "s3:GetObject",
-        "Resource": place.objects_arn(),
+        "Resource": scope.objects_arn(),
     })
 }
 
 /// Returns a policy with only that statement.
 #[must_use]
-pub fn policy(place: &Place) -> Value {
-    json!({"Version": VERSION, "Statement": [statement(place)]})
+pub fn policy(scope: &BucketScope) -> Value {
+    json!({"Version": VERSION, "Statement": [statement(scope)]})
 }
 
 /// A planned change of the policy of a bucket.
@@ -60,9 +60,9 @@ pub enum PolicyError {
 ///
 /// # Errors
 /// Returns an error if the policy is invalid, or if its version cannot express the prefix.
-pub fn change(present: Option<&str>, place: &Place) -> Result<PolicyChange, PolicyError> {
+pub fn change(present: Option<&str>, scope: &BucketScope) -> Result<PolicyChange, PolicyError> {
     let Some(present) = present else {
-        return Ok(added(Map::from_iter([("Version".to_owned(), VERSION.into())]), Vec::new(), place));
+        return Ok(added(Map::from_iter([("Version".to_owned(), VERSION.into())]), Vec::new(), scope));
     };
     let Ok(Value::Object(mut policy)) = serde_json::from_str(present) else { return Err(PolicyError::Shape) };
     let statements = match policy.remove("Statement") {
@@ -72,25 +72,27 @@ pub fn change(present: Option<&str>, place: &Place) -> Result<PolicyChange, Poli
         Some(statement @ Value::Object(_)) => vec![statement],
         Some(_) => return Err(PolicyError::Shape),
     };
-    if statements.iter().any(|statement| lets_everyone_read(statement, place)) {
+    if statements.iter().any(|statement| lets_everyone_read(statement, scope)) {
         return Ok(PolicyChange::None);
     }
     let is_old = policy.get("Version").is_none_or(|version| version != VERSION);
-    if is_old && place.escaped_prefix().contains('$') {
+    // The version applies to all statements of a policy. Raising it would change the meaning of `${…}` in the
+    // statements of others.
+    if is_old && scope.escaped_prefix().contains('$') {
         return Err(PolicyError::Version);
     }
-    Ok(added(policy, statements, place))
+    Ok(added(policy, statements, scope))
 }
 
 /// Adds the statement to a policy from which the statements were removed. The order of all other members stays the
 /// same.
-fn added(mut policy: Map<String, Value>, statements: Vec<Value>, place: &Place) -> PolicyChange {
-    let is_own = |statement: &Value| statement["Sid"] == place.sid().as_str();
+fn added(mut policy: Map<String, Value>, statements: Vec<Value>, scope: &BucketScope) -> PolicyChange {
+    let is_own = |statement: &Value| statement["Sid"] == scope.sid().as_str();
     let (own, mut statements): (Vec<_>, Vec<_>) = statements.into_iter().partition(is_own);
     let is_denying = |statement: &&Value| statement["Effect"] == "Deny";
     let denying = statements.iter().filter(is_denying).map(name).collect();
     let kept: Vec<String> = statements.iter().map(name).collect();
-    statements.push(statement(place));
+    statements.push(statement(scope));
     policy.insert("Statement".to_owned(), statements.into());
     PolicyChange::Add { policy: policy.into(), kept, denying, replaced: own.into_iter().next() }
 }
@@ -125,14 +127,16 @@ pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> b
     has("Action", &|pattern| covers(&pattern.to_lowercase(), action)) && has("Resource", &meets)
 }
 
-/// Returns `true` if a statement certainly allows everyone to read all objects of a place.
-fn lets_everyone_read(statement: &Value, place: &Place) -> bool {
+/// Returns `true` if a statement certainly allows everyone to read all objects in a scope.
+fn lets_everyone_read(statement: &Value, scope: &BucketScope) -> bool {
+    // `Certainly`: everything that is not understood here, such as a condition, counts as not granting access. The
+    // worst result is a second statement that says the same.
     let is_limited =
         ["Condition", "NotPrincipal", "NotAction", "NotResource"].iter().any(|&m| statement.get(m).is_some());
     let is_everyone =
         statement["Principal"] == "*" || one_or_many(&statement["Principal"]["AWS"]).any(|who| who == "*");
     let reads = one_or_many(&statement["Action"]).any(|action| covers(&action.to_lowercase(), "s3:getobject"));
-    let is_here = one_or_many(&statement["Resource"]).any(|resource| covers(resource, &place.objects_arn()));
+    let is_here = one_or_many(&statement["Resource"]).any(|resource| covers(resource, &scope.objects_arn()));
     statement["Effect"] == "Allow" && !is_limited && is_everyone && reads && is_here
 }
 
@@ -151,12 +155,12 @@ fn covers(pattern: &str, wanted: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn place(prefix: &str) -> Place {
-        Place::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1")
+    fn scope(prefix: &str) -> BucketScope {
+        BucketScope::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1")
     }
 
-    fn maps() -> Place {
-        place("maps")
+    fn maps() -> BucketScope {
+        scope("maps")
     }
 
     #[test]
@@ -208,7 +212,7 @@ mod tests {
     fn the_statement_is_added_once_per_prefix() -> Result<(), PolicyError> {
         let first = policy(&maps());
         assert_eq!(change(Some(&first.to_string()), &maps())?, PolicyChange::None);
-        let PolicyChange::Add { policy: second, .. } = change(Some(&first.to_string()), &place("plans"))? else {
+        let PolicyChange::Add { policy: second, .. } = change(Some(&first.to_string()), &scope("plans"))? else {
             panic!("another prefix")
         };
         assert_eq!(second["Statement"].as_array().map(Vec::len), Some(2));
@@ -264,7 +268,7 @@ mod tests {
             assert_eq!(change(Some(present), &maps()), Err(PolicyError::Shape), "{present}");
         }
         let old = "{\"Statement\": []}";
-        assert_eq!(change(Some(old), &place("a*")), Err(PolicyError::Version));
+        assert_eq!(change(Some(old), &scope("a*")), Err(PolicyError::Version));
         let Ok(PolicyChange::Add { policy, .. }) = change(Some(old), &maps()) else { panic!("something is added") };
         assert_eq!(policy, json!({"Statement": [statement(&maps())]}), "a version would change what the others mean");
     }

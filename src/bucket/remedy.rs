@@ -1,6 +1,6 @@
 //! Suggested fixes: advice, a document to paste, and a command, with the real names filled in.
 
-use super::{Place, cors, policy};
+use super::{BucketScope, cors, policy};
 use crate::store::{Key, PublicAccessBlock};
 use serde_json::{Value, json};
 
@@ -51,10 +51,10 @@ impl Permission {
     }
 }
 
-/// Creates remedies for one place.
+/// Creates remedies for one scope.
 #[derive(Clone, Debug)]
 pub(super) struct Remedies<'a> {
-    pub(super) place: &'a Place,
+    pub(super) scope: &'a BucketScope,
     /// Options that give access to the bucket, for the AWS CLI and this program: `--endpoint-url …`, `--profile …`.
     pub(super) options: &'a str,
     /// `true` if the store has IAM and Block Public Access.
@@ -66,7 +66,7 @@ impl Remedies<'_> {
     pub(super) fn permission(&self, permission: Permission) -> Remedy {
         let statement = match permission {
             Permission::List => self.list_statement(),
-            _ => json!({"Effect": "Allow", "Action": permission.action(), "Resource": self.place.objects_arn()}),
+            _ => json!({"Effect": "Allow", "Action": permission.action(), "Resource": self.scope.objects_arn()}),
         };
         Remedy {
             advice: format!("{}: grant {} to the user or role", permission.purpose(), permission.action()),
@@ -80,10 +80,10 @@ impl Remedies<'_> {
 
     fn list_statement(&self) -> Value {
         let mut statement = json!({
-            "Effect": "Allow", "Action": Permission::List.action(), "Resource": self.place.bucket_arn(),
+            "Effect": "Allow", "Action": Permission::List.action(), "Resource": self.scope.bucket_arn(),
         });
-        if !self.place.prefix().is_empty() {
-            statement["Condition"] = json!({"StringLike": {"s3:prefix": format!("{}*", self.place.escaped_prefix())}});
+        if !self.scope.prefix().is_empty() {
+            statement["Condition"] = json!({"StringLike": {"s3:prefix": format!("{}*", self.scope.escaped_prefix())}});
         }
         statement
     }
@@ -105,7 +105,7 @@ impl Remedies<'_> {
                 "allow everyone to read below the prefix with this policy (`{setup}` adds it to the existing policy, \
                  the command below replaces it), or allow the CDN in front of the bucket to read{block}"
             ),
-            document: Some(policy::policy(self.place)),
+            document: Some(policy::policy(self.scope)),
             command: Some(self.aws("put-bucket-policy", "--policy file://policy.json")),
         }
     }
@@ -139,16 +139,16 @@ impl Remedies<'_> {
     }
 
     pub(super) fn aws(&self, verb: &str, arguments: &str) -> String {
-        let bucket = quoted(self.place.bucket());
+        let bucket = quoted(self.scope.bucket());
         format!("aws s3api {verb} --bucket {bucket} {arguments}{}", self.options())
     }
 
     fn setup(&self, flag: &str) -> String {
-        let prefix = match self.place.prefix() {
+        let prefix = match self.scope.prefix() {
             prefix if prefix.is_empty() => String::new(),
             prefix => format!(" --prefix {}", quoted(&prefix.to_string())),
         };
-        let bucket = quoted(self.place.bucket());
+        let bucket = quoted(self.scope.bucket());
         format!("iiif-publish bucket setup --bucket {bucket}{prefix} {flag}{}", self.options())
     }
 
@@ -191,8 +191,8 @@ mod tests {
     use super::*;
 
     fn with<T>(prefix: &str, options: &str, see: impl FnOnce(&Remedies) -> T) -> T {
-        let place = Place::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1");
-        see(&Remedies { place: &place, options, is_aws: true })
+        let scope = BucketScope::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1");
+        see(&Remedies { scope: &scope, options, is_aws: true })
     }
 
     #[test]

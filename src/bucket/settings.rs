@@ -1,8 +1,8 @@
 //! Bucket settings that affect publishing later: versioning, object lock, and policies that require conditional writes.
 
-use super::finding::{Finding, Step};
+use super::finding::{CheckFinding, Step};
 use super::remedy::{Remedies, Remedy};
-use super::{Place, policy};
+use super::{BucketScope, policy};
 use crate::store::{S3Store, StoreError, StoreErrorKind};
 use serde_json::{Value, json};
 
@@ -11,15 +11,15 @@ const NONCURRENT_DAYS: u32 = 30;
 
 /// Reads the settings and returns warnings. The list is empty if there is nothing to warn about, or if the store does
 /// not support these settings.
-pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<Finding> {
-    let place = remedies.place;
+pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<CheckFinding> {
+    let scope = remedies.scope;
     let versioned = match store.is_versioned().await {
         Ok(true) => store.noncurrent_expirations().await.map(|prefixes| versioning(&prefixes, remedies)),
         Ok(false) => Ok(None),
         Err(error) => Err(error),
     };
     let locked = store.default_retention().await.map(|retention| retention.as_deref().map(object_lock));
-    let policy = store.policy().await.map(|policy| conditions(policy.as_deref().unwrap_or_default(), place));
+    let policy = store.policy().await.map(|policy| conditions(policy.as_deref().unwrap_or_default(), scope));
     let settings = [
         (Step::Versioning, "s3:GetBucketVersioning and s3:GetLifecycleConfiguration", versioned),
         (Step::ObjectLock, "s3:GetBucketObjectLockConfiguration", locked),
@@ -29,11 +29,11 @@ pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<Fi
 }
 
 /// Converts a denied request to a note. Ignores other errors, because stores without a setting return different ones.
-fn known(step: Step, action: &str, found: Result<Option<Finding>, StoreError>) -> Option<Finding> {
+fn known(step: Step, action: &str, found: Result<Option<CheckFinding>, StoreError>) -> Option<CheckFinding> {
     match found {
         Ok(finding) => finding,
         Err(error) if error.kind() == StoreErrorKind::Denied => {
-            Some(Finding::note(step, format!("not checked: needs {action}")))
+            Some(CheckFinding::note(step, format!("not checked: needs {action}")))
         }
         Err(_) => None,
     }
@@ -41,12 +41,13 @@ fn known(step: Step, action: &str, found: Result<Option<Finding>, StoreError>) -
 
 /// Warns if the bucket keeps old versions forever. `prefixes` are those of the lifecycle rules that delete old
 /// versions.
-fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<Finding> {
-    let place = remedies.place.prefix().with_slash();
-    if prefixes.iter().any(|prefix| place.starts_with(prefix.as_str())) {
+fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<CheckFinding> {
+    let scope = remedies.scope.prefix().with_slash();
+    // A rule for a folder further down does not help, because it leaves the rest of the prefix as it is.
+    if prefixes.iter().any(|prefix| scope.starts_with(prefix.as_str())) {
         return None;
     }
-    let rule = json!({"ID": "iiif-publish", "Status": "Enabled", "Filter": {"Prefix": place},
+    let rule = json!({"ID": "iiif-publish", "Status": "Enabled", "Filter": {"Prefix": scope},
         "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS}});
     let remedy = Remedy {
         advice: "add this rule to the lifecycle rules of the bucket; the command replaces the existing rules"
@@ -57,46 +58,46 @@ fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<Finding> {
         ),
     };
     let detail = "the bucket is versioned, and no lifecycle rule deletes old versions: you pay for replaced and deleted images forever";
-    Some(Finding::lacking(Step::Versioning, detail, remedy))
+    Some(CheckFinding::lacking(Step::Versioning, detail, remedy))
 }
 
-fn object_lock(retention: &str) -> Finding {
+fn object_lock(retention: &str) -> CheckFinding {
     let detail = format!(
         "objects are locked for {retention} by default: replaced and deleted images are kept, and billed, for that time"
     );
     let advice = "publish into a bucket without default retention, unless you need it";
-    Finding::lacking(Step::ObjectLock, detail, Remedy::words(advice))
+    CheckFinding::lacking(Step::ObjectLock, detail, Remedy::words(advice))
 }
 
 /// Warns about statements that deny uploads without `If-None-Match` or `If-Match`.
-fn conditions(policy: &str, place: &Place) -> Option<Finding> {
+fn conditions(policy: &str, scope: &BucketScope) -> Option<CheckFinding> {
     let policy: Value = serde_json::from_str(policy).ok()?;
-    let statement = policy::statements(&policy).find(|statement| demands_condition(statement, place))?;
+    let statement = policy::statements(&policy).find(|statement| demands_condition(statement, scope))?;
     let name = policy::name(statement);
     let detail = format!("a policy statement requires conditional writes ({name}): images cannot be replaced");
     let advice = "publish with `--no-clobber`, or exclude the prefix from the statement";
-    Some(Finding::lacking(Step::BucketPolicy, detail, Remedy::words(advice)))
+    Some(CheckFinding::lacking(Step::BucketPolicy, detail, Remedy::words(advice)))
 }
 
-fn demands_condition(statement: &Value, place: &Place) -> bool {
+fn demands_condition(statement: &Value, scope: &BucketScope) -> bool {
     let operators = statement["Condition"].as_object().into_iter().flatten().map(|(_, keys)| keys);
     let mut keys = operators.filter_map(Value::as_object).flat_map(|keys| keys.keys());
     let is_demanded = keys.any(|key| ["s3:if-none-match", "s3:if-match"].contains(&key.to_lowercase().as_str()));
-    is_demanded && statement["Effect"] == "Deny" && policy::may_apply(statement, "s3:putobject", &place.objects_arn())
+    is_demanded && statement["Effect"] == "Deny" && policy::may_apply(statement, "s3:putobject", &scope.objects_arn())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(prefix: &str) -> Place {
-        Place::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1")
+    fn scope(prefix: &str) -> BucketScope {
+        BucketScope::new("art-tiles", &prefix.parse().expect("a prefix"), "eu-central-1")
     }
 
     #[test]
     fn old_versions_cause_a_warning_unless_a_rule_deletes_them() {
-        let place = place("maps");
-        let remedies = Remedies { place: &place, options: "", is_aws: true };
+        let scope = scope("maps");
+        let remedies = Remedies { scope: &scope, options: "", is_aws: true };
         for (prefixes, is_warned) in
             [(&[][..], true), (&["plans/"], true), (&["plans/", ""], false), (&["maps"], false)]
         {
@@ -114,7 +115,7 @@ mod tests {
                 "Resource": "arn:aws:s3:::art-tiles/*", "Condition": {"Null": {"s3:if-none-match": "true"}}});
             change(&mut statement);
             let policy = json!({"Version": "2012-10-17", "Statement": statement});
-            conditions(&policy.to_string(), &place("maps"))
+            conditions(&policy.to_string(), &scope("maps"))
         };
         let finding = found(&|_| ()).expect("a note");
         assert!(finding.detail.contains("`WriteOnce`"), "{}", finding.detail);
@@ -131,7 +132,7 @@ mod tests {
         ] {
             assert!(found(&|statement| statement[member] = value.clone()).is_none(), "{member}");
         }
-        assert_eq!(conditions("", &place("maps")), None);
-        assert_eq!(conditions("[1]", &place("maps")), None);
+        assert_eq!(conditions("", &scope("maps")), None);
+        assert_eq!(conditions("[1]", &scope("maps")), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::cors::{self, CorsChange};
 use super::policy::{self, PolicyChange};
 use super::remedy::Remedies;
-use super::{BucketError, Place};
+use super::{BucketError, BucketScope};
 use crate::store::{Prefix, PublicAccessBlock, S3Store, StoreErrorKind};
 
 /// A setting that can be set up.
@@ -37,14 +37,17 @@ impl Setup {
         parts: &[Part],
         command_options: &str,
     ) -> Result<Self, BucketError> {
-        let place = Place::new(store.bucket(), prefix, &store.aws_region());
+        let scope = BucketScope::new(store.bucket(), prefix, &store.aws_region());
         let mut setup = Self { cors: None, policy: None, unblock: None };
         if parts.contains(&Part::Cors) {
             setup.cors = Some(cors::change(store.cors_rules().await?)?);
         }
         if parts.contains(&Part::PublicRead) {
-            setup.policy = Some(policy::change(store.policy().await?.as_deref(), &place)?);
-            let remedies = Remedies { place: &place, options: command_options, is_aws: store.is_aws() };
+            setup.policy = Some(policy::change(store.policy().await?.as_deref(), &scope)?);
+            let remedies = Remedies { scope: &scope, options: command_options, is_aws: store.is_aws() };
+            // With Block Public Access, S3 would refuse the policy or ignore it. The program reports the command
+            // instead of running it: a block is a decision of the owner of the account, which is not to be reverted
+            // silently.
             setup.unblock = blocking(store).await?.map(|block| remedies.unblock(block));
         }
         Ok(setup)

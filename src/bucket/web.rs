@@ -32,6 +32,7 @@ impl Answer {
     fn error_code(&self) -> Option<String> {
         let body = String::from_utf8_lossy(&self.body);
         let (code, _) = body.split_once("<Code>")?.1.split_once("</Code>")?;
+        // The body comes from any server on the way, and the code is printed to a terminal.
         let is_code = code.len() <= 64 && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
         is_code.then(|| code.to_owned())
     }

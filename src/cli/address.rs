@@ -13,19 +13,19 @@ const PREFIX: &str = "--prefix";
 /// # Errors
 /// If the value is not a bucket, or its prefix differs from `--prefix`.
 pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
-    let Some((place, address)) = value_of(words, BUCKET) else { return Ok(()) };
+    let Some((index, address)) = value_of(words, BUCKET) else { return Ok(()) };
     let address: BucketAddress = address.parse()?;
-    set_value(words, place, BUCKET, address.bucket());
+    set_value(words, index, BUCKET, address.bucket());
     if address.prefix().is_empty() {
         return Ok(());
     }
-    let Some((place, prefix)) = value_of(words, PREFIX) else {
+    let Some((index, prefix)) = value_of(words, PREFIX) else {
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         words.insert(end, format!("{PREFIX}={}", address.prefix()).into());
         return Ok(());
     };
     if prefix.parse::<Prefix>().is_ok_and(|prefix| prefix.is_empty()) {
-        set_value(words, place, PREFIX, &address.prefix().to_string());
+        set_value(words, index, PREFIX, &address.prefix().to_string());
         return Ok(());
     }
     if prefix.parse::<Prefix>().is_ok_and(|prefix| prefix == *address.prefix()) {
@@ -38,22 +38,22 @@ pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
 /// Returns the last value of an option, and the index of its first word.
 fn value_of(words: &[OsString], name: &str) -> Option<(usize, String)> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    (0..end).rev().find_map(|place| {
-        let word = words[place].to_str()?;
+    (0..end).rev().find_map(|index| {
+        let word = words[index].to_str()?;
         let value = match word.strip_prefix(name)? {
-            "" => words.get(place + 1).filter(|_| place + 1 < end)?.to_str()?,
+            "" => words.get(index + 1).filter(|_| index + 1 < end)?.to_str()?,
             rest => rest.strip_prefix('=')?,
         };
         // The parser reports an empty value.
-        (!value.is_empty()).then(|| (place, value.to_owned()))
+        (!value.is_empty()).then(|| (index, value.to_owned()))
     })
 }
 
-fn set_value(words: &mut [OsString], place: usize, name: &str, value: &str) {
-    if words[place] == name {
-        words[place + 1] = value.into();
+fn set_value(words: &mut [OsString], index: usize, name: &str, value: &str) {
+    if words[index] == name {
+        words[index + 1] = value.into();
     } else {
-        words[place] = format!("{name}={value}").into();
+        words[index] = format!("{name}={value}").into();
     }
 }
 

@@ -91,6 +91,9 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     let all_words = words.clone();
     let disabled = disabled_flags(&command, &mut words);
     // The final parse reports mistakes. Help is an error too.
+    // The file becomes words of the command line, which are then parsed once more, so that values, conflicts and
+    // defaults have one set of rules. To know which options the command line leaves open, it is parsed leniently first:
+    // it may lack required arguments that the file has.
     let lenient = command.clone().ignore_errors(true);
     command.build();
     let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(CommandLine::without_file(words)) };
@@ -125,12 +128,12 @@ fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let of_word =
         |word: &OsString| word.to_str().and_then(|word| Some(word.strip_prefix(NAME)?.strip_prefix('=')?.into()));
-    if let Some(place) = words[..end].iter().position(|word| of_word(word).is_some()) {
-        return of_word(&words.remove(place));
+    if let Some(index) = words[..end].iter().position(|word| of_word(word).is_some()) {
+        return of_word(&words.remove(index));
     }
-    let place = words[..end].iter().position(|word| word == NAME).filter(|place| place + 1 < end)?;
-    words.remove(place);
-    Some(words.remove(place).into())
+    let index = words[..end].iter().position(|word| word == NAME).filter(|index| index + 1 < end)?;
+    words.remove(index);
+    Some(words.remove(index).into())
 }
 
 /// Removes `--flag=false` from a command line, for every flag without a value, and returns these flags: they override the file.
@@ -236,6 +239,8 @@ impl File<'_> {
     }
 
     fn check_table(&self, command: &Command, name: &str, table: &Table) -> Result<(), ConfigurationError> {
+        // TOML cannot tell a table `[bucket]` for the verb from an option `bucket` of all verbs if both are there. The
+        // option is needed by every file, and the verb `bucket` has few options of its own.
         if has_somewhere(command, name, &|_| true) {
             // `bucket` is both a command and an option; the option takes precedence.
             return Err(self.wrong_kind(name, "a string or a number"));

@@ -8,7 +8,7 @@ use super::output::{counted, eprint_line, print};
 use super::{Verb, escape};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
-use iiif_publish::delete::{self, DeleteError, Found, Subject};
+use iiif_publish::delete::{self, DeleteCounts, DeleteError, Subject};
 use iiif_publish::destination::Identifier;
 use iiif_publish::store::{FolderStore, Key, Prefix, Store};
 use indicatif::HumanCount;
@@ -137,8 +137,8 @@ impl<'a> Target<'a> {
     }
 
     /// Returns the subjects that have objects, the number of these objects, and the outcome for the other subjects.
-    async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, Found, Exit), Fatal> {
-        let (mut found_subjects, mut all, mut exit) = (Vec::new(), Found::default(), Exit::Done);
+    async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, DeleteCounts, Exit), Fatal> {
+        let (mut found_subjects, mut all, mut exit) = (Vec::new(), DeleteCounts::default(), Exit::Done);
         for subject in subjects {
             match delete::survey(&*self.store, &subject, self.settle_after).await {
                 Ok(found) => {
@@ -152,7 +152,7 @@ impl<'a> Target<'a> {
         Ok((found_subjects, all, exit))
     }
 
-    fn question(&self, subjects: &[Subject], found: Found) -> String {
+    fn question(&self, subjects: &[Subject], found: DeleteCounts) -> String {
         let names = match subjects {
             named if named.len() <= MAX_NAMES => named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             many => format!("{} images", many.len()),
@@ -215,7 +215,7 @@ impl<'a> Target<'a> {
     }
 }
 
-fn objects(found: Found) -> String {
+fn objects(found: DeleteCounts) -> String {
     counted(found.objects(), "object")
 }
 
@@ -223,7 +223,7 @@ fn images(count: u64) -> String {
     counted(count, "image")
 }
 
-fn kept(found: Found) -> String {
+fn kept(found: DeleteCounts) -> String {
     if found.kept.objects() == 0 { String::new() } else { format!("; kept {}", found.kept) }
 }
 

@@ -52,6 +52,7 @@ impl From<PyramidError> for Fatal {
 
 impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {
+        // A store that knows the exact remedy adds it to the error. The hint by kind is for all others.
         let exit = exit_of(error.is_environment());
         Self::of(exit, &error, error.hint().unwrap_or(store_hint(error.kind())))
     }

@@ -33,6 +33,7 @@ use exit::Exit;
 use iiif_publish::store::redacted_url;
 use messages::{MessageFormat, Messages};
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -47,6 +48,11 @@ trait Verb: Sized {
     /// Returns the way of reporting what happens.
     fn messages(&self) -> Messages {
         Messages::PLAIN
+    }
+
+    /// Returns the maximum number of threads for requests and checksums.
+    fn threads(&self) -> NonZeroUsize {
+        std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }
 
     /// Runs to the end, or until a signal comes.
@@ -133,14 +139,32 @@ pub(crate) fn run() -> Exit {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match cli.command {
+        None => run_verb(cli.publish),
+        Some(Command::Ingest(verb)) => run_verb(*verb),
+        Some(Command::Report(verb)) => run_verb(verb),
+        Some(Command::Init(verb)) => run_verb(verb),
+        Some(Command::Preview(verb)) => run_verb(verb),
+        Some(Command::Plan(verb)) => run_verb(verb),
+        Some(Command::Verify(verb)) => run_verb(verb),
+        Some(Command::Delete(verb)) => run_verb(verb),
+        Some(Command::Bucket(verb)) => run_verb(verb),
+        Some(Command::Completions(verb)) => run_verb(verb),
+        Some(Command::Man(verb)) => run_verb(verb),
+    }
+}
+
+fn run_verb(verb: impl Verb) -> Exit {
+    let context = Context::new(verb.messages());
+    let threads = verb.threads();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             output::eprint_line(&format!("error: could not start the runtime: {error}"));
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(dispatch(cli));
+    let exit = context.exit(runtime.block_on(Box::pin(verb.run(&context))));
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     exit
 }
@@ -158,28 +182,6 @@ fn parse(words: Vec<OsString>, context: &Context) -> Result<Cli, Exit> {
     address::divide_bucket(&mut words.words).map_err(|error| context.exit(Err(error)))?;
     Cli::try_parse_from(&words.words)
         .map_err(|error| print_usage_error(&error_in_one_line(error, &words.words), &words, context))
-}
-
-async fn dispatch(cli: Cli) -> Exit {
-    match cli.command {
-        None => run_verb(cli.publish).await,
-        Some(Command::Ingest(verb)) => run_verb(*verb).await,
-        Some(Command::Report(verb)) => run_verb(verb).await,
-        Some(Command::Init(verb)) => run_verb(verb).await,
-        Some(Command::Preview(verb)) => run_verb(verb).await,
-        Some(Command::Plan(verb)) => run_verb(verb).await,
-        Some(Command::Verify(verb)) => run_verb(verb).await,
-        Some(Command::Delete(verb)) => run_verb(verb).await,
-        Some(Command::Bucket(verb)) => run_verb(verb).await,
-        Some(Command::Completions(verb)) => run_verb(verb).await,
-        Some(Command::Man(verb)) => run_verb(verb).await,
-    }
-}
-
-async fn run_verb(verb: impl Verb) -> Exit {
-    let context = Context::new(verb.messages());
-    let result = Box::pin(verb.run(&context)).await;
-    context.exit(result)
 }
 
 /// Prints help to stdout, or the error of a command line to stderr.

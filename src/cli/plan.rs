@@ -8,15 +8,13 @@ use super::exit::Exit;
 use super::output::{eprint_line, print, print_json};
 use bytesize::ByteSize;
 use clap::Args;
-use iiif_publish::destination::{Destination, Identifier, PublicUrl};
-use iiif_publish::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, Size};
-use iiif_publish::pixel::PixelFormat;
-use iiif_publish::publish::{InFlight, peak_memory_bytes};
-use iiif_publish::source::{Found, Header, Source, SourceKind};
+use iiif_publish::destination::{Identifier, PublicUrl};
+use iiif_publish::iiif::{Plan, Size};
+use iiif_publish::publish::{Options, Outline, VersionOutline};
+use iiif_publish::source::{Header, Source};
 use iiif_publish::store::S3Store;
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::path::PathBuf;
 
 /// The price of 1,000 PUT requests of S3 Standard in us-east-1 (2026), in dollars.
@@ -62,16 +60,6 @@ fn parse_price(text: &str) -> Result<f64, String> {
     price.ok_or_else(|| "expected a number of dollars".to_owned())
 }
 
-/// The plan of one version of the Image API.
-struct Planned {
-    plan: Plan,
-    /// `3/` or `2/` if both versions are planned.
-    folder: String,
-    info_url: String,
-    information: ImageInformation,
-    bytes: u64,
-}
-
 impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
@@ -88,166 +76,110 @@ Examples:
 }
 
 fn plan(arguments: &Arguments) -> Result<Exit, Fatal> {
-    let shape = arguments.image_options.shape()?;
-    let (header, identifier) = subject(arguments)?;
-    let pyramid = Pyramid::new(header.size, shape);
-    pyramid.check_formats()?;
-    let planned = planned(arguments, &pyramid, &identifier);
-    let memory = peak_memory_bytes(&header, &pyramid, arguments.image_options.jpeg(), arguments.in_flight());
-    let refusals = arguments.refusals(&planned, memory);
-    for refusal in &refusals {
+    let options = arguments.options()?;
+    let (header, identifier) = arguments.subject(&options)?;
+    let outline = Outline::new(&header, &identifier, &options, arguments.concurrency())?;
+    for refusal in refusals(&outline, &options) {
         eprint_line(&format!("warning: publishing would refuse this image: {refusal}"));
     }
     if arguments.json {
-        return Ok(print_json(&document(arguments, &planned, memory), true));
+        return Ok(print_json(&document(&outline, arguments.price), true));
     }
-    let text = if arguments.keys { keys(&planned) } else { summary(arguments, &header, &identifier, &planned, memory) };
-    Ok(print(&text))
+    if arguments.keys {
+        return Ok(print(&outline.keys().map(|key| key + "\n").collect::<String>()));
+    }
+    let image = format!("{identifier}: {}, {} pixels", header.description, header.size);
+    Ok(print(&arguments.summary(&image, &outline, &options)))
 }
 
 impl Arguments {
-    /// Returns the parallelism of publishing with these arguments, which decides about memory.
-    fn in_flight(&self) -> InFlight {
-        InFlight::new(
-            self.image_options.jobs().get(),
-            self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from),
+    fn options(&self) -> Result<Options, Fatal> {
+        let destination = &self.names.destination;
+        let example = || {
+            let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
+            example.below(&destination.prefix)
+        };
+        Ok(self
+            .image_options
+            .options(self.image_options.shape()?, destination.public_url.clone().unwrap_or_else(example)))
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from)
+    }
+
+    /// Returns the header and identifier to plan: those of a file, or of any RGB image of a size.
+    fn subject(&self, options: &Options) -> Result<(Header, Identifier), Fatal> {
+        let id = self.names.id.as_ref();
+        if let Some(path) = &self.image {
+            let images = named_files(vec![path.clone()], id)?;
+            let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
+            return Ok((Source::open(path, options.read)?.header().clone(), identifier));
+        }
+        let size = self.size.expect("the group requires one of the two");
+        let any = || "image".parse().expect("the constant is an identifier");
+        Ok((Header::any_rgb(size), id.cloned().unwrap_or_else(any)))
+    }
+
+    fn summary(&self, image: &str, outline: &Outline, options: &Options) -> String {
+        let factors: Vec<String> = outline.pyramid.scale_factors().iter().map(ToString::to_string).collect();
+        let urls =
+            outline.versions.iter().map(|version| format!("info.json      {}/{}\n", version.base_uri, Plan::INFO_JSON));
+        format!(
+            "image          {image}\n\
+             scale factors  {}\n\
+             objects        {}\n\
+             bytes          about {}, within a factor of two\n\
+             cost           ${:.4} for PUT requests (${} per 1,000)\n\
+             memory         up to {} with `--jobs {} --concurrency {}`\n\
+             {}",
+            factors.join(" "),
+            HumanCount(outline.objects()),
+            DecimalBytes(outline.bytes()),
+            dollars(outline.objects(), self.price),
+            self.price,
+            BinaryBytes(outline.memory_bytes),
+            options.jobs,
+            self.concurrency(),
+            urls.collect::<String>(),
         )
     }
-
-    /// Returns the limits that the image exceeds.
-    fn refusals(&self, planned: &[Planned], memory: u64) -> Vec<String> {
-        let limits = self.image_options.limits();
-        let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
-        let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
-        let refusals = [
-            beyond(objects, limits.max_objects)
-                .map(|limit| format!("{objects} objects exceed the limit of {limit} (`--max-objects`)")),
-            beyond(memory, limits.max_memory_bytes()).map(|limit| {
-                format!("{} of memory exceed the limit of {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
-            }),
-        ];
-        refusals.into_iter().flatten().collect()
-    }
 }
 
-/// Returns the header and identifier to plan: those of a file, or of any RGB image of a size.
-fn subject(arguments: &Arguments) -> Result<(Header, Identifier), Fatal> {
-    let id = arguments.names.id.as_ref();
-    if let Some(path) = &arguments.image {
-        let images = named_files(vec![path.clone()], id)?;
-        let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
-        return Ok((Source::open(path, arguments.image_options.read())?.header().clone(), identifier));
-    }
-    let size = arguments.size.expect("the group requires one of the two");
-    let any = || "image".parse().expect("the constant is an identifier");
-    let description = "any RGB image".to_owned();
-    let header = Header {
-        size,
-        format: PixelFormat::Rgb8,
-        description,
-        kind: SourceKind::PLAIN_RGB,
-        found: Found::default(),
-        decoder_bytes: 0,
-        blocks: None,
-        kept_profile: None,
-    };
-    Ok((header, id.cloned().unwrap_or_else(any)))
+/// Returns the limits that the image exceeds.
+fn refusals(outline: &Outline, options: &Options) -> impl Iterator<Item = String> {
+    let (objects, memory) = (outline.objects(), outline.memory_bytes);
+    let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
+    let refusals = [
+        beyond(objects, options.max_objects)
+            .map(|limit| format!("{objects} objects exceed the limit of {limit} (`--max-objects`)")),
+        beyond(memory, options.max_memory_bytes).map(|limit| {
+            format!("{} of memory exceed the limit of {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
+        }),
+    ];
+    refusals.into_iter().flatten()
 }
 
-fn planned(arguments: &Arguments, pyramid: &Pyramid, identifier: &Identifier) -> Vec<Planned> {
-    let public_url = arguments.names.place.public_url.clone().unwrap_or_else(|| {
-        let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
-        example.below(&arguments.names.place.prefix)
-    });
-    let versions = arguments.image_options.versions();
-    let destination = Destination::new(arguments.names.place.prefix.clone(), public_url, versions);
-    let one = |((version, folder), image): ((ApiVersion, Option<u8>), (String, String))| {
-        let plan = Plan::new(pyramid.clone(), version);
-        let (base_uri, info_url) = image;
-        let information = ImageInformation::new(pyramid, version, base_uri, None);
-        let bytes = plan.estimated_bytes() + information.to_json().len() as u64;
-        let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
-        Planned { plan, folder, info_url, information, bytes }
-    };
-    let images = destination.base_uris(identifier).into_iter().zip(destination.info_urls(identifier));
-    versions.folders().into_iter().zip(images).map(one).collect()
-}
-
-/// Returns every key in publishing order: the URLs of each tile in all versions, then each `info.json`.
-fn keys(planned: &[Planned]) -> String {
-    let mut keys = String::new();
-    let Some(first) = planned.first() else { return keys };
-    let mut line = |folder: &str, path: &dyn std::fmt::Display| {
-        writeln!(keys, "{folder}{path}").expect("writing to a string does not fail");
-    };
-    for rendering in first.plan.pyramid().renderings() {
-        for Planned { plan, folder, .. } in planned {
-            for request in plan.requests(rendering) {
-                line(folder, &request);
-            }
-        }
-    }
-    for Planned { folder, .. } in planned {
-        line(folder, &Plan::INFO_JSON);
-    }
-    keys
-}
-
-fn document(arguments: &Arguments, planned: &[Planned], memory: u64) -> Value {
-    let one = |planned: &Planned| {
-        let pyramid = planned.plan.pyramid();
-        let objects = planned.plan.object_count();
+fn document(outline: &Outline, price: f64) -> Value {
+    let pyramid = &outline.pyramid;
+    let of_version = |version: &VersionOutline| {
+        let objects = version.plan.object_count();
         json!({
             "width": pyramid.size().width(),
             "height": pyramid.size().height(),
             "scaleFactors": pyramid.scale_factors().iter().map(|scale| scale.value()).collect::<Vec<_>>(),
             "objects": objects,
-            "keys": planned.plan.paths().map(|path| format!("{}{path}", planned.folder)).collect::<Vec<_>>(),
-            "info": planned.information,
-            "bytes": planned.bytes,
-            "cost": dollars(objects, arguments.price),
-            "memory": memory,
+            "keys": version.plan.paths().map(|path| format!("{}{path}", version.folder)).collect::<Vec<_>>(),
+            "info": version.information,
+            "bytes": version.bytes,
+            "cost": dollars(objects, price),
+            "memory": outline.memory_bytes,
         })
     };
-    match planned {
-        [only] => one(only),
-        several => several.iter().map(one).collect(),
+    match &outline.versions[..] {
+        [only] => of_version(only),
+        several => several.iter().map(of_version).collect(),
     }
-}
-
-fn summary(
-    arguments: &Arguments,
-    header: &Header,
-    identifier: &Identifier,
-    planned: &[Planned],
-    memory: u64,
-) -> String {
-    let pyramid = planned[0].plan.pyramid();
-    let factors: Vec<String> = pyramid.scale_factors().iter().map(ToString::to_string).collect();
-    let objects: u64 = planned.iter().map(|planned| planned.plan.object_count()).sum();
-    let bytes: u64 = planned.iter().map(|planned| planned.bytes).sum();
-    let price = arguments.price;
-    let InFlight { encoders, pictures, .. } = arguments.in_flight();
-    let in_flight = pictures - encoders;
-    let mut text = format!(
-        "image          {identifier}: {}, {} pixels\n\
-         scale factors  {}\n\
-         objects        {}\n\
-         bytes          about {}, within a factor of two\n\
-         cost           ${:.4} for PUT requests (${price} per 1,000)\n\
-         memory         up to {} with `--jobs {encoders} --concurrency {in_flight}`\n",
-        header.description,
-        header.size,
-        factors.join(" "),
-        HumanCount(objects),
-        DecimalBytes(bytes),
-        dollars(objects, price),
-        BinaryBytes(memory),
-    );
-    for Planned { info_url, .. } in planned {
-        writeln!(text, "info.json      {info_url}").expect("writing to a string does not fail");
-    }
-    text
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no pyramid has 2^52 objects")]

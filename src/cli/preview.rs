@@ -10,10 +10,11 @@ use super::output::print;
 use super::publish::publish_all;
 use clap::Args;
 use iiif_publish::destination::Identifier;
-use iiif_publish::html::{self, ShownImage};
+use iiif_publish::html::{self, PageImage};
 use iiif_publish::publish::{Published, Publisher};
 use iiif_publish::serve::{Page, Server, Site};
 use iiif_publish::store::FolderStore;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -45,6 +46,10 @@ Examples:
 
     fn messages(&self) -> Messages {
         self.messages.messages()
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        self.image.jobs()
     }
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
@@ -120,12 +125,12 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
     builder.tempdir()
 }
 
-/// The page with what it shows.
+/// Returns the page of the published images.
 fn page(published: &[Published]) -> Page {
     let shown = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();
-        ShownImage::of(image, info).stored_by(image)
+        PageImage::of(image, info).stored_by(image)
     };
-    let images: Vec<ShownImage> = published.iter().map(shown).collect();
+    let images: Vec<PageImage> = published.iter().map(shown).collect();
     Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(&images).into() }
 }

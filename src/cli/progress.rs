@@ -90,9 +90,9 @@ impl Progress {
         // After a panic in another thread, the state is at worst one image too long.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Started { identifier, objects, found, .. } => {
+            Event::Started { identifier, objects, properties, .. } => {
                 self.line(|| started_line(event), || started_json(event));
-                let image = InFlight::new(*objects, found.warnings.len(), self.image_bar(identifier, *objects));
+                let image = InFlight::new(*objects, properties.warnings.len(), self.image_bar(identifier, *objects));
                 state.images.insert(identifier.clone(), image);
             }
             Event::Stored { identifier, bytes } => self.object_stored(&mut state, identifier, *bytes),
@@ -317,16 +317,16 @@ fn bars(images: usize) -> Bars {
 }
 
 fn started_line(event: &Event) -> String {
-    let Event::Started { identifier, size, description, found, objects } = event else { return String::new() };
-    format!("{identifier}: {description}, {found}, {size}, {} objects", HumanCount(*objects))
+    let Event::Started { identifier, size, description, properties, objects } = event else { return String::new() };
+    format!("{identifier}: {description}, {properties}, {size}, {} objects", HumanCount(*objects))
 }
 
 fn started_json(event: &Event) -> Value {
-    let Event::Started { identifier, size, description, found, objects } = event else { return Value::Null };
+    let Event::Started { identifier, size, description, properties, objects } = event else { return Value::Null };
     json!({"event": "started", "id": identifier.to_string(), "width": size.width(),
-           "height": size.height(), "source": description, "colors": found.colors, "bits": found.bits,
-           "profile": found.profile, "orientation": found.orientation.describe(),
-           "conversion": found.conversion, "warnings": warnings_json(&found.warnings), "objects": objects})
+           "height": size.height(), "source": description, "colors": properties.colors, "bits": properties.bits,
+           "profile": properties.profile, "orientation": properties.orientation.describe(),
+           "conversion": properties.conversion, "warnings": warnings_json(&properties.warnings), "objects": objects})
 }
 
 /// Formats the outcome of an image. The first `printed` warnings were printed when it started.

@@ -13,6 +13,7 @@ use iiif_publish::error::chain;
 use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
 use iiif_publish::store::StoreError;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 
@@ -77,13 +78,17 @@ Exit codes:
         self.publishing.messages()
     }
 
+    fn threads(&self) -> NonZeroUsize {
+        self.publishing.jobs()
+    }
+
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         let images = named(self.images, self.names.id.as_ref())?;
         // Checked before any request, so that wrong options are reported at once.
         self.publishing.check(images.len())?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
         context.progress().begin(images.len());
-        let publisher = self.publishing.publisher(&self.names.place, context).await?;
+        let publisher = self.publishing.publisher(&self.names.destination, context).await?;
         // One future for the whole run, so that no signal is lost in between.
         let signal = pin!(context.interrupted());
         match &self.html {

@@ -53,7 +53,7 @@ async fn hung_up() {
     }
 }
 
-/// Never returns: on other systems, it is unknown if SIGHUP is ignored, and its default is to end the process.
+/// Waits forever: on other systems, it is unknown if SIGHUP is ignored, and its default is to end the process.
 #[cfg(not(target_os = "linux"))]
 async fn hung_up() {
     std::future::pending().await

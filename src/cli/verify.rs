@@ -93,7 +93,7 @@ Examples:
 async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     let targets = targets(arguments).await?;
     let verifier = Verifier::new(options(arguments))?;
-    let mut report = Report { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
+    let mut report = VerifyReport { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
     for target in &targets {
         match verifier.verify(&target.url).await {
             Ok(image) => report.image(target, &image),
@@ -104,13 +104,13 @@ async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal>
 }
 
 /// The report: lines as images are verified, or one document at the end.
-struct Report {
+struct VerifyReport {
     json: bool,
     documents: Vec<Value>,
     exits: Vec<Exit>,
 }
 
-impl Report {
+impl VerifyReport {
     fn image(&mut self, target: &Target, image: &Verified) {
         if self.json {
             self.documents.push(document(target, image));
@@ -150,7 +150,7 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
         return arguments.urls.iter().map(url).collect();
     };
     let public_url = public_url(arguments, bucket).await?;
-    let prefix = arguments.names.place.prefix.clone();
+    let prefix = arguments.names.destination.prefix.clone();
     let destination = Destination::new(prefix, public_url, arguments.version.versions());
     let target = |(_, image): (_, ImageAddress)| {
         Ok(Target { url: image.base_uri().parse::<InfoUrl>()?, folder: Some(image.folder().clone()) })
@@ -161,9 +161,11 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
 /// Returns the public URL that publishing into the bucket would use. The credentials are used only for the region.
 async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
     let names = &arguments.names;
-    match &names.place.public_url {
+    match &names.destination.public_url {
         Some(public_url) => Ok(public_url.clone()),
-        None => Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.url(&names.place.prefix).into()),
+        None => {
+            Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.url(&names.destination.prefix).into())
+        }
     }
 }
 

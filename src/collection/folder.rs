@@ -128,6 +128,8 @@ impl EmptyFolders {
 
     /// Returns the outermost folders, all of them below `root`.
     pub(super) fn into_folders(self, root: &Path) -> Vec<EmptyFolder> {
+        // An empty tree of folders is reported once, by its root. Identifiers are taken from names, so a folder whose
+        // name is not Unicode has none and is left out.
         let is_outermost = |folder: &&PathBuf| folder.parent().is_none_or(|parent| !self.0.contains(parent));
         let folder = |path: &PathBuf| {
             let names = path.strip_prefix(root).ok()?.components().map(|component| component.as_os_str().to_str());

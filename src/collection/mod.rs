@@ -15,7 +15,7 @@ mod table;
 pub use folder::EmptyFolder;
 pub use input::{Input, InputError, Patterns};
 pub use page::{Page, objects};
-pub use presentation::{Presentation, Shown};
+pub use presentation::{ManifestPage, Presentation};
 pub use row_metadata::RowMetadata;
 pub use shard::{Shard, ShardError};
 pub use stale::{StaleError, StaleImages, stale_images};

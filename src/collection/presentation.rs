@@ -28,7 +28,7 @@ pub struct Presentation {
 
 /// A page whose image is published.
 #[derive(Clone, Debug)]
-pub struct Shown<'a> {
+pub struct ManifestPage<'a> {
     /// The page.
     pub page: &'a Page,
     /// The base URI of the image.
@@ -66,14 +66,14 @@ impl Presentation {
     ///
     /// # Errors
     /// If the key is too long.
-    pub fn manifest(&self, pages: &[Shown]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
+    pub fn manifest(&self, pages: &[ManifestPage]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
         let DocumentAddress { key, url: id } = self.destination.manifest(&first.page.object)?;
         let canvases = pages.iter().zip(1..).map(|(page, number)| self.canvas(&id, page, number)).collect();
         let description = description(pages, &first.page.object);
         let member = Member::manifest(id.clone(), description.label.clone());
-        let named = pages.iter().find_map(|shown| shown.page.thumbnail.as_ref());
-        let thumbnail = named.and_then(|named| pages.iter().position(|shown| shown.page.identifier == *named));
+        let named = pages.iter().find_map(|published| published.page.thumbnail.as_ref());
+        let thumbnail = named.and_then(|named| pages.iter().position(|published| published.page.identifier == *named));
         let manifest = Manifest::new(id, description, canvases);
         Ok(manifest.map(|manifest| (key, manifest.shown_by(thumbnail.unwrap_or(0)), member)))
     }
@@ -105,6 +105,8 @@ impl Presentation {
             return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
         }
         let (mut documents, mut pages) = (Vec::new(), Vec::new());
+        // Presentation API 3 has no paging for collections. Viewers load a collection as a whole and some show a menu
+        // of all of it, so a large one becomes a collection of collections.
         for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
             let DocumentAddress { key, url: id } = self.destination.collection_page(number)?;
             let label = LanguageMap::new(None, number.to_string());
@@ -115,19 +117,21 @@ impl Presentation {
         Ok(documents)
     }
 
-    fn canvas(&self, manifest: &str, shown: &Shown, number: usize) -> Canvas {
-        let pyramid = Pyramid::new(shown.size, self.shape);
+    fn canvas(&self, manifest: &str, published: &ManifestPage, number: usize) -> Canvas {
+        let pyramid = Pyramid::new(published.size, self.shape);
+        // The canvas has the size of the source. What is painted onto it is `full/max`, which may be smaller, and its
+        // `width` and `height` say so: viewers that do not zoom show this file.
         let largest = pyramid.size().at(pyramid.max_level());
         let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
-        let service = Service::new(self.image_version, shown.base_uri.clone(), listed.iter().copied());
+        let service = Service::new(self.image_version, published.base_uri.clone(), listed.iter().copied());
         let picture = |size: SizeParameter, measure: Size| {
-            Picture::new(format!("{}/{}", shown.base_uri, ImageRequest::full(size)), measure).of(service.clone())
+            Picture::new(format!("{}/{}", published.base_uri, ImageRequest::full(size)), measure).of(service.clone())
         };
         let body = picture(SizeParameter::Max, largest);
         let small = listed.iter().copied().find(|size| size.longer_side() >= THUMBNAIL_SIDE);
         let thumbnail = small.map_or_else(|| body.clone(), |size| picture(SizeParameter::exactly(size), size));
-        let id = format!("{manifest}/canvas/{}", shown.page.identifier.in_url());
-        Canvas::new(id, page_label(shown.page, number), shown.size, thumbnail, body)
+        let id = format!("{manifest}/canvas/{}", published.page.identifier.in_url());
+        Canvas::new(id, page_label(published.page, number), published.size, thumbnail, body)
     }
 }
 
@@ -139,9 +143,9 @@ fn page_label(page: &Page, number: usize) -> LanguageMap {
 
 /// Returns the description of the first page. If the pages have different labels, the label is the identifier of the
 /// object.
-fn description(pages: &[Shown], object: &Identifier) -> Description {
-    let mut description = pages.first().map(|shown| shown.page.description()).unwrap_or_default();
-    let is_common = pages.iter().all(|shown| shown.page.description().label == description.label);
+fn description(pages: &[ManifestPage], object: &Identifier) -> Description {
+    let mut description = pages.first().map(|published| published.page.description()).unwrap_or_default();
+    let is_common = pages.iter().all(|published| published.page.description().label == description.label);
     if !is_common || description.label.is_empty() {
         description.label = LanguageMap::new(None, object.to_string());
     }
@@ -172,15 +176,15 @@ mod tests {
     #[test]
     fn a_manifest_shows_the_pages_of_an_object() -> Result<(), Box<dyn std::error::Error>> {
         let pages = [page("ms 1/a", "ms 1", "Folio 1"), page("ms 1/b", "ms 1", "Folio 2")];
-        let shown: Vec<Shown> = pages
+        let published: Vec<ManifestPage> = pages
             .iter()
-            .map(|page| Shown {
+            .map(|page| ManifestPage {
                 page,
                 base_uri: presentation().destination.base_uris(&page.identifier).remove(0),
                 size: Size::new(6000, 4000).expect("a size"),
             })
             .collect();
-        let (key, manifest, _) = presentation().manifest(&shown)?.expect("pages");
+        let (key, manifest, _) = presentation().manifest(&published)?.expect("pages");
         assert_eq!(key.as_str(), "iiif/manifests/ms 1.json");
         let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V3))?;
         assert_eq!(manifest["id"], "https://example.org/iiif/manifests/ms%201.json");

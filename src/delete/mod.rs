@@ -32,12 +32,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod found;
+mod counts;
 mod round;
 mod scan;
 mod subject;
 
-pub use found::{Found, Kept};
+pub use counts::{DeleteCounts, Kept};
 pub use subject::Subject;
 
 use crate::publish::{Options, Timing};
@@ -97,7 +97,7 @@ fn except(kept: &Kept) -> String {
 ///
 /// # Errors
 /// If the store cannot be listed or there is nothing to delete.
-pub async fn survey(store: &dyn Store, subject: &Subject, settle_after: Duration) -> Result<Found, DeleteError> {
+pub async fn survey(store: &dyn Store, subject: &Subject, settle_after: Duration) -> Result<DeleteCounts, DeleteError> {
     preview(store, subject, settle_after, |_| ()).await
 }
 
@@ -111,7 +111,7 @@ pub async fn preview(
     subject: &Subject,
     settle_after: Duration,
     mut on_key: impl FnMut(&Key),
-) -> Result<Found, DeleteError> {
+) -> Result<DeleteCounts, DeleteError> {
     let scan = Scan::new(store, subject, settle_after).await?;
     let (taken, mut found) = read_documents(&scan).await?;
     let mut documents: Vec<Key> = taken.iter().filter_map(|folder| document_key(folder)).collect();
@@ -145,7 +145,7 @@ pub async fn delete(
     subject: &Subject,
     settle_after: Duration,
     on_deleted: impl Fn(u64),
-) -> Result<Found, DeleteError> {
+) -> Result<DeleteCounts, DeleteError> {
     let timing = Timing { grace: settle_after };
     let first = Round::new(store, subject, timing).run(&on_deleted).await?;
     let mut found = require_objects(first.found, subject)?;
@@ -171,7 +171,7 @@ pub async fn delete(
     if is_left { Err(DeleteError::StillPublished { subject: subject.to_string() }) } else { Ok(found) }
 }
 
-fn require_objects(found: Found, subject: &Subject) -> Result<Found, DeleteError> {
+fn require_objects(found: DeleteCounts, subject: &Subject) -> Result<DeleteCounts, DeleteError> {
     match found.objects() {
         0 => Err(DeleteError::Nothing { subject: subject.to_string(), kept: found.kept }),
         _ => Ok(found),
@@ -179,8 +179,8 @@ fn require_objects(found: Found, subject: &Subject) -> Result<Found, DeleteError
 }
 
 /// Reads each `info.json` and returns the folders of images to delete.
-async fn read_documents(scan: &Scan<'_>) -> Result<(Taken, Found), DeleteError> {
-    let (mut taken, mut found) = (Taken::new(), Found::default());
+async fn read_documents(scan: &Scan<'_>) -> Result<(Taken, DeleteCounts), DeleteError> {
+    let (mut taken, mut found) = (Taken::new(), DeleteCounts::default());
     let mut documents = std::pin::pin!(scan.documents());
     while let Some(document) = documents.try_next().await? {
         round::decide(&document, scan, &mut taken, &mut found)?;

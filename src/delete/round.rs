@@ -2,7 +2,7 @@
 
 use super::scan::{Document, Part, Scan, Taken, Verdict};
 use super::subject::{Extent, Subject};
-use super::{DeleteError, Found};
+use super::{DeleteCounts, DeleteError};
 use crate::publish::{Timing, doomed, invalidate};
 use crate::store::{Key, Prefix, Store, StoreErrorKind};
 use futures::TryStreamExt;
@@ -24,7 +24,7 @@ const MAX_INVALIDATIONS_IN_FLIGHT: usize = 256;
 
 /// The result of a pass.
 pub(super) struct Summary {
-    pub(super) found: Found,
+    pub(super) found: DeleteCounts,
     /// `true` if each `info.json` was deleted but may have been published again.
     pub(super) has_returned: bool,
     /// `true` if image files are left because the pass took too long.
@@ -49,7 +49,7 @@ pub(super) fn decide(
     document: &Document,
     scan: &Scan<'_>,
     taken: &mut Taken,
-    found: &mut Found,
+    found: &mut DeleteCounts,
 ) -> Result<bool, DeleteError> {
     match document.verdict {
         Verdict::NotImage if scan.is_named(&document.key) => {
@@ -89,8 +89,8 @@ impl<'a> Round<'a> {
         &self,
         scan: &Scan<'_>,
         on_deleted: &impl Fn(u64),
-    ) -> Result<(Taken, Found), DeleteError> {
-        let decided = Mutex::new((Taken::new(), Found::default()));
+    ) -> Result<(Taken, DeleteCounts), DeleteError> {
+        let decided = Mutex::new((Taken::new(), DeleteCounts::default()));
         let select = |document: Document| {
             let mut decided = decided.lock().unwrap_or_else(PoisonError::into_inner);
             let (taken, found) = &mut *decided;
@@ -136,7 +136,7 @@ impl<'a> Round<'a> {
         &self,
         scan: &Scan<'_>,
         taken: &Taken,
-        found: &mut Found,
+        found: &mut DeleteCounts,
         on_deleted: &impl Fn(u64),
     ) -> Result<Contents, DeleteError> {
         let mut documents = 0;

@@ -108,6 +108,8 @@ fn split_version(path: &str) -> (&str, &str) {
 
 /// Splits a path before its last four segments, which every request has.
 fn split_identifier(path: &str) -> Option<(&str, &str)> {
+    // Region, size, rotation, and quality with format. An identifier may contain slashes, so a split from the left
+    // would not find its end.
     let (slash, _) = path.rmatch_indices('/').nth(ImageRequest::SEGMENTS - 1)?;
     Some((&path[..slash], &path[slash + 1..])).filter(|(folder, _)| !folder.is_empty())
 }
@@ -160,6 +162,10 @@ async fn has_pictures(store: &dyn Store, subject: &Subject) -> Result<bool, Stor
 
 /// Selects the API version folders that belong to one image.
 fn versions(plain: Presence, three: Presence, two: Presence) -> Vec<Option<u8>> {
+    // A folder `3` has two readings: the copy of `atlas` for version 3 of the Image API, or the parent of an image
+    // `3/atlas`. The folder alone does not tell. Publishing for both versions writes both folders, each with a document
+    // of its own version, so only such a pair is the image itself. A single folder counts if it has pictures but no
+    // document anywhere, as an interrupted deletion leaves it, which removes documents first.
     let is_rest = |one, other| plain == Presence::Nothing && one == Presence::Pictures && other == Presence::Nothing;
     let (has_three, has_two) = match (three.belongs_to(ApiVersion::V3), two.belongs_to(ApiVersion::V2)) {
         (true, true) => (true, true),

@@ -29,6 +29,8 @@ impl BlankTiles {
     /// # Errors
     /// Returns the errors of [`encode_tile`].
     pub fn encode(&self, tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
+        // Scans have margins and stitched maps have empty corners, in which whole rows of tiles are equal. Looking for
+        // that costs little: a tile that is not blank differs within its first pixels as a rule.
         let Some(color) = tile.color() else { return encode_tile(tile, formats, encoding) };
         let blank = Blank { color: color.to_vec(), size: tile.size, formats: formats.to_vec() };
         // Each change under the lock is a single call, so a panic in another thread cannot leave it half done.

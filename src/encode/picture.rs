@@ -55,6 +55,7 @@ impl PictureEncoder {
         &mut self,
         rows: &(impl Iterator<Item = &'a [u8]> + Clone),
     ) -> Result<(), EncodeError> {
+        // The rows are an iterator that is cloned for each format, not a buffer: encoders read them in place.
         self.0.iter_mut().try_for_each(|(_, encoder)| encoder.write_rows(rows.clone()))
     }
 

@@ -48,6 +48,7 @@ pub fn encode_thumbnail(
     let from = from.map_err(|error| refused(&error))?;
     let mut to = Image::new(size.width(), size.height(), kind);
     Resizer::new().resize(&from, &mut to, None).map_err(|error| refused(&error))?;
+    // One resampled picture serves all formats, so a format more costs only its encoding.
     let mut encoder = PictureEncoder::new(size, level.format, formats, encoding)?;
     encoder.write_rows(&to.buffer().chunks_exact(level.format.row_bytes(size.width())))?;
     encoder.finish()

@@ -57,6 +57,8 @@ const HAS_PROFILE: u32 = 0x20;
 /// Converts a simple file to an extended file with an ICC profile ([WebP Container
 /// Specification](https://developers.google.com/speed/webp/docs/riff_container#extended_file_format)).
 fn with_profile(file: &[u8], size: Size, profile: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    // libwebp's encoder writes the simple format, and its muxer, which could add the profile, is another library. The
+    // extended format is the same chunk of pixels behind two more: a header and the profile.
     let picture = file.get(FILE_HEAD_BYTES..).ok_or_else(EncodeError::rows_missing)?;
     // The header stores each side minus one, in three bytes.
     let [width, height] = [size.width(), size.height()].map(|side| (side - 1).to_le_bytes());

@@ -1,6 +1,6 @@
 //! The page in a store that shows the images of a run.
 
-use super::page::{self, PageName, ShownImage};
+use super::page::{self, PageImage, PageName};
 use crate::destination::{DocumentAddress, Identifier};
 use crate::iiif::{Plan, Pyramid};
 use crate::publish::{Layout, Published, Publisher};
@@ -142,14 +142,15 @@ impl Gallery {
         put.await.map(drop)
     }
 
-    fn images(&mut self, publisher: &Publisher) -> Vec<ShownImage> {
+    fn images(&mut self, publisher: &Publisher) -> Vec<PageImage> {
         let options = publisher.options();
         let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
         let (destination, folders) = (options.destination(), options.versions.folders());
         let shown = |image: &Published| {
+            // The page shows each image once, from the first of its folders.
             let info = destination.info_urls(&image.identifier).swap_remove(0);
             let moves = matches!(options.layout, Layout::Versioned { .. });
-            let shown = ShownImage { moves, ..ShownImage::of(image, info) };
+            let shown = PageImage { moves, ..PageImage::of(image, info) };
             if shown.version.is_none() {
                 return shown;
             }
@@ -157,10 +158,12 @@ impl Gallery {
             let count = |version| Plan::new(pyramid.clone(), version).object_count();
             let objects = folders.iter().map(|(version, _)| count(*version)).sum();
             // An earlier page may have the bytes of the same content from an earlier run.
-            let is_same = |known: &&ShownImage| known.info == shown.info && known.version == shown.version;
+            let is_same = |known: &&PageImage| known.info == shown.info && known.version == shown.version;
             let bytes_before = before.iter().find(is_same).and_then(|known| known.bytes);
+            // A run that stored only some of the objects knows the bytes of those alone, which is not the size of the
+            // image. The page of an earlier run may still have it.
             let bytes = if image.objects == objects { Some(image.bytes) } else { bytes_before };
-            ShownImage { objects: Some(objects), bytes, ..shown }
+            PageImage { objects: Some(objects), bytes, ..shown }
         };
         page::in_order(std::mem::take(&mut self.published), &self.order).iter().map(shown).collect()
     }

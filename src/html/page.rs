@@ -32,7 +32,7 @@ pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 /// An image on a page. Pages contain it as JSON, so its field names are part of a persistent format.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShownImage {
+pub struct PageImage {
     /// Its identifier, shown as its name.
     pub id: String,
     /// The URL of its `info.json`.
@@ -53,7 +53,7 @@ pub struct ShownImage {
     pub bytes: Option<u64>,
 }
 
-impl ShownImage {
+impl PageImage {
     /// Creates an entry for an image that was published, or was found unchanged. `info` is the URL of its `info.json`.
     #[must_use]
     pub fn of(published: &Published, info: String) -> Self {
@@ -87,10 +87,10 @@ pub fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Publ
 
 /// Returns the page as HTML.
 #[must_use]
-pub fn page(images: &[ShownImage]) -> String {
+pub fn page(images: &[PageImage]) -> String {
     // The list is part of a script. Escaping `<` keeps its strings from ending the script.
     let list = serde_json::to_string(images).expect("there are texts and numbers alone").replace('<', "\\u003c");
-    let link = |image: &ShownImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
+    let link = |image: &PageImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
     let links: String = images.iter().map(link).collect();
     // The template is split first, so that placeholders in names are not replaced.
     let (above, below) = TEMPLATE.split_once(LINKS_PLACE).expect("the template has a place for links");
@@ -108,7 +108,7 @@ fn escaped(text: &str) -> String {
 
 /// Returns the images on a page of this program, or `None` for anything else.
 #[must_use]
-pub fn images_of(page: &[u8]) -> Option<Vec<ShownImage>> {
+pub fn images_of(page: &[u8]) -> Option<Vec<PageImage>> {
     let page = std::str::from_utf8(page).ok().filter(|page| page.contains(GENERATOR))?;
     let (_, list) = page.split_once(LIST_BEGIN)?;
     Some(serde_json::from_str(list.split_once(LIST_END)?.0).unwrap_or_default())
@@ -160,8 +160,8 @@ impl fmt::Display for PageName {
 mod tests {
     use super::*;
 
-    fn image(id: &str) -> ShownImage {
-        ShownImage {
+    fn image(id: &str) -> PageImage {
+        PageImage {
             id: id.to_owned(),
             info: format!("https://example.org/{id}/info.json"),
             moves: false,

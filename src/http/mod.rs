@@ -131,6 +131,8 @@ impl Client {
                 }
             }
         });
+        // A response with a transient status is an error only for the loop. To the caller, it is a response like any
+        // other.
         read.await.or_else(|last| last)
     }
 

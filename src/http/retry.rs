@@ -71,6 +71,7 @@ impl Policy {
     /// attempt would be refused again.
     fn decide_with(self, failure: Failure, attempts: u32, elapsed: Duration, jitter: f64) -> Option<Duration> {
         let backoff = backoff(attempts, jitter);
+        // A server that asks for no delay at all does not get a faster repetition than others.
         let wait = match failure {
             Failure::Status { retry_after: Some(after) } => after.max(backoff),
             _ => backoff,

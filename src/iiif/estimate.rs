@@ -4,7 +4,7 @@ use super::format::Format;
 use super::plan::Plan;
 use super::pyramid::Rendering;
 
-/// Bytes per pixel of a photograph at quality 85 and 4:2:0: the mean of many, within a factor of two.
+/// Returns the bytes per pixel of a photograph at quality 85 and 4:2:0: the mean of many, within a factor of two.
 fn bytes_per_pixel(format: Format) -> f64 {
     match format {
         Format::Jpg => 0.2,
@@ -13,7 +13,7 @@ fn bytes_per_pixel(format: Format) -> f64 {
     }
 }
 
-/// Bytes of the tables and markers of a file.
+/// Returns the bytes of the tables and markers of a file.
 fn bytes_per_picture(format: Format) -> f64 {
     match format {
         Format::Jpg => 620.0,
@@ -42,6 +42,8 @@ fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     let wholes = pyramid.whole_levels().map(|scale| (pyramid.size().at(scale), Rendering::Whole(scale), 0));
     let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
     // A level of one tile has been counted once, as its tile.
+    // A level that fits one tile has two kinds of requests, for the tile and for the whole picture, which are planned
+    // as one rendering. Larger levels and thumbnails have only the latter.
     let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
         let copies = (plan.requests_in(format, rendering).len() as u64).saturating_sub(counted);
         picture(size.pixels() * copies, copies)

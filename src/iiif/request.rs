@@ -124,6 +124,8 @@ impl std::error::Error for NoRequest {}
 impl FromStr for ImageRequest {
     type Err = NoRequest;
 
+    /// Parses the path of a request of this program's images.
+    ///
     /// ```
     /// use iiif_publish::iiif::ImageRequest;
     /// for path in ["512,0,489,512/489,/0/default.jpg", "full/max/0/default.webp", "full/max/0/default.png"] {

@@ -135,6 +135,8 @@ impl Encoder {
             // Trellis quantization needs coefficients that are not quantized yet.
             ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_TRELLIS_QUANT, 0);
             let tables = set_components(info, layout, quality.is_some());
+            // `jpeg_write_coefficients` reads from virtual arrays, as the decoder writes to them. Here they are one row
+            // of MCUs, which `access` fills when libjpeg asks for it: a tile is never held as a whole.
             (*info.common.mem).access_virt_barray = Some(access);
             let blocks = (*state).blocks.insert(BlockRows::new(size, layout));
             ffi::jpeg_write_coefficients(info, blocks.arrays.as_mut_ptr());
@@ -296,6 +298,8 @@ unsafe fn set_components(
     let outputs = unsafe { std::slice::from_raw_parts_mut(info.comp_info, layout.components.len()) };
     let mut tables: Vec<[u16; 64]> = Vec::with_capacity(outputs.len());
     for (output, component) in outputs.iter_mut().zip(&layout.components) {
+        // The coarser of the two for each coefficient. Finer steps would make the file larger and could not bring back
+        // what the source has lost.
         let mut table = component.quant_table;
         if is_limited {
             // SAFETY: the caller guarantees that the table exists.

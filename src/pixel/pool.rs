@@ -25,9 +25,7 @@ impl<T> StripBuffer<T> {
 
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
-        // Sending fails only if the pool was dropped; then the memory is freed.
-        // `try_send` never finds the channel full, because the channel has room for all buffers that its pool ever
-        // made.
+        // Sending fails if the pool was dropped, or for a buffer beyond the limit; then the memory is freed.
         let _ = self.home.try_send(std::mem::take(&mut self.items));
     }
 }

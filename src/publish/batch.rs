@@ -37,6 +37,9 @@ impl Publisher {
             let mut results = pin!(self.publish_all(images));
             while let Some((image, result)) = results.next().await {
                 on_event(BatchEvent::Ended { image: &image, result: &result });
+                // One image may fail for its own reasons. Only if a request that has nothing to do with it fails too is
+                // the store considered unavailable; then every further image would wait for the whole retry time and
+                // fail.
                 if let Err(error) = &result
                     && let Some(error) = self.unavailable_store(error).await
                 {

@@ -64,6 +64,8 @@ impl Budget {
     /// Waits for the memory of an image. Requests are granted in order, so that a large image is not overtaken forever.
     pub(super) async fn memory(&self, bytes: ImageBytes) -> ImageMemory {
         let Some(memory) = &self.memory else { return ImageMemory::default() };
+        // All memory of an image is taken at once. Two images that took theirs in two steps could each hold what the
+        // other one waits for. Later the permit is split, so that the larger part can be returned earlier.
         let units = memory.units_of(bytes.total()).max(1);
         let permit = Arc::clone(&memory.left).acquire_many_owned(units).await;
         let mut reading = permit.expect("the semaphores of a budget are never closed");
@@ -119,6 +121,8 @@ impl Memory {
 
     fn new(limit_bytes: u64, bytes: u64) -> Self {
         // At most 256 TiB.
+        // A semaphore counts permits in `u32` for one acquisition. Units of 64 KiB lift the limit to 256 TiB, and round
+        // each image up by less than that.
         let units = u32::try_from(bytes / Self::UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         Self { limit_bytes, units, left: Arc::new(Semaphore::new(units as usize)) }
     }

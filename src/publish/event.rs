@@ -2,7 +2,7 @@
 
 use crate::destination::{Identifier, VersionName};
 use crate::iiif::Size;
-use crate::source::{Found, Warning};
+use crate::source::{SourceProperties, Warning};
 use crate::store::Traffic;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub enum Event {
         /// The kind of file: `JPEG`, `TIFF, 16 bit`, …
         description: String,
         /// The properties of the file, and the conversions that they need.
-        found: Found,
+        properties: SourceProperties,
         /// Objects that it will have, `info.json` included.
         objects: u64,
     },
@@ -97,7 +97,7 @@ pub struct Published {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Properties that could not be honored: first the warnings of the [header](Found::warnings), then those that only reading the
+    /// Properties that could not be honored: first the warnings of the [header](SourceProperties::warnings), then those that only reading the
     /// pixels gives. Those of an unchanged image have no details.
     pub warnings: Vec<Warning>,
     /// Objects of an earlier version of it.

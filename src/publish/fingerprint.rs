@@ -15,8 +15,7 @@ use super::revision::Revisions;
 use crate::destination::{Identifier, VersionName};
 use crate::encode::{Effort, JpegTiles, Subsampling};
 use crate::iiif::RoundedSizes;
-use crate::source::{FloatRange, Place, Profiles, Remote, RemoteError, SourceError};
-
+use crate::source::{FloatRange, Profiles, Remote, RemoteError, ResolvedSource, SourceError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -50,12 +49,12 @@ impl Fingerprint {
     /// If the source cannot be read, or reading it was stopped.
     pub(super) fn new(
         identifier: &Identifier,
-        place: &Place,
+        resolved: &ResolvedSource,
         options: &Options,
         attributes: Option<&str>,
         is_stopping: &dyn Fn() -> bool,
     ) -> Result<Self, SourceError> {
-        let source = source(place, options.identity, is_stopping)?;
+        let source = source(resolved, options.identity, is_stopping)?;
         let base_uris = options.destination().base_uris(identifier);
         let document = |base_uri| hash(&document(options, identifier, base_uri, attributes));
         Ok(Self {
@@ -182,15 +181,23 @@ fn document<'a>(options: &'a Options, identifier: &Identifier, id: String, attri
 
 fn hash(description: &impl Serialize) -> String {
     let text = serde_json::to_string(description).expect("texts and numbers are JSON");
+    // Never the hash of `{:?}`: the output of `Debug` may change with any release of Rust or of this crate, and then
+    // every image of every user would be published again.
     hexadecimal(&Sha256::digest(text.as_bytes()))[..HASH_DIGITS].to_owned()
 }
 
 /// Describes the source: its size and time, its entity tag, or the hash of its content.
-fn source(place: &Place, identity: Identity, is_stopping: &dyn Fn() -> bool) -> Result<String, SourceError> {
-    let input = place.to_string();
-    match place {
-        Place::File(path) => of_file(path, identity, is_stopping).map_err(|cause| SourceError::Open { input, cause }),
-        Place::Remote { object, .. } => {
+fn source(
+    resolved: &ResolvedSource,
+    identity: Identity,
+    is_stopping: &dyn Fn() -> bool,
+) -> Result<String, SourceError> {
+    let input = resolved.to_string();
+    match resolved {
+        ResolvedSource::File(path) => {
+            of_file(path, identity, is_stopping).map_err(|cause| SourceError::Open { input, cause })
+        }
+        ResolvedSource::Remote { object, .. } => {
             of_object(&**object, identity, is_stopping).map_err(|cause| SourceError::Remote { input, cause })
         }
     }

@@ -41,6 +41,9 @@ impl InfoWriter<'_> {
 
     /// Returns the object that invalidates a stored `info.json`: the same body, with a mark that says so.
     pub(super) fn replacing(&self, folder: &ApiFolder, info: &StoredInfo, mark: &Mark) -> Object {
+        // The image stays visible while its tiles are replaced, so the document must still describe the old tiles. Only
+        // the mark, which viewers do not see, changes: after a crash, it tells the next run that the tiles may be those
+        // of two contents.
         self.object(folder, folder.current_dir(), info.stored.body.clone(), mark)
     }
 

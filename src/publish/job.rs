@@ -50,6 +50,8 @@ impl Job {
         PublishError::Stopped { identifier, stored: self.stored.load(Ordering::Relaxed), promised }
     }
 
+    /// Checks that the publisher was not stopped.
+    ///
     /// # Errors
     /// [`PublishError::Stopped`] if the publisher was stopped.
     pub(super) fn check_not_stopped(&self) -> Result<(), PublishError> {
@@ -64,6 +66,8 @@ impl Job {
     }
 
     async fn put_picture_object(&self, object: Object) -> Result<Receipt, PublishError> {
+        // The order matters. A task may wait long for its permit, so a stop and another run are looked for after it,
+        // right before the upload.
         let _permit = permit(&self.budget.puts).await;
         self.check_not_stopped()?;
         self.watch.look(&*self.store, &self.target).await?;
@@ -71,6 +75,8 @@ impl Job {
     }
 
     pub(super) async fn put(&self, object: Object) -> Result<Receipt, PublishError> {
+        // The picture is encoded in any case, because only its bytes show if the stored one is the same. What is saved
+        // is the upload, which is most of the time and all of the cost.
         let has_body = |etag: &&ETag| etag.md5().is_some_and(|digest| digest == Digest::of(&object.body));
         let receipt = match self.reusable.get(&object.key).filter(has_body) {
             Some(etag) => Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) },
@@ -127,6 +133,8 @@ impl Job {
 pub(super) async fn all<T>(
     puts: impl Iterator<Item = impl Future<Output = Result<T, PublishError>>>,
 ) -> Result<Vec<T>, PublishError> {
+    // Not `try_join_all`: that would drop uploads in flight at the first `Stopped`, and a graceful stop lets them
+    // finish.
     let mut puts: FuturesUnordered<_> = puts.collect();
     let (mut done, mut stopped) = (Vec::new(), None);
     while let Some(put) = puts.next().await {

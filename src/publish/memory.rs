@@ -15,7 +15,7 @@ const ENCODED_BYTES_PER_PIXEL: u64 = 1;
 
 /// Pictures that may be in memory at the same time, of all images of a publisher together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InFlight {
+pub(super) struct InFlight {
     /// Pictures that are being encoded.
     pub encoders: u64,
     /// Pictures that are being encoded or are encoded.
@@ -29,8 +29,7 @@ impl InFlight {
     const ENCODED_BYTES: u64 = 24 << 20;
 
     /// Returns the limits for `jobs` encoders and `concurrency` uploads.
-    #[must_use]
-    pub const fn new(jobs: usize, concurrency: usize) -> Self {
+    pub(super) const fn new(jobs: usize, concurrency: usize) -> Self {
         let pictures = jobs.saturating_add(concurrency) as u64;
         Self { encoders: jobs as u64, pictures, encoded_bytes: Self::ENCODED_BYTES }
     }
@@ -68,8 +67,7 @@ fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions)
 /// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight in
 /// all formats and what their encoders hold, whole levels, and the levels that thumbnails are resampled from. None of it
 /// grows with the height of the image, unless the format makes the decoder hold it whole, or `full/max` is uncapped.
-#[must_use]
-pub fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
+pub(super) fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let tile = tile_size(pyramid.tile_size());
     let tile = if tile.pixels() < pyramid.size().pixels() { tile } else { pyramid.size() };
     BASE_BYTES
@@ -134,13 +132,13 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
     }
 }
 
-/// The strips of the blocks of a JPEG.
+/// Returns the size of the strips of JPEG blocks, in bytes.
 fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
     let rows = pyramid.size().height().min(pyramid.tile_size());
     (STRIPS_PER_LEVEL * layout.strip_blocks(rows) * size_of::<Block>()) as u64
 }
 
-/// Whole levels, and the pixels of those that thumbnails are made of.
+/// Returns the size of whole levels and of the pixels that thumbnails are made from, in bytes.
 fn whole_levels(pyramid: &Pyramid, format: PixelFormat, jpeg: JpegOptions) -> u64 {
     let channels = format.channels() as u64;
     let formats = pyramid.formats();

@@ -24,6 +24,7 @@ mod mark;
 mod memory;
 mod old_versions;
 mod options;
+mod outline;
 mod prospect;
 mod read;
 mod redirects;
@@ -41,16 +42,16 @@ pub use crate::destination::Versions;
 pub use batch::BatchEvent;
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
-pub use memory::{InFlight, peak_memory_bytes};
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
+pub use outline::{Outline, VersionOutline};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 
 use crate::destination::Identifier;
 use crate::iiif::Pyramid;
 use crate::location::Location;
-use crate::remote::Remotes;
-use crate::source::Place;
+use crate::remote::SourceResolver;
+use crate::source::ResolvedSource;
 use crate::store::{Store, StoreError, StoreErrorKind, Tally};
 use budget::Budget;
 use fingerprint::{Fingerprint, version_name};
@@ -89,7 +90,7 @@ pub struct Publisher {
     options: Arc<Options>,
     budget: Budget,
     events: Arc<dyn Fn(Event) + Send + Sync>,
-    remotes: Remotes,
+    sources: SourceResolver,
     /// Requests in flight of one image.
     concurrency: usize,
     /// Set when [`Event::ComparedBySize`] has been emitted.
@@ -97,7 +98,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher that tells `events` what happens. They are called from many threads, and must not block.
+    /// Creates a publisher that reports progress to `events`, which is called from many threads and must not block.
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
@@ -106,16 +107,16 @@ impl Publisher {
             options: Arc::new(options),
             budget,
             events: Arc::new(events),
-            remotes: Remotes::default(),
+            sources: SourceResolver::default(),
             concurrency,
             compared_by_size: Arc::default(),
         }
     }
 
-    /// Uses `remotes` to read remote sources, instead of the default AWS configuration.
+    /// Uses `sources` to read remote sources, instead of the default AWS configuration.
     #[must_use]
-    pub fn reading_from(self, remotes: Remotes) -> Self {
-        Self { remotes, ..self }
+    pub fn with_sources(self, sources: SourceResolver) -> Self {
+        Self { sources, ..self }
     }
 
     /// Returns `true` after [`stop`](Self::stop) was called.
@@ -218,13 +219,15 @@ impl Publisher {
     async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
         // Before the file is opened: if another one takes its name in between, the next run notices.
         let prepared = async {
-            let place = self.remotes.find(&image.location).await?;
-            let fingerprint = self.fingerprint(image, &place).await?;
+            let resolved = self.sources.find(&image.location).await?;
+            let fingerprint = self.fingerprint(image, &resolved).await?;
             let state = self.load_state(&image.identifier).await?;
-            Ok((place, fingerprint, state))
+            Ok((resolved, fingerprint, state))
         };
-        let (place, fingerprint, state) = self.unless_stopped(image, prepared).await?;
-        let task = Task { publisher: self, image, place, state: &state, fingerprint: &fingerprint, tally };
+        let (resolved, fingerprint, state) = self.unless_stopped(image, prepared).await?;
+        let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
+        // The decision is made without the source: its size and time, or its entity tag, and one GET of `info.json` are
+        // enough. In a collection that has hardly changed, that is all that most images cost.
         match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
             (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
@@ -270,6 +273,8 @@ impl Publisher {
         }
     }
 
+    /// Checks the limit on objects per image.
+    ///
     /// # Errors
     /// [`PublishError::TooManyObjects`] if an image has more objects than are allowed.
     fn check_object_count(&self, target: &Target) -> Result<(), PublishError> {
@@ -298,13 +303,14 @@ impl Publisher {
         Err(PublishError::Stopped { identifier, stored: 0, promised })
     }
 
-    async fn fingerprint(&self, image: &Image, place: &Place) -> Result<Fingerprint, PublishError> {
-        let (identifier, place) = (image.identifier.clone(), place.clone());
+    async fn fingerprint(&self, image: &Image, resolved: &ResolvedSource) -> Result<Fingerprint, PublishError> {
+        let (identifier, resolved) = (image.identifier.clone(), resolved.clone());
         let attributes = self.store.keeps_headers().then(|| self.store.attributes());
         let options = Arc::clone(&self.options);
         let budget = self.budget.clone();
         let is_stopping = move || budget.is_stopping();
-        let fingerprint = move || Fingerprint::new(&identifier, &place, &options, attributes.as_deref(), &is_stopping);
+        let fingerprint =
+            move || Fingerprint::new(&identifier, &resolved, &options, attributes.as_deref(), &is_stopping);
         Ok(match self.options.identity {
             Identity::SizeAndTime => self.blocking(image, fingerprint).await??,
             Identity::Content => self.work(image, fingerprint).await??,

@@ -160,6 +160,8 @@ impl Publisher {
             // Without permission to list, nothing is known.
             is_more |= listed.is_empty();
             let now = self.store.now().await?;
+            // While the newest version is fresh, viewers that were opened before may still show an older one and ask
+            // for its tiles.
             let is_fresh = is_fresh(&listed, folder.dir(), now);
             let plan = PrunePlan::new(versions(listed, parent, &target.version), keep, now, is_fresh);
             is_more |= plan.is_more;

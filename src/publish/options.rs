@@ -71,6 +71,7 @@ impl FromStr for FullImageUrl {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
+        // Checked as it will be used, with an identifier in place of the braces.
         let _checked: PublicUrl = text.replace(Self::IDENTIFIER, "id").parse()?;
         Ok(Self(text.to_owned()))
     }

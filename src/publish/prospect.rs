@@ -7,7 +7,7 @@ use super::state::Action;
 use super::target::{Target, pyramid};
 use super::{Image, PublishError, Published, Publisher, blocks};
 use crate::iiif::{Plan, Size};
-use crate::source::{OPEN_BYTES, Place, Source};
+use crate::source::{OPEN_BYTES, ResolvedSource, Source};
 
 /// The result of examining an image.
 #[derive(Clone, Debug)]
@@ -45,8 +45,8 @@ impl Publisher {
     /// # Errors
     /// If the source cannot be read, or the store fails.
     pub async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
-        let place = self.remotes.find(&image.location).await?;
-        let fingerprint = self.fingerprint(image, &place).await?;
+        let resolved = self.sources.find(&image.location).await?;
+        let fingerprint = self.fingerprint(image, &resolved).await?;
         let state = self.load_state(&image.identifier).await?;
         let change = match state.decide(&fingerprint, &self.options) {
             Action::Publish if state.is_there() => Change::Replaced,
@@ -56,21 +56,25 @@ impl Publisher {
             Action::Skip | Action::Settle => Change::Unchanged,
             Action::Keep | Action::KeepNewer => Change::Kept,
         };
+        // The size of a published image is in its `info.json`, so its source is opened only if the image would be
+        // stored, and its size may have changed.
         match self.known_target(image, &state)?.filter(|_| !matches!(change, Change::New | Change::Replaced)) {
             Some(target) => Ok(prospect(&target, change)),
-            None => Ok(prospect(&self.examine_source(image, place, &fingerprint).await?, change)),
+            None => Ok(prospect(&self.examine_source(image, resolved, &fingerprint).await?, change)),
         }
     }
 
     async fn examine_source(
         &self,
         image: &Image,
-        place: Place,
+        resolved: ResolvedSource,
         fingerprint: &Fingerprint,
     ) -> Result<Target, PublishError> {
         let read = self.options.reading();
+        // Opening reads headers, whose memory counts like that of publishing. It is returned at the end of this
+        // function, before any pixel would be decoded.
         let _memory = self.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
-        let source = self.blocking(image, move || Source::open_at(&place, read)).await??;
+        let source = self.blocking(image, move || Source::open_at(&resolved, read)).await??;
         let pyramid = pyramid(&self.options, &image.identifier, source.header().size)?;
         let has_block_tiles = blocks::decoded_rows(source.header(), &pyramid, self.options.jpeg).is_some();
         let revisions = Revisions::current(source.header().kind, &self.options, has_block_tiles);

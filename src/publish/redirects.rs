@@ -33,6 +33,8 @@ impl Redirects {
     pub(super) fn stored(&self, plan: &Plan, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
         let mut requests = plan.requests_in(format, rendering);
         if let Self::Alternatives { full_image_url } = self {
+            // If the full image exists elsewhere, even its first request as JPEG only redirects. The first of the
+            // remaining requests keeps the bytes: the order of a plan is fixed, so all runs choose the same one.
             requests.retain(|request| full_image_url.is_none() || !is_full_jpeg(request));
             requests.truncate(1);
         }
@@ -60,6 +62,7 @@ impl Redirects {
         let of_picture = |(format, rendering)| {
             let requests = folder.plan.requests_in(format, rendering);
             let stored = self.stored(&folder.plan, format, rendering).first().copied();
+            // No redirect leads to another one: all of them lead to the object itself.
             let to = |request: &ImageRequest| match full_image_url {
                 Some(url) if is_full_jpeg(request) => Some(url.clone()),
                 _ => stored.filter(|stored| stored != request).map(|stored| image.url_of(&stored)),

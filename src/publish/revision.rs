@@ -83,6 +83,8 @@ impl Revisions {
     /// program made the image, which weighs more than an outdated one. An outdated document is none: it is written again without the
     /// image.
     pub(super) fn age(&self) -> Ordering {
+        // Only what made this image counts: if the decoder of TIFF is revised, images from JPEG are not outdated. A
+        // name that this program does not know was written by a later one.
         let (mut is_older, mut is_newer) = (false, false);
         for (name, revision) in &self.0 {
             let age = current(name).map_or(Ordering::Greater, |now| revision.cmp(&now));

@@ -24,6 +24,8 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Creates the target of an image.
+    ///
     /// # Errors
     /// If prefix and identifier are too long together.
     pub(super) fn new(
@@ -38,6 +40,9 @@ impl Target {
             if !is_versioned {
                 return Ok(ApiFolder::new(plan, image, None));
             }
+            // With versions, the objects and the `id` of the image are one level deeper than the folder that viewers
+            // are given. An `info.json` is written to both; that of the parent names the folder below it, and changes
+            // with each version.
             Ok(ApiFolder::new(plan, image.version(&version)?, Some(image)))
         };
         let folders: Result<Vec<_>, KeyError> =
@@ -59,6 +64,7 @@ impl Target {
     /// Returns the number of objects that have the bytes of a picture.
     pub(super) fn picture_count(&self) -> u64 {
         match self.redirects {
+            // Every object is a picture, except one `info.json` in each folder.
             Redirects::None => self.object_count() - self.folders.len() as u64,
             Redirects::Alternatives { .. } => {
                 let requests =

@@ -17,9 +17,9 @@ use super::state::State;
 use super::target::{Target, pyramid};
 use super::watch::Watch;
 use super::work::Tasks;
-use super::{Image, Outcome, PublishError, Publisher, blocks, memory, peak_memory_bytes};
+use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
-use crate::source::{Header, OPEN_BYTES, Place, Source, Warning};
+use crate::source::{Header, OPEN_BYTES, ResolvedSource, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Task<'a> {
     pub(super) publisher: &'a Publisher,
     pub(super) image: &'a Image,
-    pub(super) place: Place,
+    pub(super) resolved: ResolvedSource,
     pub(super) state: &'a State,
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) tally: &'a Arc<Tally>,
@@ -101,7 +101,7 @@ impl Task<'_> {
         let turn = permit(&publisher.budget.readers).await;
         let ImageMemory { reading, lasting: _lasting } = self.memory(&header, &target).await;
         publisher.check_not_stopped(&target)?;
-        let mut warnings = header.found.warnings.clone();
+        let mut warnings = header.properties.warnings.clone();
         let watch = Watch::new(publisher.timing(), &existing.state);
         let job = Arc::new(self.job(&header, target, existing.reusable, watch));
         (publisher.events)(self.started(header, &job.target));
@@ -117,6 +117,8 @@ impl Task<'_> {
         Ok((image, Outcome::Published))
     }
 
+    /// Checks the warnings of a source against the options.
+    ///
     /// # Errors
     /// [`PublishError::Warnings`] if there are any and they are to fail the image.
     fn check_warnings(&self, warnings: &[Warning], is_published: bool) -> Result<(), PublishError> {
@@ -148,8 +150,8 @@ impl Task<'_> {
     async fn open(&self) -> Result<Source, PublishError> {
         // Given back when the source is open, so that no image waits for memory while it holds some.
         let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
-        let (place, read) = (self.place.clone(), self.publisher.options.reading());
-        Ok(self.publisher.blocking(self.image, move || Source::open_at(&place, read)).await??)
+        let (resolved, read) = (self.resolved.clone(), self.publisher.options.reading());
+        Ok(self.publisher.blocking(self.image, move || Source::open_at(&resolved, read)).await??)
     }
 
     /// Returns the names of the image, and the revisions of the code that is going to make it.
@@ -189,11 +191,13 @@ impl Task<'_> {
         Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, warnings, ..target.published() }))
     }
 
+    /// Checks the limit on memory.
+    ///
     /// # Errors
     /// [`PublishError::Memory`] if the image takes more than all images together may.
     fn check_memory(&self, header: &Header, target: &Target) -> Result<(), PublishError> {
         let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
-        let needed_bytes = peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
+        let needed_bytes = memory::peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
         if let Some(limit_bytes) = budget.is_beyond(needed_bytes) {
             let identifier = target.identifier.clone();
             return Err(PublishError::Memory { identifier, needed_bytes, limit_bytes });
@@ -232,7 +236,7 @@ impl Task<'_> {
             identifier: self.image.identifier.clone(),
             size: header.size,
             description: header.description,
-            found: header.found,
+            properties: header.properties,
             objects: target.object_count(),
         }
     }

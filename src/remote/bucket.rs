@@ -1,10 +1,10 @@
 //! A source object in a bucket.
 
-use super::buckets::status_error;
 use super::fetch;
 use crate::location::{Revision, S3Object};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
-use crate::store::{Found, ReadError, S3Store};
+use crate::store::{ObjectInfo, ReadError, S3Store, StoreError, StoreErrorKind};
+use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -19,9 +19,9 @@ pub(super) struct BucketObject {
 
 struct PinnedObject {
     store: S3Store,
-    found: Found,
+    found: ObjectInfo,
     /// The metadata that every range must match. If only a listing is known, the first read sets it.
-    first: OnceCell<Found>,
+    first: OnceCell<ObjectInfo>,
 }
 
 impl BucketObject {
@@ -30,7 +30,7 @@ impl BucketObject {
         let listed = object.listed.clone().filter(|revision| revision.etag.is_some());
         let is_listed = listed.is_some();
         let found = match listed {
-            Some(Revision { bytes, etag, modified }) => Found { key: object.key.clone(), bytes, etag, modified },
+            Some(Revision { bytes, etag, modified }) => ObjectInfo { key: object.key.clone(), bytes, etag, modified },
             None => store.look_at(&object.key).await.map_err(read_error)?,
         };
         let first = OnceCell::new_with((!is_listed).then(|| found.clone()));
@@ -62,7 +62,7 @@ impl PinnedObject {
 
     /// Reads the metadata after a mismatch. Some stores list other ETags than they return for the object. Then the size
     /// and the time must match the listing.
-    async fn refresh(&self) -> Result<Found, ReadError> {
+    async fn refresh(&self) -> Result<ObjectInfo, ReadError> {
         let found = self.store.look_at(&self.found.key).await?;
         let is_listed = found.bytes == self.found.bytes && found.modified == self.found.modified;
         if is_listed { Ok(found) } else { Err(ReadError::Replaced) }
@@ -70,12 +70,12 @@ impl PinnedObject {
 }
 
 /// Returns a listed object with its revision.
-pub(super) fn listed(bucket: &str, found: Found) -> S3Object {
+pub(super) fn listed(bucket: &str, found: ObjectInfo) -> S3Object {
     let revision = revision(&found);
     S3Object { bucket: bucket.to_owned(), key: found.key, listed: Some(revision) }
 }
 
-fn revision(found: &Found) -> Revision {
+fn revision(found: &ObjectInfo) -> Revision {
     Revision { bytes: found.bytes, etag: found.etag.clone(), modified: found.modified.clone() }
 }
 
@@ -100,4 +100,12 @@ impl Remote for BucketObject {
         let object = Arc::clone(&self.object);
         fetch(&self.runtime, async move { object.read(range).await.map_err(read_error) })
     }
+}
+
+/// Returns the response of a bucket as an error. The error around it names the object.
+pub(super) fn status_error(error: &StoreError) -> RemoteError {
+    // The endpoint was reachable when the run began, so a connection failure may be temporary.
+    let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
+    let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
+    RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))
 }

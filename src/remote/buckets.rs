@@ -3,7 +3,7 @@
 use super::bucket::BucketObject;
 use crate::location::S3Object;
 use crate::source::{RemoteError, RemoteErrorKind};
-use crate::store::{S3Settings, S3Store, Store, StoreError, StoreErrorKind};
+use crate::store::{S3Settings, S3Store, StoreError, StoreErrorKind};
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +64,7 @@ impl Buckets {
             Connection::None | Connection::Failed { .. } => {}
         }
         let settings = S3Settings { bucket: name.to_owned(), ..self.settings.clone() };
-        match connect(settings).await {
+        match S3Store::connect_in_any_region(settings, |_| ()).await {
             Ok(store) => {
                 *connection = Connection::Connected(store.clone());
                 Ok(store)
@@ -79,26 +79,9 @@ impl Buckets {
     }
 }
 
-/// Connects to a bucket, and once more if the bucket is in another region than configured.
-async fn connect(settings: S3Settings) -> Result<S3Store, StoreError> {
-    let store = S3Store::connect(settings.clone()).await?;
-    let Err(error) = store.check().await else { return Ok(store) };
-    let Some(region) = error.region().filter(|_| error.kind() == StoreErrorKind::Region) else { return Err(error) };
-    let store = S3Store::connect(S3Settings { aws_region: Some(region.to_owned()), ..settings }).await?;
-    store.check().await.map(|()| store)
-}
-
 /// Returns the error for a bucket that cannot be reached.
 fn connect_error(error: &StoreError) -> RemoteError {
     let kind = if error.is_environment() { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     RemoteError::new(kind, format!("{error}{cause}"))
-}
-
-/// Returns the response of a bucket as an error. The error around it names the object.
-pub(super) fn status_error(error: &StoreError) -> RemoteError {
-    // The endpoint was reachable when the run began, so a connection failure may be temporary.
-    let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
-    let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
-    RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))
 }

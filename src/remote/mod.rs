@@ -18,11 +18,13 @@ mod web;
 use crate::location::{Location, S3Object};
 #[cfg(any(feature = "s3", feature = "web"))]
 use crate::source::{Fetch, RemoteError};
-use crate::source::{Place, SourceError};
+use crate::source::{ResolvedSource, SourceError};
 #[cfg(feature = "s3")]
 use crate::store::S3Settings;
 #[cfg(feature = "s3")]
-use buckets::{Buckets, status_error};
+use bucket::status_error;
+#[cfg(feature = "s3")]
+use buckets::Buckets;
 #[cfg(feature = "s3")]
 use futures::TryStreamExt;
 use std::fmt;
@@ -51,7 +53,7 @@ pub const DEFAULT_MAX_SPOOL_BYTES: u64 = 16 << 30;
 ///
 /// Objects in buckets require the feature `s3`, and files on web servers the feature `web`.
 #[derive(Clone, Default)]
-pub struct Remotes {
+pub struct SourceResolver {
     #[cfg(feature = "s3")]
     buckets: Arc<Buckets>,
     #[cfg(feature = "web")]
@@ -84,13 +86,13 @@ impl Default for WebSettings {
     }
 }
 
-impl fmt::Debug for Remotes {
+impl fmt::Debug for SourceResolver {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Remotes").finish_non_exhaustive()
+        formatter.debug_struct("SourceResolver").finish_non_exhaustive()
     }
 }
 
-impl Remotes {
+impl SourceResolver {
     /// Creates a resolver with these settings for every bucket. The bucket name in `settings` is ignored. Web servers
     /// get the same time for retries.
     #[cfg(feature = "s3")]
@@ -115,15 +117,15 @@ impl Remotes {
     /// # Errors
     /// If a remote image does not exist or cannot be accessed.
     #[cfg_attr(not(any(feature = "s3", feature = "web")), expect(clippy::unused_async, reason = "only finds files"))]
-    pub async fn find(&self, location: &Location) -> Result<Place, SourceError> {
+    pub async fn find(&self, location: &Location) -> Result<ResolvedSource, SourceError> {
         let name = location.to_string();
         match location {
-            Location::File(path) => Ok(Place::File(path.clone())),
+            Location::File(path) => Ok(ResolvedSource::File(path.clone())),
             Location::Object(object) if object.is_folder() => Err(SourceError::NotAFile { input: name }),
             // Boxed because request futures are large, and most images are files.
             #[cfg(feature = "s3")]
             Location::Object(object) => match Box::pin(self.buckets.find(object)).await {
-                Ok(object) => Ok(Place::Remote { name, object: Arc::new(object) }),
+                Ok(object) => Ok(ResolvedSource::Remote { name, object: Arc::new(object) }),
                 Err(cause) => Err(SourceError::Remote { input: name, cause }),
             },
             #[cfg(not(feature = "s3"))]
@@ -132,7 +134,7 @@ impl Remotes {
             Location::Web(address) => {
                 let find = async { self.web.client().await?.find(address).await };
                 match Box::pin(find).await {
-                    Ok(object) => Ok(Place::Remote { name, object: Arc::new(object) }),
+                    Ok(object) => Ok(ResolvedSource::Remote { name, object: Arc::new(object) }),
                     Err(cause) => Err(SourceError::Remote { input: name, cause }),
                 }
             }
@@ -201,7 +203,7 @@ mod tests {
             ("https://host/a.tif", "cannot read `https://host/a.tif`: files on web servers require the feature `web`"),
         ] {
             let location = Location::named(location).expect("a location");
-            let result = Remotes::default().find(&location).now_or_never().expect("nothing to wait for");
+            let result = SourceResolver::default().find(&location).now_or_never().expect("nothing to wait for");
             let error = result.err().expect("the feature is disabled").to_string();
             assert!(error.starts_with(message), "{error}");
         }

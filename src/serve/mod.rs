@@ -76,6 +76,8 @@ impl Server {
         // The set is dropped with this future, which closes its connections.
         let mut connections = JoinSet::new();
         loop {
+            // When all connections are taken, this only waits for one to end, and the system keeps further clients in
+            // its backlog.
             let accepted = tokio::select! {
                 Some(_) = connections.join_next() => continue,
                 accepted = self.ipv4.accept(), if connections.len() < MAX_CONNECTIONS => accepted,

@@ -82,6 +82,7 @@ fn is_to_loopback<B>(request: &Request<B>) -> bool {
 fn path_below(root: &Path, path: &str) -> Option<PathBuf> {
     let path = percent_decode_str(path.strip_prefix('/')?).decode_utf8().ok()?;
     let path = path.strip_suffix('/').unwrap_or(&path);
+    // Checked after decoding, or `%2e%2e` would leave the folder. A backslash separates names on Windows.
     let is_name = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(['\\', '\0']);
     path.split('/').all(is_name).then(|| root.join(path))
 }

@@ -100,6 +100,7 @@ impl BlockCache {
         if offset >= self.object.bytes() || into.is_empty() {
             return Ok(0);
         }
+        // The lock of the cache is free again here: two readers of the same block wait for one fetch, and others go on.
         let block = self.block(offset);
         let bytes = block.bytes().map_err(|error| {
             self.failure.get_or_init(|| error.clone());
@@ -116,6 +117,9 @@ impl BlockCache {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         let index = cached.iter().position(|block| block.range.contains(&offset));
         let block = index.and_then(|index| cached.remove(index)).unwrap_or_else(|| self.start_fetch(offset));
+        // Prefetching starts with the first read of a block, whose neighbor has then the whole time of decoding to
+        // arrive. It needs evidence that reading is sequential: the block before is cached, or this is the first of the
+        // file. Without it, random reads would fetch twice as many bytes as they need.
         let is_first_read = !block.is_requested.swap(true, Ordering::Relaxed);
         if is_first_read && self.is_at_pixels.load(Ordering::Relaxed) {
             let has = |byte: u64| cached.iter().any(|block| block.range.contains(&byte));
@@ -125,6 +129,7 @@ impl BlockCache {
             }
         }
         cached.push_back(Arc::clone(&block));
+        // A thread that still reads an evicted block owns a share of it, so eviction never waits for readers.
         while cached.len() > self.max_blocks {
             cached.pop_front();
         }

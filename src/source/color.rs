@@ -83,6 +83,8 @@ impl Converter {
     /// If the color engine fails, which is not expected.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
         let pixels = to.len() / self.format.channels();
+        // The result of a pixel depends only on that pixel, so the shares of the workers can be of any size, and the
+        // same image comes out with any `--jobs`.
         let shares = (pixels / PIXELS_PER_SHARE).clamp(1, workers::sharing_threads());
         let share = pixels.div_ceil(shares).max(1);
         let from = from.chunks(share * self.samples.pixel_bytes());
@@ -102,6 +104,8 @@ impl Converter {
     }
 
     fn convert_8(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
+        // Premultiplied colors cannot go through a profile: its curves expect full colors. They are divided by alpha
+        // first, with the loss that 8 bits bring. Without a profile, they are blended as they are, which loses nothing.
         let straight = match (self.samples.alpha, &self.conversion) {
             (Alpha::Premultiplied, Conversion::None) => {
                 self.flatten_premultiplied(from, to);
@@ -192,6 +196,7 @@ impl Converter {
         let colors = self.format.channels();
         let background = self.background.channels_in(self.format);
         for (from, to) in from.chunks_exact(colors + 1).zip(to.chunks_exact_mut(colors)) {
+            // Blending happens in the gamma of the published image, as browsers do it, and not in linear light.
             let alpha = u16::from(from[colors]);
             for ((to, from), behind) in to.iter_mut().zip(from).zip(background) {
                 *to = divided_by_255(u16::from(*from) * alpha + u16::from(behind) * (255 - alpha));

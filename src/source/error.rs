@@ -33,10 +33,12 @@ pub enum SourceError {
         input: String,
     },
     /// The content is not a known image format, regardless of the file name.
-    #[error("`{input}` is not an image in a known format ({})", super::format::titles())]
+    #[error("`{input}` is not an image in a known format ({formats})")]
     UnknownFormat {
         /// The file.
         input: String,
+        /// The names of the known formats.
+        formats: String,
     },
     /// Not a regular file, but a folder, a pipe or a device.
     #[error("`{input}` is not a file")]

@@ -117,6 +117,8 @@ fn by_brand(magic: &[u8]) -> Option<Foreign> {
     let brands = content.strip_prefix(b"ftyp")?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?.saturating_sub(8).min(brands.len());
     let brands = brands[..length].as_chunks::<4>().0;
+    // The order of the table decides, not that of the file: a HEIC image also lists the general brand `mif1`, and may
+    // list it first.
     let mut known = BRANDS.iter().filter(|(brand, ..)| brands.contains(brand));
     let (name, hint) = known.next().map_or(("a video", VIDEO), |(_, name, hint)| (*name, *hint));
     Some(Foreign { name, hint })

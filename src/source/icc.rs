@@ -69,6 +69,8 @@ impl Profile {
         };
         Ok(match (samples.color, samples.depth) {
             (ColorModel::Gray, Depth::Eight) => {
+                // Gray has so few values that all of them are converted once. Afterwards, a pixel costs one look-up,
+                // whatever curves the profile has.
                 let executor = self.profile.create_transform_8bit(from, &srgb, to, options)?;
                 let grays: Vec<u8> = (0..=u8::MAX).collect();
                 let mut table = Box::new([0; 256]);

@@ -15,9 +15,11 @@ pub struct SourceKind {
 
 impl SourceKind {
     /// The kind of an image that is only described, not read.
-    pub const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
+    pub(super) const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
     pub(super) fn new(format: &'static str, samples: ColorModel, has_profile: bool) -> Self {
+        // The path of the colors is part of what made the pixels: a mistake in the tables of CMYK profiles concerns
+        // these images only.
         let color = match (samples, has_profile) {
             (ColorModel::Gray, false) => "gray",
             (ColorModel::Gray, true) => "gray-icc",

@@ -41,7 +41,7 @@ pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
 pub use kind::SourceKind;
 pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
-pub use remote::{Fetch, Place, Remote};
+pub use remote::{Fetch, Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
 pub(crate) use format::{extensions, revision};
@@ -86,7 +86,7 @@ pub struct Header {
     /// The decoder and the color path.
     pub kind: SourceKind,
     /// Properties of the file, and their conversion.
-    pub found: Found,
+    pub properties: SourceProperties,
     /// Memory for decoding beyond a few rows, in bytes: 0 for most files, the whole image for a few. Includes the
     /// cached blocks of a remote file.
     pub decoder_bytes: u64,
@@ -96,9 +96,26 @@ pub struct Header {
     pub kept_profile: Option<Arc<[u8]>>,
 }
 
+impl Header {
+    /// Returns the header of any RGB image of this size, whose colors need no conversion.
+    #[must_use]
+    pub fn any_rgb(size: Size) -> Self {
+        Self {
+            size,
+            format: PixelFormat::Rgb8,
+            description: "any RGB image".to_owned(),
+            kind: SourceKind::PLAIN_RGB,
+            properties: SourceProperties::default(),
+            decoder_bytes: 0,
+            blocks: None,
+            kept_profile: None,
+        }
+    }
+}
+
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct SourceProperties {
     /// Color model and alpha: `RGB`, `CMYK`, `gray with alpha`.
     pub colors: String,
     /// Bits of a sample in the file.
@@ -113,7 +130,7 @@ pub struct Found {
     pub warnings: Vec<Warning>,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for SourceProperties {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}, {} bit", self.colors, self.bits)?;
         // The conversion may already name the profile.
@@ -131,7 +148,7 @@ impl Header {
     /// Returns the warnings about the header. [`Source::finish`] returns those that are found later.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
-        &self.found.warnings
+        &self.properties.warnings
     }
 }
 
@@ -200,7 +217,7 @@ impl Source {
     /// If the file does not exist or is not a supported image. [`read_rows`](Self::read_rows) reports damage after the
     /// header.
     pub fn open(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
-        Self::open_at(&Place::File(path.to_owned()), options)
+        Self::open_at(&ResolvedSource::File(path.to_owned()), options)
     }
 
     /// Opens a local or remote file. Blocks on remote reads, so it must not be called from the runtime that fetches
@@ -208,11 +225,13 @@ impl Source {
     ///
     /// # Errors
     /// Fails like [`open`](Self::open).
-    pub fn open_at(place: &Place, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = open_input(place, options.threads)?;
-        let result = Self::from_input(&place.to_string(), &input, options);
+    pub fn open_at(resolved: &ResolvedSource, options: ReadOptions) -> Result<Self, SourceError> {
+        let input = open_input(resolved, options.threads)?;
+        let result = Self::from_input(&resolved.to_string(), &input, options);
+        // A decoder that cannot read may report anything: damage, a missing end, or success with made-up pixels. The
+        // input remembers its first failure, and that is the error.
         match input.failure() {
-            Some(cause) => Err(SourceError::Remote { input: place.to_string(), cause }),
+            Some(cause) => Err(SourceError::Remote { input: resolved.to_string(), cause }),
             None => result,
         }
     }
@@ -230,7 +249,7 @@ impl Source {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
             Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
-            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input }),
+            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input, formats: format::titles() }),
             Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
             Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
             Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
@@ -250,7 +269,7 @@ impl Source {
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
-        let found = Found {
+        let properties = SourceProperties {
             colors: format!("{}{alpha}", samples.color),
             bits,
             profile: summary.profile,
@@ -263,7 +282,7 @@ impl Source {
             format: row_format,
             description: container,
             kind,
-            found,
+            properties,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.cache_bytes(),
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
             kept_profile: profile.filter(|_| summary.is_kept).map(Arc::from),
@@ -289,7 +308,9 @@ impl Source {
 
     /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
     pub fn reserve_blocks(&mut self) {
-        self.rows.reader().blocks().map(|blocks| blocks.reserve(true));
+        if let Some(blocks) = self.rows.reader().blocks() {
+            blocks.reserve(true);
+        }
     }
 
     /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.
@@ -336,10 +357,10 @@ impl Source {
     }
 }
 
-fn open_input(place: &Place, threads: NonZeroUsize) -> Result<Input, SourceError> {
-    let path = match place {
-        Place::File(path) => path,
-        Place::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object), threads)),
+fn open_input(resolved: &ResolvedSource, threads: NonZeroUsize) -> Result<Input, SourceError> {
+    let path = match resolved {
+        ResolvedSource::File(path) => path,
+        ResolvedSource::Remote { object, .. } => return Ok(Input::from_remote(Arc::clone(object), threads)),
     };
     let input = path.display().to_string();
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {

@@ -64,6 +64,8 @@ impl Orientation {
 
     /// Returns the displayed position of the pixel stored at `x`, `y`.
     pub(super) fn displayed_position(self, x: u32, y: u32, stored: Size) -> (u32, u32) {
+        // Stored positions are mapped to displayed ones, not the other way around, because rows arrive in stored order
+        // and each pixel is written where it belongs.
         let (right, bottom) = (stored.width() - 1 - x, stored.height() - 1 - y);
         match self {
             Self::Upright => (x, y),

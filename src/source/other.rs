@@ -35,6 +35,8 @@ pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusa
     }
     // The caller decides if that is too much.
     let mut limits = Limits::default();
+    // The memory was reserved by the header. A file whose content needs more than that is an error here, and not a
+    // process that grows beyond `--max-memory`.
     limits.max_alloc = Some(DECODER_FACTOR * decoder.total_bytes() + DECODER_BYTES);
     let image_bytes = size.pixels() * samples.pixel_bytes() as u64;
     let decoder_bytes = decoder.total_bytes() + image_bytes;
@@ -101,6 +103,8 @@ struct WholeImage {
 
 impl RowReader for WholeImage {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
+        // The decoder was made once to read the header and is made again here: it is not kept, because an image may
+        // wait for its turn for a long time, and decoders of `image` may hold as much as the image.
         if let Some(mut file) = self.file.take() {
             file.rewind()?;
             let mut reader = ImageReader::with_format(BufReader::new(file), self.container);

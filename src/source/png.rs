@@ -30,6 +30,8 @@ pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
     let decoder_bytes = if interlaced { size.pixels() * samples.pixel_bytes() as u64 } else { 0 };
     let container = if interlaced { "PNG, interlaced" } else { "PNG" }.to_owned();
     let bits = u16::from(info.bit_depth as u8);
+    // Adam7 delivers the image in seven passes, of which the last has every second row. The first row of pixels is
+    // complete only with the end of the file, so the whole image has to be held.
     let rows: Box<dyn RowReader> = if interlaced {
         let row_bytes = samples.row_bytes(size.width());
         Box::new(InterlacedRows { reader, samples, row_bytes, image: Vec::new(), next_byte: 0 })

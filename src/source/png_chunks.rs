@@ -65,6 +65,8 @@ pub(super) fn read(file: &Input) -> io::Result<Chunks> {
         }
         reader.seek(SeekFrom::Start(at + u64::from(length) + 4))?;
     }
+    // Some writers put EXIF after the pixels, where a profile is not allowed. The end is searched only when it can
+    // matter, because it may be one more request for a remote file.
     if !chunks.metadata.has_orientation() && pixels < file.length() {
         chunks.read_tail(file, pixels)?;
     }

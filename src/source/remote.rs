@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-/// Location of an image that was found.
+/// The location of an image, resolved to a file or an object.
 #[derive(Clone)]
-pub enum Place {
+pub enum ResolvedSource {
     /// A local file.
     File(PathBuf),
     /// A remote object.
@@ -22,7 +22,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ResolvedSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(formatter),

@@ -39,6 +39,9 @@ impl Rows {
         orientation: Orientation,
     ) -> Self {
         // A reader that can start from the bottom avoids holding the whole image for a half turn.
+        // A picture that is stored upside down seems to need all of its rows before the first one can be shown.
+        // Uncompressed and tiled TIFF, which large scans are, can also be read from the bottom at no cost; then a half
+        // turn is only a reversal of each row.
         let is_from_bottom = orientation.is_bottom_up() && reader.reverse_rows();
         let orientation = match orientation {
             Orientation::Flipped if is_from_bottom => Orientation::Upright,
@@ -156,6 +159,10 @@ impl Rows {
         )?;
         // The position in the displayed image advances by the same step for each pixel of a row.
         let step = self.step(channels, shown_row_bytes);
+        // In a quarter turn, neighbors in a stored row are a whole row apart in the displayed image. Writing row by row
+        // would touch a new cache line for every pixel. A batch of rows is therefore written in columns of 64, so that
+        // what is written together is one block of 64 rows, and its lines are still in the cache for the next stored
+        // row.
         let columns = if self.orientation.swaps_sides() { ROTATED_COLUMNS } else { self.stored.width() };
         while self.remaining > 0 {
             let top = self.stored.height() - self.remaining;

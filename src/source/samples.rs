@@ -104,5 +104,7 @@ impl Samples {
 
 /// Scales 0..=65535 to 0..=255: a division by 257, rounded to the nearest.
 pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
+    // 65535 = 255 x 257, so a division by 257 maps both ends exactly, and a byte that was widened by repetition,
+    // 0xabab, comes back unchanged.
     u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
 }

@@ -25,6 +25,7 @@ pub(super) fn read(file: &Input, metadata: &mut Metadata) -> io::Result<()> {
         }
         let [kind @ .., l0, l1, l2, l3] = head;
         let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
+        // Odd contents are padded to an even length, and the length in the header does not include the padding.
         next += 8 + length.next_multiple_of(2);
         add(&mut reader, kind, length, metadata)?;
     }
@@ -36,6 +37,8 @@ fn add(reader: &mut impl Read, kind: [u8; 4], length: u64, metadata: &mut Metada
         b"ICCP" => ("ICC profile", MAX_PROFILE_BYTES),
         b"EXIF" => ("EXIF data", MAX_EXIF_BYTES),
         b"XMP " => ("XMP data", MAX_XMP_BYTES),
+        // Only the flag of animations is used. Those of EXIF, XMP and the profile repeat what the chunks themselves
+        // show.
         b"VP8X" => ("header", MAX_EXIF_BYTES),
         _ => return Ok(()),
     };

@@ -55,6 +55,8 @@ pub(crate) fn check_path(text: &str) -> Result<(), KeyError> {
     if text.split('/').any(|segment| segment == "." || segment == "..") {
         return Err(KeyError::DotSegment(text.to_owned()));
     }
+    // Room is left for the longest request path, so that a folder that is accepted can hold all of its keys. A failure
+    // after half of the tiles would be the alternative.
     if text.len() > MAX_KEY_BYTES - MAX_PATH_BYTES {
         return Err(KeyError::TooLong(text.to_owned()));
     }

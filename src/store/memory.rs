@@ -149,6 +149,8 @@ impl Store for MemoryStore {
         async move {
             let mut state = self.begin();
             match state.objects.get(&object.key) {
+                // As in remote stores, where a repeated request may find the object of the first one, whose response
+                // was lost.
                 Some(entry) if entry.object.body != object.body => Err(StoreError::exists(&object.key)),
                 Some(entry) => Ok(entry.receipt()),
                 None => Ok(state.put(object)),

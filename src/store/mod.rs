@@ -26,8 +26,8 @@ pub(crate) use rate::{MinRate, TooSlow};
 pub use redirect::{Redirect, RedirectStore, Redirects};
 #[cfg(feature = "s3")]
 pub use s3::{
-    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, Found, ObjectAttributes, ObjectCannedAcl,
-    Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, ObjectAttributes, ObjectCannedAcl,
+    ObjectInfo, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
 pub(crate) use tally::Tally;
 pub(crate) use url::encoded;

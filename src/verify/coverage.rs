@@ -97,6 +97,8 @@ fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Pla
     let longest_side = information.limits.width.map(|width| width.max(tiles.width));
     let shape = PyramidShape::new(tiles.width, longest_side, rounded_sizes).ok()?;
     let pyramid = Pyramid::new(information.size, shape.in_formats(information.formats));
+    // The question is not who published the image, which nothing in it says, but whether all objects of the plan can be
+    // expected. That is the case if this program would write the same document: then viewers compute the same requests.
     let written = ImageInformation::new(&pyramid, information.version, information.id.clone(), None);
     let written = serde_json::to_value(written).ok()?;
     let is_same = |member: &str| written.get(member) == information.document.get(member);

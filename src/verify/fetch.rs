@@ -30,6 +30,7 @@ impl Answer {
     pub(super) fn found(self) -> Result<Self, Problem> {
         match self.status {
             200 => Ok(self),
+            // Without permission to list the bucket, S3 answers 403 for an object that does not exist.
             status @ (401 | 403 | 404 | 410) => Err(Problem::Missing { status }),
             status => Err(Problem::Status { status }),
         }

@@ -39,6 +39,8 @@ impl Listed {
     ///
     /// Only requests for the full region or the last tile of a level can be duplicates. All other regions are unique.
     pub(super) fn expected(&self) -> impl Iterator<Item = Expected> {
+        // As in `Plan`: only requests for the full region or the last tile can occur twice, so the set stays small
+        // while millions of requests pass.
         let mut taken = HashSet::new();
         let tiles = self.levels().flat_map(|(tiles, scale)| self.level_tiles(tiles, scale));
         self.wholes().chain(tiles).filter(move |expected| match expected.request.region {

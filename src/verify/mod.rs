@@ -169,6 +169,8 @@ impl Verifier {
         let mut tally = Tally::default();
         let mut url = url;
         let mut information = self.information(url, &mut tally).await?;
+        // The `id` of the newest version lies below the address that was given. Viewers send all further requests to
+        // the `id`, so the tiles that count are there.
         let version = information.as_ref().and_then(|information| information.version_below(url));
         if let Some(version) = &version {
             // If an image has versions, its own `info.json` is that of the newest, and viewers continue there.

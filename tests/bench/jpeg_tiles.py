@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tiles of the full size out of a JPEG, made in each way of `--jpeg-tiles`, and with `--optimize`: how near they are to the source, and
+"""Compares full-size tiles from a JPEG, made in each way of `--jpeg-tiles`, and with `--optimize`: difference from the source, and
 how large.
 
     apt-get install -y libvips-tools nasm && cargo build --release && tests/bench/jpeg_tiles.py --photo PHOTO

@@ -1,4 +1,4 @@
-// Manifests of single images, of what every image service has alone: node manifests.mjs FOLDER URL, for FOLDER/v3/{picture} and
+// Writes minimal manifests of single images: node manifests.mjs FOLDER URL, for FOLDER/v3/{picture} and
 // FOLDER/v2/{picture}, seen below URL.
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

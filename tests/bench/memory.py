@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Publishes RGB images of one width and several heights into a folder: peak memory, beside what `plan` says.
+"""Publishes RGB images of one width and several heights into a folder, and compares peak memory with `plan`.
 
     cargo build --release && tests/bench/memory.py [--width 30000] [--heights 10000 30000] [--limit-mib 400] [--formats [--photo PHOTO]]
 
@@ -24,7 +24,7 @@ ROWS_PER_STRIP = 16
 
 
 def write_tiff(path, width, height):
-    """Strips of 16 rows, with a wave in them so that tiles are no blank ones."""
+    """Strips of 16 rows, with a wave in them so that no tile is blank."""
     strips = -(-height // ROWS_PER_STRIP)
     row_bytes = width * 3
     depths = 8 + 2 + 9 * 12 + 4
@@ -55,7 +55,7 @@ def is_within_plan(image, output, size, limit_mib):
 
 
 def pictures(arguments, size, folder):
-    """One file after the other, each in the place of the last."""
+    """Publishes one file after the other, each replacing the previous one."""
     if not arguments.formats:
         write_tiff(folder / "image.tif", *size)
         yield folder / "image.tif"

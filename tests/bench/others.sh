@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows pyramids that other programs make in the viewers of tests/viewers.sh, and asks `verify` about them: `vips dzsave` of Debian,
+# Opens pyramids of other programs in the viewers of tests/viewers.sh, and checks them with `verify`: `vips dzsave` of Debian,
 # the libvips of sharp, which is newer, and iiif_static.py. Two pictures of ordinary sizes, unless others
-# are named. Prints a table for each. What fails is the result here, not an error.
+# are given. Prints a table for each. Failures are results here, not errors.
 #
 #   tests/bench/others.sh [PICTURE]...
 #
@@ -21,7 +21,7 @@ main() {
   if (($#)); then pictures=("$@"); fi
   for name in dzsave sharp iiif_static; do
     local versions=(3 2)
-    # It knows no version 3.
+    # It does not support version 3.
     if [[ $name == iiif_static ]]; then versions=(2); fi
     pyramids "$name"
     node tests/bench/manifests.mjs "$OTHERS/$name" "$endpoint/$BUCKET/$name"
@@ -61,7 +61,7 @@ dzsave() { # PICTURE FOLDER URL VERSION
 }
 
 sharp() { # PICTURE FOLDER URL VERSION
-  # It reads no PPM.
+  # It does not read PPM.
   vips copy "$1" "$OTHERS/picture.png"
   node "$OTHERS/node/sharp.mjs" "$OTHERS/picture.png" "$2" "$3" "$4" "$TILE"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Where the CPU time of a publish goes, by stages, as `perf` samples it: for a JPEG and for an uncompressed TIFF.
+"""Prints the CPU time of a publish by stages, as sampled by `perf`: for a JPEG and for an uncompressed TIFF.
 
     apt-get install -y linux-perf libvips-tools nasm
     cargo bench --bench sink --no-run && cargo rustc --release --bin iiif-publish -- -C strip=none
@@ -18,7 +18,7 @@ from server import environment, sink
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE, RATE = 12000, 1500
 
-# Stages, by what the names of functions begin with or have in them: the first that fits.
+# Stages, by a prefix or a part of function names. The first match counts.
 STAGES = {
     "Huffman decoding": ["decode_mcu", "consume_data", "jpeg_fill_bit_buffer"],
     "inverse DCT": ["jsimd_idct", "decompress_data", "decompress_onepass"],

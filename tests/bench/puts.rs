@@ -68,7 +68,7 @@ fn object(folder: &ImageFolder, file: &Path) -> Result<Object, Failure> {
     })
 }
 
-/// What all threads of this process have used of the processor so far; nothing where there is no Linux to tell.
+/// Returns the CPU time of all threads of this process so far; `None` on systems other than Linux.
 fn processor() -> Duration {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let used = threads.filter_map(|thread| {

@@ -1,4 +1,4 @@
-"""A SeaweedFS of its own for a bench, and `s5cmd` beside it."""
+"""Starts a SeaweedFS for a bench, and runs `s5cmd`."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ START_LIMIT_SECONDS = 60
 
 
 def free_ports(count):
-    """Ports below those of outgoing connections, free like the ones 10,000 above, where SeaweedFS puts gRPC."""
+    """Returns free ports below those of outgoing connections. The ports 10,000 above are free too: SeaweedFS uses them for gRPC."""
     found = []
     for port in random.sample(range(10_000, 20_000), 10_000):
         with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
@@ -39,7 +39,7 @@ def answers(port, path):
 
 @contextlib.contextmanager
 def seaweedfs(folder):
-    """A server that ends with the block; its endpoint."""
+    """Runs a server for the duration of the block, and returns its endpoint."""
     master, volume, filer, s3 = free_ports(4)
     credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -72,7 +72,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def built(name):
-    """The newest build of a bench in Rust, as Cargo names it."""
+    """Returns the path of the newest build of a Rust bench."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     found = [path for path in target.glob(f"release/deps/{name}-*") if path.suffix == "" and os.access(path, os.X_OK)]
     if not found:
@@ -82,7 +82,7 @@ def built(name):
 
 @contextlib.contextmanager
 def sink(milliseconds=0):
-    """A server that takes everything and costs next to nothing, so far away; it has every bucket. Its endpoint."""
+    """Runs a server that accepts everything at almost no cost, with an optional delay. Every bucket exists. Returns its endpoint."""
     distance = [str(milliseconds)] if milliseconds else []
     with subprocess.Popen([built("sink"), *distance], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         yield server.stdout.readline().strip()
@@ -97,7 +97,7 @@ def environment():
 
 
 def binary(name):
-    """The program itself: a launcher in front of it, such as that of pyenv, would be measured too."""
+    """Returns the program itself, because a launcher, such as that of pyenv, would be measured too."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         return subprocess.check_output(["pyenv", "which", name], stderr=subprocess.DEVNULL, text=True).strip()
     return shutil.which(name) or name

@@ -1,4 +1,4 @@
-// Headless Chromium, and what a page in it asked for.
+// Headless Chromium, and the requests of its pages.
 import { chromium } from 'playwright-core';
 
 export const DESKTOP = { width: 1280, height: 800 };
@@ -19,8 +19,8 @@ export const launchWithProfile = (profile) => chromium.launchPersistentContext(p
 });
 
 /**
- * Everything that a page asks for, and everything that goes wrong. Requests to origins other than these are wrong too; what a page
- * gives up by itself, because it needs it no more, is not.
+ * Records all requests of a page, and all failures. Requests to origins other than these are failures too; requests that the page
+ * itself cancels are not.
  */
 export function watch(page, origins) {
   const seen = { requests: 0, inFlight: 0, loaded: new Set(), failed: [], errors: [], lastChange: Date.now() };

@@ -1,4 +1,4 @@
-// Makes a bucket: the one request that the program leaves to others, signed (AWS Signature Version 4).
+// Creates a bucket, which the program itself does not do. The request is signed (AWS Signature Version 4).
 //
 //   node bucket.mjs ENDPOINT BUCKET, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 import { createHash, createHmac } from 'node:crypto';

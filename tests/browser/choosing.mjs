@@ -1,4 +1,4 @@
-// What the page does when the first of its images is slow, or cannot be opened, while another one is chosen.
+// Checks the page when its first image is slow, or cannot be opened, while another one is selected.
 //
 //   node choosing.mjs http://localhost:3000/
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// The viewers: the page that shows one image or manifest in each, and how it is moved.
+// The viewers: for each, the page that shows one image or manifest, and functions that move it.
 
 /** Fractions of width and height: the corners are the last pixels, where rounding goes wrong. */
 export const CORNERS = [[0, 0], [1, 0], [0, 1], [1, 1]];
@@ -27,7 +27,7 @@ const moveOpenSeadragon = {
     viewport.zoomTo(item.imageToViewportZoom(1), null, true);
     viewport.panTo(item.imageToViewportCoordinates(across * width, down * height), true);
   },
-  /** Where on the page a pixel of the image is. */
+  /** Returns the position of an image pixel on the page. */
   place: ([x, y]) => {
     const { x: left, y: top } = window.osd().world.getItemAt(0).imageToWindowCoordinates(new window.OpenSeadragon.Point(x, y));
     return [left, top];
@@ -43,7 +43,7 @@ const openSeadragon = (version) => ({
     window.osd = () => viewer;`),
 });
 
-/** Nothing to move it with but the mouse. */
+/** Can only be moved with the mouse. */
 const moveByMouse = { isReady: (selector) => document.querySelector(selector)?.clientWidth > 0 };
 
 export const DRIVERS = {
@@ -107,7 +107,7 @@ export const DRIVERS = {
     shows: 'manifest',
     ...moveByMouse,
     surface: '.openseadragon-canvas',
-    // It asks its own site for a picture under a wrong URL.
+    // It requests an image of its own at a wrong URL.
     own: [/\/images\/data:image\/gif/],
     page: page(['universalviewer/dist/umd/UV.js'], ['universalviewer/dist/uv.css'], `
       document.getElementById('viewer').className = 'uv';

@@ -1,4 +1,4 @@
-// Pictures to be looked at: parts of the Mandelbrot set and a Julia set, of the sizes of photographs.
+// Draws images for screenshots: parts of the Mandelbrot set and a Julia set, in the sizes of photographs.
 //
 //   node fractals.mjs FOLDER
 import { writeFile } from 'node:fs/promises';

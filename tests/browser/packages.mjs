@@ -1,5 +1,4 @@
-// Fetches the viewers of viewers.json as they are published, each without the packages that it was built with: what is in them runs
-// by itself.
+// Downloads the viewers of viewers.json as published, without their build dependencies: they are bundled.
 //
 //   node packages.mjs FOLDER
 import { execFile } from 'node:child_process';

@@ -1,4 +1,4 @@
-// The pictures that viewers are shown: of awkward sizes, and of colors that are known at every pixel.
+// The images for the viewers: unusual sizes, and known colors at every pixel.
 //
 //   node pictures.mjs FOLDER
 import { writeFile } from 'node:fs/promises';

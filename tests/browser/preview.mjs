@@ -1,10 +1,10 @@
 // Opens a running preview in headless Chromium, walks every image down to its last pixel, and fails
-// on any request, tile or message that a visitor would not want to meet.
+// on any failed request, missing tile or error message.
 //
 //   node preview.mjs http://localhost:3000/ [--screenshot out.png] [--every-tile]
 //
 // `--screenshot out.png` also writes out-dark.png and out-phone.png. `--every-tile` goes on to each
-// tile of the deepest level that the center and the corners left out. CHROMIUM names the browser.
+// tile of the deepest level that the center and the corners left out. CHROMIUM is the path of the browser.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Shows published images in the viewers that institutions use, in headless Chromium, and fails on any request, message or pixel that
-// is not right. The pages come from another origin than the images, so that CORS is what it will be.
+// Opens published images in the viewers that institutions use, in headless Chromium, and fails on any failed request, error message or
+// wrong pixel. The pages have another origin than the images, so that CORS matters.
 //
 //   node viewers.mjs --packages FOLDER --images URL [--viewer NAME]... [--picture NAME]... [--version 3|2]...
 //     [--screenshots FOLDER]
@@ -47,7 +47,7 @@ async function servePages(packages) {
   return server;
 }
 
-/** Resolves once nothing has been asked for, for a while. */
+/** Resolves when there were no requests for a while. */
 async function quiet(page, seen) {
   const until = Date.now() + WAIT_MS;
   do {
@@ -58,8 +58,8 @@ async function quiet(page, seen) {
 }
 
 /**
- * Resolves once a place is seen and nothing more is asked for; a viewer that is slow has not asked yet. What never comes is told in the
- * end, and after it nothing else is waited for as long.
+ * Resolves when a place is visible and no more requests are in flight; a slow viewer may not have sent them yet. A place that never
+ * appears is reported at the end, and later places get less time.
  */
 async function arrived(page, seen, isSeen) {
   const until = Date.now() + (seen.isMissing ? 0 : WAIT_MS / 4);
@@ -77,7 +77,7 @@ function deepest(seen, base, [width, height]) {
     const longest = Math.max(w, h);
     const isWhole = (size === 'max' || size === 'full') && longest <= LARGEST_WHOLE;
     const [wide, high] = size.split(',').map(Number);
-    // One pixel stays one at every scale: then a height must tell, or that a tile of the full size is no higher.
+    // One pixel stays one at every scale. Then the height decides, or the fact that a full-size tile is not higher.
     const isFull = wide === w && (high ? high === h : w > 1 || longest <= TILE);
     if (isWhole || isFull) regions.push([x, y, w, h]);
   }
@@ -88,7 +88,7 @@ const covers = ([x, y, w, h], [px, py]) => px >= x && px < x + w && py >= y && p
 
 const pixelAt = ([across, down], [width, height]) => [Math.round(across * (width - 1)), Math.round(down * (height - 1))];
 
-/** How far the pixels on the screen are from those of the source, on average, where the image is shown at scale 1. */
+/** Returns the average difference between the pixels on the screen and those of the source, at scale 1. */
 async function difference(page, judge, driver, size) {
   const [x, y] = pixelAt(CENTER, size);
   const near = Array.from({ length: 49 }, (_, n) => [x + ((n % 7) - 3) * 29, y + (Math.floor(n / 7) - 3) * 29]);
@@ -119,7 +119,7 @@ async function walk(page, seen, driver, isSeen) {
   }
 }
 
-/** Moves to each corner as people do: in with the wheel or a button, then there by pulling. */
+/** Moves to each corner as people do: zooms in with the wheel or a button, then drags. */
 async function pull(page, seen, driver, isSeen, [width, height]) {
   const box = await page.locator(driver.surface).first().boundingBox();
   const at = (across, down) => page.mouse.move(box.x + box.width * across, box.y + box.height * down, { steps: 3 });
@@ -143,20 +143,20 @@ async function pull(page, seen, driver, isSeen, [width, height]) {
   }
 }
 
-/** Whether each page of the book has been asked for in some size: its thumbnail, where it is not the one that is shown. */
+/** Returns true if each page of the book was requested in some size: as a thumbnail, unless it is the current page. */
 function missingPages(seen, images, version) {
   const isLoaded = (name) => [...seen.loaded].some((url) => url.startsWith(`${images}/v${version}/pages/${name}/full/`));
   return Object.keys(PICTURES).filter((name) => !isLoaded(name));
 }
 
-/** Scrolls whatever can be scrolled so far: strips load the thumbnails that come into sight. */
+/** Scrolls everything that can be scrolled: strips load thumbnails when they become visible. */
 function scrollStrips(fraction) {
   for (const element of document.querySelectorAll('#viewer *')) {
     element.scrollTo(fraction * (element.scrollWidth - element.clientWidth), fraction * (element.scrollHeight - element.clientHeight));
   }
 }
 
-/** Opens the manifest of several pages, and what the viewer has to choose one of them; then the same on a phone. */
+/** Opens the manifest of several pages, and the page selector of the viewer; then the same on a phone. */
 async function showBook(browser, { viewer, version, images, pages, screenshots }) {
   const driver = DRIVERS[viewer];
   const url = `${images}/v${version}/manifests/${BOOK}.json`;
@@ -188,7 +188,7 @@ async function opened(browser, { pages, images }) {
   return { context, page, seen: watch(page, [pages, new URL(images).origin]) };
 }
 
-/** What failed, and what was said, but for what is of the viewer's own making. */
+/** Returns failures and console messages, except those that the viewer itself causes. */
 function counted(driver, seen) {
   const own = (message) => (driver.own ?? []).some((pattern) => pattern.test(message));
   const [failed, errors] = [seen.failed, seen.errors].map((messages) => messages.filter((message) => !own(message)));
@@ -255,7 +255,7 @@ const OPTIONS = {
   picture: { type: 'string', multiple: true }, version: { type: 'string', multiple: true }, screenshots: { type: 'string' },
 };
 
-/** The names that are wanted, all where none is; each must be known. */
+/** Returns the requested names, or all if there are none. Fails on an unknown name. */
 function known(wanted, all) {
   const unknown = (wanted ?? []).find((name) => !Object.hasOwn(all, name));
   if (unknown) throw new Error(`there is no ${unknown}: choose from ${Object.keys(all).join(', ')}`);

@@ -2,8 +2,10 @@
 
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::host::{Host, Page};
+use crate::support::http::Http;
 use crate::support::program::{Run, program};
-use crate::support::s3::{MISSING_BUCKET, Server, for_each_server};
+use crate::support::s3::{MISSING_BUCKET, Server, servers_and_aws_like};
+use crate::support::some::some;
 use aws_sdk_s3::types::CorsRule;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -12,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// A bucket of the fault server, which accepts any name.
 const BUCKET: &str = "art-tiles";
+
+/// The MD5 of `hello`.
+const HELLO_ETAG: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 
 fn bucket_verb(verb: &str, endpoint: &str, bucket: &str, arguments: &[&str]) -> Command {
     let mut command = program();
@@ -44,46 +49,56 @@ fn has_no_failures(run: &Run) -> bool {
     !run.stdout.lines().any(|line| line.starts_with("FAIL"))
 }
 
+/// Runs a check on every server, including one that has all settings of AWS.
+fn for_each_kind(test: &str, check: impl Fn(&Server, &str)) {
+    for server in servers_and_aws_like() {
+        eprintln!("{test} on {}", server.name);
+        check(&server, &server.bucket(test));
+    }
+}
+
+/// Asserts the results of a check of a new bucket.
+fn assert_new(server: &Server, bucket: &str) {
+    let run = check(&server.endpoint, bucket, &["--prefix=maps"]);
+    assert_eq!(run.code, Some(1), "{}: {}{}", server.name, run.stdout, run.stderr);
+    for step in ["ok   put: maps/iiif-publish-check-", "ok   get: maps/", "ok   list: maps/", "ok   delete: maps/"] {
+        line(&run, step);
+    }
+    line(&run, if server.can().conditions { "ok   conditional put" } else { "note conditional put" });
+    if server.can().check_readers {
+        let read = line(&run, "FAIL anonymous read: ");
+        assert!(read.contains(&format!("{}/{bucket}/maps/iiif-publish-check-", server.endpoint)), "{read}");
+        assert!(read.ends_with("403 AccessDenied"), "{read}");
+        assert!(run.stdout.contains(&format!("\"arn:aws:s3:::{bucket}/maps/*\"")), "{}", run.stdout);
+    } else {
+        line(&run, "FAIL CORS: ");
+        assert!(run.stdout.contains("\"AllowedOrigins\""), "{}", run.stdout);
+    }
+    assert!(server.objects(bucket).is_empty(), "the probe is gone from {}", server.name);
+}
+
 #[test]
 fn setup_fixes_the_findings_of_a_new_bucket() {
-    for_each_server("doctor", |server, bucket| {
-        let before = check(&server.endpoint, bucket, &["--prefix=maps"]);
-        assert_eq!(before.code, Some(1), "{}: {}{}", server.name, before.stdout, before.stderr);
-        for well in ["ok   put: maps/iiif-publish-check-", "ok   get: maps/", "ok   list: maps/", "ok   delete: maps/"]
-        {
-            line(&before, well);
-        }
-        let kept = if server.keeps_conditions() { "ok   conditional put" } else { "note conditional put" };
-        line(&before, kept);
-        if server.checks_credentials() {
-            let read = line(&before, "FAIL anonymous read: ");
-            assert!(read.contains(&format!("{}/{bucket}/maps/iiif-publish-check-", server.endpoint)), "{read}");
-            assert!(read.ends_with("403 AccessDenied"), "{read}");
-            assert!(before.stdout.contains(&format!("\"arn:aws:s3:::{bucket}/maps/*\"")), "{}", before.stdout);
-        } else {
-            line(&before, "FAIL CORS: ");
-            assert!(before.stdout.contains("\"AllowedOrigins\""), "{}", before.stdout);
-        }
-        assert!(server.objects(bucket).is_empty(), "the probe is gone from {}", server.name);
-        if !server.has_policies() {
+    for_each_kind("doctor", |server, bucket| {
+        assert_new(server, bucket);
+        server.unblock(bucket);
+        let arguments = ["--prefix=maps", "--cors", "--public-read", "--yes"];
+        let done = setup(&server.endpoint, bucket, &arguments);
+        if !server.can().policies {
+            assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""), "{}: {}", server.name, done.stderr);
+            assert!(done.stderr.contains("CORS rules") && done.stderr.contains("NotImplemented"), "{}", done.stderr);
+            assert_new(server, bucket);
             return;
         }
-        server.unblock(bucket);
-        let done = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--yes"]);
         assert_eq!(done.code, Some(0), "{}: {}", server.name, done.stderr);
         let after = check(&server.endpoint, bucket, &["--prefix=maps"]);
         assert_eq!(after.code, Some(0), "{}: {}{}", server.name, after.stdout, after.stderr);
-        for well in ["ok   anonymous read", "ok   content type", "ok   cache control", "ok   CORS", "ok   preflight"] {
-            line(&after, well);
+        for step in ["ok   anonymous read", "ok   content type", "ok   cache control", "ok   CORS", "ok   preflight"] {
+            line(&after, step);
         }
-        if server.checks_credentials() {
-            assert_eq!(
-                check(&server.endpoint, bucket, &["--prefix=plans"]).code,
-                Some(1),
-                "another prefix stays closed"
-            );
-        }
-        let again = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--yes"]);
+        let other = check(&server.endpoint, bucket, &["--prefix=plans"]).code;
+        assert_eq!(other, Some(i32::from(server.can().check_readers)), "{}: another prefix stays closed", server.name);
+        let again = setup(&server.endpoint, bucket, &arguments);
         assert_eq!((again.code, again.stdout.matches("nothing to do").count()), (Some(0), 2), "{}", again.stdout);
         assert!(server.objects(bucket).is_empty(), "{}", server.name);
     });
@@ -109,6 +124,15 @@ fn partner_policy(bucket: &str) -> Value {
     }]})
 }
 
+/// Runs a check on every server with bucket policies and CORS rules, at least on the one in this process.
+fn for_each_with_policies(test: &str, check: impl Fn(&Server, &str)) {
+    for_each_kind(test, |server, bucket| {
+        if server.can().policies {
+            check(server, bucket);
+        }
+    });
+}
+
 fn with_partner(server: &Server, bucket: &str) {
     server.unblock(bucket);
     server.put_cors_rule(bucket, partner_rule());
@@ -117,10 +141,7 @@ fn with_partner(server: &Server, bucket: &str) {
 
 #[test]
 fn setup_keeps_existing_settings_and_adds_each_prefix_once() {
-    for_each_server("setup", |server, bucket| {
-        if !server.has_policies() {
-            return;
-        }
+    for_each_with_policies("setup", |server, bucket| {
         with_partner(server, bucket);
         let (rules, policy) = (server.cors_rules(bucket), server.policy(bucket));
         for (prefix, statements) in [("--prefix=maps", 2), ("--prefix=plans", 3), ("--prefix=maps", 3)] {
@@ -141,10 +162,7 @@ fn setup_keeps_existing_settings_and_adds_each_prefix_once() {
 
 #[test]
 fn a_dry_run_of_setup_shows_the_difference_and_changes_nothing() {
-    for_each_server("dry", |server, bucket| {
-        if !server.has_policies() {
-            return;
-        }
+    for_each_with_policies("dry", |server, bucket| {
         with_partner(server, bucket);
         let (rules, policy) = (server.cors_rules(bucket), server.policy(bucket));
         let run = setup(&server.endpoint, bucket, &["--prefix=maps", "--cors", "--public-read", "--dry-run"]);
@@ -163,34 +181,41 @@ fn a_dry_run_of_setup_shows_the_difference_and_changes_nothing() {
 
 #[test]
 fn block_public_access_is_reported_and_not_changed() {
-    for_each_server("block", |server, bucket| {
-        if !server.blocks_public_access() {
-            return;
-        }
+    for_each_with_policies("block", |server, bucket| {
         let run = setup(&server.endpoint, bucket, &["--cors", "--public-read", "--yes"]);
-        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        let is_blocked = server.can().block_public_access;
+        assert_eq!(run.code, Some(i32::from(is_blocked)), "{}: {}{}", server.name, run.stdout, run.stderr);
         let command = format!("aws s3api put-public-access-block --bucket {bucket}");
-        assert!(run.stderr.contains("Block Public Access") && run.stderr.contains(&command), "{}", run.stderr);
-        assert_eq!(server.policy(bucket), Value::Null);
-        assert_eq!(server.cors_rules(bucket).len(), 1, "the CORS rule is added nevertheless");
+        assert_eq!(run.stderr.contains("Block Public Access"), is_blocked, "{}: {}", server.name, run.stderr);
+        assert_eq!(run.stderr.contains(&command), is_blocked, "{}: {}", server.name, run.stderr);
+        assert_eq!(server.policy(bucket) == Value::Null, is_blocked, "{}", server.name);
+        assert_eq!(server.cors_rules(bucket).len(), 1, "{}: the CORS rule is added nevertheless", server.name);
     });
 }
 
 #[test]
-fn a_store_without_cors_rules_is_reported() {
-    for_each_server("without", |server, bucket| {
-        if server.has_policies() {
-            return;
-        }
-        let run = setup(&server.endpoint, bucket, &["--cors", "--yes"]);
-        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
-        assert!(run.stderr.contains("CORS rules") && run.stderr.contains("NotImplemented"), "{}", run.stderr);
+fn every_server_has_the_capabilities_of_the_table() {
+    for_each_kind("capabilities", |server, bucket| {
+        let (can, name) = (server.can(), &server.name);
+        server.put(bucket, "a", b"hello");
+        let get =
+            Http::connect(server.address()).and_then(|mut http| http.ask("GET", &format!("/{bucket}/a"), &[], b""));
+        assert_eq!(get.expect("an answer").status, if can.check_readers { 403 } else { 200 }, "{name}: anonymous");
+        assert_eq!(server.rejects_wrong_secrets(bucket), can.check_secrets, "{name}: secrets");
+        assert_eq!(server.rejects_missing_buckets(), can.create_buckets, "{name}: buckets");
+        assert_eq!(server.lists_etag(bucket, HELLO_ETAG), can.list_digests, "{name}: digests");
+        assert_eq!(server.rejects_existing(bucket, "a"), can.conditions, "{name}: conditions");
+        assert_eq!(server.blocks(bucket), can.block_public_access, "{name}: Block Public Access");
+        server.unblock(bucket);
+        assert_eq!(server.try_policy(bucket, &partner_policy(bucket)), can.policies, "{name}: policies");
+        assert_eq!(server.try_cors_rule(bucket, partner_rule()), can.policies, "{name}: CORS rules");
+        assert_eq!(server.try_website(bucket), can.websites, "{name}: websites");
     });
 }
 
 #[test]
 fn a_wrong_bucket_or_wrong_credentials_exit_with_3() {
-    for_each_server("surroundings", |server, bucket| {
+    for_each_kind("surroundings", |server, bucket| {
         for verb in [&["check"][..], &["setup", "--cors", "--yes"]] {
             let run: Run = bucket_verb(verb[0], &server.endpoint, MISSING_BUCKET, &verb[1..])
                 .output()
@@ -199,7 +224,7 @@ fn a_wrong_bucket_or_wrong_credentials_exit_with_3() {
             assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{}: {}", server.name, run.stderr);
             assert!(run.stderr.contains("NoSuchBucket"), "{}", run.stderr);
         }
-        if server.checks_credentials() {
+        if server.can().check_secrets {
             let mut command = bucket_verb("check", &server.endpoint, bucket, &[]);
             let run: Run = command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret").output().expect("built").into();
             assert_eq!(run.code, Some(3), "{}", run.stderr);
@@ -219,7 +244,7 @@ fn a_denied_upload_fails_and_names_the_missing_permission() {
     for part in ["\"Action\": \"s3:PutObject\"", "\"Resource\": \"arn:aws:s3:::art-tiles/maps/*\""] {
         assert!(run.stdout.contains(part), "{}", run.stdout);
     }
-    assert!(server.requests().iter().all(|request| request.deletes.is_empty()), "there is nothing to delete");
+    assert!(some(server.requests()).all(|request| request.deletes.is_empty()), "there is nothing to delete");
 }
 
 #[test]
@@ -341,12 +366,12 @@ fn a_public_url_of_another_host_is_detected() {
     let elsewhere = check(&server.endpoint(), BUCKET, &["--public-url", &format!("{}/iiif", host.url())]);
     assert_eq!(elsewhere.code, Some(1));
     assert!(line(&elsewhere, "FAIL anonymous read: ").ends_with("404"), "{}", elsewhere.stdout);
-    assert!(host.requests().iter().all(|path| path.starts_with("/iiif/iiif-publish-check-")), "{:?}", host.requests());
+    assert!(some(host.requests()).all(|path| path.starts_with("/iiif/iiif-publish-check-")), "{:?}", host.requests());
 
     // No program listens on port 1 of this machine.
-    let nobody = check(&server.endpoint(), BUCKET, &["--public-url=http://127.0.0.1:1"]);
-    assert_eq!(nobody.code, Some(1));
-    assert!(line(&nobody, "FAIL anonymous read: ").contains("Connection refused"), "{}", nobody.stdout);
+    let closed = check(&server.endpoint(), BUCKET, &["--public-url=http://127.0.0.1:1"]);
+    assert_eq!(closed.code, Some(1));
+    assert!(line(&closed, "FAIL anonymous read: ").contains("Connection refused"), "{}", closed.stdout);
     assert!(server.keys(BUCKET).is_empty(), "the probes are gone");
 }
 

@@ -258,11 +258,10 @@ fn conditions_checksums_and_regions_count_unless_told_otherwise() {
 }
 
 #[test]
-fn it_takes_thousands_of_small_puts_a_second() {
+fn connections_carry_any_number_of_requests() {
     const CONNECTIONS: usize = 8;
-    const PUTS: usize = 2_500;
+    const PUTS: usize = 250;
     let server = FaultServer::sink();
-    let began = Instant::now();
     thread::scope(|scope| {
         for connection in 0..CONNECTIONS {
             let server = &server;
@@ -276,9 +275,7 @@ fn it_takes_thousands_of_small_puts_a_second() {
             });
         }
     });
-    let rate = (CONNECTIONS * PUTS) as f64 / began.elapsed().as_secs_f64();
-    eprintln!("{rate:.0} puts/s");
     assert_eq!(server.keys("b").len(), CONNECTIONS * PUTS);
-    // Without optimization, and while other tests run, the rate says nothing.
-    assert!(cfg!(debug_assertions) || rate >= 7_000.0, "{rate:.0} puts/s");
+    assert_eq!((server.connection_count(), server.request_count()), (CONNECTIONS, CONNECTIONS * PUTS));
+    assert!(server.requests().iter().all(|request| (1..=CONNECTIONS).contains(&request.in_flight)));
 }

@@ -5,23 +5,21 @@ use crate::support::child::{in_child, short_or_long};
 use crate::support::faults::{Fault, FaultServer, Refusal, Request, Scope};
 use crate::support::load::{BUCKET, IN_FLIGHT, body, key, object, objects, put_all, store_on};
 use crate::support::pictures::png_file;
-use crate::support::program::{Run, planned_keys, program};
+use crate::support::program::{Run, planned_keys, program, run_within};
+use crate::support::some::some;
 use hyper::Method;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Maximum requests per object in tests where only some requests can fail.
 const REQUESTS_PER_OBJECT: f64 = 1.05;
 
-/// Time after a storm within which the rate must recover, and the required fraction of the earlier rate.
-const RECOVERY: Duration = Duration::from_secs(10);
+/// Puts after a storm within which the number in flight must recover, and the required fraction of the earlier number.
+const RECOVERY: usize = 3_000;
 const RECOVERED: f64 = 0.8;
-
-/// The interval over which rates are measured.
-const WINDOW: Duration = Duration::from_millis(500);
 
 /// Delay of each response, so that a load takes some time: 64 puts in flight are 1,280 per second even on a slow
 /// machine.
@@ -35,10 +33,9 @@ fn first(errors: &[String]) -> String {
 /// Puts a load, asserts that no object was lost, and returns the requests.
 async fn put_without_loss(server: &FaultServer, count: usize) -> Vec<Request> {
     let store = store_on(server).await;
-    let began = Instant::now();
     let errors = put_all(&store, objects(count), IN_FLIGHT).await;
     let puts = server.puts();
-    eprintln!("{count} objects, {} requests, {:?}", puts.len(), began.elapsed());
+    eprintln!("{count} objects, {} requests", puts.len());
     assert!(errors.is_empty(), "{}", first(&errors));
     assert_eq!(server.keys(BUCKET).len(), count, "a confirmed put is stored");
     puts
@@ -65,16 +62,13 @@ async fn storm(refusal: Refusal, duration: Duration) {
     server.fail(Fault::Slow(LATENCY), Scope::always());
     server.fail(fault, Scope::lasting(duration).of(&Method::PUT).after(count as u64 / 4));
     let puts = put_without_loss(&server, count).await;
-    let began = puts.iter().find(|put| put.faults.contains(&fault)).expect("a storm").at;
-    let stored: Vec<Instant> = puts.iter().filter(|put| put.is_confirmed()).map(|put| put.at).collect();
-    let stored_from = |from: Instant| stored.iter().filter(|at| (from..from + WINDOW).contains(*at)).count() as f64;
-    let before = stored_from(began.checked_sub(WINDOW).expect("the load began earlier"));
-    let ended = began + duration;
-    let mut later =
-        (0..).map(|number| ended + WINDOW / 5 * number).take_while(|from| *from + WINDOW <= ended + RECOVERY);
-    let recovered = later.find(|from| stored_from(*from) >= RECOVERED * before);
-    let recovered = recovered.unwrap_or_else(|| panic!("{before} puts in {WINDOW:?} before the storm, never again"));
-    eprintln!("{before} puts in {WINDOW:?} before the storm; recovered after {:?}", recovered + WINDOW - ended);
+    let is_refused = |put: &Request| put.faults.contains(&fault);
+    let began = puts.iter().position(is_refused).expect("a storm");
+    let ended = puts.iter().rposition(is_refused).expect("a storm") + 1;
+    let before = puts[..began].iter().map(|put| put.in_flight).max().expect("the load began earlier") as f64;
+    let recovered = puts[ended..].iter().position(|put| put.in_flight as f64 >= RECOVERED * before);
+    eprintln!("{before} puts in flight before the storm of {}; recovered after {recovered:?} puts", ended - began);
+    assert!(recovered.is_some_and(|puts| puts < RECOVERY), "{before} puts in flight before, recovered: {recovered:?}");
     assert_few(puts.len(), count, REQUESTS_PER_OBJECT);
 }
 
@@ -138,9 +132,10 @@ fn unanswered_requests_lose_nothing() {
     in_child(|| async {
         let server = FaultServer::sink();
         server.fail(Fault::NeverAnswer, Scope::one_in(500).of(&Method::PUT));
-        let began = Instant::now();
-        put_without_loss(&server, short_or_long(2_000, 60_000)).await;
-        assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+        let count = short_or_long(2_000, 60_000);
+        let puts = put_without_loss(&server, count).await;
+        assert!(puts.len() > count, "some requests were not answered");
+        assert_few(puts.len(), count, REQUESTS_PER_OBJECT);
     });
 }
 
@@ -254,40 +249,18 @@ fn stores_that_reject_checksum_headers_accept_puts() {
     });
 }
 
-/// Returns the CPU time of this process without the threads of the server.
-#[cfg(target_os = "linux")]
-fn client_cpu() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
-    let used = threads.filter_map(|thread| {
-        let name = std::fs::read_to_string(thread.path().join("comm")).ok()?;
-        let nanoseconds = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        let is_client = name.trim_end() != crate::support::faults::THREADS;
-        is_client.then(|| nanoseconds.split(' ').next()?.parse::<u64>().ok()).flatten()
-    });
-    Duration::from_nanos(used.sum())
-}
-
-/// Meaningful only in an optimized build on an idle machine.
-#[cfg(target_os = "linux")]
 #[test]
-fn the_client_alone_is_fast_enough() {
-    if cfg!(debug_assertions) {
-        return;
-    }
+fn puts_without_faults_take_one_request_each_on_few_connections() {
     in_child(|| async {
-        let count = short_or_long(10_000, 60_000);
         let server = FaultServer::sink();
-        let store = store_on(&server).await;
-        let encoded: bytes::Bytes = (0..20_000).map(|number| (number * 7 % 251) as u8).collect();
-        let warm = put_all(&store, (0..500).map(|number| object(number, encoded.clone())), IN_FLIGHT).await;
-        assert!(warm.is_empty(), "{}", first(&warm));
-        let (began, cpu) = (Instant::now(), client_cpu());
-        let errors = put_all(&store, (0..count).map(|number| object(number, encoded.clone())), IN_FLIGHT).await;
-        let (elapsed, cpu) = (began.elapsed(), client_cpu().saturating_sub(cpu));
-        assert!(errors.is_empty(), "{}", first(&errors));
-        let (rate, cpu_ms) = (count as f64 / elapsed.as_secs_f64(), cpu.as_secs_f64() * 1e3 / count as f64);
-        eprintln!("{rate:.0} puts/s, {cpu_ms:.3} ms of the processor for each");
-        assert!(rate >= 3_500.0 && cpu_ms <= 0.35, "{rate:.0} puts/s, {cpu_ms:.3} ms of the processor for each");
+        let puts = put_without_loss(&server, 2_000).await;
+        assert_eq!(puts.len(), 2_000);
+        assert_eq!(server.request_count(), 2_000, "nothing but puts");
+        let most = puts.iter().map(|put| put.in_flight).max();
+        assert!(most.is_some_and(|most| most <= IN_FLIGHT), "{most:?} in flight");
+        // The client opens some more while it waits for a free one.
+        let connections = server.connection_count();
+        assert!(connections <= 2 * IN_FLIGHT, "{connections} connections");
     });
 }
 
@@ -298,18 +271,25 @@ fn publishing(server: &FaultServer, images: &[&Path]) -> Command {
     command
 }
 
-fn run(mut command: Command) -> (Run, Duration) {
-    let began = Instant::now();
-    let run: Run = command.output().expect("the program was built").into();
-    (run, began.elapsed())
+fn run(mut command: Command) -> Run {
+    run_within(Duration::from_mins(2), &mut command)
 }
 
-/// Asserts that the program ended quickly with one error and one hint, and that nothing is stored.
+/// Asserts that the program sent no request for an object twice.
+fn assert_not_retried(server: &FaultServer, case: &str) {
+    let mut sent = BTreeSet::new();
+    for request in server.requests().iter().filter(|request| !request.path.ends_with('/')) {
+        let request = format!("{} {}?{}", request.method, request.path, request.query);
+        assert!(sent.insert(request.clone()), "{case}: `{request}` was sent again");
+    }
+}
+
+/// Asserts that the program ended without retries, with one error and one hint, and that nothing is stored.
 fn assert_refused(server: &FaultServer, case: &str, command: Command, words: &[&str]) {
-    let (run, elapsed) = run(command);
-    eprintln!("{case}: {elapsed:?}\n{}", run.stderr);
+    let run = run(command);
+    eprintln!("{case}: {}", run.stderr);
     assert_eq!(run.code, Some(3), "{case}: {}", run.stderr);
-    assert!(elapsed < Duration::from_secs(5), "{case}: {elapsed:?}");
+    assert_not_retried(server, case);
     let said: Vec<&str> = run.stderr.lines().skip_while(|line| !line.starts_with("error: ")).collect();
     assert!((1..=2).contains(&said.len()), "{case}: {}", run.stderr);
     assert!(words.iter().all(|word| run.stderr.contains(word)), "{case}: {words:?} in {}", run.stderr);
@@ -322,7 +302,7 @@ fn picture(folder: &TempDir) -> std::path::PathBuf {
 }
 
 #[test]
-fn errors_that_no_retry_can_fix_are_reported_within_5_seconds_and_nothing_is_stored() {
+fn errors_that_no_retry_can_fix_are_reported_without_one_and_nothing_is_stored() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     for (refusal, words) in [
@@ -343,7 +323,7 @@ fn errors_that_no_retry_can_fix_are_reported_within_5_seconds_and_nothing_is_sto
 }
 
 #[test]
-fn a_role_without_put_permission_is_reported_within_5_seconds() {
+fn a_role_without_put_permission_is_reported_without_a_retry() {
     let folder = TempDir::new().expect("a folder");
     let image = picture(&folder);
     let server = FaultServer::start();
@@ -359,7 +339,7 @@ fn a_role_with_only_put_permission_can_publish() {
     for method in [Method::GET, Method::HEAD] {
         server.fail(Fault::Answer(Refusal::AccessDenied), Scope::always().of(&method));
     }
-    let (run, _) = run(publishing(&server, &[&image]));
+    let run = run(publishing(&server, &[&image]));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(server.keys("tiles").len(), planned_keys([&image]).len());
 }
@@ -370,7 +350,7 @@ fn a_wrong_region_is_followed_once_and_reported() {
     let image = picture(&folder);
     let server = FaultServer::start();
     server.fail(Fault::OnlyRegion("eu-west-1"), Scope::always());
-    let (run, _) = run(publishing(&server, &[&image]));
+    let run = run(publishing(&server, &[&image]));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("eu-west-1"), "{}", run.stderr);
     let refused = server.requests().iter().filter(|request| request.status == Some(301)).count();
@@ -383,10 +363,10 @@ fn a_token_that_expires_during_a_run_stops_it_at_once_without_an_info_json() {
     let image = picture(&folder);
     let server = FaultServer::start();
     server.fail(Fault::Answer(Refusal::ExpiredToken), Scope::always().of(&Method::PUT).after(8));
-    let (run, elapsed) = run(publishing(&server, &[&image]));
+    let run = run(publishing(&server, &[&image]));
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(run.stderr.contains("ExpiredToken") && run.stderr.contains("scan"), "{}", run.stderr);
-    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    assert_not_retried(&server, "an expired token");
     assert!(!server.keys("tiles").contains("scan/info.json"));
 }
 
@@ -398,7 +378,7 @@ fn a_publication_through_a_storm_and_an_outage_is_complete_and_info_json_comes_l
     server.fail(Fault::Answer(Refusal::SlowDown), Scope::lasting(Duration::from_secs(1)).of(&Method::PUT).after(5));
     server.fail(Fault::Down(Duration::from_secs(1)), Scope::next(1).of(&Method::PUT).after(20));
     server.fail(Fault::ResetAfterBody, Scope::one_in(20).of(&Method::PUT));
-    let (run, _) = run(publishing(&server, &[&image]));
+    let run = run(publishing(&server, &[&image]));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let planned: BTreeSet<String> = planned_keys([&image]).iter().map(|key| format!("scan/{key}")).collect();
     assert_eq!(server.keys("tiles"), planned);
@@ -416,7 +396,7 @@ fn objects_that_a_failed_run_could_not_delete_are_deleted_by_the_next_one() {
     let publish = |image: &Path| {
         let mut command = publishing(&server, &[image]);
         command.args(["--id=scan", "--retry-for=1"]);
-        run(command).0
+        run(command)
     };
     assert_eq!(publish(&larger).code, Some(0));
     let storm = Duration::from_secs(3);
@@ -429,7 +409,7 @@ fn objects_that_a_failed_run_could_not_delete_are_deleted_by_the_next_one() {
     let puts = server.puts().len();
     assert_eq!(publish(&smaller).code, Some(0));
     assert_eq!(server.keys("tiles"), planned);
-    assert!(server.puts()[puts..].iter().all(|put| put.path.ends_with("info.json")), "the pictures were there");
+    assert!(some(&server.puts()[puts..]).all(|put| put.path.ends_with("info.json")), "the pictures were there");
     let puts = server.puts().len();
     assert_eq!(publish(&smaller).code, Some(0));
     assert_eq!(server.puts().len(), puts, "it is current");

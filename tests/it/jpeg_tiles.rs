@@ -42,7 +42,7 @@ fn put_together(pictures: &BTreeMap<String, Vec<u8>>, (width, height): (u32, u32
     whole
 }
 
-/// Whether two pictures are the same but for pixels beside the borders of tiles, where thinned-out colors are smoothed with those
+/// Returns `true` if two images differ only beside the borders of tiles, where subsampled chroma is smoothed with that
 /// of the neighboring tile, if there are any.
 fn are_the_same_inside(one: &RgbImage, other: &RgbImage, border: u32) -> bool {
     let is_inside = |at: u32| (border..TILE - border).contains(&(at % TILE));
@@ -159,7 +159,7 @@ async fn awkward_sizes_and_tile_sizes_give_every_tile() {
             assert!(are_the_same_inside(&tiles, &source, 2), "{width} x {height}, {longest_side}");
         }
     }
-    // Tiles that are no whole number of MCUs are encoded again, and those of which a row of MCUs may end several.
+    // Tiles that are not a whole number of MCUs are encoded again, and so are tiles so small that one row of MCUs completes several.
     for (tile, name) in
         [(100, "ycbcr-2x2.jpg"), (16, "ycbcr-2x2.jpg"), (16, "gray.jpg"), (24, "gray.jpg"), (32, "ycbcr-2x2.jpg")]
     {

@@ -162,23 +162,28 @@ async fn gray_keeps_its_profile_if_every_format_supports_gray() {
 fn the_header_reports_if_the_profile_is_kept() {
     let rgb = png(&waves(30, 20).into(), &wide("Display P3"));
     let (header, _) = read_bytes_with(&rgb, KEEPING).expect("read");
-    assert_eq!(header.found.to_string(), "RGB, 8 bit, kept as `Display P3`");
+    assert_eq!(header.properties.to_string(), "RGB, 8 bit, kept as `Display P3`");
     assert_eq!(
-        (header.found.profile.as_deref(), header.kept_profile.as_deref()),
+        (header.properties.profile.as_deref(), header.kept_profile.as_deref()),
         (Some("Display P3"), Some(&*wide("Display P3")))
     );
     let huge = png(&waves(30, 20).into(), &wide(&"x".repeat(600_000)));
     let (header, _) = read_bytes_with(&huge, KEEPING).expect("read");
     assert_eq!(header.kept_profile, None);
-    assert_eq!(header.found.conversion, "converted to sRGB");
+    assert_eq!(header.properties.conversion, "converted to sRGB");
     assert_eq!(codes(&header), ["profile-too-large"]);
     let cmyk = include_bytes!("../fixtures/jpeg/cmyk.jpg");
     let (header, _) = read_bytes_with(cmyk, KEEPING).expect("read");
     assert_eq!(header.kept_profile, None);
-    assert!(!header.found.conversion.contains("kept"), "{}", header.found);
+    assert!(!header.properties.conversion.contains("kept"), "{}", header.properties);
     let other = png(&waves(30, 20).into(), &gray_profile());
     let (header, _) = read_bytes_with(&other, KEEPING).expect("read");
-    assert_eq!((header.kept_profile.is_none(), codes(&header)), (true, vec!["profile-unusable"]), "{}", header.found);
+    assert_eq!(
+        (header.kept_profile.is_none(), codes(&header)),
+        (true, vec!["profile-unusable"]),
+        "{}",
+        header.properties
+    );
 }
 
 #[test]
@@ -188,7 +193,7 @@ fn depth_and_transparency_are_converted_even_if_the_profile_is_kept() {
     });
     let (header, pixels) =
         read_bytes_with(&png(&DynamicImage::ImageRgba16(deep), &wide("Wide")), KEEPING).expect("read");
-    assert!(header.kept_profile.is_some() && header.found.bits == 16);
+    assert!(header.kept_profile.is_some() && header.properties.bits == 16);
     let pixel = |x: usize, y: usize| &pixels[(y * 40 + x) * 3..][..3];
     let narrow = |value: u32| ((value + 128) / 257) as u8;
     assert_eq!(pixel(7, 9), [narrow(7 * 1600), narrow(9 * 2100), narrow(500)]);
@@ -213,5 +218,5 @@ fn the_command_line_keeps_profiles_and_republishes_for_a_changed_option() {
     assert!(decoded("jpg", &body).0 == Some(wide("Display P3")));
     let plain = encoded(waves(300, 200), ImageFormat::Png);
     let (header, _) = read_bytes_with(&plain, KEEPING).expect("read");
-    assert_eq!((header.kept_profile, header.found.conversion.as_str()), (None, "taken as sRGB"));
+    assert_eq!((header.kept_profile, header.properties.conversion.as_str()), (None, "taken as sRGB"));
 }

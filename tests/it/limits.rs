@@ -10,7 +10,6 @@ use png::{BitDepth, ColorType, Encoder};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -100,11 +99,9 @@ fn a_bomb_is_published_if_allowed_and_refused_at_once_otherwise() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(folder.path().join("out/allowed/info.json").is_file());
 
-    // The header claims 4 gigapixels, and the file contains only ten rows.
+    // The header claims 4 gigapixels, and the file contains only ten rows: decoding it would be another error.
     let bomb = file(folder.path(), "bomb.png", &bilevel(65_500, 10));
-    let began = Instant::now();
     let run = into_folder(folder.path(), &[], &bomb);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("4290250000 pixels") && run.stderr.contains("--max-pixels"), "{}", run.stderr);
-    assert!(began.elapsed() < Duration::from_secs(5));
 }

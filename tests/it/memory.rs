@@ -70,7 +70,7 @@ fn peak_bytes<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> u64 {
 fn peak_memory_stays_below_the_plan_and_does_not_grow_with_the_height() {
     let folder = TempDir::new().expect("a folder");
     let peak_of = |height, extra: &[&str]| {
-        let image = tiff(folder.path(), 8000, height);
+        let image = tiff(folder.path(), 4000, height);
         let output = folder.path().join("out");
         let arguments = |verb: &[&'static str]| -> Vec<std::ffi::OsString> {
             let words = verb.iter().chain(extra).map(Into::into);

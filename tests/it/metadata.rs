@@ -70,7 +70,7 @@ fn header(bytes: &[u8]) -> Header {
 #[track_caller]
 fn assert_turned(case: &str, bytes: &[u8]) {
     let header = header(bytes);
-    assert_eq!((header.found.orientation, codes(&header)), (Orientation::QuarterRight, vec![]), "{case}");
+    assert_eq!((header.properties.orientation, codes(&header)), (Orientation::QuarterRight, vec![]), "{case}");
     assert_eq!((header.size.width(), header.size.height()), (30, 40), "{case}");
 }
 
@@ -130,7 +130,7 @@ fn exif_in_png_texts_is_read_before_and_after_the_pixels() {
         }
     }
     let xmp = chunk(*b"tEXt", &raw_profile("Raw profile type APP1", b"http://ns.adobe.com/xap/1.0/\0<x/>"));
-    assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is no EXIF");
+    assert_eq!(codes(&header(&with_chunks(&png, &[xmp], &[]))), Vec::<&str>::new(), "XMP is not EXIF");
 }
 
 /// An XMP packet with a quarter turn to the right.
@@ -216,18 +216,18 @@ fn the_orientation_of_xmp_is_the_fallback_in_every_container() {
     };
     assert_turned("TIFF", &tiff(vec![(700, Values::Bytes(XMP.to_vec()))]));
     let upright = header(&jp2(b"0123456789abcdef", XMP, false));
-    assert_eq!(upright.found.orientation, Orientation::Upright, "an unknown box");
+    assert_eq!(upright.properties.orientation, Orientation::Upright, "an unknown box");
     for is_behind in [false, true] {
         let turned = header(&jp2(XMP_BOX, XMP, is_behind));
-        assert_eq!((turned.found.orientation, codes(&turned)), (Orientation::QuarterRight, vec![]), "JP2");
+        assert_eq!((turned.properties.orientation, codes(&turned)), (Orientation::QuarterRight, vec![]), "JP2");
     }
 
     let three = exif(3, [0, 3, 0, 0]);
     for (case, bytes) in with_xmp(XMP, Some(&three)) {
-        assert_eq!(header(&bytes).found.orientation, Orientation::HalfTurn, "{case}: EXIF counts");
+        assert_eq!(header(&bytes).properties.orientation, Orientation::HalfTurn, "{case}: EXIF counts");
     }
     let both = vec![(274, Values::Shorts(vec![1])), (700, Values::Bytes(XMP.to_vec()))];
-    assert_eq!(header(&tiff(both)).found.orientation, Orientation::Upright, "the tag counts");
+    assert_eq!(header(&tiff(both)).properties.orientation, Orientation::Upright, "the tag counts");
 }
 
 #[test]
@@ -236,14 +236,18 @@ fn damaged_or_too_large_xmp_changes_nothing() {
     for (packet, expected) in [(&b"<x tiff:Orientation='"[..], vec![]), (b"\0\xff", vec![])] {
         for (case, bytes) in with_xmp(packet, None) {
             let header = header(&bytes);
-            assert_eq!((header.found.orientation, codes(&header)), (Orientation::Upright, expected.clone()), "{case}");
+            assert_eq!(
+                (header.properties.orientation, codes(&header)),
+                (Orientation::Upright, expected.clone()),
+                "{case}"
+            );
         }
     }
     let png = encoded(picture(), ImageFormat::Png);
     let text = chunk(*b"iTXt", &[b"XML:com.adobe.xmp\0\x01\0\0\0", &compressed(&large)[..]].concat());
     for bytes in [webp_with_xmp(&large, None), with_chunks(&png, &[text], &[]), jp2(XMP_BOX, &large, false)] {
         let header = header(&bytes);
-        assert_eq!((header.found.orientation, codes(&header)), (Orientation::Upright, vec!["metadata-too-large"]));
+        assert_eq!((header.properties.orientation, codes(&header)), (Orientation::Upright, vec!["metadata-too-large"]));
     }
 }
 
@@ -267,7 +271,11 @@ fn unreadable_exif_causes_a_warning_in_every_container() {
     ] {
         let header = header(&bytes);
         assert_eq!(codes(&header), ["orientation-unreadable"], "{case}");
-        assert!(header.found.to_string().contains("warning: its EXIF data cannot be read"), "{}", header.found);
+        assert!(
+            header.properties.to_string().contains("warning: its EXIF data cannot be read"),
+            "{}",
+            header.properties
+        );
     }
 }
 
@@ -340,13 +348,13 @@ fn a_child_of_a_tiff_inherits_the_profile_and_orientation_of_its_thumbnail() {
     thumbnail.children = vec![Layout::rgb(40, 30).page(sample)];
     let (header, _) = read_bytes(&file(&[thumbnail.clone()], Order::Little, Variant::Classic)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (30, 40));
-    assert_eq!(header.found.conversion, "converted to sRGB");
+    assert_eq!(header.properties.conversion, "converted to sRGB");
     // Its own values take precedence over those of its parent.
     let own = Layout { more: vec![(274, Values::Shorts(vec![1]))], ..Layout::rgb(40, 30) };
     thumbnail.children = vec![own.page(sample)];
     let (header, _) = read_bytes(&file(&[thumbnail], Order::Big, Variant::Big)).expect("read");
     assert_eq!((header.size.width(), header.size.height()), (40, 30));
-    assert_eq!(header.found.conversion, "converted to sRGB");
+    assert_eq!(header.properties.conversion, "converted to sRGB");
 }
 
 /// Content that no published object may contain.

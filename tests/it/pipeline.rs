@@ -151,7 +151,7 @@ async fn the_same_source_gives_the_same_bytes_on_any_number_of_threads() {
     assert!(all.windows(2).all(|two| two[0] == two[1]));
 }
 
-/// A store that takes so many objects and no more.
+/// A store that accepts a limited number of objects.
 struct FullStore {
     inner: MemoryStore,
     room: AtomicUsize,

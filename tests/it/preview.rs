@@ -2,6 +2,7 @@
 
 use crate::support::pictures::png_file;
 use crate::support::program::{planned_keys, program};
+use crate::support::some::some;
 use crate::support::viewer_page::{assert_is_one_file, images_of};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -38,6 +39,7 @@ impl Preview {
 
     fn request_to(&self, host: &str, method: &str, path: &str) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).expect("a time limit");
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("answered");
@@ -84,7 +86,7 @@ fn every_planned_file_is_served_with_its_type_to_any_page() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "my scan.png", 800, 600);
     let preview = Preview::of(&[&image], "0");
-    for key in planned_keys([&image]) {
+    for key in some(planned_keys([&image])) {
         let (head, body) = preview.request("GET", &format!("/my%20scan/{key}"));
         assert!(head.starts_with("http/1.1 200"), "{key}: {head}");
         assert!(head.contains("access-control-allow-origin: *"), "{head}");
@@ -148,9 +150,7 @@ fn idle_connections_do_not_block_others() {
     let image = png_file(folder.path(), "x.png", 300, 200);
     let preview = Preview::of(&[&image], "0");
     let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(&preview.address).expect("it listens")).collect();
-    let start = std::time::Instant::now();
     assert!(preview.request("GET", "/x/info.json").0.starts_with("http/1.1 200"));
-    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     drop(idle);
 }
 

@@ -119,9 +119,9 @@ fn an_unchanged_image_costs_one_request_and_a_changed_option_publishes_it_again(
         assert_eq!(pictures(requests(&["--overwrite"])), planned_keys([&image]).len() - 1);
         assert_eq!(pictures(requests(&["--quality=70"])), planned_keys([&image]).len() - 1);
         assert_eq!(pictures(requests(&["--rights=https://example.org/r"])), planned_keys([&image]).len() - 1);
-        if server.lists_digests() {
-            assert_eq!(pictures(requests(&["--rights=https://example.org/s"])), 0, "the pictures are there");
-        }
+        // Pictures are reused if the listing proves that they are right.
+        let repeated = if server.can().list_digests { 0 } else { planned_keys([&image]).len() - 1 };
+        assert_eq!(pictures(requests(&["--rights=https://example.org/s"])), repeated, "{}", server.name);
     });
 }
 
@@ -149,7 +149,7 @@ fn configuration_errors_are_reported_at_once_and_nothing_is_stored() {
             "{}",
             missing.stderr
         );
-        if server.checks_credentials() {
+        if server.can().check_secrets {
             let mut command = program();
             command.args(["--bucket", bucket, "--endpoint-url", &server.endpoint]).arg(&image);
             let run: Run = command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret").output().expect("built").into();
@@ -211,12 +211,15 @@ fn versions_are_stored_side_by_side_and_one_put_switches_to_the_next() {
 }
 
 #[test]
+#[ignore = "needs a server with bucket websites, which localstack/test.sh starts"]
 fn redirects_lead_to_the_stored_object_if_the_bucket_is_a_website() {
     let folder = TempDir::new().expect("a folder");
     let image = png_file(folder.path(), "photo.png", 1001, 701);
-    for server in servers() {
+    let with_websites: Vec<_> = servers().into_iter().filter(|server| server.can().websites).collect();
+    assert!(!with_websites.is_empty(), "localstack/test.sh starts a server with bucket websites");
+    for server in with_websites {
         let bucket = server.bucket("redirects");
-        let Some(host) = server.website_host(&bucket) else { continue };
+        let host = server.website_host(&bucket).expect("websites");
         let base = format!("http://{host}/photo");
         let public_url = format!("--public-url=http://{host}");
         let run = publish(&server.endpoint, &bucket, &["--redirects", &public_url], &image);

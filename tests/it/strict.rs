@@ -84,7 +84,7 @@ fn the_warnings_of_an_unchanged_image_are_remembered() {
     let strict = publish(&output, &image, &["--strict"]);
     assert_eq!(strict.code, Some(1), "{}", strict.stderr);
     assert!(strict.stderr.contains("`x` is published already, and has warnings"), "{}", strict.stderr);
-    // Documents alone are written again, which nobody reads the source for.
+    // Only documents are written again, without reading the source.
     let updated = publish(&output, &image, &["--rights=https://creativecommons.org/publicdomain/zero/1.0/"]);
     assert!(updated.stderr.starts_with("x: updated"), "{}", updated.stderr);
     let verbose =

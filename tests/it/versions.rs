@@ -3,6 +3,7 @@
 
 use crate::support::pictures::{encoded, file, gray_waves, png_file, waves};
 use crate::support::publishing::{image, publish};
+use crate::support::some::some;
 use iiif_publish::destination::VersionName;
 use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, RoundedSizes};
 use iiif_publish::publish::{Event, Identity, Layout, Options, Publisher, RedirectOptions, Versions};
@@ -36,7 +37,7 @@ fn version_names(store: &MemoryStore) -> BTreeSet<String> {
     stored(store).keys().filter_map(name).filter(|name| name.parse::<VersionName>().is_ok()).collect()
 }
 
-/// Where the image's own `info.json` leads.
+/// Returns the base URI in the image's own `info.json`.
 fn pointed_to(store: &MemoryStore) -> String {
     let information: Value = serde_json::from_slice(&stored(store)["image/info.json"].body).expect("JSON");
     information["id"].as_str().expect("an id").to_owned()
@@ -151,7 +152,7 @@ async fn fewer_old_versions_of_an_unchanged_image_can_be_kept_afterwards() {
         let published = publish(Arc::clone(&store) as _, versioned(keep), newest.clone()).await.expect("published");
         assert_eq!((version_names(&store).len(), published.orphans.deleted > 0), (left, left < was_there), "{keep:?}");
     }
-    // What was noted with the deletion is confirmed once.
+    // The note about the deletion is confirmed once.
     store.advance(A_DAY);
     assert!(matches!(event(&store, versioned(Some(0)), newest).await, Event::Unchanged(_)));
     let puts = store.puts().len();
@@ -168,7 +169,7 @@ async fn what_was_published_in_place_becomes_versioned_without_a_moment_of_nothi
     publish(Arc::clone(&store) as _, options(), first).await.expect("published");
     let published = publish(Arc::clone(&store) as _, versioned(Some(3)), second).await.expect("published");
     assert_eq!(pointed_to(&store), published.info_urls[0].trim_end_matches("/info.json"));
-    assert!(published.orphans.deleted > 0, "nothing shows the pictures in place any more");
+    assert!(published.orphans.deleted > 0, "no `info.json` refers to the pictures in place");
     assert_eq!(stored(&store).len() as u64, published.objects + 1, "the version and the pointer");
 }
 
@@ -188,7 +189,8 @@ async fn versions_may_be_cached_for_ever_in_both_apis() {
         assert_eq!(&*objects[pointer].cache_control, Options::INFO_CACHE_CONTROL);
     }
     let is_immutable = |object: &Object| object.cache_control.contains("immutable");
-    assert!(objects.iter().filter(|(key, _)| key.ends_with(".jpg")).all(|(_, object)| is_immutable(object)));
+    let pictures = objects.iter().filter(|(key, _)| key.ends_with(".jpg"));
+    assert!(some(pictures).all(|(_, object)| is_immutable(object)));
 }
 
 /// Makes every file below a folder a day older.
@@ -231,7 +233,7 @@ fn touch(path: &Path) {
     file.set_modified(SystemTime::now() - Duration::from_secs(1000)).expect("a time");
 }
 
-/// What publishing an image again comes to.
+/// Returns the result of publishing an image again.
 async fn event(store: &Arc<MemoryStore>, options: Options, path: &Path) -> Event {
     let events = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&events);

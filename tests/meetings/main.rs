@@ -86,12 +86,10 @@ fn meet_in(places: &[Place]) {
 }
 
 #[test]
+#[ignore = "needs servers, which localstack/test.sh starts"]
 fn runs_that_meet_in_a_bucket_leave_one_whole_image() {
     let places = Place::buckets();
-    if places.is_empty() {
-        eprintln!("skipped: no servers; `localstack/test.sh` starts them");
-        return;
-    }
+    assert!(!places.is_empty(), "localstack/test.sh starts servers");
     meet_in(&places);
 }
 

@@ -1,14 +1,11 @@
 //! Levels, formats and encoding of an image.
 
 use super::encoding::EncodingArguments;
-use super::limits::LimitArguments;
 use super::shape::{Cap, ShapeArguments};
 use clap::Args;
 use iiif_publish::destination::PublicUrl;
-use iiif_publish::encode::JpegOptions;
 use iiif_publish::iiif::{PyramidError, PyramidShape};
-use iiif_publish::publish::{Options, Versions};
-use iiif_publish::source::ReadOptions;
+use iiif_publish::publish::Options;
 use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
@@ -20,6 +17,11 @@ pub(crate) struct ImageArguments {
 }
 
 impl ImageArguments {
+    /// Returns the number of threads for the CPU, and the maximum for requests.
+    pub(crate) fn jobs(&self) -> NonZeroUsize {
+        self.encoding.jobs()
+    }
+
     pub(crate) fn shape(&self) -> Result<PyramidShape, PyramidError> {
         self.shape.shape(Cap::Configured)
     }
@@ -29,37 +31,18 @@ impl ImageArguments {
         self.shape.shape(Cap::None)
     }
 
-    pub(crate) fn versions(&self) -> Versions {
-        self.shape.versions()
-    }
-
-    pub(crate) fn read(&self) -> ReadOptions {
-        self.encoding.read()
-    }
-
-    pub(crate) fn jpeg(&self) -> JpegOptions {
-        self.encoding.jpeg()
-    }
-
-    pub(crate) fn jobs(&self) -> NonZeroUsize {
-        self.encoding.jobs()
-    }
-
-    pub(crate) fn limits(&self) -> &LimitArguments {
-        &self.encoding.limits
-    }
-
     /// Returns the options of publishing images of this shape.
     pub(crate) fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> Options {
+        let limits = &self.encoding.limits;
         Options {
             shape,
-            versions: self.versions(),
-            read: self.read(),
-            jpeg: self.jpeg(),
+            versions: self.shape.versions(),
+            read: self.encoding.read(),
+            jpeg: self.encoding.jpeg(),
             rights: self.encoding.rights.clone(),
-            jobs: self.jobs(),
-            max_memory_bytes: self.limits().max_memory_bytes(),
-            max_objects: self.limits().max_objects,
+            jobs: self.encoding.jobs(),
+            max_memory_bytes: limits.max_memory_bytes(),
+            max_objects: limits.max_objects,
             ..Options::new(public_url)
         }
     }

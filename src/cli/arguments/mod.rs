@@ -14,7 +14,7 @@ mod storage;
 
 pub(crate) use consent::ConsentArguments;
 pub(crate) use image::ImageArguments;
-pub(crate) use names::{NameArguments, NameError, PlaceArguments, named, named_files};
+pub(crate) use names::{DestinationArguments, NameArguments, NameError, named, named_files};
 pub(crate) use publishing::PublishArguments;
 pub(crate) use s3::S3Arguments;
 pub(crate) use shape::{VersionArgument, VersionArguments};

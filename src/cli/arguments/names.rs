@@ -14,12 +14,12 @@ pub(crate) struct NameArguments {
     #[arg(long, value_name = "IDENTIFIER")]
     pub(crate) id: Option<Identifier>,
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) destination: DestinationArguments,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
-pub(crate) struct PlaceArguments {
+pub(crate) struct DestinationArguments {
     /// Set the folder inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t)]
     pub(crate) prefix: Prefix,

@@ -2,7 +2,7 @@
 
 use super::existing::ExistingArguments;
 use super::image::ImageArguments;
-use super::names::PlaceArguments;
+use super::names::DestinationArguments;
 use super::s3::S3Arguments;
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
@@ -17,7 +17,7 @@ use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{FullImageUrl, Layout, OnWarning, Options, Publisher, RedirectOptions};
-use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, Remotes};
+use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
 use iiif_publish::store::{FolderStore, OnExisting, Prefix, S3Settings, Store};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -96,7 +96,7 @@ impl RedirectArguments {
             Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
                 Exit::Usage,
                 format!("`--full-image-url` without `{{id}}` is the URL of one image, but {images} were passed"),
-                "put `{id}` in the URL in place of the identifier",
+                "put `{id}` in the URL in destination of the identifier",
             )),
             _ => Ok(()),
         }
@@ -147,6 +147,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 type Target = (Arc<dyn Store>, PublicUrl);
 
 impl PublishArguments {
+    /// Returns the number of threads for the CPU, and the maximum for requests.
+    pub(crate) fn jobs(&self) -> NonZeroUsize {
+        self.image.jobs()
+    }
+
     pub(crate) fn messages(&self) -> Messages {
         self.messages.messages()
     }
@@ -201,19 +206,24 @@ impl PublishArguments {
     }
 
     /// Creates a publisher, and checks that the bucket or folder is available.
-    pub(crate) async fn publisher(&self, place: &PlaceArguments, context: &Context) -> Result<Publisher, Fatal> {
+    pub(crate) async fn publisher(
+        &self,
+        destination: &DestinationArguments,
+        context: &Context,
+    ) -> Result<Publisher, Fatal> {
         self.storage.warn(context);
-        let (store, public_url) = self.target(place, context).await?;
-        let options = self.options(place, self.shape()?, public_url);
-        Ok(Publisher::new(store, options, context.on_event()).reading_from(self.remotes()))
+        let (store, public_url) = self.target(destination, context).await?;
+        let options = self.options(destination, self.shape()?, public_url);
+        Ok(Publisher::new(store, options, context.on_event()).with_sources(self.source_resolver()))
     }
 
     /// Returns the remote sources, with the credentials and timeouts of the target.
-    pub(crate) fn remotes(&self) -> Remotes {
-        Remotes::new(self.sources.settings(self.s3_settings())).with_max_spool_bytes(self.work.max_spool_size.as_u64())
+    pub(crate) fn source_resolver(&self) -> SourceResolver {
+        SourceResolver::new(self.sources.settings(self.s3_settings()))
+            .with_max_spool_bytes(self.work.max_spool_size.as_u64())
     }
 
-    fn options(&self, place: &PlaceArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
+    fn options(&self, destination: &DestinationArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
         let layout = self.existing.layout();
         let cache_control = match layout {
             Layout::InPlace => Options::CACHE_CONTROL,
@@ -229,22 +239,22 @@ impl PublishArguments {
             settle_after: Some(self.existing.settle_after()),
             layout,
             redirects: self.redirects.options(),
-            prefix: place.prefix.clone(),
+            prefix: destination.prefix.clone(),
             ..self.image.options(shape, public_url)
         }
     }
 
-    async fn target(&self, place: &PlaceArguments, context: &Context) -> Result<Target, Fatal> {
+    async fn target(&self, destination: &DestinationArguments, context: &Context) -> Result<Target, Fatal> {
         let Some(folder) = &self.output else {
             let store = context.connect(self.s3_settings()).await?;
-            let public_url = place.public_url.clone().unwrap_or_else(|| store.url(&place.prefix).into());
+            let public_url = destination.public_url.clone().unwrap_or_else(|| store.url(&destination.prefix).into());
             return Ok((Arc::new(store), public_url));
         };
-        let public_url = place.public_url.clone().unwrap_or_else(|| {
+        let public_url = destination.public_url.clone().unwrap_or_else(|| {
             context.progress().say(&format!(
                 "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
             ));
-            FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&place.prefix)
+            FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&destination.prefix)
         });
         let store = FolderStore::new(folder.clone());
         store.check().await?;

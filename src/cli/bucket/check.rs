@@ -8,14 +8,14 @@ use crate::cli::escape;
 use crate::cli::exit::Exit;
 use crate::cli::output::{print, print_json};
 use clap::Args;
-use iiif_publish::bucket::{Check, Finding, Remedy, Report, Verdict, check};
+use iiif_publish::bucket::{Check, CheckFinding, Remedy, Report, Verdict, check};
 use iiif_publish::destination::{Destination, PublicUrl, Versions};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    place: BucketArguments,
+    target: BucketArguments,
     /// Set the public base URL of the prefix, such as your CDN [default: URL of the bucket]
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
@@ -27,13 +27,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
-    let place = &arguments.place;
+    let target = &arguments.target;
     arguments.storage.warn(context);
-    let store = context.connect(arguments.storage.apply_to(place.settings())).await?;
-    let public_url = arguments.public_url.clone().unwrap_or_else(|| store.url(&place.prefix).into());
+    let store = context.connect(arguments.storage.apply_to(target.settings())).await?;
+    let public_url = arguments.public_url.clone().unwrap_or_else(|| store.url(&target.prefix).into());
     let asked = Check {
-        destination: Destination::new(place.prefix.clone(), public_url, Versions::default()),
-        command_options: place.s3.command_options(),
+        destination: Destination::new(target.prefix.clone(), public_url, Versions::default()),
+        command_options: target.s3.command_options(),
     };
     let report = check(&store, &asked, context.interrupted()).await?;
     let printed = if arguments.json {
@@ -48,7 +48,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
     })
 }
 
-fn lines(finding: &Finding) -> String {
+fn lines(finding: &CheckFinding) -> String {
     let verdict = match finding.verdict {
         Verdict::Ok => "ok  ",
         Verdict::Failed => "FAIL",
@@ -67,7 +67,7 @@ fn remedy(remedy: &Remedy) -> String {
 
 fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Value {
     json!({
-        "bucket": arguments.place.bucket,
+        "bucket": arguments.target.bucket,
         "prefix": check.destination.prefix().to_string(),
         "publicUrl": check.destination.public_url().to_string(),
         "well": report.passed(),
@@ -76,7 +76,7 @@ fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Valu
     })
 }
 
-fn entry(finding: &Finding) -> Value {
+fn entry(finding: &CheckFinding) -> Value {
     let remedy =
         |remedy: &Remedy| json!({"advice": remedy.advice, "document": remedy.document, "command": remedy.command});
     json!({

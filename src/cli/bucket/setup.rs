@@ -8,7 +8,7 @@ use crate::cli::escape;
 use crate::cli::exit::Exit;
 use crate::cli::output::{eprint_line, print};
 use clap::Args;
-use iiif_publish::bucket::{CorsChange, Part, Place, PolicyChange, Setup, cors_rule, public_read_statement};
+use iiif_publish::bucket::{BucketScope, CorsChange, Part, PolicyChange, Setup, cors_rule, public_read_statement};
 use iiif_publish::store::CorsRule;
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ use std::fmt::Write;
 #[command(group = clap::ArgGroup::new("parts").required(true).multiple(true).args(["cors", "public_read"]))]
 pub(super) struct Arguments {
     #[command(flatten)]
-    place: BucketArguments,
+    target: BucketArguments,
     /// Add a CORS rule that lets all websites load the images
     #[arg(long)]
     cors: bool,
@@ -29,20 +29,20 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
     arguments.consent.check_can_prompt()?;
-    let place = &arguments.place;
-    let store = context.connect(place.settings()).await?;
-    let setup = Setup::plan(&store, &place.prefix, &parts(arguments), &place.s3.command_options()).await?;
-    let named = Place::new(&place.bucket, &place.prefix, &store.aws_region());
-    let exit = print(&difference(&setup, &named)).worse(blocked(&setup));
+    let target = &arguments.target;
+    let store = context.connect(target.settings()).await?;
+    let setup = Setup::plan(&store, &target.prefix, &parts(arguments), &target.s3.command_options()).await?;
+    let scope = BucketScope::new(&target.bucket, &target.prefix, &store.aws_region());
+    let exit = print(&difference(&setup, &scope)).worse(blocked(&setup));
     if arguments.consent.dry_run || !setup.does_something() {
         return Ok(exit);
     }
-    if !arguments.consent.confirm(&format!("apply these changes to `{}`?", place.bucket)) {
+    if !arguments.consent.confirm(&format!("apply these changes to `{}`?", target.bucket)) {
         eprint_line("nothing was changed");
         return Ok(exit);
     }
     setup.apply(&store).await?;
-    Ok(print(&format!("changed `{}`\n", place.bucket)).worse(exit))
+    Ok(print(&format!("changed `{}`\n", target.bucket)).worse(exit))
 }
 
 fn parts(arguments: &Arguments) -> Vec<Part> {
@@ -60,14 +60,14 @@ fn blocked(setup: &Setup) -> Exit {
 }
 
 /// Formats the changes: one line for each rule or statement, with the full text of new ones.
-fn difference(setup: &Setup, place: &Place) -> String {
-    let cors = setup.cors.as_ref().map(|change| cors_difference(change, place)).unwrap_or_default();
-    let policy = setup.policy.as_ref().map(|change| policy_difference(change, place, setup)).unwrap_or_default();
+fn difference(setup: &Setup, scope: &BucketScope) -> String {
+    let cors = setup.cors.as_ref().map(|change| cors_difference(change, scope)).unwrap_or_default();
+    let policy = setup.policy.as_ref().map(|change| policy_difference(change, scope, setup)).unwrap_or_default();
     cors + &policy
 }
 
-fn cors_difference(change: &CorsChange, place: &Place) -> String {
-    let bucket = place.bucket();
+fn cors_difference(change: &CorsChange, scope: &BucketScope) -> String {
+    let bucket = scope.bucket();
     let CorsChange::Add { kept, replaced } = change else {
         return format!("CORS of `{bucket}`: all websites can load the images; nothing to do\n");
     };
@@ -87,10 +87,10 @@ fn cors_line(rule: &CorsRule) -> String {
     escape::line(&text).into_owned()
 }
 
-fn policy_difference(change: &PolicyChange, place: &Place, setup: &Setup) -> String {
-    let bucket = place.bucket();
+fn policy_difference(change: &PolicyChange, scope: &BucketScope, setup: &Setup) -> String {
+    let bucket = scope.bucket();
     let PolicyChange::Add { kept, denying, replaced, .. } = change else {
-        return format!("policy of `{bucket}`: everyone can read `{}`; nothing to do\n", place.objects_arn());
+        return format!("policy of `{bucket}`: everyone can read `{}`; nothing to do\n", scope.objects_arn());
     };
     let mut text = format!("policy of `{bucket}`:\n");
     for name in kept {
@@ -99,7 +99,7 @@ fn policy_difference(change: &PolicyChange, place: &Place, setup: &Setup) -> Str
         writeln!(text, "  keep    {}{note}", escape::line(name)).expect("writing to a string does not fail");
     }
     let add = if setup.unblock.is_none() { "+ add" } else { "+ would add" };
-    let new = public_read_statement(place);
+    let new = public_read_statement(scope);
     let statements = replaced.iter().map(|old| ("- remove", old)).chain([(add, &new)]);
     for (sign, statement) in statements {
         write!(text, "{sign}\n{}", indented(&format!("{statement:#}"))).expect("writing to a string does not fail");

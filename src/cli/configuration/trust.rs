@@ -40,6 +40,8 @@ fn check_owner(path: &Path, file: &File) -> Result<(), ConfigurationError> {
     const WRITABLE_BY_OTHERS: u32 = 0o022;
     let failed = |error| ConfigurationError::Read(path.to_owned(), error);
     let opened = file.metadata().map_err(failed)?;
+    // The open file is checked and not the path, or another file could be moved there in between. The link is checked
+    // too: in a folder such as `/tmp`, another user could create one to a file of the victim.
     let linked = path.symlink_metadata().map_err(failed)?;
     let user = rustix::process::geteuid().as_raw();
     // With `sudo`, the calling user is trusted too, as in Git.

@@ -15,13 +15,13 @@ impl Arguments {
     pub(super) async fn input(&self, context: &Context) -> Result<IngestInput, Fatal> {
         let patterns = Patterns::new(&self.include, &self.exclude)?;
         // Tiles are images too, and the next run would find those of this one.
-        let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.place.prefix));
-        let remotes = self.publishing.remotes();
+        let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.destination.prefix));
+        let sources = self.publishing.source_resolver();
         for path in &self.inputs {
             match Location::named(path).map_err(InputError::from)? {
                 Location::File(path) => input.add_path(&path)?,
                 Location::Object(folder) if folder.is_folder() => {
-                    input.add_objects(&folder, remotes.list(&folder).await?)?;
+                    input.add_objects(&folder, sources.list(&folder).await?)?;
                 }
                 elsewhere => input.add_remote(elsewhere)?,
             }

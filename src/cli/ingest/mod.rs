@@ -5,7 +5,7 @@ mod events;
 mod input;
 
 use super::Verb;
-use super::arguments::{PlaceArguments, PublishArguments};
+use super::arguments::{DestinationArguments, PublishArguments};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
@@ -23,6 +23,7 @@ use iiif_publish::collection::{InputError, Page, Shard, objects};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -89,7 +90,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
     #[command(flatten)]
-    place: PlaceArguments,
+    destination: DestinationArguments,
     #[command(flatten)]
     publishing: PublishArguments,
 }
@@ -156,10 +157,15 @@ Examples:
         self.publishing.messages()
     }
 
+    fn threads(&self) -> NonZeroUsize {
+        self.publishing.jobs()
+    }
+
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         let began = Instant::now();
         let mut metrics = Metrics::default();
         let result = Box::pin(ingest(&self, context, &mut metrics)).await;
+        // The metrics are written after a failure too: a failed run is the one that an alert must see.
         let Some(path) = &self.metrics_file else { return result };
         let exit = context.exit(result);
         metrics.duration = began.elapsed();
@@ -188,7 +194,7 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
         progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
-    let publisher = arguments.publishing.publisher(&arguments.place, context).await?;
+    let publisher = arguments.publishing.publisher(&arguments.destination, context).await?;
     let images: Vec<Image> = pages.iter().copied().map(image).collect();
     let reporter = IngestReporter::new(&images, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;

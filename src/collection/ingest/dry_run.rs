@@ -1,8 +1,8 @@
 //! Determines what a run would do, without changing anything.
 
-use super::manifests::{self, ShownObject, shown};
+use super::manifests::{self, ManifestObject, manifest_objects};
 use super::refusal::PruneRefusal;
-use super::summary::{Places, base_uri};
+use super::summary::{PublishedImages, base_uri};
 use super::{IMAGES_IN_FLIGHT, Ingest, IngestError, image};
 use crate::collection::{Page, Presentation};
 use crate::destination::Identifier;
@@ -80,9 +80,9 @@ impl<'a> Ingest<'a> {
     /// If the store fails, or an image fails for a reason that all images share.
     pub async fn dry_run(&self, mut on_event: impl FnMut(DryRunEvent<'_>)) -> Result<DryRunTotals, IngestError> {
         let mut totals = DryRunTotals::default();
-        let places = self.examine_images(&mut totals, &mut on_event).await?;
+        let published = self.examine_images(&mut totals, &mut on_event).await?;
         if let Some(presentation) = &self.presentation {
-            for (key, bytes) in self.changed_documents(presentation, &places).await? {
+            for (key, bytes) in self.changed_documents(presentation, &published).await? {
                 totals.objects += 1;
                 totals.bytes += bytes;
                 on_event(DryRunEvent::WriteDocument { key: &key });
@@ -103,8 +103,8 @@ impl<'a> Ingest<'a> {
         &self,
         totals: &mut DryRunTotals,
         on_event: &mut impl FnMut(DryRunEvent<'_>),
-    ) -> Result<Places, IngestError> {
-        let mut places = HashMap::new();
+    ) -> Result<PublishedImages, IngestError> {
+        let mut published = HashMap::new();
         let examine = async |page: &'a Page| (page.identifier.clone(), self.publisher.examine(&image(page)).await);
         let mut prospects = stream::iter(self.pages.iter().copied().map(examine)).buffered(IMAGES_IN_FLIGHT).boxed();
         while let Some((identifier, prospect)) = prospects.next().await {
@@ -113,7 +113,7 @@ impl<'a> Ingest<'a> {
                     if let Some((change, objects, bytes)) = totals.add(&prospect) {
                         on_event(DryRunEvent::Image { identifier: &identifier, change, objects, bytes });
                     }
-                    places.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
+                    published.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
                 }
                 Err(error) => {
                     totals.failed += 1;
@@ -124,20 +124,22 @@ impl<'a> Ingest<'a> {
                 }
             }
         }
-        Ok(places)
+        Ok(published)
     }
 
-    /// Returns the keys and sizes of the documents that would be written if the images were at `places`.
+    /// Returns the keys and sizes of the documents that would be written if the images were at `published`.
     async fn changed_documents(
         &self,
         presentation: &Presentation,
-        places: &Places,
+        published: &PublishedImages,
     ) -> Result<Vec<(Key, u64)>, IngestError> {
-        let shown: Vec<ShownObject> = shown(&self.pages, places);
-        let mut documents = manifests::changed(self.publisher, presentation, &shown).await?;
+        // The documents are made as if the run had taken place, and compared with those in the store. An estimate that
+        // only looks at the images would miss changes of a table.
+        let objects: Vec<ManifestObject> = manifest_objects(&self.pages, published);
+        let mut documents = manifests::changed(self.publisher, presentation, &objects).await?;
         let pages = self.input.pages();
-        if !shown.is_empty() && pages.len() == self.pages.len() {
-            let mut there = manifests::keys(presentation, &shown)?;
+        if !objects.is_empty() && pages.len() == self.pages.len() {
+            let mut there = manifests::keys(presentation, &objects)?;
             let listed = manifests::listed(self.publisher, presentation.destination().manifests()?).await?;
             there.extend(listed.unwrap_or_default().into_keys());
             let is_there = |key: &Key| there.contains(key);

@@ -1,8 +1,8 @@
 //! Writes manifests and the collection if they are not in the store already.
 
 use super::IngestError;
-use super::summary::Places;
-use crate::collection::{Page, Presentation, Shown, objects};
+use super::summary::PublishedImages;
+use crate::collection::{ManifestPage, Page, Presentation, objects};
 use crate::iiif::{LanguageMap, Member, PresentationVersion, Size};
 use crate::publish::Publisher;
 use crate::store::{Digest, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
@@ -11,22 +11,22 @@ use std::collections::{HashMap, HashSet};
 use std::future::ready;
 
 /// An object with at least one published page.
-pub(super) struct ShownObject<'a> {
-    pages: Vec<Shown<'a>>,
+pub(super) struct ManifestObject<'a> {
+    pages: Vec<ManifestPage<'a>>,
     /// `true` if all pages are published.
     is_whole: bool,
 }
 
 /// Returns the published pages of each object. Objects without any are left out.
-pub(super) fn shown<'a>(pages: &[&'a Page], places: &Places) -> Vec<ShownObject<'a>> {
-    let show = |page: &'a Page| {
-        let (base_uri, size) = places.get(&page.identifier)?;
-        Some(Shown { page, base_uri: base_uri.clone(), size: *size })
+pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &PublishedImages) -> Vec<ManifestObject<'a>> {
+    let published_page = |page: &'a Page| {
+        let (base_uri, size) = images.get(&page.identifier)?;
+        Some(ManifestPage { page, base_uri: base_uri.clone(), size: *size })
     };
     let object = |all: Vec<&'a Page>| {
         let count = all.len();
-        let pages: Vec<_> = all.into_iter().filter_map(show).collect();
-        ShownObject { is_whole: pages.len() == count, pages }
+        let pages: Vec<_> = all.into_iter().filter_map(published_page).collect();
+        ManifestObject { is_whole: pages.len() == count, pages }
     };
     objects(pages.iter().copied()).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
 }
@@ -38,7 +38,7 @@ const PUTS_IN_FLIGHT: usize = 16;
 pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
-    shown: &[ShownObject<'_>],
+    manifest_objects: &[ManifestObject<'_>],
 ) -> Result<HashSet<Key>, IngestError> {
     let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     // Each is written when its turn comes: all together would take much memory.
@@ -50,7 +50,7 @@ pub(super) async fn manifests(
         put(publisher, presentation.version(), key.clone(), body).await?;
         Ok(Some(key))
     };
-    let manifests = shown.iter().map(|object| manifest(presentation, object, &present));
+    let manifests = manifest_objects.iter().map(|object| manifest(presentation, object, &present));
     let keys = stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).boxed();
     keys.try_filter_map(|key| ready(Ok(key))).try_collect().await
 }
@@ -59,11 +59,11 @@ pub(super) async fn manifests(
 pub(super) async fn changed(
     publisher: &Publisher,
     presentation: &Presentation,
-    shown: &[ShownObject<'_>],
+    manifest_objects: &[ManifestObject<'_>],
 ) -> Result<Vec<(Key, u64)>, IngestError> {
     let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     let mut changed = Vec::new();
-    for object in shown {
+    for object in manifest_objects {
         if let Some((key, body)) = manifest(presentation, object, &present)?
             && may_put(publisher, &key, &body, &present).await?
         {
@@ -91,7 +91,7 @@ async fn may_put(
 /// The revision of manifests and collections, raised if the program writes other contents for the same input.
 const REVISION: u32 = 1;
 
-/// The mark that is kept with each of them.
+/// Returns the mark that is kept with each manifest and collection.
 fn mark() -> String {
     format!("1;presentation={REVISION}")
 }
@@ -103,8 +103,11 @@ fn is_newer(mark: Option<&str>) -> bool {
 }
 
 /// Returns the keys of the manifests of objects.
-pub(super) fn keys(presentation: &Presentation, shown: &[ShownObject<'_>]) -> Result<HashSet<Key>, KeyError> {
-    let objects = shown.iter().filter_map(|object| object.pages.first()).map(|shown| &shown.page.object);
+pub(super) fn keys(
+    presentation: &Presentation,
+    manifest_objects: &[ManifestObject<'_>],
+) -> Result<HashSet<Key>, KeyError> {
+    let objects = manifest_objects.iter().filter_map(|object| object.pages.first()).map(|page| &page.page.object);
     objects.map(|object| Ok(presentation.destination().manifest(object)?.key)).collect()
 }
 
@@ -112,11 +115,13 @@ pub(super) fn keys(presentation: &Presentation, shown: &[ShownObject<'_>]) -> Re
 /// pages because some of them failed now.
 fn manifest(
     presentation: &Presentation,
-    object: &ShownObject,
+    object: &ManifestObject,
     present: &HashMap<Key, Option<Digest>>,
 ) -> Result<Option<(Key, String)>, KeyError> {
     let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(None) };
     let known = present.get(&key);
+    // A page that failed today was published last week as a rule, and its tiles are still there. The old manifest shows
+    // it.
     if known.is_some() && !object.is_whole {
         return Ok(None);
     }
@@ -156,9 +161,9 @@ pub(super) async fn changed_collection(
     for pages in objects(pages) {
         // What a collection says of an object does not depend on the sizes of its pages.
         let any_size = Size::new(1, 1).expect("it is not empty");
-        let shown: Vec<Shown> =
-            pages.into_iter().map(|page| Shown { page, base_uri: String::new(), size: any_size }).collect();
-        if let Some((key, _, member)) = presentation.manifest(&shown)?
+        let manifest_pages: Vec<ManifestPage> =
+            pages.into_iter().map(|page| ManifestPage { page, base_uri: String::new(), size: any_size }).collect();
+        if let Some((key, _, member)) = presentation.manifest(&manifest_pages)?
             && is_there(&key)
         {
             members.push(member);

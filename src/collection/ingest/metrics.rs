@@ -33,6 +33,8 @@ impl Metrics {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         let before = read_before(path).ok().and_then(|text| last_success(&text));
+        // The file has no other memory than itself. Alerts are on the age of this time: a run that fails, or that does
+        // not run at all, leaves it as it was.
         let success = if self.exit_code == 0 { Some(now) } else { before };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(".iiif-publish").tempfile_in(folder)?;
@@ -104,7 +106,7 @@ fn read_before(path: &Path) -> io::Result<String> {
     io::read_to_string(fs::File::open(path)?.take(MAX_BYTES))
 }
 
-/// The exporter is another user.
+/// Allows every user to read a file, because the exporter runs as another user.
 #[cfg(unix)]
 fn readable_by_all(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

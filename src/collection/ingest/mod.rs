@@ -55,7 +55,7 @@ use crate::iiif::PresentationVersion;
 use crate::publish::{BatchEvent, Image, PublishError, Publisher};
 use event::Events;
 use futures::{StreamExt, TryStreamExt, stream};
-use manifests::{ShownObject, shown};
+use manifests::{ManifestObject, manifest_objects};
 use prune::Stale;
 use report::Report;
 use std::collections::HashSet;
@@ -125,6 +125,9 @@ impl<'a> Ingest<'a> {
             }
             IngestMode::Finish => Ok(Completion::Complete),
         };
+        // What follows publishing depends on why it ended. If the user stopped the run or the store is unavailable,
+        // nothing follows. Otherwise manifests are written even if some images failed, because they only contain pages
+        // that are published.
         let completion = match completion {
             Ok(completion @ (Completion::Stopped | Completion::Unavailable)) => {
                 return Ok(run.into_summary(completion, None));
@@ -212,9 +215,11 @@ impl<'a> Ingest<'a> {
     async fn present(&self, presentation: &Presentation, run: &Run, completion: Completion) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
-            let shown: Vec<ShownObject> = shown(&self.pages, &run.places);
-            written = manifests::manifests(self.publisher, presentation, &shown).await?;
+            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
+            written = manifests::manifests(self.publisher, presentation, &objects).await?;
         }
+        // The collection lists all objects of the input. A shard knows only its own, and an input that was not read to
+        // its end would drop objects that are online.
         let is_whole = self.options.shard.is_whole() && self.input.is_complete();
         if completion == Completion::LimitReached || !is_whole {
             return Ok(());

@@ -60,7 +60,7 @@ pub struct IngestSummary {
 }
 
 /// The base URI and the size of each published image.
-pub(super) type Places = HashMap<Identifier, (String, Size)>;
+pub(super) type PublishedImages = HashMap<Identifier, (String, Size)>;
 
 /// Returns the base URI of an image.
 pub(super) fn base_uri(published: &Published) -> String {
@@ -72,7 +72,7 @@ pub(super) fn base_uri(published: &Published) -> String {
 pub(super) struct Run {
     report: Report,
     /// The images that are published.
-    pub(super) places: Places,
+    pub(super) published: PublishedImages,
     images: u64,
     counts: Counts,
     /// Set if an image failed for a reason that another run cannot change.
@@ -81,8 +81,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(report: Report, images: usize) -> Self {
-        let places = HashMap::new();
-        Self { report, places, images: images as u64, counts: Counts::default(), is_unavailable: false }
+        let published = HashMap::new();
+        Self { report, published, images: images as u64, counts: Counts::default(), is_unavailable: false }
     }
 
     pub(super) fn failed(&self) -> u64 {
@@ -98,7 +98,7 @@ impl Run {
     pub(super) fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         match result {
             Ok(published) => {
-                self.places.insert(image.identifier.clone(), (base_uri(published), published.size));
+                self.published.insert(image.identifier.clone(), (base_uri(published), published.size));
                 let which = if published.objects > 0 { &mut self.counts.published } else { &mut self.counts.unchanged };
                 *which += 1;
                 self.counts.objects += published.objects;
@@ -114,9 +114,9 @@ impl Run {
     }
 
     /// Records the images that are published already. Returns the number of those that are not.
-    pub(super) fn found(&mut self, places: Places) -> u64 {
-        self.places = places;
-        self.counts.unchanged = self.places.len() as u64;
+    pub(super) fn found(&mut self, published: PublishedImages) -> u64 {
+        self.published = published;
+        self.counts.unchanged = self.published.len() as u64;
         self.counts().left
     }
 

@@ -99,6 +99,8 @@ impl Input {
     fn add_folder(&mut self, root: &Path) {
         let mut system_files = std::mem::take(&mut self.system_files);
         let unsupported_files = std::mem::take(&mut self.unsupported_files);
+        // The target may lie inside of the input, for example `masters/iiif`. Without this filter, each run would
+        // publish the tiles of the one before.
         let is_shown = |entry: &DirEntry| {
             let mut is_hidden = || {
                 let name = entry.file_name();
@@ -234,6 +236,8 @@ impl Input {
             return Location::File(path);
         }
         let text = path.to_str().unwrap_or_default();
+        // macOS stores names decomposed, `u` and a diaeresis, and a table that was written elsewhere has `ü`. The two
+        // look the same to everybody but the file system.
         let mut forms = [text.nfc().collect::<String>(), text.nfd().collect()].into_iter().filter(|form| form != text);
         let found = forms.find(|form| Path::new(form).symlink_metadata().is_ok());
         self.missing_files += u64::from(found.is_none());
@@ -270,6 +274,8 @@ impl Input {
     /// # Errors
     /// If two images have the same identifier.
     pub fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
+        // Two files such as `a.tif` and `a.jpg` become one identifier. Publishing either of them would be a guess, and
+        // publishing both would replace the one by the other in every run.
         let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());
         for page in &self.pages {
             if let Some(first) = known.insert(&page.identifier, &page.source) {

@@ -110,6 +110,8 @@ pub(super) fn read_list(input: impl Read) -> Result<String, TableError> {
 
 fn read_bytes(input: impl Read) -> Result<Vec<u8>, TableError> {
     let mut bytes = Vec::new();
+    // One byte beyond the limit tells a table of exactly that size from a larger one. The size of standard input is
+    // unknown before.
     input.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes).map_err(TableError::Read)?;
     if bytes.len() as u64 > MAX_TABLE_BYTES {
         let error = format!("it is larger than {} MiB: split it", MAX_TABLE_BYTES >> 20);
@@ -134,6 +136,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the whole table. Collects errors in rows, and returns an error that affects all rows.
     fn read(&mut self, bytes: &[u8]) -> Result<(), TableError> {
+        // The first bytes decide, not the name: standard input has none.
         if WORKBOOK_MAGIC.iter().any(|signature| bytes.starts_with(signature)) {
             return self.read_workbook(bytes);
         }
@@ -197,6 +200,7 @@ impl<'a> Reader<'a> {
                     };
                     self.add(record.line, page);
                 }
+                // All errors are collected, because a table with 200 mistakes should not take 200 runs to fix.
                 Err(error) => self.errors.push(error),
             }
         }
@@ -214,6 +218,8 @@ impl<'a> Reader<'a> {
     /// Checks that every thumbnail is a page of the same object.
     fn check_thumbnails(&mut self) {
         let pages = &self.rows.pages;
+        // A thumbnail may name a page further down, so it is checked after all rows. If that row has an error, its page
+        // is missing here, and both are reported.
         let objects: HashMap<&Identifier, &Identifier> =
             pages.iter().map(|page| (&page.identifier, &page.object)).collect();
         let is_wrong = |page: &&Page| {

@@ -65,6 +65,9 @@ impl RowReader for PieceRows {
 fn check_memory(bytes: u64) -> Result<(), DecodeError> {
     let not_there = || format!("decoding it needs {bytes} bytes of memory, which are not available");
     let bytes = usize::try_from(bytes).map_err(|_| not_there())?;
+    // Reserved and freed at once: the result only tells whether the system would grant it. Linux usually grants more
+    // than it has, so this catches absurd sizes and limits of the process, and the memory budget of the run covers the
+    // rest.
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| not_there().into())
 }
 
@@ -76,7 +79,7 @@ mod tests {
     use std::fs::File;
     use std::path::Path;
 
-    /// The pieces of a fixture, in their rows.
+    /// Returns the pieces of a fixture, in their rows.
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
         let file = File::open(file).and_then(Input::from_file).expect("a fixture");

@@ -87,6 +87,8 @@ impl<'a> Directory<'a> {
         let directory = usize::try_from(self.offset).ok()?;
         let entries = usize::from(self.short(directory)?);
         for entry in 0..entries {
+            // Entries should be sorted by tag, but not all writers do that, so the loop does not end at the first
+            // larger tag.
             let at = directory.checked_add(2 + entry * ENTRY_BYTES)?;
             if self.short(at)? == ORIENTATION {
                 return self.value(at);
@@ -112,7 +114,7 @@ impl<'a> Directory<'a> {
 mod tests {
     use super::*;
 
-    /// A block with an orientation of any type, in either byte order.
+    /// Returns a block with an orientation of any type, in either byte order.
     fn block(is_little_endian: bool, kind: u16, value: u32) -> Vec<u8> {
         let short = |value: u16| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         let long = |value: u32| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };

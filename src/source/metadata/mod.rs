@@ -104,6 +104,8 @@ impl Metadata {
     /// Returns the collected metadata.
     pub(super) fn finish(mut self) -> FileMetadata {
         let orientation = self.orientation.or(self.xmp_orientation);
+        // Some cameras continue a long EXIF block in a second segment that is no EXIF by itself. If one block was
+        // readable, the others are not worth a warning.
         if let (None, false, Some(problem)) = (orientation, self.has_readable_exif, self.exif_problem.take()) {
             let text = format!("its EXIF data cannot be read ({problem}), so its orientation is unknown");
             self.warn(WarningCode::OrientationUnreadable, text);
@@ -126,7 +128,7 @@ pub(super) struct FileMetadata {
 mod tests {
     use super::*;
 
-    /// A big-endian EXIF block with only an orientation.
+    /// Returns a big-endian EXIF block with only an orientation.
     fn exif(value: u8) -> Vec<u8> {
         [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[value, 0, 0, 0, 0, 0, 0]].concat()
     }

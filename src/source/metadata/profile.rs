@@ -51,6 +51,9 @@ impl ProfilePieces {
         if let Some(whole) = self.pieces.iter().find(|piece| is_complete(&piece.content)) {
             return Some(whole.content.clone());
         }
+        // The orders are tried from the most to the least trustworthy: by number without repetitions, then as they
+        // stand in the file. If neither gives the length, the profile is damaged; it is passed on only if the numbers
+        // are those of the standard, because the library may still accept it.
         let in_file_order = join(&self.pieces);
         self.pieces.sort_by_key(|piece| piece.number);
         self.pieces.dedup_by_key(|piece| piece.number);

@@ -60,6 +60,8 @@ impl Read for Extent {
         let max = into.len().min(remaining);
         let count = self.input.0.read_at(self.next, &mut into[..max])?;
         self.next += count as u64;
+        // `FillOrder` 2 is about bytes of the file, before any decompression, so it is undone here and no codec has to
+        // know of it.
         if self.bit_order == BitOrder::LowFirst {
             into[..count].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
         }

@@ -22,6 +22,8 @@ pub(super) struct JpegRows {
 
 impl JpegRows {
     pub(super) fn open(jpeg: &Jpeg, extent: Extent, shape: Shape) -> Result<Self, DecodeError> {
+        // The width must match. The height may be larger, because some writers make the last strip as high as the
+        // others; the surplus rows are never decoded.
         let mut decoder = Decoder::new(spliced(jpeg, extent)?)?;
         let (width, height) = (decoder.width(), decoder.height());
         if width != shape.width || !(shape.rows..=shape.max_rows.max(shape.rows)).contains(&height) {
@@ -62,6 +64,9 @@ fn spliced(jpeg: &Jpeg, mut extent: Extent) -> Result<Box<dyn Read + Send>, Deco
     let Some(tables) = jpeg.tables.as_ref().and_then(|tables| tables.strip_suffix(&END_OF_IMAGE)) else {
         return Ok(Box::new(extent));
     };
+    // The tables end with an end marker, and the image begins with a start marker. Without the two, the concatenation
+    // is one JPEG. libjpeg could also read the tables by a call of their own, but then these JPEGs would be opened in
+    // another way than all others.
     let mut start = [0; 2];
     extent.read_exact(&mut start).map_err(|_| "its JPEG is empty")?;
     if start != START_OF_IMAGE {

@@ -17,6 +17,9 @@ impl Encoding {
     pub(super) fn expand_8_bits(self, channel: usize, value: u8) -> u16 {
         let value_16 = u16::from(value);
         match (channel, self) {
+            // Flipping the sign bit turns two's complement into an offset of 128. The multiplier of a* and b* is 256 so
+            // that the neutral 128 becomes 0x8000 exactly; 257, which maps the maximum to the maximum, would give grays
+            // a tint.
             (1 | 2, Self::Cie) => (value_16 ^ 0x80) * 256,
             (1 | 2, Self::Icc) => value_16 * 256,
             _ => value_16 * 257,

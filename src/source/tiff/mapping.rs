@@ -101,6 +101,7 @@ impl Photometric {
 /// Guesses `PhotometricInterpretation` as libtiff does, from the number of samples that are not extra samples.
 fn guessed(tags: Tags<'_>, samples: u16, metadata: &mut Metadata) -> Result<u16, Refusal> {
     let extra = tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.map_or(0, |extra| extra.len());
+    // The tag is mandatory, but libtiff reads files without it, so such files exist. This is what libtiff assumes.
     let (photometric, name) = match usize::from(samples).saturating_sub(extra) {
         1 if CCITT.contains(&tags.choice(tags::COMPRESSION, 1)?) => (WHITE_IS_ZERO, "black on white"),
         1 => (BLACK_IS_ZERO, "gray"),

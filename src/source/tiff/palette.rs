@@ -27,6 +27,9 @@ impl Palette {
 
     fn new(samples: Vec<u16>) -> Self {
         // Writers store 8-bit colors as 16 bits in one of three ways.
+        // Correct writers repeat the byte, 0xabab; others shift it, 0xab00, or leave it as it is, 0x00ab. All samples
+        // decide together, because a single one below 256 may also be a dark color of 16 bits. If all of them are, the
+        // image would be almost black with 16 bits.
         let is_narrow = samples.iter().all(|sample| *sample < 256);
         let has_8_bits = |sample: &u16| matches!(sample.to_be_bytes(), [high, low] if low == high || low == 0);
         let (colors, depth) = match is_narrow {

@@ -96,7 +96,7 @@ impl RowReader for StripRows {
         Ok(self.image.warnings())
     }
 
-    /// Compressed data can only be read from its start.
+    /// Reverses the order of rows if the data is not compressed, because compressed data can only be read from its start.
     fn reverse_rows(&mut self) -> bool {
         self.is_reversed = self.image.codec.is_none() && self.image.subsampling == Subsampling::NONE;
         self.is_reversed

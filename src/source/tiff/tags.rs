@@ -76,6 +76,8 @@ impl Tags<'_> {
     pub(super) fn numbers(self, tag: Tag, max: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         let numbers = self.structure.numbers(entry, max).map_err(|cause| unreadable(tag, cause))?;
+        // The maximum comes from the caller, who knows how many values are plausible. The count in the file is not to
+        // be trusted with an allocation: four bytes can claim gigabytes.
         let wrong = || format!("its `{}` is not a list of up to {max} numbers", tag.name).into();
         numbers.ok_or_else(wrong).map(Some)
     }

@@ -158,6 +158,10 @@ impl Folder {
         if !written.is_in_new_directory && self.is_unswept(directory) {
             Sweeper::default().sweep_directory(&self.root, directory);
         }
+        // Tiles are made durable by a flush of the whole file system before `info.json` is written. The rename of
+        // `info.json` itself has no flush between its content and its name, so its content is synced first; otherwise a
+        // file system may write the name to disk before the bytes, and a power failure leaves an empty file that
+        // promises an image.
         if marks::path(path).is_some() {
             // A document refers to other files, so it must never appear empty.
             written.sync()?;
@@ -224,6 +228,8 @@ impl Folder {
         }
         sync::sync_directory(directory)?;
         // Stops at the first directory that is not empty.
+        // Object stores have no folders, so an image that is deleted leaves none behind. Here, each tile has two
+        // directories of its own, and thousands of empty ones would stay.
         let is_removed = |directory: &&Path| **directory != self.root && remove_empty(directory);
         let _ = path.ancestors().skip(1).take_while(is_removed).count();
         Ok(())
@@ -349,7 +355,7 @@ impl Store for FolderStore {
         false
     }
 
-    /// More threads do not make file writes faster.
+    /// Returns the number of parallel writes. More threads do not make file writes faster.
     fn default_concurrency(&self) -> usize {
         8
     }

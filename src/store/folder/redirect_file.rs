@@ -44,6 +44,8 @@ impl RedirectFile {
         if self.stamp.is_none() || self.stamp != metadata.as_ref().and_then(stamp) {
             self.read(file, metadata.as_ref(), redirects.depth)?;
         }
+        // The state is a set of hashes: 8 bytes for each base instead of its text. It answers "perhaps" or "no", and
+        // "perhaps" only leads to a rewrite that finds nothing to change.
         let is_known = self.bases.contains(&self.hash(path(&redirects.base_url)));
         if is_known || !self.ends_with_line_feed || metadata.is_none_or(|metadata| !metadata.is_file()) {
             let text = read_or_empty(file)?;

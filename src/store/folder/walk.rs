@@ -30,6 +30,9 @@ impl Walk {
     /// Returns the next page of files, or `None` at the end.
     pub(super) fn next_page(&mut self) -> io::Result<Option<Vec<Listed>>> {
         let mut page = Vec::new();
+        // The walk stops between two files and goes on with the next page, on whichever thread that runs. A recursive
+        // function could not be left in the middle, and collecting all paths first would take memory for millions of
+        // tiles.
         while page.len() < PAGE_FILES {
             match self.next_entry()? {
                 Some(entry) => self.visit(&entry, &mut page)?,

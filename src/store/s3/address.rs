@@ -169,6 +169,8 @@ pub(super) fn check_endpoint(url: &str, bucket: &str) -> Result<(), EndpointErro
             "write it like `https://s3.example.org`".to_owned(),
         );
     }
+    // The most common mistake with endpoints: services show the URL of the bucket and not that of the store. Requests
+    // would go to a bucket in the bucket, with errors that do not mention the cause.
     let has_bucket = |without: String| {
         let reason = format!("the endpoint `{scheme}://{rest}` includes the bucket `{bucket}`");
         error(reason, format!("remove the bucket: `--endpoint-url {without}`"))

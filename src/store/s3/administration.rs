@@ -108,6 +108,7 @@ impl S3Store {
     pub async fn bucket_region(&self) -> Option<String> {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(output) => output.bucket_region,
+            // S3 names the region even in a response that denies the request, or redirects it.
             Err(error) => header_of(&error, "x-amz-bucket-region"),
         }
     }

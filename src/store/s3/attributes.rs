@@ -28,6 +28,8 @@ pub struct ObjectAttributes {
 impl ObjectAttributes {
     /// Adds the attributes to a copy request.
     pub(super) fn apply_to_copy(&self, copy: CopyObjectFluentBuilder) -> CopyObjectFluentBuilder {
+        // A copy gets the default ACL, storage class and encryption instead of those of the original, so the request
+        // repeats them.
         let copy = copy
             .set_acl(self.acl.clone())
             .set_storage_class(self.storage_class.clone())

@@ -74,6 +74,8 @@ pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, St
 
 /// Creates the SDK's HTTPS client with another idle timeout and additional certificate authorities.
 fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
+    // The default client of the SDK cannot be given another idle timeout, so it is put together here, as the SDK does
+    // it.
     HttpBuilder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT).build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         connector.set_connector_settings(settings.cloned());
@@ -95,6 +97,9 @@ pub(super) fn client_config(config: &SdkConfig, retry_for: Duration) -> Builder 
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF);
+    // Four timeouts, because each covers what the others do not: a host that drops packets, a server that accepts a
+    // request and stays silent, a body that stalls, and all attempts together. The last one is `--retry-for`; it ends a
+    // request after whatever number of attempts.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -125,8 +130,8 @@ pub(super) fn with_checksums(config: Builder, checksums: Checksums) -> Builder {
 
 /// Returns the checksum mode that the endpoint needs, unless the environment or the command line selects one.
 pub(super) fn default_checksums(is_aws: bool) -> Option<Checksums> {
-    let is_said = std::env::var_os("AWS_REQUEST_CHECKSUM_CALCULATION").is_some();
-    (!is_aws && !is_said).then_some(Checksums::WhenRequired)
+    let is_set = std::env::var_os("AWS_REQUEST_CHECKSUM_CALCULATION").is_some();
+    (!is_aws && !is_set).then_some(Checksums::WhenRequired)
 }
 
 /// Checks that credentials can be found.

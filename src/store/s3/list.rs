@@ -94,6 +94,8 @@ impl Seen {
         if !keys(page).all(is_below) {
             return Err("the store lists keys that do not begin with the requested prefix");
         }
+        // A store that repeats a page would be listed forever. Remembering all keys to notice that would take
+        // gigabytes; the first key of each page and its token are enough, as hashes.
         match keys(page).next() {
             Some(first) if !self.is_new(("key", first)) => return Err("the store returns the same page twice"),
             Some(_) => self.empty_pages = 0,
@@ -105,6 +107,8 @@ impl Seen {
         match page.next_continuation_token().filter(|token| !token.is_empty()) {
             Some(token) if !self.is_new(("token", token)) => Err("the store repeats a continuation token"),
             Some(token) => Ok(Next::Page(token.to_owned())),
+            // Taking this as the end would be the worst of all: what is on the missing pages counts as absent, and a
+            // replacement would put it again, while a deletion would leave it without its `info.json`.
             None if page.is_truncated() == Some(true) => {
                 Err("the store truncates the listing: a page is truncated but has no continuation token")
             }

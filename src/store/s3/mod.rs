@@ -22,7 +22,7 @@ pub use address::{BucketAddress, BucketAddressError};
 pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
 pub use attributes::{ObjectAttributes, Payer};
 pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
-pub use read::{Found, ReadError};
+pub use read::{ObjectInfo, ReadError};
 
 use super::adaptive_limiter::{AdaptiveLimiter, UploadLimits};
 use super::{BaseUrl, OnExisting, Prefix, Store, StoreError, StoreErrorKind};

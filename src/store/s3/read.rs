@@ -22,7 +22,7 @@ const MAX_BODY_ATTEMPTS: u32 = 5;
 
 /// The metadata of an object that may come from another program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ObjectInfo {
     /// The key, without any encoding.
     pub key: String,
     /// The size in bytes.
@@ -52,11 +52,11 @@ impl S3Store {
     ///
     /// # Errors
     /// If the object does not exist or its metadata cannot be read.
-    pub async fn look_at(&self, key: &str) -> Result<Found, ReadError> {
+    pub async fn look_at(&self, key: &str) -> Result<ObjectInfo, ReadError> {
         let head = self.client.head_object().bucket(&self.bucket).key(key);
         let head = head.set_request_payer(self.payer.into()).send().await;
         let object = head.map_err(|error| self.read_error(key, &error))?;
-        Ok(Found {
+        Ok(ObjectInfo {
             key: key.to_owned(),
             bytes: object.content_length().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
             etag: object.e_tag().map(without_quotes),
@@ -68,7 +68,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the object was replaced or cannot be read.
-    pub async fn read_part(&self, object: &Found, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+    pub async fn read_part(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         let mut attempts = 1;
         loop {
             let body = self.request_range(object, &range).await?;
@@ -83,7 +83,7 @@ impl S3Store {
         }
     }
 
-    async fn request_range(&self, object: &Found, range: &Range<u64>) -> Result<ByteStream, ReadError> {
+    async fn request_range(&self, object: &ObjectInfo, range: &Range<u64>) -> Result<ByteStream, ReadError> {
         let request = self.client.get_object().bucket(&self.bucket).key(&object.key);
         let request = request.range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         // All ranges of a source must be of one revision, or a decoder would read the header of one image and the
@@ -118,7 +118,7 @@ impl S3Store {
 
     /// Lists the objects whose keys begin with `prefix`, sorted by key. The prefix may end within a name.
     #[must_use]
-    pub fn objects<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Found, StoreError>> {
+    pub fn objects<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<ObjectInfo, StoreError>> {
         let pages = self.list(format!("s3://{}/{prefix}", self.bucket), prefix.to_owned(), None);
         let objects =
             |page: ListObjectsV2Output| page.contents.unwrap_or_default().into_iter().filter_map(from_listing).map(Ok);
@@ -126,8 +126,8 @@ impl S3Store {
     }
 }
 
-fn from_listing(object: aws_sdk_s3::types::Object) -> Option<Found> {
-    Some(Found {
+fn from_listing(object: aws_sdk_s3::types::Object) -> Option<ObjectInfo> {
+    Some(ObjectInfo {
         bytes: object.size.and_then(|bytes| u64::try_from(bytes).ok())?,
         etag: object.e_tag.as_deref().map(without_quotes),
         modified: object.last_modified.as_ref().and_then(http_date),

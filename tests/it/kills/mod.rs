@@ -21,19 +21,19 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tally::{End, Tally};
 
-/// How long to wait before the requests are counted again.
+/// The time to wait before the requests are counted again.
 const LOOK: Duration = Duration::from_micros(200);
 
-/// What is published, and killed, over and over.
+/// The publish that is repeated and killed.
 struct Case<'a> {
     name: &'static str,
     arguments: &'a [&'a str],
-    /// What is there before.
+    /// The initial state.
     old: Option<&'a Path>,
     image: &'a Path,
 }
 
-/// A case on one server, and what it comes to when nobody is killed.
+/// A case on one server, and its result without kills.
 struct Trial<'a> {
     case: &'a Case<'a>,
     server: &'a Server,
@@ -69,7 +69,7 @@ impl<'a> Trial<'a> {
         let put = place.publish(case.image);
         undisturbed.assert_complete(&place.objects(), &when);
         let missing = undisturbed.pictures() - finished;
-        assert!(put <= missing || !server.lists_digests(), "{when}: {put} put, {missing} were missing");
+        assert!(put <= missing || !server.can().list_digests, "{when}: {put} put, {missing} were missing");
     }
 }
 
@@ -111,7 +111,7 @@ fn kill_at(moment: Moment, place: &Place, mut command: Command) -> End {
 }
 
 fn kill_at_random_moments(case: &Case) {
-    for server in servers().into_iter().filter(Server::outlives_killed_clients) {
+    for server in servers().into_iter().filter(|server| server.can().survive_killed_clients) {
         let trial = Trial::new(case, &server);
         let mut tally = Tally::default();
         for (number, moment) in moments(short_or_long(8, 200), trial.course).into_iter().enumerate() {

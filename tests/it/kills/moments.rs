@@ -5,13 +5,13 @@ use std::time::Duration;
 /// Any number; another one gives other moments.
 const SEED: u64 = 0x1f5e_ed0f_4a11;
 
-/// A kill comes so much later than the request that it waits for, at the most.
+/// The maximum time between a request and the kill that waits for it.
 const LATER: Duration = Duration::from_millis(6);
 
 /// Requests at the end of a run, from the promise on.
 const LAST: f64 = 4.0;
 
-/// How a run goes that nobody disturbs.
+/// The course of an undisturbed run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Course {
     pub lasts: Duration,
@@ -23,7 +23,7 @@ pub struct Course {
 pub enum Moment {
     /// So long after its beginning.
     After(Duration),
-    /// So long after it has sent so many requests: a clock says little of how far a run has come on a busy machine.
+    /// After a number of requests and a delay. A clock alone says little about the progress of a run on a busy machine.
     AtRequest(usize, Duration),
 }
 

@@ -1,4 +1,4 @@
-//! Where images are published, over and over, in the same place: its name is part of what is stored.
+//! The place that images are published to again and again. It stays the same, because its name is part of the stored objects.
 
 use crate::support::pictures::{encoded, file, noise, png_file};
 use crate::support::program::{Run, program};
@@ -77,7 +77,7 @@ impl<'a> Place<'a> {
         self.relay.request_count()
     }
 
-    /// What is stored.
+    /// Returns the stored objects.
     pub fn objects(&self) -> Objects {
         self.server.objects(&self.bucket).into_iter().map(|(key, object)| (key, object.body)).collect()
     }

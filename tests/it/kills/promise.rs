@@ -1,9 +1,9 @@
-//! What an `info.json` promises, and whether it is there.
+//! Checks that all objects are stored that an `info.json` promises.
 
 use super::place::Objects;
 use serde_json::Value;
 
-/// What there is when nobody is killed.
+/// The objects after a run without kills.
 pub struct Undisturbed {
     /// The image that is there before.
     pub old: Option<Objects>,
@@ -52,12 +52,12 @@ impl Undisturbed {
         self.new.iter().filter(is_finished).count()
     }
 
-    /// Whether readers are told of the new image.
+    /// Returns `true` if `info.json` is that of the new image.
     pub fn is_promised(&self, found: &Objects) -> bool {
         self.new.iter().filter(|(key, _)| is_information(key)).all(|(key, body)| found.get(key) == Some(body))
     }
 
-    /// Asserts that everything is as if nobody had been killed.
+    /// Asserts that everything is as after a run without kills.
     pub fn assert_complete(&self, found: &Objects, when: &str) {
         let missing: Vec<_> = self.after.keys().filter(|key| !found.contains_key(*key)).collect();
         let too_many: Vec<_> = found.keys().filter(|key| !self.after.contains_key(*key)).collect();

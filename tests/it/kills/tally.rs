@@ -1,8 +1,8 @@
-//! What the kills have hit: kills that all come too late would prove nothing.
+//! Counts the effects of kills. Kills that all come too late would prove nothing.
 
 use crate::support::child::is_long;
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Killed,
@@ -10,7 +10,7 @@ pub enum End {
     ByItself,
 }
 
-/// How many runs were killed, and how far they had come.
+/// The number of killed runs, by their progress.
 #[derive(Debug, Default)]
 pub struct Tally {
     before_pictures: usize,
@@ -21,7 +21,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Enters a run after which so many pictures were there, and the promise or not.
+    /// Adds a run, with the number of stored pictures, and `true` if `info.json` was there.
     pub fn enter(&mut self, end: End, finished: usize, planned: usize, is_promised: bool) {
         *match (end, is_promised) {
             (End::ByItself, _) => &mut self.ended_by_itself,

@@ -5,6 +5,7 @@ use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::{encoded, file, noise, waves};
 use crate::support::program::{Run, program, run};
 use crate::support::s3::{MISSING_BUCKET, Server, block_on, for_each_server, servers};
+use crate::support::some::some;
 use aws_sdk_s3::primitives::ByteStream;
 use hyper::Method;
 use image::ImageFormat;
@@ -137,7 +138,8 @@ fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
     command.arg("--output").arg(target.path()).args([endpoint(&server.endpoint()).as_str(), "s3://masters/noise.png"]);
     let child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("built");
     let begin = Instant::now();
-    while parts(&server) < 2 && begin.elapsed() < Duration::from_mins(1) {
+    while parts(&server) < 2 {
+        assert!(begin.elapsed() < Duration::from_mins(1), "{:?}", server.requests());
         std::thread::sleep(Duration::from_millis(5));
     }
     let mut other = noise(1900, 1700);
@@ -174,15 +176,13 @@ fn transient_errors_are_retried() {
 }
 
 #[test]
-fn a_silent_store_fails_an_image_within_the_time_for_retries() {
+fn a_silent_store_fails_an_image_when_the_time_for_retries_is_over() {
     let (server, target) = (server_with_noise(), TempDir::new().expect("a folder"));
     server.fail(Fault::NeverAnswer, Scope::always().of(&Method::GET).of_keys_with("noise").after(2));
     let arguments = [&endpoint(&server.endpoint()), "--retry-for=2", "s3://masters/noise.png"];
-    let begin = Instant::now();
     let run = publish_into(target.path(), &arguments);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("could not read `s3://masters/noise.png`"), "{}", run.stderr);
-    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -228,5 +228,5 @@ fn sources_have_their_own_region_and_payer() {
     server.forget_requests();
     let run = publish_into(target.path(), &[&endpoint, "--source-aws-region=eu-west-3", "s3://masters/x.png"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(server.requests().iter().all(|request| request.aws_region.as_deref() == Some("eu-west-3")));
+    assert!(some(server.requests()).all(|request| request.aws_region.as_deref() == Some("eu-west-3")));
 }

@@ -5,11 +5,12 @@ mod web;
 
 use crate::support::faults::FaultServer;
 use crate::support::pictures::{encoded, noise, waves};
-use crate::support::program::{Run, program};
+use crate::support::program::{Run, program, run_within};
 use crate::support::tiff::{Layout, Pieces};
 use image::ImageFormat;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// Returns files in formats that are read in different ways. Several of them have more than one block.
 fn masters() -> Vec<(&'static str, Vec<u8>)> {
@@ -32,7 +33,7 @@ fn masters() -> Vec<(&'static str, Vec<u8>)> {
 fn publish_into(folder: &Path, arguments: &[&str]) -> Run {
     let mut command = program();
     command.arg("--output").arg(folder).args(["--public-url=https://example.org"]).args(arguments);
-    command.output().expect("built").into()
+    run_within(Duration::from_mins(2), &mut command)
 }
 
 /// Publishes into a bucket, which detects unchanged images.

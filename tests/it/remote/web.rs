@@ -4,11 +4,11 @@ use super::{assert_same, files, ingest_into, masters, publish_into, publish_to};
 use crate::support::faults::{Fault, FaultServer, Refusal, Scope};
 use crate::support::pictures::{encoded, file, noise, waves};
 use crate::support::program::run;
+use crate::support::some::some;
 use hyper::Method;
 use image::ImageFormat;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Returns a server with one file of each format below `/web/`.
@@ -88,7 +88,7 @@ fn secrets_in_urls_are_sent_but_never_shown() {
     }
     let heard = server.requests();
     assert!(heard.iter().any(|request| request.query.contains("hunter3")), "the server needs them");
-    for file in files(&target.path().join("out")).values() {
+    for file in some(files(&target.path().join("out")).values()) {
         assert!(!String::from_utf8_lossy(file).contains("hunter"));
     }
     for url in ["http://user:hun/ter2@host/x.jpg", "http://user:hunter2@127.0.0.1:1/x.jpg", "http://user:hunter2@"] {
@@ -125,12 +125,10 @@ fn a_silent_server_fails_an_image() {
     for (spared, name) in [(0, "photo.jpg"), (2, "noise.png")] {
         server.heal();
         server.fail(Fault::NeverAnswer, Scope::always().after(spared));
-        let begin = Instant::now();
         let url = url(&server, name);
         let run = publish_into(target.path(), &["--retry-for=1", &url]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
         assert!(run.stderr.contains(&format!("could not read `{url}`: the server does not respond")), "{}", run.stderr);
-        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     }
 }
 

@@ -9,18 +9,18 @@ use std::sync::{Mutex, PoisonError};
 /// Set in the processes that are started here.
 const CHILD_VARIABLE: &str = "IIIF_PUBLISH_TEST_CHILD";
 
-/// Set by whoever has the time for loads, storms and outages of full length.
+/// Set to 1 for loads, storms and outages of full length.
 const LONG_VARIABLE: &str = "IIIF_PUBLISH_TEST_LONG";
 
 /// Held while a child runs. They measure rates, and would slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Whether tests are to take as long as the real thing.
+/// Returns `true` if tests run at full length.
 pub fn is_long() -> bool {
     std::env::var_os(LONG_VARIABLE).is_some_and(|value| value == "1")
 }
 
-/// The one or the other, by how much time there is.
+/// Returns the short or the long variant.
 pub fn short_or_long<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
 }

@@ -14,14 +14,14 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// What is answered under one path, which is not percent-encoded here.
+/// The response for one path, which is not percent-encoded here.
 #[derive(Clone, Debug)]
 pub struct Page {
     pub status: u16,
     /// By lower-case names.
     pub headers: BTreeMap<&'static str, String>,
     pub body: Bytes,
-    /// How many requests get a 503 before this answer.
+    /// The number of requests that get a 503 before this response.
     pub busy: u32,
 }
 
@@ -56,7 +56,7 @@ impl Page {
 struct State {
     pages: BTreeMap<String, Page>,
     requests: Vec<String>,
-    /// What is answered under paths that have no page.
+    /// The response for paths that have no page.
     everywhere: Option<Page>,
 }
 
@@ -140,7 +140,7 @@ impl Host {
         self.locked().pages[path].body.clone()
     }
 
-    /// The paths that were asked for, in order.
+    /// Returns the requested paths, in order.
     pub fn requests(&self) -> Vec<String> {
         self.locked().requests.clone()
     }

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -32,12 +32,12 @@ impl Http {
         Ok(Self(stream, "s3".to_owned()))
     }
 
-    /// Which host to ask for.
+    /// Sets the host of requests.
     pub fn host(self, host: &str) -> Self {
         Self(self.0, host.to_owned())
     }
 
-    /// How long to wait for an answer.
+    /// The time to wait for a response.
     pub fn patience(self, time: Duration) -> Self {
         self.0.set_read_timeout(Some(time)).expect("not zero");
         self

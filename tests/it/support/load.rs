@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 /// The bucket of all loads.
 pub const BUCKET: &str = "load";
 
-/// As many as the program has in flight by itself.
+/// The default number of puts in flight.
 pub const IN_FLIGHT: usize = 64;
 
 /// A body of a load, unless its test says otherwise.
@@ -52,12 +52,12 @@ pub fn object(number: usize, body: Bytes) -> Object {
     }
 }
 
-/// The first so many objects.
+/// Returns the first objects, up to a number.
 pub fn objects(count: usize) -> impl Iterator<Item = Object> {
     (0..count).map(|number| object(number, body(number)))
 }
 
-/// Puts objects, so many at the same time; the errors in words.
+/// Puts objects, up to a number at the same time. Returns the errors as text.
 pub async fn put_all(store: &Arc<S3Store>, objects: impl Iterator<Item = Object>, in_flight: usize) -> Vec<String> {
     let mut errors = Vec::new();
     let mut puts: JoinSet<Result<Receipt, StoreError>> = JoinSet::new();

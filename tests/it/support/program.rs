@@ -2,7 +2,10 @@
 
 use super::s3::{ACCESS_KEY, SECRET_KEY};
 use std::ffi::OsStr;
-use std::process::{Command, Output};
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The program with credentials of the test servers, and nothing of the machine's own AWS configuration and proxies.
 pub fn program() -> Command {
@@ -21,7 +24,7 @@ pub fn program() -> Command {
     command
 }
 
-/// How a run ended.
+/// The result of a run.
 pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
@@ -38,6 +41,40 @@ impl From<Output> for Run {
 /// Runs the program to its end.
 pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     program().args(arguments).output().expect("the program was built").into()
+}
+
+/// Runs a command that could hang. A run that takes longer than `limit` is killed, and the test fails. The limit is a
+/// guard and no measurement: it is a multiple of the time on a slow machine.
+pub fn run_within(limit: Duration, command: &mut Command) -> Run {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program was built");
+    let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    thread::scope(|scope| {
+        let (stdout, stderr) = (scope.spawn(|| all_of(stdout)), scope.spawn(|| all_of(stderr)));
+        let status = end_within(limit, &mut child);
+        let text = |reader: thread::ScopedJoinHandle<Vec<u8>>| reader.join().expect("it reads");
+        Output { status, stdout: text(stdout), stderr: text(stderr) }.into()
+    })
+}
+
+/// Waits for the end of a child, which is killed if it takes longer than `limit`.
+pub fn end_within(limit: Duration, child: &mut Child) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status;
+        }
+        if began.elapsed() > limit {
+            child.kill().expect("a child");
+            panic!("the run did not end within {limit:?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn all_of(mut stream: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("readable");
+    bytes
 }
 
 /// Runs the program, which must end well; its standard output.

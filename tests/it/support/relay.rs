@@ -37,7 +37,7 @@ impl Relay {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many requests have come by.
+    /// The number of requests so far.
     pub fn request_count(&self) -> usize {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

@@ -19,7 +19,7 @@ pub fn read_with(path: &Path, options: ReadOptions) -> Result<(Header, Vec<u8>),
     for rows in pixels.chunks_mut(row_bytes * 7) {
         source.read_rows(rows)?;
     }
-    header.found.warnings.extend(source.finish()?);
+    header.properties.warnings.extend(source.finish()?);
     Ok((header, pixels))
 }
 

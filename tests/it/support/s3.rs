@@ -33,62 +33,89 @@ pub struct Server {
     pub endpoint: String,
 }
 
+/// The capabilities in which servers differ. `bucket::every_server_has_the_capabilities_of_the_table` asserts them.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a table of independent capabilities")]
+pub struct Capabilities {
+    /// Requests with a wrong secret are rejected.
+    pub check_secrets: bool,
+    /// Reads without credentials are rejected unless a policy allows them.
+    pub check_readers: bool,
+    /// Buckets exist only after they were created.
+    pub create_buckets: bool,
+    /// Listings contain ETags that are digests.
+    pub list_digests: bool,
+    /// An object stays readable if a client is killed while it puts the object.
+    pub survive_killed_clients: bool,
+    /// Buckets can be websites.
+    pub websites: bool,
+    /// Buckets have policies and CORS rules.
+    pub policies: bool,
+    /// `If-None-Match` is respected.
+    pub conditions: bool,
+    /// New buckets block public access.
+    pub block_public_access: bool,
+}
+
+const TYPICAL: Capabilities = Capabilities {
+    check_secrets: true,
+    check_readers: true,
+    create_buckets: true,
+    list_digests: true,
+    survive_killed_clients: true,
+    websites: false,
+    policies: true,
+    conditions: true,
+    block_public_access: false,
+};
+
+fn capabilities(server: &str) -> Capabilities {
+    match server {
+        // It lists no ETags.
+        "s3s-fs" => Capabilities { list_digests: false, policies: false, ..TYPICAL },
+        ODD => Capabilities {
+            check_secrets: false,
+            check_readers: false,
+            create_buckets: false,
+            list_digests: false,
+            policies: false,
+            conditions: false,
+            ..TYPICAL
+        },
+        AWS_LIKE => Capabilities { check_secrets: false, create_buckets: false, block_public_access: true, ..TYPICAL },
+        // LocalStack 4.13 never returns the body of an object again after its client was killed during a put ("I/O
+        // operation on closed file" in its log).
+        "localstack" => Capabilities {
+            check_secrets: false,
+            check_readers: false,
+            survive_killed_clients: false,
+            websites: true,
+            block_public_access: true,
+            ..TYPICAL
+        },
+        "seaweedfs" | "ceph" | "minio" => TYPICAL,
+        other => panic!("`{other}` is not in the table of capabilities"),
+    }
+}
+
 impl Server {
-    /// Returns `true` if the server checks credentials. LocalStack and the odd store accept any.
-    pub fn checks_credentials(&self) -> bool {
-        !matches!(self.name.as_str(), "localstack" | ODD)
+    /// Returns the capabilities of the server.
+    pub fn can(&self) -> Capabilities {
+        capabilities(&self.name)
     }
 
-    /// Returns `true` if buckets must be created. In the odd store, every bucket except one exists.
-    fn makes_buckets(&self) -> bool {
-        self.name != ODD
-    }
-
-    /// Returns `true` if listings contain digests. s3s-fs lists no ETags, and the ETags of the odd store are not
-    /// digests.
-    pub fn lists_digests(&self) -> bool {
-        !matches!(self.name.as_str(), "s3s-fs" | ODD)
-    }
-
-    /// Returns `true` if the server survives clients that are killed during a put. LocalStack 4.13 then never returns
-    /// the body of the object again ("I/O operation on closed file" in its log).
-    pub fn outlives_killed_clients(&self) -> bool {
-        self.name != "localstack"
-    }
-
-    /// Returns the host name of a bucket website, on servers that support websites.
+    /// Makes a bucket a website and returns its host name. `None` if the server has no websites.
     pub fn website_host(&self, bucket: &str) -> Option<String> {
-        (self.name == "localstack").then(|| {
-            let index = IndexDocument::builder().suffix("index.html").build().expect("a suffix");
-            let website = WebsiteConfiguration::builder().index_document(index).build();
-            let shown = self.client().put_bucket_website().bucket(bucket).website_configuration(website).send();
-            RUNTIME.block_on(shown).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
-            format!("{bucket}.s3-website.localhost.localstack.cloud")
-        })
+        self.try_website(bucket).then(|| format!("{bucket}.s3-website.localhost.localstack.cloud"))
     }
 
     pub fn address(&self) -> SocketAddr {
         self.endpoint.trim_start_matches("http://").parse().expect("an address")
     }
 
-    /// Returns `true` if the server supports bucket policies and CORS. s3s-fs and the odd store do not.
-    pub fn has_policies(&self) -> bool {
-        !matches!(self.name.as_str(), "s3s-fs" | ODD)
-    }
-
-    /// Returns `true` if the server respects `If-None-Match`. The odd store ignores it.
-    pub fn keeps_conditions(&self) -> bool {
-        self.name != ODD
-    }
-
-    /// Returns `true` for LocalStack, which enables Block Public Access in new buckets like AWS.
-    pub fn blocks_public_access(&self) -> bool {
-        self.name == "localstack"
-    }
-
     /// Disables Block Public Access, if the server supports it.
     pub fn unblock(&self, bucket: &str) {
-        if self.blocks_public_access() {
+        if self.can().block_public_access {
             let deleted = RUNTIME.block_on(self.client().delete_public_access_block().bucket(bucket).send());
             deleted.unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
         }
@@ -101,9 +128,14 @@ impl Server {
     }
 
     pub fn put_cors_rule(&self, bucket: &str, rule: CorsRule) {
+        assert!(self.try_cors_rule(bucket, rule), "{}: no CORS rules", self.name);
+    }
+
+    /// Sets a CORS rule. Returns `true` if the server accepts it.
+    pub fn try_cors_rule(&self, bucket: &str, rule: CorsRule) -> bool {
         let rules = CorsConfiguration::builder().cors_rules(rule).build().expect("a rule");
         let put = self.client().put_bucket_cors().bucket(bucket).cors_configuration(rules);
-        RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+        RUNTIME.block_on(put.send()).is_ok()
     }
 
     /// Returns the policy of a bucket, or `null` if it is not set.
@@ -114,12 +146,58 @@ impl Server {
     }
 
     pub fn put_policy(&self, bucket: &str, policy: &Value) {
-        let put = self.client().put_bucket_policy().bucket(bucket).policy(policy.to_string());
-        RUNTIME.block_on(put.send()).unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
+        assert!(self.try_policy(bucket, policy), "{}: no policies", self.name);
+    }
+
+    /// Sets a policy. Returns `true` if the server accepts it.
+    pub fn try_policy(&self, bucket: &str, policy: &Value) -> bool {
+        RUNTIME.block_on(self.client().put_bucket_policy().bucket(bucket).policy(policy.to_string()).send()).is_ok()
+    }
+
+    /// Makes a bucket a website. Returns `true` if the server accepts it.
+    pub fn try_website(&self, bucket: &str) -> bool {
+        let index = IndexDocument::builder().suffix("index.html").build().expect("a suffix");
+        let website = WebsiteConfiguration::builder().index_document(index).build();
+        let put = self.client().put_bucket_website().bucket(bucket).website_configuration(website);
+        RUNTIME.block_on(put.send()).is_ok()
+    }
+
+    /// Returns `true` if the server rejects a request that is signed with a wrong secret.
+    pub fn rejects_wrong_secrets(&self, bucket: &str) -> bool {
+        let client = self.client_with("not-the-secret");
+        RUNTIME.block_on(client.list_objects_v2().bucket(bucket).send()).is_err()
+    }
+
+    /// Returns `true` if the server lists no bucket that was never created.
+    pub fn rejects_missing_buckets(&self) -> bool {
+        RUNTIME.block_on(self.client().list_objects_v2().bucket("never-created").send()).is_err()
+    }
+
+    /// Returns `true` if the first object in the listing of a bucket has this ETag.
+    pub fn lists_etag(&self, bucket: &str, etag: &str) -> bool {
+        let page = RUNTIME.block_on(self.client().list_objects_v2().bucket(bucket).send()).expect("a listing");
+        page.contents().first().is_some_and(|object| object.e_tag() == Some(etag))
+    }
+
+    /// Returns `true` if the server rejects a put with `If-None-Match: *` for an object that exists.
+    pub fn rejects_existing(&self, bucket: &str, key: &str) -> bool {
+        let put = self.client().put_object().bucket(bucket).key(key).if_none_match("*");
+        RUNTIME.block_on(put.body(ByteStream::from_static(b"hello")).send()).is_err()
+    }
+
+    /// Returns `true` if Block Public Access is enabled for a bucket.
+    pub fn blocks(&self, bucket: &str) -> bool {
+        let got = RUNTIME.block_on(self.client().get_public_access_block().bucket(bucket).send());
+        let block = got.ok().and_then(|output| output.public_access_block_configuration);
+        block.and_then(|block| block.block_public_policy()) == Some(true)
     }
 
     pub fn client(&self) -> Client {
-        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
+        self.client_with(SECRET_KEY)
+    }
+
+    fn client_with(&self, secret: &str) -> Client {
+        let credentials = Credentials::new(ACCESS_KEY, secret, None, None, "tests");
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .credentials_provider(credentials)
@@ -135,7 +213,7 @@ impl Server {
     /// Creates a bucket for one test.
     pub fn bucket(&self, test: &str) -> String {
         let bucket = format!("{test}-{}", std::process::id());
-        if self.makes_buckets() {
+        if self.can().create_buckets {
             let made = RUNTIME.block_on(self.client().create_bucket().bucket(&bucket).send());
             made.unwrap_or_else(|error| panic!("{}: {error:?}", self.name));
         }
@@ -230,6 +308,8 @@ static IN_PROCESS: LazyLock<(Server, TempDir)> = LazyLock::new(|| {
 
 const ODD: &str = "odd";
 
+const AWS_LIKE: &str = "aws-like";
+
 /// A bucket that exists on no server.
 pub const MISSING_BUCKET: &str = "no-such-bucket-here";
 
@@ -240,6 +320,14 @@ static ODD_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
     for fault in [Fault::RejectChecksums, Fault::OpaqueETag, Fault::IgnoreConditions] {
         server.fail(fault, Scope::always());
     }
+    server.without_bucket(MISSING_BUCKET);
+    server
+});
+
+/// A store that keeps the settings of buckets, as AWS does.
+static AWS_LIKE_STORE: LazyLock<FaultServer> = LazyLock::new(|| {
+    let server = FaultServer::start();
+    server.fail(Fault::KeepSettings, Scope::always());
     server.without_bucket(MISSING_BUCKET);
     server
 });
@@ -260,6 +348,12 @@ pub fn for_each_server(test: &str, check: impl Fn(&Server, &str)) {
         eprintln!("{test} on {}", server.name);
         check(&server, &server.bucket(test));
     }
+}
+
+/// Returns all servers, and one in this process that has all bucket settings.
+pub fn servers_and_aws_like() -> Vec<Server> {
+    let aws_like = Server { name: AWS_LIKE.to_owned(), endpoint: AWS_LIKE_STORE.endpoint() };
+    servers().into_iter().chain([aws_like]).collect()
 }
 
 /// Returns all servers.

@@ -2,13 +2,11 @@
 
 use super::{problems, published, report, verify, verify_on};
 use crate::support::host::{Host, Page};
-use std::time::{Duration, Instant};
 
 const MAX: &str = "/x/full/max/0/default.jpg";
 
 #[test]
 fn an_unreachable_host_exits_with_3() {
-    let began = Instant::now();
     // No program listens on port 1 of this machine.
     let run = verify(&["http://127.0.0.1:1/x/info.json"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""));
@@ -17,7 +15,6 @@ fn an_unreachable_host_exits_with_3() {
         "{}",
         run.stderr
     );
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 
     let host = published(90, 70, &[]);
     let well = format!("{}/x/info.json", host.url());

@@ -6,8 +6,9 @@ mod published;
 
 use crate::support::host::Host;
 use crate::support::pictures::png_file;
-use crate::support::program::{Run, program, run_well};
+use crate::support::program::{Run, program, run_well, run_within};
 use serde_json::Value;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Publishes an image with the identifier `x` on its own host.
@@ -25,7 +26,7 @@ fn published(width: u32, height: u32, arguments: &[&str]) -> Host {
 }
 
 fn verify(arguments: &[&str]) -> Run {
-    program().arg("verify").args(arguments).output().expect("built").into()
+    run_within(Duration::from_mins(2), program().arg("verify").args(arguments))
 }
 
 /// Verifies the image `x` of a host.

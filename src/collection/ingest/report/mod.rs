@@ -33,6 +33,8 @@ impl Report {
         let refused = |cause: io::Error| IngestError::Report { path: path.to_owned(), cause };
         let file = File::create(path).map_err(refused)?;
         let mut report = Self { file: Some(BufWriter::new(file)), error: None };
+        // Planned images come first, so that a report is complete after any crash: an image without a further line is
+        // missing. Otherwise, the report of a run that was killed would look like that of a smaller input.
         for page in pages {
             report.line(
                 &json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()}),

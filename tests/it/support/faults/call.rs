@@ -17,6 +17,8 @@ pub struct Request {
     pub query: String,
     /// The time at which the request headers were read.
     pub at: Instant,
+    /// The number of requests that were in flight when this one arrived, including this one.
+    pub in_flight: usize,
     /// The status of the response, or `None` if there is none yet.
     pub status: Option<u16>,
     /// The attempt number of the SDK, such as `attempt=1; max=10`.
@@ -41,6 +43,7 @@ impl Request {
             path: percent_decode_str(head.uri.path()).decode_utf8_lossy().into_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             at: Instant::now(),
+            in_flight: 0,
             status: None,
             attempt: text("amz-sdk-request").map(str::to_owned),
             range: text("range").map(str::to_owned),

@@ -36,6 +36,8 @@ pub enum Fault {
     RejectChecksums,
     /// Rejects requests without this header, as a policy can.
     RequireHeader(&'static str),
+    /// Keeps the settings of buckets, and allows anonymous access and access by pages only as the settings say.
+    KeepSettings,
     /// Allows pages of all websites to read responses.
     AllowAnyPage,
     /// Stores the object and returns no `ETag`.
@@ -61,6 +63,7 @@ impl Fault {
             Self::IgnoreConditions,
             Self::IgnoreRanges,
             Self::AllowAnyPage,
+            Self::KeepSettings,
             Self::OldListing,
             Self::RejectChecksums,
             Self::CutListing,

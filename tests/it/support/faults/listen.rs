@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -169,18 +169,23 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// All connections. Closed ones are removed when the next one is opened.
+/// All connections, and the number of all that were ever opened. Closed ones are removed when the next one is opened.
 #[derive(Default)]
-pub(super) struct Lines(Mutex<Vec<Weak<Line>>>);
+pub(super) struct Lines(Mutex<Vec<Weak<Line>>>, AtomicUsize);
 
 impl Lines {
     fn open(&self) -> Arc<Line> {
         let line = Line { reset: Notify::new(), close: Notify::new(), idle_since: Mutex::new(Some(Instant::now())) };
         let line = Arc::new(line);
+        self.1.fetch_add(1, Ordering::Relaxed);
         let mut lines = locked(&self.0);
         lines.retain(|line| line.strong_count() > 0);
         lines.push(Arc::downgrade(&line));
         line
+    }
+
+    pub(super) fn opened(&self) -> usize {
+        self.1.load(Ordering::Relaxed)
     }
 
     fn all(&self) -> Vec<Arc<Line>> {

@@ -17,6 +17,7 @@ mod listen;
 mod objects;
 mod respond;
 mod rules;
+mod settings;
 
 pub use call::Request;
 pub use fault::{Fault, Refusal, Scope};
@@ -27,15 +28,17 @@ use hyper::Method;
 use listen::{Lines, Order};
 use objects::Objects;
 use rules::Rules;
+use settings::KeptSettings;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 
-/// Name of the threads of the server, which separates their CPU time from that of the client.
-pub const THREADS: &str = "fault-server";
+/// Name of the threads of the server.
+const THREADS: &str = "fault-server";
 
 /// A running server, which stops when it is dropped.
 pub struct FaultServer {
@@ -49,9 +52,12 @@ struct Shared {
     objects: Mutex<Objects>,
     rules: Mutex<Rules>,
     log: Mutex<Vec<Request>>,
+    in_flight: AtomicUsize,
     missing_buckets: Mutex<HashSet<String>>,
     /// The documents of bucket settings, by the name of the setting in the query.
     settings: Mutex<HashMap<String, String>>,
+    /// Used only with [`Fault::KeepSettings`].
+    kept_settings: KeptSettings,
     lines: Lines,
     orders: mpsc::UnboundedSender<Order>,
     idle_limit: watch::Sender<Option<Duration>>,
@@ -84,8 +90,10 @@ impl FaultServer {
             objects: Mutex::new(Objects::new(bodies)),
             rules: Mutex::default(),
             log: Mutex::default(),
+            in_flight: AtomicUsize::default(),
             missing_buckets: Mutex::default(),
             settings: Mutex::default(),
+            kept_settings: KeptSettings::default(),
             lines: Lines::default(),
             orders,
             idle_limit,
@@ -162,6 +170,11 @@ impl FaultServer {
         locked(&self.shared.log).len()
     }
 
+    /// Returns the number of connections that were opened so far.
+    pub fn connection_count(&self) -> usize {
+        self.shared.lines.opened()
+    }
+
     /// Clears the log of requests.
     pub fn forget_requests(&self) {
         locked(&self.shared.log).clear();
@@ -198,7 +211,22 @@ impl Drop for FaultServer {
     }
 }
 
+/// A request in flight.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
+    /// Counts a request as in flight until the guard is dropped.
+    fn begin(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(&self.in_flight)
+    }
+
     /// Returns the current time by the clock of the server.
     fn now(&self) -> SystemTime {
         SystemTime::now() + *locked(&self.ahead)
@@ -208,7 +236,8 @@ impl Shared {
     fn admit(&self, request: Request) -> (usize, Vec<Fault>) {
         let faults = locked(&self.rules).befalling(&request, Instant::now());
         let mut log = locked(&self.log);
-        log.push(Request { faults: faults.clone(), ..request });
+        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        log.push(Request { faults: faults.clone(), in_flight, ..request });
         (log.len() - 1, faults)
     }
 

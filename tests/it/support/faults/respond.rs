@@ -24,7 +24,7 @@ const MAX_KEYS: usize = 1000;
 
 /// Responds to a request, unless a fault suppresses the response.
 pub(super) async fn respond(shared: &Shared, line: &Line, request: hyper::Request<Incoming>) -> Answer {
-    let _busy = line.busy();
+    let (_busy, _in_flight) = (line.busy(), shared.begin());
     let (head, body) = request.into_parts();
     let request = Request::read(&head);
     let (number, faults) = shared.admit(request.clone());
@@ -109,6 +109,9 @@ impl Exchange<'_> {
         if locked(&self.shared.missing_buckets).contains(bucket) {
             return answer::refusal(Refusal::NoSuchBucket);
         }
+        if let Some(answer) = self.by_settings(bucket, key) {
+            return answer;
+        }
         match (&self.request.method, key.is_empty()) {
             (&Method::PUT, false) if self.head.headers.contains_key(COPY_SOURCE) => self.copy(bucket, key),
             (&Method::PUT, false) => self.put(bucket, key),
@@ -122,6 +125,19 @@ impl Exchange<'_> {
             (&Method::HEAD, true) => answer::empty(200),
             (&Method::GET, true) if let Some(document) = self.setting() => answer::setting(document),
             _ => answer::error(501, "NotImplemented", "This server knows objects, and nothing of buckets."),
+        }
+    }
+
+    /// Responds to requests about settings that are kept, and to requests that the settings reject.
+    fn by_settings(&self, bucket: &str, key: &str) -> Option<Answer> {
+        let kept = self.is(Fault::KeepSettings).then_some(&self.shared.kept_settings)?;
+        let Request { method, query, .. } = &self.request;
+        let is_signed = self.request.aws_region.is_some();
+        match key {
+            "" => kept.answer(method, bucket, query, &self.body),
+            _ if *method == Method::OPTIONS => Some(answer::empty(200)),
+            _ if is_signed || kept.lets_anyone_read(bucket, key) => None,
+            _ => Some(answer::refusal(Refusal::AccessDenied)),
         }
     }
 
@@ -246,7 +262,9 @@ impl Exchange<'_> {
         if self.is(Fault::NoETag) {
             answer.headers_mut().remove(ETAG);
         }
-        if self.is(Fault::AllowAnyPage) {
+        let bucket = self.request.place().0;
+        let is_kept_open = self.is(Fault::KeepSettings) && self.shared.kept_settings.lets_any_page_read(bucket);
+        if self.is(Fault::AllowAnyPage) || is_kept_open {
             answer::header(&mut answer, ACCESS_CONTROL_ALLOW_ORIGIN.as_str(), "*");
         }
         answer

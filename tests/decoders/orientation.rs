@@ -50,7 +50,7 @@ fn assert_displayed(case: &str, bytes: &[u8], picture: &RgbImage, value: u8, tol
     assert_eq!((header.size.width(), header.size.height()), expected.dimensions(), "{case} {value}");
     let difference = mean_difference(&pixels, &expected);
     assert!(difference <= tolerance, "{case} {value}: {difference}");
-    assert_eq!(header.found.orientation.describe().is_some(), value > 1, "{case} {value}");
+    assert_eq!(header.properties.orientation.describe().is_some(), value > 1, "{case} {value}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! ICC profiles of an imaginary printing press, in each form that tables can have.
 
-/// How the tables are written.
+/// The type of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tables {
     /// lut8Type.
@@ -68,7 +68,7 @@ fn lab(xyz: [f64; 3]) -> [f64; 3] {
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
-/// What a table has for a color, between 0 and 1.
+/// The entry of a table for a color, between 0 and 1.
 fn encoded(tables: Tables, xyz: [f64; 3]) -> [f64; 3] {
     let [l, a, b] = lab(xyz);
     let of_lab = |scale: f64| [l / 100.0 * scale, (a + 128.0) / 255.0 * scale, (b + 128.0) / 255.0 * scale];

@@ -1,4 +1,4 @@
-//! How different two colors look: CIEDE2000, by the formulas of Sharma, Wu and Dalal (2005).
+//! The perceived difference of two colors: CIEDE2000, by the formulas of Sharma, Wu and Dalal (2005).
 
 /// L\*, a\*, b\*.
 pub type Lab = [f64; 3];

@@ -94,14 +94,18 @@ fn wide_gamuts_are_converted_like_littlecms() {
         let expected = convert_with_littlecms::<3>(&profile, Layout::RGB_8, &pixels, Flags::default());
         let (header, real) = read_bytes(&png(&pixels, 17, ExtendedColorType::Rgb8, &profile)).expect("read");
         assert_close(name, &real, &expected);
-        assert!(header.found.profile.is_some() && header.found.conversion.contains("sRGB"), "{}", header.found);
+        assert!(
+            header.properties.profile.is_some() && header.properties.conversion.contains("sRGB"),
+            "{}",
+            header.properties
+        );
         let unconverted = differences(&pixels, &expected).0;
         assert!(unconverted > 1.5, "{name}: without a conversion the mean would be {unconverted:.2}");
 
         let wide: Vec<u8> = pixels.iter().flat_map(|value| (u16::from(*value) * 257).to_ne_bytes()).collect();
         let (header, real) = read_bytes(&png(&wide, 17, ExtendedColorType::Rgb16, &profile)).expect("read");
         assert_close(&format!("{name}, 16 bit"), &real, &expected);
-        assert_eq!(header.found.bits, 16);
+        assert_eq!(header.properties.bits, 16);
     }
 }
 
@@ -113,7 +117,7 @@ fn transparent_pixels_are_converted_before_blending() {
     let opaque: Vec<u8> = pixels.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect();
     let (header, real) = read_bytes(&png(&opaque, 9, ExtendedColorType::Rgba8, profile)).expect("read");
     assert_close("with alpha", &real, &expected);
-    assert_eq!(header.found.colors, "RGB with alpha");
+    assert_eq!(header.properties.colors, "RGB with alpha");
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn jpeg_profiles_of_several_segments_are_used() {
     encoder.set_icc_profile(padded).expect("JPEG has profiles");
     encoder.write_image(&pixels, 8, 8, ExtendedColorType::Rgb8).expect("written");
     let (header, real) = read_bytes(&bytes).expect("read");
-    assert!(header.found.profile.is_some(), "{}", header.found);
+    assert!(header.properties.profile.is_some(), "{}", header.properties);
     let (mean, _) = differences(&real, &expected);
     assert!(mean < 1.5, "JPEG adds a little: {mean:.2}");
 }
@@ -172,8 +176,8 @@ fn cmyk_and_ycck_jpegs_are_converted_like_littlecms() {
         let (mean, max) = differences(&real, &expected);
         eprintln!("{name}: CIEDE2000 mean {mean:.3}, at most {max:.2}");
         assert!(mean <= tolerance, "{name}: {mean:.3}");
-        assert_eq!(header.found.colors, "CMYK");
-        assert!(header.found.conversion.contains("SWOP"), "{}", header.found);
+        assert_eq!(header.properties.colors, "CMYK");
+        assert!(header.properties.conversion.contains("SWOP"), "{}", header.properties);
     }
 }
 
@@ -182,11 +186,11 @@ fn an_unsuitable_profile_is_reported_and_ignored() {
     let pixels = grid(3, 9);
     let gray =
         Profile::new_gray(&white(0.3457, 0.3585), &ToneCurve::new(2.2)).expect("a profile").icc().expect("bytes");
-    for (profile, word) in [(gray.as_slice(), "other colors"), (b"this is no profile", "cannot be used")] {
+    for (profile, word) in [(gray.as_slice(), "other colors"), (b"this is not a profile", "cannot be used")] {
         let (header, real) = read_bytes(&png(&pixels, 9, ExtendedColorType::Rgb8, profile)).expect("read");
         assert!(real == pixels, "as it is");
         assert_eq!(codes(&header), ["profile-unusable"]);
-        assert!(header.found.to_string().contains(word), "{}", header.found);
+        assert!(header.properties.to_string().contains(word), "{}", header.properties);
     }
     let (_, good) = &rgb_profiles()[0];
     let folder = TempDir::new().expect("a folder");

@@ -61,7 +61,7 @@ fn differences(path: &Path, expected: &Path) -> (f64, u8, String) {
     assert_eq!(pixels.len(), expected.len(), "{}", path.display());
     let differences = || pixels.iter().zip(&expected).map(|(one, other)| one.abs_diff(*other));
     let mean = differences().map(f64::from).sum::<f64>() / pixels.len() as f64;
-    (mean, differences().max().unwrap_or(0), format!("{}, {}", header.description, header.found))
+    (mean, differences().max().unwrap_or(0), format!("{}, {}", header.description, header.properties))
 }
 
 #[test]

@@ -12,14 +12,14 @@ const SID_BYTES: usize = 6;
 
 /// The objects below a prefix of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct BucketScope {
     bucket: String,
     prefix: Prefix,
     partition: &'static str,
 }
 
-impl Place {
-    /// Creates the place for a prefix. The AWS region determines the partition; other stores use `aws`.
+impl BucketScope {
+    /// Creates the scope of a prefix. The AWS region determines the partition; other stores use `aws`.
     #[must_use]
     pub fn new(bucket: &str, prefix: &Prefix, aws_region: &str) -> Self {
         let partition = match aws_region {
@@ -51,9 +51,9 @@ impl Place {
     /// Returns the ARN pattern of all objects below the prefix.
     ///
     /// ```
-    /// use iiif_publish::bucket::Place;
-    /// let place = Place::new("art-tiles", &"maps".parse()?, "eu-central-1");
-    /// assert_eq!(place.objects_arn(), "arn:aws:s3:::art-tiles/maps/*");
+    /// use iiif_publish::bucket::BucketScope;
+    /// let scope = BucketScope::new("art-tiles", &"maps".parse()?, "eu-central-1");
+    /// assert_eq!(scope.objects_arn(), "arn:aws:s3:::art-tiles/maps/*");
     /// # Ok::<(), iiif_publish::store::KeyError>(())
     /// ```
     #[must_use]
@@ -92,26 +92,26 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn place(prefix: &str, aws_region: &str) -> Place {
-        Place::new("b", &prefix.parse().expect("a prefix"), aws_region)
+    fn scope(prefix: &str, aws_region: &str) -> BucketScope {
+        BucketScope::new("b", &prefix.parse().expect("a prefix"), aws_region)
     }
 
     #[test]
     fn each_prefix_has_a_stable_and_unique_sid() {
-        assert_eq!(place("", "").sid(), "IiifPublishPublicRead");
-        assert_eq!(place("maps", "").sid(), place("/maps/", "").sid());
-        assert_ne!(place("maps/a", "").sid(), place("maps-a", "").sid());
-        assert!(place("Größe 1/*", "").sid().chars().all(|c| c.is_ascii_alphanumeric()));
+        assert_eq!(scope("", "").sid(), "IiifPublishPublicRead");
+        assert_eq!(scope("maps", "").sid(), scope("/maps/", "").sid());
+        assert_ne!(scope("maps/a", "").sid(), scope("maps-a", "").sid());
+        assert!(scope("Größe 1/*", "").sid().chars().all(|c| c.is_ascii_alphanumeric()));
     }
 
     #[test]
     fn a_prefix_is_never_a_pattern() {
-        assert_eq!(place("a*b/$?", "").objects_arn(), "arn:aws:s3:::b/a${*}b/${$}${?}/*");
+        assert_eq!(scope("a*b/$?", "").objects_arn(), "arn:aws:s3:::b/a${*}b/${$}${?}/*");
     }
 
     #[test]
     fn other_partitions_have_other_arns() {
-        assert_eq!(place("", "cn-north-1").objects_arn(), "arn:aws-cn:s3:::b/*");
-        assert_eq!(place("", "us-gov-west-1").bucket_arn(), "arn:aws-us-gov:s3:::b");
+        assert_eq!(scope("", "cn-north-1").objects_arn(), "arn:aws-cn:s3:::b/*");
+        assert_eq!(scope("", "us-gov-west-1").bucket_arn(), "arn:aws-us-gov:s3:::b");
     }
 }

@@ -3,6 +3,7 @@
 use crate::support::ciede2000::{difference, lab};
 use crate::support::press::{Tables, profile};
 use crate::support::rows::{codes, read_bytes};
+use crate::support::skip::skip;
 use crate::support::tiff::{Layout, Values};
 use lcms2::{Flags, Intent, PixelFormat, Profile, Transform};
 use std::path::Path;
@@ -58,7 +59,7 @@ fn assert_as_littlecms(case: &str, profile: &[u8]) {
     let expected = convert_with_littlecms(profile, &inks, Flags::BLACKPOINT_COMPENSATION);
     for bits in [8, 16] {
         let (header, real) = read_bytes(&tiff(&inks, bits, profile)).expect("read");
-        assert!(header.found.profile.is_some() && codes(&header).is_empty(), "{case}: {}", header.found);
+        assert!(header.properties.profile.is_some() && codes(&header).is_empty(), "{case}: {}", header.properties);
         let (mean, max) = differences(real.as_chunks().0, &expected);
         eprintln!("{case}, {bits} bit: CIEDE2000 mean {mean:.3}, at most {max:.2}");
         assert!(mean <= MEAN && max <= MAX, "{case}, {bits} bit: mean {mean:.3}, at most {max:.2}");
@@ -80,8 +81,7 @@ fn cmyk_is_converted_like_littlecms_for_every_kind_of_table() {
 #[test]
 fn cmyk_is_converted_like_littlecms_with_profiles_of_ghostscript() {
     let Ok(folder) = std::fs::read_dir(Path::new(GHOSTSCRIPT)) else {
-        eprintln!("SKIPPED: there is no {GHOSTSCRIPT}; `apt-get install libgs-common` brings it");
-        return;
+        return skip("CMYK profiles of Ghostscript", "`apt-get install libgs-common` installs them");
     };
     let mut profiles = 0;
     for path in folder.flatten().map(|entry| entry.path()) {
@@ -100,7 +100,7 @@ fn a_device_link_profile_is_reported_as_unusable() {
     profile[20..24].copy_from_slice(b"RGB ");
     let (header, _) = read_bytes(&tiff(&inks()[..64], 8, &profile)).expect("read");
     assert_eq!(codes(&header), ["profile-unusable"]);
-    assert_eq!(header.found.conversion, "CMYK taken as SWOP");
+    assert_eq!(header.properties.conversion, "CMYK taken as SWOP");
 }
 
 #[test]

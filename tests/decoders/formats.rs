@@ -43,7 +43,7 @@ fn sixteen_bits_become_eight() {
     for format in [ImageFormat::Png, ImageFormat::Tiff] {
         let (header, pixels) = read_bytes(&encoded(wide.clone(), format)).expect("read");
         assert!(pixels == picture.as_raw().as_slice(), "{format:?}");
-        assert!(header.found.bits == 16, "{}", header.found);
+        assert!(header.properties.bits == 16, "{}", header.properties);
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 /// Counts of objects in a deletion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Found {
+pub struct DeleteCounts {
     /// Number of `info.json` files to delete.
     pub information: u64,
     /// Number of image files and redirects to delete.
@@ -33,7 +33,7 @@ pub struct Kept {
     pub others: u64,
 }
 
-impl Found {
+impl DeleteCounts {
     /// Returns the number of objects to delete.
     #[must_use]
     pub fn objects(&self) -> u64 {

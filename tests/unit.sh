@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs the tests of the inner loop: those that need no program, no server and no client for S3, which is never linked.
+# Uses cargo-nextest if it is installed. Arguments select tests, such as `tests/unit.sh tiff`.
+set -euo pipefail
+cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+
+readonly TARGETS=(--lib --test decoders --no-default-features --features 'jp2,webp')
+
+if cargo nextest --version >/dev/null 2>&1; then
+  exec cargo nextest run --status-level fail --no-tests pass "${TARGETS[@]}" -- "$@"
+fi
+exec cargo test --quiet "${TARGETS[@]}" -- "$@"
