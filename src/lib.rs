@@ -25,12 +25,13 @@
 //! | [`pyramid`] | rows to strips of every level | `iiif`, `pixel` |
 //! | [`encode`] | pixels to bytes | `iiif`, `pixel`, `libjpeg`, `libwebp` |
 //! | [`store`] | where objects go; knows keys and bytes, never images | `limiter` |
+//! | [`destination`] | where published images are: keys in a store, and URLs on the web | `iiif`, `store` |
 //! | [`remote`] | sources that are elsewhere: finds them, and fetches their bytes | `http`, `location`, `source`, `store` |
-//! | [`publish`] | the pipeline: the only place that joins the rooms | `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store`, `workers` |
-//! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `error`, `iiif`, `location`, `publish`, `source`, `store` |
-//! | [`html`] | the page beside the images that shows them in a browser | `iiif`, `publish`, `store` |
-//! | [`delete`] | deletes images, their `info.json` first | `iiif`, `publish`, `store` |
-//! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `http`, `store` |
+//! | [`publish`] | the pipeline: the only place that joins the rooms | `destination`, `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store`, `workers` |
+//! | [`collection`] | many images: the input, its shards, manifests and collections, and the runs that publish them | `delete`, `destination`, `error`, `iiif`, `location`, `publish`, `source`, `store` |
+//! | [`html`] | the page beside the images that shows them in a browser | `destination`, `iiif`, `publish`, `store` |
+//! | [`delete`] | deletes images, their `info.json` first | `destination`, `iiif`, `publish`, `store` |
+//! | [`bucket`] | whether a bucket is fit for publishing, and what it takes | `destination`, `http`, `store` |
 //! | [`verify`] | asks over the web for what a viewer would ask for | `http`, `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for a folder, for previews | none of the others |
 //!
@@ -75,6 +76,7 @@
 pub mod bucket;
 pub mod collection;
 pub mod delete;
+pub mod destination;
 pub mod encode;
 pub mod error;
 pub mod html;

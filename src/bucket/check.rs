@@ -4,11 +4,9 @@ use super::finding::{CheckFinding, Step, Verdict};
 use super::remedy::{Permission, Remedies, Remedy};
 use super::web::{Answer, Web};
 use super::{BucketError, BucketScope, settings};
+use crate::destination::{Destination, Identifier, ImageAddress};
 use crate::http::{HttpError, VIEWER_ORIGIN};
-use crate::store::{
-    ConditionalPut, Identifier, ImageFolder, Key, KeyError, Object, Prefix, PublicUrl, S3Store, Store, StoreError,
-    StoreErrorKind,
-};
+use crate::store::{ConditionalPut, Key, KeyError, Object, Prefix, S3Store, Store, StoreError, StoreErrorKind};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -29,10 +27,8 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Options of a check.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// The prefix of all keys.
-    pub prefix: Prefix,
-    /// The public URL of the prefix.
-    pub public_url: PublicUrl,
+    /// The destination to check.
+    pub destination: Destination,
     /// Options that give access to the bucket, for commands in remedies: `--endpoint-url …`, `--profile …`.
     pub command_options: String,
 }
@@ -61,7 +57,7 @@ impl<T> Report<T> {
 /// # Errors
 /// Returns an error if the bucket cannot be used at all: wrong credentials, name, region or endpoint.
 pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output = T>) -> Result<Report<T>, BucketError> {
-    let scope = BucketScope::new(store.bucket(), &check.prefix, &store.aws_region());
+    let scope = BucketScope::new(store.bucket(), check.destination.prefix(), &store.aws_region());
     let remedies = Remedies { scope: &scope, options: &check.command_options, is_aws: store.is_aws() };
     let web = Web::new().map_err(|error| BucketError::Client(error.into()))?;
     let probe = Probe::new(check)?;
@@ -82,7 +78,7 @@ pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output =
 
 /// A small object similar to an `info.json`, with a unique name.
 struct Probe {
-    folder: ImageFolder,
+    image: ImageAddress,
     key: Key,
     url: String,
     body: Bytes,
@@ -92,16 +88,11 @@ impl Probe {
     fn new(check: &Check) -> Result<Self, KeyError> {
         let number = RandomState::new().build_hasher().finish();
         let identifier: Identifier = format!("iiif-publish-check-{number:016x}").parse()?;
-        let folder = ImageFolder::new(&check.prefix, None, &identifier)?;
+        let image = check.destination.image(None, &identifier)?;
         let body = format!(
             "{{\"note\": \"A probe of `iiif-publish bucket check`. It may be deleted.\", \"number\": {number}}}\n"
         );
-        Ok(Self {
-            key: folder.key(&"info.json"),
-            url: format!("{}/info.json", check.public_url.base_uri(None, &identifier)),
-            folder,
-            body: body.into(),
-        })
+        Ok(Self { key: image.folder().info_key(), url: image.info_url(), image, body: body.into() })
     }
 
     fn object(&self) -> Object {
@@ -204,7 +195,7 @@ impl Checker<'_> {
     }
 
     async fn list(&self) -> CheckFinding {
-        let below = Prefix::from(self.probe.folder.clone());
+        let below = Prefix::from(self.probe.image.folder().clone());
         let prefix = below.with_slash();
         let listed: Result<Vec<_>, _> = self.store.pages(&below).try_concat().await;
         match listed {
@@ -363,11 +354,15 @@ fn chain(error: &StoreError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::destination::Versions;
 
     fn probe() -> Probe {
         let check = Check {
-            prefix: "maps".parse().expect("a prefix"),
-            public_url: "https://cdn.example.org/maps".parse().expect("a URL"),
+            destination: Destination::new(
+                "maps".parse().expect("a prefix"),
+                "https://cdn.example.org/maps".parse().expect("a URL"),
+                Versions::V3,
+            ),
             command_options: String::new(),
         };
         Probe::new(&check).expect("short enough")

@@ -7,9 +7,10 @@ use super::exit::Exit;
 use super::output::{eprint_line, print, print_json};
 use super::{Verb, escape};
 use clap::Args;
+use iiif_publish::destination::{Destination, ImageAddress, ImageFolder, PublicUrl};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::{ApiVersion, RoundedSizes};
-use iiif_publish::store::{Identifier, ImageFolder, PublicUrl, S3Store};
+use iiif_publish::store::S3Store;
 use iiif_publish::verify::{Finding, InfoUrl, Options, Rule, Verified, Verifier, VerifyError};
 use indicatif::HumanCount;
 use serde_json::{Value, json};
@@ -149,8 +150,12 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
         return arguments.urls.iter().map(url).collect();
     };
     let public_url = public_url(arguments, bucket).await?;
-    let versions = arguments.version.versions().folders().into_iter();
-    versions.map(|(_, version)| in_bucket(arguments, &public_url, version, identifier)).collect()
+    let prefix = arguments.names.destination.prefix.clone();
+    let destination = Destination::new(prefix, public_url, arguments.version.versions());
+    let target = |(_, image): (_, ImageAddress)| {
+        Ok(Target { url: image.base_uri().parse::<InfoUrl>()?, folder: Some(image.folder().clone()) })
+    };
+    destination.images(identifier)?.into_iter().map(target).collect()
 }
 
 /// Returns the public URL that publishing into the bucket would use. The credentials are used only for the region.
@@ -159,19 +164,9 @@ async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fa
     match &names.destination.public_url {
         Some(public_url) => Ok(public_url.clone()),
         None => {
-            Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.public_url(&names.destination.prefix))
+            Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.url(&names.destination.prefix).into())
         }
     }
-}
-
-fn in_bucket(
-    arguments: &Arguments,
-    public_url: &PublicUrl,
-    version: Option<u8>,
-    identifier: &Identifier,
-) -> Result<Target, Fatal> {
-    let folder = ImageFolder::new(&arguments.names.destination.prefix, version, identifier)?;
-    Ok(Target { url: public_url.base_uri(version, identifier).parse::<InfoUrl>()?, folder: Some(folder) })
 }
 
 fn lines(target: &Target, verified: &Verified) -> String {

@@ -1,6 +1,6 @@
 //! Folders of the input: empty folders, and files of the operating system.
 
-use crate::store::Identifier;
+use crate::destination::Identifier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write;

@@ -1,8 +1,9 @@
 //! Names of files: images by their extension, and identifiers.
 
+use crate::destination::Identifier;
 use crate::location::Location;
 use crate::source;
-use crate::store::{Identifier, KeyError};
+use crate::store::KeyError;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! One image of a collection, with its description.
 
 use super::row_metadata::RowMetadata;
+use crate::destination::Identifier;
 use crate::iiif::Description;
 use crate::location::Location;
-use crate::store::Identifier;
 use std::collections::HashMap;
 
 /// One image of a collection: a page of an object, or an object of its own.

@@ -1,38 +1,29 @@
 //! The manifests and collection documents of published images: their keys and their content.
 
 use super::page::Page;
+use crate::destination::{Destination, DocumentAddress, Identifier};
 use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
     PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter,
 };
-use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
-
-/// The folder of manifests below the prefix.
-pub const MANIFESTS: &str = "manifests";
+use crate::store::{Key, KeyError};
 
 /// Minimum length of the longer side of a thumbnail, in pixels, if the image is large enough. Viewers blur smaller
 /// ones.
 const THUMBNAIL_SIDE: u32 = 200;
 
-/// The folder of the pages of a large collection.
-pub const COLLECTION_PAGES: &str = "collections";
-
 /// Maximum number of objects on one page of a collection.
 const PAGE_OBJECTS: usize = 1000;
 
-/// The location of the images of a collection, and the shape of their pyramids.
+/// The manifests and the collection of images at a destination.
 #[derive(Clone, Debug)]
 pub struct Presentation {
-    /// The common prefix of all keys.
-    pub prefix: Prefix,
-    /// The public URL of the prefix.
-    pub public_url: PublicUrl,
+    destination: Destination,
     /// The version of the Image API that the manifests refer to.
-    pub image_version: ApiVersion,
+    image_version: ApiVersion,
     /// The version of the Presentation API of the documents.
-    pub version: PresentationVersion,
-    /// Tile size and levels.
-    pub shape: PyramidShape,
+    version: PresentationVersion,
+    shape: PyramidShape,
 }
 
 /// A page whose image is published.
@@ -47,6 +38,29 @@ pub struct ManifestPage<'a> {
 }
 
 impl Presentation {
+    /// Creates the presentation of images with pyramids of this shape. Manifests refer to `image_version` of the Image API.
+    #[must_use]
+    pub fn new(
+        destination: Destination,
+        image_version: ApiVersion,
+        version: PresentationVersion,
+        shape: PyramidShape,
+    ) -> Self {
+        Self { destination, image_version, version, shape }
+    }
+
+    /// Returns the version of the Presentation API of the documents.
+    #[must_use]
+    pub fn version(&self) -> PresentationVersion {
+        self.version
+    }
+
+    /// Returns the destination of the images and documents.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     /// Creates the manifest of an object with these pages, with its key and its entry in a collection. Returns `None`
     /// if there are no pages.
     ///
@@ -54,7 +68,7 @@ impl Presentation {
     /// If the key is too long.
     pub fn manifest(&self, pages: &[ManifestPage]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
-        let (key, id) = self.manifest_place(&first.page.object)?;
+        let DocumentAddress { key, url: id } = self.destination.manifest(&first.page.object)?;
         let canvases = pages.iter().zip(1..).map(|(page, number)| self.canvas(&id, page, number)).collect();
         let description = description(pages, &first.page.object);
         let member = Member::manifest(id.clone(), description.label.clone());
@@ -64,19 +78,10 @@ impl Presentation {
         Ok(manifest.map(|manifest| (key, manifest.shown_by(thumbnail.unwrap_or(0)), member)))
     }
 
-    /// Returns the key of the manifest of an object.
-    ///
-    /// # Errors
-    /// If the key is too long.
-    pub fn manifest_key(&self, object: &Identifier) -> Result<Key, KeyError> {
-        Ok(self.manifest_place(object)?.0)
-    }
-
     /// Returns `true` if `body` is a manifest or collection whose `id` is the URI of this key.
     #[must_use]
     pub fn is_document(&self, key: &Key, body: &[u8]) -> bool {
-        let path = self.prefix.path_of(key.as_str()).and_then(|path| path.parse().ok());
-        let uri = path.map(|path: Identifier| self.public_url.base_uri(None, &path));
+        let uri = self.destination.url_of(key);
         uri.is_some() && uri == PresentationVersion::document_uri(body)
     }
 
@@ -86,11 +91,7 @@ impl Presentation {
     /// If a key is too long.
     pub fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
         let pages = if objects <= PAGE_OBJECTS { 0 } else { objects.div_ceil(PAGE_OBJECTS) };
-        (1..=pages).map(|number| Ok(self.place(&collection_page(number))?.0)).collect()
-    }
-
-    fn manifest_place(&self, object: &Identifier) -> Result<(Key, String), KeyError> {
-        self.place(&format!("{MANIFESTS}/{object}.json"))
+        (1..=pages).map(|number| Ok(self.destination.collection_page(number)?.key)).collect()
     }
 
     /// Creates the collection `collection.json` of objects in this order. A large collection is divided into pages
@@ -99,7 +100,7 @@ impl Presentation {
     /// # Errors
     /// If a key is too long.
     pub fn collection(&self, label: &LanguageMap, members: Vec<Member>) -> Result<Vec<(Key, Collection)>, KeyError> {
-        let (key, id) = self.place("collection.json")?;
+        let DocumentAddress { key, url: id } = self.destination.collection()?;
         if members.len() <= PAGE_OBJECTS {
             return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
         }
@@ -107,20 +108,13 @@ impl Presentation {
         // Presentation API 3 has no paging for collections. Viewers load a collection as a whole and some show a menu
         // of all of it, so a large one becomes a collection of collections.
         for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
-            let (key, id) = self.place(&collection_page(number))?;
+            let DocumentAddress { key, url: id } = self.destination.collection_page(number)?;
             let label = LanguageMap::new(None, number.to_string());
             pages.push(Member::collection(id.clone(), label.clone()));
             documents.push((key, Collection::new(id, label, members.to_vec())));
         }
         documents.push((key, Collection::new(id, label.clone(), pages)));
         Ok(documents)
-    }
-
-    /// Returns the key and the URI of a document below the prefix.
-    fn place(&self, path: &str) -> Result<(Key, String), KeyError> {
-        let path: Identifier = path.parse()?;
-        let key = ImageFolder::new(&self.prefix, None, &path)?.base_key();
-        Ok((key, self.public_url.base_uri(None, &path)))
     }
 
     fn canvas(&self, manifest: &str, published: &ManifestPage, number: usize) -> Canvas {
@@ -139,10 +133,6 @@ impl Presentation {
         let id = format!("{manifest}/canvas/{}", published.page.identifier.in_url());
         Canvas::new(id, page_label(published.page, number), published.size, thumbnail, body)
     }
-}
-
-fn collection_page(number: usize) -> String {
-    format!("{COLLECTION_PAGES}/{number}.json")
 }
 
 /// Returns the label of a page, or its number if it has none.
@@ -166,16 +156,13 @@ fn description(pages: &[ManifestPage], object: &Identifier) -> Description {
 mod tests {
     use super::*;
     use crate::collection::RowMetadata;
+    use crate::destination::Versions;
     use serde_json::Value;
 
     fn presentation() -> Presentation {
-        Presentation {
-            prefix: "iiif".parse().expect("a prefix"),
-            public_url: "https://example.org/iiif".parse().expect("a URL"),
-            image_version: ApiVersion::V3,
-            version: PresentationVersion::V3,
-            shape: PyramidShape::default(),
-        }
+        let public_url = "https://example.org/iiif".parse().expect("a URL");
+        let destination = Destination::new("iiif".parse().expect("a prefix"), public_url, Versions::V3);
+        Presentation::new(destination, ApiVersion::V3, PresentationVersion::V3, PyramidShape::default())
     }
 
     fn page(identifier: &str, object: &str, label: &str) -> Page {
@@ -193,7 +180,7 @@ mod tests {
             .iter()
             .map(|page| ManifestPage {
                 page,
-                base_uri: presentation().public_url.base_uri(None, &page.identifier),
+                base_uri: presentation().destination.base_uris(&page.identifier).remove(0),
                 size: Size::new(6000, 4000).expect("a size"),
             })
             .collect();

@@ -1,6 +1,6 @@
 //! Shards of a collection for several machines, which need no coordination.
 
-use crate::store::Identifier;
+use crate::destination::Identifier;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;

@@ -1,10 +1,10 @@
 //! Stale images: images that are published below a prefix but no longer in the input.
 
 use super::page::Page;
-use super::presentation::{COLLECTION_PAGES, MANIFESTS};
-use crate::iiif::{ImageDocument, ImageRequest, Plan};
+use crate::destination::{Destination, Identifier};
+use crate::iiif::{ImageDocument, ImageRequest};
 use crate::publish::is_ours;
-use crate::store::{Identifier, ImageFolder, KeyError, Prefix, PublicUrl, Store, StoreError};
+use crate::store::{KeyError, Store, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashSet};
 
@@ -23,38 +23,29 @@ pub enum StaleError {
     Key(#[from] KeyError),
 }
 
-/// The location of a collection: the images below a prefix, as one run publishes them.
-#[derive(Clone, Debug)]
-pub struct CollectionScope {
-    /// The common prefix of all keys.
-    pub prefix: Prefix,
-    /// The public URL of the prefix.
-    pub public_url: PublicUrl,
-    /// The folders of the Image API versions, as in [`ImageFolder::new`].
-    pub folders: Vec<Option<u8>>,
-}
-
-impl CollectionScope {
-    /// Finds images that are published here but not in `pages`.
-    ///
-    /// Each 1000 images cost one listing of folders, and each image that is not in `pages` costs one read. Only images
-    /// of this program with ids below the public URL are returned; images of other programs are counted. Nested
-    /// collections are skipped.
-    ///
-    /// # Errors
-    /// If folders cannot be listed.
-    pub async fn stale(&self, store: &dyn Store, pages: &[Page]) -> Result<StaleImages, StaleError> {
-        let named = Named::of(pages);
-        let mut stale = StaleImages::default();
-        for version in &self.folders {
-            let place = ApiFolder { scope: self, store, version: *version, named: &named };
-            let mut paths = vec![String::new()];
-            while !paths.is_empty() {
-                paths = place.descend(paths, &mut stale).await?;
-            }
+/// Finds images that are published at a destination but not in `pages`.
+///
+/// Each 1000 images cost one listing of folders, and each image that is not in `pages` costs one read. Only images of
+/// this program with ids below the public URL are returned; images of other programs are counted. Nested collections
+/// are skipped.
+///
+/// # Errors
+/// If folders cannot be listed.
+pub async fn stale_images(
+    destination: &Destination,
+    store: &dyn Store,
+    pages: &[Page],
+) -> Result<StaleImages, StaleError> {
+    let named = Named::of(pages);
+    let mut stale = StaleImages::default();
+    for version in destination.api_folders() {
+        let place = ApiFolder { destination, store, version, named: &named };
+        let mut paths = vec![String::new()];
+        while !paths.is_empty() {
+            paths = place.descend(paths, &mut stale).await?;
         }
-        Ok(stale)
     }
+    Ok(stale)
 }
 
 /// The paths that the input contains.
@@ -111,7 +102,7 @@ enum Lookup {
 
 /// The folder of one Image API version.
 struct ApiFolder<'a> {
-    scope: &'a CollectionScope,
+    destination: &'a Destination,
     store: &'a dyn Store,
     version: Option<u8>,
     named: &'a Named<'a>,
@@ -156,19 +147,15 @@ impl ApiFolder<'_> {
 
     /// Returns `false` for manifests and for folders that look like image regions, unless the input contains them.
     fn may_be_image(&self, path: &str) -> bool {
-        let is_of_documents = [MANIFESTS, COLLECTION_PAGES].contains(&path);
-        self.named.has(path) || !(is_of_documents || is_region(path))
+        self.named.has(path) || !(Destination::is_document_folder(path) || is_region(path))
     }
 
     /// Returns the paths of the subfolders of a path.
     async fn folders(&self, path: String) -> Result<(String, Vec<String>), StaleError> {
-        let version = self.version.map(|version| version.to_string());
-        let segments = [Some(self.scope.prefix.to_string()), version, Some(path.clone())];
-        let segments: Vec<String> = segments.into_iter().flatten().filter(|segment| !segment.is_empty()).collect();
-        let names = self.store.folders(&segments.join("/").parse()?).await?;
+        let names = self.store.folders(&self.destination.images_below(self.version, &path)?).await?;
         let is_above_image = path.is_empty() || self.named.folders.contains(path.as_str());
         // The folder contains another collection.
-        if !is_above_image && names.iter().any(|name| name == MANIFESTS) {
+        if !is_above_image && Destination::has_manifests(&names) {
             return Ok((path, Vec::new()));
         }
         let names = names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") });
@@ -179,15 +166,14 @@ impl ApiFolder<'_> {
     async fn look(&self, path: String) -> Result<(String, Lookup), StaleError> {
         // This program never publishes under a name that is not a valid identifier.
         let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Lookup::Nothing)) };
-        let Ok(folder) = ImageFolder::new(&self.scope.prefix, self.version, &identifier) else {
+        let Ok(image) = self.destination.image(self.version, &identifier) else {
             return Ok((path, Lookup::Nothing));
         };
-        let Some(stored) = self.store.get(&folder.key(&Plan::INFO_JSON)).await? else {
+        let Some(stored) = self.store.get(&image.folder().info_key()).await? else {
             return Ok((path, Lookup::Folder));
         };
         let Some(document) = ImageDocument::read(&stored.body) else { return Ok((path, Lookup::Nothing)) };
-        let base_uri = self.scope.public_url.base_uri(self.version, &identifier);
-        let is_ours = is_ours(stored.mark.as_deref()) && is_information_of(&document, &base_uri);
+        let is_ours = is_ours(stored.mark.as_deref()) && is_information_of(&document, image.base_uri());
         Ok((path, if is_ours { Lookup::Image(identifier) } else { Lookup::Foreign }))
     }
 }
@@ -200,8 +186,9 @@ fn is_information_of(document: &ImageDocument, base_uri: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::destination::Versions;
     use crate::location::Location;
-    use crate::store::{MemoryStore, Object};
+    use crate::store::{MemoryStore, Object, Prefix};
 
     const MARK: &str = "1;state=current;headers=";
 
@@ -242,14 +229,10 @@ mod tests {
         put(&store, "iiif/manifests/gone.json", "{}").await;
         put(&store, "iiif/other/manifests/x.json", "{}").await;
         put(&store, "elsewhere/info.json", &id("elsewhere")).await;
-        let scope = CollectionScope {
-            prefix: "iiif".parse()?,
-            public_url: "https://example.org/iiif".parse()?,
-            folders: vec![None],
-        };
+        let destination = Destination::new("iiif".parse()?, "https://example.org/iiif".parse()?, Versions::V3);
         let page = |id: &str| Ok::<_, KeyError>(Page::alone(Location::File("x.tif".into()), id.parse()?));
         let pages = [page("kept")?, page("books/1/a")?, page("full/b")?, page("new")?];
-        let StaleImages { images, unseen, known, foreign } = scope.stale(&store, &pages).await?;
+        let StaleImages { images, unseen, known, foreign } = stale_images(&destination, &store, &pages).await?;
         assert_eq!(foreign, 3, "`moved`, `vips` and `server`");
         let names = |images: BTreeSet<Identifier>| images.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (images, unseen) = (names(images), names(unseen));

@@ -2,9 +2,10 @@
 
 use super::DeleteError;
 use super::subject::{Extent, Subject};
+use crate::destination::VersionName;
 use crate::iiif::ImageDocument;
 use crate::publish::is_ours;
-use crate::store::{Key, Listed, Prefix, Store, StoreError, Stored, VersionName};
+use crate::store::{Key, Listed, Prefix, Store, StoreError, Stored};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
 use std::future::ready;

@@ -1,8 +1,9 @@
 //! The subject of a deletion and the prefixes of its objects.
 
 use super::DeleteError;
+use crate::destination::{Identifier, ImageFolder, VersionName};
 use crate::iiif::{ApiVersion, ImageDocument, ImageRequest, Plan};
-use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, Store, StoreError, VersionName};
+use crate::store::{Key, KeyError, Prefix, Store, StoreError};
 use futures::TryStreamExt;
 use std::fmt;
 
@@ -38,7 +39,7 @@ impl Subject {
         let folder = |version| ImageFolder::new(prefix, version, &identifier);
         let folders = versions.into_iter().map(folder).collect::<Result<Vec<_>, _>>()?;
         let bases = folders.iter().map(ImageFolder::base_key).collect();
-        let documents = folders.iter().map(|folder| folder.key(&Plan::INFO_JSON)).collect();
+        let documents = folders.iter().map(ImageFolder::info_key).collect();
         let places = folders.into_iter().map(Prefix::from).collect();
         Ok(Self { extent: Extent::Image(identifier), places, bases, documents })
     }
@@ -109,7 +110,7 @@ fn split_version(path: &str) -> (&str, &str) {
 fn split_identifier(path: &str) -> Option<(&str, &str)> {
     // Region, size, rotation, and quality with format. An identifier may contain slashes, so a split from the left
     // would not find its end.
-    let (slash, _) = path.rmatch_indices('/').nth(3)?;
+    let (slash, _) = path.rmatch_indices('/').nth(ImageRequest::SEGMENTS - 1)?;
     Some((&path[..slash], &path[slash + 1..])).filter(|(folder, _)| !folder.is_empty())
 }
 

@@ -1,9 +1,10 @@
 //! The page in a store that shows the images of a run.
 
 use super::page::{self, PageImage, PageName};
+use crate::destination::{DocumentAddress, Identifier};
 use crate::iiif::{Plan, Pyramid};
 use crate::publish::{Layout, Published, Publisher};
-use crate::store::{Identifier, Key, KeyError, Object, OnExisting, StoreError};
+use crate::store::{Key, KeyError, Object, OnExisting, StoreError};
 use bytes::Bytes;
 
 /// A page of the images of a run, which is written after the images.
@@ -75,7 +76,7 @@ impl Gallery {
     /// If an image of the run or a foreign object has this name, or the store cannot be read.
     pub async fn open(name: &PageName, order: Vec<Identifier>, publisher: &Publisher) -> Result<Self, GalleryError> {
         let options = publisher.options();
-        let key = name.key(&options.prefix)?;
+        let DocumentAddress { key, url } = options.destination().document(name.as_str())?;
         if let Some(image) = order.iter().find(|identifier| name.is_folder_of(identifier)) {
             return Err(GalleryError::Image { image: image.clone(), name: name.clone() });
         }
@@ -83,7 +84,7 @@ impl Gallery {
         if present.as_ref().is_some_and(|body| page::images_of(body).is_none()) {
             return Err(GalleryError::Foreign { key });
         }
-        Ok(Self { key, url: name.url(&options.public_url), present, order, published: Vec::new() })
+        Ok(Self { key, url, present, order, published: Vec::new() })
     }
 
     /// Adds an image that is published.
@@ -144,11 +145,10 @@ impl Gallery {
     fn images(&mut self, publisher: &Publisher) -> Vec<PageImage> {
         let options = publisher.options();
         let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
-        let folders = options.versions.folders();
+        let (destination, folders) = (options.destination(), options.versions.folders());
         let shown = |image: &Published| {
             // The page shows each image once, from the first of its folders.
-            let (_, folder) = folders[0];
-            let info = format!("{}/{}", options.public_url.base_uri(folder, &image.identifier), Plan::INFO_JSON);
+            let info = destination.info_urls(&image.identifier).swap_remove(0);
             let moves = matches!(options.layout, Layout::Versioned { .. });
             let shown = PageImage { moves, ..PageImage::of(image, info) };
             if shown.version.is_none() {

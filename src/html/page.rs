@@ -1,7 +1,7 @@
 //! The page: one file with the viewer and the list of its images, which requests nothing but these images.
 
+use crate::destination::Identifier;
 use crate::publish::Published;
-use crate::store::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -122,18 +122,10 @@ impl PageName {
     /// The default name.
     pub const DEFAULT: &str = "viewer.html";
 
-    /// Returns the URL of the page.
+    /// Returns the name.
     #[must_use]
-    pub fn url(&self, public_url: &PublicUrl) -> String {
-        public_url.base_uri(None, &self.0)
-    }
-
-    /// Returns the key below a prefix.
-    ///
-    /// # Errors
-    /// If the key gets too long.
-    pub fn key(&self, prefix: &Prefix) -> Result<Key, KeyError> {
-        Ok(ImageFolder::new(prefix, None, &self.0)?.base_key())
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 
     /// Returns `true` if the objects of an image would have keys below this name, as if it were a folder.

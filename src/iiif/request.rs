@@ -63,6 +63,9 @@ pub struct ImageRequest {
 }
 
 impl ImageRequest {
+    /// Number of path segments of a request: region, size, rotation, and quality with format.
+    pub const SEGMENTS: usize = 4;
+
     /// Creates a JPEG request for the whole image at a size.
     #[must_use]
     pub fn full(size: SizeParameter) -> Self {

@@ -1,31 +1,46 @@
 //! The folder of an image in one version of the Image API.
 
+use crate::destination::{ImageAddress, ImageFolder};
 use crate::iiif::Plan;
-use crate::store::ImageFolder;
 
 /// The folder of an image in one version of the Image API.
 #[derive(Clone, Debug)]
 pub(super) struct ApiFolder {
     pub(super) plan: Plan,
-    /// The folder of the objects.
-    pub(super) dir: ImageFolder,
-    /// The URL of that folder, which is the id of the image information in it.
-    pub(super) base_uri: String,
-    /// The folder above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
-    pub(super) parent: Option<ImageFolder>,
+    /// The address of the objects.
+    objects: ImageAddress,
+    /// The address above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
+    parent: Option<ImageAddress>,
 }
 
 impl ApiFolder {
-    /// Returns the folder of the `info.json` that viewers are given.
-    pub(super) fn current_dir(&self) -> &ImageFolder {
-        self.parent.as_ref().unwrap_or(&self.dir)
+    /// Creates the folder of the objects at `objects`. `parent` is the address above if these are of a version.
+    pub(super) fn new(plan: Plan, objects: ImageAddress, parent: Option<ImageAddress>) -> Self {
+        Self { plan, objects, parent }
     }
 
-    /// Returns the URL of [`current_dir`](Self::current_dir).
-    pub(super) fn current_uri(&self) -> &str {
-        match (&self.parent, self.base_uri.rsplit_once('/')) {
-            (Some(_), Some((parent, _))) => parent,
-            _ => &self.base_uri,
-        }
+    /// Returns the address of the objects. Its base URI is the id of the image information in it.
+    pub(super) fn objects(&self) -> &ImageAddress {
+        &self.objects
+    }
+
+    /// Returns the folder of the objects.
+    pub(super) fn dir(&self) -> &ImageFolder {
+        self.objects.folder()
+    }
+
+    /// Returns the address of the image, if each of its versions has a folder of its own.
+    pub(super) fn parent(&self) -> Option<&ImageAddress> {
+        self.parent.as_ref()
+    }
+
+    /// Returns the address of the `info.json` that viewers are given.
+    pub(super) fn current(&self) -> &ImageAddress {
+        self.parent.as_ref().unwrap_or(&self.objects)
+    }
+
+    /// Returns the folder of the `info.json` that viewers are given.
+    pub(super) fn current_dir(&self) -> &ImageFolder {
+        self.current().folder()
     }
 }

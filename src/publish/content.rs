@@ -104,7 +104,7 @@ impl fmt::Display for ContentDigest {
 }
 
 /// Returns the path of a key below the folder of its image, or the whole key if it is elsewhere.
-pub(super) fn path_in<'a>(folder: &crate::store::ImageFolder, key: &'a Key) -> &'a str {
+pub(super) fn path_in<'a>(folder: &crate::destination::ImageFolder, key: &'a Key) -> &'a str {
     folder.path_of(key.as_str()).unwrap_or(key.as_str())
 }
 

@@ -1,9 +1,10 @@
 //! Errors of publishing an image.
 
+use crate::destination::Identifier;
 use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
 use crate::source::{SourceError, Warning};
-use crate::store::{Identifier, KeyError, StoreError, StoreErrorKind};
+use crate::store::{KeyError, StoreError, StoreErrorKind};
 use crate::workers::WorkError;
 use bytesize::ByteSize;
 

@@ -1,8 +1,9 @@
 //! Events that a publisher emits while it works.
 
+use crate::destination::{Identifier, VersionName};
 use crate::iiif::Size;
 use crate::source::{SourceProperties, Warning};
-use crate::store::{Identifier, Traffic, VersionName};
+use crate::store::Traffic;
 use std::time::Duration;
 
 /// One thing that happened.

@@ -10,7 +10,8 @@ use super::replace::invalidate;
 use super::state::State;
 use super::target::{Target, request};
 use super::{PublishError, Publisher};
-use crate::store::{ETag, ImageFolder, Key, Listed, OnExisting, Prefix, StoreError, StoreErrorKind};
+use crate::destination::ImageFolder;
+use crate::store::{ETag, Key, Listed, OnExisting, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -105,8 +106,8 @@ impl Publisher {
     pub(super) async fn pictures(&self, target: &Target) -> Result<Vec<Listed>, StoreError> {
         let mut pictures = Vec::new();
         for folder in &target.folders {
-            let is_picture = |listed: &Listed| request(&folder.dir, &listed.key).is_some();
-            pictures.extend(self.listed(&folder.dir, is_picture).await?.unwrap_or_default());
+            let is_picture = |listed: &Listed| request(folder.dir(), &listed.key).is_some();
+            pictures.extend(self.listed(folder.dir(), is_picture).await?.unwrap_or_default());
         }
         Ok(pictures)
     }

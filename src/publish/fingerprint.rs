@@ -12,10 +12,10 @@
 use super::Options;
 use super::options::{Identity, Layout, RedirectOptions};
 use super::revision::Revisions;
+use crate::destination::{Identifier, VersionName};
 use crate::encode::{Effort, JpegTiles, Subsampling};
 use crate::iiif::RoundedSizes;
 use crate::source::{FloatRange, Profiles, Remote, RemoteError, ResolvedSource, SourceError};
-use crate::store::{Identifier, VersionName};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -37,7 +37,7 @@ const HASH_DIGITS: usize = 32;
 pub(super) struct Fingerprint {
     pub(super) pixels: String,
     pub(super) headers: String,
-    /// One for each folder of the image, in the order of [`Versions::folders`](super::Versions::folders).
+    /// One for each folder of the image, in the order of [`Versions::folders`](crate::destination::Versions::folders).
     pub(super) documents: Vec<String>,
 }
 
@@ -55,13 +55,12 @@ impl Fingerprint {
         is_stopping: &dyn Fn() -> bool,
     ) -> Result<Self, SourceError> {
         let source = source(resolved, options.identity, is_stopping)?;
-        let folders = options.versions.folders();
-        let base_uri = |folder| options.public_url.base_uri(folder, identifier);
-        let document = |(_, folder)| hash(&document(options, identifier, base_uri(folder), attributes));
+        let base_uris = options.destination().base_uris(identifier);
+        let document = |base_uri| hash(&document(options, identifier, base_uri, attributes));
         Ok(Self {
             pixels: hash(&pixels(options, source)),
             headers: hash(&headers(options, attributes)),
-            documents: folders.into_iter().map(document).collect(),
+            documents: base_uris.into_iter().map(document).collect(),
         })
     }
 }

@@ -8,8 +8,9 @@ use super::options::Options;
 use super::revision::Revisions;
 use super::state::StoredInfo;
 use super::target::Target;
-use crate::iiif::{ImageInformation, Plan};
-use crate::store::{ImageFolder, Object, Store, StoreError};
+use crate::destination::ImageFolder;
+use crate::iiif::ImageInformation;
+use crate::store::{Object, Store, StoreError};
 use bytes::Bytes;
 
 /// Writes the `info.json` of one image.
@@ -22,7 +23,7 @@ pub(super) struct InfoWriter<'a> {
 impl InfoWriter<'_> {
     /// Puts the image information into the folders of the objects, with a mark for each. Returns the bytes.
     pub(super) async fn put(&self, marks: &[Mark]) -> Result<u64, StoreError> {
-        self.put_in(ApiFolder::objects_dir, marks).await
+        self.put_in(ApiFolder::dir, marks).await
     }
 
     /// Puts it into the folders that viewers are given. Returns the bytes.
@@ -48,26 +49,23 @@ impl InfoWriter<'_> {
 
     fn body(&self, folder: &ApiFolder) -> Bytes {
         let rights = self.options.rights.clone();
-        let information =
-            ImageInformation::new(&self.target.pyramid, folder.plan.version(), folder.base_uri.clone(), rights);
+        let information = ImageInformation::new(
+            &self.target.pyramid,
+            folder.plan.version(),
+            folder.objects().base_uri().to_owned(),
+            rights,
+        );
         information.to_json().into()
     }
 
     fn object(&self, folder: &ApiFolder, dir: &ImageFolder, body: Bytes, mark: &Mark) -> Object {
         Object {
-            key: dir.key(&Plan::INFO_JSON),
+            key: dir.info_key(),
             body,
             content_type: ImageInformation::content_type(folder.plan.version()),
             cache_control: self.options.info_cache_control.as_str().into(),
             mark: Some(mark.to_string().into()),
         }
-    }
-}
-
-impl ApiFolder {
-    /// Returns the folder of the objects.
-    fn objects_dir(&self) -> &ImageFolder {
-        &self.dir
     }
 }
 

@@ -95,7 +95,7 @@ impl Job {
     ) -> Result<Vec<Receipt>, PublishError> {
         let bodies: Vec<(Format, Bytes)> = encoded.into_iter().map(|it| (it.format, it.bytes.into())).collect();
         let object = |folder: &ApiFolder, request: ImageRequest, body: &Bytes| Object {
-            key: folder.dir.key(&request),
+            key: folder.dir().key(&request),
             body: body.clone(),
             content_type: request.format.media_type(),
             cache_control: Arc::clone(&self.cache_control),

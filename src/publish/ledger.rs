@@ -8,7 +8,8 @@
 use super::Incomplete;
 use super::content::{ContentDigest, path_in};
 use super::target::Target;
-use crate::store::{ImageFolder, Receipt};
+use crate::destination::ImageFolder;
+use crate::store::Receipt;
 
 /// Counts receipts. Every key is planned once and put once, so that counting them is enough.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(super) struct Complete {
 impl Ledger {
     /// Creates a ledger of the pictures of an image.
     pub(super) fn new(target: &Target) -> Self {
-        let folders = target.folders.iter().map(|folder| (folder.dir.clone(), ContentDigest::default()));
+        let folders = target.folders.iter().map(|folder| (folder.dir().clone(), ContentDigest::default()));
         Self { promised: target.picture_count(), objects: 0, bytes: 0, folders: folders.collect() }
     }
 

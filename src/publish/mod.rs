@@ -39,20 +39,22 @@ mod update;
 mod watch;
 mod work;
 
+pub use crate::destination::Versions;
 pub use batch::BatchEvent;
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
-pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions, Versions};
+pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use outline::{Outline, VersionOutline};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 pub use summary::{BatchSummary, Unfinished};
 
+use crate::destination::Identifier;
 use crate::iiif::Pyramid;
 use crate::location::Location;
 use crate::remote::SourceResolver;
 use crate::source::ResolvedSource;
-use crate::store::{Identifier, Store, Tally};
+use crate::store::{Store, StoreError, StoreErrorKind, Tally};
 use budget::Budget;
 use fingerprint::{Fingerprint, version_name};
 use futures::future::ready;
@@ -157,7 +159,7 @@ impl Publisher {
     /// // Credentials, region and endpoint come from the environment, as for the AWS tools.
     /// let store = S3Store::connect(S3Settings { bucket: "art-tiles".to_owned(), ..S3Settings::default() }).await?;
     /// let prefix: Prefix = "maps".parse()?;
-    /// let options = Options { prefix: prefix.clone(), ..Options::new(store.public_url(&prefix)) };
+    /// let options = Options { prefix: prefix.clone(), ..Options::new(store.url(&prefix).into()) };
     /// let publisher = Publisher::new(Arc::new(store), options, |_| {});
     ///
     /// let on_signal = publisher.clone();
@@ -284,6 +286,15 @@ impl Publisher {
         }
         let identifier = target.identifier.clone();
         Err(PublishError::TooManyObjects { identifier, objects, max_objects: max_objects.unwrap_or(u64::MAX) })
+    }
+
+    /// Checks that the store can redirect, if the options need it.
+    fn check_redirects(&self) -> Result<(), StoreError> {
+        if self.options.redirects.is_none() || self.store.redirect_store().is_some() {
+            return Ok(());
+        }
+        let action = "could not redirect requests for the same picture".to_owned();
+        Err(StoreError::new(StoreErrorKind::Unsupported, action, "the store has no redirects"))
     }
 
     fn check_not_stopped(&self, target: &Target) -> Result<(), PublishError> {

@@ -7,8 +7,9 @@ use super::options::Layout;
 use super::state::State;
 use super::target::Target;
 use super::{PublishError, Publisher};
+use crate::destination::{ImageAddress, ImageFolder, VersionName};
 use crate::iiif::{ImageRequest, Plan};
-use crate::store::{ImageFolder, Key, Listed, StoreError, VersionName};
+use crate::store::{Key, Listed, StoreError};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -153,20 +154,21 @@ impl Publisher {
     pub(super) async fn prune_versions(&self, target: &Target, keep: usize) -> Result<Orphans, StoreError> {
         let (mut orphans, mut is_more) = (Orphans::default(), false);
         for folder in &target.folders {
-            let Some(parent) = &folder.parent else { continue };
+            let Some(image) = folder.parent() else { continue };
+            let parent = image.folder();
             let listed = self.listed(parent, |object| of_version(parent, object).is_some()).await?.unwrap_or_default();
             // Without permission to list, nothing is known.
             is_more |= listed.is_empty();
             let now = self.store.now().await?;
             // While the newest version is fresh, viewers that were opened before may still show an older one and ask
             // for its tiles.
-            let is_fresh = is_fresh(&listed, &folder.dir, now);
+            let is_fresh = is_fresh(&listed, folder.dir(), now);
             let plan = PrunePlan::new(versions(listed, parent, &target.version), keep, now, is_fresh);
             is_more |= plan.is_more;
             // Another run may have made another version current in the meantime. It then decides which versions are old.
             let current = self.load_current_state(target).await?;
             if !plan.is_empty() && current_marks(target, &current).is_some() {
-                orphans = orphans + self.delete_versions(folder, parent, plan).await?;
+                orphans = orphans + self.delete_versions(image, plan).await?;
             }
         }
         let current = self.load_current_state(target).await?;
@@ -185,12 +187,7 @@ impl Publisher {
         State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await
     }
 
-    async fn delete_versions(
-        &self,
-        folder: &ApiFolder,
-        parent: &ImageFolder,
-        plan: PrunePlan,
-    ) -> Result<Orphans, StoreError> {
+    async fn delete_versions(&self, image: &ImageAddress, plan: PrunePlan) -> Result<Orphans, StoreError> {
         // The `info.json` of each version goes first. If the deletion ends half way, what is left is invisible, and the
         // next run counts it as unfinished. In the other order, viewers would find an `info.json` without tiles.
         let orphans = self.delete(plan.promises).await?;
@@ -198,8 +195,8 @@ impl Publisher {
             return Ok(orphans);
         }
         for name in &plan.names {
-            let dir = parent.version(name).expect("a folder of this name was listed");
-            self.store.redirect(&dir, &format!("{}/{name}", folder.current_uri()), Vec::new()).await?;
+            let version = image.version(name).expect("a folder of this name was listed");
+            self.put_redirects(&version, Vec::new()).await?;
         }
         Ok(orphans + self.delete(plan.pictures).await?)
     }

@@ -1,36 +1,13 @@
 //! Options that a publisher applies to all of its images.
 
+use crate::destination::{Destination, Identifier, PublicUrl, Versions};
 use crate::encode::JpegOptions;
-use crate::iiif::{ApiVersion, Format, PyramidShape, Rights};
+use crate::iiif::{Format, PyramidShape, Rights};
 use crate::source::{Profiles, ReadOptions};
-use crate::store::{Identifier, KeyError, OnExisting, Prefix, PublicUrl};
+use crate::store::{KeyError, OnExisting, Prefix};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// The published versions of the Image API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Versions {
-    /// Version 2 alone.
-    V2,
-    /// Version 3 alone.
-    #[default]
-    V3,
-    /// Both, decoded and encoded once, in the folders `3` and `2` below the prefix.
-    Both,
-}
-
-impl Versions {
-    /// Returns each version with its folder below the prefix, newest first.
-    #[must_use]
-    pub fn folders(self) -> Vec<(ApiVersion, Option<u8>)> {
-        match self {
-            Self::V2 => vec![(ApiVersion::V2, None)],
-            Self::V3 => vec![(ApiVersion::V3, None)],
-            Self::Both => [ApiVersion::V3, ApiVersion::V2].map(|version| (version, Some(version.number()))).to_vec(),
-        }
-    }
-}
 
 /// The properties by which an unchanged source is recognized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -164,6 +141,12 @@ impl Options {
 
     /// The default grace period. It is longer than a run is ever suspended, or writes without looking at the image again.
     pub const SETTLE_AFTER: Duration = Duration::from_hours(1);
+
+    /// Returns the destination of the images.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        Destination::new(self.prefix.clone(), self.public_url.clone(), self.versions)
+    }
 
     /// Returns the options for reading sources. WebP cannot store gray, so gray profiles are converted if it is written.
     pub(super) fn reading(&self) -> ReadOptions {

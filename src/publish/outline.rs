@@ -2,9 +2,9 @@
 
 use super::memory::{InFlight, peak_memory_bytes};
 use super::options::Options;
+use crate::destination::Identifier;
 use crate::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, PyramidError};
 use crate::source::Header;
-use crate::store::Identifier;
 
 /// The objects that an image would become, and the memory that publishing it would take.
 #[derive(Clone, Debug)]
@@ -47,15 +47,16 @@ impl Outline {
     ) -> Result<Self, PyramidError> {
         let pyramid = Pyramid::new(header.size, options.shape);
         pyramid.check_formats()?;
-        let version = |(version, folder): (ApiVersion, Option<u8>)| {
+        let destination = options.destination();
+        let version = |((version, folder), base_uri): ((ApiVersion, Option<u8>), String)| {
             let plan = Plan::new(pyramid.clone(), version);
-            let base_uri = options.public_url.base_uri(folder, identifier);
             let information = ImageInformation::new(&pyramid, version, base_uri.clone(), None);
             let bytes = plan.estimated_bytes() + information.to_json().len() as u64;
             let folder = folder.map(|number| format!("{number}/")).unwrap_or_default();
             VersionOutline { plan, folder, base_uri, information, bytes }
         };
-        let versions = options.versions.folders().into_iter().map(version).collect();
+        let versions =
+            options.versions.folders().into_iter().zip(destination.base_uris(identifier)).map(version).collect();
         let in_flight = InFlight::new(options.jobs.get(), concurrency);
         let memory_bytes = peak_memory_bytes(header, &pyramid, options.jpeg, in_flight);
         Ok(Self { pyramid, versions, memory_bytes })

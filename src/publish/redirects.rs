@@ -2,8 +2,9 @@
 
 use super::api_folder::ApiFolder;
 use super::options::RedirectOptions;
+use crate::destination::{Identifier, ImageAddress};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
-use crate::store::{Identifier, ImageFolder, Redirect};
+use crate::store::{Redirect, Redirects as StoreRedirects};
 
 /// The redirects of one image.
 #[derive(Clone, Debug)]
@@ -45,17 +46,17 @@ impl Redirects {
     pub(super) fn of_current(&self, folder: &ApiFolder) -> Vec<Redirect> {
         match self {
             Self::None => Vec::new(),
-            Self::Alternatives { .. } => vec![base(folder.current_dir(), folder.current_uri())],
+            Self::Alternatives { .. } => vec![base(folder.current())],
         }
     }
 
     /// Returns all redirects of an image, that of its bare base URI first.
     pub(super) fn of(&self, pyramid: &Pyramid, folder: &ApiFolder) -> Vec<Redirect> {
         let Self::Alternatives { full_image_url } = self else { return Vec::new() };
-        let base_uri = &folder.base_uri;
+        let image = folder.objects();
         let redirect = |request: &ImageRequest, to: String| Redirect {
-            from: folder.dir.key(request),
-            url: format!("{base_uri}/{request}"),
+            from: image.folder().key(request),
+            url: image.url_of(request),
             to,
         };
         let of_picture = |(format, rendering)| {
@@ -64,14 +65,14 @@ impl Redirects {
             // No redirect leads to another one: all of them lead to the object itself.
             let to = |request: &ImageRequest| match full_image_url {
                 Some(url) if is_full_jpeg(request) => Some(url.clone()),
-                _ => stored.filter(|stored| stored != request).map(|stored| format!("{base_uri}/{stored}")),
+                _ => stored.filter(|stored| stored != request).map(|stored| image.url_of(&stored)),
             };
             let redirects = requests.iter().filter_map(|request| Some(redirect(request, to(request)?)));
             redirects.collect::<Vec<_>>()
         };
         let in_formats = |rendering| pyramid.formats().all().map(move |format| (format, rendering));
         let of_pictures = pyramid.renderings().flat_map(in_formats).flat_map(of_picture);
-        std::iter::once(base(&folder.dir, base_uri)).chain(of_pictures).collect()
+        std::iter::once(base(image)).chain(of_pictures).collect()
     }
 }
 
@@ -82,7 +83,12 @@ fn is_full_jpeg(request: &ImageRequest) -> bool {
 }
 
 /// Returns the redirect from a bare base URI to the `info.json` below it.
-fn base(folder: &ImageFolder, base_uri: &str) -> Redirect {
-    let to = format!("{base_uri}/{}", Plan::INFO_JSON);
-    Redirect { from: folder.base_key(), url: base_uri.to_owned(), to }
+fn base(image: &ImageAddress) -> Redirect {
+    Redirect { from: image.folder().base_key(), url: image.base_uri().to_owned(), to: image.info_url() }
+}
+
+/// Returns the redirects of an image as its store takes them: below its base URI, only requests belong to it.
+pub(super) fn of_store(image: &ImageAddress, redirects: Vec<Redirect>) -> StoreRedirects {
+    let (base, base_url) = (image.folder().base_key(), image.base_uri().to_owned());
+    StoreRedirects { base, base_url, depth: ImageRequest::SEGMENTS, redirects }
 }

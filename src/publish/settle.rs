@@ -74,7 +74,7 @@ impl Publisher {
     }
 
     async fn compare(&self, target: &Target, marks: &[&Mark]) -> Result<Comparison, PublishError> {
-        let listings = try_join_all(target.folders.iter().map(|folder| self.listed_content(&folder.dir))).await?;
+        let listings = try_join_all(target.folders.iter().map(|folder| self.listed_content(folder.dir()))).await?;
         let Some(listings) = listings.into_iter().collect::<Option<Vec<_>>>() else { return Ok(Comparison::Unknown) };
         if listings.iter().any(ContentDigest::has_untagged) && !self.compared_by_size.swap(true, Ordering::Relaxed) {
             (self.events)(Event::ComparedBySize);

@@ -4,9 +4,10 @@ use super::fingerprint::{Fingerprint, version_name};
 use super::mark::{Mark, MarkState};
 use super::options::Options;
 use super::replace::is_ours;
-use crate::iiif::{Plan, Size};
+use crate::destination::{Identifier, ImageFolder, VersionName};
+use crate::iiif::Size;
 use crate::source::Warning;
-use crate::store::{Identifier, ImageFolder, KeyError, OnExisting, Store, StoreError, Stored, VersionName};
+use crate::store::{KeyError, OnExisting, Store, StoreError, Stored};
 use serde::Deserialize;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -79,7 +80,7 @@ impl State {
     ) -> Result<Self, StoreError> {
         let (loaded, mut infos) = ((Instant::now(), SystemTime::now()), Vec::new());
         for folder in folders {
-            infos.push(store.get(&folder.key(&Plan::INFO_JSON)).await?.map(StoredInfo::from));
+            infos.push(store.get(&folder.info_key()).await?.map(StoredInfo::from));
         }
         Ok(Self { infos, loaded })
     }
@@ -90,9 +91,8 @@ impl State {
         options: &Options,
         identifier: &Identifier,
     ) -> Result<Result<Self, StoreError>, KeyError> {
-        let folder = |(_, folder)| ImageFolder::new(&options.prefix, folder, identifier);
-        let folders: Vec<_> = options.versions.folders().into_iter().map(folder).collect::<Result<_, _>>()?;
-        Ok(Self::load(store, folders.iter()).await)
+        let images = options.destination().images(identifier)?;
+        Ok(Self::load(store, images.iter().map(|(_, image)| image.folder())).await)
     }
 
     /// Decides what to do.

@@ -1,7 +1,7 @@
 //! Counts of many images.
 
 use super::{Image, Outcome, PublishError, Published};
-use crate::store::Identifier;
+use crate::destination::Identifier;
 use std::collections::BTreeMap;
 
 /// The outcomes of a batch of images.

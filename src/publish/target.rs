@@ -5,8 +5,9 @@ use super::api_folder::ApiFolder;
 use super::event::{Orphans, Outcome, Published};
 use super::options::{Layout, Options};
 use super::redirects::Redirects;
+use crate::destination::{Identifier, ImageAddress, ImageFolder, VersionName};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
-use crate::store::{Identifier, ImageFolder, Key, KeyError, Traffic, VersionName};
+use crate::store::{Key, KeyError, Traffic};
 use std::time::Duration;
 
 /// Everything that is known of a published image from its name, its size and the options.
@@ -34,27 +35,25 @@ impl Target {
         version: VersionName,
     ) -> Result<Self, KeyError> {
         let is_versioned = matches!(options.layout, Layout::Versioned { .. });
-        let folder = |(api, api_folder): (_, Option<u8>)| {
+        let folder = |(api, image): (_, ImageAddress)| {
             let plan = Plan::new(pyramid.clone(), api);
-            let base_uri = options.public_url.base_uri(api_folder, identifier);
-            let current = ImageFolder::new(&options.prefix, api_folder, identifier)?;
             if !is_versioned {
-                return Ok(ApiFolder { plan, dir: current, base_uri, parent: None });
+                return Ok(ApiFolder::new(plan, image, None));
             }
             // With versions, the objects and the `id` of the image are one level deeper than the folder that viewers
             // are given. An `info.json` is written to both; that of the parent names the folder below it, and changes
             // with each version.
-            let (dir, base_uri) = (current.version(&version)?, format!("{base_uri}/{version}"));
-            Ok(ApiFolder { plan, dir, base_uri, parent: Some(current) })
+            Ok(ApiFolder::new(plan, image.version(&version)?, Some(image)))
         };
-        let folders: Result<Vec<_>, KeyError> = options.versions.folders().into_iter().map(folder).collect();
+        let folders: Result<Vec<_>, KeyError> =
+            options.destination().images(identifier)?.into_iter().map(folder).collect();
         let redirects = Redirects::new(options.redirects.as_ref(), identifier);
         Ok(Self { identifier: identifier.clone(), folders: folders?, redirects, pyramid, version })
     }
 
     /// Returns `true` if each version of the image has a folder of its own.
     pub(super) fn is_versioned(&self) -> bool {
-        self.folders.iter().any(|folder| folder.parent.is_some())
+        self.folders.iter().any(|folder| folder.parent().is_some())
     }
 
     /// Returns the number of objects in all folders, `info.json` included.
@@ -80,7 +79,7 @@ impl Target {
         Published {
             identifier: self.identifier.clone(),
             outcome: Outcome::Unchanged,
-            info_urls: self.folders.iter().map(|folder| format!("{}/{}", folder.base_uri, Plan::INFO_JSON)).collect(),
+            info_urls: self.folders.iter().map(|folder| folder.objects().info_url()).collect(),
             version: Some(self.version.clone()),
             size: self.pyramid.size(),
             tiles: self.pyramid.tile_count(),
@@ -95,14 +94,14 @@ impl Target {
 
     /// Returns the URLs of the `info.json` that viewers are given, whatever version that is of.
     pub(super) fn current_urls(&self) -> Vec<String> {
-        self.folders.iter().map(|folder| format!("{}/{}", folder.current_uri(), Plan::INFO_JSON)).collect()
+        self.folders.iter().map(|folder| folder.current().info_url()).collect()
     }
 
     /// Returns the key of every request of the image; `info.json` is not one.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         let of_folder = |folder: &'_ ApiFolder| {
             let requests = |rendering| folder.plan.requests(rendering);
-            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.dir.key(&request));
+            let keys = self.pyramid.renderings().flat_map(requests).map(|request| folder.dir().key(&request));
             keys.collect::<Vec<_>>()
         };
         self.folders.iter().flat_map(of_folder)

@@ -1,5 +1,6 @@
 //! The way of one image from its source to its `info.json`.
 
+use super::api_folder::ApiFolder;
 use super::budget::{ImageMemory, permit};
 use super::event::{Event, Orphans, Published};
 use super::fingerprint::{Fingerprint, version_name};
@@ -87,6 +88,7 @@ impl Task<'_> {
         self.check_memory(&header, &target)?;
         publisher.check_not_stopped(&target)?;
         publisher.check_object_count(&target)?;
+        publisher.check_redirects()?;
         if let Some(published) = self.promote_again(&target).await? {
             return Ok((published, Outcome::Published));
         }
@@ -171,7 +173,7 @@ impl Task<'_> {
         // The folder of a version is named after a hash of the pixels and the revisions, so equal sources have equal
         // folders. When an image becomes again what it was, all tiles may still be there, and only the `info.json` has
         // to change.
-        let there = State::load(&*publisher.store, target.folders.iter().map(|folder| &folder.dir)).await?;
+        let there = State::load(&*publisher.store, target.folders.iter().map(ApiFolder::dir)).await?;
         let Some(marks) = there.marks().filter(|_| there.has_pixels(self.fingerprint)) else { return Ok(None) };
         if !there.has_headers(&self.fingerprint.headers) || !publisher.is_whole(target, &marks).await? {
             return Ok(None);

@@ -5,11 +5,13 @@ use super::event::Published;
 use super::fingerprint::Fingerprint;
 use super::ledger::Ledger;
 use super::mark::{Mark, MarkState};
+use super::redirects::of_store;
 use super::state::State;
 use super::target::{Target, request};
 use super::watch::Watch;
 use super::{PublishError, Publisher};
-use crate::store::{HeaderUpdate, Key, Listed, Receipt, StoreError};
+use crate::destination::ImageAddress;
+use crate::store::{HeaderUpdate, Key, Listed, Receipt, Redirect, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 
 impl Publisher {
@@ -85,7 +87,8 @@ impl Publisher {
     }
 
     fn header_update(&self, target: &Target, listed: Listed, fingerprint: &Fingerprint) -> Option<HeaderUpdate> {
-        let format = |key: &Key| target.folders.iter().find_map(|folder| request(&folder.dir, key)).map(|it| it.format);
+        let format =
+            |key: &Key| target.folders.iter().find_map(|folder| request(folder.dir(), key)).map(|it| it.format);
         Some(HeaderUpdate {
             content_type: format(&listed.key)?.media_type(),
             cache_control: self.options.cache_control.as_str().into(),
@@ -143,7 +146,7 @@ impl Publisher {
             self.store.flush().await?;
             for folder in &target.folders {
                 let redirects = target.redirects.of_current(folder);
-                self.store.redirect(folder.current_dir(), folder.current_uri(), redirects).await?;
+                self.put_redirects(folder.current(), redirects).await?;
             }
             bytes += writer.put_current(marks).await?;
         }
@@ -157,8 +160,16 @@ impl Publisher {
         for folder in &target.folders {
             let redirects = target.redirects.of(&target.pyramid, folder);
             count += redirects.len() as u64;
-            self.store.redirect(&folder.dir, &folder.base_uri, redirects).await?;
+            self.put_redirects(folder.objects(), redirects).await?;
         }
         Ok(count)
+    }
+
+    /// Sets the redirects of an image, or clears them. A store without redirects has none to clear.
+    pub(super) async fn put_redirects(&self, image: &ImageAddress, redirects: Vec<Redirect>) -> Result<(), StoreError> {
+        match self.store.redirect_store() {
+            Some(store) => store.set_redirects(of_store(image, redirects)).await,
+            None => Ok(()),
+        }
     }
 }

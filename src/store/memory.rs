@@ -1,8 +1,8 @@
 //! An in-memory store, for tests and for programs that use the crate as a library.
 
 use super::{
-    Digest, ETag, HeaderUpdate, ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError,
-    StoreErrorKind, Stored,
+    Digest, ETag, HeaderUpdate, Key, Listed, Object, Prefix, Receipt, Redirect, RedirectStore, Redirects, Store,
+    StoreError, StoreErrorKind, Stored,
 };
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -204,17 +204,8 @@ impl Store for MemoryStore {
         .boxed()
     }
 
-    fn redirect<'a>(
-        &'a self,
-        _: &'a ImageFolder,
-        _: &'a str,
-        redirects: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move {
-            self.begin().redirects.extend(redirects);
-            Ok(())
-        }
-        .boxed()
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        Some(self)
     }
 
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
@@ -227,6 +218,16 @@ impl Store for MemoryStore {
 
     fn default_concurrency(&self) -> usize {
         64
+    }
+}
+
+impl RedirectStore for MemoryStore {
+    fn set_redirects(&self, redirects: Redirects) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.begin().redirects.extend(redirects.redirects);
+            Ok(())
+        }
+        .boxed()
     }
 }
 

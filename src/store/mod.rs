@@ -3,29 +3,35 @@
 #[cfg(feature = "s3")]
 mod adaptive_limiter;
 mod digest;
+mod error;
 mod folder;
 mod key;
 mod memory;
 #[cfg(any(feature = "s3", feature = "web"))]
 mod rate;
-mod redirects;
+mod redirect;
 #[cfg(feature = "s3")]
 mod s3;
 mod tally;
+mod url;
 
 pub use digest::{Digest, ETag};
-pub use folder::{FolderStore, NameProblem, name_problems};
-pub use key::{Identifier, ImageFolder, Key, KeyError, Prefix, PublicUrl, VersionName, VersionNameError, redacted_url};
+pub use error::{StoreError, StoreErrorKind};
+pub use folder::FolderStore;
+pub(crate) use key::check_path;
+pub use key::{Key, KeyError, Prefix};
 pub use memory::MemoryStore;
 #[cfg(feature = "web")]
 pub(crate) use rate::{MinRate, TooSlow};
+pub use redirect::{Redirect, RedirectStore, Redirects};
 #[cfg(feature = "s3")]
 pub use s3::{
     BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, ObjectAttributes, ObjectCannedAcl,
     ObjectInfo, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
-
 pub(crate) use tally::Tally;
+pub(crate) use url::encoded;
+pub use url::{BaseUrl, redacted_url};
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -116,17 +122,6 @@ pub struct Listed {
     pub modified: Option<SystemTime>,
 }
 
-/// A key that redirects to another URL instead of holding content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
-    /// The key that is requested.
-    pub from: Key,
-    /// The public URL of that key.
-    pub url: String,
-    /// The URL to redirect to.
-    pub to: String,
-}
-
 /// Request counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -175,18 +170,10 @@ pub trait Store: Send + Sync {
     /// Deletes objects. Deleting a missing object succeeds.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Sets the HTTP redirects of the image whose public URL is `base_uri`.
-    ///
-    /// Only some web servers follow these redirects. Stores that keep redirects as objects leave earlier ones in place.
-    ///
-    /// # Errors
-    /// If an object that is not a redirect has the bare key of the image: the object belongs to somebody else.
-    fn redirect<'a>(
-        &'a self,
-        folder: &'a ImageFolder,
-        base_uri: &'a str,
-        redirects: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Returns the redirects of the store; `None` if its objects cannot redirect.
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        None
+    }
 
     /// Gives an object new headers without sending its content again.
     ///
@@ -216,7 +203,7 @@ pub trait Store: Send + Sync {
         async { Ok(()) }.boxed()
     }
 
-    /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with image files, so that changed
+    /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with all objects, so that changed
     /// headers require an upload.
     fn keeps_headers(&self) -> bool {
         true
@@ -240,108 +227,5 @@ pub trait Store: Send + Sync {
     /// Returns the request counters. Local stores return zeros.
     fn traffic(&self) -> Traffic {
         Traffic::default()
-    }
-}
-
-/// The category of a store error, which decides whether a retry can help and which hint is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StoreErrorKind {
-    /// Credentials are missing, wrong or expired.
-    Credentials,
-    /// The credentials are valid but lack a permission.
-    Denied,
-    /// The bucket or folder does not exist.
-    Missing,
-    /// The bucket is in another region.
-    Region,
-    /// The endpoint redirects to another one.
-    Endpoint,
-    /// No server responds at the endpoint.
-    Unreachable,
-    /// Another object has the key and must not be replaced.
-    Exists,
-    /// The store does not support the operation.
-    Unsupported,
-    /// Any other error. A retry may help.
-    Other,
-}
-
-/// An error of a store operation.
-#[derive(Debug, thiserror::Error)]
-#[error("{action}")]
-pub struct StoreError {
-    kind: StoreErrorKind,
-    action: String,
-    #[source]
-    cause: Box<dyn std::error::Error + Send + Sync>,
-    region: Option<String>,
-    hint: Option<&'static str>,
-}
-
-impl StoreError {
-    /// Creates an error for a failed `action`, such as ``could not put `key` ``.
-    pub fn new(
-        kind: StoreErrorKind,
-        action: String,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self { kind, action, cause: cause.into(), region: None, hint: None }
-    }
-
-    /// Creates the error for a key that is taken by an object that must not be replaced.
-    pub(crate) fn exists(key: &Key) -> Self {
-        let cause = "a different object has this key and must not be replaced";
-        Self::new(StoreErrorKind::Exists, format!("could not put `{key}`"), cause)
-    }
-
-    /// Creates the error for a header update of an object that was replaced after its entity tag was read.
-    pub(crate) fn replaced(key: &Key) -> Self {
-        let action = format!("could not update the headers of `{key}`");
-        Self::new(StoreErrorKind::Exists, action, "the object was replaced in the meantime")
-            .with_hint("run the same command again")
-    }
-
-    /// Returns the error with another category.
-    #[cfg(feature = "s3")]
-    #[must_use]
-    pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
-        Self { kind, ..self }
-    }
-
-    /// Returns the error with a hint that replaces the general one of its category.
-    #[must_use]
-    pub fn with_hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
-    }
-
-    /// Returns the specific hint of the error, if it has one.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        self.hint
-    }
-
-    /// Returns the error with the region of the bucket.
-    #[must_use]
-    pub fn in_region(self, region: Option<String>) -> Self {
-        Self { region, ..self }
-    }
-
-    /// Returns the region of the bucket, if the store named it.
-    #[must_use]
-    pub fn region(&self) -> Option<&str> {
-        self.region.as_deref()
-    }
-
-    /// Returns the category of the error.
-    #[must_use]
-    pub fn kind(&self) -> StoreErrorKind {
-        self.kind
-    }
-
-    /// Returns `true` if a retry can only help after the configuration or the environment has changed.
-    #[must_use]
-    pub fn is_environment(&self) -> bool {
-        !matches!(self.kind, StoreErrorKind::Other | StoreErrorKind::Exists)
     }
 }

@@ -1,11 +1,11 @@
-//! Request counters of one image, independent of other users of the same store.
+//! Request counters of one task, independent of other users of the same store.
 
 use super::Traffic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 tokio::task_local! {
-    /// The counters of the image that the current task works for.
+    /// The counters that the current task belongs to.
     static PRESENT: Arc<Tally>;
 }
 
@@ -46,7 +46,7 @@ impl Tally {
 
     #[cfg(feature = "s3")]
     fn count(which: impl FnOnce(&Self) -> &AtomicU64) {
-        // Some requests belong to no image, such as the first check of the bucket.
+        // Some requests belong to no task, such as the first check of the bucket.
         let _ = PRESENT.try_with(|tally| which(tally).fetch_add(1, Ordering::Relaxed));
     }
 }

@@ -1,7 +1,8 @@
 //! Puts every file of a folder into a bucket, by the client of the program and nothing else of it. `puts.py` runs it in
 //! turn with `s5cmd`.
 
-use iiif_publish::store::{Identifier, ImageFolder, Object, Prefix, Receipt, S3Settings, S3Store, Store, StoreError};
+use iiif_publish::destination::{Identifier, ImageFolder};
+use iiif_publish::store::{Object, Prefix, Receipt, S3Settings, S3Store, Store, StoreError};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};

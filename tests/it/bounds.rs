@@ -3,7 +3,7 @@
 use crate::support::faults::{Fault, FaultServer, Scope};
 use crate::support::pictures::{encoded, file, png_file, waves};
 use crate::support::program::{Run, end_within, program, run, run_within};
-use iiif_publish::store::{FolderStore, Identifier, ImageFolder, Prefix, Redirect, Store};
+use iiif_publish::store::{FolderStore, Prefix, Redirect, RedirectStore, Redirects};
 use image::ImageFormat;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -291,11 +291,10 @@ async fn redirects_of_a_new_image_are_appended_and_old_ones_are_replaced() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("_redirects");
     let redirect = async |store: &FolderStore, name: &str, to: &str| {
-        let identifier: Identifier = name.parse().expect("an identifier");
-        let image = ImageFolder::new(&Prefix::default(), None, &identifier).expect("short");
-        let uri = format!("https://example.org/{name}");
-        let redirects = vec![Redirect { from: image.base_key(), url: uri.clone(), to: format!("{uri}/{to}") }];
-        store.redirect(&image, &uri, redirects).await.expect("written");
+        let base = Prefix::default().join_key(name).expect("short");
+        let base_url = format!("https://example.org/{name}");
+        let redirects = vec![Redirect { from: base.clone(), url: base_url.clone(), to: format!("{base_url}/{to}") }];
+        store.set_redirects(Redirects { base, base_url, depth: 4, redirects }).await.expect("written");
     };
     let inode = || std::fs::metadata(&path).expect("there").ino();
     let text = || std::fs::read_to_string(&path).expect("there");

@@ -7,7 +7,7 @@ use futures::{FutureExt, StreamExt};
 use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, DeleteError, Subject, delete};
 use iiif_publish::publish::{Image, Options, Publisher};
 use iiif_publish::store::{
-    ImageFolder, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored,
+    Key, Listed, MemoryStore, Object, Prefix, Receipt, RedirectStore, Store, StoreError, StoreErrorKind, Stored,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -98,13 +98,8 @@ impl Store for Shared {
         .boxed()
     }
 
-    fn redirect<'a>(
-        &'a self,
-        folder: &'a ImageFolder,
-        base_uri: &'a str,
-        redirects: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.redirect(folder, base_uri, redirects)
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        self.store.redirect_store()
     }
 
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {

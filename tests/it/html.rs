@@ -6,7 +6,7 @@ use crate::support::program::{Run, planned_keys, program, run, run_well};
 use crate::support::s3::{Server, for_each_server, in_process};
 use crate::support::viewer_page::{assert_is_one_file, images_of};
 use hyper::Method;
-use iiif_publish::store::{FolderStore, ImageFolder, MemoryStore, Object, Prefix, Store, StoreErrorKind};
+use iiif_publish::store::{FolderStore, MemoryStore, Object, Prefix, Store, StoreErrorKind};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -196,7 +196,7 @@ async fn a_new_object_replaces_only_itself() -> Result<(), Box<dyn std::error::E
     let folder = TempDir::new()?;
     let stores: [Box<dyn Store>; 2] =
         [Box::new(MemoryStore::default()), Box::new(FolderStore::new(folder.path().to_owned()))];
-    let key = ImageFolder::new(&Prefix::default(), None, &"viewer.html".parse()?)?.base_key();
+    let key = Prefix::default().join_key("viewer.html")?;
     for store in stores {
         let object = |body: &'static [u8]| Object {
             key: key.clone(),

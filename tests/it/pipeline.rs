@@ -7,9 +7,9 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Plan, Pyramid, Size};
-use iiif_publish::publish::{Options, PublishError, Versions};
+use iiif_publish::publish::{Options, PublishError, RedirectOptions, Versions};
 use iiif_publish::store::{
-    ImageFolder, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored,
+    Key, Listed, MemoryStore, Object, Prefix, Receipt, RedirectStore, Store, StoreError, StoreErrorKind, Stored,
 };
 use image::{ColorType, DynamicImage, ImageFormat, RgbImage};
 use std::collections::{BTreeMap, HashSet};
@@ -196,13 +196,8 @@ impl Store for FullStore {
         self.inner.delete(keys)
     }
 
-    fn redirect<'a>(
-        &'a self,
-        folder: &'a ImageFolder,
-        base_uri: &'a str,
-        redirects: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.redirect(folder, base_uri, redirects)
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        self.inner.redirect_store()
     }
 
     fn default_concurrency(&self) -> usize {
@@ -343,15 +338,6 @@ impl Store for SilentStore {
         async { Ok(()) }.boxed()
     }
 
-    fn redirect<'a>(
-        &'a self,
-        _: &'a ImageFolder,
-        _: &'a str,
-        _: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        async { Ok(()) }.boxed()
-    }
-
     fn default_concurrency(&self) -> usize {
         5
     }
@@ -366,6 +352,17 @@ async fn no_more_puts_are_in_flight_than_allowed_and_a_dropped_publish_stops() {
     let stopped = tokio::time::timeout(std::time::Duration::from_millis(700), publishing).await;
     assert!(stopped.is_err(), "nothing was ever stored");
     assert_eq!(store.begun.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn a_store_without_redirects_refuses_them_before_any_put() {
+    let folder = TempDir::new().expect("a folder");
+    let path = png_file(folder.path(), "x.png", 130, 90);
+    let store = Arc::new(SilentStore { begun: AtomicUsize::new(0) });
+    let options = Options { redirects: Some(RedirectOptions::default()), ..options() };
+    let error = publish(Arc::clone(&store) as _, options, path).await.expect_err("refused");
+    assert!(matches!(&error, PublishError::Store(error) if error.kind() == StoreErrorKind::Unsupported), "{error:?}");
+    assert_eq!(store.begun.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

@@ -84,6 +84,17 @@ fn only_the_http_room_has_an_http_client() {
 }
 
 #[test]
+fn stores_know_nothing_of_images() {
+    for file in files_of("store") {
+        let text = fs::read_to_string(&file).expect("readable");
+        for word in ["ImageRequest", "ImageFolder", "Identifier", "VersionName", "iiif::"] {
+            let is_there = text.lines().any(|line| line.contains(word) && !line.contains("ObjectIdentifier"));
+            assert!(!is_there, "{} names {word}", file.display());
+        }
+    }
+}
+
+#[test]
 fn only_publish_verify_and_the_folder_store_block_threads_of_the_runtime() {
     for room in ["source", "pyramid", "encode", "iiif", "pixel", "libjpeg", "libwebp"] {
         for file in files_of(room) {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use iiif_publish::store::{
-    ETag, FolderStore, HeaderUpdate, Key, Listed, MemoryStore, Object, Prefix, Receipt, S3Settings, S3Store, Store,
-    StoreErrorKind, Stored,
+    ETag, FolderStore, HeaderUpdate, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Redirects,
+    S3Settings, S3Store, Store, StoreErrorKind, Stored,
 };
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -444,6 +444,19 @@ async fn a_missing_bucket_or_folder_is_an_error(store: Arc<Subject>) {
     store.store.check().await.expect("there");
 }
 
+async fn redirects_replace_no_other_object(store: Arc<Subject>) {
+    store.put(object("redirects/a2.json", "{}", "mark")).await;
+    let redirects = store.store.redirect_store().expect("every store of ours has redirects");
+    let base_url = "https://example.org/redirects/a".to_owned();
+    let one = |from: &str| Redirect { from: key(from), url: base_url.clone(), to: format!("{base_url}/info.json") };
+    for list in [vec![one("redirects/a")], vec![one("redirects/a")], Vec::new()] {
+        let set = Redirects { base: key("redirects/a"), base_url: base_url.clone(), depth: 4, redirects: list };
+        redirects.set_redirects(set).await.expect("set");
+        let stored = store.get(&key("redirects/a2.json")).await.expect("not redirected");
+        assert_eq!((stored.body.as_ref(), stored.mark.as_deref()), (&b"{}"[..], Some("mark")));
+    }
+}
+
 async fn a_flush_completes(store: Arc<Subject>) {
     store.put(object("flush/info.json", "{}", "mark")).await;
     store.store.flush().await.expect("flushed");
@@ -474,6 +487,7 @@ fn all_checks() -> Vec<(&'static str, Check)> {
         one_of_several_writers_wins_completely,
         a_canceled_put_leaves_the_old_or_the_new_object_complete,
         a_missing_bucket_or_folder_is_an_error,
+        redirects_replace_no_other_object,
         a_flush_completes,
     ]
     .into()

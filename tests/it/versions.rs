@@ -4,9 +4,10 @@
 use crate::support::pictures::{encoded, file, gray_waves, png_file, waves};
 use crate::support::publishing::{image, publish};
 use crate::support::some::some;
+use iiif_publish::destination::VersionName;
 use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, RoundedSizes};
 use iiif_publish::publish::{Event, Identity, Layout, Options, Publisher, RedirectOptions, Versions};
-use iiif_publish::store::{FolderStore, MemoryStore, Object, OnExisting, VersionName};
+use iiif_publish::store::{FolderStore, MemoryStore, Object, OnExisting};
 use image::ImageFormat;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

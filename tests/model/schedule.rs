@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, stream};
 use iiif_publish::store::{
-    HeaderUpdate, ImageFolder, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Store, StoreError, Stored,
+    HeaderUpdate, Key, Listed, MemoryStore, Object, Prefix, Receipt, RedirectStore, Store, StoreError, Stored,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -187,13 +187,8 @@ impl Store for RunStore {
         .boxed()
     }
 
-    fn redirect<'a>(
-        &'a self,
-        folder: &'a ImageFolder,
-        base_uri: &'a str,
-        redirects: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.redirect(folder, base_uri, redirects)
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        self.inner.redirect_store()
     }
 
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {

@@ -3,9 +3,9 @@
 use super::encoding::EncodingArguments;
 use super::shape::{Cap, ShapeArguments};
 use clap::Args;
+use iiif_publish::destination::PublicUrl;
 use iiif_publish::iiif::{PyramidError, PyramidShape};
 use iiif_publish::publish::Options;
-use iiif_publish::store::PublicUrl;
 use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]

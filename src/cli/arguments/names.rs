@@ -1,9 +1,10 @@
 //! Identifiers, prefix and public URL.
 
 use clap::Args;
+use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::Image;
-use iiif_publish::store::{Identifier, KeyError, Prefix, PublicUrl};
+use iiif_publish::store::{KeyError, Prefix};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]

@@ -13,11 +13,12 @@ use crate::cli::exit::Exit;
 use crate::cli::messages::{MessageArguments, Messages};
 use bytesize::ByteSize;
 use clap::Args;
+use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
 use iiif_publish::publish::{FullImageUrl, Layout, OnWarning, Options, Publisher, RedirectOptions};
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
-use iiif_publish::store::{FolderStore, Identifier, OnExisting, Prefix, PublicUrl, S3Settings, Store, name_problems};
+use iiif_publish::store::{FolderStore, OnExisting, Prefix, S3Settings, Store};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -246,7 +247,7 @@ impl PublishArguments {
     async fn target(&self, destination: &DestinationArguments, context: &Context) -> Result<Target, Fatal> {
         let Some(folder) = &self.output else {
             let store = context.connect(self.s3_settings()).await?;
-            let public_url = destination.public_url.clone().unwrap_or_else(|| store.public_url(&destination.prefix));
+            let public_url = destination.public_url.clone().unwrap_or_else(|| store.url(&destination.prefix).into());
             return Ok((Arc::new(store), public_url));
         };
         let public_url = destination.public_url.clone().unwrap_or_else(|| {

@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{print, print_json};
 use clap::Args;
 use iiif_publish::bucket::{Check, CheckFinding, Remedy, Report, Verdict, check};
-use iiif_publish::store::PublicUrl;
+use iiif_publish::destination::{Destination, PublicUrl, Versions};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -30,9 +30,9 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
     let target = &arguments.target;
     arguments.storage.warn(context);
     let store = context.connect(arguments.storage.apply_to(target.settings())).await?;
+    let public_url = arguments.public_url.clone().unwrap_or_else(|| store.url(&target.prefix).into());
     let asked = Check {
-        prefix: target.prefix.clone(),
-        public_url: arguments.public_url.clone().unwrap_or_else(|| store.public_url(&target.prefix)),
+        destination: Destination::new(target.prefix.clone(), public_url, Versions::default()),
         command_options: target.s3.command_options(),
     };
     let report = check(&store, &asked, context.interrupted()).await?;
@@ -68,8 +68,8 @@ fn remedy(remedy: &Remedy) -> String {
 fn document(arguments: &Arguments, check: &Check, report: &Report<Exit>) -> Value {
     json!({
         "bucket": arguments.target.bucket,
-        "prefix": check.prefix.to_string(),
-        "publicUrl": check.public_url.to_string(),
+        "prefix": check.destination.prefix().to_string(),
+        "publicUrl": check.destination.public_url().to_string(),
         "well": report.passed(),
         "finished": report.stopped.is_none(),
         "findings": report.findings.iter().map(entry).collect::<Vec<_>>(),

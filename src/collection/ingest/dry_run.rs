@@ -4,10 +4,11 @@ use super::manifests::{self, ManifestObject, manifest_objects};
 use super::refusal::PruneRefusal;
 use super::summary::{PublishedImages, base_uri};
 use super::{IMAGES_IN_FLIGHT, Ingest, IngestError, image};
-use crate::collection::{MANIFESTS, Page, Presentation};
+use crate::collection::{Page, Presentation};
+use crate::destination::Identifier;
 use crate::iiif::Plan;
 use crate::publish::{Change, Prospect, PublishError};
-use crate::store::{Identifier, Key};
+use crate::store::Key;
 use futures::{StreamExt, stream};
 use std::collections::HashMap;
 
@@ -139,7 +140,7 @@ impl<'a> Ingest<'a> {
         let pages = self.input.pages();
         if !objects.is_empty() && pages.len() == self.pages.len() {
             let mut there = manifests::keys(presentation, &objects)?;
-            let listed = manifests::listed(self.publisher, presentation, MANIFESTS).await?;
+            let listed = manifests::listed(self.publisher, presentation.destination().manifests()?).await?;
             there.extend(listed.unwrap_or_default().into_keys());
             let is_there = |key: &Key| there.contains(key);
             let collection =

@@ -3,8 +3,9 @@
 use super::refusal::PruneRefusal;
 use crate::collection::StaleError;
 use crate::delete::DeleteError;
+use crate::destination::Identifier;
 use crate::publish::PublishError;
-use crate::store::{Identifier, KeyError, StoreError};
+use crate::store::{KeyError, StoreError};
 use std::io;
 use std::path::PathBuf;
 

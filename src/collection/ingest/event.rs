@@ -1,7 +1,8 @@
 //! Events of a run.
 
+use crate::destination::Identifier;
 use crate::publish::{Image, PublishError, Published};
-use crate::store::{Identifier, Key, StoreError};
+use crate::store::{Key, StoreError};
 
 /// The closure that receives the events of a run.
 pub(super) type Events<'a> = dyn Fn(IngestEvent<'_>) + Send + Sync + 'a;

@@ -1,9 +1,8 @@
 //! The images of a run.
 
 use super::IngestError;
-use crate::collection::{COLLECTION_PAGES, EmptyFolder, Input, InputError, MANIFESTS, Page, Shard};
-use crate::publish::Versions;
-use crate::store::Identifier;
+use crate::collection::{EmptyFolder, Input, InputError, Page, Shard};
+use crate::destination::Destination;
 
 /// The input of a run: its images, and what is known about their completeness, which decides if images may be deleted.
 #[derive(Debug)]
@@ -51,23 +50,12 @@ impl IngestInput {
     }
 
     /// Refuses identifiers that would put the objects of an image where the manifests and the collection are.
-    pub(super) fn check_identifiers(&self, versions: Versions) -> Result<(), IngestError> {
-        // Images in folders of their own cannot collide with documents.
-        if versions.folders().iter().all(|(_, folder)| folder.is_some()) {
-            return Ok(());
+    pub(super) fn check_identifiers(&self, destination: &Destination) -> Result<(), IngestError> {
+        let reserved =
+            |page: &Page| Some((page.identifier.clone(), destination.reserved_name(&page.identifier)?.to_owned()));
+        match self.pages.iter().find_map(reserved) {
+            Some((identifier, folder)) => Err(IngestError::ReservedIdentifier { identifier, folder }),
+            None => Ok(()),
         }
-        let reserved = self.pages.iter().map(|page| &page.identifier).find(|identifier| is_reserved(identifier));
-        reserved.map_or(Ok(()), |identifier| {
-            let folder = first_segment(identifier).to_owned();
-            Err(IngestError::ReservedIdentifier { identifier: identifier.clone(), folder })
-        })
     }
-}
-
-fn is_reserved(identifier: &Identifier) -> bool {
-    [MANIFESTS, COLLECTION_PAGES, "collection.json"].contains(&first_segment(identifier))
-}
-
-fn first_segment(identifier: &Identifier) -> &str {
-    identifier.as_str().split('/').next().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::IngestError;
 use super::summary::PublishedImages;
-use crate::collection::{MANIFESTS, ManifestPage, Page, Presentation, objects};
+use crate::collection::{ManifestPage, Page, Presentation, objects};
 use crate::iiif::{LanguageMap, Member, PresentationVersion, Size};
 use crate::publish::Publisher;
 use crate::store::{Digest, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind};
@@ -40,14 +40,14 @@ pub(super) async fn manifests(
     presentation: &Presentation,
     manifest_objects: &[ManifestObject<'_>],
 ) -> Result<HashSet<Key>, IngestError> {
-    let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
+    let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     // Each is written when its turn comes: all together would take much memory.
     let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, IngestError> {
         let Some((key, body)) = manifest? else { return Ok(None) };
         if !may_put(publisher, &key, &body, &present).await? {
             return Ok(None);
         }
-        put(publisher, presentation.version, key.clone(), body).await?;
+        put(publisher, presentation.version(), key.clone(), body).await?;
         Ok(Some(key))
     };
     let manifests = manifest_objects.iter().map(|object| manifest(presentation, object, &present));
@@ -61,7 +61,7 @@ pub(super) async fn changed(
     presentation: &Presentation,
     manifest_objects: &[ManifestObject<'_>],
 ) -> Result<Vec<(Key, u64)>, IngestError> {
-    let present = listed(publisher, presentation, MANIFESTS).await?.unwrap_or_default();
+    let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     let mut changed = Vec::new();
     for object in manifest_objects {
         if let Some((key, body)) = manifest(presentation, object, &present)?
@@ -108,7 +108,7 @@ pub(super) fn keys(
     manifest_objects: &[ManifestObject<'_>],
 ) -> Result<HashSet<Key>, KeyError> {
     let objects = manifest_objects.iter().filter_map(|object| object.pages.first()).map(|page| &page.page.object);
-    objects.map(|object| presentation.manifest_key(object)).collect()
+    objects.map(|object| Ok(presentation.destination().manifest(object)?.key)).collect()
 }
 
 /// Returns the manifest of an object, unless it is in the store with the same content. A manifest is not replaced by one with fewer
@@ -125,7 +125,7 @@ fn manifest(
     if known.is_some() && !object.is_whole {
         return Ok(None);
     }
-    let body = manifest.to_json(presentation.version);
+    let body = manifest.to_json(presentation.version());
     let is_there = known.copied().flatten() == Some(Digest::of(body.as_bytes()));
     Ok((!is_there).then_some((key, body)))
 }
@@ -139,14 +139,14 @@ pub(super) async fn collection(
     pages: &[Page],
     written: &HashSet<Key>,
 ) -> Result<String, IngestError> {
-    let present = listed(publisher, presentation, MANIFESTS).await?;
+    let present = listed(publisher, presentation.destination().manifests()?).await?;
     let is_listed = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
     let is_there = |key: &Key| written.contains(key) || is_listed(key);
     let documents = changed_collection(publisher, presentation, label, pages, is_there).await?;
     for (key, body) in documents {
-        put(publisher, presentation.version, key, body).await?;
+        put(publisher, presentation.version(), key, body).await?;
     }
-    Ok(presentation.public_url.base_uri(None, &"collection.json".parse()?))
+    Ok(presentation.destination().collection()?.url)
 }
 
 /// Returns the documents of the collection that are not in the store with the same content.
@@ -175,7 +175,7 @@ pub(super) async fn changed_collection(
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
     let mut changed = Vec::new();
     for (key, document) in documents {
-        let body = document.to_json(presentation.version);
+        let body = document.to_json(presentation.version());
         let stored = publisher.store().get(&key).await?;
         if stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref())) {
             changed.push((key, body));
@@ -184,13 +184,11 @@ pub(super) async fn changed_collection(
     Ok(changed)
 }
 
-/// Returns the documents in a folder, with their digests if the store lists them; `None` if listing is denied.
+/// Returns the documents below a prefix, with their digests if the store lists them; `None` if listing is denied.
 pub(super) async fn listed(
     publisher: &Publisher,
-    presentation: &Presentation,
-    folder: &str,
+    below: Prefix,
 ) -> Result<Option<HashMap<Key, Option<Digest>>>, IngestError> {
-    let below: Prefix = format!("{}{folder}", presentation.prefix.with_slash()).parse()?;
     let pages = publisher.store().pages(&below);
     let listed = pages.try_fold(HashMap::new(), |mut present, page| async {
         present.extend(page.into_iter().map(|object| (object.key, object.etag.and_then(|etag| etag.md5()))));

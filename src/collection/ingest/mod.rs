@@ -97,7 +97,7 @@ impl<'a> Ingest<'a> {
         let presentation =
             options.collection_label.as_ref().and_then(|_| presentation(publisher, options.presentation_version));
         if presentation.is_some() {
-            input.check_identifiers(publisher.options().versions)?;
+            input.check_identifiers(&publisher.options().destination())?;
         }
         let pages = input.pages_of(options.shard);
         Ok(Self { publisher, input, options, presentation, pages, events: Box::new(events) })
@@ -242,8 +242,7 @@ fn image(page: &Page) -> Image {
 fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<Presentation> {
     let options = publisher.options();
     let (image_version, _) = *options.versions.folders().first()?;
-    let (prefix, public_url) = (options.prefix.clone(), options.public_url.clone());
-    Some(Presentation { prefix, public_url, image_version, version, shape: options.shape })
+    Some(Presentation::new(options.destination(), image_version, version, options.shape))
 }
 
 /// Waits for the end of the time, or forever if there is none.

@@ -4,12 +4,11 @@ use super::manifests::listed;
 use super::refusal::{DeleteLimit, PruneRefusal};
 use super::summary::Run;
 use super::{Ingest, IngestError, IngestEvent, IngestInput};
-use crate::collection::{
-    COLLECTION_PAGES, CollectionScope, EmptyFolder, MANIFESTS, Page, Presentation, StaleImages, objects,
-};
+use crate::collection::{EmptyFolder, Page, Presentation, StaleImages, objects, stale_images};
 use crate::delete::{self, DEFAULT_SETTLE_AFTER, DeleteError, Subject};
+use crate::destination::Identifier;
 use crate::publish::Publisher;
-use crate::store::{Identifier, Key};
+use crate::store::{Key, KeyError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashSet};
 
@@ -28,20 +27,15 @@ pub(super) struct Stale {
 impl Ingest<'_> {
     /// Finds what left the input, and decides if it may be deleted.
     pub(super) async fn find_stale(&self, limit: DeleteLimit) -> Result<Stale, IngestError> {
-        let options = self.publisher.options();
-        let scope = CollectionScope {
-            prefix: options.prefix.clone(),
-            public_url: options.public_url.clone(),
-            folders: options.versions.folders().into_iter().map(|(_, folder)| folder).collect(),
-        };
+        let destination = self.publisher.options().destination();
         let StaleImages { images, unseen, known, foreign, .. } =
-            scope.stale(self.publisher.store(), self.input.pages()).await?;
+            stale_images(&destination, self.publisher.store(), self.input.pages()).await?;
         let documents = match &self.presentation {
             Some(presentation) => stale_documents(self.publisher, presentation, self.input.pages()).await?,
             None => Vec::new(),
         };
         // With both versions of the Image API, each image is found twice.
-        let known = known / scope.folders.len().max(1) as u64;
+        let known = known / destination.api_folders().len().max(1) as u64;
         if foreign > 0 {
             (self.events)(IngestEvent::ForeignImages { count: foreign });
         }
@@ -108,14 +102,15 @@ async fn stale_documents(
     presentation: &Presentation,
     pages: &[Page],
 ) -> Result<Vec<Key>, IngestError> {
-    let objects = objects(pages);
+    let (destination, objects) = (presentation.destination(), objects(pages));
     let manifest_key = |pages: &Vec<_>| pages.first().map(|page: &&Page| &page.object);
-    let manifests = objects.iter().filter_map(manifest_key).map(|object| presentation.manifest_key(object));
+    let manifests = objects.iter().filter_map(manifest_key).map(|object| destination.manifest(object));
+    let manifests = manifests.map(|manifest| Ok::<_, KeyError>(manifest?.key));
     let mut wanted = manifests.collect::<Result<HashSet<Key>, _>>()?;
     wanted.extend(presentation.collection_page_keys(objects.len())?);
     let mut documents = Vec::new();
-    for folder in [MANIFESTS, COLLECTION_PAGES] {
-        let present = listed(publisher, presentation, folder).await?.unwrap_or_default();
+    for below in [destination.manifests()?, destination.collection_pages()?] {
+        let present = listed(publisher, below).await?.unwrap_or_default();
         for key in present.into_keys().filter(|key| !wanted.contains(key)) {
             // A document belongs to this collection only if its id says so.
             let stored = publisher.store().get(&key).await?;
@@ -130,8 +125,8 @@ async fn stale_documents(
 
 async fn delete_image(publisher: &Publisher, identifier: Identifier) -> Result<Identifier, IngestError> {
     let options = publisher.options();
-    let folders = options.versions.folders().into_iter().map(|(_, folder)| folder);
-    let subject = Subject::image(&options.prefix, folders, identifier.clone())?;
+    let destination = options.destination();
+    let subject = Subject::image(destination.prefix(), destination.api_folders(), identifier.clone())?;
     let settle_after = options.settle_after.unwrap_or(DEFAULT_SETTLE_AFTER);
     match delete::delete(publisher.store(), &subject, settle_after, |_| {}).await {
         // Another run may have deleted it.

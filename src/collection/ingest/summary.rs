@@ -3,9 +3,9 @@
 use super::IngestError;
 use super::event::StopReason;
 use super::report::Report;
+use crate::destination::Identifier;
 use crate::iiif::Size;
 use crate::publish::{Image, PublishError, Published};
-use crate::store::Identifier;
 use std::collections::HashMap;
 use std::io;
 

@@ -2,8 +2,9 @@
 
 use crate::collection::naming::NameError;
 use crate::collection::table::{RowError, TableError};
+use crate::destination::Identifier;
 use crate::location::LocationError;
-use crate::store::{Identifier, KeyError};
+use crate::store::KeyError;
 use std::io;
 
 /// An error in the input.

@@ -10,7 +10,7 @@ mod workbook;
 pub(super) use row::parse_json_row;
 
 use super::page::Page;
-use crate::store::Identifier;
+use crate::destination::Identifier;
 use header::Header;
 use row::page;
 use separated::{Record, Records};

@@ -3,8 +3,8 @@
 use crate::collection::naming::identifier_of;
 use crate::collection::page::Page;
 use crate::collection::row_metadata::{Column, serialize, values_of};
+use crate::destination::Identifier;
 use crate::location::Location;
-use crate::store::Identifier;
 use serde_json::{Map, Value};
 use std::path::Path;
 

@@ -42,7 +42,7 @@ impl Mark {
     ///
     /// The digest distinguishes versions of equal size on file systems with coarse timestamps.
     pub(super) fn new(target: &Path, written: &Written, body: &[u8], mark: Option<&str>) -> Self {
-        // Only for documents: hashing an image file costs as much as writing it.
+        // Only for documents: hashing a large file costs as much as writing it.
         let mark = mark.filter(|_| path(target).is_some());
         let text = |(mark, tag): (&str, ETag)| {
             format!("{FORMAT}\n{}\n{}\n{mark}\n", tag.as_str(), ETag::from(Digest::of(body)).as_str())

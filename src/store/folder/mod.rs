@@ -1,16 +1,14 @@
 //! A store in a local folder, for use with any static web server.
 
 mod marks;
-mod names;
 mod redirect_file;
+mod redirect_lines;
 mod sync;
 mod walk;
 mod write;
 
-pub use names::{NameProblem, name_problems};
-
 use super::{
-    ImageFolder, Key, Listed, Object, Prefix, Receipt, Redirect, Store, StoreError, StoreErrorKind, Stored, redirects,
+    Key, Listed, Object, Prefix, Receipt, RedirectStore, Redirects, Store, StoreError, StoreErrorKind, Stored,
 };
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -43,7 +41,7 @@ pub struct FolderStore(Arc<Folder>);
 struct Folder {
     root: PathBuf,
     syncer: Syncer,
-    /// Locked while the redirect file is updated, because all images share it.
+    /// Locked while the redirect file is updated, because all bases share it.
     redirecting: Mutex<RedirectFile>,
     /// Directories that this store has written to and cleared of stale temporary files.
     swept: Mutex<HashSet<PathBuf>>,
@@ -237,12 +235,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes the redirects of one image to the shared file, and removes files that would shadow them.
-    fn redirect(&self, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<()> {
+    /// Writes the redirects of one base key to the shared file, and removes files that would shadow them.
+    fn redirect(&self, redirects: &Redirects) -> io::Result<()> {
         let mut file = self.redirecting.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = lock(&self.root);
-        let path = self.root.join(redirects::FILE_NAME);
-        match file.add(&path, base, redirects)? {
+        let path = self.root.join(redirect_lines::FILE_NAME);
+        match file.add(&path, redirects)? {
             Change::None => {}
             Change::Appended => self.syncer.touch(&self.root, &fs::metadata(&path)?)?,
             Change::Replace(text) => {
@@ -251,7 +249,7 @@ impl Folder {
                 sync::sync_directory(&self.root)?;
             }
         }
-        let files = redirects.iter().map(|redirect| self.path(&redirect.from)).filter(|path| path.is_file());
+        let files = redirects.redirects.iter().map(|redirect| self.path(&redirect.from)).filter(|path| path.is_file());
         files.into_iter().try_for_each(|path| self.remove(&path))
     }
 }
@@ -334,16 +332,8 @@ impl Store for FolderStore {
         self.blocking("could not delete below", delete).boxed()
     }
 
-    /// Writes the redirects to the file `_redirects` in the root folder, which some static hosts read.
-    fn redirect<'a>(
-        &'a self,
-        folder: &'a ImageFolder,
-        base_uri: &'a str,
-        redirects: Vec<Redirect>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (base_key, base_uri) = (folder.base_key(), base_uri.to_owned());
-        let write = move |folder: &Folder| folder.redirect((&base_key, &base_uri), &redirects);
-        self.blocking("could not write redirects below", write).boxed()
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        Some(self)
     }
 
     /// Asks the file system, because a network drive uses the clock of its server.
@@ -368,6 +358,14 @@ impl Store for FolderStore {
     /// Returns the number of parallel writes. More threads do not make file writes faster.
     fn default_concurrency(&self) -> usize {
         8
+    }
+}
+
+impl RedirectStore for FolderStore {
+    /// Writes the redirects to the file `_redirects` in the root folder, which some static hosts read.
+    fn set_redirects(&self, redirects: Redirects) -> BoxFuture<'_, Result<(), StoreError>> {
+        let write = move |folder: &Folder| folder.redirect(&redirects);
+        self.blocking("could not write redirects below", write).boxed()
     }
 }
 

@@ -1,11 +1,11 @@
-//! The file `_redirects` of a folder, which all images of a run share.
+//! The file `_redirects` of a folder, which all bases share.
 //!
-//! Rewriting the file for each image would take quadratic time in the number of images. The lines of a new image are
+//! Rewriting the file for each base would take quadratic time in the number of bases. The lines of a new base are
 //! therefore appended, and the file is rewritten only if old lines must be removed. The file is read once, and again
 //! only if another process has changed it.
 
-use crate::store::redirects::{SLASHES_OF_REQUEST, path, replaced};
-use crate::store::{Key, Redirect};
+use super::redirect_lines::{path, replaced};
+use crate::store::Redirects;
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, RandomState};
@@ -18,13 +18,13 @@ use std::time::SystemTime;
 pub(super) struct RedirectFile {
     /// The size and time of the file in this state, or `None` if the state is unknown.
     stamp: Option<(u64, SystemTime)>,
-    /// Hashes of paths that may be image bases with lines in the file. A false positive only causes a rewrite.
+    /// Hashes of paths that may be bases with lines in the file. A false positive only causes a rewrite.
     bases: HashSet<u64>,
     hasher: RandomState,
     ends_with_line_feed: bool,
 }
 
-/// The change that the redirects of an image require.
+/// The change that the redirects of a base require.
 pub(super) enum Change {
     None,
     /// Lines were appended.
@@ -34,32 +34,32 @@ pub(super) enum Change {
 }
 
 impl RedirectFile {
-    /// Appends the redirects of one image, or returns the new text of the file if old lines of the image must be
+    /// Appends the redirects of one base, or returns the new text of the file if old lines of the base must be
     /// removed.
-    pub(super) fn add(&mut self, file: &Path, base: (&Key, &str), redirects: &[Redirect]) -> io::Result<Change> {
+    pub(super) fn add(&mut self, file: &Path, redirects: &Redirects) -> io::Result<Change> {
         let metadata = match fs::symlink_metadata(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             metadata => Some(metadata?),
         };
         if self.stamp.is_none() || self.stamp != metadata.as_ref().and_then(stamp) {
-            self.read(file, metadata.as_ref())?;
+            self.read(file, metadata.as_ref(), redirects.depth)?;
         }
         // The state is a set of hashes: 8 bytes for each base instead of its text. It answers "perhaps" or "no", and
         // "perhaps" only leads to a rewrite that finds nothing to change.
-        let is_known = self.bases.contains(&self.hash(path(base.1)));
+        let is_known = self.bases.contains(&self.hash(path(&redirects.base_url)));
         if is_known || !self.ends_with_line_feed || metadata.is_none_or(|metadata| !metadata.is_file()) {
             let text = read_or_empty(file)?;
-            let new = replaced(&text, base, redirects);
+            let new = replaced(&text, redirects);
             return Ok(if new == text { Change::None } else { Change::Replace(new) });
         }
-        let lines = replaced("", base, redirects);
+        let lines = replaced("", redirects);
         if lines.is_empty() {
             return Ok(Change::None);
         }
         let mut file = File::options().append(true).open(file)?;
         // A single write, so that concurrent readers see complete lines.
         file.write_all(lines.as_bytes())?;
-        self.note(&lines);
+        self.note(&lines, redirects.depth);
         self.stamp = stamp(&file.metadata()?);
         Ok(Change::Appended)
     }
@@ -69,22 +69,21 @@ impl RedirectFile {
         self.stamp = None;
     }
 
-    fn read(&mut self, file: &Path, metadata: Option<&Metadata>) -> io::Result<()> {
+    fn read(&mut self, file: &Path, metadata: Option<&Metadata>, depth: usize) -> io::Result<()> {
         let text = read_or_empty(file)?;
         self.bases.clear();
         self.ends_with_line_feed = text.ends_with('\n');
-        self.note(&text);
+        self.note(&text, depth);
         self.stamp = metadata.and_then(stamp);
         Ok(())
     }
 
-    /// Records the paths that these lines may belong to: each path as a bare base URI, and each path without its
-    /// request part.
-    fn note(&mut self, text: &str) {
+    /// Records the paths of bases that these lines may belong to: each path, and the path `depth` segments above it.
+    fn note(&mut self, text: &str, depth: usize) {
         for from in text.lines().filter_map(|line| line.split_whitespace().next()) {
             let hash = self.hash(from);
             self.bases.insert(hash);
-            if let Some((at, _)) = from.rmatch_indices('/').nth(SLASHES_OF_REQUEST - 1) {
+            if let Some((at, _)) = from.rmatch_indices('/').nth(depth.saturating_sub(1)) {
                 let hash = self.hash(&from[..at]);
                 self.bases.insert(hash);
             }

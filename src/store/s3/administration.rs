@@ -101,7 +101,7 @@ impl S3Store {
     /// Returns `true` if the endpoint belongs to AWS.
     #[must_use]
     pub fn is_aws(&self) -> bool {
-        super::is_aws(&self.public_url.to_string())
+        super::is_aws(&self.url.to_string())
     }
 
     /// Returns the region of the bucket, if the store names it. No permission is required.

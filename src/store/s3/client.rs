@@ -1,13 +1,16 @@
 //! The SDK client, shared by the whole process. Its timeouts, retries and checksums suit uploads of many small objects.
 
+use super::explain::root_cause;
 use super::trust::{self, Bundle};
 use super::watch::CodeClassifier;
 use super::{Checksums, S3Settings};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient};
+use aws_sdk_s3::config::{
+    Builder, ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
+};
 use aws_sdk_s3::operation::copy_object::CopyObjectError;
 use aws_sdk_s3::operation::delete_objects::DeleteObjectsError;
 use aws_sdk_s3::operation::get_object::GetObjectError;
@@ -18,6 +21,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder};
+use std::error::Error;
 use std::time::Duration;
 
 /// Maximum attempts per request. The time limit for retries usually ends them earlier.
@@ -128,4 +132,15 @@ pub(super) fn with_checksums(config: Builder, checksums: Checksums) -> Builder {
 pub(super) fn default_checksums(is_aws: bool) -> Option<Checksums> {
     let is_set = std::env::var_os("AWS_REQUEST_CHECKSUM_CALCULATION").is_some();
     (!is_aws && !is_set).then_some(Checksums::WhenRequired)
+}
+
+/// Checks that credentials can be found.
+pub(super) async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {
+    let no_credentials =
+        |cause: String| StoreError::new(StoreErrorKind::Credentials, "no AWS credentials were found".to_owned(), cause);
+    let provider =
+        config.credentials_provider().ok_or_else(|| no_credentials("no provider is configured".to_owned()))?;
+    // The message of the provider chain fills a page. The first line contains the cause.
+    let first_line = |error: &dyn Error| root_cause(error).lines().next().unwrap_or_default().to_owned();
+    provider.provide_credentials().await.map(drop).map_err(|error| no_credentials(first_line(&error)))
 }

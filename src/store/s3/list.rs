@@ -3,7 +3,8 @@
 //! Objects missing from a listing count as absent, so they would be deleted as orphans or left under a deleted
 //! `info.json`.
 
-use super::{S3Store, StoreError, StoreErrorKind, watch};
+use super::{S3Store, watch};
+use crate::store::{StoreError, StoreErrorKind};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};

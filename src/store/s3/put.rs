@@ -1,7 +1,9 @@
 //! Puts, each confirmed by the ETag of the stored object.
 
 use super::{MARK, S3Store};
-use crate::store::{Digest, ETag, Key, Object, OnExisting, Receipt, Redirect, Store, StoreError, StoreErrorKind};
+use crate::store::{
+    Digest, ETag, Key, Object, OnExisting, Receipt, Redirect, Redirects, Store, StoreError, StoreErrorKind,
+};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
@@ -80,12 +82,12 @@ impl S3Store {
 
     /// Puts empty objects that website endpoints answer with a redirect.
     ///
-    /// The object under the `bare` key may belong to somebody else. All other keys replace files of the same image.
-    pub(super) async fn put_redirects(&self, bare: Key, redirects: Vec<Redirect>) -> Result<(), StoreError> {
-        let has_bare = redirects.iter().any(|redirect| redirect.from == bare);
-        let is_known = !has_bare || self.require_redirect_or_nothing(&bare).await? == Known::Yes;
+    /// The object under the base key may belong to somebody else. All other keys replace objects of the same owner.
+    pub(super) async fn put_redirects(&self, Redirects { base, redirects, .. }: Redirects) -> Result<(), StoreError> {
+        let has_base = redirects.iter().any(|redirect| redirect.from == base);
+        let is_known = !has_base || self.require_redirect_or_nothing(&base).await? == Known::Yes;
         let put = |redirect: Redirect| {
-            let may_replace = is_known || redirect.from != bare;
+            let may_replace = is_known || redirect.from != base;
             self.put_redirect(redirect, may_replace)
         };
         stream::iter(redirects).map(put).buffer_unordered(self.concurrency).try_collect().await

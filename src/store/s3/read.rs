@@ -1,8 +1,9 @@
 //! Reads of existing objects under any key: sizes, ranges and listings.
 
+use super::S3Store;
 use super::explain::kind;
-use super::{S3Store, StoreError, StoreErrorKind};
 use crate::store::rate::MinRate;
+use crate::store::{StoreError, StoreErrorKind};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};

@@ -2,7 +2,8 @@
 
 use super::faults::FaultServer;
 use bytes::Bytes;
-use iiif_publish::store::{ImageFolder, Key, Object, Prefix, Receipt, S3Settings, S3Store, Store, StoreError};
+use iiif_publish::destination::ImageFolder;
+use iiif_publish::store::{Key, Object, Prefix, Receipt, S3Settings, S3Store, Store, StoreError};
 use std::error::Error;
 use std::sync::Arc;
 use tokio::task::JoinSet;

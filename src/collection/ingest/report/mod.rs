@@ -6,9 +6,9 @@ pub use read::{ReadReportError, ReportStatus, ReportedImage, Reports};
 
 use super::IngestError;
 use crate::collection::Page;
+use crate::destination::Identifier;
 use crate::error::chain;
 use crate::publish::{Image, Outcome, PublishError, Published};
-use crate::store::Identifier;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

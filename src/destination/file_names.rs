@@ -1,6 +1,6 @@
 //! Names that file systems of Windows and macOS cannot store or cannot distinguish.
 
-use crate::store::Identifier;
+use super::Identifier;
 use std::collections::HashMap;
 use std::path::Path;
 use unicode_normalization::UnicodeNormalization;

@@ -1,0 +1,284 @@
+//! The destination of published images: maps identifiers to keys in a store and to URLs on the web.
+//!
+//! ```text
+//! {prefix}/                        {public URL}/
+//!   {identifier}/info.json           one version of the Image API
+//!   3/{identifier}/info.json         both versions, each in a folder of its own
+//!   2/{identifier}/info.json
+//!   manifests/{object}.json
+//!   collection.json                  with pages in collections/, if it is large
+//!   {page}.html
+//! ```
+
+mod file_names;
+mod identifier;
+mod image;
+mod public_url;
+
+pub use file_names::{NameProblem, name_problems};
+pub use identifier::{Identifier, VersionName, VersionNameError};
+pub use image::{ImageAddress, ImageFolder};
+pub use public_url::PublicUrl;
+
+use crate::iiif::ApiVersion;
+use crate::store::{Key, KeyError, Prefix};
+use image::{info_url, path_of_image};
+
+/// The folder of manifests below the prefix.
+const MANIFESTS: &str = "manifests";
+
+/// The folder of the pages of a large collection.
+const COLLECTION_PAGES: &str = "collections";
+
+/// The collection of all manifests.
+const COLLECTION: &str = "collection.json";
+
+/// The published versions of the Image API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// Version 2 alone.
+    V2,
+    /// Version 3 alone.
+    #[default]
+    V3,
+    /// Both, decoded and encoded once, in the folders `3` and `2` below the prefix.
+    Both,
+}
+
+impl Versions {
+    /// Returns each version with its folder below the prefix, newest first.
+    #[must_use]
+    pub fn folders(self) -> Vec<(ApiVersion, Option<u8>)> {
+        match self {
+            Self::V2 => vec![(ApiVersion::V2, None)],
+            Self::V3 => vec![(ApiVersion::V3, None)],
+            Self::Both => [ApiVersion::V3, ApiVersion::V2].map(|version| (version, Some(version.number()))).to_vec(),
+        }
+    }
+}
+
+/// The destination of the images, manifests, collections and pages of one publisher.
+///
+/// ```
+/// use iiif_publish::destination::{Destination, Versions};
+/// let destination = Destination::new("iiif".parse()?, "https://cdn.example.org/iiif".parse()?, Versions::Both);
+/// let [(_, newest), _] = &destination.images(&"ms 1".parse()?)?[..] else { unreachable!() };
+/// assert_eq!(newest.folder().info_key().as_str(), "iiif/3/ms 1/info.json");
+/// assert_eq!(newest.info_url(), "https://cdn.example.org/iiif/3/ms%201/info.json");
+/// # Ok::<(), iiif_publish::store::KeyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    prefix: Prefix,
+    public_url: PublicUrl,
+    versions: Versions,
+}
+
+/// The key of a document in the store, and its URL on the web.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentAddress {
+    /// The key.
+    pub key: Key,
+    /// The URL.
+    pub url: String,
+}
+
+impl Destination {
+    /// Creates a destination below a prefix with this public URL.
+    #[must_use]
+    pub fn new(prefix: Prefix, public_url: PublicUrl, versions: Versions) -> Self {
+        Self { prefix, public_url, versions }
+    }
+
+    /// Returns the common prefix of all keys.
+    #[must_use]
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// Returns the public URL of the prefix.
+    #[must_use]
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.public_url
+    }
+
+    /// Returns the folders of the Image API versions, newest first; `None` if there is only one version.
+    #[must_use]
+    pub fn api_folders(&self) -> Vec<Option<u8>> {
+        self.versions.folders().into_iter().map(|(_, folder)| folder).collect()
+    }
+
+    /// Returns the address of an image in each version of the Image API, newest first.
+    ///
+    /// # Errors
+    /// If the prefix and the identifier together are too long.
+    pub fn images(&self, identifier: &Identifier) -> Result<Vec<(ApiVersion, ImageAddress)>, KeyError> {
+        let address = |(version, folder)| Ok((version, self.image(folder, identifier)?));
+        self.versions.folders().into_iter().map(address).collect()
+    }
+
+    /// Returns the address of an image in an API folder.
+    ///
+    /// # Errors
+    /// If the prefix and the identifier together are too long.
+    pub fn image(&self, api_folder: Option<u8>, identifier: &Identifier) -> Result<ImageAddress, KeyError> {
+        let folder = ImageFolder::new(&self.prefix, api_folder, identifier)?;
+        Ok(ImageAddress::new(folder, self.base_uri(api_folder, identifier)))
+    }
+
+    /// Returns the base URIs of an image in each version of the Image API, newest first.
+    #[must_use]
+    pub fn base_uris(&self, identifier: &Identifier) -> Vec<String> {
+        self.api_folders().into_iter().map(|folder| self.base_uri(folder, identifier)).collect()
+    }
+
+    /// Returns the URLs of the `info.json` of an image in each version of the Image API, newest first.
+    #[must_use]
+    pub fn info_urls(&self, identifier: &Identifier) -> Vec<String> {
+        self.base_uris(identifier).iter().map(|base_uri| info_url(base_uri)).collect()
+    }
+
+    fn base_uri(&self, api_folder: Option<u8>, identifier: &Identifier) -> String {
+        self.public_url.join(&path_of_image(api_folder, identifier))
+    }
+
+    /// Returns the prefix of the images in an API folder that are below `path`, which may be empty.
+    ///
+    /// # Errors
+    /// If the path is not valid or too long.
+    pub(crate) fn images_below(&self, api_folder: Option<u8>, path: &str) -> Result<Prefix, KeyError> {
+        let above = match api_folder {
+            Some(version) => self.prefix.join(&version.to_string())?,
+            None => self.prefix.clone(),
+        };
+        if path.is_empty() { Ok(above) } else { above.join(path) }
+    }
+
+    /// Returns the address of the manifest of an object.
+    ///
+    /// # Errors
+    /// If the key is too long.
+    pub fn manifest(&self, object: &Identifier) -> Result<DocumentAddress, KeyError> {
+        self.document(&format!("{MANIFESTS}/{object}.json"))
+    }
+
+    /// Returns the address of the collection.
+    ///
+    /// # Errors
+    /// If the key is too long.
+    pub fn collection(&self) -> Result<DocumentAddress, KeyError> {
+        self.document(COLLECTION)
+    }
+
+    /// Returns the address of a page of a large collection. The first page is number 1.
+    ///
+    /// # Errors
+    /// If the key is too long.
+    pub(crate) fn collection_page(&self, number: usize) -> Result<DocumentAddress, KeyError> {
+        self.document(&format!("{COLLECTION_PAGES}/{number}.json"))
+    }
+
+    /// Returns the prefix of all manifests.
+    ///
+    /// # Errors
+    /// If the prefix is too long.
+    pub(crate) fn manifests(&self) -> Result<Prefix, KeyError> {
+        self.prefix.join(MANIFESTS)
+    }
+
+    /// Returns the prefix of all pages of a collection.
+    ///
+    /// # Errors
+    /// If the prefix is too long.
+    pub(crate) fn collection_pages(&self) -> Result<Prefix, KeyError> {
+        self.prefix.join(COLLECTION_PAGES)
+    }
+
+    /// Returns the address of a document below the prefix, such as `maps.html`.
+    ///
+    /// # Errors
+    /// If the path is not valid, or the key is too long.
+    pub fn document(&self, path: &str) -> Result<DocumentAddress, KeyError> {
+        Ok(DocumentAddress { key: self.prefix.join_key(path)?, url: self.public_url.join(path) })
+    }
+
+    /// Returns the URL of a key, or `None` if the key is not below the prefix.
+    pub(crate) fn url_of(&self, key: &Key) -> Option<String> {
+        self.prefix.path_of(key.as_str()).map(|path| self.public_url.join(path))
+    }
+
+    /// Returns the reserved name that an identifier begins with, if its objects would be where manifests and
+    /// collections are.
+    pub(crate) fn reserved_name<'i>(&self, identifier: &'i Identifier) -> Option<&'i str> {
+        // Images in folders of their own cannot collide with documents.
+        let may_collide = self.api_folders().iter().any(Option::is_none);
+        let first = identifier.as_str().split('/').next().unwrap_or_default();
+        (may_collide && (Self::is_document_folder(first) || first == COLLECTION)).then_some(first)
+    }
+
+    /// Returns `true` if a folder directly below the prefix holds manifests or pages of a collection.
+    pub(crate) fn is_document_folder(name: &str) -> bool {
+        [MANIFESTS, COLLECTION_PAGES].contains(&name)
+    }
+
+    /// Returns `true` if one of these folders shows that the folder above them is the prefix of a collection.
+    pub(crate) fn has_manifests(folders: &[String]) -> bool {
+        folders.iter().any(|name| name == MANIFESTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(versions: Versions) -> Destination {
+        let public_url = "http://localhost:3000".parse().expect("a URL");
+        Destination::new("p".parse().expect("a prefix"), public_url, versions)
+    }
+
+    #[test]
+    fn identifiers_are_encoded_in_urls_and_plain_in_keys() -> Result<(), KeyError> {
+        let identifier: Identifier = "Plän 50%/a+b".parse()?;
+        let images = destination(Versions::Both).images(&identifier)?;
+        let (version, image) = images.last().expect("two versions");
+        assert_eq!((*version, image.base_uri()), (ApiVersion::V2, "http://localhost:3000/2/Pl%C3%A4n%2050%25/a%2Bb"));
+        assert_eq!(image.folder().info_key().as_str(), "p/2/Plän 50%/a+b/info.json");
+        assert_eq!(image.folder().base_key().as_str(), "p/2/Plän 50%/a+b");
+        let version = image.version(&"v0123456789ab".parse().expect("a version"))?;
+        assert_eq!(version.info_url(), format!("{}/v0123456789ab/info.json", image.base_uri()));
+        assert_eq!(version.folder().path_of("p/2/Plän 50%/a+b/v0123456789ab/x"), Some("x"));
+        Ok(())
+    }
+
+    #[test]
+    fn documents_have_the_url_of_their_key() -> Result<(), KeyError> {
+        let destination = destination(Versions::V3);
+        for (address, key, url) in [
+            (destination.manifest(&"ms 1".parse()?)?, "p/manifests/ms 1.json", "manifests/ms%201.json"),
+            (destination.collection()?, "p/collection.json", "collection.json"),
+            (destination.collection_page(2)?, "p/collections/2.json", "collections/2.json"),
+            (destination.document("my maps.html")?, "p/my maps.html", "my%20maps.html"),
+        ] {
+            assert_eq!((address.key.as_str(), address.url), (key, format!("http://localhost:3000/{url}")));
+            assert_eq!(destination.url_of(&address.key), Some(format!("http://localhost:3000/{url}")));
+        }
+        assert_eq!(destination.images_below(Some(3), "")?.to_string(), "p/3");
+        assert_eq!(destination.images_below(None, "a/b")?.to_string(), "p/a/b");
+        Ok(())
+    }
+
+    #[test]
+    fn names_of_documents_are_reserved_unless_images_have_api_folders() -> Result<(), KeyError> {
+        for (identifier, reserved) in [
+            ("manifests/x", Some("manifests")),
+            ("collections", Some("collections")),
+            ("collection.json/x", Some("collection.json")),
+            ("maps/manifests", None),
+        ] {
+            let identifier: Identifier = identifier.parse()?;
+            assert_eq!(destination(Versions::V2).reserved_name(&identifier), reserved);
+            assert_eq!(destination(Versions::Both).reserved_name(&identifier), None);
+        }
+        Ok(())
+    }
+}

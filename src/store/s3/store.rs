@@ -1,0 +1,141 @@
+//! The operations of a store, by the requests of S3.
+
+use super::S3Store;
+use super::explain::kind;
+use super::watch::tracking_last_failure;
+use crate::store::{
+    ETag, HeaderUpdate, Key, Listed, Object, OnExisting, Prefix, Receipt, RedirectStore, Redirects, Store, StoreError,
+    StoreErrorKind, Stored, Traffic,
+};
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+/// Maximum attempts of the initial request, which checks that the bucket exists.
+const MAX_CHECK_ATTEMPTS: u32 = 3;
+
+/// Returns the objects on a listing page whose keys `found` accepts.
+fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
+    let listed = |object: &aws_sdk_s3::types::Object| {
+        let key = object.key().and_then(&found)?;
+        let etag = object.e_tag().and_then(ETag::new);
+        let bytes = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        let modified = object.last_modified().and_then(|modified| SystemTime::try_from(*modified).ok());
+        Some(Listed { key, bytes, etag, modified })
+    };
+    page.contents().iter().filter_map(listed).collect()
+}
+
+impl Store for S3Store {
+    fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        tracking_last_failure(self.put_confirmed(object, self.on_existing)).boxed()
+    }
+
+    /// Uses `If-None-Match: *`, which some stores ignore.
+    fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        tracking_last_failure(self.put_confirmed(object, OnExisting::Keep)).boxed()
+    }
+
+    /// Lists at most one key. Unlike `HeadBucket`, the response contains an error message. A role with only put
+    /// permission is denied the listing, which is not an error.
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        tracking_last_failure(async {
+            let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
+            let listed = listed.set_request_payer(self.payer.into());
+            // A mistyped endpoint should fail within seconds.
+            let few_attempts = RetryConfig::standard().with_max_attempts(MAX_CHECK_ATTEMPTS);
+            let listed = listed.customize().config_override(Builder::new().retry_config(few_attempts)).send().await;
+            match listed {
+                Err(error) if kind(&error) != StoreErrorKind::Denied => {
+                    Err(self.failed(format!("could not reach the bucket `{}`", self.bucket), &error))
+                }
+                _ => Ok(()),
+            }
+        })
+        .boxed()
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        tracking_last_failure(async move {
+            match self.fetch(key).await {
+                Ok(stored) => Ok(Some(stored)),
+                Err(error) if error.status() == Some(404) => Ok(None),
+                // Without permission to list, the status for a missing key is 403 instead of 404.
+                Err(error) if error.status() == Some(403) => {
+                    // S3 answers 403 and not 404 for a missing key if the credentials may not list, so that names
+                    // cannot be guessed. It answers the same for an object that may not be read. Taking it as missing
+                    // is safe, because the worst that follows is that an unchanged image is published again; the count
+                    // lets the caller tell people why.
+                    self.denied_lookups.fetch_add(1, Ordering::Relaxed);
+                    Ok(None)
+                }
+                Err(error) => Err(self.fetch_error(key, error)),
+            }
+        })
+        .boxed()
+    }
+
+    fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
+        let pages = self.list(self.name_of(below), below.with_slash(), None);
+        pages.map_ok(|page| listed_on(&page, |key| below.found(key))).boxed()
+    }
+
+    fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        async move {
+            let above = below.with_slash();
+            let name = |folder: &str| Some(folder.strip_prefix(&above)?.strip_suffix('/')?.to_owned());
+            let (mut pages, mut folders) = (self.list(self.name_of(below), above.clone(), Some("/")), Vec::new());
+            while let Some(page) = pages.try_next().await? {
+                folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().and_then(name)));
+            }
+            Ok(folders)
+        }
+        .boxed()
+    }
+
+    fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>> {
+        tracking_last_failure(async move { self.delete_all(&keys).await }).boxed()
+    }
+
+    fn redirect_store(&self) -> Option<&dyn RedirectStore> {
+        Some(self)
+    }
+
+    /// Copies the object onto itself, on condition that its ETag is unchanged.
+    fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
+        tracking_last_failure(self.copy_in_place(update)).boxed()
+    }
+
+    /// Uses the `Date` header of the last response, which has a resolution of one second.
+    fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
+        async { Ok(self.clock.now()) }.boxed()
+    }
+
+    fn attributes(&self) -> String {
+        self.attributes.describe()
+    }
+
+    fn denied_lookups(&self) -> u64 {
+        self.denied_lookups.load(Ordering::Relaxed)
+    }
+
+    fn default_concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.limiter.traffic()
+    }
+}
+
+impl RedirectStore for S3Store {
+    /// Puts empty objects that website endpoints answer with a redirect.
+    fn set_redirects(&self, redirects: Redirects) -> BoxFuture<'_, Result<(), StoreError>> {
+        tracking_last_failure(self.put_redirects(redirects)).boxed()
+    }
+}
