@@ -164,7 +164,11 @@ mod tests {
     fn a_worker_shares_its_items_with_the_others_and_another_thread_shares_none() {
         // Each of two items waits for the other.
         let meeting = Barrier::new(2);
-        let shared = two().run_blocking(|| share(vec![0, 1], |_| Ok::<_, ()>(drop(meeting.wait()))));
+        let meet = |_| {
+            meeting.wait();
+            Ok::<_, ()>(())
+        };
+        let shared = two().run_blocking(|| share(vec![0, 1], meet));
         assert_eq!(shared, Ok(Ok(())));
         let this = thread::current().id();
         let is_here = |_| if thread::current().id() == this { Ok(()) } else { Err("elsewhere") };

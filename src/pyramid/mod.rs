@@ -73,8 +73,7 @@ impl Cascade {
 
     /// Returns `true` if every level has memory for its next row. Does not wait.
     pub fn try_reserve(&mut self) -> bool {
-        // All levels, even after one that has none: what is free now is reserved.
-        self.levels.iter_mut().fold(true, |all, level| level.try_reserve() && all)
+        self.levels.iter_mut().all(Level::try_reserve)
     }
 
     /// Returns memory for the next rows, or `None` after the last row. [Reserve](Self::reserve) it before.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Time after which a run does not end by itself any time soon.
-const HANGING: Duration = Duration::from_secs(60);
+const HANGING: Duration = Duration::from_mins(1);
 
 /// Starts a server that answers each request with a function of its head, on a separate thread, and returns its URL.
 fn serve(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {

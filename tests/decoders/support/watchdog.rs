@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Time after which a call is hanging: a thousand times that of a whole file on a slow machine.
-const HANGING: Duration = Duration::from_secs(60);
+const HANGING: Duration = Duration::from_mins(1);
 
 /// Calls a function that must not hang. If it does, the process ends, because a thread cannot be stopped.
 pub fn guarded<T>(what: &str, call: impl FnOnce() -> T) -> T {
