@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// assert!(Location::named("s3:///a.tif").is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Location {
     /// A local file or folder.
     File(PathBuf),
@@ -52,7 +53,8 @@ impl Revision {
     /// Describes the revision, so that different revisions have different descriptions. Returns `None` if only the size
     /// is known.
     #[must_use]
-    pub fn describe(&self) -> Option<String> {
+    #[cfg(any(feature = "s3", feature = "web"))]
+    pub(crate) fn describe(&self) -> Option<String> {
         let tag = self.etag.as_ref().or(self.modified.as_ref())?;
         Some(format!("{} {tag}", self.bytes))
     }
@@ -100,7 +102,7 @@ impl Location {
     ///
     /// # Errors
     /// The same as for [`named`](Self::named).
-    pub fn named_in(folder: &Path, text: &str) -> Result<Self, LocationError> {
+    pub(crate) fn named_in(folder: &Path, text: &str) -> Result<Self, LocationError> {
         Ok(match Self::named(text)? {
             Self::File(path) => Self::File(folder.join(path)),
             elsewhere => elsewhere,
@@ -109,7 +111,7 @@ impl Location {
 
     /// Returns the path of a file, or `None` if the location is remote.
     #[must_use]
-    pub fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
             Self::Object(_) | Self::Web(_) => None,
@@ -190,7 +192,8 @@ impl WebAddress {
 
     /// Returns the complete URL, including secrets. Only send it to the server.
     #[must_use]
-    pub fn with_secrets(&self) -> &str {
+    #[cfg(any(test, feature = "web"))]
+    pub(crate) fn with_secrets(&self) -> &str {
         &self.0
     }
 

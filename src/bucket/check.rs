@@ -26,6 +26,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options of a check.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Check {
     /// The destination to check.
     pub destination: Destination,
@@ -33,8 +34,17 @@ pub struct Check {
     pub command_options: String,
 }
 
+impl Check {
+    /// Checks images at a destination. Commands in remedies get no options.
+    #[must_use]
+    pub fn new(destination: Destination) -> Self {
+        Self { destination, command_options: String::new() }
+    }
+}
+
 /// The result of a check.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report<T> {
     /// The findings, in the order of the steps.
     pub findings: Vec<CheckFinding>,

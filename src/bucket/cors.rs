@@ -15,8 +15,7 @@ const MAX_AGE_SECONDS: i32 = 3600;
 const METHODS: [&str; 2] = ["GET", "HEAD"];
 
 /// Returns the rule that allows pages of all sites to read, with any headers.
-#[must_use]
-pub fn rule() -> CorsRule {
+pub(super) fn rule() -> CorsRule {
     CorsRule {
         id: Some(ID.to_owned()),
         allowed_origins: vec!["*".to_owned()],
@@ -32,8 +31,10 @@ pub fn rule() -> CorsRule {
 pub enum CorsChange {
     /// No change, because viewers can already read.
     None,
-    /// Adds the rule of this program after the existing ones.
+    /// Adds a rule after the existing ones.
     Add {
+        /// The rule.
+        added: CorsRule,
         /// The rules to keep, in their order.
         kept: Vec<CorsRule>,
         /// A modified version of this program's rule, which is replaced.
@@ -44,10 +45,10 @@ pub enum CorsChange {
 impl CorsChange {
     /// Returns all rules after the change, or `None` if nothing changes.
     #[must_use]
-    pub fn rules(&self) -> Option<Vec<CorsRule>> {
+    pub(crate) fn rules(&self) -> Option<Vec<CorsRule>> {
         match self {
             Self::None => None,
-            Self::Add { kept, .. } => Some(kept.iter().cloned().chain([rule()]).collect()),
+            Self::Add { kept, added, .. } => Some(kept.iter().chain([added]).cloned().collect()),
         }
     }
 }
@@ -69,7 +70,7 @@ pub fn change(rules: Vec<CorsRule>) -> Result<CorsChange, TooManyRules> {
     if kept.len() >= MAX_RULES {
         return Err(TooManyRules);
     }
-    Ok(CorsChange::Add { kept, replaced: replaced.into_iter().next() })
+    Ok(CorsChange::Add { added: rule(), kept, replaced: replaced.into_iter().next() })
 }
 
 /// Returns `true` if a rule allows a method for all sites.
@@ -114,7 +115,7 @@ mod tests {
     fn a_modified_rule_of_this_program_is_replaced() -> Result<(), TooManyRules> {
         let changed = CorsRule { allowed_methods: vec!["GET".to_owned()], ..rule() };
         let change = change(vec![changed.clone()])?;
-        assert_eq!(change, CorsChange::Add { kept: Vec::new(), replaced: Some(changed) });
+        assert_eq!(change, CorsChange::Add { added: rule(), kept: Vec::new(), replaced: Some(changed) });
         assert_eq!(change.rules(), Some(vec![rule()]));
         Ok(())
     }

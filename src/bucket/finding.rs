@@ -78,6 +78,7 @@ pub enum Verdict {
 
 /// The result of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckFinding {
     /// The step.
     pub step: Step,

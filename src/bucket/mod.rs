@@ -14,14 +14,25 @@ mod setup;
 mod web;
 
 pub use check::{Check, Report, check};
-pub use cors::{CorsChange, TooManyRules, rule as cors_rule};
+pub use cors::{CorsChange, TooManyRules};
 pub use finding::{CheckFinding, Step, Verdict};
-pub use policy::{PolicyChange, PolicyError, statement as public_read_statement};
+pub use policy::{PolicyChange, PolicyError};
 pub use remedy::{Remedy, quoted};
-pub use scope::BucketScope;
+use scope::BucketScope;
 pub use setup::{Part, Setup};
 
 use crate::store::{KeyError, StoreError};
+
+/// A JSON document, such as a policy. It is printed with indentation.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct Document(serde_json::Value);
+
+impl std::fmt::Display for Document {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:#}", self.0)
+    }
+}
 
 /// An error while checking or setting up a bucket.
 #[derive(Debug, thiserror::Error)]

@@ -2,15 +2,14 @@
 //!
 //! Members of a policy that this program does not know are preserved.
 
-use super::BucketScope;
+use super::{BucketScope, Document};
 use serde_json::{Map, Value, json};
 
 /// The policy version in which `${*}` is an escaped asterisk. In older versions, it is four literal characters.
 const VERSION: &str = "2012-10-17";
 
 /// Returns the statement that allows everyone to read the objects below a prefix.
-#[must_use]
-pub fn statement(scope: &BucketScope) -> Value {
+fn statement(scope: &BucketScope) -> Value {
     json!({
         "Sid": scope.sid(),
         "Effect": "Allow",
@@ -21,8 +20,7 @@ pub fn statement(scope: &BucketScope) -> Value {
 }
 
 /// Returns a policy with only that statement.
-#[must_use]
-pub fn policy(scope: &BucketScope) -> Value {
+pub(super) fn policy(scope: &BucketScope) -> Value {
     json!({"Version": VERSION, "Statement": [statement(scope)]})
 }
 
@@ -31,16 +29,18 @@ pub fn policy(scope: &BucketScope) -> Value {
 pub enum PolicyChange {
     /// No change, because the policy already allows everyone to read.
     None,
-    /// Adds the statement.
+    /// Adds a statement.
     Add {
+        /// The statement.
+        added: Document,
         /// The complete policy after the change.
-        policy: Value,
+        policy: Document,
         /// The names of the statements to keep.
         kept: Vec<String>,
         /// The names of the kept statements that deny something. They override any statement that allows.
         denying: Vec<String>,
         /// A modified version of this program's statement, which is replaced.
-        replaced: Option<Value>,
+        replaced: Option<Document>,
     },
 }
 
@@ -92,9 +92,16 @@ fn added(mut policy: Map<String, Value>, statements: Vec<Value>, scope: &BucketS
     let is_denying = |statement: &&Value| statement["Effect"] == "Deny";
     let denying = statements.iter().filter(is_denying).map(name).collect();
     let kept: Vec<String> = statements.iter().map(name).collect();
-    statements.push(statement(scope));
+    let added = statement(scope);
+    statements.push(added.clone());
     policy.insert("Statement".to_owned(), statements.into());
-    PolicyChange::Add { policy: policy.into(), kept, denying, replaced: own.into_iter().next() }
+    PolicyChange::Add {
+        added: Document(added),
+        policy: Document(policy.into()),
+        kept,
+        denying,
+        replaced: own.into_iter().next().map(Document),
+    }
 }
 
 /// Returns the name of a statement.
@@ -166,7 +173,7 @@ mod tests {
     #[test]
     fn a_bucket_without_a_policy_gets_one() -> Result<(), PolicyError> {
         let PolicyChange::Add { policy, kept, .. } = change(None, &maps())? else { panic!("something is added") };
-        assert_eq!(policy, super::policy(&maps()));
+        assert_eq!(policy.0, super::policy(&maps()));
         assert!(kept.is_empty());
         Ok(())
     }
@@ -184,18 +191,19 @@ mod tests {
             ],
             "Future": true,
         });
-        let PolicyChange::Add { policy, kept, denying, replaced } = change(Some(&present.to_string()), &maps())? else {
+        let PolicyChange::Add { policy, kept, denying, replaced, .. } = change(Some(&present.to_string()), &maps())?
+        else {
             panic!("something is added")
         };
         assert_eq!(kept, ["`Partner`", "unnamed statement"]);
         assert_eq!(denying, ["unnamed statement"]);
         assert_eq!(replaced, None);
         for member in ["Version", "Id", "Future"] {
-            assert_eq!(policy[member], present[member]);
+            assert_eq!(policy.0[member], present[member]);
         }
-        assert_eq!(policy["Statement"][0], present["Statement"][0]);
-        assert_eq!(policy["Statement"][1], present["Statement"][1]);
-        assert_eq!(policy["Statement"][2], statement(&maps()));
+        assert_eq!(policy.0["Statement"][0], present["Statement"][0]);
+        assert_eq!(policy.0["Statement"][1], present["Statement"][1]);
+        assert_eq!(policy.0["Statement"][2], statement(&maps()));
         Ok(())
     }
 
@@ -204,7 +212,7 @@ mod tests {
         let alone = json!({"Sid": "A", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"});
         let present = json!({"Version": "2012-10-17", "Statement": alone}).to_string();
         let PolicyChange::Add { policy, .. } = change(Some(&present), &maps())? else { panic!("something is added") };
-        assert_eq!(policy["Statement"], json!([alone, statement(&maps())]));
+        assert_eq!(policy.0["Statement"], json!([alone, statement(&maps())]));
         Ok(())
     }
 
@@ -215,15 +223,15 @@ mod tests {
         let PolicyChange::Add { policy: second, .. } = change(Some(&first.to_string()), &scope("plans"))? else {
             panic!("another prefix")
         };
-        assert_eq!(second["Statement"].as_array().map(Vec::len), Some(2));
+        assert_eq!(second.0["Statement"].as_array().map(Vec::len), Some(2));
 
         let mut changed = first.clone();
         changed["Statement"][0]["Condition"] = json!({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
         let PolicyChange::Add { policy: third, replaced, .. } = change(Some(&changed.to_string()), &maps())? else {
             panic!("not everyone")
         };
-        assert_eq!(third, first);
-        assert_eq!(replaced.as_ref(), Some(&changed["Statement"][0]));
+        assert_eq!(third.0, first);
+        assert_eq!(replaced, Some(Document(changed["Statement"][0].clone())));
         Ok(())
     }
 
@@ -270,6 +278,6 @@ mod tests {
         let old = "{\"Statement\": []}";
         assert_eq!(change(Some(old), &scope("a*")), Err(PolicyError::Version));
         let Ok(PolicyChange::Add { policy, .. }) = change(Some(old), &maps()) else { panic!("something is added") };
-        assert_eq!(policy, json!({"Statement": [statement(&maps())]}), "a version would change what the others mean");
+        assert_eq!(policy.0, json!({"Statement": [statement(&maps())]}), "a version would change what the others mean");
     }
 }

@@ -1,16 +1,17 @@
 //! Suggested fixes: advice, a document to paste, and a command, with the real names filled in.
 
-use super::{BucketScope, cors, policy};
+use super::{BucketScope, Document, cors, policy};
 use crate::store::{Key, PublicAccessBlock};
 use serde_json::{Value, json};
 
 /// A suggested fix of a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Remedy {
     /// Advice as text.
     pub advice: String,
     /// A JSON document to paste.
-    pub document: Option<Value>,
+    pub document: Option<Document>,
     /// A command that applies the document.
     pub command: Option<String>,
 }
@@ -70,7 +71,7 @@ impl Remedies<'_> {
         };
         Remedy {
             advice: format!("{}: grant {} to the user or role", permission.purpose(), permission.action()),
-            document: Some(json!({"Version": "2012-10-17", "Statement": [statement]})),
+            document: Some(Document(json!({"Version": "2012-10-17", "Statement": [statement]}))),
             command: self.is_aws.then(|| {
                 "aws iam put-role-policy --role-name ROLE --policy-name iiif-publish --policy-document file://policy.json"
                     .to_owned()
@@ -105,7 +106,7 @@ impl Remedies<'_> {
                 "allow everyone to read below the prefix with this policy (`{setup}` adds it to the existing policy, \
                  the command below replaces it), or allow the CDN in front of the bucket to read{block}"
             ),
-            document: Some(policy::policy(self.scope)),
+            document: Some(Document(policy::policy(self.scope))),
             command: Some(self.aws("put-bucket-policy", "--policy file://policy.json")),
         }
     }
@@ -118,7 +119,7 @@ impl Remedies<'_> {
                 "allow pages of all sites to read with this rule (`{setup}` adds it to the existing rules, the command \
                  below replaces them); if a CDN or proxy is in front, set `Access-Control-Allow-Origin: *` there"
             ),
-            document: Some(cors_document()),
+            document: Some(Document(cors_document())),
             command: Some(self.aws("put-bucket-cors", "--cors-configuration file://cors.json")),
         }
     }
@@ -200,13 +201,13 @@ mod tests {
         let put = with("maps", "", |remedies| remedies.permission(Permission::Put));
         assert_eq!(
             put.document,
-            Some(json!({"Version": "2012-10-17", "Statement": [
+            Some(Document(json!({"Version": "2012-10-17", "Statement": [
                 {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::art-tiles/maps/*"}
-            ]}))
+            ]})))
         );
         let list = with("", "", |remedies| remedies.permission(Permission::List));
         assert_eq!(
-            list.document.expect("a document")["Statement"],
+            list.document.expect("a document").0["Statement"],
             json!([{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::art-tiles"}])
         );
         let read = with("a b", "--profile museum", |remedies| remedies.public_read(None));

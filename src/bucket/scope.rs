@@ -12,7 +12,7 @@ const SID_BYTES: usize = 6;
 
 /// The objects below a prefix of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BucketScope {
+pub(super) struct BucketScope {
     bucket: String,
     prefix: Prefix,
     partition: &'static str,
@@ -21,7 +21,7 @@ pub struct BucketScope {
 impl BucketScope {
     /// Creates the scope of a prefix. The AWS region determines the partition; other stores use `aws`.
     #[must_use]
-    pub fn new(bucket: &str, prefix: &Prefix, aws_region: &str) -> Self {
+    pub(super) fn new(bucket: &str, prefix: &Prefix, aws_region: &str) -> Self {
         let partition = match aws_region {
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
@@ -32,38 +32,31 @@ impl BucketScope {
 
     /// Returns the name of the bucket.
     #[must_use]
-    pub fn bucket(&self) -> &str {
+    pub(super) fn bucket(&self) -> &str {
         &self.bucket
     }
 
     /// Returns the prefix.
     #[must_use]
-    pub fn prefix(&self) -> &Prefix {
+    pub(super) fn prefix(&self) -> &Prefix {
         &self.prefix
     }
 
     /// Returns the ARN of the bucket.
     #[must_use]
-    pub fn bucket_arn(&self) -> String {
+    pub(super) fn bucket_arn(&self) -> String {
         format!("arn:{}:s3:::{}", self.partition, self.bucket)
     }
 
     /// Returns the ARN pattern of all objects below the prefix.
-    ///
-    /// ```
-    /// use iiif_publish::bucket::BucketScope;
-    /// let scope = BucketScope::new("art-tiles", &"maps".parse()?, "eu-central-1");
-    /// assert_eq!(scope.objects_arn(), "arn:aws:s3:::art-tiles/maps/*");
-    /// # Ok::<(), iiif_publish::store::KeyError>(())
-    /// ```
     #[must_use]
-    pub fn objects_arn(&self) -> String {
+    pub(super) fn objects_arn(&self) -> String {
         format!("{}/{}*", self.bucket_arn(), self.escaped_prefix())
     }
 
     /// Returns the prefix with a trailing slash, with all wildcards escaped.
     #[must_use]
-    pub fn escaped_prefix(&self) -> String {
+    pub(super) fn escaped_prefix(&self) -> String {
         let mut escaped = String::new();
         for character in self.prefix.with_slash().chars() {
             match character {
@@ -76,7 +69,7 @@ impl BucketScope {
 
     /// Returns the ID of the public-read statement. It is unique per prefix and consists of letters and digits.
     #[must_use]
-    pub fn sid(&self) -> String {
+    pub(super) fn sid(&self) -> String {
         let mut sid = SID.to_owned();
         if !self.prefix.is_empty() {
             let digest = Sha256::digest(self.prefix.to_string());

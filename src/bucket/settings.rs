@@ -2,7 +2,7 @@
 
 use super::finding::{CheckFinding, Step};
 use super::remedy::{Remedies, Remedy};
-use super::{BucketScope, policy};
+use super::{BucketScope, Document, policy};
 use crate::store::{S3Store, StoreError, StoreErrorKind};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<CheckFindi
     let remedy = Remedy {
         advice: "add this rule to the lifecycle rules of the bucket; the command replaces the existing rules"
             .to_owned(),
-        document: Some(json!({"Rules": [rule]})),
+        document: Some(Document(json!({"Rules": [rule]}))),
         command: Some(
             remedies.aws("put-bucket-lifecycle-configuration", "--lifecycle-configuration file://rules.json"),
         ),
@@ -105,7 +105,7 @@ mod tests {
             assert_eq!(versioning(&prefixes, &remedies).is_some(), is_warned, "{prefixes:?}");
         }
         let remedy = versioning(&[], &remedies).and_then(|finding| finding.remedy).expect("a remedy");
-        assert_eq!(remedy.document.expect("a rule")["Rules"][0]["Filter"]["Prefix"], "maps/");
+        assert_eq!(remedy.document.expect("a rule").0["Rules"][0]["Filter"]["Prefix"], "maps/");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::store::{Prefix, PublicAccessBlock, S3Store, StoreErrorKind};
 
 /// A setting that can be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// A CORS rule: pages of all sites can read.
     Cors,
@@ -17,9 +18,12 @@ pub enum Part {
 
 /// The planned changes of a bucket.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Setup {
     /// The change of the CORS rules, if requested.
     pub cors: Option<CorsChange>,
+    /// The ARN pattern of the objects below the prefix, such as `arn:aws:s3:::art-tiles/maps/*`.
+    pub objects_arn: String,
     /// The change of the policy, if requested.
     pub policy: Option<PolicyChange>,
     /// The command that disables Block Public Access, if it would override the policy. This program never runs it.
@@ -38,7 +42,7 @@ impl Setup {
         command_options: &str,
     ) -> Result<Self, BucketError> {
         let scope = BucketScope::new(store.bucket(), prefix, &store.aws_region());
-        let mut setup = Self { cors: None, policy: None, unblock: None };
+        let mut setup = Self { cors: None, objects_arn: scope.objects_arn(), policy: None, unblock: None };
         if parts.contains(&Part::Cors) {
             setup.cors = Some(cors::change(store.cors_rules().await?)?);
         }
@@ -56,7 +60,7 @@ impl Setup {
     /// Returns the policy to write, or `None` if it would be denied or have no effect.
     fn new_policy(&self) -> Option<String> {
         match &self.policy {
-            Some(PolicyChange::Add { policy, .. }) if self.unblock.is_none() => Some(policy.to_string()),
+            Some(PolicyChange::Add { policy, .. }) if self.unblock.is_none() => Some(policy.0.to_string()),
             _ => None,
         }
     }

@@ -120,7 +120,7 @@ enum Command {
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let simd =
-            if iiif_publish::encode::has_simd() { "with SIMD" } else { "WITHOUT SIMD: install nasm and rebuild" };
+            if iiif_publish::publish::has_simd() { "with SIMD" } else { "WITHOUT SIMD: install nasm and rebuild" };
         format!("{} (mozjpeg {simd})", env!("CARGO_PKG_VERSION"))
     });
     &VERSION

@@ -11,7 +11,7 @@ use clap::Args;
 use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::iiif::{Plan, Size};
 use iiif_publish::publish::{Options, Outline, VersionOutline};
-use iiif_publish::source::{Header, Source};
+use iiif_publish::source::Header;
 use iiif_publish::store::S3Store;
 use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
@@ -99,9 +99,9 @@ impl Arguments {
             let example: PublicUrl = "https://example.org".parse().expect("the constant is a URL");
             example.below(&destination.prefix)
         };
-        Ok(self
-            .image_options
-            .options(self.image_options.shape()?, destination.public_url.clone().unwrap_or_else(example)))
+        let public_url = destination.public_url.clone().unwrap_or_else(example);
+        let options = self.image_options.options(self.image_options.shape()?, public_url).build();
+        Ok(options.expect("no number is 0, and the program writes all formats"))
     }
 
     fn concurrency(&self) -> usize {
@@ -114,7 +114,7 @@ impl Arguments {
         if let Some(path) = &self.image {
             let images = named_files(vec![path.clone()], id)?;
             let identifier = images.into_iter().map(|image| image.identifier).next().expect("one path gives one image");
-            return Ok((Source::open(path, options.read)?.header().clone(), identifier));
+            return Ok((Header::read(path, options.read)?, identifier));
         }
         let size = self.size.expect("the group requires one of the two");
         let any = || "image".parse().expect("the constant is an identifier");

@@ -334,8 +334,8 @@ fn published_line(published: &Published, printed: usize) -> String {
     let Published { identifier, objects, bytes, orphans, warnings, duration, .. } = published;
     let seconds = duration.as_secs_f64();
     let orphans = match orphans {
-        Orphans { deleted: 0, left: 0 } => String::new(),
-        Orphans { deleted, left: 0 } => format!("; deleted {deleted} objects of its earlier version"),
+        Orphans { deleted: 0, left: 0, .. } => String::new(),
+        Orphans { deleted, left: 0, .. } => format!("; deleted {deleted} objects of its earlier version"),
         Orphans { left, .. } => format!("; could not delete {left} objects of its earlier version (permission denied)"),
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));

@@ -137,11 +137,11 @@ impl VerifyReport {
 }
 
 fn options(arguments: &Arguments) -> Options {
-    Options {
-        concurrency: arguments.concurrency,
-        sample: arguments.sample.map(NonZeroU64::get),
-        rounded_sizes: if arguments.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored },
-    }
+    let mut options = Options::default();
+    options.concurrency = arguments.concurrency;
+    options.sample = arguments.sample.map(NonZeroU64::get);
+    options.rounded_sizes = if arguments.no_rounded_sizes { RoundedSizes::LeftOut } else { RoundedSizes::Stored };
+    options
 }
 
 async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {

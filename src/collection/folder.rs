@@ -99,13 +99,13 @@ pub struct EmptyFolder {
 impl EmptyFolder {
     /// Returns the path of the folder.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns `true` if an image in this folder could have the identifier.
     #[must_use]
-    pub fn may_name(&self, identifier: &Identifier) -> bool {
+    pub(crate) fn may_name(&self, identifier: &Identifier) -> bool {
         identifier.as_str().strip_prefix(&self.identifiers).is_some_and(|rest| rest.starts_with('/'))
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 /// One image of a collection: a page of an object, or an object of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page {
     /// The location of the source image.
     pub source: Location,
@@ -20,13 +21,13 @@ pub struct Page {
     /// The page that represents the object in lists. By default, the first page.
     pub thumbnail: Option<Identifier>,
     /// The metadata from a table.
-    pub metadata: Option<RowMetadata>,
+    pub(crate) metadata: Option<RowMetadata>,
 }
 
 impl Page {
     /// Returns the description of the page, which is empty without a table.
     #[must_use]
-    pub fn description(&self) -> Description {
+    pub(crate) fn description(&self) -> Description {
         self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default()
     }
 

@@ -66,7 +66,7 @@ impl Presentation {
     ///
     /// # Errors
     /// If the key is too long.
-    pub fn manifest(&self, pages: &[ManifestPage]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
+    pub(crate) fn manifest(&self, pages: &[ManifestPage]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
         let DocumentAddress { key, url: id } = self.destination.manifest(&first.page.object)?;
         let canvases = pages.iter().zip(1..).map(|(page, number)| self.canvas(&id, page, number)).collect();
@@ -80,7 +80,7 @@ impl Presentation {
 
     /// Returns `true` if `body` is a manifest or collection whose `id` is the URI of this key.
     #[must_use]
-    pub fn is_document(&self, key: &Key, body: &[u8]) -> bool {
+    pub(crate) fn is_document(&self, key: &Key, body: &[u8]) -> bool {
         let uri = self.destination.url_of(key);
         uri.is_some() && uri == PresentationVersion::document_uri(body)
     }
@@ -89,7 +89,7 @@ impl Presentation {
     ///
     /// # Errors
     /// If a key is too long.
-    pub fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
+    pub(crate) fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
         let pages = if objects <= PAGE_OBJECTS { 0 } else { objects.div_ceil(PAGE_OBJECTS) };
         (1..=pages).map(|number| Ok(self.destination.collection_page(number)?.key)).collect()
     }
@@ -99,7 +99,11 @@ impl Presentation {
     ///
     /// # Errors
     /// If a key is too long.
-    pub fn collection(&self, label: &LanguageMap, members: Vec<Member>) -> Result<Vec<(Key, Collection)>, KeyError> {
+    pub(crate) fn collection(
+        &self,
+        label: &LanguageMap,
+        members: Vec<Member>,
+    ) -> Result<Vec<(Key, Collection)>, KeyError> {
         let DocumentAddress { key, url: id } = self.destination.collection()?;
         if members.len() <= PAGE_OBJECTS {
             return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
@@ -155,7 +159,7 @@ fn description(pages: &[ManifestPage], object: &Identifier) -> Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collection::RowMetadata;
+    use crate::collection::row_metadata::RowMetadata;
     use crate::destination::Versions;
     use serde_json::Value;
 

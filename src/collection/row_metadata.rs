@@ -124,7 +124,7 @@ impl RowMetadata {
 
     /// Parses the metadata into a description.
     #[must_use]
-    pub fn description(&self) -> Description {
+    pub(crate) fn description(&self) -> Description {
         let row: Map<String, Value> = serde_json::from_str(&self.0).expect("row was serialized by `serialize`");
         let values = values_of(&row).expect("row was serialized by `serialize`");
         description(&values).expect("values were validated by `serialize`")

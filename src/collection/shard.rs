@@ -53,7 +53,7 @@ impl Shard {
     /// Returns `true` if an object is in this part. The part depends only on the identifier, never on the order of the
     /// input.
     #[must_use]
-    pub fn has(self, object: &Identifier) -> bool {
+    pub(crate) fn has(self, object: &Identifier) -> bool {
         // By hash and not by position: a file that is added or removed moves no other object to another part, so that
         // each machine finds its own images unchanged. By object and not by image, because a manifest is written by the
         // one part that has all of its pages.

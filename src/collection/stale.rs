@@ -31,7 +31,7 @@ pub enum StaleError {
 ///
 /// # Errors
 /// If folders cannot be listed.
-pub async fn stale_images(
+pub(crate) async fn stale_images(
     destination: &Destination,
     store: &dyn Store,
     pages: &[Page],

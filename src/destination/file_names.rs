@@ -17,6 +17,7 @@ const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// An identifier that cannot be stored in a folder on some systems.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NameProblem {
     /// The identifier.
     pub identifier: Identifier,

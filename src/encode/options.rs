@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 /// Options for encoding JPEG files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JpegOptions {
     /// The quality on libjpeg's scale, from 1 to 100. WebP uses the same number on libwebp's scale.
     pub quality: u8,
@@ -14,11 +15,39 @@ pub struct JpegOptions {
     pub subsampling: Subsampling,
     /// The method of making full-size tiles if the source is a JPEG.
     pub tiles: JpegTiles,
-    /// The encoding effort, [limited by image size](Self::effort_of).
+    /// The encoding effort, limited by image size.
     pub effort: Effort,
 }
 
 impl JpegOptions {
+    /// Sets the quality, from 1 to 100.
+    #[must_use]
+    pub const fn with_quality(mut self, quality: u8) -> Self {
+        self.quality = quality;
+        self
+    }
+
+    /// Sets the chroma subsampling.
+    #[must_use]
+    pub const fn with_subsampling(mut self, subsampling: Subsampling) -> Self {
+        self.subsampling = subsampling;
+        self
+    }
+
+    /// Sets the method of making full-size tiles if the source is a JPEG.
+    #[must_use]
+    pub const fn with_tiles(mut self, tiles: JpegTiles) -> Self {
+        self.tiles = tiles;
+        self
+    }
+
+    /// Sets the encoding effort.
+    #[must_use]
+    pub const fn with_effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
+        self
+    }
+
     /// The maximum number of pixels of an image that is encoded with [`Effort::Small`].
     ///
     /// That effort holds all coefficients until the image is complete, and cannot be interrupted while it finishes.
@@ -26,7 +55,7 @@ impl JpegOptions {
 
     /// Returns the effort for an image of `size` pixels.
     #[must_use]
-    pub fn effort_of(&self, size: Size) -> Effort {
+    pub(crate) fn effort_of(&self, size: Size) -> Effort {
         if size.pixels() > Self::MAX_PIXELS_SMALL { Effort::Fast } else { self.effort }
     }
 }
@@ -46,6 +75,7 @@ const MIN_TILE_SIZE: u32 = 32;
 /// Every method falls back to [`Reencode`](Self::Reencode) if the source is rotated, its colors are converted, its
 /// blocks do not fit the tiles, or it has several scans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JpegTiles {
     /// Cuts blocks, and requantizes where the source is finer than the requested quality. Reencodes if the source has
     /// more chroma resolution than requested.
@@ -62,6 +92,7 @@ pub enum JpegTiles {
 
 impl JpegTiles {
     /// Returns `true` if tiles of `tile_size` pixels can be cut from blocks with this layout.
+    #[doc(hidden)]
     #[must_use]
     pub fn can_cut(self, layout: &BlockLayout, tile_size: u32, subsampling: Subsampling) -> bool {
         let (across, down) = layout.mcu();

@@ -6,4 +6,4 @@ mod gallery;
 mod page;
 
 pub use gallery::{Gallery, GalleryError, GalleryOutcome, KeptReason};
-pub use page::{CONTENT_TYPE, PageImage, PageName, PageNameError, images_of, in_order, page};
+pub use page::{CONTENT_TYPE, PageImage, PageName, PageNameError, in_order, page};

@@ -108,7 +108,7 @@ fn escaped(text: &str) -> String {
 
 /// Returns the images on a page of this program, or `None` for anything else.
 #[must_use]
-pub fn images_of(page: &[u8]) -> Option<Vec<PageImage>> {
+pub(crate) fn images_of(page: &[u8]) -> Option<Vec<PageImage>> {
     let page = std::str::from_utf8(page).ok().filter(|page| page.contains(GENERATOR))?;
     let (_, list) = page.split_once(LIST_BEGIN)?;
     Some(serde_json::from_str(list.split_once(LIST_END)?.0).unwrap_or_default())
@@ -130,7 +130,7 @@ impl PageName {
 
     /// Returns `true` if the objects of an image would have keys below this name, as if it were a folder.
     #[must_use]
-    pub fn is_folder_of(&self, identifier: &Identifier) -> bool {
+    pub(crate) fn is_folder_of(&self, identifier: &Identifier) -> bool {
         identifier.as_str().split('/').next() == Some(self.0.as_str())
     }
 }

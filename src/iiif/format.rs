@@ -4,6 +4,7 @@ use std::fmt;
 
 /// An image format, as named by the last part of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// JPEG, which Level 0 requires.
     Jpg,
@@ -52,7 +53,7 @@ impl Format {
 
     /// Returns the maximum width and height of an image in this format, in pixels.
     #[must_use]
-    pub fn max_side(self) -> u32 {
+    pub(crate) fn max_side(self) -> u32 {
         match self {
             // libjpeg's limit (`JPEG_MAX_DIMENSION`).
             Self::Jpg => 65_500,
@@ -116,7 +117,7 @@ impl Formats {
 
     /// Returns the number of formats.
     #[must_use]
-    pub fn count(self) -> u64 {
+    pub(crate) fn count(self) -> u64 {
         self.all().count() as u64
     }
 }

@@ -17,9 +17,9 @@ pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use plan::{ApiVersion, Plan};
-pub use presentation::{
-    Behavior, Canvas, Collection, Description, Dimensions, LanguageMap, Manifest, Member, Metadata, Picture,
-    PresentationVersion, PresentationVersionError, Service, ViewingDirection,
+pub(crate) use presentation::{
+    Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service,
 };
-pub use pyramid::{Cell, MAX_LISTED_SIDE, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};
+pub use presentation::{PresentationVersion, PresentationVersionError};
+pub use pyramid::{Cell, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};
 pub use request::{ImageRequest, NoRequest, RegionParameter, SizeParameter};

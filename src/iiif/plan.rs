@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 /// A version of the IIIF Image API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ApiVersion {
     /// [Image API 2.1](https://iiif.io/api/image/2.1/), with canonical sizes written as `w,`
     V2,
@@ -116,7 +117,7 @@ impl Plan {
 
     /// Returns the requests that a rendition answers in one format.
     #[must_use]
-    pub fn requests_in(&self, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
+    pub(crate) fn requests_in(&self, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
         self.requests(rendering).into_iter().filter(|request| request.format == format).collect()
     }
 

@@ -24,14 +24,14 @@ pub struct LanguageMap(Vec<(String, Vec<String>)>);
 impl LanguageMap {
     /// Creates a map with one text. `language` is a BCP 47 tag, or `None` if the language is unknown.
     #[must_use]
-    pub fn new(language: Option<&str>, text: impl Into<String>) -> Self {
+    pub(crate) fn new(language: Option<&str>, text: impl Into<String>) -> Self {
         let mut map = Self::default();
         map.add(language, text);
         map
     }
 
     /// Adds a text.
-    pub fn add(&mut self, language: Option<&str>, text: impl Into<String>) {
+    pub(crate) fn add(&mut self, language: Option<&str>, text: impl Into<String>) {
         let language = language.unwrap_or(NO_LANGUAGE);
         match self.0.iter_mut().find(|(known, _)| known == language) {
             Some((_, texts)) => texts.push(text.into()),
@@ -41,7 +41,7 @@ impl LanguageMap {
 
     /// Returns `true` if the map has no text.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -130,14 +130,14 @@ pub struct Picture {
 impl Picture {
     /// Creates a JPEG image resource of this size, in pixels.
     #[must_use]
-    pub fn new(id: String, size: Size) -> Self {
+    pub(crate) fn new(id: String, size: Size) -> Self {
         let (width, height) = (size.width(), size.height());
         Self { id, kind: "Image", format: "image/jpeg", width, height, service: Vec::new() }
     }
 
     /// Adds the image service, which lets viewers zoom.
     #[must_use]
-    pub fn of(self, service: Service) -> Self {
+    pub(crate) fn of(self, service: Service) -> Self {
         Self { service: vec![service], ..self }
     }
 }
@@ -177,7 +177,7 @@ pub enum Service {
 impl Service {
     /// Creates the service of the image with this base URI. `id` has no trailing slash.
     #[must_use]
-    pub fn new(version: ApiVersion, id: String, sizes: impl IntoIterator<Item = Size>) -> Self {
+    pub(crate) fn new(version: ApiVersion, id: String, sizes: impl IntoIterator<Item = Size>) -> Self {
         let sizes = sizes.into_iter().map(Dimensions::from).collect();
         match version {
             ApiVersion::V3 => Self::V3 { id, kind: "ImageService3", profile: "level0", sizes },
@@ -238,7 +238,7 @@ impl Canvas {
     ///
     /// The URIs of its parts are below the URI of the canvas.
     #[must_use]
-    pub fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
+    pub(crate) fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
         let annotation = Annotation {
             id: format!("{id}/page/image"),
             kind: "Annotation",
@@ -271,7 +271,7 @@ pub struct Manifest {
 impl Manifest {
     /// Creates a manifest; returns `None` if there are no pages.
     #[must_use]
-    pub fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
+    pub(crate) fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
         let thumbnail = items.first()?.thumbnail.clone();
         let book = (items.len() > 1).then_some(Behavior::Paged);
         let behavior = description.behavior.or(book).into_iter().collect();
@@ -280,14 +280,14 @@ impl Manifest {
 
     /// Uses the thumbnail of the page with this index. Keeps the current thumbnail if there is no such page.
     #[must_use]
-    pub fn shown_by(self, page: usize) -> Self {
+    pub(crate) fn shown_by(self, page: usize) -> Self {
         let thumbnail = self.items.get(page).map_or(self.thumbnail, |canvas| canvas.thumbnail.clone());
         Self { thumbnail, ..self }
     }
 
     /// Returns the document of this version as JSON that ends with a newline.
     #[must_use]
-    pub fn to_json(&self, version: PresentationVersion) -> String {
+    pub(crate) fn to_json(&self, version: PresentationVersion) -> String {
         version.manifest_json(self)
     }
 }
@@ -304,13 +304,13 @@ pub struct Member {
 impl Member {
     /// Creates an entry for a manifest.
     #[must_use]
-    pub fn manifest(id: String, label: LanguageMap) -> Self {
+    pub(crate) fn manifest(id: String, label: LanguageMap) -> Self {
         Self { id, kind: "Manifest", label }
     }
 
     /// Creates an entry for a nested collection.
     #[must_use]
-    pub fn collection(id: String, label: LanguageMap) -> Self {
+    pub(crate) fn collection(id: String, label: LanguageMap) -> Self {
         Self { id, kind: "Collection", label }
     }
 }
@@ -330,13 +330,13 @@ pub struct Collection {
 impl Collection {
     /// Creates a collection. Its items keep their order.
     #[must_use]
-    pub fn new(id: String, label: LanguageMap, items: Vec<Member>) -> Self {
+    pub(crate) fn new(id: String, label: LanguageMap, items: Vec<Member>) -> Self {
         Self { context: CONTEXT, id, kind: "Collection", label, items }
     }
 
     /// Returns the document of this version as JSON that ends with a newline.
     #[must_use]
-    pub fn to_json(&self, version: PresentationVersion) -> String {
+    pub(crate) fn to_json(&self, version: PresentationVersion) -> String {
         version.collection_json(self)
     }
 }

@@ -22,6 +22,7 @@ const SLIM_THUMBNAIL_WIDTH: u32 = 98;
 ///
 /// OpenSeadragon 4.0.0 rounds to nearest, but the specification rounds up. Universal Viewer 4.2 and 4.3 contain it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RoundedSizes {
     /// Stores both forms.
     #[default]
@@ -120,13 +121,13 @@ impl PyramidShape {
 
     /// Returns the width and height of a tile, in pixels.
     #[must_use]
-    pub fn tile_size(self) -> u32 {
+    pub(crate) fn tile_size(self) -> u32 {
         self.tile_size
     }
 
     /// Returns the longest side of `full/max`, in pixels.
     #[must_use]
-    pub fn longest_side(self) -> u32 {
+    pub(crate) fn longest_side(self) -> u32 {
         self.longest_side
     }
 
@@ -225,13 +226,13 @@ impl Pyramid {
 
     /// Returns the width and height of a tile, in pixels.
     #[must_use]
-    pub fn tile_size(&self) -> u32 {
+    pub(crate) fn tile_size(&self) -> u32 {
         self.shape.tile_size
     }
 
     /// Returns the formats of the renditions.
     #[must_use]
-    pub fn formats(&self) -> Formats {
+    pub(crate) fn formats(&self) -> Formats {
         self.shape.formats
     }
 
@@ -259,7 +260,7 @@ impl Pyramid {
 
     /// Returns `true` if a whole level fits one tile.
     #[must_use]
-    pub fn fits_one_tile(&self, scale: ScaleFactor) -> bool {
+    pub(crate) fn fits_one_tile(&self, scale: ScaleFactor) -> bool {
         self.size.at(scale).longer_side() <= self.shape.tile_size
     }
 
@@ -272,7 +273,7 @@ impl Pyramid {
 
     /// Returns the levels that `sizes` lists, smallest first. Their longer side is at most 2048 pixels and within the
     /// limit of `full/max`.
-    pub fn listed_levels(&self) -> impl Iterator<Item = ScaleFactor> {
+    pub(crate) fn listed_levels(&self) -> impl Iterator<Item = ScaleFactor> {
         let limit = MAX_LISTED_SIDE.min(self.shape.longest_side);
         self.scale_factors.iter().rev().copied().take_while(move |scale| self.size.at(*scale).longer_side() <= limit)
     }
@@ -280,7 +281,7 @@ impl Pyramid {
     /// Returns `true` if a level is stored as a single image: if it fits one tile, is listed in `sizes`, or is
     /// `full/max`.
     #[must_use]
-    pub fn is_stored_whole(&self, scale: ScaleFactor) -> bool {
+    pub(crate) fn is_stored_whole(&self, scale: ScaleFactor) -> bool {
         self.fits_one_tile(scale) || self.is_requested_by_size(scale) || scale == self.max_level()
     }
 
@@ -291,25 +292,25 @@ impl Pyramid {
 
     /// Returns the number of tile columns of a level.
     #[must_use]
-    pub fn columns(&self, scale: ScaleFactor) -> u32 {
+    pub(crate) fn columns(&self, scale: ScaleFactor) -> u32 {
         self.size.at(scale).width().div_ceil(self.shape.tile_size)
     }
 
     /// Returns the number of tile rows of a level.
     #[must_use]
-    pub fn rows(&self, scale: ScaleFactor) -> u32 {
+    pub(crate) fn rows(&self, scale: ScaleFactor) -> u32 {
         self.size.at(scale).height().div_ceil(self.shape.tile_size)
     }
 
     /// Returns the number of tiles of all levels together.
     #[must_use]
-    pub fn tile_count(&self) -> u64 {
+    pub(crate) fn tile_count(&self) -> u64 {
         self.scale_factors.iter().map(|scale| u64::from(self.columns(*scale)) * u64::from(self.rows(*scale))).sum()
     }
 
     /// Returns the region of the full image that a cell covers.
     #[must_use]
-    pub fn cell_region(&self, cell: Cell) -> Region {
+    pub(crate) fn cell_region(&self, cell: Cell) -> Region {
         let step = u64::from(self.shape.tile_size) * u64::from(cell.scale.value());
         let span = |index: u32, side: u32| {
             let start = u64::from(index) * step;
@@ -335,7 +336,7 @@ impl Pyramid {
 
     /// Returns the rendition of a whole level.
     #[must_use]
-    pub fn whole(&self, scale: ScaleFactor) -> Rendering {
+    pub(crate) fn whole(&self, scale: ScaleFactor) -> Rendering {
         if self.fits_one_tile(scale) {
             Rendering::Tile(Cell { scale, column: 0, row: 0 })
         } else {
@@ -368,7 +369,7 @@ impl Pyramid {
     }
 
     /// Returns the thumbnails to draw.
-    pub fn thumbnails(&self) -> impl Iterator<Item = Thumbnail> {
+    pub(crate) fn thumbnails(&self) -> impl Iterator<Item = Thumbnail> {
         self.thumbnail_requests().filter_map(|(_, _, answer)| match answer {
             Rendering::Thumbnail(thumbnail) => Some(thumbnail),
             Rendering::Tile(_) | Rendering::Whole(_) => None,
@@ -376,7 +377,7 @@ impl Pyramid {
     }
 
     /// Returns the levels that are larger than one tile and are also drawn as a whole, largest first.
-    pub fn whole_levels(&self) -> impl Iterator<Item = ScaleFactor> {
+    pub(crate) fn whole_levels(&self) -> impl Iterator<Item = ScaleFactor> {
         self.scale_factors.iter().copied().filter(|scale| !self.fits_one_tile(*scale) && self.is_stored_whole(*scale))
     }
 

@@ -30,13 +30,13 @@ pub enum SizeParameter {
 impl SizeParameter {
     /// Returns `w,h` for a size.
     #[must_use]
-    pub fn exactly(size: Size) -> Self {
+    pub(crate) fn exactly(size: Size) -> Self {
         Self::WidthHeight(size.width(), size.height())
     }
 
     /// Returns `w,` for a size.
     #[must_use]
-    pub fn by_width(size: Size) -> Self {
+    pub(crate) fn by_width(size: Size) -> Self {
         Self::Width(size.width())
     }
 }
@@ -68,19 +68,19 @@ impl ImageRequest {
 
     /// Creates a JPEG request for the whole image at a size.
     #[must_use]
-    pub fn full(size: SizeParameter) -> Self {
+    pub(crate) fn full(size: SizeParameter) -> Self {
         Self { region: RegionParameter::Full, size, format: Format::Jpg }
     }
 
     /// Creates a JPEG request for a rectangle of the image at a size.
     #[must_use]
-    pub fn region(region: Region, size: SizeParameter) -> Self {
+    pub(crate) fn region(region: Region, size: SizeParameter) -> Self {
         Self { region: RegionParameter::Rectangle(region), size, format: Format::Jpg }
     }
 
     /// Returns the same request in another format.
     #[must_use]
-    pub fn in_format(self, format: Format) -> Self {
+    pub(crate) fn in_format(self, format: Format) -> Self {
         Self { format, ..self }
     }
 }
@@ -88,7 +88,7 @@ impl ImageRequest {
 impl ImageRequest {
     /// Returns `true` if the request is for the whole image at its largest size.
     #[must_use]
-    pub fn is_full_image(&self) -> bool {
+    pub(crate) fn is_full_image(&self) -> bool {
         self.region == RegionParameter::Full && matches!(self.size, SizeParameter::Max | SizeParameter::Full)
     }
 }

@@ -1,12 +1,12 @@
 //! Errors of publishing an image.
 
 use crate::destination::Identifier;
-use crate::encode::EncodeError;
 use crate::iiif::PyramidError;
 use crate::source::{SourceError, Warning};
 use crate::store::{KeyError, StoreError, StoreErrorKind};
 use crate::workers::WorkError;
 use bytesize::ByteSize;
+use std::error::Error;
 
 /// An error that prevented an image from being published. Its `info.json` was not written, except with [`PublishError::CleanUp`]. If
 /// two API versions are published, the `info.json` of the first may be there, with all of its objects.
@@ -23,7 +23,7 @@ pub enum PublishError {
         identifier: Identifier,
         /// The error of the encoder.
         #[source]
-        cause: EncodeError,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// The store did not take an object.
     #[error(transparent)]
@@ -150,7 +150,7 @@ impl PublishError {
 
     /// Returns the error of the store, if the store failed.
     #[must_use]
-    pub fn of_store(&self) -> Option<&StoreError> {
+    pub(crate) fn of_store(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) | Self::CleanUp { cause: error, .. } => Some(error),
             _ => None,

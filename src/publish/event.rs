@@ -80,6 +80,7 @@ pub enum Outcome {
 
 /// A published image.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Published {
     /// Its identifier.
     pub identifier: Identifier,
@@ -110,6 +111,7 @@ pub struct Published {
 
 /// Counts of the objects that only an earlier version of an image had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Orphans {
     /// Objects that were deleted.
     pub deleted: u64,

@@ -119,7 +119,8 @@ impl Job {
         let _permit = permit(&self.budget.encoders).await;
         self.check_not_stopped()?;
         let encoded = self.budget.workers.run(work).await.map_err(|cause| self.not_done(cause))?;
-        encoded.map_err(|cause| PublishError::Encode { identifier: self.target.identifier.clone(), cause })
+        encoded
+            .map_err(|cause| PublishError::Encode { identifier: self.target.identifier.clone(), cause: cause.into() })
     }
 
     pub(super) fn not_done(&self, cause: impl Into<WorkError>) -> PublishError {

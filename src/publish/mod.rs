@@ -12,6 +12,7 @@ mod api_folder;
 mod batch;
 mod blocks;
 mod budget;
+mod builder;
 mod content;
 mod error;
 mod event;
@@ -40,7 +41,9 @@ mod watch;
 mod work;
 
 pub use crate::destination::Versions;
+pub use crate::encode::{Effort, JpegOptions, JpegTiles, Subsampling, has_simd};
 pub use batch::BatchEvent;
+pub use builder::{OptionsBuilder, OptionsError};
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
@@ -123,7 +126,7 @@ impl Publisher {
 
     /// Returns `true` after [`stop`](Self::stop) was called.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.budget.is_stopping()
     }
 
@@ -157,9 +160,9 @@ impl Publisher {
     ///
     /// # async fn publish(images: Vec<Image>) -> Result<(), Box<dyn std::error::Error>> {
     /// // Credentials, region and endpoint come from the environment, as for the AWS tools.
-    /// let store = S3Store::connect(S3Settings { bucket: "art-tiles".to_owned(), ..S3Settings::default() }).await?;
+    /// let store = S3Store::connect(S3Settings::new("art-tiles")).await?;
     /// let prefix: Prefix = "maps".parse()?;
-    /// let options = Options { prefix: prefix.clone(), ..Options::new(store.url(&prefix).into()) };
+    /// let options = Options::builder(store.url(&prefix).into()).prefix(prefix).build()?;
     /// let publisher = Publisher::new(Arc::new(store), options, |_| {});
     ///
     /// let on_signal = publisher.clone();

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// The properties by which an unchanged source is recognized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Identity {
     /// Its size and modification time. The source is not read.
     #[default]
@@ -21,6 +22,7 @@ pub enum Identity {
 
 /// The layout of the objects of an image, which decides how a changed image replaces the old one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Layout {
     /// Below its identifier. A new version replaces the old one object by object.
     #[default]
@@ -35,19 +37,21 @@ pub enum Layout {
 
 /// Redirects instead of second copies of a picture, for stores whose web servers can redirect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RedirectOptions {
     /// The URL of the full images, if they exist elsewhere as JPEG. `full/max` is then not stored as JPEG.
     pub full_image_url: Option<FullImageUrl>,
 }
 
+impl RedirectOptions {
+    /// Redirects requests for full images to `full_image_url`, if they exist elsewhere, and other requests to stored pictures.
+    #[must_use]
+    pub fn new(full_image_url: Option<FullImageUrl>) -> Self {
+        Self { full_image_url }
+    }
+}
+
 /// The URL of a full image that exists elsewhere. `{id}` is replaced by the percent-encoded identifier.
-///
-/// ```
-/// use iiif_publish::publish::FullImageUrl;
-/// let url: FullImageUrl = "https://media.example.org/{id}.jpg".parse()?;
-/// assert_eq!(url.of(&"ms 1".parse()?), "https://media.example.org/ms%201.jpg");
-/// # Ok::<(), iiif_publish::store::KeyError>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FullImageUrl(String);
 
@@ -56,7 +60,7 @@ impl FullImageUrl {
 
     /// Returns the URL of one image.
     #[must_use]
-    pub fn of(&self, identifier: &Identifier) -> String {
+    pub(crate) fn of(&self, identifier: &Identifier) -> String {
         self.0.replace(Self::IDENTIFIER, &identifier.in_url())
     }
 
@@ -79,6 +83,7 @@ impl FromStr for FullImageUrl {
 
 /// The way of handling [warnings](crate::source::Warning) about a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnWarning {
     /// Publish the image and report them.
     #[default]
@@ -89,6 +94,7 @@ pub enum OnWarning {
 
 /// Options of a publisher. [`Options::new`] returns the defaults.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// The prefix of all keys.
     pub prefix: Prefix,

@@ -11,6 +11,7 @@ use crate::source::{OPEN_BYTES, ResolvedSource, Source};
 
 /// The result of examining an image.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Prospect {
     /// The image as it would be published: without objects where nothing would be stored.
     pub published: Published,
@@ -44,7 +45,7 @@ impl Publisher {
     ///
     /// # Errors
     /// If the source cannot be read, or the store fails.
-    pub async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
+    pub(crate) async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
         let resolved = self.sources.find(&image.location).await?;
         let fingerprint = self.fingerprint(image, &resolved).await?;
         let state = self.load_state(&image.identifier).await?;
@@ -88,7 +89,7 @@ impl Publisher {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn find(&self, image: &Image) -> Result<Option<(String, Size)>, PublishError> {
+    pub(crate) async fn find(&self, image: &Image) -> Result<Option<(String, Size)>, PublishError> {
         let state = self.load_state(&image.identifier).await?;
         Ok(state.base_uri().zip(state.size()))
     }

@@ -117,7 +117,7 @@ impl SourceResolver {
     /// # Errors
     /// If a remote image does not exist or cannot be accessed.
     #[cfg_attr(not(any(feature = "s3", feature = "web")), expect(clippy::unused_async, reason = "only finds files"))]
-    pub async fn find(&self, location: &Location) -> Result<ResolvedSource, SourceError> {
+    pub(crate) async fn find(&self, location: &Location) -> Result<ResolvedSource, SourceError> {
         let name = location.to_string();
         match location {
             Location::File(path) => Ok(ResolvedSource::File(path.clone())),

@@ -132,18 +132,19 @@ pub struct RemoteError {
 
 impl RemoteError {
     /// Creates a failure from a message without secrets.
-    pub fn new(kind: RemoteErrorKind, message: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn new(kind: RemoteErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self { kind, message: message.into() }
     }
 
     /// Creates a failure that may be transient.
-    pub fn other(message: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn other(message: impl Into<Arc<str>>) -> Self {
         Self::new(RemoteErrorKind::Other, message)
     }
 
     /// Creates the failure for an object that changed while it was read.
     #[must_use]
-    pub fn replaced() -> Self {
+    #[cfg(any(test, feature = "s3", feature = "web"))]
+    pub(crate) fn replaced() -> Self {
         Self::new(RemoteErrorKind::Replaced, "it was replaced while it was read")
     }
 

@@ -38,10 +38,12 @@ mod warning;
 mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
-pub use kind::SourceKind;
+pub(crate) use kind::SourceKind;
 pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
-pub use remote::{Fetch, Remote, ResolvedSource};
+#[cfg(any(feature = "s3", feature = "web"))]
+pub(crate) use remote::Fetch;
+pub(crate) use remote::{Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
 pub(crate) use format::{extensions, revision};
@@ -65,7 +67,7 @@ use std::sync::Arc;
 /// Maximum memory for opening a source in bytes, without the buffers of its decoder. Metadata of every format is
 /// limited to fit, compressed and decompressed: ICC profiles of 8 MiB, EXIF and texts of 4 MiB, boxes and directories
 /// of some MiB.
-pub const OPEN_BYTES: u64 = 32 << 20;
+pub(crate) const OPEN_BYTES: u64 = 32 << 20;
 
 /// Bytes at the start of a file that are used to recognize its format: signatures of a few bytes, and markup that
 /// identifies itself later.
@@ -76,23 +78,28 @@ const CONVERT: &str = "convert it to a TIFF, PNG or JPEG of gray or RGB first, f
 
 /// Header of an image: everything known before its first pixel is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// Width and height in pixels, as displayed.
     pub size: Size,
     /// Pixel format of the converted rows.
+    #[doc(hidden)]
     pub format: PixelFormat,
     /// Description of the file for people: `JPEG`, `TIFF, 16 bit`, …
     pub description: String,
     /// The decoder and the color path.
-    pub kind: SourceKind,
+    pub(crate) kind: SourceKind,
     /// Properties of the file, and their conversion.
     pub properties: SourceProperties,
     /// Memory for decoding beyond a few rows, in bytes: 0 for most files, the whole image for a few. Includes the
     /// cached blocks of a remote file.
+    #[doc(hidden)]
     pub decoder_bytes: u64,
     /// Layout of the DCT blocks of a JPEG whose tiles can be made without decoding it.
+    #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
     /// ICC profile to embed into every rendition, because the colors are not converted; `None` if they are sRGB.
+    #[doc(hidden)]
     pub kept_profile: Option<Arc<[u8]>>,
 }
 
@@ -115,6 +122,7 @@ impl Header {
 
 /// Properties of a file, and the conversion of its pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SourceProperties {
     /// Color model and alpha: `RGB`, `CMYK`, `gray with alpha`.
     pub colors: String,
@@ -145,6 +153,14 @@ impl fmt::Display for SourceProperties {
 }
 
 impl Header {
+    /// Reads the header of a local file, which is opened by its content, regardless of its name.
+    ///
+    /// # Errors
+    /// If the file does not exist or is not a supported image. Damage after the header is not noticed.
+    pub fn read(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
+        Ok(Source::open(path, options)?.header)
+    }
+
     /// Returns the warnings about the header. [`Source::finish`] returns those that are found later.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
@@ -203,6 +219,7 @@ struct Opened {
 }
 
 /// An open image: its header, and its rows from the top.
+#[doc(hidden)]
 pub struct Source {
     input: String,
     bytes: Input,
@@ -225,7 +242,7 @@ impl Source {
     ///
     /// # Errors
     /// Fails like [`open`](Self::open).
-    pub fn open_at(resolved: &ResolvedSource, options: ReadOptions) -> Result<Self, SourceError> {
+    pub(crate) fn open_at(resolved: &ResolvedSource, options: ReadOptions) -> Result<Self, SourceError> {
         let input = open_input(resolved, options.threads)?;
         let result = Self::from_input(&resolved.to_string(), &input, options);
         // A decoder that cannot read may report anything: damage, a missing end, or success with made-up pixels. The

@@ -73,6 +73,7 @@ impl fmt::Display for Background {
 
 /// Treatment of ICC profiles of RGB and gray images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Profiles {
     /// Converts colors to sRGB, which every viewer displays correctly.
     #[default]
@@ -99,13 +100,13 @@ impl Bounds {
 
     /// Returns the lower bound.
     #[must_use]
-    pub fn min(self) -> f64 {
+    pub(crate) fn min(self) -> f64 {
         self.min
     }
 
     /// Returns the upper bound.
     #[must_use]
-    pub fn max(self) -> f64 {
+    pub(crate) fn max(self) -> f64 {
         self.max
     }
 }
@@ -115,6 +116,7 @@ impl Eq for Bounds {}
 
 /// Sample values that become black and white, for floating-point and signed TIFF files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FloatRange {
     /// 0 to 1 for floating-point samples, and the full range of the type for signed samples.
     #[default]
@@ -156,6 +158,7 @@ impl fmt::Display for FloatRange {
 
 /// Options for reading files. [`ReadOptions::default`] suits most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadOptions {
     /// Background color of transparent pixels.
     pub background: Background,
@@ -172,6 +175,48 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// Sets the number of threads that decode one image together.
+    #[must_use]
+    pub const fn with_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets the background color of transparent pixels.
+    #[must_use]
+    pub const fn with_background(mut self, background: Background) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// Sets the treatment of ICC profiles.
+    #[must_use]
+    pub const fn with_profiles(mut self, profiles: Profiles) -> Self {
+        self.profiles = profiles;
+        self
+    }
+
+    /// Sets the page of a file with several images, from 1.
+    #[must_use]
+    pub const fn with_page(mut self, page: u32) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// Sets the maximum pixels of an image.
+    #[must_use]
+    pub const fn with_max_pixels(mut self, max_pixels: u64) -> Self {
+        self.max_pixels = max_pixels;
+        self
+    }
+
+    /// Sets the sample values that become black and white, for floating-point and signed samples.
+    #[must_use]
+    pub const fn with_float_range(mut self, float_range: FloatRange) -> Self {
+        self.float_range = float_range;
+        self
+    }
+
     /// Default maximum of pixels. A few kilobytes can declare more, and then take hours.
     pub const MAX_PIXELS: u64 = 3_000_000_000;
 }

@@ -27,7 +27,7 @@ pub enum Orientation {
 impl Orientation {
     /// Returns the orientation of an EXIF value; upright for invalid values.
     #[must_use]
-    pub fn from_exif(value: u16) -> Self {
+    pub(crate) fn from_exif(value: u16) -> Self {
         match value {
             2 => Self::Mirrored,
             3 => Self::HalfTurn,
@@ -42,13 +42,13 @@ impl Orientation {
 
     /// Returns the displayed size of an image that is stored with this orientation.
     #[must_use]
-    pub fn displayed_size(self, stored: Size) -> Size {
+    pub(crate) fn displayed_size(self, stored: Size) -> Size {
         if self.swaps_sides() { Size::new(stored.height(), stored.width()).expect("neither side is 0") } else { stored }
     }
 
     /// Returns `true` if stored rows are displayed as columns.
     #[must_use]
-    pub fn swaps_sides(self) -> bool {
+    pub(crate) fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
     }
 

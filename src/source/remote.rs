@@ -14,6 +14,7 @@ pub enum ResolvedSource {
     /// A local file.
     File(PathBuf),
     /// A remote object.
+    #[cfg_attr(not(any(feature = "s3", feature = "web")), expect(dead_code, reason = "nothing finds remote objects"))]
     Remote {
         /// Name for messages, without secrets.
         name: String,
@@ -51,6 +52,7 @@ pub struct Fetch {
 
 impl Fetch {
     /// Creates a fetch whose result arrives through a channel. `cancel` runs if the fetch is dropped before.
+    #[cfg(any(test, feature = "s3", feature = "web"))]
     pub fn new(response: Receiver<Result<Vec<u8>, RemoteError>>, cancel: impl FnOnce() + Send + 'static) -> Self {
         Self { response, cancel: Some(Box::new(cancel)) }
     }

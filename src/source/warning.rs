@@ -84,7 +84,7 @@ impl WarningCode {
 
     /// Returns the kind with a code, if there is one.
     #[must_use]
-    pub fn from_code(code: &str) -> Option<Self> {
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }
@@ -114,12 +114,12 @@ pub struct Warning {
 impl Warning {
     /// Creates a warning of an image that an earlier run published: the details are in that run's output.
     #[must_use]
-    pub fn remembered(code: WarningCode) -> Self {
+    pub(crate) fn remembered(code: WarningCode) -> Self {
         Self::new(code, code.summary())
     }
 
     /// Creates a warning.
-    pub fn new(code: WarningCode, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: WarningCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 }

@@ -136,16 +136,8 @@ impl Prefix {
     }
 
     /// Returns the path of a key relative to the prefix, or `None` if the key is not below the prefix.
-    ///
-    /// ```
-    /// use iiif_publish::store::Prefix;
-    /// let maps: Prefix = "maps".parse()?;
-    /// assert_eq!(maps.path_of("maps/atlas/info.json"), Some("atlas/info.json"));
-    /// assert_eq!(maps.path_of("maps-of-rome/info.json"), None);
-    /// # Ok::<(), iiif_publish::store::KeyError>(())
-    /// ```
     #[must_use]
-    pub fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+    pub(crate) fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
         let path = if self.is_empty() { Some(key) } else { key.strip_prefix(&self.0)?.strip_prefix('/') };
         path.filter(|path| !path.is_empty())
     }

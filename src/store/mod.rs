@@ -24,11 +24,18 @@ pub use memory::MemoryStore;
 #[cfg(feature = "web")]
 pub(crate) use rate::{MinRate, TooSlow};
 pub use redirect::{Redirect, RedirectStore, Redirects};
+#[cfg(all(feature = "s3", feature = "web"))]
+pub use s3::CorsRule;
 #[cfg(feature = "s3")]
 pub use s3::{
-    BucketAddress, BucketAddressError, Checksums, ConditionalPut, CorsRule, ObjectAttributes, ObjectCannedAcl,
-    ObjectInfo, Payer, PublicAccessBlock, ReadError, S3Settings, S3Store, ServerSideEncryption, StorageClass,
+    BucketAddress, BucketAddressError, Checksums, HeaderValueError, ObjectAttributes, ObjectCannedAcl, Payer,
+    S3Settings, S3Store, ServerSideEncryption, StorageClass,
 };
+#[cfg(all(feature = "s3", feature = "web"))]
+pub(crate) use s3::{ConditionalPut, PublicAccessBlock};
+#[cfg(feature = "s3")]
+pub(crate) use s3::{ObjectInfo, ReadError};
+
 pub(crate) use tally::Tally;
 pub(crate) use url::encoded;
 pub use url::{BaseUrl, redacted_url};
@@ -124,6 +131,7 @@ pub struct Listed {
 
 /// Request counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Traffic {
     /// Requests sent, including retries.
     pub requests: u64,

@@ -8,6 +8,7 @@ const QUOTED_LETTERS: usize = 120;
 
 /// One problem of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The path below the base URI, or `None` if the problem concerns the whole image.
     pub path: Option<String>,

@@ -49,6 +49,7 @@ const INFORMATION_LIMIT_BYTES: u64 = 1 << 20;
 
 /// Options for verifying images. [`Options::default`] checks all objects.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// The maximum number of parallel requests.
     pub concurrency: NonZeroUsize,
@@ -88,6 +89,7 @@ pub enum Rule {
 
 /// The description of an image in its `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Described {
     /// The version of the Image API.
     pub version: ApiVersion,
@@ -101,6 +103,7 @@ pub struct Described {
 
 /// The result of verifying one image.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Verified {
     /// The URL of the `info.json`. If the image has versions, it is that of the newest version.
     pub url: InfoUrl,

@@ -25,7 +25,9 @@ async fn main() -> Result<(), Failure> {
     };
     let began = Instant::now();
     let (bucket, endpoint_url) = (bucket.clone(), Some(endpoint_url.clone()));
-    let store = S3Store::connect(S3Settings { bucket, endpoint_url, ..S3Settings::default() }).await?;
+    let mut settings = S3Settings::new(bucket);
+    settings.endpoint_url = endpoint_url;
+    let store = S3Store::connect(settings).await?;
     let folder = ImageFolder::new(&Prefix::default(), None, &identifier.parse::<Identifier>()?)?;
     let count = put_all(&Arc::new(store), &folder, files_in(Path::new(files))?).await?;
     let rate = f64::from(count) / began.elapsed().as_secs_f64();

@@ -4,11 +4,13 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use iiif_publish::encode::{Encoding, JpegOptions, JpegTiles, Subsampling, encode_block_tile, encode_tile};
 use iiif_publish::iiif::{Format, Pyramid, PyramidShape, Size};
-use iiif_publish::pixel::{BlockStrip, BlockTile, PixelFormat, RowScale, Strip, Tile};
-use iiif_publish::pyramid::Cascade;
-use iiif_publish::source::{ReadOptions, Source};
+use iiif_publish::internals::Cascade;
+use iiif_publish::internals::Source;
+use iiif_publish::internals::{BlockStrip, BlockTile, PixelFormat, RowScale, Strip, Tile};
+use iiif_publish::internals::{Encoding, encode_block_tile, encode_tile};
+use iiif_publish::publish::{JpegOptions, JpegTiles, Subsampling};
+use iiif_publish::source::ReadOptions;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageFormat, RgbImage};
 use std::collections::TryReserveError;
@@ -124,7 +126,7 @@ fn encode_blocks(bencher: Bencher, tiles: JpegTiles) {
     source.keep_blocks(TILE, SIDE.div_ceil(TILE) as usize, RowScale::Half);
     let strip = Arc::new(rows(&mut source, 2).swap_remove(0));
     let tile = BlockTile::cut(&strip, 1, TILE).expect("a tile");
-    let jpeg = JpegOptions { tiles, subsampling: Subsampling::None, ..JpegOptions::default() };
+    let jpeg = JpegOptions::default().with_tiles(tiles).with_subsampling(Subsampling::None);
     let encoding = Encoding { jpeg, profile: None };
     bencher
         .counter(ItemsCount::new(tile.size.pixels()))

@@ -2,8 +2,8 @@
 
 use crate::support::pictures::noise;
 use iiif_publish::iiif::{Pyramid, PyramidShape, RoundedSizes, Size};
-use iiif_publish::pixel::{PixelFormat, RowScale, Strip, Tile};
-use iiif_publish::pyramid::Cascade;
+use iiif_publish::internals::Cascade;
+use iiif_publish::internals::{PixelFormat, RowScale, Strip, Tile};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::collections::TryReserveError;

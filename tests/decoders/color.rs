@@ -3,7 +3,7 @@
 use crate::support::ciede2000::{difference, lab};
 use crate::support::pictures::file;
 use crate::support::rows::{codes, read, read_bytes};
-use iiif_publish::pixel::PixelFormat;
+use iiif_publish::internals::PixelFormat;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};

@@ -2,8 +2,9 @@
 
 use crate::support::pictures::{encoded, gray_waves, mean_difference, waves};
 use crate::support::rows::read_bytes;
-use iiif_publish::pixel::PixelFormat;
-use iiif_publish::source::{ReadOptions, Source, SourceError};
+use iiif_publish::internals::PixelFormat;
+use iiif_publish::internals::Source;
+use iiif_publish::source::{ReadOptions, SourceError};
 use image::{DynamicImage, GrayImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use std::path::Path;
 use tiff::encoder::{Compression, TiffEncoder, colortype};

@@ -6,9 +6,11 @@
 
 use crate::support::pictures::{encoded, file, noise};
 use crate::support::watchdog::guarded;
-use iiif_publish::encode::{Encoding, JpegTiles, Subsampling, encode_block_tile};
-use iiif_publish::pixel::{BlockTile, RowScale};
-use iiif_publish::source::{ReadOptions, Source};
+use iiif_publish::internals::Source;
+use iiif_publish::internals::{BlockTile, RowScale};
+use iiif_publish::internals::{Encoding, encode_block_tile};
+use iiif_publish::publish::{JpegTiles, Subsampling};
+use iiif_publish::source::ReadOptions;
 use image::{DynamicImage, ImageFormat};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -75,7 +77,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
 
 /// Reads a file like the publisher. Returns `true` if it can be read to its end.
 fn read(path: &Path) -> bool {
-    let options = ReadOptions { max_pixels: MAX_PIXELS, ..ReadOptions::default() };
+    let options = ReadOptions::default().with_max_pixels(MAX_PIXELS);
     let Ok(mut source) = Source::open(path, options) else { return false };
     let header = source.header().clone();
     if header.decoder_bytes > MAX_DECODER_BYTES {
@@ -96,7 +98,7 @@ fn read(path: &Path) -> bool {
 
 /// Makes tiles from the blocks of a JPEG like the publisher.
 fn cut(path: &Path) {
-    let options = ReadOptions { max_pixels: MAX_PIXELS, ..ReadOptions::default() };
+    let options = ReadOptions::default().with_max_pixels(MAX_PIXELS);
     for (scale, divisor) in [(RowScale::Full, 1), (RowScale::Half, 2)] {
         let Ok(mut source) = Source::open(path, options) else { return };
         let header = source.header().clone();

@@ -3,8 +3,9 @@
 use crate::support::pictures::{file, mean_difference};
 use crate::support::rows::{codes, read, read_bytes};
 use crate::support::watchdog::guarded;
-use iiif_publish::pixel::PixelFormat;
-use iiif_publish::source::{Header, Orientation, ReadOptions, Source, SourceError};
+use iiif_publish::internals::PixelFormat;
+use iiif_publish::internals::Source;
+use iiif_publish::source::{Header, Orientation, ReadOptions, SourceError};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -247,7 +248,7 @@ fn a_header_with_a_huge_size_is_an_error_or_costs_nothing_before_decoding() {
     let mut row = vec![0; 3 << 20];
     for side in [60_000_u32, 1 << 20, 1 << 30] {
         let path = file(folder.path(), "bomb.j2k", &bomb((side, side), (side, side)));
-        let options = ReadOptions { max_pixels: u64::MAX, ..ReadOptions::default() };
+        let options = ReadOptions::default().with_max_pixels(u64::MAX);
         let mut source = Source::open(&path, options).expect("a sound header");
         let expected = (u64::from(side) * u64::from(side)).saturating_mul(20).min(1 << 61);
         assert!(source.header().decoder_bytes > expected, "it reports the required memory");

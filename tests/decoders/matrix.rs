@@ -4,7 +4,7 @@
 //! the table.
 
 use crate::support::rows::read;
-use iiif_publish::pixel::PixelFormat;
+use iiif_publish::internals::PixelFormat;
 use std::path::{Path, PathBuf};
 
 /// Folders of files, each with the results of another decoder in `expected`.

@@ -465,7 +465,10 @@ fn in_a_folder_the_files_of_the_image_are_deleted_and_the_folder_is_kept() {
 async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
     let folder = TempDir::new().expect("a folder");
     let path = png_file(folder.path(), "x.png", 900, 700);
-    let options = Options { versions: Versions::Both, ..Options::new("https://example.org".parse().expect("a URL")) };
+    let options = Options::builder("https://example.org".parse().expect("a URL"))
+        .versions(Versions::Both)
+        .build()
+        .expect("valid options");
     let publisher = Publisher::new(Arc::clone(&store), options.clone(), |_| ());
     let image = |identifier: &str| Image {
         location: path.clone().into(),

@@ -120,7 +120,7 @@ impl Store for Shared {
 
 fn options() -> Options {
     let options = Options::new("https://example.org/maps".parse().expect("a URL"));
-    Options { prefix: "maps".parse().expect("a prefix"), ..options }
+    options.into_builder().prefix("maps".parse().expect("a prefix")).build().expect("valid options")
 }
 
 async fn publish(store: &Arc<MemoryStore>, path: &Path) {

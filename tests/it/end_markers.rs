@@ -4,8 +4,8 @@ use crate::support::pictures::{encoded, png_file, waves};
 use crate::support::publishing::published;
 use crate::support::rows::{codes, read_bytes};
 use crate::support::tiff::{Layout, Order, Values, Variant, file};
-use iiif_publish::encode::{Effort, JpegOptions};
 use iiif_publish::publish::Options;
+use iiif_publish::publish::{Effort, JpegOptions};
 use image::{GrayImage, ImageFormat, Luma};
 use tempfile::TempDir;
 
@@ -40,8 +40,8 @@ fn a_jpeg_without_an_end_marker_is_published_if_all_pixels_are_present() {
 /// Creates a JPEG with several scans, as `--optimize` writes it.
 async fn progressive() -> Vec<u8> {
     let folder = TempDir::new().expect("a folder");
-    let options = Options::new("https://example.org".parse().expect("a URL"));
-    let options = Options { jpeg: JpegOptions { effort: Effort::Small, ..options.jpeg }, ..options };
+    let options = Options::builder("https://example.org".parse().expect("a URL"));
+    let options = options.jpeg(JpegOptions::default().with_effort(Effort::Small)).build().expect("valid options");
     let images = published(png_file(folder.path(), "x.png", 90, 70), options).await;
     images["full/max/0/default.jpg"].clone()
 }

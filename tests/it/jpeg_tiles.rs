@@ -4,9 +4,9 @@
 use crate::support::pictures::{decoded_jpeg as decoded, encoded, file, mean_difference, waves};
 use crate::support::program::run_well;
 use crate::support::publishing::{publish, published};
-use iiif_publish::encode::{JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{Format, Formats, PyramidShape, RoundedSizes};
 use iiif_publish::publish::Options;
+use iiif_publish::publish::{JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::store::MemoryStore;
 use image::{ImageFormat, RgbImage};
 use std::collections::BTreeMap;
@@ -24,8 +24,12 @@ const TILE: u32 = 64;
 
 fn options(tiles: JpegTiles, longest_side: u32) -> Options {
     let shape = PyramidShape::new(TILE, Some(longest_side), RoundedSizes::default()).expect("a shape");
-    let jpeg = JpegOptions { tiles, ..JpegOptions::default() };
-    Options { shape, jpeg, ..Options::new("https://example.org/iiif".parse().expect("a URL")) }
+    let jpeg = JpegOptions::default().with_tiles(tiles);
+    Options::builder("https://example.org/iiif".parse().expect("a URL"))
+        .shape(shape)
+        .jpeg(jpeg)
+        .build()
+        .expect("valid options")
 }
 
 /// The tiles of the full size put together.
@@ -165,7 +169,11 @@ async fn awkward_sizes_and_tile_sizes_give_every_tile() {
     {
         for longest_side in [tile, 4096] {
             let shape = PyramidShape::new(tile, Some(longest_side), RoundedSizes::default()).expect("a shape");
-            let pictures = published(fixture(name), Options { shape, ..options(JpegTiles::Lossless, 4096) }).await;
+            let pictures = published(
+                fixture(name),
+                options(JpegTiles::Lossless, 4096).into_builder().shape(shape).build().expect("valid options"),
+            )
+            .await;
             let first = decoded(&pictures[&format!("0,0,{tile},{tile}/{tile},{tile}/0/default.jpg")]);
             assert_eq!(first.dimensions(), (tile, tile), "{name}");
         }

@@ -4,9 +4,9 @@ use crate::support::pictures::{encoded, file, gray_waves, mean_difference, waves
 use crate::support::program::program;
 use crate::support::publishing::publish;
 use crate::support::rows::{codes, read_bytes_with};
-use iiif_publish::encode::{Effort, JpegOptions};
 use iiif_publish::iiif::{Format, Formats, PyramidShape};
 use iiif_publish::publish::Options;
+use iiif_publish::publish::{Effort, JpegOptions};
 use iiif_publish::source::{Profiles, ReadOptions};
 use iiif_publish::store::MemoryStore;
 use image::codecs::jpeg::JpegDecoder;
@@ -19,14 +19,9 @@ use std::io::Cursor;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-const KEEPING: ReadOptions = ReadOptions {
-    background: iiif_publish::source::Background::WHITE,
-    profiles: Profiles::Keep,
-    page: 1,
-    max_pixels: ReadOptions::MAX_PIXELS,
-    float_range: iiif_publish::source::FloatRange::Standard,
-    threads: std::num::NonZeroUsize::MIN,
-};
+fn keeping() -> ReadOptions {
+    ReadOptions::default().with_profiles(Profiles::Keep).with_threads(std::num::NonZeroUsize::MIN)
+}
 
 fn white() -> CIExyY {
     CIExyY { x: 0.3127, y: 0.3290, Y: 1.0 }
@@ -78,7 +73,12 @@ async fn published_as(
     let path = file(folder.path(), "x.png", bytes);
     let store = Arc::new(MemoryStore::default());
     let shape = PyramidShape::default().in_formats(Formats::beside_jpg(formats.iter().copied()));
-    let options = Options { shape, read, jpeg, ..Options::new("https://example.org".parse().expect("a URL")) };
+    let options = Options::builder("https://example.org".parse().expect("a URL"))
+        .shape(shape)
+        .read(read)
+        .jpeg(jpeg)
+        .build()
+        .expect("valid options");
     publish(Arc::clone(&store) as _, options, path).await.expect("published");
     let body = |object: iiif_publish::store::Object| (object.key.as_str()[6..].to_owned(), object.body.to_vec());
     store.puts().into_iter().map(body).collect()
@@ -103,7 +103,7 @@ async fn every_object_embeds_the_profile_and_keeps_the_colors_of_the_source() {
     let source = waves(700, 500);
     let large = "a profile that takes several segments of JPEG, and an odd number of bytes ".repeat(1000);
     for profile in [wide("Wide"), wide(&large)] {
-        let objects = published(&png(&source.clone().into(), &profile), &[Format::Webp, Format::Png], KEEPING).await;
+        let objects = published(&png(&source.clone().into(), &profile), &[Format::Webp, Format::Png], keeping()).await;
         for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
             assert!(decoded(path, body).0.as_ref() == Some(&profile), "{path}");
         }
@@ -124,9 +124,9 @@ async fn tiles_cut_from_jpeg_blocks_embed_the_profile_too() {
     let segment = [&b"\xff\xe2"[..], &length, b"ICC_PROFILE\0\x01\x01", &profile].concat();
     let source = decoded("jpg", jpeg).1.into_rgb8();
     for effort in [Effort::Fast, Effort::Small] {
-        let options = JpegOptions { effort, ..JpegOptions::default() };
+        let options = JpegOptions::default().with_effort(effort);
         let file = [&jpeg[..2], &segment, &jpeg[2..]].concat();
-        let objects = published_as(&file, &[], KEEPING, options).await;
+        let objects = published_as(&file, &[], keeping(), options).await;
         for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
             assert!(decoded(path, body).0.as_ref() == Some(&profile), "{path}, {effort:?}");
         }
@@ -148,12 +148,12 @@ async fn without_the_option_objects_are_srgb_without_a_profile() {
 async fn gray_keeps_its_profile_if_every_format_supports_gray() {
     let source = gray_waves(700, 500);
     let bytes = png(&source.clone().into(), &gray_profile());
-    let objects = published(&bytes, &[Format::Png], KEEPING).await;
+    let objects = published(&bytes, &[Format::Png], keeping()).await;
     for (path, body) in objects.iter().filter(|(path, _)| *path != "info.json") {
         assert!(decoded(path, body).0 == Some(gray_profile()), "{path}");
     }
     assert!(decoded("png", &objects["full/max/0/default.png"]).1.into_luma8() == source);
-    let objects = published(&bytes, &[Format::Webp, Format::Png], KEEPING).await;
+    let objects = published(&bytes, &[Format::Webp, Format::Png], keeping()).await;
     let (profile, picture) = decoded("png", &objects["full/max/0/default.png"]);
     assert!(profile.is_none() && picture.into_luma8() != source, "otherwise it is converted");
 }
@@ -161,23 +161,23 @@ async fn gray_keeps_its_profile_if_every_format_supports_gray() {
 #[test]
 fn the_header_reports_if_the_profile_is_kept() {
     let rgb = png(&waves(30, 20).into(), &wide("Display P3"));
-    let (header, _) = read_bytes_with(&rgb, KEEPING).expect("read");
+    let (header, _) = read_bytes_with(&rgb, keeping()).expect("read");
     assert_eq!(header.properties.to_string(), "RGB, 8 bit, kept as `Display P3`");
     assert_eq!(
         (header.properties.profile.as_deref(), header.kept_profile.as_deref()),
         (Some("Display P3"), Some(&*wide("Display P3")))
     );
     let huge = png(&waves(30, 20).into(), &wide(&"x".repeat(600_000)));
-    let (header, _) = read_bytes_with(&huge, KEEPING).expect("read");
+    let (header, _) = read_bytes_with(&huge, keeping()).expect("read");
     assert_eq!(header.kept_profile, None);
     assert_eq!(header.properties.conversion, "converted to sRGB");
     assert_eq!(codes(&header), ["profile-too-large"]);
     let cmyk = include_bytes!("../fixtures/jpeg/cmyk.jpg");
-    let (header, _) = read_bytes_with(cmyk, KEEPING).expect("read");
+    let (header, _) = read_bytes_with(cmyk, keeping()).expect("read");
     assert_eq!(header.kept_profile, None);
     assert!(!header.properties.conversion.contains("kept"), "{}", header.properties);
     let other = png(&waves(30, 20).into(), &gray_profile());
-    let (header, _) = read_bytes_with(&other, KEEPING).expect("read");
+    let (header, _) = read_bytes_with(&other, keeping()).expect("read");
     assert_eq!(
         (header.kept_profile.is_none(), codes(&header)),
         (true, vec!["profile-unusable"]),
@@ -192,7 +192,7 @@ fn depth_and_transparency_are_converted_even_if_the_profile_is_kept() {
         image::Rgba([(x * 1600) as u16, (y * 2100) as u16, 500, if x < 20 { u16::MAX } else { 0 }])
     });
     let (header, pixels) =
-        read_bytes_with(&png(&DynamicImage::ImageRgba16(deep), &wide("Wide")), KEEPING).expect("read");
+        read_bytes_with(&png(&DynamicImage::ImageRgba16(deep), &wide("Wide")), keeping()).expect("read");
     assert!(header.kept_profile.is_some() && header.properties.bits == 16);
     let pixel = |x: usize, y: usize| &pixels[(y * 40 + x) * 3..][..3];
     let narrow = |value: u32| ((value + 128) / 257) as u8;
@@ -217,6 +217,6 @@ fn the_command_line_keeps_profiles_and_republishes_for_a_changed_option() {
     let body = std::fs::read(output.join("x/full/max/0/default.jpg")).expect("there");
     assert!(decoded("jpg", &body).0 == Some(wide("Display P3")));
     let plain = encoded(waves(300, 200), ImageFormat::Png);
-    let (header, _) = read_bytes_with(&plain, KEEPING).expect("read");
+    let (header, _) = read_bytes_with(&plain, keeping()).expect("read");
     assert_eq!((header.kept_profile, header.properties.conversion.as_str()), (None, "taken as sRGB"));
 }

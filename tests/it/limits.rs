@@ -15,7 +15,10 @@ use tempfile::TempDir;
 const MEBIBYTE: u64 = 1 << 20;
 
 fn options(max_memory_bytes: u64) -> Options {
-    Options { max_memory_bytes: Some(max_memory_bytes), ..Options::new("https://example.org".parse().expect("a URL")) }
+    Options::builder("https://example.org".parse().expect("a URL"))
+        .max_memory_bytes(Some(max_memory_bytes))
+        .build()
+        .expect("valid options")
 }
 
 #[tokio::test]

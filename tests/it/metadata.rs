@@ -5,9 +5,9 @@ use crate::support::png::{chunk, with_chunks};
 use crate::support::publishing::publish;
 use crate::support::rows::{codes, read_bytes, read_bytes_with};
 use crate::support::tiff::{Layout, Order, Values, Variant, file};
-use iiif_publish::encode::{JpegOptions, JpegTiles};
 use iiif_publish::iiif::{Format, Formats, PyramidShape};
 use iiif_publish::publish::Options;
+use iiif_publish::publish::{JpegOptions, JpegTiles};
 use iiif_publish::source::{Background, Header, Orientation, Profiles, ReadOptions};
 use iiif_publish::store::MemoryStore;
 use image::codecs::jpeg::JpegEncoder;
@@ -314,7 +314,7 @@ fn nonstandard_tag_types_are_read_and_replaced_in_the_kept_profile() {
     let expected = read_bytes(&jpeg(&piece(1, 1, &profile))).expect("read").1;
     let (header, pixels) = read_bytes(&jpeg(&piece(1, 1, &odd))).expect("read");
     assert_eq!((codes(&header), pixels == expected), (vec![], true));
-    let keeping = ReadOptions { profiles: Profiles::Keep, background: Background::WHITE, ..ReadOptions::default() };
+    let keeping = ReadOptions::default().with_profiles(Profiles::Keep).with_background(Background::WHITE);
     let (header, _) = read_bytes_with(&jpeg(&piece(1, 1, &odd)), keeping).expect("read");
     assert_eq!(header.kept_profile.as_deref(), Some(&profile[..]));
 }
@@ -398,10 +398,12 @@ async fn no_metadata_of_a_source_reaches_an_object() {
         assert!(bytes.windows(SECRET.len()).any(|part| part == SECRET), "{carrier}");
         for tiles in [JpegTiles::Lossless, JpegTiles::Reencode] {
             let store = Arc::new(MemoryStore::default());
-            let options = Options::new("https://example.org".parse().expect("a URL"));
-            let options = Options { jpeg: JpegOptions { tiles, ..options.jpeg }, ..options };
             let formats = Formats::beside_jpg([Format::Png, Format::Webp]);
-            let options = Options { shape: PyramidShape::default().in_formats(formats), ..options };
+            let options = Options::builder("https://example.org".parse().expect("a URL"))
+                .jpeg(JpegOptions::default().with_tiles(tiles))
+                .shape(PyramidShape::default().in_formats(formats))
+                .build()
+                .expect("valid options");
             let path = file_in(folder.path(), "image.dat", &bytes);
             publish(Arc::clone(&store) as _, options, path).await.expect("published");
             assert!(store.puts().len() > 3, "{carrier}");

@@ -3,9 +3,9 @@
 use crate::support::pictures::{decoded_jpeg, encoded, file, gray_waves, mean_difference, noise, waves};
 use crate::support::program::run_well;
 use crate::support::publishing::published;
-use iiif_publish::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::{PyramidShape, RoundedSizes};
 use iiif_publish::publish::Options;
+use iiif_publish::publish::{Effort, JpegOptions, JpegTiles, Subsampling};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,17 @@ const SCAN: u8 = 0xda;
 
 fn options(jpeg: JpegOptions) -> Options {
     let shape = PyramidShape::new(128, Some(1024), RoundedSizes::default()).expect("a shape");
-    Options { shape, jpeg, ..Options::new("https://example.org/iiif".parse().expect("a URL")) }
+    Options::builder("https://example.org/iiif".parse().expect("a URL"))
+        .shape(shape)
+        .jpeg(jpeg)
+        .build()
+        .expect("valid options")
 }
 
 /// Fast and small.
 async fn both(path: &Path, jpeg: JpegOptions) -> [BTreeMap<String, Vec<u8>>; 2] {
-    let fast = published(path.to_owned(), options(JpegOptions { effort: Effort::Fast, ..jpeg })).await;
-    let small = published(path.to_owned(), options(JpegOptions { effort: Effort::Small, ..jpeg })).await;
+    let fast = published(path.to_owned(), options(jpeg.with_effort(Effort::Fast))).await;
+    let small = published(path.to_owned(), options(jpeg.with_effort(Effort::Small))).await;
     assert!(fast.keys().eq(small.keys()));
     [fast, small]
 }
@@ -78,7 +82,7 @@ async fn small_pictures_are_progressive_have_the_same_steps_and_look_the_same() 
         (gray_waves(300, 200).into(), Subsampling::Half),
     ] {
         let source = picture.to_rgb8();
-        let [fast, small] = both(&png(&folder, picture), JpegOptions { subsampling, ..JpegOptions::default() }).await;
+        let [fast, small] = both(&png(&folder, picture), JpegOptions::default().with_subsampling(subsampling)).await;
         for (path, small) in &small {
             let fast = &fast[path];
             assert!(is(fast, BASELINE) && is(small, PROGRESSIVE), "{path}");
@@ -102,7 +106,7 @@ async fn blocks_of_a_jpeg_stay_what_they_are() {
     let lossless = lossless.map(|name| (name, JpegTiles::Lossless, 85));
     let auto = auto.into_iter().flat_map(|name| [85, 100].map(|quality| (name.clone(), JpegTiles::Auto, quality)));
     for (name, tiles, quality) in lossless.chain(auto) {
-        let jpeg = JpegOptions { tiles, quality, ..JpegOptions::default() };
+        let jpeg = JpegOptions::default().with_tiles(tiles).with_quality(quality);
         let [fast, small] = both(&fixtures.join(&name), jpeg).await;
         for corner in ["0,0,128,128/128,128", "128,0,73,128/73,128", "0,128,128,22/128,22", "128,128,73,22/73,22"] {
             let path = format!("{corner}/0/default.jpg");

@@ -20,7 +20,7 @@ const PUBLIC_URL: &str = "https://example.org/iiif";
 
 fn options(formats: &[Format]) -> Options {
     let shape = PyramidShape::default().in_formats(Formats::beside_jpg(formats.iter().copied()));
-    Options { shape, ..Options::new(PUBLIC_URL.parse().expect("a URL")) }
+    Options::builder(PUBLIC_URL.parse().expect("a URL")).shape(shape).build().expect("valid options")
 }
 
 async fn published(store: &Arc<MemoryStore>, options: Options, path: PathBuf) -> Published {
@@ -86,7 +86,8 @@ async fn png_is_the_source_itself_and_gray_where_that_is_gray() {
 async fn info_json_names_the_formats_in_the_order_of_preference() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
-    let options = Options { versions: Versions::Both, ..options(&[Format::Png, Format::Webp]) };
+    let options =
+        options(&[Format::Png, Format::Webp]).into_builder().versions(Versions::Both).build().expect("valid options");
     published(&store, options, png_file(folder.path(), "x.png", 90, 70)).await;
     let information = |path: &str| -> Value {
         let objects: BTreeMap<_, _> = store.puts().into_iter().map(|it| (it.key.to_string(), it.body)).collect();
@@ -147,7 +148,8 @@ async fn redirects_stay_within_their_format() {
     for full_image_url in [None, Some("https://media.example.org/{id}.jpg")] {
         let store = Arc::new(MemoryStore::default());
         let url = full_image_url.map(|url| url.parse().expect("a URL"));
-        let options = Options { redirects: Some(RedirectOptions { full_image_url: url }), ..options(&BOTH) };
+        let options =
+            options(&BOTH).into_builder().redirects(Some(RedirectOptions::new(url))).build().expect("valid options");
         let published = published(&store, options.clone(), path.clone()).await;
         let objects = stored(&store);
         let redirects: BTreeMap<String, String> = store

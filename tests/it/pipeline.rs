@@ -5,9 +5,8 @@ use crate::support::publishing::publish;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use iiif_publish::encode::{JpegOptions, Subsampling};
 use iiif_publish::iiif::{Plan, Pyramid, Size};
-use iiif_publish::publish::{Options, PublishError, RedirectOptions, Versions};
+use iiif_publish::publish::{JpegOptions, Options, PublishError, RedirectOptions, Subsampling, Versions};
 use iiif_publish::store::{
     Key, Listed, MemoryStore, Object, Prefix, Receipt, RedirectStore, Store, StoreError, StoreErrorKind, Stored,
 };
@@ -36,7 +35,7 @@ fn decoded(object: &Object) -> DynamicImage {
 async fn info_json_comes_last_and_every_key_once() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
-    let options = Options { versions: Versions::Both, ..options() };
+    let options = options().into_builder().versions(Versions::Both).build().expect("valid options");
     let path = png_file(folder.path(), "x.png", 1300, 900);
     let published = publish(Arc::clone(&store) as _, options, path).await.expect("published");
     let keys: Vec<String> = store.puts().iter().map(|object| object.key.to_string()).collect();
@@ -95,8 +94,10 @@ async fn the_tiles_of_the_full_size_make_the_picture_again() {
     let source = waves(width, height);
     let path = file(folder.path(), "x.png", &encoded(source.clone(), ImageFormat::Png));
     let store = Arc::new(MemoryStore::default());
-    let jpeg = JpegOptions { quality: 95, subsampling: Subsampling::None, ..JpegOptions::default() };
-    publish(Arc::clone(&store) as _, Options { jpeg, ..options() }, path).await.expect("published");
+    let jpeg = JpegOptions::default().with_quality(95).with_subsampling(Subsampling::None);
+    publish(Arc::clone(&store) as _, options().into_builder().jpeg(jpeg).build().expect("valid options"), path)
+        .await
+        .expect("published");
     let objects = by_path(&store);
     let mut whole = RgbImage::new(width, height);
     for (x, y, w, h) in [(0, 0, 512, 512), (512, 0, 489, 512), (0, 512, 512, 189), (512, 512, 489, 189)] {
@@ -140,11 +141,12 @@ async fn the_same_source_gives_the_same_bytes_on_any_number_of_threads() {
     let mut all = Vec::new();
     for (jobs, concurrency) in [(1, 1), (4, 3), (16, 64)] {
         let store = Arc::new(MemoryStore::default());
-        let options = Options {
-            jobs: jobs.try_into().expect("not 0"),
-            concurrency: Some(concurrency.try_into().expect("not 0")),
-            ..options()
-        };
+        let options = options()
+            .into_builder()
+            .jobs(jobs.try_into().expect("not 0"))
+            .concurrency(Some(concurrency.try_into().expect("not 0")))
+            .build()
+            .expect("valid options");
         publish(Arc::clone(&store) as _, options, path.clone()).await.expect("published");
         all.push(by_path(&store));
     }
@@ -240,7 +242,7 @@ async fn other_headers_reach_every_picture_without_a_put() {
     let store = Arc::new(MemoryStore::default());
     publish(Arc::clone(&store) as _, options(), path.clone()).await.expect("published");
     let before = store.puts().len();
-    let other = Options { cache_control: "no-store".to_owned(), ..options() };
+    let other = options().into_builder().cache_control("no-store".to_owned()).build().expect("valid options");
     publish(Arc::clone(&store) as _, other, path).await.expect("updated");
     let objects = store.objects();
     let pictures: Vec<_> = objects.iter().filter(|object| object.key.as_str().ends_with(".jpg")).collect();
@@ -261,7 +263,7 @@ async fn what_an_unfinished_run_has_put_with_other_headers_is_put_again() {
     let store = Arc::new(FullStore::new(20));
     publish(Arc::clone(&store) as _, options(), path.clone()).await.expect_err("no room");
     store.room.store(1000, Ordering::SeqCst);
-    let other = Options { cache_control: "no-store".to_owned(), ..options() };
+    let other = options().into_builder().cache_control("no-store".to_owned()).build().expect("valid options");
     publish(Arc::clone(&store) as _, other, path).await.expect("published");
     for (path, object) in by_path(&store.inner).iter().filter(|(path, _)| path.ends_with(".jpg")) {
         assert_eq!(&*object.cache_control, "no-store", "{path}");
@@ -359,7 +361,7 @@ async fn a_store_without_redirects_refuses_them_before_any_put() {
     let folder = TempDir::new().expect("a folder");
     let path = png_file(folder.path(), "x.png", 130, 90);
     let store = Arc::new(SilentStore { begun: AtomicUsize::new(0) });
-    let options = Options { redirects: Some(RedirectOptions::default()), ..options() };
+    let options = options().into_builder().redirects(Some(RedirectOptions::default())).build().expect("valid options");
     let error = publish(Arc::clone(&store) as _, options, path).await.expect_err("refused");
     assert!(matches!(&error, PublishError::Store(error) if error.kind() == StoreErrorKind::Unsupported), "{error:?}");
     assert_eq!(store.begun.load(Ordering::SeqCst), 0);

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 fn rooms() -> Vec<(String, Vec<String>)> {
     let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let mut rooms = Vec::new();
-    for line in include_str!("../../src/lib.rs").lines().filter_map(|line| line.strip_prefix("//! | ")) {
+    // Other tables come first.
+    let table = include_str!("../../src/lib.rs").lines().skip_while(|line| !line.starts_with("//! | room |"));
+    for line in table.filter_map(|line| line.strip_prefix("//! | ")) {
         let [module, .., allowed] = line.trim_end_matches(" |").split(" | ").collect::<Vec<_>>()[..] else { continue };
         rooms.extend(names(module).into_iter().map(|room| (room, names(allowed))));
     }

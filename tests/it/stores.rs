@@ -136,11 +136,11 @@ impl Subject {
     }
 
     async fn server(server: Server, bucket: String) -> Self {
-        let settings = |bucket: &str| S3Settings {
-            bucket: bucket.to_owned(),
-            endpoint_url: Some(server.endpoint.clone()),
-            retry_for: Some(RETRY_FOR),
-            ..S3Settings::default()
+        let settings = |bucket: &str| {
+            let mut settings = S3Settings::new(bucket);
+            settings.endpoint_url = Some(server.endpoint.clone());
+            settings.retry_for = Some(RETRY_FOR);
+            settings
         };
         let store = S3Store::connect(settings(&bucket)).await.expect("credentials");
         let missing = S3Store::connect(settings(MISSING_BUCKET)).await.expect("credentials");

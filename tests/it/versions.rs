@@ -23,7 +23,7 @@ fn options() -> Options {
 }
 
 fn versioned(keep: Option<usize>) -> Options {
-    Options { layout: Layout::Versioned { keep }, ..options() }
+    options().into_builder().layout(Layout::Versioned { keep }).build().expect("valid options")
 }
 
 /// The last object under each key.
@@ -177,11 +177,12 @@ async fn what_was_published_in_place_becomes_versioned_without_a_moment_of_nothi
 async fn versions_may_be_cached_for_ever_in_both_apis() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
-    let options = Options {
-        cache_control: Options::VERSIONED_CACHE_CONTROL.to_owned(),
-        versions: Versions::Both,
-        ..versioned(None)
-    };
+    let options = versioned(None)
+        .into_builder()
+        .cache_control(Options::VERSIONED_CACHE_CONTROL.to_owned())
+        .versions(Versions::Both)
+        .build()
+        .expect("valid options");
     let published = publish(Arc::clone(&store) as _, options, pictures(&folder)[2].clone()).await.expect("published");
     assert_eq!(published.info_urls.len(), 2);
     let objects = stored(&store);
@@ -250,7 +251,7 @@ async fn a_source_is_known_by_size_and_time_or_by_its_content() {
     let path = png_file(folder.path(), "x.png", 600, 400);
     for (identity, is_same) in [(Identity::SizeAndTime, false), (Identity::Content, true)] {
         let store = Arc::new(MemoryStore::default());
-        let options = Options { identity, ..options() };
+        let options = options().into_builder().identity(identity).build().expect("valid options");
         assert!(matches!(event(&store, options.clone(), &path).await, Event::Published(_)));
         assert!(matches!(event(&store, options.clone(), &path).await, Event::Unchanged(_)));
         touch(&path);
@@ -258,7 +259,7 @@ async fn a_source_is_known_by_size_and_time_or_by_its_content() {
         assert_eq!(matches!(again, Event::Unchanged(_)), is_same, "{identity:?}");
     }
     let store = Arc::new(MemoryStore::default());
-    let by_content = Options { identity: Identity::Content, ..options() };
+    let by_content = options().into_builder().identity(Identity::Content).build().expect("valid options");
     event(&store, by_content.clone(), &path).await;
     let bytes = std::fs::read(&path).expect("readable");
     let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
@@ -274,20 +275,20 @@ async fn a_source_is_known_by_size_and_time_or_by_its_content() {
 async fn an_image_that_is_not_to_be_replaced_is_left_alone() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
-    let keeping = Options { on_existing: OnExisting::Keep, ..options() };
+    let keeping = options().into_builder().on_existing(OnExisting::Keep).build().expect("valid options");
     let [first, second, _] = pictures(&folder);
     assert!(matches!(event(&store, keeping.clone(), &first).await, Event::Published(_)));
     let before = store.puts();
     assert!(matches!(event(&store, keeping.clone(), &second).await, Event::Kept(_)));
     assert_eq!(store.puts(), before);
-    let keeping = Options { layout: Layout::Versioned { keep: None }, ..keeping };
+    let keeping = keeping.into_builder().layout(Layout::Versioned { keep: None }).build().expect("valid options");
     let Event::Kept(kept) = event(&store, keeping, &second).await else { panic!("left alone") };
     assert_eq!(kept.info_urls, [format!("{PUBLIC_URL}/image/info.json")], "where something is, not where nothing is");
 }
 
 fn redirecting(full_image_url: Option<&str>) -> Options {
     let full_image_url = full_image_url.map(|url| url.parse().expect("a URL"));
-    Options { redirects: Some(RedirectOptions { full_image_url }), ..options() }
+    options().into_builder().redirects(Some(RedirectOptions::new(full_image_url))).build().expect("valid options")
 }
 
 #[tokio::test]
@@ -315,7 +316,8 @@ async fn every_request_has_an_object_or_a_redirect_to_one() {
 async fn the_bare_uri_of_an_image_with_versions_leads_for_ever_to_the_newest() {
     let folder = TempDir::new().expect("a folder");
     let store = Arc::new(MemoryStore::default());
-    let options = Options { layout: Layout::Versioned { keep: None }, ..redirecting(None) };
+    let options =
+        redirecting(None).into_builder().layout(Layout::Versioned { keep: None }).build().expect("valid options");
     publish(Arc::clone(&store) as _, options, pictures(&folder)[0].clone()).await.expect("published");
     let redirects = store.redirects();
     let bare = redirects.iter().find(|redirect| redirect.from.as_str() == "image").expect("a redirect");

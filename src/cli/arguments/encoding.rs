@@ -2,8 +2,8 @@
 
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
-use iiif_publish::encode::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::iiif::Rights;
+use iiif_publish::publish::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::source::{Background, FloatRange, Profiles, ReadOptions};
 use std::num::NonZeroUsize;
 
@@ -84,19 +84,22 @@ impl EncodingArguments {
             JpegTilesArgument::Reencode => JpegTiles::Reencode,
         };
         let effort = if self.optimize { Effort::Small } else { Effort::Fast };
-        JpegOptions { quality: self.quality, subsampling, tiles, effort }
+        JpegOptions::default()
+            .with_quality(self.quality)
+            .with_subsampling(subsampling)
+            .with_tiles(tiles)
+            .with_effort(effort)
     }
 
     pub(crate) fn read(&self) -> ReadOptions {
         let profiles = if self.keep_profile { Profiles::Keep } else { Profiles::Convert };
-        ReadOptions {
-            background: self.background,
-            profiles,
-            page: self.page.page,
-            max_pixels: self.limits.max_pixels,
-            float_range: self.float_range,
-            threads: self.jobs(),
-        }
+        ReadOptions::default()
+            .with_background(self.background)
+            .with_profiles(profiles)
+            .with_page(self.page.page)
+            .with_max_pixels(self.limits.max_pixels)
+            .with_float_range(self.float_range)
+            .with_threads(self.jobs())
     }
 
     pub(crate) fn jobs(&self) -> NonZeroUsize {

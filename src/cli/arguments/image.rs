@@ -5,7 +5,7 @@ use super::shape::{Cap, ShapeArguments};
 use clap::Args;
 use iiif_publish::destination::PublicUrl;
 use iiif_publish::iiif::{PyramidError, PyramidShape};
-use iiif_publish::publish::Options;
+use iiif_publish::publish::{Options, OptionsBuilder};
 use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
@@ -31,19 +31,17 @@ impl ImageArguments {
         self.shape.shape(Cap::None)
     }
 
-    /// Returns the options of publishing images of this shape.
-    pub(crate) fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> Options {
+    /// Returns a builder for the options of publishing images of this shape.
+    pub(crate) fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> OptionsBuilder {
         let limits = &self.encoding.limits;
-        Options {
-            shape,
-            versions: self.shape.versions(),
-            read: self.encoding.read(),
-            jpeg: self.encoding.jpeg(),
-            rights: self.encoding.rights.clone(),
-            jobs: self.encoding.jobs(),
-            max_memory_bytes: limits.max_memory_bytes(),
-            max_objects: limits.max_objects,
-            ..Options::new(public_url)
-        }
+        Options::builder(public_url)
+            .shape(shape)
+            .versions(self.shape.versions())
+            .read(self.encoding.read())
+            .jpeg(self.encoding.jpeg())
+            .rights(self.encoding.rights.clone())
+            .jobs(self.encoding.jobs().get())
+            .max_memory_bytes(limits.max_memory_bytes())
+            .max_objects(limits.max_objects)
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
 /// As [`named`], and if an image is not a local file.
 pub(crate) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     let images = named(paths, id)?;
-    match images.iter().find(|image| image.location.file().is_none()) {
+    match images.iter().find(|image| !matches!(image.location, Location::File(_))) {
         Some(image) => Err(NameError::NotLocal(image.location.to_string())),
         None => Ok(images),
     }

@@ -16,7 +16,7 @@ use clap::Args;
 use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::{Location, S3Object};
-use iiif_publish::publish::{FullImageUrl, Layout, OnWarning, Options, Publisher, RedirectOptions};
+use iiif_publish::publish::{FullImageUrl, OnWarning, Options, Publisher, RedirectOptions};
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
 use iiif_publish::store::{FolderStore, OnExisting, Prefix, S3Settings, Store};
 use std::num::NonZeroUsize;
@@ -103,7 +103,7 @@ impl RedirectArguments {
     }
 
     fn options(&self) -> Option<RedirectOptions> {
-        self.redirects.then(|| RedirectOptions { full_image_url: self.full_image_url.clone() })
+        self.redirects.then(|| RedirectOptions::new(self.full_image_url.clone()))
     }
 }
 
@@ -224,24 +224,20 @@ impl PublishArguments {
     }
 
     fn options(&self, destination: &DestinationArguments, shape: PyramidShape, public_url: PublicUrl) -> Options {
-        let layout = self.existing.layout();
-        let cache_control = match layout {
-            Layout::InPlace => Options::CACHE_CONTROL,
-            Layout::Versioned { .. } => Options::VERSIONED_CACHE_CONTROL,
-        };
-        Options {
-            cache_control: self.headers.cache_control.clone().unwrap_or_else(|| cache_control.to_owned()),
-            info_cache_control: self.headers.info_cache_control.clone(),
-            concurrency: self.work.concurrency(),
-            on_existing: self.existing.on_existing(),
-            identity: self.existing.identity(),
-            on_warning: if self.work.strict { OnWarning::Fail } else { OnWarning::Report },
-            settle_after: Some(self.existing.settle_after()),
-            layout,
-            redirects: self.redirects.options(),
-            prefix: destination.prefix.clone(),
-            ..self.image.options(shape, public_url)
-        }
+        let options = self.image.options(shape, public_url);
+        options
+            .cache_control(self.headers.cache_control.clone())
+            .info_cache_control(self.headers.info_cache_control.clone())
+            .concurrency(self.work.concurrency().map(NonZeroUsize::get))
+            .on_existing(self.existing.on_existing())
+            .identity(self.existing.identity())
+            .on_warning(if self.work.strict { OnWarning::Fail } else { OnWarning::Report })
+            .settle_after(self.existing.settle_after())
+            .layout(self.existing.layout())
+            .redirects(self.redirects.options())
+            .prefix(destination.prefix.clone())
+            .build()
+            .expect("no number is 0, and the program writes all formats")
     }
 
     async fn target(&self, destination: &DestinationArguments, context: &Context) -> Result<Target, Fatal> {
@@ -262,13 +258,11 @@ impl PublishArguments {
     }
 
     fn s3_settings(&self) -> S3Settings {
-        let bucket = self.s3.settings(self.bucket.clone().unwrap_or_default());
-        S3Settings {
-            concurrency: self.work.concurrency(),
-            max_puts_per_second: self.work.max_rps,
-            retry_for: self.work.retry_for.map(Duration::from_secs),
-            on_existing: self.existing.on_existing(),
-            ..self.storage.apply_to(bucket)
-        }
+        let mut settings = self.storage.apply_to(self.s3.settings(self.bucket.clone().unwrap_or_default()));
+        settings.concurrency = self.work.concurrency();
+        settings.max_puts_per_second = self.work.max_rps;
+        settings.retry_for = self.work.retry_for.map(Duration::from_secs);
+        settings.on_existing = self.existing.on_existing();
+        settings
     }
 }

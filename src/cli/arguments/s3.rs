@@ -34,13 +34,12 @@ impl S3Arguments {
         // The ARN of an access point names its region.
         let address = bucket.parse::<BucketAddress>().ok();
         let region = || address.as_ref().and_then(BucketAddress::region).map(str::to_owned);
-        S3Settings {
-            bucket,
-            endpoint_url: self.endpoint_url.clone(),
-            aws_region: self.aws_region.clone().or_else(region),
-            profile: self.profile.clone(),
-            payer: if self.request_payer { Payer::Requester } else { Payer::Owner },
-            ..S3Settings::default()
-        }
+        let aws_region = self.aws_region.clone().or_else(region);
+        let mut settings = S3Settings::new(bucket);
+        settings.endpoint_url.clone_from(&self.endpoint_url);
+        settings.aws_region = aws_region;
+        settings.profile.clone_from(&self.profile);
+        settings.payer = if self.request_payer { Payer::Requester } else { Payer::Owner };
+        settings
     }
 }

@@ -31,13 +31,12 @@ impl SourceArguments {
     /// Returns the settings of source buckets. Missing options default to those of the target.
     pub(crate) fn settings(&self, target: S3Settings) -> S3Settings {
         let or_default = |option: &Option<String>, default| option.clone().or(default);
-        S3Settings {
-            endpoint_url: or_default(&self.endpoint_url, target.endpoint_url),
-            aws_region: or_default(&self.aws_region, target.aws_region),
-            profile: or_default(&self.profile, target.profile),
-            payer: if self.request_payer { Payer::Requester } else { target.payer },
-            retry_for: target.retry_for,
-            ..S3Settings::default()
-        }
+        let mut settings = S3Settings::default();
+        settings.endpoint_url = or_default(&self.endpoint_url, target.endpoint_url);
+        settings.aws_region = or_default(&self.aws_region, target.aws_region);
+        settings.profile = or_default(&self.profile, target.profile);
+        settings.payer = if self.request_payer { Payer::Requester } else { target.payer };
+        settings.retry_for = target.retry_for;
+        settings
     }
 }

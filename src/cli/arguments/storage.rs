@@ -3,7 +3,7 @@
 use crate::cli::context::Context;
 use clap::{Args, ValueEnum};
 use iiif_publish::store::{
-    Checksums, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
+    Checksums, HeaderValueError, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
 /// Arguments that apply to buckets only, not to folders.
@@ -43,22 +43,24 @@ enum ChecksumsArgument {
 
 impl StorageArguments {
     /// Returns the settings of a bucket with these options.
-    pub(crate) fn apply_to(&self, settings: S3Settings) -> S3Settings {
-        S3Settings {
-            checksums: self.checksums.map(|checksums| match checksums {
-                ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
-                ChecksumsArgument::WhenRequired => Checksums::WhenRequired,
-            }),
-            attributes: ObjectAttributes {
-                acl: self.acl.clone(),
-                storage_class: self.storage_class.clone(),
-                encryption: self.sse.clone(),
-                kms_key_id: self.sse_kms_key_id.clone(),
-                tags: self.tagging.clone(),
-                metadata: self.metadata.clone(),
-            },
-            ..settings
-        }
+    pub(crate) fn apply_to(&self, mut settings: S3Settings) -> S3Settings {
+        settings.checksums = self.checksums.map(|checksums| match checksums {
+            ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
+            ChecksumsArgument::WhenRequired => Checksums::WhenRequired,
+        });
+        settings.attributes = self.attributes();
+        settings
+    }
+
+    fn attributes(&self) -> ObjectAttributes {
+        let mut attributes = ObjectAttributes::default();
+        attributes.acl.clone_from(&self.acl);
+        attributes.storage_class.clone_from(&self.storage_class);
+        attributes.encryption.clone_from(&self.sse);
+        attributes.kms_key_id.clone_from(&self.sse_kms_key_id);
+        attributes.tags.clone_from(&self.tagging);
+        attributes.metadata.clone_from(&self.metadata);
+        attributes
     }
 
     /// Prints a warning if the storage class is unsuitable for many small objects.
@@ -70,37 +72,32 @@ impl StorageArguments {
 
     fn warning(&self) -> Option<String> {
         let class = self.storage_class.as_ref()?;
-        let reason = match class {
-            StorageClass::StandardIa | StorageClass::OnezoneIa | StorageClass::GlacierIr => {
+        let reason = match class.as_str() {
+            "STANDARD_IA" | "ONEZONE_IA" | "GLACIER_IR" => {
                 "bills each object as at least 128 kB for at least 30 days, and every read; most tiles are smaller than \
                  60 kB and cost less in STANDARD"
             }
-            StorageClass::IntelligentTiering => "never moves objects below 128 kB, which includes almost all tiles",
+            "INTELLIGENT_TIERING" => "never moves objects below 128 kB, which includes almost all tiles",
             _ => return None,
         };
         Some(format!("the storage class {class} {reason}"))
     }
 }
 
-fn parse_acl(text: &str) -> Result<ObjectCannedAcl, String> {
-    ObjectCannedAcl::try_parse(text).map_err(|_| one_of(ObjectCannedAcl::values()))
+fn parse_acl(text: &str) -> Result<ObjectCannedAcl, HeaderValueError> {
+    text.parse()
 }
 
-fn parse_encryption(text: &str) -> Result<ServerSideEncryption, String> {
-    ServerSideEncryption::try_parse(text).map_err(|_| one_of(ServerSideEncryption::values()))
+fn parse_encryption(text: &str) -> Result<ServerSideEncryption, HeaderValueError> {
+    text.parse()
 }
 
 fn parse_storage_class(text: &str) -> Result<StorageClass, String> {
-    match StorageClass::try_parse(text).map_err(|_| one_of(StorageClass::values()))? {
-        StorageClass::Glacier | StorageClass::DeepArchive => {
-            Err("objects in that storage class are not directly readable".to_owned())
-        }
-        class => Ok(class),
+    let class: StorageClass = text.parse().map_err(|error: HeaderValueError| error.to_string())?;
+    match class.as_str() {
+        "GLACIER" | "DEEP_ARCHIVE" => Err("objects in that storage class are not directly readable".to_owned()),
+        _ => Ok(class),
     }
-}
-
-fn one_of(values: &[&str]) -> String {
-    format!("expected one of {}", values.join(", "))
 }
 
 fn parse_tag(text: &str) -> Result<(String, String), String> {

@@ -31,10 +31,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
     arguments.storage.warn(context);
     let store = context.connect(arguments.storage.apply_to(target.settings())).await?;
     let public_url = arguments.public_url.clone().unwrap_or_else(|| store.url(&target.prefix).into());
-    let asked = Check {
-        destination: Destination::new(target.prefix.clone(), public_url, Versions::default()),
-        command_options: target.s3.command_options(),
-    };
+    let mut asked = Check::new(Destination::new(target.prefix.clone(), public_url, Versions::default()));
+    asked.command_options = target.s3.command_options();
     let report = check(&store, &asked, context.interrupted()).await?;
     let printed = if arguments.json {
         print_json(&document(arguments, &asked, &report), true)
@@ -59,7 +57,7 @@ fn lines(finding: &CheckFinding) -> String {
 }
 
 fn remedy(remedy: &Remedy) -> String {
-    let document = remedy.document.as_ref().map(|document| indented(&format!("{document:#}"))).unwrap_or_default();
+    let document = remedy.document.as_ref().map(|document| indented(&document.to_string())).unwrap_or_default();
     let command =
         remedy.command.as_ref().map(|command| format!("     $ {}\n", escape::line(command))).unwrap_or_default();
     format!("     {}\n{document}{command}", escape::line(&remedy.advice))

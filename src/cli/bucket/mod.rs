@@ -43,7 +43,9 @@ struct BucketArguments {
 
 impl BucketArguments {
     fn settings(&self) -> S3Settings {
-        S3Settings { retry_for: Some(RETRY_FOR), ..self.s3.settings(self.bucket.clone()) }
+        let mut settings = self.s3.settings(self.bucket.clone());
+        settings.retry_for = Some(RETRY_FOR);
+        settings
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::escape;
 use crate::cli::exit::Exit;
 use crate::cli::output::{eprint_line, print};
 use clap::Args;
-use iiif_publish::bucket::{BucketScope, CorsChange, Part, PolicyChange, Setup, cors_rule, public_read_statement};
+use iiif_publish::bucket::{CorsChange, Part, PolicyChange, Setup};
 use iiif_publish::store::CorsRule;
 use std::fmt::Write;
 
@@ -32,8 +32,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
     let target = &arguments.target;
     let store = context.connect(target.settings()).await?;
     let setup = Setup::plan(&store, &target.prefix, &parts(arguments), &target.s3.command_options()).await?;
-    let scope = BucketScope::new(&target.bucket, &target.prefix, &store.aws_region());
-    let exit = print(&difference(&setup, &scope)).worse(blocked(&setup));
+    let exit = print(&difference(&setup, &target.bucket)).worse(blocked(&setup));
     if arguments.consent.dry_run || !setup.does_something() {
         return Ok(exit);
     }
@@ -60,20 +59,19 @@ fn blocked(setup: &Setup) -> Exit {
 }
 
 /// Formats the changes: one line for each rule or statement, with the full text of new ones.
-fn difference(setup: &Setup, scope: &BucketScope) -> String {
-    let cors = setup.cors.as_ref().map(|change| cors_difference(change, scope)).unwrap_or_default();
-    let policy = setup.policy.as_ref().map(|change| policy_difference(change, scope, setup)).unwrap_or_default();
+fn difference(setup: &Setup, bucket: &str) -> String {
+    let cors = setup.cors.as_ref().map(|change| cors_difference(change, bucket)).unwrap_or_default();
+    let policy = setup.policy.as_ref().map(|change| policy_difference(change, bucket, setup)).unwrap_or_default();
     cors + &policy
 }
 
-fn cors_difference(change: &CorsChange, scope: &BucketScope) -> String {
-    let bucket = scope.bucket();
-    let CorsChange::Add { kept, replaced } = change else {
+fn cors_difference(change: &CorsChange, bucket: &str) -> String {
+    let CorsChange::Add { added, kept, replaced } = change else {
         return format!("CORS of `{bucket}`: all websites can load the images; nothing to do\n");
     };
     let mut text = format!("CORS of `{bucket}`:\n");
     let rules = kept.iter().map(|rule| ("  keep  ", rule)).chain(replaced.iter().map(|rule| ("- remove", rule)));
-    for (sign, rule) in rules.chain([("+ add   ", &cors_rule())]) {
+    for (sign, rule) in rules.chain([("+ add   ", added)]) {
         writeln!(text, "{sign}  {}", cors_line(rule)).expect("writing to a string does not fail");
     }
     text
@@ -87,10 +85,9 @@ fn cors_line(rule: &CorsRule) -> String {
     escape::line(&text).into_owned()
 }
 
-fn policy_difference(change: &PolicyChange, scope: &BucketScope, setup: &Setup) -> String {
-    let bucket = scope.bucket();
-    let PolicyChange::Add { kept, denying, replaced, .. } = change else {
-        return format!("policy of `{bucket}`: everyone can read `{}`; nothing to do\n", scope.objects_arn());
+fn policy_difference(change: &PolicyChange, bucket: &str, setup: &Setup) -> String {
+    let PolicyChange::Add { added, kept, denying, replaced, .. } = change else {
+        return format!("policy of `{bucket}`: everyone can read `{}`; nothing to do\n", setup.objects_arn);
     };
     let mut text = format!("policy of `{bucket}`:\n");
     for name in kept {
@@ -99,10 +96,9 @@ fn policy_difference(change: &PolicyChange, scope: &BucketScope, setup: &Setup) 
         writeln!(text, "  keep    {}{note}", escape::line(name)).expect("writing to a string does not fail");
     }
     let add = if setup.unblock.is_none() { "+ add" } else { "+ would add" };
-    let new = public_read_statement(scope);
-    let statements = replaced.iter().map(|old| ("- remove", old)).chain([(add, &new)]);
+    let statements = replaced.iter().map(|old| ("- remove", old)).chain([(add, added)]);
     for (sign, statement) in statements {
-        write!(text, "{sign}\n{}", indented(&format!("{statement:#}"))).expect("writing to a string does not fail");
+        write!(text, "{sign}\n{}", indented(&statement.to_string())).expect("writing to a string does not fail");
     }
     text
 }

@@ -5,6 +5,7 @@ use crate::collection::table::{RowError, TableError};
 use crate::destination::Identifier;
 use crate::location::LocationError;
 use crate::store::KeyError;
+use std::error::Error;
 use std::io;
 
 /// An error in the input.
@@ -46,7 +47,7 @@ pub enum InputError {
     },
     /// A pattern is not valid.
     #[error("invalid pattern")]
-    Pattern(#[from] globset::Error),
+    Pattern(#[source] Box<dyn Error + Send + Sync>),
     /// The name of a file is not a valid identifier.
     #[error("could not derive an identifier from `{input}`")]
     Identifier {

@@ -75,7 +75,7 @@ impl Input {
     }
 
     /// Adds a file under its name without the extension, or adds all images in a folder and its subfolders under their
-    /// relative paths, sorted by name. Subfolders that cannot be read are [reported at the end](Self::into_pages).
+    /// relative paths, sorted by name. Subfolders that cannot be read are reported at the end.
     ///
     /// # Errors
     /// If the name of a file is not a valid identifier, or the folder is the [publish target](Self::leaving_out).
@@ -246,19 +246,19 @@ impl Input {
 
     /// Returns the number of hidden rows in spreadsheets. They are not published, but may have been published earlier.
     #[must_use]
-    pub fn hidden_rows(&self) -> u64 {
+    pub(crate) fn hidden_rows(&self) -> u64 {
         self.hidden_rows
     }
 
     /// Returns the empty folders found so far. It is unknown whether images published from them still exist.
     #[must_use]
-    pub fn empty_folders(&self) -> &[EmptyFolder] {
+    pub(crate) fn empty_folders(&self) -> &[EmptyFolder] {
         &self.empty_folders
     }
 
     /// Returns the number of missing files in lists and tables. The list or table may be incomplete.
     #[must_use]
-    pub fn missing_files(&self) -> u64 {
+    pub(crate) fn missing_files(&self) -> u64 {
         self.missing_files
     }
 
@@ -273,7 +273,7 @@ impl Input {
     ///
     /// # Errors
     /// If two images have the same identifier.
-    pub fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
+    pub(crate) fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
         // Two files such as `a.tif` and `a.jpg` become one identifier. Publishing either of them would be a guess, and
         // publishing both would replace the one by the other in every run.
         let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());

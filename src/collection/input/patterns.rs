@@ -26,6 +26,7 @@ impl Patterns {
             }
             set.build()
         };
+        let set = |patterns| set(patterns).map_err(|error| InputError::Pattern(error.into()));
         let included = if include.is_empty() { None } else { Some(set(include)?) };
         Ok(Self { include: included, exclude: set(exclude)? })
     }

@@ -49,6 +49,7 @@ pub enum RowUnit {
 
 /// An error in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RowError {
     /// The unit of `line`.
     pub unit: RowUnit,

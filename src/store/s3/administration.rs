@@ -27,8 +27,8 @@ pub struct CorsRule {
     pub max_age_seconds: Option<i32>,
 }
 
-impl From<&SdkCorsRule> for CorsRule {
-    fn from(rule: &SdkCorsRule) -> Self {
+impl CorsRule {
+    fn from_sdk(rule: &SdkCorsRule) -> Self {
         Self {
             id: rule.id.clone(),
             allowed_origins: rule.allowed_origins.clone(),
@@ -38,17 +38,15 @@ impl From<&SdkCorsRule> for CorsRule {
             max_age_seconds: rule.max_age_seconds,
         }
     }
-}
 
-impl From<&CorsRule> for SdkCorsRule {
-    fn from(rule: &CorsRule) -> Self {
-        Self::builder()
-            .set_id(rule.id.clone())
-            .set_allowed_origins(Some(rule.allowed_origins.clone()))
-            .set_allowed_methods(Some(rule.allowed_methods.clone()))
-            .set_allowed_headers(rule.allowed_headers.clone())
-            .set_expose_headers(rule.expose_headers.clone())
-            .set_max_age_seconds(rule.max_age_seconds)
+    fn to_sdk(&self) -> SdkCorsRule {
+        SdkCorsRule::builder()
+            .set_id(self.id.clone())
+            .set_allowed_origins(Some(self.allowed_origins.clone()))
+            .set_allowed_methods(Some(self.allowed_methods.clone()))
+            .set_allowed_headers(self.allowed_headers.clone())
+            .set_expose_headers(self.expose_headers.clone())
+            .set_max_age_seconds(self.max_age_seconds)
             .build()
             .expect("origins and methods are set")
     }
@@ -71,7 +69,7 @@ pub struct PublicAccessBlock {
 impl PublicAccessBlock {
     /// Returns `true` if a policy can grant public access.
     #[must_use]
-    pub fn lets_policy_be(self) -> bool {
+    pub(crate) fn lets_policy_be(self) -> bool {
         !self.refuses_policy && !self.ignores_policy
     }
 }
@@ -86,26 +84,14 @@ pub enum ConditionalPut {
 }
 
 impl S3Store {
-    /// Returns the name of the bucket.
-    #[must_use]
-    pub fn bucket(&self) -> &str {
-        &self.bucket
-    }
-
-    /// Returns the region that requests are signed for.
-    #[must_use]
-    pub fn aws_region(&self) -> String {
-        self.client.config().region().map(ToString::to_string).unwrap_or_default()
-    }
-
     /// Returns `true` if the endpoint belongs to AWS.
     #[must_use]
-    pub fn is_aws(&self) -> bool {
+    pub(crate) fn is_aws(&self) -> bool {
         super::is_aws(&self.url.to_string())
     }
 
     /// Returns the region of the bucket, if the store names it. No permission is required.
-    pub async fn bucket_region(&self) -> Option<String> {
+    pub(crate) async fn bucket_region(&self) -> Option<String> {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(output) => output.bucket_region,
             // S3 names the region even in a response that denies the request, or redirects it.
@@ -117,7 +103,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the object cannot be read for any reason.
-    pub async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
+    pub(crate) async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
         self.fetch(key).await.map(|stored| stored.body).map_err(|error| self.fetch_error(key, error))
     }
 
@@ -125,7 +111,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the store neither rejects the put nor replaces the object.
-    pub async fn put_if_absent(&self, object: &Object) -> Result<ConditionalPut, StoreError> {
+    pub(crate) async fn put_if_absent(&self, object: &Object) -> Result<ConditionalPut, StoreError> {
         let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str()).if_none_match("*");
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
         let put = self.attributes.apply_to_put(put).set_request_payer(self.payer.into());
@@ -142,19 +128,19 @@ impl S3Store {
     ///
     /// # Errors
     /// If the rules cannot be read.
-    pub async fn cors_rules(&self) -> Result<Vec<CorsRule>, StoreError> {
+    pub(crate) async fn cors_rules(&self) -> Result<Vec<CorsRule>, StoreError> {
         let action = || format!("could not read the CORS rules of `{}`", self.bucket);
         let got = self.client.get_bucket_cors().bucket(&self.bucket).send().await;
         let rules = self.or_absent(got, "NoSuchCORSConfiguration", action)?;
-        Ok(rules.map(|rules| rules.cors_rules().iter().map(CorsRule::from).collect()).unwrap_or_default())
+        Ok(rules.map(|rules| rules.cors_rules().iter().map(CorsRule::from_sdk).collect()).unwrap_or_default())
     }
 
     /// Replaces all CORS rules of the bucket. Requires `s3:PutBucketCORS`.
     ///
     /// # Errors
     /// If the store rejects the rules.
-    pub async fn put_cors_rules(&self, rules: &[CorsRule]) -> Result<(), StoreError> {
-        let rules = rules.iter().map(SdkCorsRule::from).collect();
+    pub(crate) async fn put_cors_rules(&self, rules: &[CorsRule]) -> Result<(), StoreError> {
+        let rules = rules.iter().map(CorsRule::to_sdk).collect();
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build().expect("the rules are set");
         let put = self.client.put_bucket_cors().bucket(&self.bucket).cors_configuration(rules).send().await;
         let action = || format!("could not change the CORS rules of `{}`", self.bucket);
@@ -165,7 +151,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the policy cannot be read.
-    pub async fn policy(&self) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn policy(&self) -> Result<Option<String>, StoreError> {
         let action = || format!("could not read the policy of `{}`", self.bucket);
         let got = self.client.get_bucket_policy().bucket(&self.bucket).send().await;
         let policy = self.or_absent(got, "NoSuchBucketPolicy", action)?.and_then(|output| output.policy);
@@ -176,7 +162,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the store rejects the policy.
-    pub async fn put_policy(&self, policy: String) -> Result<(), StoreError> {
+    pub(crate) async fn put_policy(&self, policy: String) -> Result<(), StoreError> {
         let put = self.client.put_bucket_policy().bucket(&self.bucket).policy(policy).send().await;
         let action = || format!("could not change the policy of `{}`", self.bucket);
         put.map(drop).map_err(|error| self.failed(action(), &error))
@@ -188,7 +174,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the settings cannot be read or the store does not support them.
-    pub async fn public_access_block(&self) -> Result<PublicAccessBlock, StoreError> {
+    pub(crate) async fn public_access_block(&self) -> Result<PublicAccessBlock, StoreError> {
         let action = || format!("could not read Block Public Access of `{}`", self.bucket);
         let got = self.client.get_public_access_block().bucket(&self.bucket).send().await;
         let output = self.or_absent(got, "NoSuchPublicAccessBlockConfiguration", action)?;

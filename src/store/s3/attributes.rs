@@ -2,14 +2,68 @@
 
 use aws_sdk_s3::operation::copy_object::builders::CopyObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
-use aws_sdk_s3::types::{ObjectCannedAcl, RequestPayer, ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{self as sdk, RequestPayer};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt;
+use std::str::FromStr;
+
+/// The error for a text that is not a value of an S3 header.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {}", .values.join(", "))]
+pub struct HeaderValueError {
+    values: &'static [&'static str],
+}
+
+/// Defines a type for the values of an S3 header that the SDK knows.
+macro_rules! header_value {
+    ($(#[$attribute:meta])* $name:ident) => {
+        $(#[$attribute])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(sdk::$name);
+
+        impl $name {
+            /// Returns the value of the header.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = HeaderValueError;
+
+            fn from_str(text: &str) -> Result<Self, HeaderValueError> {
+                sdk::$name::try_parse(text).map(Self).map_err(|_| HeaderValueError { values: sdk::$name::values() })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+header_value! {
+    /// A canned ACL, such as `public-read`.
+    ObjectCannedAcl
+}
+header_value! {
+    /// A server-side encryption, such as `aws:kms`.
+    ServerSideEncryption
+}
+header_value! {
+    /// A storage class, such as `STANDARD`.
+    StorageClass
+}
 
 /// Attributes that every stored object gets, besides its content and type.
 ///
 /// Only attributes that are set are sent: new AWS buckets reject any ACL, and other stores do not support most
 /// attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ObjectAttributes {
     /// A canned ACL.
     pub acl: Option<ObjectCannedAcl>,
@@ -31,9 +85,9 @@ impl ObjectAttributes {
         // A copy gets the default ACL, storage class and encryption instead of those of the original, so the request
         // repeats them.
         let copy = copy
-            .set_acl(self.acl.clone())
-            .set_storage_class(self.storage_class.clone())
-            .set_server_side_encryption(self.encryption.clone())
+            .set_acl(self.acl.as_ref().map(|acl| acl.0.clone()))
+            .set_storage_class(self.storage_class.as_ref().map(|class| class.0.clone()))
+            .set_server_side_encryption(self.encryption.as_ref().map(|encryption| encryption.0.clone()))
             .set_ssekms_key_id(self.kms_key_id.clone())
             .set_tagging(self.tagging());
         self.metadata.iter().fold(copy, |copy, (name, value)| copy.metadata(name, value))
@@ -42,9 +96,9 @@ impl ObjectAttributes {
     /// Adds the attributes to a put request.
     pub(super) fn apply_to_put(&self, put: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
         let put = put
-            .set_acl(self.acl.clone())
-            .set_storage_class(self.storage_class.clone())
-            .set_server_side_encryption(self.encryption.clone())
+            .set_acl(self.acl.as_ref().map(|acl| acl.0.clone()))
+            .set_storage_class(self.storage_class.as_ref().map(|class| class.0.clone()))
+            .set_server_side_encryption(self.encryption.as_ref().map(|encryption| encryption.0.clone()))
             .set_ssekms_key_id(self.kms_key_id.clone())
             .set_tagging(self.tagging());
         self.metadata.iter().fold(put, |put, (name, value)| put.metadata(name, value))
@@ -89,6 +143,7 @@ fn encoded(text: &str) -> String {
 
 /// The account that pays for the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Payer {
     /// The owner of the bucket.
     #[default]
@@ -120,9 +175,9 @@ mod tests {
         assert_eq!(ObjectAttributes::default().describe(), "");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let attributes = ObjectAttributes {
-            acl: Some(ObjectCannedAcl::PublicRead),
-            storage_class: Some(StorageClass::StandardIa),
-            encryption: Some(ServerSideEncryption::AwsKms),
+            acl: Some("public-read".parse().expect("an ACL")),
+            storage_class: Some("STANDARD_IA".parse().expect("a class")),
+            encryption: Some("aws:kms".parse().expect("an encryption")),
             kms_key_id: Some("arn:aws:kms:eu-west-1:1:key/2".to_owned()),
             tags: vec![pair("project", "maps & plans"), pair("a", "b=c")],
             metadata: vec![pair("owner", "Bücherei")],

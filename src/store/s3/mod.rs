@@ -1,6 +1,7 @@
 //! A store in a bucket of S3 or of an S3-compatible service.
 
 mod address;
+#[cfg(feature = "web")]
 mod administration;
 mod attributes;
 mod client;
@@ -11,6 +12,7 @@ mod explain;
 mod get;
 mod limit;
 mod list;
+#[cfg(feature = "web")]
 mod protection;
 mod put;
 mod read;
@@ -19,10 +21,12 @@ mod trust;
 mod watch;
 
 pub use address::{BucketAddress, BucketAddressError};
-pub use administration::{ConditionalPut, CorsRule, PublicAccessBlock};
-pub use attributes::{ObjectAttributes, Payer};
-pub use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
-pub use read::{ObjectInfo, ReadError};
+#[cfg(feature = "web")]
+pub use administration::CorsRule;
+#[cfg(feature = "web")]
+pub(crate) use administration::{ConditionalPut, PublicAccessBlock};
+pub use attributes::{HeaderValueError, ObjectAttributes, ObjectCannedAcl, Payer, ServerSideEncryption, StorageClass};
+pub(crate) use read::{ObjectInfo, ReadError};
 
 use super::adaptive_limiter::{AdaptiveLimiter, UploadLimits};
 use super::{BaseUrl, OnExisting, Prefix, Store, StoreError, StoreErrorKind};
@@ -50,6 +54,7 @@ const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
 /// The use of the newer checksum headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Checksums {
     /// Sends checksums with every put, as AWS recommends.
     WhenSupported,
@@ -60,6 +65,7 @@ pub enum Checksums {
 
 /// Settings of a bucket. Everything else comes from the standard AWS environment variables and files.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct S3Settings {
     /// The name of the bucket.
     pub bucket: String,
@@ -88,6 +94,12 @@ pub struct S3Settings {
 }
 
 impl S3Settings {
+    /// Creates the default settings of a bucket.
+    #[must_use]
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), ..Self::default() }
+    }
+
     /// Supported rate limits, in puts per second: from about four per hour to one million per second.
     pub const PUTS_PER_SECOND: RangeInclusive<f64> = 0.001..=1_000_000.0;
 }
@@ -179,6 +191,18 @@ impl S3Store {
     #[must_use]
     pub fn url(&self, prefix: &Prefix) -> BaseUrl {
         self.url.below(prefix)
+    }
+
+    /// Returns the name of the bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Returns the region that requests are signed for.
+    #[must_use]
+    pub fn aws_region(&self) -> String {
+        self.client.config().region().map(ToString::to_string).unwrap_or_default()
     }
 
     /// Returns the name of a listing for error messages. In a run into one bucket, the prefix is sufficient.

@@ -9,7 +9,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the setting cannot be read or the store does not support versioning.
-    pub async fn is_versioned(&self) -> Result<bool, StoreError> {
+    pub(crate) async fn is_versioned(&self) -> Result<bool, StoreError> {
         let response = self.client.get_bucket_versioning().bucket(&self.bucket).send().await;
         let action = || format!("could not read the versioning of `{}`", self.bucket);
         let versioning = response.map_err(|error| self.failed(action(), &error))?;
@@ -21,7 +21,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the rules cannot be read or the store does not support them.
-    pub async fn noncurrent_expirations(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn noncurrent_expirations(&self) -> Result<Vec<String>, StoreError> {
         let response = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
         let action = || format!("could not read the lifecycle rules of `{}`", self.bucket);
         let rules = self.or_absent(response, "NoSuchLifecycleConfiguration", action)?;
@@ -33,7 +33,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the setting cannot be read or the store does not support Object Lock.
-    pub async fn default_retention(&self) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn default_retention(&self) -> Result<Option<String>, StoreError> {
         let response = self.client.get_object_lock_configuration().bucket(&self.bucket).send().await;
         let action = || format!("could not read the object lock of `{}`", self.bucket);
         let lock = self.or_absent(response, "ObjectLockConfigurationNotFoundError", action)?;

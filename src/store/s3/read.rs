@@ -52,7 +52,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the object does not exist or its metadata cannot be read.
-    pub async fn look_at(&self, key: &str) -> Result<ObjectInfo, ReadError> {
+    pub(crate) async fn look_at(&self, key: &str) -> Result<ObjectInfo, ReadError> {
         let head = self.client.head_object().bucket(&self.bucket).key(key);
         let head = head.set_request_payer(self.payer.into()).send().await;
         let object = head.map_err(|error| self.read_error(key, &error))?;
@@ -68,7 +68,7 @@ impl S3Store {
     ///
     /// # Errors
     /// If the object was replaced or cannot be read.
-    pub async fn read_part(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+    pub(crate) async fn read_part(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         let mut attempts = 1;
         loop {
             let body = self.request_range(object, &range).await?;
@@ -117,7 +117,9 @@ impl S3Store {
     }
 
     /// Lists the objects whose keys begin with `prefix`, sorted by key. The prefix may end within a name.
+    #[doc(hidden)]
     #[must_use]
+    #[doc(hidden)]
     pub fn objects<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<ObjectInfo, StoreError>> {
         let pages = self.list(format!("s3://{}/{prefix}", self.bucket), prefix.to_owned(), None);
         let objects =

@@ -3,7 +3,7 @@
 use super::{HEIGHT, PACKINGS, PIECES, WIDTH, assert_reads, drawn, pixels, read};
 use crate::support::some::some;
 use crate::support::tiff::{Layout, Order, Packing, Pieces, Values, Variant, file};
-use iiif_publish::pixel::PixelFormat;
+use iiif_publish::internals::PixelFormat;
 
 #[test]
 fn few_bits_are_scaled_and_white_may_be_zero() {

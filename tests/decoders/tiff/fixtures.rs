@@ -33,7 +33,7 @@ pub(super) fn path(name: &str) -> PathBuf {
 }
 
 fn read_page(name: &str, page: u32) -> Result<(Header, Vec<u8>), SourceError> {
-    read_with(&path(name), ReadOptions { page, ..ReadOptions::default() })
+    read_with(&path(name), ReadOptions::default().with_page(page))
 }
 
 fn read(name: &str) -> Vec<u8> {

@@ -151,7 +151,7 @@ fn signed_samples_are_scaled_from_lowest_to_highest_with_a_warning() {
         assert!((127..=136).contains(&real[1]), "{bits} bits: {real:?}");
     }
     let layout = Layout { bits: 16, sample_format: 2, photometric: 1, samples: 1, ..Layout::rgb(3, 1) };
-    let options = ReadOptions { float_range: "-100..100".parse().expect("a range"), ..ReadOptions::default() };
+    let options = ReadOptions::default().with_float_range("-100..100".parse().expect("a range"));
     let elevation = layout.file(|x, _, _| u64::from([-100_i16, 0, 100][x as usize].cast_unsigned()));
     let (header, real) = read_bytes_with(&elevation, options).expect("read");
     assert_eq!((real, codes(&header)), (vec![0, 128, 255], vec![]), "an explicit range");
@@ -180,7 +180,7 @@ fn a_float_range_causes_a_warning_unless_it_fits() {
         let expected = pixels(WIDTH, HEIGHT, 1, |x, y, _| drawn(x, y, 0));
         let with = |range: &str| {
             let float_range = range.parse().expect("a range");
-            read_bytes_with(&up_to_255, ReadOptions { float_range, ..ReadOptions::default() }).expect("read")
+            read_bytes_with(&up_to_255, ReadOptions::default().with_float_range(float_range)).expect("read")
         };
         let (header, real) = with("0..1");
         assert_eq!(codes(&header), ["float-out-of-range"], "{pieces:?}");

@@ -13,7 +13,8 @@ use crate::support::pictures::file as file_in;
 use crate::support::rows::read_with;
 use crate::support::tiff::{Layout, Order, Packing, Pieces, Variant};
 use crate::support::watchdog::guarded;
-use iiif_publish::source::{Header, ReadOptions, Source, SourceError};
+use iiif_publish::internals::Source;
+use iiif_publish::source::{Header, ReadOptions, SourceError};
 use std::error::Error;
 use std::path::Path;
 use tempfile::TempDir;
@@ -48,7 +49,7 @@ fn read_page(bytes: &[u8], page: u32) -> Result<(Header, Vec<u8>), SourceError> 
 }
 
 fn read_file(path: &Path, page: u32) -> Result<(Header, Vec<u8>), SourceError> {
-    read_with(path, ReadOptions { page, ..ReadOptions::default() })
+    read_with(path, ReadOptions::default().with_page(page))
 }
 
 fn read(bytes: &[u8]) -> Result<(Header, Vec<u8>), SourceError> {

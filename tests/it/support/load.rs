@@ -19,8 +19,8 @@ const BODY_BYTES: usize = 2_000;
 
 /// A store on a server, with credentials from the environment.
 pub async fn store_on(server: &FaultServer) -> Arc<S3Store> {
-    let settings =
-        S3Settings { bucket: BUCKET.to_owned(), endpoint_url: Some(server.endpoint()), ..S3Settings::default() };
+    let mut settings = S3Settings::new(BUCKET);
+    settings.endpoint_url = Some(server.endpoint());
     Arc::new(S3Store::connect(settings).await.expect("the child has credentials"))
 }
 

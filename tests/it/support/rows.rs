@@ -1,7 +1,8 @@
 //! All rows of a file, as a source gives them.
 
 use super::pictures::file;
-use iiif_publish::source::{Header, ReadOptions, Source, SourceError};
+use iiif_publish::internals::Source;
+use iiif_publish::source::{Header, ReadOptions, SourceError};
 use std::path::Path;
 use tempfile::TempDir;
 

@@ -1,0 +1,227 @@
+//! Builds the options of a publisher.
+
+use super::{Identity, Layout, OnWarning, Options, RedirectOptions, Versions};
+use crate::destination::PublicUrl;
+use crate::encode::JpegOptions;
+use crate::iiif::{Format, PyramidShape, Rights};
+use crate::source::ReadOptions;
+use crate::store::{OnExisting, Prefix};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// An error in the options of a publisher.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// A number that must be at least 1 is 0.
+    #[error("`{0}` must be at least 1")]
+    Zero(&'static str),
+    /// This build cannot write a format, because a feature of the crate is disabled.
+    #[error("cannot write {format}: that requires the feature `{feature}`, which this build lacks")]
+    FeatureDisabled {
+        /// The format.
+        format: Format,
+        /// The feature of the crate that writes it.
+        feature: &'static str,
+    },
+}
+
+/// Builds [`Options`], which start with their defaults.
+///
+/// ```
+/// use iiif_publish::publish::{Layout, Options, OptionsError};
+/// let url = "https://example.org/iiif".parse()?;
+/// let options = Options::builder(url).jobs(4).layout(Layout::Versioned { keep: Some(2) }).build()?;
+/// assert_eq!(options.cache_control, Options::VERSIONED_CACHE_CONTROL);
+/// assert_eq!(options.into_builder().jobs(0).build().err(), Some(OptionsError::Zero("jobs")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct OptionsBuilder {
+    options: Options,
+    cache_control: Option<String>,
+    jobs: Option<usize>,
+    concurrency: Option<usize>,
+}
+
+impl Options {
+    /// Builds options for images below a public URL.
+    pub fn builder(public_url: PublicUrl) -> OptionsBuilder {
+        OptionsBuilder { options: Self::new(public_url), cache_control: None, jobs: None, concurrency: None }
+    }
+
+    /// Builds options that start with these.
+    pub fn into_builder(self) -> OptionsBuilder {
+        let cache_control = Some(self.cache_control.clone());
+        OptionsBuilder { options: self, cache_control, jobs: None, concurrency: None }
+    }
+}
+
+impl OptionsBuilder {
+    /// Sets the prefix of all keys.
+    pub fn prefix(mut self, prefix: Prefix) -> Self {
+        self.options.prefix = prefix;
+        self
+    }
+
+    /// Sets the versions of the Image API.
+    pub fn versions(mut self, versions: Versions) -> Self {
+        self.options.versions = versions;
+        self
+    }
+
+    /// Sets the options for reading sources.
+    pub fn read(mut self, read: ReadOptions) -> Self {
+        self.options.read = read;
+        self
+    }
+
+    /// Sets tile size, levels and formats.
+    pub fn shape(mut self, shape: PyramidShape) -> Self {
+        self.options.shape = shape;
+        self
+    }
+
+    /// Sets the encoder options. The quality also applies to WebP.
+    pub fn jpeg(mut self, jpeg: JpegOptions) -> Self {
+        self.options.jpeg = jpeg;
+        self
+    }
+
+    /// Sets the `Cache-Control` of pictures. The default depends on the [layout](Self::layout).
+    pub fn cache_control(mut self, value: impl Into<Option<String>>) -> Self {
+        self.cache_control = value.into();
+        self
+    }
+
+    /// Sets the `Cache-Control` of `info.json`.
+    pub fn info_cache_control(mut self, value: impl Into<String>) -> Self {
+        self.options.info_cache_control = value.into();
+        self
+    }
+
+    /// Sets the license or rights statement of the images.
+    pub fn rights(mut self, rights: impl Into<Option<Rights>>) -> Self {
+        self.options.rights = rights.into();
+        self
+    }
+
+    /// Limits the uploads in flight, of all images together. The default is that of the store.
+    pub fn concurrency(mut self, uploads: impl Into<Option<usize>>) -> Self {
+        self.concurrency = uploads.into();
+        self
+    }
+
+    /// Sets the number of threads that decode, convert colors and encode. The default is the number of cores.
+    pub fn jobs(mut self, threads: usize) -> Self {
+        self.jobs = Some(threads);
+        self
+    }
+
+    /// Sets the handling of images that are published already.
+    pub fn on_existing(mut self, on_existing: OnExisting) -> Self {
+        self.options.on_existing = on_existing;
+        self
+    }
+
+    /// Limits the memory of all images together, in bytes.
+    pub fn max_memory_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.options.max_memory_bytes = bytes.into();
+        self
+    }
+
+    /// Limits the objects of one image. An image with more is refused before anything is stored.
+    pub fn max_objects(mut self, objects: impl Into<Option<u64>>) -> Self {
+        self.options.max_objects = objects.into();
+        self
+    }
+
+    /// Sets the properties by which unchanged sources are recognized.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.options.identity = identity;
+        self
+    }
+
+    /// Sets the way of handling warnings.
+    pub fn on_warning(mut self, on_warning: OnWarning) -> Self {
+        self.options.on_warning = on_warning;
+        self
+    }
+
+    /// Sets the [grace period](Options::settle_after).
+    pub fn settle_after(mut self, period: impl Into<Option<Duration>>) -> Self {
+        self.options.settle_after = period.into();
+        self
+    }
+
+    /// Sets the layout of objects.
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.options.layout = layout;
+        self
+    }
+
+    /// Redirects requests instead of storing an object for each one.
+    pub fn redirects(mut self, redirects: impl Into<Option<RedirectOptions>>) -> Self {
+        self.options.redirects = redirects.into();
+        self
+    }
+
+    /// Checks and returns the options.
+    ///
+    /// # Errors
+    /// If `jobs` or `concurrency` is 0, or if this build cannot write one of the formats.
+    pub fn build(self) -> Result<Options, OptionsError> {
+        let Self { mut options, cache_control, jobs, concurrency } = self;
+        let at_least_one = |name, number| NonZeroUsize::new(number).ok_or(OptionsError::Zero(name));
+        if let Some(jobs) = jobs {
+            options.jobs = at_least_one("jobs", jobs)?;
+        }
+        if let Some(uploads) = concurrency {
+            options.concurrency = Some(at_least_one("concurrency", uploads)?);
+        }
+        let default = match options.layout {
+            Layout::InPlace => Options::CACHE_CONTROL,
+            Layout::Versioned { .. } => Options::VERSIONED_CACHE_CONTROL,
+        };
+        options.cache_control = cache_control.unwrap_or_else(|| default.to_owned());
+        if !cfg!(feature = "webp") && options.shape.formats().all().any(|format| format == Format::Webp) {
+            return Err(OptionsError::FeatureDisabled { format: Format::Webp, feature: "webp" });
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iiif::Formats;
+
+    fn builder() -> OptionsBuilder {
+        Options::builder("https://example.org".parse().expect("a URL"))
+    }
+
+    #[test]
+    fn zero_is_refused_by_name() {
+        assert_eq!(builder().jobs(0).build().err(), Some(OptionsError::Zero("jobs")));
+        assert_eq!(builder().concurrency(0).build().err(), Some(OptionsError::Zero("concurrency")));
+        let options = builder().jobs(3).concurrency(5).build().expect("valid");
+        assert_eq!((options.jobs.get(), options.concurrency.map(NonZeroUsize::get)), (3, Some(5)));
+    }
+
+    #[test]
+    fn an_explicit_cache_control_outlives_a_change_of_layout() {
+        let layout = Layout::Versioned { keep: None };
+        let cache_control = |builder: OptionsBuilder| builder.layout(layout).build().expect("valid").cache_control;
+        assert_eq!(cache_control(builder()), Options::VERSIONED_CACHE_CONTROL);
+        assert_eq!(cache_control(builder().cache_control("no-store".to_owned())), "no-store");
+    }
+
+    #[test]
+    fn a_format_of_a_disabled_feature_is_refused() {
+        let shape = PyramidShape::default().in_formats(Formats::beside_jpg([Format::Webp]));
+        let error = builder().shape(shape).build().err().map(|error| error.to_string());
+        let expected = "cannot write WebP: that requires the feature `webp`, which this build lacks";
+        assert_eq!(error.as_deref(), (!cfg!(feature = "webp")).then_some(expected));
+    }
+}
