@@ -28,6 +28,7 @@ pub(super) fn rule() -> CorsRule {
 
 /// A planned change of the CORS rules of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a run has one value")]
 pub enum CorsChange {
     /// No change, because viewers can already read.
     None,

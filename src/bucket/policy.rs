@@ -26,6 +26,7 @@ pub(super) fn policy(scope: &BucketScope) -> Value {
 
 /// A planned change of the policy of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a run has one value")]
 pub enum PolicyChange {
     /// No change, because the policy already allows everyone to read.
     None,

@@ -55,7 +55,7 @@ impl JpegOptions {
 
     /// Returns the effort for an image of `size` pixels.
     #[must_use]
-    pub(crate) fn effort_of(&self, size: Size) -> Effort {
+    pub(crate) fn effort_of(self, size: Size) -> Effort {
         if size.pixels() > Self::MAX_PIXELS_SMALL { Effort::Fast } else { self.effort }
     }
 }

@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut results = pin!(publisher.publish_all(images));
     while let Some((image, result)) = results.next().await {
         match result {
-            Ok(published) => println!("{}: {} objects", image.identifier, published.objects),
+            Ok(done) => println!("{}: {} objects", image.identifier, done.objects),
             Err(error) => println!("{}: {error}", image.identifier),
         }
     }
