@@ -32,14 +32,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = format!("http://localhost:{port}/{identifier}/info.json").parse()?;
     let verifier = Verifier::new(Options::default())?;
     let site = Site { root: PathBuf::from(folder), pages: Vec::new() };
-    let verified = tokio::select! {
-        verified = verifier.verify(&url) => verified?,
+    let report = tokio::select! {
+        report = verifier.verify(&url) => report?,
         () = server.serve(site) => return Err("the server ended".into()),
     };
 
-    println!("verified: {} of {} objects, {} problems", verified.checked, verified.objects, verified.findings.len());
-    for finding in &verified.findings {
+    println!("report: {} of {} objects, {} problems", report.checked, report.objects, report.findings.len());
+    for finding in &report.findings {
         println!("{finding:?}");
     }
-    if verified.passed() { Ok(()) } else { Err("viewers would miss something".into()) }
+    if report.passed() { Ok(()) } else { Err("viewers would miss something".into()) }
 }
