@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         () = server.serve(site) => return Err("the server ended".into()),
     };
 
-    println!("report: {} of {} objects, {} problems", report.checked, report.objects, report.findings.len());
+    println!("verified: {} of {} objects, {} problems", report.checked, report.objects, report.findings.len());
     for finding in &report.findings {
         println!("{finding:?}");
     }

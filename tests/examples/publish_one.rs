@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let path = PathBuf::from(path);
     let identifier = path.file_stem().and_then(|stem| stem.to_str()).ok_or("the image has no name")?.parse()?;
-    let published = publisher.publish(&Image { location: path.into(), identifier }).await?;
-    println!("{}", published.info_urls.join("\n"));
+    let image = publisher.publish(&Image { location: path.into(), identifier }).await?;
+    println!("{}", image.info_urls.join("\n"));
     Ok(())
 }
