@@ -281,7 +281,7 @@ impl Pyramid {
     /// Returns `true` if a level is stored as a single image: if it fits one tile, is listed in `sizes`, or is
     /// `full/max`.
     #[must_use]
-    pub(crate) fn is_stored_whole(&self, scale: ScaleFactor) -> bool {
+    fn is_stored_whole(&self, scale: ScaleFactor) -> bool {
         self.fits_one_tile(scale) || self.is_requested_by_size(scale) || scale == self.max_level()
     }
 

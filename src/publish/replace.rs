@@ -23,7 +23,7 @@ pub(crate) struct Timing {
 
 impl Timing {
     /// Returns how long to wait until a confirmation that was on its way has arrived.
-    pub(super) fn confirmation(self) -> Duration {
+    fn confirmation(self) -> Duration {
         MAX_CONFIRMATION.min(self.grace)
     }
 

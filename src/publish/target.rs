@@ -108,11 +108,7 @@ impl Target {
     }
 
     /// Returns the requests for a picture in a folder that have its bytes, in all formats.
-    pub(super) fn requests<'a>(
-        &'a self,
-        folder: &'a ApiFolder,
-        rendering: Rendering,
-    ) -> impl Iterator<Item = ImageRequest> + 'a {
+    fn requests<'a>(&'a self, folder: &'a ApiFolder, rendering: Rendering) -> impl Iterator<Item = ImageRequest> + 'a {
         let stored = move |format| self.redirects.stored(&folder.plan, format, rendering);
         self.pyramid.formats().all().flat_map(stored)
     }

@@ -21,7 +21,7 @@ fn encoded(step: f32) -> u8 {
 }
 
 /// Applies the sRGB gamma to linear light. Both are between 0 and 1.
-pub(super) fn compand(light: f32) -> f32 {
+fn compand(light: f32) -> f32 {
     if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
 }
 

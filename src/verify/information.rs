@@ -13,7 +13,7 @@ const JSON_LD: &str = "application/ld+json";
 #[derive(Debug)]
 pub(super) struct Information {
     pub(super) version: ApiVersion,
-    pub(super) level: Option<u8>,
+    level: Option<u8>,
     pub(super) id: String,
     pub(super) size: Size,
     pub(super) tiles: Vec<TileSet>,

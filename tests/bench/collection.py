@@ -184,7 +184,7 @@ def rows(arguments, folder, endpoint):
             for number in range(count):
                 writer.writerow(["dot.png", f"book-{number // 20}/{number}", f"book-{number // 20}", number, f"Page {number}",
                                  "http://rightsstatements.org/vocab/NoC-NC/1.0/", 1500 + number % 400])
-        # One of so many parts has hardly anything to publish, so the time is for reading and planning.
+        # A shard of 100,000 publishes next to nothing, so the time is that of reading and planning.
         command = ingest(endpoint, "--presentation=none", "--shard=0/100000", f"--table={table}")
         figures = common.cost(command, environment())
         peaks[count] = figures["peak MiB"]

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 pub(crate) struct PageArgument {
     /// Use this page of a multi-page TIFF, counted from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) page: u32,
+    page: u32,
 }
 
 #[derive(Debug, Args)]

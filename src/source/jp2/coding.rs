@@ -39,18 +39,18 @@ pub(super) struct Coding {
     /// Base-two logarithms of the precinct sides of each resolution, if given.
     precincts: Vec<(u8, u8)>,
     ends_passes: bool,
-    pub(super) is_reversible: bool,
-    pub(super) is_high_throughput: bool,
+    is_reversible: bool,
+    is_high_throughput: bool,
 }
 
 impl Coding {
     /// Parses COD, without its length. Also returns the number of layers.
-    pub(super) fn from_default(segment: &[u8]) -> Option<(Self, u16)> {
+    fn from_default(segment: &[u8]) -> Option<(Self, u16)> {
         Some((Self::read(*segment.first()?, segment.get(5..)?)?, short(segment, 2)?))
     }
 
     /// Parses COC of an image with fewer than 257 components.
-    pub(super) fn from_component(segment: &[u8]) -> Option<Self> {
+    fn from_component(segment: &[u8]) -> Option<Self> {
         Self::read(*segment.get(1)?, segment.get(2..)?)
     }
 

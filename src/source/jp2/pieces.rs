@@ -29,7 +29,7 @@ pub(super) struct Pieces {
     pub(super) codestream: Codestream,
     pub(super) channels: Channels,
     /// The image is decoded tile by tile.
-    pub(super) is_split: bool,
+    is_split: bool,
 }
 
 impl Pieces {

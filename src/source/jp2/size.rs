@@ -15,10 +15,10 @@ const MAX_COORDINATE: u32 = 1 << 31;
 /// A rectangle of the reference grid; `right` and `bottom` are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rectangle {
-    pub(super) left: u32,
-    pub(super) top: u32,
-    pub(super) right: u32,
-    pub(super) bottom: u32,
+    left: u32,
+    top: u32,
+    right: u32,
+    bottom: u32,
 }
 
 /// Sample format and subsampling of a component: `x_step` and `y_step` are the grid points per sample.
@@ -112,7 +112,7 @@ impl Grid {
     }
 
     /// Returns the grid points per pixel: the step that all components share, as in the decoder, otherwise 1.
-    pub(super) fn pixel(&self) -> (u32, u32) {
+    fn pixel(&self) -> (u32, u32) {
         let steps = |it: &Component| (u32::from(it.x_step), u32::from(it.y_step));
         let first = self.components.first().map_or((1, 1), steps);
         if self.components.iter().all(|it| steps(it) == first) { first } else { (1, 1) }

@@ -91,8 +91,8 @@ impl Directory {
 
 /// An entry: the values of a tag if they fit, otherwise their offset.
 pub(super) struct Entry {
-    pub(super) kind: u16,
-    pub(super) count: u64,
+    kind: u16,
+    count: u64,
     value: Vec<u8>,
 }
 

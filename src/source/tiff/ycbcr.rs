@@ -12,7 +12,7 @@ const FULL_RANGE: [f64; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
 /// Pixels per unit, which share one pair of chroma samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subsampling {
-    pub(super) horizontal: u32,
+    horizontal: u32,
     pub(super) vertical: u32,
 }
 
