@@ -1,4 +1,4 @@
-//! The command-line program `iiif-publish`. Everything else is in the library.
+//! Command-line front end for the `iiif_publish` library.
 
 mod cli;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -1,4 +1,4 @@
-//! The forms of `--bucket`: with a prefix, as a URL or as an ARN. All commands get the name of a bucket and a prefix.
+//! Splits `--bucket`, which can be a name with a prefix, a URL or an ARN. Commands only see a bucket and a prefix.
 
 use super::error::Fatal;
 use super::exit::Exit;
@@ -8,10 +8,10 @@ use std::ffi::OsString;
 const BUCKET: &str = "--bucket";
 const PREFIX: &str = "--prefix";
 
-/// Divides the value of `--bucket` into a bucket and a prefix.
+/// Splits the `--bucket` value into a bucket and a prefix.
 ///
 /// # Errors
-/// If the value is not a bucket, or its prefix differs from `--prefix`.
+/// Returns an error if the value isn't a valid bucket or its prefix conflicts with `--prefix`.
 pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     let Some((index, address)) = value_of(words, BUCKET) else { return Ok(()) };
     let address: BucketAddress = address.parse()?;
@@ -35,7 +35,7 @@ pub(super) fn divide_bucket(words: &mut Vec<OsString>) -> Result<(), Fatal> {
     Err(Fatal::new(Exit::Usage, error, "omit one of them"))
 }
 
-/// Returns the last value of an option, and the index of its first word.
+/// Returns an option's last value and the index of its first word.
 fn value_of(words: &[OsString], name: &str) -> Option<(usize, String)> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     (0..end).rev().find_map(|index| {
@@ -44,7 +44,7 @@ fn value_of(words: &[OsString], name: &str) -> Option<(usize, String)> {
             "" => words.get(index + 1).filter(|_| index + 1 < end)?.to_str()?,
             rest => rest.strip_prefix('=')?,
         };
-        // The parser reports an empty value.
+        // The parser reports empty values.
         (!value.is_empty()).then(|| (index, value.to_owned()))
     })
 }

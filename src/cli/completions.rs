@@ -1,4 +1,4 @@
-//! `iiif-publish completions`
+//! The `iiif-publish completions` command.
 
 use super::context::Context;
 use super::error::Fatal;
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Shell that will load the script
+    /// Shell to print a completion script for
     shell: Shell,
 }
 

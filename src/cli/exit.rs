@@ -1,28 +1,28 @@
-//! Exit codes. They are part of the interface, because schedulers act on them.
+//! Exit codes. They are part of the interface because schedulers rely on them.
 
 use std::process::ExitCode;
 
-/// The outcome of a run.
+/// Outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Success.
     Done,
-    /// Some or all images failed; another run may help.
+    /// Some or all images failed. Retrying might help.
     Failed,
     /// Invalid usage.
     Usage,
-    /// Credentials, bucket, region or endpoint: another run cannot help.
+    /// Retrying won't help until the credentials, bucket, region or endpoint are fixed.
     Environment,
-    /// Stopped by a limit of the command line: another run continues.
+    /// Stopped by a limit set on the command line. Run again to continue.
     Limit,
-    /// Ctrl-C.
+    /// Interrupted by Ctrl-C.
     Interrupted,
-    /// SIGTERM.
+    /// Terminated by SIGTERM or SIGHUP.
     Terminated,
 }
 
 impl Exit {
-    /// Returns the exit code for the operating system.
+    /// Returns the process exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -35,7 +35,7 @@ impl Exit {
         }
     }
 
-    /// Returns the more severe of two outcomes: those that another run cannot fix rank highest.
+    /// Returns the more severe of two outcomes. Outcomes that a retry can't fix rank highest.
     pub(crate) fn worse(self, other: Self) -> Self {
         let rank = |exit| match exit {
             Self::Done => 0,

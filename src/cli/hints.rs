@@ -1,4 +1,4 @@
-//! Exit codes of library errors, and hints about how to fix them.
+//! Maps library errors to exit codes and hints.
 
 use super::arguments::NameError;
 use super::error::Fatal;
@@ -14,20 +14,20 @@ use iiif_publish::source::{RemoteErrorKind, SourceError};
 use iiif_publish::store::{BucketAddressError, KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
 
-pub(super) const OTHER_PAGE_NAME: &str = "choose another name for the page, such as `--html=images.html`";
+pub(super) const OTHER_PAGE_NAME: &str = "choose a different page name, such as `--html=images.html`";
 
-const AGAIN: &str = "run the same command again; if it fails again, please report it";
+const AGAIN: &str = "run the same command again; if it keeps failing, please report it";
 
-const BUG: &str = "report this bug, with the file if possible";
+const BUG: &str = "report this bug, and attach the file if possible";
 
-const KEYS: &str = "choose another `--prefix` or `--id`";
+const KEYS: &str = "choose a different `--prefix` or `--id`";
 
-const LOCATIONS: &str = "write `s3://bucket/key`, `https://host/path` or the path of a file";
+const LOCATIONS: &str = "use `s3://bucket/key`, `https://host/path` or a file path";
 
-/// The maximum number of printed errors of table rows.
+/// Maximum number of table-row errors to print.
 const MAX_ROWS: usize = 1000;
 
-/// Returns the exit code of a failure, which another run cannot fix if it is one of the environment.
+/// Returns the exit code for a failure. Retrying can't fix environment failures.
 pub(super) fn exit_of(is_environment: bool) -> Exit {
     if is_environment { Exit::Environment } else { Exit::Failed }
 }
@@ -46,13 +46,13 @@ impl From<NameError> for Fatal {
 
 impl From<PyramidError> for Fatal {
     fn from(error: PyramidError) -> Self {
-        Self::of(Exit::Usage, &error, "choose another `--tile-size`, `--max-size` or `--format`")
+        Self::of(Exit::Usage, &error, "choose a different `--tile-size`, `--max-size` or `--format`")
     }
 }
 
 impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {
-        // A store that knows the exact remedy adds it to the error. The hint by kind is for all others.
+        // The store's own hint, if any, is more specific than the generic hint for the error kind.
         let exit = exit_of(error.is_environment());
         Self::of(exit, &error, error.hint().unwrap_or(store_hint(error.kind())))
     }
@@ -79,7 +79,7 @@ impl From<DeleteError> for Fatal {
 fn delete_hint(error: &DeleteError, kind: StoreErrorKind) -> &'static str {
     match (error, kind) {
         (DeleteError::List(_), StoreErrorKind::Denied) => {
-            "grant permission to list (in S3: s3:ListBucket on the bucket); no tile of a remaining info.json was deleted"
+            "grant permission to list (in S3: s3:ListBucket on the bucket); every remaining info.json still has all its tiles"
         }
         (_, StoreErrorKind::Denied) => "grant permission to delete (in S3: s3:DeleteObject below the prefix)",
         (_, StoreErrorKind::Other) => "run the same command again; no info.json is left without its tiles",
@@ -111,7 +111,7 @@ impl From<BucketError> for Fatal {
                          Public Access"
                     }
                     StoreErrorKind::Other => {
-                        "if the store does not support CORS rules or policies, set them in the server in front of it"
+                        "if the store does not support CORS rules or policies, set them on the server in front of it"
                     }
                     kind => store_hint(kind),
                 };
@@ -120,9 +120,9 @@ impl From<BucketError> for Fatal {
             }
             BucketError::Key(error) => error.into(),
             BucketError::Client(_) => {
-                Self::of(Exit::Environment, &error, "install the root certificates of the system (`ca-certificates`)")
+                Self::of(Exit::Environment, &error, "install the system's root certificates (`ca-certificates`)")
             }
-            _ => Self::of(Exit::Failed, &error, "change it manually, as `bucket check` shows"),
+            _ => Self::of(Exit::Failed, &error, "change it manually; `bucket check` shows how"),
         }
     }
 }
@@ -140,15 +140,15 @@ impl From<InputError> for Fatal {
     }
 }
 
-/// Returns a hint about how to fix an input that cannot be read.
+/// Returns a hint for fixing unreadable input.
 pub(super) fn input_hint(error: &InputError) -> &'static str {
     match error {
-        InputError::Twice { .. } => "remove one of them from the list, the table or the command line",
-        InputError::Overlap { .. } => "rename a file, or set a column `id` of a `--table`",
-        InputError::Identifier { .. } => "rename the file, or set a column `id` of a `--table`; the file was skipped",
+        InputError::Twice { .. } => "remove one of them from the list, table or command line",
+        InputError::Overlap { .. } => "rename a file, or set its `id` in a `--table`",
+        InputError::Identifier { .. } => "rename the file, or set its `id` in a `--table`; the file was skipped",
         InputError::Location(_) => LOCATIONS,
         InputError::Folder(_) => "pass the folder on the command line",
-        InputError::Target { .. } => "publish into another folder, or below another `--prefix`",
+        InputError::Target { .. } => "publish to a different folder or `--prefix`",
         InputError::Table { hint, .. } => hint,
         InputError::Pattern(_) => "use a pattern such as `**/*.tif`",
         _ => "check the path and its permissions",
@@ -183,12 +183,12 @@ impl From<VerifyError> for Fatal {
 fn verify_hint(error: &VerifyError) -> &'static str {
     match error {
         VerifyError::Unreachable { .. } => "check the URL and the network, or retry later",
-        VerifyError::Client(_) => "install the root certificates of the system (`ca-certificates`)",
+        VerifyError::Client(_) => "install the system's root certificates (`ca-certificates`)",
         _ => AGAIN,
     }
 }
 
-/// Returns a hint about how to fix the failure of an image.
+/// Returns a hint for fixing an image that failed.
 pub(super) fn publish_hint(error: &PublishError) -> &'static str {
     match error {
         PublishError::Source(error) => source_hint(error),
@@ -200,10 +200,10 @@ pub(super) fn publish_hint(error: &PublishError) -> &'static str {
         }
         PublishError::TooManyObjects { .. } => "raise `--max-objects` if the image is correct; `plan` shows the cost",
         PublishError::CleanUp { .. } => {
-            "run the same command again to delete the rest of the old image; viewers see the new one"
+            "run the same command again to delete the rest of the old image; viewers already see the new image"
         }
         PublishError::Overtaken { .. } => {
-            "run the same command again after `--settle-after`, to repair what the two runs mixed"
+            "run the same command again after `--settle-after` to repair files that the two runs mixed up"
         }
         PublishError::Warnings { is_published: false, .. } => {
             "repair the file, or omit `--strict` to publish it despite the warnings"
@@ -222,7 +222,7 @@ fn source_hint(error: &SourceError) -> &'static str {
         SourceError::Open { .. } => "check the path and its permissions",
         SourceError::Empty { .. } => "copy the file again; no info.json was written",
         SourceError::Decode { .. } => {
-            "open the file in another program: copy it again if it is damaged, report a bug if it is not; no info.json was written"
+            "open the file in another program; if it is damaged, copy it again, otherwise report a bug; no info.json was written"
         }
         SourceError::NoSuchPage { .. } => "choose an existing page with `--page`",
         SourceError::UnknownFormat { .. } => "convert it to TIFF, PNG or JPEG (file extensions are ignored)",
@@ -241,7 +241,7 @@ fn remote_hint(kind: RemoteErrorKind) -> &'static str {
              `--source-endpoint-url`, `--source-aws-region` and `--source-profile`"
         }
         RemoteErrorKind::Denied => "grant permission to read; a signature in the URL may have expired",
-        RemoteErrorKind::Missing => "check the name; to publish a folder of a bucket, end it with `/` and use `ingest`",
+        RemoteErrorKind::Missing => "check the name; to publish a folder in a bucket, end it with `/` and use `ingest`",
         RemoteErrorKind::Replaced => "retry once the source is complete",
         _ => "run the same command again",
     }
@@ -255,8 +255,8 @@ fn store_hint(kind: StoreErrorKind) -> &'static str {
         StoreErrorKind::Denied => "grant permission to write (in S3: s3:PutObject below the prefix)",
         StoreErrorKind::Missing => "check the name, or create the bucket first",
         StoreErrorKind::Endpoint => "set `--endpoint-url` to the endpoint that it redirects to",
-        StoreErrorKind::Region => "set `--aws-region` to the region of the bucket",
-        StoreErrorKind::Exists => "omit `--no-clobber`, or publish under another `--id`",
+        StoreErrorKind::Region => "set `--aws-region` to the bucket's region",
+        StoreErrorKind::Exists => "omit `--no-clobber`, or publish under a different `--id`",
         StoreErrorKind::Unreachable => "check `--endpoint-url` and the network",
         _ => "run the same command again to continue; no info.json was written",
     }
@@ -264,7 +264,7 @@ fn store_hint(kind: StoreErrorKind) -> &'static str {
 impl From<IngestError> for Fatal {
     fn from(error: IngestError) -> Self {
         match error {
-            // It would occur for every image.
+            // Every image would fail with the same error.
             IngestError::Publish(error) => Self::of(exit_of(error.is_environment()), &error, publish_hint(&error)),
             IngestError::Store(error) => error.into(),
             IngestError::Stale(error) => error.into(),
@@ -272,11 +272,10 @@ impl From<IngestError> for Fatal {
             IngestError::Key(error) => error.into(),
             IngestError::Refused(refusal) => refusal.into(),
             IngestError::ReservedIdentifier { .. } => {
-                let hint =
-                    "rename the file or its folder, set a column `id` of a `--table`, or pass `--presentation none`";
+                let hint = "rename the file or its folder, set its `id` in a `--table`, or pass `--presentation none`";
                 Self::of(Exit::Usage, &error, hint)
             }
-            IngestError::Report { .. } => Self::of(Exit::Usage, &error, "choose another file with `--report`"),
+            IngestError::Report { .. } => Self::of(Exit::Usage, &error, "choose a different file with `--report`"),
             error => Self::of(Exit::Failed, &error, "publish the images first; the collection was not written"),
         }
     }
@@ -289,10 +288,12 @@ impl From<PruneRefusal> for Fatal {
                 "fix the errors above, then run the same command again; existing images are unchanged"
             }
             PruneRefusal::EmptyFolder { .. } => {
-                "mount the disk, or remove the empty folder if its images are to be deleted"
+                "mount the disk, or remove the empty folder if its images should be deleted"
             }
-            PruneRefusal::MissingFiles { .. } => "check if the list or table is truncated, or a disk is not mounted",
-            PruneRefusal::HiddenRows { .. } => "show these rows (filters hide rows too), or delete them from the table",
+            PruneRefusal::MissingFiles { .. } => "check for a truncated list or table, or a disk that is not mounted",
+            PruneRefusal::HiddenRows { .. } => {
+                "unhide these rows (filters hide rows too), or delete them from the table"
+            }
             _ => "raise `--max-delete` if this is intended; `--dry-run` lists the images",
         };
         Self::new(Exit::Failed, refusal.to_string(), hint)
@@ -312,8 +313,8 @@ impl From<GalleryError> for Fatal {
 impl From<BucketAddressError> for Fatal {
     fn from(error: BucketAddressError) -> Self {
         let hint = match error {
-            BucketAddressError::Prefix(_) => "choose another prefix",
-            _ => "write `--bucket NAME` or `--bucket s3://NAME/PREFIX`",
+            BucketAddressError::Prefix(_) => "choose a different prefix",
+            _ => "use `--bucket NAME` or `--bucket s3://NAME/PREFIX`",
         };
         Self::of(Exit::Usage, &error, hint)
     }

@@ -1,4 +1,4 @@
-//! `iiif-publish init`: writes a configuration file with every option and its help.
+//! `iiif-publish init` writes a configuration file that documents every option.
 
 use super::configuration::{FILE_NAME, is_option};
 use super::context::Context;
@@ -13,12 +13,12 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use textwrap::{Options, WordSplitter};
 
-/// The width of comments, in columns.
+/// Width of comment lines in the file, in columns.
 const COLUMNS: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// File to write; an existing file is never replaced
+    /// File to create; an existing file is never replaced
     #[arg(value_name = "FILE", default_value = FILE_NAME)]
     file: PathBuf,
 }
@@ -27,7 +27,7 @@ impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
   iiif-publish init
-      Write iiif-publish.toml, with every option as a comment.";
+      Write iiif-publish.toml with every option commented out.";
 
     async fn run(self, _: &Context) -> Result<Exit, Fatal> {
         let mut program = program();
@@ -43,14 +43,15 @@ fn write(path: &Path, text: &str) -> Result<(), Fatal> {
     let written = create(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         let hint = match error.kind() {
-            ErrorKind::AlreadyExists => "choose another file name, or move the existing file",
+            ErrorKind::AlreadyExists => "choose a different file name, or move the existing file",
             _ => "choose a file in a writable folder",
         };
         Fatal::new(Exit::Usage, format!("could not write `{}`: {error}", path.display()), hint)
     })
 }
 
-/// Creates the file. Only its owner can write to it, whatever the umask is, because files that others can write to are refused.
+/// Creates the file. Only its owner can write to it, regardless of the umask, because files that others can write to
+/// are refused.
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -62,13 +63,13 @@ fn create(path: &Path) -> io::Result<File> {
     File::create_new(path)
 }
 
-/// Returns the content of the file: common options first, then those of publishing, then those of `ingest`.
+/// Returns the file's content: common options first, then publishing options, then `ingest` options.
 fn text(command: &Command) -> String {
     let mut text = String::from(
-        "# Options of iiif-publish. Every command-line option is a key here; the command line takes precedence.\n\
-         # Options above the first table apply to all commands, options in a table to one command: [publish], [ingest],\n\
-         # [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here: they come\n\
-         # from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
+        "# iiif-publish options. Every command-line option can be set here; the command line takes precedence.\n\
+         # Options above the first table apply to all commands. Options in a table apply to one command: [publish],\n\
+         # [ingest], [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here;\n\
+         # they come from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
     );
     let ingest = command.find_subcommand("ingest").expect("`ingest` is a subcommand");
     let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());
@@ -100,7 +101,7 @@ fn add_all(text: &mut String, arguments: &[&Arg]) {
     }
 }
 
-/// Adds an option as a comment.
+/// Appends an option, commented out.
 fn add(text: &mut String, argument: &Arg) {
     let name = argument.get_long().unwrap_or(argument.get_id().as_str());
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
@@ -117,7 +118,7 @@ fn add(text: &mut String, argument: &Arg) {
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
 }
 
-/// Returns the default of an option, or a placeholder.
+/// Returns an option's default value, or a placeholder.
 fn example(argument: &Arg) -> String {
     if let ArgAction::SetTrue = argument.get_action() {
         return "false".to_owned();

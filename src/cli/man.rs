@@ -1,4 +1,4 @@
-//! `iiif-publish man`
+//! The `iiif-publish man` command.
 
 use super::context::Context;
 use super::error::Fatal;

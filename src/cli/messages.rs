@@ -1,21 +1,21 @@
-//! The format of messages.
+//! Message format and verbosity.
 
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 
-/// The way of reporting what happens.
+/// Settings for messages on stderr.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Messages {
     pub(super) format: MessageFormat,
-    /// Set to print one line per image, also with progress bars.
+    /// Prints one line per image even when progress bars are shown.
     pub(super) is_verbose: bool,
 }
 
 impl Messages {
-    /// Plain lines, for verbs without options for messages.
+    /// Plain lines, for commands without message options.
     pub(super) const PLAIN: Self = Self { format: MessageFormat::Plain, is_verbose: false };
 
-    /// Returns the way of reporting for a command line that may be invalid.
+    /// Returns the settings to use when the command line might not parse.
     pub(super) fn of_words(words: &[OsString]) -> Self {
         let is_json = |name: &str| {
             let is_whole =
@@ -33,13 +33,13 @@ pub(super) struct MessageArguments {
     /// Choose how to show progress on stderr
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     progress: MessageFormat,
-    /// Choose the format of all messages on stderr, including errors (`json`: same as `--progress json`)
+    /// Choose the format of all messages on stderr, including errors (`json` is the same as `--progress json`)
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "progress")]
     log_format: LogFormatArgument,
-    /// Print errors only (same as `--progress none`)
+    /// Print only errors (same as `--progress none`)
     #[arg(long, short, conflicts_with_all = ["progress", "log_format", "verbose"])]
     quiet: bool,
-    /// Print one line per image, also with progress bars
+    /// Print one line per image, even with progress bars
     #[arg(long, short)]
     verbose: bool,
 }
@@ -65,7 +65,7 @@ enum LogFormatArgument {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum MessageFormat {
-    /// Bars on a terminal, plain lines elsewhere
+    /// Progress bars on a terminal, plain lines otherwise
     Auto,
     /// Plain lines
     Plain,

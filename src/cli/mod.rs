@@ -1,4 +1,4 @@
-//! The command line. It uses the public API of the library only, and the library does not know about flags.
+//! Command-line interface. It uses only the library's public API, and the library knows nothing about flags.
 
 mod address;
 mod arguments;
@@ -37,32 +37,32 @@ use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// The time that blocking work may take after the result is known. It holds nothing that is still needed.
+/// Grace period for blocking tasks on shutdown. The result is final by then, so abandoning them is safe.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A verb of the program. To add one, write its file and add it to [`Command`].
+/// A subcommand, or the default command, which publishes. To add one, create a module and list it in [`Command`].
 trait Verb: Sized {
-    /// The examples at the end of its help. A test parses each of them.
+    /// Examples shown at the end of the help text. A test checks that they all parse.
     const EXAMPLES: &'static str = "";
 
-    /// Returns the way of reporting what happens.
+    /// Returns the settings for messages on stderr.
     fn messages(&self) -> Messages {
         Messages::PLAIN
     }
 
-    /// Returns the maximum number of threads for requests and checksums.
+    /// Returns the number of worker threads, which handle requests and checksums.
     fn threads(&self) -> NonZeroUsize {
         std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// Runs to the end, or until a signal comes.
+    /// Runs the command to completion or until a signal arrives.
     async fn run(self, context: &Context) -> Result<Exit, Fatal>;
 }
 
 /// Publish deep-zoom IIIF images as static tiles in an S3 bucket or a folder.
 ///
-/// Each image becomes tiles and an info.json (IIIF Image API, Level 0) that every IIIF viewer can zoom without an image
-/// server. The info.json is written last, after all files that it refers to.
+/// Each image becomes a set of tiles and an info.json (IIIF Image API, Level 0), so any IIIF viewer can zoom into it
+/// without an image server. The info.json is written last, after every file it refers to.
 #[derive(Debug, Parser)]
 #[command(
     name = "iiif-publish",
@@ -74,7 +74,7 @@ trait Verb: Sized {
 struct Cli {
     /// Read options from FILE [default: `iiif-publish.toml`, if it exists]
     ///
-    /// `iiif-publish init` writes such a file.
+    /// Create one with `iiif-publish init`.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
     config: Option<std::path::PathBuf>,
     #[command(subcommand)]
@@ -85,38 +85,38 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Publish a folder, list or spreadsheet as a collection; re-run to update
+    /// Publish a folder, list or spreadsheet as a collection; rerun to update
     #[command(after_help = ingest::Arguments::EXAMPLES)]
     Ingest(Box<ingest::Arguments>),
     /// Summarize ingest reports; list failed and missing images
     #[command(after_help = report::Arguments::EXAMPLES)]
     Report(report::Arguments),
-    /// Write a configuration file with all options and their help
+    /// Write a configuration file that documents every option
     #[command(after_help = init::Arguments::EXAMPLES)]
     Init(init::Arguments),
-    /// Show images in a browser on this machine, without a bucket
+    /// Preview images in a local browser, without a bucket
     #[command(after_help = preview::Arguments::EXAMPLES)]
     Preview(preview::Arguments),
-    /// Show what publishing an image would store and cost, from its header
+    /// Show what publishing an image would store and cost, reading only its header
     #[command(after_help = plan::Arguments::EXAMPLES)]
     Plan(plan::Arguments),
-    /// Check online that every file a viewer needs is there and correct
+    /// Verify online that every file a viewer needs exists and is correct
     #[command(after_help = verify::Arguments::EXAMPLES)]
     Verify(verify::Arguments),
-    /// Delete images, each info.json first
+    /// Delete images, starting with each info.json
     #[command(after_help = delete::Arguments::EXAMPLES)]
     Delete(delete::Arguments),
     /// Check or set up a bucket for publishing and viewing
     #[command(after_help = bucket::Arguments::EXAMPLES)]
     Bucket(bucket::Arguments),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     #[command(after_help = completions::Arguments::EXAMPLES)]
     Completions(completions::Arguments),
     /// Print the manual page in roff format
     Man(man::Arguments),
 }
 
-/// Returns the version and the SIMD support of the codec.
+/// Returns the version and the JPEG codec's SIMD status.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let simd =
@@ -126,12 +126,12 @@ fn version() -> &'static str {
     &VERSION
 }
 
-/// Returns the whole program as `clap` sees it.
+/// Returns the `clap` definition of the program with all subcommands.
 fn program() -> clap::Command {
     Cli::command()
 }
 
-/// Parses and runs the command line, and returns its exit code.
+/// Parses the command line, runs it and returns the exit code.
 pub(crate) fn run() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
     let context = Context::new(Messages::of_words(&words));
@@ -169,7 +169,7 @@ fn run_verb(verb: impl Verb) -> Exit {
     exit
 }
 
-/// Parses the command line with the options of its configuration file; prints help and errors.
+/// Parses the command line together with its configuration file. Prints help and usage errors.
 fn parse(words: Vec<OsString>, context: &Context) -> Result<Cli, Exit> {
     let mut words = configuration::with_file(program(), words)
         .map_err(|error| context.exit(Err(Fatal::of(Exit::Usage, &error, error.hint()))))?;
@@ -184,10 +184,10 @@ fn parse(words: Vec<OsString>, context: &Context) -> Result<Cli, Exit> {
         .map_err(|error| print_usage_error(&error_in_one_line(error, &words.words), &words, context))
 }
 
-/// Prints help to stdout, or the error of a command line to stderr.
+/// Prints help to stdout or a usage error to stderr.
 fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine, context: &Context) -> Exit {
     if !error.use_stderr() {
-        // A closed pipe is not an error.
+        // A closed pipe isn't an error.
         let _ = error.print();
         return Exit::Done;
     }
@@ -197,10 +197,10 @@ fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine, co
         let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
         context.progress().error(text, from.as_deref().unwrap_or("see `iiif-publish --help`"));
     } else {
-        // In color, unless a word of the command line or the file must be escaped.
+        // Let clap print in color unless something had to be escaped or redacted.
         let escaped = escape::lines(&text);
         if *escaped == error.to_string() {
-            // A closed pipe is not an error.
+            // A closed pipe isn't an error.
             let _ = error.print();
         } else {
             output::eprint_raw(escaped.trim_end());
@@ -212,14 +212,15 @@ fn print_usage_error(error: &clap::Error, words: &configuration::CommandLine, co
     Exit::Usage
 }
 
-/// Returns the error with escaped words: clap repeats wrong values, and a line feed in a value would start a new line.
+/// Returns the error for the escaped arguments, because clap echoes invalid values and a line feed would start a new
+/// line.
 fn error_in_one_line(error: clap::Error, words: &[OsString]) -> clap::Error {
     let escaped = words.iter().map(|word| escape::line(&word.to_string_lossy()).into_owned());
     let is_safe = words.iter().all(|word| word.to_str().is_none_or(|word| escape::line(word) == word));
     if is_safe { error } else { Cli::try_parse_from(escaped).err().unwrap_or(error) }
 }
 
-/// Returns the text without user names, passwords and queries of URLs, because clap repeats wrong values.
+/// Removes user names, passwords and queries from URLs in the text, because clap echoes invalid values.
 fn without_secrets(text: String, words: &[OsString]) -> String {
     let values = words.iter().filter_map(|word| word.to_str());
     let values =
@@ -237,7 +238,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Returns the examples of a command and its subcommands.
+    /// Returns the examples from a command and its subcommands.
     fn helps(command: &clap::Command) -> Vec<String> {
         let own = command.get_after_help().map(ToString::to_string);
         own.into_iter().chain(command.get_subcommands().flat_map(helps)).collect()

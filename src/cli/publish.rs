@@ -1,4 +1,4 @@
-//! `iiif-publish --bucket … image.jpg`
+//! Publishing, the default command (`iiif-publish --bucket … image.jpg`).
 
 use super::arguments::{NameArguments, PublishArguments, named};
 use super::context::Context;
@@ -21,7 +21,7 @@ use std::pin::pin;
 pub(super) struct Arguments {
     /// Images to publish: files, `s3://bucket/key` or `https://` URLs
     ///
-    /// JPEG, PNG, TIFF and more formats are recognized by their content.
+    /// JPEG, PNG, TIFF and other formats are detected from the file's content.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Write an HTML page that shows the images [default name: viewer.html]
@@ -49,29 +49,29 @@ Examples:
   iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
       Publish to MinIO or any other S3-compatible store.
   iiif-publish --output out --public-url https://example.org/iiif photo.jpg
-      Publish into a folder, for any static web server.
+      Publish to a folder, for any static web server.
   iiif-publish ingest masters --bucket tiles
       Publish a folder with manifests and a collection; re-run to update.
   iiif-publish init
       Save your options in a config file: iiif-publish.toml.
   iiif-publish ingest s3://masters/maps/ --bucket tiles
-      Publish the images of another bucket without copying them.
+      Publish images from another bucket without copying them.
   iiif-publish plan scan.tif
       Show what publishing would store and cost.
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
-      Check that every file a viewer needs is there.
+      Check that every file a viewer needs exists.
   iiif-publish delete --bucket tiles --prefix maps --id atlas
       Delete an image (asks first).
   iiif-publish bucket check --bucket tiles --prefix maps
-      Check that you can publish there and everyone can view.
+      Check that you can publish to the bucket and everyone can view it.
 
 Exit codes:
   0    success
   1    some or all images failed (verify, bucket check: problems found);
-       another run may help
+       retrying may help
   2    invalid usage
   3    wrong credentials, bucket, region, endpoint or host: fix them first
-  4    stopped by a limit; another run continues
+  4    stopped by a limit; run again to continue
   130  interrupted by Ctrl-C (143: by SIGTERM)";
 
     fn messages(&self) -> Messages {
@@ -84,12 +84,12 @@ Exit codes:
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         let images = named(self.images, self.names.id.as_ref())?;
-        // Checked before any request, so that wrong options are reported at once.
+        // Check options before the first request, to report mistakes immediately.
         self.publishing.check(images.len())?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
         context.progress().begin(images.len());
         let publisher = self.publishing.publisher(&self.names.destination, context).await?;
-        // One future for the whole run, so that no signal is lost in between.
+        // A single future covers the entire run, so no signal is missed.
         let signal = pin!(context.interrupted());
         match &self.html {
             None => Ok(publish_all(&publisher, images, context, signal, |_, result| print_urls(result, context)).await),
@@ -98,12 +98,12 @@ Exit codes:
     }
 }
 
-/// Prints the URLs of a published image.
+/// Prints the `info.json` URLs of a published image.
 fn print_urls(result: &Result<Published, PublishError>, context: &Context) -> Exit {
     result.as_ref().map_or(Exit::Done, |image| context.progress().result(&image.info_urls.join("\n")))
 }
 
-/// Publishes images and the page that shows them.
+/// Publishes images along with an HTML page that shows them.
 async fn publish_with_page(
     name: &PageName,
     publisher: &Publisher,
@@ -134,9 +134,9 @@ async fn publish_with_page(
     }
 }
 
-/// Publishes until all is done or a signal comes, and prints the summary; `ended` sees the result of each image.
+/// Publishes images and prints a summary. Calls `ended` with each image's result.
 ///
-/// The first signal finishes uploads in flight; the next one ends at once.
+/// The first signal stops the run after the uploads in flight. A second signal stops it immediately.
 pub(super) async fn publish_all(
     publisher: &Publisher,
     images: Vec<Image>,
@@ -166,7 +166,7 @@ pub(super) async fn publish_all(
     ending.exit()
 }
 
-/// Prints that the run is stopping, and the way to quit at once.
+/// Reports that the run is stopping, and how to quit immediately.
 pub(super) fn report_stopping(is_limit: bool, progress: &Progress) {
     progress.say(if is_limit {
         "limit reached: finishing current uploads… press Ctrl-C to quit now"
@@ -175,7 +175,7 @@ pub(super) fn report_stopping(is_limit: bool, progress: &Progress) {
     });
 }
 
-/// Prints that the run stops because the store is unavailable.
+/// Reports that the run is stopping because the store is unavailable.
 pub(super) fn report_unavailable(error: &StoreError, progress: &Progress) {
-    progress.say(&format!("stopping, because the store is unavailable: {}", chain(error)));
+    progress.say(&format!("stopping because the store is unavailable: {}", chain(error)));
 }

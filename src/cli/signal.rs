@@ -1,12 +1,12 @@
-//! Signals that stop a run.
+//! Signals that stop the program.
 
 use super::exit::Exit;
 
-/// Waits for Ctrl-C, SIGTERM, or SIGHUP, which a terminal sends when it closes.
+/// Waits for Ctrl-C, SIGTERM or SIGHUP, and returns the exit code. A terminal sends SIGHUP when it closes.
 pub(super) async fn interrupted() -> Exit {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler, the signal ends the process.
+            // Without a handler, Ctrl-C terminates the process.
             std::future::pending::<()>().await;
         }
     };
@@ -33,11 +33,11 @@ async fn terminated() {
     std::future::pending().await
 }
 
-/// Waits for SIGHUP, unless it is ignored: a handler would undo the effect of `nohup`.
+/// Waits for SIGHUP unless the process ignores it, because a handler would defeat `nohup`.
 #[cfg(target_os = "linux")]
 async fn hung_up() {
     use tokio::signal::unix::{SignalKind, signal};
-    // One bit per signal, starting with signal 1 (proc(5)).
+    // The mask has one bit per signal, starting with signal 1 (see proc(5)).
     let is_ignored = |status: String| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")?.trim().get(..16).map(str::to_owned));
         mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
@@ -53,7 +53,7 @@ async fn hung_up() {
     }
 }
 
-/// Waits forever: on other systems, it is unknown if SIGHUP is ignored, and its default is to end the process.
+/// Waits forever. Other systems don't reveal if SIGHUP is ignored, and by default it terminates the process.
 #[cfg(not(target_os = "linux"))]
 async fn hung_up() {
     std::future::pending().await

@@ -1,4 +1,4 @@
-//! `iiif-publish verify`
+//! The `iiif-publish verify` command.
 
 use super::arguments::{NameArguments, S3Arguments, VersionArguments};
 use super::context::Context;
@@ -26,18 +26,18 @@ pub(super) struct Arguments {
         conflicts_with_all = ["prefix", "id", "public_url", "iiif_version", "endpoint_url", "aws_region", "profile"]
     )]
     urls: Vec<String>,
-    /// Verify the image `--id` of this bucket, through its public URL
+    /// Verify the image `--id` in this bucket, through its public URL
     #[arg(long, value_name = "BUCKET", requires = "id")]
     bucket: Option<String>,
-    /// Check only N files of each image, evenly spread
+    /// Check only N evenly spaced files per image
     ///
-    /// info.json, full/max and the corner tiles are always checked.
+    /// The info.json, full/max and the corner tiles are always checked.
     #[arg(long, value_name = "N")]
     sample: Option<NonZeroU64>,
     /// Limit parallel requests
     #[arg(long, value_name = "N", default_value_t = Options::CONCURRENCY)]
     concurrency: NonZeroUsize,
-    /// Expect images that were published with this flag
+    /// Expect images published with this flag
     #[arg(long)]
     no_rounded_sizes: bool,
     /// Print one JSON document
@@ -51,15 +51,16 @@ pub(super) struct Arguments {
     s3: S3Arguments,
 }
 
-/// An image, and the names of its objects in the report.
+/// An image to verify.
 struct Target {
     url: InfoUrl,
-    /// The folder in a bucket; other objects are named by their URLs.
+    /// Image folder in the bucket. Without it, the report identifies objects by URL.
     folder: Option<ImageFolder>,
 }
 
 impl Target {
-    /// Returns the name of an object at `url`, which is below the image or below its newest version.
+    /// Returns the key of a finding's object, or its URL if the image isn't in a bucket. `url` is the image or its newest
+    /// version.
     fn key(&self, url: &InfoUrl, finding: &Finding) -> String {
         let url = object_url(url, finding.path.as_deref().unwrap_or_default());
         let key = match (&self.folder, url.strip_prefix(self.url.base_uri())) {
@@ -103,7 +104,7 @@ async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal>
     Ok(report.end())
 }
 
-/// The report: lines as images are verified, or one document at the end.
+/// Prints lines as images are verified, or a single JSON document at the end.
 struct VerifyReport {
     json: bool,
     documents: Vec<Value>,
@@ -126,7 +127,7 @@ impl VerifyReport {
         self.exits.push(context.exit(Err(error.into())));
     }
 
-    /// Returns the most severe exit code.
+    /// Prints the JSON document, if requested, and returns the most severe exit code.
     fn end(self) -> Exit {
         if self.json {
             print_json(&json!({"images": self.documents}), true);
@@ -158,7 +159,7 @@ async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
     destination.images(identifier)?.into_iter().map(target).collect()
 }
 
-/// Returns the public URL that publishing into the bucket would use. The credentials are used only for the region.
+/// Returns the public URL that publishing to the bucket would use. Credentials are needed only to look up the region.
 async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
     let names = &arguments.names;
     match &names.destination.public_url {

@@ -1,4 +1,4 @@
-//! Confirmation prompts on the terminal.
+//! Confirmation prompts in the terminal.
 
 use crate::cli::error::Fatal;
 use crate::cli::escape;
@@ -11,13 +11,13 @@ pub(crate) struct ConsentArguments {
     /// Skip the confirmation prompt
     #[arg(long, short)]
     yes: bool,
-    /// Show what would be done without doing it
+    /// Show what would happen without changing anything
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
 }
 
 impl ConsentArguments {
-    /// Checks, before any work, that a prompt is possible if one is needed.
+    /// Checks up front that the user can be prompted, if necessary.
     pub(crate) fn check_can_prompt(&self) -> Result<(), Fatal> {
         if self.yes || self.dry_run || io::stdin().is_terminal() {
             return Ok(());
@@ -26,18 +26,18 @@ impl ConsentArguments {
         Err(Fatal::new(Exit::Usage, error, "pass `--yes` to continue without a prompt"))
     }
 
-    /// Returns `true` if no prompt is needed.
+    /// Returns `true` if the user passed `--yes`.
     pub(crate) fn skips_prompt(&self) -> bool {
         self.yes
     }
 
-    /// Prompts, and returns `true` if the user agrees. Blocks: call it before starting concurrent work.
+    /// Prompts the user and returns `true` on confirmation. This blocks, so call it before starting concurrent work.
     pub(crate) fn confirm(&self, question: &str) -> bool {
         self.yes || ask(question, &mut io::stdin().lock(), &mut io::stderr().lock())
     }
 }
 
-/// Returns `true` for `y` and `yes` only; any other answer or error is a no.
+/// Returns `true` only for `y` or `yes`. Any other answer counts as no, and so does an I/O error.
 fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> bool {
     let mut answer = String::new();
     let asked = write!(output, "{} [y/N] ", escape::line(question)).and_then(|()| output.flush());

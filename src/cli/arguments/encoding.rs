@@ -1,4 +1,4 @@
-//! Reading and encoding of images.
+//! Options for decoding and encoding images.
 
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
 pub(crate) struct PageArgument {
-    /// Use this page of a multi-page TIFF, counted from 1
+    /// Use this page of a multi-page TIFF, counting from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     page: u32,
 }
@@ -17,18 +17,18 @@ pub(crate) struct PageArgument {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image encoding")]
 pub(crate) struct EncodingArguments {
-    /// Set the quality of JPEG and WebP
+    /// Set JPEG and WebP quality
     #[arg(long, value_name = "1-100", default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
-    /// Set the chroma subsampling of JPEG: 420 for photographs, 444 for line art and colored text
+    /// Set JPEG chroma subsampling: 420 for photographs, 444 for line art and colored text
     #[arg(long, value_name = "420|444", default_value = "420")]
     subsampling: SubsamplingArgument,
     /// Choose how to make full-size tiles from a JPEG source
     ///
-    /// The blocks of a JPEG can be used only if the image is not rotated and its colors are not converted.
+    /// JPEG blocks can be reused only if the image needs no rotation or color conversion.
     #[arg(long, value_name = "MODE", default_value = "auto")]
     jpeg_tiles: JpegTilesArgument,
-    /// Write smaller progressive JPEGs (mozjpeg); several times slower
+    /// Write smaller progressive JPEGs with mozjpeg (several times slower)
     #[arg(long)]
     optimize: bool,
     /// Set the license or rights statement, as a URI
@@ -37,17 +37,17 @@ pub(crate) struct EncodingArguments {
     /// Set the color behind transparent pixels: `#rrggbb`, `white` or `black`
     #[arg(long, value_name = "COLOR", default_value_t = Background::WHITE)]
     background: Background,
-    /// Map this range of floating-point or signed TIFF samples to black and white
+    /// Scale this range of floating-point or signed TIFF samples from black to white
     ///
-    /// `auto` uses the lowest and the highest sample of each image.
+    /// `auto` uses each image's lowest and highest sample.
     #[arg(long, value_name = "MIN..MAX|auto", default_value_t = FloatRange::Standard, allow_hyphen_values = true)]
     float_range: FloatRange,
-    /// Embed the ICC profile of RGB and gray images instead of converting them to sRGB
+    /// Keep the ICC profile of RGB and gray images instead of converting to sRGB
     #[arg(long)]
     keep_profile: bool,
     #[command(flatten)]
     page: PageArgument,
-    /// Encode up to N tiles in parallel [default: number of cores]
+    /// Encode up to N tiles in parallel [default: number of CPU cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]
@@ -64,11 +64,11 @@ enum SubsamplingArgument {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum JpegTilesArgument {
-    /// Cut tiles from the JPEG blocks without decoding them, at no more than `--quality`
+    /// Cut tiles from the JPEG blocks without decoding, capping their quality at `--quality`
     Auto,
-    /// Cut tiles from the JPEG blocks unchanged
+    /// Cut tiles from the JPEG blocks and leave the blocks unchanged
     Lossless,
-    /// Decode the source and encode tiles, as for other formats
+    /// Decode the source and encode every tile, as for other formats
     Reencode,
 }
 

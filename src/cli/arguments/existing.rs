@@ -1,4 +1,4 @@
-//! Images that exist already.
+//! Options for images that already exist.
 
 use clap::{Args, ValueEnum};
 use iiif_publish::publish::{Identity, Layout, Options};
@@ -15,19 +15,19 @@ pub(super) struct ExistingArguments {
     /// Choose how to detect unchanged files
     #[arg(long, value_name = "METHOD", default_value = "size-and-time")]
     check: CheckArgument,
-    /// Never overwrite existing images, even if their files changed
+    /// Never overwrite existing images, even if their source files changed
     #[arg(long, conflicts_with_all = ["overwrite", "output"])]
     no_clobber: bool,
-    /// Keep every version in its own folder (cacheable forever); info.json points to the newest
+    /// Store each version in its own folder, cacheable forever; info.json points to the newest
     #[arg(long)]
     versioned: bool,
-    /// Check published images again after SECONDS, in case two runs overlapped
+    /// Recheck published images after SECONDS, in case two runs overlapped
     ///
-    /// Use the same value for all runs, at least 4.
+    /// Use the same value for every run. The minimum is 4.
     #[arg(long, value_name = "SECONDS", default_value_t = Options::SETTLE_AFTER.as_secs(),
           value_parser = clap::value_parser!(u64).range(4..))]
     settle_after: u64,
-    /// Keep N old versions of each image and delete the others [default: keep all]
+    /// Keep N old versions of each image and delete the rest [default: keep all]
     #[arg(long, value_name = "N", requires = "versioned")]
     keep: Option<usize>,
 }
@@ -36,7 +36,7 @@ pub(super) struct ExistingArguments {
 enum CheckArgument {
     /// Compare size and modification time, or the `ETag`, without reading the file
     SizeAndTime,
-    /// Read the whole file and compare its content
+    /// Read the entire file and compare its content
     Content,
 }
 

@@ -1,4 +1,4 @@
-//! Levels, formats and encoding of an image.
+//! Options for an image's levels, formats and encoding.
 
 use super::encoding::EncodingArguments;
 use super::shape::{Cap, ShapeArguments};
@@ -17,7 +17,7 @@ pub(crate) struct ImageArguments {
 }
 
 impl ImageArguments {
-    /// Returns the number of threads for the CPU, and the maximum for requests.
+    /// Returns the number of threads for CPU work, which also limits the threads for requests.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         self.encoding.jobs()
     }
@@ -26,12 +26,12 @@ impl ImageArguments {
         self.shape.shape(Cap::Configured)
     }
 
-    /// Returns the shape without a limit of the longest side of full/max.
+    /// Returns the pyramid shape without a size limit for `full/max`.
     pub(super) fn uncapped_shape(&self) -> Result<PyramidShape, PyramidError> {
         self.shape.shape(Cap::None)
     }
 
-    /// Returns a builder for the options of publishing images of this shape.
+    /// Returns a builder for publishing options with this pyramid shape.
     pub(crate) fn options(&self, shape: PyramidShape, public_url: PublicUrl) -> OptionsBuilder {
         let limits = &self.encoding.limits;
         Options::builder(public_url)

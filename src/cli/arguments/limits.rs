@@ -1,4 +1,4 @@
-//! Limits of memory, pixels and objects.
+//! Memory, pixel and object limits.
 
 use bytesize::ByteSize;
 use clap::Args;
@@ -9,10 +9,10 @@ use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, get_curren
 #[command(next_help_heading = "Limits")]
 #[expect(clippy::struct_field_names, reason = "the names of the options")]
 pub(crate) struct LimitArguments {
-    /// Limit memory for all images together, such as `2GiB` [default: half of the available memory]
+    /// Limit the total memory for all images, such as `2GiB` [default: half of the available memory]
     ///
-    /// An image that needs more is refused before work on it starts. Available memory is that of the machine, or of its
-    /// container or service.
+    /// An image that needs more is refused before any work starts. In a container or service, the available memory is
+    /// its own limit instead of the machine's memory.
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<ByteSize>,
     /// Refuse images with more than N pixels
@@ -24,13 +24,13 @@ pub(crate) struct LimitArguments {
 }
 
 impl LimitArguments {
-    /// Returns the memory limit in bytes; `None` if it is not set and the memory of the machine is unknown.
+    /// Returns the memory limit in bytes, or `None` if it isn't set and the machine's memory is unknown.
     pub(crate) fn max_memory_bytes(&self) -> Option<u64> {
         self.max_memory.map(|size| size.as_u64()).or_else(|| machine_memory_bytes().map(|bytes| bytes / 2))
     }
 }
 
-/// Returns the memory of the machine or of the cgroup of this process, whichever is smaller.
+/// Returns the machine's memory or this process's cgroup limit in bytes, whichever is smaller.
 fn machine_memory_bytes() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory();

@@ -1,4 +1,4 @@
-//! Groups of options that several verbs share.
+//! Option groups shared by several commands.
 
 mod consent;
 mod encoding;

@@ -1,4 +1,4 @@
-//! Identifiers, prefix and public URL.
+//! Options for identifiers, the prefix and the public URL.
 
 use clap::Args;
 use iiif_publish::destination::{Identifier, PublicUrl};
@@ -20,17 +20,18 @@ pub(crate) struct NameArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub(crate) struct DestinationArguments {
-    /// Set the folder inside the bucket or output folder
+    /// Use this prefix (a folder) inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t)]
     pub(crate) prefix: Prefix,
-    /// Set the public base URL of the prefix, such as your CDN [default: URL of the bucket]
+    /// Set the prefix's public base URL, such as your CDN's [default: the bucket's URL]
     ///
-    /// The identifier is appended. The default includes the prefix; with `--output`, it is `http://localhost:3000`.
+    /// Each identifier is appended to this URL. The default includes the prefix. With `--output`, it is
+    /// `http://localhost:3000`.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<PublicUrl>,
 }
 
-/// The error if images on the command line have no valid or unique identifiers.
+/// Error returned when images on the command line don't have valid, unique identifiers.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NameError {
     #[error("`--id` applies to one image, but {0} were passed")]
@@ -45,10 +46,11 @@ pub(crate) enum NameError {
     Overlap(String, String, Identifier),
 }
 
-/// Returns the images with their identifiers.
+/// Pairs each path with an identifier, derived from the file name unless `id` is set.
 ///
 /// # Errors
-/// If an identifier is invalid, or two images have the same one.
+/// Returns an error if a path or identifier is invalid, if two images share an identifier, or if `id` is set for
+/// several images.
 pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     if id.is_some() && paths.len() > 1 {
         return Err(NameError::IdForMany(paths.len()));
@@ -68,10 +70,10 @@ pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     Ok(images)
 }
 
-/// Returns the images with their identifiers, which must be local files.
+/// Like [`named`], but accepts only local files.
 ///
 /// # Errors
-/// As [`named`], and if an image is not a local file.
+/// Returns the same errors as [`named`], or an error if an image isn't a local file.
 pub(crate) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<Image>, NameError> {
     let images = named(paths, id)?;
     match images.iter().find(|image| !matches!(image.location, Location::File(_))) {

@@ -1,4 +1,4 @@
-//! Options of publishing that do not depend on the images.
+//! Publishing options that apply to all images.
 
 use super::existing::ExistingArguments;
 use super::image::ImageArguments;
@@ -24,19 +24,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The default public URL of a folder: the address of `preview`.
+/// Default public URL for a folder, which matches the default address of `preview`.
 const FOLDER_URL: &str = "http://localhost:3000";
 
-/// Options of publishing that do not depend on the images.
+/// Publishing options that apply to all images.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(crate) struct PublishArguments {
-    /// Publish into this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
+    /// Publish to this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
     ///
-    /// The ARN is that of a bucket or of an access point.
+    /// The ARN can refer to a bucket or an access point.
     #[arg(long, value_name = "BUCKET")]
     bucket: Option<String>,
-    /// Publish into this folder instead of a bucket
+    /// Publish to this folder instead of a bucket
     #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -62,10 +62,10 @@ pub(crate) struct PublishArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Headers")]
 struct HeaderArguments {
-    /// Set Cache-Control of tiles [default: `public, max-age=86400`; one year with `--versioned`]
+    /// Set the `Cache-Control` header for tiles [default: `public, max-age=86400`; one year with `--versioned`]
     #[arg(long, value_name = "VALUE", value_parser = header_value)]
     cache_control: Option<String>,
-    /// Set Cache-Control of info.json
+    /// Set the `Cache-Control` header for info.json
     #[arg(long, value_name = "VALUE", default_value = Options::INFO_CACHE_CONTROL, value_parser = header_value)]
     info_cache_control: String,
 }
@@ -78,25 +78,25 @@ fn header_value(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Redirects")]
 struct RedirectArguments {
-    /// Store each tile once and redirect its other URLs there (website endpoints only)
+    /// Store each tile once and redirect its other URLs to it (website endpoints only)
     ///
-    /// In a bucket, this works on its website endpoint only. In a folder, the redirects are written to the file `_redirects`,
-    /// for hosts that support it.
+    /// For a bucket, redirects only work on its website endpoint. For a folder, they are written to a `_redirects` file,
+    /// which some hosts support.
     #[arg(long, requires = "public_url")]
     redirects: bool,
-    /// Redirect full/max (as JPEG) to an existing full image; `{id}` stands for the identifier
+    /// Redirect full/max (JPEG only) to an existing full-size image; `{id}` stands for the identifier
     #[arg(long, value_name = "URL", requires = "redirects")]
     full_image_url: Option<FullImageUrl>,
 }
 
 impl RedirectArguments {
-    /// Checks that several images do not share one full image URL.
+    /// Checks that multiple images don't share a full-image URL.
     fn check_one_full_image_each(&self, images: usize) -> Result<(), Fatal> {
         match &self.full_image_url {
             Some(url) if images > 1 && !url.names_identifier() => Err(Fatal::new(
                 Exit::Usage,
-                format!("`--full-image-url` without `{{id}}` is the URL of one image, but {images} were passed"),
-                "put `{id}` in the URL in destination of the identifier",
+                format!("`--full-image-url` without `{{id}}` works for one image only, but {images} were passed"),
+                "use `{id}` as a placeholder for the identifier in the URL",
             )),
             _ => Ok(()),
         }
@@ -110,9 +110,9 @@ impl RedirectArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Performance")]
 struct WorkArguments {
-    /// Limit parallel uploads [default: up to 256 into a bucket, 8 into a folder]
+    /// Limit parallel uploads [default: 256 for a bucket, 8 for a folder]
     ///
-    /// The limit applies to all images together. Uploads into a bucket start at a lower number and adapt to the store.
+    /// The limit applies to all images combined. Bucket uploads start lower and adapt to the store.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
     /// Limit PUT requests per second
@@ -121,12 +121,12 @@ struct WorkArguments {
     /// Retry transient errors for up to SECONDS [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     retry_for: Option<u64>,
-    /// Limit temporary disk space for a source whose web server does not support byte ranges
+    /// Limit temporary disk space per source on web servers without byte-range support
     ///
-    /// The temporary file is in TMPDIR.
+    /// Temporary files are created in TMPDIR.
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize(DEFAULT_MAX_SPOOL_BYTES))]
     max_spool_size: ByteSize,
-    /// Fail images with warnings before any part of them is visible
+    /// Fail images with warnings, before any part of them becomes visible
     #[arg(long)]
     strict: bool,
 }
@@ -147,7 +147,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 type Target = (Arc<dyn Store>, PublicUrl);
 
 impl PublishArguments {
-    /// Returns the number of threads for the CPU, and the maximum for requests.
+    /// Returns the number of threads for CPU work, which also limits the threads for requests.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         self.image.jobs()
     }
@@ -156,13 +156,13 @@ impl PublishArguments {
         self.messages.messages()
     }
 
-    /// Checks that the arguments are consistent for this number of images.
+    /// Checks that the options make sense for this number of images.
     pub(crate) fn check(&self, images: usize) -> Result<(), Fatal> {
         self.redirects.check_one_full_image_each(images)?;
         self.shape().map(drop)
     }
 
-    /// Checks that a folder can store the images, and warns about names that other systems cannot store.
+    /// Checks that the output folder supports the images' names, and warns about names that other systems don't support.
     pub(crate) fn check_names<'a>(
         &self,
         identifiers: impl IntoIterator<Item = &'a Identifier>,
@@ -177,19 +177,19 @@ impl PublishArguments {
             return Err(Fatal::new(
                 Exit::Usage,
                 text,
-                "rename the file, or choose another id with `--id` or a column `id` of a `--table`",
+                "rename the file, or set a different id with `--id` or in the `id` column of a `--table`",
             ));
         }
         context.note(&format!("warning: {text}"));
         Ok(())
     }
 
-    /// Returns `true` if existing objects must not be overwritten.
+    /// Returns `true` if existing objects must be kept.
     pub(crate) fn keeps_existing(&self) -> bool {
         self.existing.on_existing() == OnExisting::Keep
     }
 
-    /// Returns the location to publish to, below a prefix.
+    /// Returns the location to publish to, or `None` if sources can't be in the same bucket.
     pub(crate) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
         if let Some(folder) = &self.output {
             return Some(Location::File(folder.join(prefix.to_string())));
@@ -200,12 +200,12 @@ impl PublishArguments {
     }
 
     fn shape(&self) -> Result<PyramidShape, Fatal> {
-        // An existing full image has no size limit.
+        // The size limit doesn't apply to an existing full image.
         let has_full_image = self.redirects.full_image_url.is_some();
         Ok(if has_full_image { self.image.uncapped_shape() } else { self.image.shape() }?)
     }
 
-    /// Creates a publisher, and checks that the bucket or folder is available.
+    /// Creates a publisher after checking that the bucket or folder is available.
     pub(crate) async fn publisher(
         &self,
         destination: &DestinationArguments,
@@ -217,7 +217,7 @@ impl PublishArguments {
         Ok(Publisher::new(store, options, context.on_event()).with_sources(self.source_resolver()))
     }
 
-    /// Returns the remote sources, with the credentials and timeouts of the target.
+    /// Returns a resolver for remote sources, which defaults to the target's credentials and timeouts.
     pub(crate) fn source_resolver(&self) -> SourceResolver {
         SourceResolver::new(self.sources.settings(self.s3_settings()))
             .with_max_spool_bytes(self.work.max_spool_size.as_u64())

@@ -1,4 +1,4 @@
-//! The bucket and its credentials.
+//! Options for the bucket connection and credentials.
 
 use clap::Args;
 use iiif_publish::bucket::quoted;
@@ -7,22 +7,22 @@ use iiif_publish::store::{BucketAddress, Payer, S3Settings};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3")]
 pub(crate) struct S3Arguments {
-    /// Use this endpoint of an S3-compatible store [default: `AWS_ENDPOINT_URL_S3`, or AWS]
+    /// Use this S3-compatible endpoint [default: `AWS_ENDPOINT_URL_S3`, or AWS]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Use this region [default: `AWS_REGION`, or the region of the profile]
+    /// Use this region [default: `AWS_REGION`, or the profile's region]
     #[arg(long, value_name = "REGION")]
     aws_region: Option<String>,
-    /// Use this profile of the AWS configuration files [default: `AWS_PROFILE`]
+    /// Use this profile from the AWS configuration files [default: `AWS_PROFILE`]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
-    /// Pay for requests to "requester pays" buckets
+    /// Pay for requests to a "requester pays" bucket
     #[arg(long)]
     request_payer: bool,
 }
 
 impl S3Arguments {
-    /// Returns the options that select the same bucket on another command line, of this program or of the AWS CLI.
+    /// Returns the endpoint and profile options for a suggested command, which may be for this program or the AWS CLI.
     pub(crate) fn command_options(&self) -> String {
         let option =
             |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {}", quoted(value)));
@@ -31,7 +31,7 @@ impl S3Arguments {
     }
 
     pub(crate) fn settings(&self, bucket: String) -> S3Settings {
-        // The ARN of an access point names its region.
+        // An access point's ARN contains its region.
         let address = bucket.parse::<BucketAddress>().ok();
         let region = || address.as_ref().and_then(BucketAddress::region).map(str::to_owned);
         let aws_region = self.aws_region.clone().or_else(region);

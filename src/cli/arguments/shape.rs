@@ -1,4 +1,4 @@
-//! Versions, tile size, levels and formats.
+//! Options for API versions, tile size, levels and formats.
 
 use clap::{Args, ValueEnum};
 use iiif_publish::iiif::{Format, Formats, PyramidError, PyramidShape, RoundedSizes};
@@ -7,7 +7,7 @@ use iiif_publish::publish::Versions;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image API")]
 pub(crate) struct VersionArguments {
-    /// Set the version of the IIIF Image API (`both`: folders 3/ and 2/)
+    /// Set the IIIF Image API version (`both` uses the folders 3/ and 2/)
     #[arg(long, value_name = "VERSION", default_value = "3")]
     iiif_version: VersionArgument,
 }
@@ -23,20 +23,20 @@ impl VersionArguments {
 pub(crate) struct ShapeArguments {
     #[command(flatten)]
     version: VersionArguments,
-    /// Set the width and height of a tile, in pixels
+    /// Set the tile width and height, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = PyramidShape::DEFAULT_TILE_SIZE)]
     tile_size: u32,
-    /// Store every tile in these formats too, the preferred one first
+    /// Also store every tile in these formats, preferred format first
     ///
-    /// JPEG is always stored: `webp,png` stores three times as many objects.
+    /// JPEG is always stored, so `webp,png` triples the number of objects.
     #[arg(long = "format", value_name = "FORMATS", value_delimiter = ',')]
     formats: Vec<FormatArgument>,
-    /// Limit the longest side of full/max, in pixels (`full`: no limit)
+    /// Limit the longest side of full/max, in pixels (`full` for no limit)
     #[arg(long, value_name = "PIXELS", default_value_t = MaxSize::Pixels(PyramidShape::DEFAULT_LONGEST_SIDE))]
     max_size: MaxSize,
     /// Omit the rounded sizes that only OpenSeadragon 4.0.0 requests
     ///
-    /// Universal Viewer 4.2 and 4.3 include this version of OpenSeadragon.
+    /// Universal Viewer 4.2 and 4.3 bundle this OpenSeadragon version.
     #[arg(long)]
     no_rounded_sizes: bool,
 }
@@ -62,7 +62,7 @@ impl VersionArgument {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormatArgument {
-    /// Lossy, at the quality of the JPEG; up to 16,383 pixels per side
+    /// Lossy, using the JPEG quality; up to 16,383 pixels per side
     Webp,
     /// Lossless, about ten times as large as JPEG
     Png,
@@ -103,12 +103,12 @@ impl std::fmt::Display for MaxSize {
     }
 }
 
-/// The limit of the longest side of full/max.
+/// Limit on the longest side of `full/max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cap {
-    /// The limit of the arguments.
+    /// Use the limit from the command line.
     Configured,
-    /// No limit.
+    /// Don't limit the size.
     None,
 }
 

@@ -3,32 +3,32 @@
 use clap::Args;
 use iiif_publish::store::{Payer, S3Settings};
 
-/// Options for the buckets of `s3://` images.
+/// Options for the source buckets of `s3://` images.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3 sources")]
 pub(crate) struct SourceArguments {
-    /// Use this endpoint for `s3://` images [default: as for the target]
+    /// Use this endpoint for `s3://` images [default: same as the target]
     #[arg(id = "source_endpoint_url", long = "source-endpoint-url", value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Use this region for `s3://` images [default: as for the target]
+    /// Use this region for `s3://` images [default: same as the target]
     #[arg(id = "source_aws_region", long = "source-aws-region", value_name = "REGION")]
     aws_region: Option<String>,
-    /// Use this profile for `s3://` images [default: as for the target]
+    /// Use this profile for `s3://` images [default: same as the target]
     #[arg(id = "source_profile", long = "source-profile", value_name = "PROFILE")]
     profile: Option<String>,
-    /// Pay for requests that read `s3://` images
+    /// Pay for requests to read `s3://` images
     #[arg(id = "source_request_payer", long = "source-request-payer")]
     request_payer: bool,
 }
 
 impl SourceArguments {
-    /// Returns `true` if a source bucket differs from a target bucket of the same name.
+    /// Returns `true` if a source bucket isn't the target bucket even if they share a name.
     pub(crate) fn differ_from(&self, target: &S3Settings) -> bool {
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_lowercase());
         self.endpoint_url.is_some() && plain(&self.endpoint_url) != plain(&target.endpoint_url)
     }
 
-    /// Returns the settings of source buckets. Missing options default to those of the target.
+    /// Returns the settings for source buckets. Unset options default to the target's.
     pub(crate) fn settings(&self, target: S3Settings) -> S3Settings {
         let or_default = |option: &Option<String>, default| option.clone().or(default);
         let mut settings = S3Settings::default();

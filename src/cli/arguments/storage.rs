@@ -1,4 +1,4 @@
-//! Options for attributes of every object in a bucket.
+//! Options for object attributes in a bucket.
 
 use crate::cli::context::Context;
 use clap::{Args, ValueEnum};
@@ -6,7 +6,7 @@ use iiif_publish::store::{
     Checksums, HeaderValueError, ObjectAttributes, ObjectCannedAcl, S3Settings, ServerSideEncryption, StorageClass,
 };
 
-/// Arguments that apply to buckets only, not to folders.
+/// Arguments that apply only to buckets, not folders.
 pub(crate) const BUCKET_ONLY: [&str; 5] = ["acl", "storage_class", "sse", "tagging", "metadata"];
 
 #[derive(Debug, Args)]
@@ -21,10 +21,10 @@ pub(crate) struct StorageArguments {
     /// Set the storage class, such as `INTELLIGENT_TIERING`
     #[arg(long, value_name = "CLASS", value_parser = parse_storage_class)]
     storage_class: Option<StorageClass>,
-    /// Encrypt objects in the store: `AES256`, `aws:kms` or `aws:kms:dsse`
+    /// Use server-side encryption: `AES256`, `aws:kms` or `aws:kms:dsse`
     #[arg(long, value_name = "METHOD", value_parser = parse_encryption)]
     sse: Option<ServerSideEncryption>,
-    /// Encrypt with this KMS key
+    /// Use this KMS key for encryption
     #[arg(long, value_name = "KEY", requires = "sse")]
     sse_kms_key_id: Option<String>,
     /// Add a tag to every object (repeatable, up to 10)
@@ -42,7 +42,7 @@ enum ChecksumsArgument {
 }
 
 impl StorageArguments {
-    /// Returns the settings of a bucket with these options.
+    /// Applies these options to a bucket's settings.
     pub(crate) fn apply_to(&self, mut settings: S3Settings) -> S3Settings {
         settings.checksums = self.checksums.map(|checksums| match checksums {
             ChecksumsArgument::WhenSupported => Checksums::WhenSupported,
@@ -63,7 +63,7 @@ impl StorageArguments {
         attributes
     }
 
-    /// Prints a warning if the storage class is unsuitable for many small objects.
+    /// Prints a warning if the storage class is a poor fit for many small objects.
     pub(crate) fn warn(&self, context: &Context) {
         if let Some(warning) = self.warning() {
             context.progress().say(&format!("warning: {warning}"));
@@ -105,7 +105,7 @@ fn parse_tag(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Parses the name and value of a metadata header. S3 keeps names in lower case.
+/// Parses a metadata header's name and value. S3 stores names in lowercase.
 fn parse_metadata(text: &str) -> Result<(String, String), String> {
     let (name, value) = parse_tag(text)?;
     let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
@@ -113,7 +113,9 @@ fn parse_metadata(text: &str) -> Result<(String, String), String> {
     let name = name.to_ascii_lowercase();
     match (is_name, is_value) {
         (false, _) => Err(format!("`{name}` is not a valid name: use letters, digits, `-`, `_` and `.`")),
-        (_, false) => Err("the value must be visible ASCII characters, because it is sent as a header".to_owned()),
+        (_, false) => {
+            Err("the value may only contain visible ASCII characters, because it is sent as a header".to_owned())
+        }
         _ if name.starts_with("iiif-publish-") => Err("names that start with `iiif-publish-` are reserved".to_owned()),
         _ => Ok((name, value)),
     }

@@ -1,4 +1,4 @@
-//! `iiif-publish bucket check`
+//! The `iiif-publish bucket check` command.
 
 use super::{BucketArguments, indented};
 use crate::cli::arguments::StorageArguments;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(super) struct Arguments {
     #[command(flatten)]
     target: BucketArguments,
-    /// Set the public base URL of the prefix, such as your CDN [default: URL of the bucket]
+    /// Set the prefix's public base URL, such as your CDN's [default: the bucket's URL]
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     #[command(flatten)]

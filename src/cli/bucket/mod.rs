@@ -1,4 +1,4 @@
-//! `iiif-publish bucket`
+//! The `iiif-publish bucket` command.
 
 mod check;
 mod setup;
@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use iiif_publish::store::{Prefix, S3Settings};
 use std::time::Duration;
 
-/// The time to retry a request; short, because the user is waiting.
+/// Retry period for requests. It's short because the user is waiting.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ struct BucketArguments {
     /// Use this bucket
     #[arg(long, value_name = "BUCKET")]
     bucket: String,
-    /// Set the folder inside the bucket
+    /// Use this prefix (a folder) inside the bucket
     #[arg(long, value_name = "PREFIX", default_value_t)]
     prefix: Prefix,
     #[command(flatten)]
@@ -65,7 +65,7 @@ Examples:
     }
 }
 
-/// Indents a document.
+/// Indents every line of a document.
 fn indented(text: &str) -> String {
     format!("       {}\n", text.replace('\n', "\n       "))
 }

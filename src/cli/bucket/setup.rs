@@ -1,4 +1,4 @@
-//! `iiif-publish bucket setup`
+//! The `iiif-publish bucket setup` command.
 
 use super::{BucketArguments, indented};
 use crate::cli::arguments::ConsentArguments;
@@ -58,7 +58,7 @@ fn blocked(setup: &Setup) -> Exit {
     Exit::Failed
 }
 
-/// Formats the changes: one line for each rule or statement, with the full text of new ones.
+/// Formats the changes, one line per rule or statement, with new policy statements in full.
 fn difference(setup: &Setup, bucket: &str) -> String {
     let cors = setup.cors.as_ref().map(|change| cors_difference(change, bucket)).unwrap_or_default();
     let policy = setup.policy.as_ref().map(|change| policy_difference(change, bucket, setup)).unwrap_or_default();
