@@ -1,4 +1,4 @@
-//! The configuration file `iiif-publish.toml`: options that would otherwise be repeated on every command line.
+//! Reads `iiif-publish.toml`, the configuration file for options that would otherwise be repeated on every command line.
 
 mod trust;
 
@@ -11,22 +11,22 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use trust::Origin;
 
-/// The default configuration file, in the current folder.
+/// Default configuration file, looked up in the current folder.
 pub(super) const FILE_NAME: &str = "iiif-publish.toml";
 
-/// The table of a command line without a subcommand.
+/// Table for command lines without a subcommand.
 pub(super) const PUBLISH: &str = "publish";
 
-/// Arguments that name the input: any of them on the command line replaces all of them in the file.
+/// Input arguments. If the command line sets any of these, the file's input arguments are ignored.
 const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 
-/// Commands without options in the file.
+/// Commands that don't read the file.
 const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
 
-/// Options that confirm deletions and changes, which only the command line can set.
+/// Options that confirm deletions and changes. Only the command line can set them.
 const CONSENT: [&str; 2] = ["all", "yes"];
 
-/// The error if a configuration file cannot be used.
+/// Error returned when a configuration file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigurationError {
     #[error("could not read `{}`", .0.display())]
@@ -52,14 +52,16 @@ impl ConfigurationError {
         Self::Syntax { path: path.to_owned(), line, message: error.message().to_owned() }
     }
 
-    /// Returns a hint about how to fix the error.
+    /// Returns a hint for fixing the error.
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Owner { .. } => {
-                "pass it with `--config` if you trust it; otherwise run in another folder, or delete the file"
+                "pass it with `--config` if you trust it; otherwise run in a different folder, or delete the file"
             }
-            Self::Writable(_) => "run `chmod go-w` on it, or pass it with `--config`, if you trust it",
-            _ => "fix the file or pass another one with `--config`; `iiif-publish init` writes one with all options",
+            Self::Writable(_) => "if you trust it, run `chmod go-w` on it or pass it with `--config`",
+            _ => {
+                "fix the file, or pass a different file with `--config`; `iiif-publish init` writes one with all options"
+            }
         }
     }
 }
@@ -68,14 +70,14 @@ fn for_verb(verb: Option<&str>) -> String {
     verb.map(|verb| format!(" for `{verb}`")).unwrap_or_default()
 }
 
-/// A command line with the options that a file adds to it.
+/// Command line merged with the options from a configuration file.
 pub(super) struct CommandLine {
     pub(super) words: Vec<OsString>,
-    /// The file that some of the words come from.
+    /// Configuration file that supplied some of the words.
     pub(super) from: Option<PathBuf>,
-    /// A note about the file that was found, unless the command line is quiet.
+    /// Note about a file found in the current folder, unless the command line is quiet.
     pub(super) note: Option<String>,
-    /// Warnings about options of the file that have no effect.
+    /// Warnings about options in the file that have no effect.
     pub(super) warnings: Vec<String>,
 }
 
@@ -85,21 +87,21 @@ impl CommandLine {
     }
 }
 
-/// Adds the options of a configuration file, unless the command line sets or contradicts them.
+/// Adds options from a configuration file, unless the command line sets or contradicts them.
 pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<CommandLine, ConfigurationError> {
     let named = named_file(&mut words);
     let all_words = words.clone();
     let disabled = disabled_flags(&command, &mut words);
-    // The final parse reports mistakes. Help is an error too.
-    // The file becomes words of the command line, which are then parsed once more, so that values, conflicts and
-    // defaults have one set of rules. To know which options the command line leaves open, it is parsed leniently first:
-    // it may lack required arguments that the file has.
+    // The file's options become words on the command line, which is then parsed again, so values, conflicts and
+    // defaults follow the same rules. A lenient first pass finds the options that the command line doesn't set. It
+    // ignores errors because the file might supply missing arguments. The final parse reports mistakes and requests for
+    // help, which clap also treats as errors.
     let lenient = command.clone().ignore_errors(true);
     command.build();
     let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(CommandLine::without_file(words)) };
     let (subcommand, _) = innermost(&command, &matches);
     if disabled.iter().any(|key| argument(subcommand, key).is_none_or(|argument| !is_flag(argument))) {
-        // A flag of another command: clap reports it.
+        // The flag belongs to a different command, which clap reports.
         return Ok(CommandLine::without_file(all_words));
     }
     let verb = matches.subcommand_name().unwrap_or(PUBLISH);
@@ -114,7 +116,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     file.check(&command)?;
     let (subcommand, matches) = innermost(&command, &matches);
     let (added, warnings) = file.words(verb, subcommand, matches, &disabled)?;
-    // Words after two dashes are not options.
+    // Words after `--` aren't options.
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.splice(end..end, added);
     let is_quiet = matches.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true));
@@ -122,7 +124,7 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     Ok(CommandLine { words, from: Some(path), note, warnings })
 }
 
-/// Removes `--config FILE` from a command line. Before a subcommand, clap would not accept it as an option of the subcommand.
+/// Removes `--config FILE` from a command line and returns the file. clap wouldn't accept the option before a subcommand.
 fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     const NAME: &str = "--config";
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
@@ -136,7 +138,7 @@ fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     Some(words.remove(index).into())
 }
 
-/// Removes `--flag=false` from a command line, for every flag without a value, and returns these flags: they override the file.
+/// Removes every `--flag=false` from a command line and returns the names of these flags, which override the file.
 fn disabled_flags(command: &Command, words: &mut Vec<OsString>) -> HashSet<String> {
     let key_of =
         |word: &str| word.strip_prefix("--").map(|word| word.strip_suffix("=false").unwrap_or(word).to_owned());
@@ -163,13 +165,13 @@ fn disabled_flags(command: &Command, words: &mut Vec<OsString>) -> HashSet<Strin
     keys
 }
 
-/// Returns `true` for an argument that needs no value.
+/// Returns `true` for arguments that don't require a value.
 fn is_flag(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::SetTrue)
         || argument.get_num_args().is_some_and(|args| args.min_values() == 0)
 }
 
-/// Returns the innermost subcommand, such as that of `bucket`.
+/// Returns the innermost subcommand, such as `check` in `bucket check`.
 fn innermost<'a>(mut command: &'a Command, mut matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
     while let Some((name, inner)) = matches.subcommand()
         && let Some(subcommand) = command.find_subcommand(name)
@@ -179,20 +181,20 @@ fn innermost<'a>(mut command: &'a Command, mut matches: &'a ArgMatches) -> (&'a 
     (command, matches)
 }
 
-/// Returns the argument of a key: `--key`, or a positional argument.
+/// Returns the option or positional argument for a key.
 fn argument<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
     let is_key =
         |argument: &&Arg| argument.get_long() == Some(key) || argument.is_positional() && argument.get_id() == key;
     command.get_arguments().filter(|argument| is_option(argument)).find(is_key)
 }
 
-/// Returns `true` for arguments that a configuration file may set.
+/// Returns `true` for arguments that a configuration file can set.
 pub(super) fn is_option(argument: &Arg) -> bool {
     let name = argument.get_id().as_str();
     !matches!(name, "config" | "help" | "version")
 }
 
-/// Returns `true` if the command line sets this argument, or another one that conflicts with it.
+/// Returns `true` if the command line sets this argument or an argument that conflicts with it.
 fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
     let is_set = |id: &clap::Id| {
         matches.try_contains_id(id.as_str()).is_ok_and(|it| it)
@@ -206,7 +208,7 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
         let has = |group: &clap::ArgGroup, it: &Arg| group.get_args().any(|id| id == it.get_id());
         command.get_groups().any(|group| !group.clone().is_multiple() && has(group, one) && has(group, other))
     };
-    // `prune` of the file assumes its whole input, not a part that is given on the command line.
+    // `prune` in the file assumes the file's complete input, not a part of it given on the command line.
     let is_of_other_inputs = argument.get_id() == "prune"
         && command.get_arguments().any(|other| INPUTS.contains(&other.get_id().as_str()) && is_set(other.get_id()));
     is_of_other_inputs
@@ -219,14 +221,14 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
         })
 }
 
-/// A file that was read.
+/// A parsed configuration file.
 struct File<'a> {
     path: &'a Path,
     table: Table,
 }
 
 impl File<'_> {
-    /// Checks that every key is an option of a command, and every key of a table an option of its command.
+    /// Checks that every key is an option of some command, and every key in a table is an option of that command.
     fn check(&self, command: &Command) -> Result<(), ConfigurationError> {
         for (key, value) in &self.table {
             match value {
@@ -239,10 +241,9 @@ impl File<'_> {
     }
 
     fn check_table(&self, command: &Command, name: &str, table: &Table) -> Result<(), ConfigurationError> {
-        // TOML cannot tell a table `[bucket]` for the verb from an option `bucket` of all verbs if both are there. The
-        // option is needed by every file, and the verb `bucket` has few options of its own.
+        // A TOML file can't contain both a table `[bucket]` for the command and an option `bucket` for all commands. The
+        // option takes precedence because most files need it, and the command has few options of its own.
         if has_somewhere(command, name, &|_| true) {
-            // `bucket` is both a command and an option; the option takes precedence.
             return Err(self.wrong_kind(name, "a string or a number"));
         }
         let verb = command.find_subcommand(name).filter(|_| !WITHOUT_FILE.contains(&name));
@@ -267,7 +268,8 @@ impl File<'_> {
         ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected }
     }
 
-    /// Returns the options of a command that its command line does not decide, as words, and warnings about ignored keys.
+    /// Returns a command's options as words, except options that the command line decides, plus warnings about ignored
+    /// keys.
     fn words(
         &self,
         verb: &str,
@@ -288,7 +290,7 @@ impl File<'_> {
         Ok((words, warnings))
     }
 
-    /// Returns the options of a command: those of its own table, then those above all tables.
+    /// Returns a command's options: options above all tables, unless its own table overrides them, then its own table.
     fn options_for<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
         let own = self.table.get(verb).and_then(Value::as_table);
         let of_all = self
@@ -298,7 +300,7 @@ impl File<'_> {
         of_all.chain(own.into_iter().flatten())
     }
 
-    /// Adds a key as words of a command line.
+    /// Appends a key and its values as command-line words.
     fn add(
         &self,
         key: &str,
@@ -313,7 +315,7 @@ impl File<'_> {
                     return Ok(());
                 }
                 (None, ArgAction::SetTrue) => return Err(self.wrong_kind(key, "true or false")),
-                // A flag with an optional value.
+                // The flag has an optional value.
                 (None, _) => {}
             }
         }
@@ -327,7 +329,7 @@ impl File<'_> {
         for value in values {
             let text = self.text(key, value)?;
             words.push(if argument.is_positional() {
-                // A path that looks like an option is still a path.
+                // Keep a path that looks like an option from being parsed as an option.
                 if text.starts_with('-') { format!("./{text}") } else { text }.into()
             } else {
                 format!("--{key}={text}").into()
@@ -346,7 +348,7 @@ impl File<'_> {
     }
 }
 
-/// Returns `true` if a command or one of its subcommands has an argument for this key that matches.
+/// Returns `true` if a command or any of its subcommands has a matching argument for this key.
 fn has_somewhere(command: &Command, key: &str, is_meant: &dyn Fn(&Arg) -> bool) -> bool {
     argument(command, key).is_some_and(is_meant)
         || command.get_subcommands().any(|inner| has_somewhere(inner, key, is_meant))

@@ -1,4 +1,4 @@
-//! The surroundings of a run: messages, interrupts and connections.
+//! Messages, interrupts and connections shared by all commands.
 
 use super::error::Fatal;
 use super::exit::Exit;
@@ -9,7 +9,7 @@ use iiif_publish::publish::Event;
 use iiif_publish::store::{S3Settings, S3Store, StoreError};
 use std::sync::Arc;
 
-/// The surroundings of one run of a verb.
+/// Context of a command while it runs.
 pub(super) struct Context {
     progress: Arc<Progress>,
 }
@@ -19,33 +19,33 @@ impl Context {
         Self { progress: Arc::new(Progress::new(messages)) }
     }
 
-    /// Returns the reporter of messages and progress.
+    /// Returns the reporter for messages and progress.
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// Returns a function that reports the events of a publisher.
+    /// Returns a callback that reports a publisher's events.
     pub(super) fn on_event(&self) -> impl Fn(Event) + Send + Sync + use<> {
         let progress = Arc::clone(&self.progress);
         move |event| progress.event(&event)
     }
 
-    /// Prints a note, unless quiet.
+    /// Prints a note unless quiet.
     pub(super) fn note(&self, text: &str) {
         self.progress.note(text);
     }
 
-    /// Prints the error of a run, and returns the exit code.
+    /// Prints the error, if any, and returns the exit code.
     pub(super) fn exit(&self, result: Result<Exit, Fatal>) -> Exit {
         result.unwrap_or_else(|fatal| fatal.print(&self.progress))
     }
 
-    /// Waits for a signal that stops the run, and returns its exit code.
+    /// Waits for a signal to stop the run, and returns its exit code.
     pub(super) async fn interrupted(&self) -> Exit {
         signal::interrupted().await
     }
 
-    /// Runs until the end or a signal.
+    /// Runs a future to completion or until a signal arrives.
     pub(super) async fn until_interrupted(
         &self,
         run: impl Future<Output = Result<Exit, Fatal>>,
@@ -56,7 +56,7 @@ impl Context {
         }
     }
 
-    /// Connects to a bucket in any region, and checks it.
+    /// Connects to a bucket and checks it, switching to the bucket's region if necessary.
     pub(super) async fn connect(&self, settings: S3Settings) -> Result<S3Store, StoreError> {
         let bucket = settings.bucket.clone();
         let on_region = |region: &str| self.note(&format!("the bucket `{bucket}` is in {region}; using that region"));

@@ -1,4 +1,4 @@
-//! `iiif-publish delete`
+//! The `iiif-publish delete` command.
 
 use super::arguments::{ConsentArguments, S3Arguments, VersionArgument};
 use super::context::Context;
@@ -16,13 +16,13 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// The time between two progress lines.
+/// Time between progress lines.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The maximum number of images that a prompt names.
+/// Maximum number of images listed by name in the prompt.
 const MAX_NAMES: usize = 3;
 
-/// The number of images that are looked up at the same time.
+/// Maximum number of concurrent image lookups.
 const LOOKUPS_IN_FLIGHT: usize = 16;
 
 #[derive(Debug, Args)]
@@ -37,19 +37,19 @@ pub(super) struct Arguments {
     /// Delete from this folder instead of a bucket
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Set the folder inside the bucket or output folder
+    /// Use this prefix (a folder) inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t, help_heading = "Names")]
     prefix: Prefix,
     /// Delete the image with this identifier (repeatable)
     #[arg(long, value_name = "IDENTIFIER", help_heading = "Names")]
     id: Vec<Identifier>,
-    /// Delete all static IIIF images below the prefix, which must not be empty
+    /// Delete all static IIIF images below the prefix, which is required
     #[arg(long, conflicts_with = "iiif_version", help_heading = "Names")]
     all: bool,
-    /// Delete only this version of the Image API [default: all versions]
+    /// Delete only this Image API version [default: all versions]
     #[arg(long, value_name = "VERSION", help_heading = "Image API")]
     iiif_version: Option<VersionArgument>,
-    /// Treat images as complete SECONDS after publishing; use the value of publishing
+    /// Treat images as complete SECONDS after publishing; use the same value as when publishing
     #[arg(long, value_name = "SECONDS", default_value_t = delete::DEFAULT_SETTLE_AFTER.as_secs())]
     settle_after: u64,
     #[command(flatten)]
@@ -93,7 +93,7 @@ fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
     if !arguments.all || !arguments.prefix.is_empty() {
         return Ok(());
     }
-    let error = "`--all` without `--prefix` would delete every image of the bucket or folder".to_owned();
+    let error = "`--all` without `--prefix` would delete every image in the bucket or folder".to_owned();
     Err(Fatal::new(Exit::Usage, error, "pass a `--prefix`, or each image with `--id`"))
 }
 
@@ -136,7 +136,7 @@ impl<'a> Target<'a> {
         Ok(Subject::image(&arguments.prefix, folders, identifier)?)
     }
 
-    /// Returns the subjects that have objects, the number of these objects, and the outcome for the other subjects.
+    /// Returns the subjects that have objects, their total object counts, and the outcome for the other subjects.
     async fn survey(&self, subjects: Vec<Subject>) -> Result<(Vec<Subject>, DeleteCounts, Exit), Fatal> {
         let (mut found_subjects, mut all, mut exit) = (Vec::new(), DeleteCounts::default(), Exit::Done);
         for subject in subjects {
@@ -160,7 +160,7 @@ impl<'a> Target<'a> {
         format!("delete {} objects of {names} in `{}`?", HumanCount(found.objects()), self.name)
     }
 
-    /// Prints every key that would be deleted, in order.
+    /// Prints every key that would be deleted, in deletion order.
     async fn preview(&self, subjects: &[Subject]) -> Result<Exit, Fatal> {
         let mut exit = Exit::Done;
         for subject in subjects {
@@ -206,7 +206,7 @@ impl<'a> Target<'a> {
         Ok(exit)
     }
 
-    /// Reports an image that does not exist or is not an image, and lets the run continue; any other error ends the run.
+    /// Reports a missing or invalid image and lets the run continue. Returns any other error, which ends the run.
     fn missing(&self, error: DeleteError) -> Result<Exit, Fatal> {
         match error {
             DeleteError::Nothing { .. } | DeleteError::NotImage { .. } => Ok(self.context.exit(Err(error.into()))),
@@ -227,7 +227,7 @@ fn kept(found: DeleteCounts) -> String {
     if found.kept.objects() == 0 { String::new() } else { format!("; kept {}", found.kept) }
 }
 
-/// Prints the progress of a long delete from time to time.
+/// Prints periodic progress for long deletions.
 struct DeleteProgress {
     deleted: Cell<u64>,
     reported: Cell<Instant>,

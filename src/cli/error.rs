@@ -10,7 +10,7 @@ use std::error::Error;
 pub(super) struct Fatal {
     exit: Exit,
     error: String,
-    /// Lines below the error, such as rows of a table.
+    /// Lines printed below the error, such as table rows.
     details: Vec<String>,
     hint: &'static str,
 }
@@ -20,7 +20,7 @@ impl Fatal {
         Self { exit, error, details: Vec::new(), hint }
     }
 
-    /// Creates an error from its causes.
+    /// Creates an error whose message includes the causes.
     pub(super) fn of(exit: Exit, error: &(dyn Error + 'static), hint: &'static str) -> Self {
         Self::new(exit, chain(error), hint)
     }
@@ -29,7 +29,7 @@ impl Fatal {
         Self { details, ..self }
     }
 
-    /// Prints the error, and returns the exit code.
+    /// Prints the error and returns the exit code.
     pub(super) fn print(&self, progress: &Progress) -> Exit {
         progress.print_error(None, &self.error, &self.details, self.hint);
         self.exit

@@ -1,15 +1,15 @@
-//! Escapes text from outside (names, messages of stores and servers, reports) for a terminal.
+//! Escapes untrusted text (names, messages from stores and servers, reports) for the terminal.
 //!
-//! Text is escaped once, when it is printed. No other code escapes for a terminal.
+//! Text is escaped exactly once, on output. No other code escapes text for the terminal.
 
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Returns `true` for characters that would move the cursor, end the line, or reverse the text around them.
+/// Returns `true` for characters that would move the cursor, end the line, or reverse the surrounding text.
 fn is_unsafe(character: char) -> bool {
     const LINE_AND_PARAGRAPH: std::ops::RangeInclusive<char> = '\u{2028}'..='\u{2029}';
-    // Unicode Standard Annex 9: marks, embeddings, overrides and isolates.
+    // Bidirectional marks, embeddings, overrides and isolates (Unicode Standard Annex #9).
     let is_bidi =
         matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || is_bidi || LINE_AND_PARAGRAPH.contains(&character)
@@ -20,13 +20,13 @@ pub(super) fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_unsafe, |character, into| into.extend(character.escape_debug()))
 }
 
-/// Escapes text, except for its line feeds.
+/// Escapes text but keeps its line feeds.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     let is_unsafe = |character| character != '\n' && is_unsafe(character);
     escaped(text, is_unsafe, |character, into| into.extend(character.escape_debug()))
 }
 
-/// Formats JSON, with JSON escapes for unsafe characters that `serde_json` does not escape.
+/// Formats JSON, adding JSON escapes for unsafe characters that `serde_json` leaves as they are.
 pub(super) fn json(value: &Value, is_pretty: bool) -> String {
     let text = if is_pretty { format!("{value:#}") } else { value.to_string() };
     let is_unsafe = |character| character != '\n' && is_unsafe(character);

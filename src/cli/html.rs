@@ -1,4 +1,4 @@
-//! `--html`: writes the page beside the images.
+//! Writes the HTML page for `--html`.
 
 use super::context::Context;
 use super::exit::Exit;
@@ -9,17 +9,17 @@ use iiif_publish::html::{Gallery, GalleryOutcome, KeptReason, PageName};
 use iiif_publish::publish::{PublishError, Publisher};
 use iiif_publish::store::{Key, StoreError, StoreErrorKind};
 
-/// Returns the parser of the option.
+/// Returns the value parser for `--html`.
 pub(super) fn parser() -> impl TypedValueParser<Value = PageName> {
     StringValueParser::new().try_map(|name| name.parse::<PageName>())
 }
 
-/// Reports that the page was not written because the run ended before.
+/// Reports that the page wasn't written because the run was stopped.
 pub(super) fn report_left_out(key: &Key, context: &Context) {
-    context.note(&format!("`{key}` was not written, because the run was stopped"));
+    context.note(&format!("`{key}` was not written because the run was stopped"));
 }
 
-/// Writes the page and prints its URL. `exit` is that of the images.
+/// Writes the page and prints its URL. `exit` is the images' exit code.
 pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publisher, context: &Context) -> Exit {
     let key = gallery.key().clone();
     match gallery.write(exit == Exit::Done, publisher).await {

@@ -1,4 +1,4 @@
-//! `iiif-publish plan`
+//! The `iiif-publish plan` command.
 
 use super::Verb;
 use super::arguments::{ImageArguments, NameArguments, named_files};
@@ -17,7 +17,7 @@ use indicatif::{BinaryBytes, DecimalBytes, HumanCount};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The price of 1,000 PUT requests of S3 Standard in us-east-1 (2026), in dollars.
+/// Price of 1,000 PUT requests to S3 Standard in us-east-1 (2026), in dollars.
 pub(super) const DOLLARS_PER_THOUSAND_PUTS: f64 = 0.005;
 
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     /// Image to plan; only its header is read
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
-    /// Plan an image of this size instead of a file
+    /// Plan an image of this size instead of reading a file
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
     /// Print every key in publishing order, relative to the image
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     names: NameArguments,
     #[command(flatten)]
     image_options: ImageArguments,
-    /// Assume up to N parallel uploads [default: 256, as into a bucket]
+    /// Assume up to N parallel uploads [default: 256, as for a bucket]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
 }
@@ -64,7 +64,7 @@ impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
   iiif-publish plan scan.tif
-      Show the objects, bytes, cost and memory of an image.
+      Show an image's objects, bytes, cost and memory.
   iiif-publish plan --size 20000x15000 --tile-size 1024
       Plan an image of this size, without a file.
   iiif-publish plan scan.tif --keys
@@ -108,7 +108,7 @@ impl Arguments {
         self.concurrency.map_or(S3Store::DEFAULT_CONCURRENCY, usize::from)
     }
 
-    /// Returns the header and identifier to plan: those of a file, or of any RGB image of a size.
+    /// Returns the header and identifier to plan, from a file or for a generic RGB image of the given size.
     fn subject(&self, options: &Options) -> Result<(Header, Identifier), Fatal> {
         let id = self.names.id.as_ref();
         if let Some(path) = &self.image {
@@ -146,7 +146,7 @@ impl Arguments {
     }
 }
 
-/// Returns the limits that the image exceeds.
+/// Describes the limits that the image exceeds.
 fn refusals(outline: &Outline, options: &Options) -> impl Iterator<Item = String> {
     let (objects, memory) = (outline.objects(), outline.memory_bytes);
     let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);

@@ -1,4 +1,4 @@
-//! `iiif-publish preview`: publish into a temporary folder and show it.
+//! `iiif-publish preview` publishes images to a temporary folder and shows them in a browser.
 
 use super::Verb;
 use super::arguments::{ImageArguments, named_files};
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// Images to show
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Serve on this port, or on the next free one
+    /// Serve on this port, or on the next free port
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     port: u16,
     /// Open the page in your browser
@@ -40,7 +40,7 @@ impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
   iiif-publish preview photo.jpg scan.tif
-      Publish into a temporary folder and print the URL to open.
+      Publish to a temporary folder and print the URL to open.
   iiif-publish preview --open --tile-size 256 photo.jpg
       Use smaller tiles and open the browser.";
 
@@ -60,11 +60,11 @@ Examples:
 async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal> {
     let images = named_files(arguments.images.clone(), None)?;
     let shape = arguments.image.shape()?;
-    // The address is part of every info.json, so that the port comes first.
+    // Bind the port first, because every info.json contains the address.
     let server = Server::bind(arguments.port)
         .await
         .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
-    // Removed when this function returns.
+    // The folder is removed when this function returns.
     let folder = private_folder().map_err(|error| {
         failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
     })?;
@@ -76,7 +76,7 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     let pipeline = Publisher::new(store, options, context.on_event());
     let mut published = Vec::new();
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
-    // One for the whole run: a signal that comes between publishing and serving is not lost.
+    // A single future covers the entire run, so a signal between publishing and serving isn't missed.
     let mut signal = pin!(context.interrupted());
     let exit = publish_all(&pipeline, images, context, signal.as_mut(), |_, result| {
         published.extend(result.as_ref().ok().cloned());
@@ -92,7 +92,7 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     Ok(serve(server, site, signal).await.unwrap_or(exit))
 }
 
-/// Prints the address, and opens it in the browser if asked to.
+/// Prints the address and, if requested, opens it in the browser.
 fn tell_address(address: &str, open: bool, context: &Context) {
     print(&format!("{address}/\n"));
     let progress = context.progress();
@@ -104,8 +104,7 @@ fn tell_address(address: &str, open: bool, context: &Context) {
     }
 }
 
-/// Serves until a signal comes. Returns its exit code if it is not Ctrl-C, which is the normal way to end a preview: then the exit
-/// code is that of the images.
+/// Serves until a signal arrives, and returns its exit code. Returns `None` for Ctrl-C, the normal way to end a preview.
 async fn serve(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
     tokio::select! {
         () = server.serve(site) => None,
@@ -117,7 +116,7 @@ fn failed(what: &str, error: &std::io::Error, hint: &'static str) -> Fatal {
     Fatal::new(Exit::Failed, format!("{what}: {error}"), hint)
 }
 
-/// Creates a temporary folder that other users cannot look into.
+/// Creates a temporary folder that other users can't read.
 fn private_folder() -> std::io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("iiif-publish-");
@@ -126,7 +125,7 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
     builder.tempdir()
 }
 
-/// Returns the page of the published images.
+/// Returns the page that shows the published images.
 fn page(published: &[Published]) -> Page {
     let page_image = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();

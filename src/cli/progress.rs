@@ -1,4 +1,4 @@
-//! Reports messages and progress on stderr: bars, plain lines or JSON lines.
+//! Reports messages and progress on stderr as bars, plain lines or JSON lines.
 
 use super::escape;
 use super::exit::Exit;
@@ -13,15 +13,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The time between two progress lines of one image.
+/// Minimum time between an image's progress lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
-/// The time between two progress events of one image.
+/// Minimum time between an image's JSON progress events.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The share of a line that an identifier takes, as a fraction: 24 of 80 columns.
+/// Fraction of the terminal width used for an identifier (24 of 80 columns).
 const NAME_SHARE: (u16, u16) = (3, 10);
 
-/// The maximum width of an identifier, in columns.
+/// Maximum identifier width in columns.
 const MAX_NAME_COLUMNS: u16 = 40;
 
 /// Reports messages and events on stderr.
@@ -32,7 +32,7 @@ pub(super) struct Progress {
     state: Mutex<State>,
 }
 
-/// One bar per image, and a line that counts the objects of all images.
+/// One bar per image, plus a line with totals for all images.
 #[derive(Debug)]
 struct Bars {
     all: MultiProgress,
@@ -41,23 +41,23 @@ struct Bars {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Images that have ended, published or failed.
+    /// Number of images that have finished, successfully or not.
     done: usize,
-    /// Bytes of all stored objects.
+    /// Total bytes of all stored objects.
     bytes: u64,
     images: HashMap<Identifier, InFlight>,
 }
 
-/// An image that is being published.
+/// Progress of an image that is being published.
 #[derive(Debug)]
 struct InFlight {
     promised: u64,
     objects: u64,
     bytes: u64,
-    /// The time of its latest progress line.
+    /// Time of the last progress line.
     reported: Instant,
     bar: Option<ProgressBar>,
-    /// The number of warnings that its first line has printed.
+    /// Number of warnings already printed when the image started.
     warnings: usize,
 }
 
@@ -73,21 +73,21 @@ impl Progress {
         Self { messages, bars: OnceLock::new(), state: Mutex::default() }
     }
 
-    /// Shows bars for a number of images, if the format and the terminal allow it.
+    /// Shows progress bars if the format and the terminal support them.
     pub(super) fn begin(&self, images: usize) {
         if self.messages.format == MessageFormat::Auto && is_terminal() {
             self.bars.get_or_init(|| bars(images));
         }
     }
 
-    /// Returns `true` if messages are lines of JSON.
+    /// Returns `true` if messages are printed as JSON lines.
     pub(super) fn is_json(&self) -> bool {
         self.messages.format == MessageFormat::Json
     }
 
-    /// Handles an event. Called from many threads.
+    /// Handles an event. Can be called from multiple threads.
     pub(super) fn event(&self, event: &Event) {
-        // After a panic in another thread, the state is at worst one image too long.
+        // After a panic in another thread, the state contains at most one stale image.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Started { identifier, objects, properties, .. } => {
@@ -127,13 +127,13 @@ impl Progress {
         }
     }
 
-    /// Reports an image whose source was not opened.
+    /// Reports an image that was skipped without opening its source.
     fn skipped(&self, state: &mut State, published: &Published, event: &str, outcome: &str) {
         self.image_done(state, None);
         self.line(|| format!("{}: {outcome}", published.identifier), || published_json(event, published));
     }
 
-    /// Counts a stored object, and reports the progress of its image.
+    /// Counts a stored object and reports its image's progress.
     fn object_stored(&self, state: &mut State, identifier: &Identifier, bytes: u64) {
         state.bytes += bytes;
         if let Some(image) = state.images.get_mut(identifier) {
@@ -143,7 +143,7 @@ impl Progress {
         }
     }
 
-    /// Prints the warnings of an image if bars replace its lines.
+    /// Prints an image's warnings if bars replace its regular lines.
     fn warn_beside_bars(&self, identifier: &Identifier, warnings: &[Warning]) {
         if !self.prints_images() {
             for warning in warnings {
@@ -152,17 +152,17 @@ impl Progress {
         }
     }
 
-    /// Prints the error of an image, in any format.
+    /// Prints an image's error, even if quiet.
     pub(super) fn failed(&self, identifier: &Identifier, error: &str, hint: &str) {
         self.print_error(Some(identifier), error, &[], hint);
     }
 
-    /// Prints an error of the whole run, in any format.
+    /// Prints an error that affects the entire run, even if quiet.
     pub(super) fn error(&self, error: &str, hint: &str) {
         self.print_error(None, error, &[], hint);
     }
 
-    /// Prints an error, the lines that belong to it, and a hint.
+    /// Prints an error with its detail lines and a hint.
     pub(super) fn print_error(&self, id: Option<&Identifier>, error: &str, details: &[String], hint: &str) {
         self.beside_bars(|| {
             if self.is_json() {
@@ -181,7 +181,7 @@ impl Progress {
         });
     }
 
-    /// Prints the summary of a run: `lines` that are not empty, unless quiet, then what is missing (`outcome`).
+    /// Prints the run's summary: the non-empty `lines`, unless quiet, followed by `outcome`.
     pub(super) fn summary(&self, outcome: Option<&str>, lines: &[String], json: &Value) {
         match self.messages.format {
             MessageFormat::Json => eprint_json(json),
@@ -193,7 +193,7 @@ impl Progress {
         }
     }
 
-    /// Prints an important note, in any format.
+    /// Prints an important note, even if quiet.
     pub(super) fn say(&self, text: &str) {
         self.beside_bars(|| match self.messages.format {
             MessageFormat::Json => eprint_json(&json!({"event": "note", "text": text})),
@@ -201,19 +201,19 @@ impl Progress {
         });
     }
 
-    /// Prints a note, unless quiet.
+    /// Prints a note unless quiet.
     pub(super) fn note(&self, text: &str) {
         if self.messages.format != MessageFormat::None {
             self.say(text);
         }
     }
 
-    /// Returns `true` if it prints the outcome of each image.
+    /// Returns `true` if each image's outcome gets a line.
     pub(super) fn prints_images(&self) -> bool {
         self.messages.is_verbose || self.bars.get().is_none()
     }
 
-    /// Removes the bars.
+    /// Clears the progress bars.
     pub(super) fn finish(&self) {
         if let Some(Bars { all, total }) = self.bars.get() {
             total.finish_and_clear();
@@ -221,7 +221,7 @@ impl Progress {
         }
     }
 
-    /// Updates the bars, or prints a progress line of an image if the last one is old enough.
+    /// Updates the bars, or prints a progress line if the image's last one is old enough.
     fn report_image(&self, identifier: &Identifier, image: &mut InFlight, all_bytes: u64) {
         if let Some(Bars { total, .. }) = self.bars.get() {
             total.inc(1);
@@ -249,7 +249,7 @@ impl Progress {
         );
     }
 
-    /// Adds the bar of an image, if there are bars.
+    /// Adds a bar for an image if bars are shown.
     fn image_bar(&self, identifier: &Identifier, objects: u64) -> Option<ProgressBar> {
         let Bars { all, total } = self.bars.get()?;
         let name_columns = (columns() * NAME_SHARE.0 / NAME_SHARE.1).min(MAX_NAME_COLUMNS);
@@ -262,7 +262,7 @@ impl Progress {
         Some(bar)
     }
 
-    /// Removes the bar of an image that has ended, and counts the image.
+    /// Counts a finished image and removes its bar.
     fn image_done(&self, state: &mut State, image: Option<InFlight>) {
         if let Some(bar) = image.and_then(|image| image.bar) {
             bar.finish_and_clear();
@@ -273,7 +273,7 @@ impl Progress {
         }
     }
 
-    /// Prints a line as text or as JSON, unless bars replace it.
+    /// Prints a line as text or JSON, unless bars replace it.
     fn line(&self, plain: impl FnOnce() -> String, json: impl FnOnce() -> Value) {
         match (self.messages.format, self.bars.get()) {
             (MessageFormat::Json, _) => eprint_json(&json()),
@@ -289,7 +289,7 @@ impl Progress {
         self.beside_bars(|| print(&format!("{line}\n")))
     }
 
-    /// Prints above the bars.
+    /// Calls `print` with the bars hidden, so its output appears above them.
     fn beside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.bars.get() {
             Some(bars) => bars.all.suspend(print),
@@ -298,14 +298,14 @@ impl Progress {
     }
 }
 
-/// Formats bytes and bytes per second.
+/// Formats the byte count and rate.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
 fn rate(bytes: u64, elapsed: Duration) -> String {
     let per_second = bytes as f64 / elapsed.as_secs_f64().max(0.001);
     format!("{}, {}/s", HumanBytes(bytes), HumanBytes(per_second as u64))
 }
 
-/// Creates the line for all images: images, objects, bytes, rate, and the remaining time of started images.
+/// Creates the totals line with images, objects, bytes, rate, and the time left for started images.
 fn bars(images: usize) -> Bars {
     let all = MultiProgress::new();
     let template =
@@ -329,7 +329,7 @@ fn started_json(event: &Event) -> Value {
            "conversion": properties.conversion, "warnings": warnings_json(&properties.warnings), "objects": objects})
 }
 
-/// Formats the outcome of an image. The first `printed` warnings were printed when it started.
+/// Formats an image's outcome. Skips the first `printed` warnings, which were printed when the image started.
 fn published_line(published: &Published, printed: usize) -> String {
     let Published { identifier, objects, bytes, orphans, warnings, duration, .. } = published;
     let seconds = duration.as_secs_f64();
@@ -343,13 +343,13 @@ fn published_line(published: &Published, printed: usize) -> String {
     format!("{identifier}: published {objects} objects, {bytes} in {seconds:.1} s{orphans}{warnings}")
 }
 
-/// Formats warnings for the end of a line.
+/// Formats warnings to append to a line.
 fn joined_warnings(warnings: &[Warning]) -> String {
     let texts: Vec<_> = warnings.iter().map(|warning| format!("; warning: {}", warning.text)).collect();
     texts.concat()
 }
 
-/// Formats warnings with their codes, as in events.
+/// Formats warnings with their codes for JSON events.
 fn warnings_json(warnings: &[Warning]) -> Value {
     warnings.iter().map(|warning| json!({"code": warning.code.code(), "text": warning.text})).collect()
 }
@@ -360,7 +360,7 @@ fn published_json(event: &str, published: &Published) -> Value {
            "orphansLeft": published.orphans.left, "warnings": warnings_json(&published.warnings), "seconds": published.duration.as_secs_f64()})
 }
 
-/// Shortens a long name at its start, because names of one collection differ at the end.
+/// Truncates the start of a long name, because names in a collection differ at the end.
 fn shortened(name: &str, columns: usize) -> String {
     let count = name.chars().count();
     if count <= columns {

@@ -1,4 +1,4 @@
-//! `iiif-publish report`: summarizes a run from the reports of all its parts.
+//! `iiif-publish report` summarizes a run based on the reports of all its parts.
 
 use super::Verb;
 use super::context::Context;
@@ -46,7 +46,7 @@ fn add(path: &Path, reports: &mut Reports) -> Result<(), Fatal> {
     reports.add(BufReader::new(file)).map_err(|error| refused(error.to_string()))
 }
 
-/// Prints an image that needs another run, as a line that `ingest --from-file` reads.
+/// Prints an incomplete image as a line that `ingest --from-file` can read.
 fn print_incomplete(image: &ReportedImage) -> Exit {
     if let Some(reason) = &image.reason {
         eprint_line(&format!("{}: {reason}", image.id));
@@ -59,7 +59,7 @@ fn summary(reports: &Reports) -> String {
     let missing = [ReportStatus::Planned, ReportStatus::Unfinished].map(|status| reports.with(status).count() as u64);
     let objects = reports.with(ReportStatus::Published).map(|image| image.objects).sum();
     let bytes = reports.with(ReportStatus::Published).map(|image| image.bytes).sum();
-    // Rare ones are named only if there are any.
+    // Rare statuses are listed only if an image has them.
     let if_any = |(status, name): (ReportStatus, &str)| match reports.with(status).count() as u64 {
         0 => String::new(),
         images => format!(", {} {name}", HumanCount(images)),

@@ -1,4 +1,4 @@
-//! The summary at the end of a run.
+//! Summary printed at the end of a run.
 
 use super::exit::Exit;
 use super::hints::publish_hint;
@@ -13,19 +13,19 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// The maximum number of identifiers in a text summary; JSON has all.
+/// Maximum number of identifiers in a text summary. JSON includes them all.
 const MAX_NAMES: usize = 100;
 
-/// The outcomes of images, and their printing.
+/// Collects image outcomes and prints them.
 #[derive(Debug)]
 pub(super) struct Summary {
     batch: BatchSummary,
     started: Instant,
-    /// Set if a result could not be printed.
+    /// `true` if printing a result failed.
     has_print_error: bool,
 }
 
-/// The end of a run: the outcomes of its images, and the signal or limit that stopped it.
+/// Final state of a run, with its image outcomes and the signal or limit that stopped it, if any.
 #[derive(Debug)]
 pub(super) struct Ending {
     summary: Summary,
@@ -37,12 +37,12 @@ impl Ending {
         Self { summary, stopped }
     }
 
-    /// Prints the summary, with the requests sent so far.
+    /// Prints the summary, including the requests sent so far.
     pub(super) fn print(&self, publisher: &Publisher, progress: &Progress) {
         self.summary.print(self.stopped, publisher, progress);
     }
 
-    /// Returns the exit code of the run.
+    /// Returns the run's exit code.
     pub(super) fn exit(&self) -> Exit {
         self.summary.exit(self.stopped)
     }
@@ -53,7 +53,7 @@ impl Summary {
         Self { batch: BatchSummary::new(images), started: Instant::now(), has_print_error: false }
     }
 
-    /// Counts an image that has ended, and prints its failure; `printed` is the outcome of printing its result.
+    /// Counts a finished image and prints its error, if any. `printed` is the outcome of printing its result.
     pub(super) fn ended(
         &mut self,
         image: &Image,
@@ -69,14 +69,14 @@ impl Summary {
         }
     }
 
-    /// Prints the summary, without details that a single image has already printed.
+    /// Prints the summary, omitting details that were already printed for a single image.
     fn print(&self, signal: Option<Exit>, publisher: &Publisher, progress: &Progress) {
         let has_published = self.batch.published > self.batch.unchanged + self.batch.kept;
         if has_published && let Some(warning) = denied_lookups(publisher.store().denied_lookups()) {
             progress.say(&format!("warning: {warning}"));
         }
         let traffic = publisher.store().traffic();
-        // The line of a single image contains these figures.
+        // A single image's line already contains these figures.
         let is_printed = self.batch.images == 1 && progress.prints_images();
         let done = self.done(&publisher.options().public_url).filter(|_| !is_printed);
         let lines = [done, cost(traffic).filter(|_| !is_printed), retries(traffic)];
@@ -87,7 +87,7 @@ impl Summary {
         );
     }
 
-    /// Formats the published images and their public URL; `None` if there are none.
+    /// Formats the published images and their public URL, or returns `None` without any images.
     fn done(&self, public_url: &PublicUrl) -> Option<String> {
         let BatchSummary { unchanged, kept, kept_newer, updated, objects, bytes, .. } = self.batch;
         let new = self.batch.new_images();
@@ -107,7 +107,7 @@ impl Summary {
         (!parts.is_empty()).then(|| format!("{} {link} {public_url} ({stored}{seconds:.1} s)", parts.join("; ")))
     }
 
-    /// Formats the images that failed or remain; `None` if there are none.
+    /// Formats the failed and remaining images, or returns `None` without any.
     fn outcome(&self, signal: Option<Exit>) -> Option<String> {
         let BatchSummary { images, published, failed, unfinished, .. } = &self.batch;
         let verb = if matches!(signal, None | Some(Exit::Limit)) { "stopped" } else { "interrupted" };
@@ -119,7 +119,7 @@ impl Summary {
         (*images > 1 && *failed > 0).then(|| format!("{failed} of {images} images failed"))
     }
 
-    /// Formats the names and the progress of unfinished images.
+    /// Formats the names and progress of unfinished images.
     fn remaining(&self) -> String {
         let name = |(identifier, image): (&Identifier, &Unfinished)| match image.objects {
             0 => format!("`{identifier}`"),
@@ -155,26 +155,26 @@ impl Summary {
     }
 }
 
-/// Returns a warning if the store refused to show what is published: unchanged images are then published again by every run.
+/// Returns a warning if the store denied lookups, because every run then republishes unchanged images.
 fn denied_lookups(count: u64) -> Option<String> {
     let lookups = counted(count, "lookup");
     let warning = format!(
         "the store denied {lookups}, so unchanged images may have been republished; grant s3:GetObject below the prefix, and \
-         s3:ListBucket, because without it missing objects are denied too"
+         s3:ListBucket, because without it S3 also denies lookups of missing objects"
     );
     (count > 0).then_some(warning)
 }
 
-/// Formats the cost of the requests; `None` if none was sent.
+/// Formats the cost of the requests, or returns `None` if none were sent.
 fn cost(traffic: Traffic) -> Option<String> {
-    // An upper bound: PUT requests are the most expensive ones.
+    // This is an upper bound, because PUT requests cost the most.
     let cents = (dollars(traffic.requests, DOLLARS_PER_THOUSAND_PUTS) * 100.0).ceil();
     let requests = HumanCount(traffic.requests);
     let line = || format!("{requests} requests (at most ${:.2} on S3 Standard)", cents / 100.0);
     (traffic.requests > 0).then(line)
 }
 
-/// Formats retries and throttles; `None` if there were none.
+/// Formats retries and throttles, or returns `None` if none occurred.
 fn retries(traffic: Traffic) -> Option<String> {
     let [requests, retries, throttles] = [traffic.requests, traffic.retries, traffic.throttles].map(HumanCount);
     let line = format!("{retries} of {requests} requests were retried; the store throttled {throttles} times");

@@ -1,14 +1,14 @@
-//! Reads a configuration file, and refuses a file in the current folder that another user may have planted.
+//! Reads configuration files. Refuses a file in the current folder that another user might have planted.
 
 use super::ConfigurationError;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Maximum size of a configuration file: the one with every option that `init` writes has 20 kB.
+/// Maximum size of a configuration file in bytes. The complete file that `init` writes is about 20 kB.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The origin of a configuration file.
+/// Origin of a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// Passed with `--config`.
@@ -17,8 +17,8 @@ pub(super) enum Origin {
     Found,
 }
 
-/// Reads a configuration file. A file that was found must belong to the user, because its options can redirect credentials and
-/// write files.
+/// Reads a configuration file. A file found in the current folder must belong to the user, because its options can
+/// redirect credentials and write files.
 pub(super) fn read(path: &Path, origin: Origin) -> Result<String, ConfigurationError> {
     let failed = |error| ConfigurationError::Read(path.to_owned(), error);
     let file = File::open(path).map_err(failed)?;
@@ -33,18 +33,18 @@ pub(super) fn read(path: &Path, origin: Origin) -> Result<String, ConfigurationE
     Ok(text)
 }
 
-/// Checks that only the user and root can have written the file and the link to it.
+/// Checks that only the user or root could have written the file and any link to it.
 #[cfg(unix)]
 fn check_owner(path: &Path, file: &File) -> Result<(), ConfigurationError> {
     use std::os::unix::fs::MetadataExt;
     const WRITABLE_BY_OTHERS: u32 = 0o022;
     let failed = |error| ConfigurationError::Read(path.to_owned(), error);
     let opened = file.metadata().map_err(failed)?;
-    // The open file is checked and not the path, or another file could be moved there in between. The link is checked
-    // too: in a folder such as `/tmp`, another user could create one to a file of the victim.
+    // Check the open file instead of the path, because the file at the path could be swapped in the meantime. Check the
+    // link too, because in a folder such as `/tmp`, another user could create a link to one of the victim's files.
     let linked = path.symlink_metadata().map_err(failed)?;
     let user = rustix::process::geteuid().as_raw();
-    // With `sudo`, the calling user is trusted too, as in Git.
+    // Under `sudo`, also trust the calling user, as Git does.
     let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok()).filter(|_| user == 0);
     let is_trusted = |owner: u32| owner == 0 || owner == user || Some(owner) == caller;
     if let Some(owner) = [opened.uid(), linked.uid()].into_iter().find(|owner| !is_trusted(*owner)) {
@@ -56,7 +56,8 @@ fn check_owner(path: &Path, file: &File) -> Result<(), ConfigurationError> {
     Ok(())
 }
 
-/// Accepts any file: access control lists are not read, because folders that others can write to are rare on these systems.
+/// Accepts any file. Access control lists aren't checked, because folders that others can write to are rare on these
+/// systems.
 #[cfg(not(unix))]
 fn check_owner(_: &Path, _: &File) -> Result<(), ConfigurationError> {
     Ok(())

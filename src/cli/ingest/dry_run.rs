@@ -1,4 +1,4 @@
-//! Prints what a run would do.
+//! Prints the changes that a run would make.
 
 use crate::cli::escape;
 use crate::cli::exit::Exit;
@@ -10,7 +10,7 @@ use iiif_publish::publish::Change;
 use indicatif::{DecimalBytes, HumanCount};
 use serde_json::json;
 
-/// Prints a line for each thing that would change.
+/// Prints a line for each change.
 pub(super) struct DryRunPrinter {
     is_json: bool,
     exit: Exit,
@@ -21,7 +21,7 @@ impl DryRunPrinter {
         Self { is_json, exit: Exit::Done }
     }
 
-    /// Returns the exit code: images would fail, or a line could not be printed.
+    /// Returns the exit code, which is a failure if images would fail or a line couldn't be printed.
     pub(super) fn exit(&self) -> Exit {
         self.exit
     }
@@ -75,7 +75,7 @@ impl DryRunPrinter {
     }
 }
 
-/// Returns the verb and the details of a change.
+/// Returns a change's verb and details.
 fn describe(change: Change, objects: u64, bytes: u64) -> (&'static str, String) {
     let verb = match change {
         Change::Replaced => "replace",

@@ -1,4 +1,4 @@
-//! Turns the events of a run into lines.
+//! Reports the events of an ingest run.
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -10,18 +10,18 @@ use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use indicatif::HumanCount;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Reports what happens, and remembers what the end of the run depends on.
+/// Reports events and tracks the state that determines the run's outcome.
 pub(super) struct IngestReporter<'a> {
     context: &'a Context,
     state: Mutex<State>,
 }
 
 struct State {
-    /// The signal that stops the run.
+    /// Signal that stopped the run.
     signal: Option<Exit>,
-    /// The summary of the images, until publishing has ended.
+    /// Image summary, until publishing ends.
     summary: Option<Summary>,
-    /// The end of publishing.
+    /// Outcome of publishing, once it has ended.
     ending: Option<Ending>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> IngestReporter<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a signal, and remembers the first one.
+    /// Waits for a signal and stores the first one received.
     pub(super) async fn signal(&self) {
         let exit = self.context.interrupted().await;
         self.state().signal.get_or_insert(exit);
@@ -46,7 +46,7 @@ impl<'a> IngestReporter<'a> {
         self.state().signal.unwrap_or(Exit::Interrupted)
     }
 
-    /// Prints the summary of the images, if they were to be published.
+    /// Prints the image summary if the run published images.
     pub(super) fn print_summary(&self, publisher: &Publisher) {
         let ending = self.state().ending.take();
         if let Some(ending) = ending {
@@ -61,7 +61,7 @@ impl<'a> IngestReporter<'a> {
                 .say(&format!("kept {}, which iiif-publish did not publish here", counted(*count, "other image"))),
             IngestEvent::PicturesWithoutInfo { identifier } => progress.say(&format!(
                 "warning: {identifier}: kept tiles without an `info.json` that are not in the input; \
-                 `iiif-publish delete --id` deletes them"
+                 to delete them, use `iiif-publish delete --id`"
             )),
             IngestEvent::ImageEnded { image, result } => {
                 self.image_ended(image, result);
@@ -88,7 +88,7 @@ impl<'a> IngestReporter<'a> {
     }
 
     fn image_ended(&self, image: &Image, result: &Result<Published, PublishError>) {
-        // The lock is not held while the summary prints.
+        // Don't hold the lock while the summary prints.
         let Some(mut summary) = self.state().summary.take() else { return };
         summary.ended(image, result, Exit::Done, self.context.progress());
         self.state().summary = Some(summary);
@@ -98,7 +98,7 @@ impl<'a> IngestReporter<'a> {
         self.context.progress().finish();
         let mut state = self.state();
         if stopped == Some(StopReason::MaxDuration) {
-            // A signal after the limit ended the uploads, not the run.
+            // A signal after the limit only cut the uploads short. The limit still determines the exit code.
             state.signal = None;
         }
         let stopped = stopped.map(|reason| match reason {

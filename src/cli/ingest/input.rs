@@ -1,4 +1,4 @@
-//! Reads the input.
+//! Reads the input of a run.
 
 use super::Arguments;
 use crate::cli::context::Context;
@@ -14,7 +14,7 @@ use std::path::Path;
 impl Arguments {
     pub(super) async fn input(&self, context: &Context) -> Result<IngestInput, Fatal> {
         let patterns = Patterns::new(&self.include, &self.exclude)?;
-        // Tiles are images too, and the next run would find those of this one.
+        // Skip the target, because the next run would find this run's tiles, which are images too.
         let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.destination.prefix));
         let sources = self.publishing.source_resolver();
         for path in &self.inputs {

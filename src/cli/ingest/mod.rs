@@ -1,4 +1,4 @@
-//! `iiif-publish ingest`: whole collections, again and again.
+//! `iiif-publish ingest` publishes and updates entire collections.
 
 mod dry_run;
 mod events;
@@ -36,49 +36,49 @@ pub(super) struct Arguments {
     /// Folders are searched recursively.
     #[arg(value_name = "PATH")]
     inputs: Vec<PathBuf>,
-    /// Read a list of images from FILE, one per line (`-`: standard input)
+    /// Read a list of images from FILE, one per line (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// Read a table of images with a column `source`: CSV, `.xlsx`, `.ods` or JSON Lines (`.jsonl`)
+    /// Read a table of images with a `source` column: CSV, `.xlsx`, `.ods` or JSON Lines (`.jsonl`)
     ///
-    /// CSV may use any common separator and encoding.
+    /// CSV files can use any common separator and encoding.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    /// Read this sheet of a spreadsheet [default: first visible sheet]
+    /// Read this sheet from a spreadsheet [default: first visible sheet]
     #[arg(long, value_name = "NAME", requires = "table")]
     sheet: Option<String>,
-    /// Only include files in folders that match PATTERN, such as `**/*.tif` (repeatable) [default: images by extension]
+    /// Include only files in folders that match PATTERN, such as `**/*.tif` (repeatable) [default: images by extension]
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
     /// Exclude files in folders that match PATTERN (repeatable)
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
-    /// Publish only one of N equal parts, counted from 0, such as `2/8`
+    /// Publish only one of N equal parts, counting from 0, such as `2/8`
     ///
-    /// `auto` reads the part from the environment of AWS Batch, Kubernetes, Slurm or Cloud Run.
+    /// `auto` detects the part from the AWS Batch, Kubernetes, Slurm or Cloud Run environment.
     #[arg(long, value_name = "PART")]
     shard: Option<ShardArgument>,
-    /// Write the collection of all published parts; publish no images
+    /// Write the collection for all published parts without publishing images
     #[arg(long, conflicts_with = "shard")]
     finish: bool,
-    /// Rewrite manifests and collection of published images; publish no images
+    /// Rewrite the manifests and collection without publishing images
     #[arg(long, conflicts_with_all = ["finish", "prune"])]
     manifests_only: bool,
     #[command(flatten)]
     prune: PruneArguments,
-    /// Show what would be published and deleted, with its cost, without doing it
+    /// Show what would be published and deleted, and the cost, without changing anything
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
-    /// Set the Presentation API version of manifests and collection
+    /// Set the Presentation API version of the manifests and collection
     #[arg(long, value_name = "VERSION", default_value = "3", value_parser = presentation_parser())]
     presentation: PresentationArgument,
-    /// Set the title of the collection
+    /// Set the collection's title
     #[arg(long, value_name = "TEXT", default_value = "Collection")]
     label: String,
-    /// Write one JSON line per image to FILE, replacing an existing file
+    /// Write one JSON line per image to FILE, replacing any existing file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Write Prometheus metrics of the run to FILE, for the textfile collector of the node exporter
+    /// Write the run's Prometheus metrics to FILE, for the node exporter's textfile collector
     ///
     /// The file is replaced atomically.
     #[arg(long, value_name = "FILE")]
@@ -86,7 +86,7 @@ pub(super) struct Arguments {
     /// Stop after N failures (up to 32 images already started will finish)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
-    /// Stop after SECONDS; the next run continues
+    /// Stop after SECONDS; run again to continue
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
     #[command(flatten)]
@@ -101,12 +101,12 @@ struct PruneArguments {
     /// Delete images and manifests below the prefix that are no longer in the input
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
-    /// Refuse to delete more images than this: a number, or a percentage of the published images
+    /// Refuse to delete more images than this, as a number or a percentage of published images
     #[arg(long, value_name = "N|N%", requires = "prune", default_value_t = DeleteLimit::DEFAULT)]
     max_delete: DeleteLimit,
 }
 
-/// The version of manifests and the collection; `None` if there are none.
+/// Version of the manifests and collection, or `None` to write neither.
 #[derive(Clone, Copy, Debug)]
 struct PresentationArgument(Option<PresentationVersion>);
 
@@ -116,7 +116,7 @@ fn presentation_parser() -> impl TypedValueParser<Value = PresentationArgument> 
         .map(|name| PresentationArgument(name.parse().ok()))
 }
 
-/// A part, or where to look for it.
+/// A part that is given explicitly or detected from the environment.
 #[derive(Clone, Copy, Debug)]
 enum ShardArgument {
     Auto,
@@ -165,14 +165,14 @@ Examples:
         let began = Instant::now();
         let mut metrics = Metrics::default();
         let result = Box::pin(ingest(&self, context, &mut metrics)).await;
-        // The metrics are written after a failure too: a failed run is the one that an alert must see.
+        // Write metrics even after a failure, because alerts need to see failed runs.
         let Some(path) = &self.metrics_file else { return result };
         let exit = context.exit(result);
         metrics.duration = began.elapsed();
         metrics.exit_code = exit.code();
         let Err(error) = metrics.write(path) else { return Ok(exit) };
         let error = format!("could not write `{}`: {error}", path.display());
-        context.progress().error(&error, "choose another file with `--metrics-file`");
+        context.progress().error(&error, "choose a different file with `--metrics-file`");
         Ok(exit.worse(Exit::Failed))
     }
 }
@@ -206,7 +206,7 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     Ok(report(summary, &reporter, &publisher, context, metrics).worse(unread))
 }
 
-/// Prints what a run would do.
+/// Prints the changes that a run would make.
 async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> {
     let mut lines = DryRunPrinter::new(context.progress().is_json());
     let totals = ingest.dry_run(|event| lines.event(&event)).await?;
@@ -214,7 +214,7 @@ async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> 
     totals.refusal.map_or(Ok(lines.exit()), |refusal| Err(refusal.into()))
 }
 
-/// Reports how a run ended.
+/// Reports the run's outcome and returns its exit code.
 fn report(
     summary: IngestSummary,
     reporter: &IngestReporter<'_>,
@@ -230,13 +230,13 @@ fn report(
         _ => Exit::Failed,
     };
     let exit = summary.error.map_or(exit, |error| context.exit(Err(error.into())).worse(exit));
-    // After the last request, so that the summary and the metrics have the same numbers.
+    // Print the summary after the last request, so its numbers match the metrics.
     reporter.print_summary(publisher);
     metrics.traffic = publisher.store().traffic();
     let Some(error) = summary.report_error else { return exit };
     context.progress().error(
         &format!("the report is incomplete: {error}"),
-        "choose a file with more free space with `--report`; the images are not affected",
+        "pass `--report` a file on a disk with more free space; the images are not affected",
     );
     exit.worse(Exit::Failed)
 }
