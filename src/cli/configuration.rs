@@ -1,4 +1,5 @@
-//! Reads `iiif-publish.toml`, the configuration file for options that would otherwise be repeated on every command line.
+//! Reads `iiif-publish.toml`, the configuration file for options that would otherwise be repeated on every command
+//! line.
 
 mod trust;
 
@@ -39,9 +40,9 @@ pub(super) enum ConfigurationError {
     Kind { path: PathBuf, key: String, expected: &'static str },
     #[error("`{}` is larger than {max_bytes} bytes", .path.display())]
     TooLarge { path: PathBuf, max_bytes: u64 },
-    #[error("refusing to use `{}`, because it belongs to another user (uid {owner})", .path.display())]
+    #[error("refusing to use `{}` because it belongs to another user (uid {owner})", .path.display())]
     Owner { path: PathBuf, owner: u32 },
-    #[error("refusing to use `{}`, because other users can write to it", .0.display())]
+    #[error("refusing to use `{}` because other users can write to it", .0.display())]
     Writable(PathBuf),
 }
 
@@ -124,7 +125,8 @@ pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Resul
     Ok(CommandLine { words, from: Some(path), note, warnings })
 }
 
-/// Removes `--config FILE` from a command line and returns the file. clap wouldn't accept the option before a subcommand.
+/// Removes `--config FILE` from a command line and returns the file, because clap wouldn't accept the option before a
+/// subcommand.
 fn named_file(words: &mut Vec<OsString>) -> Option<PathBuf> {
     const NAME: &str = "--config";
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
@@ -208,7 +210,7 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
         let has = |group: &clap::ArgGroup, it: &Arg| group.get_args().any(|id| id == it.get_id());
         command.get_groups().any(|group| !group.clone().is_multiple() && has(group, one) && has(group, other))
     };
-    // `prune` in the file assumes the file's complete input, not a part of it given on the command line.
+    // `prune` in the file applies only to the file's complete input, not to inputs from the command line.
     let is_of_other_inputs = argument.get_id() == "prune"
         && command.get_arguments().any(|other| INPUTS.contains(&other.get_id().as_str()) && is_set(other.get_id()));
     is_of_other_inputs
@@ -241,8 +243,8 @@ impl File<'_> {
     }
 
     fn check_table(&self, command: &Command, name: &str, table: &Table) -> Result<(), ConfigurationError> {
-        // A TOML file can't contain both a table `[bucket]` for the command and an option `bucket` for all commands. The
-        // option takes precedence because most files need it, and the command has few options of its own.
+        // A TOML file can't contain both a table `[bucket]` for the command and an option `bucket` for all commands.
+        // The option takes precedence because most files need it, and the command has few options of its own.
         if has_somewhere(command, name, &|_| true) {
             return Err(self.wrong_kind(name, "a string or a number"));
         }
@@ -268,8 +270,8 @@ impl File<'_> {
         ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected }
     }
 
-    /// Returns a command's options as words, except options that the command line decides, plus warnings about ignored
-    /// keys.
+    /// Returns a command's options as words, except options that the command line already decides, plus warnings about
+    /// ignored keys.
     fn words(
         &self,
         verb: &str,
@@ -290,7 +292,7 @@ impl File<'_> {
         Ok((words, warnings))
     }
 
-    /// Returns a command's options: options above all tables, unless its own table overrides them, then its own table.
+    /// Returns a command's options: top-level options that its table doesn't override, followed by its table's options.
     fn options_for<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
         let own = self.table.get(verb).and_then(Value::as_table);
         let of_all = self

@@ -9,7 +9,7 @@ use iiif_publish::publish::Event;
 use iiif_publish::store::{S3Settings, S3Store, StoreError};
 use std::sync::Arc;
 
-/// Context of a command while it runs.
+/// Runtime context of a command.
 pub(super) struct Context {
     progress: Arc<Progress>,
 }
@@ -30,7 +30,7 @@ impl Context {
         move |event| progress.event(&event)
     }
 
-    /// Prints a note unless quiet.
+    /// Prints a note, except in quiet mode.
     pub(super) fn note(&self, text: &str) {
         self.progress.note(text);
     }

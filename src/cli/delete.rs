@@ -194,7 +194,7 @@ impl<'a> Target<'a> {
                 Ok(found) => {
                     if found.returned > 0 {
                         eprint_line(&format!(
-                            "warning: {subject}: another run published {} meanwhile",
+                            "warning: {subject}: another run published {} in the meantime",
                             images(found.returned)
                         ));
                     }
@@ -227,7 +227,7 @@ fn kept(found: DeleteCounts) -> String {
     if found.kept.objects() == 0 { String::new() } else { format!("; kept {}", found.kept) }
 }
 
-/// Prints periodic progress for long deletions.
+/// Periodic progress messages for a long deletion.
 struct DeleteProgress {
     deleted: Cell<u64>,
     reported: Cell<Instant>,

@@ -28,7 +28,7 @@ pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publishe
             return exit;
         }
         Ok(GalleryOutcome::NoImages) => {
-            context.note(&format!("`{key}` was not written, because no image was published"));
+            context.note(&format!("`{key}` was not written because no image was published"));
             return exit;
         }
         Ok(GalleryOutcome::Kept(reason)) => {

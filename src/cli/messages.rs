@@ -7,7 +7,7 @@ use std::ffi::OsString;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Messages {
     pub(super) format: MessageFormat,
-    /// Prints one line per image even when progress bars are shown.
+    /// `true` to print one line per image even when progress bars are shown.
     pub(super) is_verbose: bool,
 }
 

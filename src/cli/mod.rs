@@ -40,7 +40,7 @@ use std::time::Duration;
 /// Grace period for blocking tasks on shutdown. The result is final by then, so abandoning them is safe.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A subcommand, or the default command, which publishes. To add one, create a module and list it in [`Command`].
+/// A command such as `ingest`. To add one, create a module for it and list it in [`Command`].
 trait Verb: Sized {
     /// Examples shown at the end of the help text. A test checks that they all parse.
     const EXAMPLES: &'static str = "";
@@ -126,7 +126,7 @@ fn version() -> &'static str {
     &VERSION
 }
 
-/// Returns the `clap` definition of the program with all subcommands.
+/// Returns the complete `clap` command, including subcommands.
 fn program() -> clap::Command {
     Cli::command()
 }

@@ -55,8 +55,8 @@ pub(super) fn eprint_json(value: &Value) {
     eprint_raw(&escape::json(value, false));
 }
 
-/// Prints text to stderr, wrapped to the terminal width with a hanging indent. If stderr isn't a terminal, the text stays
-/// on a single line, which is easier to `grep`.
+/// Prints text to stderr, wrapped to the terminal width with a hanging indent. If stderr isn't a terminal, the text
+/// stays on a single line, which is easier to `grep`.
 pub(super) fn eprint_wrapped(text: &str, indent: &str) {
     if !io::stderr().is_terminal() || columns() < MIN_COLUMNS {
         return eprint_line(text);

@@ -152,9 +152,9 @@ fn refusals(outline: &Outline, options: &Options) -> impl Iterator<Item = String
     let beyond = |value: u64, limit: Option<u64>| limit.filter(|limit| value > *limit);
     let refusals = [
         beyond(objects, options.max_objects)
-            .map(|limit| format!("{objects} objects exceed the limit of {limit} (`--max-objects`)")),
+            .map(|limit| format!("it needs {objects} objects, but the limit is {limit} (`--max-objects`)")),
         beyond(memory, options.max_memory_bytes).map(|limit| {
-            format!("{} of memory exceed the limit of {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
+            format!("it needs {} of memory, but the limit is {} (`--max-memory`)", ByteSize(memory), ByteSize(limit))
         }),
     ];
     refusals.into_iter().flatten()

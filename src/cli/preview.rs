@@ -104,7 +104,7 @@ fn tell_address(address: &str, open: bool, context: &Context) {
     }
 }
 
-/// Serves until a signal arrives, and returns its exit code. Returns `None` for Ctrl-C, the normal way to end a preview.
+/// Serves until a signal arrives, and returns its exit code, or `None` for Ctrl-C, the normal way to end a preview.
 async fn serve(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
     tokio::select! {
         () = server.serve(site) => None,

@@ -18,13 +18,13 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// Minimum time between an image's JSON progress events.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Fraction of the terminal width used for an identifier (24 of 80 columns).
+/// Fraction of the terminal width used for an identifier, as numerator and denominator.
 const NAME_SHARE: (u16, u16) = (3, 10);
 
 /// Maximum identifier width in columns.
 const MAX_NAME_COLUMNS: u16 = 40;
 
-/// Reports messages and events on stderr.
+/// Reporter for messages and events on stderr.
 #[derive(Debug)]
 pub(super) struct Progress {
     messages: Messages,
@@ -118,7 +118,7 @@ impl Progress {
             Event::Kept(published) => {
                 self.skipped(&mut state, published, "kept", "skipped, already exists (--no-clobber)");
             }
-            Event::ComparedBySize => self.note("the store lists no ETags; comparing images by object size"),
+            Event::ComparedBySize => self.note("the store does not list ETags; comparing images by object size"),
             Event::Failed { identifier } => {
                 let image = state.images.remove(identifier);
                 self.image_done(&mut state, image);
@@ -152,12 +152,12 @@ impl Progress {
         }
     }
 
-    /// Prints an image's error, even if quiet.
+    /// Prints an image's error, even in quiet mode.
     pub(super) fn failed(&self, identifier: &Identifier, error: &str, hint: &str) {
         self.print_error(Some(identifier), error, &[], hint);
     }
 
-    /// Prints an error that affects the entire run, even if quiet.
+    /// Prints an error that affects the entire run, even in quiet mode.
     pub(super) fn error(&self, error: &str, hint: &str) {
         self.print_error(None, error, &[], hint);
     }
@@ -181,7 +181,7 @@ impl Progress {
         });
     }
 
-    /// Prints the run's summary: the non-empty `lines`, unless quiet, followed by `outcome`.
+    /// Prints the run's summary: the non-empty `lines`, except in quiet mode, followed by `outcome`.
     pub(super) fn summary(&self, outcome: Option<&str>, lines: &[String], json: &Value) {
         match self.messages.format {
             MessageFormat::Json => eprint_json(json),
@@ -193,7 +193,7 @@ impl Progress {
         }
     }
 
-    /// Prints an important note, even if quiet.
+    /// Prints an important note, even in quiet mode.
     pub(super) fn say(&self, text: &str) {
         self.beside_bars(|| match self.messages.format {
             MessageFormat::Json => eprint_json(&json!({"event": "note", "text": text})),
@@ -201,7 +201,7 @@ impl Progress {
         });
     }
 
-    /// Prints a note unless quiet.
+    /// Prints a note, except in quiet mode.
     pub(super) fn note(&self, text: &str) {
         if self.messages.format != MessageFormat::None {
             self.say(text);
@@ -335,8 +335,10 @@ fn published_line(published: &Published, printed: usize) -> String {
     let seconds = duration.as_secs_f64();
     let orphans = match orphans {
         Orphans { deleted: 0, left: 0, .. } => String::new(),
-        Orphans { deleted, left: 0, .. } => format!("; deleted {deleted} objects of its earlier version"),
-        Orphans { left, .. } => format!("; could not delete {left} objects of its earlier version (permission denied)"),
+        Orphans { deleted, left: 0, .. } => format!("; deleted {deleted} objects of the previous version"),
+        Orphans { left, .. } => {
+            format!("; could not delete {left} objects of the previous version (permission denied)")
+        }
     };
     let (objects, bytes) = (HumanCount(*objects), HumanBytes(*bytes));
     let warnings = joined_warnings(&warnings[printed.min(warnings.len())..]);

@@ -16,7 +16,7 @@ use std::time::Instant;
 /// Maximum number of identifiers in a text summary. JSON includes them all.
 const MAX_NAMES: usize = 100;
 
-/// Collects image outcomes and prints them.
+/// Outcomes of the run's images so far.
 #[derive(Debug)]
 pub(super) struct Summary {
     batch: BatchSummary,
@@ -114,7 +114,7 @@ impl Summary {
         if signal.is_some() || !unfinished.is_empty() {
             let remaining = unfinished.len();
             let counts = format!("{published} of {images} images published, {failed} failed, {remaining} remaining");
-            return Some(format!("{verb}: {counts}{}; run the same command to continue", self.remaining()));
+            return Some(format!("{verb}: {counts}{}; run the same command again to continue", self.remaining()));
         }
         (*images > 1 && *failed > 0).then(|| format!("{failed} of {images} images failed"))
     }

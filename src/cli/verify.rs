@@ -59,8 +59,8 @@ struct Target {
 }
 
 impl Target {
-    /// Returns the key of a finding's object, or its URL if the image isn't in a bucket. `url` is the image or its newest
-    /// version.
+    /// Returns the key of a finding's object, or its URL if the image isn't in a bucket. `url` points to the image or
+    /// its newest version.
     fn key(&self, url: &InfoUrl, finding: &Finding) -> String {
         let url = object_url(url, finding.path.as_deref().unwrap_or_default());
         let key = match (&self.folder, url.strip_prefix(self.url.base_uri())) {
@@ -104,7 +104,7 @@ async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal>
     Ok(report.end())
 }
 
-/// Prints lines as images are verified, or a single JSON document at the end.
+/// Report that is printed line by line as images are verified, or as a single JSON document at the end.
 struct VerifyReport {
     json: bool,
     documents: Vec<Value>,
@@ -188,11 +188,11 @@ fn summary(verified: &Verified) -> String {
         _ => format!("{checked} of {} objects", HumanCount(verified.objects)),
     };
     let rule = match (described.rule, described.level) {
-        (Rule::Plan, _) => "that iiif-publish writes for such an image".to_owned(),
+        (Rule::Plan, _) => "that iiif-publish writes for this image".to_owned(),
         (Rule::Listed, Some(0)) => "listed in its info.json".to_owned(),
         (Rule::Listed, level) => {
             let level = level.map_or("unknown level".to_owned(), |level| format!("level {level}"));
-            format!("listed in its info.json ({level} server: images made on demand are not checked)")
+            format!("listed in its info.json ({level} server: images generated on demand are not checked)")
         }
     };
     format!("{}: checked {objects} {rule}: {}", verified.url, outcome(verified))

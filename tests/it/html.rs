@@ -86,7 +86,7 @@ fn an_existing_page_is_kept_while_an_image_fails_or_overwriting_is_forbidden() {
     assert_eq!(images_of(&shown).as_array().map(Vec::len), Some(2), "published images are shown");
     let none = publish(&server, &bucket, &["--html=none.html"], &images[2..]);
     assert_eq!(none.code, Some(1), "{}", none.stderr);
-    assert!(none.stderr.contains("`none.html` was not written, because no image was published"), "{}", none.stderr);
+    assert!(none.stderr.contains("`none.html` was not written because no image was published"), "{}", none.stderr);
     let second = publish(&server, &bucket, &["--html"], &images[1..]);
     assert_eq!(second.code, Some(1), "{}", second.stderr);
     assert!(second.stderr.contains("`viewer.html` was not changed"), "{}", second.stderr);

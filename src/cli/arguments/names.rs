@@ -70,7 +70,7 @@ pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     Ok(images)
 }
 
-/// Like [`named`], but accepts only local files.
+/// Works like [`named`], but accepts only local files.
 ///
 /// # Errors
 /// Returns the same errors as [`named`], or an error if an image isn't a local file.

@@ -80,8 +80,8 @@ fn header_value(text: &str) -> Result<String, String> {
 struct RedirectArguments {
     /// Store each tile once and redirect its other URLs to it (website endpoints only)
     ///
-    /// For a bucket, redirects only work on its website endpoint. For a folder, they are written to a `_redirects` file,
-    /// which some hosts support.
+    /// For a bucket, redirects only work on its website endpoint. For a folder, they are written to a `_redirects`
+    /// file, which some hosts support.
     #[arg(long, requires = "public_url")]
     redirects: bool,
     /// Redirect full/max (JPEG only) to an existing full-size image; `{id}` stands for the identifier
@@ -162,7 +162,7 @@ impl PublishArguments {
         self.shape().map(drop)
     }
 
-    /// Checks that the output folder supports the images' names, and warns about names that other systems don't support.
+    /// Checks that the output folder supports the image names, and warns about names that other systems don't support.
     pub(crate) fn check_names<'a>(
         &self,
         identifiers: impl IntoIterator<Item = &'a Identifier>,

@@ -22,7 +22,7 @@ pub(crate) struct SourceArguments {
 }
 
 impl SourceArguments {
-    /// Returns `true` if a source bucket isn't the target bucket even if they share a name.
+    /// Returns `true` if sources use a different endpoint, so a source bucket isn't the target even if the names match.
     pub(crate) fn differ_from(&self, target: &S3Settings) -> bool {
         let plain = |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_lowercase());
         self.endpoint_url.is_some() && plain(&self.endpoint_url) != plain(&target.endpoint_url)

@@ -74,8 +74,8 @@ impl StorageArguments {
         let class = self.storage_class.as_ref()?;
         let reason = match class.as_str() {
             "STANDARD_IA" | "ONEZONE_IA" | "GLACIER_IR" => {
-                "bills each object as at least 128 kB for at least 30 days, and every read; most tiles are smaller than \
-                 60 kB and cost less in STANDARD"
+                "bills each object for at least 128 kB and 30 days, and also bills every read; most tiles are smaller \
+                 than 60 kB and cost less in STANDARD"
             }
             "INTELLIGENT_TIERING" => "never moves objects below 128 kB, which includes almost all tiles",
             _ => return None,

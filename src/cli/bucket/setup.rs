@@ -53,8 +53,10 @@ fn parts(arguments: &Arguments) -> Vec<Part> {
 fn blocked(setup: &Setup) -> Exit {
     let Some(command) = &setup.unblock else { return Exit::Done };
     let verb = if matches!(setup.policy, Some(PolicyChange::None)) { "overrides" } else { "would override" };
-    eprint_line(&format!("error: Block Public Access of the bucket {verb} the public-read policy; it was not changed"));
-    eprint_line(&format!("hint: if the bucket may be public, run `{command}`, then this command again"));
+    eprint_line(&format!(
+        "error: the bucket's Block Public Access setting {verb} the public-read policy; neither was changed"
+    ));
+    eprint_line(&format!("hint: if the bucket may be public, run `{command}`, then run this command again"));
     Exit::Failed
 }
 
@@ -67,9 +69,9 @@ fn difference(setup: &Setup, bucket: &str) -> String {
 
 fn cors_difference(change: &CorsChange, bucket: &str) -> String {
     let CorsChange::Add { added, kept, replaced } = change else {
-        return format!("CORS of `{bucket}`: all websites can load the images; nothing to do\n");
+        return format!("CORS rules of `{bucket}`: all websites can load the images; nothing to do\n");
     };
-    let mut text = format!("CORS of `{bucket}`:\n");
+    let mut text = format!("CORS rules of `{bucket}`:\n");
     let rules = kept.iter().map(|rule| ("  keep  ", rule)).chain(replaced.iter().map(|rule| ("- remove", rule)));
     for (sign, rule) in rules.chain([("+ add   ", added)]) {
         writeln!(text, "{sign}  {}", cors_line(rule)).expect("writing to a string does not fail");

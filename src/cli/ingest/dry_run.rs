@@ -10,7 +10,7 @@ use iiif_publish::publish::Change;
 use indicatif::{DecimalBytes, HumanCount};
 use serde_json::json;
 
-/// Prints a line for each change.
+/// Dry-run output with a line for each change.
 pub(super) struct DryRunPrinter {
     is_json: bool,
     exit: Exit,

@@ -10,7 +10,7 @@ use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use indicatif::HumanCount;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Reports events and tracks the state that determines the run's outcome.
+/// Event reporter, which also tracks the state that determines the run's outcome.
 pub(super) struct IngestReporter<'a> {
     context: &'a Context,
     state: Mutex<State>,

@@ -1,4 +1,4 @@
-//! Reads the input of a run.
+//! Collects a run's input images.
 
 use super::Arguments;
 use crate::cli::context::Context;
@@ -14,7 +14,7 @@ use std::path::Path;
 impl Arguments {
     pub(super) async fn input(&self, context: &Context) -> Result<IngestInput, Fatal> {
         let patterns = Patterns::new(&self.include, &self.exclude)?;
-        // Skip the target, because the next run would find this run's tiles, which are images too.
+        // Skip the target, or the next run would treat this run's tiles as input images.
         let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.destination.prefix));
         let sources = self.publishing.source_resolver();
         for path in &self.inputs {

@@ -181,7 +181,8 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     let progress = context.progress();
     let options = arguments.options(context)?;
     if arguments.publishing.keeps_existing() && options.collection_label.is_some() {
-        let error = "`--no-clobber` would keep manifests and the collection from changing with their images".to_owned();
+        let error =
+            "`--no-clobber` would prevent manifests and the collection from being updated with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
     }
     let input = arguments.input(context).await?;

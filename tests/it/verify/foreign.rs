@@ -92,7 +92,7 @@ fn only_listed_objects_of_a_server_are_checked_and_the_report_says_so() {
     let run = verify_on(&version_3(), &[]);
     assert_eq!(run.code, Some(0), "{}", run.stdout);
     assert!(
-        run.stderr.contains("listed in its info.json (level 1 server: images made on demand are not checked)"),
+        run.stderr.contains("listed in its info.json (level 1 server: images generated on demand are not checked)"),
         "{}",
         run.stderr
     );

@@ -23,7 +23,7 @@ fn a_complete_image_has_no_findings_in_either_version_or_both() {
         let urls: Vec<String> = folders.iter().map(|folder| format!("{}/{folder}x/info.json", host.url())).collect();
         let run = verify(&urls.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
-        assert_eq!(run.stderr.matches("that iiif-publish writes for such an image: no problems").count(), urls.len());
+        assert_eq!(run.stderr.matches("that iiif-publish writes for this image: no problems").count(), urls.len());
         assert_eq!(run.stderr.lines().count(), urls.len(), "{}", run.stderr);
     }
 }
