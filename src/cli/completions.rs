@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Shell to print a completion script for
+    /// Shell to generate the script for
     shell: Shell,
 }
 

@@ -66,7 +66,7 @@ enum SubsamplingArgument {
 enum JpegTilesArgument {
     /// Cut tiles from the JPEG blocks without decoding, capping their quality at `--quality`
     Auto,
-    /// Cut tiles from the JPEG blocks and leave the blocks unchanged
+    /// Cut tiles from the JPEG blocks without changing them
     Lossless,
     /// Decode the source and encode every tile, as for other formats
     Reencode,
