@@ -149,8 +149,7 @@ fn color_from_number(number: u32) -> Result<ColorModel, Refusal> {
     })
 }
 
-/// Reads a profile's color space signature (ICC.1:2022, 7.2.6). Returns `None` if the profile is too short to have
-/// one.
+/// Reads a profile's color space signature (ICC.1:2022, 7.2.6). Returns `None` if the profile doesn't have one.
 fn color_from_profile(profile: &[u8]) -> Result<Option<ColorModel>, Refusal> {
     match profile.get(16..20) {
         Some(b"GRAY") => Ok(Some(ColorModel::Gray)),
