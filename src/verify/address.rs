@@ -5,7 +5,7 @@ use crate::iiif::Plan;
 use std::fmt;
 use std::str::FromStr;
 
-/// An `info.json` URL, exactly as the user entered it. The image's base URI is also accepted.
+/// URL of an `info.json`, as entered by the user. The image's base URI is also accepted.
 ///
 /// ```
 /// use iiif_publish::verify::InfoUrl;

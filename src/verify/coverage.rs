@@ -97,9 +97,9 @@ fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Pla
     let longest_side = information.limits.width.map(|width| width.max(tiles.width));
     let shape = PyramidShape::new(tiles.width, longest_side, rounded_sizes).ok()?;
     let pyramid = Pyramid::new(information.size, shape.in_formats(information.formats));
-    // It doesn't matter who published the image, and nothing in the document would tell us. The question is if we can
-    // expect all of the plan's objects to exist. We can if this program would write the same document, because viewers
-    // then compute the same requests.
+    // The document doesn't reveal who published the image, but that doesn't matter. We only need to know whether all of
+    // the plan's objects should exist. If this program would write the same document, they should, because viewers will
+    // compute the same requests.
     let written = ImageInformation::new(&pyramid, information.version, information.id.clone(), None);
     let written = serde_json::to_value(written).ok()?;
     let is_same = |member: &str| written.get(member) == information.document.get(member);
@@ -108,8 +108,8 @@ fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Pla
 
 /// Returns thumbnails that depend on the size limit used for publishing.
 ///
-/// Multiple limits lead to the same `full/max`. These thumbnails are created with the highest of those limits, but not
-/// with the lowest.
+/// Different limits can lead to the same `full/max`. These thumbnails are created with the highest of those limits, but
+/// not with the lowest.
 fn perhaps(plan: &Plan) -> HashMap<ImageRequest, Size> {
     let pyramid = plan.pyramid();
     let levels = pyramid.scale_factors().iter().take_while(|scale| **scale < pyramid.max_level());

@@ -6,8 +6,8 @@ use crate::http::{BodyLimit, Client, Document, Encodings, HttpError, Method, Pol
 use bytes::Bytes;
 use std::time::Duration;
 
-/// Overload doesn't mean that an object is missing, so retry. A broken host must not hold up the report for long,
-/// though.
+/// Retry policy. Retries keep an overloaded server's objects from being reported as missing, but the limits ensure that
+/// a broken host doesn't hold up the report for long.
 const POLICY: Policy = Policy::new(Duration::from_secs(30)).with_max_attempts(3);
 
 /// Requests objects the way a viewer does.
@@ -54,7 +54,7 @@ impl From<Document> for Answer {
     }
 }
 
-/// Reasons for not getting a response.
+/// Errors that can occur when fetching an object.
 #[derive(Debug)]
 pub(super) enum FetchError {
     /// The host refused the connection or didn't respond.

@@ -38,7 +38,7 @@ pub enum Problem {
         /// Response status code.
         status: u16,
     },
-    /// The status code doesn't tell us if the object exists.
+    /// The status code doesn't indicate whether the object exists.
     Status {
         /// Response status code.
         status: u16,
@@ -50,7 +50,7 @@ pub enum Problem {
     },
     /// The object is larger than an object of its kind can be.
     TooLarge {
-        /// Maximum number of bytes to read.
+        /// Size limit in bytes.
         limit_bytes: u64,
     },
     /// The body isn't a complete file in the requested format.

@@ -177,7 +177,7 @@ impl Verifier {
         // so those are the tiles that matter.
         let version = information.as_ref().and_then(|information| information.version_below(url));
         if let Some(version) = &version {
-            // A versioned image's own `info.json` is a copy of its newest version's, and viewers continue from there.
+            // A versioned image serves its newest version's `info.json` as its own, and viewers continue from there.
             url = version;
             tally.move_to_version();
             information = self.information(url, &mut tally).await?;

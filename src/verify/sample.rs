@@ -39,9 +39,9 @@ impl Sample {
         if is_always_checked(expected.request, self.size) {
             return true;
         }
-        // Both factors are at most a few million, so the product can't overflow. This walks a line with slope `wanted
-        // / others` using Bresenham's algorithm and selects an object at each step. It doesn't require random numbers
-        // or a list of all objects, and it's reproducible.
+        // Both factors are at most a few million, so the product can't overflow. Like Bresenham's line algorithm, this
+        // follows a line with slope `wanted / others` and selects an object at each step. It's reproducible and
+        // doesn't require random numbers or a list of all objects.
         let due = |seen: u64| seen * self.wanted / self.others;
         self.seen += 1;
         due(self.seen) > due(self.seen - 1)

@@ -147,8 +147,8 @@ fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<FileB
     };
     let end = at.checked_add(length).filter(|_| length >= head_bytes);
     let end = match end.filter(|end| *end <= file_bytes) {
-        // Some writers set this box's length to the file size, and some files are truncated. The tile-parts show if
-        // any data is missing.
+        // Some writers set this box's length to the file size, and some files are truncated. The tile-parts show
+        // whether any data is missing.
         None if end.is_some() && &kind == b"jp2c" && at + head_bytes <= file_bytes => Some(file_bytes),
         end => end,
     };

@@ -95,7 +95,7 @@ impl Header {
             CAPABILITIES if long(segment, 0).is_some_and(|parts| parts & PART_15 != 0) => {
                 return Err(high_throughput());
             }
-            // These list segments that are omitted here, or decoders don't need them.
+            // These refer to segments that are omitted here or that decoders don't need.
             CAPABILITIES | TILE_PART_LENGTHS | PACKET_LENGTHS_MAIN | CORRESPONDING_PROFILE | REGISTRATION | COMMENT => {
                 return Ok(());
             }

@@ -3,6 +3,7 @@
 //! ```text
 //! boxes, codestream: headers -> pieces: one file per tile -> decode: samples -> rows
 //! ```
+//!
 //! The decoder only accepts complete files in memory and returns complete images. To get around that, this module cuts
 //! out each tile as a separate file and decodes the tiles one at a time.
 

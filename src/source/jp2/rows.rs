@@ -12,7 +12,7 @@ pub(super) struct PieceRows {
     pieces: Pieces,
     /// Maximum number of pieces to decode in parallel.
     threads: usize,
-    /// Pixels of the current row of pieces, from left to right. The buffers are reused for the next row.
+    /// Pixels in the current row of pieces, from left to right. The buffers are reused for the next row.
     decoded: Vec<Vec<u8>>,
     next_row: u32,
     /// Height of the current row of pieces in pixels, and how many of those rows have been delivered.
@@ -65,7 +65,7 @@ impl RowReader for PieceRows {
 fn check_memory(bytes: u64) -> Result<(), DecodeError> {
     let not_there = || format!("decoding it needs {bytes} bytes of memory, which are not available");
     let bytes = usize::try_from(bytes).map_err(|_| not_there())?;
-    // The memory is freed again right away. This only tests if the system would grant it. Linux usually grants more
+    // The memory is freed again right away. This only checks whether the system would grant it. Linux usually grants more
     // than it has, so this catches absurd sizes and process limits, and the run's memory budget takes care of the
     // rest.
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| not_there().into())

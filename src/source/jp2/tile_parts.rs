@@ -17,7 +17,7 @@ const MIN_BYTES: u64 = 14;
 
 const MARKER_BYTES: u64 = 2;
 
-/// A single tile-part. Its position in the file includes its markers.
+/// A single tile-part. `offset` and `bytes` include its markers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TilePart {
     pub(super) tile: u16,

@@ -21,7 +21,7 @@ pub(super) struct ChunkedRows {
     threads: usize,
     /// Number of strip or tile rows to decode at once.
     group: u32,
-    /// Decoded strips or tiles in row order, and the index of the first row of them.
+    /// Decoded strips or tiles in row order, starting with row `first`.
     decoded: Vec<DecodedChunk>,
     first: u32,
     /// Number of rows read so far, from the top or the bottom.

@@ -78,7 +78,7 @@ impl Chunks {
     }
 
     /// Fills in missing byte counts, which some scanners leave at 0. Each of these chunks extends to the next chunk or
-    /// the end of the file. A chunk that has no offset either contains no data.
+    /// the end of the file. A chunk with neither a length nor an offset is empty.
     fn fill_byte_counts(&mut self, input: &TiffInput) {
         let is_unknown = |(bytes, offset): (&u64, &u64)| *bytes == 0 && *offset != 0;
         if !self.byte_counts.iter().zip(&self.offsets).any(is_unknown) {

@@ -153,7 +153,7 @@ fn name_of(compression: u16) -> String {
     format!("{name} compression")
 }
 
-/// Decompressor whose end of data can't be verified.
+/// Decompressor for data without a verifiable end.
 struct Unchecked<R>(R);
 
 impl<R: Read + Send> Decompressor for Unchecked<R> {
@@ -166,8 +166,7 @@ impl<R: Read + Send> Decompressor for Unchecked<R> {
     }
 }
 
-/// Decompressor for data that ends with a checksum. The number is the maximum number of surplus bytes before the
-/// checksum.
+/// Decompressor for data that ends with a checksum, preceded by at most the given number of surplus bytes.
 struct Checked<R>(R, u64);
 
 impl<R: Read + Send> Decompressor for Checked<R> {

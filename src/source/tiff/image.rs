@@ -52,8 +52,8 @@ impl Image {
         let unpacker = layout.unpacker()?;
         let samples = (layout.samples, layout.bits);
         let mapping = SampleMapping::new(tags, layout.photometric.clone(), samples, unpacker.depth(), metadata)?;
-        // With separate planes, samples that are not shown are not even read. That needs the mapping twice: first to
-        // learn which samples count, then for pixels that have only those.
+        // Planes that aren't displayed aren't even read. This requires two mappings: one to find out which samples are
+        // needed, and another for pixels that only contain those samples.
         let planes = if layout.is_planar { mapping.kept().to_owned() } else { vec![0] };
         let mapping = if layout.is_planar { mapping.only_kept() } else { mapping };
         if layout.format == SampleFormat::Signed && range == FloatRange::Standard {

@@ -14,7 +14,7 @@ const MAX_CHILDREN: u64 = 64;
 /// `NewSubfileType` flags for a reduced version of another image, and for a mask.
 const REDUCED: u64 = 1;
 const MASK: u64 = 4;
-/// The equivalent of `REDUCED` in `SubfileType`, the tag's predecessor.
+/// `SubfileType` value for a reduced version of another image. This tag was replaced by `NewSubfileType`.
 const OLD_REDUCED: u64 = 2;
 
 /// Maximum number of directories to search for a second page after the first. Pyramids have fewer levels than this.
@@ -68,7 +68,7 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
 /// Returns `true` if there is another page, starting the search at directory `next`. Errors in later directories don't
 /// affect the current page.
 fn has_page(structure: &Structure, mut next: u64, mut seen: HashSet<u64>) -> bool {
-    // The result only determines if a warning is shown, so stop early and ignore errors. Finding every page in a file
+    // The result only determines whether a warning is shown, so stop early and ignore errors. Finding every page in a file
     // with 10,000 of them would mean reading 10,000 directories, with one request each if the file is remote.
     for _ in 0..MAX_LOOKED_AHEAD {
         if next == 0 || !seen.insert(next) {

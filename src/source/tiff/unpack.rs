@@ -22,7 +22,7 @@ pub(super) struct Scaling<'a> {
 
 /// Converts a row's samples to 8 or 16 bits.
 pub(super) enum Unpacker {
-    /// 8 or 16 bits already.
+    /// Already 8 or 16 bits.
     Direct(Depth),
     /// 1 to 7 bits, with a lookup table of converted values.
     UpTo7Bits { bits: u16, values: Box<[u8; 128]> },
@@ -136,7 +136,7 @@ impl Unpacker {
     }
 }
 
-/// Returns a lookup table for samples with few bits. The highest value maps to 255.
+/// Returns a lookup table for samples with few bits. The highest value maps to 255, except for palette indexes.
 fn values(format: SampleFormat, bits: u16) -> [u8; 128] {
     let max = (1_u32 << bits) - 1;
     std::array::from_fn(|value| {
