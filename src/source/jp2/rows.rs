@@ -65,9 +65,9 @@ impl RowReader for PieceRows {
 fn check_memory(bytes: u64) -> Result<(), DecodeError> {
     let not_there = || format!("decoding it needs {bytes} bytes of memory, which are not available");
     let bytes = usize::try_from(bytes).map_err(|_| not_there())?;
-    // The memory is freed again right away. This only checks whether the system would grant it. Linux usually grants more
-    // than it has, so this catches absurd sizes and process limits, and the run's memory budget takes care of the
-    // rest.
+    // The memory is freed again right away. This only checks whether the system would grant it. Linux usually grants
+    // more than it has, so this catches absurd sizes and process limits, and the run's memory budget takes care of
+    // the rest.
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| not_there().into())
 }
 

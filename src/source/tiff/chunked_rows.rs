@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// Minimum number of pixel bytes to decode at once. This is enough work to share among several workers.
 const GROUP_BYTES: u64 = 4 << 20;
 
-/// Maximum number of pixel bytes to decode at once when a row of chunks isn't enough to keep all workers busy. A row
-/// of strips, for example, contains just one.
+/// Maximum number of pixel bytes to decode at once when a row of chunks isn't enough to keep all workers busy. For
+/// example, a row of strips contains just one strip.
 const MAX_GROUP_BYTES: u64 = 32 << 20;
 
 /// Reads rows from groups of decoded strips or tiles.

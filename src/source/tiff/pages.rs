@@ -68,8 +68,8 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
 /// Returns `true` if there is another page, starting the search at directory `next`. Errors in later directories don't
 /// affect the current page.
 fn has_page(structure: &Structure, mut next: u64, mut seen: HashSet<u64>) -> bool {
-    // The result only determines whether a warning is shown, so stop early and ignore errors. Finding every page in a file
-    // with 10,000 of them would mean reading 10,000 directories, with one request each if the file is remote.
+    // The result only determines whether a warning is shown, so stop early and ignore errors. Finding every page in a
+    // file with 10,000 of them would mean reading 10,000 directories, with one request each if the file is remote.
     for _ in 0..MAX_LOOKED_AHEAD {
         if next == 0 || !seen.insert(next) {
             break;

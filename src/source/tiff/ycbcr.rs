@@ -9,7 +9,7 @@ const BT_601: [f64; 3] = [0.299, 0.587, 0.114];
 /// Black and white values for luma, then zero and full-scale values for each chroma channel.
 const FULL_RANGE: [f64; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
 
-/// Number of pixels per unit. All pixels in a unit share one pair of chroma samples.
+/// Size of a subsampling unit in pixels. All pixels in a unit share one pair of chroma samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subsampling {
     horizontal: u32,
