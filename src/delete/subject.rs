@@ -121,7 +121,7 @@ enum Presence {
     Nothing,
     /// Image files, but no `info.json`.
     Pictures,
-    /// Image information, either for this API version or an unknown one.
+    /// Image information for the given API version, or `None` if the version is unknown.
     Image(Option<ApiVersion>),
 }
 

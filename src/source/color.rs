@@ -83,8 +83,8 @@ impl Converter {
     /// Returns an error if the color engine fails, which isn't expected to happen.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
         let pixels = to.len() / self.format.channels();
-        // Each pixel is converted independently, so we can split the work any way we like. The output is the same
-        // regardless of `--jobs`.
+        // Each pixel is converted independently, so we can split the work however we like. The output doesn't depend on
+        // `--jobs`.
         let shares = (pixels / PIXELS_PER_SHARE).clamp(1, workers::sharing_threads());
         let share = pixels.div_ceil(shares).max(1);
         let from = from.chunks(share * self.samples.pixel_bytes());

@@ -30,8 +30,8 @@ pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
     let decoder_bytes = if interlaced { size.pixels() * samples.pixel_bytes() as u64 } else { 0 };
     let container = if interlaced { "PNG, interlaced" } else { "PNG" }.to_owned();
     let bits = u16::from(info.bit_depth as u8);
-    // Adam7 splits the image into seven passes, and the last one contains every second row. That means the rows aren't
-    // complete until the end of the file, so we have to hold the whole image.
+    // Adam7 splits the image into seven passes, and the last one contains every other row. We can't return rows in
+    // order until almost the entire file has been read, so we have to hold the whole image.
     let rows: Box<dyn RowReader> = if interlaced {
         let row_bytes = samples.row_bytes(size.width());
         Box::new(InterlacedRows { reader, samples, row_bytes, image: Vec::new(), next_byte: 0 })
