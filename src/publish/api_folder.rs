@@ -1,13 +1,13 @@
-//! An image's folder for one version of the Image API.
+//! Folder that holds an image's objects for one Image API version.
 
 use crate::destination::{ImageAddress, ImageFolder};
 use crate::iiif::Plan;
 
-/// An image's folder for one version of the Image API.
+/// Folder that holds an image's objects for one Image API version.
 #[derive(Clone, Debug)]
 pub(super) struct ApiFolder {
     pub(super) plan: Plan,
-    /// Address of the image's objects.
+    /// Address where the image's objects are stored.
     objects: ImageAddress,
     /// Parent address, if each version of the image has its own folder. The `info.json` there describes the current
     /// version.
@@ -21,7 +21,7 @@ impl ApiFolder {
         Self { plan, objects, parent }
     }
 
-    /// Returns the objects' address. Its base URI is the `id` in their `info.json`.
+    /// Returns the address of the image's objects. Its base URI is the `id` in `info.json`.
     pub(super) fn objects(&self) -> &ImageAddress {
         &self.objects
     }

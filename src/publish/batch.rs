@@ -13,7 +13,7 @@ pub enum BatchEvent<'a> {
     Ended {
         /// The image that finished.
         image: &'a Image,
-        /// Result of publishing it.
+        /// Result of publishing the image.
         result: &'a Result<Published, PublishError>,
     },
     /// The store stopped responding. No more images are started, because each one would run into the same timeout.

@@ -76,7 +76,7 @@ impl Budget {
         ImageMemory { reading: Arc::new(Some(reading)), lasting }
     }
 
-    /// Stops new work from starting. Work in flight continues.
+    /// Prevents new work from starting. Work in flight continues.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
@@ -102,7 +102,7 @@ pub(super) struct ImageMemory {
     pub(super) lasting: Option<OwnedSemaphorePermit>,
 }
 
-/// Memory that is released when its last clone is dropped, after the image has been read and encoded.
+/// Memory held until an image has been read and encoded. Released when the last clone is dropped.
 pub(super) type ReadingMemory = Arc<Option<OwnedSemaphorePermit>>;
 
 pub(super) async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {

@@ -162,7 +162,7 @@ impl OptionsBuilder {
         self
     }
 
-    /// Enables redirects, which replace duplicate objects.
+    /// Sets the redirect options. Redirects replace duplicate objects.
     pub fn redirects(mut self, redirects: impl Into<Option<RedirectOptions>>) -> Self {
         self.options.redirects = redirects.into();
         self

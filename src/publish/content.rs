@@ -43,7 +43,7 @@ impl fmt::Display for HashSum {
     }
 }
 
-/// Number of pictures, with one digest of their keys and entity tags and one of their keys and sizes.
+/// Number of pictures, and digests of their (key, entity tag) and (key, size) pairs.
 ///
 /// Sizes are compared if the store doesn't list entity tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

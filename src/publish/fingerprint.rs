@@ -6,9 +6,9 @@
 //! | headers | picture headers and attributes | pictures are copied in place |
 //! | document | public URL, rights, redirects, `info.json` headers | `info.json` is rewritten |
 //!
-//! Each one is the hash of a JSON text with explicit names and values. These texts are a stable format, unaffected by
-//! new releases, renamed types or reordered fields. Options added later are omitted from the text while they are set to
-//! their default.
+//! Each hash is computed from a JSON string with explicit names and values. The strings are a stable format and don't
+//! change with new releases, renamed types or reordered fields. Options added later are omitted while they have their
+//! default value.
 
 use super::Options;
 use super::options::{Identity, Layout, RedirectOptions};

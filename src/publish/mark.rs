@@ -56,7 +56,7 @@ pub(crate) struct Mark {
     pub(super) content: ContentDigest,
     /// `true` until pictures left over from an earlier version have been deleted.
     pub(super) has_orphans: bool,
-    /// `true` if another run may have been confirming the image when this mark was written, so its upload may still
+    /// `true` if another run may have been confirming the image when this mark was written, and its upload may still
     /// arrive.
     pub(super) is_contested: bool,
     /// Number of old versions that were kept the last time old versions were deleted.
@@ -112,7 +112,7 @@ impl fmt::Display for Mark {
         if self.is_contested {
             write!(formatter, ";contested=1")?;
         }
-        // Leave out the pixels, so an invalid mark can't be mistaken for a promise. Keep the headers: if the next run
+        // Leave out the pixels, so an invalid mark can't be mistaken for a valid one. Keep the headers: if the next run
         // uses the same ones, it can keep pictures whose bytes match.
         if self.state == MarkState::Replacing {
             return Ok(());
@@ -138,8 +138,8 @@ impl FromStr for Mark {
 
     fn from_str(text: &str) -> Result<Self, MarkError> {
         // Ignore unknown fields and use defaults for missing ones, so adjacent releases can read each other's marks. A
-        // different version is an error, and the caller then keeps the image because it can't know what a newer program
-        // promises.
+        // different version is an error, and the caller then keeps the image because it can't know what a newer
+        // program's fields mean.
         let (version, fields) = text.split_once(';').ok_or(MarkError)?;
         let field = |name: &str| fields.split(';').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         let state = field("state").and_then(MarkState::from_name).filter(|_| version == VERSION).ok_or(MarkError)?;

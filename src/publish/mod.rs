@@ -1,7 +1,7 @@
 //! The publishing pipeline, which ties the crate's other modules together.
 //!
 //! ```text
-//!  spawn_blocking            tasks, as many as there are slots              spawn_blocking   tasks
+//!  spawn_blocking            tasks, limited by permits                      spawn_blocking   tasks
 //!  reader: rows -> strips -> tile of a strip -> (an encoder is free) -> encode -> (a put is free) -> put -> receipt
 //!                         `-> whole level: renditions and thumbnails, strip by strip ----'
 //! ```
@@ -160,7 +160,7 @@ impl Publisher {
     /// use std::sync::Arc;
     ///
     /// # async fn publish(images: Vec<Image>) -> Result<(), Box<dyn std::error::Error>> {
-    /// // Credentials, region and endpoint are read from the environment, like the AWS CLI does.
+    /// // Credentials, region and endpoint are read from the environment, as with the AWS CLI.
     /// let store = S3Store::connect(S3Settings::new("art-tiles")).await?;
     /// let prefix: Prefix = "maps".parse()?;
     /// let options = Options::builder(store.url(&prefix).into()).prefix(prefix).build()?;

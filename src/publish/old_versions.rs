@@ -21,7 +21,7 @@ const UNFINISHED_FOR: Duration = Duration::from_hours(24);
 /// viewers may still be showing it.
 const FRESH_FOR: Duration = Duration::from_hours(1);
 
-/// Objects of a single version.
+/// Objects that belong to one version.
 #[derive(Debug, Default)]
 struct Version {
     /// Key and modification time of its `info.json`.

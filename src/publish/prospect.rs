@@ -40,8 +40,8 @@ pub enum Change {
 }
 
 impl Publisher {
-    /// Previews what [`publish`](Self::publish) would do. This looks up the image in the store, and reads the source's
-    /// header if it would be published.
+    /// Previews what [`publish`](Self::publish) would do. This looks up the image in the store. The source's header is
+    /// only read if the image would be published.
     ///
     /// # Errors
     /// Returns an error if the source can't be read or the store fails.

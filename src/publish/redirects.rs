@@ -6,7 +6,7 @@ use crate::destination::{Identifier, ImageAddress};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
 use crate::store::{Redirect, Redirects as StoreRedirects};
 
-/// An image's redirects.
+/// Redirects for a single image.
 #[derive(Clone, Debug)]
 pub(super) enum Redirects {
     /// No redirects. Every request has its own object.

@@ -1,8 +1,8 @@
 //! Invalidates an `info.json` before the objects it describes change.
 //!
 //! After comparing an image with its digest, a run marks it as current, unaware of anything that has happened since its
-//! last check. Any run about to change objects therefore invalidates the mark first. If a confirmation may still be in
-//! flight, it waits long enough for that request to arrive. See `ARCHITECTURE.md` for the full protocol.
+//! last check. A run that is about to change objects therefore invalidates the mark first. If a confirmation may still
+//! be in flight, the run also waits until that request must have arrived. See `ARCHITECTURE.md` for the full protocol.
 
 use super::mark::{Mark, MarkState};
 use crate::store::{Key, Object, Store, StoreError, Stored};

@@ -12,7 +12,7 @@ use std::str::FromStr;
 ///
 /// Only increment a revision if previous output was wrong or incomplete, because all affected images will be
 /// republished. An encoder that produces different bytes with the same quality doesn't count. If output changes,
-/// `tests/it/golden.rs` fails and asks for a decision.
+/// `tests/it/golden.rs` fails until you decide which case applies.
 const REVISIONS: [(&str, u32); 14] = [
     // Contents of `info.json`. If outdated, only this file is rewritten.
     (DOCUMENT, 1),

@@ -115,7 +115,7 @@ impl Publisher {
     async fn confirm(&self, target: &Target, state: &State) -> Result<(), PublishError> {
         let Some(timing) = self.timing() else { return Ok(()) };
         if self.options.redirects.is_some() {
-            // Entity tags don't reveal the target of a redirect.
+            // Entity tags don't tell us where a redirect points.
             self.redirect(target).await?;
         }
         tokio::select! {

@@ -174,14 +174,15 @@ impl State {
 
     /// Returns `true` if no `info.json` was written since `other` was loaded.
     pub(super) fn is_as_seen(&self, other: &Self) -> bool {
-        // Compare both mark and time. If only the marks were compared, we'd miss another run committing the same
-        // content, where the digest covers objects stored later. HTTP dates alone only have a resolution of one second.
+        // Compare both the mark and the time. With the mark alone, we'd miss another run that committed the same
+        // content, and its digest covers objects stored later. The time alone isn't enough because HTTP dates have a
+        // resolution of one second.
         let seen =
             |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
         self.infos.iter().map(seen).eq(other.infos.iter().map(seen))
     }
 
-    /// Returns `true` if there are definitely no more than `keep` old versions left.
+    /// Returns `true` if the marks confirm that at most `keep` old versions are left.
     pub(super) fn has_at_most(&self, keep: usize) -> bool {
         self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.old_versions.is_some_and(|count| count <= keep)))
     }

@@ -80,8 +80,7 @@ impl Task<'_> {
         let publisher = self.publisher;
         // These steps are ordered by how hard they are to undo. Anything that can fail without side effects comes
         // first: opening the source, warnings, names, memory and object counts. `prepare` is the first step to modify
-        // the store. After that, publishing only ends early if the source or store fails or the publisher is stopped,
-        // and the mark stays `replacing` until `commit`.
+        // the store. From then on, the mark stays `replacing` until `commit`.
         let source = publisher.unless_stopped(self.image, self.open()).await?;
         let header = source.header().clone();
         self.check_warnings(header.warnings(), false)?;
@@ -97,8 +96,8 @@ impl Task<'_> {
         // Do this before waiting for our turn, because the store may have high latency.
         let existing = publisher.prepare(&target, self.state, self.fingerprint).await?;
         // Wait for a turn before reserving memory, and do both after all requests that don't require them. An image
-        // waiting for memory may block a turn, but that's fine since images with memory have already had theirs. In the
-        // opposite order, memory could be reserved for an image that can't start.
+        // waiting for memory holds on to its turn, but that's fine because images that have memory already have a turn
+        // too. In the opposite order, memory could be reserved for an image that can't start.
         let turn = permit(&publisher.budget.readers).await;
         let ImageMemory { reading, lasting: _lasting } = self.memory(&header, &target).await;
         publisher.check_not_stopped(&target)?;

@@ -64,7 +64,7 @@ impl Watch {
 
     /// Returns `true` if each `info.json` is missing, being replaced, or still the same foreign file.
     fn is_as_left(&self, state: &State) -> bool {
-        // While this run is writing, it should only see its own `replacing` mark or that of another run that has also
+        // While this run is writing, it should only see its own `replacing` mark or one from another run that has also
         // started. It's harmless if both of them write, because the last commit settles and a later run compares the
         // result. A commit by the other run isn't harmless: it has deleted objects that it didn't plan and will go on
         // to be confirmed.

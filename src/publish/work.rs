@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
-/// Tasks of a single image. Dropping this cancels all of them.
+/// Tasks for a single image. Dropping this cancels all of them.
 pub(super) struct Tasks {
     job: Arc<Job>,
     running: JoinSet<Result<Vec<Receipt>, PublishError>>,
@@ -26,7 +26,7 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// Creates an image's tasks and starts those that collect whole levels.
+    /// Creates the tasks for an image and starts the ones that collect whole levels.
     pub(super) fn new(job: &Arc<Job>, memory: &ReadingMemory) -> Self {
         let (running, whole_levels) = (JoinSet::new(), HashMap::new());
         let mut tasks = Self { job: Arc::clone(job), running, whole_levels, memory: Some(Arc::clone(memory)) };
@@ -196,13 +196,13 @@ async fn publish_tile(
     };
     let encoded = job.encode(encode).await?;
     // A tile's encoded size isn't known in advance, so the permit is sized for the worst case. Release the surplus
-    // here. Without this, a limit of 24 MiB would only allow 96 tiles of 512 pixels, even if they are 20 KiB each
+    // here. Without this, a limit of 24 MiB would only allow 96 tiles of 512x512 pixels, even if each one is 20 KiB
     // instead of 256 KiB.
     permit.shrink_to(encoded.iter().map(|picture| picture.bytes.len() as u64).sum());
     job.put_picture(rendering, encoded).await
 }
 
-/// Strips of a level, along with the memory they use until the queue is empty.
+/// Strips from one level, along with the memory they use until the queue is empty.
 struct LevelStrips {
     strips: mpsc::Receiver<Arc<Strip>>,
     _memory: ReadingMemory,
