@@ -1,4 +1,4 @@
-//! Writes `info.json`. No other module does.
+//! The only module that writes `info.json`.
 
 use super::api_folder::ApiFolder;
 use super::content::ContentDigest;

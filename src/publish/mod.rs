@@ -222,7 +222,7 @@ impl Publisher {
         result
     }
 
-    /// Publishes an image, or does less if it already exists.
+    /// Publishes an image, skipping any work that is already done.
     async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
         // Do this before opening the file. If the file is replaced in between, the next run will notice.
         let prepared = async {
