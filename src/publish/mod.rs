@@ -144,7 +144,7 @@ impl Publisher {
     }
 
     /// Stops gracefully, letting uploads in flight finish without starting new ones. Most images in progress then fail
-    /// with [`PublishError::Stopped`], and [`Publisher::publish_all`] doesn't start any more images.
+    /// with [`PublishError::Stopped`], and [`Publisher::publish_all`] stops starting new images.
     pub fn stop(&self) {
         self.budget.stop();
     }

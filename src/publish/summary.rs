@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct BatchSummary {
     /// Total number of images.
     pub images: usize,
-    /// Number of images that are published.
+    /// Number of images that are now published, including unchanged and kept images.
     pub published: usize,
     /// Number of published images that were already up to date.
     pub unchanged: usize,
