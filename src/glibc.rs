@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
-/// Minimum allocation size, in bytes, that goes back to the OS as soon as it is freed.
+/// Minimum size, in bytes, of allocations that are returned to the OS as soon as they are freed.
 ///
 /// Setting this threshold turns off glibc's dynamic adjustment, which raises it to the size of each freed allocation,
 /// up to 32 MiB. Strips would then come from the heap and couldn't be returned while later allocations sit above them.

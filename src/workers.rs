@@ -97,7 +97,7 @@ pub(crate) fn sharing_threads() -> usize {
     if rayon::current_thread_index().is_some() { rayon::current_num_threads() } else { 1 }
 }
 
-/// Runs `work` on each item, using the whole pool if the caller is a worker and only the calling thread if it isn't.
+/// Runs `work` on each item, in parallel if the caller is a worker and sequentially if it isn't.
 ///
 /// # Errors
 /// Returns an error from one of the items. Items not yet started at that point are skipped.

@@ -66,10 +66,11 @@ impl Policy {
         self.decide_with(failure, attempts, elapsed, jitter())
     }
 
-    /// Makes the decision, with `jitter` between 0 and 1, after `attempts` failed attempts over `elapsed`.
+    /// Same as [`decide`](Self::decide), but with an explicit `jitter` between 0 and 1. `attempts` is the number of
+    /// failed attempts so far, and `elapsed` is the time since the first one started.
     ///
-    /// A server can request any delay. If it extends past the retry time, give up, because the server would reject an
-    /// earlier attempt.
+    /// Gives up if the server requests a delay that extends past the retry time, because it would reject an earlier
+    /// attempt.
     fn decide_with(self, failure: Failure, attempts: u32, elapsed: Duration, jitter: f64) -> Option<Duration> {
         let backoff = backoff(attempts, jitter);
         // A server that requests no delay still gets the normal backoff.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-/// An existing object.
+/// A source object that is known to exist.
 pub(super) struct BucketObject {
     object: Arc<PinnedObject>,
     revision: Revision,

@@ -19,7 +19,7 @@ impl Spool {
     pub(super) fn new() -> Result<Self, RemoteError> {
         // The file has no name, so it goes away with the process no matter how that ends. Decoders need to seek, and a
         // TIFF can have its directory at the end, so the entire response must be kept if parts of it can't be requested
-        // again. It doesn't go in memory, because these files are often larger than the total `--max-memory` for all
+        // again. It isn't kept in memory, because these files are often larger than the total `--max-memory` for all
         // images.
         let file = tempfile::tempfile().map_err(|error| spool_error(&error))?;
         Ok(Self { file: Mutex::new(File::from_std(file)), bytes: 0 })

@@ -33,7 +33,7 @@ pub enum KeyError {
         /// The purpose that the segment is reserved for.
         purpose: &'static str,
     },
-    /// Not an absolute URL, or paths can't be appended to it.
+    /// The string isn't an absolute URL that paths can be appended to.
     #[error("`{0}` is not a URL like https://example.org/iiif")]
     Url(String),
     /// The URL contains a username or password, which would be published. The error message omits both.

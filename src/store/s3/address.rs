@@ -1,4 +1,4 @@
-//! Parsing of bucket addresses and endpoints, in all the forms people write them.
+//! Parses bucket addresses and endpoints in the various forms people write them.
 
 use crate::store::{KeyError, Prefix};
 use std::fmt;

@@ -10,7 +10,8 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use std::error::Error;
 use std::time::Duration;
 
-/// Rejects an endpoint that contains secrets, because it appears in messages and, by default, in every `info.json`.
+/// Rejects an endpoint that contains secrets, because endpoints appear in messages and, by default, in every
+/// `info.json`.
 pub(super) fn check_no_secrets(url: &str) -> Result<(), StoreError> {
     let problem = match url {
         url if has_user_info(url) => "it contains a user name or a password",

@@ -53,7 +53,7 @@ const MAX_BYTES_IN_FLIGHT: u64 = 64 << 20;
 /// Default time limit for retrying a request. Restarting a store usually takes less time than this.
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
-/// Controls the use of the newer checksum headers.
+/// Determines when to send the newer checksum headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checksums {

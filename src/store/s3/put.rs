@@ -1,4 +1,4 @@
-//! Puts, each confirmed by the stored object's ETag.
+//! Uploads objects and confirms each upload using the returned ETag.
 
 use super::{MARK, S3Store};
 use crate::store::{

@@ -92,7 +92,7 @@ impl S3Store {
         let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
         let response = request.set_request_payer(self.payer.into()).send().await;
         let response = response.map_err(|error| self.read_error(&object.key, &error))?;
-        // Some stores ignore the condition.
+        // Check the revision here too, in case the store ignored the condition.
         let is_other = |found: Option<String>, known: &Option<String>| {
             found.zip(known.as_ref()).is_some_and(|(found, known)| found != *known)
         };

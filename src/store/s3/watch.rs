@@ -41,7 +41,7 @@ const TRANSIENT_CODES: [&str; 8] = [
     "IncompleteBody",
 ];
 
-/// Adds more retryable error codes for one operation, which fails with `E`.
+/// Retry classifier that recognizes additional error codes for the operation with error type `E`.
 pub(super) struct CodeClassifier<E>(PhantomData<fn() -> E>);
 
 impl<E> Default for CodeClassifier<E> {
@@ -112,7 +112,7 @@ pub(super) fn tracking_last_failure<F: Future>(operation: F) -> impl Future<Outp
     LAST_FAILURE.scope(RefCell::default(), operation)
 }
 
-/// Returns the last error response to the current operation. Errors for timeouts across all attempts don't include it.
+/// Returns the last error response to the current operation. The error for an overall timeout doesn't include it.
 pub(super) fn last_failure() -> Option<String> {
     LAST_FAILURE.try_with(|failure| failure.borrow().clone()).ok().flatten()
 }
