@@ -36,9 +36,9 @@ pub(crate) struct Client {
 /// Content encodings to accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encodings {
-    /// Only the stored bytes, because ranges and sizes refer to them.
+    /// No compression, because ranges and sizes refer to the stored bytes.
     Identity,
-    /// Also accept gzip and decode it.
+    /// Gzip, which is decoded transparently.
     Gzip,
 }
 

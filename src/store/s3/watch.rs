@@ -107,7 +107,7 @@ tokio::task_local! {
     static LAST_FAILURE: RefCell<Option<String>>;
 }
 
-/// Runs an operation and makes its [`last_failure`] available.
+/// Runs an operation and tracks its [`last_failure`].
 pub(super) fn tracking_last_failure<F: Future>(operation: F) -> impl Future<Output = F::Output> {
     LAST_FAILURE.scope(RefCell::default(), operation)
 }
