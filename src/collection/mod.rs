@@ -1,4 +1,4 @@
-//! Image collections, including their input, sharding, and the manifests and collection documents used by viewers.
+//! Image collections, including their input, sharding, manifests and collection documents.
 
 mod folder;
 pub mod ingest;

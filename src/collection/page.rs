@@ -38,8 +38,8 @@ impl Page {
     }
 }
 
-/// Groups pages by object. Pages are sorted within each object, and objects are sorted by where their first page occurs
-/// in the input.
+/// Groups pages by object. Pages are sorted within each object, and objects are ordered by their first page in the
+/// input.
 #[must_use]
 pub fn objects<'a>(pages: impl IntoIterator<Item = &'a Page>) -> Vec<Vec<&'a Page>> {
     let mut places = HashMap::new();

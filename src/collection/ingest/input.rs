@@ -4,8 +4,8 @@ use super::IngestError;
 use crate::collection::{EmptyFolder, Input, InputError, Page, Shard};
 use crate::destination::Destination;
 
-/// The input for a run. Along with the images, it tracks everything that hints at missing ones, because images must not
-/// be deleted based on an incomplete input.
+/// Input for a run. Tracks signs of an incomplete input along with the images, because pruning based on an incomplete
+/// input would delete images that still exist.
 #[derive(Debug)]
 pub struct IngestInput {
     pages: Vec<Page>,

@@ -112,8 +112,8 @@ pub(super) fn keys(
     objects.map(|object| Ok(presentation.destination().manifest(object)?.key)).collect()
 }
 
-/// Builds an object's manifest. Returns `None` if it is already stored with the same content, or if some pages failed
-/// and the stored manifest may contain more of them.
+/// Builds an object's manifest. Returns `None` if the store already has the same content. To avoid losing pages, also
+/// returns `None` if some pages aren't published and a manifest already exists.
 fn manifest(
     presentation: &Presentation,
     object: &ManifestObject,

@@ -268,8 +268,8 @@ impl Input {
         self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
     }
 
-    /// Returns all images, along with errors that may have hidden some. Examples are unreadable files and folders
-    /// without images, which may be mount points of missing disks.
+    /// Returns all images, along with any errors that may have caused images to be missed, such as unreadable files and
+    /// folders without images. Empty folders may be mount points of missing disks.
     ///
     /// # Errors
     /// Returns an error if two images have the same identifier.

@@ -5,7 +5,7 @@ use crate::collection::naming::is_image_name;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::path::Path;
 
-/// Glob patterns, such as `**/*.tif`, that select files based on their relative path in a folder.
+/// Glob patterns, such as `**/*.tif`, that select files by their path relative to a folder.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     include: Option<GlobSet>,

@@ -133,7 +133,7 @@ impl Header {
         ))
     }
 
-    /// Returns notes on metadata columns that were probably meant to be something else.
+    /// Returns notes on metadata columns with names that suggest a different meaning.
     pub(super) fn notes(&self, table: &str) -> Vec<String> {
         let note = |name: &String| {
             let meant = meant(name, &self.names)?;

@@ -52,8 +52,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Text, RowError> {
 const SAMPLE_BYTES: usize = 4096;
 
 fn guess(bytes: &[u8]) -> Result<&'static Encoding, RowError> {
-    // Detect UTF-16 without a byte order mark. Every second byte of a separator, digit or line break is zero in UTF-16,
-    // and no other supported encoding uses zero bytes in text.
+    // Detect UTF-16 without a byte order mark. Characters like separators, digits and line breaks contain a zero byte
+    // in UTF-16, and no other supported encoding uses zero bytes in text.
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
     let zeros = |parity: usize| sample.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
     if zeros(0) + zeros(1) > 0 {
