@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! {prefix}/                        {public URL}/
-//!   {identifier}/info.json           one version of the Image API
-//!   3/{identifier}/info.json         both versions, each in a folder of its own
+//!   {identifier}/info.json           if a single Image API version is published
+//!   3/{identifier}/info.json         if both versions are published
 //!   2/{identifier}/info.json
 //!   manifests/{object}.json
-//!   collection.json                  with pages in collections/, if it is large
+//!   collection.json                  split into pages in collections/ if it is large
 //!   {page}.html
 //! ```
 

@@ -23,7 +23,7 @@ const NO_LANGUAGE: &str = "none";
 pub struct LanguageMap(Vec<(String, Vec<String>)>);
 
 impl LanguageMap {
-    /// Creates a map with a single text. `language` is a BCP 47 tag, or `None` if the language is unknown.
+    /// Creates a map with a single value. `language` is a BCP 47 tag, or `None` if the language is unknown.
     #[must_use]
     pub(crate) fn new(language: Option<&str>, text: impl Into<String>) -> Self {
         let mut map = Self::default();
@@ -31,7 +31,7 @@ impl LanguageMap {
         map
     }
 
-    /// Adds a text.
+    /// Adds a value in the given language.
     pub(crate) fn add(&mut self, language: Option<&str>, text: impl Into<String>) {
         let language = language.unwrap_or(NO_LANGUAGE);
         match self.0.iter_mut().find(|(known, _)| known == language) {

@@ -59,7 +59,7 @@ pub enum PyramidError {
     FormatSide {
         /// Longer side of `full/max`, in pixels.
         side: u32,
-        /// Format with the exceeded limit.
+        /// Format that imposes the limit.
         format: Format,
     },
 }
@@ -337,7 +337,7 @@ impl Pyramid {
         Cell { scale, column: self.columns(scale) - 1, row: self.rows(scale) - 1 }
     }
 
-    /// Returns the rendition of a whole level.
+    /// Returns the rendition for a whole level.
     #[must_use]
     pub(crate) fn whole(&self, scale: ScaleFactor) -> Rendering {
         if self.fits_one_tile(scale) {

@@ -12,7 +12,7 @@
 //! until the strip is complete and moved out. The number of strips is fixed, and the caller takes completed strips
 //! between calls.
 //!
-//! We can't wait for a free strip here because the waiting thread might be the one that has to release it. Instead, the
+//! We can't wait for a free strip here because the waiting thread is also the one that releases strips. Instead, the
 //! caller [reserves](CoefficientBuffer::reserve) a strip before decoding rows that might need it, and it is an error to
 //! leave too many completed strips untaken. libjpeg's default arrays hold the whole image, so we don't use them.
 
@@ -26,8 +26,9 @@ use std::sync::Arc;
 /// Maximum number of block rows that libjpeg requests at once (`MAX_SAMP_FACTOR` in jpeglib.h).
 const MAX_ROWS: usize = 4;
 
-/// Maximum number of pixel rows that libjpeg reads to produce the next 16 rows. At half size, it needs twice as many.
-/// It also reads up to two rows of MCUs ahead to get the neighboring rows of subsampled components.
+/// Maximum number of pixel rows that libjpeg reads to produce the next 16 rows. This includes a factor of two for
+/// decoding at half size. libjpeg also reads up to two rows of MCUs ahead to get the neighboring rows of subsampled
+/// components.
 const ROWS_AHEAD: u32 = 32;
 const MCU_ROWS_AHEAD: u32 = 2;
 

@@ -60,7 +60,7 @@ const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 unsafe impl Send for Decoder {}
 
 impl Decoder {
-    /// Reads the header.
+    /// Creates a decoder and reads the file header.
     ///
     /// # Errors
     /// Returns an error if the file can't be read or its header is damaged.

@@ -25,8 +25,8 @@ impl<T> StripBuffer<T> {
 
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
-        // Sending fails if the pool was dropped or the buffer exceeds the limit. In that case, the memory is simply
-        // freed.
+        // Sending fails if the pool was dropped or the buffer was allocated beyond the limit. In that case, the memory
+        // is freed.
         let _ = self.home.try_send(std::mem::take(&mut self.items));
     }
 }
