@@ -24,7 +24,7 @@ const SYSTEM_NAMES: [&str; 14] = [
     "desktop.ini",
 ];
 
-/// Returns the [`SYSTEM_NAMES`] entry that matches a file name, or `._*` for AppleDouble files.
+/// Returns the [`SYSTEM_NAMES`] entry that matches a file name, or `._*` for `AppleDouble` files.
 fn system_name(name: &str) -> Option<&'static str> {
     if name.starts_with("._") {
         return Some("._*");

@@ -47,10 +47,9 @@ impl SizeParameter {
 /// Requests](https://iiif.io/api/image/3.0/#4-image-requests)):
 ///
 /// ```
-/// use iiif_publish::iiif::{Format, ImageRequest, SizeParameter};
-/// let request = ImageRequest::full(SizeParameter::Max);
-/// assert_eq!(request.to_string(), "full/max/0/default.jpg");
-/// assert_eq!(request.in_format(Format::Webp).to_string(), "full/max/0/default.webp");
+/// use iiif_publish::iiif::{Format, ImageRequest, RegionParameter, SizeParameter};
+/// let (region, size, format) = (RegionParameter::Full, SizeParameter::Max, Format::Webp);
+/// assert_eq!(ImageRequest { region, size, format }.to_string(), "full/max/0/default.webp");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ImageRequest {

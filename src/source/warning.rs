@@ -97,11 +97,7 @@ impl fmt::Display for WarningCode {
 
 /// A part of a file that couldn't be honored. The image is published anyway.
 ///
-/// ```
-/// use iiif_publish::source::{Warning, WarningCode};
-/// let warning = Warning::new(WarningCode::EndMarkerMissing, "the file ends without its end marker");
-/// assert_eq!(warning.to_string(), "the file ends without its end marker (end-marker-missing)");
-/// ```
+/// Displays as its text and code: `the file ends without its end marker (end-marker-missing)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {

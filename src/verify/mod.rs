@@ -7,7 +7,9 @@
 //! use iiif_publish::verify::{Options, Verifier};
 //!
 //! # async fn verify() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::new(Options { sample: Some(500), ..Options::default() })?;
+//! let mut options = Options::default();
+//! options.sample = Some(500);
+//! let verifier = Verifier::new(options)?;
 //! let verified = verifier.verify(&"https://example.org/iiif/photo/info.json".parse()?).await?;
 //! for finding in &verified.findings {
 //!     eprintln!("{}: {}", finding.path.as_deref().unwrap_or("the image"), finding.problem);

@@ -156,18 +156,14 @@ pub(super) fn check_endpoint(url: &str, bucket: &str) -> Result<(), EndpointErro
         return error(format!("the endpoint `{shown}` has no scheme"), hint);
     };
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
-        return error(
-            format!("the endpoint `{shown}` does not use http:// or https://"),
-            "correct the scheme".to_owned(),
-        );
+        let reason = format!("the endpoint `{shown}` does not use http:// or https://");
+        return error(reason, "correct the scheme".to_owned());
     }
     let rest = rest.rsplit('@').next().unwrap_or_default().trim_end_matches('/');
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.is_empty() {
-        return error(
-            format!("the endpoint `{shown}` has no host"),
-            "write it like `https://s3.example.org`".to_owned(),
-        );
+        let reason = format!("the endpoint `{shown}` has no host");
+        return error(reason, "write it like `https://s3.example.org`".to_owned());
     }
     // This is the most common endpoint mistake, because services display the bucket's URL instead of the endpoint.
     // Requests would go to a bucket inside the bucket and fail with errors that don't mention the cause.
