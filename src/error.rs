@@ -1,8 +1,9 @@
-//! Errors as text.
+//! Error formatting.
 
 use std::error::Error;
 
-/// Returns an error and its causes as one line, separated by colons. A cause is left out if the text before it ends with it.
+/// Formats an error and its sources on one line, separated by colons. Skips a source that the preceding text already
+/// ends with.
 ///
 /// ```
 /// let error = "x".parse::<iiif_publish::collection::Shard>().expect_err("not a shard");

@@ -1,13 +1,13 @@
-//! A limit on the number of items in flight and on their total size.
+//! Limits the number of items in flight and their total size.
 //!
-//! Permits are granted in the order of the requests. A large item at the head of the queue blocks smaller ones behind
-//! it. Otherwise, a stream of small items could delay the large one forever.
+//! Permits are granted in FIFO order. A large item at the head of the queue blocks the smaller ones behind it, because
+//! a steady stream of small items could otherwise starve it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// A limiter for all tasks that acquire permits from it. Clones share the same limit.
+/// A limiter shared by every task that acquires permits from it. Clones share the same limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Limiter {
     state: Arc<Mutex<State>>,
@@ -28,7 +28,7 @@ struct Waiter {
     grant: oneshot::Sender<Permit>,
 }
 
-/// Permission for one item in flight. Dropping the permit releases its capacity.
+/// Permission to have one item in flight. Dropping it releases the capacity.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Limiter,
@@ -36,30 +36,31 @@ pub(crate) struct Permit {
 }
 
 impl Limiter {
-    /// Creates a limit of `max_count` items and `max_bytes` bytes. An item that is larger than `max_bytes` runs alone.
+    /// Creates a limiter for `max_count` items and `max_bytes` bytes. An item larger than `max_bytes` runs alone.
     pub(crate) fn new(max_count: usize, max_bytes: u64) -> Self {
         let max_count = max_count.max(1);
         let state = State { max_count, max_bytes, count: 0, bytes: 0, waiting: VecDeque::new() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Waits for a permit for one item of `bytes` bytes.
+    /// Waits for a permit for an item of `bytes` bytes.
     pub(crate) async fn acquire(&self, bytes: u64) -> Permit {
-        // A semaphore of tokio cannot express this limit: it counts one kind of permits, and the byte budget needs a
-        // rule for items that are larger than all of it. Two semaphores, one for the number and one for the bytes,
-        // would be acquired one after the other, so that an item could hold a slot while it waits for bytes.
+        // A Tokio semaphore can't express this limit because it counts only one kind of permit, and items larger than
+        // the whole byte budget need special treatment. Using two semaphores, one for the count and one for the bytes,
+        // would mean acquiring them one after the other, and an item could hold a slot while it waits for bytes.
         let (grant, granted) = oneshot::channel();
         self.change(|state| state.waiting.push_back(Waiter { bytes, grant }));
         granted.await.expect("a waiter stays in the queue until it is granted a permit")
     }
 
-    /// Changes the maximum number of items, where 0 counts as 1. Excess permits stay valid until they are dropped.
+    /// Sets the maximum number of items, with a minimum of 1. Permits above the new limit stay valid until they are
+    /// dropped.
     #[cfg(any(test, feature = "s3"))]
     pub(crate) fn set_max_count(&self, max_count: usize) {
         self.change(|state| state.max_count = max_count.max(1));
     }
 
-    /// Changes the state, then grants all permits that fit.
+    /// Updates the state, then grants every permit that now fits.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let granted: Vec<Waiter> = {
             let mut state = self.lock();
@@ -67,9 +68,9 @@ impl Limiter {
             std::iter::from_fn(|| state.grant_next()).collect()
         };
         for Waiter { bytes, grant } in granted {
-            // Permits are sent after the lock is released. Dropping one takes the lock again, and that may happen right
-            // here: a waiter whose future was dropped leaves a closed channel.
-            // If the waiter is gone, `send` returns the permit and dropping it releases the capacity.
+            // Send permits only after releasing the lock. Dropping a permit takes the lock again, and that can happen
+            // right here if the waiter's future was dropped and its channel is closed. In that case `send` hands the
+            // permit back, and dropping it releases the capacity.
             drop(grant.send(Permit { limiter: self.clone(), bytes }));
         }
     }
@@ -81,16 +82,16 @@ impl Limiter {
 }
 
 impl State {
-    /// Removes the first waiter from the queue if its permit fits.
+    /// Pops the first waiter off the queue if its permit fits.
     fn grant_next(&mut self) -> Option<Waiter> {
-        // Canceled waiters are removed only here, when they reach the front. Searching the queue when a future is
-        // dropped would need an identifier for each waiter, and would change nothing for those that wait.
+        // Canceled waiters are removed only when they reach the front. Searching the queue whenever a future is dropped
+        // would require an ID per waiter and wouldn't help the remaining waiters.
         while self.waiting.front().is_some_and(|waiter| waiter.grant.is_closed()) {
             self.waiting.pop_front();
         }
         let bytes = self.waiting.front()?.bytes;
-        // An item that is larger than the limit must be able to run, or it would wait forever. It gets its turn when
-        // nothing else is in flight, so the peak is the limit or one such item, never both.
+        // An item larger than the limit has to run eventually, so it gets its turn when nothing else is in flight. Peak
+        // usage is then either the limit or one oversized item, never both.
         let has_room = self.count == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes;
         if self.count >= self.max_count || !has_room {
             return None;
@@ -102,7 +103,7 @@ impl State {
 }
 
 impl Permit {
-    /// Reduces the permit to `bytes`, for an item that turned out smaller. Does nothing if the permit is not larger.
+    /// Shrinks the permit to `bytes` when an item turns out smaller than expected. Does nothing if it already fits.
     pub(crate) fn shrink_to(&mut self, bytes: u64) {
         let surplus = self.bytes.saturating_sub(bytes);
         if surplus > 0 {
@@ -129,13 +130,13 @@ mod tests {
     use futures::future::BoxFuture;
     use proptest::prelude::*;
 
-    /// A step of a random test.
+    /// One step of a randomized test.
     #[derive(Clone, Debug)]
     enum Step {
         Acquire(u64),
-        /// Drops a permit, chosen by the number.
+        /// Drops the permit selected by this number.
         Release(usize),
-        /// Cancels a waiter, chosen by the number.
+        /// Cancels the waiter selected by this number.
         Cancel(usize),
         Shrink(usize, u64),
         SetMaxCount(usize),
@@ -151,7 +152,7 @@ mod tests {
         ]
     }
 
-    /// All waiters in order, and all granted permits.
+    /// Waiters in queue order, plus the permits granted so far.
     #[derive(Default)]
     struct Crowd {
         waiting: VecDeque<(u64, BoxFuture<'static, Permit>)>,
@@ -195,7 +196,7 @@ mod tests {
                     Step::Release(which) if granted_before > 0 => drop(crowd.granted.swap_remove(which % granted_before)),
                     Step::Cancel(which) if !crowd.waiting.is_empty() => {
                         drop(crowd.waiting.remove(which % crowd.waiting.len()));
-                        // The next change removes the canceled waiter from the queue.
+                        // The next state change removes the canceled waiter from the queue.
                         limiter.set_max_count(max_count);
                     }
                     Step::Shrink(which, bytes) if granted_before > 0 => {
@@ -219,7 +220,7 @@ mod tests {
                     prop_assert!(is_full || !has_room, "{} of {max_count}, {} bytes", crowd.granted.len(), crowd.bytes());
                 }
             }
-            // Every waiter gets a turn when the permits are dropped one by one.
+            // Dropping the permits one by one gives every waiter a turn.
             let mut turns = crowd.waiting.len() + crowd.granted.len();
             while !crowd.granted.is_empty() {
                 crowd.granted.remove(0);

@@ -1,11 +1,11 @@
-//! Locations of images: files, objects in buckets, and web addresses.
+//! Image locations: local files, objects in buckets, and web addresses.
 
 use percent_encoding::percent_decode_str;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The location of an image or of a folder of images.
+/// Location of an image or folder of images.
 ///
 /// ```
 /// use iiif_publish::location::Location;
@@ -21,37 +21,36 @@ use std::path::{Path, PathBuf};
 pub enum Location {
     /// A local file or folder.
     File(PathBuf),
-    /// An object in a bucket, or all objects below a prefix.
+    /// An object in a bucket, or all objects under a prefix.
     Object(S3Object),
     /// A file on a web server.
     Web(WebAddress),
 }
 
-/// An object in a bucket, or a prefix if the key is empty or ends with a slash.
+/// An object in a bucket. Refers to a prefix if the key is empty or ends with a slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Object {
-    /// The bucket.
+    /// Bucket name.
     pub bucket: String,
-    /// The key, without percent-encoding.
+    /// Object key, without percent-encoding.
     pub key: String,
-    /// The revision from a listing, which saves a request.
+    /// Revision found while listing the bucket. Saves a request later.
     pub listed: Option<Revision>,
 }
 
-/// The metadata that identifies one revision of a file.
+/// Metadata that identifies a specific revision of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
-    /// The size in bytes.
+    /// File size in bytes.
     pub bytes: u64,
-    /// The `ETag`, as the server sends it.
+    /// `ETag`, exactly as sent by the server.
     pub etag: Option<String>,
-    /// The time of the last change, as the server sends it.
+    /// Last modified time, exactly as sent by the server.
     pub modified: Option<String>,
 }
 
 impl Revision {
-    /// Describes the revision, so that different revisions have different descriptions. Returns `None` if only the size
-    /// is known.
+    /// Returns a string that is different for every revision, or `None` if only the size is known.
     #[must_use]
     #[cfg(any(feature = "s3", feature = "web"))]
     pub(crate) fn describe(&self) -> Option<String> {
@@ -60,31 +59,32 @@ impl Revision {
     }
 }
 
-/// An `http` or `https` URL. `Display` and `Debug` omit possible secrets: user, password and query.
+/// An `http` or `https` URL. `Display` and `Debug` leave out anything that could be secret: user name, password and
+/// query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebAddress(String);
 
-/// An error in the text of a location.
+/// Error returned for an invalid location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocationError {
     /// An `s3://` URL has no bucket.
     #[error("`{0}` has no bucket: use `s3://bucket/key`")]
     NoBucket(String),
-    /// An `s3://` URL contains a user name or a password, which messages would show.
+    /// An `s3://` URL contains a user name or password, which could be exposed in messages.
     #[error("an `s3://` URL must not contain a user name or a password: credentials come from the AWS environment")]
     Secret,
-    /// A URL has no host or an invalid one. The error omits the URL, which may contain secrets.
+    /// A URL has no host or an invalid host. The error omits the URL because it might contain secrets.
     #[error("a URL that begins with `{0}://` has no valid host")]
     NoHost(&'static str),
 }
 
 impl Location {
-    /// Parses a location from a command line or a list. Text that is not an `s3://`, `http://` or `https://` URL is a
-    /// file.
+    /// Parses a location from a command line or list. Anything other than an `s3://`, `http://` or `https://` URL is
+    /// treated as a file path.
     ///
     /// # Errors
-    /// If a URL has no bucket or no valid host.
+    /// Returns an error if a URL has no bucket or valid host, or if an `s3://` URL contains credentials.
     pub fn named(text: impl AsRef<OsStr>) -> Result<Self, LocationError> {
         let text = text.as_ref();
         let Some((scheme, rest)) = text.to_str().and_then(|text| text.split_once("://")) else {
@@ -98,10 +98,10 @@ impl Location {
         }
     }
 
-    /// Parses a location. A relative path is relative to `folder`.
+    /// Parses a location. Relative paths are resolved against `folder`.
     ///
     /// # Errors
-    /// The same as for [`named`](Self::named).
+    /// Returns the same errors as [`named`](Self::named).
     pub(crate) fn named_in(folder: &Path, text: &str) -> Result<Self, LocationError> {
         Ok(match Self::named(text)? {
             Self::File(path) => Self::File(folder.join(path)),
@@ -109,7 +109,7 @@ impl Location {
         })
     }
 
-    /// Returns the path of a file, or `None` if the location is remote.
+    /// Returns the path of a local file, or `None` if the location is remote.
     #[must_use]
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
@@ -144,7 +144,7 @@ impl From<&Path> for Location {
     }
 }
 
-/// Shows paths as they are, and remote locations as URLs without secrets.
+/// Displays paths unchanged and remote locations as URLs without secrets.
 impl fmt::Display for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -167,7 +167,7 @@ impl S3Object {
         Ok(Self { bucket: bucket.to_owned(), key: key.to_owned(), listed: None })
     }
 
-    /// Returns `true` if the key stands for a prefix.
+    /// Returns `true` if the key represents a prefix.
     #[must_use]
     pub fn is_folder(&self) -> bool {
         self.key.is_empty() || self.key.ends_with('/')
@@ -183,7 +183,7 @@ impl fmt::Display for S3Object {
 impl WebAddress {
     fn named(scheme: &'static str, rest: &str) -> Result<Self, LocationError> {
         let (host, _) = parts(rest);
-        // A password with a slash in it looks like a host with a port. It must not be shown as one.
+        // A password that contains a slash can look like a host with a port. Make sure we never display it as one.
         let name = host.rsplit(']').next().unwrap_or(host);
         let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
         let is_host = !host.is_empty() && name.split_once(':').is_none_or(|(_, port)| is_port(port));
@@ -206,7 +206,7 @@ impl WebAddress {
     }
 }
 
-/// Returns the host and the path of the text after the scheme, without user, password, query and fragment.
+/// Splits the text after the scheme into host and path, leaving out the user name, password, query and fragment.
 fn parts(rest: &str) -> (&str, &str) {
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

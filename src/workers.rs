@@ -1,11 +1,12 @@
-//! The threads that decode, convert colors and encode: as many as `--jobs`, for all images together.
+//! Thread pool for decoding, color conversion and encoding. All images share its `--jobs` threads.
 //!
-//! Decoders and encoders compete for the same cores, so they share one thread pool. Without it, each of them would start as many
-//! threads as the machine has cores, and `--jobs` would limit only some of them.
+//! Decoders and encoders compete for the same cores, so they share one pool. If each library started its own threads,
+//! it would start one per core, and `--jobs` would limit only some of them.
 //!
-//! A worker never waits for other work: a worker that waited for an encoder would take the thread that the encoder needs. Whoever may
-//! have to wait, for a strip or for an upload, does so before the work is given to the pool, on a thread that does nothing else. Bytes
-//! of a remote file are the exception, because decoders ask for them in the middle of their work; [`wait`] uses that time.
+//! A worker must never block on other work. If it waited for an encoder, it would hold the very thread the encoder
+//! needs. Anything that might block, such as receiving a strip or uploading a tile, happens on a separate thread before
+//! the work is submitted to the pool. The one exception is reading from a remote file, because decoders request bytes
+//! in the middle of their work. [`wait`] puts that time to use.
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
@@ -18,17 +19,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
-/// The interval at which a worker without other work looks for the bytes that it waits for.
+/// Interval at which an idle worker polls for the bytes it is waiting for.
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
 
-/// A pool of a fixed number of threads, which start with the first work. Clones share it.
+/// A fixed-size thread pool. Threads start on first use, and clones share the same pool.
 #[derive(Clone)]
 pub(crate) struct Workers {
     threads: NonZeroUsize,
     pool: Arc<OnceLock<Result<ThreadPool, String>>>,
 }
 
-/// The reason for which work has no result.
+/// Error returned when work fails to produce a result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WorkError {
     #[error("could not start the worker threads: {0}")]
@@ -42,28 +43,29 @@ impl Workers {
         Self { threads, pool: Arc::default() }
     }
 
-    /// Runs work on one of the threads, when one is free. Work that was given to the pool runs even if this future is dropped.
+    /// Runs `work` on the next free thread. Submitted work runs to completion even if this future is dropped.
     ///
     /// # Errors
-    /// If the work panics, or the threads cannot be started.
+    /// Returns an error if the work panics or the threads can't be started.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WorkError> {
         let (sender, result) = oneshot::channel();
         self.pool()?.spawn(move || {
-            // The panic is returned instead of ending the program. The work is gone, so its state cannot be observed.
+            // Return the panic instead of aborting the process. `work` has been consumed, so nothing can observe a
+            // broken state.
             let done = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| WorkError::Panicked(message(&*panic)));
-            // Fails only if the result is not needed anymore.
+            // Sending fails only if the caller no longer wants the result.
             let _ = sender.send(done);
         });
         result.await.unwrap_or_else(|_| Err(WorkError::Panicked("the work was dropped".to_owned())))
     }
 
-    /// Runs work on one of the threads while the calling thread waits. A panic continues on the calling thread.
+    /// Runs `work` on a pool thread and blocks the calling thread until it finishes. Panics propagate to the caller.
     ///
     /// # Errors
-    /// If the threads cannot be started.
+    /// Returns an error if the threads can't be started.
     pub(crate) fn run_blocking<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, WorkError> {
         Ok(self.pool()?.install(work))
     }
@@ -84,21 +86,21 @@ impl From<JoinError> for WorkError {
     }
 }
 
-/// Returns the message of a panic.
+/// Extracts the message from a panic payload.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it gave no message").to_owned()
 }
 
-/// Returns the number of threads that can share the work of the calling thread: 1 unless it is a worker.
+/// Returns the number of threads the caller can share work with, which is 1 outside the pool.
 pub(crate) fn sharing_threads() -> usize {
     if rayon::current_thread_index().is_some() { rayon::current_num_threads() } else { 1 }
 }
 
-/// Does work for each item: on the threads of the pool if a worker calls it, otherwise on the calling thread.
+/// Runs `work` on each item, in parallel if the caller is a worker and sequentially if it isn't.
 ///
 /// # Errors
-/// Returns one of the errors. Items that were not begun by then are left out.
+/// Returns an error from one of the items. Items not yet started at that point are skipped.
 pub(crate) fn share<I, E>(items: Vec<I>, work: impl Fn(I) -> Result<(), E> + Send + Sync) -> Result<(), E>
 where
     I: Send,
@@ -107,14 +109,14 @@ where
     if sharing_threads() > 1 {
         items.into_par_iter().with_max_len(1).try_for_each(work)
     } else {
-        // Elsewhere, rayon would start a second pool, with a thread for each core.
+        // Outside our pool, rayon would spin up its global pool with one thread per core.
         items.into_iter().try_for_each(work)
     }
 }
 
-/// Waits until `poll` returns a value. A worker does other work of its pool in the meantime.
+/// Blocks until `poll` returns a value. If the caller is a worker, it runs other work from the pool in the meantime.
 ///
-/// The calling thread must hold no lock that other work may need: it would wait for itself.
+/// Callers must not hold a lock that other work might need, because that would deadlock.
 pub(crate) fn wait<T>(mut poll: impl FnMut() -> Option<T>) -> T {
     loop {
         if let Some(value) = poll() {
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_worker_shares_its_items_with_the_others_and_another_thread_shares_none() {
-        // Each of two items waits for the other.
+        // Each of the two items waits for the other.
         let meeting = Barrier::new(2);
         let meet = |_| {
             meeting.wait();
@@ -189,7 +191,7 @@ mod tests {
         let arrived = Arc::new(AtomicUsize::new(0));
         let waited = one.run_blocking(|| {
             let arriving = Arc::clone(&arrived);
-            // The only worker is here.
+            // This closure occupies the only worker.
             rayon::spawn(move || arriving.store(7, Ordering::Release));
             wait(|| Some(arrived.load(Ordering::Acquire)).filter(|value| *value != 0))
         });

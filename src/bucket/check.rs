@@ -1,4 +1,4 @@
-//! The bucket check: uploads a probe, reads it back as publishing and viewers do, and deletes it.
+//! Bucket check: uploads a probe, reads it back the way publishing and viewers would, then deletes it.
 
 use super::finding::{CheckFinding, Step, Verdict};
 use super::remedy::{Permission, Remedies, Remedy};
@@ -12,43 +12,44 @@ use futures::TryStreamExt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// The media type of an `info.json` of version 3: the more complex one of the two that publishing sends.
+/// Media type of a version 3 `info.json`. Publishing sends two media types, and this is the more complex one.
 const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\"";
 
-/// A short lifetime, in case the probe is left behind.
+/// Kept short in case the probe gets left behind.
 const CACHE_CONTROL: &str = "public, max-age=60";
 
-/// User metadata, because publishing sends some with every object.
+/// Custom metadata for the probe, since publishing sends some with every object.
 const MARK: &str = "probe";
 
-/// The maximum time to delete the probe after the check was stopped.
+/// Maximum time to spend deleting the probe after the check has been stopped.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Options of a check.
+/// Bucket check options.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Check {
-    /// The destination to check.
+    /// Destination to check.
     pub destination: Destination,
-    /// Options that give access to the bucket, for commands in remedies: `--endpoint-url …`, `--profile …`.
+    /// Options needed to access the bucket, such as `--endpoint-url …` or `--profile …`. They're added to suggested
+    /// commands.
     pub command_options: String,
 }
 
 impl Check {
-    /// Checks images at a destination. Commands in remedies get no options.
+    /// Checks `destination`, with no extra options in suggested commands.
     #[must_use]
     pub fn new(destination: Destination) -> Self {
         Self { destination, command_options: String::new() }
     }
 }
 
-/// The result of a check.
+/// Result of a bucket check.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report<T> {
-    /// The findings, in the order of the steps.
+    /// Findings, in the order the steps ran.
     pub findings: Vec<CheckFinding>,
-    /// The value of `stop`, if the check was stopped.
+    /// Output of the `stop` future, if it ended the check early.
     pub stopped: Option<T>,
 }
 
@@ -60,12 +61,12 @@ impl<T> Report<T> {
     }
 }
 
-/// Checks a bucket until all steps are done or `stop` is ready.
+/// Runs every check on a bucket, or stops early when `stop` completes.
 ///
-/// The probe is deleted in both cases, and also if a step failed.
+/// The probe is always deleted, even if a step fails or the check is stopped.
 ///
 /// # Errors
-/// Returns an error if the bucket cannot be used at all: wrong credentials, name, region or endpoint.
+/// Returns an error if the credentials, bucket name, region or endpoint are wrong.
 pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output = T>) -> Result<Report<T>, BucketError> {
     let scope = BucketScope::new(store.bucket(), check.destination.prefix(), &store.aws_region());
     let remedies = Remedies { scope: &scope, options: &check.command_options, is_aws: store.is_aws() };
@@ -77,16 +78,16 @@ pub async fn check<T>(store: &S3Store, check: &Check, stop: impl Future<Output =
         done = checker.run() => done.map(|()| None)?,
         stopped = stop => Some(stopped),
     };
-    // If the check was stopped, the upload may or may not have arrived.
-    // A refused upload needs no deletion, and a role without write access may not delete either: its refusal would be a
-    // second finding about the same cause.
+    // If the check was stopped, we don't know if the upload went through, so try to delete the probe. Skip that if the
+    // upload was refused: a role without write access probably can't delete either, and we'd report the same problem
+    // twice.
     if checker.put_outcome != PutOutcome::Refused {
         checker.delete().await;
     }
     Ok(Report { findings: checker.findings, stopped })
 }
 
-/// A small object similar to an `info.json`, with a unique name.
+/// A small object that looks like an `info.json` and has a unique name.
 struct Probe {
     image: ImageAddress,
     key: Key,
@@ -116,7 +117,7 @@ impl Probe {
     }
 }
 
-/// The outcome of uploading the probe.
+/// Result of uploading the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PutOutcome {
     Stored,
@@ -137,8 +138,8 @@ impl Checker<'_> {
     async fn run(&mut self) -> Result<(), StoreError> {
         let region = self.region().await;
         self.findings.push(region);
-        // Settings come before the upload, so that a bucket that keeps all versions forever is known as such even if
-        // the upload is refused. The others need the probe, so they are left out without one.
+        // Check the settings before uploading so we report a bucket that keeps every version even if the upload is
+        // refused. The other checks need the probe, so they're skipped if it couldn't be uploaded.
         let settings = settings::findings(self.store, &self.remedies).await;
         self.findings.extend(settings);
         self.put().await?;
@@ -225,7 +226,7 @@ impl Checker<'_> {
         CheckFinding::lacking(step, chain(error), remedy)
     }
 
-    /// Reads the probe as a viewer does.
+    /// Reads the probe like a viewer would.
     async fn read_as_viewer(&mut self) {
         let url = &self.probe.url;
         let answer = match self.web.get(url).await {
@@ -257,7 +258,7 @@ impl Checker<'_> {
                 CheckFinding::lacking(Step::Delete, "the store does not respond", Remedy::words(left_behind(key)))
             }
         };
-        // If the probe was never stored, a failure to delete it does not matter.
+        // If the probe was never stored, it doesn't matter that we can't delete it.
         if self.put_outcome == PutOutcome::Stored {
             self.findings.push(finding);
         }
@@ -268,7 +269,7 @@ fn left_behind(key: &Key) -> String {
     format!("`{key}` was left behind: delete it manually")
 }
 
-/// Evaluates a response to an anonymous request.
+/// Evaluates the response to an anonymous read.
 fn evaluate_read(answer: &Answer, probe: &Probe, public_read: Remedy, cors: Remedy) -> Vec<CheckFinding> {
     let url = &probe.url;
     let status = answer.to_string();
@@ -342,7 +343,7 @@ fn cors_header(answer: &Answer, remedy: Remedy) -> CheckFinding {
     }
 }
 
-/// Evaluates the preflight request. Most viewers send no custom headers and therefore no preflight request.
+/// Evaluates the preflight response. Most viewers don't send custom headers, so they don't trigger a preflight request.
 fn preflight(asked: Result<Answer, HttpError>) -> CheckFinding {
     const NOT_NEEDED: &str = "most viewers do not need it";
     match asked {
@@ -355,7 +356,7 @@ fn preflight(asked: Result<Answer, HttpError>) -> CheckFinding {
     }
 }
 
-/// Returns the text of an error and its cause.
+/// Returns the error message followed by its cause.
 fn chain(error: &StoreError) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default())

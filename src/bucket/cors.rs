@@ -1,20 +1,20 @@
-//! The CORS rules of a bucket, and the rule that viewers need.
+//! CORS rules, including the one viewers need.
 
 use crate::store::CorsRule;
 
-/// The ID of the rule that this program adds.
+/// Rule ID used for our own CORS rule.
 const ID: &str = "iiif-publish";
 
-/// The maximum number of rules per bucket on AWS.
+/// Maximum number of CORS rules AWS allows per bucket.
 const MAX_RULES: usize = 100;
 
-/// The time for which browsers cache a preflight response, in seconds.
+/// Maximum time browsers may cache a preflight response, in seconds.
 const MAX_AGE_SECONDS: i32 = 3600;
 
-/// The methods that viewers use.
+/// HTTP methods used by viewers.
 const METHODS: [&str; 2] = ["GET", "HEAD"];
 
-/// Returns the rule that allows pages of all sites to read, with any headers.
+/// Returns a rule that lets any site read objects, with any request headers.
 pub(super) fn rule() -> CorsRule {
     CorsRule {
         id: Some(ID.to_owned()),
@@ -26,25 +26,25 @@ pub(super) fn rule() -> CorsRule {
     }
 }
 
-/// A planned change of the CORS rules of a bucket.
+/// Planned change to a bucket's CORS rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a run has one value")]
 pub enum CorsChange {
-    /// No change, because viewers can already read.
+    /// Viewers can already read, so nothing changes.
     None,
-    /// Adds a rule after the existing ones.
+    /// Append a rule to the existing ones.
     Add {
-        /// The rule.
+        /// Rule to add.
         added: CorsRule,
-        /// The rules to keep, in their order.
+        /// Existing rules to keep, in order.
         kept: Vec<CorsRule>,
-        /// A modified version of this program's rule, which is replaced.
+        /// Modified copy of our own rule that will be replaced.
         replaced: Option<CorsRule>,
     },
 }
 
 impl CorsChange {
-    /// Returns all rules after the change, or `None` if nothing changes.
+    /// Returns the full set of rules after the change, or `None` if nothing changes.
     #[must_use]
     pub(crate) fn rules(&self) -> Option<Vec<CorsRule>> {
         match self {
@@ -54,12 +54,12 @@ impl CorsChange {
     }
 }
 
-/// An error because the bucket already has the maximum number of rules.
+/// The bucket already has the maximum number of CORS rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the bucket already has {MAX_RULES} CORS rules, the maximum")]
 pub struct TooManyRules;
 
-/// Plans the change that allows viewers to read.
+/// Plans the CORS change that lets viewers read.
 ///
 /// # Errors
 /// Returns an error if the bucket already has the maximum number of rules.
@@ -74,9 +74,9 @@ pub fn change(rules: Vec<CorsRule>) -> Result<CorsChange, TooManyRules> {
     Ok(CorsChange::Add { added: rule(), kept, replaced: replaced.into_iter().next() })
 }
 
-/// Returns `true` if a rule allows a method for all sites.
+/// Returns `true` if a rule allows `method` from any origin.
 ///
-/// S3 uses the first rule that matches a request, and a narrower rule before this one cannot deny anything.
+/// S3 uses the first rule that matches a request, so an earlier, narrower rule can't block this one.
 fn lets_everyone(rule: &CorsRule, method: &str) -> bool {
     rule.allowed_origins.iter().any(|origin| origin == "*") && rule.allowed_methods.iter().any(|one| one == method)
 }

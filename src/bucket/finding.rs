@@ -1,43 +1,43 @@
-//! The findings of a bucket check.
+//! Bucket check findings.
 
 use super::remedy::Remedy;
 
-/// A step of a check.
+/// Step of a bucket check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// Finds the region of the bucket.
+    /// Look up the bucket's region.
     Region,
-    /// Reports a bucket that keeps old versions forever.
+    /// Check if the bucket keeps old versions forever.
     Versioning,
-    /// Reports a bucket that locks objects against deletion.
+    /// Check if Object Lock prevents objects from being deleted.
     ObjectLock,
-    /// Reports a policy that denies unconditional uploads.
+    /// Check if the bucket policy denies unconditional uploads.
     BucketPolicy,
-    /// Uploads an object.
+    /// Upload an object.
     Put,
-    /// Uploads the object again, on the condition that it does not exist.
+    /// Upload the object again with a condition that it doesn't exist yet.
     ConditionalPut,
-    /// Reads the object with credentials.
+    /// Read the object with credentials.
     Get,
-    /// Lists the object.
+    /// Find the object in a listing.
     List,
-    /// Reads the object through the public URL, without credentials.
+    /// Read the object anonymously from the public URL.
     AnonymousRead,
-    /// Checks the `Content-Type` of the public response.
+    /// Check the `Content-Type` header of the public response.
     MediaType,
-    /// Checks the `Cache-Control` of the public response.
+    /// Check the `Cache-Control` header of the public response.
     CacheControl,
-    /// Checks that pages of other sites can read the object.
+    /// Check that pages on other sites can read the object.
     Cors,
-    /// Checks that preflight requests are allowed.
+    /// Check that preflight requests are allowed.
     Preflight,
-    /// Deletes the object.
+    /// Delete the object.
     Delete,
 }
 
 impl Step {
-    /// Returns the name of the step in reports.
+    /// Returns the step's name as shown in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,35 +58,35 @@ impl Step {
         }
     }
 
-    /// Returns `true` if publishing or viewing images is impossible without this step.
+    /// Returns `true` if images can't be published or viewed without this step.
     #[must_use]
     pub fn is_needed(self) -> bool {
         matches!(self, Self::Put | Self::AnonymousRead | Self::MediaType | Self::Cors)
     }
 }
 
-/// The outcome of a step.
+/// Outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The step succeeded.
     Ok,
     /// Something required is missing.
     Failed,
-    /// Something optional is missing or worth knowing.
+    /// Something optional is missing, or there's something worth knowing.
     Note,
 }
 
-/// The result of one step.
+/// Result of a single step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckFinding {
-    /// The step.
+    /// The step that ran.
     pub step: Step,
-    /// The outcome.
+    /// The step's outcome.
     pub verdict: Verdict,
-    /// Details in one line.
+    /// One-line explanation.
     pub detail: String,
-    /// A suggested fix.
+    /// Suggested fix.
     pub remedy: Option<Remedy>,
 }
 
@@ -99,7 +99,7 @@ impl CheckFinding {
         Self { verdict: Verdict::Note, ..Self::ok(step, detail) }
     }
 
-    /// Creates a failure if the step is required, otherwise a note.
+    /// Creates a failure if the step is required, or a note if it isn't.
     pub(super) fn lacking(step: Step, detail: impl Into<String>, remedy: Remedy) -> Self {
         let verdict = if step.is_needed() { Verdict::Failed } else { Verdict::Note };
         Self { verdict, remedy: Some(remedy), ..Self::ok(step, detail) }

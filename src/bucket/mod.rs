@@ -1,7 +1,7 @@
-//! Checks buckets and sets them up for publishing.
+//! Checks buckets and configures them for publishing.
 //!
-//! [`check`] tries all operations of publishing and viewers. [`Setup`] adds the settings that viewers need to the
-//! existing ones. Pure code plans the changes of rules and policies.
+//! [`check`] tries everything that publishing and viewers need to do. [`Setup`] adds the settings viewers need without
+//! removing existing ones. Rule and policy changes are computed by pure functions.
 
 mod check;
 mod cors;
@@ -23,7 +23,7 @@ pub use setup::{Part, Setup};
 
 use crate::store::{KeyError, StoreError};
 
-/// A JSON document, such as a policy. It is printed with indentation.
+/// A JSON document, such as a bucket policy. Displayed with indentation.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct Document(serde_json::Value);
@@ -34,23 +34,23 @@ impl std::fmt::Display for Document {
     }
 }
 
-/// An error while checking or setting up a bucket.
+/// Error returned when checking or configuring a bucket.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketError {
     /// A request to the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The prefix is too long to append a key.
+    /// The prefix is too long to append a key to.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The CORS rule cannot be added.
+    /// The CORS rule can't be added.
     #[error(transparent)]
     Cors(#[from] TooManyRules),
-    /// The policy statement cannot be added.
+    /// The policy statement can't be added.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The HTTP client cannot be set up, for example without root certificates.
+    /// Failed to create the HTTP client, for example because no root certificates are installed.
     #[error("could not set up HTTPS")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

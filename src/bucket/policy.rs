@@ -1,14 +1,14 @@
-//! The policy of a bucket, and the statement that allows everyone to read.
+//! Bucket policies, including the statement that grants public read access.
 //!
-//! Members of a policy that this program does not know are preserved.
+//! Policy members we don't recognize are preserved.
 
 use super::{BucketScope, Document};
 use serde_json::{Map, Value, json};
 
-/// The policy version in which `${*}` is an escaped asterisk. In older versions, it is four literal characters.
+/// Policy version that supports `${*}` as an escaped asterisk. Older versions treat it as four literal characters.
 const VERSION: &str = "2012-10-17";
 
-/// Returns the statement that allows everyone to read the objects below a prefix.
+/// Returns a statement that lets everyone read the objects under a prefix.
 fn statement(scope: &BucketScope) -> Value {
     json!({
         "Sid": scope.sid(),
@@ -19,48 +19,48 @@ fn statement(scope: &BucketScope) -> Value {
     })
 }
 
-/// Returns a policy with only that statement.
+/// Returns a policy containing only the public-read statement.
 pub(super) fn policy(scope: &BucketScope) -> Value {
     json!({"Version": VERSION, "Statement": [statement(scope)]})
 }
 
-/// A planned change of the policy of a bucket.
+/// Planned change to a bucket policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a run has one value")]
 pub enum PolicyChange {
-    /// No change, because the policy already allows everyone to read.
+    /// Everyone can already read, so nothing changes.
     None,
-    /// Adds a statement.
+    /// Add a statement.
     Add {
-        /// The statement.
+        /// Statement to add.
         added: Document,
-        /// The complete policy after the change.
+        /// Full policy after the change.
         policy: Document,
-        /// The names of the statements to keep.
+        /// Names of the statements to keep.
         kept: Vec<String>,
-        /// The names of the kept statements that deny something. They override any statement that allows.
+        /// Names of the kept statements that deny something. A deny always overrides an allow.
         denying: Vec<String>,
-        /// A modified version of this program's statement, which is replaced.
+        /// Modified copy of our own statement that will be replaced.
         replaced: Option<Document>,
     },
 }
 
-/// An error that prevents adding a statement to a policy.
+/// Error returned when a statement can't be added to a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The document is not a valid policy.
+    /// The document isn't a valid policy.
     #[error("the policy of the bucket is not valid")]
     Shape,
-    /// The policy has an old version, which cannot escape asterisks, question marks and dollar signs in the prefix.
+    /// The policy's version is too old to escape the asterisks, question marks or dollar signs in the prefix.
     #[error("the policy of the bucket has an older version than {VERSION}, which cannot express this prefix")]
     Version,
 }
 
-/// Plans the change of a policy that allows everyone to read.
+/// Plans the policy change that lets everyone read.
 ///
 /// # Errors
-/// Returns an error if the policy is invalid, or if its version cannot express the prefix.
+/// Returns an error if the policy is invalid or its version is too old to express the prefix.
 pub fn change(present: Option<&str>, scope: &BucketScope) -> Result<PolicyChange, PolicyError> {
     let Some(present) = present else {
         return Ok(added(Map::from_iter([("Version".to_owned(), VERSION.into())]), Vec::new(), scope));
@@ -69,7 +69,7 @@ pub fn change(present: Option<&str>, scope: &BucketScope) -> Result<PolicyChange
     let statements = match policy.remove("Statement") {
         None => Vec::new(),
         Some(Value::Array(statements)) => statements,
-        // A single statement need not be in a list.
+        // A single statement doesn't have to be in a list.
         Some(statement @ Value::Object(_)) => vec![statement],
         Some(_) => return Err(PolicyError::Shape),
     };
@@ -77,16 +77,15 @@ pub fn change(present: Option<&str>, scope: &BucketScope) -> Result<PolicyChange
         return Ok(PolicyChange::None);
     }
     let is_old = policy.get("Version").is_none_or(|version| version != VERSION);
-    // The version applies to all statements of a policy. Raising it would change the meaning of `${…}` in the
-    // statements of others.
+    // The version applies to the whole policy. Raising it would change the meaning of `${…}` in existing statements.
     if is_old && scope.escaped_prefix().contains('$') {
         return Err(PolicyError::Version);
     }
     Ok(added(policy, statements, scope))
 }
 
-/// Adds the statement to a policy from which the statements were removed. The order of all other members stays the
-/// same.
+/// Adds our statement to `statements`, replacing any modified copy of it, and puts them back into `policy`. All other
+/// members stay in order.
 fn added(mut policy: Map<String, Value>, statements: Vec<Value>, scope: &BucketScope) -> PolicyChange {
     let is_own = |statement: &Value| statement["Sid"] == scope.sid().as_str();
     let (own, mut statements): (Vec<_>, Vec<_>) = statements.into_iter().partition(is_own);
@@ -105,7 +104,7 @@ fn added(mut policy: Map<String, Value>, statements: Vec<Value>, scope: &BucketS
     }
 }
 
-/// Returns the name of a statement.
+/// Returns a statement's name.
 pub(super) fn name(statement: &Value) -> String {
     match statement["Sid"].as_str().filter(|sid| !sid.is_empty()) {
         Some(sid) => format!("`{sid}`"),
@@ -113,15 +112,15 @@ pub(super) fn name(statement: &Value) -> String {
     }
 }
 
-/// Returns the statements of a policy. A single statement need not be in a list.
+/// Returns a policy's statements. A single statement doesn't have to be in a list.
 pub(super) fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
     let statements = &policy["Statement"];
     let many = statements.as_array().map(Vec::as_slice).unwrap_or_default();
     Some(statements).filter(|alone| alone.is_object()).into_iter().chain(many)
 }
 
-/// Returns `true` if a statement may apply to an action on some of the objects. Exceptions such as `NotAction` are
-/// assumed to apply. `action` must be in lower case.
+/// Returns `true` if a statement might apply to `action` on at least some of the objects. Exceptions such as
+/// `NotAction` are assumed to match. `action` must be lowercase.
 pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> bool {
     let has = |member: &str, is_met: &dyn Fn(&str) -> bool| {
         statement.get(member).is_none_or(|value| one_or_many(value).any(is_met))
@@ -135,10 +134,10 @@ pub(super) fn may_apply(statement: &Value, action: &str, objects_arn: &str) -> b
     has("Action", &|pattern| covers(&pattern.to_lowercase(), action)) && has("Resource", &meets)
 }
 
-/// Returns `true` if a statement certainly allows everyone to read all objects in a scope.
+/// Returns `true` if a statement is guaranteed to let everyone read every object in `scope`.
 fn lets_everyone_read(statement: &Value, scope: &BucketScope) -> bool {
-    // `Certainly`: everything that is not understood here, such as a condition, counts as not granting access. The
-    // worst result is a second statement that says the same.
+    // Be conservative: if a statement contains anything we don't understand, such as a condition, assume it doesn't
+    // grant access. At worst, we add a redundant statement.
     let is_limited =
         ["Condition", "NotPrincipal", "NotAction", "NotResource"].iter().any(|&m| statement.get(m).is_some());
     let is_everyone =
@@ -153,7 +152,7 @@ fn one_or_many(value: &Value) -> impl Iterator<Item = &str> {
     value.as_str().into_iter().chain(many.iter().filter_map(Value::as_str))
 }
 
-/// Returns `true` if a pattern certainly covers another one. Only a trailing asterisk is understood.
+/// Returns `true` if `pattern` is guaranteed to cover `wanted`. Only a trailing asterisk is supported.
 fn covers(pattern: &str, wanted: &str) -> bool {
     let is_plain = |text: &str| !text.contains(['*', '?', '$']);
     pattern == wanted || pattern.strip_suffix('*').is_some_and(|start| is_plain(start) && wanted.starts_with(start))

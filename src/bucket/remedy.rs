@@ -1,18 +1,18 @@
-//! Suggested fixes: advice, a document to paste, and a command, with the real names filled in.
+//! Suggested fixes: advice, a JSON document to paste, and a command, all filled in with the actual names.
 
 use super::{BucketScope, Document, cors, policy};
 use crate::store::{Key, PublicAccessBlock};
 use serde_json::{Value, json};
 
-/// A suggested fix of a finding.
+/// Suggested fix for a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remedy {
-    /// Advice as text.
+    /// Advice in plain text.
     pub advice: String,
-    /// A JSON document to paste.
+    /// JSON document to paste.
     pub document: Option<Document>,
-    /// A command that applies the document.
+    /// Command that applies the document.
     pub command: Option<String>,
 }
 
@@ -22,7 +22,7 @@ impl Remedy {
     }
 }
 
-/// The permissions that publishing uses. Only [`Put`](Self::Put) is required.
+/// Permissions used by publishing. Only [`Put`](Self::Put) is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permission {
     Put,
@@ -41,7 +41,7 @@ impl Permission {
         }
     }
 
-    /// Returns the reason for the permission.
+    /// Explains what the permission is for.
     fn purpose(self) -> &'static str {
         match self {
             Self::Put => "required for publishing",
@@ -52,18 +52,18 @@ impl Permission {
     }
 }
 
-/// Creates remedies for one scope.
+/// Builds suggested fixes for a scope.
 #[derive(Clone, Debug)]
 pub(super) struct Remedies<'a> {
     pub(super) scope: &'a BucketScope,
-    /// Options that give access to the bucket, for the AWS CLI and this program: `--endpoint-url …`, `--profile …`.
+    /// Options needed to access the bucket, for both the AWS CLI and this program: `--endpoint-url …`, `--profile …`.
     pub(super) options: &'a str,
-    /// `true` if the store has IAM and Block Public Access.
+    /// `true` if the store supports IAM and Block Public Access.
     pub(super) is_aws: bool,
 }
 
 impl Remedies<'_> {
-    /// Suggests a permission to add to the user or role.
+    /// Suggests granting `permission` to the user or role.
     pub(super) fn permission(&self, permission: Permission) -> Remedy {
         let statement = match permission {
             Permission::List => self.list_statement(),
@@ -89,7 +89,7 @@ impl Remedies<'_> {
         statement
     }
 
-    /// Suggests how to allow everyone to read. `block` is `None` if it could not be read.
+    /// Suggests making the objects publicly readable. `block` is `None` if it couldn't be read.
     pub(super) fn public_read(&self, block: Option<PublicAccessBlock>) -> Remedy {
         let setup = self.setup("--public-read");
         let block = match block {
@@ -111,7 +111,7 @@ impl Remedies<'_> {
         }
     }
 
-    /// Suggests how to allow pages of other sites to read.
+    /// Suggests letting pages on other sites read the objects.
     pub(super) fn cors(&self) -> Remedy {
         let setup = self.setup("--cors");
         Remedy {
@@ -124,14 +124,14 @@ impl Remedies<'_> {
         }
     }
 
-    /// Suggests how to remove an object that was left behind.
+    /// Suggests deleting an object that was left behind.
     pub(super) fn left_behind(&self, key: &Key) -> Remedy {
         let mut remedy = self.permission(Permission::Delete);
         remedy.advice = format!("`{key}` was left behind; {}", remedy.advice);
         remedy
     }
 
-    /// Returns the command that stops Block Public Access from overriding a public policy. The settings of ACLs stay.
+    /// Returns a command that stops Block Public Access from overriding a public policy. The ACL settings don't change.
     pub(super) fn unblock(&self, block: PublicAccessBlock) -> String {
         let PublicAccessBlock { refuses_acls, ignores_acls, .. } = block;
         let acls = format!("BlockPublicAcls={refuses_acls},IgnorePublicAcls={ignores_acls}");
@@ -158,7 +158,7 @@ impl Remedies<'_> {
     }
 }
 
-/// Returns the CORS rule in the format of the AWS CLI.
+/// Returns the CORS rule in the format expected by the AWS CLI.
 fn cors_document() -> Value {
     let rule = cors::rule();
     json!({"CORSRules": [{
@@ -170,7 +170,7 @@ fn cors_document() -> Value {
     }]})
 }
 
-/// Quotes a text for use as a single shell word.
+/// Quotes `text` as a single shell word.
 ///
 /// ```
 /// use iiif_publish::bucket::quoted;

@@ -1,16 +1,16 @@
-//! The objects below a prefix, in the syntax of policies.
+//! Objects under a prefix, as expressed in policies.
 
 use crate::store::Prefix;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// The prefix of statement IDs of this program, by which it recognizes them.
+/// Statement ID prefix that identifies our own policy statements.
 const SID: &str = "IiifPublishPublicRead";
 
-/// The number of digest bytes that distinguish prefixes.
+/// Number of digest bytes used to tell prefixes apart.
 const SID_BYTES: usize = 6;
 
-/// The objects below a prefix of a bucket.
+/// All objects under a prefix in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BucketScope {
     bucket: String,
@@ -19,7 +19,7 @@ pub(super) struct BucketScope {
 }
 
 impl BucketScope {
-    /// Creates the scope of a prefix. The AWS region determines the partition; other stores use `aws`.
+    /// Creates the scope for a prefix. The AWS region determines the partition; other stores use `aws`.
     #[must_use]
     pub(super) fn new(bucket: &str, prefix: &Prefix, aws_region: &str) -> Self {
         let partition = match aws_region {
@@ -30,7 +30,7 @@ impl BucketScope {
         Self { bucket: bucket.to_owned(), prefix: prefix.clone(), partition }
     }
 
-    /// Returns the name of the bucket.
+    /// Returns the bucket name.
     #[must_use]
     pub(super) fn bucket(&self) -> &str {
         &self.bucket
@@ -42,19 +42,19 @@ impl BucketScope {
         &self.prefix
     }
 
-    /// Returns the ARN of the bucket.
+    /// Returns the bucket's ARN.
     #[must_use]
     pub(super) fn bucket_arn(&self) -> String {
         format!("arn:{}:s3:::{}", self.partition, self.bucket)
     }
 
-    /// Returns the ARN pattern of all objects below the prefix.
+    /// Returns an ARN pattern that matches every object under the prefix.
     #[must_use]
     pub(super) fn objects_arn(&self) -> String {
         format!("{}/{}*", self.bucket_arn(), self.escaped_prefix())
     }
 
-    /// Returns the prefix with a trailing slash, with all wildcards escaped.
+    /// Returns the prefix with wildcards escaped and a trailing slash.
     #[must_use]
     pub(super) fn escaped_prefix(&self) -> String {
         let mut escaped = String::new();
@@ -67,7 +67,7 @@ impl BucketScope {
         escaped
     }
 
-    /// Returns the ID of the public-read statement. It is unique per prefix and consists of letters and digits.
+    /// Returns the public-read statement's ID. It's alphanumeric and unique to the prefix.
     #[must_use]
     pub(super) fn sid(&self) -> String {
         let mut sid = SID.to_owned();

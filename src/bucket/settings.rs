@@ -1,4 +1,4 @@
-//! Bucket settings that affect publishing later: versioning, object lock, and policies that require conditional writes.
+//! Bucket settings that can cause trouble later: versioning, Object Lock, and policies that require conditional writes.
 
 use super::finding::{CheckFinding, Step};
 use super::remedy::{Remedies, Remedy};
@@ -6,11 +6,11 @@ use super::{BucketScope, Document, policy};
 use crate::store::{S3Store, StoreError, StoreErrorKind};
 use serde_json::{Value, json};
 
-/// Days after which the suggested lifecycle rule deletes old versions.
+/// Number of days before the suggested lifecycle rule deletes old versions.
 const NONCURRENT_DAYS: u32 = 30;
 
-/// Reads the settings and returns warnings. The list is empty if there is nothing to warn about, or if the store does
-/// not support these settings.
+/// Reads the settings and returns any warnings. The result is empty if nothing is wrong or the store doesn't support
+/// these settings.
 pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<CheckFinding> {
     let scope = remedies.scope;
     let versioned = match store.is_versioned().await {
@@ -28,7 +28,8 @@ pub(super) async fn findings(store: &S3Store, remedies: &Remedies<'_>) -> Vec<Ch
     settings.into_iter().filter_map(|(step, action, found)| known(step, action, found)).collect()
 }
 
-/// Converts a denied request to a note. Ignores other errors, because stores without a setting return different ones.
+/// Turns a denied request into a note. Other errors are ignored, because stores that don't support a setting fail in
+/// different ways.
 fn known(step: Step, action: &str, found: Result<Option<CheckFinding>, StoreError>) -> Option<CheckFinding> {
     match found {
         Ok(finding) => finding,
@@ -39,11 +40,10 @@ fn known(step: Step, action: &str, found: Result<Option<CheckFinding>, StoreErro
     }
 }
 
-/// Warns if the bucket keeps old versions forever. `prefixes` are those of the lifecycle rules that delete old
-/// versions.
+/// Warns if the bucket keeps old versions forever. `prefixes` come from the lifecycle rules that delete old versions.
 fn versioning(prefixes: &[String], remedies: &Remedies<'_>) -> Option<CheckFinding> {
     let scope = remedies.scope.prefix().with_slash();
-    // A rule for a folder further down does not help, because it leaves the rest of the prefix as it is.
+    // A rule for a nested folder doesn't help, because it doesn't cover the rest of the prefix.
     if prefixes.iter().any(|prefix| scope.starts_with(prefix.as_str())) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The setup of a bucket: adds the CORS rule and the public-read policy that viewers need.
+//! Bucket setup: adds the CORS rule and public-read policy that viewers need.
 
 use super::cors::{self, CorsChange};
 use super::policy::{self, PolicyChange};
@@ -6,27 +6,27 @@ use super::remedy::Remedies;
 use super::{BucketError, BucketScope};
 use crate::store::{Prefix, PublicAccessBlock, S3Store, StoreErrorKind};
 
-/// A setting that can be set up.
+/// Setting that can be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
-    /// A CORS rule: pages of all sites can read.
+    /// CORS rule that lets pages on any site read.
     Cors,
-    /// A policy: everyone can read objects below the prefix.
+    /// Bucket policy that lets everyone read objects under the prefix.
     PublicRead,
 }
 
-/// The planned changes of a bucket.
+/// Planned changes to a bucket.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Setup {
-    /// The change of the CORS rules, if requested.
+    /// CORS change, if requested.
     pub cors: Option<CorsChange>,
-    /// The ARN pattern of the objects below the prefix, such as `arn:aws:s3:::art-tiles/maps/*`.
+    /// ARN pattern for the objects under the prefix, such as `arn:aws:s3:::art-tiles/maps/*`.
     pub objects_arn: String,
-    /// The change of the policy, if requested.
+    /// Policy change, if requested.
     pub policy: Option<PolicyChange>,
-    /// The command that disables Block Public Access, if it would override the policy. This program never runs it.
+    /// Command that disables Block Public Access, if it would override the policy. It's only printed, never run.
     pub unblock: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl Setup {
     /// Reads the current settings and plans the changes.
     ///
     /// # Errors
-    /// Returns an error if the settings cannot be read, or if nothing can be added to them.
+    /// Returns an error if the settings can't be read, or if the rule or statement can't be added.
     pub async fn plan(
         store: &S3Store,
         prefix: &Prefix,
@@ -49,15 +49,14 @@ impl Setup {
         if parts.contains(&Part::PublicRead) {
             setup.policy = Some(policy::change(store.policy().await?.as_deref(), &scope)?);
             let remedies = Remedies { scope: &scope, options: command_options, is_aws: store.is_aws() };
-            // With Block Public Access, S3 would refuse the policy or ignore it. The program reports the command
-            // instead of running it: a block is a decision of the owner of the account, which is not to be reverted
-            // silently.
+            // With Block Public Access enabled, S3 would reject or ignore the policy. We only print the command to
+            // disable it: the account owner turned it on deliberately, and we shouldn't silently undo that.
             setup.unblock = blocking(store).await?.map(|block| remedies.unblock(block));
         }
         Ok(setup)
     }
 
-    /// Returns the policy to write, or `None` if it would be denied or have no effect.
+    /// Returns the policy to write, or `None` if there's nothing to write or it would be blocked.
     fn new_policy(&self) -> Option<String> {
         match &self.policy {
             Some(PolicyChange::Add { policy, .. }) if self.unblock.is_none() => Some(policy.0.to_string()),
@@ -65,7 +64,7 @@ impl Setup {
         }
     }
 
-    /// Returns `true` if [`apply`](Self::apply) would change something.
+    /// Returns `true` if [`apply`](Self::apply) would change anything.
     #[must_use]
     pub fn does_something(&self) -> bool {
         self.cors.as_ref().is_some_and(|change| change.rules().is_some()) || self.new_policy().is_some()
@@ -74,7 +73,7 @@ impl Setup {
     /// Applies the changes.
     ///
     /// # Errors
-    /// Returns an error if the store denies a request or cannot be reached.
+    /// Returns an error if the store can't be reached or denies a request.
     pub async fn apply(&self, store: &S3Store) -> Result<(), BucketError> {
         if let Some(rules) = self.cors.as_ref().and_then(CorsChange::rules) {
             store.put_cors_rules(&rules).await?;
@@ -86,9 +85,10 @@ impl Setup {
     }
 }
 
-/// Returns Block Public Access of the bucket if it would override a policy.
+/// Returns the bucket's Block Public Access settings if they would override a policy.
 ///
-/// Returns `None` if the store does not support it or the role cannot read it, so that the policy is still tried.
+/// Returns `None` if the store doesn't support them or we aren't allowed to read them, in which case it's still worth
+/// trying to set the policy.
 async fn blocking(store: &S3Store) -> Result<Option<PublicAccessBlock>, BucketError> {
     match store.public_access_block().await {
         Ok(block) => Ok(Some(block).filter(|block| !block.lets_policy_be())),

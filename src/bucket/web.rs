@@ -1,4 +1,4 @@
-//! Requests to the public URL, without credentials, as from a page of another site.
+//! Anonymous requests to the public URL, as sent by a page on another site.
 
 use crate::http::header::{
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
@@ -9,13 +9,13 @@ use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
 
-/// The user is waiting for the result.
+/// Kept short because the user is waiting.
 const POLICY: Policy = Policy::new(Duration::from_secs(20)).with_max_attempts(3);
 
-/// The maximum number of body bytes to read: enough for the probe or an XML error.
+/// Maximum number of body bytes to read. This is enough for the probe or an XML error.
 const BODY: BodyLimit = BodyLimit::Start { max_bytes: 16 << 10 };
 
-/// A response.
+/// HTTP response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -23,27 +23,27 @@ pub(super) struct Answer {
     pub(super) cache_control: Option<String>,
     pub(super) allow_origin: Option<String>,
     pub(super) allow_methods: Option<String>,
-    /// The beginning of the body.
+    /// Start of the body.
     pub(super) body: Bytes,
 }
 
 impl Answer {
-    /// Returns the error code of S3, if the body is an error in XML.
+    /// Returns the S3 error code if the body is an XML error.
     fn error_code(&self) -> Option<String> {
         let body = String::from_utf8_lossy(&self.body);
         let (code, _) = body.split_once("<Code>")?.1.split_once("</Code>")?;
-        // The body comes from any server on the way, and the code is printed to a terminal.
+        // The body could come from any server along the way, and the code gets printed to a terminal.
         let is_code = code.len() <= 64 && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
         is_code.then(|| code.to_owned())
     }
 
-    /// Returns `true` if pages of other sites can read the response.
+    /// Returns `true` if pages on other sites can read the response.
     pub(super) fn allows_any_page(&self) -> bool {
         self.allow_origin.as_deref().is_some_and(|origin| origin == "*" || origin == VIEWER_ORIGIN)
     }
 }
 
-/// Writes the status and the error code of S3, if there is one.
+/// Writes the status, followed by the S3 error code if there is one.
 impl fmt::Display for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.status)?;
@@ -65,7 +65,7 @@ impl From<Document> for Answer {
     }
 }
 
-/// A client that sends requests as a script in a page would.
+/// Client that sends requests the way a script on a web page would.
 #[derive(Clone, Debug)]
 pub(super) struct Web(Client);
 
@@ -74,12 +74,12 @@ impl Web {
         Client::new(POLICY, Encodings::Gzip).map(Self)
     }
 
-    /// Sends a GET request. Fails if there is no response.
+    /// Sends a GET request. Only fails if there's no response.
     pub(super) async fn get(&self, url: &str) -> Result<Answer, HttpError> {
         self.ask(|client| client.request(Method::GET, url)).await
     }
 
-    /// Sends a preflight request, as a browser does for scripts that set custom headers.
+    /// Sends a preflight request, as browsers do for scripts that set custom headers.
     pub(super) async fn preflight(&self, url: &str) -> Result<Answer, HttpError> {
         let request = |client: &Client| client.request(Method::OPTIONS, url);
         self.ask(|client| request(client).header(ACCESS_CONTROL_REQUEST_METHOD, "GET")).await
@@ -91,7 +91,7 @@ impl Web {
     }
 }
 
-/// Escapes a header value for a terminal.
+/// Escapes a header value for printing to a terminal.
 fn printable(value: &[u8]) -> String {
     let escaped = |character: char| match character {
         '"' | '\'' => character.to_string(),

@@ -1,4 +1,4 @@
-//! Folders of the input: empty folders, and files of the operating system.
+//! Empty, system, and unsupported files and folders found in the input.
 
 use crate::destination::Identifier;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Folders and files that operating systems, network storage and file managers create. None of them is a source image.
+/// Files and folders created by operating systems, network storage and file managers. None of them are source images.
 const SYSTEM_NAMES: [&str; 14] = [
     "@eaDir",
     "@Recycle",
@@ -24,7 +24,7 @@ const SYSTEM_NAMES: [&str; 14] = [
     "desktop.ini",
 ];
 
-/// Returns the kind of a system file, based on its name.
+/// Returns the [`SYSTEM_NAMES`] entry that matches a file name, or `._*` for `AppleDouble` files.
 fn system_name(name: &str) -> Option<&'static str> {
     if name.starts_with("._") {
         return Some("._*");
@@ -32,19 +32,19 @@ fn system_name(name: &str) -> Option<&'static str> {
     SYSTEM_NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Counts of skipped system files and folders.
+/// Skipped system files and folders, counted by name.
 #[derive(Debug, Default)]
 pub(super) struct SystemFiles(BTreeMap<&'static str, u64>);
 
 impl SystemFiles {
-    /// Returns `true` and counts the file or folder if its name is that of a system file.
+    /// Counts the file or folder and returns `true` if it has a system file name.
     pub(super) fn skip(&mut self, name: &OsStr) -> bool {
         let Some(kind) = name.to_str().and_then(system_name) else { return false };
         *self.0.entry(kind).or_default() += 1;
         true
     }
 
-    /// Returns a note about all skipped files, if there are any.
+    /// Returns a note listing all skipped files, or `None` if nothing was skipped.
     pub(super) fn note(&self) -> Option<String> {
         if self.0.is_empty() {
             return None;
@@ -59,18 +59,19 @@ impl SystemFiles {
     }
 }
 
-/// Extensions of images and documents in formats that are not supported, which people expect to be published.
+/// File extensions of unsupported image and document formats that users might expect to be published.
 const UNSUPPORTED_EXTENSIONS: [&str; 30] = [
     "ai", "arw", "avif", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxl",
     "jxr", "nef", "orf", "pdf", "pef", "psb", "psd", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
 ];
 
-/// Counts files that look like images but are left out, because their formats are not supported.
+/// Files that look like images but aren't published because their format isn't supported, counted by extension.
 #[derive(Debug, Default)]
 pub(super) struct UnsupportedFiles(BTreeMap<&'static str, u64>);
 
 impl UnsupportedFiles {
-    /// Counts a file that is left out without the user's choice, if its extension is one of an unsupported format.
+    /// Counts the file if its extension belongs to an unsupported format. Does nothing unless `is_unasked` is set,
+    /// meaning that no pattern left the file out.
     pub(super) fn add_if(&mut self, is_unasked: bool, path: &Path) {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let known = UNSUPPORTED_EXTENSIONS.into_iter().find(|known| known.eq_ignore_ascii_case(extension));
@@ -79,7 +80,7 @@ impl UnsupportedFiles {
         }
     }
 
-    /// Returns a note on all of them, if there are any.
+    /// Returns a warning listing these files, or `None` if there aren't any.
     pub(super) fn note(&self) -> Option<String> {
         let counts: Vec<_> = self.0.iter().map(|(extension, count)| format!("{count} `.{extension}`")).collect();
         let note = "warning: left out files in formats that are not supported";
@@ -88,29 +89,29 @@ impl UnsupportedFiles {
     }
 }
 
-/// A folder of the input that contains no files at all. It may be the mount point of a missing disk.
+/// An input folder that contains no files at all. It may be the mount point of a missing disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyFolder {
     path: PathBuf,
-    /// The common prefix of the identifiers of its images, without the slash.
+    /// Identifier prefix shared by all images in this folder, without the trailing slash.
     pub(super) identifiers: String,
 }
 
 impl EmptyFolder {
-    /// Returns the path of the folder.
+    /// Returns the folder's path.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns `true` if an image in this folder could have the identifier.
+    /// Returns `true` if `identifier` could belong to an image in this folder.
     #[must_use]
     pub(crate) fn may_name(&self, identifier: &Identifier) -> bool {
         identifier.as_str().strip_prefix(&self.identifiers).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
-/// The folders of a walk without any file so far.
+/// Folders visited during a walk that haven't yielded any files yet.
 #[derive(Default)]
 pub(super) struct EmptyFolders(BTreeSet<PathBuf>);
 
@@ -119,17 +120,17 @@ impl EmptyFolders {
         self.0.insert(folder.to_owned());
     }
 
-    /// Removes the parent folders of a file. A folder is always removed together with its parents, so the search ends
-    /// at the first folder that is missing.
+    /// Removes all parent folders of a file. Stops at the first folder that is already gone, because its parents were
+    /// removed along with it.
     pub(super) fn remove_around(&mut self, file: &Path) {
         let is_removed = |folder: &&Path| self.0.remove(*folder);
         let _ = file.ancestors().skip(1).take_while(is_removed).count();
     }
 
-    /// Returns the outermost folders, all of them below `root`.
+    /// Returns the outermost empty folders below `root`.
     pub(super) fn into_folders(self, root: &Path) -> Vec<EmptyFolder> {
-        // An empty tree of folders is reported once, by its root. Identifiers are taken from names, so a folder whose
-        // name is not Unicode has none and is left out.
+        // An empty folder tree is reported once, by its root. Identifiers come from file names, so a folder with a
+        // non-Unicode name can't have any and is left out.
         let is_outermost = |folder: &&PathBuf| folder.parent().is_none_or(|parent| !self.0.contains(parent));
         let folder = |path: &PathBuf| {
             let names = path.strip_prefix(root).ok()?.components().map(|component| component.as_os_str().to_str());

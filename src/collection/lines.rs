@@ -1,14 +1,14 @@
-//! Reads lists, tables and reports: files of any length, with lines of limited length.
+//! Reads lists, tables and reports with a limit on line length.
 
 use std::io::{self, BufRead, Read};
 
-/// The maximum length of a line, in bytes. Some files, such as `/dev/zero`, have no line feeds.
+/// Maximum line length in bytes. Some files, such as `/dev/zero`, never contain a line feed.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// A reader that fails in the middle of a line that is too long, before the line is in memory.
+/// A reader that returns an error when a line is too long, without buffering the line.
 pub(super) struct LimitedLines<R> {
     inner: R,
-    /// Bytes since the last line feed.
+    /// Number of bytes since the last line feed.
     length: u64,
 }
 
@@ -34,7 +34,7 @@ impl<R: Read> Read for LimitedLines<R> {
     }
 }
 
-/// Reads the next line, with its end; `None` at the end of the file.
+/// Reads the next line, including its line ending. Returns `None` at the end of the file.
 pub(super) fn next_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
     let length = reader.take(MAX_LINE_BYTES + 1).read_line(&mut line)?;

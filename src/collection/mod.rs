@@ -1,4 +1,4 @@
-//! Collections of images: the input, its division among machines, and the manifests and collections for viewers.
+//! Image collections, including their input, sharding, manifests and collection documents.
 
 mod folder;
 pub mod ingest;

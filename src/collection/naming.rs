@@ -1,4 +1,4 @@
-//! Names of files: images by their extension, and identifiers.
+//! Detects images by file extension and derives identifiers from file names.
 
 use crate::destination::Identifier;
 use crate::location::Location;
@@ -7,7 +7,7 @@ use crate::store::KeyError;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-/// An error of a name from which no identifier can be derived.
+/// Error returned when a name can't be turned into an identifier.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NameError {
     #[error("could not derive an identifier from `{name}`")]
@@ -20,14 +20,14 @@ pub(super) enum NameError {
     Folder(String),
 }
 
-/// Returns `true` for file names with the extension of a source format. The content decides about the format.
+/// Returns `true` if a file name has the extension of a supported source format. The actual format is detected from the
+/// content.
 pub(super) fn is_image_name(path: impl AsRef<Path>) -> bool {
     let extension = path.as_ref().extension().and_then(OsStr::to_str).unwrap_or_default();
     source::extensions().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
-/// Derives the identifier of a file from the `path` in the input, and of a remote image from the last segment of its
-/// name.
+/// Derives an image's identifier. Local files use `path`, and remote images use the last segment of their key or URL.
 pub(super) fn identifier_of(location: &Location, path: &Path) -> Result<Identifier, NameError> {
     match location {
         Location::File(_) => identifier(path),
@@ -40,7 +40,7 @@ pub(super) fn identifier_of(location: &Location, path: &Path) -> Result<Identifi
     }
 }
 
-/// Returns a path with control characters and bytes that are not UTF-8 escaped.
+/// Formats a path, escaping control characters and invalid UTF-8.
 fn visible(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -55,8 +55,8 @@ fn visible(path: &Path) -> String {
     text
 }
 
-/// Derives the identifier from the path of a file without its extension. For absolute paths and paths that leave the
-/// current folder, only the file name is used.
+/// Derives an identifier from a file path without its extension. Only uses the file name for absolute paths and for
+/// paths that leave the current folder.
 pub(super) fn identifier(path: &Path) -> Result<Identifier, NameError> {
     let refused = |cause| NameError::NoIdentifier { name: visible(path), cause };
     let is_below = |component: &Component| matches!(component, Component::Normal(_) | Component::CurDir);

@@ -1,4 +1,4 @@
-//! One image of a collection, with its description.
+//! Images in a collection and their metadata.
 
 use super::row_metadata::RowMetadata;
 use crate::destination::Identifier;
@@ -6,39 +6,40 @@ use crate::iiif::Description;
 use crate::location::Location;
 use std::collections::HashMap;
 
-/// One image of a collection: a page of an object, or an object of its own.
+/// A single image in a collection. It is either one page of an object or an object of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page {
-    /// The location of the source image.
+    /// Location of the source image.
     pub source: Location,
-    /// The identifier of the published image.
+    /// Identifier of the published image.
     pub identifier: Identifier,
-    /// The object that the page belongs to. By default, the page is its own object.
+    /// Object that the page belongs to. By default, each page is its own object.
     pub object: Identifier,
-    /// The sort key of the page in its object. Pages with equal keys stay in the order of the input.
+    /// Sort key within the object. Pages with equal keys keep their input order.
     pub sequence: u64,
-    /// The page that represents the object in lists. By default, the first page.
+    /// Page used as the object's thumbnail. Defaults to the first page.
     pub thumbnail: Option<Identifier>,
-    /// The metadata from a table.
+    /// Metadata from a table row.
     pub(crate) metadata: Option<RowMetadata>,
 }
 
 impl Page {
-    /// Returns the description of the page, which is empty without a table.
+    /// Returns the page's description. It is empty unless the page comes from a table.
     #[must_use]
     pub(crate) fn description(&self) -> Description {
         self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default()
     }
 
-    /// Creates a page that is an object of its own.
+    /// Creates a page that is its own object.
     #[must_use]
     pub fn alone(source: Location, identifier: Identifier) -> Self {
         Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, metadata: None }
     }
 }
 
-/// Returns the pages of each object in their order. Objects are in the order of their first page in the input.
+/// Groups pages by object. Pages are sorted within each object, and objects are ordered by their first page in the
+/// input.
 #[must_use]
 pub fn objects<'a>(pages: impl IntoIterator<Item = &'a Page>) -> Vec<Vec<&'a Page>> {
     let mut places = HashMap::new();

@@ -1,4 +1,4 @@
-//! The manifests and collection documents of published images: their keys and their content.
+//! Builds the manifests and collection documents of published images.
 
 use super::page::Page;
 use crate::destination::{Destination, DocumentAddress, Identifier};
@@ -8,37 +8,38 @@ use crate::iiif::{
 };
 use crate::store::{Key, KeyError};
 
-/// Minimum length of the longer side of a thumbnail, in pixels, if the image is large enough. Viewers blur smaller
-/// ones.
+/// Minimum thumbnail size in pixels, measured along the longer side. Viewers would upscale anything smaller. Images
+/// below this size are their own thumbnails.
 const THUMBNAIL_SIDE: u32 = 200;
 
-/// Maximum number of objects on one page of a collection.
+/// Maximum number of objects per collection page.
 const PAGE_OBJECTS: usize = 1000;
 
-/// The manifests and the collection of images at a destination.
+/// Builds manifests and the collection for a destination.
 #[derive(Clone, Debug)]
 pub struct Presentation {
     destination: Destination,
-    /// The version of the Image API that the manifests refer to.
+    /// Image API version used by the image services in manifests.
     image_version: ApiVersion,
-    /// The version of the Presentation API of the documents.
+    /// Presentation API version of the documents.
     version: PresentationVersion,
     shape: PyramidShape,
 }
 
-/// A page whose image is published.
+/// A page with a published image.
 #[derive(Clone, Debug)]
 pub struct ManifestPage<'a> {
     /// The page.
     pub page: &'a Page,
-    /// The base URI of the image.
+    /// The image's base URI.
     pub base_uri: String,
-    /// The full size of the image, in pixels.
+    /// Full image size in pixels.
     pub size: Size,
 }
 
 impl Presentation {
-    /// Creates the presentation of images with pyramids of this shape. Manifests refer to `image_version` of the Image API.
+    /// Creates a presentation for images with the given pyramid shape. `image_version` is the Image API version that
+    /// manifests refer to.
     #[must_use]
     pub fn new(
         destination: Destination,
@@ -49,23 +50,23 @@ impl Presentation {
         Self { destination, image_version, version, shape }
     }
 
-    /// Returns the version of the Presentation API of the documents.
+    /// Returns the Presentation API version of the documents.
     #[must_use]
     pub fn version(&self) -> PresentationVersion {
         self.version
     }
 
-    /// Returns the destination of the images and documents.
+    /// Returns the destination of images and documents.
     #[must_use]
     pub fn destination(&self) -> &Destination {
         &self.destination
     }
 
-    /// Creates the manifest of an object with these pages, with its key and its entry in a collection. Returns `None`
-    /// if there are no pages.
+    /// Creates an object's manifest from its pages, along with its key and collection entry. Returns `None` if `pages`
+    /// is empty.
     ///
     /// # Errors
-    /// If the key is too long.
+    /// Returns an error if the key is too long.
     pub(crate) fn manifest(&self, pages: &[ManifestPage]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
         let DocumentAddress { key, url: id } = self.destination.manifest(&first.page.object)?;
@@ -78,27 +79,27 @@ impl Presentation {
         Ok(manifest.map(|manifest| (key, manifest.shown_by(thumbnail.unwrap_or(0)), member)))
     }
 
-    /// Returns `true` if `body` is a manifest or collection whose `id` is the URI of this key.
+    /// Returns `true` if `body` is a manifest or collection with an `id` that matches the key.
     #[must_use]
     pub(crate) fn is_document(&self, key: &Key, body: &[u8]) -> bool {
         let uri = self.destination.url_of(key);
         uri.is_some() && uri == PresentationVersion::document_uri(body)
     }
 
-    /// Returns the keys of the pages of a collection of `objects` objects.
+    /// Returns the keys of all collection pages for a collection with `objects` objects.
     ///
     /// # Errors
-    /// If a key is too long.
+    /// Returns an error if a key is too long.
     pub(crate) fn collection_page_keys(&self, objects: usize) -> Result<Vec<Key>, KeyError> {
         let pages = if objects <= PAGE_OBJECTS { 0 } else { objects.div_ceil(PAGE_OBJECTS) };
         (1..=pages).map(|number| Ok(self.destination.collection_page(number)?.key)).collect()
     }
 
-    /// Creates the collection `collection.json` of objects in this order. A large collection is divided into pages
-    /// under `collections/`, which come first.
+    /// Creates `collection.json`, listing objects in the given order. A large collection is split into pages under
+    /// `collections/`, which are returned first.
     ///
     /// # Errors
-    /// If a key is too long.
+    /// Returns an error if a key is too long.
     pub(crate) fn collection(
         &self,
         label: &LanguageMap,
@@ -109,8 +110,8 @@ impl Presentation {
             return Ok(vec![(key, Collection::new(id, label.clone(), members))]);
         }
         let (mut documents, mut pages) = (Vec::new(), Vec::new());
-        // Presentation API 3 has no paging for collections. Viewers load a collection as a whole and some show a menu
-        // of all of it, so a large one becomes a collection of collections.
+        // Presentation API 3 doesn't support paging for collections. Viewers load the entire collection, and some show
+        // all of it in a menu, so a large collection is split into nested collections.
         for (members, number) in members.chunks(PAGE_OBJECTS).zip(1..) {
             let DocumentAddress { key, url: id } = self.destination.collection_page(number)?;
             let label = LanguageMap::new(None, number.to_string());
@@ -123,8 +124,8 @@ impl Presentation {
 
     fn canvas(&self, manifest: &str, published: &ManifestPage, number: usize) -> Canvas {
         let pyramid = Pyramid::new(published.size, self.shape);
-        // The canvas has the size of the source. What is painted onto it is `full/max`, which may be smaller, and its
-        // `width` and `height` say so: viewers that do not zoom show this file.
+        // The canvas has the source's size. Viewers without zoom show the painted `full/max` image, which may be
+        // smaller, so its `width` and `height` are set to its actual size.
         let largest = pyramid.size().at(pyramid.max_level());
         let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
         let service = Service::new(self.image_version, published.base_uri.clone(), listed.iter().copied());
@@ -139,14 +140,14 @@ impl Presentation {
     }
 }
 
-/// Returns the label of a page, or its number if it has none.
+/// Returns a page's label. Defaults to its page number.
 fn page_label(page: &Page, number: usize) -> LanguageMap {
     let label = page.description().label;
     if label.is_empty() { LanguageMap::new(None, number.to_string()) } else { label }
 }
 
-/// Returns the description of the first page. If the pages have different labels, the label is the identifier of the
-/// object.
+/// Returns the first page's description. Uses the object's identifier as the label if the pages have different labels
+/// or none.
 fn description(pages: &[ManifestPage], object: &Identifier) -> Description {
     let mut description = pages.first().map(|published| published.page.description()).unwrap_or_default();
     let is_common = pages.iter().all(|published| published.page.description().label == description.label);

@@ -1,10 +1,10 @@
-//! Columns of a table, and the metadata of a row.
+//! Table columns and row metadata.
 
 use crate::iiif::{Description, LanguageMap, Metadata, Rights};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The meaning of a column, by its name.
+/// Meaning of a table column, based on its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Source,
@@ -19,12 +19,12 @@ pub(super) enum Column {
     Label(Option<String>),
     Summary(Option<String>),
     Attribution(Option<String>),
-    /// Any other column, shown as metadata under its own name.
+    /// Any other column. Shown as metadata with its own name as the label.
     Metadata(String, Option<String>),
 }
 
 impl Column {
-    /// Returns the name under which the value is stored, or `None` for columns that are not shown.
+    /// Returns the name used to store the column's values, or `None` if they aren't shown.
     fn descriptive_name(&self) -> Option<String> {
         let in_language = |name: &str, language: &Option<String>| match language {
             Some(language) => format!("{name}@{language}"),
@@ -43,12 +43,12 @@ impl Column {
         })
     }
 
-    /// Returns `true` if the column may occur only once. Repeated values of other columns are all shown.
+    /// Returns `true` if the column may only occur once. Other columns can be repeated, and all their values are shown.
     pub(super) fn is_unique(&self) -> bool {
         !matches!(self, Self::Label(_) | Self::Summary(_) | Self::Attribution(_) | Self::Metadata(..))
     }
 
-    /// Parses the name of a column, such as `label`, or `label@fr` for text in one language.
+    /// Parses a column name, such as `label` or the language-specific `label@fr`.
     pub(super) fn named(name: &str) -> Self {
         let name = name.trim();
         let (base, language) = match name.rsplit_once('@') {
@@ -73,7 +73,7 @@ impl Column {
     }
 }
 
-/// Returns the columns and values of a JSON object. An array yields one value per item.
+/// Returns the columns and values of a JSON object. Arrays produce one value per item.
 pub(super) fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> {
     let mut values = Vec::new();
     for (name, value) in row {
@@ -92,10 +92,10 @@ pub(super) fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)
     Ok(values)
 }
 
-/// Validates the descriptive values of a row and stores them as text.
+/// Validates a row's descriptive values and serializes them.
 pub(super) fn serialize(values: &[(Column, String)]) -> Result<Option<RowMetadata>, String> {
-    // Parsed here for its errors only, while the line number is still known. The result is thrown away and made again
-    // for each manifest, because the parsed form of 100,000 rows takes ten times the memory of the text.
+    // Only called to validate the row while its line number is still known. The result is discarded and recreated for
+    // each manifest, because 100,000 parsed rows need ten times as much memory as their serialized form.
     description(values)?;
     let mut row = Map::new();
     for (column, value) in values {
@@ -109,20 +109,19 @@ pub(super) fn serialize(values: &[(Column, String)]) -> Result<Option<RowMetadat
     Ok((!row.is_empty()).then(|| RowMetadata(Value::Object(row).to_string().into())))
 }
 
-/// The descriptive metadata of an image from a table. It is kept as text, which uses a tenth of the memory of parsed
-/// values.
+/// Descriptive metadata for an image, read from a table. Stored in serialized form, which needs a tenth of the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowMetadata(Box<str>);
 
 impl RowMetadata {
-    /// Creates the metadata from columns and values.
+    /// Creates metadata from pairs of column name and value.
     #[cfg(test)]
     pub(super) fn from_columns(columns: &[(&str, &str)]) -> Self {
         let values: Vec<_> = columns.iter().map(|(name, value)| (Column::named(name), (*value).to_owned())).collect();
         serialize(&values).expect("valid values").expect("at least one value")
     }
 
-    /// Parses the metadata into a description.
+    /// Deserializes the metadata into a description.
     #[must_use]
     pub(crate) fn description(&self) -> Description {
         let row: Map<String, Value> = serde_json::from_str(&self.0).expect("row was serialized by `serialize`");
@@ -165,7 +164,7 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
     Ok(description)
 }
 
-/// Parses a keyword of the Presentation API.
+/// Parses a Presentation API keyword.
 fn word<T: DeserializeOwned>(column: &str, value: &str) -> Result<T, String> {
     serde_json::from_value(Value::String(value.trim().to_owned())).map_err(|error| format!("`{column}`: {error}"))
 }

@@ -1,11 +1,11 @@
-//! Shards of a collection for several machines, which need no coordination.
+//! Splits a collection into shards, so several machines can publish it without coordination.
 
 use crate::destination::Identifier;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// One of several equal parts of a collection. For example, `2/8` is the third of eight parts.
+/// One of several roughly equal parts of a collection. For example, `2/8` is the third of eight parts.
 ///
 /// ```
 /// use iiif_publish::collection::Shard;
@@ -20,14 +20,14 @@ pub struct Shard {
     count: u32,
 }
 
-/// An error in the text of a shard or in the environment variables.
+/// Error returned when parsing a shard or reading it from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
-    /// The text is not a valid index and count.
+    /// Not a valid index and count.
     #[error("expected the index and the number of parts, counted from 0: 0/8, 1/8, …, 7/8; or `auto`")]
     Text,
-    /// The variables of a batch engine contradict each other.
+    /// A batch engine's environment variables are invalid or inconsistent.
     #[error("{0} reports task {1} of {2}")]
     Environment(&'static str, String, String),
 }
@@ -36,37 +36,36 @@ impl Shard {
     /// The whole collection.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// Creates part `index`, counted from 0, of `count` parts.
+    /// Creates the shard with zero-based index `index` out of `count` shards.
     ///
     /// # Errors
-    /// If `index` is not less than `count`.
+    /// Returns an error unless `index` is less than `count`.
     pub fn new(index: u32, count: u32) -> Result<Self, ShardError> {
         if index < count { Ok(Self { index, count }) } else { Err(ShardError::Text) }
     }
 
-    /// Returns `true` if there are no other parts.
+    /// Returns `true` if this is the only shard.
     #[must_use]
     pub fn is_whole(self) -> bool {
         self.count == 1
     }
 
-    /// Returns `true` if an object is in this part. The part depends only on the identifier, never on the order of the
-    /// input.
+    /// Returns `true` if an object belongs to this shard. Only depends on the object's identifier, not on input order.
     #[must_use]
     pub(crate) fn has(self, object: &Identifier) -> bool {
-        // By hash and not by position: a file that is added or removed moves no other object to another part, so that
-        // each machine finds its own images unchanged. By object and not by image, because a manifest is written by the
-        // one part that has all of its pages.
+        // Use a hash instead of the position. Adding or removing files then doesn't move other objects to different
+        // shards, and each machine finds its own images unchanged. Hash the object instead of the image because a
+        // manifest must be written by a shard that has all of its pages.
         let hash = Sha256::digest(object.to_string().as_bytes());
         let start: [u8; 8] = hash[..8].try_into().expect("SHA-256 has 32 bytes");
         u64::from_be_bytes(start) % u64::from(self.count) == u64::from(self.index)
     }
 
-    /// Reads the shard and the name of the batch engine from its environment variables. Returns `None` outside of known
-    /// engines.
+    /// Reads the shard from a batch engine's environment variables and returns it with the engine's name. Returns
+    /// `None` if no known engine is detected.
     ///
     /// # Errors
-    /// If the variables are invalid or contradict each other.
+    /// Returns an error if the variables are invalid or inconsistent.
     pub fn of_environment(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<(Self, &'static str)>, ShardError> {
@@ -82,17 +81,17 @@ impl Shard {
     }
 }
 
-/// The environment variables in which a batch engine numbers its tasks.
+/// Names of the environment variables that a batch engine uses to number its tasks.
 struct Engine {
     name: &'static str,
     index: &'static str,
     count: &'static str,
-    /// The variable for the number of the first task, if it may differ from 0.
+    /// Variable holding the index of the first task, for engines that don't always start at 0.
     first: Option<&'static str>,
 }
 
-/// Variables from the documentation of each engine. A Kubernetes Indexed Job has no variable for the count, so its
-/// manifest must set `JOB_COMPLETION_COUNT`.
+/// Variables taken from each engine's documentation. Kubernetes Indexed Jobs don't provide a variable for the count, so
+/// `JOB_COMPLETION_COUNT` must be set in the job's manifest.
 const ENGINES: [Engine; 4] = [
     Engine { name: "AWS Batch", index: "AWS_BATCH_JOB_ARRAY_INDEX", count: "AWS_BATCH_JOB_ARRAY_SIZE", first: None },
     Engine { name: "Kubernetes", index: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETION_COUNT", first: None },

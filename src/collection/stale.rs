@@ -1,4 +1,4 @@
-//! Stale images: images that are published below a prefix but no longer in the input.
+//! Finds stale images, which are published below a prefix but no longer in the input.
 
 use super::page::Page;
 use crate::destination::{Destination, Identifier};
@@ -8,29 +8,29 @@ use crate::store::{KeyError, Store, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashSet};
 
-/// Maximum number of folders that are listed or read at the same time.
+/// Maximum number of folders to list or read concurrently.
 const MAX_LOOKUPS_IN_FLIGHT: usize = 16;
 
-/// An error in the search for stale images.
+/// Error returned when searching for stale images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StaleError {
-    /// The store could not be listed or read.
+    /// The store couldn't be listed or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The name of a folder is not a valid key.
+    /// A folder name isn't a valid key.
     #[error("the names of some folders are not valid keys")]
     Key(#[from] KeyError),
 }
 
-/// Finds images that are published at a destination but not in `pages`.
+/// Finds images that are published at `destination` but missing from `pages`.
 ///
-/// Each 1000 images cost one listing of folders, and each image that is not in `pages` costs one read. Only images of
-/// this program with ids below the public URL are returned; images of other programs are counted. Nested collections
-/// are skipped.
+/// This requires one folder listing per 1000 images, plus one read for each image that isn't in `pages`. Only images
+/// that were published by this program and have ids below the public URL are returned. Others are only counted. Nested
+/// collections are skipped.
 ///
 /// # Errors
-/// If folders cannot be listed.
+/// Returns an error if folders can't be listed or read.
 pub(crate) async fn stale_images(
     destination: &Destination,
     store: &dyn Store,
@@ -48,10 +48,10 @@ pub(crate) async fn stale_images(
     Ok(stale)
 }
 
-/// The paths that the input contains.
+/// Paths used by images in the input.
 struct Named<'a> {
     images: HashSet<&'a str>,
-    /// The folders above them.
+    /// Parent folders of the images.
     folders: HashSet<&'a str>,
 }
 
@@ -67,40 +67,39 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Images that are no longer in the input.
+/// Result of a search for stale images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StaleImages {
-    /// The identifiers of the stale images.
+    /// Identifiers of stale images.
     pub images: BTreeSet<Identifier>,
-    /// Folders with image files but without an `info.json`: remains of an interrupted publication or deletion, or
-    /// images that are being published at this moment.
+    /// Folders that contain image files but no `info.json`. They may be left over from an interrupted run or deletion,
+    /// or belong to images that are currently being published.
     pub unseen: BTreeSet<Identifier>,
-    /// Number of published images that are in the input, counted once for each Image API version.
+    /// Number of published images that are in the input. Counted once per Image API version.
     pub known: u64,
-    /// Number of published images of other programs, or with ids elsewhere.
+    /// Number of published images that come from other programs or have ids outside the public URL.
     pub foreign: u64,
 }
 
-/// Returns `true` if the last segment of a path is a region of the Image API, which means that it is a folder of an
-/// image.
+/// Returns `true` if a path's last segment is an Image API region, which means that the folder is part of an image.
 fn is_region(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     format!("{name}/max/0/default.jpg").parse::<ImageRequest>().is_ok()
 }
 
-/// The content of a folder that is not in the input.
+/// Content found in a folder that isn't in the input.
 enum Lookup {
-    /// An image of this program.
+    /// An image published by this program.
     Image(Identifier),
-    /// An image that this program did not publish here.
+    /// An image that wasn't published here by this program.
     Foreign,
-    /// A folder without an `info.json`, which may contain images.
+    /// A folder without an `info.json`. It may contain images.
     Folder,
-    /// No image of this program.
+    /// Not an image.
     Nothing,
 }
 
-/// The folder of one Image API version.
+/// Folder of a single Image API version.
 struct ApiFolder<'a> {
     destination: &'a Destination,
     store: &'a dyn Store,
@@ -109,12 +108,12 @@ struct ApiFolder<'a> {
 }
 
 impl ApiFolder<'_> {
-    /// Lists folders and adds the images in them to `stale`. Returns the subfolders to list next.
+    /// Lists folders and adds any stale images to `stale`. Returns the subfolders to list next.
     async fn descend(&self, paths: Vec<String>, stale: &mut StaleImages) -> Result<Vec<String>, StaleError> {
-        // One listing with a delimiter for each folder, and none for the folders of images. The tiles of a million
-        // images are a billion keys; a plain listing of them would take a million requests.
+        // Use a delimited listing for each folder, and skip folders inside images. A million images have about a
+        // billion tiles, and listing all of those keys would take a million requests.
         let list = |path: String| self.folders(path);
-        // Boxed streams let the compiler prove that the future is `Send`.
+        // Boxing the streams lets the compiler prove that the future is `Send`.
         let listed = stream::iter(paths).map(list).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
         let listed: Vec<(String, Vec<String>)> = listed.try_collect().await?;
         let is_unseen = |(path, names): &&(String, Vec<String>)| {
@@ -145,16 +144,17 @@ impl ApiFolder<'_> {
         Ok(next)
     }
 
-    /// Returns `false` for manifests and for folders that look like image regions, unless the input contains them.
+    /// Returns `false` for manifest folders and for folders that look like image regions, unless the input contains
+    /// them.
     fn may_be_image(&self, path: &str) -> bool {
         self.named.has(path) || !(Destination::is_document_folder(path) || is_region(path))
     }
 
-    /// Returns the paths of the subfolders of a path.
+    /// Returns the path along with the paths of all its subfolders.
     async fn folders(&self, path: String) -> Result<(String, Vec<String>), StaleError> {
         let names = self.store.folders(&self.destination.images_below(self.version, &path)?).await?;
         let is_above_image = path.is_empty() || self.named.folders.contains(path.as_str());
-        // The folder contains another collection.
+        // This folder contains a different collection.
         if !is_above_image && Destination::has_manifests(&names) {
             return Ok((path, Vec::new()));
         }
@@ -164,7 +164,7 @@ impl ApiFolder<'_> {
     }
 
     async fn look(&self, path: String) -> Result<(String, Lookup), StaleError> {
-        // This program never publishes under a name that is not a valid identifier.
+        // This program only publishes to valid identifiers.
         let Ok(identifier) = path.parse::<Identifier>() else { return Ok((path, Lookup::Nothing)) };
         let Ok(image) = self.destination.image(self.version, &identifier) else {
             return Ok((path, Lookup::Nothing));
@@ -178,7 +178,7 @@ impl ApiFolder<'_> {
     }
 }
 
-/// Returns `true` if a document is the image information of the image with this base URI, or of one of its versions.
+/// Returns `true` if a document is the `info.json` of the image with this base URI or of one of its versions.
 fn is_information_of(document: &ImageDocument, base_uri: &str) -> bool {
     document.id().strip_prefix(base_uri).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,9 +1,9 @@
-//! Counts of deleted objects, and of objects that stay, by reason.
+//! Counts of deleted and kept objects.
 
 use super::scan::Part;
 use std::fmt;
 
-/// Counts of objects in a deletion.
+/// Object counts for a deletion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteCounts {
@@ -11,30 +11,30 @@ pub struct DeleteCounts {
     pub information: u64,
     /// Number of image files and redirects to delete.
     pub pictures: u64,
-    /// Number of deleted `info.json` files that another run published again in the meantime.
+    /// Number of deleted `info.json` files that were republished by another run in the meantime.
     pub returned: u64,
-    /// Objects that stay.
+    /// Objects that were kept.
     pub kept: Kept,
 }
 
-/// Counts of objects that stay, by reason.
+/// Counts of kept objects, grouped by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Kept {
-    /// Number of `info.json` files that are not image information of Level 0.
+    /// Number of `info.json` files that aren't Level 0 image information.
     pub documents: u64,
-    /// Number of `info.json` files whose id does not end in their path.
+    /// Number of `info.json` files with an `id` that doesn't match their path.
     pub misplaced: u64,
-    /// Number of `info.json` files that could not be read.
+    /// Number of `info.json` files that couldn't be read.
     pub unreadable: u64,
-    /// Number of image files without an `info.json`.
+    /// Number of image files that don't have an `info.json`.
     pub pictures: u64,
-    /// Number of all other objects.
+    /// Number of other objects.
     pub others: u64,
 }
 
 impl DeleteCounts {
-    /// Returns the number of objects to delete.
+    /// Returns the total number of objects to delete.
     #[must_use]
     pub fn objects(&self) -> u64 {
         self.information + self.pictures
@@ -42,7 +42,7 @@ impl DeleteCounts {
 
     pub(super) fn count(&mut self, part: Part) {
         let count = match part {
-            // Already counted when the documents were read.
+            // Already counted while reading the documents.
             Part::Document => return,
             Part::Picture | Part::Redirect => &mut self.pictures,
             Part::LonePicture => &mut self.kept.pictures,
@@ -53,15 +53,15 @@ impl DeleteCounts {
 }
 
 impl Kept {
-    /// Returns the number of all objects that stay.
+    /// Returns the total number of kept objects.
     #[must_use]
     pub fn objects(&self) -> u64 {
         self.documents + self.misplaced + self.unreadable + self.pictures + self.others
     }
 }
 
-/// Lists the reasons, such as ``1 `info.json` that is not Level 0 image information, 2 other objects``. Empty if no
-/// object stays.
+/// Lists the reasons, for example ``1 `info.json` that is not Level 0 image information, 2 other objects``. Writes
+/// nothing if no objects were kept.
 impl fmt::Display for Kept {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasons = [

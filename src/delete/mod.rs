@@ -1,12 +1,12 @@
-//! Deletes published images: each `info.json` first, then the image files that it describes.
+//! Deletes published images, starting with each `info.json` and then the image files it describes.
 //!
-//! Names of objects prove nothing. [`Subject::all_images`] only includes image information of Level 0 whose id ends in
-//! its own path, and image files below such folders. [`Subject::image`] includes the named image, whichever program
-//! published it. All other objects stay and are counted by reason.
+//! Object names alone aren't proof that something is a published image. [`Subject::all_images`] only includes Level 0
+//! image information with an `id` that matches its path, plus the image files in those folders. [`Subject::image`]
+//! includes the named image no matter which program published it. All other objects are kept and counted by reason.
 //!
-//! Other runs may publish the same images at the same time. Each `info.json` is therefore invalidated before it is
-//! deleted, and looked up again at the end. If a run commits even later, its next run detects the missing files and
-//! uploads them again.
+//! Other runs may be publishing the same images at the same time. To handle that, we invalidate each `info.json` before
+//! deleting it, and check for it again at the end. If a run still manages to commit after that, its next run will
+//! notice the missing files and upload them again.
 //!
 //! ```
 //! use iiif_publish::delete::{DEFAULT_SETTLE_AFTER, Subject, delete};
@@ -48,43 +48,43 @@ use scan::{Part, Scan, Taken};
 use std::future::ready;
 use std::time::Duration;
 
-/// Default of `--settle-after`: the time after a commit when no other run can still be writing to the image.
+/// Default for `--settle-after`: how long after a commit another run might still be writing to the image.
 pub const DEFAULT_SETTLE_AFTER: Duration = Options::SETTLE_AFTER;
 
-/// Maximum number of passes over a subject. More than two are only needed if another run publishes the same images.
+/// Maximum number of passes over a subject. We only need more than two if another run is publishing the same images.
 const MAX_ROUNDS: usize = 5;
 
-/// An error of a deletion.
+/// Error returned when a deletion fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeleteError {
-    /// There is nothing to delete.
+    /// There's nothing to delete.
     #[error("there are no objects of {subject}{}", except(kept))]
     Nothing {
-        /// The subject.
+        /// Description of the subject.
         subject: String,
-        /// The other objects that exist.
+        /// Objects that exist but would be kept.
         kept: Kept,
     },
-    /// The document of the named image is not image information. Nothing was deleted.
+    /// The named image's `info.json` isn't image information. Nothing was deleted.
     #[error("`{key}` is not IIIF image information")]
     NotImage {
-        /// The key of the document.
+        /// Key of the `info.json`.
         key: Key,
     },
-    /// Another run publishes the images as fast as they are deleted.
+    /// Another run keeps publishing images as fast as we delete them.
     #[error("another run keeps publishing {subject}")]
     StillPublished {
-        /// The subject.
+        /// Description of the subject.
         subject: String,
     },
-    /// The prefix and the identifier together are too long.
+    /// The prefix and identifier are too long when combined.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The store cannot be listed or read.
+    /// Failed to list or read objects.
     #[error(transparent)]
     List(StoreError),
-    /// The store rejected a deletion. Image files are only deleted after their `info.json`.
+    /// The store rejected a deletion. An image's files are never deleted before its `info.json`.
     #[error(transparent)]
     Delete(StoreError),
 }
@@ -96,16 +96,16 @@ fn except(kept: &Kept) -> String {
 /// Counts the objects that [`delete`] would delete.
 ///
 /// # Errors
-/// If the store cannot be listed or there is nothing to delete.
+/// Returns an error if the store can't be listed or there's nothing to delete.
 pub async fn survey(store: &dyn Store, subject: &Subject, settle_after: Duration) -> Result<DeleteCounts, DeleteError> {
     preview(store, subject, settle_after, |_| ()).await
 }
 
-/// Counts the objects that [`delete`] would delete, and calls `on_key` with each key. Each `info.json` precedes all
-/// image files.
+/// Counts the objects that [`delete`] would delete, and calls `on_key` with each key. Every `info.json` comes before
+/// any image files.
 ///
 /// # Errors
-/// If the store cannot be listed or there is nothing to delete.
+/// Returns an error if the store can't be listed or there's nothing to delete.
 pub async fn preview(
     store: &dyn Store,
     subject: &Subject,
@@ -130,16 +130,16 @@ pub async fn preview(
     require_objects(found, subject)
 }
 
-/// Deletes a subject. An interruption at any point leaves no `info.json` that a later run trusts although files are
-/// missing, and the deletion can be started again.
+/// Deletes a subject. Interrupting it at any point is safe: later runs won't trust an `info.json` that has missing
+/// files, and the deletion can simply be run again.
 ///
-/// `settle_after` is the setting of publishing runs on the same store. It determines the wait for runs that may be
-/// confirming an image at this moment, which is at most four seconds and shared by many images. `on_deleted` is called
-/// with the number of objects in each batch.
+/// `settle_after` should match the setting used by publishing runs on the same store. It determines how long to wait
+/// for runs that may currently be confirming an image. The wait is at most four seconds and is shared by many images.
+/// `on_deleted` is called with the number of objects in each deleted batch.
 ///
 /// # Errors
-/// If the store cannot be listed or rejects a deletion, if there is nothing to delete, or if another run keeps
-/// publishing the subject.
+/// Returns an error if the store can't be listed or rejects a deletion, if there's nothing to delete, or if another run
+/// keeps publishing the subject.
 pub async fn delete(
     store: &dyn Store,
     subject: &Subject,
@@ -150,10 +150,9 @@ pub async fn delete(
     let first = Round::new(store, subject, timing).run(&on_deleted).await?;
     let mut found = require_objects(first.found, subject)?;
     let (mut rounds, mut is_left) = (usize::from(!first.is_unfinished), true);
-    // A single pass is not enough. A run that had begun before it may commit afterwards, and an eventually consistent
-    // listing may not show everything. So passes go on until one finds no `info.json`, and pictures that were found
-    // with a returned one are deleted too. A pass that was cut short does not count, or a large image would use up the
-    // rounds.
+    // One pass isn't enough: a run that started earlier may still commit, and an eventually consistent listing may be
+    // incomplete. Keep going until a pass doesn't find an `info.json`. If an image comes back, its files are deleted
+    // too. Passes that were cut short don't count, because otherwise a large image could use up all the rounds.
     while rounds < MAX_ROUNDS {
         let Summary { has_returned, is_unfinished, found: again } =
             Round::new(store, subject, timing).run(&on_deleted).await?;
@@ -167,7 +166,7 @@ pub async fn delete(
             return Ok(found);
         }
     }
-    // A delayed listing may still show deleted objects.
+    // The listing may be stale and still include deleted objects.
     if is_left { Err(DeleteError::StillPublished { subject: subject.to_string() }) } else { Ok(found) }
 }
 
@@ -178,7 +177,7 @@ fn require_objects(found: DeleteCounts, subject: &Subject) -> Result<DeleteCount
     }
 }
 
-/// Reads each `info.json` and returns the folders of images to delete.
+/// Reads every `info.json` and returns the folders of the images to delete.
 async fn read_documents(scan: &Scan<'_>) -> Result<(Taken, DeleteCounts), DeleteError> {
     let (mut taken, mut found) = (Taken::new(), DeleteCounts::default());
     let mut documents = std::pin::pin!(scan.documents());

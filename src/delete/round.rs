@@ -1,4 +1,4 @@
-//! One pass over a subject, which deletes all objects that it finds.
+//! Single pass over a subject that deletes every object it finds.
 
 use super::scan::{Document, Part, Scan, Taken, Verdict};
 use super::subject::{Extent, Subject};
@@ -12,28 +12,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Number of keys per call to the store, as in an S3 batch deletion.
+/// Number of keys per delete call, matching the S3 batch limit.
 const BATCH_KEYS: usize = 1000;
 
-/// Maximum number of batches in flight. The next page is listed while the last batches are deleted.
+/// Maximum number of batches in flight. The next page is listed while earlier batches are being deleted.
 const MAX_BATCHES_IN_FLIGHT: usize = 4;
 
-/// Maximum number of documents invalidated at the same time. All of them share the wait for runs that may be confirming
+/// Maximum number of documents to invalidate concurrently. They all share the wait for runs that may be confirming
 /// them.
 const MAX_INVALIDATIONS_IN_FLIGHT: usize = 256;
 
-/// The result of a pass.
+/// Result of a pass.
 pub(super) struct Summary {
     pub(super) found: DeleteCounts,
-    /// `true` if each `info.json` was deleted but may have been published again.
+    /// `true` if an `info.json` may have been published again after it was deleted.
     pub(super) has_returned: bool,
-    /// `true` if image files are left because the pass took too long.
+    /// `true` if the pass ran out of time and left image files behind.
     pub(super) is_unfinished: bool,
 }
 
-/// Counts of image files and redirects in one pass.
+/// Counts from deleting image files and redirects in a single pass.
 struct Contents {
-    /// Number of listed `info.json` files.
+    /// Number of `info.json` files in the listing.
     documents: u64,
     is_unfinished: bool,
 }
@@ -44,7 +44,8 @@ pub(super) struct Round<'a> {
     timing: Timing,
 }
 
-/// Counts a document, and records its folder if the image is to be deleted. Returns `true` for the first such document.
+/// Counts a document and, if its image should be deleted, records its folder. Returns `true` the first time a folder is
+/// recorded.
 pub(super) fn decide(
     document: &Document,
     scan: &Scan<'_>,
@@ -75,8 +76,7 @@ impl<'a> Round<'a> {
     pub(super) async fn run(&self, on_deleted: &impl Fn(u64)) -> Result<Summary, DeleteError> {
         let scan = Scan::new(self.store, self.subject, self.timing.grace).await?;
         let (taken, mut found) = self.delete_documents(&scan, on_deleted).await?;
-        // Durable before the files are deleted, so that a power failure cannot restore an `info.json` without its
-        // files.
+        // Flush before deleting any files. Otherwise a power failure could bring back an `info.json` without its files.
         self.store.flush().await.map_err(DeleteError::Delete)?;
         let contents = self.delete_contents(&scan, &taken, &mut found, on_deleted).await?;
         let kept = found.kept.documents + found.kept.misplaced + found.kept.unreadable;
@@ -84,7 +84,7 @@ impl<'a> Round<'a> {
         Ok(Summary { found, has_returned, is_unfinished: contents.is_unfinished })
     }
 
-    /// Invalidates and deletes each `info.json`, and deletes its redirects.
+    /// Invalidates and deletes every `info.json`, along with its redirects.
     async fn delete_documents(
         &self,
         scan: &Scan<'_>,
@@ -96,14 +96,15 @@ impl<'a> Round<'a> {
             let (taken, found) = &mut *decided;
             ready(decide(&document, scan, taken, found).map(|is_new| is_new.then_some(document)))
         };
-        // Listing, reading, invalidating and deleting overlap, with a bound for each. Invalidation has by far the
-        // highest one: it may wait for four seconds, so that 16 at a time would delete 4 images a second.
+        // Listing, reading, invalidating and deleting all overlap, each with its own concurrency limit. Invalidating
+        // has by far the highest limit because it may wait four seconds. With a limit of 16, we'd only delete 4 images
+        // per second.
         let documents = scan.documents().try_filter_map(select);
         let invalidated = documents.map_ok(|document| self.invalidate(document));
         let batches = invalidated.try_buffer_unordered(MAX_INVALIDATIONS_IN_FLIGHT).try_chunks(BATCH_KEYS);
         let delete = async |documents: Vec<Key>| {
-            // A website endpoint answers the bare URI of an image by an empty object beside its folder. It does not lie
-            // below any prefix that is listed, so it is looked up by its key.
+            // Website endpoints redirect an image's bare URI using an empty object next to its folder. We don't list a
+            // prefix that includes it, so look it up by key.
             let bases = if matches!(self.subject.extent, Extent::Image(_)) { Vec::new() } else { bases(&documents) };
             let redirects = scan.redirects(bases).await?;
             decided.lock().unwrap_or_else(PoisonError::into_inner).1.pictures += redirects.len() as u64;
@@ -118,8 +119,8 @@ impl<'a> Round<'a> {
         Ok((taken, found))
     }
 
-    /// Prevents a run that is confirming the image from marking it as current after the deletion. Continues if the
-    /// credentials permit deletions but not writes.
+    /// Prevents a run that's confirming the image from marking it as current after we delete it. If the credentials
+    /// allow deletes but not writes, carries on without invalidating.
     async fn invalidate(&self, document: Document) -> Result<Key, DeleteError> {
         let Document { key, stored, .. } = document;
         if let Some(stored) = stored.filter(|stored| stored.mark.is_some()) {
@@ -131,7 +132,7 @@ impl<'a> Round<'a> {
         Ok(key)
     }
 
-    /// Deletes image files and redirects, for at most the time that a run may write without checking the store.
+    /// Deletes image files and redirects. Stops after the time that a run may keep writing without checking the store.
     async fn delete_contents(
         &self,
         scan: &Scan<'_>,
@@ -148,8 +149,8 @@ impl<'a> Round<'a> {
         let batches = contents.try_chunks(BATCH_KEYS).map_err(|TryChunksError(_, error)| error);
         let (begun, has_begun, is_over) = (Instant::now(), AtomicBool::new(false), AtomicBool::new(false));
         let delete = async |keys| {
-            // Another run may have published the images again. Stop, so that the caller checks the store first. The
-            // first batch is always deleted, so that each pass makes progress.
+            // Another run may have republished the images by now, so stop and let the caller check the store first.
+            // Always delete the first batch so that every pass makes progress.
             if has_begun.swap(true, Ordering::Relaxed) && begun.elapsed() > self.timing.look_interval() {
                 is_over.store(true, Ordering::Relaxed);
                 return Ok(());
@@ -170,7 +171,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Returns the bare base keys of images.
+/// Returns the images' bare base keys.
 fn bases(documents: &[Key]) -> Vec<Key> {
     let base = |key: &Key| Prefix::default().found(key.as_str().rsplit_once('/')?.0);
     documents.iter().filter_map(base).collect()

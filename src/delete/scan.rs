@@ -1,4 +1,4 @@
-//! Scans the objects of a subject: first each `info.json`, then all other objects.
+//! Scans a subject's objects: first every `info.json`, then everything else.
 
 use super::DeleteError;
 use super::subject::{Extent, Subject};
@@ -13,87 +13,88 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// Maximum number of objects read at the same time.
+/// Maximum number of objects to read concurrently.
 const MAX_LOOKUPS_IN_FLIGHT: usize = 32;
 
-/// Maximum size of an `info.json`, in bytes. Documents of this program have a few kilobytes.
+/// Maximum size of an `info.json`, in bytes. Ours are only a few kilobytes.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
-/// Maximum size of an image file that is read for its headers, in bytes.
+/// Maximum size of an image file we'll fetch just to read its headers, in bytes.
 const MAX_PICTURE_BYTES: u64 = 16 << 20;
 
-/// Maximum number of remembered folders that have image files but no `info.json`.
+/// Maximum number of folders to remember that contain image files but no `info.json`.
 const MAX_LONE_FOLDERS: usize = 10_000;
 
-/// The folders of images that are being deleted, as keys without a trailing slash. Each uses about 100 bytes.
+/// Folders of images being deleted, as keys without a trailing slash. Each takes about 100 bytes.
 pub(super) type Taken = HashSet<String>;
 
 /// An existing `info.json`.
 pub(super) struct Document {
     pub(super) key: Key,
-    /// The content, if it could be read.
+    /// Contents, if they could be read.
     pub(super) stored: Option<Stored>,
     pub(super) verdict: Verdict,
 }
 
 impl Document {
-    /// Returns the key of the folder that contains the document.
+    /// Returns the key of the document's parent folder.
     pub(super) fn folder(&self) -> &str {
         self.key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
 
-/// The decision about an `info.json`.
+/// Verdict on an `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Delete the document with its image.
+    /// Delete the document and its image.
     Delete,
-    /// Keep the document: it is not image information of Level 0.
+    /// Keep the document because it isn't Level 0 image information.
     NotImage,
-    /// Keep the document: it describes an image in another folder.
+    /// Keep the document because it describes an image in a different folder.
     Misplaced,
-    /// Keep the document: it could not be read.
+    /// Keep the document because it couldn't be read.
     Unreadable,
 }
 
-/// A kind of object.
+/// Kind of object found in a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// An `info.json`, which already has a verdict.
+    /// An `info.json` that already has a verdict.
     Document,
-    /// An image file of an image that is being deleted.
+    /// Image file belonging to an image that's being deleted.
     Picture,
-    /// A redirect from the bare base URI of such an image.
+    /// Redirect from the bare base URI of an image that's being deleted.
     Redirect,
-    /// An image file that no `info.json` describes.
+    /// Image file that isn't described by any `info.json`.
     LonePicture,
     Other,
 }
 
 impl Part {
-    /// Returns `true` for objects that are deleted after each `info.json`.
+    /// Returns `true` for objects that are deleted after every `info.json` is gone.
     pub(super) fn is_content(self) -> bool {
         matches!(self, Self::Picture | Self::Redirect)
     }
 }
 
-/// An object that may be an `info.json`.
+/// Object that might be an `info.json`.
 struct Candidate {
     key: Key,
-    /// The path of the image folder below the place.
+    /// Path to the image folder, relative to the place.
     path: String,
     bytes: u64,
     is_listed: bool,
 }
 
-/// One scan of all objects of a subject.
+/// A scan over a subject's objects.
 pub(super) struct Scan<'a> {
     store: &'a dyn Store,
     subject: &'a Subject,
-    /// Image files without an `info.json` that are older than this cannot belong to an image that is being published.
+    /// Image files older than this that don't have an `info.json` can't belong to an image that's still being
+    /// published.
     old_before: Option<SystemTime>,
     has_redirects: AtomicBool,
-    /// Folders without an `info.json`, with `true` if their image files are deleted.
+    /// Folders without an `info.json`, mapped to `true` if their image files should be deleted.
     lone_folders: Mutex<HashMap<String, bool>>,
 }
 
@@ -108,13 +109,13 @@ impl<'a> Scan<'a> {
         Ok(Self { store, subject, old_before, has_redirects: AtomicBool::new(false), lone_folders: Mutex::default() })
     }
 
-    /// Returns `true` if `key` is a document of the named image.
+    /// Returns `true` if `key` is one of the named image's documents.
     pub(super) fn is_named(&self, key: &Key) -> bool {
         self.subject.documents.contains(key)
     }
 
-    /// Lists the objects in pages, with the place that contains them. Empty objects that some stores keep for folders
-    /// are skipped.
+    /// Lists objects page by page, along with the place they're in. Skips the empty placeholder objects that some
+    /// stores create for folders.
     fn pages(&self) -> impl Stream<Item = Result<(&'a Prefix, Vec<Listed>), DeleteError>> + '_ {
         let is_object = |object: &Listed| object.bytes > 0 || !object.key.as_str().ends_with('/');
         let pages = move |place: &'a Prefix| {
@@ -124,13 +125,12 @@ impl<'a> Scan<'a> {
         stream::iter(&self.subject.places).flat_map(pages).map_err(DeleteError::List)
     }
 
-    /// Finds and reads each `info.json`. The listing comes first, so that a denied listing has no effect. Listings may
-    /// lag, so the `info.json` of a named image is also read by its key.
+    /// Finds and reads every `info.json`. Lists first, so nothing happens if listing is denied. Listings can be stale,
+    /// so a named image's `info.json` is also read by key.
     pub(super) fn documents(&self) -> impl Stream<Item = Result<Document, DeleteError>> + '_ {
         let known = self.subject.documents.iter().cloned();
         let known = known.map(|key| Candidate { key, path: String::new(), bytes: 0, is_listed: false });
-        // Both ways to find a document, because each has a gap: a listing may lag behind, and a key is known only for
-        // an image that the user has named.
+        // We need both lookups. Listings can be stale, and we only know the keys if the user named an image.
         let listed =
             self.pages().map_ok(|(place, page)| stream::iter(self.candidates(place, page).into_iter().map(Ok)));
         let candidates = listed.try_flatten().chain(stream::iter(known).map(Ok));
@@ -150,7 +150,7 @@ impl<'a> Scan<'a> {
         page.into_iter().filter_map(candidate).collect()
     }
 
-    /// Reads a document. Returns `None` if it does not exist.
+    /// Reads a document. Returns `None` if it doesn't exist.
     async fn read(&self, candidate: Candidate) -> Result<Option<Document>, DeleteError> {
         let Candidate { key, path, bytes, is_listed } = candidate;
         if bytes > MAX_DOCUMENT_BYTES {
@@ -166,7 +166,7 @@ impl<'a> Scan<'a> {
 
     fn verdict(&self, path: &str, stored: Option<&Stored>) -> Verdict {
         match (&self.subject.extent, stored) {
-            // The user named the image, and its document was listed.
+            // The user named this image, and its document was in the listing.
             (Extent::Image(_), None) => Verdict::Delete,
             (Extent::Image(_), Some(stored)) => {
                 let is_image = is_ours(stored.mark.as_deref()) || ImageDocument::read(&stored.body).is_some();
@@ -183,10 +183,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Finds redirects of bare base URIs, which are empty objects.
+    /// Finds redirects from bare base URIs, which are stored as empty objects.
     ///
-    /// Skipped if there are no other redirects, because a store that keeps objects in directories may fail when asked
-    /// for a directory.
+    /// Does nothing if the scan hasn't seen any other redirects, because stores that keep objects in directories may
+    /// fail when we request a directory.
     pub(super) async fn redirects(&self, bases: impl IntoIterator<Item = Key>) -> Result<Vec<Key>, DeleteError> {
         if !self.has_redirects.load(Ordering::Relaxed) {
             return Ok(Vec::new());
@@ -199,7 +199,7 @@ impl<'a> Scan<'a> {
         found.try_filter_map(|key| ready(Ok(key))).try_collect().await.map_err(DeleteError::List)
     }
 
-    /// Lists and classifies all objects, given that the images in the `taken` folders are being deleted.
+    /// Lists and classifies every object. Images in the `taken` folders are the ones being deleted.
     pub(super) fn objects<'s>(&'s self, taken: &'s Taken) -> impl Stream<Item = Result<(Part, Key), DeleteError>> + 's {
         let parts = self.pages().and_then(move |(place, page)| self.parts(place, page, taken));
         parts.map_ok(|parts| stream::iter(parts.into_iter().map(Ok))).try_flatten()
@@ -214,9 +214,9 @@ impl<'a> Scan<'a> {
         let key = object.key.as_str();
         let Some(path) = place.path_of(key) else { return Part::Other };
         if let Some((folder, _)) = self.subject.picture_path(path) {
-            // The path looks like a request of the Image API, which any other file may do by chance, such as
-            // `2/1,1,1,1/max/0/default.jpg` of a data set. So the folder must also belong to an image whose `info.json`
-            // has a verdict, or hold a file with a mark.
+            // The path looks like an Image API request, but unrelated files can look like that too, such as
+            // `2/1,1,1,1/max/0/default.jpg` in a data set. Only delete it if the folder belongs to an image we decided
+            // to delete, or contains a file with our mark.
             let is_deleted = self.has_image(&folder_key(place, folder), taken)
                 || self.is_deleted_lone_folder(&folder_key(place, folder));
             return if is_deleted { Part::Picture } else { Part::LonePicture };
@@ -228,13 +228,13 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Returns `true` if a folder contains an image that is being deleted, or one of its versions.
+    /// Returns `true` if a folder holds an image that's being deleted, or one of its versions.
     fn has_image(&self, folder: &str, taken: &Taken) -> bool {
         let version =
             |folder: &str| folder.rsplit_once('/').is_some_and(|(_, name)| name.parse::<VersionName>().is_ok());
         let above = folder.rsplit_once('/').map(|(above, _)| above).filter(|_| version(folder));
-        // Image files of a named image are deleted even without an `info.json`, after an interrupted publication or
-        // deletion.
+        // If the user named the image, delete its files even without an `info.json`. Publishing or deleting it may have
+        // been interrupted.
         matches!(self.subject.extent, Extent::Image(_))
             || taken.contains(folder)
             || above.is_some_and(|above| taken.contains(above))
@@ -244,10 +244,10 @@ impl<'a> Scan<'a> {
         self.lone_folders.lock().unwrap_or_else(PoisonError::into_inner).get(folder).copied().unwrap_or(false)
     }
 
-    /// Decides about the folders on a page that have image files but no `info.json`.
+    /// Decides what to do with the folders on this page that contain image files but no `info.json`.
     ///
-    /// A mark on a file shows that the folder holds a partly published image. Its files are deleted unless one of them
-    /// is so new that the image may still be in progress.
+    /// A mark on one of the files means the folder holds a partially published image. We delete its files unless any of
+    /// them is recent enough that publishing may still be in progress.
     async fn decide_lone_folders(&self, place: &Prefix, page: &[Listed], taken: &Taken) -> Result<(), StoreError> {
         let mut unknown: HashMap<String, Vec<&Listed>> = HashMap::new();
         for object in page {
@@ -286,14 +286,14 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Returns the key of a folder below a place.
+/// Returns the key of a folder inside `place`.
 fn folder_key(place: &Prefix, folder: &str) -> String {
     let key = format!("{}{folder}", place.with_slash());
     key.trim_end_matches('/').to_owned()
 }
 
-/// Returns `true` if a document describes the image at this path below the prefix. The `info.json` beside old versions
-/// describes the newest one.
+/// Returns `true` if a document describes the image at this path under the prefix. If a folder holds several versions,
+/// its top-level `info.json` describes the newest one.
 fn is_at(document: &ImageDocument, path: &str) -> bool {
     let Some(id) = document.decoded_id() else { return false };
     let newest = id.rsplit_once('/').filter(|(_, name)| name.parse::<VersionName>().is_ok()).map(|(id, _)| id);

@@ -1,4 +1,4 @@
-//! The subject of a deletion and the prefixes of its objects.
+//! Subject of a deletion, and the prefixes its objects are stored under.
 
 use super::DeleteError;
 use crate::destination::{Identifier, ImageFolder, VersionName};
@@ -7,15 +7,15 @@ use crate::store::{Key, KeyError, Prefix, Store, StoreError};
 use futures::TryStreamExt;
 use std::fmt;
 
-/// The subject of a deletion: one image, or all images below a prefix.
+/// Images to delete: a single image, or every image under a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub(super) extent: Extent,
-    /// The prefixes of the objects.
+    /// Prefixes that contain the objects.
     pub(super) places: Vec<Prefix>,
-    /// The bare base keys outside these prefixes, which may be redirects.
+    /// Bare base keys outside of these prefixes. They may be redirects.
     pub(super) bases: Vec<Key>,
-    /// The keys of `info.json` files that are read even if they are not listed.
+    /// Keys of the `info.json` files to read even if they're missing from the listing.
     pub(super) documents: Vec<Key>,
 }
 
@@ -26,11 +26,11 @@ pub(super) enum Extent {
 }
 
 impl Subject {
-    /// Creates the subject for one image in the given API version folders, as in [`ImageFolder::new`]. Images further
-    /// down, such as `atlas/1` below `atlas`, are not included.
+    /// Creates a subject for one image in the given API version folders, as in [`ImageFolder::new`]. Doesn't include
+    /// nested images, such as `atlas/1` under `atlas`.
     ///
     /// # Errors
-    /// If the prefix and the identifier together are too long.
+    /// Returns an error if the prefix and identifier are too long when combined.
     pub fn image(
         prefix: &Prefix,
         versions: impl IntoIterator<Item = Option<u8>>,
@@ -44,23 +44,24 @@ impl Subject {
         Ok(Self { extent: Extent::Image(identifier), places, bases, documents })
     }
 
-    /// Finds the API version folders that contain an image, and creates the subject for all of them.
+    /// Finds the API version folders that contain an image and creates a subject for all of them.
     ///
-    /// The folders `3` and `2` only count if both contain the image, each in its own API version, because `3/atlas` is
-    /// a valid identifier of an image. The remains of an interrupted deletion count if there is nothing else.
+    /// The `3` and `2` folders only count if both of them contain the image in the matching API version, because
+    /// `3/atlas` is also a valid image identifier. Leftovers from an interrupted deletion only count if nothing better
+    /// is found.
     ///
     /// # Errors
-    /// If the store fails, or if the prefix and the identifier together are too long.
+    /// Returns an error if the store fails, or if the prefix and identifier are too long when combined.
     pub async fn find(store: &dyn Store, prefix: &Prefix, identifier: Identifier) -> Result<Self, DeleteError> {
         let look = async |version| Presence::find(store, prefix, version, &identifier).await;
-        // All lookups complete first, so that the same failure is reported each time.
+        // Wait for all lookups so that we always report the same failure.
         let (plain, three, two) = futures::join!(look(None), look(Some(3)), look(Some(2)));
         let versions = versions(plain?, three?, two?);
         Ok(Self::image(prefix, versions, identifier)?)
     }
 
-    /// Creates the subject for all images below a prefix, in all API versions. Returns `None` if the prefix is empty,
-    /// because deleting a whole bucket is never intended.
+    /// Creates a subject for every image under a prefix, in all API versions. Returns `None` if the prefix is empty,
+    /// because deleting an entire bucket is never intended.
     #[must_use]
     pub fn all_images(prefix: &Prefix) -> Option<Self> {
         let extent = Extent::AllImages(prefix.clone());
@@ -68,8 +69,8 @@ impl Subject {
         (!prefix.is_empty()).then(|| Self { extent, places, bases: Vec::new(), documents: Vec::new() })
     }
 
-    /// Returns the image folder of the path of an `info.json`, relative to the place and empty for the place itself.
-    /// Returns `None` for other paths.
+    /// Returns the image folder for an `info.json` path, relative to the place (empty for the place itself). Returns
+    /// `None` for other paths.
     pub(super) fn image_path<'p>(&self, path: &'p str) -> Option<&'p str> {
         match self.extent {
             Extent::Image(_) if path == Plan::INFO_JSON => Some(""),
@@ -78,7 +79,7 @@ impl Subject {
         }
     }
 
-    /// Splits the path of an image file into the image folder and the request. Returns `None` for other paths.
+    /// Splits an image file path into the image folder and the request. Returns `None` for other paths.
     pub(super) fn picture_path<'p>(&self, path: &'p str) -> Option<(&'p str, ImageRequest)> {
         let (folder, request) = match self.extent {
             Extent::Image(_) => split_version(path),
@@ -101,26 +102,26 @@ fn folder_of_document(path: &str) -> Option<&str> {
     path.strip_suffix(Plan::INFO_JSON)?.strip_suffix('/').filter(|folder| !folder.is_empty())
 }
 
-/// Splits off the folder of an old version, if the path has one.
+/// Splits off the version folder if the path starts with one.
 fn split_version(path: &str) -> (&str, &str) {
     path.split_once('/').filter(|(folder, _)| folder.parse::<VersionName>().is_ok()).unwrap_or(("", path))
 }
 
-/// Splits a path before its last four segments, which every request has.
+/// Splits a path before its last four segments, which make up the request.
 fn split_identifier(path: &str) -> Option<(&str, &str)> {
-    // Region, size, rotation, and quality with format. An identifier may contain slashes, so a split from the left
-    // would not find its end.
+    // Region, size, rotation, and quality with format. Identifiers can contain slashes, so we can't split from the
+    // left.
     let (slash, _) = path.rmatch_indices('/').nth(ImageRequest::SEGMENTS - 1)?;
     Some((&path[..slash], &path[slash + 1..])).filter(|(folder, _)| !folder.is_empty())
 }
 
-/// The content of an image in the folder of one API version.
+/// Contents of an API version folder for an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     Nothing,
-    /// Image files without an `info.json`.
+    /// Image files, but no `info.json`.
     Pictures,
-    /// Image information of this API version, or of an unknown one.
+    /// Image information for the given API version, or `None` if the version is unknown.
     Image(Option<ApiVersion>),
 }
 
@@ -140,13 +141,13 @@ impl Presence {
         Ok(if has_pictures { Self::Pictures } else { Self::Nothing })
     }
 
-    /// Returns `false` if the document may belong to an image whose identifier begins with the name of the folder.
+    /// Returns `false` if the document could belong to an image with an identifier that starts with the folder name.
     fn belongs_to(self, version: ApiVersion) -> bool {
         matches!(self, Self::Pictures) || self == Self::Image(Some(version))
     }
 }
 
-/// Looks for one image file. Old versions count, and so does an `info.json` that may not be read.
+/// Looks for at least one image file. Old versions count, and so does an `info.json` we aren't allowed to read.
 async fn has_pictures(store: &dyn Store, subject: &Subject) -> Result<bool, StoreError> {
     for place in &subject.places {
         let mut pages = store.pages(place);
@@ -160,12 +161,12 @@ async fn has_pictures(store: &dyn Store, subject: &Subject) -> Result<bool, Stor
     Ok(false)
 }
 
-/// Selects the API version folders that belong to one image.
+/// Selects the API version folders that belong to a single image.
 fn versions(plain: Presence, three: Presence, two: Presence) -> Vec<Option<u8>> {
-    // A folder `3` has two readings: the copy of `atlas` for version 3 of the Image API, or the parent of an image
-    // `3/atlas`. The folder alone does not tell. Publishing for both versions writes both folders, each with a document
-    // of its own version, so only such a pair is the image itself. A single folder counts if it has pictures but no
-    // document anywhere, as an interrupted deletion leaves it, which removes documents first.
+    // A `3` folder is ambiguous: it could hold the Image API 3 copy of `atlas`, or be the parent of an image named
+    // `3/atlas`. Publishing for both API versions creates both folders with matching documents, so we only treat them
+    // as `atlas` if both exist. The exception is a folder with image files when there's no document anywhere. An
+    // interrupted deletion leaves that behind, because it deletes documents first.
     let is_rest = |one, other| plain == Presence::Nothing && one == Presence::Pictures && other == Presence::Nothing;
     let (has_three, has_two) = match (three.belongs_to(ApiVersion::V3), two.belongs_to(ApiVersion::V2)) {
         (true, true) => (true, true),
@@ -173,7 +174,7 @@ fn versions(plain: Presence, three: Presence, two: Presence) -> Vec<Option<u8>> 
     };
     let found = [(has_three, Some(3)), (has_two, Some(2)), (plain != Presence::Nothing, None)];
     let found: Vec<_> = found.into_iter().filter_map(|(is_there, version)| is_there.then_some(version)).collect();
-    // If there is no trace of the image, the default folder is searched.
+    // If there's no trace of the image, search the default folder.
     if found.is_empty() { vec![None] } else { found }
 }
 
@@ -190,11 +191,11 @@ mod tests {
             ((v3, Nothing, Nothing), vec![None]),
             ((Nothing, v3, v2), vec![Some(3), Some(2)]),
             ((v3, v3, v2), vec![Some(3), Some(2), None]),
-            // An interrupted publication or deletion.
+            // Interrupted while publishing or deleting.
             ((Nothing, v3, Pictures), vec![Some(3), Some(2)]),
             ((Nothing, Pictures, Pictures), vec![Some(3), Some(2)]),
             ((Nothing, Nothing, Pictures), vec![Some(2)]),
-            // Volumes 2 and 3 with pages of the same name.
+            // Volumes 2 and 3 with identically named pages.
             ((v3, v3, v3), vec![None]),
             ((Nothing, v3, v3), vec![None]),
             ((Nothing, v3, Nothing), vec![None]),

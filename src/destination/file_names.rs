@@ -1,41 +1,41 @@
-//! Names that file systems of Windows and macOS cannot store or cannot distinguish.
+//! Image names that Windows and macOS file systems can't store or can't tell apart.
 
 use super::Identifier;
 use std::collections::HashMap;
 use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
 
-/// Maximum length of a path on Windows, in characters.
+/// Windows path length limit, in characters.
 const MAX_PATH: usize = 260;
 
-/// Maximum length of a path below an image folder, in characters, such as
-/// `/98304,98304,32768,32768/512,512/0/default.jpg` with numbers of five digits.
+/// Maximum length of a path inside an image folder, in characters. Allows for five digits in every number of a path such
+/// as `/98304,98304,32768,32768/512,512/0/default.jpg`.
 const MAX_IMAGE_PATH: usize = 52;
 
-/// Device names that Windows reserves, with any extension.
+/// Device names reserved by Windows, with or without an extension.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
-/// An identifier that cannot be stored in a folder on some systems.
+/// An identifier that some systems can't use as a folder name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NameProblem {
-    /// The identifier.
+    /// The affected identifier.
     pub identifier: Identifier,
-    /// The problem, as a predicate that follows the identifier.
+    /// Description of the problem, phrased to follow the identifier.
     pub reason: String,
-    /// `true` if the problem exists on macOS as well as on Windows.
+    /// `true` if macOS has the problem too, not only Windows.
     pub on_macos: bool,
 }
 
 impl NameProblem {
-    /// Returns `true` if the problem exists on the current system.
+    /// Returns `true` if the current system has this problem.
     #[must_use]
     pub fn is_here(&self) -> bool {
         cfg!(windows) || cfg!(target_os = "macos") && self.on_macos
     }
 }
 
-/// Returns the identifiers that a folder on Windows or macOS cannot store or distinguish.
+/// Returns the identifiers that a folder on Windows or macOS can't store or tell apart.
 #[must_use]
 pub fn name_problems<'a>(root: &Path, identifiers: impl IntoIterator<Item = &'a Identifier>) -> Vec<NameProblem> {
     let root_length = std::path::absolute(root).unwrap_or_else(|_| root.to_owned()).as_os_str().len();

@@ -1,10 +1,10 @@
-//! Identifiers of images, and names of their versions.
+//! Image identifiers and version names.
 
 use crate::store::{KeyError, check_path, encoded};
 use std::fmt;
 use std::str::FromStr;
 
-/// The identifier of an image below the prefix. Slashes separate folders.
+/// An image identifier, relative to the prefix. Slashes separate folders.
 ///
 /// ```
 /// use iiif_publish::destination::Identifier;
@@ -39,16 +39,17 @@ impl Identifier {
         &self.0
     }
 
-    /// Returns the identifier percent-encoded for a URL.
+    /// Returns the identifier percent-encoded for use in a URL.
     #[must_use]
     pub fn in_url(&self) -> String {
         encoded(&self.0)
     }
 }
 
-/// The name of a version of an image: `v` and twelve hexadecimal digits. The same content always has the same name.
+/// Name of an image version: `v` followed by twelve hexadecimal digits. The name is derived from the content, so
+/// identical content always gets the same name.
 ///
-/// No path of the Image API has this form.
+/// Image API paths never look like this.
 ///
 /// ```
 /// use iiif_publish::destination::VersionName;
@@ -58,20 +59,20 @@ impl Identifier {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VersionName(String);
 
-/// The text is not the name of a version.
+/// Error returned when text isn't a valid version name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the name of a version is `v` and twelve hexadecimal digits")]
 pub struct VersionNameError;
 
 impl VersionName {
     const DIGITS: usize = 12;
-    /// The use of reserved segments, for error messages.
+    /// Purpose of the reserved segment, for error messages.
     const PURPOSE: &str = "versions: `v` and twelve hexadecimal digits";
 
-    /// Returns the name of the version whose content has the hexadecimal digest `hash`.
+    /// Creates a version name from the content's hexadecimal digest.
     ///
     /// # Errors
-    /// If `hash` has fewer than twelve digits.
+    /// Returns an error if `hash` has fewer than twelve digits.
     pub fn of_hash(hash: &str) -> Result<Self, VersionNameError> {
         format!("v{}", hash.get(..Self::DIGITS).ok_or(VersionNameError)?).parse()
     }

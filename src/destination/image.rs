@@ -1,11 +1,11 @@
-//! The keys and URLs of one image.
+//! Keys and URLs of a single image.
 
 use super::{Identifier, VersionName};
 use crate::iiif::Plan;
 use crate::store::{Key, KeyError, Prefix};
 use std::fmt;
 
-/// The folder of one image in a store, which contains all its keys.
+/// An image's folder in a store. All of the image's keys are inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageFolder {
     dir: Prefix,
@@ -13,11 +13,11 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Creates the folder `{prefix}/{identifier}`, or `{prefix}/3/{identifier}` if `version` is version 3 of the Image
-    /// API.
+    /// Creates the folder `{prefix}/{identifier}`, or `{prefix}/{version}/{identifier}` if an Image API version is
+    /// given.
     ///
     /// # Errors
-    /// If the prefix and the identifier together are too long.
+    /// Returns an error if the prefix and identifier are too long when combined.
     pub fn new(prefix: &Prefix, version: Option<u8>, identifier: &Identifier) -> Result<Self, KeyError> {
         Self::below(prefix, &path_of_image(version, identifier))
     }
@@ -26,60 +26,60 @@ impl ImageFolder {
         Ok(Self { dir: prefix.join(path)?, base_key: prefix.join_key(path)? })
     }
 
-    /// Returns the key of a path in the folder, such as a request path or `info.json`.
+    /// Returns the key for a path in the folder, such as a request path or `info.json`.
     ///
     /// # Panics
-    /// If the path is longer than a request path can be.
+    /// Panics if the path is longer than any request path can be.
     #[must_use]
     pub fn key(&self, path: &impl fmt::Display) -> Key {
         self.dir.short_key(path)
     }
 
-    /// Returns the key of the `info.json`.
+    /// Returns the key of `info.json`.
     #[must_use]
     pub fn info_key(&self) -> Key {
         self.key(&Plan::INFO_JSON)
     }
 
-    /// Returns the folder of a version of the image, which is inside this folder.
+    /// Returns the folder for a version of the image. It is nested inside this folder.
     ///
     /// # Errors
-    /// If the key is too long.
+    /// Returns an error if the key is too long.
     pub fn version(&self, name: &VersionName) -> Result<Self, KeyError> {
         Self::below(&self.dir, &name.to_string())
     }
 
-    /// Returns the key of the folder itself, which corresponds to the bare base URI.
+    /// Returns the folder's own key, which corresponds to the bare base URI.
     #[must_use]
     pub fn base_key(&self) -> Key {
         self.base_key.clone()
     }
 
-    /// Returns the path of a key relative to the folder, or `None` if the key is not in the folder.
+    /// Returns a key's path relative to the folder, or `None` if the key is outside the folder.
     #[must_use]
     pub fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
         self.dir.path_of(key)
     }
 }
 
-/// The prefix of all objects of an image.
+/// Returns the prefix shared by all of the image's objects.
 impl From<ImageFolder> for Prefix {
     fn from(folder: ImageFolder) -> Self {
         folder.dir
     }
 }
 
-/// Returns the path of an image below the prefix.
+/// Returns an image's path relative to the prefix.
 pub(super) fn path_of_image(version: Option<u8>, identifier: &Identifier) -> String {
     version.map_or_else(|| identifier.to_string(), |version| format!("{version}/{identifier}"))
 }
 
-/// Returns the URL of the `info.json` of an image.
+/// Returns the URL of an image's `info.json`.
 pub(super) fn info_url(base_uri: &str) -> String {
     format!("{base_uri}/{}", Plan::INFO_JSON)
 }
 
-/// The folder of one image in a store, and its base URI on the web.
+/// An image's folder in a store, together with its base URI on the web.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageAddress {
     folder: ImageFolder,
@@ -91,33 +91,33 @@ impl ImageAddress {
         Self { folder, base_uri }
     }
 
-    /// Returns the address of a version of the image, which is inside this folder.
+    /// Returns the address for a version of the image. It is nested inside this image's folder.
     ///
     /// # Errors
-    /// If the key is too long.
+    /// Returns an error if the key is too long.
     pub fn version(&self, name: &VersionName) -> Result<Self, KeyError> {
         Ok(Self { folder: self.folder.version(name)?, base_uri: self.url_of(name) })
     }
 
-    /// Returns the folder in the store.
+    /// Returns the image's folder in the store.
     #[must_use]
     pub fn folder(&self) -> &ImageFolder {
         &self.folder
     }
 
-    /// Returns the base URI, which is the `id` of the image. It has no trailing slash, because viewers append one.
+    /// Returns the base URI, which is also the image's `id`. It has no trailing slash because viewers append one.
     #[must_use]
     pub fn base_uri(&self) -> &str {
         &self.base_uri
     }
 
-    /// Returns the URL of a path in the folder, such as a request path.
+    /// Returns the URL for a path in the folder, such as a request path.
     #[must_use]
     pub fn url_of(&self, path: &impl fmt::Display) -> String {
         format!("{}/{path}", self.base_uri)
     }
 
-    /// Returns the URL of the `info.json`.
+    /// Returns the URL of `info.json`.
     #[must_use]
     pub fn info_url(&self) -> String {
         info_url(&self.base_uri)

@@ -1,12 +1,12 @@
-//! The destination of published images: maps identifiers to keys in a store and to URLs on the web.
+//! Maps image identifiers to keys in a store and URLs on the web.
 //!
 //! ```text
 //! {prefix}/                        {public URL}/
-//!   {identifier}/info.json           one version of the Image API
-//!   3/{identifier}/info.json         both versions, each in a folder of its own
+//!   {identifier}/info.json           if a single Image API version is published
+//!   3/{identifier}/info.json         if both versions are published
 //!   2/{identifier}/info.json
 //!   manifests/{object}.json
-//!   collection.json                  with pages in collections/, if it is large
+//!   collection.json                  split into pages in collections/ if it is large
 //!   {page}.html
 //! ```
 
@@ -24,29 +24,29 @@ use crate::iiif::ApiVersion;
 use crate::store::{Key, KeyError, Prefix};
 use image::{info_url, path_of_image};
 
-/// The folder of manifests below the prefix.
+/// Folder for manifests, relative to the prefix.
 const MANIFESTS: &str = "manifests";
 
-/// The folder of the pages of a large collection.
+/// Folder for the pages of a large collection.
 const COLLECTION_PAGES: &str = "collections";
 
-/// The collection of all manifests.
+/// File name of the collection that lists every manifest.
 const COLLECTION: &str = "collection.json";
 
-/// The published versions of the Image API.
+/// Image API versions to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Versions {
-    /// Version 2 alone.
+    /// Version 2 only.
     V2,
-    /// Version 3 alone.
+    /// Version 3 only.
     #[default]
     V3,
-    /// Both, decoded and encoded once, in the folders `3` and `2` below the prefix.
+    /// Both versions, in the folders `3` and `2` below the prefix. Images are still decoded and encoded only once.
     Both,
 }
 
 impl Versions {
-    /// Returns each version with its folder below the prefix, newest first.
+    /// Returns each version along with its folder, newest first.
     #[must_use]
     pub fn folders(self) -> Vec<(ApiVersion, Option<u8>)> {
         match self {
@@ -57,7 +57,7 @@ impl Versions {
     }
 }
 
-/// The destination of the images, manifests, collections and pages of one publisher.
+/// Maps a publisher's images, manifests, collections and pages to their keys and URLs.
 ///
 /// ```
 /// use iiif_publish::destination::{Destination, Versions};
@@ -74,65 +74,65 @@ pub struct Destination {
     versions: Versions,
 }
 
-/// The key of a document in the store, and its URL on the web.
+/// A document's key in the store and its URL on the web.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentAddress {
-    /// The key.
+    /// Key in the store.
     pub key: Key,
-    /// The URL.
+    /// Public URL.
     pub url: String,
 }
 
 impl Destination {
-    /// Creates a destination below a prefix with this public URL.
+    /// Creates a destination for a prefix that is served at `public_url`.
     #[must_use]
     pub fn new(prefix: Prefix, public_url: PublicUrl, versions: Versions) -> Self {
         Self { prefix, public_url, versions }
     }
 
-    /// Returns the common prefix of all keys.
+    /// Returns the prefix that all keys share.
     #[must_use]
     pub fn prefix(&self) -> &Prefix {
         &self.prefix
     }
 
-    /// Returns the public URL of the prefix.
+    /// Returns the prefix's public URL.
     #[must_use]
     pub fn public_url(&self) -> &PublicUrl {
         &self.public_url
     }
 
-    /// Returns the folders of the Image API versions, newest first; `None` if there is only one version.
+    /// Returns the Image API version folders, newest first. The only entry is `None` if a single version is published.
     #[must_use]
     pub fn api_folders(&self) -> Vec<Option<u8>> {
         self.versions.folders().into_iter().map(|(_, folder)| folder).collect()
     }
 
-    /// Returns the address of an image in each version of the Image API, newest first.
+    /// Returns the image's address for each Image API version, newest first.
     ///
     /// # Errors
-    /// If the prefix and the identifier together are too long.
+    /// Returns an error if the prefix and identifier are too long when combined.
     pub fn images(&self, identifier: &Identifier) -> Result<Vec<(ApiVersion, ImageAddress)>, KeyError> {
         let address = |(version, folder)| Ok((version, self.image(folder, identifier)?));
         self.versions.folders().into_iter().map(address).collect()
     }
 
-    /// Returns the address of an image in an API folder.
+    /// Returns the image's address in an API folder.
     ///
     /// # Errors
-    /// If the prefix and the identifier together are too long.
+    /// Returns an error if the prefix and identifier are too long when combined.
     pub fn image(&self, api_folder: Option<u8>, identifier: &Identifier) -> Result<ImageAddress, KeyError> {
         let folder = ImageFolder::new(&self.prefix, api_folder, identifier)?;
         Ok(ImageAddress::new(folder, self.base_uri(api_folder, identifier)))
     }
 
-    /// Returns the base URIs of an image in each version of the Image API, newest first.
+    /// Returns the image's base URI for each Image API version, newest first.
     #[must_use]
     pub fn base_uris(&self, identifier: &Identifier) -> Vec<String> {
         self.api_folders().into_iter().map(|folder| self.base_uri(folder, identifier)).collect()
     }
 
-    /// Returns the URLs of the `info.json` of an image in each version of the Image API, newest first.
+    /// Returns the image's `info.json` URL for each Image API version, newest first.
     #[must_use]
     pub fn info_urls(&self, identifier: &Identifier) -> Vec<String> {
         self.base_uris(identifier).iter().map(|base_uri| info_url(base_uri)).collect()
@@ -142,10 +142,10 @@ impl Destination {
         self.public_url.join(&path_of_image(api_folder, identifier))
     }
 
-    /// Returns the prefix of the images in an API folder that are below `path`, which may be empty.
+    /// Returns the prefix of all images under `path` in an API folder. `path` may be empty.
     ///
     /// # Errors
-    /// If the path is not valid or too long.
+    /// Returns an error if the path is invalid or too long.
     pub(crate) fn images_below(&self, api_folder: Option<u8>, path: &str) -> Result<Prefix, KeyError> {
         let above = match api_folder {
             Some(version) => self.prefix.join(&version.to_string())?,
@@ -154,26 +154,26 @@ impl Destination {
         if path.is_empty() { Ok(above) } else { above.join(path) }
     }
 
-    /// Returns the address of the manifest of an object.
+    /// Returns the address of an object's manifest.
     ///
     /// # Errors
-    /// If the key is too long.
+    /// Returns an error if the key is too long.
     pub fn manifest(&self, object: &Identifier) -> Result<DocumentAddress, KeyError> {
         self.document(&format!("{MANIFESTS}/{object}.json"))
     }
 
-    /// Returns the address of the collection.
+    /// Returns the collection's address.
     ///
     /// # Errors
-    /// If the key is too long.
+    /// Returns an error if the key is too long.
     pub fn collection(&self) -> Result<DocumentAddress, KeyError> {
         self.document(COLLECTION)
     }
 
-    /// Returns the address of a page of a large collection. The first page is number 1.
+    /// Returns the address of one page of a large collection. Pages are numbered from 1.
     ///
     /// # Errors
-    /// If the key is too long.
+    /// Returns an error if the key is too long.
     pub(crate) fn collection_page(&self, number: usize) -> Result<DocumentAddress, KeyError> {
         self.document(&format!("{COLLECTION_PAGES}/{number}.json"))
     }
@@ -181,47 +181,46 @@ impl Destination {
     /// Returns the prefix of all manifests.
     ///
     /// # Errors
-    /// If the prefix is too long.
+    /// Returns an error if the prefix is too long.
     pub(crate) fn manifests(&self) -> Result<Prefix, KeyError> {
         self.prefix.join(MANIFESTS)
     }
 
-    /// Returns the prefix of all pages of a collection.
+    /// Returns the prefix of all collection pages.
     ///
     /// # Errors
-    /// If the prefix is too long.
+    /// Returns an error if the prefix is too long.
     pub(crate) fn collection_pages(&self) -> Result<Prefix, KeyError> {
         self.prefix.join(COLLECTION_PAGES)
     }
 
-    /// Returns the address of a document below the prefix, such as `maps.html`.
+    /// Returns the address of a document in the prefix, such as `maps.html`.
     ///
     /// # Errors
-    /// If the path is not valid, or the key is too long.
+    /// Returns an error if the path is invalid or the key is too long.
     pub fn document(&self, path: &str) -> Result<DocumentAddress, KeyError> {
         Ok(DocumentAddress { key: self.prefix.join_key(path)?, url: self.public_url.join(path) })
     }
 
-    /// Returns the URL of a key, or `None` if the key is not below the prefix.
+    /// Returns a key's public URL, or `None` if the key is outside the prefix.
     pub(crate) fn url_of(&self, key: &Key) -> Option<String> {
         self.prefix.path_of(key.as_str()).map(|path| self.public_url.join(path))
     }
 
-    /// Returns the reserved name that an identifier begins with, if its objects would be where manifests and
-    /// collections are.
+    /// Returns the identifier's first segment if its objects would collide with manifests or collections.
     pub(crate) fn reserved_name<'i>(&self, identifier: &'i Identifier) -> Option<&'i str> {
-        // Images in folders of their own cannot collide with documents.
+        // Images in version folders can't collide with documents.
         let may_collide = self.api_folders().iter().any(Option::is_none);
         let first = identifier.as_str().split('/').next().unwrap_or_default();
         (may_collide && (Self::is_document_folder(first) || first == COLLECTION)).then_some(first)
     }
 
-    /// Returns `true` if a folder directly below the prefix holds manifests or pages of a collection.
+    /// Returns `true` if `name` is a top-level folder for manifests or collection pages.
     pub(crate) fn is_document_folder(name: &str) -> bool {
         [MANIFESTS, COLLECTION_PAGES].contains(&name)
     }
 
-    /// Returns `true` if one of these folders shows that the folder above them is the prefix of a collection.
+    /// Returns `true` if these folders include the manifest folder, so their parent is a collection's prefix.
     pub(crate) fn has_manifests(folders: &[String]) -> bool {
         folders.iter().any(|name| name == MANIFESTS)
     }

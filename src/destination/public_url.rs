@@ -1,10 +1,10 @@
-//! The public URL of a prefix.
+//! Public URL of a prefix.
 
 use crate::store::{BaseUrl, KeyError, Prefix};
 use std::fmt;
 use std::str::FromStr;
 
-/// The public URL of the prefix.
+/// The public URL that a prefix is served at.
 ///
 /// ```
 /// use iiif_publish::destination::PublicUrl;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl(BaseUrl);
 
-/// The URL of a bucket, at which a browser finds its objects.
+/// Uses the URL where browsers can fetch the bucket's objects.
 impl From<BaseUrl> for PublicUrl {
     fn from(url: BaseUrl) -> Self {
         Self(url)
@@ -44,7 +44,7 @@ impl PublicUrl {
         Self(self.0.below(prefix))
     }
 
-    /// Returns the URL of a path below this URL. The path is percent-encoded.
+    /// Appends a path to this URL, percent-encoding the path.
     pub(crate) fn join(&self, path: &str) -> String {
         self.0.join(path)
     }

@@ -1,4 +1,4 @@
-//! Tiles of a single color, such as margins and backgrounds. Each is encoded once per image.
+//! Single-color tiles, such as margins and backgrounds, encoded only once per image.
 
 use super::{EncodeError, Encoded, Encoding, encode_tile};
 use crate::iiif::{Format, Size};
@@ -6,11 +6,11 @@ use crate::pixel::Tile;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A cache of encoded tiles of a single color.
+/// Cache of encoded single-color tiles.
 #[derive(Debug, Default)]
 pub struct BlankTiles(Mutex<HashMap<Blank, Vec<Encoded>>>);
 
-/// The properties that determine the encoded bytes of such a tile.
+/// Everything that affects the encoded bytes of a single-color tile. Used as the cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Blank {
     color: Vec<u8>,
@@ -19,30 +19,31 @@ struct Blank {
 }
 
 impl BlankTiles {
-    /// The maximum number of cached tiles, so that an image with many colors, such as a chart, does not fill memory.
+    /// Maximum number of cached tiles. Keeps images with many colors, such as charts, from using too much memory.
     ///
-    /// One color needs at most four tiles: the inner size and those of the right edge, the bottom edge and the corner.
+    /// A color needs at most four tiles: one for the inside, one each for the right and bottom edges, and one for the
+    /// corner.
     pub(crate) const MAX: usize = 16;
 
-    /// Encodes a tile in each of the formats. Reuses the result of an equal tile of a single color.
+    /// Encodes a tile in each format, reusing a cached result for single-color tiles.
     ///
     /// # Errors
-    /// Returns the errors of [`encode_tile`].
+    /// Returns an error if [`encode_tile`] fails.
     pub fn encode(&self, tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
-        // Scans have margins and stitched maps have empty corners, in which whole rows of tiles are equal. Looking for
-        // that costs little: a tile that is not blank differs within its first pixels as a rule.
+        // Scans have margins and stitched maps have empty corners, so entire rows of tiles can be identical. The check
+        // is cheap because most other tiles differ within the first few pixels.
         let Some(color) = tile.color() else { return encode_tile(tile, formats, encoding) };
         let blank = Blank { color: color.to_vec(), size: tile.size, formats: formats.to_vec() };
-        // Each change under the lock is a single call, so a panic in another thread cannot leave it half done.
+        // Every update under the lock is a single call, so a panic in another thread can't leave it half done.
         let encoded = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = encoded().get(&blank) {
             return Ok(known.clone());
         }
-        // Two threads may both encode the first tile of a color. That costs less than holding the lock while encoding.
+        // Two threads might both encode the first tile of a color. That's cheaper than holding the lock while encoding.
         let pictures = encode_tile(tile, formats, encoding)?;
         let mut encoded = encoded();
         if encoded.len() == Self::MAX {
-            // A color that repeats, such as a margin, soon enters the cache again.
+            // Colors that repeat, such as margins, are soon cached again.
             encoded.clear();
         }
         encoded.insert(blank, pictures.clone());
@@ -69,7 +70,7 @@ mod tests {
                 assert_eq!(blanks.encode(&tile, &[Format::Jpg], &encoding).expect("encoded"), expected);
             }
         }
-        // Two colors in two widths, and the two tiles beside the one with the spot.
+        // Two colors in two widths, plus the two tiles next to the one with the spot.
         assert_eq!(blanks.0.lock().expect("no panic").len(), 2 * 2 + 2);
         let tile = Tile::cut(&white, 0, 32).expect("a tile");
         let known = Blank { color: vec![255; 3], size: tile.size, formats: vec![Format::Jpg] };

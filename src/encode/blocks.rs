@@ -1,13 +1,13 @@
-//! Tiles cut from the blocks of a JPEG, without decoding them to pixels.
+//! Cuts tiles from JPEG blocks without decoding them to pixels.
 //!
-//! Decoding a JPEG and encoding its tiles again costs CPU time, and the tiles lose quality a second time. Cutting blocks
-//! avoids both: the quantized coefficients are copied, or converted to coarser steps and rounded.
+//! Decoding a JPEG and re-encoding its tiles takes CPU time and costs quality a second time. Cutting blocks avoids both
+//! because the quantized coefficients are copied as is, or rounded to coarser steps.
 //!
-//! Two invariants make this safe. Tile edges lie on MCU edges, so a tile consists of whole blocks. Quantization steps
-//! never become finer, so coefficients only shrink and stay within the range of baseline JPEG.
+//! Two invariants keep the output valid. Tile edges are aligned to MCUs, so a tile always consists of whole blocks.
+//! Quantization steps never get finer, so coefficients only shrink and stay within the baseline JPEG range.
 //!
-//! libjpeg can also hand out coefficients with `jpeg_read_coefficients`. That holds the coefficients of the whole image
-//! in memory, and produces no pixels for the lower levels. See `libjpeg::coefficients` for the streaming alternative.
+//! libjpeg's `jpeg_read_coefficients` also returns coefficients, but it keeps the entire image in memory and produces
+//! no pixels for the lower levels. `libjpeg::coefficients` implements a streaming alternative.
 
 use super::options::{Encoding, JpegOptions, JpegTiles};
 use super::{EncodeError, Encoded, jpeg};
@@ -15,10 +15,10 @@ use crate::iiif::Format;
 use crate::libjpeg::Encoder;
 use crate::pixel::{Block, BlockTile};
 
-/// Writes one tile as JPEG.
+/// Encodes one tile as a JPEG.
 ///
 /// # Errors
-/// Returns an error if the codec fails (not expected), or if the ICC profile is too large for a JPEG.
+/// Returns an error if the ICC profile is too large for a JPEG, or if the codec fails unexpectedly.
 pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encoded, EncodeError> {
     let JpegOptions { quality, tiles, effort, .. } = encoding.jpeg;
     let layout = tile.layout();
@@ -38,41 +38,41 @@ pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encode
     Ok(Encoded { format: Format::Jpg, bytes: encoder.finish_blocks(&mut fill)? })
 }
 
-/// The factors that convert the coefficients of a component to other quantization steps.
+/// Factors for converting a component's coefficients to different quantization steps.
 ///
-/// A factor is the old step divided by the new step, as a fraction of 2^16.
+/// Each factor is the old step divided by the new step, scaled by 2^16.
 struct Ratios {
     ratios: [u16; 64],
     keeps_dc: bool,
 }
 
 impl Ratios {
-    /// The range of the coefficients of an 8-bit baseline JPEG (ITU-T T.81, F.1.2). Malicious files contain others,
-    /// which have no Huffman code.
+    /// Coefficient limits for 8-bit baseline JPEG (ITU-T T.81, F.1.2). Malicious files can exceed them, but there are
+    /// no Huffman codes for larger values.
     const AC: i16 = 1023;
     const DC: std::ops::RangeInclusive<i16> = -1024..=1023;
-    /// Fraction bits of a coefficient before it is rounded.
+    /// Number of fraction bits kept until a coefficient is rounded.
     const FRACTION_BITS: u32 = 4;
 
-    /// Computes the factors between two quantization tables. The steps in `to` must not be finer.
+    /// Computes the factors between two quantization tables. The steps in `to` must not be finer than those in `from`.
     fn new(from: &[u16; 64], to: &[u16; 64]) -> Self {
         let ratio = |index: usize| {
-            // For example, a step of 4 that becomes 6 has the factor 2/3: a coefficient of 5 stood for 20, and 20 / 6
-            // rounds to 3. The division is rounded, so a factor is wrong by half a unit of 2^-16 at most.
+            // For example, changing a step of 4 to 6 gives a factor of 2/3. A coefficient of 5 represented 20, and 20 /
+            // 6 rounds to 3. The division is rounded, so the factor is off by at most 2^-17.
             let ratio = ((u32::from(from[index]) << 16) + u32::from(to[index] / 2)) / u32::from(to[index]);
-            // A factor of 1 becomes slightly less: too little to change a rounded result.
+            // A factor of 1 becomes slightly smaller, but not enough to change a rounded result.
             u16::try_from(ratio).unwrap_or(u16::MAX)
         };
         Self { ratios: std::array::from_fn(ratio), keeps_dc: from[0] == to[0] }
     }
 
-    /// Requantizes a block: rounds to nearest, and halves away from zero.
+    /// Requantizes a block, rounding to nearest with halves away from zero.
     ///
-    /// The arithmetic uses 16 bits, so that compilers vectorize it.
+    /// Uses 16-bit arithmetic so the compiler can vectorize it.
     fn requantize(&self, source: &Block, target: &mut Block) {
         for ((target, source), ratio) in target.0.iter_mut().zip(source.0).zip(self.ratios) {
-            // Without its sign, so that halves are rounded away from zero on both sides. A shift of a negative number
-            // rounds them up, and halves are frequent: a step that doubles makes one of every odd coefficient.
+            // Work on the absolute value so halves round away from zero for both signs. Shifting a negative number
+            // would round them up instead. Halves are common: doubling a step produces one for every odd coefficient.
             let size = source.unsigned_abs().min(Self::AC.unsigned_abs()) << Self::FRACTION_BITS;
             let size = ((u32::from(size) * u32::from(ratio)) >> 16) as u16;
             let size = ((size + (1 << (Self::FRACTION_BITS - 1))) >> Self::FRACTION_BITS).cast_signed();

@@ -6,13 +6,13 @@ use crate::iiif::Size;
 use crate::libjpeg::Encoder;
 use crate::pixel::PixelFormat;
 
-/// The marker APP2.
+/// APP2 marker code.
 const PROFILE_SEGMENT: u8 = 0xe2;
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
-/// The maximum profile bytes per segment: the rest is the length, the header and two numbers.
+/// Maximum profile bytes per segment, after the length, the header and the two sequence bytes.
 const PROFILE_PIECE_BYTES: usize = 65_535 - 2 - PROFILE_HEAD.len() - 2;
 
-/// Returns `true` if the JPEG codec uses SIMD code on this processor. Without SIMD, it is several times slower.
+/// Returns `true` if the JPEG codec has SIMD support on this CPU. It's several times slower without it.
 #[must_use]
 pub fn has_simd() -> bool {
     crate::libjpeg::has_simd()
@@ -27,7 +27,7 @@ pub(super) fn encoder(size: Size, format: PixelFormat, encoding: &Encoding) -> R
     Ok(encoder)
 }
 
-/// Writes an ICC profile in numbered segments, each with the total number of segments (ICC.1:2022, B.4).
+/// Writes an ICC profile as numbered segments that each include the total count (ICC.1:2022, B.4).
 pub(super) fn write_profile(encoder: &mut Encoder, profile: &[u8]) -> Result<(), EncodeError> {
     let pieces = profile.chunks(PROFILE_PIECE_BYTES);
     let too_large = |_| EncodeError("the ICC profile is too large for a JPEG file".into());

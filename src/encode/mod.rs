@@ -18,7 +18,7 @@ pub use options::{Encoding, JpegOptions, JpegTiles};
 pub use picture::{Encoded, PictureEncoder, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
-/// An error of an image encoder.
+/// An error from an image encoder.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct EncodeError(Box<dyn std::error::Error + Send + Sync>);

@@ -1,21 +1,21 @@
-//! Options of encoders.
+//! Encoder options.
 
 use crate::iiif::Size;
 use crate::libjpeg::{Effort, Subsampling};
 use crate::pixel::BlockLayout;
 use std::sync::Arc;
 
-/// Options for encoding JPEG files.
+/// JPEG encoding options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JpegOptions {
-    /// The quality on libjpeg's scale, from 1 to 100. WebP uses the same number on libwebp's scale.
+    /// Quality from 1 to 100 on libjpeg's scale. WebP uses the same number on libwebp's scale.
     pub quality: u8,
-    /// The chroma subsampling. It does not affect grayscale images.
+    /// Chroma subsampling. Grayscale images ignore it.
     pub subsampling: Subsampling,
-    /// The method of making full-size tiles if the source is a JPEG.
+    /// Method for making full-size tiles from a JPEG source.
     pub tiles: JpegTiles,
-    /// The encoding effort, limited by image size.
+    /// Encoding effort. Very large images always use [`Effort::Fast`].
     pub effort: Effort,
 }
 
@@ -34,7 +34,7 @@ impl JpegOptions {
         self
     }
 
-    /// Sets the method of making full-size tiles if the source is a JPEG.
+    /// Sets the method for making full-size tiles from a JPEG source.
     #[must_use]
     pub const fn with_tiles(mut self, tiles: JpegTiles) -> Self {
         self.tiles = tiles;
@@ -48,12 +48,12 @@ impl JpegOptions {
         self
     }
 
-    /// The maximum number of pixels of an image that is encoded with [`Effort::Small`].
+    /// Maximum image size, in pixels, for [`Effort::Small`].
     ///
-    /// That effort holds all coefficients until the image is complete, and cannot be interrupted while it finishes.
+    /// `Small` keeps all coefficients in memory until the image is complete, and the final step can't be interrupted.
     const MAX_PIXELS_SMALL: u64 = 1 << 25;
 
-    /// Returns the effort for an image of `size` pixels.
+    /// Returns the effort to use for an image of this size.
     #[must_use]
     pub(crate) fn effort_of(self, size: Size) -> Effort {
         if size.pixels() > Self::MAX_PIXELS_SMALL { Effort::Fast } else { self.effort }
@@ -66,27 +66,27 @@ impl Default for JpegOptions {
     }
 }
 
-/// The minimum width, in pixels, of tiles cut from blocks. With smaller tiles, one read would complete more strips than
-/// there are buffers.
+/// Minimum tile width in pixels for cutting blocks. If tiles were smaller, a single read would complete more strips
+/// than there are buffers.
 const MIN_TILE_SIZE: u32 = 32;
 
-/// The method of making full-size tiles if the source is a JPEG.
+/// Method for making full-size tiles from a JPEG source.
 ///
-/// Every method falls back to [`Reencode`](Self::Reencode) if the source is rotated, its colors are converted, its
-/// blocks do not fit the tiles, or it has several scans.
+/// Falls back to [`Reencode`](Self::Reencode) if the source is rotated, needs color conversion, has several scans, or
+/// its blocks don't line up with the tiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JpegTiles {
-    /// Cuts blocks, and requantizes where the source is finer than the requested quality. Reencodes if the source has
+    /// Cuts blocks and requantizes them if the source quality is higher than requested. Re-encodes if the source has
     /// more chroma resolution than requested.
     ///
-    /// The result is as close to the source as after decoding and encoding again, and faster to make. If the quality of
-    /// the source is not higher than requested, the result is lossless and smaller.
+    /// The result is as close to the source as a re-encoded tile, and faster to produce. If the source quality isn't
+    /// higher than requested, the result is lossless and smaller.
     #[default]
     Auto,
-    /// Cuts blocks unchanged, regardless of the quality, and therefore without loss.
+    /// Cuts blocks unchanged and without loss, regardless of the requested quality.
     Lossless,
-    /// Decodes and encodes again, as for all other sources.
+    /// Decodes and re-encodes, as for any other source.
     Reencode,
 }
 
@@ -107,13 +107,13 @@ impl JpegTiles {
     }
 }
 
-/// The encoding options of all renditions of one image.
+/// Encoding options shared by all renditions of an image.
 #[derive(Clone, Debug, Default)]
 pub struct Encoding {
-    /// The JPEG options. WebP uses their quality too.
+    /// JPEG options. Their quality also applies to WebP.
     pub jpeg: JpegOptions,
-    /// The ICC profile to embed, if the colors are not sRGB. Its number of channels matches the pixels. WebP has no
-    /// grayscale.
+    /// ICC profile to embed if the colors aren't sRGB. It must have as many channels as the pixels. Note that WebP has
+    /// no grayscale.
     pub profile: Option<Arc<[u8]>>,
 }
 

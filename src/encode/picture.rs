@@ -1,4 +1,4 @@
-//! Encodes one image in several formats from a single pass over its rows.
+//! Encodes an image in several formats in a single pass over its rows.
 
 use super::options::Encoding;
 #[cfg(feature = "webp")]
@@ -11,33 +11,33 @@ use crate::pixel::{PixelFormat, Strip, Tile};
 /// An encoded image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// The image format.
+    /// Image format.
     pub format: Format,
-    /// The content of the file.
+    /// File contents.
     pub bytes: Vec<u8>,
 }
 
-/// Encodes one tile in each of the formats.
+/// Encodes one tile in each format.
 ///
 /// # Errors
-/// Returns an error if a codec fails (not expected), or if the ICC profile is too large for a JPEG.
+/// Returns an error if the ICC profile is too large for a JPEG, or if a codec fails unexpectedly.
 pub fn encode_tile(tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
     let mut encoder = PictureEncoder::new(tile.size, tile.format(), formats, encoding)?;
     encoder.write_rows(&tile.rows())?;
     encoder.finish()
 }
 
-/// Encodes an image from rows as they arrive.
+/// Encodes an image incrementally as its rows arrive.
 ///
-/// JPEG and PNG hold only the encoded bytes, WebP holds the pixels, and JPEG with
-/// [`Effort::Small`](super::Effort::Small) holds the coefficients.
+/// JPEG and PNG only buffer the encoded bytes. WebP buffers all pixels, and JPEG with
+/// [`Effort::Small`](super::Effort::Small) buffers all coefficients.
 pub struct PictureEncoder(Vec<(Format, Encoder)>);
 
 impl PictureEncoder {
-    /// Starts an image of `size` pixels in each of the formats.
+    /// Starts encoding an image in each format.
     ///
     /// # Errors
-    /// Returns an error if a side is longer than JPEG allows, or if the ICC profile is too large for a JPEG.
+    /// Returns an error if the image is too wide or tall for JPEG, or if the ICC profile is too large for a JPEG.
     pub fn new(size: Size, pixels: PixelFormat, formats: &[Format], encoding: &Encoding) -> Result<Self, EncodeError> {
         let encoder = |format: &Format| Ok((*format, Encoder::new(size, pixels, *format, encoding)?));
         Ok(Self(formats.iter().map(encoder).collect::<Result<_, EncodeError>>()?))
@@ -46,7 +46,7 @@ impl PictureEncoder {
     /// Encodes the next strip.
     ///
     /// # Errors
-    /// Returns an error if a codec fails (not expected).
+    /// Returns an error if a codec fails unexpectedly.
     pub fn push(&mut self, strip: &Strip) -> Result<(), EncodeError> {
         self.write_rows(&strip.rows())
     }
@@ -55,21 +55,21 @@ impl PictureEncoder {
         &mut self,
         rows: &(impl Iterator<Item = &'a [u8]> + Clone),
     ) -> Result<(), EncodeError> {
-        // The rows are an iterator that is cloned for each format, not a buffer: encoders read them in place.
+        // The row iterator is cloned for each format, so the encoders can read the rows in place.
         self.0.iter_mut().try_for_each(|(_, encoder)| encoder.write_rows(rows.clone()))
     }
 
-    /// Returns the finished files.
+    /// Finishes encoding and returns the files.
     ///
     /// # Errors
-    /// Returns an error if rows are missing, or if the image is too large for WebP.
+    /// Returns an error if rows are missing or the image is too large for WebP.
     pub fn finish(self) -> Result<Vec<Encoded>, EncodeError> {
         let encoded = |(format, encoder): (Format, Encoder)| Ok(Encoded { format, bytes: encoder.finish()? });
         self.0.into_iter().map(encoded).collect()
     }
 }
 
-/// The encoder of one format.
+/// Encoder for a single format.
 enum Encoder {
     Jpeg(libjpeg::Encoder),
     #[cfg(feature = "webp")]

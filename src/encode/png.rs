@@ -7,19 +7,19 @@ use png::{ColorType, Compression, Info, StreamWriter};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes per data chunk: enough to make the twelve bytes of overhead negligible.
+/// Bytes per data chunk. Large enough to make the twelve bytes of overhead negligible.
 const CHUNK_BYTES: usize = 1 << 15;
 
-/// Writes one image.
+/// Encodes one image.
 pub(super) struct Encoder {
     stream: StreamWriter<'static, Output>,
     output: Output,
 }
 
-/// The encoded bytes, shared with the stream.
+/// Encoded bytes, shared with the stream.
 ///
-/// The stream owns its writer and does not return it, so the encoder keeps a second handle. Only one of them uses the
-/// bytes at any time.
+/// The stream owns its writer and never gives it back, so the encoder keeps a second handle. The two handles are never
+/// used at the same time.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Vec<u8>>>);
 
@@ -44,7 +44,7 @@ impl Encoder {
             PixelFormat::Gray8 => ColorType::Grayscale,
             PixelFormat::Rgb8 => ColorType::Rgb,
         });
-        // Takes 4 % of the time of the default level; files of photographs are 20 % larger.
+        // Takes 4% of the default level's time. Photos end up 20% larger.
         encoder.set_compression(Compression::Fast);
         let stream = encoder.write_header()?.into_stream_writer_with_size(CHUNK_BYTES)?;
         Ok(Self { stream, output })
@@ -57,7 +57,7 @@ impl Encoder {
     pub(super) fn finish(self) -> Result<Vec<u8>, EncodeError> {
         self.stream.finish()?;
         let mut bytes = std::mem::take(&mut *self.output.0.lock().unwrap_or_else(PoisonError::into_inner));
-        // Many encoded images wait for their uploads, so unused capacity is returned.
+        // Many encoded images are queued for upload at once, so release unused capacity.
         bytes.shrink_to_fit();
         Ok(bytes)
     }

@@ -1,4 +1,4 @@
-//! Thumbnails: renditions of the whole image with a size between two levels.
+//! Whole-image thumbnails at sizes between two levels.
 
 use super::{EncodeError, Encoded, Encoding, PictureEncoder};
 use crate::iiif::{Format, Size};
@@ -6,7 +6,7 @@ use crate::pixel::{PixelFormat, Strip};
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
 
-/// All pixels of a level, gathered from its strips. Only levels slightly larger than a thumbnail are gathered.
+/// All pixels of a level, collected from its strips. Only used for levels slightly larger than a thumbnail.
 #[derive(Debug)]
 pub struct LevelPixels {
     size: Size,
@@ -28,11 +28,10 @@ impl LevelPixels {
     }
 }
 
-/// Resamples a level to a smaller size and encodes it in each of the formats. The filter is Lanczos, the default of the
-/// resampler.
+/// Shrinks a level and encodes it in each format. Uses the resizer's default filter, Lanczos.
 ///
 /// # Errors
-/// Returns an error if strips of the level are missing, or if a codec fails (not expected).
+/// Returns an error if the level is missing strips, or if a codec fails unexpectedly.
 pub fn encode_thumbnail(
     level: &LevelPixels,
     size: Size,
@@ -48,7 +47,7 @@ pub fn encode_thumbnail(
     let from = from.map_err(|error| refused(&error))?;
     let mut to = Image::new(size.width(), size.height(), kind);
     Resizer::new().resize(&from, &mut to, None).map_err(|error| refused(&error))?;
-    // One resampled picture serves all formats, so a format more costs only its encoding.
+    // All formats share the resized image, so each extra format only costs its encoding.
     let mut encoder = PictureEncoder::new(size, level.format, formats, encoding)?;
     encoder.write_rows(&to.buffer().chunks_exact(level.format.row_bytes(size.width())))?;
     encoder.finish()

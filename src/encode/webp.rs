@@ -6,7 +6,7 @@ use crate::libwebp::Picture;
 use crate::pixel::PixelFormat;
 use std::sync::Arc;
 
-/// Gathers the rows of an image.
+/// Collects an image's rows and encodes them at the end.
 pub(super) struct Encoder {
     size: Size,
     format: PixelFormat,
@@ -38,7 +38,7 @@ impl Encoder {
             PixelFormat::Rgb8 => pixels,
         };
         let picture = Picture::of_rgb(size.width(), size.height(), &rgb)?;
-        // An image can be large, and the encoder works on a copy.
+        // Free the pixels early. They can be large, and the encoder has its own copy.
         drop(rgb);
         let file = picture.encode(quality)?;
         match profile {
@@ -48,26 +48,26 @@ impl Encoder {
     }
 }
 
-/// The length of the file header: `RIFF`, the remaining size, and `WEBP`.
+/// Length of the file header, which consists of `RIFF`, the remaining size, and `WEBP`.
 const FILE_HEAD_BYTES: usize = 12;
 
-/// The flag of the extended header that announces an ICC profile.
+/// Extended header flag for an ICC profile.
 const HAS_PROFILE: u32 = 0x20;
 
-/// Converts a simple file to an extended file with an ICC profile ([WebP Container
+/// Converts a simple WebP file to an extended file with an ICC profile ([WebP Container
 /// Specification](https://developers.google.com/speed/webp/docs/riff_container#extended_file_format)).
 fn with_profile(file: &[u8], size: Size, profile: &[u8]) -> Result<Vec<u8>, EncodeError> {
-    // libwebp's encoder writes the simple format, and its muxer, which could add the profile, is another library. The
-    // extended format is the same chunk of pixels behind two more: a header and the profile.
+    // libwebp's encoder only writes the simple format, and adding a profile would require its separate muxer library.
+    // The extended format is the same image chunk preceded by a header chunk and a profile chunk.
     let picture = file.get(FILE_HEAD_BYTES..).ok_or_else(EncodeError::rows_missing)?;
-    // The header stores each side minus one, in three bytes.
+    // The header stores width and height minus one, in three bytes each.
     let [width, height] = [size.width(), size.height()].map(|side| (side - 1).to_le_bytes());
     let header = [&HAS_PROFILE.to_le_bytes(), &width[..3], &height[..3]].concat();
     let (header, profile) = (chunk(*b"VP8X", &header)?, chunk(*b"ICCP", profile)?);
     chunk(*b"RIFF", &[b"WEBP", &header[..], &profile, picture].concat())
 }
 
-/// Returns a RIFF chunk: a name, a length, and the content padded to an even number of bytes.
+/// Builds a RIFF chunk from a name and content, padded to an even length.
 fn chunk(name: [u8; 4], content: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let length = u32::try_from(content.len()).map_err(|error| EncodeError(error.into()))?;
     let padding = &[0][..content.len() % 2];

@@ -1,4 +1,4 @@
-//! The page in a store that shows the images of a run.
+//! Maintains an HTML page with a run's images in the store.
 
 use super::page::{self, PageImage, PageName};
 use crate::destination::{DocumentAddress, Identifier};
@@ -7,73 +7,75 @@ use crate::publish::{Layout, Published, Publisher};
 use crate::store::{Key, KeyError, Object, OnExisting, StoreError};
 use bytes::Bytes;
 
-/// A page of the images of a run, which is written after the images.
+/// An HTML page that shows the images of a run. It is written after all images.
 #[derive(Debug)]
 pub struct Gallery {
     key: Key,
     url: String,
-    /// The page in the store.
+    /// Existing page in the store.
     present: Option<Bytes>,
-    /// The images of the run, in their order.
+    /// Identifiers of the run's images, in display order.
     order: Vec<Identifier>,
     published: Vec<Published>,
 }
 
-/// The page cannot have this name.
+/// Error returned when a page can't be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GalleryError {
-    /// The key of the page is not valid.
+    /// The page's key is invalid.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The store does not tell if there is a page.
+    /// Failed to check if the page already exists.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An image has the same name.
+    /// An image has the same name as the page.
     #[error("the page and the image `{image}` would both be called `{name}`")]
     Image {
-        /// The identifier of the image.
+        /// The image's identifier.
         image: Identifier,
-        /// The name of the page.
+        /// The page's name.
         name: PageName,
     },
-    /// There is an object with this name that is not a page of this program.
+    /// An object with this name already exists, and it isn't a page written by this program.
     #[error("`{key}` already exists, and iiif-publish did not write it")]
     Foreign {
-        /// The key of the object.
+        /// The object's key.
         key: Key,
     },
 }
 
-/// The outcome of [`Gallery::write`].
+/// Result of [`Gallery::write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GalleryOutcome {
-    /// The page is written, or was the same already.
+    /// The page was written or already up to date.
     Written,
-    /// Nothing was written, because the [publisher was stopped](Publisher::stop).
+    /// Nothing was written because the [publisher was stopped](Publisher::stop).
     Stopped,
-    /// Nothing was written, because no image is published.
+    /// Nothing was written because no images were published.
     NoImages,
-    /// The page in the store was not replaced.
+    /// The existing page wasn't replaced.
     Kept(KeptReason),
 }
 
-/// The reason why a page is not replaced.
+/// The reason for keeping an existing page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeptReason {
-    /// The options forbid to replace objects ([`OnExisting::Keep`]).
+    /// The options don't allow replacing objects ([`OnExisting::Keep`]).
     Unchangeable,
-    /// Some images of the run are not published.
+    /// Some of the run's images aren't published.
     Incomplete,
 }
 
 impl Gallery {
-    /// Looks for the page of this name. `order` has the images of the run, in the order of the page.
+    /// Opens the page with this name, loading the existing one from the store. `order` lists the run's images in
+    /// display order.
     ///
     /// # Errors
-    /// If an image of the run or a foreign object has this name, or the store cannot be read.
+    /// Returns an error if an image in this run or an unrelated object has the same name, or if the store can't be
+    /// read.
     pub async fn open(name: &PageName, order: Vec<Identifier>, publisher: &Publisher) -> Result<Self, GalleryError> {
         let options = publisher.options();
         let DocumentAddress { key, url } = options.destination().document(name.as_str())?;
@@ -87,29 +89,29 @@ impl Gallery {
         Ok(Self { key, url, present, order, published: Vec::new() })
     }
 
-    /// Adds an image that is published.
+    /// Adds a published image.
     pub fn add(&mut self, published: &Published) {
         self.published.push(published.clone());
     }
 
-    /// Returns the key of the page.
+    /// Returns the page's key.
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Returns the URL of the page.
+    /// Returns the page's URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Writes the page if it has changed. With `is_complete`, all images of the run are published; otherwise a page in the store is
-    /// not replaced.
+    /// Writes the page if it has changed. An existing page is only replaced if `is_complete` is set, meaning that all
+    /// of the run's images are published.
     ///
     /// # Errors
-    /// If the store does not take the page. With [`StoreErrorKind::Exists`](crate::store::StoreErrorKind::Exists), there is an object that
-    /// [`open`](Self::open) did not see.
+    /// Returns an error if the store rejects the page. [`StoreErrorKind::Exists`](crate::store::StoreErrorKind::Exists)
+    /// means that an object exists that [`open`](Self::open) didn't see.
     pub async fn write(&mut self, is_complete: bool, publisher: &Publisher) -> Result<GalleryOutcome, StoreError> {
         if publisher.is_stopped() {
             return Ok(GalleryOutcome::Stopped);
@@ -136,7 +138,8 @@ impl Gallery {
         let cache_control = publisher.options().info_cache_control.as_str().into();
         let content_type = page::CONTENT_TYPE;
         let object = Object { key: self.key.clone(), body, content_type, cache_control, mark: None };
-        // There can be one that was not seen: because it may not be read, or because it has been written since.
+        // An object may exist that `open` didn't see, either because it isn't readable or because it was written in the
+        // meantime.
         let put =
             if self.present.is_some() { publisher.store().put(object) } else { publisher.store().put_new(object) };
         put.await.map(drop)
@@ -147,7 +150,7 @@ impl Gallery {
         let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
         let (destination, folders) = (options.destination(), options.versions.folders());
         let shown = |image: &Published| {
-            // The page shows each image once, from the first of its folders.
+            // Each image is shown once, using the first folder it was published to.
             let info = destination.info_urls(&image.identifier).swap_remove(0);
             let moves = matches!(options.layout, Layout::Versioned { .. });
             let shown = PageImage { moves, ..PageImage::of(image, info) };
@@ -157,11 +160,11 @@ impl Gallery {
             let pyramid = Pyramid::new(image.size, options.shape);
             let count = |version| Plan::new(pyramid.clone(), version).object_count();
             let objects = folders.iter().map(|(version, _)| count(*version)).sum();
-            // An earlier page may have the bytes of the same content from an earlier run.
+            // The existing page may know the size in bytes if an earlier run published the same content.
             let is_same = |known: &&PageImage| known.info == shown.info && known.version == shown.version;
             let bytes_before = before.iter().find(is_same).and_then(|known| known.bytes);
-            // A run that stored only some of the objects knows the bytes of those alone, which is not the size of the
-            // image. The page of an earlier run may still have it.
+            // If this run only stored some of an image's objects, their size isn't the image's total size. Fall back to
+            // the size from the existing page.
             let bytes = if image.objects == objects { Some(image.bytes) } else { bytes_before };
             PageImage { objects: Some(objects), bytes, ..shown }
         };

@@ -1,6 +1,6 @@
-//! The page beside the images that shows them in a browser.
+//! HTML pages that show published images in a browser.
 //!
-//! [`page`] writes it, and [`Gallery`] keeps one in a store up to date.
+//! [`page`] renders a page, and [`Gallery`] keeps it up to date in a store.
 
 mod gallery;
 mod page;

@@ -1,4 +1,4 @@
-//! The page: one file with the viewer and the list of its images, which requests nothing but these images.
+//! Renders a self-contained HTML page with a viewer and a list of images. It doesn't load anything except those images.
 
 use crate::destination::Identifier;
 use crate::publish::Published;
@@ -9,37 +9,37 @@ use std::str::FromStr;
 
 const TEMPLATE: &str = include_str!("viewer/index.html");
 const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
-/// Has to go with every copy of it.
+/// The license must be included with every copy of OpenSeadragon.
 const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
 
-/// Placeholders of the template: for the viewer, for the list of images, and for the version of this program.
+/// Template placeholders for the viewer, the list of images and the program version.
 const VIEWER_PLACE: &str = "/* OpenSeadragon */";
 const LIST_PLACE: &str = "[/* images */]";
 const VERSION_PLACE: &str = "{version}";
-/// The placeholder for the names of the images, for browsers without scripts.
+/// Template placeholder for links to the images, shown in browsers without JavaScript.
 const LINKS_PLACE: &str = "<!-- links -->";
 
-/// Text before and after the list in the page, by which [`images_of`] finds it.
+/// Delimiters of the image list in a page, used by [`images_of`].
 const LIST_BEGIN: &str = "<script type=\"application/json\" id=\"images\">";
 const LIST_END: &str = "</script>";
 
-/// The element that only pages of this program have.
+/// Element that identifies pages written by this program.
 const GENERATOR: &str = "<meta name=\"generator\" content=\"iiif-publish ";
 
-/// The `Content-Type` of the page.
+/// The page's `Content-Type`.
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
-/// An image on a page. Pages contain it as JSON, so its field names are part of a persistent format.
+/// An image shown on a page. Serialized as JSON in published pages, so renaming fields breaks existing pages.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageImage {
-    /// Its identifier, shown as its name.
+    /// The image's identifier, displayed as its name.
     pub id: String,
-    /// The URL of its `info.json`.
+    /// URL of the image's `info.json`.
     pub info: String,
-    /// `true` if the `info.json` leads to the base URI of the newest version, which changes.
+    /// `true` if the `info.json` points to the base URI of the latest version, which changes over time.
     pub moves: bool,
-    /// The name of the version that the figures belong to; `None` if it is not known what is stored.
+    /// Name of the version that the numbers below refer to. `None` if the published version is unknown.
     pub version: Option<String>,
     /// Full width in pixels.
     pub width: u32,
@@ -47,14 +47,14 @@ pub struct PageImage {
     pub height: u32,
     /// Number of tiles.
     pub tiles: Option<u64>,
-    /// Number of all objects of the image.
+    /// Total number of objects.
     pub objects: Option<u64>,
-    /// Bytes of these objects.
+    /// Total size of all objects in bytes.
     pub bytes: Option<u64>,
 }
 
 impl PageImage {
-    /// Creates an entry for an image that was published, or was found unchanged. `info` is the URL of its `info.json`.
+    /// Creates an entry for an image that was published or found unchanged. `info` is the URL of its `info.json`.
     #[must_use]
     pub fn of(published: &Published, info: String) -> Self {
         Self {
@@ -70,14 +70,14 @@ impl PageImage {
         }
     }
 
-    /// Sets the number of objects and their bytes to those of a run that stored all of them.
+    /// Sets the object count and size in bytes from a run that stored all of the image's objects.
     #[must_use]
     pub fn stored_by(self, published: &Published) -> Self {
         Self { objects: Some(published.objects), bytes: Some(published.bytes), ..self }
     }
 }
 
-/// Sorts images into the order in which they were named.
+/// Sorts images by their position in `order`.
 #[must_use]
 pub fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Published> {
     let places: HashMap<&Identifier, usize> = order.iter().zip(0..).collect();
@@ -85,14 +85,14 @@ pub fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Publ
     published
 }
 
-/// Returns the page as HTML.
+/// Renders the page as HTML.
 #[must_use]
 pub fn page(images: &[PageImage]) -> String {
-    // The list is part of a script. Escaping `<` keeps its strings from ending the script.
+    // The list is embedded in a script element. Escaping `<` prevents strings from closing it.
     let list = serde_json::to_string(images).expect("there are texts and numbers alone").replace('<', "\\u003c");
     let link = |image: &PageImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
     let links: String = images.iter().map(link).collect();
-    // The template is split first, so that placeholders in names are not replaced.
+    // Split the template first so that placeholders in image names aren't replaced.
     let (above, below) = TEMPLATE.split_once(LINKS_PLACE).expect("the template has a place for links");
     let above = above.replace(VERSION_PLACE, env!("CARGO_PKG_VERSION"));
     let below = below
@@ -101,12 +101,12 @@ pub fn page(images: &[PageImage]) -> String {
     [above, links, below].concat()
 }
 
-/// Escapes text for an attribute or a text of HTML.
+/// Escapes text for use in HTML content and attributes.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Returns the images on a page of this program, or `None` for anything else.
+/// Returns the images listed on a page, or `None` if the page wasn't written by this program.
 #[must_use]
 pub(crate) fn images_of(page: &[u8]) -> Option<Vec<PageImage>> {
     let page = std::str::from_utf8(page).ok().filter(|page| page.contains(GENERATOR))?;
@@ -114,28 +114,28 @@ pub(crate) fn images_of(page: &[u8]) -> Option<Vec<PageImage>> {
     Some(serde_json::from_str(list.split_once(LIST_END)?.0).unwrap_or_default())
 }
 
-/// The name of a page. It ends with `.html` and names no folder, so it cannot be the key of an object of an image.
+/// A page's file name. It must end with `.html` and can't contain slashes, so it never clashes with an image's objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageName(Identifier);
 
 impl PageName {
-    /// The default name.
+    /// Default page name.
     pub const DEFAULT: &str = "viewer.html";
 
-    /// Returns the name.
+    /// Returns the name as a string slice.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Returns `true` if the objects of an image would have keys below this name, as if it were a folder.
+    /// Returns `true` if the image's objects would be stored below this name, as if it were a folder.
     #[must_use]
     pub(crate) fn is_folder_of(&self, identifier: &Identifier) -> bool {
         identifier.as_str().split('/').next() == Some(self.0.as_str())
     }
 }
 
-/// The text is not the name of a page.
+/// Error returned when parsing an invalid page name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected the name of a page, such as maps.html")]
 pub struct PageNameError;

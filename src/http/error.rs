@@ -1,33 +1,33 @@
-//! Requests without a usable response.
+//! HTTP request errors.
 
 use super::Failure;
 use std::error::Error;
 
-/// A request without a usable response. Messages omit the URL, which may contain secrets.
+/// Error for a request that didn't get a usable response. Messages don't include the URL, which may contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HttpError {
-    /// The client cannot be set up, or the URL cannot be requested.
+    /// The client can't be set up, or the URL can't be requested.
     #[error("{0}")]
     Setup(String),
-    /// The host refuses the connection, or cannot be resolved or authenticated.
+    /// The host refused the connection, or couldn't be resolved or authenticated.
     #[error("{0}")]
     Connect(String),
-    /// The connection was lost or timed out before the response began.
+    /// The connection was lost or timed out before a response arrived.
     #[error("{0}")]
     NoResponse(String),
-    /// The response was cut off, timed out or cannot be decoded.
+    /// The response was cut off, timed out or couldn't be decoded.
     #[error("{0}")]
     Incomplete(String),
-    /// There are too many redirects, or a redirect leads to an unsupported URL.
+    /// There were too many redirects, or one led to an unsupported URL.
     #[error("{0}")]
     Redirects(String),
-    /// The body is longer than allowed.
+    /// The body exceeds the size limit.
     #[error("the response is larger than {max_bytes} bytes")]
     TooLarge { max_bytes: u64 },
 }
 
 impl HttpError {
-    /// Returns the failure for the retry policy, or `None` if a retry cannot help.
+    /// Returns the failure to pass to the retry policy, or `None` if retrying won't help.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match self {
             Self::Connect(_) => Some(Failure::Connect),
@@ -50,7 +50,7 @@ impl From<reqwest::Error> for HttpError {
     }
 }
 
-/// Returns the message of the innermost source, because the outer ones repeat the URL.
+/// Returns the innermost error's message, because the outer ones repeat the URL.
 fn root_cause(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -1,7 +1,7 @@
-//! HTTP requests: the only client and the only retry loop.
+//! The only HTTP client, with the only retry loop.
 //!
-//! A [`Client`] sends requests without credentials and without a referrer. Documents are read whole, up to a limit, by
-//! [`Client::read`]. Callers that stream a body call [`Client::with_retry`] around [`Client::request`].
+//! A [`Client`] sends requests without credentials or a referrer. [`Client::read`] reads an entire document, up to a
+//! size limit. Callers that stream a body wrap [`Client::request`] in [`Client::with_retry`].
 
 mod error;
 mod retry;
@@ -15,37 +15,38 @@ use header::HeaderMap;
 use reqwest::redirect;
 use std::time::{Duration, Instant};
 
-/// The origin of a viewer's page. The name cannot belong to anyone (RFC 2606).
+/// Origin of a viewer's page. The domain is guaranteed not to exist (RFC 2606).
 pub(crate) const VIEWER_ORIGIN: &str = "https://viewer.invalid";
 
 const MAX_REDIRECTS: usize = 5;
-/// Timeout for name resolution, TCP and TLS. It allows three lost SYN packets.
+/// Timeout for DNS lookup, TCP and TLS. It leaves room for three lost SYN packets.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Timeout for the response headers and for each piece of the body.
+/// Timeout for receiving the response headers and each chunk of the body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Timeout for a whole document. Streamed bodies have a minimum rate instead.
+/// Timeout for an entire document. Streamed bodies have a minimum transfer rate instead.
 const DOCUMENT_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// An HTTP client with its retry policy. Clones share their connections.
+/// An HTTP client with a retry policy. Clones share the same connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     client: reqwest::Client,
     policy: Policy,
 }
 
-/// The content encodings that a client accepts.
+/// Content encodings to accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encodings {
-    /// Only the stored bytes, because ranges and sizes refer to them.
+    /// No compression, because ranges and sizes refer to the stored bytes.
     Identity,
-    /// Also gzip, which is decoded.
+    /// Gzip, which is decoded transparently.
     Gzip,
 }
 
-/// The part of a body to read.
+/// Limits how much of a body is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BodyLimit {
-    /// The whole body of a successful response. A longer one is an error. Other responses are read without a body.
+    /// The entire body of a successful response. Exceeding the limit is an error. The bodies of other responses are
+    /// skipped.
     Whole { max_bytes: u64 },
     /// The first bytes of any response.
     #[cfg(feature = "s3")]
@@ -56,7 +57,7 @@ pub(crate) enum BodyLimit {
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
     pub(crate) status: StatusCode,
-    /// The URL after redirects.
+    /// URL after following redirects.
     pub(crate) final_url: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -66,29 +67,29 @@ pub(crate) struct Document {
 #[derive(Debug)]
 pub(crate) struct Attempt<E> {
     error: E,
-    /// `None` if a retry cannot help.
+    /// `None` if retrying won't help.
     failure: Option<Failure>,
 }
 
 impl<E> Attempt<E> {
-    /// Creates a failed attempt. Without a `failure`, it is not repeated.
+    /// Creates a failed attempt. If `failure` is `None`, the attempt isn't retried.
     pub(crate) fn new(error: E, failure: impl Into<Option<Failure>>) -> Self {
         Self { error, failure: failure.into() }
     }
 }
 
 impl<E> From<E> for Attempt<E> {
-    /// Creates an attempt that is never repeated.
+    /// Creates a failed attempt that is never retried.
     fn from(error: E) -> Self {
         Self { error, failure: None }
     }
 }
 
 impl Client {
-    /// Creates a client without sending requests. The time for retries also limits the timeouts of a connection.
+    /// Creates a client without sending any requests. Connect and read timeouts never exceed the policy's retry time.
     ///
     /// # Errors
-    /// If TLS cannot be set up.
+    /// Returns an error if TLS can't be set up.
     pub(crate) fn new(policy: Policy, encodings: Encodings) -> Result<Self, HttpError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("iiif-publish/", env!("CARGO_PKG_VERSION")))
@@ -105,15 +106,15 @@ impl Client {
         self.policy
     }
 
-    /// Begins a request.
+    /// Starts building a request.
     pub(crate) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.client.request(method, url)
     }
 
-    /// Reads a document, with retries. If every attempt gets a transient status, the last response is returned.
+    /// Reads a document, retrying if necessary. If every attempt gets a transient status, returns the last response.
     ///
     /// # Errors
-    /// If no attempt gets a complete response, or the body exceeds its limit.
+    /// Returns an error if no attempt gets a complete response or the body exceeds the limit.
     pub(crate) async fn read(
         &self,
         request: impl Fn(&Self) -> RequestBuilder,
@@ -131,8 +132,7 @@ impl Client {
                 }
             }
         });
-        // A response with a transient status is an error only for the loop. To the caller, it is a response like any
-        // other.
+        // The retry loop treats a transient status as an error. To the caller, it's a response like any other.
         read.await.or_else(|last| last)
     }
 
@@ -178,7 +178,7 @@ async fn document(mut response: Response, limit: BodyLimit) -> Result<Document, 
 
 async fn whole(response: &mut Response, max_bytes: u64) -> Result<Bytes, HttpError> {
     let mut body = BytesMut::new();
-    // Checks the declared length first, then counts the received bytes, because the declaration can be wrong.
+    // Check the declared length first and then count the received bytes, because the declared length can be wrong.
     let mut length = response.content_length().unwrap_or(0);
     loop {
         if length > max_bytes {

@@ -1,37 +1,38 @@
-//! The retry policy: which failures are transient, and how long to wait before the next attempt.
+//! Retry policy. Decides if a failure is transient and when to try again.
 
 use super::StatusCode;
 use super::header::{HeaderMap, RETRY_AFTER};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-/// Maximum delay before the second attempt. It doubles with each attempt up to [`MAX_BACKOFF`].
+/// Maximum delay before the second attempt. It doubles with each attempt, up to [`MAX_BACKOFF`].
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Maximum attempts to connect to a host that has not responded yet, so that a mistyped name fails within seconds.
+/// Maximum number of attempts to connect to a host that hasn't responded yet, so that a mistyped name fails within
+/// seconds.
 const MAX_INITIAL_CONNECTS: u32 = 3;
 
 /// A failure that may be transient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// No connection could be established.
+    /// A connection couldn't be established.
     Connect,
     /// The connection was lost, too slow or timed out.
     Exchange,
-    /// The server returned a transient status, and possibly the delay that it requests.
+    /// The server returned a transient status and may have requested a delay.
     Status { retry_after: Option<Duration> },
 }
 
 impl Failure {
-    /// Returns the failure if the status of a response is transient: 408, 429, 500, 502, 503 or 504.
+    /// Returns the failure if the response status is transient: 408, 429, 500, 502, 503 or 504.
     pub(crate) fn of_response(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         let is_transient = matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504);
         is_transient.then(|| Self::Status { retry_after: retry_after(headers, SystemTime::now()) })
     }
 }
 
-/// Limits of the retries of one request.
+/// Retry limits for a single request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     retry_for: Duration,
@@ -40,22 +41,22 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Creates a policy that retries for a limited time, and connects at most three times.
+    /// Creates a policy that retries for a limited time and attempts to connect at most three times.
     pub(crate) const fn new(retry_for: Duration) -> Self {
         Self { retry_for, max_attempts: u32::MAX, max_connects: MAX_INITIAL_CONNECTS }
     }
 
-    /// Limits the attempts as well. The first one counts.
+    /// Also limits the number of attempts, counting the first one.
     pub(crate) const fn with_max_attempts(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
     }
 
-    /// Retries connections to a host that has responded before for as long as other failures.
+    /// Retries failed connections for as long as any other failure, because the host has responded before.
     pub(crate) const fn for_known_host(self) -> Self {
         Self { max_connects: u32::MAX, ..self }
     }
 
-    /// Returns the maximum time for retries, counted from the first attempt.
+    /// Returns the maximum time to spend retrying, counted from the first attempt.
     pub(crate) fn retry_for(self) -> Duration {
         self.retry_for
     }
@@ -65,13 +66,14 @@ impl Policy {
         self.decide_with(failure, attempts, elapsed, jitter())
     }
 
-    /// Decides with `jitter` between 0 and 1, after `attempts` failed within `elapsed`.
+    /// Same as [`decide`](Self::decide), but with an explicit `jitter` between 0 and 1. `attempts` is the number of
+    /// failed attempts so far, and `elapsed` is the time since the first one started.
     ///
-    /// A server may request any delay. One that ends after the time for retries ends the attempts, because an earlier
-    /// attempt would be refused again.
+    /// Gives up if the server requests a delay that extends past the retry time, because it would reject an earlier
+    /// attempt.
     fn decide_with(self, failure: Failure, attempts: u32, elapsed: Duration, jitter: f64) -> Option<Duration> {
         let backoff = backoff(attempts, jitter);
-        // A server that asks for no delay at all does not get a faster repetition than others.
+        // A server that requests no delay still gets the normal backoff.
         let wait = match failure {
             Failure::Status { retry_after: Some(after) } => after.max(backoff),
             _ => backoff,
@@ -83,20 +85,20 @@ impl Policy {
     }
 }
 
-/// Returns an exponential backoff between half and all of its maximum, so that parallel requests spread.
+/// Returns an exponential backoff between 50% and 100% of its maximum, to spread out parallel requests.
 fn backoff(attempts: u32, jitter: f64) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
     let max = INITIAL_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF);
     max.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-/// Returns a random number between 0 and 1. The seeds of hash maps are random enough.
+/// Returns a random number between 0 and 1. Hash map seeds are random enough for this.
 fn jitter() -> f64 {
     let random = RandomState::new().build_hasher().finish() >> 32;
     f64::from(u32::try_from(random).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
-/// Returns the delay that a server requests, in seconds or as a date (RFC 9110, 10.2.3).
+/// Parses the server's requested delay, given in seconds or as a date (RFC 9110, section 10.2.3).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {

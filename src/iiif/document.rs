@@ -1,15 +1,15 @@
-//! Recognizes the `info.json` documents of this program and of others.
+//! Detects `info.json` documents, including those written by other programs.
 
 use super::plan::ApiVersion;
 use serde_json::Value;
 
-/// The value of `protocol` in image information since version 2, without its scheme.
+/// Value of `protocol` in image information since version 2, without the scheme.
 const PROTOCOL: &str = "iiif.io/api/image";
 
-/// The context of version 1, which has no `protocol`.
+/// JSON-LD context for version 1, which has no `protocol` property.
 const CONTEXT_1: &str = "library.stanford.edu/iiif/image-api";
 
-/// The parts of an `info.json` that identify its image.
+/// Identifying properties of an `info.json` document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageDocument {
     id: String,
@@ -18,7 +18,7 @@ pub(crate) struct ImageDocument {
 }
 
 impl ImageDocument {
-    /// Reads image information; returns `None` for every other document.
+    /// Parses image information. Returns `None` for any other document.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let document: Value = serde_json::from_slice(body).ok()?;
         let id = document["id"].as_str().or_else(|| document["@id"].as_str())?.to_owned();
@@ -26,7 +26,7 @@ impl ImageDocument {
         let contexts: Vec<&str> = one_or_many(&document["@context"]).collect();
         let has_context =
             contexts.iter().any(|context| [PROTOCOL, CONTEXT_1].iter().any(|known| context.contains(known)));
-        // Manifests also have an id and a context, but a `type` of their own.
+        // Manifests also have an id and a context, but their `type` is different.
         let kind = document["type"].as_str().or_else(|| document["@type"].as_str());
         let is_image = kind.is_none_or(|kind| ["ImageService2", "ImageService3", "iiif:Image"].contains(&kind));
         if !is_image || !(has_protocol || has_context) {
@@ -36,22 +36,22 @@ impl ImageDocument {
         Some(Self { version: version(kind, &contexts), id, is_static })
     }
 
-    /// Returns `true` for Level 0, the level of images that are static files.
+    /// Returns `true` for Level 0, the compliance level for static files.
     pub(crate) fn is_static(&self) -> bool {
         self.is_static
     }
 
-    /// Returns the version of the Image API, if the document names it.
+    /// Returns the Image API version, if the document specifies one.
     pub(crate) fn version(&self) -> Option<ApiVersion> {
         self.version
     }
 
-    /// Returns the base URI of the image.
+    /// Returns the image's base URI.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns the base URI without percent-encoding; `None` if it is not UTF-8.
+    /// Returns the base URI without percent-encoding, or `None` if the result isn't valid UTF-8.
     pub(crate) fn decoded_id(&self) -> Option<String> {
         percent_encoding::percent_decode_str(&self.id).decode_utf8().ok().map(std::borrow::Cow::into_owned)
     }
@@ -66,7 +66,7 @@ fn without_scheme(uri: &str) -> &str {
     uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).unwrap_or(uri)
 }
 
-/// Checks a profile for Level 0: version 3 uses a name, earlier versions use a URI.
+/// Checks whether a profile is Level 0. Version 3 uses a short name, and earlier versions use a URI.
 fn is_level0(profile: &str) -> bool {
     profile == "level0" || profile.ends_with("/level0.json") || profile.ends_with("#level0")
 }

@@ -1,10 +1,11 @@
-//! Estimates how many bytes the objects of an image take.
+//! Estimates the total size of an image's objects.
 
 use super::format::Format;
 use super::plan::Plan;
 use super::pyramid::Rendering;
 
-/// Returns the bytes per pixel of a photograph at quality 85 and 4:2:0: the mean of many, within a factor of two.
+/// Returns the average bytes per pixel for photos at quality 85 and 4:2:0. Individual photos vary by up to a factor of
+/// two.
 fn bytes_per_pixel(format: Format) -> f64 {
     match format {
         Format::Jpg => 0.2,
@@ -13,7 +14,7 @@ fn bytes_per_pixel(format: Format) -> f64 {
     }
 }
 
-/// Returns the bytes of the tables and markers of a file.
+/// Returns the fixed overhead of a file's tables and markers, in bytes.
 fn bytes_per_picture(format: Format) -> f64 {
     match format {
         Format::Jpg => 620.0,
@@ -22,15 +23,15 @@ fn bytes_per_picture(format: Format) -> f64 {
 }
 
 impl Plan {
-    /// Returns an estimate of the bytes of all pictures in all formats, within a factor of two for photographs. `info.json` is
-    /// not included.
+    /// Estimates the total bytes of all image files in all formats, excluding `info.json`. For photos, the estimate is
+    /// accurate to within a factor of two.
     #[must_use]
     pub fn estimated_bytes(&self) -> u64 {
         self.pyramid().formats().all().map(|format| estimated_bytes(self, format)).sum()
     }
 }
 
-/// Counts every tile once, and adds the other requests for whole pictures.
+/// Counts each tile once, then adds the other requests for whole images.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
 fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     let pyramid = plan.pyramid();
@@ -41,9 +42,8 @@ fn estimated_bytes(plan: &Plan, format: Format) -> u64 {
     let one_tile = one_tile.map(|scale| (pyramid.size().at(*scale), pyramid.whole(*scale), 1));
     let wholes = pyramid.whole_levels().map(|scale| (pyramid.size().at(scale), Rendering::Whole(scale), 0));
     let thumbnails = pyramid.thumbnails().map(|thumbnail| (thumbnail.size, Rendering::Thumbnail(thumbnail), 0));
-    // A level of one tile has been counted once, as its tile.
-    // A level that fits one tile has two kinds of requests, for the tile and for the whole picture, which are planned
-    // as one rendering. Larger levels and thumbnails have only the latter.
+    // A level that fits one tile has already been counted once as a tile. It's a single rendition, but viewers also
+    // request it as a whole image. Larger levels and thumbnails are only requested as whole images.
     let others = one_tile.chain(wholes).chain(thumbnails).map(|(size, rendering, counted)| {
         let copies = (plan.requests_in(format, rendering).len() as u64).saturating_sub(counted);
         picture(size.pixels() * copies, copies)

@@ -1,8 +1,8 @@
-//! The image formats of published objects.
+//! Image formats for published objects.
 
 use std::fmt;
 
-/// An image format, as named by the last part of a request.
+/// An image format, identified by the file extension in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Format {
@@ -15,10 +15,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format.
+    /// All formats.
     pub const ALL: [Self; 3] = [Self::Jpg, Self::Webp, Self::Png];
 
-    /// Returns the name of the format in requests and in `info.json`.
+    /// Returns the format's name in requests and `info.json`.
     ///
     /// ```
     /// use iiif_publish::iiif::Format;
@@ -35,13 +35,13 @@ impl Format {
         }
     }
 
-    /// Returns the format with this name in requests, or `None` if it is not supported.
+    /// Returns the format with the given file extension, or `None` if it isn't supported.
     #[must_use]
     pub fn of_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.extension() == extension)
     }
 
-    /// Returns the media type to serve the format with.
+    /// Returns the format's media type.
     #[must_use]
     pub fn media_type(self) -> &'static str {
         match self {
@@ -51,13 +51,13 @@ impl Format {
         }
     }
 
-    /// Returns the maximum width and height of an image in this format, in pixels.
+    /// Returns the maximum width and height for this format, in pixels.
     #[must_use]
     pub(crate) fn max_side(self) -> u32 {
         match self {
             // libjpeg's limit (`JPEG_MAX_DIMENSION`).
             Self::Jpg => 65_500,
-            // libwebp's limit (`WEBP_MAX_DIMENSION`): 14 bits.
+            // libwebp's 14-bit limit (`WEBP_MAX_DIMENSION`).
             Self::Webp => 16_383,
             // PNG specification, 11.2.1.
             Self::Png => i32::MAX.unsigned_abs(),
@@ -65,7 +65,7 @@ impl Format {
     }
 }
 
-/// Writes the usual name of the format, such as "JPEG".
+/// Displays the format's usual name, such as "JPEG".
 impl fmt::Display for Format {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -76,7 +76,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The formats of one image: always JPEG, plus optional extra formats.
+/// Set of formats to publish an image in. Always includes JPEG.
 ///
 /// ```
 /// use iiif_publish::iiif::{Format, Formats};
@@ -91,8 +91,8 @@ pub struct Formats {
 }
 
 impl Formats {
-    /// Creates the set of JPEG and the `extra` formats, given in order of preference. Ignores JPEG and duplicates in
-    /// `extra`.
+    /// Creates a set with JPEG and the `extra` formats, listed in order of preference. JPEG and duplicates in `extra`
+    /// are ignored.
     #[must_use]
     pub fn beside_jpg(extra: impl IntoIterator<Item = Format>) -> Self {
         let mut formats = Self::default();
@@ -105,12 +105,12 @@ impl Formats {
         formats
     }
 
-    /// Returns the formats other than JPEG, the preferred one first.
+    /// Returns all formats except JPEG, in order of preference.
     pub fn extra(self) -> impl Iterator<Item = Format> + Clone {
         self.extra.into_iter().flatten()
     }
 
-    /// Returns all formats, JPEG first.
+    /// Returns all formats, starting with JPEG.
     pub fn all(self) -> impl Iterator<Item = Format> + Clone {
         std::iter::once(Format::Jpg).chain(self.extra())
     }

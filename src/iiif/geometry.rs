@@ -1,21 +1,21 @@
-//! Sizes, regions and scale factors, in whole pixels.
+//! Sizes, regions and scale factors in whole pixels.
 
 use std::fmt;
 
-/// A width and a height in pixels. Neither is ever zero.
+/// A width and height in pixels. Neither can be zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
     width: u32,
     height: u32,
 }
 
-/// An error in the dimensions of an image.
+/// Error returned for invalid image dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GeometryError {
-    /// The width or the height is zero.
+    /// The width or height is zero.
     Empty,
-    /// A side is longer than [`Size::MAX_SIDE`].
+    /// One side is longer than [`Size::MAX_SIDE`].
     TooLong(u32),
 }
 
@@ -33,13 +33,13 @@ impl fmt::Display for GeometryError {
 impl std::error::Error for GeometryError {}
 
 impl Size {
-    /// The maximum side in pixels: 2³⁰, so that the regions of the highest scale factor still fit `u32`.
+    /// Maximum width and height in pixels. Limited to 2³⁰ so regions at the highest scale factor still fit in a `u32`.
     pub const MAX_SIDE: u32 = 1 << 30;
 
-    /// Creates a size, in pixels.
+    /// Creates a size from a width and height in pixels.
     ///
     /// # Errors
-    /// Returns an error if a side is zero or longer than [`Size::MAX_SIDE`].
+    /// Returns an error if either side is zero or longer than [`Size::MAX_SIDE`].
     ///
     /// ```
     /// use iiif_publish::iiif::Size;
@@ -67,22 +67,21 @@ impl Size {
         self.height
     }
 
-    /// Returns the longer of width and height, in pixels.
+    /// Returns the width or height, whichever is longer.
     #[must_use]
     pub fn longer_side(self) -> u32 {
         self.width.max(self.height)
     }
 
-    /// Returns the number of pixels: width times height.
+    /// Returns the total number of pixels.
     #[must_use]
     pub fn pixels(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// Returns this size at a scale factor: each side divided by the factor and rounded up.
+    /// Returns this size scaled down: each side is divided by the scale factor and rounded up.
     ///
-    /// The [implementation notes of Image API 3.0](https://iiif.io/api/image/3.0/implementation/) round up for tiles
-    /// too.
+    /// The [Image API 3.0 implementation notes](https://iiif.io/api/image/3.0/implementation/) round up for tiles too.
     ///
     /// ```
     /// use iiif_publish::iiif::{Pyramid, PyramidShape, Size};
@@ -96,9 +95,9 @@ impl Size {
         Self { width: self.width.div_ceil(scale.value()), height: self.height.div_ceil(scale.value()) }
     }
 
-    /// Returns width and height at a scale factor, rounded half up as in OpenSeadragon 4.0.0. Either can become zero.
+    /// Returns the scaled width and height, rounded half up like OpenSeadragon 4.0.0. Either can be zero.
     pub(crate) fn rounded_at(self, scale: ScaleFactor) -> (u32, u32) {
-        // `side` is at most 2³⁰ and a scale factor at most 2³⁰, so the sum fits.
+        // The sum can't overflow because `side` and the scale factor are at most 2³⁰.
         let round = |side: u32| (side + scale.value() / 2) / scale.value();
         (round(self.width), round(self.height))
     }
@@ -110,20 +109,20 @@ impl fmt::Display for Size {
     }
 }
 
-/// The number of pixels of the full image per pixel of a level, along each axis: 1, 2, 4, 8, …
+/// Number of full-size pixels per level pixel along each axis: 1, 2, 4, 8, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScaleFactor(u32);
 
 impl ScaleFactor {
-    /// The scale factor of the full size.
+    /// Scale factor at full size.
     pub const ONE: Self = Self(1);
 
-    /// Returns the next scale factor, which halves both sides.
+    /// Returns the next scale factor, which halves both sides again.
     pub(crate) fn doubled(self) -> Self {
         Self(self.0 * 2)
     }
 
-    /// Returns the number as listed in `scaleFactors`.
+    /// Returns the numeric value, as listed in `scaleFactors`.
     #[must_use]
     pub fn value(self) -> u32 {
         self.0
@@ -136,14 +135,14 @@ impl fmt::Display for ScaleFactor {
     }
 }
 
-/// A rectangle of the full image, in pixels of the full image.
+/// A rectangle within the full image, in full-size pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region {
-    /// The distance from the left edge, in pixels.
+    /// Distance from the left edge, in pixels.
     pub x: u32,
-    /// The distance from the top edge, in pixels.
+    /// Distance from the top edge, in pixels.
     pub y: u32,
-    /// The width and height, in pixels.
+    /// Width and height, in pixels.
     pub size: Size,
 }
 

@@ -1,4 +1,4 @@
-//! The image information document, `info.json`, which viewers read first.
+//! The image information document, `info.json`. Viewers load it first.
 
 use super::format::{Format, Formats};
 use super::geometry::Size;
@@ -7,19 +7,19 @@ use super::pyramid::Pyramid;
 use serde::Serialize;
 use std::fmt;
 
-/// The license or rights statement of an image: an absolute `http` or `https` URI.
+/// A license or rights statement, given as an absolute `http` or `https` URI.
 ///
-/// Version 3 writes it as [`rights`](https://iiif.io/api/image/3.0/#56-rights), version 2 as
+/// Version 3 calls it [`rights`](https://iiif.io/api/image/3.0/#56-rights), and version 2 calls it
 /// [`license`](https://iiif.io/api/image/2.1/#rights-related-properties).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Rights(String);
 
-/// An error in the input of an `info.json`.
+/// Error returned for invalid `info.json` values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImageInformationError {
-    /// The rights are not an absolute URI.
+    /// The rights statement isn't an absolute URI.
     Rights(String),
 }
 
@@ -54,10 +54,10 @@ impl std::str::FromStr for Rights {
     }
 }
 
-/// The image information of one published image.
+/// Image information for one published image.
 ///
-/// Serializes to the document of [Image API 3.0, Image Information](https://iiif.io/api/image/3.0/#5-image-information)
-/// or its counterpart in [2.1](https://iiif.io/api/image/2.1/#image-information). The order of the members is fixed.
+/// Serializes as [image information in Image API 3.0](https://iiif.io/api/image/3.0/#5-image-information) or
+/// [2.1](https://iiif.io/api/image/2.1/#image-information). Properties are always written in the same order.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImageInformation(Document);
 
@@ -109,7 +109,7 @@ struct Version3 {
     tiles: [Tiles; 1],
     #[serde(rename = "extraFormats", skip_serializing_if = "Vec::is_empty")]
     extra_formats: Vec<&'static str>,
-    /// Formats in order of preference. Every object exists in each of them.
+    /// Formats in order of preference. All image files are available in each of them.
     #[serde(rename = "preferredFormats", skip_serializing_if = "Vec::is_empty")]
     preferred_formats: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,8 +122,8 @@ struct Dimensions {
     height: u32,
 }
 
-/// A tile size with its scale factors. The height is always written, because OpenLayers 10 stretches version 3 tiles
-/// without it.
+/// Tile size and scale factors. The height is always written because OpenLayers 10 stretches version 3 tiles without
+/// it.
 #[derive(Clone, Debug, Serialize)]
 struct Tiles {
     width: u32,
@@ -134,7 +134,7 @@ struct Tiles {
 
 const PROTOCOL: &str = "http://iiif.io/api/image";
 
-/// The members that both versions write, under different names.
+/// Properties shared by both versions, which use different names for some of them.
 struct Members {
     id: String,
     size: Size,
@@ -154,7 +154,7 @@ impl Members {
         Self {
             id,
             size,
-            // Only the width is limited: Allmaps refuses whole images if their tiles exceed a `maxHeight`.
+            // Don't limit the height. Allmaps rejects whole images whose tiles exceed `maxHeight`.
             max_width: (max_size != size).then_some(max_size.longer_side()),
             sizes: listed.map(|size| Dimensions { width: size.width(), height: size.height() }).collect(),
             tiles: [Tiles { width: pyramid.tile_size(), height: pyramid.tile_size(), scale_factors }],
@@ -200,9 +200,9 @@ impl Members {
 }
 
 impl ImageInformation {
-    /// Creates the image information of a pyramid.
+    /// Creates the image information for a pyramid.
     ///
-    /// `base_uri` has no trailing slash, because viewers append one.
+    /// `base_uri` must not have a trailing slash because viewers append one.
     #[must_use]
     pub fn new(pyramid: &Pyramid, version: ApiVersion, base_uri: String, rights: Option<Rights>) -> Self {
         let members = Members::new(pyramid, base_uri, rights);
@@ -212,7 +212,7 @@ impl ImageInformation {
         })
     }
 
-    /// Returns the media type to serve the document with.
+    /// Returns the document's media type.
     #[must_use]
     pub fn content_type(version: ApiVersion) -> &'static str {
         match version {
@@ -221,7 +221,7 @@ impl ImageInformation {
         }
     }
 
-    /// Returns the document as indented JSON that ends with a newline.
+    /// Returns the document as indented JSON with a trailing newline.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = serde_json::to_string_pretty(self).expect("strings and numbers always serialize");
@@ -230,7 +230,7 @@ impl ImageInformation {
     }
 }
 
-/// Returns the formats in order of preference, JPEG last, or nothing if JPEG is the only format.
+/// Returns the preferred formats with JPEG last. The list is empty if JPEG is the only format.
 fn preferred(extra_formats: &[&'static str]) -> Vec<&'static str> {
     if extra_formats.is_empty() { Vec::new() } else { [extra_formats, &[Format::Jpg.extension()]].concat() }
 }

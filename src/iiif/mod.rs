@@ -1,6 +1,6 @@
-//! The IIIF specifications as pure code: no pixels, no I/O, no async.
+//! Pure implementation of the IIIF specifications, with no pixels, I/O or async code.
 //!
-//! [`Plan`] is the core. It derives every object that publishing an image stores from the size of the image alone.
+//! [`Plan`] is the core type. It works out every object to publish from the image size alone.
 
 mod document;
 mod estimate;

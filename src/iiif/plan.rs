@@ -1,4 +1,4 @@
-//! The list of all objects of one image in one version of the Image API.
+//! Plans all objects to publish for an image in one Image API version.
 
 use super::format::Format;
 use super::geometry::{ScaleFactor, Size};
@@ -6,13 +6,13 @@ use super::pyramid::{Cell, Pyramid, Rendering, RoundedSizes};
 use super::request::{ImageRequest, SizeParameter};
 use std::collections::HashSet;
 
-/// A version of the IIIF Image API.
+/// An IIIF Image API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ApiVersion {
-    /// [Image API 2.1](https://iiif.io/api/image/2.1/), with canonical sizes written as `w,`
+    /// [Image API 2.1](https://iiif.io/api/image/2.1/). Canonical sizes use the form `w,`.
     V2,
-    /// [Image API 3.0](https://iiif.io/api/image/3.0/), with canonical sizes written as `w,h`
+    /// [Image API 3.0](https://iiif.io/api/image/3.0/). Canonical sizes use the form `w,h`.
     V3,
 }
 
@@ -26,7 +26,7 @@ impl ApiVersion {
         }
     }
 
-    /// Returns the canonical size parameter of this version.
+    /// Returns the canonical size parameter in this version.
     fn canonical(self, size: Size) -> SizeParameter {
         match self {
             Self::V2 => SizeParameter::by_width(size),
@@ -36,23 +36,23 @@ impl ApiVersion {
 
     /// Returns the size parameter that OpenSeadragon 4.0.0 requests at a scale factor.
     ///
-    /// Returns `None` if that parameter contains a zero, which no server answers.
+    /// Returns `None` if the parameter would contain a zero, since servers can't respond to it.
     fn rounded(self, size: Size, scale: ScaleFactor) -> Option<SizeParameter> {
         match (self, size.rounded_at(scale)) {
-            // A strip of 1500 x 1 pixels has levels whose exact height is below half a pixel. The specification rounds
-            // it up to 1, OpenSeadragon 4.0.0 to 0.
+            // A 1500 x 1 strip has levels with an exact height of less than half a pixel. The specification rounds the
+            // height up to 1, but OpenSeadragon 4.0.0 rounds it to 0.
             (_, (0, _)) | (Self::V3, (_, 0)) => None,
-            // Version 2 requests omit the height, so it may be zero.
+            // Version 2 requests leave out the height, so it can be zero.
             (Self::V2, (width, _)) => Some(SizeParameter::Width(width)),
             (Self::V3, (width, height)) => Some(SizeParameter::WidthHeight(width, height)),
         }
     }
 }
 
-/// All requests that viewers make for one image, each with the rendition that answers it.
+/// All requests that viewers make for an image, along with the rendition that satisfies each one.
 ///
-/// The plan is pure: it follows from the size of the image, before the first pixel is read. Each request is planned
-/// once. On narrow images, one request can belong to several levels; the smallest scale factor answers it.
+/// A plan depends only on the image size, so it's available before any pixels are read. Each request is planned once.
+/// If several levels of a narrow image match the same request, the smallest scale factor is used.
 ///
 /// ```
 /// use iiif_publish::iiif::{ApiVersion, Plan, Pyramid, PyramidShape, Size};
@@ -68,24 +68,24 @@ impl ApiVersion {
 pub struct Plan {
     pyramid: Pyramid,
     version: ApiVersion,
-    /// Requests that more than one rendition could answer, each with the rendition that does, in order of precedence.
+    /// Requests that match more than one rendition, along with the chosen rendition, in order of precedence.
     ///
-    /// They are stored as JPEG requests, because a rendition answers the same requests in every format.
+    /// Stored as JPEG requests because each rendition satisfies the same requests in every format.
     contested: Vec<(ImageRequest, Rendering)>,
 }
 
 impl Plan {
-    /// The path of the image information below the base URI of the image.
+    /// Path of the image information relative to the image's base URI.
     pub const INFO_JSON: &str = "info.json";
 
-    /// Creates the plan of a pyramid in a version of the Image API.
+    /// Creates a plan for a pyramid in the given Image API version.
     #[must_use]
     pub fn new(pyramid: Pyramid, version: ApiVersion) -> Self {
         let mut plan = Self { pyramid, version, contested: Vec::new() };
-        // On a narrow image, the last tiles of several levels cover the same region and round to the same size, so one
-        // path has two candidates. The first one wins, which is that of the smaller scale factor and so has more
-        // detail. Only last cells and whole levels can collide, so the set has a few entries for each level; one of all
-        // requests would have millions.
+        // In a narrow image, the last tiles of several levels can cover the same region and round to the same size, so
+        // they compete for one path. The first candidate has the smallest scale factor and the most detail, so it wins.
+        // Only last cells and whole levels can collide, so a small set is enough. A set of all requests could have
+        // millions of entries.
         let mut taken = HashSet::new();
         let mut contested = plan.contested_requests();
         contested.retain(|(request, _)| taken.insert(*request));
@@ -93,21 +93,21 @@ impl Plan {
         plan
     }
 
-    /// Returns the pyramid of levels and renditions.
+    /// Returns the image's pyramid.
     #[must_use]
     pub fn pyramid(&self) -> &Pyramid {
         &self.pyramid
     }
 
-    /// Returns the version of the Image API.
+    /// Returns the Image API version.
     #[must_use]
     pub fn version(&self) -> ApiVersion {
         self.version
     }
 
-    /// Returns the requests that a rendition answers, in all formats.
+    /// Returns the requests that a rendition satisfies, in all formats.
     ///
-    /// The list is empty if other renditions already answer all of them.
+    /// The list is empty if other renditions already satisfy all of them.
     #[must_use]
     pub fn requests(&self, rendering: Rendering) -> Vec<ImageRequest> {
         let requests = self.requests_as_jpg(rendering);
@@ -115,7 +115,7 @@ impl Plan {
         self.pyramid.formats().all().flat_map(in_format).collect()
     }
 
-    /// Returns the requests that a rendition answers in one format.
+    /// Returns the requests that a rendition satisfies in a single format.
     #[must_use]
     pub(crate) fn requests_in(&self, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
         self.requests(rendering).into_iter().filter(|request| request.format == format).collect()
@@ -135,7 +135,7 @@ impl Plan {
         }
     }
 
-    /// Returns the path of every object below the base URI of the image, in publishing order: `info.json` is last.
+    /// Returns the path of every object relative to the image's base URI, in publishing order. `info.json` comes last.
     pub fn paths(&self) -> impl Iterator<Item = String> {
         let requests = self.pyramid.renderings().flat_map(|rendering| self.requests(rendering));
         requests.map(|request| request.to_string()).chain(std::iter::once(Self::INFO_JSON.to_owned()))
@@ -143,17 +143,17 @@ impl Plan {
 
     /// Returns the number of objects, including `info.json`.
     ///
-    /// The number is computed in constant time per level, without listing the objects.
+    /// Takes constant time per level because objects are counted without being listed.
     #[must_use]
     pub fn object_count(&self) -> u64 {
         let tiles = self.pyramid.scale_factors().iter().map(|scale| self.uncontested_requests(*scale));
         (tiles.sum::<u64>() + self.contested.len() as u64) * self.pyramid.formats().count() + 1
     }
 
-    /// Counts the requests in one format for all cells of a level except the last cell.
+    /// Counts single-format requests for all cells of a level except the last one.
     ///
-    /// Inner cells are alike, and so are the cells of the right edge and those of the bottom edge. Therefore one cell
-    /// of each kind is enough to count them all.
+    /// All inner cells have the same number of requests. So do all right-edge cells and all bottom-edge cells, so it's
+    /// enough to check one cell of each kind.
     fn uncontested_requests(&self, scale: ScaleFactor) -> u64 {
         let last = self.pyramid.last_cell(scale);
         let (above, before) = (u64::from(last.row), u64::from(last.column));
@@ -164,9 +164,10 @@ impl Plan {
         requests(0, 0, above * before) + requests(last.column, 0, above) + requests(0, last.row, before)
     }
 
-    /// Lists the requests for the full region and for the last cell of each level, in order of precedence.
+    /// Lists requests for the full region and for each level's last cell, in order of precedence.
     ///
-    /// No other requests can be contested: two levels share a region only if the right and bottom edges cut it off.
+    /// Other requests can't be contested. Two levels can only share a region if the image's right and bottom edges cut
+    /// it off.
     fn contested_requests(&self) -> Vec<(ImageRequest, Rendering)> {
         let mut requests = Vec::new();
         for &scale in self.pyramid.scale_factors() {
@@ -186,10 +187,10 @@ impl Plan {
         requests
     }
 
-    /// Returns the sizes under which viewers request a whole level as the full region.
+    /// Returns the size parameters that viewers use to request a whole level.
     ///
-    /// Both forms are stored for both versions: Mirador requests `w,h` even from version 2, and Clover and Universal
-    /// Viewer request `w,` even from version 3.
+    /// Both forms are stored for both versions. Mirador requests `w,h` even in version 2, and Clover and Universal
+    /// Viewer request `w,` even in version 3.
     fn whole_level_sizes(&self, scale: ScaleFactor) -> Vec<SizeParameter> {
         let mut sizes = Vec::new();
         if self.pyramid.is_requested_by_size(scale) {
@@ -205,8 +206,8 @@ impl Plan {
         sizes
     }
 
-    /// Returns the requests for a cell: its canonical size, plus the forms that OpenSeadragon requests from version 2
-    /// if the tile is as wide as the image.
+    /// Returns the requests for a cell. In addition to the canonical size, this includes the forms that OpenSeadragon
+    /// uses in version 2 for tiles as wide as the image.
     fn cell_requests(&self, cell: Cell) -> Vec<ImageRequest> {
         let region = self.pyramid.cell_region(cell);
         let size = self.pyramid.cell_size(cell);
@@ -217,7 +218,7 @@ impl Plan {
         sizes.into_iter().map(|size| ImageRequest::region(region, size)).collect()
     }
 
-    /// Returns the request of OpenSeadragon 4.0.0 for a cell, if it differs from the canonical request.
+    /// Returns the request that OpenSeadragon 4.0.0 makes for a cell, unless it matches the canonical request.
     fn rounded_cell_request(&self, cell: Cell) -> Option<ImageRequest> {
         if self.pyramid.rounded_sizes() == RoundedSizes::LeftOut {
             return None;

@@ -1,6 +1,7 @@
-//! Manifests and collections: manifests present images as the pages of an object, collections group objects.
+//! Manifests and collections. A manifest presents images as the pages of an object, and a collection groups objects.
 //!
-//! The types cover the part of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/) that this program writes.
+//! Only covers the parts of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/) that are needed for
+//! publishing.
 
 mod version;
 
@@ -13,16 +14,16 @@ use serde::{Deserialize, Serialize, Serializer};
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
-/// The language key of a text in an unknown language.
+/// Language key for text in an unknown language.
 const NO_LANGUAGE: &str = "none";
 
-/// A text in one or more languages, each with one or more values ([4.2, Language of Property
+/// Text in one or more languages, each with one or more values ([4.2, Language of Property
 /// Values](https://iiif.io/api/presentation/3.0/#language-of-property-values)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LanguageMap(Vec<(String, Vec<String>)>);
 
 impl LanguageMap {
-    /// Creates a map with one text. `language` is a BCP 47 tag, or `None` if the language is unknown.
+    /// Creates a map with a single value. `language` is a BCP 47 tag, or `None` if the language is unknown.
     #[must_use]
     pub(crate) fn new(language: Option<&str>, text: impl Into<String>) -> Self {
         let mut map = Self::default();
@@ -30,7 +31,7 @@ impl LanguageMap {
         map
     }
 
-    /// Adds a text.
+    /// Adds a value in the given language.
     pub(crate) fn add(&mut self, language: Option<&str>, text: impl Into<String>) {
         let language = language.unwrap_or(NO_LANGUAGE);
         match self.0.iter_mut().find(|(known, _)| known == language) {
@@ -39,7 +40,7 @@ impl LanguageMap {
         }
     }
 
-    /// Returns `true` if the map has no text.
+    /// Returns `true` if the map is empty.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -52,41 +53,41 @@ impl Serialize for LanguageMap {
     }
 }
 
-/// A label and a value, such as `Date` and `1642`.
+/// A label and value, such as `Date` and `1642`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Metadata {
-    /// The name of the field.
+    /// Field name.
     pub label: LanguageMap,
-    /// The value of the field.
+    /// Field value.
     pub value: LanguageMap,
 }
 
-/// The descriptive properties of an object or a page.
+/// Descriptive properties of an object or page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Description {
-    /// The title.
+    /// Title.
     pub label: LanguageMap,
-    /// A summary of a sentence or two.
+    /// Summary in a sentence or two.
     #[serde(skip_serializing_if = "LanguageMap::is_empty")]
     pub summary: LanguageMap,
     /// Labels and values, in display order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metadata: Vec<Metadata>,
-    /// The license or rights statement.
+    /// License or rights statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rights: Option<Rights>,
-    /// The required attribution.
+    /// Attribution that viewers are required to show.
     #[serde(rename = "requiredStatement", skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Metadata>,
-    /// The viewing direction. Viewers default to left to right.
+    /// Viewing direction. Viewers default to left to right.
     #[serde(rename = "viewingDirection", skip_serializing_if = "Option::is_none")]
     pub viewing_direction: Option<ViewingDirection>,
-    /// The behavior. The default for several pages is [`Behavior::Paged`].
+    /// Display behavior. Defaults to [`Behavior::Paged`] if there is more than one page.
     #[serde(skip)]
     pub behavior: Option<Behavior>,
 }
 
-/// The direction of the page order ([viewingDirection](https://iiif.io/api/presentation/3.0/#viewingdirection)).
+/// Order in which pages are displayed ([viewingDirection](https://iiif.io/api/presentation/3.0/#viewingdirection)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ViewingDirection {
@@ -100,17 +101,17 @@ pub enum ViewingDirection {
     BottomToTop,
 }
 
-/// The relation of pages to each other ([behavior](https://iiif.io/api/presentation/3.0/#behavior)).
+/// Display behavior for a sequence of pages ([behavior](https://iiif.io/api/presentation/3.0/#behavior)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Behavior {
-    /// Pages of a book, shown two at a time.
+    /// Book pages, shown two at a time.
     Paged,
-    /// Parts of one image, such as a scroll.
+    /// Parts of a single image, such as a scroll.
     Continuous,
-    /// Separate views of one thing, such as the sides of a statue.
+    /// Separate views of an object, such as different sides of a statue.
     Individuals,
-    /// Pages without an order.
+    /// Pages in no particular order.
     Unordered,
 }
 
@@ -128,54 +129,54 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Creates a JPEG image resource of this size, in pixels.
+    /// Creates a JPEG image resource.
     #[must_use]
     pub(crate) fn new(id: String, size: Size) -> Self {
         let (width, height) = (size.width(), size.height());
         Self { id, kind: "Image", format: "image/jpeg", width, height, service: Vec::new() }
     }
 
-    /// Adds the image service, which lets viewers zoom.
+    /// Adds an image service, which lets viewers zoom.
     #[must_use]
     pub(crate) fn of(self, service: Service) -> Self {
         Self { service: vec![service], ..self }
     }
 }
 
-/// An image service, as referenced by a manifest. It has no width and height, because Mirador would then request
+/// An image service referenced by a manifest. Width and height are omitted because they would make Mirador request
 /// `full//0/default.jpg`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Service {
-    /// A service of Image API 3.
+    /// Image API 3 service.
     V3 {
-        /// The base URI.
+        /// Base URI.
         id: String,
-        /// `ImageService3`
+        /// Always `ImageService3`.
         #[serde(rename = "type")]
         kind: &'static str,
-        /// `level0`
+        /// Always `level0`.
         profile: &'static str,
-        /// The sizes that its `info.json` lists.
+        /// Sizes listed in `info.json`.
         sizes: Vec<Dimensions>,
     },
-    /// A service of Image API 2.
+    /// Image API 2 service.
     V2 {
-        /// The base URI.
+        /// Base URI.
         #[serde(rename = "@id")]
         id: String,
-        /// `ImageService2`
+        /// Always `ImageService2`.
         #[serde(rename = "@type")]
         kind: &'static str,
-        /// The URI of Level 0.
+        /// URI for Level 0.
         profile: &'static str,
-        /// The sizes that its `info.json` lists.
+        /// Sizes listed in `info.json`.
         sizes: Vec<Dimensions>,
     },
 }
 
 impl Service {
-    /// Creates the service of the image with this base URI. `id` has no trailing slash.
+    /// Creates a service for the image with the given base URI. `id` must not have a trailing slash.
     #[must_use]
     pub(crate) fn new(version: ApiVersion, id: String, sizes: impl IntoIterator<Item = Size>) -> Self {
         let sizes = sizes.into_iter().map(Dimensions::from).collect();
@@ -188,7 +189,7 @@ impl Service {
     }
 }
 
-/// A width and a height.
+/// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Dimensions {
     width: u32,
@@ -201,7 +202,7 @@ impl From<Size> for Dimensions {
     }
 }
 
-/// A page: one image on a canvas of its size.
+/// A page, represented by a canvas with a single image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Canvas {
     id: String,
@@ -234,9 +235,9 @@ struct Annotation {
 }
 
 impl Canvas {
-    /// Creates a canvas of `size` pixels with one painted image, which may be smaller than the canvas.
+    /// Creates a canvas with a single image, which may be smaller than the canvas. `size` is in pixels.
     ///
-    /// The URIs of its parts are below the URI of the canvas.
+    /// The URIs of nested resources start with the canvas URI.
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
         let annotation = Annotation {
@@ -252,7 +253,7 @@ impl Canvas {
     }
 }
 
-/// A manifest: an object with its pages and its description.
+/// A manifest, which describes an object and lists its pages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Manifest {
     #[serde(rename = "@context")]
@@ -269,7 +270,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Creates a manifest; returns `None` if there are no pages.
+    /// Creates a manifest. Returns `None` if there are no pages.
     #[must_use]
     pub(crate) fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
         let thumbnail = items.first()?.thumbnail.clone();
@@ -278,21 +279,21 @@ impl Manifest {
         Some(Self { context: CONTEXT, id, kind: "Manifest", description, behavior, thumbnail, items })
     }
 
-    /// Uses the thumbnail of the page with this index. Keeps the current thumbnail if there is no such page.
+    /// Uses the thumbnail of the page at this index. Keeps the current thumbnail if the index is out of range.
     #[must_use]
     pub(crate) fn shown_by(self, page: usize) -> Self {
         let thumbnail = self.items.get(page).map_or(self.thumbnail, |canvas| canvas.thumbnail.clone());
         Self { thumbnail, ..self }
     }
 
-    /// Returns the document of this version as JSON that ends with a newline.
+    /// Serializes the manifest as JSON with a trailing newline.
     #[must_use]
     pub(crate) fn to_json(&self, version: PresentationVersion) -> String {
         version.manifest_json(self)
     }
 }
 
-/// An entry of a collection.
+/// An entry in a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Member {
     id: String,
@@ -328,13 +329,13 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// Creates a collection. Its items keep their order.
+    /// Creates a collection. The order of items is preserved.
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, items: Vec<Member>) -> Self {
         Self { context: CONTEXT, id, kind: "Collection", label, items }
     }
 
-    /// Returns the document of this version as JSON that ends with a newline.
+    /// Serializes the collection as JSON with a trailing newline.
     #[must_use]
     pub(crate) fn to_json(&self, version: PresentationVersion) -> String {
         version.collection_json(self)

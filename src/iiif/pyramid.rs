@@ -1,37 +1,39 @@
-//! The renditions of one image: levels, tiles, whole-image renditions and thumbnails.
+//! Levels, tiles, whole-image renditions and thumbnails of an image.
 
 use super::format::{Format, Formats};
 use super::geometry::{Region, ScaleFactor, Size};
 use std::fmt;
 
-/// The maximum longer side of a level that `sizes` lists, in pixels.
+/// Maximum longer side, in pixels, for levels listed in `sizes`.
 pub const MAX_LISTED_SIDE: u32 = 2048;
 
-/// The maximum longer side of the lowest level, in pixels. Leaflet requests levels below one tile at negative zooms.
+/// Maximum longer side of the lowest level, in pixels. Leaflet requests levels smaller than a tile at negative zoom
+/// levels.
 const LOWEST_LEVEL_SIDE: u32 = 128;
 
-/// Thumbnail widths, in pixels, that viewers request regardless of `sizes`: Universal Viewer 90 and 200, TIFY 96 and
-/// 100, Clover 200. Gallery pages use 400 on high-density screens.
+/// Thumbnail widths, in pixels, that viewers request regardless of `sizes`. Universal Viewer uses 90 and 200, TIFY uses
+/// 96 and 100, Clover uses 200, and gallery pages use 400 on high-density screens.
 const THUMBNAIL_WIDTHS: [u32; 5] = [90, 96, 100, 200, 400];
 
-/// The thumbnail width that TIFY 0.35 requests if the image is narrower. For wider images, it uses the thumbnail of the
-/// manifest or a listed size.
+/// Thumbnail width that TIFY 0.35 requests for images narrower than this. For wider images, it uses the manifest's
+/// thumbnail or one of the listed sizes.
 const SLIM_THUMBNAIL_WIDTH: u32 = 98;
 
-/// Selects if renditions are also stored under the sizes that OpenSeadragon 4.0.0 computes.
+/// Controls whether renditions are also stored under the sizes that OpenSeadragon 4.0.0 computes.
 ///
-/// OpenSeadragon 4.0.0 rounds to nearest, but the specification rounds up. Universal Viewer 4.2 and 4.3 contain it.
+/// OpenSeadragon 4.0.0, which is bundled with Universal Viewer 4.2 and 4.3, rounds to nearest even though the
+/// specification rounds up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RoundedSizes {
-    /// Stores both forms.
+    /// Store both the rounded and the specified sizes.
     #[default]
     Stored,
-    /// Stores only the sizes that the specification computes.
+    /// Store only the sizes required by the specification.
     LeftOut,
 }
 
-/// The options that determine the renditions of an image.
+/// Options that determine an image's renditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PyramidShape {
     tile_size: u32,
@@ -40,24 +42,24 @@ pub struct PyramidShape {
     formats: Formats,
 }
 
-/// An error in the shape of a pyramid, or a shape that does not fit an image.
+/// Error returned if a pyramid's shape is invalid or doesn't suit an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PyramidError {
     /// The tile size is outside [`PyramidShape::TILE_SIZES`].
     TileSize(u32),
-    /// The longest side of `full/max` is less than the tile size. Viewers request levels of one tile as a whole.
+    /// The longest side of `full/max` is less than the tile size. Viewers request single-tile levels as whole images.
     LongestSide {
-        /// The requested longest side, in pixels.
+        /// Requested longest side, in pixels.
         longest_side: u32,
-        /// The minimum: the tile size, in pixels.
+        /// Minimum in pixels, equal to the tile size.
         tile_size: u32,
     },
-    /// The longer side of `full/max` exceeds the limit of a format.
+    /// The longer side of `full/max` exceeds a format's limit.
     FormatSide {
-        /// The longer side of `full/max`, in pixels.
+        /// Longer side of `full/max`, in pixels.
         side: u32,
-        /// The format whose limit is exceeded.
+        /// Format that imposes the limit.
         format: Format,
     },
 }
@@ -88,20 +90,20 @@ impl fmt::Display for PyramidError {
 impl std::error::Error for PyramidError {}
 
 impl PyramidShape {
-    /// The range of valid tile sizes, in pixels.
+    /// Range of valid tile sizes, in pixels.
     pub const TILE_SIZES: std::ops::RangeInclusive<u32> = 16..=8192;
-    /// The default tile size, in pixels. It needs a third of the requests and objects of 256.
+    /// Default tile size in pixels. Needs only a third as many requests and objects as 256.
     pub const DEFAULT_TILE_SIZE: u32 = 512;
-    /// The default longest side of `full/max`, in pixels.
+    /// Default maximum side of `full/max`, in pixels.
     pub const DEFAULT_LONGEST_SIDE: u32 = 4096;
 
     /// Creates a shape with square tiles of `tile_size` pixels.
     ///
-    /// The longer side of `full/max` is at most `longest_side` pixels. `None` allows the full size of the image, up to
-    /// the limit of JPEG.
+    /// `longest_side` limits the longer side of `full/max`, in pixels. `None` allows the full image size, up to JPEG's
+    /// limit.
     ///
     /// # Errors
-    /// Returns an error if the tile size is out of range, or if `longest_side` is less than the tile size.
+    /// Returns an error if the tile size is out of range or `longest_side` is less than the tile size.
     pub fn new(tile_size: u32, longest_side: Option<u32>, rounded_sizes: RoundedSizes) -> Result<Self, PyramidError> {
         if !Self::TILE_SIZES.contains(&tile_size) {
             return Err(PyramidError::TileSize(tile_size));
@@ -113,25 +115,25 @@ impl PyramidShape {
         Ok(Self { tile_size, longest_side, rounded_sizes, formats: Formats::default() })
     }
 
-    /// Returns this shape with renditions in other formats.
+    /// Replaces the formats.
     #[must_use]
     pub fn in_formats(self, formats: Formats) -> Self {
         Self { formats, ..self }
     }
 
-    /// Returns the width and height of a tile, in pixels.
+    /// Returns the tile width and height, in pixels.
     #[must_use]
     pub(crate) fn tile_size(self) -> u32 {
         self.tile_size
     }
 
-    /// Returns the longest side of `full/max`, in pixels.
+    /// Returns the maximum side of `full/max`, in pixels.
     #[must_use]
     pub(crate) fn longest_side(self) -> u32 {
         self.longest_side
     }
 
-    /// Returns the formats of the renditions.
+    /// Returns the formats.
     #[must_use]
     pub fn formats(self) -> Formats {
         self.formats
@@ -153,30 +155,30 @@ impl Default for PyramidShape {
     }
 }
 
-/// The position of a tile: a column and a row of one level, counted from 0.
+/// Position of a tile within a level, by column and row. Both are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cell {
-    /// The scale factor of the level.
+    /// Scale factor of the tile's level.
     pub scale: ScaleFactor,
-    /// The column: the number of tiles to the left.
+    /// Column index, counting from the left.
     pub column: u32,
-    /// The row: the number of tiles above.
+    /// Row index, counting from the top.
     pub row: u32,
 }
 
-/// A small rendition of the whole image, at a width that viewers request without finding it in `sizes`.
+/// A small whole-image rendition at a width that viewers request even though it isn't listed in `sizes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Thumbnail {
-    /// The size in pixels.
+    /// Thumbnail size in pixels.
     pub size: Size,
-    /// The lowest level that is at least as large. The thumbnail is resampled from it.
+    /// Level to resize the thumbnail from. This is the smallest level that is at least as large as the thumbnail.
     pub source: ScaleFactor,
 }
 
-/// One rendition. It is drawn and encoded once, even if it is stored under several requests.
+/// An image to encode. It's only encoded once, even if it is stored under several request paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rendering {
-    /// A tile. If a level has only one tile, that tile is also the whole level.
+    /// A tile. If a level has only one tile, the tile also serves as the whole level.
     Tile(Cell),
     /// A whole level that is larger than one tile.
     Whole(ScaleFactor),
@@ -184,7 +186,7 @@ pub enum Rendering {
     Thumbnail(Thumbnail),
 }
 
-/// The levels and renditions of one image.
+/// An image's levels and renditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pyramid {
     size: Size,
@@ -193,9 +195,10 @@ pub struct Pyramid {
 }
 
 impl Pyramid {
-    /// Creates the pyramid of an image.
+    /// Creates the pyramid for an image.
     ///
-    /// The last scale factor is the first at which the image fits one tile and its longer side is at most 128 pixels.
+    /// The last scale factor is the first one where the image fits in one tile and its longer side is at most 128
+    /// pixels.
     ///
     /// ```
     /// use iiif_publish::iiif::{Pyramid, PyramidShape, Size};
@@ -209,8 +212,8 @@ impl Pyramid {
         let lowest = shape.tile_size.min(LOWEST_LEVEL_SIDE);
         let mut scale_factors = vec![ScaleFactor::ONE];
         let mut scale = ScaleFactor::ONE;
-        // Halving goes on below one tile, although no viewer needs such levels for zooming. They are the thumbnails:
-        // `sizes` lists them, and Leaflet asks for them at negative zoom levels.
+        // Keep halving even below one tile. Viewers don't need these levels for zooming, but they serve as thumbnails:
+        // `sizes` lists them, and Leaflet requests them at negative zoom levels.
         while size.at(scale).longer_side() > lowest {
             scale = scale.doubled();
             scale_factors.push(scale);
@@ -218,19 +221,19 @@ impl Pyramid {
         Self { size, shape, scale_factors }
     }
 
-    /// Returns the size of the image, in pixels.
+    /// Returns the image size in pixels.
     #[must_use]
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// Returns the width and height of a tile, in pixels.
+    /// Returns the tile width and height, in pixels.
     #[must_use]
     pub(crate) fn tile_size(&self) -> u32 {
         self.shape.tile_size
     }
 
-    /// Returns the formats of the renditions.
+    /// Returns the formats.
     #[must_use]
     pub(crate) fn formats(&self) -> Formats {
         self.shape.formats
@@ -238,10 +241,10 @@ impl Pyramid {
 
     /// Checks that every rendition can be encoded in every format.
     ///
-    /// Only `full/max` can be too large: tiles and listed sizes have at most 8192 pixels per side.
+    /// Only `full/max` can be too large because tiles and listed sizes never exceed 8192 pixels per side.
     ///
     /// # Errors
-    /// Returns [`PyramidError::FormatSide`] if `full/max` is too large for a format.
+    /// Returns [`PyramidError::FormatSide`] if `full/max` is too large for one of the formats.
     pub fn check_formats(&self) -> Result<(), PyramidError> {
         let side = self.size.at(self.max_level()).longer_side();
         let too_small = self.formats().all().find(|format| side > format.max_side());
@@ -252,63 +255,63 @@ impl Pyramid {
         self.shape.rounded_sizes()
     }
 
-    /// Returns all scale factors in ascending order, starting with 1.
+    /// Returns all scale factors in ascending order, starting at 1.
     #[must_use]
     pub fn scale_factors(&self) -> &[ScaleFactor] {
         &self.scale_factors
     }
 
-    /// Returns `true` if a whole level fits one tile.
+    /// Returns `true` if the whole level fits in one tile.
     #[must_use]
     pub(crate) fn fits_one_tile(&self, scale: ScaleFactor) -> bool {
         self.size.at(scale).longer_side() <= self.shape.tile_size
     }
 
-    /// Returns the level of `full/max`: the largest one whose longer side is within the limit.
+    /// Returns the level to use for `full/max`. This is the largest level within the size limit.
     #[must_use]
     pub fn max_level(&self) -> ScaleFactor {
         let within = |scale: &&ScaleFactor| self.size.at(**scale).longer_side() <= self.shape.longest_side;
         *self.scale_factors.iter().find(within).expect("the lowest level fits one tile, and no cap is less than a tile")
     }
 
-    /// Returns the levels that `sizes` lists, smallest first. Their longer side is at most 2048 pixels and within the
-    /// limit of `full/max`.
+    /// Returns the levels to list in `sizes`, smallest first. Their longer side is at most 2048 pixels and never
+    /// exceeds the limit for `full/max`.
     pub(crate) fn listed_levels(&self) -> impl Iterator<Item = ScaleFactor> {
         let limit = MAX_LISTED_SIDE.min(self.shape.longest_side);
         self.scale_factors.iter().rev().copied().take_while(move |scale| self.size.at(*scale).longer_side() <= limit)
     }
 
-    /// Returns `true` if a level is stored as a single image: if it fits one tile, is listed in `sizes`, or is
+    /// Returns `true` if a level is stored as a single image because it fits in one tile, is listed in `sizes`, or is
     /// `full/max`.
     #[must_use]
     fn is_stored_whole(&self, scale: ScaleFactor) -> bool {
         self.fits_one_tile(scale) || self.is_requested_by_size(scale) || scale == self.max_level()
     }
 
-    /// Returns `true` if viewers request a level as the full region in its own size.
+    /// Returns `true` if viewers request the whole level by its exact size.
     pub(crate) fn is_requested_by_size(&self, scale: ScaleFactor) -> bool {
         self.fits_one_tile(scale) || self.size.at(scale).longer_side() <= MAX_LISTED_SIDE.min(self.shape.longest_side)
     }
 
-    /// Returns the number of tile columns of a level.
+    /// Returns the number of tile columns in a level.
     #[must_use]
     pub(crate) fn columns(&self, scale: ScaleFactor) -> u32 {
         self.size.at(scale).width().div_ceil(self.shape.tile_size)
     }
 
-    /// Returns the number of tile rows of a level.
+    /// Returns the number of tile rows in a level.
     #[must_use]
     pub(crate) fn rows(&self, scale: ScaleFactor) -> u32 {
         self.size.at(scale).height().div_ceil(self.shape.tile_size)
     }
 
-    /// Returns the number of tiles of all levels together.
+    /// Returns the total number of tiles across all levels.
     #[must_use]
     pub(crate) fn tile_count(&self) -> u64 {
         self.scale_factors.iter().map(|scale| u64::from(self.columns(*scale)) * u64::from(self.rows(*scale))).sum()
     }
 
-    /// Returns the region of the full image that a cell covers.
+    /// Returns the region that a cell covers in the full image.
     #[must_use]
     pub(crate) fn cell_region(&self, cell: Cell) -> Region {
         let step = u64::from(self.shape.tile_size) * u64::from(cell.scale.value());
@@ -329,12 +332,12 @@ impl Pyramid {
         self.cell_region(cell).size.at(cell.scale)
     }
 
-    /// Returns the last cell of a level. It is the only one whose region can equal that of another level's cell.
+    /// Returns a level's last cell. This is the only cell that can cover the same region as a cell in another level.
     pub(crate) fn last_cell(&self, scale: ScaleFactor) -> Cell {
         Cell { scale, column: self.columns(scale) - 1, row: self.rows(scale) - 1 }
     }
 
-    /// Returns the rendition of a whole level.
+    /// Returns the rendition for a whole level.
     #[must_use]
     pub(crate) fn whole(&self, scale: ScaleFactor) -> Rendering {
         if self.fits_one_tile(scale) {
@@ -344,9 +347,9 @@ impl Pyramid {
         }
     }
 
-    /// Returns the widths and heights of thumbnail requests, each with the rendition that answers it.
+    /// Returns the width and height of each thumbnail request, along with the rendition that satisfies it.
     ///
-    /// Nothing is enlarged and nothing exceeds the size limit: `full/max` answers instead of such a thumbnail.
+    /// Thumbnails are never enlarged and never exceed the size limit. `full/max` is used instead.
     pub(crate) fn thumbnail_requests(&self) -> impl Iterator<Item = (u32, u32, Rendering)> {
         let slim = Some(SLIM_THUMBNAIL_WIDTH).filter(|width| *width > self.size.width());
         THUMBNAIL_WIDTHS.into_iter().chain(slim).map(|width| {
@@ -368,7 +371,7 @@ impl Pyramid {
         Some(Thumbnail { size: Size::new(width, height).ok()?, source })
     }
 
-    /// Returns the thumbnails to draw.
+    /// Returns the thumbnails to create.
     pub(crate) fn thumbnails(&self) -> impl Iterator<Item = Thumbnail> {
         self.thumbnail_requests().filter_map(|(_, _, answer)| match answer {
             Rendering::Thumbnail(thumbnail) => Some(thumbnail),
@@ -376,16 +379,16 @@ impl Pyramid {
         })
     }
 
-    /// Returns the levels that are larger than one tile and are also drawn as a whole, largest first.
+    /// Returns the levels larger than one tile that are also stored as whole images, largest first.
     pub(crate) fn whole_levels(&self) -> impl Iterator<Item = ScaleFactor> {
         self.scale_factors.iter().copied().filter(|scale| !self.fits_one_tile(*scale) && self.is_stored_whole(*scale))
     }
 
-    /// Returns all renditions in the order in which one pass over the rows of the image completes them.
+    /// Returns all renditions in the order they are completed during a single pass over the image's rows.
     pub fn renderings(&self) -> impl Iterator<Item = Rendering> {
         let last = self.rows(ScaleFactor::ONE) - 1;
         let tiles = (0..=last).flat_map(move |row| {
-            // A tile row at scale factor s is complete after s tile rows of the full size, or at the end of the image.
+            // A tile row at scale factor `s` is complete after `s` full-size tile rows, or at the end of the image.
             let complete = move |scale: &&ScaleFactor| row == last || (row + 1).is_multiple_of(scale.value());
             self.scale_factors.iter().filter(complete).flat_map(move |scale| self.tile_row(*scale, row / scale.value()))
         });
@@ -398,12 +401,12 @@ impl Pyramid {
     }
 }
 
-/// Returns the height for a width, rounded half up: at least one pixel.
+/// Returns the height for a given width, rounded half up. Always at least one pixel.
 fn scaled_height(size: Size, width: u32) -> u32 {
     let (image_width, image_height) = (u64::from(size.width()), u64::from(size.height()));
-    // Viewers compute this in floating point with `Math.round`. Doubling numerator and denominator makes rounding half
-    // up exact in integers.
+    // Viewers compute this in floating point with `Math.round`. Doubling the numerator and denominator gives exact
+    // half-up rounding with integers.
     let height = (2 * image_height * u64::from(width) + image_width) / (2 * image_width);
-    // The height only names the request; the rendition that answers it is within the limit.
+    // The height is only used in the request path. The rendition itself stays within the limit.
     u32::try_from(height.max(1)).unwrap_or(u32::MAX)
 }

@@ -5,7 +5,7 @@ use super::geometry::{Region, Size};
 use std::fmt;
 use std::str::FromStr;
 
-/// The region parameter, in the two forms that a static image supports.
+/// Region parameter. Static images only support these two forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegionParameter {
     /// `full`
@@ -14,12 +14,12 @@ pub enum RegionParameter {
     Rectangle(Region),
 }
 
-/// The size parameter, in the forms that viewers request.
+/// Size parameter. Only covers the forms that viewers request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SizeParameter {
     /// `max`
     Max,
-    /// `full`, Image API 2 only
+    /// `full`, only valid in Image API 2
     Full,
     /// `w,`
     Width(u32),
@@ -28,57 +28,56 @@ pub enum SizeParameter {
 }
 
 impl SizeParameter {
-    /// Returns `w,h` for a size.
+    /// Returns a size in the form `w,h`.
     #[must_use]
     pub(crate) fn exactly(size: Size) -> Self {
         Self::WidthHeight(size.width(), size.height())
     }
 
-    /// Returns `w,` for a size.
+    /// Returns a size in the form `w,`.
     #[must_use]
     pub(crate) fn by_width(size: Size) -> Self {
         Self::Width(size.width())
     }
 }
 
-/// A request for a static image. Rotation is always 0 and quality is always `default`.
+/// A request for a static image. The rotation is always 0 and the quality is always `default`.
 ///
-/// Its `Display` form is the path below the base URI of the image ([Image API 3.0, Image
+/// Displays as the path relative to the image's base URI ([Image API 3.0, Image
 /// Requests](https://iiif.io/api/image/3.0/#4-image-requests)):
 ///
 /// ```
-/// use iiif_publish::iiif::{Format, ImageRequest, SizeParameter};
-/// let request = ImageRequest::full(SizeParameter::Max);
-/// assert_eq!(request.to_string(), "full/max/0/default.jpg");
-/// assert_eq!(request.in_format(Format::Webp).to_string(), "full/max/0/default.webp");
+/// use iiif_publish::iiif::{Format, ImageRequest, RegionParameter, SizeParameter};
+/// let (region, size, format) = (RegionParameter::Full, SizeParameter::Max, Format::Webp);
+/// assert_eq!(ImageRequest { region, size, format }.to_string(), "full/max/0/default.webp");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ImageRequest {
-    /// The requested part of the image.
+    /// Requested part of the image.
     pub region: RegionParameter,
-    /// The requested output size.
+    /// Requested output size.
     pub size: SizeParameter,
-    /// The requested image format.
+    /// Requested image format.
     pub format: Format,
 }
 
 impl ImageRequest {
-    /// Number of path segments of a request: region, size, rotation, and quality with format.
+    /// Number of path segments in a request: region, size, rotation, and quality with format.
     pub const SEGMENTS: usize = 4;
 
-    /// Creates a JPEG request for the whole image at a size.
+    /// Creates a JPEG request for the whole image at a given size.
     #[must_use]
     pub(crate) fn full(size: SizeParameter) -> Self {
         Self { region: RegionParameter::Full, size, format: Format::Jpg }
     }
 
-    /// Creates a JPEG request for a rectangle of the image at a size.
+    /// Creates a JPEG request for part of the image at a given size.
     #[must_use]
     pub(crate) fn region(region: Region, size: SizeParameter) -> Self {
         Self { region: RegionParameter::Rectangle(region), size, format: Format::Jpg }
     }
 
-    /// Returns the same request in another format.
+    /// Returns the same request in a different format.
     #[must_use]
     pub(crate) fn in_format(self, format: Format) -> Self {
         Self { format, ..self }
@@ -86,7 +85,7 @@ impl ImageRequest {
 }
 
 impl ImageRequest {
-    /// Returns `true` if the request is for the whole image at its largest size.
+    /// Returns `true` if the request is for the whole image at its maximum size.
     #[must_use]
     pub(crate) fn is_full_image(&self) -> bool {
         self.region == RegionParameter::Full && matches!(self.size, SizeParameter::Max | SizeParameter::Full)
@@ -109,7 +108,7 @@ impl fmt::Display for ImageRequest {
     }
 }
 
-/// An error for a path that is not a supported image request.
+/// Error returned for a path that isn't a supported image request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoRequest(String);
 
@@ -124,7 +123,7 @@ impl std::error::Error for NoRequest {}
 impl FromStr for ImageRequest {
     type Err = NoRequest;
 
-    /// Parses the path of a request of this program's images.
+    /// Parses a request path. Only accepts paths that this crate generates.
     ///
     /// ```
     /// use iiif_publish::iiif::ImageRequest;
@@ -140,9 +139,8 @@ impl FromStr for ImageRequest {
         let size = parts.next().and_then(parsed_size);
         let rotation = parts.next();
         let format = parts.next().and_then(|name| Format::of_extension(name.strip_prefix("default.")?));
-        // Strict: only what this program writes parses as a request. Deleting, pruning and comparing use this function
-        // to tell tiles from other files beside an image, so a form that is accepted here is a file that may be
-        // deleted.
+        // Parsing is strict and only accepts paths that we write ourselves. Deleting, pruning and comparing rely on it
+        // to tell image files apart from unrelated files, so anything accepted here might get deleted.
         match (region, size, rotation, format, parts.next()) {
             (Some(region), Some(size), Some("0"), Some(format), None) => Ok(Self { region, size, format }),
             _ => Err(NoRequest(path.to_owned())),

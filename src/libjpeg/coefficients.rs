@@ -1,19 +1,20 @@
-//! Keeps the blocks of a JPEG while its rows are decoded.
+//! Keeps a JPEG's blocks while its rows are being decoded.
 //!
-//! Tiles of the full size are cut from the coefficients of the file, but the lower levels need pixels. Reading the file
-//! twice would double the work, and remote sources may be readable only once.
+//! Full-size tiles are cut from the file's coefficients, but the lower levels need pixels. Reading the file twice would
+//! double the work, and some remote sources can only be read once.
 //!
-//! libjpeg has "virtual arrays" in its memory manager: it stores coefficients there and decodes pixels from them. This
-//! module replaces the functions that access them, so that an array is only a window of one strip. libjpeg writes the
-//! coefficients into the strip that the tiles are cut from later, and nothing is copied.
+//! libjpeg's memory manager provides "virtual arrays". libjpeg stores coefficients in them and then decodes pixels from
+//! them. This module replaces the functions that access these arrays, so each array only covers a single strip. libjpeg
+//! writes the coefficients directly into the strip that tiles are later cut from, so nothing needs to be copied.
 //!
-//! Three invariants keep this sound. libjpeg fills rows of MCUs in order, so the strip being filled is the only one
-//! that it accesses; any other order is an error. All pointers into a strip derive from one pointer, until the strip is
-//! complete and leaves. The number of strips is fixed, and the caller takes complete strips between two calls.
+//! Soundness depends on three invariants. libjpeg fills rows of MCUs in order, so it only accesses the strip that is
+//! currently being filled; any other order is an error. All pointers into a strip are derived from a single pointer
+//! until the strip is complete and moved out. The number of strips is fixed, and the caller takes completed strips
+//! between calls.
 //!
-//! Waiting here for a free strip does not work: the thread that would release one is the thread that waits. Therefore
-//! the caller [reserves](CoefficientBuffer::reserve) one before it decodes rows that may need it, and too many untaken strips are an
-//! error. The unmodified arrays of libjpeg hold the whole image, so they are not used.
+//! We can't wait for a free strip here because the waiting thread is also the one that releases strips. Instead, the
+//! caller [reserves](CoefficientBuffer::reserve) a strip before decoding rows that might need it, and it is an error to
+//! leave too many completed strips untaken. libjpeg's default arrays hold the whole image, so we don't use them.
 
 use super::{LibjpegError, Result};
 use crate::iiif::Size;
@@ -22,55 +23,57 @@ use mozjpeg_sys as ffi;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The maximum number of block rows that libjpeg requests at once: `MAX_SAMP_FACTOR` of jpeglib.h.
+/// Maximum number of block rows that libjpeg requests at once (`MAX_SAMP_FACTOR` in jpeglib.h).
 const MAX_ROWS: usize = 4;
 
-/// The maximum rows of pixels that libjpeg reads for the next 16 rows that it delivers: twice as many at half size, and two rows of
-/// MCUs ahead, for the rows of smaller components between them.
+/// Maximum number of pixel rows that libjpeg reads to produce the next 16 rows. This includes a factor of two for
+/// decoding at half size. libjpeg also reads up to two rows of MCUs ahead to get the neighboring rows of subsampled
+/// components.
 const ROWS_AHEAD: u32 = 32;
 const MCU_ROWS_AHEAD: u32 = 2;
 
-/// The buffer for coefficients, one strip at a time.
+/// Buffers coefficients one strip at a time.
 pub(super) struct CoefficientBuffer {
     pub(super) layout: Arc<BlockLayout>,
-    /// The rows of pixels per strip: a whole number of MCUs.
+    /// Pixel rows per strip. Always a whole number of MCUs.
     strip_rows: u32,
-    /// The maximum number of strips.
+    /// Maximum number of strips.
     strips: usize,
     pool: StripPool<Block>,
-    /// The strip that is being filled.
+    /// The strip currently being filled.
     current: Option<Current>,
     done: VecDeque<BlockStrip>,
-    /// Pointers to rows of blocks for each component, which libjpeg reads.
+    /// Pointers to each component's block rows, which libjpeg reads.
     pointers: Vec<[ffi::JBLOCKROW; MAX_ROWS]>,
 }
 
 struct Current {
-    /// The index of the strip, counted from 0.
+    /// Strip index, counted from 0.
     strip: u32,
     blocks: StripBuffer<Block>,
     count: usize,
-    /// The rows of MCUs of the strip that libjpeg has begun to fill.
+    /// Number of MCU rows in the strip that libjpeg has started to fill.
     mcu_rows: u32,
-    /// The first block. All pointers that libjpeg gets derive from this one, so that none of them invalidates another.
+    /// Pointer to the first block. All pointers passed to libjpeg are derived from it so they don't invalidate each
+    /// other.
     first: *mut Block,
 }
 
 impl CoefficientBuffer {
-    /// Creates a buffer of at most `strips` strips. `strip_rows` is in pixels and must be a whole number of MCUs.
+    /// Creates a buffer for up to `strips` strips. `strip_rows` is in pixels and must be a whole number of MCUs.
     pub(super) fn new(layout: Arc<BlockLayout>, strip_rows: u32, strips: usize) -> Self {
         let pool = StripPool::new(strips, layout.strip_blocks(strip_rows.min(layout.size.height())));
         let pointers = vec![[std::ptr::null_mut(); MAX_ROWS]; layout.components.len()];
         Self { layout, strip_rows, strips, pool, current: None, done: VecDeque::new(), pointers }
     }
 
-    /// Returns the next complete strip.
+    /// Returns the next completed strip.
     pub(super) fn take(&mut self) -> Option<BlockStrip> {
         self.done.pop_front()
     }
 
-    /// Reserves the memory of the next strip if the rows that are decoded next may need it. Returns `true` if it is there, or is not
-    /// needed; with `is_to_wait`, waits for it.
+    /// Reserves memory for the next strip if the upcoming rows might need it. Returns `true` if the memory is available
+    /// or not needed. Blocks until it is available if `is_to_wait` is set.
     pub(super) fn reserve(&mut self, is_to_wait: bool) -> bool {
         let mcu_height = self.layout.mcu().1;
         let is_needed = self.current.as_ref().is_none_or(|current| {
@@ -84,7 +87,7 @@ impl CoefficientBuffer {
         !is_needed || self.pool.try_reserve()
     }
 
-    /// Completes the last strip, after the last row.
+    /// Completes the last strip. Call this after the last row.
     pub(super) fn finish(&mut self) {
         let finished = self.current.take().and_then(|current| self.strip(current));
         self.done.extend(finished);
@@ -97,7 +100,8 @@ impl CoefficientBuffer {
         Some(BlockStrip::new(strip, size, Arc::clone(&self.layout), blocks))
     }
 
-    /// Makes a strip the current one. Returns `false` unless it is the current strip, or the next one and to be filled.
+    /// Switches to a strip. Returns `false` unless `strip` is the current strip, or the next strip with `is_to_fill`
+    /// set.
     fn select_strip(&mut self, strip: u32, is_to_fill: bool) -> Result<bool> {
         let current = self.current.as_ref().map(|current| current.strip);
         if current == Some(strip) {
@@ -117,15 +121,14 @@ impl CoefficientBuffer {
         Ok(true)
     }
 
-    /// Returns the block rows of a component that start at `row` and belong to one row of MCUs.
+    /// Returns a component's block rows starting at `row`, all within one row of MCUs.
     ///
     /// Clears the blocks if `is_to_fill` is set. Starts the next strip if `row` belongs to it.
     pub(super) fn rows(&mut self, component: usize, row: u32, is_to_fill: bool) -> Result<&mut [ffi::JBLOCKROW]> {
         let damaged = || LibjpegError::Codec("its scans are not in order".to_owned());
-        // libjpeg counts the rows of blocks of each component from the top of the image. In a strip, the blocks of all
-        // components lie together by rows of MCUs, so that a strip is one allocation, whatever the sampling factors
-        // are. This function translates one into the other; the bounds check at its end is the one that the pointers
-        // below rely on.
+        // libjpeg counts each component's block rows from the top of the image. A strip groups the blocks of all
+        // components by MCU row, so it's a single allocation regardless of the sampling factors. Translate from one to
+        // the other here. The pointers below rely on the final bounds check.
         let v_samp = self.layout.components.get(component).ok_or_else(damaged)?.v_samp;
         let mcu_row = row / v_samp;
         let mcu_rows_of_strip = self.strip_rows / self.layout.mcu().1;
@@ -142,12 +145,12 @@ impl CoefficientBuffer {
         }
         let pointers = &mut self.pointers[component][..v_samp as usize];
         for (row, pointer) in pointers.iter_mut().enumerate() {
-            // SAFETY: the check above shows that the rows lie within the strip. Only libjpeg accesses it until it is
+            // SAFETY: the rows are within the strip, as checked above. Only libjpeg accesses the strip until it is
             // complete.
             unsafe {
                 let blocks = current.first.add(place + row * width);
                 if is_to_fill {
-                    // libjpeg writes only coefficients that are not zero.
+                    // libjpeg only writes nonzero coefficients.
                     blocks.write_bytes(0, width);
                 }
                 *pointer = blocks.cast();

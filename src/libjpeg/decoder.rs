@@ -1,4 +1,4 @@
-//! JPEG decoding: reads files and returns rows.
+//! JPEG decoding, from files to rows of pixels.
 
 use super::coefficients::CoefficientBuffer;
 use super::state::{DecoderState, Source};
@@ -11,60 +11,61 @@ use std::ffi::{c_int, c_long};
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// The number of bytes per read.
+/// Number of bytes per read.
 const INPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// The color model that libjpeg decodes to.
+/// Color model of libjpeg's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JpegColor {
     Gray,
-    /// RGB; stored as `YCbCr` or RGB.
+    /// RGB, stored as `YCbCr` or RGB.
     Rgb,
-    /// CMYK; stored as CMYK or YCCK.
+    /// CMYK, stored as CMYK or YCCK.
     Cmyk,
     Unknown,
 }
 
-/// The meaning of the components of a JPEG, if the file around it defines it.
+/// Meaning of a JPEG's components, if defined by the surrounding file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Components {
-    /// Luma and two color differences, to be decoded to RGB.
+    /// Luma and two color differences, decoded to RGB.
     YCbCr,
-    /// Components of any meaning, returned without conversion.
+    /// Arbitrary components, returned without conversion.
     AsTheyAre,
 }
 
-/// Decodes one JPEG, row by row.
+/// Decodes a JPEG row by row.
 pub(crate) struct Decoder {
     state: *mut DecoderState,
 }
 
-/// The maximum number of scans. Encoders write about ten, optimizers up to a few dozen.
+/// Maximum number of scans. Encoders write about ten, and optimizers write up to a few dozen.
 const MAX_SCANS: u64 = 500;
 
-/// The maximum number of scans of large images.
+/// Maximum number of scans for large images.
 const MAX_SCANS_OF_LARGE: u64 = 100;
 
-/// The number of block visits above which [`MAX_SCANS_OF_LARGE`] applies: about ten seconds of work. A scan visits every
-/// block of its components, even if it contains no data for them.
+/// Number of block visits beyond which [`MAX_SCANS_OF_LARGE`] applies. This is about ten seconds of work. Every scan
+/// visits all blocks of its components, even if it has no data for them.
 const MAX_BLOCK_VISITS: u64 = 1_000_000_000;
 
-/// The part of libjpeg's message about an unexpected second scan.
+/// Part of libjpeg's message about an unexpected second scan.
 const SECOND_SCAN: &str = "more than one scan";
 
-/// The end marker that replaces a missing one.
+/// End marker to substitute if the file doesn't have one.
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-// SAFETY: this value alone owns the state. libjpeg has no thread-local or global variables except CPU feature flags.
+// SAFETY: this value is the only owner of the state. libjpeg's only global or thread-local variables are CPU feature
+// flags.
 unsafe impl Send for Decoder {}
 
 impl Decoder {
-    /// Reads the header.
+    /// Creates a decoder and reads the file header.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read or its header is damaged.
+    /// Returns an error if the file can't be read or its header is damaged.
     pub(crate) fn new(reader: Box<dyn Read + Send>) -> Result<Self> {
-        // SAFETY: zero is a valid value of every field of both structs (integers, null pointers, `None`, first variants).
+        // SAFETY: all fields of both structs can be zero (integers, null pointers, `None`, and first enum variants).
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let manager = ffi::jpeg_source_mgr {
             next_input_byte: std::ptr::null(),
@@ -86,7 +87,7 @@ impl Decoder {
         };
         let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
         let decoder = Self { state };
-        // SAFETY: `state` is valid and its parts do not move; see the module documentation.
+        // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
             (*state).info.common.err = prepare_errors(&raw mut (*state).error);
             ffi::jpeg_create_decompress(&raw mut (*state).info);
@@ -97,7 +98,7 @@ impl Decoder {
     }
 
     fn info(&self) -> &ffi::jpeg_decompress_struct {
-        // SAFETY: no C code runs while this borrow of `self` lasts.
+        // SAFETY: no C code runs during this borrow of `self`.
         unsafe { &(*self.state).info }
     }
 
@@ -119,10 +120,10 @@ impl Decoder {
         }
     }
 
-    /// Returns the number of bytes that libjpeg keeps for the whole image: its coefficients, if the file has several
-    /// scans.
+    /// Returns the memory libjpeg needs for the whole image, in bytes. This is the size of all coefficients if the file
+    /// has several scans, and zero otherwise.
     pub(crate) fn whole_image_bytes(&self) -> u64 {
-        // SAFETY: only reads the struct; `comp_info` points to `num_components` entries once the header has been read.
+        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries once the header has been read.
         let (several, components) = unsafe {
             let count = usize::try_from(self.info().num_components).unwrap_or(0);
             let components = std::slice::from_raw_parts(self.info().comp_info, count);
@@ -138,9 +139,9 @@ impl Decoder {
         components.iter().map(|component| blocks(component) * coefficient_bytes).sum()
     }
 
-    /// Returns the arrangement of the blocks if tiles can be cut from them, otherwise `None`.
+    /// Returns the block layout if tiles can be cut from the blocks.
     ///
-    /// Tiles can be cut if the image is grayscale or YCbCr with 8 bits, and all components are in one scan.
+    /// This requires an 8-bit grayscale or YCbCr image with all components in a single scan.
     pub(crate) fn block_layout(&self) -> Option<BlockLayout> {
         use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_YCbCr};
         let info = self.info();
@@ -149,7 +150,7 @@ impl Decoder {
             JCS_YCbCr => 3,
             _ => return None,
         };
-        // SAFETY: only reads the struct; `comp_info` points to `num_components` entries once the header has been read.
+        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries once the header has been read.
         let (several, components) = unsafe {
             let components = std::slice::from_raw_parts(info.comp_info, usize::try_from(info.num_components).ok()?);
             (ffi::jpeg_has_multiple_scans(info) != 0, components)
@@ -159,12 +160,11 @@ impl Decoder {
         }
         let component = |it: &ffi::jpeg_component_info| {
             let table = *info.quant_tbl_ptrs.get(usize::try_from(it.quant_tbl_no).ok()?)?;
-            // SAFETY: the pointer is null or points to a table that lives as long as the decoder.
+            // SAFETY: the pointer is either null or points to a table that lives as long as the decoder.
             let quant_table = unsafe { table.as_ref() }?.quantval;
             let factor = |factor: c_int| u32::try_from(factor).ok().filter(|factor| (1..=4).contains(factor));
-            // Baseline files have one byte per quantization step.
-            // A step of more than 8 bits needs an extended sequential file (T.81, B.2.4.1), which tiles are not. A step
-            // of 0 is damage.
+            // Baseline files use one byte per quantization step. Steps above 8 bits require an extended sequential file
+            // (T.81, B.2.4.1), but our tiles are baseline. A step of 0 means the file is damaged.
             let is_baseline = quant_table.iter().all(|step| (1..=255).contains(step));
             Some(Component { h_samp: factor(it.h_samp_factor)?, v_samp: factor(it.v_samp_factor)?, quant_table })
                 .filter(|_| is_baseline)
@@ -173,19 +173,18 @@ impl Decoder {
         Some(BlockLayout { size: Size::new(info.image_width, info.image_height).ok()?, components })
     }
 
-    /// Keeps the blocks of the file while its rows are decoded. Must be called before [`start`](Self::start).
+    /// Keeps the file's blocks while decoding its rows. Must be called before [`start`](Self::start).
     ///
-    /// Holds at most `strips` strips of `strip_rows` rows of pixels each, which must be a whole number of MCUs.
-    /// `layout` must be [this decoder's layout](Self::block_layout). `scale` is the size of the decoded rows.
+    /// Holds up to `strips` strips of `strip_rows` pixel rows each, which must be a whole number of MCUs. `layout` must
+    /// be [this decoder's layout](Self::block_layout). `scale` is the scale of the decoded rows.
     pub(crate) fn keep_blocks(&mut self, layout: Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale) {
         let state = self.state;
-        // SAFETY: `state` is valid, and this decoder alone uses it.
+        // SAFETY: `state` is valid and only used by this decoder.
         unsafe {
             (*state).coefficients = Some(CoefficientBuffer::new(layout, strip_rows, strips));
-            // Buffered-image mode is what makes libjpeg write coefficients into virtual arrays while it decodes a file
-            // of one scan. Without it, such a file goes from the entropy decoder to the pixels block by block, and no
-            // coefficient is kept. Block smoothing would look at neighbors that are in another strip; it only affects
-            // incomplete progressive files.
+            // Buffered-image mode makes libjpeg store coefficients in virtual arrays even if the file has only one
+            // scan. Normally, such files are decoded block by block without keeping the coefficients. Block smoothing
+            // would access neighbors in other strips and only matters for incomplete progressive files, so turn it off.
             (*state).info.buffered_image = 1;
             (*state).info.do_block_smoothing = 0;
             (*state).info.scale_num = 1;
@@ -194,29 +193,29 @@ impl Decoder {
         }
     }
 
-    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered. If `is_to_wait`, waits for it.
+    /// Returns `true` if there is enough memory for the blocks of the next 16 output rows. Waits for it if `is_to_wait`
+    /// is set.
     pub(crate) fn reserve_blocks(&mut self, is_to_wait: bool) -> bool {
-        // SAFETY: no C code runs while this borrow of `self` lasts.
+        // SAFETY: no C code runs during this borrow of `self`.
         unsafe { &mut *self.state }.coefficients.as_mut().is_none_or(|buffer| buffer.reserve(is_to_wait))
     }
 
-    /// Returns the next strip of which all blocks were read. After [`finish`](Self::finish), that includes the last
-    /// strip.
+    /// Returns the next strip with all blocks read. After [`finish`](Self::finish), this includes the last strip.
     pub(crate) fn take_blocks(&mut self) -> Option<BlockStrip> {
-        // SAFETY: no C code runs while this borrow of `self` lasts.
+        // SAFETY: no C code runs during this borrow of `self`.
         unsafe { &mut *self.state }.coefficients.as_mut()?.take()
     }
 
-    /// Sets the color model to decode to. Must be called before [`start`](Self::start).
+    /// Sets the output color model. Must be called before [`start`](Self::start).
     pub(crate) fn set_color(&mut self, color: JpegColor) {
         let space = match color {
             JpegColor::Gray => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
             JpegColor::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
             JpegColor::Cmyk => ffi::J_COLOR_SPACE::JCS_CMYK,
-            // Keeps the choice of libjpeg.
+            // Keep libjpeg's default.
             JpegColor::Unknown => return,
         };
-        // SAFETY: `state` is valid, and this decoder alone uses it.
+        // SAFETY: `state` is valid and only used by this decoder.
         unsafe { (*self.state).info.out_color_space = space };
     }
 
@@ -226,25 +225,25 @@ impl Decoder {
             Components::YCbCr => (ffi::J_COLOR_SPACE::JCS_YCbCr, ffi::J_COLOR_SPACE::JCS_RGB),
             Components::AsTheyAre => (ffi::J_COLOR_SPACE::JCS_UNKNOWN, ffi::J_COLOR_SPACE::JCS_UNKNOWN),
         };
-        // SAFETY: `state` is valid, and this decoder alone uses it. jpeglib.h allows setting both fields between the
-        // header and the start, which checks them against the number of components.
+        // SAFETY: `state` is valid and only used by this decoder. jpeglib.h allows setting both fields between reading
+        // the header and starting, which then checks them against the number of components.
         unsafe {
             (*self.state).info.jpeg_color_space = stored;
             (*self.state).info.out_color_space = decoded;
         }
     }
 
-    /// Starts decoding. If the file has several scans, this reads the whole file.
+    /// Starts decoding. Reads the entire file if it has several scans.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, is damaged, or ends before every scan is complete.
+    /// Returns an error if the file can't be read, is damaged, or ends before every scan is complete.
     pub(crate) fn start(&mut self) -> Result<()> {
         let state = self.state;
-        // SAFETY: `state` is valid, and this decoder alone uses it.
+        // SAFETY: `state` is valid and only used by this decoder.
         let started = guarded(|| unsafe {
-            // The arithmetic decoder reads zeros past the end and cannot distinguish them from pixels.
-            // From here on, the end of the file may take the place of a missing end marker: a Huffman decoder notices
-            // by itself if bits of the image are missing.
+            // The arithmetic decoder reads zeros past the end of the file and can't tell them apart from image data.
+            // From here on, the end of a Huffman-coded file can replace a missing end marker because the decoder
+            // detects missing bits.
             (*state).source.may_end = !(*state).source.is_arithmetic;
             ffi::jpeg_start_decompress(&mut (*state).info);
             if (*state).info.buffered_image != 0 {
@@ -257,11 +256,11 @@ impl Decoder {
 
     /// Returns `true` if the file ended without an end marker.
     fn has_ended(&self) -> bool {
-        // SAFETY: no C code runs while this borrow of `self` lasts.
+        // SAFETY: no C code runs during this borrow of `self`.
         unsafe { (*self.state).source.has_ended }
     }
 
-    /// Replaces an error that the substituted end marker caused with [`LibjpegError::Truncated`].
+    /// Maps errors caused by the substituted end marker to [`LibjpegError::Truncated`].
     fn explained<T>(&self, result: Result<T>) -> Result<T> {
         match result {
             Err(LibjpegError::Codec(_)) if self.has_ended() => Err(LibjpegError::Truncated),
@@ -269,14 +268,14 @@ impl Decoder {
         }
     }
 
-    /// Returns `true` if all scans together contain every bit of every coefficient.
+    /// Returns `true` if the scans contain every bit of every coefficient.
     ///
-    /// Files with a single scan always pass, because they are checked row by row.
+    /// Always returns `true` for files with a single scan, since those are checked row by row.
     fn has_all_scans(&self) -> bool {
         let info = self.info();
         let count = usize::try_from(info.num_components).unwrap_or(0);
-        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries. `coef_bits` is null unless the
-        // file is progressive; otherwise, it points to as many arrays of 64 numbers.
+        // SAFETY: only reads the struct. `comp_info` points to `num_components` entries. `coef_bits` is null for
+        // non-progressive files and otherwise points to the same number of 64-element arrays.
         unsafe {
             if ffi::jpeg_has_multiple_scans(info) == 0 {
                 return true;
@@ -284,14 +283,14 @@ impl Decoder {
             let components = std::slice::from_raw_parts(info.comp_info, count);
             let bits = info.coef_bits.cast::<[c_int; 64]>();
             if bits.is_null() {
-                // A component gets its table when its scan begins.
+                // A component's table is set when its scan starts.
                 return components.iter().all(|component| !component.quant_table.is_null());
             }
             std::slice::from_raw_parts(bits, count).iter().flatten().all(|missing| *missing == 0)
         }
     }
 
-    /// Returns the length of a decoded row in bytes. Valid after [`start`](Self::start).
+    /// Returns the length of a decoded row in bytes. Only valid after [`start`](Self::start).
     pub(crate) fn row_bytes(&self) -> usize {
         self.info().output_width as usize * usize::try_from(self.info().output_components).unwrap_or(0)
     }
@@ -299,10 +298,10 @@ impl Decoder {
     /// Decodes the next rows into `rows`.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, is damaged, or is truncated.
+    /// Returns an error if the file can't be read, is damaged, or is truncated.
     ///
     /// # Panics
-    /// Panics if `rows` is not a whole number of rows, or more rows than are left.
+    /// Panics if `rows` isn't a whole number of rows or has more rows than are left.
     pub(crate) fn read_rows(&mut self, rows: &mut [u8]) -> Result<()> {
         let row_bytes = self.row_bytes();
         assert!(row_bytes > 0 && rows.len().is_multiple_of(row_bytes), "libjpeg writes whole rows");
@@ -318,7 +317,7 @@ impl Decoder {
                 *pointer = row.as_mut_ptr();
                 count += 1;
             }
-            // SAFETY: the pointers are valid for `count` rows of `row_bytes` each, which is the length that libjpeg
+            // SAFETY: the pointers are valid for `count` rows of `row_bytes` each, which is exactly what libjpeg
             // writes.
             let read = guarded(|| unsafe {
                 let mut done = 0;
@@ -332,27 +331,27 @@ impl Decoder {
         Ok(())
     }
 
-    /// Reads up to the end marker, after the last row.
+    /// Reads up to the end marker. Call this after the last row.
     ///
-    /// All pixels are decoded at this point, so the end marker may be missing or follow data that is not JPEG.
+    /// All pixels have been decoded by now, so it's fine if the end marker is missing or follows data that isn't JPEG.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, or if another scan follows.
+    /// Returns an error if the file can't be read or contains another scan.
     pub(crate) fn finish(&mut self) -> Result<()> {
         let state = self.state;
-        // SAFETY: `state` is valid, and this decoder alone uses it.
+        // SAFETY: `state` is valid and only used by this decoder.
         let finished = guarded(|| unsafe {
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_finish_output(&mut (*state).info);
             }
             ffi::jpeg_finish_decompress(&mut (*state).info);
         });
-        // SAFETY: as above; no C code is running.
+        // SAFETY: as above. No C code is running.
         let state = unsafe { &mut *state };
         match finished {
             Ok(()) => {}
             Err(error @ (LibjpegError::Read(_) | LibjpegError::TooManyScans)) => return Err(error),
-            // It is not known which scan is the image.
+            // We can't tell which scan is the real image.
             Err(LibjpegError::Codec(message)) if message.contains(SECOND_SCAN) => {
                 return Err(LibjpegError::Codec(message));
             }
@@ -362,7 +361,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Returns `true` if the file has no end marker after its pixels. Valid after [`finish`](Self::finish).
+    /// Returns `true` if the file has no end marker after its pixels. Only valid after [`finish`](Self::finish).
     pub(crate) fn is_end_missing(&self) -> bool {
         self.has_ended()
     }
@@ -370,7 +369,8 @@ impl Decoder {
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from `Box::into_raw`, and nothing else holds it. Destroying works at any stage.
+        // SAFETY: the pointer came from `Box::into_raw`, and nothing else holds it. The struct can be destroyed at any
+        // stage.
         unsafe {
             ffi::jpeg_destroy_decompress(&mut (*self.state).info);
             drop(Box::from_raw(self.state));
@@ -383,24 +383,24 @@ impl Drop for Decoder {
 /// # Safety
 /// `info` must belong to a [`Decoder`].
 pub(super) unsafe fn note_arithmetic(info: &mut ffi::jpeg_common_struct) {
-    // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
+    // SAFETY: the caller guarantees that libjpeg's struct is the first field of a `DecoderState`.
     unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() }.source.is_arithmetic = true;
 }
 
-/// Counts a scan that starts.
+/// Counts the start of a scan.
 ///
 /// # Errors
-/// Returns an error if the file has more scans than are allowed for an image of its size.
+/// Returns an error if the file has more scans than allowed for its image size.
 ///
 /// # Safety
 /// `info` must belong to a [`Decoder`].
 pub(super) unsafe fn note_scan(info: &mut ffi::jpeg_common_struct) -> std::result::Result<(), ()> {
-    // SAFETY: libjpeg's struct is the first field of a `DecoderState`, as the caller guarantees.
+    // SAFETY: the caller guarantees that libjpeg's struct is the first field of a `DecoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
     state.source.scans += 1;
-    // A progressive file of 100 kB can have thousands of scans, each of which visits every block of a large image. Time
-    // is proportional to scans times blocks, so the limit is on this product, between a number that all real files meet
-    // and one that no small file needs.
+    // A 100 kB progressive file can contain thousands of scans, and each one visits every block of a large image. The
+    // time depends on scans times blocks, so limit that product. The lower bound is more than any real file needs, and
+    // the upper bound is enough for any small file.
     let blocks = u64::from(state.info.image_width.div_ceil(8)) * u64::from(state.info.image_height.div_ceil(8));
     if state.source.scans > max_scans(blocks) { Err(()) } else { Ok(()) }
 }
@@ -415,14 +415,14 @@ unsafe extern "C-unwind" fn init_source(_: &mut ffi::jpeg_decompress_struct) {}
 unsafe extern "C-unwind" fn term_source(_: &mut ffi::jpeg_decompress_struct) {}
 
 unsafe extern "C-unwind" fn fill_input_buffer(info: &mut ffi::jpeg_decompress_struct) -> ffi::boolean {
-    // SAFETY: `src` is the first field of a `Source`, and C is not using it while it waits for this function.
+    // SAFETY: `src` is the first field of a `Source`, and C doesn't use it while waiting for this function.
     let source = unsafe { &mut *info.src.cast::<Source>() };
     let length = loop {
         match source.reader.read(&mut source.buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => raise(LibjpegError::Read(error)),
-            // libjpeg's own sources substitute an end marker too. libjpeg warns if rows are missing, which is an error
-            // here.
+            // libjpeg's own sources also substitute an end marker. If rows are missing, libjpeg emits a warning, which
+            // we treat as an error.
             Ok(0) if source.may_end => {
                 source.has_ended = true;
                 source.buffer[..END_OF_IMAGE.len()].copy_from_slice(&END_OF_IMAGE);

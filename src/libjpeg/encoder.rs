@@ -1,4 +1,4 @@
-//! JPEG encoding: takes rows or blocks and returns files.
+//! JPEG encoding, from rows or blocks to files.
 
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise, virtual_arrays};
 use crate::iiif::Size;
@@ -6,72 +6,72 @@ use crate::pixel::{Block, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
 use std::ffi::{c_int, c_uint, c_void};
 
-/// The initial capacity for an encoded image. It grows as needed.
+/// Initial capacity for an encoded image. Grows as needed.
 const OUTPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// The quantization tables of ITU-T T.81, Annex K, in mozjpeg's list.
+/// Index of the tables from ITU-T T.81, Annex K, in mozjpeg's list of quantization tables.
 const STANDARD_TABLES: c_int = 0;
 
-/// The subsampling of the two color-difference channels.
+/// Chroma subsampling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subsampling {
-    /// 4:2:0, half in both directions: the usual choice for photographs.
+    /// 4:2:0, half resolution in both directions. The usual choice for photos.
     #[default]
     Half,
-    /// 4:4:4, no subsampling: for line drawings, maps and colored text.
+    /// 4:4:4, full resolution. Best for line drawings, maps and colored text.
     None,
 }
 
-/// The work spent on making files smaller.
+/// Effort to spend on making files smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
-    /// The settings of libjpeg-turbo: a single pass with the standard Huffman tables.
+    /// Single pass with the standard Huffman tables, like libjpeg-turbo.
     #[default]
     Fast,
-    /// The settings of mozjpeg: trellis quantization, progressive scans and Huffman tables optimized for the image.
+    /// Trellis quantization, progressive scans and optimized Huffman tables, like mozjpeg.
     ///
-    /// The coefficients of the image are held until it is complete. The quantization tables are still the standard
-    /// ones, so that a quality number has the same meaning.
+    /// All coefficients are kept in memory until the image is complete. The standard quantization tables are still used
+    /// so that quality values keep their meaning.
     Small,
 }
 
-/// Encodes one JPEG into memory, row by row.
+/// Encodes a JPEG in memory, row by row.
 pub(crate) struct Encoder {
     state: *mut EncoderState,
 }
 
-/// The encoder's C structs. libjpeg's own struct is the first field, as in the decoder.
+/// The encoder's C structs. libjpeg's own struct comes first, as in the decoder.
 #[repr(C)]
 struct EncoderState {
     info: ffi::jpeg_compress_struct,
     error: ffi::jpeg_error_mgr,
     destination: Destination,
-    /// The input, if the image is written from blocks.
+    /// Input for encoding from blocks.
     blocks: Option<BlockRows>,
 }
 
-/// The input of an image that is written from blocks.
+/// Block input for an image.
 struct BlockRows {
-    /// Buffers for one row of MCUs per component, which libjpeg reads.
+    /// Buffers for one MCU row of each component, which libjpeg reads.
     components: Vec<ComponentRows>,
-    /// The handles that libjpeg uses as its arrays.
+    /// Handles that libjpeg uses as its arrays.
     arrays: Vec<*mut ffi::jvirt_barray_control>,
-    /// A pointer to the `&mut FillBlocks` of [`Encoder::finish_blocks`] while that function runs.
+    /// Pointer to the `&mut FillBlocks` in [`Encoder::finish_blocks`] while that function is running.
     fill: Option<*mut c_void>,
 }
 
-/// Fills a row of blocks. The arguments are the component, the row counted from the top, and the blocks to fill.
+/// Fills a row of blocks. The arguments are the component, the row index from the top, and the blocks to fill.
 pub(crate) type FillBlocks<'a> = dyn FnMut(usize, u32, &mut [Block]) + 'a;
 
 struct ComponentRows {
-    /// The number of rows of blocks in the image.
+    /// Number of block rows in the image.
     count: u32,
     width: usize,
     blocks: Vec<Block>,
     pointers: Vec<ffi::JBLOCKROW>,
 }
 
-/// The output of an encoder. libjpeg's manager is the first field, as in `Source`.
+/// The encoder's output. libjpeg's manager comes first, as in `Source`.
 #[repr(C)]
 struct Destination {
     manager: ffi::jpeg_destination_mgr,
@@ -82,7 +82,8 @@ struct Destination {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Starts a JPEG of `size` pixels with `quality` from 1 to 100. It is baseline if `effort` is [`Effort::Fast`].
+    /// Starts a JPEG of `size` pixels. `quality` ranges from 1 to 100. The file is baseline if `effort` is
+    /// [`Effort::Fast`].
     ///
     /// # Errors
     /// Returns an error if a side is longer than JPEG allows.
@@ -96,7 +97,7 @@ impl Encoder {
         let channels = c_int::try_from(format.channels()).expect("at most 4");
         let encoder = Self::with_defaults(size, channels, color_space(format), effort)?;
         let state = encoder.state;
-        // SAFETY: `state` is valid and its parts do not move; see the module documentation.
+        // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
             let info = &mut (*state).info;
             ffi::jpeg_set_quality(info, c_int::from(quality), 1);
@@ -109,10 +110,10 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Starts a JPEG of `size` pixels that is written from blocks with [`finish_blocks`](Self::finish_blocks).
+    /// Starts a JPEG of `size` pixels to be written from blocks with [`finish_blocks`](Self::finish_blocks).
     ///
-    /// The quantization tables are those of the components in `layout` (one or three). If `quality` is given, no step
-    /// is finer than those of that quality. Returns the encoder and the table of each component.
+    /// Uses the quantization tables from `layout`, which must have one or three components. If `quality` is set, no
+    /// step is finer than at that quality. Returns the encoder along with each component's table.
     pub(crate) fn of_blocks(
         size: Size,
         layout: &BlockLayout,
@@ -127,16 +128,16 @@ impl Encoder {
         let channels = c_int::try_from(count).expect("at most 3");
         let encoder = Self::with_defaults(size, channels, colors, effort)?;
         let state = encoder.state;
-        // SAFETY: as in `new`. The defaults created `count` entries of `comp_info` and the two tables that they refer
-        // to. The arrays of `blocks` are in a vector that does not change later.
+        // SAFETY: as in `new`. Setting the defaults created `count` entries in `comp_info` and the two tables they
+        // refer to. The vector with the `blocks` arrays is never modified afterwards.
         let tables = guarded(|| unsafe {
             let info = &mut (*state).info;
             ffi::jpeg_set_quality(info, c_int::from(quality.unwrap_or(100)), 1);
-            // Trellis quantization needs coefficients that are not quantized yet.
+            // Trellis quantization requires coefficients that haven't been quantized yet.
             ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_TRELLIS_QUANT, 0);
             let tables = set_components(info, layout, quality.is_some());
-            // `jpeg_write_coefficients` reads from virtual arrays, as the decoder writes to them. Here they are one row
-            // of MCUs, which `access` fills when libjpeg asks for it: a tile is never held as a whole.
+            // `jpeg_write_coefficients` reads from virtual arrays. Ours only hold one row of MCUs, which `access` fills
+            // on request, so a complete tile is never in memory.
             (*info.common.mem).access_virt_barray = Some(access);
             let blocks = (*state).blocks.insert(BlockRows::new(size, layout));
             ffi::jpeg_write_coefficients(info, blocks.arrays.as_mut_ptr());
@@ -145,9 +146,9 @@ impl Encoder {
         Ok((encoder, tables))
     }
 
-    /// Creates an encoder with all settings except those of the pixels.
+    /// Creates an encoder with all settings that don't depend on the pixels.
     fn with_defaults(size: Size, channels: c_int, colors: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
-        // SAFETY: zero is a valid value of every field of both structs.
+        // SAFETY: all fields of both structs can be zero.
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let manager = ffi::jpeg_destination_mgr {
             next_output_byte: std::ptr::null_mut(),
@@ -159,7 +160,7 @@ impl Encoder {
         let destination = Destination { manager, bytes: Vec::with_capacity(OUTPUT_BUFFER_BYTES) };
         let state = Box::into_raw(Box::new(EncoderState { info, error, destination, blocks: None }));
         let encoder = Self { state };
-        // SAFETY: `state` is valid and its parts do not move; see the module documentation.
+        // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
             (*state).info.common.err = prepare_errors(&raw mut (*state).error);
             ffi::jpeg_create_compress(&raw mut (*state).info);
@@ -177,7 +178,7 @@ impl Encoder {
             ffi::jpeg_set_defaults(info);
             ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_BASE_QUANT_TBL_IDX, STANDARD_TABLES);
             if effort == Effort::Small {
-                // Trying several scan layouts would double the time for 1 % fewer bytes.
+                // Trying several scan layouts would take twice as long and only save 1% of bytes.
                 ffi::jpeg_c_set_bool_param(info, ffi::J_BOOLEAN_PARAM::JBOOLEAN_OPTIMIZE_SCANS, 0);
                 ffi::jpeg_simple_progression(info);
             }
@@ -188,7 +189,7 @@ impl Encoder {
     /// Writes an application segment. Must be called before the first row.
     ///
     /// # Panics
-    /// Panics if `content` is longer than a segment allows.
+    /// Panics if `content` is too long for a segment.
     pub(crate) fn write_segment(&mut self, marker: u8, content: &[u8]) -> Result<()> {
         let length = u16::try_from(content.len()).expect("the caller has cut it into segments");
         let state = self.state;
@@ -201,7 +202,7 @@ impl Encoder {
     /// Encodes the next rows.
     ///
     /// # Panics
-    /// Panics if the length of a row does not match the width of the image.
+    /// Panics if a row's length doesn't match the image width.
     pub(crate) fn write_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
         let state = self.state;
         // SAFETY: only reads two integers.
@@ -220,7 +221,7 @@ impl Encoder {
                 return Ok(());
             }
             // SAFETY: the pointers are valid for `count` rows of `row_bytes` each. If there are more rows than the
-            // image has, libjpeg warns and writes none of them.
+            // image height, libjpeg emits a warning and ignores the excess.
             guarded(|| unsafe {
                 ffi::jpeg_write_scanlines(&mut (*state).info, pointers.as_ptr(), count);
             })?;
@@ -230,12 +231,12 @@ impl Encoder {
         }
     }
 
-    /// Reads the blocks of the image from `fill` and returns the file.
+    /// Encodes blocks provided by `fill` and returns the file.
     ///
-    /// The coefficients must be quantized with the tables that [`of_blocks`](Self::of_blocks) returned.
+    /// The coefficients must be quantized with the tables returned by [`of_blocks`](Self::of_blocks).
     pub(crate) fn finish_blocks(self, mut fill: &mut FillBlocks<'_>) -> Result<Vec<u8>> {
-        // SAFETY: `state` is valid, and this encoder alone uses it. Only `finish` calls `fill`, and this borrow
-        // outlives it.
+        // SAFETY: `state` is valid and only used by this encoder. Only `finish` calls `fill`, and this borrow outlives
+        // the call.
         if let Some(blocks) = &mut unsafe { &mut *self.state }.blocks {
             blocks.fill = Some((&raw mut fill).cast());
         }
@@ -248,12 +249,12 @@ impl Encoder {
     /// Returns an error if rows are missing.
     pub(crate) fn finish(self) -> Result<Vec<u8>> {
         let state = self.state;
-        // SAFETY: `state` is valid, and this encoder alone uses it; `term_destination` has set the length of `bytes`.
+        // SAFETY: `state` is valid and only used by this encoder. `term_destination` has set the length of `bytes`.
         let mut bytes = guarded(|| unsafe {
             ffi::jpeg_finish_compress(&mut (*state).info);
             std::mem::take(&mut (*state).destination.bytes)
         })?;
-        // Many encoded images wait for their uploads, so unused capacity is returned.
+        // Many encoded images are queued for upload at once, so release unused capacity.
         bytes.shrink_to_fit();
         Ok(bytes)
     }
@@ -283,12 +284,13 @@ impl BlockRows {
     }
 }
 
-/// Sets the sampling factors and quantization tables of all components, and returns the tables.
+/// Sets the sampling factors and quantization tables of all components. Returns the tables.
 ///
-/// If `is_limited` is set, no step becomes finer than in the tables that `info` already has.
+/// If `is_limited` is set, no step will be finer than in the tables already in `info`.
 ///
 /// # Safety
-/// `info` must have an entry in `comp_info` for every component of `layout`, with the tables that the entries refer to.
+/// `comp_info` in `info` must have an entry for every component of `layout`, and the tables used by those entries must
+/// exist.
 unsafe fn set_components(
     info: &mut ffi::jpeg_compress_struct,
     layout: &BlockLayout,
@@ -298,8 +300,8 @@ unsafe fn set_components(
     let outputs = unsafe { std::slice::from_raw_parts_mut(info.comp_info, layout.components.len()) };
     let mut tables: Vec<[u16; 64]> = Vec::with_capacity(outputs.len());
     for (output, component) in outputs.iter_mut().zip(&layout.components) {
-        // The coarser of the two for each coefficient. Finer steps would make the file larger and could not bring back
-        // what the source has lost.
+        // Use the coarser step for each coefficient. Finer steps would make the file larger without restoring anything
+        // the source has already lost.
         let mut table = component.quant_table;
         if is_limited {
             // SAFETY: the caller guarantees that the table exists.
@@ -311,7 +313,7 @@ unsafe fn set_components(
         output.v_samp_factor = c_int::try_from(component.v_samp).expect("at most 4");
     }
     for (output, table) in outputs.iter_mut().zip(&tables) {
-        // Components with equal tables share one.
+        // Components with identical tables share one.
         let first = tables.iter().position(|other| other == table).unwrap_or(0);
         output.quant_tbl_no = c_int::try_from(first).expect("at most 2");
         let table = table.map(c_uint::from);
@@ -329,18 +331,19 @@ unsafe extern "C-unwind" fn access(
     rows: ffi::JDIMENSION,
     _is_to_fill: ffi::boolean,
 ) -> ffi::JBLOCKARRAY {
-    // SAFETY: only encoders of blocks install this function, and their struct is the first field of an `EncoderState`.
+    // SAFETY: this function is only installed when encoding from blocks, and libjpeg's struct is the first field of an
+    // `EncoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<EncoderState>() };
     let component = virtual_arrays::component_of(array);
     let found = state.blocks.as_mut().and_then(|blocks| Some((blocks.fill?, blocks.components.get_mut(component)?)));
     let Some((fill, found)) = found.filter(|(_, found)| found.pointers.len() == rows as usize) else {
         raise(LibjpegError::Codec("the blocks of the image were not provided".to_owned()))
     };
-    // SAFETY: `finish_blocks` lends it for as long as libjpeg may call this function.
+    // SAFETY: `finish_blocks` keeps the borrow alive for as long as libjpeg can call this function.
     let fill = unsafe { &mut *fill.cast::<&mut FillBlocks<'_>>() };
     let rows = found.blocks.chunks_exact_mut(found.width).zip(&mut found.pointers);
     for (row, (blocks, pointer)) in (first_row..).zip(rows) {
-        // libjpeg does not read rows below the image.
+        // libjpeg doesn't read rows below the image.
         if row < found.count {
             fill(component, row, blocks);
         }
@@ -362,9 +365,9 @@ unsafe extern "C-unwind" fn init_destination(info: &mut ffi::jpeg_compress_struc
     offer_spare_capacity(destination);
 }
 
-/// Doubles the buffer. libjpeg calls this when the buffer is full, regardless of `free_in_buffer`.
+/// Doubles the buffer. libjpeg calls this once the buffer is full, regardless of `free_in_buffer`.
 unsafe extern "C-unwind" fn empty_output_buffer(info: &mut ffi::jpeg_compress_struct) -> ffi::boolean {
-    // SAFETY: `dest` is the first field of a `Destination`; libjpeg has written all of its capacity.
+    // SAFETY: `dest` is the first field of a `Destination`, and libjpeg has filled its entire capacity.
     let destination = unsafe {
         let destination = &mut *info.dest.cast::<Destination>();
         destination.bytes.set_len(destination.bytes.capacity());
@@ -376,7 +379,7 @@ unsafe extern "C-unwind" fn empty_output_buffer(info: &mut ffi::jpeg_compress_st
 }
 
 unsafe extern "C-unwind" fn term_destination(info: &mut ffi::jpeg_compress_struct) {
-    // SAFETY: libjpeg has written all of the capacity except `free_in_buffer` bytes.
+    // SAFETY: libjpeg has filled the capacity except for the last `free_in_buffer` bytes.
     unsafe {
         let destination = &mut *info.dest.cast::<Destination>();
         let length = destination.bytes.capacity() - destination.manager.free_in_buffer;

@@ -1,15 +1,15 @@
-//! A safe wrapper of libjpeg (the mozjpeg build of libjpeg-turbo).
+//! Safe wrapper around libjpeg (mozjpeg's fork of libjpeg-turbo).
 //!
-//! No existing wrapper fits: tiles are cut from wider rows without copying, and a damaged file must be an error. The
-//! `mozjpeg` crate accepts contiguous rows only and ignores libjpeg's warnings about missing data.
+//! Existing wrappers don't meet our needs. We cut tiles from wider rows without copying, and damaged files must cause
+//! an error. The `mozjpeg` crate only accepts contiguous rows and ignores libjpeg's warnings about missing data.
 //!
 //! # Soundness
-//! - The C structs are in a [`Box`] that is only accessed through its raw pointer. They never move, so the pointers
-//!   between them stay valid until `Drop`.
-//! - libjpeg must not return from a fatal error. Its handler unwinds ([`std::panic::resume_unwind`]) through C code
-//!   that mozjpeg-sys compiles with `-fexceptions`. Every call into C is inside [`guarded`], which converts the
-//!   unwinding to an `Err`. After an error, the struct is only destroyed.
-//! - The length of rows is checked against the width before C gets a pointer to them.
+//! - The C structs are in a [`Box`] that is only accessed through its raw pointer. They never move, so pointers between
+//!   them remain valid until `Drop`.
+//! - libjpeg's error handler must not return from a fatal error. Ours unwinds ([`std::panic::resume_unwind`]) through C
+//!   code, which mozjpeg-sys compiles with `-fexceptions`. Every C call is wrapped in [`guarded`], which converts the
+//!   unwind to an `Err`. After an error, the struct can only be destroyed.
+//! - Row lengths are checked against the width before passing pointers to C.
 #![expect(unsafe_code, reason = "this module talks to a C library")]
 
 mod coefficients;
@@ -28,38 +28,38 @@ use std::ffi::c_int;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// An error of libjpeg.
+/// An error from libjpeg.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LibjpegError {
     /// The input ended before the image was complete.
     #[error("the file ends before the image does")]
     Truncated,
-    /// The file has more scans than any real image, and decoding would take too long.
+    /// The file has more scans than any real image and would take too long to decode.
     #[error("it has more scans than any real image")]
     TooManyScans,
-    /// The input could not be read.
+    /// The input couldn't be read.
     #[error("could not read the file")]
     Read(#[source] io::Error),
-    /// A message of libjpeg.
+    /// An error message from libjpeg.
     #[error("{0}")]
     Codec(String),
 }
 
 type Result<T> = std::result::Result<T, LibjpegError>;
 
-/// The maximum number of rows per call of libjpeg: the height of a 4:2:0 MCU. More rows are not faster.
+/// Maximum number of rows per libjpeg call. This is the height of a 4:2:0 MCU, and passing more rows isn't any faster.
 const ROWS_AT_ONCE: usize = 16;
 
-/// The prefix of warnings after which libjpeg makes up pixels, and the one such warning that is harmless.
+/// Prefix of libjpeg warnings that lead to made-up pixels, and the one such warning that is harmless.
 ///
-/// Warnings are recognized by text, because their numbers depend on the configuration of libjpeg.
+/// Warnings are matched by text because their numbers depend on libjpeg's build configuration.
 const DAMAGE: &str = "Corrupt JPEG data";
 const HARMLESS: &str = "extraneous bytes before marker";
 
-/// The prefix of the trace of a scan.
+/// Prefix of the trace message for a scan.
 const SCAN: &str = "Start Of Scan";
 
-/// Prefixes of the traces of frames with arithmetic coding. The bindings do not expose libjpeg's own field.
+/// Prefixes of trace messages for frames with arithmetic coding. The bindings don't expose libjpeg's own field.
 const ARITHMETIC: [&str; 2] = ["Start Of Frame 0xc9", "Start Of Frame 0xca"];
 
 unsafe extern "C" {
@@ -67,19 +67,19 @@ unsafe extern "C" {
     fn jsimd_can_idct_islow() -> c_int;
 }
 
-/// Returns `true` if libjpeg uses SIMD code on this processor. Without SIMD, it is several times slower.
+/// Returns `true` if libjpeg has SIMD support on this CPU. It's several times slower without it.
 pub(crate) fn has_simd() -> bool {
-    // SAFETY: both functions only query the processor, and return 0 in a build without SIMD.
+    // SAFETY: both functions only query the CPU and return 0 in builds without SIMD.
     unsafe { jsimd_can_rgb_ycc() != 0 && jsimd_can_idct_islow() != 0 }
 }
 
-/// Runs C code and converts the unwinding of its fatal errors to an `Err`.
+/// Runs C code, converting unwinds from fatal errors to `Err`.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T> {
-    // The payload of an unwinding that `raise` has begun is a `LibjpegError`. Any other payload is a panic of our own
-    // code in a callback, which goes on as a panic.
+    // If `raise` started the unwind, the payload is a `LibjpegError`. Any other payload is a panic from our own code in
+    // a callback, so let it continue.
     //
-    // The usual way is `setjmp` in front of the call and `longjmp` out of the handler. Rust cannot call `setjmp`, and a
-    // `longjmp` over Rust frames is undefined behavior if one of them has something to drop.
+    // C code would normally call `setjmp` first and `longjmp` from the handler. Rust can't call `setjmp`, and a
+    // `longjmp` over Rust frames is undefined behavior if they contain anything to drop.
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload: Box<dyn Any + Send>| match payload.downcast() {
         Ok(error) => *error,
         Err(payload) => resume_unwind(payload),
@@ -87,14 +87,14 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T> {
 }
 
 fn raise(error: LibjpegError) -> ! {
-    // `panic!` would call the panic hook, which has nothing to print.
+    // `panic!` would invoke the panic hook, but there's nothing to print.
     resume_unwind(Box::new(error))
 }
 
 /// Installs the error handlers.
 ///
 /// # Safety
-/// `manager` must stay valid for as long as the struct that refers to it.
+/// `manager` must remain valid for as long as the struct that refers to it.
 unsafe fn prepare_errors(manager: *mut ffi::jpeg_error_mgr) -> *mut ffi::jpeg_error_mgr {
     // SAFETY: the caller guarantees that the pointer is valid.
     unsafe {
@@ -106,12 +106,12 @@ unsafe fn prepare_errors(manager: *mut ffi::jpeg_error_mgr) -> *mut ffi::jpeg_er
 }
 
 unsafe extern "C-unwind" fn error_exit(info: &mut ffi::jpeg_common_struct) {
-    // SAFETY: libjpeg calls this with its own struct, whose `err` is ours.
+    // SAFETY: libjpeg passes its own struct, and its `err` field is ours.
     let message = unsafe { last_message(info) };
     raise(LibjpegError::Codec(message))
 }
 
-/// Handles a message. Level -1 is a warning about the data, other levels are traces.
+/// Handles a message. Level -1 is a data warning, and all other levels are trace messages.
 unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, level: c_int) {
     if level > 1 {
         return;
@@ -129,9 +129,9 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
     if level >= 0 {
         return;
     }
-    // libjpeg calls this a warning and goes on with gray or repeated blocks. Viewers would show them as if they were
-    // the image, so it is an error. One of these messages is harmless: bytes between two markers, which some cameras
-    // leave there.
+    // libjpeg only warns about damage and continues with gray or repeated blocks. Viewers would display those as if
+    // they were part of the image, so treat the warning as an error. The exception is extra bytes between two markers.
+    // They are harmless, and some cameras write them.
     if message.starts_with(DAMAGE) && !message.contains(HARMLESS) {
         raise(LibjpegError::Codec(message));
     }
@@ -142,12 +142,13 @@ unsafe extern "C-unwind" fn emit_message(info: &mut ffi::jpeg_common_struct, lev
 /// # Safety
 /// `info` must belong to libjpeg and have an error manager.
 unsafe fn last_message(info: &mut ffi::jpeg_common_struct) -> String {
-    // The type of jpeglib.h. The binding declares the buffer, which C writes to, as a shared array of 80 bytes.
+    // Function type from jpeglib.h. The bindings declare the buffer as a shared 80-byte array even though C writes to
+    // it.
     type FormatMessage = unsafe extern "C-unwind" fn(*mut ffi::jpeg_common_struct, *mut u8);
-    // `JMSG_LENGTH_MAX` of jpeglib.h.
+    // `JMSG_LENGTH_MAX` in jpeglib.h.
     let mut buffer = [0_u8; 200];
-    // SAFETY: both types describe the same C function, whose two arguments are pointers. It writes at most
-    // `JMSG_LENGTH_MAX` bytes.
+    // SAFETY: both types describe the same C function with two pointer arguments. It writes at most `JMSG_LENGTH_MAX`
+    // bytes.
     unsafe {
         if let Some(format) = (*info.err).format_message {
             let format = std::mem::transmute::<*const (), FormatMessage>(format as *const ());

@@ -1,26 +1,26 @@
-//! Functions that libjpeg calls instead of those of its virtual arrays.
+//! Replacements for the functions that manage libjpeg's virtual arrays.
 
 use super::state::DecoderState;
 use super::{LibjpegError, raise};
 use mozjpeg_sys as ffi;
 use std::ffi::c_int;
 
-/// Returns a handle that libjpeg uses as a pointer to its own array. libjpeg never dereferences it.
+/// Returns a handle for libjpeg to use as a pointer to its own array. libjpeg never dereferences it.
 pub(super) fn handle(component: usize) -> *mut ffi::jvirt_barray_control {
     std::ptr::without_provenance_mut(component + 1)
 }
 
-/// Returns the component of a handle.
+/// Returns the component index for a handle.
 pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
     handle.addr().wrapping_sub(1)
 }
 
-/// Replaces libjpeg's virtual arrays with the [`CoefficientBuffer`](super::coefficients::CoefficientBuffer) of the decoder.
+/// Replaces libjpeg's virtual arrays with the decoder's [`CoefficientBuffer`](super::coefficients::CoefficientBuffer).
 ///
 /// # Safety
-/// `state` must be valid, with a decoder that was created but not started.
+/// `state` must be valid and belong to a decoder that has been created but not started.
 pub(super) unsafe fn install(state: *mut DecoderState) {
-    // SAFETY: the caller guarantees that the state is valid; creating the decoder initialized `mem`.
+    // SAFETY: the caller guarantees that the state is valid, and creating the decoder initialized `mem`.
     unsafe {
         let memory = &mut *(*state).info.common.mem;
         memory.request_virt_barray = Some(request);
@@ -28,7 +28,7 @@ pub(super) unsafe fn install(state: *mut DecoderState) {
     }
 }
 
-/// Replaces the request for an array. libjpeg calls this once per component, in order.
+/// Handles a request for an array. libjpeg calls this once per component, in order.
 unsafe extern "C-unwind" fn request(
     info: &mut ffi::jpeg_common_struct,
     _pool: c_int,
@@ -37,15 +37,15 @@ unsafe extern "C-unwind" fn request(
     rows: ffi::JDIMENSION,
     _max_rows: ffi::JDIMENSION,
 ) -> *mut ffi::jvirt_barray_control {
-    // SAFETY: only decoders with a coefficient buffer install this function, and their struct is the first field of a
-    // `DecoderState`.
+    // SAFETY: this function is only installed for decoders with a coefficient buffer, and libjpeg's struct is the first
+    // field of a `DecoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<DecoderState>() };
     let Some(buffer) = &state.coefficients else {
         raise(LibjpegError::Codec("internal error: no buffer for blocks".to_owned()))
     };
     let component = state.requested;
-    // The layout was computed from the header of the file by our own arithmetic. libjpeg has its own, so the two are
-    // compared before it gets a pointer.
+    // We computed the layout from the file's header ourselves, and libjpeg does its own calculation. Make sure they
+    // match before libjpeg gets a pointer.
     let is_expected = buffer.layout.components.get(component).is_some_and(|it| {
         let mcu_rows = buffer.layout.size.height().div_ceil(buffer.layout.mcu().1);
         blocks_per_row as usize == buffer.layout.row_blocks(component) && rows == mcu_rows * it.v_samp

@@ -1,4 +1,4 @@
-//! The data that moves between the blocking stages: strips of pixels or JPEG blocks, and the tiles cut from them.
+//! Data passed between the blocking stages: strips of pixels or JPEG blocks, and tiles cut from them.
 
 mod blocks;
 mod pool;
@@ -9,17 +9,17 @@ pub use pool::{StripBuffer, StripPool};
 use crate::iiif::{Cell, ScaleFactor, Size};
 use std::sync::Arc;
 
-/// The pixel format.
+/// Pixel format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PixelFormat {
-    /// One byte of gray.
+    /// One byte per pixel, gray.
     Gray8,
-    /// Three bytes: red, green, blue.
+    /// Three bytes per pixel: red, green and blue.
     Rgb8,
 }
 
 impl PixelFormat {
-    /// Returns the number of channels: bytes per pixel.
+    /// Returns the number of channels. Each channel takes one byte per pixel.
     #[must_use]
     pub fn channels(self) -> usize {
         match self {
@@ -28,38 +28,38 @@ impl PixelFormat {
         }
     }
 
-    /// Returns the number of bytes per row of `width` pixels.
+    /// Returns the number of bytes in a row of `width` pixels.
     #[must_use]
     pub fn row_bytes(self, width: u32) -> usize {
         width as usize * self.channels()
     }
 }
 
-/// The scale of decoded rows.
+/// Scale of decoded rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowScale {
     /// Full size, as stored in the file.
     Full,
-    /// Half the width and height, rounded up. Decoders that scale while decoding do this much faster.
+    /// Half the width and height, rounded up. Much faster with decoders that can scale while decoding.
     Half,
 }
 
-/// One row of tiles of a level, as rows of pixels. It is as high as a tile; the last strip can be lower.
+/// Pixel rows for one row of tiles in a level. Strips are as tall as a tile, except that the last one can be shorter.
 #[derive(Debug)]
 pub struct Strip {
-    /// The scale factor of the level.
+    /// Scale factor of the level.
     pub scale: ScaleFactor,
-    /// The row of tiles, counted from 0.
+    /// Index of the tile row, counted from 0.
     pub row: u32,
-    /// The size in pixels. The width is that of the level.
+    /// Strip size in pixels. The width matches the level.
     pub size: Size,
-    /// The pixel format.
+    /// Pixel format.
     pub format: PixelFormat,
     pixels: StripBuffer,
 }
 
 impl Strip {
-    /// Creates a strip. Its rows fill the beginning of `pixels`.
+    /// Creates a strip from the rows at the start of `pixels`.
     #[must_use]
     pub fn new(scale: ScaleFactor, row: u32, size: Size, format: PixelFormat, pixels: StripBuffer) -> Self {
         Self { scale, row, size, format, pixels }
@@ -72,20 +72,19 @@ impl Strip {
     }
 }
 
-/// One tile: a view of the strip that holds its pixels, so that nothing is copied before encoding.
+/// A tile, stored as a view into its strip to avoid copying pixels before encoding.
 #[derive(Clone, Debug)]
 pub struct Tile {
-    /// The position of the tile.
+    /// Tile position.
     pub cell: Cell,
-    /// The size in pixels.
+    /// Tile size in pixels.
     pub size: Size,
     strip: Arc<Strip>,
     first_byte: usize,
 }
 
 impl Tile {
-    /// Returns the tile in `column` of a strip, or `None` beyond the right edge. `tile_size` is the tile width in
-    /// pixels.
+    /// Returns the tile at `column`, or `None` past the strip's right edge. `tile_size` is the tile width in pixels.
     #[must_use]
     pub fn cut(strip: &Arc<Strip>, column: u32, tile_size: u32) -> Option<Self> {
         let x = column.checked_mul(tile_size)?;
@@ -110,15 +109,15 @@ impl Tile {
         self.strip.rows().map(move |row| &row[self.first_byte..self.first_byte + row_bytes])
     }
 
-    /// Returns the samples of one pixel if all pixels of the tile are equal, otherwise `None`.
+    /// Returns the tile's color, with one byte per channel, if all of its pixels are identical.
     #[must_use]
     pub fn color(&self) -> Option<&[u8]> {
         let mut rows = self.rows();
         let (first, channels) = (rows.next()?, self.format().channels());
-        // Comparing the row with itself, shifted by one pixel, is one comparison of memory instead of a loop over
+        // Comparing the row with itself, shifted by one pixel, takes a single memory comparison instead of a loop over
         // pixels.
         let (color, rest) = first.split_at(channels);
-        // Each pixel of the first row must equal its predecessor, and each row must equal the first.
+        // In the first row, every pixel must equal the previous one. All other rows must equal the first.
         (rest == &first[..rest.len()] && rows.all(|row| row == first)).then_some(color)
     }
 }

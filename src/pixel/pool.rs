@@ -3,7 +3,7 @@
 use std::collections::TryReserveError;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// The memory of one strip: bytes of pixels, or JPEG blocks. It returns to its pool when dropped.
+/// Memory for one strip of pixel bytes or JPEG blocks. Returned to its pool when dropped.
 #[derive(Debug)]
 pub struct StripBuffer<T = u8> {
     items: Vec<T>,
@@ -11,12 +11,12 @@ pub struct StripBuffer<T = u8> {
 }
 
 impl<T> StripBuffer<T> {
-    /// Returns the content for writing.
+    /// Returns the contents for writing.
     pub fn items_mut(&mut self) -> &mut [T] {
         &mut self.items
     }
 
-    /// Returns the content.
+    /// Returns the contents.
     #[must_use]
     pub fn items(&self) -> &[T] {
         &self.items
@@ -25,28 +25,29 @@ impl<T> StripBuffer<T> {
 
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
-        // Sending fails if the pool was dropped, or for a buffer beyond the limit; then the memory is freed.
+        // Sending fails if the pool was dropped or the buffer was allocated beyond the limit. In that case, the memory
+        // is freed.
         let _ = self.home.try_send(std::mem::take(&mut self.items));
     }
 }
 
 /// A fixed number of strip buffers for one level.
 ///
-/// The limit bounds the memory of the level. It also applies back pressure: if encoders or uploads are slow, the reader
-/// [reserves](Self::reserve) a buffer before it goes on, and waits. Buffers are reused, because allocating and clearing fresh memory
-/// takes as long as halving the level.
+/// The limit bounds the level's memory use. It also provides back pressure: the reader has to [reserve](Self::reserve)
+/// a buffer before continuing, so it waits if encoders or uploads are slow. Buffers are reused because allocating and
+/// clearing new memory takes as long as halving the level.
 #[derive(Debug)]
 pub struct StripPool<T = u8> {
     strip_items: usize,
     home: SyncSender<Vec<T>>,
     free: Receiver<Vec<T>>,
-    /// The buffer that the next [`take`](Self::take) returns.
+    /// Buffer that the next call to [`take`](Self::take) will return.
     reserved: Option<Vec<T>>,
 }
 
 impl<T: Copy + Default> StripPool<T> {
-    /// Creates a pool of `count` buffers with `strip_items` bytes or blocks each. A buffer is allocated when it is
-    /// first taken.
+    /// Creates a pool of `count` buffers with `strip_items` bytes or blocks each. Buffers are allocated the first time
+    /// they are taken.
     #[must_use]
     pub fn new(count: usize, strip_items: usize) -> Self
     where
@@ -59,14 +60,14 @@ impl<T: Copy + Default> StripPool<T> {
         Self { strip_items, home, free, reserved: None }
     }
 
-    /// Waits until a buffer is free, and keeps it for the next [`take`](Self::take).
+    /// Waits until a buffer is free and keeps it for the next call to [`take`](Self::take).
     pub fn reserve(&mut self) {
         if self.reserved.is_none() {
             self.reserved = Some(self.free.recv().expect("the pool itself holds a sender"));
         }
     }
 
-    /// Reserves a buffer if one is free. Returns `true` if one is reserved.
+    /// Tries to reserve a buffer without waiting. Returns `true` if a buffer is reserved.
     pub fn try_reserve(&mut self) -> bool {
         if self.reserved.is_none() {
             self.reserved = self.free.try_recv().ok();
@@ -74,13 +75,14 @@ impl<T: Copy + Default> StripPool<T> {
         self.reserved.is_some()
     }
 
-    /// Takes a buffer, which should be reserved. The content is left over from its last use.
+    /// Takes a buffer, which should already be [reserved](Self::reserve). Its contents are left over from the previous
+    /// use.
     ///
     /// # Errors
-    /// Returns an error if the memory cannot be allocated.
+    /// Returns an error if memory can't be allocated.
     pub fn take(&mut self) -> Result<StripBuffer<T>, TryReserveError> {
-        // Waiting here could take forever: the encoders that would give a buffer back may need the thread that waits. So a
-        // buffer that was not reserved is a new one, beyond the limit, and is freed instead of given back.
+        // Don't wait here. The encoders that would return a buffer might need this thread to make progress. If no
+        // buffer is reserved or free, allocate one beyond the limit, which is later freed instead of returned.
         let mut items = if self.try_reserve() { self.reserved.take().unwrap_or_default() } else { Vec::new() };
         items.try_reserve_exact(self.strip_items.saturating_sub(items.len()))?;
         items.resize(self.strip_items, T::default());

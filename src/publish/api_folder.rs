@@ -1,45 +1,47 @@
-//! The folder of an image in one version of the Image API.
+//! Folder that holds an image's objects for one Image API version.
 
 use crate::destination::{ImageAddress, ImageFolder};
 use crate::iiif::Plan;
 
-/// The folder of an image in one version of the Image API.
+/// Folder that holds an image's objects for one Image API version.
 #[derive(Clone, Debug)]
 pub(super) struct ApiFolder {
     pub(super) plan: Plan,
-    /// The address of the objects.
+    /// Address where the image's objects are stored.
     objects: ImageAddress,
-    /// The address above, if each version of the image has a folder of its own. Its `info.json` is that of the current version.
+    /// Parent address, if each version of the image has its own folder. The `info.json` there describes the current
+    /// version.
     parent: Option<ImageAddress>,
 }
 
 impl ApiFolder {
-    /// Creates the folder of the objects at `objects`. `parent` is the address above if these are of a version.
+    /// Creates a folder for the objects at `objects`. `parent` is the address one level up if versions have their own
+    /// folders.
     pub(super) fn new(plan: Plan, objects: ImageAddress, parent: Option<ImageAddress>) -> Self {
         Self { plan, objects, parent }
     }
 
-    /// Returns the address of the objects. Its base URI is the id of the image information in it.
+    /// Returns the address of the image's objects. Its base URI is the `id` in `info.json`.
     pub(super) fn objects(&self) -> &ImageAddress {
         &self.objects
     }
 
-    /// Returns the folder of the objects.
+    /// Returns the folder that holds the objects.
     pub(super) fn dir(&self) -> &ImageFolder {
         self.objects.folder()
     }
 
-    /// Returns the address of the image, if each of its versions has a folder of its own.
+    /// Returns the image's own address if each of its versions has a separate folder.
     pub(super) fn parent(&self) -> Option<&ImageAddress> {
         self.parent.as_ref()
     }
 
-    /// Returns the address of the `info.json` that viewers are given.
+    /// Returns the address of the `info.json` that viewers load.
     pub(super) fn current(&self) -> &ImageAddress {
         self.parent.as_ref().unwrap_or(&self.objects)
     }
 
-    /// Returns the folder of the `info.json` that viewers are given.
+    /// Returns the folder of the `info.json` that viewers load.
     pub(super) fn current_dir(&self) -> &ImageFolder {
         self.current().folder()
     }

@@ -1,31 +1,32 @@
-//! Publishes many images until they are done or the run is to stop.
+//! Publishes a batch of images until it is finished or told to stop.
 
 use super::{Image, PublishError, Published, Publisher};
 use crate::store::StoreError;
 use futures::StreamExt;
 use std::pin::pin;
 
-/// An event of [`Publisher::publish_until`].
+/// Events emitted by [`Publisher::publish_until`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum BatchEvent<'a> {
-    /// An image is published, or failed.
+    /// An image was published or failed.
     Ended {
-        /// The image.
+        /// The image that finished.
         image: &'a Image,
-        /// The result.
+        /// Result of publishing the image.
         result: &'a Result<Published, PublishError>,
     },
-    /// The store does not respond anymore, so no further image is started: each would only wait for it as long.
+    /// The store stopped responding. No more images are started, because each one would run into the same timeout.
     StoreUnavailable {
-        /// The error of the store.
+        /// Error returned by the store.
         error: &'a StoreError,
     },
 }
 
 impl Publisher {
-    /// Publishes images until all have ended, or until `stop` resolves. Then it [stops](Self::stop) gracefully: it finishes uploads
-    /// in flight, unless `abort` resolves before. Returns the output of `stop` if that ended the work.
+    /// Publishes images until they have all finished or `stop` resolves. In the latter case, it [stops](Self::stop)
+    /// gracefully and lets uploads in flight finish, unless `abort` resolves first. Returns the output of `stop` if
+    /// `stop` resolved first.
     pub async fn publish_until<S>(
         &self,
         images: impl IntoIterator<Item = Image>,
@@ -37,9 +38,8 @@ impl Publisher {
             let mut results = pin!(self.publish_all(images));
             while let Some((image, result)) = results.next().await {
                 on_event(BatchEvent::Ended { image: &image, result: &result });
-                // One image may fail for its own reasons. Only if a request that has nothing to do with it fails too is
-                // the store considered unavailable; then every further image would wait for the whole retry time and
-                // fail.
+                // A single image can fail for reasons of its own. The store counts as unavailable only if an unrelated
+                // request fails too. In that case, every remaining image would retry until it timed out and then fail.
                 if let Err(error) = &result
                     && let Some(error) = self.unavailable_store(error).await
                 {
@@ -60,7 +60,7 @@ impl Publisher {
         Some(stopped)
     }
 
-    /// Returns the error of the store if an image failed because of the store, and the store still fails.
+    /// Returns the store's error if the store caused the failure and is still failing.
     async fn unavailable_store(&self, error: &PublishError) -> Option<StoreError> {
         if self.is_stopped() || !error.of_store().is_some_and(StoreError::is_environment) {
             return None;

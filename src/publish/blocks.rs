@@ -1,15 +1,16 @@
-//! The choice between cutting tiles out of the blocks of a JPEG and encoding them from pixels.
+//! Decides whether to cut tiles directly out of JPEG blocks or to encode them from pixels.
 
 use crate::encode::JpegOptions;
 use crate::iiif::{Format, Pyramid, Rendering, ScaleFactor};
 use crate::pixel::RowScale;
 use crate::source::Header;
 
-/// Returns the scale at which rows are still decoded if the full-size tiles are cut out of blocks; `None` if they are not.
+/// Returns the scale at which rows still have to be decoded when full-size tiles are cut from JPEG blocks, or `None` if
+/// blocks can't be used.
 ///
-/// Only JPEG tiles can be cut. The other levels need rows at half the size, with three exceptions that need them at the full size:
-/// full-size pictures that are not tiles, an image with a single level, and an image whose last blocks reach beyond its edge.
-/// Decoding those at half the size would mix hidden pixels into visible ones.
+/// Only JPEG tiles can be cut from blocks. The other levels usually need rows at half size. Full-size rows are needed
+/// in three cases: the image has full-size pictures other than tiles, it has only one level, or its last blocks extend
+/// past the edge. In the last case, decoding at half size would mix hidden pixels into visible pixels.
 pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions) -> Option<RowScale> {
     let layout = header.blocks.as_ref()?;
     let is_jpeg_only = pyramid.formats().all().eq([Format::Jpg]);

@@ -1,4 +1,4 @@
-//! Limits that all images of a publisher share, and the stop signal.
+//! Limits shared by all images of a publisher, and the stop signal.
 
 use super::memory::{ImageBytes, InFlight, shared_bytes};
 use super::options::Options;
@@ -7,26 +7,28 @@ use crate::workers::Workers;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// The limits and the stop signal. Clones share them.
+/// Shared limits and the stop signal. Cloning is cheap, and clones share the same limits.
 #[derive(Clone)]
 pub(super) struct Budget {
-    /// The threads that decode, convert colors and encode.
+    /// Threads that decode, convert colors and encode.
     pub(super) workers: Workers,
-    /// One permit for each image that is being read. There is one more than there are encoders: small images keep all cores busy, and
-    /// one is decoded while another waits. Images that wait for the store hold none, because it may be far away.
+    /// One permit per image being read. There is one more permit than there are encoders, which keeps all cores busy on
+    /// small images: one image is decoded while another waits. Images waiting for the store don't hold a permit because
+    /// the store may have high latency.
     pub(super) readers: Arc<Semaphore>,
-    /// One permit for each encoder that runs or is next. The workers take what they are given in order, so that more encoders would
+    /// One permit per encoder that is running or next in line. Workers process jobs in order, so extra encoders would
     /// only make the readers wait.
     pub(super) encoders: Arc<Semaphore>,
-    /// One permit for each upload in flight.
+    /// One permit per upload in flight.
     pub(super) puts: Arc<Semaphore>,
-    /// One permit for each tile that is being encoded or uploaded, or waits for its upload, with its encoded bytes. There are enough
-    /// for all uploads and all encoders, so that neither waits for the other unless the bytes reach their limit.
+    /// One permit per tile that is being encoded, waiting to be uploaded, or being uploaded, weighted by its encoded
+    /// size. There are enough permits for all encoders and uploads, so neither waits for the other until the byte limit
+    /// is reached.
     pub(super) tiles: Limiter,
     in_flight: InFlight,
-    /// The memory of images, without the part that they share; `None` if there is no limit.
+    /// Memory available to images, excluding what they share, or `None` if there is no limit.
     memory: Option<Memory>,
-    /// Set to `true` once no new work may begin.
+    /// `true` once no new work may start.
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -51,21 +53,22 @@ impl Budget {
         }
     }
 
-    /// Returns the maximum number of pictures in memory, of all images together.
+    /// Returns the maximum number of pictures in memory across all images.
     pub(super) fn in_flight(&self) -> InFlight {
         self.in_flight
     }
 
-    /// Returns the memory limit if an image that needs `peak_bytes` exceeds it.
+    /// Returns the memory limit if `peak_bytes` exceeds it.
     pub(super) fn is_beyond(&self, peak_bytes: u64) -> Option<u64> {
         self.memory.as_ref().map(|memory| memory.limit_bytes).filter(|limit| peak_bytes > *limit)
     }
 
-    /// Waits for the memory of an image. Requests are granted in order, so that a large image is not overtaken forever.
+    /// Waits until an image's memory is available. Requests are granted in order, so smaller images can't starve a
+    /// large one.
     pub(super) async fn memory(&self, bytes: ImageBytes) -> ImageMemory {
         let Some(memory) = &self.memory else { return ImageMemory::default() };
-        // All memory of an image is taken at once. Two images that took theirs in two steps could each hold what the
-        // other one waits for. Later the permit is split, so that the larger part can be returned earlier.
+        // Acquire all of an image's memory at once. If two images acquired theirs in two steps, each could end up
+        // holding the memory the other needs. The permit is split later, so the larger part can be released earlier.
         let units = memory.units_of(bytes.total()).max(1);
         let permit = Arc::clone(&memory.left).acquire_many_owned(units).await;
         let mut reading = permit.expect("the semaphores of a budget are never closed");
@@ -73,7 +76,7 @@ impl Budget {
         ImageMemory { reading: Arc::new(Some(reading)), lasting }
     }
 
-    /// Stops: work in flight continues, new work does not begin.
+    /// Prevents new work from starting. Work in flight continues.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
@@ -85,33 +88,33 @@ impl Budget {
     /// Waits for the stop signal.
     pub(super) async fn stopped(&self) {
         let mut stopping = self.stopping.subscribe();
-        // Fails only if the sender is dropped, and `self` holds it.
+        // This only fails if the sender is dropped, but `self` holds it.
         let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
     }
 }
 
-/// Memory that an image has, given back when this is dropped.
+/// Memory reserved for an image. Dropping it releases the memory.
 #[derive(Debug, Default)]
 pub(super) struct ImageMemory {
-    /// Held by everything that holds pixels of the image.
+    /// Held by everything that still needs the image's pixels.
     pub(super) reading: ReadingMemory,
-    /// Held until the last object of the image is stored.
+    /// Held until the image's last object is stored.
     pub(super) lasting: Option<OwnedSemaphorePermit>,
 }
 
-/// Memory that is free again when an image has been read and encoded: when the last clone is dropped.
+/// Memory held until an image has been read and encoded. Released when the last clone is dropped.
 pub(super) type ReadingMemory = Arc<Option<OwnedSemaphorePermit>>;
 
 pub(super) async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     Arc::clone(semaphore).acquire_owned().await.expect("the semaphores of a budget are never closed")
 }
 
-/// A memory limit, in units that fit the counter of a semaphore.
+/// A memory limit, in units small enough for a semaphore's counter.
 #[derive(Clone)]
 struct Memory {
-    /// The limit of the whole program, in bytes.
+    /// Memory limit for the whole program, in bytes.
     limit_bytes: u64,
-    /// The units for images.
+    /// Units available to images.
     units: u32,
     left: Arc<Semaphore>,
 }
@@ -120,14 +123,13 @@ impl Memory {
     const UNIT_BYTES: u64 = 1 << 16;
 
     fn new(limit_bytes: u64, bytes: u64) -> Self {
-        // At most 256 TiB.
-        // A semaphore counts permits in `u32` for one acquisition. Units of 64 KiB lift the limit to 256 TiB, and round
-        // each image up by less than that.
+        // A semaphore acquires permits as a `u32`. Units of 64 KiB raise the limit to 256 TiB and waste less than one
+        // unit per image.
         let units = u32::try_from(bytes / Self::UNIT_BYTES).unwrap_or(u32::MAX).max(1);
         Self { limit_bytes, units, left: Arc::new(Semaphore::new(units as usize)) }
     }
 
-    /// Returns the units for a number of bytes, limited to all units.
+    /// Converts bytes to units, capped at the total number of units.
     fn units_of(&self, bytes: u64) -> u32 {
         u32::try_from(bytes.div_ceil(Self::UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units)
     }

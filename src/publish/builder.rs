@@ -1,4 +1,4 @@
-//! Builds the options of a publisher.
+//! Builder for a publisher's options.
 
 use super::{Identity, Layout, OnWarning, Options, RedirectOptions, Versions};
 use crate::destination::PublicUrl;
@@ -9,24 +9,24 @@ use crate::store::{OnExisting, Prefix};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// An error in the options of a publisher.
+/// Error returned when a publisher's options are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionsError {
-    /// A number that must be at least 1 is 0.
+    /// A value that must be at least 1 is 0.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),
-    /// This build cannot write a format, because a feature of the crate is disabled.
+    /// The output format requires a crate feature that this build doesn't have.
     #[error("cannot write {format}: that requires the feature `{feature}`, which this build lacks")]
     FeatureDisabled {
-        /// The format.
+        /// The unsupported format.
         format: Format,
-        /// The feature of the crate that writes it.
+        /// Crate feature required to write it.
         feature: &'static str,
     },
 }
 
-/// Builds [`Options`], which start with their defaults.
+/// Builder for [`Options`], starting from the defaults.
 ///
 /// ```
 /// use iiif_publish::publish::{Layout, Options, OptionsError};
@@ -46,12 +46,12 @@ pub struct OptionsBuilder {
 }
 
 impl Options {
-    /// Builds options for images below a public URL.
+    /// Creates a builder with default options for images below a public URL.
     pub fn builder(public_url: PublicUrl) -> OptionsBuilder {
         OptionsBuilder { options: Self::new(public_url), cache_control: None, jobs: None, concurrency: None }
     }
 
-    /// Builds options that start with these.
+    /// Converts these options back into a builder.
     pub fn into_builder(self) -> OptionsBuilder {
         let cache_control = Some(self.cache_control.clone());
         OptionsBuilder { options: self, cache_control, jobs: None, concurrency: None }
@@ -59,13 +59,13 @@ impl Options {
 }
 
 impl OptionsBuilder {
-    /// Sets the prefix of all keys.
+    /// Sets the key prefix.
     pub fn prefix(mut self, prefix: Prefix) -> Self {
         self.options.prefix = prefix;
         self
     }
 
-    /// Sets the versions of the Image API.
+    /// Sets the Image API versions to publish.
     pub fn versions(mut self, versions: Versions) -> Self {
         self.options.versions = versions;
         self
@@ -77,73 +77,74 @@ impl OptionsBuilder {
         self
     }
 
-    /// Sets tile size, levels and formats.
+    /// Sets the tile size, levels and formats.
     pub fn shape(mut self, shape: PyramidShape) -> Self {
         self.options.shape = shape;
         self
     }
 
-    /// Sets the encoder options. The quality also applies to WebP.
+    /// Sets the JPEG encoder options. The quality setting also applies to WebP.
     pub fn jpeg(mut self, jpeg: JpegOptions) -> Self {
         self.options.jpeg = jpeg;
         self
     }
 
-    /// Sets the `Cache-Control` of pictures. The default depends on the [layout](Self::layout).
+    /// Sets the `Cache-Control` header for pictures. The default depends on the [layout](Self::layout).
     pub fn cache_control(mut self, value: impl Into<Option<String>>) -> Self {
         self.cache_control = value.into();
         self
     }
 
-    /// Sets the `Cache-Control` of `info.json`.
+    /// Sets the `Cache-Control` header for `info.json`.
     pub fn info_cache_control(mut self, value: impl Into<String>) -> Self {
         self.options.info_cache_control = value.into();
         self
     }
 
-    /// Sets the license or rights statement of the images.
+    /// Sets the license or rights statement of all images.
     pub fn rights(mut self, rights: impl Into<Option<Rights>>) -> Self {
         self.options.rights = rights.into();
         self
     }
 
-    /// Limits the uploads in flight, of all images together. The default is that of the store.
+    /// Sets the maximum number of concurrent uploads across all images. Defaults to the store's own default.
     pub fn concurrency(mut self, uploads: impl Into<Option<usize>>) -> Self {
         self.concurrency = uploads.into();
         self
     }
 
-    /// Sets the number of threads that decode, convert colors and encode. The default is the number of cores.
+    /// Sets the number of threads used for decoding, color conversion and encoding. Defaults to the number of cores.
     pub fn jobs(mut self, threads: usize) -> Self {
         self.jobs = Some(threads);
         self
     }
 
-    /// Sets the handling of images that are published already.
+    /// Sets the behavior for images that have already been published.
     pub fn on_existing(mut self, on_existing: OnExisting) -> Self {
         self.options.on_existing = on_existing;
         self
     }
 
-    /// Limits the memory of all images together, in bytes.
+    /// Sets the memory limit for all images together, in bytes.
     pub fn max_memory_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.options.max_memory_bytes = bytes.into();
         self
     }
 
-    /// Limits the objects of one image. An image with more is refused before anything is stored.
+    /// Sets the maximum number of objects per image. Images that would exceed it are rejected before anything is
+    /// stored.
     pub fn max_objects(mut self, objects: impl Into<Option<u64>>) -> Self {
         self.options.max_objects = objects.into();
         self
     }
 
-    /// Sets the properties by which unchanged sources are recognized.
+    /// Sets the method used to detect unchanged sources.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.options.identity = identity;
         self
     }
 
-    /// Sets the way of handling warnings.
+    /// Sets the behavior when a source has warnings.
     pub fn on_warning(mut self, on_warning: OnWarning) -> Self {
         self.options.on_warning = on_warning;
         self
@@ -155,22 +156,22 @@ impl OptionsBuilder {
         self
     }
 
-    /// Sets the layout of objects.
+    /// Sets the object layout.
     pub fn layout(mut self, layout: Layout) -> Self {
         self.options.layout = layout;
         self
     }
 
-    /// Redirects requests instead of storing an object for each one.
+    /// Sets the redirect options. Redirects replace duplicate objects.
     pub fn redirects(mut self, redirects: impl Into<Option<RedirectOptions>>) -> Self {
         self.options.redirects = redirects.into();
         self
     }
 
-    /// Checks and returns the options.
+    /// Validates and returns the options.
     ///
     /// # Errors
-    /// If `jobs` or `concurrency` is 0, or if this build cannot write one of the formats.
+    /// Returns an error if `jobs` or `concurrency` is 0, or if this build can't write one of the formats.
     pub fn build(self) -> Result<Options, OptionsError> {
         let Self { mut options, cache_control, jobs, concurrency } = self;
         let at_least_one = |name, number| NonZeroUsize::new(number).ok_or(OptionsError::Zero(name));

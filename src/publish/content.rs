@@ -1,20 +1,20 @@
-//! A digest over the stored pictures of an image, which receipts and listings can compute in any order.
+//! An order-independent digest of an image's pictures, computed from upload receipts or from a listing.
 
 use crate::store::{ETag, Key};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// A sum of SHA-256 hashes, in little-endian words.
+/// Sum of SHA-256 hashes, as little-endian words.
 ///
-/// A sum does not depend on the order and needs no list of what was added. It detects accidents, not forgery: whoever can
-/// forge a listing can write the objects.
+/// A sum is independent of order and doesn't require keeping a list of entries. It detects accidents, not tampering:
+/// anyone able to forge a listing could also write the objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct HashSum([u64; 4]);
 
 impl HashSum {
     fn add(&mut self, parts: [&[u8]; 2]) {
-        // Each part is preceded by its length. Otherwise the pairs (`a`, `bc`) and (`ab`, `c`) would have the same
-        // hash.
+        // Prefix each part with its length. Without it, the pairs (`a`, `bc`) and (`ab`, `c`) would hash to the same
+        // value.
         let mut hash = Sha256::new();
         for part in parts {
             hash.update((part.len() as u64).to_le_bytes());
@@ -22,8 +22,8 @@ impl HashSum {
         }
         let hash = hash.finalize();
         for (sum, word) in self.0.iter_mut().zip(hash.as_chunks::<8>().0) {
-            // A sum and not an exclusive or: two equal entries would cancel out, so that an object that is listed twice
-            // would count as one that is missing.
+            // Use addition instead of XOR. With XOR, an object that is listed twice would cancel itself out and look
+            // like a missing one.
             *sum = sum.wrapping_add(u64::from_le_bytes(*word));
         }
     }
@@ -43,20 +43,20 @@ impl fmt::Display for HashSum {
     }
 }
 
-/// The number of pictures, and digests over the pairs of key and entity tag and of key and size.
+/// Number of pictures, and digests of their (key, entity tag) and (key, size) pairs.
 ///
-/// Not every store lists entity tags; then the sizes are compared.
+/// Sizes are compared if the store doesn't list entity tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ContentDigest {
     objects: u64,
     etags: HashSum,
     sizes: HashSum,
-    /// Pictures without an entity tag.
+    /// Number of pictures without an entity tag.
     untagged: u64,
 }
 
 impl ContentDigest {
-    /// Adds one object. Its key counts relative to the folder of the image, so that a copy of the folder has the same digest.
+    /// Adds one object. The path is relative to the image's folder, so a copy of the folder has the same digest.
     pub(super) fn add(&mut self, path: &str, etag: Option<&ETag>, bytes: u64) {
         self.objects += 1;
         self.sizes.add([path.as_bytes(), &bytes.to_le_bytes()]);
@@ -66,22 +66,22 @@ impl ContentDigest {
         }
     }
 
-    /// Returns `true` if a listing has the objects of this digest: by entity tags, or by sizes if either side has none.
+    /// Returns `true` if a listing matches this digest, by entity tag if both sides have all tags and by size if not.
     pub(super) fn is_of(&self, listed: &Self) -> bool {
-        // If one side has no entity tags, for example because the store lists none, sizes are all that is left. Two
-        // encodings of one tile rarely have the same size, but a replaced tile of one color does. That is why the
-        // caller tells people that an image was compared by size only.
+        // Sizes are the only option if either side lacks entity tags, for example because the store doesn't list them.
+        // Two encodings of a tile rarely have the same size, but two solid-color tiles often do. That's why the caller
+        // warns the user that images were compared by size only.
         let by_tags = self.untagged == 0 && listed.untagged == 0;
         let is_same = if by_tags { self.etags == listed.etags } else { self.sizes == listed.sizes };
         self.objects == listed.objects && is_same
     }
 
-    /// Returns `true` if some object has no entity tag.
+    /// Returns `true` if any object lacks an entity tag.
     pub(super) fn has_untagged(&self) -> bool {
         self.untagged > 0
     }
 
-    /// Parses the fields of a mark.
+    /// Parses the corresponding fields of a mark.
     pub(super) fn from_fields(objects: &str, etags: &str, sizes: &str) -> Option<Self> {
         let objects = objects.parse().ok()?;
         let untagged = if etags == Self::UNTAGGED { objects } else { 0 };
@@ -89,7 +89,7 @@ impl ContentDigest {
         Some(Self { objects, etags, sizes: HashSum::from_hexadecimal(sizes)?, untagged })
     }
 
-    /// Stands for the digest of entity tags if the store returned none.
+    /// Placeholder for the entity tag digest if the store didn't return any tags.
     const UNTAGGED: &str = "none";
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for ContentDigest {
     }
 }
 
-/// Returns the path of a key below the folder of its image, or the whole key if it is elsewhere.
+/// Returns a key's path relative to its image's folder, or the full key if it isn't in that folder.
 pub(super) fn path_in<'a>(folder: &crate::destination::ImageFolder, key: &'a Key) -> &'a str {
     folder.path_of(key.as_str()).unwrap_or(key.as_str())
 }

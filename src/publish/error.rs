@@ -1,4 +1,4 @@
-//! Errors of publishing an image.
+//! Errors that can occur when publishing an image.
 
 use crate::destination::Identifier;
 use crate::iiif::PyramidError;
@@ -8,127 +8,127 @@ use crate::workers::WorkError;
 use bytesize::ByteSize;
 use std::error::Error;
 
-/// An error that prevented an image from being published. Its `info.json` was not written, except with [`PublishError::CleanUp`]. If
-/// two API versions are published, the `info.json` of the first may be there, with all of its objects.
+/// Error returned when publishing an image fails. Except for [`PublishError::CleanUp`], `info.json` was not written.
+/// When publishing two API versions, the first `info.json` may have been written, along with all of its objects.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The source cannot be read.
+    /// The source couldn't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// A picture cannot be encoded.
+    /// A picture couldn't be encoded.
     #[error("could not encode a picture of `{identifier}`")]
     Encode {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The error of the encoder.
+        /// Error returned by the encoder.
         #[source]
         cause: Box<dyn Error + Send + Sync>,
     },
-    /// The store did not take an object.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Prefix and identifier are too long together.
+    /// The prefix and identifier are too long when combined.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Objects are missing although nothing failed.
+    /// All steps succeeded, but some objects are missing.
     #[error("`{identifier}` is incomplete")]
     Incomplete {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The numbers of objects.
+        /// Number of stored and expected objects.
         #[source]
         cause: Incomplete,
     },
-    /// [`Publisher::stop`](super::Publisher::stop) was called before the image was complete. The next run resumes it.
+    /// [`Publisher::stop`](super::Publisher::stop) was called before the image was complete. Run again to resume.
     #[error("`{identifier}` was stopped at {stored} of {promised} objects")]
     Stopped {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// Its objects that are stored.
+        /// Number of objects stored so far.
         stored: u64,
-        /// All of its objects.
+        /// Total number of objects.
         promised: u64,
     },
-    /// Another run published it at the same time; a later run checks the result.
+    /// Another run published the same image concurrently. A later run will verify the result.
     #[error("another run published `{identifier}` at the same time")]
     Overtaken {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
     },
-    /// Its `full/max` is too large for a format.
+    /// The `full/max` picture exceeds the maximum dimensions of an output format.
     #[error("`{identifier}` is too large for its formats")]
     Formats {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
         /// The format and its limit.
         #[source]
         cause: PyramidError,
     },
-    /// It needs more memory than all images together may take.
+    /// Publishing the image would exceed the memory limit.
     #[error("`{identifier}` needs {} of memory, but the limit is {}", ByteSize(*.needed_bytes), ByteSize(*.limit_bytes))]
     Memory {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The memory that it needs, in bytes.
+        /// Required memory in bytes.
         needed_bytes: u64,
-        /// The limit, in bytes.
+        /// Memory limit in bytes.
         limit_bytes: u64,
     },
-    /// It has more objects than one image may have.
+    /// The image would exceed the limit on objects per image.
     #[error("`{identifier}` needs {objects} objects, but the limit is {max_objects}")]
     TooManyObjects {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The number of its objects.
+        /// Number of objects the image needs.
         objects: u64,
-        /// The limit.
+        /// Maximum number of objects per image.
         max_objects: u64,
     },
-    /// Its source gave warnings, and [`OnWarning::Fail`](super::OnWarning::Fail) was chosen.
+    /// The source has warnings, and [`OnWarning::Fail`](super::OnWarning::Fail) is set.
     #[error("`{identifier}` {}has warnings: {}", if *.is_published { "is published already, and " } else { "" }, listed(.warnings))]
     Warnings {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The warnings.
+        /// The source's warnings.
         warnings: Vec<Warning>,
-        /// Set if an earlier run published the image in spite of them.
+        /// `true` if an earlier run published the image despite its warnings.
         is_published: bool,
     },
-    /// It is published, but its obsolete objects are left. The next run deletes them.
+    /// The image was published, but its obsolete objects couldn't be deleted. The next run will delete them.
     #[error("published `{identifier}`, but could not delete its obsolete objects")]
     CleanUp {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The error of the store.
+        /// Error returned by the store.
         #[source]
         cause: StoreError,
     },
-    /// The threads that decode and encode cannot be started.
+    /// Failed to start the worker threads.
     #[error("could not start the threads to publish `{identifier}`: {message}")]
     Threads {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The error of the operating system.
+        /// The underlying OS error.
         message: String,
     },
-    /// A worker panicked.
+    /// A worker thread panicked.
     #[error("internal error: a worker panicked while publishing `{identifier}`: {message}")]
     Panicked {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The message of the panic.
+        /// The panic message.
         message: String,
     },
 }
 
-/// Joins warnings to one text.
+/// Joins warnings into a single string.
 fn listed(warnings: &[Warning]) -> String {
     warnings.iter().map(Warning::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl PublishError {
-    /// Returns the error for work on an image that has no result.
+    /// Converts a worker failure into an error for this image.
     pub(super) fn of_work(identifier: &Identifier, cause: WorkError) -> Self {
         let identifier = identifier.clone();
         match cause {
@@ -137,10 +137,10 @@ impl PublishError {
         }
     }
 
-    /// Returns `true` if the environment (credentials, bucket, region, endpoint) must change before a retry can succeed.
+    /// Returns `true` if retrying won't help until the environment (credentials, bucket, region or endpoint) is fixed.
     #[must_use]
     pub fn is_environment(&self) -> bool {
-        // The endpoint was reachable when the run began, so being unreachable may be transient.
+        // The endpoint was reachable at startup, so losing the connection may be temporary.
         let is_lasting = |error: &StoreError| error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
         match self {
             Self::Source(error) => error.is_environment(),
@@ -148,7 +148,7 @@ impl PublishError {
         }
     }
 
-    /// Returns the error of the store, if the store failed.
+    /// Returns the store's error if the store caused the failure.
     #[must_use]
     pub(crate) fn of_store(&self) -> Option<&StoreError> {
         match self {
@@ -158,7 +158,7 @@ impl PublishError {
     }
 }
 
-/// Objects are missing although nothing failed.
+/// Error returned when objects are missing although every upload succeeded.
 #[derive(Debug, thiserror::Error)]
 #[error("{stored} of {promised} objects were stored")]
 pub struct Incomplete {

@@ -1,4 +1,4 @@
-//! Events that a publisher emits while it works.
+//! Events emitted while publishing.
 
 use crate::destination::{Identifier, VersionName};
 use crate::iiif::Size;
@@ -6,51 +6,51 @@ use crate::source::{SourceProperties, Warning};
 use crate::store::Traffic;
 use std::time::Duration;
 
-/// One thing that happened.
+/// A progress event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// An image was opened and planned.
+    /// An image was opened and its objects were planned.
     Started {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// Its size in pixels.
+        /// Image size in pixels.
         size: Size,
-        /// The kind of file: `JPEG`, `TIFF, 16 bit`, …
+        /// File type, such as `JPEG` or `TIFF, 16 bit`.
         description: String,
-        /// The properties of the file, and the conversions that they need.
+        /// File properties and the conversions they require.
         properties: SourceProperties,
-        /// Objects that it will have, `info.json` included.
+        /// Number of objects to store, including `info.json`.
         objects: u64,
     },
-    /// An object was stored.
+    /// An object was uploaded, or was already stored with the same content.
     Stored {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
-        /// The size of the object.
+        /// Object size in bytes.
         bytes: u64,
     },
-    /// An image is complete: its `info.json` is stored.
+    /// An image was published, including its `info.json`.
     Published(Published),
-    /// An image was there already, from the same source, and its documents or headers were written again.
+    /// An image was already published from the same source, and its documents or headers were updated.
     Updated(Published),
-    /// An image was there already, from the same source and with the same options.
+    /// An image was already published from the same source with the same options.
     Unchanged(Published),
-    /// An image was there already, and is not to be replaced.
+    /// An existing image was kept because replacing it is disabled.
     Kept(Published),
-    /// An image was there already, and a newer version of the program has published it.
+    /// An existing image was kept because a newer version of the program published it.
     KeptNewer(Published),
-    /// The store lists no entity tags: images are compared by the sizes of their objects. Emitted once.
+    /// The store doesn't list entity tags, so images are compared by object size instead. Emitted at most once.
     ComparedBySize,
-    /// An image could not be published, for a [reason](super::PublishError) that `publish` returns.
+    /// Publishing an image failed. `publish` returns the [error](super::PublishError).
     Failed {
-        /// The image.
+        /// Identifier of the image.
         identifier: Identifier,
     },
 }
 
 impl Event {
-    /// Returns the event at the end of an image that is there.
+    /// Returns the event for a published image, based on its outcome.
     pub(super) fn of(published: Published) -> Self {
         match published.outcome {
             Outcome::Published => Self::Published(published),
@@ -62,19 +62,19 @@ impl Event {
     }
 }
 
-/// The result of publishing an image.
+/// Outcome of publishing an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Its pictures were stored.
+    /// The image's pictures were stored.
     Published,
-    /// Its documents or headers were updated; its source was not opened.
+    /// Only documents or headers were updated, without opening the source.
     Updated,
-    /// It was there already.
+    /// The image was already up to date.
     Unchanged,
-    /// It was there already, perhaps another version of it, and images that are there are kept.
+    /// The existing image was kept because replacing it is disabled. It may be an older version.
     Kept,
-    /// It was published by a newer version of the program, and kept.
+    /// The existing image was kept because a newer version of the program published it.
     KeptNewer,
 }
 
@@ -82,40 +82,42 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Published {
-    /// Its identifier.
+    /// Identifier of the image.
     pub identifier: Identifier,
-    /// The result of publishing it.
+    /// Outcome of publishing the image.
     pub outcome: Outcome,
-    /// The public URLs of its `info.json`, one for each version of the Image API.
+    /// Public URLs of `info.json`, one per Image API version.
     pub info_urls: Vec<String>,
-    /// The name of its content, which is the same for the same source and options. `None` if the published version is not known.
+    /// Name derived from the source and options, so publishing the same content again produces the same name. `None` if
+    /// the published version is unknown.
     pub version: Option<VersionName>,
-    /// Its size in pixels.
+    /// Image size in pixels.
     pub size: Size,
-    /// Its tiles, of one version.
+    /// Number of tiles per Image API version.
     pub tiles: u64,
-    /// The objects that it consists of.
+    /// Number of objects that were stored.
     pub objects: u64,
-    /// Their bytes.
+    /// Total size of these objects in bytes.
     pub bytes: u64,
-    /// Properties that could not be honored: first the warnings of the [header](SourceProperties::warnings), then those that only reading the
-    /// pixels gives. Those of an unchanged image have no details.
+    /// Source properties that couldn't be preserved, starting with the [header's warnings](SourceProperties::warnings)
+    /// and followed by warnings found while reading the pixels. If the image is unchanged, warnings don't include
+    /// details.
     pub warnings: Vec<Warning>,
-    /// Objects of an earlier version of it.
+    /// Leftover objects from an earlier version.
     pub orphans: Orphans,
-    /// The requests that it took.
+    /// Requests sent to the store.
     pub traffic: Traffic,
-    /// The time that it took.
+    /// Time taken.
     pub duration: Duration,
 }
 
-/// Counts of the objects that only an earlier version of an image had.
+/// Counts of objects left over from an earlier version of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Orphans {
-    /// Objects that were deleted.
+    /// Number of objects that were deleted.
     pub deleted: u64,
-    /// Objects that remain, because the store does not allow deleting.
+    /// Number of objects left in place because deleting them isn't permitted.
     pub left: u64,
 }
 

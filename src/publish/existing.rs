@@ -1,4 +1,4 @@
-//! Objects of an image that are in the store already: which of them can stay, and which are deleted afterwards.
+//! Handles an image's existing objects, deciding which to keep and which to delete after publishing.
 
 use super::api_folder::ApiFolder;
 use super::content::{ContentDigest, path_in};
@@ -16,76 +16,75 @@ use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The result of preparing the store for a publish.
+/// Result of preparing the store for publishing.
 #[derive(Debug)]
 pub(super) struct Existing {
-    /// Pictures that need not be put again if they have the right bytes.
+    /// Pictures that don't need to be uploaded again if their bytes match.
     pub(super) reusable: HashMap<Key, ETag>,
-    /// Pictures that the image does not have any longer, to be deleted after the commit.
+    /// Pictures that are no longer part of the image, to be deleted after the commit.
     pub(super) orphans: Vec<Key>,
-    /// The state that was invalidated.
+    /// State that was invalidated.
     pub(super) state: State,
 }
 
-/// A state that is older than this is loaded again before it is invalidated.
+/// Maximum age of a loaded state. An older state is reloaded before it is invalidated.
 const RELOAD_AFTER: Duration = Duration::from_secs(2);
 
-/// The largest picture that is read to find out with which headers a run began.
+/// Maximum size of a picture that is downloaded to find out which headers an interrupted run used.
 const MAX_READ_BYTES: u64 = 1 << 20;
 
 impl Publisher {
-    /// Lists what is there, and invalidates the mark of the image, in this order: a run that is killed in between has changed nothing.
+    /// Lists existing objects and then invalidates the image's mark. If a run is killed between the two, nothing has
+    /// changed yet.
     pub(super) async fn prepare(
         &self,
         target: &Target,
         state: &State,
         fingerprint: &Fingerprint,
     ) -> Result<Existing, PublishError> {
-        // Everything that only reads comes before the invalidation, and everything that writes after it. A listing of a
-        // large image takes many requests, and a run that is killed during them should leave an image that the next run
-        // still skips.
+        // Do everything read-only before invalidating, and all writes after it. Listing a large image takes many
+        // requests, and a run killed in the middle should leave an image that the next run can still skip.
         let pictures = self.pictures(target).await?;
         let state = &self.reload(target, state).await?;
         let may_reuse = self.options.on_existing != OnExisting::Overwrite
             && self.has_same_headers(target, state, &pictures, fingerprint).await?;
         self.check_not_stopped(target)?;
-        // Mixed from now on, unless they are the same.
-        // The bytes of a picture can be compared by entity tag, but its headers cannot: no listing shows them. So the
-        // mark remembers which headers all pictures have. From the first PUT with other headers they are mixed, which
-        // the empty string stands for; a run that resumes this one then knows that it cannot keep anything.
+        // Entity tags reveal whether a picture's bytes match, but listings never include headers. The mark therefore
+        // records the headers shared by all pictures. Once a picture is uploaded with different headers, they are
+        // mixed, which is recorded as an empty string. A run that resumes this one then knows that it can't keep any
+        // pictures.
         let headers = if state.has_headers(&fingerprint.headers) { fingerprint.headers.as_str() } else { "" };
         self.invalidate(target, state, headers).await?;
-        // The folder of a version is named after its content, so what is in it belongs to it. Whole versions are pruned
-        // instead.
+        // A version's folder is named after its content, so everything in it belongs there. Old versions are pruned as
+        // a whole instead.
         let orphans = if target.is_versioned() { Vec::new() } else { orphans(target, &pictures) };
         let reusable = pictures.into_iter().filter(|_| may_reuse).filter_map(|listed| Some((listed.key, listed.etag?)));
         Ok(Existing { reusable: reusable.collect(), orphans, state: state.clone() })
     }
 
-    /// Loads the state again, because the image may have waited for long since it was loaded.
+    /// Reloads the state if it is too old, since the image may have waited a long time.
     ///
     /// # Errors
-    /// [`PublishError::Overtaken`] if another run has published the image meanwhile.
+    /// Returns [`PublishError::Overtaken`] if another run has published the image in the meantime.
     async fn reload(&self, target: &Target, state: &State) -> Result<State, PublishError> {
         if state.loaded.0.elapsed() < RELOAD_AFTER || self.timing().is_none() {
             return Ok(state.clone());
         }
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
-        // A look that is minutes old is as good as none: another run may have published, waited and settled since. If
-        // it has only invalidated the mark, both runs write, which the protocol allows. If it has committed, this one
-        // gives up: what it would store is at best the same, and at worst older.
+        // A state that is minutes old is useless, because another run may have published, waited and settled since
+        // then. If that run only invalidated the mark, both runs write, which the protocol allows. If it committed,
+        // this run gives up, because its own result would be the same at best and outdated at worst.
         if again.is_as_seen(state) || !again.has_commit_since(state) {
             return Ok(again);
         }
         Err(PublishError::Overtaken { identifier: target.identifier.clone() })
     }
 
-    /// Puts a mark in place of every one that a later run, or one that runs now, could take for the truth.
+    /// Replaces every mark that a later or concurrent run might trust.
     pub(super) async fn invalidate(&self, target: &Target, state: &State, headers: &str) -> Result<(), StoreError> {
         let writer = self.info_writer(target);
         let mark = Mark::replacing(headers);
-        // An `info.json` of another program has no mark that a run of this one would believe, so there is nothing to
-        // invalidate.
+        // Files written by other programs don't have a mark that we would trust, so there's nothing to invalidate.
         let known = target.folders.iter().zip(&state.infos).filter_map(|(folder, info)| Some((folder, info.as_ref()?)));
         let invalidations = known.filter(|(_, info)| !info.is_foreign()).map(|(folder, info)| {
             let replacing = writer.replacing(folder, info, &mark);
@@ -96,13 +95,13 @@ impl Publisher {
                 }
             }
         });
-        // Side by side: each of them may have to wait.
+        // Run these concurrently, since each one may have to wait.
         futures::future::try_join_all(invalidations).await?;
-        // After a power failure, no old mark may describe new pictures.
+        // After a power failure, an old mark must not describe new pictures.
         self.store.flush().await
     }
 
-    /// Returns the pictures in the folders that are written to, with one listing each; nothing if they may not be listed.
+    /// Lists the pictures in the image's folders, using one listing per folder. Returns nothing if listing is denied.
     pub(super) async fn pictures(&self, target: &Target) -> Result<Vec<Listed>, StoreError> {
         let mut pictures = Vec::new();
         for folder in &target.folders {
@@ -112,8 +111,8 @@ impl Publisher {
         Ok(pictures)
     }
 
-    /// Returns those objects in a folder that are wanted; `None` if it may not be listed. The others, which may be those of many
-    /// images further down, take no memory.
+    /// Lists the objects in a folder that match `is_wanted`, or returns `None` if listing is denied. Other objects,
+    /// which may belong to many nested images, aren't kept in memory.
     pub(super) async fn listed(
         &self,
         folder: &ImageFolder,
@@ -128,7 +127,7 @@ impl Publisher {
         Ok(is_listed.await?.then_some(listed))
     }
 
-    /// Calls `visit` with each object in a folder. Returns `false` if it may not be listed.
+    /// Calls `visit` for each object in a folder. Returns `false` if listing is denied.
     async fn for_each_listed(&self, folder: &ImageFolder, mut visit: impl FnMut(Listed)) -> Result<bool, StoreError> {
         let below = Prefix::from(folder.clone());
         let mut pages = self.store.pages(&below);
@@ -142,11 +141,11 @@ impl Publisher {
         }
     }
 
-    /// Computes the digest of the pictures in a folder, in constant memory; `None` if it may not be listed.
+    /// Computes the digest of a folder's pictures in constant memory. Returns `None` if listing is denied.
     pub(super) async fn listed_content(&self, folder: &ImageFolder) -> Result<Option<ContentDigest>, StoreError> {
         let mut content = ContentDigest::default();
         let is_listed = self.for_each_listed(folder, |listed| {
-            // Redirects have no bytes, and pictures have some.
+            // Redirects are empty objects. Pictures never are.
             if listed.bytes > 0 && request(folder, &listed.key).is_some() {
                 content.add(path_in(folder, &listed.key), listed.etag.as_ref(), listed.bytes);
             }
@@ -154,7 +153,7 @@ impl Publisher {
         Ok(is_listed.await?.then_some(content))
     }
 
-    /// Returns `true` if the pictures that are there were put with the headers that this run gives them.
+    /// Returns `true` if the existing pictures were uploaded with the headers that this run would use.
     async fn has_same_headers(
         &self,
         target: &Target,
@@ -165,7 +164,8 @@ impl Publisher {
         if state.is_there() && !target.is_versioned() {
             return Ok(state.has_headers(&fingerprint.headers));
         }
-        // An earlier run did not come to its end: its first picture tells with which headers it began. Redirects have no bytes.
+        // An earlier run was interrupted. Its oldest picture shows which headers it used. Redirects are empty, so skip
+        // them.
         let is_readable = |bytes: u64| (1..=MAX_READ_BYTES).contains(&bytes);
         let pictures = pictures.iter().filter(|object| is_readable(object.bytes) && object.etag.is_some());
         let Some(oldest) = pictures.min_by_key(|object| object.modified) else { return Ok(false) };
@@ -173,7 +173,7 @@ impl Publisher {
         Ok(headers.as_deref() == Some(&fingerprint.headers))
     }
 
-    /// Deletes pictures that an earlier version of an image has left, and then notes that in its marks.
+    /// Deletes pictures left over from an earlier version of an image, then records this in the marks.
     pub(super) async fn delete_orphans(
         &self,
         target: &Target,
@@ -189,7 +189,7 @@ impl Publisher {
         Ok(deleted)
     }
 
-    /// Deletes objects that no `info.json` promises, if that is allowed.
+    /// Deletes objects not referenced by any `info.json`, if permitted.
     pub(super) async fn delete(&self, keys: Vec<Key>) -> Result<Orphans, StoreError> {
         let count = keys.len() as u64;
         if count == 0 {
@@ -207,7 +207,7 @@ impl Publisher {
     }
 }
 
-/// Returns the pictures that are there and not planned.
+/// Returns existing pictures that are not part of the image.
 pub(super) fn orphans(target: &Target, pictures: &[Listed]) -> Vec<Key> {
     let planned: HashSet<Key> = if pictures.is_empty() { HashSet::new() } else { target.keys().collect() };
     pictures.iter().map(|listed| &listed.key).filter(|key| !planned.contains(key)).cloned().collect()

@@ -1,13 +1,14 @@
-//! Fingerprints: three hashes that tell what a published image would have to be made of again.
+//! Hashes that determine which parts of a published image are out of date.
 //!
-//! | hash | covers | if it changes |
+//! | Hash | Covers | If it changes |
 //! |---|---|---|
 //! | pixels | source, decoding, shape, encoding | the image is published again |
-//! | headers | headers and attributes of the pictures | the pictures are copied in place |
-//! | document | public URL, rights, redirects, headers of `info.json` | `info.json` is written again |
+//! | headers | picture headers and attributes | pictures are copied in place |
+//! | document | public URL, rights, redirects, `info.json` headers | `info.json` is rewritten |
 //!
-//! Each is the hash of a JSON text with explicit names and values. The texts are a format: a new release, a renamed type or a
-//! reordered field changes nothing. An option that is added later is left out of the text while it has its default.
+//! Each hash is computed from a JSON string with explicit names and values. The strings are a stable format and don't
+//! change with new releases, renamed types or reordered fields. Options added later are omitted while they have their
+//! default value.
 
 use super::Options;
 use super::options::{Identity, Layout, RedirectOptions};
@@ -23,30 +24,31 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Bytes of a source that are hashed at a time.
+/// Number of bytes to hash at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// The error of a source that was not hashed to its end. Its result is not needed anymore.
+/// Error message used when hashing is interrupted. Its result is discarded.
 const STOPPED: &str = "reading was stopped";
 
-/// The bits of SHA-256 that are kept, as hexadecimal digits: enough to tell images apart, in a mark that fits a header.
+/// Number of hexadecimal digits of the SHA-256 hash to keep. This is enough to distinguish images and still lets the
+/// mark fit in a header.
 const HASH_DIGITS: usize = 32;
 
-/// The hashes of an image as it would be published now.
+/// Hashes of an image as it would be published now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub(super) pixels: String,
     pub(super) headers: String,
-    /// One for each folder of the image, in the order of [`Versions::folders`](crate::destination::Versions::folders).
+    /// One hash per folder, in the order of [`Versions::folders`](crate::destination::Versions::folders).
     pub(super) documents: Vec<String>,
 }
 
 impl Fingerprint {
-    /// Computes the fingerprint of an image in a store that adds `attributes` to every object (`None`: it keeps no headers).
-    /// Gives up when `is_stopping` returns `true`.
+    /// Computes an image's fingerprint. The store adds `attributes` to every object, or doesn't support headers if this
+    /// is `None`. Gives up when `is_stopping` returns `true`.
     ///
     /// # Errors
-    /// If the source cannot be read, or reading it was stopped.
+    /// Returns an error if the source can't be read or hashing was interrupted.
     pub(super) fn new(
         identifier: &Identifier,
         resolved: &ResolvedSource,
@@ -65,13 +67,13 @@ impl Fingerprint {
     }
 }
 
-/// Returns the name of the version that these pixels and revisions make.
+/// Returns the version name for the given pixel hash and revisions.
 pub(super) fn version_name(pixels: &str, revisions: &Revisions) -> VersionName {
     let name = hash(&format!("{pixels} {}", revisions.of_pixels()));
     VersionName::of_hash(&name).expect("a hash has more digits than a name")
 }
 
-/// Everything that decides about the pixels of the pictures, and about their keys.
+/// All inputs that affect the pixels or keys of the pictures.
 #[derive(Debug, Serialize)]
 struct Pixels {
     source: String,
@@ -106,7 +108,7 @@ fn pixels(options: &Options, source: String) -> Pixels {
         },
         float_range: (read.float_range != FloatRange::default()).then(|| read.float_range.to_string()),
         api: options.versions.folders().into_iter().map(|(version, _)| version.number()).collect(),
-        // Versions of an image stand elsewhere than an image without versions.
+        // Versioned images use different keys.
         layout: match options.layout {
             Layout::InPlace => "in-place",
             Layout::Versioned { .. } => "versioned",
@@ -129,7 +131,7 @@ fn pixels(options: &Options, source: String) -> Pixels {
             Effort::Fast => "fast",
             Effort::Small => "small",
         },
-        // Which requests have bytes; where the others lead is a matter of the document.
+        // This only covers which requests have their own objects. Redirect targets belong to the document hash.
         redirects: match &options.redirects {
             None => "none",
             Some(RedirectOptions { full_image_url: None }) => "alternatives",
@@ -138,22 +140,22 @@ fn pixels(options: &Options, source: String) -> Pixels {
     }
 }
 
-/// The headers of the pictures.
+/// Headers of the pictures.
 #[derive(Debug, Serialize)]
 struct Headers<'a> {
     cache_control: &'a str,
     attributes: &'a str,
 }
 
-/// Returns nothing for stores without headers: there, other headers are no change.
+/// Returns `None` if the store doesn't support headers, so changing them has no effect.
 fn headers<'a>(options: &'a Options, attributes: Option<&'a str>) -> Option<Headers<'a>> {
     attributes.map(|attributes| Headers { cache_control: &options.cache_control, attributes })
 }
 
-/// The contents and headers of an `info.json`, as far as the image does not decide about them.
+/// Contents and headers of `info.json`, except for anything that depends on the image itself.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
-    /// Raised if the program writes other contents for the same image.
+    /// Incremented when the program writes different contents for the same image.
     revision: u32,
     id: String,
     rights: Option<String>,
@@ -181,12 +183,12 @@ fn document<'a>(options: &'a Options, identifier: &Identifier, id: String, attri
 
 fn hash(description: &impl Serialize) -> String {
     let text = serde_json::to_string(description).expect("texts and numbers are JSON");
-    // Never the hash of `{:?}`: the output of `Debug` may change with any release of Rust or of this crate, and then
-    // every image of every user would be published again.
+    // Never hash `{:?}`. The `Debug` output may change with any Rust or crate release, and every user would have to
+    // republish every image.
     hexadecimal(&Sha256::digest(text.as_bytes()))[..HASH_DIGITS].to_owned()
 }
 
-/// Describes the source: its size and time, its entity tag, or the hash of its content.
+/// Describes the source by its size and modification time, its entity tag, or a hash of its content.
 fn source(
     resolved: &ResolvedSource,
     identity: Identity,
@@ -206,7 +208,7 @@ fn source(
 fn of_object(object: &dyn Remote, identity: Identity, is_stopping: &dyn Fn() -> bool) -> Result<String, RemoteError> {
     match (identity, object.revision()) {
         (Identity::SizeAndTime, Some(revision)) => Ok(format!("revision={revision}")),
-        // Some servers send neither an entity tag nor a time.
+        // Some servers return neither an entity tag nor a modification time.
         (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_object(object, is_stopping),
     }
 }
@@ -218,7 +220,7 @@ fn of_file(path: &Path, identity: Identity, is_stopping: &dyn Fn() -> bool) -> i
         (Identity::SizeAndTime, Some(modified)) => {
             Ok(format!("bytes={} modified={}.{:09}", metadata.len(), modified.as_secs(), modified.subsec_nanos()))
         }
-        // Some file systems keep no times.
+        // Some file systems don't store modification times.
         (Identity::SizeAndTime, None) | (Identity::Content, _) => hash_of_file(path, is_stopping),
     }
 }
@@ -236,7 +238,7 @@ fn hash_of_file(path: &Path, is_stopping: &dyn Fn() -> bool) -> io::Result<Strin
     }
 }
 
-/// Hashes a remote object. The next block is fetched while one is hashed.
+/// Hashes a remote object, fetching the next block while hashing the current one.
 fn hash_of_object(object: &dyn Remote, is_stopping: &dyn Fn() -> bool) -> Result<String, RemoteError> {
     let fetch = |from: u64| {
         let to = object.bytes().min(from.saturating_add(BLOCK_BYTES as u64));

@@ -1,4 +1,4 @@
-//! The only writer of `info.json`.
+//! The only module that writes `info.json`.
 
 use super::api_folder::ApiFolder;
 use super::content::ContentDigest;
@@ -13,7 +13,7 @@ use crate::iiif::ImageInformation;
 use crate::store::{Object, Store, StoreError};
 use bytes::Bytes;
 
-/// Writes the `info.json` of one image.
+/// Writes an image's `info.json` files.
 pub(super) struct InfoWriter<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) options: &'a Options,
@@ -21,12 +21,12 @@ pub(super) struct InfoWriter<'a> {
 }
 
 impl InfoWriter<'_> {
-    /// Puts the image information into the folders of the objects, with a mark for each. Returns the bytes.
+    /// Writes `info.json` and its mark to each object folder. Returns the number of bytes written.
     pub(super) async fn put(&self, marks: &[Mark]) -> Result<u64, StoreError> {
         self.put_in(ApiFolder::dir, marks).await
     }
 
-    /// Puts it into the folders that viewers are given. Returns the bytes.
+    /// Writes `info.json` to the folders that viewers load it from. Returns the number of bytes written.
     pub(super) async fn put_current(&self, marks: &[Mark]) -> Result<u64, StoreError> {
         self.put_in(ApiFolder::current_dir, marks).await
     }
@@ -39,11 +39,11 @@ impl InfoWriter<'_> {
         Ok(bytes)
     }
 
-    /// Returns the object that invalidates a stored `info.json`: the same body, with a mark that says so.
+    /// Returns the object that invalidates a stored `info.json`. It has the same body, but a different mark.
     pub(super) fn replacing(&self, folder: &ApiFolder, info: &StoredInfo, mark: &Mark) -> Object {
-        // The image stays visible while its tiles are replaced, so the document must still describe the old tiles. Only
-        // the mark, which viewers do not see, changes: after a crash, it tells the next run that the tiles may be those
-        // of two contents.
+        // The image stays visible while its tiles are being replaced, so the document must still describe the old
+        // tiles. Only the mark changes, and viewers don't see it. After a crash, it tells the next run that old and new
+        // tiles may be mixed.
         self.object(folder, folder.current_dir(), info.stored.body.clone(), mark)
     }
 
@@ -69,7 +69,7 @@ impl InfoWriter<'_> {
     }
 }
 
-/// Returns the marks of an image that has just been stored, one for each folder.
+/// Returns the marks for a newly stored image, one per folder.
 pub(super) fn committed(
     fingerprint: &Fingerprint,
     revisions: &Revisions,

@@ -1,4 +1,4 @@
-//! The shared state of the tasks of one image, and the functions that encode and store its pictures.
+//! State shared by an image's tasks, and functions to encode and upload its pictures.
 
 use super::PublishError;
 use super::api_folder::ApiFolder;
@@ -19,46 +19,46 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Everything that the tasks of one image need.
+/// State shared by all tasks of one image.
 pub(super) struct Job {
     pub(super) target: Arc<Target>,
     pub(super) store: Arc<dyn Store>,
     pub(super) budget: Budget,
     pub(super) encoding: Encoding,
-    /// Tiles of one color that are encoded already.
+    /// Cache of encoded single-color tiles.
     pub(super) blanks: BlankTiles,
-    /// The scale of the decoded rows, if full-size tiles are cut out of the blocks of a JPEG.
+    /// Scale of the decoded rows, if full-size tiles are cut from JPEG blocks.
     pub(super) blocks: Option<RowScale>,
     pub(super) cache_control: Arc<str>,
-    /// The fingerprint of the headers, which is kept with each picture.
+    /// Header fingerprint, stored with every picture.
     pub(super) headers: Arc<str>,
     pub(super) events: Arc<dyn Fn(Event) + Send + Sync>,
-    /// Pictures that are in the store already: they are not put again if their bytes are the same.
+    /// Existing pictures, which aren't uploaded again if their bytes match.
     pub(super) reusable: HashMap<Key, ETag>,
-    /// Detects another run that publishes the same image.
+    /// Detects another run publishing the same image.
     pub(super) watch: Watch,
-    /// Objects that are stored.
+    /// Number of objects stored so far.
     pub(super) stored: AtomicU64,
-    /// The requests of its puts.
+    /// Counts upload requests.
     pub(super) tally: Arc<Tally>,
 }
 
 impl Job {
-    /// Returns the error of an image that is not finished because the publisher was stopped.
+    /// Returns the error for an image left unfinished because the publisher was stopped.
     pub(super) fn stopped(&self) -> PublishError {
         let (identifier, promised) = (self.target.identifier.clone(), self.target.object_count());
         PublishError::Stopped { identifier, stored: self.stored.load(Ordering::Relaxed), promised }
     }
 
-    /// Checks that the publisher was not stopped.
+    /// Checks that the publisher hasn't been stopped.
     ///
     /// # Errors
-    /// [`PublishError::Stopped`] if the publisher was stopped.
+    /// Returns [`PublishError::Stopped`] if it has.
     pub(super) fn check_not_stopped(&self) -> Result<(), PublishError> {
         if self.budget.is_stopping() { Err(self.stopped()) } else { Ok(()) }
     }
 
-    /// Returns the bytes that a tile takes at most when it is encoded, with the profile that it carries.
+    /// Returns the maximum encoded size of a tile, including its color profile.
     pub(super) fn encoded_bytes(&self, tile: Size) -> u64 {
         let formats = self.target.pyramid.formats();
         let profile_bytes = self.encoding.profile.as_ref().map_or(0, |profile| profile.len() as u64);
@@ -66,8 +66,8 @@ impl Job {
     }
 
     async fn put_picture_object(&self, object: Object) -> Result<Receipt, PublishError> {
-        // The order matters. A task may wait long for its permit, so a stop and another run are looked for after it,
-        // right before the upload.
+        // Order matters here. A task can wait a long time for its permit, so check for a stop or a concurrent run
+        // afterwards, just before uploading.
         let _permit = permit(&self.budget.puts).await;
         self.check_not_stopped()?;
         self.watch.look(&*self.store, &self.target).await?;
@@ -75,8 +75,8 @@ impl Job {
     }
 
     pub(super) async fn put(&self, object: Object) -> Result<Receipt, PublishError> {
-        // The picture is encoded in any case, because only its bytes show if the stored one is the same. What is saved
-        // is the upload, which is most of the time and all of the cost.
+        // We always have to encode the picture to find out if it matches the stored one. What we save is the upload,
+        // which accounts for most of the time and all of the cost.
         let has_body = |etag: &&ETag| etag.md5().is_some_and(|digest| digest == Digest::of(&object.body));
         let receipt = match self.reusable.get(&object.key).filter(has_body) {
             Some(etag) => Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) },
@@ -87,7 +87,7 @@ impl Job {
         Ok(receipt)
     }
 
-    /// Puts a picture under every request that it answers; all of one format share one body.
+    /// Uploads a picture under every request it answers. All objects in the same format share one buffer.
     pub(super) async fn put_picture(
         &self,
         rendering: Rendering,
@@ -111,7 +111,7 @@ impl Job {
         all(bodies.iter().flat_map(objects).map(|object| self.put_picture_object(object))).await
     }
 
-    /// Runs an encoder when one may run.
+    /// Runs an encoder as soon as a permit is available.
     pub(super) async fn encode<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, EncodeError> + Send + 'static,
@@ -128,14 +128,13 @@ impl Job {
     }
 }
 
-/// Waits for uploads in any order, and returns their results.
+/// Waits for uploads to finish and returns their results in order of completion.
 ///
-/// The first failure cancels the others. [`PublishError::Stopped`] does not: uploads in flight finish.
+/// The first failure cancels the rest, except for [`PublishError::Stopped`], which lets uploads in flight finish.
 pub(super) async fn all<T>(
     puts: impl Iterator<Item = impl Future<Output = Result<T, PublishError>>>,
 ) -> Result<Vec<T>, PublishError> {
-    // Not `try_join_all`: that would drop uploads in flight at the first `Stopped`, and a graceful stop lets them
-    // finish.
+    // `try_join_all` would drop uploads in flight on the first `Stopped`, but a graceful stop lets them finish.
     let mut puts: FuturesUnordered<_> = puts.collect();
     let (mut done, mut stopped) = (Vec::new(), None);
     while let Some(put) = puts.next().await {

@@ -1,10 +1,10 @@
-//! The mark that is kept with each `info.json`: what was published, and how far a later run may trust it.
+//! Metadata stored with each `info.json`, recording what was published and how far later runs can trust it.
 //!
-//! A mark is one line of ASCII, because it travels as a header (`x-amz-meta-iiif-publish-mark`):
+//! A mark is a single line of ASCII because it is stored in a header (`x-amz-meta-iiif-publish-mark`):
 //! ```text
 //! 1;state=settling;pixels=…;headers=…;document=…;made=plan:1,jpeg:1,rgb:1,jpg:1;objects=57;etags=…;sizes=…
 //! ```
-//! `1` is the version of this format. Fields may be added at any time; readers skip those that they do not know.
+//! `1` is the format version. New fields may be added at any time, and readers ignore unknown fields.
 
 use super::content::ContentDigest;
 use super::revision::Revisions;
@@ -12,17 +12,17 @@ use crate::source::{Warning, WarningCode};
 use std::fmt;
 use std::str::FromStr;
 
-/// The version of the format, at the beginning of each mark.
+/// Format version at the start of each mark.
 const VERSION: &str = "1";
 
-/// The trust that a later run may have in the objects beside an `info.json`.
+/// Level of trust in an image's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MarkState {
-    /// The image is being replaced or deleted: nothing is known about its objects.
+    /// The image is being replaced or deleted, so its objects are in an unknown state.
     Replacing,
-    /// The objects were stored, but a run at the same time may have overwritten or deleted some of them.
+    /// All objects were stored, but a concurrent run may have overwritten or deleted some of them.
     Settling,
-    /// The objects were compared with the digest after the grace period: all of them are there.
+    /// All objects were verified against the digest after the grace period.
     Current,
 }
 
@@ -40,37 +40,38 @@ impl MarkState {
     }
 }
 
-/// A mark, which is kept with an `info.json`.
+/// A mark stored with an `info.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(super) state: MarkState,
-    /// Hash of the source and the options that decide about pixels. Empty while the image is being replaced.
+    /// Hash of the source and all options that affect pixels. Empty while the image is being replaced.
     pub(super) pixels: String,
-    /// Hash of the headers of the pictures; empty if they are mixed.
+    /// Hash of the pictures' headers, or an empty string if they differ between pictures.
     pub(super) headers: String,
-    /// Hash of the contents and headers of the `info.json` itself.
+    /// Hash of the contents and headers of `info.json`.
     pub(super) document: String,
-    /// The revisions of the code that made the objects.
+    /// Code revisions that produced the objects.
     pub(super) revisions: Revisions,
     /// Digest of the pictures.
     pub(super) content: ContentDigest,
-    /// Set until the pictures are deleted that an earlier version of the image has left.
+    /// `true` until pictures left over from an earlier version have been deleted.
     pub(super) has_orphans: bool,
-    /// Set if a run may have been confirming the image when this mark was put, so that its put may still arrive.
+    /// `true` if another run may have been confirming the image when this mark was written, and its upload may still
+    /// arrive.
     pub(super) is_contested: bool,
-    /// The number of old versions that were kept when the last of the others was deleted.
+    /// Number of old versions that were kept the last time old versions were deleted.
     pub(super) old_versions: Option<usize>,
-    /// The kinds of warnings that the run which read the source reported.
+    /// Kinds of warnings reported when the source was read.
     pub(super) warnings: Vec<WarningCode>,
 }
 
-/// A mark that this version of the program cannot read, most likely because a newer one wrote it.
+/// The mark can't be parsed, most likely because a newer version of the program wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the mark has another format")]
 pub(crate) struct MarkError;
 
 impl Mark {
-    /// Returns the mark of an image that is being replaced. Its objects have `headers`, or mixed ones if that is empty.
+    /// Creates a mark for an image that is being replaced. Leave `headers` empty if the pictures' headers may differ.
     pub(super) fn replacing(headers: &str) -> Self {
         Self {
             state: MarkState::Replacing,
@@ -86,7 +87,7 @@ impl Mark {
         }
     }
 
-    /// Returns the same mark with the kinds of these warnings.
+    /// Returns a copy that records the kinds of the given warnings.
     pub(super) fn with_warnings(self, warnings: &[Warning]) -> Self {
         let mut codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
         codes.sort_unstable();
@@ -94,12 +95,12 @@ impl Mark {
         Self { warnings: codes, ..self }
     }
 
-    /// Returns the same mark, noting that a confirmation may be on its way.
+    /// Returns a copy noting that a confirmation may be in flight.
     pub(super) fn contested(&self) -> Self {
         Self { is_contested: true, ..self.clone() }
     }
 
-    /// Returns the same mark in another state.
+    /// Returns a copy in a different state.
     pub(super) fn in_state(&self, state: MarkState) -> Self {
         Self { state, is_contested: false, ..self.clone() }
     }
@@ -111,8 +112,8 @@ impl fmt::Display for Mark {
         if self.is_contested {
             write!(formatter, ";contested=1")?;
         }
-        // An invalid mark says nothing about pixels, so that no reader can mistake it for a promise. The headers stay:
-        // if they are those of the next run, it may keep pictures that have the right bytes.
+        // Leave out the pixels, so an invalid mark can't be mistaken for a valid one. Keep the headers: if the next run
+        // uses the same ones, it can keep pictures whose bytes match.
         if self.state == MarkState::Replacing {
             return Ok(());
         }
@@ -136,9 +137,9 @@ impl FromStr for Mark {
     type Err = MarkError;
 
     fn from_str(text: &str) -> Result<Self, MarkError> {
-        // Unknown fields are skipped, and missing ones have their zero values, so that programs one release apart read
-        // each other's marks. A different version is an error: the caller then keeps the image, because it cannot know
-        // what the fields of a newer program promise.
+        // Ignore unknown fields and use defaults for missing ones, so adjacent releases can read each other's marks. A
+        // different version is an error, and the caller then keeps the image because it can't know what a newer
+        // program's fields mean.
         let (version, fields) = text.split_once(';').ok_or(MarkError)?;
         let field = |name: &str| fields.split(';').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         let state = field("state").and_then(MarkState::from_name).filter(|_| version == VERSION).ok_or(MarkError)?;
@@ -150,12 +151,12 @@ impl FromStr for Mark {
             headers: text("headers"),
             document: text("document"),
             revisions: text("made").parse().map_err(|_| MarkError)?,
-            // Without a digest, nothing that is listed can be equal to it.
+            // Without a digest, no listing can match.
             content: content().unwrap_or_default(),
             has_orphans: field("orphans") == Some("1"),
             is_contested: field("contested") == Some("1"),
             old_versions: field("old").and_then(|count| count.parse().ok()),
-            // Kinds of newer versions of the program are skipped.
+            // Ignore warnings that only newer versions know about.
             warnings: field("warnings").unwrap_or_default().split(',').filter_map(WarningCode::from_code).collect(),
         })
     }

@@ -1,4 +1,4 @@
-//! Estimates the peak memory of a publish from headers alone.
+//! Estimates peak memory usage from image headers.
 
 use super::blocks::decoded_rows;
 use crate::encode::{BlankTiles, Effort, JpegOptions, JpegTiles, Subsampling};
@@ -7,25 +7,25 @@ use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::Header;
 
-/// Memory of the program itself: code, runtime, TLS, connections, and the buffers of decoders and encoders.
+/// Memory used by the program itself, including code, runtime, TLS, connections, and codec buffers.
 const BASE_BYTES: u64 = 32 << 20;
 
-/// Upper bound of the bytes of an encoded pixel. Photographs at quality 85 take a fifth of it.
+/// Upper bound on encoded bytes per pixel. Photos at quality 85 need about a fifth of it.
 const ENCODED_BYTES_PER_PIXEL: u64 = 1;
 
-/// Pictures that may be in memory at the same time, of all images of a publisher together.
+/// Maximum number of pictures in memory across all of a publisher's images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InFlight {
-    /// Pictures that are being encoded.
+    /// Number of pictures being encoded.
     pub encoders: u64,
-    /// Pictures that are being encoded or are encoded.
+    /// Number of pictures being encoded or already encoded.
     pub pictures: u64,
-    /// Maximum bytes of these pictures. If they are large, there are fewer.
+    /// Maximum total size of these pictures, in bytes. If they are large, fewer are allowed.
     pub encoded_bytes: u64,
 }
 
 impl InFlight {
-    /// Enough for 120 MB/s to a store that is 200 ms away.
+    /// Enough to upload 120 MB/s with a latency of 200 ms.
     const ENCODED_BYTES: u64 = 24 << 20;
 
     /// Returns the limits for `jobs` encoders and `concurrency` uploads.
@@ -35,12 +35,12 @@ impl InFlight {
     }
 }
 
-/// Bytes that the WebP encoder needs for a pixel: three of RGB, and half as many of YUV. Later allocations are smaller, because the
-/// RGB is freed before encoding begins.
+/// Bytes per pixel used by the WebP encoder: 3 for RGB and half as many for YUV. Later allocations are smaller because
+/// the RGB buffer is freed before encoding starts.
 const WEBP_BYTES_PER_PIXEL: u64 = 5;
 
-/// Returns the bytes of an encoded pixel, in all formats together. A PNG of noise takes 1.4 times its pixels at the fast
-/// compression level.
+/// Returns the maximum encoded bytes per pixel, summed over all formats. A PNG of random noise is 1.4 times the size of
+/// its pixels at the fast compression level.
 fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
     let of_format = |format| match format {
         Format::Jpg | Format::Webp => ENCODED_BYTES_PER_PIXEL,
@@ -49,24 +49,26 @@ fn encoded_bytes_per_pixel(formats: Formats, channels: u64) -> u64 {
     formats.all().map(of_format).sum()
 }
 
-/// Returns the bytes that the encoders of a picture need beside their output. WebP needs its pixels. JPEG and PNG need nothing that
-/// grows with the picture, except a JPEG with [`Effort::Small`]: its 16-bit coefficients, before and after quantization.
+/// Returns the memory used by a picture's encoders, in addition to their output. WebP needs a copy of the pixels. JPEG
+/// and PNG only need small buffers, except that JPEG with [`Effort::Small`] stores 16-bit coefficients before and after
+/// quantization.
 fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions) -> u64 {
     let webp = if formats.all().any(|format| format == Format::Webp) { WEBP_BYTES_PER_PIXEL } else { 0 };
     let coefficients = match (jpeg.effort_of(size), jpeg.subsampling) {
         (Effort::Fast, _) => 0,
-        // Of three channels, two have a quarter each.
+        // Both chroma channels are a quarter of the size.
         (Effort::Small, Subsampling::Half) if channels > 1 => 6,
         (Effort::Small, _) => 4 * channels,
     };
     size.pixels() * (webp + coefficients)
 }
 
-/// Returns the peak memory of publishing one image, in bytes.
+/// Returns the peak memory needed to publish one image, in bytes.
 ///
-/// Strips (two of each level: `4 x width x tile height x channels`), what the decoder holds, encoded pictures in flight in
-/// all formats and what their encoders hold, whole levels, and the levels that thumbnails are resampled from. None of it
-/// grows with the height of the image, unless the format makes the decoder hold it whole, or `full/max` is uncapped.
+/// This includes two strips per level (`4 x width x tile height x channels`), decoder memory, encoded pictures in
+/// flight in all formats along with their encoders, whole levels, and the levels used to create thumbnails. None of
+/// these depend on the image's height, unless the format forces the decoder to hold the whole image or `full/max` is
+/// uncapped.
 pub(super) fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let tile = tile_size(pyramid.tile_size());
     let tile = if tile.pixels() < pyramid.size().pixels() { tile } else { pyramid.size() };
@@ -75,7 +77,7 @@ pub(super) fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOp
         + image_bytes(header, pyramid, jpeg, in_flight).total()
 }
 
-/// Returns the memory that all images of a publisher share, in bytes.
+/// Returns the memory shared by all of a publisher's images, in bytes.
 pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     BASE_BYTES + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
 }
@@ -84,29 +86,29 @@ fn tile_size(side: u32) -> Size {
     Size::new(side, side).expect("a shape has no empty tiles")
 }
 
-/// Tiles that are encoded, and that are being encoded.
+/// Returns the memory used by tiles that are encoded or being encoded, in bytes.
 fn in_flight_bytes(tile: Size, formats: Formats, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let tile_bytes = encoded_tile_bytes(tile.pixels(), formats, jpeg);
-    // A single tile may be larger than the limit.
+    // A single tile may exceed the limit.
     let encoded = (in_flight.pictures * tile_bytes).min(in_flight.encoded_bytes.max(tile_bytes));
     let channels = PixelFormat::Rgb8.channels() as u64;
     encoded + in_flight.encoders * encoder_bytes(tile, formats, channels, jpeg)
 }
 
-/// Returns the bytes that a tile takes at most when it is encoded, in all formats together.
+/// Returns the maximum encoded size of a tile in bytes, summed over all formats.
 pub(super) fn encoded_tile_bytes(pixels: u64, formats: Formats, jpeg: JpegOptions) -> u64 {
     let channels = PixelFormat::Rgb8.channels() as u64;
-    // As large as they are in the source, which may have the highest quality.
+    // Lossless tiles are as large as in the source, which may use the highest quality.
     let lossless = if jpeg.tiles == JpegTiles::Lossless { channels } else { 0 };
     pixels * encoded_bytes_per_pixel(formats, channels).max(lossless)
 }
 
-/// The memory that an image takes, beside what all images share.
+/// Memory used by one image, excluding shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ImageBytes {
-    /// Until the image has been read and its tiles are encoded.
+    /// Bytes held until the image has been read and its tiles have been encoded.
     pub(super) reading: u64,
-    /// Until its last object is stored.
+    /// Bytes held until the last object has been stored.
     pub(super) lasting: u64,
 }
 
@@ -116,9 +118,9 @@ impl ImageBytes {
     }
 }
 
-/// Returns what each image takes besides.
+/// Returns the additional memory needed for each image.
 pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> ImageBytes {
-    // Every picture carries it, the blank ones that are remembered too.
+    // Every picture embeds the profile, including cached blank tiles.
     let profile_bytes = header.kept_profile.as_ref().map_or(0, |profile| profile.len() as u64);
     let profile_bytes = profile_bytes * pyramid.formats().count();
     let profiles =
@@ -132,13 +134,13 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
     }
 }
 
-/// Returns the size of the strips of JPEG blocks, in bytes.
+/// Returns the memory used by strips of JPEG blocks, in bytes.
 fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
     let rows = pyramid.size().height().min(pyramid.tile_size());
     (STRIPS_PER_LEVEL * layout.strip_blocks(rows) * size_of::<Block>()) as u64
 }
 
-/// Returns the size of whole levels and of the pixels that thumbnails are made from, in bytes.
+/// Returns the memory used by whole levels and thumbnail sources, in bytes.
 fn whole_levels(pyramid: &Pyramid, format: PixelFormat, jpeg: JpegOptions) -> u64 {
     let channels = format.channels() as u64;
     let formats = pyramid.formats();

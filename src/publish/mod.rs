@@ -1,12 +1,12 @@
-//! The pipeline: the only place that joins the rooms.
+//! The publishing pipeline, which ties the crate's other modules together.
 //!
 //! ```text
-//!  spawn_blocking            tasks, as many as there are slots              spawn_blocking   tasks
+//!  spawn_blocking            tasks, limited by permits                      spawn_blocking   tasks
 //!  reader: rows -> strips -> tile of a strip -> (an encoder is free) -> encode -> (a put is free) -> put -> receipt
 //!                         `-> whole level: renditions and thumbnails, strip by strip ----'
 //! ```
-//! Every arrow is a bounded queue or a semaphore, so that a slow bucket slows down the decoder. A failure drops the
-//! receiving end of the strips, at which the reader stops by itself.
+//! Each arrow is a bounded queue or a semaphore, so a slow bucket slows down the decoder. If a task fails, the strip
+//! receiver is dropped, which stops the reader.
 
 mod api_folder;
 mod batch;
@@ -71,24 +71,25 @@ use target::Target;
 use task::Task;
 use tokio::task::spawn_blocking;
 
-/// Images that are looked at in the store at the same time: of a collection that has hardly changed, that is all there is to do.
+/// Maximum number of images to look up in the store concurrently. For a mostly unchanged collection, these lookups are
+/// all the work there is.
 const IMAGES_LOOKED_AT: usize = 32;
 
-/// Strips that wait for the encoder of a whole level.
+/// Number of strips that may be queued for a whole-level encoder.
 const WHOLE_LEVEL_QUEUE: usize = 1;
 
-/// One image to be published.
+/// An image to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// The location of the source.
+    /// Location of the source file.
     pub location: Location,
-    /// The identifier to publish it under.
+    /// Identifier to publish the image under.
     pub identifier: Identifier,
 }
 
-/// Publishes images into one store.
+/// Publishes images to a store.
 ///
-/// Cheap to clone; all clones share the same workers and the same puts in flight.
+/// Cloning is cheap, and all clones share the same worker threads and upload limit.
 #[derive(Clone)]
 pub struct Publisher {
     store: Arc<dyn Store>,
@@ -96,14 +97,14 @@ pub struct Publisher {
     budget: Budget,
     events: Arc<dyn Fn(Event) + Send + Sync>,
     sources: SourceResolver,
-    /// Requests in flight of one image.
+    /// Maximum number of concurrent requests per image.
     concurrency: usize,
-    /// Set when [`Event::ComparedBySize`] has been emitted.
+    /// `true` once [`Event::ComparedBySize`] has been emitted.
     compared_by_size: Arc<AtomicBool>,
 }
 
 impl Publisher {
-    /// Creates a publisher that reports progress to `events`, which is called from many threads and must not block.
+    /// Creates a new publisher. `events` is called from multiple threads to report progress and must not block.
     pub fn new(store: Arc<dyn Store>, options: Options, events: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let concurrency = options.concurrency.map_or_else(|| store.default_concurrency(), std::num::NonZeroUsize::get);
         let budget = Budget::new(&options, concurrency);
@@ -118,38 +119,38 @@ impl Publisher {
         }
     }
 
-    /// Uses `sources` to read remote sources, instead of the default AWS configuration.
+    /// Sets the resolver for remote sources, replacing the default AWS configuration.
     #[must_use]
     pub fn with_sources(self, sources: SourceResolver) -> Self {
         Self { sources, ..self }
     }
 
-    /// Returns `true` after [`stop`](Self::stop) was called.
+    /// Returns `true` if [`stop`](Self::stop) has been called.
     #[must_use]
     pub(crate) fn is_stopped(&self) -> bool {
         self.budget.is_stopping()
     }
 
-    /// Returns the options.
+    /// Returns the publisher's options.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Returns the store.
+    /// Returns the underlying store.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
     }
 
-    /// Stops gracefully: finishes uploads in flight and starts no new ones. Most images in progress then end with
-    /// [`PublishError::Stopped`], and [`Publisher::publish_all`] takes no further image.
+    /// Stops gracefully, letting uploads in flight finish without starting new ones. Most images in progress then fail
+    /// with [`PublishError::Stopped`], and [`Publisher::publish_all`] stops starting new images.
     pub fn stop(&self) {
         self.budget.stop();
     }
 
-    /// Publishes many images, some at a time, and hands over the result of each as it ends. Dropping the stream ends
-    /// all work at once; an image that is not complete then has no `info.json`.
+    /// Publishes multiple images concurrently and yields each result as soon as it is ready. Dropping the stream
+    /// cancels all work immediately. Incomplete images don't get an `info.json`.
     ///
     /// ```no_run
     /// use futures::StreamExt;
@@ -159,7 +160,7 @@ impl Publisher {
     /// use std::sync::Arc;
     ///
     /// # async fn publish(images: Vec<Image>) -> Result<(), Box<dyn std::error::Error>> {
-    /// // Credentials, region and endpoint come from the environment, as for the AWS tools.
+    /// // Credentials, region and endpoint are read from the environment, as with the AWS CLI.
     /// let store = S3Store::connect(S3Settings::new("art-tiles")).await?;
     /// let prefix: Prefix = "maps".parse()?;
     /// let options = Options::builder(store.url(&prefix).into()).prefix(prefix).build()?;
@@ -168,7 +169,7 @@ impl Publisher {
     /// let on_signal = publisher.clone();
     /// tokio::spawn(async move {
     ///     if tokio::signal::ctrl_c().await.is_ok() {
-    ///         on_signal.stop(); // lets the puts in flight end
+    ///         on_signal.stop(); // lets uploads in flight finish
     ///     }
     /// });
     /// let mut results = pin!(publisher.publish_all(images));
@@ -198,10 +199,11 @@ impl Publisher {
         images.map(publish).buffer_unordered(IMAGES_LOOKED_AT)
     }
 
-    /// Publishes one image.
+    /// Publishes a single image.
     ///
     /// # Errors
-    /// Where the source cannot be read or the store does not take an object. No `info.json` is written then.
+    /// Returns an error if the source can't be read or an object can't be stored. In either case, no `info.json` is
+    /// written.
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
         let tally = Arc::new(Tally::default());
         let started = Instant::now();
@@ -220,9 +222,9 @@ impl Publisher {
         result
     }
 
-    /// Publishes one image, or finds that there is less to do.
+    /// Publishes an image, skipping any work that is already done.
     async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
-        // Before the file is opened: if another one takes its name in between, the next run notices.
+        // Do this before opening the file. If the file is replaced in between, the next run will notice.
         let prepared = async {
             let resolved = self.sources.find(&image.location).await?;
             let fingerprint = self.fingerprint(image, &resolved).await?;
@@ -231,8 +233,8 @@ impl Publisher {
         };
         let (resolved, fingerprint, state) = self.unless_stopped(image, prepared).await?;
         let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
-        // The decision is made without the source: its size and time, or its entity tag, and one GET of `info.json` are
-        // enough. In a collection that has hardly changed, that is all that most images cost.
+        // This decision doesn't require reading the source. Its size and modification time (or entity tag) and a single
+        // GET of `info.json` are enough. In a mostly unchanged collection, that's the whole cost of most images.
         match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
             (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
@@ -240,7 +242,7 @@ impl Publisher {
             (Action::Settle, Some(target)) => task.settle(&target).await,
             (Action::UpdateDocuments, Some(target)) => task.update_documents(&target).await,
             (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
-            // If nothing is known about what is there, it is replaced.
+            // If the existing image is in an unknown state, replace it.
             _ => task.publish().await,
         }
     }
@@ -249,11 +251,11 @@ impl Publisher {
         Ok(State::load_current(&*self.store, &self.options, identifier).await??)
     }
 
-    /// Returns the target of an image that is there, from the size in its `info.json`; `None` if it has none.
+    /// Returns the target for an existing image based on the size in its `info.json`, or `None` if that has no size.
     fn known_target(&self, image: &Image, state: &State) -> Result<Option<Target>, PublishError> {
         let Some(size) = state.size() else { return Ok(None) };
         let pyramid = Pyramid::new(size, self.options.shape);
-        // What other programs publish has no version; the name is not used then.
+        // Images published by other programs don't have a version. The name isn't used in that case.
         let version = state.version().unwrap_or_else(|| version_name("", &Revisions::default()));
         Ok(Some(Target::new(&self.options, &image.identifier, pyramid, version)?))
     }
@@ -262,14 +264,14 @@ impl Publisher {
         self.options.settle_after.map(|grace| Timing { grace })
     }
 
-    /// Does work that only reads, and drops it when the publisher is stopped: sources may be large, slow, or without an end.
+    /// Runs read-only work and cancels it when the publisher is stopped. Sources can be large, slow or endless.
     async fn unless_stopped<T>(
         &self,
         image: &Image,
         work: impl Future<Output = Result<T, PublishError>>,
     ) -> Result<T, PublishError> {
         tokio::select! {
-            // The stop comes first: work that gave up because of it has not failed.
+            // Check for a stop first. Work that gave up because of a stop hasn't failed.
             biased;
             () = self.budget.stopped() => {
                 Err(PublishError::Stopped { identifier: image.identifier.clone(), stored: 0, promised: 0 })
@@ -281,7 +283,7 @@ impl Publisher {
     /// Checks the limit on objects per image.
     ///
     /// # Errors
-    /// [`PublishError::TooManyObjects`] if an image has more objects than are allowed.
+    /// Returns [`PublishError::TooManyObjects`] if the image exceeds it.
     fn check_object_count(&self, target: &Target) -> Result<(), PublishError> {
         let (objects, max_objects) = (target.object_count(), self.options.max_objects);
         if objects <= max_objects.unwrap_or(u64::MAX) {
@@ -291,7 +293,7 @@ impl Publisher {
         Err(PublishError::TooManyObjects { identifier, objects, max_objects: max_objects.unwrap_or(u64::MAX) })
     }
 
-    /// Checks that the store can redirect, if the options need it.
+    /// Checks that the store supports redirects if the options require them.
     fn check_redirects(&self) -> Result<(), StoreError> {
         if self.options.redirects.is_none() || self.store.redirect_store().is_some() {
             return Ok(());
@@ -322,7 +324,7 @@ impl Publisher {
         })
     }
 
-    /// Waits for files and remote sources, with next to no work for the CPU.
+    /// Runs blocking I/O on files and remote sources, with hardly any CPU work.
     async fn blocking<T: Send + 'static>(
         &self,
         image: &Image,
@@ -331,7 +333,7 @@ impl Publisher {
         spawn_blocking(wait).await.map_err(|cause| PublishError::of_work(&image.identifier, cause.into()))
     }
 
-    /// Runs work for the CPU.
+    /// Runs CPU-bound work.
     async fn work<T: Send + 'static>(
         &self,
         image: &Image,
@@ -342,7 +344,7 @@ impl Publisher {
     }
 }
 
-/// Describes an image that is left as it is, whatever version that is.
+/// Describes an image that was left unchanged, regardless of its version.
 fn kept(target: &Target) -> Published {
     Published { info_urls: target.current_urls(), version: None, ..target.published() }
 }

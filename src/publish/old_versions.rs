@@ -1,4 +1,4 @@
-//! Deletes old versions of an image, beyond the number that is kept.
+//! Deletes old versions of an image, except for the most recent ones.
 
 use super::api_folder::ApiFolder;
 use super::event::Orphans;
@@ -13,20 +13,21 @@ use crate::store::{Key, Listed, StoreError};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-/// The age from which a version without `info.json` counts as abandoned. A younger one may still be published by another run.
+/// Minimum age before a version without an `info.json` is considered abandoned. Another run may still be publishing a
+/// newer one.
 const UNFINISHED_FOR: Duration = Duration::from_hours(24);
 
-/// The age from which a complete version may be deleted. Another run may be about to make a younger one current, or viewers may
-/// still show it.
+/// Minimum age before a complete version may be deleted. Another run may be about to make a newer version current, or
+/// viewers may still be showing it.
 const FRESH_FOR: Duration = Duration::from_hours(1);
 
-/// The objects of one version.
+/// Objects that belong to one version.
 #[derive(Debug, Default)]
 struct Version {
-    /// Its `info.json`, with the time when it was stored.
+    /// Key and modification time of its `info.json`.
     information: Option<(Key, SystemTime)>,
     pictures: Vec<Key>,
-    /// The time at which the last of its objects was stored.
+    /// Modification time of its newest object.
     newest: Option<SystemTime>,
 }
 
@@ -47,13 +48,13 @@ impl Version {
     }
 }
 
-/// Returns the version that an object in the parent folder is part of, and `true` if it is the `info.json` of that version. Objects
-/// that were published without versions have no name; their `info.json` has been replaced already.
+/// Returns the version an object in the parent folder belongs to, and `true` if the object is that version's
+/// `info.json`. Objects published without versions don't have a name, and their `info.json` has already been replaced.
 fn of_version(parent: &ImageFolder, object: &Listed) -> Option<(Option<VersionName>, bool)> {
     let path = parent.path_of(object.key.as_str())?;
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     match (first.parse::<VersionName>(), rest) {
-        // The redirect of its bare base URI.
+        // Redirect for the version's base URI.
         (Ok(name), "") => (object.bytes == 0).then_some((Some(name), false)),
         (Ok(name), Plan::INFO_JSON) => Some((Some(name), true)),
         (Ok(name), rest) => is_request(rest).then_some((Some(name), false)),
@@ -61,19 +62,19 @@ fn of_version(parent: &ImageFolder, object: &Listed) -> Option<(Option<VersionNa
     }
 }
 
-/// Returns `true` if a path below the folder of an image is a request.
+/// Returns `true` if a path relative to the image's folder is a request.
 fn is_request(path: &str) -> bool {
     path.parse::<ImageRequest>().is_ok()
 }
 
-/// Returns `true` if the `info.json` of a version is so new that viewers may not know of it.
+/// Returns `true` if a version's `info.json` is so recent that some viewers may not have loaded it yet.
 fn is_fresh(listed: &[Listed], place: &ImageFolder, now: SystemTime) -> bool {
     let information = place.key(&Plan::INFO_JSON);
     let modified = listed.iter().find(|object| object.key == information).and_then(|object| object.modified);
     modified.and_then(|modified| now.duration_since(modified).ok()).is_none_or(|age| age < FRESH_FOR)
 }
 
-/// Returns the versions in their parent folder, except the current one.
+/// Groups the objects in a parent folder by version, leaving out the current version.
 fn versions(
     listed: Vec<Listed>,
     parent: &ImageFolder,
@@ -89,26 +90,27 @@ fn versions(
     versions
 }
 
-/// The objects to delete if a number of old versions is kept.
+/// Objects to delete.
 #[derive(Debug, Default)]
 struct PrunePlan {
-    /// Each `info.json`, which is deleted first.
+    /// The versions' `info.json` files, which are deleted first.
     promises: Vec<Key>,
     pictures: Vec<Key>,
     names: Vec<VersionName>,
-    /// Set if more will be deleted later: another run may be at work on it.
+    /// `true` if some versions must be deleted later because another run may be using them.
     is_more: bool,
 }
 
 impl PrunePlan {
-    /// Selects the versions to delete. Complete ones stay while the newest is fresh, because viewers may still have an `info.json` that
-    /// leads to an earlier one.
+    /// Selects the versions to delete. Complete versions are kept while the newest one is fresh, because viewers may
+    /// have cached an `info.json` that points to an older version.
     fn new(versions: BTreeMap<Option<VersionName>, Version>, keep: usize, now: SystemTime, is_fresh: bool) -> Self {
-        // Objects that were published without versions are not referenced by any `info.json`.
+        // Objects published without versions aren't referenced by any `info.json`.
         let (unnamed, named): (Vec<_>, Vec<_>) = versions.into_iter().partition(|(name, _)| name.is_none());
-        // Three kinds. A version with an `info.json` is complete and counts for `keep`. One without is the rest of a
-        // run that ended early, or the work of one that runs now; it never counts, and it has to be a day old to be
-        // deleted. Objects without a version name are left by a publish without versions and are unreachable.
+        // There are three cases. A version with an `info.json` is complete and counts toward `keep`. A version without
+        // one is either the result of an interrupted run or still being published. It never counts, and is only deleted
+        // once it is a day old. Objects without a version name were published without versions and are no longer
+        // reachable.
         let (mut finished, unfinished): (Vec<_>, Vec<_>) =
             named.into_iter().partition(|(_, version)| version.information.is_some());
         finished.sort_by_key(|(_, version)| std::cmp::Reverse(version.information.as_ref().map(|(_, time)| *time)));
@@ -138,7 +140,7 @@ impl PrunePlan {
 }
 
 impl Publisher {
-    /// Deletes old versions of an image that is current already, if fewer are to be kept than its mark says.
+    /// Deletes old versions of an image that is already current, if its mark shows that more than allowed may be left.
     pub(super) async fn prune_versions_again(&self, target: &Target, state: &State) -> Result<Orphans, PublishError> {
         let not_cleaned_up = |cause| PublishError::CleanUp { identifier: target.identifier.clone(), cause };
         match self.options.layout {
@@ -149,23 +151,24 @@ impl Publisher {
         }
     }
 
-    /// Deletes all versions but the current one and `keep` more, and then notes in the mark that this is done. A run that ends in
-    /// between leaves the rest to the next one.
+    /// Deletes all versions except for the current one and up to `keep` old ones, then records this in the mark. If the
+    /// run is interrupted, the next run deletes the rest.
     pub(super) async fn prune_versions(&self, target: &Target, keep: usize) -> Result<Orphans, StoreError> {
         let (mut orphans, mut is_more) = (Orphans::default(), false);
         for folder in &target.folders {
             let Some(image) = folder.parent() else { continue };
             let parent = image.folder();
             let listed = self.listed(parent, |object| of_version(parent, object).is_some()).await?.unwrap_or_default();
-            // Without permission to list, nothing is known.
+            // Without permission to list, the versions are unknown.
             is_more |= listed.is_empty();
             let now = self.store.now().await?;
-            // While the newest version is fresh, viewers that were opened before may still show an older one and ask
-            // for its tiles.
+            // Viewers opened before the newest version was published may still be showing an older one and requesting
+            // its tiles.
             let is_fresh = is_fresh(&listed, folder.dir(), now);
             let plan = PrunePlan::new(versions(listed, parent, &target.version), keep, now, is_fresh);
             is_more |= plan.is_more;
-            // Another run may have made another version current in the meantime. It then decides which versions are old.
+            // Another run may have made a different version current by now. If so, that run decides which versions are
+            // old.
             let current = self.load_current_state(target).await?;
             if !plan.is_empty() && current_marks(target, &current).is_some() {
                 orphans = orphans + self.delete_versions(image, plan).await?;
@@ -173,7 +176,8 @@ impl Publisher {
         }
         let current = self.load_current_state(target).await?;
         if let Some(marks) = current_marks(target, &current).filter(|_| !is_more && orphans.left == 0) {
-            // Only a comparison may set `current`: this request cannot know what happened since the last look at the image.
+            // Only a comparison may set `current`. This request can't tell if the image has changed since the last
+            // check.
             let state = |mark: &Mark| if self.timing().is_some() { MarkState::Settling } else { mark.state };
             let is_contested = self.is_contested(&current).await?;
             let note = |mark: Mark| Mark { old_versions: Some(keep), is_contested, ..mark.in_state(state(&mark)) };
@@ -188,8 +192,8 @@ impl Publisher {
     }
 
     async fn delete_versions(&self, image: &ImageAddress, plan: PrunePlan) -> Result<Orphans, StoreError> {
-        // The `info.json` of each version goes first. If the deletion ends half way, what is left is invisible, and the
-        // next run counts it as unfinished. In the other order, viewers would find an `info.json` without tiles.
+        // Delete each version's `info.json` first. If deletion is interrupted, the rest is invisible and the next run
+        // treats it as unfinished. In the opposite order, viewers could load an `info.json` without tiles.
         let orphans = self.delete(plan.promises).await?;
         if orphans.left > 0 {
             return Ok(orphans);
@@ -202,7 +206,7 @@ impl Publisher {
     }
 }
 
-/// Returns the marks of an image, if this version of it is the current one.
+/// Returns the image's marks if the target version is the current one.
 fn current_marks(target: &Target, state: &State) -> Option<Vec<Mark>> {
     let is_current = state.version().as_ref() == Some(&target.version);
     state.marks().filter(|_| is_current).map(|marks| marks.into_iter().cloned().collect())
@@ -235,9 +239,9 @@ mod tests {
                 object('2', "info.json", 21),
                 object('3', "info.json", 31),
                 object('3', "full/max/0/default.jpg", 30),
-                // Being published by another run.
+                // In progress, published by another run.
                 object('4', "full/max/0/default.jpg", 40),
-                // The `info.json` of the image itself, and a foreign file.
+                // The image's own `info.json`, and an unrelated file.
                 listed(&parent, "info.json", 50),
                 listed(&parent, "notes.txt", 1),
                 listed(&parent, "full/9,/0/default.jpg", 1),

@@ -1,4 +1,4 @@
-//! Options that a publisher applies to all of its images.
+//! Options that apply to all images of a publisher.
 
 use crate::destination::{Destination, Identifier, PublicUrl, Versions};
 use crate::encode::JpegOptions;
@@ -9,62 +9,63 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The properties by which an unchanged source is recognized.
+/// Method used to detect unchanged sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Identity {
-    /// Its size and modification time. The source is not read.
+    /// Compares the size and modification time, without reading the source.
     #[default]
     SizeAndTime,
-    /// Its content, which is read completely. Copies on other machines and with other times count as unchanged.
+    /// Compares the content, which requires reading the entire source. Copies on other machines or with different times
+    /// count as unchanged.
     Content,
 }
 
-/// The layout of the objects of an image, which decides how a changed image replaces the old one.
+/// Object layout, which determines how a new version of an image replaces the old one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
-    /// Below its identifier. A new version replaces the old one object by object.
+    /// Objects are stored directly below the identifier. A new version overwrites the old one object by object.
     #[default]
     InPlace,
-    /// Below its identifier and the name of the version. Objects never change, except for the one `info.json` directly below the
-    /// identifier, which describes the newest version.
+    /// Each version is stored in a separate folder below the identifier. Objects never change, except for the top-level
+    /// `info.json`, which describes the current version.
     Versioned {
-        /// Number of old versions to keep; `None` keeps all.
+        /// Number of old versions to keep, or `None` to keep all of them.
         keep: Option<usize>,
     },
 }
 
-/// Redirects instead of second copies of a picture, for stores whose web servers can redirect.
+/// Redirects that replace duplicate pictures, for stores with a web server that supports redirects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedirectOptions {
-    /// The URL of the full images, if they exist elsewhere as JPEG. `full/max` is then not stored as JPEG.
+    /// URL of the full-size JPEGs, if they are already hosted elsewhere. In that case, `full/max` isn't stored as JPEG.
     pub full_image_url: Option<FullImageUrl>,
 }
 
 impl RedirectOptions {
-    /// Redirects requests for full images to `full_image_url`, if they exist elsewhere, and other requests to stored pictures.
+    /// Creates redirects to stored pictures. Requests for the full image redirect to `full_image_url` if it is set.
     #[must_use]
     pub fn new(full_image_url: Option<FullImageUrl>) -> Self {
         Self { full_image_url }
     }
 }
 
-/// The URL of a full image that exists elsewhere. `{id}` is replaced by the percent-encoded identifier.
+/// URL of a full-size image hosted elsewhere. `{id}` is replaced with the percent-encoded identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FullImageUrl(String);
 
 impl FullImageUrl {
     const IDENTIFIER: &str = "{id}";
 
-    /// Returns the URL of one image.
+    /// Returns the URL for an image.
     #[must_use]
     pub(crate) fn of(&self, identifier: &Identifier) -> String {
         self.0.replace(Self::IDENTIFIER, &identifier.in_url())
     }
 
-    /// Returns `true` if each image has its own URL.
+    /// Returns `true` if the URL contains `{id}`.
     #[must_use]
     pub fn names_identifier(&self) -> bool {
         self.0.contains(Self::IDENTIFIER)
@@ -75,86 +76,89 @@ impl FromStr for FullImageUrl {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        // Checked as it will be used, with an identifier in place of the braces.
+        // Validate the URL in its final form, with an identifier in place of the placeholder.
         let _checked: PublicUrl = text.replace(Self::IDENTIFIER, "id").parse()?;
         Ok(Self(text.to_owned()))
     }
 }
 
-/// The way of handling [warnings](crate::source::Warning) about a source.
+/// Behavior when a source has [warnings](crate::source::Warning).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnWarning {
-    /// Publish the image and report them.
+    /// Publish the image and report the warnings.
     #[default]
     Report,
-    /// Fail before anything of the image is visible.
+    /// Fail before any part of the image becomes visible.
     Fail,
 }
 
-/// Options of a publisher. [`Options::new`] returns the defaults.
+/// Options for a publisher. [`Options::new`] returns the defaults.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The prefix of all keys.
+    /// Prefix added to all keys.
     pub prefix: Prefix,
-    /// The public URL of the prefix.
+    /// Public URL of the prefix.
     pub public_url: PublicUrl,
-    /// The versions of the Image API.
+    /// Image API versions to publish.
     pub versions: Versions,
     /// Options for reading sources.
     pub read: ReadOptions,
     /// Tile size, levels and formats.
     pub shape: PyramidShape,
-    /// Encoder options. The quality also applies to WebP.
+    /// JPEG encoder options. The quality setting also applies to WebP.
     pub jpeg: JpegOptions,
-    /// The `Cache-Control` of pictures.
+    /// `Cache-Control` header for pictures.
     pub cache_control: String,
-    /// The `Cache-Control` of `info.json`. It should be short: viewers learn from `info.json` that an image was replaced.
+    /// `Cache-Control` header for `info.json`. Use a short time, because viewers don't notice a replaced image until
+    /// they reload this file.
     pub info_cache_control: String,
-    /// The license or rights statement of the images.
+    /// License or rights statement of all images.
     pub rights: Option<Rights>,
-    /// Maximum number of uploads in flight, of all images together; `None` for the default of the store.
+    /// Maximum number of concurrent uploads across all images, or `None` to use the store's default.
     pub concurrency: Option<NonZeroUsize>,
-    /// Maximum number of pictures that are encoded at the same time, of all images together.
+    /// Maximum number of pictures to encode concurrently across all images.
     pub jobs: NonZeroUsize,
-    /// The handling of images that are published already.
+    /// Behavior for images that have already been published.
     pub on_existing: OnExisting,
-    /// Maximum memory of all images together, in bytes; `None` for no limit.
+    /// Memory limit for all images together, in bytes, or `None` for no limit.
     pub max_memory_bytes: Option<u64>,
-    /// Maximum number of objects of one image; `None` for no limit. An image with more is refused before anything is stored.
+    /// Maximum number of objects per image, or `None` for no limit. Images that would exceed it are rejected before
+    /// anything is stored.
     pub max_objects: Option<u64>,
-    /// The properties by which unchanged sources are recognized.
+    /// Method used to detect unchanged sources.
     pub identity: Identity,
-    /// The way of handling warnings.
+    /// Behavior when a source has warnings.
     pub on_warning: OnWarning,
-    /// The grace period: the time from publication until a later run compares the image with its digest. All runs on a prefix must
-    /// use the same. `None` skips the comparison, which is safe only if no two runs ever overlap.
+    /// Grace period after publishing, before a later run compares the image with its digest. All runs on a prefix must
+    /// use the same value. `None` disables the comparison, which is only safe if runs never overlap.
     pub settle_after: Option<Duration>,
-    /// The layout of objects.
+    /// Object layout.
     pub layout: Layout,
-    /// Redirects; `None` stores an object for each request.
+    /// Redirect options, or `None` to store an object for every request.
     pub redirects: Option<RedirectOptions>,
 }
 
 impl Options {
-    /// The default `Cache-Control` of pictures: a day.
+    /// Default `Cache-Control` header for pictures (one day).
     pub const CACHE_CONTROL: &str = "public, max-age=86400";
-    /// The default `Cache-Control` of pictures with [`Layout::Versioned`]: a year.
+    /// Default `Cache-Control` header for pictures with [`Layout::Versioned`] (one year).
     pub const VERSIONED_CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
-    /// The default `Cache-Control` of `info.json`: five minutes.
+    /// Default `Cache-Control` header for `info.json` (five minutes).
     pub const INFO_CACHE_CONTROL: &str = "public, max-age=300";
 
-    /// The default grace period. It is longer than a run is ever suspended, or writes without looking at the image again.
+    /// Default grace period. No run is expected to be suspended, or to write without checking the image, for this long.
     pub const SETTLE_AFTER: Duration = Duration::from_hours(1);
 
-    /// Returns the destination of the images.
+    /// Returns the destination for the images.
     #[must_use]
     pub fn destination(&self) -> Destination {
         Destination::new(self.prefix.clone(), self.public_url.clone(), self.versions)
     }
 
-    /// Returns the options for reading sources. WebP cannot store gray, so gray profiles are converted if it is written.
+    /// Returns the options for reading sources. WebP doesn't support grayscale, so gray profiles are converted when
+    /// writing WebP.
     pub(super) fn reading(&self) -> ReadOptions {
         let has_webp = self.shape.formats().all().any(|format| format == Format::Webp);
         let profiles = match self.read.profiles {
@@ -164,7 +168,7 @@ impl Options {
         ReadOptions { profiles, threads: self.jobs, ..self.read }
     }
 
-    /// Creates the default options for images below a public URL.
+    /// Creates default options for images below a public URL.
     #[must_use]
     pub fn new(public_url: PublicUrl) -> Self {
         Self {

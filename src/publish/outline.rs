@@ -1,4 +1,4 @@
-//! Objects, bytes and memory of an image, from its header alone.
+//! Estimates an image's objects and memory usage from its header.
 
 use super::memory::{InFlight, peak_memory_bytes};
 use super::options::Options;
@@ -6,39 +6,39 @@ use crate::destination::Identifier;
 use crate::iiif::{ApiVersion, ImageInformation, Plan, Pyramid, PyramidError};
 use crate::source::Header;
 
-/// The objects that an image would become, and the memory that publishing it would take.
+/// Objects needed to publish an image, and the memory required.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outline {
-    /// The levels, tiles and sizes of the image.
+    /// The image's levels, tiles and sizes.
     pub pyramid: Pyramid,
-    /// One for each version of the Image API, newest first.
+    /// One entry per Image API version, newest first.
     pub versions: Vec<VersionOutline>,
-    /// The peak memory, in bytes.
+    /// Peak memory usage in bytes.
     pub memory_bytes: u64,
 }
 
-/// The objects of an image in one version of the Image API.
+/// An image's objects for one Image API version.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VersionOutline {
-    /// The objects.
+    /// Planned objects.
     pub plan: Plan,
-    /// The folder below the prefix, with a slash at its end; empty if there is one version only.
+    /// Folder below the prefix, with a trailing slash. Empty if only one version is published.
     pub folder: String,
-    /// The base URI, which is the id of the image information.
+    /// Base URI, used as the `id` in `info.json`.
     pub base_uri: String,
-    /// The image information.
+    /// Contents of `info.json`.
     pub information: ImageInformation,
-    /// An estimate of the bytes of all objects, within a factor of two.
+    /// Estimated total size of all objects in bytes, accurate to within a factor of two.
     pub bytes: u64,
 }
 
 impl Outline {
-    /// Creates the outline of an image with this header, with up to `concurrency` parallel uploads.
+    /// Creates an outline from an image header, assuming up to `concurrency` parallel uploads.
     ///
     /// # Errors
-    /// If a format cannot hold the image in the sizes that the options ask for.
+    /// Returns an error if a format doesn't support images of the required size.
     pub fn new(
         header: &Header,
         identifier: &Identifier,
@@ -62,20 +62,20 @@ impl Outline {
         Ok(Self { pyramid, versions, memory_bytes })
     }
 
-    /// Returns the number of objects.
+    /// Returns the total number of objects.
     #[must_use]
     pub fn objects(&self) -> u64 {
         self.versions.iter().map(|version| version.plan.object_count()).sum()
     }
 
-    /// Returns an estimate of the bytes of all objects, within a factor of two.
+    /// Returns the estimated total size of all objects in bytes, accurate to within a factor of two.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.versions.iter().map(|version| version.bytes).sum()
     }
 
-    /// Returns every key relative to the image, in the order of publishing: the URLs of each tile in all versions, then
-    /// each `info.json`.
+    /// Returns all keys relative to the image in upload order: each picture's keys in all versions, followed by the
+    /// `info.json` files.
     pub fn keys(&self) -> impl Iterator<Item = String> {
         let of_rendering = |rendering| {
             let keys = move |version: &VersionOutline| {

@@ -1,4 +1,4 @@
-//! Examines images without changing anything.
+//! Previews changes without modifying the store.
 
 use super::fingerprint::{Fingerprint, version_name};
 use super::memory::ImageBytes;
@@ -9,42 +9,42 @@ use super::{Image, PublishError, Published, Publisher, blocks};
 use crate::iiif::{Plan, Size};
 use crate::source::{OPEN_BYTES, ResolvedSource, Source};
 
-/// The result of examining an image.
+/// Preview of publishing an image.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Prospect {
-    /// The image as it would be published: without objects where nothing would be stored.
+    /// The image as it would be published. Counts are zero because nothing has been stored.
     pub published: Published,
-    /// The change that publishing would make.
+    /// Change that publishing would make.
     pub change: Change,
-    /// Its objects in each version of the Image API.
+    /// Planned objects for each Image API version.
     pub plans: Vec<Plan>,
 }
 
-/// A change that publishing makes.
+/// A change made by publishing an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// It is not there yet.
+    /// The image doesn't exist yet.
     New,
-    /// It is there, and would be replaced.
+    /// The image exists and would be replaced.
     Replaced,
-    /// It is there, and its pictures would be copied in place to give them other headers.
+    /// The image exists, and its pictures would be copied in place to update their headers.
     Headers,
-    /// It is there, and only its `info.json` would be written again.
+    /// The image exists, and only its `info.json` would be rewritten.
     Documents,
-    /// It is there as it is to be.
+    /// The image is already up to date.
     Unchanged,
-    /// It is there, and must not be replaced.
+    /// The image exists and would be kept.
     Kept,
 }
 
 impl Publisher {
-    /// Examines what [`publish`](Self::publish) would do. Costs the look at the image in the store, and if it would be published, the
-    /// header of the source.
+    /// Previews what [`publish`](Self::publish) would do. This looks up the image in the store. The source's header is
+    /// only read if the image would be published.
     ///
     /// # Errors
-    /// If the source cannot be read, or the store fails.
+    /// Returns an error if the source can't be read or the store fails.
     pub(crate) async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
         let resolved = self.sources.find(&image.location).await?;
         let fingerprint = self.fingerprint(image, &resolved).await?;
@@ -57,8 +57,8 @@ impl Publisher {
             Action::Skip | Action::Settle => Change::Unchanged,
             Action::Keep | Action::KeepNewer => Change::Kept,
         };
-        // The size of a published image is in its `info.json`, so its source is opened only if the image would be
-        // stored, and its size may have changed.
+        // The size of a published image is stored in its `info.json`. We only need to open the source if the image
+        // would be stored again, since its size may have changed.
         match self.known_target(image, &state)?.filter(|_| !matches!(change, Change::New | Change::Replaced)) {
             Some(target) => Ok(prospect(&target, change)),
             None => Ok(prospect(&self.examine_source(image, resolved, &fingerprint).await?, change)),
@@ -72,8 +72,8 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Target, PublishError> {
         let read = self.options.reading();
-        // Opening reads headers, whose memory counts like that of publishing. It is returned at the end of this
-        // function, before any pixel would be decoded.
+        // Reading headers counts toward the memory limit, just like publishing. This is released when the function
+        // returns, since no pixels are decoded.
         let _memory = self.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
         let source = self.blocking(image, move || Source::open_at(&resolved, read)).await??;
         let pyramid = pyramid(&self.options, &image.identifier, source.header().size)?;
@@ -85,10 +85,10 @@ impl Publisher {
         Ok(target)
     }
 
-    /// Returns the base URI and the size of a published image, as its `info.json` says; `None` if it is not there.
+    /// Returns the base URI and size of a published image according to its `info.json`, or `None` if it doesn't exist.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Returns an error if the store fails.
     pub(crate) async fn find(&self, image: &Image) -> Result<Option<(String, Size)>, PublishError> {
         let state = self.load_state(&image.identifier).await?;
         Ok(state.base_uri().zip(state.size()))

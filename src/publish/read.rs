@@ -1,8 +1,9 @@
-//! The reader: decodes rows and runs the cascade, strip by strip on one of the workers.
+//! Decodes rows and runs the cascade, one strip at a time on a worker thread.
 //!
-//! Between two strips, the reader waits for encoders and uploads on a thread of its own. On a worker it would deadlock: with a single
-//! worker, the reader would wait for a strip that only an encoder can free, and the encoder for the worker. So before rows are decoded,
-//! the memory of everything that they may complete is [reserved](Cascade::reserve).
+//! Between strips, the reader waits for encoders and uploads on its own thread. Waiting on a worker could deadlock:
+//! with a single worker, the reader would wait for a strip that only an encoder can release, while the encoder waits
+//! for the worker. The memory for everything that the next rows might complete is therefore
+//! [reserved](Cascade::reserve) before decoding them.
 
 use super::budget::ReadingMemory;
 use super::job::Job;
@@ -16,22 +17,22 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Strips that wait between the reader and the encoders. The pool of strips is the real bound; a queue beyond it would
-/// only hide which stage is slow.
+/// Number of strips queued between the reader and the encoders. The strip pool is the actual limit, and a longer queue
+/// would only hide which stage is slow.
 const STRIP_QUEUE: usize = 1;
 
-/// An image that is being read.
+/// An image being read.
 pub(super) struct Reading {
-    /// Rows of tiles. Dropping this stops the reader.
+    /// Rows of tiles. Dropping the receiver stops the reader.
     pub(super) strips: Receiver<TileRow>,
-    /// The reader, which returns the warnings that only the pixels give.
+    /// Handle to the reader, which returns warnings found while decoding pixels.
     pub(super) reader: JoinHandle<Result<Vec<Warning>, ReadError>>,
-    /// Given back when the reader and the encoders have ended: either may outlive the other.
+    /// Released once both the reader and the encoders have finished, since either can outlive the other.
     pub(super) memory: ReadingMemory,
 }
 
 impl Reading {
-    /// Begins to read; no further than its strips and their queue reach, until somebody takes them.
+    /// Starts reading. Pauses once all strips and the queue are full, until the strips are consumed.
     pub(super) fn begin(source: Source, memory: ReadingMemory, job: &Job) -> Self {
         let (sender, strips) = mpsc::channel(STRIP_QUEUE);
         let (pyramid, blocks, of_reader) = (job.target.pyramid.clone(), job.blocks, Arc::clone(&memory));
@@ -45,7 +46,7 @@ impl Reading {
     }
 }
 
-/// Reads an image from the top to the bottom for its warnings alone. Ends early, without an error, when `is_stopping`.
+/// Reads the entire image just to collect its warnings. Returns early without an error if `is_stopping` returns `true`.
 pub(super) fn rehearse(mut source: Source, is_stopping: impl Fn() -> bool) -> Result<Vec<Warning>, SourceError> {
     let (width, height) = (source.header().size.width() as usize, source.header().size.height() as usize);
     let row_bytes = width * source.header().format.channels();
@@ -61,10 +62,10 @@ pub(super) fn rehearse(mut source: Source, is_stopping: impl Fn() -> bool) -> Re
     source.finish()
 }
 
-/// Reads an image from the top to the bottom, and sends every strip of every level.
+/// Reads an image from top to bottom and sends all strips of all levels.
 ///
-/// Ends early and without an error if the receiver is dropped, because the other side then has the reason. If `blocks` is set, sends the
-/// full-size tiles as blocks of the file.
+/// Returns early without an error if the receiver is dropped, because the receiving side knows the reason. If `blocks`
+/// is set, full-size tiles are sent as JPEG blocks.
 fn read(
     mut source: Source,
     pyramid: &Pyramid,
@@ -95,19 +96,19 @@ fn read(
     }
 }
 
-/// Rows of tiles that are complete.
+/// Completed rows of tiles.
 struct Step {
     rows: Vec<TileRow>,
-    /// The warnings, after the last row or if the receiver is closed.
+    /// Warnings, set after the last row or when the receiver has been closed.
     end: Option<Vec<Warning>>,
 }
 
-/// Reads until a row of tiles is complete, or memory for more rows would have to be waited for.
+/// Reads until a row of tiles is complete or memory for more rows isn't available yet.
 fn read_some(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow>) -> Result<Step, Stop> {
     let mut rows = Vec::new();
     while rows.is_empty() && cascade.try_reserve() && source.try_reserve_blocks() {
-        // Dropping the receiver is the only signal to stop: for an error, a canceled future and a graceful stop alike. A flag would
-        // have to be set on each of these paths.
+        // Dropping the receiver is the only stop signal, covering errors, canceled futures and graceful stops alike. A
+        // flag would have to be set in every one of these cases.
         if strips.is_closed() {
             return Ok(Step { rows, end: Some(Vec::new()) });
         }
@@ -126,26 +127,26 @@ fn read_some(source: &mut Source, cascade: &mut Cascade, strips: &Sender<TileRow
     Ok(Step { rows, end: None })
 }
 
-/// Takes the rows of tiles whose blocks are complete.
+/// Takes all rows of tiles with complete blocks.
 fn complete_blocks(source: &mut Source) -> impl Iterator<Item = TileRow> {
     std::iter::from_fn(|| source.take_blocks().map(TileRow::Blocks))
 }
 
 /// A row of tiles.
 pub(super) enum TileRow {
-    /// Of any level, as pixels.
+    /// Pixels of any level.
     Pixels(Strip),
-    /// Of the full size, as the file has it.
+    /// Full-size JPEG blocks, copied from the file.
     Blocks(BlockStrip),
 }
 
-/// The reason for which reading ends before the last row.
+/// Reason for stopping before the last row.
 enum Stop {
     Source(SourceError),
     Memory(TryReserveError),
 }
 
-/// The failure of a reader.
+/// Error returned by the reader.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     #[error(transparent)]

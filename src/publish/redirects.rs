@@ -1,4 +1,4 @@
-//! Redirects from requests that share a picture to the one object that holds it.
+//! Redirects equivalent requests to a single stored picture.
 
 use super::api_folder::ApiFolder;
 use super::options::RedirectOptions;
@@ -6,14 +6,14 @@ use crate::destination::{Identifier, ImageAddress};
 use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering};
 use crate::store::{Redirect, Redirects as StoreRedirects};
 
-/// The redirects of one image.
+/// Redirects for a single image.
 #[derive(Clone, Debug)]
 pub(super) enum Redirects {
-    /// None: every request has an object of its own.
+    /// No redirects. Every request has its own object.
     None,
-    /// One request for each picture has an object; the others redirect to it.
+    /// Each picture is stored once, and equivalent requests redirect to it.
     Alternatives {
-        /// The URL of the full image, if it exists elsewhere.
+        /// URL of the full-size image, if it is hosted elsewhere.
         full_image_url: Option<String>,
     },
 }
@@ -29,20 +29,20 @@ impl Redirects {
         }
     }
 
-    /// Returns the requests for a picture in a format that get an object.
+    /// Returns the requests for a picture in the given format that are stored as objects.
     pub(super) fn stored(&self, plan: &Plan, format: Format, rendering: Rendering) -> Vec<ImageRequest> {
         let mut requests = plan.requests_in(format, rendering);
         if let Self::Alternatives { full_image_url } = self {
-            // If the full image exists elsewhere, even its first request as JPEG only redirects. The first of the
-            // remaining requests keeps the bytes: the order of a plan is fixed, so all runs choose the same one.
+            // If the full image is hosted elsewhere, all requests for it as JPEG are redirects. The first of the
+            // remaining requests is stored. A plan's order is fixed, so every run picks the same one.
             requests.retain(|request| full_image_url.is_none() || !is_full_jpeg(request));
             requests.truncate(1);
         }
         requests
     }
 
-    /// Returns the redirect of the bare URI of a versioned image. Its target never changes, because browsers may cache a redirect
-    /// forever: it leads to the `info.json` of the current version.
+    /// Returns the redirect for a versioned image's own base URI. Browsers may cache redirects forever, so it always
+    /// points to the current version's `info.json`.
     pub(super) fn of_current(&self, folder: &ApiFolder) -> Vec<Redirect> {
         match self {
             Self::None => Vec::new(),
@@ -50,7 +50,7 @@ impl Redirects {
         }
     }
 
-    /// Returns all redirects of an image, that of its bare base URI first.
+    /// Returns all of an image's redirects, starting with its base URI.
     pub(super) fn of(&self, pyramid: &Pyramid, folder: &ApiFolder) -> Vec<Redirect> {
         let Self::Alternatives { full_image_url } = self else { return Vec::new() };
         let image = folder.objects();
@@ -62,7 +62,7 @@ impl Redirects {
         let of_picture = |(format, rendering)| {
             let requests = folder.plan.requests_in(format, rendering);
             let stored = self.stored(&folder.plan, format, rendering).first().copied();
-            // No redirect leads to another one: all of them lead to the object itself.
+            // Always redirect to the object itself, never to another redirect.
             let to = |request: &ImageRequest| match full_image_url {
                 Some(url) if is_full_jpeg(request) => Some(url.clone()),
                 _ => stored.filter(|stored| stored != request).map(|stored| image.url_of(&stored)),
@@ -76,18 +76,18 @@ impl Redirects {
     }
 }
 
-/// Returns `true` if the request is for the full image as JPEG. A full image that exists elsewhere is a JPEG, so requests for
-/// other formats cannot redirect to it.
+/// Returns `true` for requests for the full image as JPEG. An external full-size image is always a JPEG, so requests
+/// for other formats can't redirect to it.
 fn is_full_jpeg(request: &ImageRequest) -> bool {
     request.is_full_image() && request.format == Format::Jpg
 }
 
-/// Returns the redirect from a bare base URI to the `info.json` below it.
+/// Returns the redirect from a base URI to its `info.json`.
 fn base(image: &ImageAddress) -> Redirect {
     Redirect { from: image.folder().base_key(), url: image.base_uri().to_owned(), to: image.info_url() }
 }
 
-/// Returns the redirects of an image as its store takes them: below its base URI, only requests belong to it.
+/// Converts an image's redirects to the store's format. Only requests are redirected below the base URI.
 pub(super) fn of_store(image: &ImageAddress, redirects: Vec<Redirect>) -> StoreRedirects {
     let (base, base_url) = (image.folder().base_key(), image.base_uri().to_owned());
     StoreRedirects { base, base_url, depth: ImageRequest::SEGMENTS, redirects }

@@ -1,66 +1,68 @@
-//! Invalidates an `info.json` before the objects that it describes change.
+//! Invalidates an `info.json` before the objects it describes change.
 //!
-//! A run that compares an image with its digest ends by marking it current, with a put that knows nothing of what happened since it
-//! looked. Whoever is about to change objects therefore invalidates the mark first, and if such a put may still be on its way, waits
-//! until it must have arrived. `ARCHITECTURE.md` has the whole protocol.
+//! After comparing an image with its digest, a run marks it as current, unaware of anything that has happened since its
+//! last check. A run that is about to change objects therefore invalidates the mark first. If a confirmation may still
+//! be in flight, the run also waits until that request must have arrived. See `ARCHITECTURE.md` for the full protocol.
 
 use super::mark::{Mark, MarkState};
 use crate::store::{Key, Object, Store, StoreError, Stored};
 use std::time::{Duration, SystemTime};
 
-/// The longest time for which a confirmation may be on its way.
+/// Maximum time that a confirmation can be in flight.
 const MAX_CONFIRMATION: Duration = Duration::from_secs(4);
 
-/// Times in HTTP headers are whole seconds: the difference of two of them may be wrong by this much.
+/// HTTP dates have a resolution of one second, so the difference of two dates can be off by this much.
 const CLOCK_PRECISION: Duration = Duration::from_secs(2);
 
-/// The times of the protocol. None of them is longer than the grace period.
+/// Time limits used by the protocol. None of them exceeds the grace period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// The time after which no run that had begun before a commit writes to the image.
+    /// Time after a commit until any runs that were already in progress have stopped writing to the image.
     pub(crate) grace: Duration,
 }
 
 impl Timing {
-    /// Returns how long to wait until a confirmation that was on its way has arrived.
+    /// Returns the time to wait for a confirmation in flight.
     fn confirmation(self) -> Duration {
         MAX_CONFIRMATION.min(self.grace)
     }
 
-    /// Returns the time that a confirming run has between its last look at a mark and the end of its put. The rest of
-    /// [`confirmation`](Self::confirmation) is for a request that the run has given up but the store still executes.
+    /// Returns the time limit for a confirming run, from its last check of the mark until its upload completes. The
+    /// rest of [`confirmation`](Self::confirmation) covers requests that the run has abandoned but the store still
+    /// executes.
     pub(super) fn confirmation_limit(self) -> Duration {
         self.confirmation() / 2
     }
 
-    /// Returns how long a run may write before it looks at the mark again.
+    /// Returns the maximum time a run may write without checking the mark.
     pub(crate) fn look_interval(self) -> Duration {
         self.grace / 4
     }
 
-    /// Returns `true` if a run may confirm a mark that was put at `modified`.
+    /// Returns `true` if a run may confirm a mark that was written at `modified`.
     pub(super) fn is_past_grace(self, modified: Option<SystemTime>, now: SystemTime) -> bool {
         age(modified, now).is_some_and(|age| age > self.grace)
     }
 
-    /// Returns `true` if a confirmation of what was `stored` may be on its way at `now`.
+    /// Returns `true` if a confirmation of the `stored` mark may be in flight at `now`.
     pub(super) fn may_be_confirmed(self, stored: &Stored, now: SystemTime) -> bool {
         let mark = stored.mark.as_deref().and_then(|mark| mark.parse::<Mark>().ok());
-        // Confirmations need a time.
-        // The question is: can some run have looked at this very `info.json`, decided to confirm it, and still be on
-        // its way? All times are those of the store, as `Last-Modified` and `Date`, so a local clock that is wrong
-        // cannot shorten the wait. If the answer is yes too often, a replacement takes four seconds longer; if it is no
-        // once too often, an image that is half replaced may be marked as current for good.
+        // Could another run have read this exact `info.json`, decided to confirm it, and still be in flight? We only
+        // compare the store's own times (`Last-Modified` and `Date`), so a wrong local clock can't shorten the wait. A
+        // false positive delays a replacement by four seconds. A false negative may leave a half-replaced image
+        // permanently marked as current.
+        //
+        // Confirming requires a modification time.
         let Some(age) = age(stored.modified, now) else { return false };
-        // What a newer version of the program does is not known.
+        // We don't know how newer versions of the program behave.
         let Some(mark) = mark else { return is_ours(stored.mark.as_deref()) };
         let is_recent = age <= self.confirmation() + CLOCK_PRECISION;
         match mark.state {
-            // A run that only changed the document did not wait for a confirmation of what was there before.
+            // A run that only changed the document didn't wait for confirmations of the previous mark.
             MarkState::Settling => age + CLOCK_PRECISION >= self.grace || (mark.is_contested && is_recent),
-            // Two runs may confirm at the same time, and one of them may be late.
+            // Two runs may be confirming at the same time, and one of them may be late.
             MarkState::Current => is_recent,
-            // Whoever began to replace it may have died before it had waited.
+            // The run that started replacing the image may have died before it finished waiting.
             MarkState::Replacing => mark.is_contested && is_recent,
         }
     }
@@ -70,38 +72,39 @@ fn age(modified: Option<SystemTime>, now: SystemTime) -> Option<Duration> {
     now.duration_since(modified?).ok()
 }
 
-/// Puts `replacing` in place of the mark of `stored`, and returns when no confirmation can undo that.
+/// Replaces the mark of `stored` with `replacing`, and returns once no confirmation can undo this.
 ///
-/// Readers see the same `info.json` as before.
+/// The contents of `info.json` don't change for readers.
 ///
 /// # Errors
-/// If the store fails.
+/// Returns an error if the store fails.
 pub(crate) async fn invalidate(
     store: &dyn Store,
     stored: &Stored,
     replacing: Object,
     timing: Timing,
 ) -> Result<(), StoreError> {
-    // Without the wait below, the model test finds this order of events: run A lists a whole image and decides to
-    // confirm it; run B invalidates the mark and replaces half of the pictures; the PUT of A arrives and marks the
-    // image as current; B is killed. From then on every run skips a mixture of two images.
+    // Without the wait below, the model test finds this sequence: run A lists a complete image and decides to confirm
+    // it. Run B invalidates the mark and replaces half of the pictures. A's PUT arrives and marks the image as current.
+    // B is killed. From then on, every run skips a mixture of two images.
     //
-    // Locks are not an alternative, because a killed run never releases one. Conditional writes would close the gap,
-    // but several stores accept the headers and ignore them.
+    // Locks wouldn't work, because a killed run never releases them. Conditional writes would close the gap, but
+    // several stores accept the headers and ignore them.
     if !timing.may_be_confirmed(stored, store.now().await?) {
         store.put(replacing.clone()).await?;
-        // The grace period may have ended meanwhile.
+        // The grace period may have ended in the meantime.
         if !timing.may_be_confirmed(stored, store.now().await?) {
             return Ok(());
         }
     }
-    // If this run dies while it waits, the mark tells the next one to wait too.
-    // Two PUTs, one before and one after the wait. The first stops confirmations that have not looked yet: they find
-    // another mark. The second overwrites one that arrived during the wait.
+    // If this run dies while waiting, the contested mark makes the next run wait too.
+    //
+    // We need one PUT before the wait and one after it. The first stops any run that hasn't done its last check yet,
+    // because it will find a different mark. The second overwrites any confirmation that arrived during the wait.
     let uncontested = replacing.clone();
     store.put(contested(replacing)).await?;
     store.wait(timing.confirmation()).await;
-    // Whatever has arrived meanwhile, and without the note.
+    // Overwrite anything that arrived in the meantime, and clear the contested flag.
     store.put(uncontested).await.map(drop)
 }
 
@@ -110,7 +113,7 @@ fn contested(replacing: Object) -> Object {
     Object { mark: mark.map(|mark| mark.contested().to_string().into()), ..replacing }
 }
 
-/// Returns the object that invalidates an `info.json` which is about to be deleted.
+/// Returns the object that invalidates an `info.json` before it is deleted.
 pub(crate) fn doomed(key: Key, stored: &Stored) -> Object {
     Object {
         key,
@@ -121,7 +124,7 @@ pub(crate) fn doomed(key: Key, stored: &Stored) -> Object {
     }
 }
 
-/// Returns `true` if a mark was written by this program, in any of its versions.
+/// Returns `true` if a mark was written by any version of this program.
 pub(crate) fn is_ours(mark: Option<&str>) -> bool {
     let version = mark.and_then(|mark| Some(mark.split_once(";state=")?.0));
     version.is_some_and(|version| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! Revisions of the code that makes objects, raised by hand when its old output is wrong or incomplete.
+//! Revisions of the code that produces objects, incremented manually when previous output was wrong or incomplete.
 
 use super::Options;
 use crate::source::{self, SourceKind};
@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// The current revision of each kind of code that takes part in making objects, by its name in marks. Those of the decoders are in
-/// the table of source formats (`src/source/format.rs`).
+/// Current revision of each part of the code involved in producing objects, keyed by its name in marks. Decoder
+/// revisions are listed in the table of source formats (`src/source/format.rs`).
 ///
-/// Raise one only if what it made before is wrong or incomplete, because that republishes all images of the kind. A new encoder
-/// that writes other bytes of the same quality is not a reason. `tests/it/golden.rs` fails if output changes, and asks for the decision.
+/// Only increment a revision if previous output was wrong or incomplete, because all affected images will be
+/// republished. An encoder that produces different bytes with the same quality doesn't count. If output changes,
+/// `tests/it/golden.rs` fails until you decide which case applies.
 const REVISIONS: [(&str, u32); 14] = [
-    // The contents of `info.json`: an old one is only written again.
+    // Contents of `info.json`. If outdated, only this file is rewritten.
     (DOCUMENT, 1),
-    // The set of objects.
+    // Set of objects.
     ("plan", 1),
     // Resampling.
     ("pyramid", 1),
-    // Color paths.
+    // Color conversions.
     ("gray", 1),
     ("gray-icc", 1),
     ("rgb", 1),
@@ -27,17 +28,17 @@ const REVISIONS: [(&str, u32); 14] = [
     ("cmyk", 1),
     ("cmyk-icc", 2),
     ("lab", 1),
-    // Encoders, by the extension of what they write.
+    // Encoders, by output file extension.
     ("to-jpg", 1),
     ("to-png", 1),
     ("to-webp", 1),
-    // Tiles cut from the blocks of a JPEG.
+    // Tiles cut from JPEG blocks.
     ("blocks", 1),
 ];
 
 const DOCUMENT: &str = "info";
 
-/// Returns the revision of the contents of `info.json`.
+/// Returns the revision of `info.json`.
 pub(super) fn of_document() -> u32 {
     current(DOCUMENT).expect("it is in the table")
 }
@@ -47,16 +48,16 @@ fn current(name: &str) -> Option<u32> {
     fixed.or_else(|| source::revision(name))
 }
 
-/// The revisions that made an image, by name.
+/// Code revisions used to produce an image, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Revisions(BTreeMap<String, u32>);
 
-/// A text that does not list revisions.
+/// Error returned when a list of revisions can't be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RevisionsError;
 
 impl Revisions {
-    /// Returns the revisions that would make an image of a source now.
+    /// Returns the current revisions for publishing a source.
     pub(super) fn current(kind: SourceKind, options: &Options, has_block_tiles: bool) -> Self {
         let encoders = options.shape.formats().all().map(|format| format!("to-{}", format.extension()));
         let fixed = [DOCUMENT, "plan", "pyramid", kind.format, kind.color].map(str::to_owned);
@@ -65,26 +66,26 @@ impl Revisions {
         Self(names.map(|name| (current(&name).unwrap_or(1), name)).map(|(revision, name)| (name, revision)).collect())
     }
 
-    /// Returns the same revisions with the current one of documents.
+    /// Returns a copy with the current document revision.
     pub(super) fn with_document_of_now(&self) -> Self {
         let mut revisions = self.clone();
         revisions.0.insert(DOCUMENT.to_owned(), of_document());
         revisions
     }
 
-    /// Returns the revisions that decide about pixels, as a text.
+    /// Returns the revisions that affect pixels as text.
     pub(super) fn of_pixels(&self) -> String {
         let mut pixels = self.clone();
         pixels.0.remove(DOCUMENT);
         pixels.to_string()
     }
 
-    /// Compares these revisions with those of this version of the program: `Less` if some are outdated, `Greater` if a newer
-    /// program made the image, which weighs more than an outdated one. An outdated document is none: it is written again without the
-    /// image.
+    /// Compares these revisions with the current ones. Returns `Less` if any are outdated, or `Greater` if a newer
+    /// program produced the image, which takes precedence. An outdated document doesn't count, because it can be
+    /// rewritten without republishing the image.
     pub(super) fn age(&self) -> Ordering {
-        // Only what made this image counts: if the decoder of TIFF is revised, images from JPEG are not outdated. A
-        // name that this program does not know was written by a later one.
+        // Only compare revisions that were used for this image. If the TIFF decoder is revised, images made from JPEGs
+        // aren't outdated. Unknown names were written by a newer program.
         let (mut is_older, mut is_newer) = (false, false);
         for (name, revision) in &self.0 {
             let age = current(name).map_or(Ordering::Greater, |now| revision.cmp(&now));

@@ -1,7 +1,8 @@
-//! Confirms, once the grace period has passed, that the objects of an image are those that its run stored.
+//! Confirms after the grace period that an image still consists of the objects its run stored.
 //!
-//! The run that published them cannot know: another run may have overwritten or deleted some of them at the same time, and neither
-//! has seen the other. After the grace period no run writes to the image, and a listing shows its final state.
+//! The publishing run can't confirm this itself. A concurrent run may have overwritten or deleted some of its objects
+//! without either of them noticing. Once the grace period is over, no run writes to the image, and a listing shows its
+//! final state.
 
 use super::api_folder::ApiFolder;
 use super::content::ContentDigest;
@@ -15,23 +16,23 @@ use futures::future::try_join_all;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-/// The result of looking at an image that is settling.
+/// Result of checking an image that is settling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settlement {
-    /// It is not time yet, or the folder cannot be listed: the image stays as it is.
+    /// The grace period isn't over yet or listing is denied, so the image is left unchanged.
     Waiting,
-    /// Everything is there; what was not part of it is deleted.
+    /// All objects are in place. Any leftover objects have been deleted.
     Confirmed(Orphans),
-    /// Objects are missing or differ.
+    /// Some objects are missing or different.
     Damaged,
 }
 
 impl Publisher {
-    /// Compares an image with the digest in its mark, if the grace period has passed.
+    /// Compares an image with the digest in its mark if the grace period is over.
     pub(super) async fn settle(&self, target: &Target, state: &State) -> Result<Settlement, PublishError> {
-        // The order of this function is the protocol: wait, compare, look once more, confirm. An image that is not due
-        // is left alone even if a listing would match now, because a run that began before the commit may still be
-        // about to delete something.
+        // The order of these steps is part of the protocol: wait, compare, check again, confirm. Don't confirm an image
+        // too early even if the listing matches, because a run that started before the commit may be about to delete
+        // something.
         let Some(marks) = state.marks() else { return Ok(Settlement::Waiting) };
         if !self.is_due(state).await? {
             return if marks.iter().any(|mark| mark.has_orphans) {
@@ -45,8 +46,8 @@ impl Publisher {
             Comparison::Damaged => Ok(Settlement::Damaged),
             Comparison::Same => self.confirm(target, state).await.map(|()| Settlement::Confirmed(Orphans::default())),
             Comparison::SameWithOrphans => {
-                // Orphans are deleted before the confirmation, while the mark still says `settling`. In the other
-                // order, a run that ends in between would leave them behind a mark that no run looks behind.
+                // Delete orphans before confirming, while the mark still says `settling`. In the opposite order, an
+                // interrupted run would leave them behind, and no run looks for orphans once an image is confirmed.
                 let orphans = self.delete(orphans(target, &self.pictures(target).await?)).await?;
                 self.confirm(target, state).await?;
                 Ok(Settlement::Confirmed(orphans))
@@ -54,21 +55,21 @@ impl Publisher {
         }
     }
 
-    /// Returns `true` if the grace period of every folder has passed.
+    /// Returns `true` if the grace period is over for every folder.
     async fn is_due(&self, state: &State) -> Result<bool, PublishError> {
         let Some(timing) = self.timing() else { return Ok(false) };
         let now = self.store.now().await?;
         Ok(state.infos.iter().flatten().all(|info| timing.is_past_grace(info.stored.modified, now)))
     }
 
-    /// Deletes what a run has left that ended after its commit.
+    /// Deletes objects left behind by a run that was interrupted after its commit.
     async fn delete_orphans_again(&self, target: &Target, marks: &[&Mark]) -> Result<Orphans, PublishError> {
         let orphans = orphans(target, &self.pictures(target).await?);
         let marks: Vec<Mark> = marks.iter().copied().cloned().collect();
         Ok(self.delete_orphans(target, &marks, orphans).await?)
     }
 
-    /// Returns `true` if every folder has exactly the objects of the digests in these marks.
+    /// Returns `true` if every folder contains exactly the objects recorded in its mark.
     pub(super) async fn is_whole(&self, target: &Target, marks: &[&Mark]) -> Result<bool, PublishError> {
         Ok(self.compare(target, marks).await? == Comparison::Same)
     }
@@ -79,20 +80,20 @@ impl Publisher {
         if listings.iter().any(ContentDigest::has_untagged) && !self.compared_by_size.swap(true, Ordering::Relaxed) {
             (self.events)(Event::ComparedBySize);
         }
-        // The common case takes one pass over the listing in constant memory. Only if the digests differ are the keys
-        // collected, to find out if all that is wrong are objects that the image does not plan.
+        // Usually a single pass over the listing in constant memory is enough. Only collect keys if the digests differ,
+        // to find out if orphans are the only difference.
         if marks.iter().zip(&listings).all(|(mark, listed)| mark.content.is_of(listed)) {
             return Ok(Comparison::Same);
         }
         self.compare_without_orphans(target, marks).await
     }
 
-    /// Compares again without the pictures that the image does not plan: another one may have left them.
+    /// Repeats the comparison without pictures that aren't part of the image, which another image may have left behind.
     async fn compare_without_orphans(&self, target: &Target, marks: &[&Mark]) -> Result<Comparison, PublishError> {
         let mut pictures = self.pictures(target).await?;
         let orphans: std::collections::HashSet<_> = orphans(target, &pictures).into_iter().collect();
-        // Redirects have no bytes and are not part of the digest. What remains is entered like the receipts of a
-        // publish, so the same ledger decides if it is complete: there is one definition of a whole image.
+        // Redirects are empty and aren't part of the digest. Process the remaining pictures like upload receipts, so
+        // that the same ledger determines completeness in both cases.
         pictures.retain(|listed| listed.bytes > 0 && !orphans.contains(&listed.key));
         let mut ledger = super::ledger::Ledger::new(target);
         let receipt = |listed: crate::store::Listed| crate::store::Receipt {
@@ -107,20 +108,20 @@ impl Publisher {
         Ok(if is_same { Comparison::SameWithOrphans } else { Comparison::Damaged })
     }
 
-    /// Marks an image current, unless another run has touched its `info.json` since `state` was loaded.
+    /// Marks an image as current, unless another run has modified its `info.json` since `state` was loaded.
     ///
-    /// Whoever changes objects after the look in [`confirm_unless_changed`](Self::confirm_unless_changed) waits until its put has arrived,
-    /// or was given up. If it takes too long, the next run tries again.
+    /// Any run that changes objects after the check in [`confirm_unless_changed`](Self::confirm_unless_changed) waits
+    /// until this upload has arrived or has been abandoned. If confirming takes too long, the next run tries again.
     async fn confirm(&self, target: &Target, state: &State) -> Result<(), PublishError> {
         let Some(timing) = self.timing() else { return Ok(()) };
         if self.options.redirects.is_some() {
-            // They have no entity tag that tells where they lead.
+            // Entity tags don't tell us where a redirect points.
             self.redirect(target).await?;
         }
         tokio::select! {
-            // The confirmation has to end in time even if the store does not answer: runs that replace objects wait for
-            // `Timing::confirmation` at most. The other branch measures by the clock of the store, so that a test with
-            // a clock of its own decides when time passes. Giving up is safe, because the mark stays `settling`.
+            // The confirmation has to finish in time even if the store doesn't respond, because runs that replace
+            // objects only wait for `Timing::confirmation`. The timeout uses the store's clock, so tests can control
+            // it. Giving up is safe because the mark stays `settling`.
             biased;
             confirmed = self.confirm_unless_changed(target, state, timing.confirmation_limit()) => confirmed,
             () = self.store.wait(timing.confirmation_limit()) => Ok(()),
@@ -135,14 +136,13 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let begun = SystemTime::now();
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
-        // There is no conditional PUT that all stores honor, and an entity tag does not cover metadata. So between this
-        // look and the arrival of the PUT there is a window in which another run may begin. It is closed from the other
-        // side: that run sees a mark that may be about to be confirmed, and waits before it touches an object
-        // (`replace::invalidate`).
+        // Not all stores support conditional PUTs, and entity tags don't cover metadata. This leaves a window between
+        // this check and the PUT's arrival in which another run may start. That run closes the window: it finds a mark
+        // that may be about to be confirmed, and waits before changing any objects (see `replace::invalidate`).
         let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(()) };
         let current = |mark: &Mark| Mark { has_orphans: false, ..mark.in_state(MarkState::Current) };
         let marks: Vec<Mark> = marks.into_iter().map(current).collect();
-        // A process that was suspended since then must not go on where it was.
+        // Don't continue if the process has been suspended since then.
         if begun.elapsed().is_ok_and(|elapsed| elapsed > limit) {
             return Ok(());
         }
@@ -150,13 +150,13 @@ impl Publisher {
     }
 }
 
-/// The result of comparing listings with digests.
+/// Result of comparing listings with digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comparison {
     Same,
-    /// Everything is there, and pictures that the image does not have.
+    /// All objects are in place, along with pictures that aren't part of the image.
     SameWithOrphans,
     Damaged,
-    /// It may not be listed.
+    /// Listing is denied.
     Unknown,
 }

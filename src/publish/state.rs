@@ -1,4 +1,4 @@
-//! The state of an image in the store, and the decision what to do about it.
+//! The state of an image in the store, and the logic that decides how to update it.
 
 use super::fingerprint::{Fingerprint, version_name};
 use super::mark::{Mark, MarkState};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
-/// An `info.json` in the store, with its mark.
+/// An `info.json` in the store, along with its mark.
 #[derive(Clone, Debug)]
 pub(super) struct StoredInfo {
     pub(super) stored: Stored,
@@ -29,22 +29,22 @@ impl From<Stored> for StoredInfo {
 }
 
 impl StoredInfo {
-    /// Returns `true` if no version of this program has written it.
+    /// Returns `true` if it wasn't written by any version of this program.
     pub(super) fn is_foreign(&self) -> bool {
         !is_ours(self.stored.mark.as_deref())
     }
 }
 
-/// The `info.json` of each version of the Image API, if it is there.
+/// The existing `info.json` for each Image API version.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    /// One for each folder.
+    /// One entry per folder.
     pub(super) infos: Vec<Option<StoredInfo>>,
-    /// The time at which loading began: an image may wait for long until there is memory for it.
+    /// Time when loading started. An image can wait a long time for memory after that.
     pub(super) loaded: (Instant, SystemTime),
 }
 
-/// The part of an `info.json` that is read back.
+/// Fields parsed from an existing `info.json`.
 #[derive(Deserialize)]
 struct Described {
     #[serde(alias = "@id")]
@@ -53,27 +53,27 @@ struct Described {
     height: u32,
 }
 
-/// An action that a publish takes.
+/// Action required to publish an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Read the source, and store everything that is not there yet.
+    /// Read the source and store all missing objects.
     Publish,
-    /// Give the pictures other headers, and write `info.json` again.
+    /// Update the headers of all pictures and rewrite `info.json`.
     UpdateHeaders,
-    /// Write `info.json` again.
+    /// Rewrite `info.json`.
     UpdateDocuments,
-    /// Nothing, unless it is time to compare the objects with the digest in the mark.
+    /// Compare the objects with the mark's digest if the grace period is over.
     Settle,
-    /// Nothing: it is current.
+    /// Do nothing because the image is current.
     Skip,
-    /// Nothing: it is there, and images that are there are kept.
+    /// Do nothing because existing images are kept.
     Keep,
-    /// Nothing: a newer version of the program published it.
+    /// Do nothing because a newer version of the program published the image.
     KeepNewer,
 }
 
 impl State {
-    /// Loads the state of an image, with one request for each folder.
+    /// Loads an image's state, with one request per folder.
     pub(super) async fn load(
         store: &dyn Store,
         folders: impl Iterator<Item = &ImageFolder>,
@@ -85,7 +85,7 @@ impl State {
         Ok(Self { infos, loaded })
     }
 
-    /// Loads the state of an image by its identifier.
+    /// Loads the state of the image with the given identifier.
     pub(super) async fn load_current(
         store: &dyn Store,
         options: &Options,
@@ -95,11 +95,11 @@ impl State {
         Ok(Self::load(store, images.iter().map(|(_, image)| image.folder())).await)
     }
 
-    /// Decides what to do.
+    /// Decides which action to take.
     pub(super) fn decide(&self, fingerprint: &Fingerprint, options: &Options) -> Action {
-        // The order of these rules is the order of their weight. What the user has asked for comes first. Then an image
-        // of a newer program is protected from this one, even if its source has changed: this program may not know what
-        // the newer one has stored beside it. Only then do differences count.
+        // These rules are in order of precedence. The user's choice comes first. Images published by a newer program
+        // are protected next, even if their source has changed, because we don't know what else that program has
+        // stored. Only then do we compare the images.
         if options.on_existing == OnExisting::Overwrite || !self.is_there() {
             return Action::Publish;
         }
@@ -114,11 +114,11 @@ impl State {
         }
     }
 
-    /// Compares what is there with what would be published.
+    /// Compares the existing image with the image to be published.
     fn difference(&self, fingerprint: &Fingerprint) -> Action {
         let Some(marks) = self.marks().filter(|_| self.size().is_some()) else { return Action::Publish };
-        // From the most expensive difference to the cheapest. Each action does the work of those below it as well:
-        // publishing again also writes headers and documents, and an update of headers also writes documents.
+        // Check the most expensive difference first, because each action includes the ones after it. Publishing
+        // rewrites headers and documents, and updating headers rewrites documents.
         let has_pixels = |mark: &&Mark| {
             mark.state != MarkState::Replacing
                 && mark.pixels == fingerprint.pixels
@@ -137,27 +137,27 @@ impl State {
         }
     }
 
-    /// Returns `true` if a newer version of the program published some folder.
+    /// Returns `true` if a newer version of the program published any of the folders.
     fn is_newer(&self) -> bool {
-        // A mark that cannot be parsed but looks like ours is one of a later format. A revision that this program does
-        // not know, or one that is higher, comes from a later program of the same format.
+        // If a mark looks like ours but can't be parsed, it uses a newer format. Unknown or higher revisions were
+        // written by a newer program that still uses this format.
         self.infos.iter().flatten().any(|info| match &info.mark {
             Some(mark) => mark.revisions.age() == Ordering::Greater,
             None => !info.is_foreign(),
         })
     }
 
-    /// Returns the mark of each folder, if every folder has one.
+    /// Returns the mark of each folder, or `None` if any are missing.
     pub(super) fn marks(&self) -> Option<Vec<&Mark>> {
         self.infos.iter().map(|info| info.as_ref()?.mark.as_ref()).collect()
     }
 
-    /// Returns `true` if some `info.json` is there, whoever published it.
+    /// Returns `true` if any `info.json` exists, regardless of which program wrote it.
     pub(super) fn is_there(&self) -> bool {
         self.infos.iter().any(Option::is_some)
     }
 
-    /// Returns `true` if a run has committed a folder since `other` was loaded.
+    /// Returns `true` if another run has committed a folder since `other` was loaded.
     pub(super) fn has_commit_since(&self, other: &Self) -> bool {
         let is_commit = |info: &StoredInfo| info.mark.as_ref().is_some_and(|mark| mark.state != MarkState::Replacing);
         let is_same = |info: &StoredInfo, before: Option<&StoredInfo>| {
@@ -174,50 +174,50 @@ impl State {
 
     /// Returns `true` if no `info.json` was written since `other` was loaded.
     pub(super) fn is_as_seen(&self, other: &Self) -> bool {
-        // The mark and the time together. The mark alone would not do: another run may have committed the same content,
-        // and then its digest is of objects that were stored later. The time alone has a resolution of one second in
-        // HTTP.
+        // Compare both the mark and the time. With the mark alone, we'd miss another run that committed the same
+        // content, and its digest covers objects stored later. The time alone isn't enough because HTTP dates have a
+        // resolution of one second.
         let seen =
             |info: &Option<StoredInfo>| info.as_ref().map(|info| (info.stored.mark.clone(), info.stored.modified));
         self.infos.iter().map(seen).eq(other.infos.iter().map(seen))
     }
 
-    /// Returns `true` if no more than `keep` old versions are left, for sure.
+    /// Returns `true` if the marks confirm that at most `keep` old versions are left.
     pub(super) fn has_at_most(&self, keep: usize) -> bool {
         self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.old_versions.is_some_and(|count| count <= keep)))
     }
 
-    /// Returns `true` if the pictures that are there have these headers, so that those with the right bytes can stay.
+    /// Returns `true` if all existing pictures have these headers, so any with matching bytes can be kept.
     pub(super) fn has_headers(&self, headers: &str) -> bool {
         self.infos.iter().flatten().all(|info| info.mark.as_ref().is_some_and(|mark| mark.headers == headers))
     }
 
-    /// Returns `true` if every folder holds the pixels of this fingerprint.
+    /// Returns `true` if all folders match the fingerprint's pixel hash.
     pub(super) fn has_pixels(&self, fingerprint: &Fingerprint) -> bool {
         self.marks().is_some_and(|marks| marks.iter().all(|mark| mark.pixels == fingerprint.pixels))
     }
 
-    /// Returns the warnings about the image that is there, without their details.
+    /// Returns the warnings recorded for the existing image, without details.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let marks = self.infos.iter().flatten().filter_map(|info| info.mark.as_ref());
         let kinds: BTreeSet<_> = marks.flat_map(|mark| mark.warnings.iter().copied()).collect();
         kinds.into_iter().map(Warning::remembered).collect()
     }
 
-    /// Returns the name of the version that is there.
+    /// Returns the name of the existing version.
     pub(super) fn version(&self) -> Option<VersionName> {
         let marks = self.marks()?;
         let mark = marks.first()?;
         Some(version_name(&mark.pixels, &mark.revisions))
     }
 
-    /// Returns the size of the image, as its `info.json` says.
+    /// Returns the image size recorded in `info.json`.
     pub(super) fn size(&self) -> Option<Size> {
         let Described { width, height, .. } = self.described()?;
         Size::new(width, height).ok()
     }
 
-    /// Returns the base URI of the image, as its `info.json` says.
+    /// Returns the base URI recorded in `info.json`.
     pub(super) fn base_uri(&self) -> Option<String> {
         self.described().map(|described| described.id)
     }

@@ -1,56 +1,56 @@
-//! Counts of many images.
+//! Summarizes the results of publishing a batch of images.
 
 use super::{Image, Outcome, PublishError, Published};
 use crate::destination::Identifier;
 use std::collections::BTreeMap;
 
-/// The outcomes of a batch of images.
+/// Summary of publishing a batch of images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchSummary {
-    /// All images.
+    /// Total number of images.
     pub images: usize,
-    /// Images that are published.
+    /// Number of images that are now published, including unchanged and kept images.
     pub published: usize,
-    /// Of these, images that were already published and are unchanged.
+    /// Number of published images that were already up to date.
     pub unchanged: usize,
-    /// Of these, existing images that must not be overwritten.
+    /// Number of published images that were kept because replacing them is disabled.
     pub kept: usize,
-    /// Of these, images with updated documents or headers.
+    /// Number of published images with updated documents or headers.
     pub updated: usize,
-    /// Of these, images that a newer version of the program has published.
+    /// Number of published images that were kept because a newer version of the program published them.
     pub kept_newer: usize,
-    /// Images that failed.
+    /// Number of images that failed.
     pub failed: usize,
-    /// Objects of the published images.
+    /// Number of objects stored for the published images.
     pub objects: u64,
-    /// Bytes of these objects.
+    /// Total size of these objects in bytes.
     pub bytes: u64,
-    /// Images that have not ended.
+    /// Images that haven't finished yet.
     pub unfinished: BTreeMap<Identifier, Unfinished>,
-    /// `true` if an image failed for a reason that another run cannot change.
+    /// `true` if an image failed because of a problem with the environment that retrying can't fix.
     pub is_environment: bool,
 }
 
-/// The progress of an image that has not ended. Both numbers are zero if the image was not started.
+/// Progress of an unfinished image. Both counts are zero if it hasn't been started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// Objects that were stored.
+    /// Number of objects stored so far.
     pub stored: u64,
-    /// All objects of the image.
+    /// Total number of objects.
     pub objects: u64,
 }
 
 impl BatchSummary {
-    /// Creates a summary in which all images are unfinished.
+    /// Creates a summary with all images unfinished.
     #[must_use]
     pub fn new(images: &[Image]) -> Self {
         let unfinished = images.iter().map(|image| (image.identifier.clone(), Unfinished::default())).collect();
         Self { images: images.len(), unfinished, ..Self::default() }
     }
 
-    /// Counts the result of an image. An image that was stopped stays unfinished.
+    /// Adds an image's result. Stopped images remain unfinished.
     pub fn add(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         match result {
             Ok(published) => self.add_published(published),
@@ -80,7 +80,7 @@ impl BatchSummary {
         self.bytes += published.bytes;
     }
 
-    /// Returns the number of images whose pictures were stored.
+    /// Returns the number of images with newly stored pictures.
     #[must_use]
     pub fn new_images(&self) -> usize {
         self.published - self.unchanged - self.kept - self.kept_newer - self.updated

@@ -1,4 +1,4 @@
-//! Names of one published image: its folders, keys and URLs. Pure: nothing here asks a store.
+//! Folders, keys and URLs of a published image, computed without accessing the store.
 
 use super::PublishError;
 use super::api_folder::ApiFolder;
@@ -10,24 +10,24 @@ use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
 use crate::store::{Key, KeyError, Traffic};
 use std::time::Duration;
 
-/// Everything that is known of a published image from its name, its size and the options.
+/// Everything that can be derived from an image's name, size and options.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) identifier: Identifier,
     pub(super) pyramid: Pyramid,
-    /// One folder for each version of the Image API.
+    /// One folder per Image API version.
     pub(super) folders: Vec<ApiFolder>,
-    /// The name of the version of the image.
+    /// Name of this version of the image.
     pub(super) version: VersionName,
-    /// Requests that lead to another object.
+    /// Redirects for requests without an object of their own.
     pub(super) redirects: Redirects,
 }
 
 impl Target {
-    /// Creates the target of an image.
+    /// Creates the target for an image.
     ///
     /// # Errors
-    /// If prefix and identifier are too long together.
+    /// Returns an error if the prefix and identifier are too long when combined.
     pub(super) fn new(
         options: &Options,
         identifier: &Identifier,
@@ -40,9 +40,9 @@ impl Target {
             if !is_versioned {
                 return Ok(ApiFolder::new(plan, image, None));
             }
-            // With versions, the objects and the `id` of the image are one level deeper than the folder that viewers
-            // are given. An `info.json` is written to both; that of the parent names the folder below it, and changes
-            // with each version.
+            // For versioned images, the objects and the image's `id` are one level below the folder used by viewers.
+            // Both folders have an `info.json`. The one in the parent folder points to the version's folder and changes
+            // with every version.
             Ok(ApiFolder::new(plan, image.version(&version)?, Some(image)))
         };
         let folders: Result<Vec<_>, KeyError> =
@@ -51,20 +51,20 @@ impl Target {
         Ok(Self { identifier: identifier.clone(), folders: folders?, redirects, pyramid, version })
     }
 
-    /// Returns `true` if each version of the image has a folder of its own.
+    /// Returns `true` if each version of the image has its own folder.
     pub(super) fn is_versioned(&self) -> bool {
         self.folders.iter().any(|folder| folder.parent().is_some())
     }
 
-    /// Returns the number of objects in all folders, `info.json` included.
+    /// Returns the total number of objects in all folders, including `info.json`.
     pub(super) fn object_count(&self) -> u64 {
         self.folders.iter().map(|folder| folder.plan.object_count()).sum()
     }
 
-    /// Returns the number of objects that have the bytes of a picture.
+    /// Returns the number of objects that contain pictures.
     pub(super) fn picture_count(&self) -> u64 {
         match self.redirects {
-            // Every object is a picture, except one `info.json` in each folder.
+            // All objects are pictures, except for one `info.json` per folder.
             Redirects::None => self.object_count() - self.folders.len() as u64,
             Redirects::Alternatives { .. } => {
                 let requests =
@@ -74,7 +74,7 @@ impl Target {
         }
     }
 
-    /// Returns a description of the image of which nothing has been stored yet.
+    /// Describes the image before anything has been stored.
     pub(super) fn published(&self) -> Published {
         Published {
             identifier: self.identifier.clone(),
@@ -92,12 +92,12 @@ impl Target {
         }
     }
 
-    /// Returns the URLs of the `info.json` that viewers are given, whatever version that is of.
+    /// Returns the URLs of the `info.json` files that viewers load, regardless of the current version.
     pub(super) fn current_urls(&self) -> Vec<String> {
         self.folders.iter().map(|folder| folder.current().info_url()).collect()
     }
 
-    /// Returns the key of every request of the image; `info.json` is not one.
+    /// Returns the keys of all requests for the image, excluding `info.json`.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         let of_folder = |folder: &'_ ApiFolder| {
             let requests = |rendering| folder.plan.requests(rendering);
@@ -107,13 +107,13 @@ impl Target {
         self.folders.iter().flat_map(of_folder)
     }
 
-    /// Returns the requests for a picture in a folder that have its bytes, in all formats.
+    /// Returns the requests for a picture that are stored as objects in a folder, in all formats.
     fn requests<'a>(&'a self, folder: &'a ApiFolder, rendering: Rendering) -> impl Iterator<Item = ImageRequest> + 'a {
         let stored = move |format| self.redirects.stored(&folder.plan, format, rendering);
         self.pyramid.formats().all().flat_map(stored)
     }
 
-    /// Returns the formats in which some request for a picture has bytes.
+    /// Returns the formats in which a picture must be encoded.
     pub(super) fn needed_formats(&self, rendering: Rendering) -> Vec<Format> {
         let is_stored = |folder: &ApiFolder, format| !self.redirects.stored(&folder.plan, format, rendering).is_empty();
         let is_needed = |format: &Format| self.folders.iter().any(|folder| is_stored(folder, *format));
@@ -121,10 +121,10 @@ impl Target {
     }
 }
 
-/// Returns the pyramid of an image of a size.
+/// Creates the pyramid for an image of the given size.
 ///
 /// # Errors
-/// If `full/max` is too large for a format.
+/// Returns an error if `full/max` exceeds the maximum dimensions of a format.
 pub(super) fn pyramid(options: &Options, identifier: &Identifier, size: Size) -> Result<Pyramid, PublishError> {
     let pyramid = Pyramid::new(size, options.shape);
     let too_large = |cause| PublishError::Formats { identifier: identifier.clone(), cause };
@@ -132,7 +132,7 @@ pub(super) fn pyramid(options: &Options, identifier: &Identifier, size: Size) ->
     Ok(pyramid)
 }
 
-/// Returns the request that a key is in the folder of an image; `None` for other objects.
+/// Parses a key in an image's folder as a request. Returns `None` for other objects.
 pub(super) fn request(dir: &ImageFolder, key: &Key) -> Option<ImageRequest> {
     dir.path_of(key.as_str())?.parse().ok()
 }

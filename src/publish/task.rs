@@ -1,4 +1,4 @@
-//! The way of one image from its source to its `info.json`.
+//! Publishes a single image, from reading the source to writing `info.json`.
 
 use super::api_folder::ApiFolder;
 use super::budget::{ImageMemory, permit};
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// One image, with what is known before its source is opened.
+/// A single image and everything known about it before opening its source.
 pub(super) struct Task<'a> {
     pub(super) publisher: &'a Publisher,
     pub(super) image: &'a Image,
@@ -36,11 +36,11 @@ pub(super) struct Task<'a> {
     pub(super) tally: &'a Arc<Tally>,
 }
 
-/// A result of [`Task`], which says what became of the image.
+/// Result of running a [`Task`], with the image's outcome.
 type Done = Result<(Published, Outcome), PublishError>;
 
 impl Task<'_> {
-    /// Leaves an image as it is, but for old versions of it that are to be deleted.
+    /// Leaves the image unchanged, apart from deleting old versions.
     pub(super) async fn skip(self, target: &Target) -> Done {
         let mut published = Published { warnings: self.state.warnings(), ..target.published() };
         self.check_warnings(&published.warnings, true)?;
@@ -48,7 +48,7 @@ impl Task<'_> {
         Ok((published, Outcome::Unchanged))
     }
 
-    /// Leaves an image as it is, if it is whole or not to be compared yet.
+    /// Leaves the image unchanged if it is complete or the grace period isn't over yet.
     pub(super) async fn settle(self, target: &Target) -> Done {
         match self.publisher.settle(target, self.state).await? {
             Settlement::Damaged => self.publish().await,
@@ -65,22 +65,22 @@ impl Task<'_> {
         Ok((published, Outcome::Updated))
     }
 
-    /// Updates headers, or publishes again if the store cannot.
+    /// Updates headers, or republishes the image if the store doesn't support updates.
     pub(super) async fn update_headers(self, target: &Target) -> Done {
         if let Some(image) = self.publisher.update_headers(target, self.state, self.fingerprint).await? {
             return Ok((image, Outcome::Updated));
         }
-        // The update may have begun.
+        // The update may have changed some objects already.
         let state = self.publisher.load_state(&self.image.identifier).await?;
         Task { state: &state, ..self }.publish().await
     }
 
-    /// Publishes an image: opens the source, prepares the store, transfers the pictures, commits, cleans up.
+    /// Publishes an image. This opens the source, prepares the store, uploads the pictures, commits, and cleans up.
     pub(super) async fn publish(self) -> Done {
         let publisher = self.publisher;
-        // The steps are in the order of what they cost to undo. All that can fail without a trace comes first: opening,
-        // warnings, names, memory, object counts. `prepare` is the first step that changes the store. From there on,
-        // only a failure of the source or the store ends a publish early, and the mark says `replacing` until `commit`.
+        // These steps are ordered by how hard they are to undo. Anything that can fail without side effects comes
+        // first: opening the source, warnings, names, memory and object counts. `prepare` is the first step to modify
+        // the store. From then on, the mark stays `replacing` until `commit`.
         let source = publisher.unless_stopped(self.image, self.open()).await?;
         let header = source.header().clone();
         self.check_warnings(header.warnings(), false)?;
@@ -93,11 +93,11 @@ impl Task<'_> {
             return Ok((published, Outcome::Published));
         }
         self.rehearse(&header, &target).await?;
-        // Before it is the image's turn: a store may be far away.
+        // Do this before waiting for our turn, because the store may have high latency.
         let existing = publisher.prepare(&target, self.state, self.fingerprint).await?;
-        // The turn comes before the memory, and both come after all requests of this image that do not need them. An
-        // image that waits for memory holds a turn, which is fine: those that hold memory have their turns already. The
-        // other order could leave memory reserved for an image that cannot begin.
+        // Wait for a turn before reserving memory, and do both after all requests that don't require them. An image
+        // waiting for memory holds on to its turn, but that's fine because images that have memory already have a turn
+        // too. In the opposite order, memory could be reserved for an image that can't start.
         let turn = permit(&publisher.budget.readers).await;
         let ImageMemory { reading, lasting: _lasting } = self.memory(&header, &target).await;
         publisher.check_not_stopped(&target)?;
@@ -117,10 +117,10 @@ impl Task<'_> {
         Ok((image, Outcome::Published))
     }
 
-    /// Checks the warnings of a source against the options.
+    /// Checks a source's warnings against the options.
     ///
     /// # Errors
-    /// [`PublishError::Warnings`] if there are any and they are to fail the image.
+    /// Returns [`PublishError::Warnings`] if there are warnings and [`OnWarning::Fail`] is set.
     fn check_warnings(&self, warnings: &[Warning], is_published: bool) -> Result<(), PublishError> {
         match self.publisher.options.on_warning {
             OnWarning::Fail if !warnings.is_empty() => {
@@ -131,14 +131,14 @@ impl Task<'_> {
         }
     }
 
-    /// Reads the source once without publishing, if warnings are to fail the image and its pictures would replace visible ones: some
-    /// warnings are known only after the last row.
+    /// Reads the source without publishing it if warnings are fatal and visible pictures would be overwritten. Some
+    /// warnings only appear after the last row.
     async fn rehearse(&self, header: &Header, target: &Target) -> Result<(), PublishError> {
         if self.publisher.options.on_warning == OnWarning::Report || target.is_versioned() || !self.state.is_there() {
             return Ok(());
         }
         let budget = self.publisher.budget.clone();
-        // Opened first: whoever has the memory of an image must not wait for more.
+        // Open the source first. An image that already holds memory must never wait for more.
         let source = self.open().await?;
         let (_turn, _memory) = (permit(&budget.readers).await, self.memory(header, target).await);
         let rehearsal = move || read::rehearse(source, || budget.is_stopping());
@@ -148,13 +148,13 @@ impl Task<'_> {
     }
 
     async fn open(&self) -> Result<Source, PublishError> {
-        // Given back when the source is open, so that no image waits for memory while it holds some.
+        // This is released once the source is open, so no image waits for memory while holding some.
         let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
         let (resolved, read) = (self.resolved.clone(), self.publisher.options.reading());
         Ok(self.publisher.blocking(self.image, move || Source::open_at(&resolved, read)).await??)
     }
 
-    /// Returns the names of the image, and the revisions of the code that is going to make it.
+    /// Returns the image's target and the code revisions that will be used to publish it.
     fn target(&self, header: &Header) -> Result<(Target, Revisions), PublishError> {
         let (options, identifier) = (&self.publisher.options, &self.image.identifier);
         let pyramid = pyramid(options, identifier, header.size)?;
@@ -164,15 +164,14 @@ impl Task<'_> {
         Ok((Target::new(options, identifier, pyramid, version)?, revisions))
     }
 
-    /// Makes a version current again that is there in whole, because the image has become what it was before.
+    /// Makes an existing, complete version current again if the image has been reverted to it.
     async fn promote_again(&self, target: &Target) -> Result<Option<Published>, PublishError> {
         let publisher = self.publisher;
         if !target.is_versioned() || publisher.options.on_existing == OnExisting::Overwrite {
             return Ok(None);
         }
-        // The folder of a version is named after a hash of the pixels and the revisions, so equal sources have equal
-        // folders. When an image becomes again what it was, all tiles may still be there, and only the `info.json` has
-        // to change.
+        // A version's folder is named after a hash of its pixels and revisions, so the same source always uses the same
+        // folder. If an image is reverted, all of its tiles may still exist and we only need to replace `info.json`.
         let there = State::load(&*publisher.store, target.folders.iter().map(ApiFolder::dir)).await?;
         let Some(marks) = there.marks().filter(|_| there.has_pixels(self.fingerprint)) else { return Ok(None) };
         if !there.has_headers(&self.fingerprint.headers) || !publisher.is_whole(target, &marks).await? {
@@ -185,16 +184,16 @@ impl Task<'_> {
         let marks: Vec<_> = marks.into_iter().map(|mark| mark.with_warnings(&warnings)).collect();
         publisher.invalidate(target, self.state, "").await?;
         publisher.redirect(target).await?;
-        // It counts as new among the old versions that are kept.
+        // This now counts as the newest version when old versions are deleted.
         let bytes = publisher.commit(target, &marks).await?;
         let orphans = self.clean_up(target, &marks, Vec::new()).await?;
         Ok(Some(Published { objects: target.folders.len() as u64, bytes, orphans, warnings, ..target.published() }))
     }
 
-    /// Checks the limit on memory.
+    /// Checks the memory limit.
     ///
     /// # Errors
-    /// [`PublishError::Memory`] if the image takes more than all images together may.
+    /// Returns [`PublishError::Memory`] if the image alone exceeds the limit for all images.
     fn check_memory(&self, header: &Header, target: &Target) -> Result<(), PublishError> {
         let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
         let needed_bytes = memory::peak_memory_bytes(header, &target.pyramid, jpeg, budget.in_flight());
@@ -205,7 +204,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// Waits until there is memory for the image.
+    /// Waits until enough memory is available for the image.
     async fn memory(&self, header: &Header, target: &Target) -> ImageMemory {
         let (budget, jpeg) = (&self.publisher.budget, self.publisher.options.jpeg);
         budget.memory(memory::image_bytes(header, &target.pyramid, jpeg, budget.in_flight())).await
@@ -241,7 +240,7 @@ impl Task<'_> {
         }
     }
 
-    /// Puts redirects and `info.json`: only with the proof that everything it promises is stored.
+    /// Uploads redirects and `info.json`, given proof that all other objects have been stored.
     async fn commit(&self, target: &Target, marks: &[Mark], complete: &Complete) -> Result<Published, PublishError> {
         let redirects = self.publisher.redirect(target).await?;
         let bytes = complete.bytes + self.publisher.commit(target, marks).await?;
@@ -254,13 +253,13 @@ impl Task<'_> {
         marks.into_iter().map(|mark| Mark { has_orphans, ..mark }.with_warnings(warnings)).collect()
     }
 
-    /// Returns the state of an image that has just been committed.
+    /// Returns the mark state for a newly committed image.
     fn state_after(&self) -> MarkState {
-        // Without a grace period, nothing is compared.
+        // Images are never compared if there's no grace period.
         if self.publisher.options.settle_after.is_some() { MarkState::Settling } else { MarkState::Current }
     }
 
-    /// Deletes what nothing promises any longer. A run that ends before that leaves it to the next one.
+    /// Deletes objects that are no longer referenced. If the run is interrupted, the next run deletes the rest.
     async fn clean_up(&self, target: &Target, marks: &[Mark], orphans: Vec<Key>) -> Result<Orphans, PublishError> {
         let not_cleaned_up =
             |cause: StoreError| PublishError::CleanUp { identifier: self.image.identifier.clone(), cause };
@@ -273,9 +272,10 @@ impl Task<'_> {
     }
 }
 
-/// Reads, cuts, encodes and puts everything but `info.json`, and proves that all of it is stored.
+/// Reads, cuts, encodes and uploads everything except for `info.json`, and verifies that all objects have been stored.
 ///
-/// The turn to read ends when everything has been read: the next image is read while the last objects of this one are put.
+/// The reading turn ends once the source has been read, so the next image can be read while the last objects of this
+/// one are uploaded.
 async fn transfer(
     reading: Reading,
     turn: OwnedSemaphorePermit,
@@ -284,13 +284,13 @@ async fn transfer(
     let Reading { mut strips, reader, memory } = reading;
     let mut ledger = Ledger::new(&job.target);
     let mut tasks = Tasks::new(job, &memory);
-    // From now on, the tasks hold it.
+    // From here on, the tasks hold the memory.
     drop(memory);
     let work = async {
         while let Some(strip) = tasks.next_strip(&mut strips, &mut ledger).await? {
             tasks.spawn_strip(strip, &mut ledger).await?;
         }
-        // The queue is closed: either everything has been read, or the reader failed.
+        // The queue is closed because everything has been read or the reader failed.
         let read = reader.await.map_err(|cause| job.not_done(cause))?;
         let warnings = read.map_err(|error| match error {
             ReadError::Source(error) => error.into(),
@@ -302,9 +302,8 @@ async fn transfer(
     };
     let warnings = match work.await {
         Err(PublishError::Stopped { .. }) => {
-            // A stop lets uploads in flight end, so that as much as possible is there for the next run. Any other error
-            // drops `tasks` when this function returns, which cancels them.
-            // The reader stops by itself when the queue closes.
+            // Let uploads in flight finish, so the next run has less to do. For any other error, returning drops
+            // `tasks`, which cancels them. The reader stops on its own once the queue closes.
             drop(strips);
             return Err(tasks.drain().await);
         }

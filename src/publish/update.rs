@@ -1,4 +1,4 @@
-//! Updates of a published image that need no pixel, and so no source: other documents, other headers.
+//! Updates documents and headers of a published image without reading its source.
 
 use super::content::ContentDigest;
 use super::event::Published;
@@ -15,9 +15,10 @@ use crate::store::{HeaderUpdate, Key, Listed, Receipt, Redirect, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 
 impl Publisher {
-    /// Writes the `info.json` and the redirects of an image again.
+    /// Rewrites an image's `info.json` and redirects.
     ///
-    /// The objects stay, and so does their digest: the image settles once more, because only a comparison makes it current.
+    /// The pictures and their digest don't change. The image has to settle again, because only a comparison can mark it
+    /// as current.
     pub(super) async fn update_documents(
         &self,
         target: &Target,
@@ -25,15 +26,15 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Published, PublishError> {
         if self.options.redirects.is_some() {
-            // A run that dies among its redirects must not leave those of one document beside the mark of another.
+            // If this run dies halfway through, the new redirects must not be left with the old document's mark.
             self.invalidate(target, state, &fingerprint.headers).await?;
         }
         let content: Vec<_> = state.marks().unwrap_or_default().into_iter().map(|mark| mark.content).collect();
         self.commit_again(target, state, fingerprint, &content).await
     }
 
-    /// Gives the pictures of an image new headers by copying each onto itself; `None` if that cannot be done, so that they have to be
-    /// published again.
+    /// Updates the headers of an image's pictures by copying each one onto itself. Returns `None` if that isn't
+    /// possible and the image has to be republished.
     pub(super) async fn update_headers(
         &self,
         target: &Target,
@@ -41,9 +42,8 @@ impl Publisher {
         fingerprint: &Fingerprint,
     ) -> Result<Option<Published>, PublishError> {
         let marks = state.marks().unwrap_or_default();
-        // A copy gives every object that is there the new headers, but it does not notice one that is missing. So the
-        // image must be whole now, and the receipts of the copies are counted again below: an object that disappears in
-        // between is missed there.
+        // Copying updates all existing objects but doesn't detect missing ones. The image must therefore be complete at
+        // this point. The receipts are counted again below, to catch any object that disappears in the meantime.
         if !self.is_whole(target, &marks).await? {
             return Ok(None);
         }
@@ -58,7 +58,7 @@ impl Publisher {
         Ok(Some(Published { objects: published.objects + complete.objects, ..published }))
     }
 
-    /// Copies pictures onto themselves; `None` as soon as the store refuses one.
+    /// Copies pictures onto themselves. Returns `None` as soon as the store rejects a copy.
     async fn copy_all(
         &self,
         target: &Target,
@@ -81,7 +81,7 @@ impl Publisher {
         match copies.buffer_unordered(self.concurrency).try_collect().await {
             Ok(receipts) => Ok(Some(receipts)),
             Err(error @ (PublishError::Stopped { .. } | PublishError::Overtaken { .. })) => Err(error),
-            // Putting may be allowed where copying is not, or the object is another one now.
+            // PUT may be allowed even if COPY isn't, or the object may have been replaced.
             Err(_) => Ok(None),
         }
     }
@@ -93,15 +93,15 @@ impl Publisher {
             content_type: format(&listed.key)?.media_type(),
             cache_control: self.options.cache_control.as_str().into(),
             mark: Some(fingerprint.headers.as_str().into()),
-            // The copy is conditional on this entity tag where the store supports that. Without a tag the object may be
-            // another one by now, and the image is published again instead.
+            // The copy is conditional on this entity tag if the store supports it. If there's no tag, we can't tell if
+            // the object has been replaced, so the image is republished instead.
             etag: listed.etag?,
             key: listed.key,
             bytes: listed.bytes,
         })
     }
 
-    /// Puts redirects and `info.json` of an image whose pictures are there.
+    /// Rewrites the redirects and `info.json` of an image whose pictures are already stored.
     async fn commit_again(
         &self,
         target: &Target,
@@ -127,21 +127,21 @@ impl Publisher {
         Ok(Published { objects, bytes, ..target.published() })
     }
 
-    /// Returns `true` if a run may be confirming the image at this moment.
+    /// Returns `true` if another run may currently be confirming the image.
     pub(super) async fn is_contested(&self, state: &State) -> Result<bool, StoreError> {
         let Some(timing) = self.timing() else { return Ok(false) };
         let now = self.store.now().await?;
         Ok(state.infos.iter().flatten().any(|info| timing.may_be_confirmed(&info.stored, now)))
     }
 
-    /// Puts `info.json`, in each folder of a version first, and makes everything durable before and after.
+    /// Uploads `info.json`, starting with the version folders, and flushes the store before and after.
     pub(super) async fn commit(&self, target: &Target, marks: &[Mark]) -> Result<u64, StoreError> {
         self.store.flush().await?;
         let writer = self.info_writer(target);
         let mut bytes = writer.put(marks).await?;
-        // First the `info.json` inside the folder of the version, then the one that viewers know. A run that ends in
-        // between leaves a complete version that is not current, which the next run promotes without reading the
-        // source.
+        // Write `info.json` to the version's folder first, followed by the one that viewers load. If a run is
+        // interrupted in between, the version is complete but not current, and the next run can promote it without
+        // reading the source.
         if target.is_versioned() {
             self.store.flush().await?;
             for folder in &target.folders {
@@ -154,7 +154,7 @@ impl Publisher {
         Ok(bytes)
     }
 
-    /// Tells web servers which requests lead elsewhere, before `info.json` promises them. Returns how many there are.
+    /// Uploads redirects before an `info.json` refers to them. Returns the number of redirects.
     pub(super) async fn redirect(&self, target: &Target) -> Result<u64, PublishError> {
         let mut count = 0;
         for folder in &target.folders {
@@ -165,7 +165,7 @@ impl Publisher {
         Ok(count)
     }
 
-    /// Sets the redirects of an image, or clears them. A store without redirects has none to clear.
+    /// Replaces an image's redirects. Does nothing if the store doesn't support redirects.
     pub(super) async fn put_redirects(&self, image: &ImageAddress, redirects: Vec<Redirect>) -> Result<(), StoreError> {
         match self.store.redirect_store() {
             Some(store) => store.set_redirects(of_store(image, redirects)).await,

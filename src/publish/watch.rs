@@ -1,4 +1,4 @@
-//! Notices during a long publish that another run has published the same image.
+//! Detects during a long upload that another run has published the same image.
 
 use super::PublishError;
 use super::api_folder::ApiFolder;
@@ -11,20 +11,20 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Looks at `info.json` again from time to time while an image is written.
+/// Periodically checks `info.json` while an image is being uploaded.
 ///
-/// Whoever confirms an image after the grace period relies on this: a run that wrote to it for so long without looking could write
-/// once more after the confirmation, and be killed.
+/// Confirming an image after the grace period relies on this. If a run could write for that long without checking, it
+/// might overwrite an object after the image has been confirmed and then be killed.
 #[derive(Debug)]
 pub(super) struct Watch {
     interval: Option<Duration>,
     looked: Mutex<(Instant, SystemTime)>,
-    /// The folders in which another run has committed already, or a foreign program.
+    /// `true` for each folder with an `info.json` written by a different program.
     is_foreign: Vec<bool>,
 }
 
 impl Watch {
-    /// Begins with the state that is known. Without `timing`, nothing is looked at.
+    /// Creates a watch, starting from the last known state. Checks are disabled if `timing` is `None`.
     pub(super) fn new(timing: Option<Timing>, state: &State) -> Self {
         let is_foreign = |info: &Option<StoredInfo>| info.as_ref().is_some_and(StoredInfo::is_foreign);
         Self {
@@ -34,17 +34,17 @@ impl Watch {
         }
     }
 
-    /// Looks, if it is time to.
+    /// Checks `info.json` if the interval has passed.
     ///
     /// # Errors
-    /// [`PublishError::Overtaken`] if another run has published the image meanwhile.
+    /// Returns [`PublishError::Overtaken`] if another run has published the image in the meantime.
     pub(super) async fn look(&self, store: &dyn Store, target: &Target) -> Result<(), PublishError> {
         let Some(interval) = self.interval else { return Ok(()) };
-        // The lock is held during the request on purpose. Hundreds of uploads may find at the same time that a look is
-        // due; one of them looks, and the others wait here for its result instead of sending the same request.
+        // Hold the lock during the request on purpose. If a check is due for hundreds of uploads at once, only one of
+        // them sends the request, and the rest wait here for its result.
         let mut looked = self.looked.lock().await;
         let begun = (Instant::now(), SystemTime::now());
-        // The one clock stands still while the machine sleeps, the other one may be set.
+        // The monotonic clock stops while the machine is asleep, and the system clock can be changed.
         let is_recent = |time: (Instant, SystemTime)| {
             let by_clock = begun.1.duration_since(time.1).is_ok_and(|elapsed| elapsed < interval);
             by_clock && begun.0.duration_since(time.0) < interval
@@ -52,9 +52,8 @@ impl Watch {
         if is_recent(*looked) {
             return Ok(());
         }
-        // There is no need to look more often than every quarter of the grace period. A confirmation needs a commit
-        // that is older than the whole period, so a run that finds such a commit within a quarter has three quarters
-        // left to stop.
+        // Checking once every quarter of the grace period is enough. A commit can only be confirmed once the whole
+        // period has passed, so a run that notices it within a quarter of the period has three quarters left to stop.
         let state = State::load(store, target.folders.iter().map(ApiFolder::current_dir)).await?;
         if self.is_as_left(&state) {
             *looked = begun;
@@ -63,11 +62,12 @@ impl Watch {
         Err(PublishError::Overtaken { identifier: target.identifier.clone() })
     }
 
-    /// Returns `true` if every `info.json` is absent, being replaced, or the same foreign one.
+    /// Returns `true` if each `info.json` is missing, being replaced, or still the same foreign file.
     fn is_as_left(&self, state: &State) -> bool {
-        // While this run writes, the only marks that it may meet are its own `replacing` and that of another run which
-        // has also begun. Two runs that both write are harmless: the last commit settles, and a later run compares. A
-        // commit is not: the other run has deleted what it does not plan, and goes on to be confirmed.
+        // While this run is writing, it should only see its own `replacing` mark or one from another run that has also
+        // started. It's harmless if both of them write, because the last commit settles and a later run compares the
+        // result. A commit by the other run isn't harmless: it has deleted objects that it didn't plan and will go on
+        // to be confirmed.
         state.infos.iter().zip(&self.is_foreign).all(|(info, is_foreign)| match info {
             None => true,
             Some(info) => match &info.mark {

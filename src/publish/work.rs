@@ -1,4 +1,4 @@
-//! The tasks that turn the strips of one image into stored tiles and whole levels.
+//! Tasks that turn an image's strips into stored tiles and whole levels.
 
 use super::budget::ReadingMemory;
 use super::job::{Job, all};
@@ -15,18 +15,18 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
-/// The tasks of one image. Dropping it cancels all of them.
+/// Tasks for a single image. Dropping this cancels all of them.
 pub(super) struct Tasks {
     job: Arc<Job>,
     running: JoinSet<Result<Vec<Receipt>, PublishError>>,
-    /// Tasks that receive every strip of a level.
+    /// Senders for tasks that need every strip of a level.
     whole_levels: HashMap<ScaleFactor, Vec<mpsc::Sender<Arc<Strip>>>>,
-    /// Until everything has been read.
+    /// Held until the entire image has been read.
     memory: Option<ReadingMemory>,
 }
 
 impl Tasks {
-    /// Creates the tasks of an image, and starts those that collect whole levels.
+    /// Creates the tasks for an image and starts the ones that collect whole levels.
     pub(super) fn new(job: &Arc<Job>, memory: &ReadingMemory) -> Self {
         let (running, whole_levels) = (JoinSet::new(), HashMap::new());
         let mut tasks = Self { job: Arc::clone(job), running, whole_levels, memory: Some(Arc::clone(memory)) };
@@ -53,15 +53,15 @@ impl Tasks {
         receiver
     }
 
-    /// Waits for the next strip. Meanwhile enters receipts into the ledger; a failed task ends the wait.
+    /// Waits for the next strip while recording upload receipts in the ledger. Returns early if a task fails.
     pub(super) async fn next_strip(
         &mut self,
         filled: &mut mpsc::Receiver<TileRow>,
         ledger: &mut Ledger,
     ) -> Result<Option<TileRow>, PublishError> {
         loop {
-            // Receipts are collected while waiting, and not only at the end. Otherwise the set of running tasks would
-            // grow with the image, and a failed upload would be noticed after the last row.
+            // Collect receipts while waiting, instead of at the end. If we didn't, the set of running tasks would grow
+            // with the image, and a failed upload wouldn't be noticed until the last row.
             tokio::select! {
                 Some(done) = self.running.join_next() => ledger.enter(&self.receipts(done)?),
                 strip = filled.recv() => return Ok(strip),
@@ -70,7 +70,7 @@ impl Tasks {
         }
     }
 
-    /// Sends a strip to the tasks that collect its level, and spawns a task for each of its tiles, as soon as the tile limit
+    /// Sends a strip to the tasks that collect its level, and spawns a task for each of its tiles once the tile limit
     /// allows.
     pub(super) async fn spawn_strip(&mut self, strip: TileRow, ledger: &mut Ledger) -> Result<(), PublishError> {
         let tile_size = self.job.target.pyramid.tile_size();
@@ -83,11 +83,11 @@ impl Tasks {
             }
         };
         for collector in self.whole_levels.get(&strip.scale).into_iter().flatten() {
-            // Fails only if the collector has failed; joining it returns the error.
+            // Sending only fails if the collector has failed. Its error is returned when it is joined.
             let _ = collector.send(Arc::clone(&strip)).await;
         }
         if self.job.blocks.is_some() && strip.scale == ScaleFactor::ONE {
-            // Its tiles come as blocks.
+            // These tiles are cut from blocks instead.
             return Ok(());
         }
         let tiles = (0..).map_while(|column| Tile::cut(&strip, column, tile_size));
@@ -100,10 +100,9 @@ impl Tasks {
         ledger: &mut Ledger,
     ) -> Result<(), PublishError> {
         for tile in tiles {
-            // The permit is taken before the task exists, so the number of tasks is bounded by the number of permits,
-            // and this function stops taking strips when the store is slow. The strips are the only buffers that the
-            // reader has, so it stops too. That is the whole back pressure from the store to the decoder; no stage
-            // measures anything.
+            // Acquiring the permit before spawning bounds the number of tasks. If the store is slow, this function
+            // stops accepting strips. The reader then runs out of buffers and also stops. This is all that's needed to
+            // apply backpressure from the store to the decoder, without taking any measurements.
             let permit = self.job.budget.tiles.acquire(self.job.encoded_bytes(tile.size())).await;
             self.job.check_not_stopped()?;
             let memory = self.memory.clone();
@@ -115,14 +114,15 @@ impl Tasks {
         Ok(())
     }
 
-    /// Ends the input: whole levels are complete, and memory is free as soon as the spawned tiles are encoded.
+    /// Marks the end of the input. Whole levels are complete, and memory is released once all spawned tiles are
+    /// encoded.
     pub(super) fn all_read(&mut self) {
-        // The collectors learn from their closed queues that their levels are complete.
+        // Closing the queues tells the collectors that their levels are complete.
         self.whole_levels.clear();
         self.memory = None;
     }
 
-    /// Waits for every task.
+    /// Waits for all tasks to finish.
     pub(super) async fn finish(&mut self, ledger: &mut Ledger) -> Result<(), PublishError> {
         while let Some(done) = self.running.join_next().await {
             ledger.enter(&self.receipts(done)?);
@@ -130,7 +130,7 @@ impl Tasks {
         Ok(())
     }
 
-    /// Waits for the tasks in flight after a stop. Returns [`PublishError::Stopped`], or a more serious error.
+    /// Waits for tasks in flight after a stop. Returns [`PublishError::Stopped`] unless a more serious error occurs.
     pub(super) async fn drain(mut self) -> PublishError {
         self.all_read();
         while let Some(done) = self.running.join_next().await {
@@ -150,7 +150,7 @@ impl Tasks {
     }
 }
 
-/// The source of a tile.
+/// Source of a tile's contents.
 enum TileSource {
     Pixels(Tile),
     Blocks(BlockTile),
@@ -188,27 +188,27 @@ async fn publish_tile(
 ) -> Result<Vec<Receipt>, PublishError> {
     let (rendering, for_encoder) = (Rendering::Tile(tile.cell()), Arc::clone(&job));
     let formats = job.target.needed_formats(rendering);
-    // The tile goes into the closure, so that its strip is free again before the put: all formats are encoded first.
+    // Encode all formats before uploading any of them. Moving the tile into the closure releases its strip early.
     let encode = move || {
         let encoded = tile.encode(&formats, &for_encoder);
         drop((tile, memory));
         encoded
     };
     let encoded = job.encode(encode).await?;
-    // The size of an encoded tile is not known before it is encoded, so the permit is for the largest possible one. Without
-    // giving back the surplus, a limit of 24 MiB would allow 96 tiles of 512 pixels, whether they have 256 KiB each or
-    // 20.
+    // A tile's encoded size isn't known in advance, so the permit is sized for the worst case. Release the surplus
+    // here. Without this, a limit of 24 MiB would only allow 96 tiles of 512x512 pixels, even if each one is 20 KiB
+    // instead of 256 KiB.
     permit.shrink_to(encoded.iter().map(|picture| picture.bytes.len() as u64).sum());
     job.put_picture(rendering, encoded).await
 }
 
-/// The strips of a level, and the memory that they take until their queue is empty.
+/// Strips from one level, along with the memory they use until the queue is empty.
 struct LevelStrips {
     strips: mpsc::Receiver<Arc<Strip>>,
     _memory: ReadingMemory,
 }
 
-/// Encodes a level that is larger than one tile as one picture, as its strips come.
+/// Encodes an entire level as a single picture while receiving its strips.
 async fn whole_level(
     job: Arc<Job>,
     scale: ScaleFactor,
@@ -231,19 +231,19 @@ async fn whole_level(
         encoder = job.encode(encode).await?;
     }
     drop(level);
-    // Otherwise the level may have ended before its last strip.
+    // If we were stopped, the level may have ended before its last strip.
     job.check_not_stopped()?;
     match encoder {
         Some(encoder) => {
             let pictures = job.encode(move || encoder.finish()).await?;
             job.put_picture(Rendering::Whole(scale), pictures).await
         }
-        // The reader failed before the first strip, and returns the error itself.
+        // The reader failed before the first strip, and will return the error itself.
         None => Ok(Vec::new()),
     }
 }
 
-/// Collects a level, and resamples it to the thumbnails that are a little smaller.
+/// Collects a level and resamples it to create slightly smaller thumbnails.
 async fn thumbnails_of_level(
     job: Arc<Job>,
     scale: ScaleFactor,
@@ -259,7 +259,7 @@ async fn thumbnails_of_level(
     job.check_not_stopped()?;
     let Some(level) = level.map(Arc::new) else { return Ok(Vec::new()) };
     let publish = |thumbnail| publish_thumbnail(&job, &level, thumbnail);
-    // Concurrently: one after the other, each would wait for the responses to the one before it.
+    // Publish thumbnails concurrently, so they don't have to wait for each other's responses.
     Ok(all(thumbnails.into_iter().map(publish)).await?.concat())
 }
 

@@ -1,8 +1,8 @@
-//! The 2 x 2 average that halves a level.
+//! Halves a level by averaging 2 x 2 pixels.
 
-/// Halves two rows of pixels into one. Each new pixel is the average of four, rounded half up.
+/// Combines two rows of pixels into one at half the width. Each new pixel is the average of four, rounded half up.
 ///
-/// An odd last column is averaged with itself. For an odd last row, the caller passes the same row twice.
+/// An odd last column is averaged with itself. For an odd last row, pass the same row twice.
 pub(crate) fn halve_rows(upper: &[u8], lower: &[u8], halved: &mut [u8], channels: usize) {
     match channels {
         1 => halve::<1>(upper, lower, halved),

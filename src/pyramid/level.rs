@@ -1,13 +1,14 @@
-//! The strip of one level while it is being filled.
+//! Fills the strips of a single level.
 //!
-//! Rows are halved in pairs while strips leave for the encoders. If the tile height is odd, a pair can span two strips.
+//! Rows are halved in pairs while completed strips are passed on to the encoders. If the tile height is odd, a pair can
+//! span two strips.
 //!
-//! Invariants, once the caller has called [`Level::halve_into`] until it returns `false`:
-//! - `halved <= filled <= strip_rows()`, and at most one filled row is not halved.
-//! - Every row of a complete strip was halved or saved in `unpaired` (the last level is not halved). A strip that was
-//!   handed out is never read again, so its buffer can be reused.
+//! Invariants after calling [`Level::halve_into`] until it returns `false`:
+//! - `halved <= filled <= strip_rows()`, and at most one filled row hasn't been halved.
+//! - Every row of a completed strip was halved or saved in `unpaired`, except in the last level, which isn't halved.
+//!   Strips are never read again after they are handed out, so their buffers can be reused.
 //!
-//! Halving whole strips would need even tile heights, or both strips of a pair in memory. One saved row costs less.
+//! Halving whole strips would require even tile heights, or both strips of a pair in memory. Saving one row is cheaper.
 
 use super::STRIPS_PER_LEVEL;
 use super::halve::halve_rows;
@@ -15,7 +16,7 @@ use crate::iiif::{ScaleFactor, Size};
 use crate::pixel::{PixelFormat, Strip, StripBuffer, StripPool};
 use std::collections::TryReserveError;
 
-/// A level of the pyramid with the strip that is being filled, from top to bottom.
+/// A pyramid level along with its current strip, filled from top to bottom.
 #[derive(Debug)]
 pub(super) struct Level {
     scale: ScaleFactor,
@@ -23,16 +24,16 @@ pub(super) struct Level {
     tile_size: u32,
     format: PixelFormat,
     pool: StripPool,
-    /// The strip that is being filled; `None` between two strips.
+    /// The strip being filled, or `None` between strips.
     pixels: Option<StripBuffer>,
-    /// The index of the strip, counted from 0.
+    /// Strip index, counted from 0.
     strip: u32,
-    /// Filled rows of the strip, and rows that the last `next_rows` handed out to be filled.
+    /// Number of filled rows in the strip, and number of rows that the last `next_rows` call handed out for filling.
     filled: u32,
     offered: u32,
-    /// Rows of the strip that were halved into the next level.
+    /// Number of rows in the strip that were halved into the next level.
     halved: u32,
-    /// The last row of a strip with an odd number of rows, until the first row of the next strip completes the pair.
+    /// Last row of a strip with an odd number of rows, kept until the first row of the next strip completes the pair.
     unpaired: Option<Vec<u8>>,
 }
 
@@ -59,7 +60,7 @@ impl Level {
         self.format.row_bytes(self.size.width())
     }
 
-    /// Returns the number of rows of the current strip when complete, or 0 below the image.
+    /// Returns the number of rows in the current strip when it is full, or 0 past the bottom of the image.
     fn strip_rows(&self) -> u32 {
         let above = u64::from(self.strip) * u64::from(self.tile_size);
         let left = u64::from(self.size.height()).saturating_sub(above);
@@ -71,7 +72,7 @@ impl Level {
         below >= u64::from(self.size.height())
     }
 
-    /// Returns memory for at most `count` more rows of the strip, or `None` if the level is complete.
+    /// Returns memory for up to `count` more rows in the strip, or `None` if the level is complete.
     pub(super) fn next_rows(&mut self, count: u32) -> Result<Option<&mut [u8]>, TryReserveError> {
         let left = self.strip_rows() - self.filled;
         if left == 0 {
@@ -87,7 +88,7 @@ impl Level {
         Ok(self.pixels.as_mut().map(bytes))
     }
 
-    /// Returns `true` if the level has memory for its next row, or needs none. Does not wait.
+    /// Returns `true` if the level has memory for its next row or doesn't need any. Doesn't wait.
     pub(super) fn try_reserve(&mut self) -> bool {
         self.pixels.is_some() || self.strip_rows() == 0 || self.pool.try_reserve()
     }
@@ -110,9 +111,9 @@ impl Level {
         let row = |index: u32| &pixels.items()[index as usize * row_bytes..][..row_bytes];
         let waiting = self.filled - self.halved;
         let is_end = self.is_last_strip() && self.filled == self.strip_rows();
-        // Pairs are counted from the top of the image, not from the top of the strip, so with an odd tile height every
-        // second strip begins with the lower row of a pair. The row above is gone by then; it was saved when its strip
-        // was complete.
+        // Pairs are counted from the top of the image, not the strip. If the tile height is odd, every other strip
+        // starts with the second row of a pair. By then, the strip with the first row is gone, but that row was saved
+        // when the strip was completed.
         let (upper, lower, taken) = match (&self.unpaired, waiting) {
             (Some(upper), 1..) => (upper.as_slice(), row(self.halved), 1),
             (None, 2..) => (row(self.halved), row(self.halved + 1), 2),

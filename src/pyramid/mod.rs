@@ -1,4 +1,4 @@
-//! The cascade: turns the rows of an image into strips of every level, in one pass.
+//! Turns an image's rows into strips for every level, in a single pass.
 //!
 //! ```text
 //! rows -> [strip of scale factor 1] -> tiles
@@ -8,16 +8,16 @@
 //!              | …
 //! ```
 //!
-//! An image can be larger than memory, and some sources can be read only once, from top to bottom. Therefore no level is
-//! ever held as a whole. Each level fills one row of tiles, its strip, and halves rows into the next level as soon as a
-//! pair is available.
+//! Images can be larger than memory, and some sources can only be read once, from top to bottom, so no level is ever
+//! kept in memory completely. Each level fills one strip, which is a row of tiles. As soon as a pair of rows is
+//! available, it is halved into the next level.
 //!
-//! After every call of [`Cascade::rows_filled`], all filled rows are halved as far down as pairs exist, and every
-//! complete strip has been emitted. A level needs about `2 x width x tile height x channels` bytes, and all levels
-//! together about twice as much as the first, regardless of the height of the image.
+//! After every call to [`Cascade::rows_filled`], all filled rows have been halved as far down as possible, and every
+//! completed strip has been emitted. A level needs about `2 x width x tile height x channels` bytes, and all levels
+//! combined need about twice as much as the first one, regardless of the image height.
 //!
-//! Making each level in a pass of its own would be simpler. It would decode the source once per level, or store the
-//! level above on disk.
+//! Making each level in a separate pass would be simpler, but it would require decoding the source once per level or
+//! storing the previous level on disk.
 
 mod halve;
 mod level;
@@ -27,20 +27,21 @@ use crate::pixel::{PixelFormat, RowScale, Strip};
 use level::Level;
 use std::collections::TryReserveError;
 
-/// Strip buffers per level: one to fill while the other is being cut and encoded.
+/// Number of strip buffers per level: one to fill while the other is being cut and encoded.
 pub const STRIPS_PER_LEVEL: usize = 2;
 
-/// Rows read at a time: one row of MCUs of a 4:2:0 JPEG, still in the CPU cache when it is halved.
+/// Number of rows to read at a time. This is one row of MCUs in a 4:2:0 JPEG, which stays in the CPU cache until it is
+/// halved.
 const ROWS_AT_ONCE: u32 = 16;
 
-/// Turns rows of the source into strips of every level.
+/// Turns source rows into strips for every level.
 #[derive(Debug)]
 pub struct Cascade {
     levels: Vec<Level>,
 }
 
 impl Cascade {
-    /// Creates the cascade of a pyramid. Its first level is the one that `rows` belong to: full size or half size.
+    /// Creates a cascade for a pyramid. The first level is either full size or half size, depending on `rows`.
     ///
     /// # Panics
     /// Panics if `rows` is [`RowScale::Half`] and the pyramid has only one level.
@@ -50,7 +51,7 @@ impl Cascade {
         Self { levels: scale_factors(pyramid, rows).iter().copied().map(level).collect() }
     }
 
-    /// Returns the maximum memory of the strips of all levels together, in bytes.
+    /// Returns the maximum memory used by strips across all levels, in bytes.
     ///
     /// # Panics
     /// Panics under the same condition as [`new`](Self::new).
@@ -71,25 +72,26 @@ impl Cascade {
         self.levels.iter_mut().for_each(Level::reserve);
     }
 
-    /// Returns `true` if every level has memory for its next row. Does not wait.
+    /// Returns `true` if every level has memory for its next row. Doesn't wait.
     pub fn try_reserve(&mut self) -> bool {
         self.levels.iter_mut().all(Level::try_reserve)
     }
 
-    /// Returns memory for the next rows, or `None` after the last row. [Reserve](Self::reserve) it before.
+    /// Returns memory for the next rows, or `None` after the last row. [Reserve](Self::reserve) the memory first.
     ///
-    /// Call [`rows_filled`](Self::rows_filled) after filling it.
+    /// Call [`rows_filled`](Self::rows_filled) once the memory has been filled.
     ///
     /// # Errors
-    /// Returns an error if the memory of a strip cannot be allocated.
+    /// Returns an error if memory for a strip can't be allocated.
     pub fn next_rows(&mut self) -> Result<Option<&mut [u8]>, TryReserveError> {
         self.levels[0].next_rows(ROWS_AT_ONCE)
     }
 
-    /// Halves the rows from [`next_rows`](Self::next_rows) into the lower levels. Passes each complete strip to `emit`.
+    /// Halves the rows from [`next_rows`](Self::next_rows) into the lower levels, and passes each completed strip to
+    /// `emit`.
     ///
     /// # Errors
-    /// Returns the error of `emit`, or an error if the memory of a strip cannot be allocated.
+    /// Returns an error if `emit` fails or memory for a strip can't be allocated.
     pub fn rows_filled<E>(&mut self, emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E>
     where
         E: From<TryReserveError>,
@@ -100,7 +102,7 @@ impl Cascade {
     }
 }
 
-/// Returns the scale factors of the levels that can be made from rows of this scale.
+/// Returns the scale factors of all levels that can be made from rows at this scale.
 fn scale_factors(pyramid: &Pyramid, rows: RowScale) -> &[ScaleFactor] {
     match rows {
         RowScale::Full => pyramid.scale_factors(),
@@ -108,14 +110,14 @@ fn scale_factors(pyramid: &Pyramid, rows: RowScale) -> &[ScaleFactor] {
     }
 }
 
-/// Halves the new rows of `level` into the lower levels, then emits the strip of `level` if it is complete.
+/// Halves new rows of `level` into the lower levels, then emits the strip of `level` if it is complete.
 fn descend<E>(level: &mut Level, lower: &mut [Level], emit: &mut impl FnMut(Strip) -> Result<(), E>) -> Result<(), E>
 where
     E: From<TryReserveError>,
 {
-    // Depth first: the pair that was just halved makes its row of the next level, which may complete a pair there, and
-    // so on. So a row is halved while it is still in the cache, and no level gets ahead of the one above by more than a
-    // row. The strip of this level leaves last, because the levels below read from it until then.
+    // Go depth first. Each halved pair adds a row to the next level, which might complete a pair there, and so on. This
+    // way, rows are halved while they are still in the cache, and no level gets more than a row ahead of the one above.
+    // This level's strip is emitted last because the levels below read from it.
     if let Some((next, rest)) = lower.split_first_mut() {
         while level.halve_into(next)? {
             descend(next, rest, emit)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-/// An existing object.
+/// A source object that is known to exist.
 pub(super) struct BucketObject {
     object: Arc<PinnedObject>,
     revision: Revision,
@@ -20,13 +20,13 @@ pub(super) struct BucketObject {
 struct PinnedObject {
     store: S3Store,
     found: ObjectInfo,
-    /// The metadata that every range must match. If only a listing is known, the first read sets it.
+    /// Metadata that every range must match. If the object is only known from a listing, this is set on the first read.
     first: OnceCell<ObjectInfo>,
 }
 
 impl BucketObject {
     pub(super) async fn find(store: S3Store, object: &S3Object) -> Result<Self, RemoteError> {
-        // A listing without ETags does not identify a revision.
+        // A listing without an ETag doesn't identify a revision.
         let listed = object.listed.clone().filter(|revision| revision.etag.is_some());
         let is_listed = listed.is_some();
         let found = match listed {
@@ -44,9 +44,9 @@ impl PinnedObject {
         if let Some(pinned) = self.first.get() {
             return self.store.read_part(pinned, range).await;
         }
-        // A listing has described the object already, so the usual HEAD request is saved. The price is this function:
-        // some stores list another ETag than they return with the object, so a first mismatch is not yet proof that the
-        // object was replaced.
+        // The listing already described the object, so skip the usual HEAD request. This function is the price for
+        // that. Some stores list a different ETag than they return with the object, so the first mismatch doesn't prove
+        // that the object was replaced.
         match self.store.read_part(&self.found, range.clone()).await {
             Ok(bytes) => {
                 let pinned = self.first.get_or_init(async || self.found.clone()).await;
@@ -60,8 +60,8 @@ impl PinnedObject {
         }
     }
 
-    /// Reads the metadata after a mismatch. Some stores list other ETags than they return for the object. Then the size
-    /// and the time must match the listing.
+    /// Reads the metadata again after a mismatch. Some stores list different ETags than they return with the object, so
+    /// the size and time have to match the listing instead.
     async fn refresh(&self) -> Result<ObjectInfo, ReadError> {
         let found = self.store.look_at(&self.found.key).await?;
         let is_listed = found.bytes == self.found.bytes && found.modified == self.found.modified;
@@ -69,7 +69,7 @@ impl PinnedObject {
     }
 }
 
-/// Returns a listed object with its revision.
+/// Converts a listed object, keeping its revision.
 pub(super) fn listed(bucket: &str, found: ObjectInfo) -> S3Object {
     let revision = revision(&found);
     S3Object { bucket: bucket.to_owned(), key: found.key, listed: Some(revision) }
@@ -102,9 +102,9 @@ impl Remote for BucketObject {
     }
 }
 
-/// Returns the response of a bucket as an error. The error around it names the object.
+/// Converts a bucket's error response. The enclosing error names the object.
 pub(super) fn status_error(error: &StoreError) -> RemoteError {
-    // The endpoint was reachable when the run began, so a connection failure may be temporary.
+    // The endpoint was reachable when the run started, so a connection failure may be temporary.
     let is_lasting = error.is_environment() && error.kind() != StoreErrorKind::Unreachable;
     let kind = if is_lasting { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
     RemoteError::new(kind, error.source().map_or_else(|| error.to_string(), ToString::to_string))

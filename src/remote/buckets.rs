@@ -1,4 +1,4 @@
-//! Connections to the buckets of sources.
+//! Connections to source buckets.
 
 use super::bucket::BucketObject;
 use crate::location::S3Object;
@@ -9,7 +9,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Time for which a failed connection to a bucket applies to all its images. After that, the next image tries again.
+/// Time during which a failed connection to a bucket applies to all its images. After that, the next image tries again.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
 
 /// A bucket. The first image that needs it connects, and the others wait.
@@ -20,7 +20,7 @@ enum Connection {
     #[default]
     None,
     Connected(S3Store),
-    /// The connection failed. Missing credentials or permissions are lasting, and an unreachable endpoint is not.
+    /// The connection failed. Missing credentials or permissions are permanent, but an unreachable endpoint isn't.
     Failed {
         error: RemoteError,
         at: Instant,
@@ -28,11 +28,11 @@ enum Connection {
     },
 }
 
-/// All buckets that sources are read from.
+/// All buckets used for reading sources.
 #[derive(Default)]
 pub(super) struct Buckets {
     settings: S3Settings,
-    /// Locked only for lookups.
+    /// Only locked for lookups.
     buckets: Mutex<HashMap<String, Bucket>>,
 }
 
@@ -52,9 +52,9 @@ impl Buckets {
             let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(buckets.entry(name.to_owned()).or_default())
         };
-        // An asynchronous lock for each bucket, held while connecting: of 32 images that begin together, one connects,
-        // and the others get its result. A failure is remembered too, or each of 10,000 images would wait for the
-        // timeout of an endpoint that is down.
+        // Each bucket has an async lock that is held while connecting. If 32 images start at once, one of them connects
+        // and the rest share the result. Failures are remembered too, or each of 10,000 images would have to wait for
+        // an unreachable endpoint to time out.
         let mut connection = bucket.lock().await;
         match &*connection {
             Connection::Connected(store) => return Ok(store.clone()),
@@ -79,7 +79,7 @@ impl Buckets {
     }
 }
 
-/// Returns the error for a bucket that cannot be reached.
+/// Returns the error for an unreachable bucket.
 fn connect_error(error: &StoreError) -> RemoteError {
     let kind = if error.is_environment() { RemoteErrorKind::Environment } else { RemoteErrorKind::Other };
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();

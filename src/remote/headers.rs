@@ -1,4 +1,4 @@
-//! Response headers of web servers that describe a file.
+//! Response headers that describe a file on a web server.
 
 use crate::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
 use crate::location::Revision;
@@ -12,7 +12,7 @@ pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     text(headers, name)?.parse().ok()
 }
 
-/// Returns the range of a header such as `bytes 0-99/1234`, and the total size if it is known.
+/// Parses a header such as `bytes 0-99/1234` into its range and the total size, if known.
 pub(super) fn content_range(headers: &HeaderMap) -> Option<(Option<Range<u64>>, Option<u64>)> {
     let text = text(headers, &CONTENT_RANGE)?;
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
@@ -30,13 +30,13 @@ pub(super) fn revision(bytes: u64, headers: &HeaderMap) -> Revision {
     Revision { bytes, etag: text(headers, &ETAG), modified: text(headers, &LAST_MODIFIED) }
 }
 
-/// Returns the revision in a response to `HEAD`. Some servers send no size or a size of 0 for every file, so these are
-/// ignored.
+/// Returns the revision from a `HEAD` response. Some servers send no size, or a size of 0 for every file, so those
+/// responses are ignored.
 pub(super) fn revision_of_whole(headers: &HeaderMap) -> Option<Revision> {
     number(headers, &CONTENT_LENGTH).filter(|bytes| *bytes > 0).map(|bytes| revision(bytes, headers))
 }
 
-/// Returns `true` if a response belongs to the known revision. Headers that the response omits are not compared.
+/// Returns `true` if a response belongs to the known revision. Headers missing from the response aren't compared.
 pub(super) fn is_still(known: &Revision, headers: &HeaderMap) -> bool {
     let found = revision(known.bytes, headers);
     match ((&known.etag, &found.etag), (&known.modified, &found.modified)) {

@@ -1,8 +1,8 @@
 //! Remote sources: objects in buckets and files on web servers.
 //!
-//! A source is found by one request, or by none if a listing has already described it. It is then fetched in ranges,
-//! which must all belong to the same revision. Fetching runs on the async runtime, so the caller that waits must not
-//! block it.
+//! Finding a source takes one request, or none if a listing has already described it. The source is then fetched in
+//! ranges, which must all belong to the same revision. Fetching runs on the async runtime, so callers must not block
+//! the runtime while they wait.
 
 #[cfg(feature = "s3")]
 mod bucket;
@@ -41,17 +41,17 @@ use tokio::sync::OnceCell;
 #[cfg(feature = "web")]
 use web::Web;
 
-/// Default time for retries of a request, the same as for stores.
+/// Default time limit for retrying a request, the same as for stores.
 #[cfg(feature = "web")]
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
-/// Default limit on temporary disk space, in bytes, for a source on a server without range requests.
+/// Default limit on temporary disk space for a source on a server without range requests, in bytes.
 #[cfg(feature = "web")]
 pub const DEFAULT_MAX_SPOOL_BYTES: u64 = 16 << 30;
 
-/// The connections to remote sources. Clones are cheap and share their connections, which are opened on first use.
+/// Connections to remote sources. Clones are cheap and share the connections, which are opened on first use.
 ///
-/// Objects in buckets require the feature `s3`, and files on web servers the feature `web`.
+/// Objects in buckets require the `s3` feature, and files on web servers require the `web` feature.
 #[derive(Clone, Default)]
 pub struct SourceResolver {
     #[cfg(feature = "s3")]
@@ -60,7 +60,7 @@ pub struct SourceResolver {
     web: Arc<WebSettings>,
 }
 
-/// The settings of the client for web servers, and the client after its first use.
+/// Settings for the web client, along with the client itself once it has been used.
 #[cfg(feature = "web")]
 struct WebSettings {
     retry_for: Duration,
@@ -93,8 +93,8 @@ impl fmt::Debug for SourceResolver {
 }
 
 impl SourceResolver {
-    /// Creates a resolver with these settings for every bucket. The bucket name in `settings` is ignored. Web servers
-    /// get the same time for retries.
+    /// Creates a resolver that uses these settings for every bucket and ignores their bucket name. The retry time also
+    /// applies to web servers.
     #[cfg(feature = "s3")]
     #[must_use]
     pub fn new(settings: S3Settings) -> Self {
@@ -112,17 +112,17 @@ impl SourceResolver {
         Self { web: WebSettings::new(self.web.retry_for, max_spool_bytes), ..self }
     }
 
-    /// Finds an image without reading it. Local files are not checked.
+    /// Finds an image without reading it. Local files aren't checked.
     ///
     /// # Errors
-    /// If a remote image does not exist or cannot be accessed.
+    /// Returns an error if a remote image doesn't exist or can't be accessed.
     #[cfg_attr(not(any(feature = "s3", feature = "web")), expect(clippy::unused_async, reason = "only finds files"))]
     pub(crate) async fn find(&self, location: &Location) -> Result<ResolvedSource, SourceError> {
         let name = location.to_string();
         match location {
             Location::File(path) => Ok(ResolvedSource::File(path.clone())),
             Location::Object(object) if object.is_folder() => Err(SourceError::NotAFile { input: name }),
-            // Boxed because request futures are large, and most images are files.
+            // Boxed because request futures are large and most images are local files.
             #[cfg(feature = "s3")]
             Location::Object(object) => match Box::pin(self.buckets.find(object)).await {
                 Ok(object) => Ok(ResolvedSource::Remote { name, object: Arc::new(object) }),
@@ -145,10 +145,10 @@ impl SourceResolver {
         }
     }
 
-    /// Lists all objects below a prefix, sorted by key. Objects that stand for folders are skipped.
+    /// Lists all objects under a prefix, sorted by key. Skips objects that represent folders.
     ///
     /// # Errors
-    /// If the objects cannot be listed.
+    /// Returns an error if the objects can't be listed.
     #[cfg(feature = "s3")]
     pub async fn list(&self, folder: &S3Object) -> Result<Vec<S3Object>, SourceError> {
         let listed = async {
@@ -162,10 +162,10 @@ impl SourceResolver {
         Ok(objects.map(|found| bucket::listed(&folder.bucket, found)).collect())
     }
 
-    /// Fails, because this build lacks the feature `s3`.
+    /// Always fails, because this build doesn't include the `s3` feature.
     ///
     /// # Errors
-    /// Always [`SourceError::FeatureDisabled`].
+    /// Always returns [`SourceError::FeatureDisabled`].
     #[cfg(not(feature = "s3"))]
     #[expect(clippy::unused_async, reason = "same signature as with the feature")]
     pub async fn list(&self, folder: &S3Object) -> Result<Vec<S3Object>, SourceError> {
@@ -178,10 +178,10 @@ fn s3_disabled(input: String) -> SourceError {
     SourceError::FeatureDisabled { input, what: "objects in buckets", feature: "s3" }
 }
 
-/// Fetches data on the runtime for a thread outside of it.
+/// Fetches data on the runtime, for a thread outside the runtime.
 #[cfg(any(feature = "s3", feature = "web"))]
 fn fetch(runtime: &Handle, work: impl Future<Output = Result<Vec<u8>, RemoteError>> + Send + 'static) -> Fetch {
-    // The capacity of one means that sending never blocks.
+    // With a capacity of one, sending never blocks.
     let (sender, receiver) = sync_channel(1);
     let task = runtime.spawn(async move {
         // The receiver may have been dropped.

@@ -1,5 +1,5 @@
-//! Downloads from servers without range requests, in anonymous temporary files that the system removes with the
-//! process.
+//! Temporary storage for downloads from servers without range requests. Uses unnamed temporary files that the OS
+//! removes when the process exits.
 
 use crate::source::RemoteError;
 use std::io::{self, SeekFrom};
@@ -8,7 +8,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-/// A temporary file that is first written completely and then read.
+/// A temporary file that is written completely before it is read.
 pub(super) struct Spool {
     /// Locked during each read, because all readers share the file position.
     file: Mutex<File>,
@@ -17,10 +17,10 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) fn new() -> Result<Self, RemoteError> {
-        // The file has no name, so it disappears with the process, however that ends. Decoders seek in their input, and
-        // a TIFF may have its directory at the end, so a response that cannot be repeated in part has to be kept as a
-        // whole. Memory is not the place for it: such files are often larger than what `--max-memory` allows for all
-        // images together.
+        // The file has no name, so it goes away with the process no matter how that ends. Decoders need to seek, and a
+        // TIFF can have its directory at the end, so the entire response must be kept if parts of it can't be requested
+        // again. It isn't kept in memory, because these files are often larger than the total `--max-memory` for all
+        // images.
         let file = tempfile::tempfile().map_err(|error| spool_error(&error))?;
         Ok(Self { file: Mutex::new(File::from_std(file)), bytes: 0 })
     }
@@ -34,7 +34,7 @@ impl Spool {
         self.file.get_mut().write_all(bytes).await.map_err(|error| spool_error(&error))
     }
 
-    /// Ends writing.
+    /// Finishes writing.
     pub(super) async fn finish(mut self) -> Result<Self, RemoteError> {
         self.file.get_mut().flush().await.map_err(|error| spool_error(&error))?;
         Ok(self)

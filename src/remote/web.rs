@@ -1,5 +1,5 @@
-//! Files on web servers. A `HEAD` request finds a file, and range requests read it. Without range support, a file is
-//! downloaded completely.
+//! Files on web servers. A `HEAD` request finds a file, and range requests read it. If the server doesn't support
+//! ranges, the entire file is downloaded.
 
 use super::fetch;
 use super::headers::{content_range, is_still, number, revision, revision_of_whole, total};
@@ -16,14 +16,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-/// The client for all web servers.
+/// Client shared by all web servers.
 #[derive(Clone)]
 pub(super) struct Web {
     client: Client,
     max_spool_bytes: u64,
 }
 
-/// The result of one attempt.
+/// Result of one attempt.
 type Attempted<T> = Result<T, Attempt<RemoteError>>;
 
 impl From<TooSlow> for Attempt<RemoteError> {
@@ -43,20 +43,21 @@ struct Request<'a> {
     method: Method,
     address: &'a WebAddress,
     range: Option<Range<u64>>,
-    /// The revision that the response must belong to.
+    /// Revision that the response must belong to.
     known: Option<&'a Revision>,
 }
 
 impl Web {
-    /// Creates a client. A file on a server without range requests may use `max_spool_bytes` of temporary disk space.
+    /// Creates a client. Each file on a server without range requests may use up to `max_spool_bytes` of temporary disk
+    /// space.
     pub(super) fn new(retry_for: Duration, max_spool_bytes: u64) -> Result<Self, RemoteError> {
         let client = Client::new(Policy::new(retry_for), Encodings::Identity)
             .map_err(|error| RemoteError::other(error.to_string()))?;
         Ok(Self { client, max_spool_bytes })
     }
 
-    /// Finds a file by `HEAD`. If the server rejects `HEAD`, as for URLs that are signed only for `GET`, requests the
-    /// first byte.
+    /// Finds a file using `HEAD`. Falls back to requesting the first byte, because some servers reject `HEAD`, for
+    /// example when a URL is signed only for `GET`.
     pub(super) async fn find(&self, address: &WebAddress) -> Result<WebObject, RemoteError> {
         let head = Request { method: Method::HEAD, address, range: None, known: None };
         let head = self.send(&head).await.ok().and_then(|response| revision_of_whole(response.headers()));
@@ -78,14 +79,14 @@ impl Web {
         if let Some(bytes) = bytes {
             return Ok((revision(bytes, headers), None));
         }
-        // The size is unknown until the whole file is read.
+        // The size is unknown until the entire file has been read.
         let known = Revision { bytes: 0, ..revision(0, headers) };
         drop(response);
         let spool = self.spool(address, &known).await?;
         Ok((Revision { bytes: spool.bytes(), ..known }, Some(spool)))
     }
 
-    /// Downloads the whole file.
+    /// Downloads the entire file.
     async fn spool(&self, address: &WebAddress, known: &Revision) -> Attempted<Spool> {
         let mut response =
             self.send(&Request { method: Method::GET, address, range: None, known: Some(known) }).await?;
@@ -113,14 +114,14 @@ impl Web {
         MinRate::new(self.client.policy().retry_for())
     }
 
-    /// Sends a request. Fails on an error status or if the file has changed.
+    /// Sends a request. Fails if the server returns an error status or the file has changed.
     async fn send(&self, request: &Request<'_>) -> Attempted<Response> {
         let mut builder = self.client.request(request.method.clone(), request.address.with_secrets());
         builder = builder.header(ACCEPT_ENCODING, "identity");
         if let Some(range) = &request.range {
             builder = builder.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
-        // A weak ETag never matches (RFC 9110, 13.1.1).
+        // A weak ETag never matches (RFC 9110, section 13.1.1).
         if let Some(etag) = request.known.and_then(|known| known.etag.as_ref()).filter(|etag| etag.starts_with('"')) {
             builder = builder.header(IF_MATCH, etag);
         }
@@ -138,7 +139,7 @@ impl Web {
     }
 }
 
-/// Reads the next piece of a body.
+/// Reads the next chunk of a body.
 async fn piece(response: &mut Response) -> Result<Option<Bytes>, HttpError> {
     Ok(response.chunk().await?)
 }
@@ -164,18 +165,18 @@ struct WebFile {
     web: Web,
     address: WebAddress,
     revision: Revision,
-    /// The whole file, if the server does not support range requests.
+    /// The entire file, if the server doesn't support range requests.
     spooled: OnceCell<Spool>,
 }
 
 enum Part {
     Bytes(Vec<u8>),
-    /// The server ignored the range and would send the whole file.
+    /// The server ignored the range and would send the entire file.
     NoRanges,
 }
 
 impl WebFile {
-    /// Retries transient errors. The server responded when the file was found.
+    /// Retries transient errors. The server already responded once, when the file was found.
     async fn with_retry<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, RemoteError>
     where
         F: Future<Output = Attempted<T>>,
@@ -222,7 +223,7 @@ impl WebFile {
 }
 
 impl Web {
-    /// Reads a body whose length must be the length of the range.
+    /// Reads a body, which must be exactly as long as the range.
     async fn collect_body(&self, mut response: Response, range: &Range<u64>) -> Attempted<Vec<u8>> {
         let length = usize::try_from(range.end - range.start)
             .map_err(|_| RemoteError::other("the range does not fit in memory"))?;

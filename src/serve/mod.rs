@@ -1,4 +1,4 @@
-//! A web server for one folder of published images, used by `preview`. It accepts only local connections.
+//! A local web server for a folder of published images, used by `preview`. Only accepts connections from this machine.
 
 mod respond;
 
@@ -15,32 +15,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// The maximum number of consecutive ports to try.
+/// Maximum number of consecutive ports to try.
 const PORTS_TO_TRY: u16 = 100;
 
-/// The maximum number of open connections. Others wait in the backlog of the system. A browser opens six.
+/// Maximum number of open connections. Browsers use six. Additional clients wait in the OS backlog.
 const MAX_CONNECTIONS: usize = 64;
 
-/// The maximum time for reading the head of a request, including idle time on a kept-alive connection.
+/// Maximum time to wait for a request's headers, including idle time on a keep-alive connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The maximum lifetime of a connection, so that a client that reads nothing cannot keep it open.
+/// Maximum lifetime of a connection. Prevents clients that don't read the response from keeping it open.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A server that listens only on the loopback addresses.
+/// A server that only listens on loopback addresses.
 #[derive(Debug)]
 pub struct Server {
     ipv4: TcpListener,
-    /// The IPv6 listener; `None` on machines without IPv6.
+    /// IPv6 listener, or `None` on machines without IPv6.
     ipv6: Option<TcpListener>,
     port: u16,
 }
 
 impl Server {
-    /// Listens on `port`, or on the next free port. If `port` is 0, the operating system chooses a free one.
+    /// Binds to `port`, or to the next free port if it is taken. If `port` is 0, the OS picks a free one.
     ///
     /// # Errors
-    /// Returns an error if none of 100 ports is free, or if listening is not permitted.
+    /// Returns an error if no port is free after 100 attempts or if listening isn't permitted.
     pub async fn bind(port: u16) -> io::Result<Self> {
         let mut result = Self::bind_exactly(port).await;
         for next in port.saturating_add(1)..port.saturating_add(PORTS_TO_TRY) {
@@ -55,8 +55,8 @@ impl Server {
     async fn bind_exactly(port: u16) -> io::Result<Self> {
         let ipv4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let port = ipv4.local_addr()?.port();
-        // Browsers resolve `localhost` to either address. If another program has the IPv6 port, it would answer for
-        // this server.
+        // Browsers may resolve `localhost` to either address. If the IPv6 port belongs to a different program, that
+        // program could receive our requests.
         let ipv6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
             result => result.ok(),
@@ -64,26 +64,25 @@ impl Server {
         Ok(Self { ipv4, ipv6, port })
     }
 
-    /// Returns the port that the server listens on.
+    /// Returns the port that the server is listening on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Answers requests forever. Dropping the future closes all connections.
+    /// Serves requests forever. Dropping the future closes all connections.
     pub async fn serve(self, site: Site) {
         let site = Arc::new(site);
-        // The set is dropped with this future, which closes its connections.
+        // The set is dropped together with this future, which closes all connections.
         let mut connections = JoinSet::new();
         loop {
-            // When all connections are taken, this only waits for one to end, and the system keeps further clients in
-            // its backlog.
+            // At the connection limit, only wait for a connection to close. New clients stay in the OS backlog.
             let accepted = tokio::select! {
                 Some(_) = connections.join_next() => continue,
                 accepted = self.ipv4.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
                 accepted = accept_if_any(self.ipv6.as_ref()), if connections.len() < MAX_CONNECTIONS => accepted,
             };
-            // The client may have disconnected before it was accepted. The server continues.
+            // Ignore accept errors, because the client may have disconnected already.
             if let Ok((stream, _)) = accepted {
                 connections.spawn(answer(stream, Arc::clone(&site)));
             }
@@ -105,6 +104,6 @@ async fn answer(stream: TcpStream, site: Arc<Site>) {
     });
     let mut connections = http1::Builder::new();
     connections.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
-    // Browsers close connections at any time, so errors are ignored.
+    // Ignore errors, because browsers may close connections at any time.
     let _ = timeout(CONNECTION_TIMEOUT, connections.serve_connection(TokioIo::new(stream), service)).await;
 }

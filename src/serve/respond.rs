@@ -1,4 +1,4 @@
-//! Responses to requests for files and pages.
+//! Request handling for files and pages.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,29 +8,29 @@ use percent_encoding::percent_decode_str;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A page that is not a file in the folder.
+/// A page that isn't backed by a file in the folder.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The path, with a leading slash.
+    /// URL path, including the leading slash.
     pub path: &'static str,
-    /// The `Content-Type`.
+    /// The page's `Content-Type`.
     pub content_type: &'static str,
-    /// The content of the page.
+    /// The page's content.
     pub body: Bytes,
 }
 
-/// A folder of published images, with additional pages.
+/// A folder of published images, plus additional pages.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// The folder.
+    /// Root folder.
     pub root: PathBuf,
-    /// The pages. They take precedence over files with the same path.
+    /// Additional pages, which take precedence over files with the same path.
     pub pages: Vec<Page>,
 }
 
 impl Site {
-    /// Answers one request to this machine. Pages of any site may read the images (CORS), but not
-    /// [`pages`](Self::pages), which list them.
+    /// Responds to a request. CORS headers allow any website to read the images, but not the [`pages`](Self::pages)
+    /// that list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !is_to_loopback(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);
@@ -46,7 +46,7 @@ impl Site {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
         }
-        // Previewed images are often published again a minute later.
+        // Users often publish images again while previewing them.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
@@ -65,8 +65,8 @@ impl Site {
     }
 }
 
-/// Returns `true` if a request names this machine as its host. In a DNS rebinding attack, a page of another site, whose
-/// name points to this machine, sends the name of that site.
+/// Returns `true` if the request's host is this machine. This protects against DNS rebinding, in which an attacker
+/// points their own domain to this machine. Such requests still contain the attacker's host name.
 fn is_to_loopback<B>(request: &Request<B>) -> bool {
     let is_loopback = |host: &str| {
         let name = if host.starts_with('[') { host.split_inclusive(']').next() } else { host.split(':').next() };
@@ -78,11 +78,12 @@ fn is_to_loopback<B>(request: &Request<B>) -> bool {
     is_host_loopback && further.is_none() && request.uri().authority().is_none_or(|it| is_loopback(it.as_str()))
 }
 
-/// Returns the file for a path, or `None` if the path would leave the folder.
+/// Returns the file for a URL path, or `None` if the path would escape the root folder.
 fn path_below(root: &Path, path: &str) -> Option<PathBuf> {
     let path = percent_decode_str(path.strip_prefix('/')?).decode_utf8().ok()?;
     let path = path.strip_suffix('/').unwrap_or(&path);
-    // Checked after decoding, or `%2e%2e` would leave the folder. A backslash separates names on Windows.
+    // Check after decoding so that `%2e%2e` can't escape the root folder. Reject backslashes because they are path
+    // separators on Windows.
     let is_name = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(['\\', '\0']);
     path.split('/').all(is_name).then(|| root.join(path))
 }
@@ -101,7 +102,7 @@ fn content_type(file: &Path, bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Redirects the base URI of an image to its information ([Image API 3.0, Image Information
+/// Redirects an image's base URI to its `info.json` ([Image API 3.0, Image Information
 /// Request](https://iiif.io/api/image/3.0/#22-image-information-request-uri-syntax)).
 fn to_information(path: &str) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::SEE_OTHER);

@@ -1,4 +1,4 @@
-//! Conversion of samples to 8-bit gray or sRGB.
+//! Converts samples to 8-bit gray or sRGB.
 
 use super::icc::{Profile, ToSrgb};
 use super::icc_error::Unusable;
@@ -8,16 +8,16 @@ use super::{Background, DecodeError, Profiles, Warning, WarningCode};
 use crate::pixel::PixelFormat;
 use crate::workers;
 
-/// Maximum size of a profile that is kept, in bytes, because every rendition embeds it. Profiles of displays and
-/// cameras have some hundred bytes.
+/// Maximum size of an ICC profile to keep, in bytes. It gets embedded in every rendition, so it has to be small.
+/// Display and camera profiles are typically a few hundred bytes.
 const MAX_EMBEDDED_BYTES: usize = 1_000_000;
 
-/// Pixels that justify handing a share of them to another worker.
+/// Minimum number of pixels that makes it worth involving another worker.
 const PIXELS_PER_SHARE: usize = 1 << 17;
 
-/// Conversion of the colors of a file.
+/// Color conversion for a file.
 enum Conversion {
-    /// None: the colors are sRGB, or gray with the same gamma.
+    /// No conversion. The colors are already sRGB, or gray with the same gamma.
     None,
     Profile(ToSrgb),
     Lab,
@@ -32,7 +32,7 @@ impl Conversion {
     }
 }
 
-/// Converter from the samples of a file to the pixels of the pyramid.
+/// Converts a file's samples into the pixels of the pyramid.
 pub(super) struct Converter {
     samples: Samples,
     format: PixelFormat,
@@ -40,20 +40,20 @@ pub(super) struct Converter {
     background: Background,
 }
 
-/// Description of a conversion for people.
+/// Human-readable summary of a conversion.
 pub(super) struct ConversionSummary {
-    /// Name of the profile, if there is one.
+    /// Profile name, if there is one.
     pub(super) profile: Option<String>,
-    /// The conversion of the colors.
+    /// Description of the color conversion.
     pub(super) conversion: String,
-    /// The warning, if the profile is not honored.
+    /// Warning to report if the profile can't be honored.
     pub(super) warning: Option<Warning>,
-    /// The colors are kept, so the profile must be embedded.
+    /// `true` if the colors are left alone, in which case the profile has to be embedded.
     pub(super) is_kept: bool,
 }
 
 impl Converter {
-    /// Creates the conversion of samples with an optional profile.
+    /// Creates a converter for the given samples and optional profile.
     pub(super) fn new(
         samples: Samples,
         profile: Option<&[u8]>,
@@ -69,7 +69,7 @@ impl Converter {
         self.format
     }
 
-    /// Returns `true` if rows of the file need no conversion.
+    /// Returns `true` if the file's rows don't need any conversion.
     pub(super) fn is_plain(&self) -> bool {
         let is_8_bit = self.samples.alpha == Alpha::None && self.samples.depth == Depth::Eight;
         is_8_bit
@@ -77,14 +77,14 @@ impl Converter {
             && matches!(self.samples.color, ColorModel::Gray | ColorModel::Rgb)
     }
 
-    /// Converts whole pixels, on as many workers as their number justifies.
+    /// Converts whole pixels, using more workers if there are a lot of pixels.
     ///
     /// # Errors
-    /// If the color engine fails, which is not expected.
+    /// Returns an error if the color engine fails, which isn't expected to happen.
     pub(super) fn convert(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
         let pixels = to.len() / self.format.channels();
-        // The result of a pixel depends only on that pixel, so the shares of the workers can be of any size, and the
-        // same image comes out with any `--jobs`.
+        // Each pixel is converted independently, so we can split the work however we like. The output doesn't depend on
+        // `--jobs`.
         let shares = (pixels / PIXELS_PER_SHARE).clamp(1, workers::sharing_threads());
         let share = pixels.div_ceil(shares).max(1);
         let from = from.chunks(share * self.samples.pixel_bytes());
@@ -104,8 +104,8 @@ impl Converter {
     }
 
     fn convert_8(&self, from: &[u8], to: &mut [u8]) -> Result<(), DecodeError> {
-        // Premultiplied colors cannot go through a profile: its curves expect full colors. They are divided by alpha
-        // first, with the loss that 8 bits bring. Without a profile, they are blended as they are, which loses nothing.
+        // ICC profiles expect straight alpha, so premultiplied colors have to be divided by alpha first. At 8 bits that
+        // loses some precision. Without a profile, we can blend the premultiplied colors directly and lose nothing.
         let straight = match (self.samples.alpha, &self.conversion) {
             (Alpha::Premultiplied, Conversion::None) => {
                 self.flatten_premultiplied(from, to);
@@ -179,7 +179,7 @@ impl Converter {
         Ok(())
     }
 
-    /// Returns the inks and the alphas of all pixels.
+    /// Separates the color samples from alpha.
     fn without_alpha<T: Copy>(&self, from: &[T]) -> (Vec<T>, Vec<T>) {
         let (channels, colors) = (self.samples.channels(), self.samples.color_channels());
         let inks = from.chunks_exact(channels).flat_map(|pixel| pixel[..colors].iter().copied()).collect();
@@ -187,7 +187,8 @@ impl Converter {
         (inks, alpha)
     }
 
-    /// Blends 8-bit pixels in their final color space with the background. Their alpha, if any, is straight.
+    /// Blends 8-bit pixels with the background. The colors have already been converted, and alpha is straight if
+    /// present.
     fn flatten(&self, from: &[u8], to: &mut [u8]) {
         if self.samples.alpha == Alpha::None {
             to.copy_from_slice(from);
@@ -196,7 +197,7 @@ impl Converter {
         let colors = self.format.channels();
         let background = self.background.channels_in(self.format);
         for (from, to) in from.chunks_exact(colors + 1).zip(to.chunks_exact_mut(colors)) {
-            // Blending happens in the gamma of the published image, as browsers do it, and not in linear light.
+            // Blend gamma-encoded values rather than linear light, because that's what browsers do.
             let alpha = u16::from(from[colors]);
             for ((to, from), behind) in to.iter_mut().zip(from).zip(background) {
                 *to = divided_by_255(u16::from(*from) * alpha + u16::from(behind) * (255 - alpha));
@@ -204,7 +205,7 @@ impl Converter {
         }
     }
 
-    /// Blends premultiplied pixels in their final color space with the background.
+    /// Blends premultiplied pixels with the background. The colors have already been converted.
     fn flatten_premultiplied(&self, from: &[u8], to: &mut [u8]) {
         let colors = self.format.channels();
         let background = self.background.channels_in(self.format);
@@ -254,7 +255,7 @@ fn conversion(samples: Samples, profile: Option<&[u8]>, profiles: Profiles) -> (
     }
 }
 
-/// Returns `true` if the profile is to be kept, which requires that the published image has the same channels.
+/// Returns `true` if the profile should be kept. That only works if the published image has the same channels.
 fn should_keep(samples: Samples, profiles: Profiles) -> bool {
     match (samples.color, profiles) {
         (ColorModel::Cmyk | ColorModel::Lab, _) | (_, Profiles::Convert) | (ColorModel::Gray, Profiles::KeepOfRgb) => {
@@ -264,7 +265,7 @@ fn should_keep(samples: Samples, profiles: Profiles) -> bool {
     }
 }
 
-/// Divides premultiplied colors by alpha. Fully transparent pixels stay unchanged.
+/// Divides premultiplied colors by alpha. Fully transparent pixels are left unchanged.
 fn unpremultiply<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize, max: u32) -> Vec<T> {
     let mut straight = from.to_vec();
     for pixel in straight.chunks_exact_mut(channels) {
@@ -272,7 +273,7 @@ fn unpremultiply<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize
         let alpha: u32 = (*alpha).into();
         for color in colors.iter_mut().filter(|_| alpha > 0) {
             let value: u32 = (*color).into();
-            // Both are at most 65535, so the product fits.
+            // Both factors are at most 65535, so this can't overflow.
             let divided = ((value * max + alpha / 2) / alpha).min(max);
             *color = T::try_from(divided).unwrap_or(*color);
         }
@@ -280,7 +281,7 @@ fn unpremultiply<T: Copy + Into<u32> + TryFrom<u32>>(from: &[T], channels: usize
     straight
 }
 
-/// Combines RGB pixels with their alphas.
+/// Adds an alpha channel to RGB pixels.
 fn with_alpha(rgb: &[u8], alpha: &[u8]) -> Vec<u8> {
     let (pixels, _) = rgb.as_chunks::<3>();
     pixels.iter().zip(alpha).flat_map(|([r, g, b], alpha)| [*r, *g, *b, *alpha]).collect()
@@ -338,7 +339,7 @@ mod tests {
         let cmyk = Samples { color: ColorModel::Cmyk, alpha: Alpha::None, depth: Depth::Eight };
         let inks = [0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255];
         let pixels = converted(cmyk, &inks);
-        // SWOP's paper, cyan, black and all inks, within a few steps.
+        // SWOP paper white, cyan, black and all inks combined, with a small tolerance.
         for (real, expected) in pixels.iter().zip([255, 255, 255, 0, 174, 239, 35, 31, 32, 0, 0, 0]) {
             assert!(real.abs_diff(expected) <= 3, "{pixels:?}");
         }

@@ -1,128 +1,128 @@
-//! Errors of reading an image.
+//! Errors returned when reading an image.
 
 use crate::iiif::GeometryError;
 use std::io;
 use std::sync::Arc;
 
-/// An error of reading an image.
+/// Error returned when reading an image fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// The file does not exist or is not readable.
+    /// The file doesn't exist or can't be opened.
     #[error("could not open `{input}`")]
     Open {
-        /// The file.
+        /// File path.
         input: String,
-        /// The error of the operating system.
+        /// Underlying I/O error.
         #[source]
         cause: io::Error,
     },
-    /// The remote object does not exist, is not readable, or could not be fetched.
+    /// The remote object doesn't exist, can't be read, or failed to download.
     #[error("could not read `{input}`")]
     Remote {
-        /// The location.
+        /// Object location.
         input: String,
-        /// The cause.
+        /// Underlying error.
         #[source]
         cause: RemoteError,
     },
     /// The file is empty.
     #[error("`{input}` is empty")]
     Empty {
-        /// The file.
+        /// File path or URL.
         input: String,
     },
-    /// The content is not a known image format, regardless of the file name.
+    /// The content isn't in a format we recognize. The file name doesn't matter.
     #[error("`{input}` is not an image in a known format ({formats})")]
     UnknownFormat {
-        /// The file.
+        /// File path or URL.
         input: String,
-        /// The names of the known formats.
+        /// Comma-separated list of supported formats.
         formats: String,
     },
-    /// Not a regular file, but a folder, a pipe or a device.
+    /// The path refers to a folder, pipe or device instead of a regular file.
     #[error("`{input}` is not a file")]
     NotAFile {
-        /// The path.
+        /// Path that was given.
         input: String,
     },
-    /// The format, or this variant of it, is known but not supported.
+    /// The format was recognized, but this format or variant isn't supported.
     #[error("`{input}` is {variety}, which is not supported")]
     Unsupported {
-        /// The file.
+        /// File path or URL.
         input: String,
-        /// The format with its article, for example `a HEIC image`.
+        /// Format name with an article, for example `a HEIC image`.
         variety: String,
-        /// An imperative clause that says how to convert it.
+        /// Instructions for converting the file, in the imperative.
         hint: &'static str,
     },
-    /// The source is of a kind that this build cannot read, because a feature of the crate is disabled.
+    /// Support for this kind of source was disabled when the crate was built.
     #[error("cannot read `{input}`: {what} require the feature `{feature}`, which this build lacks")]
     FeatureDisabled {
-        /// The location.
+        /// Source location.
         input: String,
-        /// The kind of source in the plural, for example `JPEG 2000 files`.
+        /// Plural name for this kind of source, for example `JPEG 2000 files`.
         what: &'static str,
-        /// The feature of the crate that reads it.
+        /// Cargo feature that enables support.
         feature: &'static str,
     },
-    /// The file has no such page.
+    /// The requested page doesn't exist.
     #[error("`{input}` has no page {page}: {}", number_of_pages(*.pages))]
     NoSuchPage {
-        /// The file.
+        /// File path or URL.
         input: String,
-        /// The page, counted from 1.
+        /// Requested page, counting from 1.
         page: u32,
-        /// The number of pages of the file.
+        /// Number of pages in the file.
         pages: u32,
     },
-    /// The image is empty or too large to be tiled.
+    /// The image is empty or too large to tile.
     #[error("`{input}` cannot be tiled")]
     Size {
-        /// The file.
+        /// File path or URL.
         input: String,
-        /// The limit that it exceeds.
+        /// The limit that was exceeded.
         #[source]
         cause: GeometryError,
     },
-    /// The image has more pixels than allowed.
+    /// The image has more pixels than the configured limit.
     #[error("`{input}` has {pixels} pixels, more than the limit of {max_pixels}")]
     TooLarge {
-        /// The file.
+        /// File path or URL.
         input: String,
-        /// The number of pixels.
+        /// Number of pixels in the image.
         pixels: u64,
-        /// The limit.
+        /// Maximum number of pixels allowed.
         max_pixels: u64,
     },
-    /// The file is truncated or inconsistent.
+    /// The file is truncated or corrupt.
     #[error("could not decode `{input}`")]
     Decode {
-        /// The file.
+        /// File path or URL.
         input: String,
-        /// The error of the decoder.
+        /// Underlying decoder error.
         #[source]
         cause: DecodeError,
     },
 }
 
-/// Kind of a failure to read a remote object. It decides the hint.
+/// Kind of failure when reading a remote object. Determines the hint shown to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteErrorKind {
-    /// Credentials, permission, bucket, region or endpoint are wrong. Retrying is useless until they change.
+    /// Retrying won't help until the credentials, permissions, bucket, region or endpoint are fixed.
     Environment,
-    /// Access to this object is denied.
+    /// Access to the object was denied.
     Denied,
-    /// The object does not exist.
+    /// The object doesn't exist.
     Missing,
-    /// The object changed since reading started.
+    /// The object changed while we were reading it.
     Replaced,
-    /// Any other failure. Retrying may help.
+    /// Any other failure. Retrying might help.
     Other,
 }
 
-/// A failure to fetch a remote object.
+/// Error returned when a remote object can't be fetched.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct RemoteError {
@@ -131,24 +131,24 @@ pub struct RemoteError {
 }
 
 impl RemoteError {
-    /// Creates a failure from a message without secrets.
+    /// Creates an error. `message` must not contain any secrets.
     pub(crate) fn new(kind: RemoteErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self { kind, message: message.into() }
     }
 
-    /// Creates a failure that may be transient.
+    /// Creates an error that may be transient.
     pub(crate) fn other(message: impl Into<Arc<str>>) -> Self {
         Self::new(RemoteErrorKind::Other, message)
     }
 
-    /// Creates the failure for an object that changed while it was read.
+    /// Creates an error for an object that changed while we were reading it.
     #[must_use]
     #[cfg(any(test, feature = "s3", feature = "web"))]
     pub(crate) fn replaced() -> Self {
         Self::new(RemoteErrorKind::Replaced, "it was replaced while it was read")
     }
 
-    /// Returns the kind of the failure.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> RemoteErrorKind {
         self.kind
@@ -156,7 +156,8 @@ impl RemoteError {
 }
 
 impl SourceError {
-    /// Returns `true` if retrying is useless before credentials, permission, bucket, region or endpoint change.
+    /// Returns `true` if retrying is pointless until the credentials, permissions, bucket, region or endpoint are
+    /// fixed.
     #[must_use]
     pub fn is_environment(&self) -> bool {
         matches!(self, Self::Remote { cause, .. } if cause.kind() == RemoteErrorKind::Environment)
@@ -170,26 +171,26 @@ fn number_of_pages(pages: u32) -> String {
     }
 }
 
-/// An error of a decoder.
+/// Error returned by a decoder.
 pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Reason for which a decoder rejects a file at its header.
+/// Reason a decoder rejected a file after looking at its header.
 pub(super) enum Refusal {
-    /// Unknown format.
+    /// Unrecognized format.
     Unknown,
-    /// Unsupported variant of a supported format.
+    /// Unsupported variant of an otherwise supported format.
     Unsupported(String),
-    /// The requested page does not exist.
+    /// The requested page doesn't exist.
     Page {
         pages: u32,
     },
-    /// Disabled in this build: the kind of file, and the feature that reads it.
+    /// Support was disabled at build time. Holds the kind of file and the feature that enables it.
     #[cfg(not(all(feature = "jp2", feature = "webp")))]
     Disabled {
         what: &'static str,
         feature: &'static str,
     },
-    /// Unsupported, with a specific hint.
+    /// Unsupported, with a hint specific to the format.
     Convert(String, &'static str),
     Size(GeometryError),
     Decode(DecodeError),
@@ -202,13 +203,13 @@ impl From<GeometryError> for Refusal {
 }
 
 impl Refusal {
-    /// Creates the refusal of a format or variant, with a hint that converts it.
+    /// Creates a refusal for an unsupported format or variant. `hint` explains how to convert it.
     pub(super) fn unsupported(what: impl Into<String>, hint: &'static str) -> Self {
         Self::Convert(what.into(), hint)
     }
 }
 
-/// Errors that always mean that a file cannot be decoded.
+/// Marker for errors that always mean the file can't be decoded.
 pub(super) trait IsDecodeError {}
 impl IsDecodeError for crate::libjpeg::LibjpegError {}
 impl IsDecodeError for ::png::DecodingError {}

@@ -1,11 +1,12 @@
-//! Unsupported formats, recognized by their first bytes, so that errors can name the format and a converter.
+//! Recognizes unsupported formats from their first bytes, so error messages can name the format and suggest a
+//! converter.
 
-/// Name of a format, and a command that converts it.
+/// An unsupported format and a hint for converting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
-    /// Name with its article: `a HEIC image`.
+    /// Format name with an article, for example `a HEIC image`.
     pub(super) name: &'static str,
-    /// Hint in the imperative.
+    /// Hint, phrased as an imperative.
     pub(super) hint: &'static str,
 }
 
@@ -26,12 +27,12 @@ const LFS: &str = "fetch the file itself first: `git lfs pull`";
 const DOWNLOAD: &str = "download the image again, and look at what the address answers";
 const JXR: &str = "convert it first, for example: `JxrDecApp -i IN.jxr -o OUT.tif`";
 
-/// Hint for the raw data of a camera.
+/// Hint for camera raw files.
 pub(super) const DEVELOP: &str = "develop it first, for example: `darktable-cli IN OUT.tif`, or `dcraw_emu -T IN`";
 
 const RAW: &str = "the raw data of a camera";
 
-/// First bytes, format and hint.
+/// Leading bytes, format name and hint.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", JXL),
     (b"\xff\x0a", "a JPEG XL image", JXL),
@@ -77,7 +78,8 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
 
 const PDF_OF_POSTSCRIPT: &str = "convert it first, for example: `gs -sDEVICE=png16m -r300 -o OUT.png IN`";
 
-/// Brands of files that are a sequence of boxes (ISO/IEC 14496-12), with format and hint. Others are videos.
+/// Brands of ISO base media files (ISO/IEC 14496-12), with format name and hint. Any other brand is assumed to be a
+/// video.
 const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"avif", "an AVIF image", AVIF),
     (b"avis", "an AVIF image", AVIF),
@@ -94,37 +96,38 @@ const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"jxl ", "a JPEG XL image", JXL),
 ];
 
-/// Recognizes a format by the first bytes of a file. 512 bytes are enough.
+/// Recognizes a format from the start of a file. 512 bytes are enough.
 pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
     let signature = SIGNATURES.iter().find(|(signature, ..)| magic.starts_with(signature));
     if let Some((_, name, hint)) = signature {
         return Some(Foreign { name, hint });
     }
-    // After a preamble of arbitrary content.
+    // DICOM starts with a preamble that can contain anything.
     if magic.get(128..132) == Some(b"DICM") {
         return Some(Foreign { name: "a DICOM file", hint: DICOM });
     }
-    // Canon writes this marker into an ordinary TIFF, whose first image is a preview.
+    // Canon adds this marker to a regular TIFF file. Its first image is only a preview.
     if magic.starts_with(b"II*\0") && magic.get(8..10) == Some(b"CR") {
         return Some(Foreign { name: RAW, hint: DEVELOP });
     }
     by_brand(magic).or_else(|| by_markup(magic))
 }
 
-/// Recognizes files that start with a `ftyp` box: length, type, brand, and compatible brands from byte 16 on.
+/// Recognizes files that start with a `ftyp` box: length, type, major brand, then compatible brands starting at byte
+/// 16.
 fn by_brand(magic: &[u8]) -> Option<Foreign> {
     let (length, content) = magic.split_first_chunk::<4>()?;
     let brands = content.strip_prefix(b"ftyp")?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?.saturating_sub(8).min(brands.len());
     let brands = brands[..length].as_chunks::<4>().0;
-    // The order of the table decides, not that of the file: a HEIC image also lists the general brand `mif1`, and may
-    // list it first.
+    // Go by the order of our table instead of the file's. HEIC files also list the generic `mif1` brand, sometimes
+    // first.
     let mut known = BRANDS.iter().filter(|(brand, ..)| brands.contains(brand));
     let (name, hint) = known.next().map_or(("a video", VIDEO), |(_, name, hint)| (*name, *hint));
     Some(Foreign { name, hint })
 }
 
-/// Recognizes XML and HTML.
+/// Recognizes XML and HTML documents.
 fn by_markup(magic: &[u8]) -> Option<Foreign> {
     let magic = magic.strip_prefix(b"\xef\xbb\xbf").unwrap_or(magic).trim_ascii_start();
     if !magic.starts_with(b"<") {

@@ -1,38 +1,40 @@
-//! The table of source formats, the only place that lists them: a new format is a decoder and a row here.
+//! Table of supported source formats. To add a format, write a decoder and add a row to this table.
 
 #[cfg(feature = "jp2")]
 use super::jp2;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
 
-/// A source format.
+/// Supported source format.
 pub(super) struct Format {
-    /// Name in the marks of published images. Never changes.
+    /// Name recorded in the marks of published images. Must never change.
     pub(super) name: &'static str,
-    /// Name for people.
+    /// Display name.
     title: &'static str,
-    /// File extensions in lower case. They only select files in folders: the content decides about the format.
+    /// Lowercase file extensions. They're only used to find files in folders. The actual format is detected from the
+    /// content.
     extensions: &'static [&'static str],
-    /// Revision of the decoder. Raise it only if its earlier pixels are wrong, because that republishes all images of
-    /// the format.
+    /// Decoder revision. Only bump this if the decoder used to produce wrong pixels, because doing so republishes every
+    /// image in this format.
     revision: u32,
-    /// Returns `true` if the first bytes of a file are those of this format.
+    /// Returns `true` if a file starting with these bytes is in this format.
     recognizes: fn(&[u8]) -> bool,
-    /// Files can have several pages, one of which the options select.
+    /// `true` if files can contain multiple pages, with the page selected by the options.
     has_pages: bool,
-    /// Opens a file: reads its header, but no pixels.
+    /// Opens a file and reads its header, but doesn't decode any pixels.
     open: fn(Input, ReadOptions) -> Result<Opened, Refusal>,
 }
 
-// No signature is the beginning of another one, so the order only decides about error messages. Formats that are known but
-// not supported are recognized before this table is asked (`foreign.rs`): a Canon raw file, for example, is also a valid TIFF.
+// None of these signatures is a prefix of another, so the order only affects error messages. Recognized but unsupported
+// formats are ruled out before this table is used (see `foreign.rs`). For example, a Canon raw file is also a valid
+// TIFF.
 static FORMATS: [Format; 8] = [
     Format {
         name: "jpeg",
         title: "JPEG",
         extensions: &["jpg", "jpeg", "jpe", "jfif"],
         revision: 1,
-        // Not `FF D8 FF`: libjpeg skips bytes between this marker and the first segment.
+        // Don't require `FF D8 FF`, because libjpeg skips any bytes between this marker and the first segment.
         recognizes: |magic| magic.starts_with(b"\xff\xd8"),
         has_pages: false,
         open: |file, _| jpeg::open(file),
@@ -42,7 +44,7 @@ static FORMATS: [Format; 8] = [
         title: "JPEG 2000",
         extensions: &["jp2", "j2k", "jpx", "j2c"],
         revision: 1,
-        // A file of boxes, and a raw codestream.
+        // A boxed file (JP2) or a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
         has_pages: false,
         #[cfg(feature = "jp2")]
@@ -64,7 +66,7 @@ static FORMATS: [Format; 8] = [
         title: "TIFF",
         extensions: &["tif", "tiff", "ptif", "btf"],
         revision: 1,
-        // Classic TIFF and BigTIFF, each in two byte orders.
+        // Classic TIFF and BigTIFF, in both byte orders.
         recognizes: |magic| starts_with_any(magic, &[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
         has_pages: true,
         open: tiff::open,
@@ -74,7 +76,7 @@ static FORMATS: [Format; 8] = [
         title: "WebP",
         extensions: &["webp"],
         revision: 1,
-        // The size of the file is between the two words.
+        // The file size sits between the two words.
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
         has_pages: false,
         #[cfg(feature = "webp")]
@@ -114,12 +116,12 @@ static FORMATS: [Format; 8] = [
 ];
 
 impl Format {
-    /// Returns the format that the first bytes of a file announce.
+    /// Detects the format from the start of a file.
     pub(super) fn recognize(magic: &[u8]) -> Option<&'static Self> {
         FORMATS.iter().find(|format| (format.recognizes)(magic))
     }
 
-    /// Opens a file of this format.
+    /// Opens a file in this format.
     pub(super) fn open(&self, file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
         if options.page != 1 && !self.has_pages {
             return Err(Refusal::Page { pages: 1 });
@@ -128,18 +130,18 @@ impl Format {
     }
 }
 
-/// Returns the file extensions of all formats, in lower case.
+/// Returns the lowercase file extensions of all formats.
 pub(crate) fn extensions() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().flat_map(|format| format.extensions).copied()
 }
 
-/// Returns the revision of the decoder of a format, by its [name](crate::source::SourceKind::format); `None` if there is no
-/// such format.
+/// Returns the decoder revision for the format with the given [name](crate::source::SourceKind::format), or `None` if
+/// the format doesn't exist.
 pub(crate) fn revision(name: &str) -> Option<u32> {
     FORMATS.iter().find(|format| format.name == name).map(|format| format.revision)
 }
 
-/// Returns the names of all formats as a list for people.
+/// Returns the display names of all formats, separated by commas.
 pub(super) fn titles() -> String {
     FORMATS.each_ref().map(|format| format.title).join(", ")
 }

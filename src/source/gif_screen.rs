@@ -1,21 +1,21 @@
-//! Logical screen of a GIF. The first image may be larger, and must not be cropped.
+//! GIF logical screen. It has to be enlarged if the first image doesn't fit, or the image would be cropped.
 
 use super::Input;
 use super::metadata::Metadata;
 use super::warning::WarningCode;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-/// Offset of the width and height of the screen.
+/// Offset of the logical screen's width and height.
 const SCREEN: u64 = 6;
 
-/// Bytes before the global color table.
+/// Number of bytes before the global color table.
 const HEADER_BYTES: usize = 13;
 
-/// Maximum extensions before the first image that are read.
+/// Maximum number of extensions to read before the first image.
 const MAX_EXTENSIONS: usize = 1000;
 
-/// Returns the width and height, as encoded in the file, that the screen needs for the first image; `None` if it is
-/// large enough.
+/// Returns the screen width and height required by the first image, encoded as they are in the file. Returns `None` if
+/// the screen is already large enough.
 pub(super) fn required_screen(file: &Input, metadata: &mut Metadata) -> io::Result<Option<[u8; 4]>> {
     let mut reader = BufReader::new(file.clone());
     let mut header = [0; HEADER_BYTES];
@@ -27,14 +27,14 @@ pub(super) fn required_screen(file: &Input, metadata: &mut Metadata) -> io::Resu
     }
     let Some([left, top, width, height]) = first_image(&mut reader, metadata)? else { return Ok(None) };
     let screen = [u16::from_le_bytes([header[6], header[7]]), u16::from_le_bytes([header[8], header[9]])];
-    // Browsers draw the first image onto a screen that grows to hold it; the `image` crate crops it at the edge of the
-    // screen. So the size of the screen is corrected in the bytes that the decoder reads.
+    // Browsers enlarge the screen to fit the first image, while the `image` crate crops the image to the screen. To
+    // match browsers, we patch the screen size in the bytes passed to the decoder.
     let needed = [left.saturating_add(width).max(screen[0]), top.saturating_add(height).max(screen[1])];
     let [w, h] = needed.map(u16::to_le_bytes);
     Ok((needed != screen).then_some([w[0], w[1], h[0], h[1]]))
 }
 
-/// Returns the left, top, width and height of the first image.
+/// Returns the first image's left, top, width and height.
 fn first_image(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Result<Option<[u16; 4]>> {
     for _ in 0..MAX_EXTENSIONS {
         match byte(reader)? {
@@ -51,7 +51,7 @@ fn first_image(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Re
     Ok(None)
 }
 
-/// Skips an extension. The Netscape extension marks an animation.
+/// Skips an extension. Warns about an animation if it's the Netscape extension.
 fn skip_extension(reader: &mut BufReader<Input>, metadata: &mut Metadata) -> io::Result<()> {
     const APPLICATION: u8 = 0xff;
     let is_application = byte(reader)? == APPLICATION;
@@ -75,14 +75,14 @@ fn byte(reader: &mut impl Read) -> io::Result<u8> {
     Ok(byte[0])
 }
 
-/// A file with a few replaced bytes.
+/// Input file with a few bytes replaced.
 pub(super) struct Patched {
     input: Input,
     screen: Option<[u8; 4]>,
 }
 
 impl Patched {
-    /// Replaces the size of the screen of a GIF.
+    /// Replaces the logical screen size of a GIF, if `screen` is given.
     pub(super) fn new(input: Input, screen: Option<[u8; 4]>) -> Self {
         Self { input, screen }
     }

@@ -1,7 +1,7 @@
-//! ICC profiles: relative colorimetric conversion to sRGB with `moxcms`.
+//! ICC profiles, with relative colorimetric conversion to sRGB using `moxcms`.
 //!
-//! `moxcms` has no black-point compensation. It makes no difference for the RGB and gray of cameras and scanners, but
-//! the darkest ink on paper is far from black, so [`InkTransform`] converts CMYK.
+//! `moxcms` doesn't support black-point compensation. That doesn't matter for RGB and gray images from cameras and
+//! scanners, but the darkest ink on paper is far from black, so CMYK is converted by [`InkTransform`].
 
 use super::icc_error::Unusable;
 use super::inks::InkTransform;
@@ -15,26 +15,26 @@ use std::sync::Arc;
 
 type Executor<T> = Arc<dyn TransformExecutor<T> + Send + Sync>;
 
-/// Default CMYK profile: `CGATS001Compat-v2-micro.icc` (Compact ICC Profiles, by Clinton Ingram, CC0), which resembles
-/// SWOP, the offset printing of the United States.
+/// Default CMYK profile: `CGATS001Compat-v2-micro.icc` (Compact ICC Profiles, by Clinton Ingram, CC0). It's close to
+/// SWOP, the standard for US web offset printing.
 const CMYK: &[u8] = include_bytes!("cmyk.icc");
 
-/// Conversion from the colors of a file to sRGB. An alpha channel is unchanged.
+/// Conversion from a file's colors to sRGB. Leaves alpha unchanged.
 pub(super) enum ToSrgb {
     Eight(Executor<u8>),
     Sixteen(Executor<u16>),
-    /// CMYK at the depth of the file.
+    /// CMYK at the file's bit depth.
     Inks(Box<InkTransform>),
-    /// Table for 8-bit gray.
+    /// Lookup table for 8-bit gray.
     Gray8(Box<[u8; 256]>),
-    /// Table for 16-bit gray.
+    /// Lookup table for 16-bit gray.
     Gray16(Vec<u8>),
 }
 
-/// A profile that matches the color model of a file.
+/// ICC profile that matches the file's color model.
 pub(super) struct Profile {
     profile: ColorProfile,
-    /// Name of the profile.
+    /// Profile name.
     pub(super) name: String,
 }
 
@@ -52,12 +52,12 @@ impl Profile {
         if fits { Ok(Self { profile, name }) } else { Err(Unusable::WrongColors) }
     }
 
-    /// Returns the default profile of CMYK.
+    /// Returns the default CMYK profile.
     pub(super) fn default_cmyk(samples: Samples) -> Self {
         Self::read(CMYK, samples).expect("the built-in profile is a CMYK profile")
     }
 
-    /// Returns the conversion of samples: to 8 bits if they are gray or CMYK, otherwise to RGB of the same depth.
+    /// Returns a conversion to sRGB. Gray and CMYK samples are converted to 8 bits, and RGB samples keep their depth.
     pub(super) fn to_srgb(&self, samples: Samples) -> Result<ToSrgb, Unusable> {
         let options =
             TransformOptions { rendering_intent: RenderingIntent::RelativeColorimetric, ..Default::default() };
@@ -69,8 +69,8 @@ impl Profile {
         };
         Ok(match (samples.color, samples.depth) {
             (ColorModel::Gray, Depth::Eight) => {
-                // Gray has so few values that all of them are converted once. Afterwards, a pixel costs one look-up,
-                // whatever curves the profile has.
+                // There are few enough gray values to convert all of them up front. Each pixel is then a single table
+                // lookup, no matter how complicated the profile's curves are.
                 let executor = self.profile.create_transform_8bit(from, &srgb, to, options)?;
                 let grays: Vec<u8> = (0..=u8::MAX).collect();
                 let mut table = Box::new([0; 256]);
@@ -90,7 +90,7 @@ impl Profile {
     }
 }
 
-/// Converts gray values. Each of the three output channels is the gray value.
+/// Converts gray values. All three output channels hold the same value, so only one is returned.
 fn gray_values<T: Copy + Default>(executor: &dyn TransformExecutor<T>, grays: &[T]) -> Result<Vec<T>, CmsError> {
     let mut colors = vec![T::default(); grays.len() * PixelFormat::Rgb8.channels()];
     executor.transform(grays, &mut colors)?;

@@ -1,19 +1,19 @@
-//! Reasons for which an ICC profile cannot be used.
+//! Reasons an ICC profile can't be used.
 
 use moxcms::CmsError;
 
-/// Reason for which a profile cannot be used.
+/// Reason an ICC profile can't be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
-    /// The profile is for another color model.
+    /// The profile is for a different color model.
     WrongColors,
-    /// The profile is inconsistent, or of a kind that the library does not support.
+    /// The profile is inconsistent, or `moxcms` doesn't support it.
     Damaged(String),
 }
 
 impl From<CmsError> for Unusable {
     fn from(error: CmsError) -> Self {
-        // The library's messages for these contain Rust structures.
+        // The library's messages for these errors include Rust debug output.
         Self::Damaged(match error {
             CmsError::MalformedClut(_) | CmsError::MalformedCurveLutTable(_) => {
                 "one of its tables has an impossible size".to_owned()

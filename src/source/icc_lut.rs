@@ -1,7 +1,7 @@
-//! Lookup tables of ICC profiles (ICC.1:2022, 10.10 to 10.13), evaluated in floating point.
+//! Lookup tables from ICC profiles (ICC.1:2022, 10.10 to 10.13), evaluated in floating point.
 //!
-//! `moxcms` parses the tables, but its transforms resample them into a coarser grid of clipped sRGB, which is off by
-//! several CIEDE2000 for inks. This module neither resamples nor clips.
+//! `moxcms` parses the tables, but its transforms resample them onto a coarser grid of clipped sRGB values. For inks,
+//! the error is several CIEDE2000 units. This module doesn't resample or clip.
 
 use super::icc_error::Unusable;
 use moxcms::{
@@ -10,57 +10,58 @@ use moxcms::{
 };
 use std::mem::swap;
 
-/// Up to four channels of a color, between 0 and 1.
+/// A color with up to four channels, each between 0 and 1.
 pub(super) type Color = [f32; 4];
 
-/// Several colors, stored by channel, for loops that compile to vector instructions.
+/// A batch of colors stored channel by channel, which lets the compiler vectorize loops.
 pub(super) type Colors<const N: usize> = [[f32; N]; 4];
 
-/// A table from three or four channels to three or four, all between 0 and 1.
+/// Lookup table from three or four input channels to three or four output channels. All values are between 0 and 1.
 pub(super) struct Lut {
     pub(super) stages: Vec<Stage>,
-    /// Lab has the encoding of 16-bit tables, in which 0xFF00 is an L\* of 100 (ICC.1:2022, 6.3.4.2).
+    /// `true` if Lab colors use the legacy 16-bit encoding, with 0xFF00 representing an L\* of 100 (ICC.1:2022,
+    /// 6.3.4.2).
     pub(super) is_legacy: bool,
 }
 
-/// One step of a [`Lut`].
+/// Processing step of a [`Lut`].
 pub(super) enum Stage {
-    /// A curve for each channel.
+    /// One curve per channel.
     Curves(Vec<Curve>),
     Matrix([[f32; 3]; 3], [f32; 3]),
     Grid(Grid),
 }
 
-/// A function of 0..=1.
+/// Function defined on 0..=1.
 pub(super) enum Curve {
-    /// At least two equally spaced values, interpolated linearly.
+    /// At least two equally spaced samples, with linear interpolation between them.
     Samples(Vec<f32>),
     Formula(Box<dyn ToneCurveEvaluator + Send + Sync>),
 }
 
-/// Colors at the nodes of a grid with three or four axes.
+/// Three- or four-dimensional grid of colors.
 pub(super) struct Grid {
-    /// Nodes on each axis, at least two. With three axes, the first one is unused.
+    /// Number of nodes along each axis, at least two. A three-dimensional grid doesn't use the first axis.
     points: [usize; 4],
-    /// Distances between neighbors on each axis, in nodes.
+    /// Distance between neighboring nodes along each axis, as an index offset.
     strides: [usize; 4],
     nodes: Vec<Color>,
 }
 
-/// A position on one axis of a [`Grid`].
+/// Position along one axis of a [`Grid`].
 #[derive(Clone, Copy, Default)]
 pub(super) struct Cell {
-    /// Index of the node below, times the stride of the axis.
+    /// Index of the lower node multiplied by the axis stride.
     offset: u32,
-    /// Fraction of the way to the next node, between 0 and 1.
+    /// Position between the lower node and the next one, from 0 to 1.
     fraction: f32,
 }
 
 impl Lut {
-    /// Reads a table from device colors of `inputs` channels to the profile connection space.
+    /// Reads a table that maps `inputs` device channels to the profile connection space.
     ///
     /// # Errors
-    /// If the table has another number of channels, or contradicts itself.
+    /// Returns an error if the table has a different number of channels or is inconsistent.
     pub(super) fn to_pcs(lut: &LutWarehouse, inputs: usize) -> Result<Self, Unusable> {
         Self::new(
             lut,
@@ -71,10 +72,10 @@ impl Lut {
         )
     }
 
-    /// Reads a table from the profile connection space to device colors of `outputs` channels.
+    /// Reads a table that maps the profile connection space to `outputs` device channels.
     ///
     /// # Errors
-    /// As for [`to_pcs`](Self::to_pcs).
+    /// Fails in the same cases as [`to_pcs`](Self::to_pcs).
     pub(super) fn from_pcs(lut: &LutWarehouse, outputs: usize, pcs: DataColorSpace) -> Result<Self, Unusable> {
         Self::new(
             lut,
@@ -96,13 +97,12 @@ impl Lut {
     fn new(lut: &LutWarehouse, stages: Option<Vec<Stage>>) -> Result<Self, Unusable> {
         let is_legacy = matches!(lut, LutWarehouse::Lut(lut) if lut.lut_type == LutType::Lut16);
         let stages = stages.ok_or_else(|| Unusable::Damaged("one of its tables has an impossible size".to_owned()))?;
-        // Most profiles have identities among their curves and matrices, because the type of the table has a place for
-        // each.
+        // The table format has a slot for every curve and matrix, so most profiles include identities to fill them.
         let stages = stages.into_iter().filter(|stage| !stage.is_identity()).collect();
         Ok(Self { stages, is_legacy })
     }
 
-    /// Converts a color. Channels that do not exist are 0.
+    /// Converts a color. Unused channels are 0.
     pub(super) fn evaluate(&self, color: Color) -> Color {
         let mut colors = color.map(|value| [value]);
         self.stages.iter().for_each(|stage| stage.apply(&mut colors));
@@ -146,7 +146,7 @@ impl Stage {
 }
 
 impl Curve {
-    /// Reads a curve; `None` if its formula is unknown.
+    /// Reads a curve. Returns `None` if its formula is unknown.
     fn new(curve: &ToneReprCurve) -> Option<Self> {
         match curve {
             ToneReprCurve::Lut(samples) if samples.is_empty() => Some(Self::Samples(vec![0.0, 1.0])),
@@ -157,7 +157,7 @@ impl Curve {
         }
     }
 
-    /// Replaces values, which are clamped to 0..=1.
+    /// Applies the curve to `values` in place. Inputs are clamped to 0..=1.
     pub(super) fn apply(&self, values: &mut [f32]) {
         match self {
             Self::Samples(samples) => {
@@ -183,11 +183,11 @@ impl Curve {
 }
 
 impl Grid {
-    /// Checks the sizes; `None` if they do not fit together.
+    /// Creates a grid. Returns `None` if the sizes don't match.
     fn new(points: &[usize], outputs: usize, values: &[f32]) -> Option<Self> {
         let nodes = points.iter().try_fold(1_usize, |nodes, points| nodes.checked_mul(*points))?;
-        // The sizes come from the file. After this check, every index that `interpolate` can compute is below the
-        // number of nodes.
+        // The sizes come from the file and can't be trusted. This check guarantees that `interpolate` only computes
+        // valid node indices.
         let is_small = u32::try_from(nodes).is_ok();
         let has_axes = matches!(points.len(), 3 | 4) && points.iter().all(|points| *points >= 2);
         if !is_small || !has_axes || !(1..=4).contains(&outputs) || nodes.checked_mul(outputs) != Some(values.len()) {
@@ -196,8 +196,8 @@ impl Grid {
         let node = |values: &[f32]| std::array::from_fn(|channel| values.get(channel).copied().unwrap_or(0.0));
         let mut grid =
             Self { points: [1; 4], strides: [0; 4], nodes: values.chunks_exact(outputs).map(node).collect() };
-        // A table with three axes gets a first one with a single node. Then there is one interpolation for both, and
-        // the case costs one comparison for a color.
+        // Three-dimensional grids get an extra first axis with a single node. That lets both kinds share the
+        // interpolation code, at the cost of one comparison per color.
         let unused = 4 - points.len();
         grid.points[unused..].copy_from_slice(points);
         let mut stride = 1;
@@ -214,7 +214,7 @@ impl Grid {
         self.interpolate([0, 1, 2, 3].map(|axis| self.cell(axis, values[axis])))
     }
 
-    /// Returns the position of `value`, which is clamped to 0..=1, on an axis.
+    /// Returns the position of `value` along an axis. The value is clamped to 0..=1.
     pub(super) fn cell(&self, axis: usize, value: f32) -> Cell {
         if self.points[axis] < 2 {
             return Cell::default();
@@ -224,11 +224,11 @@ impl Grid {
         Cell { offset, fraction }
     }
 
-    /// Interpolates linearly on the first axis and in tetrahedra on the others, like LittleCMS, so that results also
-    /// agree between nodes.
+    /// Uses linear interpolation along the first axis and tetrahedral interpolation along the others. LittleCMS does
+    /// the same, so results match between nodes too.
     #[inline]
     pub(super) fn interpolate(&self, [first, cells @ ..]: [Cell; 4]) -> Color {
-        // The corners of the tetrahedron follow the axes, the largest fraction first.
+        // Sort the axes by fraction, largest first. The tetrahedron's corners follow the axes in that order.
         let [second, third, fourth] = cells;
         let [_, second_way, third_way, fourth_way] = self.strides;
         let (mut far, mut middle, mut near) =
@@ -246,10 +246,10 @@ impl Grid {
         let weights = [1.0 - far, far - middle, middle - near, near];
         let corners = [0, far_way, far_way + middle_way, far_way + middle_way + near_way];
         let base = (first.offset + second.offset + third.offset + fourth.offset) as usize;
-        // Tetrahedral interpolation looks at 4 of the 8 corners of a cube: those on the path from the near corner to
-        // the far one that follows the axes in the order of their fractions. Trilinear interpolation is as good for the
-        // eye but not the same; results would differ from those of LittleCMS, to which tests compare. The first axis,
-        // cyan in CMYK, is interpolated linearly between two such cubes.
+        // Tetrahedral interpolation only uses 4 of a cube's 8 corners. They lie on the path from the near corner to the
+        // far corner that takes the axis with the largest fraction first. Trilinear interpolation looks just as good,
+        // but our tests compare against LittleCMS and the results would be different. The first axis, which is cyan for
+        // CMYK, is interpolated linearly between two of these cubes.
         let mut mixed = self.mix(base, corners, weights);
         if first.fraction == 0.0 {
             return mixed;
@@ -259,7 +259,7 @@ impl Grid {
         mixed
     }
 
-    /// Returns the weighted mean of four nodes.
+    /// Computes the weighted average of four nodes.
     #[inline]
     fn mix(&self, base: usize, corners: [usize; 4], weights: [f32; 4]) -> Color {
         let mut mixed = [0.0; 4];
@@ -271,7 +271,8 @@ impl Grid {
     }
 }
 
-/// Splits a value, clamped to 0..=1, into the index of the sample below it and the fraction to the next one.
+/// Splits a value into the index of the sample below it and the fractional distance to the next sample. The value is
+/// clamped to 0..=1.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -280,18 +281,19 @@ impl Grid {
 )]
 fn split(value: f32, samples: usize) -> (usize, f32) {
     let position = clamped(value) * (samples - 1) as f32;
-    // The last sample has no cell of its own: 1 is the far end of the one before it.
+    // The last sample doesn't start a cell, so a value of 1 belongs to the end of the previous cell.
     let index = (position as u32 as usize).min(samples - 2);
     (index, position - index as f32)
 }
 
-/// Clamps to 0..=1; NaN becomes 0.
+/// Clamps a value to 0..=1, mapping NaN to 0.
 #[expect(clippy::manual_clamp, reason = "`clamp` keeps NaN")]
 fn clamped(value: f32) -> f32 {
     value.max(0.0).min(1.0)
 }
 
-/// Reads curves, a grid, and curves (lut8Type, lut16Type). The matrix before them applies only to XYZ input.
+/// Reads curves, a grid, then more curves (lut8Type, lut16Type). The leading matrix is skipped because it only applies
+/// to XYZ input.
 fn simple_stages(lut: &LutDataType, inputs: usize, outputs: usize) -> Option<Vec<Stage>> {
     if (usize::from(lut.num_input_channels), usize::from(lut.num_output_channels)) != (inputs, outputs) {
         return None;
@@ -310,14 +312,14 @@ fn simple_stages(lut: &LutDataType, inputs: usize, outputs: usize) -> Option<Vec
     Some(vec![before, Stage::Grid(grid), after])
 }
 
-/// Reads curves, a grid, curves, a matrix, and curves (lutAToBType); lutBToAType has them in reverse.
+/// Reads curves, a grid, curves, a matrix, then curves again (lutAToBType). For lutBToAType, the order is reversed.
 fn curved_stages(lut: &LutMultidimensionalType, inputs: usize, outputs: usize) -> Option<Vec<Stage>> {
     if (usize::from(lut.num_input_channels), usize::from(lut.num_output_channels)) != (inputs, outputs) {
         return None;
     }
     let points: Vec<usize> = lut.grid_points.iter().take(inputs).map(|points| usize::from(*points)).collect();
     Some(vec![
-        // Device curves: one per channel, and the other side has three channels.
+        // Device curves, one per channel. The other side always has three channels.
         curves(&lut.a_curves, inputs.max(outputs))?,
         Stage::Grid(Grid::new(&points, outputs, &units(lut.clut.as_ref()?))?),
         curves(&lut.m_curves, 3)?,
@@ -326,7 +328,7 @@ fn curved_stages(lut: &LutMultidimensionalType, inputs: usize, outputs: usize) -
     ])
 }
 
-/// Reads a curve for each channel. An empty list is the identity.
+/// Reads one curve per channel. An empty list means identity.
 fn curves(curves: &[ToneReprCurve], channels: usize) -> Option<Stage> {
     let is_whole = curves.is_empty() || curves.len() == channels;
     is_whole.then(|| curves.iter().map(Curve::new).collect::<Option<_>>().map(Stage::Curves)).flatten()
@@ -337,7 +339,7 @@ fn matrix(matrix: Matrix3d, bias: Vector3d) -> Stage {
     Stage::Matrix(matrix.v.map(|row| row.map(|value| value as f32)), bias.v.map(|value| value as f32))
 }
 
-/// Returns all values of a table between 0 and 1.
+/// Returns all of the table's values, scaled to between 0 and 1.
 fn units(store: &LutStore) -> Vec<f32> {
     match store {
         LutStore::Store8(values) => values.iter().map(|value| f32::from(*value) / 255.0).collect(),

@@ -1,8 +1,8 @@
-//! Conversion from CMYK to sRGB with the tables of an ICC profile: relative colorimetric, with black-point
+//! Converts CMYK to sRGB using the tables from an ICC profile, with relative colorimetric intent and black-point
 //! compensation.
 //!
-//! The darkest ink on paper is far from black, so the light that it reflects is subtracted. This and the black point
-//! follow LittleCMS (`cmssamp.c`), and so the recommendation of Adobe (ISO 18619).
+//! The darkest ink on paper is far from black, so we subtract the light it reflects. This calculation and the choice of
+//! black point follow LittleCMS (`cmssamp.c`), which implements Adobe's recommendation (ISO 18619).
 
 use super::icc_error::Unusable;
 use super::icc_lut::{Cell, Color, Colors, Grid, Lut, Stage};
@@ -10,49 +10,49 @@ use super::lab::{encode_srgb, linear_srgb, xyz_of_lab};
 use super::samples::Depth;
 use moxcms::{ColorProfile, DataColorSpace, ProfileClass, ProfileVersion};
 
-/// Inks of a pixel.
+/// Number of inks per pixel.
 const INKS: usize = 4;
 
-/// Pixels that are converted together.
+/// Number of pixels to convert together.
 const BLOCK: usize = 32;
 
-/// Maximum L\* of a black point that is compensated. Profiles with a lighter one are not about inks on paper.
+/// Highest black point L\* that gets compensated. Profiles with a lighter black point aren't for ink on paper.
 const MAX_BLACK_LIGHTNESS: f32 = 50.0;
 
-/// L\* of black in perceptual tables of version 4 (ICC.1:2022, 6.3.3): a Y of 0.00347.
+/// L\* of black in version 4 perceptual tables (ICC.1:2022, 6.3.3), which corresponds to a Y of 0.00347.
 const PERCEPTUAL_BLACK: f32 = 3.137_3;
 
-/// The XYZ of an encoded 1 (ICC.1:2022, 6.3.4.2).
+/// XYZ value represented by an encoded value of 1 (ICC.1:2022, 6.3.4.2).
 const XYZ_RANGE: f32 = 65535.0 / 32768.0;
 
-/// Conversion of CMYK to 8-bit sRGB. The result of a pixel depends only on that pixel.
+/// Converts CMYK to 8-bit sRGB. Each pixel is converted independently.
 pub(super) struct InkTransform {
-    /// Position in the grid for each ink and each sample value.
+    /// Grid positions for every sample value, one table per ink.
     cells: [Vec<Cell>; INKS],
     grid: Grid,
-    /// The steps from the grid to the connection space.
+    /// Steps that follow the grid, leading to the connection space.
     rest: Vec<Stage>,
     space: ConnectionSpace,
-    /// Linear light of the black point, between 0 and 1. It becomes 0.
+    /// Linear light reflected by the black point, between 0 and 1. It's mapped to 0.
     black: f32,
-    /// Factor of the light above the black point, so that white stays white.
+    /// Scale factor applied after subtracting the black point, which keeps white at white.
     white: f32,
 }
 
-/// The profile connection space, with the encoding of a table.
+/// Profile connection space, including how the table encodes it.
 #[derive(Clone, Copy)]
 enum ConnectionSpace {
     Lab,
-    /// Lab in the encoding of 16-bit tables.
+    /// Lab using the legacy 16-bit table encoding.
     LegacyLab,
     Xyz,
 }
 
 impl InkTransform {
-    /// Creates the conversion of samples of `depth`.
+    /// Creates a conversion for samples of the given depth.
     ///
     /// # Errors
-    /// If the profile has no table for CMYK, or it contradicts itself.
+    /// Returns an error if the profile doesn't have a CMYK table or is inconsistent.
     pub(super) fn new(profile: &ColorProfile, depth: Depth) -> Result<Self, Unusable> {
         let table = profile.lut_a_to_b_colorimetric.as_ref().or(profile.lut_a_to_b_perceptual.as_ref());
         let table = table.ok_or_else(|| Unusable::Damaged("it has no table for relative colorimetry".to_owned()))?;
@@ -60,13 +60,13 @@ impl InkTransform {
         let space =
             ConnectionSpace::new(profile, &lut).ok_or_else(|| Unusable::Damaged("it is a device link".to_owned()))?;
         let black = black_lightness(profile, &lut, space);
-        // The curves before the grid and the position in the grid depend on one ink each. A sample has 256 or 65,536
-        // values, so both are looked up in one table for each ink. What is left for a pixel is the interpolation
-        // between 8 nodes of the grid and the way from the connection space to sRGB.
+        // The input curves and grid positions each depend on a single ink. Samples only have 256 or 65,536 possible
+        // values, so we precompute both in one table per ink. That leaves interpolating between 8 grid nodes and
+        // converting the connection space to sRGB for each pixel.
         //
-        // A finished table from CMYK to sRGB would be faster still. That is what `moxcms` makes of a profile, and for
-        // press profiles it was off by up to 12 CIEDE2000: its grid is coarser than that of the profile, and its
-        // nodes are clipped to sRGB before they are interpolated.
+        // A precomputed table from CMYK straight to sRGB would be even faster, and `moxcms` builds one. For press
+        // profiles, though, it was off by up to 12 CIEDE2000, because its grid is coarser than the profile's and its
+        // nodes are clipped to sRGB before interpolation.
         let mut stages = lut.stages.into_iter();
         let mut curves = None;
         let grid = loop {
@@ -88,7 +88,7 @@ impl InkTransform {
         Ok(Self { cells, grid, rest: stages.collect(), space, black, white: 1.0 / (1.0 - black) })
     }
 
-    /// Converts pixels of four inks to three bytes each; 0 means no ink.
+    /// Converts CMYK pixels to RGB, 3 bytes per pixel. 0 means no ink.
     pub(super) fn convert<T: Copy + Into<usize>>(&self, inks: &[T], rgb: &mut [u8]) {
         let ((inks, _), (rgb, _)) = (inks.as_chunks::<INKS>(), rgb.as_chunks_mut::<3>());
         let mut colors: Colors<BLOCK> = [[0.0; BLOCK]; 4];
@@ -108,14 +108,14 @@ impl InkTransform {
         }
     }
 
-    /// Replaces colors of the connection space by the linear light of sRGB.
+    /// Converts colors from the connection space to linear sRGB light, in place.
     fn to_light(&self, [first, second, third, _]: &mut Colors<BLOCK>) {
         for ((first, second), third) in first.iter_mut().zip(second).zip(third) {
-            // Nothing is clipped before this point. Colors outside of sRGB have components below 0 or above 1 here, and
-            // compensation may bring some of them back inside.
+            // Nothing has been clipped so far. Colors outside the sRGB gamut have components below 0 or above 1 here,
+            // and black-point compensation may bring some of them back into range.
             let [red, green, blue] = linear_srgb(self.space.xyz([*first, *second, *third]));
-            // The black point is neutral, so compensation in XYZ equals compensation in linear light, as long as
-            // nothing is clipped.
+            // The black point is neutral, so compensating in linear light is equivalent to compensating in XYZ,
+            // provided nothing has been clipped.
             *first = (red - self.black) * self.white;
             *second = (green - self.black) * self.white;
             *third = (blue - self.black) * self.white;
@@ -124,7 +124,7 @@ impl InkTransform {
 }
 
 impl ConnectionSpace {
-    /// Returns the space of a table; `None` if it is a device space.
+    /// Returns the connection space used by a table, or `None` if it's a device space.
     fn new(profile: &ColorProfile, lut: &Lut) -> Option<Self> {
         match profile.pcs {
             DataColorSpace::Xyz => Some(Self::Xyz),
@@ -134,9 +134,9 @@ impl ConnectionSpace {
         }
     }
 
-    /// Returns the XYZ of D50 of an encoded color.
+    /// Decodes a color to XYZ relative to D50.
     fn xyz(self, [x, y, z]: [f32; 3]) -> [f32; 3] {
-        // In 16-bit tables, the maximum of a Lab channel is 65280, not 65535.
+        // In 16-bit tables, Lab channels go up to 65280 instead of 65535.
         const LEGACY: f32 = 65535.0 / 65280.0;
         let lab =
             |scale: f32| xyz_of_lab([x * (scale * 100.0), y * (scale * 255.0) - 128.0, z * (scale * 255.0) - 128.0]);
@@ -147,7 +147,7 @@ impl ConnectionSpace {
         }
     }
 
-    /// Returns the encoding of a neutral color by its L\*.
+    /// Returns the encoded neutral color with the given L\*.
     fn dark(self, lightness: f32) -> Color {
         let zero = if let Self::Lab = self { 128.0 / 255.0 } else { 32768.0 / 65535.0 };
         match self {
@@ -161,32 +161,32 @@ impl ConnectionSpace {
     }
 }
 
-/// Returns the L\* of the darkest printable color.
+/// Returns the L\* of the darkest color that can be printed.
 ///
-/// That is the black of the perceptual table, which respects the ink limit, or all inks together if there is no such
-/// table.
+/// Uses the black from the perceptual table, which respects the ink limit. If the profile doesn't have that table, uses
+/// all inks at full strength.
 fn black_lightness(profile: &ColorProfile, lut: &Lut, space: ConnectionSpace) -> f32 {
     let lightness = |inks: Color| {
         let [x, y, z, _] = lut.evaluate(inks);
         lightness(space.xyz([x, y, z]))
     };
-    // Two ways, as in LittleCMS. All four inks at 100 % are darker than anything that can be printed, because paper
-    // takes only about 300 % in sum. The perceptual table in the other direction knows that limit: its answer to black
-    // is the mixture that the press would print.
+    // Like LittleCMS, try two approaches. All four inks at 100% come out darker than anything printable, because paper
+    // only holds about 300% ink in total. The reverse perceptual table respects that limit: looking up black returns
+    // the ink mixture that the press would actually print.
     let is_printer = profile.profile_class == ProfileClass::OutputDevice;
     let printed = profile.lut_b_to_a_perceptual.as_ref().filter(|_| is_printer);
     if let Some(printed) = printed.and_then(|table| Lut::from_pcs(table, INKS, profile.pcs).ok())
         && let Some(space) = ConnectionSpace::new(profile, &printed)
     {
-        // In version 2, the black of the perceptual connection space is 0. Version 4 defines a reference medium, whose
-        // black reflects a little light.
+        // Black is 0 in the version 2 perceptual connection space. Version 4 defines a reference medium with a black
+        // that reflects a little light.
         let black = if profile.version() < ProfileVersion::V4_0 { 0.0 } else { PERCEPTUAL_BLACK };
         return lightness(printed.evaluate(space.dark(black))).clamp(0.0, MAX_BLACK_LIGHTNESS);
     }
     Some(lightness([1.0; INKS])).filter(|black| (0.0..=MAX_BLACK_LIGHTNESS).contains(black)).unwrap_or(0.0)
 }
 
-/// Returns the L\* of a color.
+/// Returns the L\* of an XYZ color.
 fn lightness([_, y, _]: [f32; 3]) -> f32 {
     const LIMIT: f32 = 216.0 / 24389.0;
     if y > LIMIT { 116.0 * y.cbrt() - 16.0 } else { y * (24389.0 / 27.0) }

@@ -1,4 +1,4 @@
-//! Input of decoders: a local file or a remote object, read at any offset by several threads.
+//! Decoder input: a local file or remote object that several threads can read at arbitrary offsets.
 
 use super::RemoteError;
 use super::range_cache::BlockCache;
@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// An open file, or a remote object with its block cache. Clones have their own positions.
+/// An open file or a remote object with its block cache. Each clone has its own position.
 #[derive(Clone)]
 pub(super) struct Input {
     bytes: Arc<Bytes>,
@@ -44,20 +44,20 @@ impl Input {
         }
     }
 
-    /// Fills `into` from an offset. Fails if the file is shorter.
+    /// Fills `into` starting at an offset. Fails if the file is too short.
     #[cfg(any(test, feature = "jp2"))]
     pub(super) fn read_exact_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         Self { position: offset, ..self.clone() }.read_exact(into)
     }
 
-    /// Marks the end of the headers: from now on, most of the file will be read.
+    /// Marks the end of the headers. From here on, we expect to read most of the file.
     pub(super) fn begin_pixels(&self) {
         if let Bytes::Remote(blocks) = &*self.bytes {
             blocks.begin_pixels();
         }
     }
 
-    /// Returns the maximum bytes of cached blocks.
+    /// Returns the maximum size of the block cache in bytes.
     pub(super) fn cache_bytes(&self) -> u64 {
         match &*self.bytes {
             Bytes::File(_) => 0,
@@ -65,7 +65,7 @@ impl Input {
         }
     }
 
-    /// Returns the fetch failure, if any, regardless of the decoder's reaction to it.
+    /// Returns the first fetch failure, if any, even if the decoder ignored it.
     pub(super) fn failure(&self) -> Option<RemoteError> {
         match &*self.bytes {
             Bytes::File(_) => None,
@@ -79,7 +79,7 @@ fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, into, offset)
 }
 
-/// Reads at an offset. Moves the position of the file too, which is not used here.
+/// Reads at an offset. This also moves the file position, but we don't use that.
 #[cfg(windows)]
 fn read_at(file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, into, offset)
@@ -95,7 +95,7 @@ impl Read for Input {
 
 impl Seek for Input {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        // A position beyond the end is allowed, as in files; the next read returns nothing.
+        // Seeking past the end is allowed, just like with files. The next read returns 0 bytes.
         let position = match to {
             SeekFrom::Start(offset) => Some(offset),
             SeekFrom::Current(by) => self.position.checked_add_signed(by),

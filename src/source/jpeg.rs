@@ -1,4 +1,4 @@
-//! JPEG, through libjpeg.
+//! JPEG decoding with libjpeg.
 
 use super::samples::{Alpha, ColorModel, Depth, Samples};
 use super::{BlockReader, DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
@@ -25,7 +25,7 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     };
     let decoder_bytes = decoder.whole_image_bytes();
     let container = if decoder_bytes == 0 { "JPEG" } else { "JPEG, several scans" }.to_owned();
-    // Adobe's programs store inverted inks: 255 is paper without ink.
+    // Adobe software stores CMYK inverted: 255 means no ink.
     let is_inverted = decoder.color() == JpegColor::Cmyk;
     decoder.set_color(decoder.color());
     Ok(Opened {
@@ -42,8 +42,8 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
 
 struct JpegRows {
     decoder: Decoder,
-    /// Decoding starts with the first row. With several scans, starting reads the whole file, which a dry run must
-    /// avoid.
+    /// `true` once decoding has started, which happens on the first row. For multi-scan files, starting reads the
+    /// entire file, and a dry run has to avoid that.
     started: bool,
     is_inverted: bool,
 }

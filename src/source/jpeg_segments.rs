@@ -1,4 +1,4 @@
-//! Segments of a JPEG before its pixels: metadata and frame header.
+//! JPEG segments before the pixel data: metadata and the frame header.
 
 use super::metadata::{Metadata, ProfilePieces};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,19 +9,20 @@ const EXIF: u8 = 0xe1;
 const PROFILE: u8 = 0xe2;
 
 const EXIF_HEAD: &[u8] = b"Exif\0\0";
-/// Signature of the first segment of an XMP packet, which contains the orientation (ISO 16684-3, 1.1.3.1).
+/// Signature of the first segment of an XMP packet. This segment contains the orientation (ISO 16684-3, 1.1.3.1).
 const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
-/// Signature of an ICC segment, followed by the number of the piece, from 1, and the count (ICC.1:2022, B.4).
+/// Signature of an ICC segment. It's followed by the piece number, starting at 1, and the number of pieces (ICC.1:2022,
+/// B.4).
 const PROFILE_HEAD: &[u8] = b"ICC_PROFILE\0";
 
-/// Contents of the segments.
+/// Contents of the segments we care about.
 #[derive(Default)]
 pub(super) struct Segments {
     pub(super) metadata: Metadata,
     pub(super) frame: Option<Frame>,
 }
 
-/// Header of a frame: the start of the segments `SOF0` to `SOF15` and `SOF55`.
+/// Frame header: the start of a `SOF0` to `SOF15` or `SOF55` segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     marker: u8,
@@ -30,7 +31,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Returns the name and the hint of a frame that cannot be decoded.
+    /// Returns a description and hint if the frame can't be decoded.
     pub(super) fn unsupported(self) -> Option<(String, &'static str)> {
         const DJPEG: &str = "convert it first, for example with libjpeg-turbo 3: `djpeg -outfile OUT.ppm IN.jpg`";
         const SAVE_AGAIN: &str = "open it in the program that made it, and save it as TIFF, PNG or ordinary JPEG";
@@ -48,7 +49,7 @@ impl Frame {
     }
 }
 
-/// Reads up to the first scan, and rewinds. libjpeg reports damage later.
+/// Reads up to the first scan and then rewinds. Any damage is reported later by libjpeg.
 pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     let (mut segments, mut pieces) = (Segments::default(), ProfilePieces::default());
     file.seek(SeekFrom::Start(2))?;
@@ -68,9 +69,9 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
                     pieces.add(*number, *count, piece.to_owned());
                 }
             }
-            // Huffman tables, JPG and arithmetic coding tables are numbered among the frames.
-            // The first frame counts. Thumbnails have frames of their own, but inside of an APP1 segment, which is
-            // skipped as a whole.
+            // These marker numbers also include Huffman tables, JPG and arithmetic coding tables, so exclude those. The
+            // first frame header counts. Thumbnails have their own, but they're inside an APP1 segment that we skip
+            // completely.
             0xc0..=0xcf | 0xf7 if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                 if let [bits, high, low, ..] = content(file, length)?[..] {
                     segments.frame.get_or_insert(Frame { marker, bits, height: u16::from_be_bytes([high, low]) });
@@ -84,10 +85,10 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     Ok(segments)
 }
 
-/// Returns the next marker with a length, and that length without its own two bytes; `None` at the first scan or the
-/// end.
+/// Returns the next marker that has a length, along with that length, not counting the two length bytes themselves.
+/// Returns `None` at the first scan or at the end.
 ///
-/// Skips the same bytes as libjpeg: those outside of segments, and markers without a length.
+/// Like libjpeg, skips bytes outside of segments and markers that don't have a length.
 fn next_segment(file: &mut impl Read) -> io::Result<Option<(u8, u16)>> {
     let marker = loop {
         match next_marker(file)? {
@@ -103,7 +104,7 @@ fn next_segment(file: &mut impl Read) -> io::Result<Option<(u8, u16)>> {
     Ok(u16::from_be_bytes(length).checked_sub(2).map(|length| (marker, length)))
 }
 
-/// Skips to the next byte of 0xff that is followed by neither 0 nor 0xff, and returns what follows it.
+/// Skips to the next 0xff byte that isn't followed by 0 or 0xff, and returns the byte after it.
 fn next_marker(file: &mut impl Read) -> io::Result<Option<u8>> {
     let (mut byte, mut is_after_ff) = ([0], false);
     while file.read(&mut byte)? > 0 {

@@ -1,25 +1,25 @@
-//! The decoder and the color path of an image, by stable names.
+//! The decoder and color conversion used for an image, identified by stable names.
 
 use super::samples::ColorModel;
 
-/// The decoder of an image, and the conversion of its colors.
+/// The decoder used for an image and how its colors were converted.
 ///
-/// The names are stored with published images and never change.
+/// These names are stored with published images, so they must never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceKind {
-    /// The file format: `jpeg`, `tiff`, …
+    /// File format, such as `jpeg` or `tiff`.
     pub format: &'static str,
-    /// The colors, and if their profile is used: `rgb`, `cmyk-icc`, …
+    /// Color model, with a suffix if the ICC profile is used, such as `rgb` or `cmyk-icc`.
     pub color: &'static str,
 }
 
 impl SourceKind {
-    /// The kind of an image that is only described, not read.
+    /// Source kind for an image that's only described and never read.
     pub(super) const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
 
     pub(super) fn new(format: &'static str, samples: ColorModel, has_profile: bool) -> Self {
-        // The path of the colors is part of what made the pixels: a mistake in the tables of CMYK profiles concerns
-        // these images only.
+        // Include the color conversion because it affects the resulting pixels. For example, a bug in our CMYK profile
+        // tables would only affect images converted with them.
         let color = match (samples, has_profile) {
             (ColorModel::Gray, false) => "gray",
             (ColorModel::Gray, true) => "gray-icc",

@@ -1,16 +1,16 @@
-//! Conversion of CIE L\*a\*b\* to sRGB, with the formulas of CIE 15 and IEC 61966-2-1.
+//! Converts CIE L\*a\*b\* to sRGB, using the formulas from CIE 15 and IEC 61966-2-1.
 
 use super::samples::scaled_to_8_bits;
 use std::sync::LazyLock;
 
-/// White point of the ICC's profile connection space.
+/// White point of the ICC profile connection space.
 const D50: [f32; 3] = [0.964_22, 1.0, 0.825_21];
 
-/// Matrix from XYZ of D50 to linear sRGB, with Bradford adaptation.
+/// Matrix from XYZ (D50) to linear sRGB, including Bradford adaptation.
 const XYZ_TO_RGB: [[f32; 3]; 3] =
     [[3.133_856, -1.616_867, -0.490_615], [-0.978_768, 1.916_142, 0.033_454], [0.071_945, -0.228_991, 1.405_243]];
 
-/// Entries of the gamma table: fine enough for 8 bits in dark colors.
+/// Size of the gamma table. It has to be large enough to get dark colors right at 8 bits.
 const STEPS: u16 = 1 << 14;
 
 static ENCODED: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=STEPS).map(|step| encoded(f32::from(step))).collect());
@@ -20,12 +20,12 @@ fn encoded(step: f32) -> u8 {
     (compand(step / f32::from(STEPS)) * 255.0).round() as u8
 }
 
-/// Applies the sRGB gamma to linear light. Both are between 0 and 1.
+/// Applies the sRGB gamma curve to linear light. Input and output are between 0 and 1.
 fn compand(light: f32) -> f32 {
     if light <= 0.003_130_8 { 12.92 * light } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
 }
 
-/// Converts Lab pixels to sRGB. Samples after the first three are scaled to 8 bits.
+/// Converts Lab pixels to sRGB. Any samples after the first three are scaled to 8 bits.
 pub(super) fn lab_to_srgb(samples: &[u16], channels: usize) -> Vec<u8> {
     let mut converted = Vec::with_capacity(samples.len());
     for pixel in samples.chunks_exact(channels) {
@@ -41,14 +41,14 @@ fn srgb([lightness, a, b]: [u16; 3]) -> [u8; 3] {
     linear_srgb(xyz_of_lab(lab)).map(encode_srgb)
 }
 
-/// Returns the XYZ of D50 of L\*, a\* and b\*.
+/// Converts L\*a\*b\* to XYZ relative to D50.
 #[inline]
 pub(super) fn xyz_of_lab([lightness, a, b]: [f32; 3]) -> [f32; 3] {
     let y = (lightness + 16.0) / 116.0;
     [cubed(y + a / 500.0) * D50[0], cubed(y) * D50[1], cubed(y - b / 200.0) * D50[2]]
 }
 
-/// Returns linear sRGB for XYZ of D50. Values are outside 0..=1 if the color is out of gamut.
+/// Converts XYZ (D50) to linear sRGB. Out-of-gamut colors result in values outside 0..=1.
 #[inline]
 pub(super) fn linear_srgb([x, y, z]: [f32; 3]) -> [f32; 3] {
     let [red, green, blue] = XYZ_TO_RGB;
@@ -56,17 +56,17 @@ pub(super) fn linear_srgb([x, y, z]: [f32; 3]) -> [f32; 3] {
     [light(red), light(green), light(blue)]
 }
 
-/// Inverts the cube root of Lab, including its linear segment near black.
+/// Inverts Lab's cube root function, including the linear segment near black.
 #[inline]
 fn cubed(root: f32) -> f32 {
     const LIMIT: f32 = 6.0 / 29.0;
     if root > LIMIT { root * root * root } else { 3.0 * LIMIT * LIMIT * (root - 4.0 / 29.0) }
 }
 
-/// Returns the 8-bit sRGB value of linear light, which is clamped to 0..=1.
+/// Encodes linear light as an 8-bit sRGB value. The input is clamped to 0..=1.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of steps")]
 pub(super) fn encode_srgb(light: f32) -> u8 {
-    // `powf` for three channels of each pixel would take longer than everything else in the conversion.
+    // Calling `powf` for all three channels of every pixel would take longer than the rest of the conversion combined.
     ENCODED[(light.clamp(0.0, 1.0) * f32::from(STEPS) + 0.5) as u16 as usize]
 }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn known_colors_are_converted_exactly() {
-        // sRGB primaries in Lab of D50, from the ICC's sRGB profile.
+        // Lab (D50) values of the sRGB primaries, from the ICC's sRGB profile.
         for ((lightness, a, b), expected) in [
             ((100.0, 0.0, 0.0), [255, 255, 255]),
             ((0.0, 0.0, 0.0), [0, 0, 0]),

@@ -1,10 +1,11 @@
-//! Image sources: local and remote files of any known format, opened by their content and read row by row from the top.
+//! Image sources: local and remote files in any supported format. The format is detected from the content, and rows are
+//! read from top to bottom.
 //!
 //! ```text
 //! decoder: rows of samples as stored -> colors -> sRGB, gray or unchanged, 8 bits -> upright
 //! ```
-//! Delivering rows in order keeps memory low. A quarter turn, or a codec that only decodes whole images, needs memory
-//! for the whole image; [`Header`] reports this memory in advance.
+//! Reading rows in order keeps memory usage low. A quarter turn requires memory for the whole image, and so do codecs
+//! that can only decode an entire image at once. [`Header`] reports how much memory is needed up front.
 
 mod color;
 mod error;
@@ -64,47 +65,47 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Maximum memory for opening a source in bytes, without the buffers of its decoder. Metadata of every format is
-/// limited to fit, compressed and decompressed: ICC profiles of 8 MiB, EXIF and texts of 4 MiB, boxes and directories
-/// of some MiB.
+/// Maximum amount of memory needed to open a source, in bytes, not counting the decoder's own buffers. Metadata limits
+/// for every format are chosen to fit, both compressed and decompressed: 8 MiB for ICC profiles, 4 MiB for EXIF and
+/// text, and a few MiB for boxes and directories.
 pub(crate) const OPEN_BYTES: u64 = 32 << 20;
 
-/// Bytes at the start of a file that are used to recognize its format: signatures of a few bytes, and markup that
-/// identifies itself later.
+/// Number of bytes at the start of a file to use for detecting its format. Most signatures are only a few bytes, but
+/// markup may take longer to identify.
 const MAGIC_BYTES: usize = 512;
 
-/// Hint for an unsupported variant of a supported format.
+/// Hint for an unsupported variant of an otherwise supported format.
 const CONVERT: &str = "convert it to a TIFF, PNG or JPEG of gray or RGB first, for example: `magick 'IN[0]' OUT.png`";
 
-/// Header of an image: everything known before its first pixel is read.
+/// Image header, containing everything that's known before reading any pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
-    /// Width and height in pixels, as displayed.
+    /// Displayed width and height in pixels.
     pub size: Size,
-    /// Pixel format of the converted rows.
+    /// Pixel format of the rows after conversion.
     #[doc(hidden)]
     pub format: PixelFormat,
-    /// Description of the file for people: `JPEG`, `TIFF, 16 bit`, …
+    /// Human-readable file description, such as `JPEG` or `TIFF, 16 bit`.
     pub description: String,
-    /// The decoder and the color path.
+    /// Decoder and color conversion.
     pub(crate) kind: SourceKind,
-    /// Properties of the file, and their conversion.
+    /// File properties and details about their conversion.
     pub properties: SourceProperties,
-    /// Memory for decoding beyond a few rows, in bytes: 0 for most files, the whole image for a few. Includes the
-    /// cached blocks of a remote file.
+    /// Additional memory needed for decoding, in bytes, beyond buffers for a few rows. This is 0 for most files and the
+    /// size of the whole image for a few. Includes cached blocks if the file is remote.
     #[doc(hidden)]
     pub decoder_bytes: u64,
-    /// Layout of the DCT blocks of a JPEG whose tiles can be made without decoding it.
+    /// DCT block layout, for JPEG files that can be split into tiles without decoding.
     #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
-    /// ICC profile to embed into every rendition, because the colors are not converted; `None` if they are sRGB.
+    /// ICC profile to embed in every rendition if the colors weren't converted. `None` if they're sRGB.
     #[doc(hidden)]
     pub kept_profile: Option<Arc<[u8]>>,
 }
 
 impl Header {
-    /// Returns the header of any RGB image of this size, whose colors need no conversion.
+    /// Returns a header for a generic RGB image of the given size that doesn't need color conversion.
     #[must_use]
     pub fn any_rgb(size: Size) -> Self {
         Self {
@@ -120,28 +121,28 @@ impl Header {
     }
 }
 
-/// Properties of a file, and the conversion of its pixels.
+/// File properties and details about the pixel conversion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceProperties {
-    /// Color model and alpha: `RGB`, `CMYK`, `gray with alpha`.
+    /// Color model and alpha, such as `RGB`, `CMYK` or `gray with alpha`.
     pub colors: String,
-    /// Bits of a sample in the file.
+    /// Bits per sample in the file.
     pub bits: u16,
-    /// Name of the ICC profile that is used.
+    /// Name of the ICC profile being used.
     pub profile: Option<String>,
-    /// Orientation of the stored rows.
+    /// Orientation of the rows as stored.
     pub orientation: Orientation,
-    /// Conversion of the colors: `converted to sRGB`.
+    /// Color conversion, such as `converted to sRGB`.
     pub conversion: String,
-    /// Parts of the header that cannot be honored.
+    /// Warnings about parts of the header that couldn't be honored.
     pub warnings: Vec<Warning>,
 }
 
 impl fmt::Display for SourceProperties {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}, {} bit", self.colors, self.bits)?;
-        // The conversion may already name the profile.
+        // Skip the profile name if the conversion already includes it.
         let profile = self.profile.as_ref().map(|profile| format!("`{profile}`"));
         if let Some(profile) = profile.filter(|profile| !self.conversion.ends_with(profile)) {
             write!(formatter, ", profile {profile}")?;
@@ -153,72 +154,74 @@ impl fmt::Display for SourceProperties {
 }
 
 impl Header {
-    /// Reads the header of a local file, which is opened by its content, regardless of its name.
+    /// Reads the header of a local file. The format is detected from the content, not the file name.
     ///
     /// # Errors
-    /// If the file does not exist or is not a supported image. Damage after the header is not noticed.
+    /// Returns an error if the file doesn't exist or isn't a supported image. Damage after the header isn't detected.
     pub fn read(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
         Ok(Source::open(path, options)?.header)
     }
 
-    /// Returns the warnings about the header. [`Source::finish`] returns those that are found later.
+    /// Returns any warnings about the header. [`Source::finish`] returns warnings found while reading the rest.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.properties.warnings
     }
 }
 
-/// A decoder that reads rows of samples.
+/// Decoder that reads rows of samples.
 trait RowReader: Send {
-    /// Fills `rows`, a whole number of rows, with the next ones.
+    /// Fills `rows` with the next rows. `rows` must hold a whole number of rows.
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
 
-    /// Switches to reading rows from the last to the first, if that costs nothing. Returns `true` on success.
+    /// Switches to reading from the last row to the first, if that's possible at no extra cost. Returns `true` on
+    /// success.
     fn reverse_rows(&mut self) -> bool {
         false
     }
 
-    /// Returns the reader of DCT blocks. Only formats with an [`Opened::blocks`] have one.
+    /// Returns the DCT block reader. Only available if the format sets [`Opened::blocks`].
     fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
         None
     }
 
-    /// Checks the end of the file after the last row. Returns the warnings that were found while reading.
+    /// Checks the end of the file once all rows have been read. Returns any warnings found while reading.
     fn finish(&mut self) -> Result<Vec<Warning>, DecodeError> {
         Ok(Vec::new())
     }
 }
 
-/// A decoder that also delivers the DCT blocks of a JPEG, from which tiles are made without decoding it.
+/// JPEG decoder that also provides DCT blocks, which can be used to create tiles without decoding.
 trait BlockReader {
-    /// Keeps the blocks while rows are read, in `strips` strips of `strip_rows` rows.
+    /// Keeps DCT blocks while rows are being read, using `strips` strips of `strip_rows` rows each.
     fn keep(&mut self, layout: &Arc<BlockLayout>, strip_rows: u32, strips: usize, scale: RowScale);
 
-    /// Returns `true` if there is memory for the blocks of the next 16 rows. If `is_to_wait`, waits for it.
+    /// Returns `true` if there's enough memory for the blocks in the next 16 rows. If `is_to_wait` is set, waits until
+    /// there is.
     fn reserve(&mut self, is_to_wait: bool) -> bool;
 
-    /// Returns the next strip whose blocks are complete.
+    /// Returns the next strip of complete blocks.
     fn take(&mut self) -> Option<BlockStrip>;
 }
 
-/// A file opened by a decoder.
+/// File that has been opened by a decoder.
 struct Opened {
-    /// Size of the stored rows.
+    /// Image size before applying the orientation.
     size: Size,
     samples: Samples,
-    /// Bits of a sample in the file.
+    /// Bits per sample in the file.
     bits: u16,
-    /// `JPEG`, `TIFF, LZW`, …
+    /// Container description, such as `JPEG` or `TIFF, LZW`.
     container: String,
     metadata: FileMetadata,
-    /// Memory for decoding beyond a few rows, in bytes.
+    /// Additional memory needed for decoding, in bytes, beyond buffers for a few rows.
     decoder_bytes: u64,
-    /// Layout of the DCT blocks, if they can be kept.
+    /// DCT block layout, if blocks can be kept.
     blocks: Option<BlockLayout>,
     rows: Box<dyn RowReader>,
 }
 
-/// An open image: its header, and its rows from the top.
+/// An open image. Provides the header and the rows from top to bottom.
 #[doc(hidden)]
 pub struct Source {
     input: String,
@@ -228,25 +231,24 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a file by its content, regardless of its name.
+    /// Opens a local file. The format is detected from the content, not the file name.
     ///
     /// # Errors
-    /// If the file does not exist or is not a supported image. [`read_rows`](Self::read_rows) reports damage after the
-    /// header.
+    /// Returns an error if the file doesn't exist or isn't a supported image. Damage after the header is reported by
+    /// [`read_rows`](Self::read_rows).
     pub fn open(path: &Path, options: ReadOptions) -> Result<Self, SourceError> {
         Self::open_at(&ResolvedSource::File(path.to_owned()), options)
     }
 
-    /// Opens a local or remote file. Blocks on remote reads, so it must not be called from the runtime that fetches
-    /// them.
+    /// Opens a local or remote file. Remote reads block, so never call this from the runtime that performs them.
     ///
     /// # Errors
-    /// Fails like [`open`](Self::open).
+    /// Fails in the same cases as [`open`](Self::open).
     pub(crate) fn open_at(resolved: &ResolvedSource, options: ReadOptions) -> Result<Self, SourceError> {
         let input = open_input(resolved, options.threads)?;
         let result = Self::from_input(&resolved.to_string(), &input, options);
-        // A decoder that cannot read may report anything: damage, a missing end, or success with made-up pixels. The
-        // input remembers its first failure, and that is the error.
+        // If a read fails, the decoder may report anything: corrupt data, a missing end, or even success with made-up
+        // pixels. Use the first failure recorded by the input as the actual error.
         match input.failure() {
             Some(cause) => Err(SourceError::Remote { input: resolved.to_string(), cause }),
             None => result,
@@ -313,54 +315,57 @@ impl Source {
         &self.header
     }
 
-    /// Keeps the blocks of a JPEG while its rows are read, in `strips` strips of `strip_rows` rows of pixels, a whole
-    /// number of MCUs. Call it before the first row; it has no effect unless the header has [a block
-    /// layout](Header::blocks). Rows are delivered at full or half size. Call [`take_blocks`](Self::take_blocks) while
-    /// reading: reading fails if all strips are waiting to be taken.
+    /// Keeps DCT blocks while rows are being read, using `strips` strips of `strip_rows` pixel rows each. `strip_rows`
+    /// must be a multiple of the MCU height. Call this before reading the first row. It does nothing unless the header
+    /// has [a block layout](Header::blocks). Rows are returned at full or half size, depending on `scale`. Keep calling
+    /// [`take_blocks`](Self::take_blocks) while reading, because reading fails if every strip is waiting to be taken.
     pub fn keep_blocks(&mut self, strip_rows: u32, strips: usize, scale: RowScale) {
         if let (Some(layout), Some(blocks)) = (&self.header.blocks, self.rows.reader().blocks()) {
             blocks.keep(layout, strip_rows, strips, scale);
         }
     }
 
-    /// Waits until there is memory for the blocks of the next rows, if blocks are kept.
+    /// Waits until there's enough memory for the next rows' blocks. Returns immediately if blocks aren't being kept.
     pub fn reserve_blocks(&mut self) {
         if let Some(blocks) = self.rows.reader().blocks() {
             blocks.reserve(true);
         }
     }
 
-    /// Returns `true` if there is memory for the blocks of the next 16 rows that are delivered, or blocks are not kept. Does not wait.
+    /// Returns `true` if there's enough memory for the blocks in the next 16 output rows, or if blocks aren't being
+    /// kept. Never waits.
     pub fn try_reserve_blocks(&mut self) -> bool {
         self.rows.reader().blocks().is_none_or(|blocks| blocks.reserve(false))
     }
 
-    /// Returns the next strip whose blocks are complete. The last one is complete after [`finish`](Self::finish).
+    /// Returns the next strip of complete blocks. The last strip is only complete after calling
+    /// [`finish`](Self::finish).
     pub fn take_blocks(&mut self) -> Option<BlockStrip> {
         self.rows.reader().blocks()?.take()
     }
 
-    /// Fills `rows`, a whole number of rows in the header's format, with the next rows of the image.
+    /// Fills `rows` with the image's next rows, in the header's pixel format. `rows` must hold a whole number of rows.
     ///
     /// # Errors
-    /// If the file is damaged or truncated.
+    /// Returns an error if the file is corrupt or truncated.
     pub fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), SourceError> {
         self.bytes.begin_pixels();
         let read = self.rows.read(rows);
         self.unless_failed(read)
     }
 
-    /// Checks the end of the file after the last row. Returns the warnings that only reading could find, in addition to
-    /// those of the [header](Header::warnings).
+    /// Checks the end of the file once all rows have been read. Returns warnings that were only found while reading,
+    /// not the ones already in the [header](Header::warnings).
     ///
     /// # Errors
-    /// If the rest of the file proves that the pixels are wrong.
+    /// Returns an error if the rest of the file shows that the pixels are wrong.
     pub fn finish(&mut self) -> Result<Vec<Warning>, SourceError> {
         let finished = self.rows.finish();
         self.unless_failed(finished)
     }
 
-    /// Prefers a fetch failure over the decoder's result, because some decoders ignore missing bytes or report damage.
+    /// Returns the fetch failure if there is one, and the decoder's result if not. Some decoders ignore missing bytes
+    /// or report them as damage.
     fn unless_failed<T>(&self, result: Result<T, DecodeError>) -> Result<T, SourceError> {
         match (self.bytes.failure(), result) {
             (Some(cause), _) => Err(SourceError::Remote { input: self.input.clone(), cause }),
@@ -368,7 +373,7 @@ impl Source {
         }
     }
 
-    /// Creates the error for a failure to decode this image.
+    /// Wraps a decoder error for this image.
     pub(crate) fn failed(&self, cause: DecodeError) -> SourceError {
         SourceError::Decode { input: self.input.clone(), cause }
     }
@@ -386,7 +391,7 @@ fn open_input(resolved: &ResolvedSource, threads: NonZeroUsize) -> Result<Input,
     File::open(path).and_then(Input::from_file).map_err(|cause| SourceError::Open { input, cause })
 }
 
-/// Opens a file with the decoder of the format that its first bytes announce.
+/// Detects the format from the first bytes and opens the file with its decoder.
 fn open_decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<(&'static Format, Opened), Refusal> {
     if let Some(foreign) = foreign::recognize(magic) {
         return Err(Refusal::unsupported(foreign.name, foreign.hint));
@@ -395,14 +400,15 @@ fn open_decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<(&'st
     Ok((format, format.open(file, options)?))
 }
 
-/// Allocates memory whose size depends on the file. Fails instead of aborting if there is not enough.
+/// Allocates zeroed memory. The size comes from the file, so this returns an error instead of aborting if there isn't
+/// enough.
 fn zeroed(bytes: usize) -> Result<Vec<u8>, DecodeError> {
     let mut memory = Vec::new();
     resize(&mut memory, 1, bytes)?;
     Ok(memory)
 }
 
-/// Resizes `memory` to a number of rows.
+/// Resizes `memory` to hold `rows` rows.
 fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), DecodeError> {
     let bytes = rows.checked_mul(row_bytes).ok_or("its rows do not fit into memory")?;
     memory.try_reserve_exact(bytes.saturating_sub(memory.len()))?;
@@ -415,7 +421,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// Opens a file that starts with `magic`, and returns the feature that it requires.
+    /// Opens a file starting with `magic` and returns the Cargo feature it requires.
     fn required_feature(magic: &[u8]) -> Option<&'static str> {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(magic).expect("written");

@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-/// Background color of transparent pixels.
+/// Background color shown behind transparent pixels.
 ///
 /// ```
 /// use iiif_publish::source::Background;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Background([u8; 3]);
 
-/// The error for a text that is not a color.
+/// Error returned when parsing a color fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a color like #ffffff, `white` or `black`")]
 pub struct BackgroundError;
@@ -25,13 +25,13 @@ impl Background {
     /// White.
     pub const WHITE: Self = Self([255; 3]);
 
-    /// Creates an sRGB color.
+    /// Creates a background color from sRGB components.
     #[must_use]
     pub fn new(red: u8, green: u8, blue: u8) -> Self {
         Self([red, green, blue])
     }
 
-    /// Returns the channels in a pixel format. Gray is the luma of BT.601, as in JPEG.
+    /// Returns the background in the given pixel format. Gray is computed as BT.601 luma, like JPEG.
     pub(super) fn channels_in(self, format: PixelFormat) -> [u8; 3] {
         let [red, green, blue] = self.0.map(u32::from);
         match format {
@@ -71,20 +71,20 @@ impl fmt::Display for Background {
     }
 }
 
-/// Treatment of ICC profiles of RGB and gray images.
+/// Controls how ICC profiles in RGB and gray images are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Profiles {
-    /// Converts colors to sRGB, which every viewer displays correctly.
+    /// Convert colors to sRGB, which every viewer displays correctly.
     #[default]
     Convert,
-    /// Keeps colors, and embeds the profile into every rendition.
+    /// Leave the colors alone and embed the profile in every rendition.
     Keep,
-    /// Keeps the profiles of RGB, and converts gray.
+    /// Keep RGB profiles, but convert gray images.
     KeepOfRgb,
 }
 
-/// The bounds of a range: finite numbers, the lower one first.
+/// Lower and upper bounds of a range. Both are finite, and the lower bound comes first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
     min: f64,
@@ -92,7 +92,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Creates bounds; `None` unless both are finite and `min` is less than `max`.
+    /// Creates bounds. Returns `None` unless both values are finite and `min` is less than `max`.
     #[must_use]
     pub fn new(min: f64, max: f64) -> Option<Self> {
         (min.is_finite() && max.is_finite() && min < max).then_some(Self { min, max })
@@ -111,23 +111,23 @@ impl Bounds {
     }
 }
 
-// Neither bound is NaN.
+// Bounds are never NaN.
 impl Eq for Bounds {}
 
-/// Sample values that become black and white, for floating-point and signed TIFF files.
+/// Sample values to map to black and white in floating-point and signed TIFF files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FloatRange {
-    /// 0 to 1 for floating-point samples, and the full range of the type for signed samples.
+    /// Use 0 to 1 for floating-point samples, and the type's full range for signed samples.
     #[default]
     Standard,
-    /// These samples, whatever their type.
+    /// Use these sample values, regardless of type.
     Between(Bounds),
-    /// The lowest and the highest sample of each image. Reads the pixels of the image twice.
+    /// Use each image's lowest and highest sample. This requires reading the pixels twice.
     Auto,
 }
 
-/// The error for a text that is not a range.
+/// Error returned when parsing a range fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `auto`, or two numbers like 0..255, the lower one first")]
 pub struct FloatRangeError;
@@ -156,68 +156,69 @@ impl fmt::Display for FloatRange {
     }
 }
 
-/// Options for reading files. [`ReadOptions::default`] suits most.
+/// Options for reading files. [`ReadOptions::default`] is fine for most uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// Background color of transparent pixels.
+    /// Background color shown behind transparent pixels.
     pub background: Background,
-    /// Treatment of ICC profiles.
+    /// ICC profile handling.
     pub profiles: Profiles,
-    /// Page of a file with several images, from 1. Reduced versions of other images, as in pyramids, are not counted.
+    /// Page to read if the file contains multiple images, starting at 1. Reduced-size copies, such as pyramid levels,
+    /// don't count as pages.
     pub page: u32,
-    /// Maximum pixels of an image.
+    /// Maximum number of pixels allowed in an image.
     pub max_pixels: u64,
-    /// Sample values that become black and white, for floating-point and signed samples.
+    /// Sample values to map to black and white in floating-point and signed images.
     pub float_range: FloatRange,
-    /// Threads that decode one image together, if a publisher reads it. More threads need more memory.
+    /// Number of threads used to decode a single image, when it's read by a publisher. More threads use more memory.
     pub threads: NonZeroUsize,
 }
 
 impl ReadOptions {
-    /// Sets the number of threads that decode one image together.
+    /// Sets the number of threads used to decode a single image.
     #[must_use]
     pub const fn with_threads(mut self, threads: NonZeroUsize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// Sets the background color of transparent pixels.
+    /// Sets the background color shown behind transparent pixels.
     #[must_use]
     pub const fn with_background(mut self, background: Background) -> Self {
         self.background = background;
         self
     }
 
-    /// Sets the treatment of ICC profiles.
+    /// Sets how ICC profiles are handled.
     #[must_use]
     pub const fn with_profiles(mut self, profiles: Profiles) -> Self {
         self.profiles = profiles;
         self
     }
 
-    /// Sets the page of a file with several images, from 1.
+    /// Sets the page to read from a file with multiple images, starting at 1.
     #[must_use]
     pub const fn with_page(mut self, page: u32) -> Self {
         self.page = page;
         self
     }
 
-    /// Sets the maximum pixels of an image.
+    /// Sets the maximum number of pixels allowed in an image.
     #[must_use]
     pub const fn with_max_pixels(mut self, max_pixels: u64) -> Self {
         self.max_pixels = max_pixels;
         self
     }
 
-    /// Sets the sample values that become black and white, for floating-point and signed samples.
+    /// Sets the sample values to map to black and white in floating-point and signed images.
     #[must_use]
     pub const fn with_float_range(mut self, float_range: FloatRange) -> Self {
         self.float_range = float_range;
         self
     }
 
-    /// Default maximum of pixels. A few kilobytes can declare more, and then take hours.
+    /// Default pixel limit. A file of only a few kilobytes can claim to be even larger and then take hours to decode.
     pub const MAX_PIXELS: u64 = 3_000_000_000;
 }
 

@@ -1,31 +1,31 @@
-//! Orientation: the eight values of EXIF, and the cost of each.
+//! The eight EXIF orientations.
 
 use crate::iiif::Size;
 
-/// Orientation of the stored rows, by the value of the EXIF tag `Orientation` (TIFF 6.0, page 36).
+/// Orientation of an image as stored, matching the values of the EXIF `Orientation` tag (TIFF 6.0, page 36).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orientation {
-    /// 1: as displayed.
+    /// 1: Already upright.
     #[default]
     Upright,
-    /// 2: mirrored horizontally.
+    /// 2: Mirrored horizontally.
     Mirrored,
-    /// 3: rotated by 180 degrees.
+    /// 3: Rotated by 180 degrees.
     HalfTurn,
-    /// 4: mirrored vertically.
+    /// 4: Mirrored vertically.
     Flipped,
-    /// 5: transposed.
+    /// 5: Transposed.
     Transposed,
-    /// 6: to be rotated by 90 degrees clockwise.
+    /// 6: Needs to be rotated 90 degrees clockwise.
     QuarterRight,
-    /// 7: transposed along the other diagonal.
+    /// 7: Transposed along the other diagonal.
     Transversed,
-    /// 8: to be rotated by 90 degrees counterclockwise.
+    /// 8: Needs to be rotated 90 degrees counterclockwise.
     QuarterLeft,
 }
 
 impl Orientation {
-    /// Returns the orientation of an EXIF value; upright for invalid values.
+    /// Converts an EXIF value to an orientation. Invalid values are treated as upright.
     #[must_use]
     pub(crate) fn from_exif(value: u16) -> Self {
         match value {
@@ -40,32 +40,32 @@ impl Orientation {
         }
     }
 
-    /// Returns the displayed size of an image that is stored with this orientation.
+    /// Returns the displayed size of an image stored in this orientation.
     #[must_use]
     pub(crate) fn displayed_size(self, stored: Size) -> Size {
         if self.swaps_sides() { Size::new(stored.height(), stored.width()).expect("neither side is 0") } else { stored }
     }
 
-    /// Returns `true` if stored rows are displayed as columns.
+    /// Returns `true` if stored rows turn into columns when displayed.
     #[must_use]
     pub(crate) fn swaps_sides(self) -> bool {
         matches!(self, Self::Transposed | Self::QuarterRight | Self::Transversed | Self::QuarterLeft)
     }
 
-    /// Returns `true` if the first stored row is displayed last.
+    /// Returns `true` if the first stored row is displayed at the bottom.
     pub(super) fn is_bottom_up(self) -> bool {
         matches!(self, Self::HalfTurn | Self::Flipped)
     }
 
-    /// Returns `true` if the pixels of a row are reversed.
+    /// Returns `true` if each row's pixels are reversed.
     pub(super) fn reverses_rows(self) -> bool {
         matches!(self, Self::Mirrored | Self::HalfTurn)
     }
 
-    /// Returns the displayed position of the pixel stored at `x`, `y`.
+    /// Returns the position at which the pixel stored at `x`, `y` is displayed.
     pub(super) fn displayed_position(self, x: u32, y: u32, stored: Size) -> (u32, u32) {
-        // Stored positions are mapped to displayed ones, not the other way around, because rows arrive in stored order
-        // and each pixel is written where it belongs.
+        // Map stored positions to displayed positions, not the other way around. Rows arrive in stored order, and we
+        // write each pixel to its final position.
         let (right, bottom) = (stored.width() - 1 - x, stored.height() - 1 - y);
         match self {
             Self::Upright => (x, y),
@@ -79,7 +79,7 @@ impl Orientation {
         }
     }
 
-    /// Returns a description of the rotation; `None` if upright.
+    /// Describes the transformation, or returns `None` if the image is upright.
     #[must_use]
     pub fn describe(self) -> Option<&'static str> {
         Some(match self {

@@ -1,4 +1,4 @@
-//! Other formats, through the `image` crate, which decodes whole images.
+//! All other formats, decoded with the `image` crate. It always decodes the entire image.
 
 use super::gif_screen::{self, Patched};
 use super::metadata::{MAX_PROFILE_BYTES, Metadata};
@@ -10,14 +10,14 @@ use crate::iiif::Size;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::io::{BufReader, Seek};
 
-/// Limit of the decoder's memory: a multiple of the decoded image, plus a constant.
+/// Memory limit for the decoder: a multiple of the decoded image size plus a constant.
 const DECODER_FACTOR: u64 = 2;
 const DECODER_BYTES: u64 = 16 << 20;
 
 pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusal> {
     let mut metadata = Metadata::default();
     let screen = match container {
-        // If a GIF is truncated before its first image, its decoder rejects it.
+        // If a GIF is truncated before its first image, the decoder will reject it.
         ImageFormat::Gif => gif_screen::required_screen(&file, &mut metadata).unwrap_or_default(),
         #[cfg(feature = "webp")]
         ImageFormat::WebP => webp_chunks::read(&file, &mut metadata).map(|()| None)?,
@@ -33,10 +33,10 @@ pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusa
     if !metadata.has_profile() && container != ImageFormat::WebP {
         add_profile(&mut decoder, &mut metadata);
     }
-    // The caller decides if that is too much.
+    // Don't check the image size here, because the caller does that.
     let mut limits = Limits::default();
-    // The memory was reserved by the header. A file whose content needs more than that is an error here, and not a
-    // process that grows beyond `--max-memory`.
+    // The amount of memory to reserve was based on the header. If the content needs more than that, fail instead of
+    // exceeding `--max-memory`.
     limits.max_alloc = Some(DECODER_FACTOR * decoder.total_bytes() + DECODER_BYTES);
     let image_bytes = size.pixels() * samples.pixel_bytes() as u64;
     let decoder_bytes = decoder.total_bytes() + image_bytes;
@@ -47,7 +47,7 @@ pub(super) fn open(file: Input, container: ImageFormat) -> Result<Opened, Refusa
         bits: color.bits_per_pixel() / u16::from(color.channel_count()),
         container: name(container).to_owned(),
         metadata: metadata.finish(),
-        // The decoded image, and its converted copy.
+        // Holds both the decoded image and a converted copy.
         decoder_bytes,
         blocks: None,
         rows: Box::new(WholeImage { file, container, limits, samples, pixels: Vec::new(), next_byte: 0 }),
@@ -62,7 +62,7 @@ fn samples_of_color(color: ColorType) -> Samples {
     }
 }
 
-/// Adds the ICC profile of a file, if it has one.
+/// Adds the file's ICC profile, if it has one.
 fn add_profile(decoder: &mut impl ImageDecoder, metadata: &mut Metadata) {
     match decoder.icc_profile() {
         Ok(Some(profile)) if profile.len() as u64 > MAX_PROFILE_BYTES => {
@@ -83,7 +83,7 @@ fn name(container: ImageFormat) -> &'static str {
     }
 }
 
-/// Converts an error to plain language: the library's messages contain its own types.
+/// Rewrites an error in plain language, because the library's messages mention its own types.
 fn plain_error(error: image::ImageError, container: ImageFormat) -> Refusal {
     match error {
         image::ImageError::Unsupported(_) => Refusal::Unsupported(format!("a {} of a rare variant", name(container))),
@@ -92,7 +92,7 @@ fn plain_error(error: image::ImageError, container: ImageFormat) -> Refusal {
 }
 
 struct WholeImage {
-    /// Present until the first row is read.
+    /// Input file, until the first row is read.
     file: Option<Patched>,
     container: ImageFormat,
     limits: Limits,
@@ -103,8 +103,8 @@ struct WholeImage {
 
 impl RowReader for WholeImage {
     fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
-        // The decoder was made once to read the header and is made again here: it is not kept, because an image may
-        // wait for its turn for a long time, and decoders of `image` may hold as much as the image.
+        // We create a second decoder instead of keeping the one that read the header. An image may have to wait a long
+        // time for its turn, and `image` decoders can hold as much memory as the image itself.
         if let Some(mut file) = self.file.take() {
             file.rewind()?;
             let mut reader = ImageReader::with_format(BufReader::new(file), self.container);
@@ -119,7 +119,7 @@ impl RowReader for WholeImage {
     }
 }
 
-/// Converts an image to the given samples.
+/// Converts a decoded image to raw samples in the given layout.
 fn samples_of(image: DynamicImage, samples: Samples) -> Vec<u8> {
     let wide = |samples: Vec<u16>| samples.into_iter().flat_map(u16::to_ne_bytes).collect();
     match (samples.color, samples.alpha != Alpha::None, samples.depth) {

@@ -1,4 +1,4 @@
-//! PNG, through the `png` crate.
+//! PNG decoding with the `png` crate.
 
 use super::png_chunks::{self, PixelChunks};
 use super::samples::{Alpha, ColorModel, Depth, Samples};
@@ -17,7 +17,7 @@ pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
         return Err(Refusal::unsupported("a PNG in Apple's variant for apps (CgBI)", PNGCRUSH));
     }
     let mut decoder = Decoder::new(PixelChunks::new(file.clone())?);
-    // Palettes become RGB, 1 to 4 bits become 8, and a transparent color becomes an alpha channel.
+    // Expands palettes to RGB, 1 to 4 bit samples to 8 bits, and a transparent color to an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     let reader = decoder.read_info().map_err(plain)?;
     if chunks.is_animated {
@@ -30,8 +30,8 @@ pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
     let decoder_bytes = if interlaced { size.pixels() * samples.pixel_bytes() as u64 } else { 0 };
     let container = if interlaced { "PNG, interlaced" } else { "PNG" }.to_owned();
     let bits = u16::from(info.bit_depth as u8);
-    // Adam7 delivers the image in seven passes, of which the last has every second row. The first row of pixels is
-    // complete only with the end of the file, so the whole image has to be held.
+    // Adam7 splits the image into seven passes, and the last one contains every other row. We can't return rows in
+    // order until almost the entire file has been read, so we have to hold the whole image.
     let rows: Box<dyn RowReader> = if interlaced {
         let row_bytes = samples.row_bytes(size.width());
         Box::new(InterlacedRows { reader, samples, row_bytes, image: Vec::new(), next_byte: 0 })
@@ -42,7 +42,7 @@ pub(super) fn open(file: &Input) -> Result<Opened, Refusal> {
     Ok(Opened { size, samples, bits, container, metadata, decoder_bytes, blocks: None, rows })
 }
 
-/// Converts an error to plain language: the library's messages contain Rust structures.
+/// Rewrites an error in plain language, because the library's messages include Rust debug output.
 fn plain(error: DecodingError) -> DecodeError {
     let text = match error {
         DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -81,7 +81,7 @@ fn samples(reader: &FileReader) -> Samples {
         ColorType::Grayscale => (ColorModel::Gray, Alpha::None),
         ColorType::GrayscaleAlpha => (ColorModel::Gray, Alpha::Straight),
         ColorType::Rgba => (ColorModel::Rgb, Alpha::Straight),
-        // Expanded palettes are RGB.
+        // Palettes have been expanded to RGB.
         ColorType::Rgb | ColorType::Indexed => (ColorModel::Rgb, Alpha::None),
     };
     let depth = if depth == BitDepth::Sixteen { Depth::Sixteen } else { Depth::Eight };
@@ -117,7 +117,7 @@ impl RowReader for PngRows {
     }
 }
 
-/// Reader of interlaced images, which it decodes as a whole because their rows arrive in seven passes.
+/// Reads interlaced images. The whole image is decoded at once because its rows are spread over seven passes.
 struct InterlacedRows {
     reader: FileReader,
     samples: Samples,

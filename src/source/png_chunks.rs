@@ -1,7 +1,8 @@
-//! Chunks of a PNG: metadata before and after the pixels, and a reader of only those chunks that affect the pixels.
+//! PNG chunks: reads the metadata before and after the pixels, and provides a reader limited to the chunks that affect
+//! pixels.
 //!
-//! The `png` crate holds all metadata of a file, reads text after the pixels too late, and rejects files for errors in
-//! animations that are not displayed. So it receives a file without these chunks.
+//! The `png` crate keeps all of a file's metadata in memory, reads text after the pixels too late, and rejects files
+//! because of errors in animations that we don't show. We avoid all that by hiding those chunks from it.
 
 use super::Input;
 use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
@@ -9,38 +10,39 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
-/// Bytes at the end of the file that are searched for metadata. Walking from chunk to chunk would fetch all of a remote
-/// file.
+/// Number of bytes to search for metadata at the end of a file. Walking through the chunks would mean downloading all
+/// of a remote file.
 const TAIL_BYTES: u64 = 256 << 10;
 
-/// Maximum chunks before the pixels that are read. Real files have some dozens.
+/// Maximum number of chunks to read before the pixels. Real files have a few dozen.
 const MAX_CHUNKS: usize = 10_000;
 
-/// Maximum bytes of all metadata of a file, compressed and decompressed. Later chunks are skipped: thousands of small
-/// ones that each decompress to the limit would take minutes.
+/// Maximum total size of a file's metadata in bytes, both compressed and decompressed. Anything beyond that is skipped.
+/// Without this limit, a file with thousands of small chunks that each decompress to their own maximum would take
+/// minutes.
 const MAX_METADATA_BYTES: u64 = 64 << 20;
 
-/// Keywords of texts with EXIF in hexadecimal digits, as `ImageMagick` and `ExifTool` write them.
+/// Keywords for text chunks that contain hex-encoded EXIF data, as written by `ImageMagick` and `ExifTool`.
 const EXIF_KEYWORDS: [&[u8]; 2] = [b"Raw profile type exif", b"Raw profile type APP1"];
 
-/// Keyword of XMP text (ISO 16684-3, 1.1.5), and of XMP in hexadecimal digits.
+/// Keywords for XMP text (ISO 16684-3, 1.1.5) and for hex-encoded XMP.
 const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp";
 const RAW_XMP_KEYWORD: &[u8] = b"Raw profile type xmp";
 
-/// Start of XMP in a text whose keyword means any `APP1` segment of a JPEG.
+/// Signature of XMP data in text chunks with a keyword that can stand for any JPEG `APP1` segment.
 const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// Chunks that affect the pixels.
 const PIXEL_CHUNKS: [&[u8; 4]; 5] = [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"];
 
-/// Contents of the other chunks.
+/// Contents of all other chunks.
 #[derive(Default)]
 pub(super) struct Chunks {
     pub(super) metadata: Metadata,
-    /// The file starts with Apple's `CgBI` chunk, so its pixels are not those of a PNG.
+    /// `true` if the file starts with Apple's `CgBI` chunk, which means the pixels aren't stored as in a standard PNG.
     pub(super) is_apple: bool,
     pub(super) is_animated: bool,
-    /// Bytes of metadata that were read, decompressed or checked.
+    /// Number of metadata bytes that have been read, decompressed or checked so far.
     metadata_bytes: u64,
 }
 
@@ -65,15 +67,15 @@ pub(super) fn read(file: &Input) -> io::Result<Chunks> {
         }
         reader.seek(SeekFrom::Start(at + u64::from(length) + 4))?;
     }
-    // Some writers put EXIF after the pixels, where a profile is not allowed. The end is searched only when it can
-    // matter, because it may be one more request for a remote file.
+    // Some writers put EXIF data after the pixels. ICC profiles aren't allowed there. Only search the end if it could
+    // make a difference, because that may take another request if the file is remote.
     if !chunks.metadata.has_orientation() && pixels < file.length() {
         chunks.read_tail(file, pixels)?;
     }
     Ok(chunks)
 }
 
-/// Reads the length and kind of a chunk; `None` at the end of the file.
+/// Reads a chunk's length and type. Returns `None` at the end of the file.
 fn head(reader: &mut impl Read) -> io::Result<Option<(u32, [u8; 4])>> {
     let mut bytes = [0; 8];
     match reader.read_exact(&mut bytes) {
@@ -87,7 +89,7 @@ fn head(reader: &mut impl Read) -> io::Result<Option<(u32, [u8; 4])>> {
 }
 
 impl Chunks {
-    /// Adds a metadata chunk, whose content is next in the file.
+    /// Adds a metadata chunk. The reader must be positioned at its content.
     fn add(&mut self, reader: &mut impl Read, kind: [u8; 4], length: u32) -> io::Result<()> {
         let (name, limit) = match &kind {
             b"iCCP" => ("ICC profile", MAX_PROFILE_BYTES),
@@ -114,7 +116,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// Counts metadata before it is read. Returns `false` beyond the limit.
+    /// Counts metadata towards the limit before reading it. Returns `false` if the limit has been exceeded.
     fn has_room_for(&mut self, bytes: u64) -> bool {
         let before = self.metadata_bytes;
         self.metadata_bytes = before.saturating_add(bytes);
@@ -135,7 +137,7 @@ impl Chunks {
         }
     }
 
-    /// Adds the profile of `iCCP`: name, 0, compression method, and compressed data.
+    /// Adds the profile from an `iCCP` chunk: name, 0, compression method, compressed data.
     fn add_profile(&mut self, content: &[u8]) {
         let compressed = after_zero(content).and_then(|(_, rest)| rest.strip_prefix(b"\0"));
         match compressed.map(|bytes| inflate(bytes, MAX_PROFILE_BYTES)) {
@@ -145,7 +147,7 @@ impl Chunks {
         }
     }
 
-    /// Adds the EXIF or XMP of a text, if it has either.
+    /// Adds EXIF or XMP data from a text chunk, if it contains either.
     fn add_text(&mut self, kind: [u8; 4], content: &[u8]) {
         let Some((keyword, rest)) = after_zero(content) else { return };
         if !EXIF_KEYWORDS.contains(&keyword) && keyword != XMP_KEYWORD && keyword != RAW_XMP_KEYWORD {
@@ -158,7 +160,7 @@ impl Chunks {
             _ => international_text(rest),
         };
         match text {
-            // The limit is reached, so the text is skipped.
+            // Skip the text because the limit has been reached.
             Inflated::All(text) if !self.has_room_for(text.len() as u64) => drop(text),
             Inflated::All(text) if keyword == XMP_KEYWORD => self.metadata.add_xmp(&text),
             Inflated::All(text) => match raw_profile(&text) {
@@ -176,11 +178,11 @@ impl Chunks {
         }
     }
 
-    /// Finds metadata after the pixels: every chunk near the end of the file with a correct checksum.
+    /// Finds metadata after the pixels. Looks for any chunk near the end of the file that has a valid checksum.
     fn read_tail(&mut self, file: &Input, pixels: u64) -> io::Result<()> {
-        // Metadata may follow the pixels (PNG, third edition, 5.6), and chunks can only be walked from the front.
-        // Instead, the last 256 KiB are searched for the names of chunks. A name alone may also occur inside of
-        // compressed data, but together with a length and a CRC of 32 bits that fit, chance is out of the question.
+        // Metadata is allowed after the pixels (PNG, third edition, 5.6), but chunks can only be walked from the front.
+        // Instead, we search the last 256 KiB for chunk types. A type might also occur by chance in compressed data,
+        // but certainly not with a valid length and 32-bit CRC.
         let start = file.length().saturating_sub(TAIL_BYTES).max(pixels);
         let mut reader = file.clone();
         reader.seek(SeekFrom::Start(start))?;
@@ -223,7 +225,7 @@ enum Inflated {
     Damaged,
 }
 
-/// Decompresses up to a limit.
+/// Decompresses `bytes`, up to a size limit.
 fn inflate(bytes: &[u8], limit: u64) -> Inflated {
     let mut all = Vec::new();
     match flate2::bufread::ZlibDecoder::new(bytes).take(limit + 1).read_to_end(&mut all) {
@@ -233,7 +235,8 @@ fn inflate(bytes: &[u8], limit: u64) -> Inflated {
     }
 }
 
-/// Returns the text of `iTXt` after its keyword: compression flag, compression method, language, translated keyword.
+/// Returns an `iTXt` chunk's text. The keyword has already been removed, leaving the compression flag, compression
+/// method, language, translated keyword and text.
 fn international_text(bytes: &[u8]) -> Inflated {
     let text = |rest| Some(after_zero(after_zero(rest)?.1)?.1);
     match bytes {
@@ -243,7 +246,7 @@ fn international_text(bytes: &[u8]) -> Inflated {
     }
 }
 
-/// Decodes a "raw profile": its name and its length in bytes on their own lines, and then hexadecimal digits.
+/// Decodes a "raw profile": a line with its name, a line with its length in bytes, then hexadecimal digits.
 fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     let mut words = text.splitn(4, |byte| *byte == b'\n');
     let _name = (words.next()?, words.next()?);
@@ -257,12 +260,12 @@ fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     (bytes.len() == length).then_some(bytes)
 }
 
-/// Reader of a PNG without the chunks that do not affect its pixels.
+/// Reads a PNG file, leaving out any chunks that don't affect the pixels.
 pub(super) struct PixelChunks {
     input: BufReader<Input>,
-    /// Bytes of the signature or of a chunk header that have not been delivered.
+    /// Bytes from the signature or a chunk header that haven't been returned yet.
     pending: Vec<u8>,
-    /// Remaining bytes of the current chunk, including its checksum.
+    /// Number of bytes left in the current chunk, including its checksum.
     remaining: u64,
 }
 
@@ -275,10 +278,10 @@ impl PixelChunks {
         Ok(Self { input, pending, remaining: 0 })
     }
 
-    /// Moves to the next pixel chunk. Returns `false` at the end of the file.
+    /// Advances to the next chunk that affects the pixels. Returns `false` at the end of the file.
     fn next_chunk(&mut self) -> io::Result<bool> {
         while let Some((length, kind)) = head(&mut self.input)? {
-            // The checksum after the content is part of what is passed on or skipped.
+            // The checksum after the content is passed on or skipped along with it.
             let bytes = u64::from(length) + 4;
             if PIXEL_CHUNKS.contains(&&kind) {
                 self.pending = [length.to_be_bytes(), kind].concat();
@@ -322,7 +325,7 @@ impl BufRead for PixelChunks {
     }
 }
 
-/// Required by the `png` crate, which does not use it.
+/// Required by the `png` crate, but never called.
 impl Seek for PixelChunks {
     fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
         Err(io::ErrorKind::Unsupported.into())

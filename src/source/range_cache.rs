@@ -1,7 +1,7 @@
-//! Block cache of remote files. Decoders read a few bytes at many offsets, and a request for each read would take
-//! longer than decoding.
+//! Block cache for remote files. Decoders read a few bytes at a time from all over the file, and sending a request for
+//! each read would take longer than the decoding.
 //!
-//! While one block is read, the next one is prefetched, as long as reading is sequential.
+//! As long as reads are sequential, the next block is prefetched while the current one is being read.
 
 use super::RemoteError;
 use super::remote::{Fetch, Remote};
@@ -13,40 +13,41 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Bytes of a block of pixels. With 30 ms to the first byte and 100 MB/s after it, most of a request is spent on
-/// transfer.
+/// Size of a pixel block in bytes. Assuming 30 ms to the first byte and 100 MB/s after that, most of the request time
+/// is spent transferring data.
 const BLOCK_BYTES: u64 = 4 << 20;
 
-/// Bytes of a block while headers are read. Headers are short, and those of many images are read before memory is
-/// reserved for the images.
+/// Size of a block in bytes while reading headers. Headers are small, and we read many of them before reserving memory
+/// for the images.
 const HEADER_BLOCK_BYTES: u64 = 256 << 10;
 
-/// Cached blocks in addition to one per decoding thread: with two threads, enough for the four planes of a CMYK TIFF,
-/// each with its next block.
+/// Number of blocks to cache in addition to one per decoding thread. With two threads, that's enough for the four
+/// planes of a CMYK TIFF, each with its next block.
 const EXTRA_BLOCKS: usize = 6;
 
-/// A remote object with its cached blocks.
+/// Remote object with a cache of its blocks.
 pub(super) struct BlockCache {
     object: Arc<dyn Remote>,
-    /// Most recently used last. The lock is held only to choose a block, never while waiting for one.
+    /// The most recently used block comes last. The lock is only held while choosing a block, never while waiting for
+    /// one.
     cached: Mutex<VecDeque<Arc<Block>>>,
     max_blocks: usize,
     is_at_pixels: AtomicBool,
-    /// The first failure.
+    /// First failure, if any.
     failure: OnceLock<RemoteError>,
 }
 
 struct Block {
     range: Range<u64>,
-    /// The pending fetch, until a reader waits for it.
+    /// Pending fetch, until a reader has received its result.
     fetch: Mutex<Option<Fetch>>,
     bytes: OnceLock<Result<Vec<u8>, RemoteError>>,
-    /// The block was requested by a reader, and not only prefetched.
+    /// `true` if a reader requested the block, as opposed to it only being prefetched.
     is_requested: AtomicBool,
 }
 
 impl Block {
-    /// Waits for the bytes.
+    /// Waits for the block's contents.
     fn bytes(&self) -> Result<&[u8], &RemoteError> {
         workers::wait(|| {
             self.poll();
@@ -55,8 +56,8 @@ impl Block {
         .as_deref()
     }
 
-    /// Keeps the bytes if they have arrived. The lock is held only to look: a worker that waits does other work, which may need the
-    /// same block.
+    /// Stores the bytes if they have arrived. The lock is only held for the check, because a waiting worker runs other
+    /// jobs that may need the same block.
     fn poll(&self) {
         let mut fetch = self.fetch.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(response) = fetch.as_ref().and_then(Fetch::try_wait) else { return };
@@ -64,7 +65,7 @@ impl Block {
         let bytes = response.and_then(|bytes| {
             if is_whole(&bytes) { Ok(bytes) } else { Err(RemoteError::other("the response is too short")) }
         });
-        // It is set only here, once, because the fetch is gone afterwards.
+        // This is the only place that sets it. It only happens once, because the fetch is removed afterwards.
         let _ = self.bytes.set(bytes);
         *fetch = None;
     }
@@ -85,8 +86,8 @@ impl BlockCache {
         self.is_at_pixels.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the maximum bytes of all cached blocks. A small object may be cached twice, as header blocks and as
-    /// pixel blocks.
+    /// Returns the maximum total size of all cached blocks in bytes. A small object can be cached twice: once in header
+    /// blocks and once in pixel blocks.
     pub(super) fn max_bytes(&self) -> u64 {
         let blocks = self.max_blocks as u64;
         (self.object.bytes().saturating_add(blocks * HEADER_BLOCK_BYTES)).min(blocks * BLOCK_BYTES)
@@ -100,7 +101,8 @@ impl BlockCache {
         if offset >= self.object.bytes() || into.is_empty() {
             return Ok(0);
         }
-        // The lock of the cache is free again here: two readers of the same block wait for one fetch, and others go on.
+        // The cache lock has already been released. Two readers of the same block share one fetch, and other readers
+        // aren't held up.
         let block = self.block(offset);
         let bytes = block.bytes().map_err(|error| {
             self.failure.get_or_init(|| error.clone());
@@ -112,14 +114,14 @@ impl BlockCache {
         Ok(count)
     }
 
-    /// Returns the block that contains a byte, whose fetch may be pending.
+    /// Returns the block containing a byte. Its fetch may still be pending.
     fn block(&self, offset: u64) -> Arc<Block> {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         let index = cached.iter().position(|block| block.range.contains(&offset));
         let block = index.and_then(|index| cached.remove(index)).unwrap_or_else(|| self.start_fetch(offset));
-        // Prefetching starts with the first read of a block, whose neighbor has then the whole time of decoding to
-        // arrive. It needs evidence that reading is sequential: the block before is cached, or this is the first of the
-        // file. Without it, random reads would fetch twice as many bytes as they need.
+        // Start prefetching when a block is first read. That gives the next block as long as possible to arrive while
+        // this one is decoded. We only do this if reads look sequential, meaning the previous block is cached or this
+        // is the first block in the file. Without this check, random reads would fetch twice as much as they need.
         let is_first_read = !block.is_requested.swap(true, Ordering::Relaxed);
         if is_first_read && self.is_at_pixels.load(Ordering::Relaxed) {
             let has = |byte: u64| cached.iter().any(|block| block.range.contains(&byte));
@@ -129,14 +131,14 @@ impl BlockCache {
             }
         }
         cached.push_back(Arc::clone(&block));
-        // A thread that still reads an evicted block owns a share of it, so eviction never waits for readers.
+        // Threads that are still reading an evicted block hold their own reference, so we can evict it without waiting.
         while cached.len() > self.max_blocks {
             cached.pop_front();
         }
         block
     }
 
-    /// Starts the fetch of a block. Blocks start at multiples of their size, so that nearby reads share one.
+    /// Starts fetching a block. Blocks are aligned to their size, which lets nearby reads share a block.
     fn start_fetch(&self, offset: u64) -> Arc<Block> {
         let bytes = if self.is_at_pixels.load(Ordering::Relaxed) { BLOCK_BYTES } else { HEADER_BLOCK_BYTES };
         let start = offset - offset % bytes;
@@ -155,7 +157,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::sync_channel;
 
-    /// An object whose bytes encode their own offsets.
+    /// Test object. Each byte is derived from its own offset.
     struct Counted {
         bytes: u64,
         fetched: Mutex<Vec<Range<u64>>>,
@@ -177,7 +179,7 @@ mod tests {
         fn fetch(&self, range: Range<u64>) -> Fetch {
             self.fetched.lock().expect("whole").push(range.clone());
             let (sender, response) = sync_channel(1);
-            // The end is damaged.
+            // Reading near the end fails.
             let bytes =
                 if range.end > 40 << 20 { Err(RemoteError::other("gone")) } else { Ok(range.map(byte).collect()) };
             sender.send(bytes).expect("there is room");

@@ -1,4 +1,4 @@
-//! Remote objects, as their owner provides them.
+//! Interface for remote objects, implemented by whoever fetches them.
 
 use super::RemoteError;
 use crate::workers;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-/// The location of an image, resolved to a file or an object.
+/// An image location, resolved to a local file or remote object.
 #[derive(Clone)]
 pub enum ResolvedSource {
     /// A local file.
@@ -16,9 +16,9 @@ pub enum ResolvedSource {
     /// A remote object.
     #[cfg_attr(not(any(feature = "s3", feature = "web")), expect(dead_code, reason = "nothing finds remote objects"))]
     Remote {
-        /// Name for messages, without secrets.
+        /// Name to use in messages. Doesn't contain secrets.
         name: String,
-        /// The object.
+        /// The object itself.
         object: Arc<dyn Remote>,
     },
 }
@@ -32,45 +32,45 @@ impl fmt::Display for ResolvedSource {
     }
 }
 
-/// A remote object at one revision, so that all reads see the same content.
+/// A specific revision of a remote object, which guarantees that all reads see the same content.
 pub trait Remote: Send + Sync {
-    /// Returns the size in bytes.
+    /// Returns the object's size in bytes.
     fn bytes(&self) -> u64;
 
-    /// Returns a string that changes with the content; `None` if unknown.
+    /// Returns a string that changes whenever the content does, or `None` if unknown.
     fn revision(&self) -> Option<String>;
 
-    /// Starts fetching a range inside the object, without waiting for it.
+    /// Starts fetching a range, but doesn't wait for it. The range must be within the object.
     fn fetch(&self, range: Range<u64>) -> Fetch;
 }
 
-/// A fetch in flight. Dropping it cancels the fetch.
+/// A pending fetch. Dropping it cancels the request.
 pub struct Fetch {
     response: Receiver<Result<Vec<u8>, RemoteError>>,
     cancel: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Fetch {
-    /// Creates a fetch whose result arrives through a channel. `cancel` runs if the fetch is dropped before.
+    /// Creates a fetch that receives its result through a channel. `cancel` is called when the fetch is dropped.
     #[cfg(any(test, feature = "s3", feature = "web"))]
     pub fn new(response: Receiver<Result<Vec<u8>, RemoteError>>, cancel: impl FnOnce() + Send + 'static) -> Self {
         Self { response, cancel: Some(Box::new(cancel)) }
     }
 
-    /// Returns the bytes if they have arrived, or the failure.
+    /// Returns the bytes or an error if the fetch is done, or `None` if it's still running.
     pub(super) fn try_wait(&self) -> Option<Result<Vec<u8>, RemoteError>> {
         match self.response.try_recv() {
             Ok(response) => Some(response),
             Err(TryRecvError::Empty) => None,
-            // The sender disappears without a response when the runtime stops.
+            // When the runtime shuts down, the sender is dropped without sending a response.
             Err(TryRecvError::Disconnected) => Some(Err(RemoteError::other("reading was stopped"))),
         }
     }
 
-    /// Waits for all bytes. Must not be called from the runtime that fetches them.
+    /// Waits for the fetch to complete. Never call this from the runtime that performs it.
     ///
     /// # Errors
-    /// If the fetch fails or is stopped.
+    /// Returns an error if the fetch fails or is stopped.
     pub fn wait(self) -> Result<Vec<u8>, RemoteError> {
         workers::wait(|| self.try_wait())
     }

@@ -1,4 +1,4 @@
-//! Rows of the displayed image, from rows of the file: colors converted and upright.
+//! Turns a file's rows into the rows of the displayed image by converting colors and applying the orientation.
 
 use super::color::Converter;
 use super::orientation::Orientation;
@@ -6,26 +6,27 @@ use super::samples::Samples;
 use super::{DecodeError, RowReader, Warning, resize, zeroed};
 use crate::iiif::Size;
 
-/// Bytes of samples that are converted together: enough for several threads, and at least one row.
+/// Number of sample bytes to convert at once. This is enough to keep several threads busy. At least one row is always
+/// converted.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// Columns that are rotated together. They become as many rows as fit into the processor's cache while a batch is
-/// processed.
+/// Number of columns to rotate at once. Each column turns into a row, and this many rows fit into the CPU cache while
+/// processing a batch.
 const ROTATED_COLUMNS: u32 = 64;
 
-/// Reader of the rows of the displayed image, from its top.
+/// Reads the displayed image's rows from top to bottom.
 pub(super) struct Rows {
     reader: Box<dyn RowReader>,
     samples: Samples,
     converter: Converter,
-    /// Size of the stored image.
+    /// Image size before applying the orientation.
     stored: Size,
     orientation: Orientation,
-    /// Rows of the file that have not been read.
+    /// Number of rows left to read from the file.
     remaining: u32,
-    /// Samples of the file before conversion.
+    /// Samples from the file, before conversion.
     raw: Vec<u8>,
-    /// Converted rows, and the number of bytes already delivered.
+    /// Converted rows, followed by the number of bytes already returned.
     converted: Vec<u8>,
     taken: usize,
 }
@@ -38,10 +39,9 @@ impl Rows {
         stored: Size,
         orientation: Orientation,
     ) -> Self {
-        // A reader that can start from the bottom avoids holding the whole image for a half turn.
-        // A picture that is stored upside down seems to need all of its rows before the first one can be shown.
-        // Uncompressed and tiled TIFF, which large scans are, can also be read from the bottom at no cost; then a half
-        // turn is only a reversal of each row.
+        // An upside-down image would normally have to be read completely before we can return its first row. Some
+        // readers can also start at the bottom, including those for uncompressed and tiled TIFF, which is what most
+        // large scans use. In that case, a half turn only requires reversing each row.
         let is_from_bottom = orientation.is_bottom_up() && reader.reverse_rows();
         let orientation = match orientation {
             Orientation::Flipped if is_from_bottom => Orientation::Upright,
@@ -61,7 +61,7 @@ impl Rows {
         }
     }
 
-    /// Returns the buffer memory in bytes, without that of the reader.
+    /// Returns the size of the buffers in bytes, not counting the reader's own.
     pub(super) fn buffer_bytes(&self) -> u64 {
         let row_bytes = self.row_bytes() as u64;
         let batch = if self.is_direct() {
@@ -73,7 +73,7 @@ impl Rows {
         batch + whole
     }
 
-    /// Fills `rows`, a whole number of rows, with the next ones of the displayed image.
+    /// Fills `rows` with the next rows of the displayed image. `rows` must hold a whole number of rows.
     pub(super) fn read(&mut self, rows: &mut [u8]) -> Result<(), DecodeError> {
         if self.is_direct() {
             return self.reader.read_rows(rows);
@@ -92,7 +92,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Returns the decoder. Its rows are those of the displayed image if [`is_direct`](Self::is_direct).
+    /// Returns the decoder. If [`is_direct`](Self::is_direct) returns `true`, its rows match the displayed image.
     pub(super) fn reader(&mut self) -> &mut dyn RowReader {
         &mut *self.reader
     }
@@ -101,17 +101,17 @@ impl Rows {
         self.reader.finish()
     }
 
-    /// Returns `true` if the stored rows need no conversion.
+    /// Returns `true` if the stored rows don't need any conversion.
     pub(super) fn is_direct(&self) -> bool {
         self.converter.is_plain() && self.orientation == Orientation::Upright
     }
 
-    /// Returns `true` if the first displayed row needs the last stored row.
+    /// Returns `true` if the first displayed row depends on the last stored row.
     fn is_whole(&self) -> bool {
         self.orientation.swaps_sides() || self.orientation.is_bottom_up()
     }
 
-    /// Returns the bytes of a converted row of the file.
+    /// Returns the size of a converted row in bytes.
     fn row_bytes(&self) -> usize {
         self.converter.format().row_bytes(self.stored.width())
     }
@@ -133,7 +133,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Reads and converts the next rows of the file.
+    /// Reads and converts the file's next rows.
     fn read_batch(&mut self) -> Result<(), DecodeError> {
         let rows = self.batch_rows().min(self.remaining as usize);
         self.remaining -= u32::try_from(rows).expect("no more than the image has");
@@ -147,7 +147,7 @@ impl Rows {
         self.converter.convert(&self.raw, &mut self.converted)
     }
 
-    /// Reads all rows and writes each pixel to its position in the displayed image.
+    /// Reads every row and writes each pixel to its position in the displayed image.
     fn rotate_whole(&mut self) -> Result<(), DecodeError> {
         let channels = self.converter.format().channels();
         let shown_row_bytes = self.orientation.displayed_size(self.stored).width() as usize * channels;
@@ -157,11 +157,11 @@ impl Rows {
                 .and_then(|it| it.checked_mul(channels))
                 .ok_or("it does not fit into memory")?,
         )?;
-        // The position in the displayed image advances by the same step for each pixel of a row.
+        // Moving along a stored row always advances the displayed position by the same step.
         let step = self.step(channels, shown_row_bytes);
-        // In a quarter turn, neighbors in a stored row are a whole row apart in the displayed image. Writing row by row
-        // would touch a new cache line for every pixel. A batch of rows is therefore written in columns of 64, so that
-        // what is written together is one block of 64 rows, and its lines are still in the cache for the next stored
+        // For a quarter turn, adjacent pixels in a stored row end up a full row apart in the displayed image. Writing
+        // entire rows would touch a new cache line for every pixel, so we write each batch in groups of 64 columns.
+        // Each group fills a block of 64 displayed rows, which are still in the cache when we get to the next stored
         // row.
         let columns = if self.orientation.swaps_sides() { ROTATED_COLUMNS } else { self.stored.width() };
         while self.remaining > 0 {
@@ -181,7 +181,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Returns the distance in bytes, in the displayed image, between neighbors in a stored row.
+    /// Returns the distance in the displayed image between adjacent pixels in a stored row, in bytes.
     fn step(&self, channels: usize, shown_row_bytes: usize) -> isize {
         let (channels, row) = (channels.cast_signed(), shown_row_bytes.cast_signed());
         match self.orientation {
@@ -197,7 +197,7 @@ fn scatter(row: &[u8], picture: &mut [u8], first: usize, step: isize, channels: 
     let mut at = first;
     for pixel in row.chunks_exact(channels) {
         picture[at..at + channels].copy_from_slice(pixel);
-        // Not used after the last pixel.
+        // The result isn't used after the last pixel.
         at = at.wrapping_add_signed(step);
     }
 }

@@ -1,4 +1,4 @@
-//! Output of decoders: rows of samples as stored.
+//! Decoder output: rows of samples, as stored in the file.
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ pub(super) enum ColorModel {
     /// 0 is black.
     Gray,
     Rgb,
-    /// 0 is paper without ink.
+    /// 0 means no ink.
     Cmyk,
-    /// CIE L\*a\*b\* of D50 in 16 bits: L\* 0 to 100 as 0 to 65535, a\* and b\* as 32768 + 256 x their value.
+    /// CIE L\*a\*b\* (D50) with 16 bits per sample. L\* maps 0..=100 to 0..=65535, while a\* and b\* are stored as
+    /// 32768 + 256 x the value.
     Lab,
 }
 
@@ -35,27 +36,27 @@ impl fmt::Display for ColorModel {
     }
 }
 
-/// Storage of transparency, as the last sample of a pixel.
+/// Alpha representation. If present, alpha is a pixel's last sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Alpha {
-    /// No alpha.
+    /// No alpha channel.
     None,
-    /// The colors are independent of alpha.
+    /// Colors aren't multiplied by alpha.
     Straight,
-    /// The colors are multiplied by alpha.
+    /// Colors are multiplied by alpha.
     Premultiplied,
 }
 
-/// Bits of one decoded sample. Fewer than 8 bits are scaled to 8, all others to 16.
+/// Bit depth of a decoded sample. Samples with fewer than 8 bits are scaled up to 8, all others to 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     Eight,
-    /// In native byte order.
+    /// Uses native byte order.
     Sixteen,
 }
 
 impl Depth {
-    /// Returns the bytes of a sample.
+    /// Returns the size of a sample in bytes.
     pub(super) fn bytes(self) -> usize {
         match self {
             Self::Eight => 1,
@@ -64,7 +65,7 @@ impl Depth {
     }
 }
 
-/// Layout of the samples of a pixel.
+/// Layout of a pixel's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Samples {
     pub(super) color: ColorModel,
@@ -76,35 +77,35 @@ impl Samples {
     pub(super) const GRAY_8: Self = Self { color: ColorModel::Gray, alpha: Alpha::None, depth: Depth::Eight };
     pub(super) const RGB_8: Self = Self { color: ColorModel::Rgb, alpha: Alpha::None, depth: Depth::Eight };
 
-    /// Returns the number of color samples of a pixel.
+    /// Returns the number of color samples per pixel, not counting alpha.
     pub(super) fn color_channels(self) -> usize {
         self.color.channels()
     }
 
-    /// Returns the number of samples of a pixel.
+    /// Returns the number of samples per pixel, including alpha.
     pub(super) fn channels(self) -> usize {
         self.color_channels() + usize::from(self.alpha != Alpha::None)
     }
 
-    /// Returns the bytes of a pixel.
+    /// Returns the size of a pixel in bytes.
     pub(super) fn pixel_bytes(self) -> usize {
         self.channels() * self.sample_bytes()
     }
 
-    /// Returns the bytes of a sample.
+    /// Returns the size of a sample in bytes.
     pub(super) fn sample_bytes(self) -> usize {
         self.depth.bytes()
     }
 
-    /// Returns the bytes of a row.
+    /// Returns the size of a row in bytes.
     pub(super) fn row_bytes(self, width: u32) -> usize {
         width as usize * self.pixel_bytes()
     }
 }
 
-/// Scales 0..=65535 to 0..=255: a division by 257, rounded to the nearest.
+/// Scales a sample from 0..=65535 to 0..=255 by dividing by 257 and rounding to the nearest integer.
 pub(super) fn scaled_to_8_bits(sample: u16) -> u8 {
-    // 65535 = 255 x 257, so a division by 257 maps both ends exactly, and a byte that was widened by repetition,
-    // 0xabab, comes back unchanged.
+    // Since 65535 = 255 x 257, dividing by 257 maps both ends of the range exactly. It also restores the original value
+    // of a byte that was widened by repeating it, such as 0xabab.
     u8::try_from((u32::from(sample) + 128) / 257).expect("65535 + 128 over 257 is 255")
 }

@@ -1,37 +1,37 @@
-//! Warnings about parts of a file that are not honored although its image can be published.
+//! Warnings about parts of a file that can't be honored, even though the image can still be published.
 
 use std::fmt;
 
-/// The kind of a [`Warning`]. Its [code](Self::code) is stable: scripts and stored records depend on it.
+/// Kind of [`Warning`]. Its [code](Self::code) must stay the same, because scripts and stored records rely on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum WarningCode {
-    /// The ICC profile is damaged, incomplete, or made for other colors. The colors are converted without it.
+    /// The ICC profile is damaged, incomplete or made for a different color model. Colors are converted without it.
     ProfileUnusable,
-    /// The ICC profile is larger than a published image may carry. The colors are converted to sRGB instead.
+    /// The ICC profile is too large to embed in published images. Colors are converted to sRGB instead.
     ProfileTooLarge,
-    /// The EXIF data is damaged or has an invalid orientation. The image is published as stored.
+    /// The EXIF data is damaged or contains an invalid orientation. The image is published in its stored orientation.
     OrientationUnreadable,
-    /// The file does not name its colors. They are guessed from the number of samples.
+    /// The file doesn't specify its color model, so it was guessed from the number of samples.
     ColorsGuessed,
-    /// Pixels have more samples than are shown.
+    /// Pixels have extra samples that aren't shown.
     SamplesIgnored,
-    /// The samples are signed integers, for which there is no agreed black and white.
+    /// Samples are signed integers, and there's no standard for which values are black and white.
     SamplesSigned,
-    /// The file has more images than the one that is published.
+    /// The file contains other images besides the published one.
     PagesIgnored,
-    /// Nearly all floating-point samples are outside the range between black and white.
+    /// Almost all floating-point samples fall outside the range from black to white.
     FloatOutOfRange,
-    /// The range between black and white was taken from the samples.
+    /// The range from black to white was determined from the samples.
     FloatRangeMeasured,
-    /// All pixels are present, but the file lacks the end marker of its format.
+    /// All pixels are present, but the format's end marker is missing.
     EndMarkerMissing,
-    /// A block of metadata is larger than the limit. It is ignored.
+    /// A metadata block exceeds the size limit and was ignored.
     MetadataTooLarge,
 }
 
 impl WarningCode {
-    /// All codes.
+    /// All warning codes.
     pub const ALL: [Self; 11] = [
         Self::ProfileUnusable,
         Self::ProfileTooLarge,
@@ -46,7 +46,7 @@ impl WarningCode {
         Self::MetadataTooLarge,
     ];
 
-    /// Returns the stable code, for example `profile-unusable`.
+    /// Returns the stable code, such as `profile-unusable`.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl WarningCode {
         }
     }
 
-    /// Returns a clause for people that needs no details of the file.
+    /// Returns a human-readable summary that doesn't depend on the file.
     #[must_use]
     pub fn summary(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl WarningCode {
         }
     }
 
-    /// Returns the kind with a code, if there is one.
+    /// Returns the warning kind for a code, or `None` if the code is unknown.
     #[must_use]
     pub(crate) fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
@@ -95,24 +95,20 @@ impl fmt::Display for WarningCode {
     }
 }
 
-/// A part of a file that was not honored, although the image is published.
+/// A part of a file that couldn't be honored. The image is published anyway.
 ///
-/// ```
-/// use iiif_publish::source::{Warning, WarningCode};
-/// let warning = Warning::new(WarningCode::EndMarkerMissing, "the file ends without its end marker");
-/// assert_eq!(warning.to_string(), "the file ends without its end marker (end-marker-missing)");
-/// ```
+/// Displays as its text and code: `the file ends without its end marker (end-marker-missing)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// The kind.
+    /// Kind of warning.
     pub code: WarningCode,
-    /// A lower-case clause for people, without the name of the file.
+    /// Human-readable description. It starts with a lowercase letter and doesn't include the file name.
     pub text: String,
 }
 
 impl Warning {
-    /// Creates a warning of an image that an earlier run published: the details are in that run's output.
+    /// Creates a warning for an image published by an earlier run. The details can be found in that run's output.
     #[must_use]
     pub(crate) fn remembered(code: WarningCode) -> Self {
         Self::new(code, code.summary())

@@ -1,20 +1,20 @@
-//! Metadata chunks of WebP (RFC 9649).
+//! WebP metadata chunks (RFC 9649).
 
 use super::Input;
 use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 use super::warning::WarningCode;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-/// Maximum chunks that are read. Animations have some for each frame.
+/// Maximum number of chunks to read. Animations have several per frame.
 const MAX_CHUNKS: usize = 100_000;
 
-/// Flag of `VP8X` for animations.
+/// Animation flag in the `VP8X` chunk.
 const ANIMATION: u8 = 1 << 1;
 
-/// Adds the metadata of the chunks of a file.
+/// Reads a file's chunks and adds their metadata.
 pub(super) fn read(file: &Input, metadata: &mut Metadata) -> io::Result<()> {
     let mut reader = BufReader::new(file.clone());
-    // After `RIFF`, the length of the file, and `WEBP`.
+    // Skip `RIFF`, the file length and `WEBP`.
     let mut next = 12;
     for _ in 0..MAX_CHUNKS {
         reader.seek(SeekFrom::Start(next))?;
@@ -25,7 +25,7 @@ pub(super) fn read(file: &Input, metadata: &mut Metadata) -> io::Result<()> {
         }
         let [kind @ .., l0, l1, l2, l3] = head;
         let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
-        // Odd contents are padded to an even length, and the length in the header does not include the padding.
+        // Chunks are padded to an even length, but the length in the header doesn't include the padding.
         next += 8 + length.next_multiple_of(2);
         add(&mut reader, kind, length, metadata)?;
     }
@@ -37,8 +37,8 @@ fn add(reader: &mut impl Read, kind: [u8; 4], length: u64, metadata: &mut Metada
         b"ICCP" => ("ICC profile", MAX_PROFILE_BYTES),
         b"EXIF" => ("EXIF data", MAX_EXIF_BYTES),
         b"XMP " => ("XMP data", MAX_XMP_BYTES),
-        // Only the flag of animations is used. Those of EXIF, XMP and the profile repeat what the chunks themselves
-        // show.
+        // Only the animation flag is used. The flags for EXIF, XMP and the ICC profile tell us nothing that the chunks
+        // themselves don't.
         b"VP8X" => ("header", MAX_EXIF_BYTES),
         _ => return Ok(()),
     };

@@ -1,14 +1,16 @@
-//! The number of parallel uploads, adapted to the store.
+//! Adjusts the number of concurrent uploads to what the store can handle.
 //!
-//! The limit follows the congestion control of TCP (additive increase, multiplicative decrease; RFC 5681). It starts at
-//! 16 uploads, because hundreds of new connections at once fail in DNS lookups and TLS handshakes. In slow start, each
-//! success adds one upload, so the window doubles with each round of uploads. A throttle halves the window and ends
-//! slow start; from then on, the window grows by one upload per round. Throttles within half a second count once,
-//! because they answer uploads that were sent under the same window. If each of them halved the window, a single burst
-//! of 503 responses would cut it to the minimum. The minimum is 8, because some stores reject one request in ten at
-//! random: without it, such a store would soon get only one or two uploads at a time, most of them waiting for their
-//! next attempt. All images and all retries share the window. A second limit on bytes keeps large images in flight from
-//! filling the memory.
+//! The limit follows TCP congestion control (additive increase, multiplicative decrease; RFC 5681). It starts at 16
+//! uploads, because opening hundreds of connections at once leads to failed DNS lookups and TLS handshakes. During slow
+//! start, each success adds one upload, so the window doubles every round. The first throttled response halves the
+//! window and ends slow start, and after that the window grows by one upload per round.
+//!
+//! Throttled responses within half a second of each other count as one, because they answer uploads sent under the same
+//! window. If each one halved the window, a single burst of 503s would shrink it to the minimum. The minimum is 8,
+//! because some stores reject one request in ten at random. Without it, such stores would quickly drop to one or two
+//! concurrent uploads, most of them backing off.
+//!
+//! All images and retries share the window. A separate byte limit keeps large in-flight images from exhausting memory.
 
 use super::Traffic;
 use crate::limiter::{Limiter, Permit};
@@ -16,30 +18,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Initial number of parallel uploads.
+/// Initial number of concurrent uploads.
 const INITIAL_WINDOW: f64 = 16.0;
 
-/// Minimum number of parallel uploads, unless the configured maximum is smaller.
+/// Minimum number of concurrent uploads, unless the configured maximum is lower.
 const MIN_WINDOW: f64 = 8.0;
 
-/// Minimum time between two decreases of the window. Other throttles within this time are ignored.
+/// Minimum time between window decreases. Further throttled responses within this interval are ignored.
 const DECREASE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Maximum delay between two uploads, for very low rate limits.
+/// Maximum delay between uploads, for very low rate limits.
 const MAX_DELAY: Duration = Duration::from_hours(24);
 
-/// Fixed limits, independent of the responses of the store.
+/// Fixed limits that don't depend on the store's responses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UploadLimits {
-    /// Maximum parallel uploads.
+    /// Maximum number of concurrent uploads.
     pub(crate) puts: u32,
-    /// Maximum total size of the bodies in flight, in bytes. A larger body is uploaded alone.
+    /// Maximum total size of in-flight bodies, in bytes. Larger bodies are uploaded alone.
     pub(crate) bytes: u64,
-    /// Maximum rate of starting uploads, per second.
+    /// Maximum number of uploads started per second.
     pub(crate) puts_per_second: Option<f64>,
 }
 
-/// A limiter for uploads. Clones share the same window.
+/// Upload limiter. Clones share the same window.
 #[derive(Clone, Debug)]
 pub(crate) struct AdaptiveLimiter {
     limits: UploadLimits,
@@ -50,15 +52,15 @@ pub(crate) struct AdaptiveLimiter {
 #[derive(Debug)]
 struct State {
     window: f64,
-    /// The end of slow start: above this window, growth is linear.
+    /// Slow start threshold. The window grows linearly above it.
     threshold: f64,
     last_decrease: Option<Instant>,
-    /// The earliest start of the next upload under a rate limit.
+    /// Earliest time the next upload may start, if there is a rate limit.
     next_start: Instant,
     traffic: Traffic,
 }
 
-/// Permission for one upload. Dropping the permit lets the next upload start.
+/// Permission for one upload. Dropping it frees the slot.
 #[derive(Debug)]
 pub(crate) struct UploadPermit {
     _permit: Permit,
@@ -80,7 +82,7 @@ impl AdaptiveLimiter {
 
     /// Waits for permission to upload a body of `bytes` bytes.
     pub(crate) async fn acquire(&self, bytes: u64) -> UploadPermit {
-        // Acquired before the delay, so that an upload that is canceled during the delay releases its permit.
+        // Acquire the permit before sleeping, so that an upload canceled during the delay releases it.
         let permit = UploadPermit { _permit: self.limiter.acquire(bytes).await };
         if let Some(rate) = self.limits.puts_per_second {
             let start = self.lock().reserve_start(rate);
@@ -93,21 +95,20 @@ impl AdaptiveLimiter {
     pub(crate) fn record_success(&self) {
         let max = f64::from(self.limits.puts.max(1));
         self.resize(|state| {
-            // Each success stands for one upload of the current window. Adding 1 for each doubles the window in the
-            // time of one upload; adding 1/window for each makes it 1 larger. The fraction is why the window is not an
-            // integer.
+            // Each success accounts for one upload in the current window. Adding 1 per success doubles the window every
+            // round, and adding 1/window grows it by 1. The window isn't an integer because of that fraction.
             let growth = if state.window < state.threshold { 1.0 } else { 1.0 / state.window };
             state.window = (state.window + growth).min(max);
         });
     }
 
-    /// Counts a throttle, and halves the window unless it was halved a moment ago.
+    /// Records a throttled response and halves the window, unless it was just halved.
     pub(crate) fn record_throttle(&self) {
         let min = MIN_WINDOW.min(f64::from(self.limits.puts.max(1)));
         self.resize(|state| {
             state.traffic.throttles += 1;
-            // All uploads of a window are in flight when the store begins to throttle, so dozens of them may fail by
-            // one decision of the store. They count once.
+            // When the store starts throttling, a whole window of uploads is in flight, and dozens of them may fail for
+            // the same reason. Count them only once.
             let is_new = state.last_decrease.is_none_or(|last| last.elapsed() >= DECREASE_INTERVAL);
             if is_new {
                 state.window = (state.window / 2.0).max(min);
@@ -117,18 +118,18 @@ impl AdaptiveLimiter {
         });
     }
 
-    /// Changes the window, and the maximum count of the limiter if it differs.
+    /// Updates the window, along with the limiter's maximum count if that changed.
     fn resize(&self, resize: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         let before = state.max_count();
         resize(&mut state);
         if state.max_count() != before {
-            // Under the lock, so that the last change of the window also sets the final maximum count.
+            // Do this while holding the lock, so that the last window change also sets the final maximum.
             self.limiter.set_max_count(state.max_count());
         }
     }
 
-    /// Counts a request.
+    /// Records that a request was sent.
     pub(crate) fn record_request(&self, is_retry: bool) {
         let mut state = self.lock();
         state.traffic.requests += 1;
@@ -151,11 +152,11 @@ impl State {
         self.window as usize
     }
 
-    /// Reserves the next start time under a rate limit.
+    /// Reserves the next start time allowed by the rate limit.
     fn reserve_start(&mut self, puts_per_second: f64) -> Instant {
         let delay = Duration::try_from_secs_f64(1.0 / puts_per_second).unwrap_or(MAX_DELAY).min(MAX_DELAY);
-        // Starts are reserved ahead instead of being counted in buckets of a second, so that the requests of a second
-        // are spread over it. Time that was not used is lost: after a pause, there is no burst to catch up.
+        // Reserving start times ahead spreads requests evenly, unlike a counter that resets every second. Unused time
+        // isn't carried over, so there's no catch-up burst after a pause.
         let start = self.next_start.max(Instant::now());
         self.next_start = start + delay;
         start
@@ -171,7 +172,7 @@ mod tests {
         AdaptiveLimiter::new(UploadLimits { puts, bytes, puts_per_second: None })
     }
 
-    /// Acquires up to `count` permits for bodies of `bytes` bytes, as long as none of them waits.
+    /// Acquires up to `count` permits for bodies of `bytes` bytes, stopping at the first one that would have to wait.
     async fn acquire_many(limiter: &AdaptiveLimiter, count: usize, bytes: u64) -> Vec<UploadPermit> {
         let mut permits = Vec::new();
         for _ in 0..count {

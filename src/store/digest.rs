@@ -1,8 +1,9 @@
-//! MD5 digests. The ETag of a single put is the MD5 of its content, which makes it a free end-to-end check.
+//! MD5 digests. A single-part upload's ETag is the MD5 of its content, which provides a free end-to-end integrity
+//! check.
 
 use md5::{Digest as _, Md5};
 
-/// The MD5 digest of an object's content. It detects accidental changes, not attacks.
+/// MD5 digest of an object's content. It detects accidental corruption, not tampering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest([u8; 16]);
 
@@ -13,8 +14,8 @@ impl Digest {
         Self(Md5::digest(bytes).into())
     }
 
-    /// Parses a digest from an ETag, with or without quotes. Returns `None` for ETags of another form, such as those of
-    /// multipart uploads.
+    /// Parses a digest from an ETag, with or without quotes. Returns `None` if the ETag isn't an MD5 digest, as is the
+    /// case for multipart uploads.
     #[must_use]
     pub(crate) fn from_etag(etag: &str) -> Option<Self> {
         let hexadecimal = etag.trim_matches('"').as_bytes();
@@ -26,7 +27,7 @@ impl Digest {
     }
 }
 
-/// An entity tag: an opaque string that changes when the content of an object changes.
+/// An entity tag: an opaque string that changes whenever an object's content changes.
 ///
 /// ```
 /// use iiif_publish::store::{Digest, ETag};
@@ -39,7 +40,7 @@ impl Digest {
 pub struct ETag(Box<str>);
 
 impl ETag {
-    /// Parses an `ETag` header, with or without quotes. Returns `None` for an empty one.
+    /// Parses an `ETag` header, with or without quotes. Returns `None` if the tag is empty.
     #[must_use]
     pub fn new(header: &str) -> Option<Self> {
         let tag = header.strip_prefix("W/").unwrap_or(header).trim_matches('"');
@@ -52,14 +53,14 @@ impl ETag {
         &self.0
     }
 
-    /// Returns the digest of the content, if the tag is one.
+    /// Returns the MD5 digest of the content, if the tag is an MD5 digest.
     #[must_use]
     pub fn md5(&self) -> Option<Digest> {
         Digest::from_etag(&self.0)
     }
 }
 
-/// The tag of content in stores whose tags are MD5 digests.
+/// Entity tag for content in a store that uses MD5 digests as tags.
 impl From<Digest> for ETag {
     fn from(digest: Digest) -> Self {
         Self(format!("{:032x}", u128::from_be_bytes(digest.0)).into())

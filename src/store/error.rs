@@ -1,32 +1,32 @@
-//! Errors of stores.
+//! Error types for stores.
 
 use super::Key;
 
-/// The category of a store error, which decides whether a retry can help and which hint is shown.
+/// Store error category. It determines whether the operation is worth retrying and which hint to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// Credentials are missing, wrong or expired.
+    /// The credentials are missing, invalid or expired.
     Credentials,
-    /// The credentials are valid but lack a permission.
+    /// The credentials are valid but don't grant the required permission.
     Denied,
-    /// The bucket or folder does not exist.
+    /// The bucket or folder doesn't exist.
     Missing,
-    /// The bucket is in another region.
+    /// The bucket is in a different region.
     Region,
-    /// The endpoint redirects to another one.
+    /// The endpoint redirects to a different endpoint.
     Endpoint,
-    /// No server responds at the endpoint.
+    /// Nothing is responding at the endpoint.
     Unreachable,
-    /// Another object has the key and must not be replaced.
+    /// The key already holds a different object that must not be replaced.
     Exists,
-    /// The store does not support the operation.
+    /// The store doesn't support this operation.
     Unsupported,
-    /// Any other error. A retry may help.
+    /// Any other error. Retrying may help.
     Other,
 }
 
-/// An error of a store operation.
+/// Error returned by a store operation.
 #[derive(Debug, thiserror::Error)]
 #[error("{action}")]
 pub struct StoreError {
@@ -48,57 +48,57 @@ impl StoreError {
         Self { kind, action, cause: cause.into(), region: None, hint: None }
     }
 
-    /// Creates the error for a key that is taken by an object that must not be replaced.
+    /// Creates the error for a key that already holds an object that must not be replaced.
     pub(crate) fn exists(key: &Key) -> Self {
         let cause = "a different object has this key and must not be replaced";
         Self::new(StoreErrorKind::Exists, format!("could not put `{key}`"), cause)
     }
 
-    /// Creates the error for a header update of an object that was replaced after its entity tag was read.
+    /// Creates the error for a header update that failed because the object was replaced after its entity tag was read.
     pub(crate) fn replaced(key: &Key) -> Self {
         let action = format!("could not update the headers of `{key}`");
         Self::new(StoreErrorKind::Exists, action, "the object was replaced in the meantime")
             .with_hint("run the same command again")
     }
 
-    /// Returns the error with another category.
+    /// Changes the error's category.
     #[cfg(feature = "s3")]
     #[must_use]
     pub(crate) fn with_kind(self, kind: StoreErrorKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// Returns the error with a hint that replaces the general one of its category.
+    /// Attaches a hint, overriding the default hint for the error's category.
     #[must_use]
     pub fn with_hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
     }
 
-    /// Returns the specific hint of the error, if it has one.
+    /// Returns the hint attached to this error, if any.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 
-    /// Returns the error with the region of the bucket.
+    /// Attaches the bucket's region to the error.
     #[must_use]
     pub fn in_region(self, region: Option<String>) -> Self {
         Self { region, ..self }
     }
 
-    /// Returns the region of the bucket, if the store named it.
+    /// Returns the bucket's region, if the store reported it.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 
-    /// Returns the category of the error.
+    /// Returns the error's category.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 
-    /// Returns `true` if a retry can only help after the configuration or the environment has changed.
+    /// Returns `true` if retrying won't help until the configuration or the environment is fixed.
     #[must_use]
     pub fn is_environment(&self) -> bool {
         !matches!(self.kind, StoreErrorKind::Other | StoreErrorKind::Exists)

@@ -1,50 +1,50 @@
-//! Prefixes and keys. A validated key cannot leave its prefix.
+//! Prefixes and keys. Validation ensures that a key can't escape its prefix.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Maximum length of a key in S3, in bytes of UTF-8.
+/// Maximum S3 key length, in UTF-8 bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// Maximum length of a path below a prefix, in bytes. Prefixes leave room for it in their keys.
+/// Maximum length of a path under a prefix, in bytes. Prefixes are limited to leave room for it.
 pub(crate) const MAX_PATH_BYTES: usize = 96;
 
-/// An error in the text of a prefix, a key or a URL.
+/// Error returned when a prefix, key or URL is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// A segment is empty, or the whole text is.
+    /// A path segment is empty, or the whole string is.
     #[error("`{0}` has an empty segment: remove leading, trailing and doubled slashes")]
     EmptySegment(String),
-    /// A segment is `.` or `..`, which would leave the prefix.
+    /// A path segment is `.` or `..`, which could escape the prefix.
     #[error("`{0}` contains a `.` or `..` segment")]
     DotSegment(String),
-    /// The text contains a control character or a backslash.
+    /// The string contains a control character or a backslash.
     #[error("`{}` contains a control character or a backslash", .0.escape_debug())]
     Character(String),
-    /// The text is longer than a key of S3 can be.
+    /// The string is too long to be an S3 key.
     #[error("`{0}` is too long: keys are limited to 1024 bytes")]
     TooLong(String),
-    /// A segment has a meaning of its own.
+    /// A path segment is reserved.
     #[error("`{text}` contains a segment that is reserved for {purpose}")]
     Reserved {
-        /// The text.
+        /// The rejected string.
         text: String,
-        /// The use of such segments.
+        /// The purpose that the segment is reserved for.
         purpose: &'static str,
     },
-    /// The text is not an absolute URL that a path can be appended to.
+    /// The string isn't an absolute URL that paths can be appended to.
     #[error("`{0}` is not a URL like https://example.org/iiif")]
     Url(String),
-    /// The URL contains a user name or a password, which would be published. The error message omits both.
+    /// The URL contains a username or password, which would be published. The error message omits both.
     #[error("the URL of `{0}` contains a user name or a password, which would be published")]
     Secret(String),
 }
 
-/// Checks the path of a folder or a document: segments that are separated by slashes.
+/// Validates the slash-separated path of a folder or document.
 ///
 /// # Errors
-/// If the text is empty, could leave a prefix, or leaves no room for a path of [`MAX_PATH_BYTES`] below it.
+/// Returns an error if the path is empty, could escape a prefix, or doesn't leave room for [`MAX_PATH_BYTES`] under it.
 pub(crate) fn check_path(text: &str) -> Result<(), KeyError> {
     if text.chars().any(|character| character.is_control() || character == '\\') {
         return Err(KeyError::Character(text.to_owned()));
@@ -55,15 +55,15 @@ pub(crate) fn check_path(text: &str) -> Result<(), KeyError> {
     if text.split('/').any(|segment| segment == "." || segment == "..") {
         return Err(KeyError::DotSegment(text.to_owned()));
     }
-    // Room is left for the longest request path, so that a folder that is accepted can hold all of its keys. A failure
-    // after half of the tiles would be the alternative.
+    // Leave room for the longest request path so that every key under an accepted folder is valid. Without this check,
+    // publishing could fail after half of the tiles are stored.
     if text.len() > MAX_KEY_BYTES - MAX_PATH_BYTES {
         return Err(KeyError::TooLong(text.to_owned()));
     }
     Ok(())
 }
 
-/// The common prefix of all keys of a publisher, which may be empty. Leading and trailing slashes are ignored.
+/// Common prefix of all keys a publisher writes. It may be empty. Leading and trailing slashes are ignored.
 ///
 /// ```
 /// use iiif_publish::store::Prefix;
@@ -94,34 +94,34 @@ impl Prefix {
         self.0.is_empty()
     }
 
-    /// Returns the prefix with a trailing slash, or an empty string if the prefix is empty. Only keys below the prefix
-    /// begin with it.
+    /// Returns the prefix with a trailing slash, or an empty string if the prefix is empty. Only keys under the prefix
+    /// start with it.
     #[must_use]
     pub fn with_slash(&self) -> String {
         if self.is_empty() { String::new() } else { format!("{}/", self.0) }
     }
 
-    /// Returns the prefix of a folder below this one.
+    /// Appends a folder path to the prefix.
     ///
     /// # Errors
-    /// If the path is not valid, or is too long together with the prefix.
+    /// Returns an error if the path is invalid or the combined prefix is too long.
     pub fn join(&self, path: &str) -> Result<Self, KeyError> {
         let joined = format!("{}{path}", self.with_slash());
         check_path(&joined).map(|()| Self(joined))
     }
 
-    /// Returns the key of a document below the prefix.
+    /// Returns the key of a document under the prefix.
     ///
     /// # Errors
-    /// If the path is not valid, or is too long together with the prefix.
+    /// Returns an error if the path is invalid or the combined key is too long.
     pub fn join_key(&self, path: &str) -> Result<Key, KeyError> {
         self.join(path).map(|joined| Key(joined.0))
     }
 
-    /// Returns the key of a short path below the prefix, which always fits.
+    /// Returns the key for a short path under the prefix. This can't exceed the maximum key length.
     ///
     /// # Panics
-    /// If the path is longer than 96 bytes.
+    /// Panics if the path is longer than 96 bytes.
     #[must_use]
     pub(crate) fn short_key(&self, path: &impl fmt::Display) -> Key {
         let path = path.to_string();
@@ -129,13 +129,13 @@ impl Prefix {
         Key(format!("{}{path}", self.with_slash()))
     }
 
-    /// Returns a key that was listed by a store, or `None` if the key is not below the prefix.
+    /// Converts a key listed by a store, or returns `None` if the key isn't under the prefix.
     #[must_use]
     pub fn found(&self, key: &str) -> Option<Key> {
         self.path_of(key).map(|_| Key(key.to_owned()))
     }
 
-    /// Returns the path of a key relative to the prefix, or `None` if the key is not below the prefix.
+    /// Strips the prefix from a key, or returns `None` if the key isn't under the prefix.
     #[must_use]
     pub(crate) fn path_of<'a>(&self, key: &'a str) -> Option<&'a str> {
         let path = if self.is_empty() { Some(key) } else { key.strip_prefix(&self.0)?.strip_prefix('/') };
@@ -149,13 +149,13 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// The key of an object in a bucket, or its path below a folder. Only a [`Prefix`] creates keys, so every key is below
-/// its prefix.
+/// Key of an object in a bucket, or its path inside a folder. Keys can only be created from a [`Prefix`], so every key
+/// is under its prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 impl Key {
-    /// Returns the key as S3 expects it.
+    /// Returns the key as a string, in the form S3 expects.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! An in-memory store, for tests and for programs that use the crate as a library.
+//! An in-memory store, for tests and for programs that embed this crate.
 
 use super::{
     Digest, ETag, HeaderUpdate, Key, Listed, Object, Prefix, Receipt, Redirect, RedirectStore, Redirects, Store,
@@ -11,16 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The time by which each operation advances the clock of the store.
+/// Amount by which each operation advances the store's clock.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The initial time of a store, in seconds since the epoch: 2026-01-01.
+/// Initial time on the store's clock, in seconds since the Unix epoch (2026-01-01).
 const FIRST_SECOND: u64 = 1_767_225_600;
 
 /// A store that keeps objects in memory.
 ///
-/// The clock of the store is deterministic: each operation and each call of [`advance`](Self::advance) moves it
-/// forward.
+/// Its clock is deterministic: it only moves forward when an operation runs or [`advance`](Self::advance) is called.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -29,7 +28,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     objects: BTreeMap<Key, Entry>,
-    /// Every put, in order.
+    /// All puts, in order.
     puts: Vec<Object>,
     header_updates: Vec<HeaderUpdate>,
     redirects: Vec<Redirect>,
@@ -97,14 +96,14 @@ impl State {
 }
 
 impl MemoryStore {
-    /// Returns all puts of objects that still exist, in order. A replaced object occurs once for each put.
+    /// Returns every put whose object still exists, in order. An object that was replaced appears once per put.
     #[must_use]
     pub fn puts(&self) -> Vec<Object> {
         let state = self.locked();
         state.puts.iter().filter(|put| state.objects.contains_key(&put.key)).cloned().collect()
     }
 
-    /// Returns the current objects, sorted by key.
+    /// Returns all current objects, sorted by key.
     #[must_use]
     pub fn objects(&self) -> Vec<Object> {
         self.locked().objects.values().map(|entry| entry.object.clone()).collect()
@@ -122,12 +121,12 @@ impl MemoryStore {
         self.locked().redirects.clone()
     }
 
-    /// Moves the clock of the store forward.
+    /// Advances the store's clock.
     pub fn advance(&self, time: Duration) {
         self.locked().elapsed += time;
     }
 
-    /// Begins an operation and advances the clock by a tick.
+    /// Starts an operation by locking the state and advancing the clock one tick.
     fn begin(&self) -> MutexGuard<'_, State> {
         let mut state = self.locked();
         state.elapsed += TICK;
@@ -135,7 +134,7 @@ impl MemoryStore {
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
-        // No operation can panic halfway, so the state stays consistent even if another thread panicked.
+        // No operation can panic partway through, so the state is consistent even if another thread panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -149,8 +148,8 @@ impl Store for MemoryStore {
         async move {
             let mut state = self.begin();
             match state.objects.get(&object.key) {
-                // As in remote stores, where a repeated request may find the object of the first one, whose response
-                // was lost.
+                // Identical content is fine, as in remote stores, where a retry may find the object that an earlier
+                // request stored before its response was lost.
                 Some(entry) if entry.object.body != object.body => Err(StoreError::exists(&object.key)),
                 Some(entry) => Ok(entry.receipt()),
                 None => Ok(state.put(object)),
@@ -163,7 +162,7 @@ impl Store for MemoryStore {
         async { Ok(()) }.boxed()
     }
 
-    /// Advances the clock without waiting.
+    /// Advances the clock instead of actually waiting.
     fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
         async move { self.advance(time) }.boxed()
     }

@@ -1,4 +1,4 @@
-//! Object storage. A store handles keys and bytes, and knows nothing about images.
+//! Object storage. Stores work with keys and bytes and know nothing about images.
 
 #[cfg(feature = "s3")]
 mod adaptive_limiter;
@@ -50,82 +50,82 @@ use std::time::{Duration, SystemTime};
 /// An object to upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// The key of the object.
+    /// The object's key.
     pub key: Key,
-    /// The content of the object.
+    /// The object's content.
     pub body: Bytes,
-    /// The `Content-Type` to serve it with.
+    /// `Content-Type` header to serve.
     pub content_type: &'static str,
-    /// The `Cache-Control` to serve it with.
+    /// `Cache-Control` header to serve.
     pub cache_control: Arc<str>,
-    /// A short ASCII text that the store keeps with the object and returns from [`Store::get`].
+    /// Short ASCII string stored alongside the object and returned by [`Store::get`].
     pub mark: Option<Arc<str>>,
 }
 
-/// The handling of images and objects that exist already.
+/// Policy for images and objects that already exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnExisting {
-    /// Replaces what has changed, and skips images that have not: those from the same source with the same options.
+    /// Replace anything that changed, and skip images with the same source and options as before.
     #[default]
     Update,
-    /// Replaces everything, unchanged images too.
+    /// Replace everything, including unchanged images.
     Overwrite,
-    /// Keeps everything, changed or not.
+    /// Keep everything, even if it changed.
     Keep,
 }
 
-/// A store's confirmation that an object is stored.
+/// Confirmation that an object has been stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The key of the object.
+    /// The object's key.
     pub key: Key,
-    /// The size of the content in bytes.
+    /// Content size in bytes.
     pub bytes: u64,
-    /// The entity tag that the store returned, which a listing shows until the object changes.
+    /// Entity tag returned by the store. Listings report the same tag until the object changes.
     pub etag: Option<ETag>,
 }
 
-/// A small object as read by [`Store::get`].
+/// A small object read by [`Store::get`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The content of the object.
+    /// The object's content.
     pub body: Bytes,
-    /// The mark that was stored with the object.
+    /// The mark stored with the object.
     pub mark: Option<String>,
-    /// The entity tag of the object.
+    /// The object's entity tag.
     pub etag: Option<ETag>,
-    /// The time of the last write, by the clock of the store.
+    /// Last modified time, according to the store's clock.
     pub modified: Option<SystemTime>,
 }
 
-/// New headers for an object that keeps its content.
+/// New headers for an object, leaving its content unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderUpdate {
-    /// The key of the object.
+    /// The object's key.
     pub key: Key,
-    /// The size of the content in bytes.
+    /// Content size in bytes.
     pub bytes: u64,
-    /// The entity tag that the object must still have.
+    /// Entity tag that the object is expected to have.
     pub etag: ETag,
-    /// The new `Content-Type`.
+    /// New `Content-Type` header.
     pub content_type: &'static str,
-    /// The new `Cache-Control`.
+    /// New `Cache-Control` header.
     pub cache_control: Arc<str>,
-    /// The new mark.
+    /// New mark, if any.
     pub mark: Option<Arc<str>>,
 }
 
-/// An object in a listing of a store.
+/// An object returned by a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The key of the object.
+    /// The object's key.
     pub key: Key,
-    /// The size of the content in bytes.
+    /// Content size in bytes.
     pub bytes: u64,
-    /// The entity tag, if the store lists it.
+    /// Entity tag, if the listing includes it.
     pub etag: Option<ETag>,
-    /// The time of the last write, if the store lists it.
+    /// Last modified time, if the listing includes it.
     pub modified: Option<SystemTime>,
 }
 
@@ -133,23 +133,24 @@ pub struct Listed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Requests sent, including retries.
+    /// Number of requests sent, including retries.
     pub requests: u64,
-    /// Retried requests.
+    /// Number of retries.
     pub retries: u64,
-    /// Responses that asked for fewer requests (503 and 429).
+    /// Number of responses asking the client to slow down (429 or 503).
     pub throttles: u64,
 }
 
 /// A storage backend for objects.
 pub trait Store: Send + Sync {
-    /// Stores an object, or replaces the one under the same key. The write is atomic.
+    /// Stores an object, replacing any existing object with the same key. The write is atomic.
     fn put(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>>;
 
-    /// Stores an object unless its key is taken. An existing object with the same bytes counts as stored.
+    /// Stores an object if its key doesn't exist yet. Succeeds if the existing object has the same content.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Exists`] if a different object has the key, as far as the store can detect it.
+    /// Returns [`StoreErrorKind::Exists`] if the key already holds different content, provided that the store can
+    /// detect this.
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         async move {
             match self.get(&object.key).await? {
@@ -160,79 +161,79 @@ pub trait Store: Send + Sync {
         .boxed()
     }
 
-    /// Checks, best effort, that the store is writable.
+    /// Checks that the store is writable, on a best-effort basis.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Reads a small object. Returns `None` if the object does not exist or the caller may not read it.
+    /// Reads a small object. Returns `None` if the object doesn't exist or the caller isn't allowed to read it.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
-    /// Lists the objects below a prefix in pages, so that only one page is in memory at a time.
+    /// Lists all objects under a prefix, one page at a time to bound memory usage.
     ///
-    /// Pages may be empty. Callers may delete objects of earlier pages while the listing continues.
+    /// Pages may be empty. It's safe to delete objects from earlier pages while the listing is in progress.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>>;
 
-    /// Returns the names of the folders directly below a prefix, such as `atlas` for `maps/atlas/info.json` below
-    /// `maps`. Objects are neither counted nor read.
+    /// Returns the names of the folders directly under a prefix. For example, if `maps/atlas/info.json` exists, listing
+    /// `maps` returns `atlas`. Doesn't count or read any objects.
     fn folders<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
-    /// Deletes objects. Deleting a missing object succeeds.
+    /// Deletes objects. Deleting an object that doesn't exist is not an error.
     fn delete(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Returns the redirects of the store; `None` if its objects cannot redirect.
+    /// Returns a handle for setting redirects, or `None` if the store doesn't support them.
     fn redirect_store(&self) -> Option<&dyn RedirectStore> {
         None
     }
 
-    /// Gives an object new headers without sending its content again.
+    /// Updates an object's headers without uploading its content again.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unsupported`] if the store cannot do that. Any error leaves the object as it was or as
-    /// requested; callers fall back to [`put`](Self::put).
+    /// Returns [`StoreErrorKind::Unsupported`] if the store can't do this. After any error, the object has either its
+    /// old headers or the requested ones, and callers fall back to [`put`](Self::put).
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         let action = format!("could not update the headers of `{}`", update.key);
         async move { Err(StoreError::new(StoreErrorKind::Unsupported, action, "the store has no copy operation")) }
             .boxed()
     }
 
-    /// Returns the current time by the clock that stamps [`Stored::modified`] and [`Listed::modified`].
+    /// Returns the current time according to the clock used for [`Stored::modified`] and [`Listed::modified`].
     ///
-    /// Remote stores learn the time from their responses, so call this after another request.
+    /// Remote stores learn the time from responses, so send at least one request before calling this.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         async { Ok(SystemTime::now()) }.boxed()
     }
 
-    /// Waits for a period, measured by the same clock.
+    /// Waits for the given duration, as measured by the same clock as [`now`](Self::now).
     fn wait(&self, time: Duration) -> BoxFuture<'_, ()> {
         tokio::time::sleep(time).boxed()
     }
 
-    /// Makes all earlier writes and deletions durable. Remote stores guarantee durability with each response.
+    /// Makes all earlier writes and deletions durable. Remote stores are durable as soon as they respond.
     fn flush(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async { Ok(()) }.boxed()
     }
 
-    /// Returns `true` if the store keeps `Content-Type`, `Cache-Control` and marks with all objects, so that changed
-    /// headers require an upload.
+    /// Returns `true` if the store saves `Content-Type`, `Cache-Control` and marks with every object, which means that
+    /// changing a header requires an upload.
     fn keeps_headers(&self) -> bool {
         true
     }
 
     /// Returns a stable description of the attributes that the store adds to every object. Equal attributes have equal
-    /// descriptions in all versions of the program.
+    /// descriptions across all versions of this crate.
     fn attributes(&self) -> String {
         String::new()
     }
 
-    /// Returns the default maximum number of parallel uploads.
+    /// Returns the default limit on concurrent uploads.
     fn default_concurrency(&self) -> usize;
 
-    /// Returns how many calls of [`get`](Self::get) returned `None` because reading was denied. Those objects may
-    /// exist.
+    /// Returns the number of [`get`](Self::get) calls that returned `None` because access was denied. Those objects
+    /// might exist.
     fn denied_lookups(&self) -> u64 {
         0
     }
 
-    /// Returns the request counters. Local stores return zeros.
+    /// Returns the request counters, which are always zero for local stores.
     fn traffic(&self) -> Traffic {
         Traffic::default()
     }

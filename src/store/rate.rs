@@ -1,13 +1,13 @@
-//! The minimum rate at which the body of a response must arrive.
+//! Minimum transfer rate for response bodies.
 
 use std::time::{Duration, Instant};
 
-/// Minimum number of bytes within each [`INTERVAL`], which is about 1 KiB per second.
+/// Minimum number of bytes to receive in each [`INTERVAL`], which works out to about 1 KiB per second.
 const MIN_BYTES: u64 = 64 << 10;
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Watches one body. A server that sends a byte now and then would otherwise hold a run for days, because no pause is
-/// long enough to be a timeout.
+/// Tracks the transfer rate of one response body. A server that trickles out single bytes would otherwise stall a run
+/// for days without ever hitting a read timeout.
 #[derive(Debug)]
 pub(crate) struct MinRate {
     interval: Duration,
@@ -16,7 +16,7 @@ pub(crate) struct MinRate {
     bytes: u64,
 }
 
-/// A body that arrives too slowly.
+/// Error for a response body that arrives too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the response arrives too slowly: {bytes} bytes in {seconds} s")]
 pub(crate) struct TooSlow {
@@ -25,19 +25,19 @@ pub(crate) struct TooSlow {
 }
 
 impl MinRate {
-    /// Begins to watch. Where retries take less than a minute, the rate is measured over that time.
+    /// Starts tracking. If `retry_for` is shorter than a minute, the rate is measured over that time instead.
     pub(crate) fn new(retry_for: Duration) -> Self {
         let interval = INTERVAL.min(retry_for);
-        // Exact enough: milliseconds of a minute.
+        // Millisecond precision is good enough here.
         let share = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         let min_bytes = MIN_BYTES.saturating_mul(share) / 60_000;
         Self { interval, min_bytes, began: Instant::now(), bytes: 0 }
     }
 
-    /// Counts bytes that have arrived.
+    /// Records that more bytes have arrived.
     ///
     /// # Errors
-    /// If an interval is over in which fewer bytes arrived than must.
+    /// Returns an error if too few bytes arrived during the current interval.
     pub(crate) fn arrived(&mut self, bytes: usize) -> Result<(), TooSlow> {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         let elapsed = self.began.elapsed();

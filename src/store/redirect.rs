@@ -6,32 +6,33 @@ use futures::future::BoxFuture;
 /// A key that redirects to another URL instead of holding content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
-    /// The key that is requested.
+    /// The key to redirect from.
     pub from: Key,
-    /// The public URL of that key.
+    /// Public URL of the key.
     pub url: String,
-    /// The URL to redirect to.
+    /// URL to redirect to.
     pub to: String,
 }
 
-/// The redirects of a base key and of the keys below it, which replace earlier ones.
+/// All redirects for a base key and the keys under it. They replace any earlier redirects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirects {
-    /// The key above all others, which may redirect as well.
+    /// The base key, which can itself be a redirect.
     pub base: Key,
-    /// The public URL of the base key.
+    /// Public URL of the base key.
     pub base_url: String,
-    /// Number of segments between the base key and the other keys. Keys at other depths belong to somebody else.
+    /// Number of path segments between the base key and the other keys. Keys at any other depth belong to someone else.
     pub depth: usize,
-    /// The redirects, at most one for each key.
+    /// The redirects, with at most one per key.
     pub redirects: Vec<Redirect>,
 }
 
-/// A store whose keys can redirect to other URLs, if a web server follows them.
+/// A store that supports redirects, provided that its web server honors them.
 pub trait RedirectStore: Send + Sync {
-    /// Sets the redirects of a base key. Stores that keep redirects as objects leave earlier ones in place.
+    /// Sets the redirects for a base key. Stores that represent redirects as objects don't remove earlier ones.
     ///
     /// # Errors
-    /// If an object that is not a redirect has the base key: the object belongs to somebody else.
+    /// Returns an error if the base key holds an object that isn't a redirect, because that object belongs to someone
+    /// else.
     fn set_redirects(&self, redirects: Redirects) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -1,15 +1,15 @@
-//! Request counters of one task, independent of other users of the same store.
+//! Per-task request counters, independent of other users of the same store.
 
 use super::Traffic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 tokio::task_local! {
-    /// The counters that the current task belongs to.
+    /// Counters for the current task.
     static PRESENT: Arc<Tally>;
 }
 
-/// Counters of requests, retries and throttles.
+/// Counts requests, retries and throttled responses.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     requests: AtomicU64,
@@ -18,7 +18,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Runs `work` and counts its requests here. Requests of tasks that `work` spawns are not counted.
+    /// Runs `work` and counts the requests it sends. Requests from tasks spawned by `work` aren't counted.
     pub(crate) async fn of<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         PRESENT.scope(Arc::clone(self), work).await
     }
@@ -29,7 +29,7 @@ impl Tally {
         Traffic { requests: read(&self.requests), retries: read(&self.retries), throttles: read(&self.throttles) }
     }
 
-    /// Counts a request of the current task.
+    /// Counts a request sent by the current task.
     #[cfg(feature = "s3")]
     pub(super) fn sent(is_retry: bool) {
         Self::count(|tally| &tally.requests);
@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Counts a throttle of a request of the current task.
+    /// Counts a throttled response to the current task.
     #[cfg(feature = "s3")]
     pub(super) fn throttled() {
         Self::count(|tally| &tally.throttles);
@@ -46,7 +46,7 @@ impl Tally {
 
     #[cfg(feature = "s3")]
     fn count(which: impl FnOnce(&Self) -> &AtomicU64) {
-        // Some requests belong to no task, such as the first check of the bucket.
+        // Some requests don't belong to any task, such as the initial bucket check.
         let _ = PRESENT.try_with(|tally| which(tally).fetch_add(1, Ordering::Relaxed));
     }
 }

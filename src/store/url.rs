@@ -1,34 +1,34 @@
-//! URLs to which paths can be appended.
+//! Base URLs and percent-encoding.
 
 use super::{KeyError, Prefix};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::str::FromStr;
 
-/// Characters that are not percent-encoded in URLs: the unreserved characters of RFC 3986 and the slash. `+` is encoded
-/// because S3 reads it as a space.
+/// Everything except the RFC 3986 unreserved characters and the slash is percent-encoded. That includes `+`, because S3
+/// decodes it as a space.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// Returns a path percent-encoded for a URL.
+/// Percent-encodes a path for use in a URL.
 pub(crate) fn encoded(path: &str) -> String {
     utf8_percent_encode(path, ENCODED).to_string()
 }
 
-/// Returns `true` if a URL names a user, with or without a password.
+/// Returns `true` if a URL contains a username, with or without a password.
 ///
-/// A password may contain any character. Any `@` before the query therefore counts as the end of the user information,
-/// unless the host before it is complete: in `https://host/@user`, the `@` belongs to the path.
+/// Passwords can contain any character, so any `@` before the query counts as the end of the user info, unless the part
+/// before it is already a complete host. In `https://host/@user`, the `@` belongs to the path.
 pub(super) fn has_user_info(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // In `user:pa/ss@host`, `pa` looks like a port but is not one.
+    // In `user:pa/ss@host`, `pa` is in the port position but isn't a port.
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let after_brackets = authority.rsplit(']').next().unwrap_or(authority);
     let has_broken_port = after_brackets.split_once(':').is_some_and(|(_, port)| !is_port(port));
     authority.contains('@') || has_broken_port && rest.contains('@')
 }
 
-/// Returns a URL without user name, password, query and fragment, for use in messages.
+/// Strips the username, password, query and fragment from a URL so that it's safe to print.
 #[must_use]
 pub fn redacted_url(url: &str) -> String {
     let url_without_query = url.split(['?', '#']).next().unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn redacted_url(url: &str) -> String {
     format!("{scheme}{rest}{hidden}")
 }
 
-/// An absolute URL of the web without secrets and without a trailing slash, such as that of a bucket.
+/// An absolute HTTP or HTTPS URL, such as a bucket's URL. It contains no secrets and has no trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
@@ -69,13 +69,13 @@ impl fmt::Display for BaseUrl {
 }
 
 impl BaseUrl {
-    /// Returns the URL of a prefix below this URL.
+    /// Returns the URL of a prefix under this URL.
     #[must_use]
     pub fn below(&self, prefix: &Prefix) -> Self {
         if prefix.is_empty() { self.clone() } else { Self(self.join(&prefix.to_string())) }
     }
 
-    /// Returns the URL of a path below this URL. The path is percent-encoded.
+    /// Returns the URL of a path under this URL, percent-encoding the path.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}/{}", self.0, encoded(path))
     }

@@ -1,11 +1,11 @@
-//! The address of the image to verify.
+//! Address of the image to verify.
 
 use crate::http::Url;
 use crate::iiif::Plan;
 use std::fmt;
 use std::str::FromStr;
 
-/// The URL of an `info.json` on the web, as the user wrote it. The base URI of the image is accepted too.
+/// URL of an `info.json`, as entered by the user. The image's base URI is also accepted.
 ///
 /// ```
 /// use iiif_publish::verify::InfoUrl;
@@ -18,17 +18,17 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfoUrl(String);
 
-/// An invalid `info.json` URL. The error does not repeat the URL, because it may contain a secret.
+/// Returned for an invalid `info.json` URL. The error doesn't include the URL because it may contain a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// The text is not an absolute HTTP or HTTPS URL.
+    /// The text isn't an absolute HTTP or HTTPS URL.
     #[error("not a URL such as https://example.org/photo/info.json")]
     NotWeb,
-    /// The URL contains a user name or a password, which would appear on every line of a report.
+    /// The URL contains a user name or password, which would appear on every line of a report.
     #[error("the URL contains a user name or a password, which reports would reveal")]
     Secret,
-    /// The URL contains a query or a fragment, so no path can be appended to it.
+    /// The URL contains a query or fragment, so paths can't be appended to it.
     #[error("the URL contains `?` or `#`, so no path can be appended to it")]
     Query,
 }
@@ -51,13 +51,13 @@ impl FromStr for InfoUrl {
 }
 
 impl InfoUrl {
-    /// Returns the base URI of the image, without a trailing slash, because viewers append one.
+    /// Returns the image's base URI. There is no trailing slash because viewers append one.
     #[must_use]
     pub fn base_uri(&self) -> &str {
         &self.0
     }
 
-    /// Returns the part before `/info.json`.
+    /// Returns everything before `/info.json`.
     pub(super) fn base_of(text: &str) -> &str {
         let folder = text.strip_suffix(Plan::INFO_JSON).filter(|folder| folder.ends_with('/'));
         folder.unwrap_or(text).trim_end_matches('/')

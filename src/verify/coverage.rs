@@ -1,4 +1,4 @@
-//! The list of all objects that a viewer requests, with their expected dimensions.
+//! Lists every object that a viewer requests, along with its expected dimensions.
 
 use super::Rule;
 use super::expected::{Expected, Measure};
@@ -9,11 +9,11 @@ use crate::iiif::{
 };
 use std::collections::HashMap;
 
-/// The maximum number of tiles to check. That is more than any image has, and can still be counted in seconds: 200,000
-/// x 200,000 pixels in tiles of 64 are 13 million.
+/// Maximum number of tiles to check. No real image has this many, and they can still be counted in seconds. An image
+/// of 200,000 x 200,000 pixels with 64-pixel tiles has 13 million.
 const MAX_OBJECTS: u64 = 20_000_000;
 
-/// The members of an `info.json` that determine the stored objects.
+/// `info.json` members that determine the stored objects.
 const DECISIVE: [&str; 11] = [
     "protocol",
     "profile",
@@ -28,20 +28,20 @@ const DECISIVE: [&str; 11] = [
     "preferredFormats",
 ];
 
-/// All objects of one image except its `info.json`.
+/// All of an image's objects except `info.json`.
 #[derive(Debug)]
 pub(super) enum Coverage {
     Plan {
         plan: Plan,
-        /// Sizes of thumbnails that may exist. It depends on the size limit used for publishing, which `info.json` does
-        /// not reveal.
+        /// Sizes of thumbnails that may or may not exist. This depends on the size limit used for publishing, which
+        /// `info.json` doesn't reveal.
         perhaps: HashMap<ImageRequest, Size>,
     },
     Listed(Listed),
 }
 
 impl Coverage {
-    /// Determines the objects of an image.
+    /// Determines an image's objects.
     ///
     /// # Errors
     /// Returns a message if the image has more than [`MAX_OBJECTS`] tiles.
@@ -62,7 +62,7 @@ impl Coverage {
         }
     }
 
-    /// Returns all objects in a fixed order. The iterator computes them on demand, because a large image has millions.
+    /// Returns all objects in a fixed order. They're computed lazily because large images have millions of objects.
     pub(super) fn expected(&self) -> Box<dyn Iterator<Item = Expected> + Send + '_> {
         match self {
             Self::Listed(listed) => Box::new(listed.expected()),
@@ -90,15 +90,16 @@ fn planned_requests(
     })
 }
 
-/// Returns the plan with which this program would publish the image, if that results in the same `info.json`.
+/// Returns the plan this program would use to publish the image, provided that it produces the same `info.json`.
 fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Plan> {
     let [tiles] = &information.tiles[..] else { return None };
-    // `maxWidth` is the width of `full/max` and may be less than a tile, but the limit used for publishing may not.
+    // `maxWidth` is the width of `full/max` and may be smaller than a tile, but the publishing size limit may not.
     let longest_side = information.limits.width.map(|width| width.max(tiles.width));
     let shape = PyramidShape::new(tiles.width, longest_side, rounded_sizes).ok()?;
     let pyramid = Pyramid::new(information.size, shape.in_formats(information.formats));
-    // The question is not who published the image, which nothing in it says, but whether all objects of the plan can be
-    // expected. That is the case if this program would write the same document: then viewers compute the same requests.
+    // The document doesn't reveal who published the image, but that doesn't matter. We only need to know whether all of
+    // the plan's objects should exist. If this program would write the same document, they should, because viewers will
+    // compute the same requests.
     let written = ImageInformation::new(&pyramid, information.version, information.id.clone(), None);
     let written = serde_json::to_value(written).ok()?;
     let is_same = |member: &str| written.get(member) == information.document.get(member);
@@ -107,8 +108,8 @@ fn planned(information: &Information, rounded_sizes: RoundedSizes) -> Option<Pla
 
 /// Returns thumbnails that depend on the size limit used for publishing.
 ///
-/// Several limits lead to the same `full/max`. These thumbnails are drawn with the highest of them, but not with the
-/// lowest.
+/// Different limits can lead to the same `full/max`. These thumbnails are created with the highest of those limits, but
+/// not with the lowest.
 fn perhaps(plan: &Plan) -> HashMap<ImageRequest, Size> {
     let pyramid = plan.pyramid();
     let levels = pyramid.scale_factors().iter().take_while(|scale| **scale < pyramid.max_level());

@@ -1,24 +1,24 @@
-//! Requests that must succeed, and the dimensions of their images.
+//! Requests that must succeed, and the expected image dimensions.
 
 use crate::iiif::{ImageRequest, Size};
 use std::fmt;
 
-/// A request that must succeed, and the dimensions of its image.
+/// A request that must succeed, and the dimensions of the returned image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     pub(super) request: ImageRequest,
     pub(super) measure: Measure,
 }
 
-/// The dimensions that an image may have.
+/// Acceptable image dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
     Exactly(Size),
     Either(Size, Size),
-    /// The width of the first size. The server chooses the height (`w,`), and may round it from the first size or from
-    /// the proportions of the second.
+    /// The first size's width. The server picks the height (`w,`) and may round it from either the first size or the
+    /// second size's aspect ratio.
     ByWidth(Size, Size),
-    /// At most the first size, in the proportions of the second.
+    /// No larger than the first size, with the second size's aspect ratio.
     Within(Size, Size),
 }
 
@@ -42,7 +42,7 @@ impl Measure {
         }
     }
 
-    /// Returns the maximum number of pixels that these dimensions allow.
+    /// Returns the maximum number of pixels allowed by these dimensions.
     pub(super) fn max_pixels(self) -> u64 {
         match self {
             Self::Exactly(size) | Self::Within(size, _) => size.pixels(),
@@ -55,7 +55,7 @@ impl Measure {
     }
 }
 
-/// Returns the height for a width, rounded down.
+/// Returns the proportional height for the given width, rounded down.
 fn proportional_height(natural: Size, width: u32) -> u64 {
     u64::from(natural.height()) * u64::from(width) / u64::from(natural.width())
 }

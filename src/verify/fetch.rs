@@ -1,4 +1,4 @@
-//! Requests for published objects, as from a viewer's page.
+//! Requests published objects the way a viewer on a web page would.
 
 use super::finding::Problem;
 use crate::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, ORIGIN};
@@ -6,22 +6,23 @@ use crate::http::{BodyLimit, Client, Document, Encodings, HttpError, Method, Pol
 use bytes::Bytes;
 use std::time::Duration;
 
-/// An object on an overloaded server is not missing, but a broken host must not delay the report for long.
+/// Retry policy. Retries keep an overloaded server's objects from being reported as missing, but the limits ensure that
+/// a broken host doesn't hold up the report for long.
 const POLICY: Policy = Policy::new(Duration::from_secs(30)).with_max_attempts(3);
 
-/// A client that requests objects as a viewer does.
+/// Requests objects the way a viewer does.
 #[derive(Clone, Debug)]
 pub(super) struct Viewer(Client);
 
-/// A response with any status. The body is read only if the status is 200.
+/// A response with any status. The body is only read if the status is 200.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// The URL after redirects.
+    /// URL after following redirects.
     pub(super) final_url: String,
     pub(super) content_type: Option<String>,
     pub(super) has_cache_control: bool,
-    /// `true` if pages of any site may read the response (CORS).
+    /// `true` if pages on any site may read the response (CORS).
     pub(super) allows_any_page: bool,
     pub(super) body: Bytes,
 }
@@ -30,7 +31,7 @@ impl Answer {
     pub(super) fn found(self) -> Result<Self, Problem> {
         match self.status {
             200 => Ok(self),
-            // Without permission to list the bucket, S3 answers 403 for an object that does not exist.
+            // S3 responds with 403 to requests for missing objects if the client isn't allowed to list the bucket.
             status @ (401 | 403 | 404 | 410) => Err(Problem::Missing { status }),
             status => Err(Problem::Status { status }),
         }
@@ -53,12 +54,12 @@ impl From<Document> for Answer {
     }
 }
 
-/// A failure to get a response.
+/// Errors that can occur when fetching an object.
 #[derive(Debug)]
 pub(super) enum FetchError {
-    /// The host refuses the connection or does not respond.
+    /// The host refused the connection or didn't respond.
     Unreachable(String),
-    /// The object has no usable response.
+    /// The object's response isn't usable.
     Object(Problem),
 }
 
@@ -86,7 +87,7 @@ impl Viewer {
         Client::new(POLICY, Encodings::Gzip).map(Self)
     }
 
-    /// Sends a GET request and retries transient errors. Stops reading a body after `max_bytes`.
+    /// Sends a GET request, retrying transient errors. Stops reading the body after `max_bytes`.
     pub(super) async fn get(&self, url: &str, max_bytes: u64) -> Result<Answer, FetchError> {
         let request = |client: &Client| client.request(Method::GET, url).header(ORIGIN, VIEWER_ORIGIN);
         Ok(self.0.read(request, BodyLimit::Whole { max_bytes }).await?.into())

@@ -1,90 +1,90 @@
-//! Problems that verification finds, and their texts.
+//! Problems found during verification, and how they are displayed.
 
 use crate::iiif::Format;
 use std::fmt;
 
-/// The maximum number of characters quoted from a server.
+/// Maximum number of characters to quote from a server.
 const QUOTED_LETTERS: usize = 120;
 
-/// One problem of an image.
+/// A single problem with an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The path below the base URI, or `None` if the problem concerns the whole image.
+    /// Path below the base URI, or `None` if the problem affects the whole image.
     pub path: Option<String>,
-    /// The problem.
+    /// The problem that was found.
     pub problem: Problem,
 }
 
 /// A problem with an object or an image.
 ///
-/// `Display` writes a clause for people. It escapes control characters from servers.
+/// The `Display` implementation produces a human-readable clause. It escapes control characters sent by servers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Pages of other sites cannot read `objects` of `checked` image files.
+    /// Pages on other sites can't read `objects` out of `checked` image files.
     Cors {
-        /// The number of image files without CORS headers.
+        /// Number of image files without CORS headers.
         objects: u64,
-        /// The number of image files that were checked.
+        /// Number of image files that were checked.
         checked: u64,
     },
-    /// `info.json` contains an error, described by this message.
+    /// `info.json` contains the error described by this message.
     Information(String),
-    /// Pages of other sites cannot read `info.json`.
+    /// Pages on other sites can't read `info.json`.
     InformationCors,
-    /// The object does not exist or is not public.
+    /// The object doesn't exist or isn't public.
     Missing {
-        /// The status of the response.
+        /// Response status code.
         status: u16,
     },
-    /// The status shows neither that the object exists nor that it is missing.
+    /// The status code doesn't indicate whether the object exists.
     Status {
-        /// The status of the response.
+        /// Response status code.
         status: u16,
     },
-    /// The request failed after several attempts.
+    /// The request still failed after several attempts.
     Unanswered {
         /// The innermost cause.
         reason: String,
     },
-    /// The object is larger than is possible for its kind.
+    /// The object is larger than an object of its kind can be.
     TooLarge {
-        /// The maximum number of bytes read.
+        /// Size limit in bytes.
         limit_bytes: u64,
     },
-    /// The body is not a complete file of its format.
+    /// The body isn't a complete file in the requested format.
     Damaged {
         /// The requested format.
         format: Format,
-        /// The message of the decoder.
+        /// The decoder's error message.
         reason: String,
     },
-    /// The image has wrong dimensions.
+    /// The image has the wrong dimensions.
     Size {
-        /// The actual width and height, in pixels.
+        /// Actual width and height in pixels.
         found: String,
-        /// The expected dimensions, in pixels.
+        /// Expected dimensions in pixels.
         expected: String,
     },
-    /// The `Content-Type` is missing or wrong.
+    /// The `Content-Type` is missing or incorrect.
     MediaType {
-        /// The header, or `None` if it is missing.
+        /// The header's value, or `None` if it's missing.
         found: Option<String>,
-        /// The expected media type.
+        /// Expected media type.
         expected: &'static str,
     },
-    /// The object has no `Cache-Control`.
+    /// The object doesn't have a `Cache-Control` header.
     CacheControl,
-    /// None of the checked image files has a `Cache-Control`.
+    /// None of the checked image files have a `Cache-Control` header.
     NoCacheControl {
-        /// The number of image files that were checked.
+        /// Number of image files that were checked.
         checked: u64,
     },
 }
 
 impl Problem {
-    /// Returns a stable word for programs.
+    /// Returns a stable, machine-readable name for this kind of problem.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl Problem {
         }
     }
 
-    /// Returns the position of the problem's kind in a report.
+    /// Returns the sort position of this kind of problem in a report.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Information(_) | Self::InformationCors => 0,
@@ -147,7 +147,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Shortens text from a server and escapes it for a terminal.
+/// Shortens text received from a server and escapes it for display in a terminal.
 pub(super) fn shortened(text: &str) -> String {
     let mut shown: String = text.chars().take(QUOTED_LETTERS).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTED_LETTERS).is_some() {

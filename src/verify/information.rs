@@ -1,4 +1,4 @@
-//! Parses an `info.json` from any program, and reports the parts that are invalid.
+//! Parses an `info.json` written by any program and reports anything invalid in it.
 
 use super::fetch::Answer;
 use super::finding::{Problem, shortened};
@@ -9,7 +9,7 @@ use serde_json::Value;
 const JSON: &str = "application/json";
 const JSON_LD: &str = "application/ld+json";
 
-/// The image information of any server.
+/// Image information from any server.
 #[derive(Debug)]
 pub(super) struct Information {
     pub(super) version: ApiVersion,
@@ -19,23 +19,23 @@ pub(super) struct Information {
     pub(super) tiles: Vec<TileSet>,
     pub(super) sizes: Vec<Size>,
     pub(super) limits: Limits,
-    /// The formats that this program supports.
+    /// Formats that this program supports.
     pub(super) formats: Formats,
-    /// The complete document, as received.
+    /// The complete document as received.
     pub(super) document: Value,
     complaints: Vec<String>,
 }
 
-/// An entry of `tiles`.
+/// An entry in `tiles`.
 #[derive(Clone, Debug)]
 pub(super) struct TileSet {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// The scale factors in ascending order, without duplicates.
+    /// Scale factors in ascending order, without duplicates.
     pub(super) scale_factors: Vec<u32>,
 }
 
-/// The maximum size of an image request.
+/// Size limits for image requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     pub(super) width: Option<u32>,
@@ -45,7 +45,7 @@ pub(super) struct Limits {
 
 impl Limits {
     fn of(document: &Value) -> Self {
-        // Version 3 has these members in the document, version 2 in an entry of `profile`.
+        // Version 3 stores these members in the document itself, version 2 in an entry of `profile`.
         let profile = document["profile"].as_array().map(Vec::as_slice).unwrap_or_default();
         let member = |name| std::iter::once(document).chain(profile).find_map(|holder| holder[name].as_u64());
         let side = |name| member(name).and_then(|side| u32::try_from(side).ok());
@@ -58,7 +58,7 @@ impl Information {
     /// Parses an `info.json`.
     ///
     /// # Errors
-    /// Returns a message if the document is not JSON, or if its version or its size is missing.
+    /// Returns a message if the document isn't JSON or doesn't specify a version or size.
     pub(super) fn read(body: &[u8]) -> Result<Self, String> {
         let document: Value = serde_json::from_slice(body).map_err(|error| format!("not JSON: {error}"))?;
         let version = version(&document)?;
@@ -80,14 +80,14 @@ impl Information {
         Described { version: self.version, level: self.level, size: self.size, rule }
     }
 
-    /// Returns the URL of the current version, if `id` is a folder directly below `url`.
+    /// Returns the current version's URL if `id` is a folder directly below `url`.
     pub(super) fn version_below(&self, url: &InfoUrl) -> Option<InfoUrl> {
         let name = self.id.strip_prefix(url.base_uri())?.strip_prefix('/')?;
         let is_name = !name.is_empty() && !name.contains('/');
         self.id.parse().ok().filter(|_| is_name)
     }
 
-    /// Returns the errors of a document that was fetched from one of these base URIs.
+    /// Returns everything wrong with a document that was fetched from one of these base URIs.
     pub(super) fn complaints(&self, base_uris: [&str; 2]) -> impl Iterator<Item = String> {
         self.id_complaint(base_uris).into_iter().chain(self.complaints.iter().cloned())
     }
@@ -107,7 +107,7 @@ impl Information {
     }
 }
 
-/// Checks the headers of an `info.json`.
+/// Checks an `info.json` response's headers.
 pub(super) fn header_problems(answer: &Answer) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !is_media_type(answer, JSON) && !is_media_type(answer, JSON_LD) {
@@ -122,13 +122,13 @@ pub(super) fn header_problems(answer: &Answer) -> Vec<Problem> {
     problems
 }
 
-/// Returns `true` if a response has this media type. Ignores parameters.
+/// Returns `true` if a response has the given media type, ignoring any parameters.
 pub(super) fn is_media_type(answer: &Answer, expected: &str) -> bool {
     let found = answer.content_type.as_deref().and_then(|found| found.split(';').next());
     found.is_some_and(|found| found.trim().eq_ignore_ascii_case(expected))
 }
 
-/// Returns the version. It follows from the context, or from the type that only version 3 has.
+/// Returns the API version, based on the context or on the type, which only exists in version 3.
 fn version(document: &Value) -> Result<ApiVersion, String> {
     let context = &document["@context"];
     let contexts = context.as_array().map_or(std::slice::from_ref(context), Vec::as_slice);
@@ -142,14 +142,14 @@ fn version(document: &Value) -> Result<ApiVersion, String> {
     }
 }
 
-/// Returns the compliance level: from `level0`, or from a URI with that ending, alone or first in a list.
+/// Returns the compliance level. It's given by `level0` or a URI ending in that, either alone or first in a list.
 fn level(profile: &Value) -> Option<u8> {
     let name = profile.as_str().or_else(|| profile[0].as_str())?;
     let name = name.strip_suffix(".json").unwrap_or(name);
     (0..=2).find(|level| name.ends_with(&format!("level{level}")))
 }
 
-/// Returns the formats: `extraFormats` in version 3, `formats` in an entry of `profile` in version 2.
+/// Returns the formats, listed as `extraFormats` in version 3 or as `formats` in a version 2 `profile` entry.
 fn formats(document: &Value) -> Formats {
     let profile = document["profile"].as_array().map(Vec::as_slice).unwrap_or_default();
     let of_version_2 = profile.iter().map(|entry| &entry["formats"]);
@@ -157,7 +157,7 @@ fn formats(document: &Value) -> Formats {
     Formats::beside_jpg(lists.flatten().filter_map(Value::as_str).filter_map(Format::of_extension))
 }
 
-/// Returns the valid entries of a list. Adds a complaint for each of the others.
+/// Returns a list's valid entries. Adds a complaint for each invalid entry.
 fn entries<T>(
     document: &Value,
     name: &str,
@@ -192,6 +192,6 @@ fn tile_set(entry: &Value) -> Result<TileSet, String> {
     let mut scale_factors = scale_factors.ok_or("an entry of `scaleFactors` is not a positive whole number")?;
     scale_factors.sort_unstable();
     scale_factors.dedup();
-    // If there is no height, tiles are square (Image API 3.0, section 5.4).
+    // Tiles are square if the height is missing (Image API 3.0, section 5.4).
     Ok(TileSet { width, height: positive(&entry["height"]).unwrap_or(width), scale_factors })
 }

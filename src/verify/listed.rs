@@ -1,11 +1,11 @@
-//! The requests of viewers for an image that another program published.
+//! Requests that viewers make for an image published by another program.
 
 use super::expected::{Expected, Measure};
 use super::information::{Information, Limits, TileSet};
 use crate::iiif::{ApiVersion, Format, ImageRequest, Region, RegionParameter, Size, SizeParameter};
 use std::collections::HashSet;
 
-/// The whole images and tiles that an `info.json` lists.
+/// Whole images and tiles listed in an `info.json`.
 #[derive(Debug)]
 pub(super) struct Listed {
     version: ApiVersion,
@@ -26,7 +26,7 @@ impl Listed {
         }
     }
 
-    /// Returns the number of tiles, or `u64::MAX` if it does not fit.
+    /// Returns the number of tiles, or `u64::MAX` if it would overflow.
     pub(super) fn tile_count(&self) -> u64 {
         let level = |(tiles, scale): (&TileSet, u32)| {
             let count = |side: u32, tile: u32| u64::from(side).div_ceil(u64::from(tile) * u64::from(scale));
@@ -35,12 +35,13 @@ impl Listed {
         self.levels().map(level).fold(0, u64::saturating_add)
     }
 
-    /// Returns every request once, whole images first.
+    /// Returns each request once, starting with whole images.
     ///
-    /// Only requests for the full region or the last tile of a level can be duplicates. All other regions are unique.
+    /// Duplicates are only possible among requests for the full region or for a level's last tile. All other regions
+    /// are unique.
     pub(super) fn expected(&self) -> impl Iterator<Item = Expected> {
-        // As in `Plan`: only requests for the full region or the last tile can occur twice, so the set stays small
-        // while millions of requests pass.
+        // Only requests for the full region or the last tile can occur twice, just like in `Plan`. The set therefore
+        // stays small even for millions of requests.
         let mut taken = HashSet::new();
         let tiles = self.levels().flat_map(|(tiles, scale)| self.level_tiles(tiles, scale));
         self.wholes().chain(tiles).filter(move |expected| match expected.request.region {
@@ -56,7 +57,7 @@ impl Listed {
         std::iter::once(SizeParameter::Max).chain(of_version_2).map(full).chain(listed)
     }
 
-    /// Returns the dimensions of `full/max`: the full size, or any size within the limits if there are some.
+    /// Returns the dimensions of `full/max`. This is the full size, or any size within the limits if there are limits.
     fn max_measure(&self) -> Measure {
         let Limits { width, height, area } = self.limits;
         if width.is_none() && height.is_none() && area.is_none() {
@@ -82,9 +83,9 @@ impl Listed {
         })
     }
 
-    /// Returns the canonical request of this version for a region of the size `natural`, scaled to `size`.
+    /// Returns this version's canonical request for a region of size `natural`, scaled to `size`.
     ///
-    /// A region that equals the whole image is `full` ([Image API 3.0,
+    /// A region that covers the whole image becomes `full` ([Image API 3.0,
     /// 4.7](https://iiif.io/api/image/3.0/#47-canonical-uri-syntax)).
     fn sized(&self, region: Option<Region>, natural: Size, size: Size) -> Expected {
         let region = region.filter(|region| region.size != self.size);
@@ -103,10 +104,10 @@ impl Listed {
     }
 }
 
-/// Returns the start and length of each tile along one axis, in pixels of the full image.
+/// Returns each tile's start and length along one axis, in full-size pixels.
 fn spans(side: u32, tile: u32, scale: u32) -> impl Iterator<Item = (u32, u32)> {
     let step = u64::from(tile) * u64::from(scale);
-    // A step that exceeds `u32` covers the whole side.
+    // If the step doesn't fit in a `u32`, it covers the entire side.
     let step = u32::try_from(step).unwrap_or(side).min(side);
     (0..side).step_by(step as usize).map(move |start| (start, step.min(side - start)))
 }

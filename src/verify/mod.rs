@@ -1,13 +1,15 @@
-//! Verifies published images: requests every object that a viewer would request, and checks each response.
+//! Verifies published images by requesting every object that a viewer would request and checking each response.
 //!
-//! Images of other programs are checked too. The list of objects follows from `info.json` alone, by one of two
-//! [`Rule`]s.
+//! This also works for images published by other programs. The list of objects is derived from `info.json` alone,
+//! using one of two [`Rule`]s.
 //!
 //! ```no_run
 //! use iiif_publish::verify::{Options, Verifier};
 //!
 //! # async fn verify() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::new(Options { sample: Some(500), ..Options::default() })?;
+//! let mut options = Options::default();
+//! options.sample = Some(500);
+//! let verifier = Verifier::new(options)?;
 //! let verified = verifier.verify(&"https://example.org/iiif/photo/info.json".parse()?).await?;
 //! for finding in &verified.findings {
 //!     eprintln!("{}: {}", finding.path.as_deref().unwrap_or("the image"), finding.problem);
@@ -44,25 +46,25 @@ use std::sync::Arc;
 use tally::{Checked, Tally};
 use tokio::sync::Semaphore;
 
-/// The maximum length of an `info.json`, in bytes: a thousand times the usual length.
+/// Maximum length of an `info.json`, in bytes. This is about a thousand times the usual length.
 const INFORMATION_LIMIT_BYTES: u64 = 1 << 20;
 
 /// Options for verifying images. [`Options::default`] checks all objects.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The maximum number of parallel requests.
+    /// Maximum number of parallel requests.
     pub concurrency: NonZeroUsize,
-    /// The number of objects to check per image, evenly distributed; `None` checks all.
+    /// Number of objects to check per image, evenly distributed, or `None` to check all of them.
     ///
-    /// `info.json`, `full/max` and the corner tiles of scale factor 1 are always checked.
+    /// `info.json`, `full/max` and the corner tiles at scale factor 1 are always checked.
     pub sample: Option<u64>,
-    /// Selects if the sizes that only OpenSeadragon 4.0.0 requests must exist. `info.json` does not reveal it.
+    /// Controls whether sizes that only OpenSeadragon 4.0.0 requests must exist. `info.json` doesn't reveal this.
     pub rounded_sizes: RoundedSizes,
 }
 
 impl Options {
-    /// The default number of parallel requests: that of a browser with a few viewers.
+    /// Default number of parallel requests, similar to a browser with a few open viewers.
     pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
 }
 
@@ -72,69 +74,70 @@ impl Default for Options {
     }
 }
 
-/// The rule that determines the objects to check.
+/// Rule used to determine the objects to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// All objects of a [`Plan`].
+    /// All objects in a [`Plan`].
     ///
-    /// Used if this program would write the same `info.json` for an image of this size, except for rights and
-    /// additions.
+    /// Used if this program would write the same `info.json` for an image of this size, ignoring rights and additions.
     Plan,
-    /// The objects that `info.json` lists, used for all other images.
+    /// The objects listed in `info.json`. Used for all other images.
     ///
-    /// These are `full/max` (in version 2 also `full/full`), each entry of `sizes`, and each tile of every listed scale
-    /// factor, as JPEG and in the canonical form of the version.
+    /// These are `full/max` (and `full/full` in version 2), each entry in `sizes`, and each tile at every listed scale
+    /// factor, as JPEG and in the version's canonical form.
     Listed,
 }
 
-/// The description of an image in its `info.json`.
+/// An image's description from its `info.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Described {
-    /// The version of the Image API.
+    /// Image API version.
     pub version: ApiVersion,
-    /// The compliance level. Above 0, a server supports more requests than `info.json` lists. These are not checked.
+    /// Compliance level. Servers above level 0 support more requests than `info.json` lists, but those aren't checked.
     pub level: Option<u8>,
-    /// The full size, in pixels.
+    /// Full size in pixels.
     pub size: Size,
-    /// The rule that determined the checked objects.
+    /// Rule that was used to determine the objects to check.
     pub rule: Rule,
 }
 
-/// The result of verifying one image.
+/// Result of verifying one image.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Verified {
-    /// The URL of the `info.json`. If the image has versions, it is that of the newest version.
+    /// URL of the `info.json`. If the image is versioned, this is the newest version's URL.
     pub url: InfoUrl,
-    /// The description, or `None` if `info.json` is missing or unusable. Then nothing else was checked.
+    /// Description of the image, or `None` if `info.json` is missing or unusable, in which case nothing else was
+    /// checked.
     pub described: Option<Described>,
-    /// The number of objects that a viewer would request, including `info.json`.
+    /// Number of objects that a viewer would request, including `info.json`.
     pub objects: u64,
-    /// The number of objects that were checked.
+    /// Number of objects that were checked.
     pub checked: u64,
-    /// The problems: first those of the whole image, then by kind, each kind in publishing order.
+    /// Problems sorted by kind, starting with those that affect the whole image. Problems of the same kind are in
+    /// publishing order.
     pub findings: Vec<Finding>,
-    /// The number of problems beyond the first 100,000.
+    /// Number of problems beyond the first 100,000.
     pub unlisted: u64,
 }
 
 impl Verified {
-    /// Returns `true` if there are no problems.
+    /// Returns `true` if no problems were found.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.findings.is_empty()
     }
 }
 
-/// An error that prevents the verification of an image.
+/// Errors that prevent an image from being verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The HTTP client cannot be set up, for example without root certificates.
+    /// The HTTP client can't be set up, for example because there are no root certificates.
     #[error("could not set up HTTPS")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The host does not respond, or stopped responding.
+    /// The host doesn't respond or has stopped responding.
     #[error("could not reach `{url}`: {reason}")]
     Unreachable {
         /// The requested URL.
@@ -144,39 +147,39 @@ pub enum VerifyError {
     },
 }
 
-/// Checks images over HTTP and HTTPS, as a viewer on any web page would see them.
+/// Checks images over HTTP and HTTPS, from the perspective of a viewer embedded in any web page.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     viewer: Viewer,
     options: Options,
-    /// One permit per core, shared by all images. More decoders would only need more memory.
+    /// One permit per core, shared by all images. Additional decoders would only use more memory.
     decoders: Arc<Semaphore>,
 }
 
 impl Verifier {
-    /// Creates a verifier without sending requests.
+    /// Creates a verifier without sending any requests.
     ///
     /// # Errors
-    /// Returns an error if HTTPS cannot be set up.
+    /// Returns an error if HTTPS can't be set up.
     pub fn new(options: Options) -> Result<Self, VerifyError> {
         let viewer = Viewer::new().map_err(|error| VerifyError::Client(error.into()))?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Self { viewer, options, decoders: Arc::new(Semaphore::new(cores)) })
     }
 
-    /// Verifies one image: first its `info.json`, then the objects next to it, regardless of its `id`.
+    /// Verifies one image. Checks its `info.json` first, then the objects next to it, regardless of its `id`.
     ///
     /// # Errors
-    /// Returns an error if the host cannot be reached. All other problems are findings.
+    /// Returns an error if the host can't be reached. Any other problem is reported as a finding.
     pub async fn verify(&self, url: &InfoUrl) -> Result<Verified, VerifyError> {
         let mut tally = Tally::default();
         let mut url = url;
         let mut information = self.information(url, &mut tally).await?;
-        // The `id` of the newest version lies below the address that was given. Viewers send all further requests to
-        // the `id`, so the tiles that count are there.
+        // The newest version's `id` lies below the URL we were given. Viewers send all further requests to that `id`,
+        // so those are the tiles that matter.
         let version = information.as_ref().and_then(|information| information.version_below(url));
         if let Some(version) = &version {
-            // If an image has versions, its own `info.json` is that of the newest, and viewers continue there.
+            // A versioned image serves its newest version's `info.json` as its own, and viewers continue from there.
             url = version;
             tally.move_to_version();
             information = self.information(url, &mut tally).await?;

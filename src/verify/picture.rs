@@ -1,4 +1,4 @@
-//! Checks that a response body is the expected image.
+//! Checks that a response body contains the expected image.
 
 use super::expected::{Expected, Measure};
 use super::fetch::Answer;
@@ -14,26 +14,26 @@ use std::io::Cursor;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// The maximum bytes per pixel. Noise needs about three as JPEG of quality 100 and four as fast PNG. Profiles and
-/// metadata are extra.
+/// Maximum number of bytes per pixel. Noise takes about three bytes as a quality 100 JPEG and four as a fast PNG.
+/// Profiles and metadata are counted separately.
 const BYTES_PER_PIXEL: u64 = 5;
 const METADATA_BYTES: u64 = 1 << 20;
 
-/// The maximum number of bytes regardless of dimensions.
+/// Maximum number of bytes regardless of dimensions.
 const MAX_BYTES: u64 = 512 << 20;
 
-/// The maximum memory of a decoder, in bytes. libjpeg needs it for files with several scans, WebP for every file.
+/// Maximum decoder memory in bytes. libjpeg needs this for files with multiple scans, and WebP for every file.
 const MAX_DECODER_BYTES: u64 = 1 << 30;
 
-/// Rows decoded and discarded at a time.
+/// Number of rows to decode and discard at a time.
 const ROWS: u32 = 16;
 
-/// Returns the maximum number of bytes of an image with these dimensions.
+/// Returns the maximum size in bytes for an image with these dimensions.
 pub(super) fn limit_bytes(measure: Measure) -> u64 {
     (measure.max_pixels() * BYTES_PER_PIXEL + METADATA_BYTES).min(MAX_BYTES)
 }
 
-/// Returns the problems of an image: media type, data and dimensions. Holds a permit of `decoders` while decoding.
+/// Checks an image's media type, data and dimensions. Holds a permit from `decoders` while decoding.
 pub(super) async fn problems(answer: &Answer, expected: Expected, decoders: &Semaphore) -> Vec<Problem> {
     let Expected { request, measure } = expected;
     let format = request.format;
@@ -52,7 +52,7 @@ pub(super) async fn problems(answer: &Answer, expected: Expected, decoders: &Sem
     problems
 }
 
-/// A problem with the body of an image.
+/// A problem with an image's body.
 enum Wrong {
     Size(Size),
     Damaged(String),
@@ -64,9 +64,9 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Wrong {
     }
 }
 
-/// Decodes an image to its end.
+/// Decodes an entire image.
 ///
-/// Stops after the header if the dimensions are wrong, because a malicious file may claim a huge size.
+/// Stops after the header if the dimensions are wrong, because a malicious file may claim to be huge.
 fn decode(body: Bytes, format: Format, measure: Measure) -> Result<(), Wrong> {
     let body = Cursor::new(body);
     match format {
@@ -87,8 +87,8 @@ fn decode_jpeg(body: Cursor<Bytes>, measure: Measure) -> Result<(), Wrong> {
     if decoder.whole_image_bytes() > MAX_DECODER_BYTES {
         return Err("decoding needs more than 1 GiB of memory".into());
     }
-    // All rows are decoded. A file that is cut off in the middle has the right header, the right media type and, behind
-    // a CDN, the status 200; only the entropy decoder notices.
+    // Decode every row. A truncated file still has the right header and media type, and a CDN may even serve it with
+    // status 200, so only the entropy decoder notices.
     decoder.start()?;
     let mut rows = vec![0; decoder.row_bytes() * ROWS as usize];
     let mut left = size.height();

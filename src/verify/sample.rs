@@ -1,9 +1,10 @@
-//! The selection of objects to check if a sample is requested.
+//! Selects the objects to check when only a sample is requested.
 
 use super::expected::Expected;
 use crate::iiif::{ImageRequest, RegionParameter, Size, SizeParameter};
 
-/// An evenly distributed sample, equal on every run. `info.json` counts as one of the requested objects.
+/// An evenly distributed sample that is the same on every run. `info.json` counts toward the requested number of
+/// objects.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     size: Size,
@@ -23,7 +24,7 @@ impl Sample {
         Self { size, always, others, wanted, seen: 0 }
     }
 
-    /// Returns the number of all image files.
+    /// Returns the total number of image files.
     pub(super) fn total(&self) -> u64 {
         self.always + self.others
     }
@@ -33,21 +34,21 @@ impl Sample {
         self.always + self.wanted
     }
 
-    /// Returns `true` if the next image file is selected. Must be called once for each of them, in order.
+    /// Returns `true` if the next image file is selected. Must be called once per image file, in order.
     pub(super) fn takes(&mut self, expected: &Expected) -> bool {
         if is_always_checked(expected.request, self.size) {
             return true;
         }
-        // Both factors are at most some millions, so the product fits.
-        // The sample is the sequence of steps of a line with the slope `wanted / others`, as Bresenham draws it. It
-        // needs no random numbers and no list of all objects, and repeats exactly.
+        // Both factors are at most a few million, so the product can't overflow. Like Bresenham's line algorithm, this
+        // follows a line with slope `wanted / others` and selects an object at each step. It's reproducible and
+        // doesn't require random numbers or a list of all objects.
         let due = |seen: u64| seen * self.wanted / self.others;
         self.seen += 1;
         due(self.seen) > due(self.seen - 1)
     }
 }
 
-/// Returns `true` for `full/max` and the corner tiles of scale factor 1.
+/// Returns `true` for `full/max` and the corner tiles at scale factor 1.
 fn is_always_checked(request: ImageRequest, image: Size) -> bool {
     let RegionParameter::Rectangle(region) = request.region else { return request.size == SizeParameter::Max };
     let is_unscaled =

@@ -1,16 +1,16 @@
-//! Collects findings while responses arrive out of order.
+//! Collects findings as responses arrive out of order.
 
 use super::fetch::Answer;
 use super::finding::{Finding, Problem};
 use crate::iiif::Plan;
 
-/// The maximum number of findings kept per image. It bounds memory if every object is missing.
+/// Maximum number of findings to keep per image. This bounds memory use if every object is missing.
 const MAX_FINDINGS: usize = 100_000;
 
-/// The number of consecutive objects without a response after which the host counts as unreachable.
+/// Number of consecutive objects without a response before the host is considered unreachable.
 const SILENCE: u32 = 32;
 
-/// The result of checking one image file.
+/// Result of checking a single image file.
 pub(super) struct Checked {
     index: u64,
     path: String,
@@ -40,10 +40,10 @@ impl Checked {
     }
 }
 
-/// The findings about one image so far.
+/// Findings collected so far for one image.
 #[derive(Default)]
 pub(super) struct Tally {
-    /// Findings, each with the position of its object in publishing order.
+    /// Each finding, along with its object's position in publishing order.
     findings: Vec<(u64, Finding)>,
     unlisted: u64,
     found: u64,
@@ -61,9 +61,9 @@ impl Tally {
         }
     }
 
-    /// Attributes the findings so far to the parent folder, after its `info.json` led to that of a version.
+    /// Reassigns all findings so far to the parent folder, because its `info.json` turned out to point to a version.
     ///
-    /// Drops findings about the content, because that `info.json` refers to another folder on purpose.
+    /// Drops findings about the document's contents, because it refers to a different folder on purpose.
     pub(super) fn move_to_version(&mut self) {
         self.findings.retain(|(_, finding)| !matches!(finding.problem, Problem::Information(_)));
         for (_, finding) in &mut self.findings {
@@ -71,16 +71,16 @@ impl Tally {
         }
     }
 
-    /// Adds an error in `info.json`.
+    /// Adds an error found in `info.json`.
     pub(super) fn information(&mut self, words: String) {
         self.finding(0, Plan::INFO_JSON, Problem::Information(words));
     }
 
-    /// Adds the result for one image file. Returns the reason if the host no longer responds.
+    /// Adds the result for one image file. If the host has stopped responding, returns the reason.
     pub(super) fn add(&mut self, checked: Checked) -> Option<String> {
         let Checked { index, path, problems, headers, silence } = checked;
-        // One lost response is a finding. If none of 32 in a row arrives, the host is gone, and checking the other
-        // millions would only wait for as many timeouts.
+        // A single lost response is just a finding. After 32 in a row, the host is gone, and checking millions of
+        // other objects would only mean waiting for that many timeouts.
         self.silent_in_a_row = if silence.is_some() { self.silent_in_a_row + 1 } else { 0 };
         for problem in problems {
             self.finding(index, &path, problem);
@@ -96,13 +96,13 @@ impl Tally {
         silence.filter(|_| self.silent_in_a_row >= SILENCE)
     }
 
-    /// Returns the findings in order, and the number of omitted ones.
+    /// Returns the sorted findings, along with how many were omitted.
     pub(super) fn into_findings(mut self) -> (Vec<Finding>, u64) {
         if self.without_cors > 0 {
             let problem = Problem::Cors { objects: self.without_cors, checked: self.found };
             self.findings.push((0, Finding { path: None, problem }));
         }
-        // A server without `Cache-Control` has none for any tile. One finding says that better than a million.
+        // A server without `Cache-Control` doesn't send it for any tile. Report that once instead of a million times.
         if self.without_cache_control > 1 && self.without_cache_control == self.found {
             self.without_cache_control_at_all();
         }
@@ -110,7 +110,7 @@ impl Tally {
         (self.findings.into_iter().map(|(_, finding)| finding).collect(), self.unlisted)
     }
 
-    /// Replaces the findings of all image files by a single one for the whole image.
+    /// Replaces the findings for individual image files with a single one for the whole image.
     fn without_cache_control_at_all(&mut self) {
         let listed = self.findings.len();
         self.findings.retain(|(index, finding)| *index == 0 || finding.problem != Problem::CacheControl);

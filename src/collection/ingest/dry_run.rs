@@ -1,4 +1,4 @@
-//! Determines what a run would do, without changing anything.
+//! Dry runs, which report changes without making them.
 
 use super::manifests::{self, ManifestObject, manifest_objects};
 use super::refusal::PruneRefusal;
@@ -12,54 +12,54 @@ use crate::store::Key;
 use futures::{StreamExt, stream};
 use std::collections::HashMap;
 
-/// One thing that a run would do.
+/// A single change that a run would make.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum DryRunEvent<'a> {
     /// An image would change.
     Image {
-        /// The identifier of the image.
+        /// The image's identifier.
         identifier: &'a Identifier,
-        /// The change: any but [`Change::Unchanged`] and [`Change::Kept`].
+        /// The kind of change. Never [`Change::Unchanged`] or [`Change::Kept`].
         change: Change,
-        /// Objects that would be stored.
+        /// Number of objects to store.
         objects: u64,
-        /// An estimate of the bytes that would be sent, within a factor of two.
+        /// Estimated number of bytes to upload, accurate to within a factor of two.
         bytes: u64,
     },
     /// An image would fail.
     Failed {
-        /// The identifier of the image.
+        /// The image's identifier.
         identifier: &'a Identifier,
         /// The error.
         error: &'a PublishError,
     },
-    /// A manifest or a page of the collection would be written.
+    /// A manifest or collection page would be written.
     WriteDocument {
-        /// The key of the document.
+        /// The document's key.
         key: &'a Key,
     },
-    /// A manifest or a page of the collection would be deleted.
+    /// A manifest or collection page would be deleted.
     DeleteDocument {
-        /// The key of the document.
+        /// The document's key.
         key: &'a Key,
     },
     /// An image would be deleted.
     DeleteImage {
-        /// The identifier of the image.
+        /// The image's identifier.
         identifier: &'a Identifier,
     },
 }
 
-/// Totals of a dry run.
+/// Totals for a dry run.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct DryRunTotals {
     /// Images that would be published or replaced.
     pub publish: u64,
-    /// Images of which only headers or `info.json` would change.
+    /// Images with changes to only their headers or `info.json`.
     pub update: u64,
-    /// Images that would stay as they are.
+    /// Images that wouldn't change.
     pub unchanged: u64,
     /// Images that would fail.
     pub failed: u64,
@@ -67,17 +67,17 @@ pub struct DryRunTotals {
     pub delete: u64,
     /// Objects that would be stored.
     pub objects: u64,
-    /// An estimate of their bytes, within a factor of two.
+    /// Estimated size of these objects in bytes, accurate to within a factor of two.
     pub bytes: u64,
-    /// The reason if the run would delete nothing, although images left the input.
+    /// Set if images are missing from the input but the run would refuse to delete them.
     pub refusal: Option<PruneRefusal>,
 }
 
 impl<'a> Ingest<'a> {
-    /// Calls `on_event` with each thing that [`run`](Self::run) would do. Reads the headers of sources, but no pixels.
+    /// Calls `on_event` for each change that [`run`](Self::run) would make. Only reads source headers, not pixels.
     ///
     /// # Errors
-    /// If the store fails, or an image fails for a reason that all images share.
+    /// Returns an error if the store fails, or if an image fails for a reason that affects all images.
     pub async fn dry_run(&self, mut on_event: impl FnMut(DryRunEvent<'_>)) -> Result<DryRunTotals, IngestError> {
         let mut totals = DryRunTotals::default();
         let published = self.examine_images(&mut totals, &mut on_event).await?;
@@ -98,7 +98,7 @@ impl<'a> Ingest<'a> {
         Ok(totals)
     }
 
-    /// Examines each image. Returns where those will be that do not fail.
+    /// Examines each image. Returns the base URI and size of every image that wouldn't fail.
     async fn examine_images(
         &self,
         totals: &mut DryRunTotals,
@@ -127,14 +127,14 @@ impl<'a> Ingest<'a> {
         Ok(published)
     }
 
-    /// Returns the keys and sizes of the documents that would be written if the images were at `published`.
+    /// Returns the keys and sizes of the documents that would be written once the images are published at `published`.
     async fn changed_documents(
         &self,
         presentation: &Presentation,
         published: &PublishedImages,
     ) -> Result<Vec<(Key, u64)>, IngestError> {
-        // The documents are made as if the run had taken place, and compared with those in the store. An estimate that
-        // only looks at the images would miss changes of a table.
+        // Build the documents as a real run would and compare them with the stored versions. Looking only at the images
+        // would miss table changes.
         let objects: Vec<ManifestObject> = manifest_objects(&self.pages, published);
         let mut documents = manifests::changed(self.publisher, presentation, &objects).await?;
         let pages = self.input.pages();
@@ -152,7 +152,8 @@ impl<'a> Ingest<'a> {
 }
 
 impl DryRunTotals {
-    /// Adds an image. Returns the change with its objects and bytes, or `None` if nothing would change.
+    /// Adds an image to the totals. Returns the change, object count and size in bytes, or `None` if nothing would
+    /// change.
     fn add(&mut self, prospect: &Prospect) -> Option<(Change, u64, u64)> {
         let objects = || prospect.plans.iter().map(Plan::object_count).sum();
         let (objects, bytes) = match prospect.change {
@@ -160,9 +161,9 @@ impl DryRunTotals {
                 self.unchanged += 1;
                 return None;
             }
-            // Only an `info.json` for each version.
+            // One `info.json` per version.
             Change::Documents => (prospect.plans.len() as u64, 0),
-            // A copy is priced like a PUT request, but sends no bytes.
+            // A copy costs as much as a PUT request but doesn't send any bytes.
             Change::Headers => (objects(), 0),
             _ => (objects(), prospect.plans.iter().map(Plan::estimated_bytes).sum()),
         };

@@ -1,4 +1,4 @@
-//! Errors of a run.
+//! Errors that end a run.
 
 use super::refusal::PruneRefusal;
 use crate::collection::StaleError;
@@ -9,45 +9,46 @@ use crate::store::{KeyError, StoreError};
 use std::io;
 use std::path::PathBuf;
 
-/// An error of a whole run. Images that fail by themselves are [events](super::IngestEvent::ImageEnded) instead.
+/// An error that affects a whole run. Failures of single images are reported as
+/// [events](super::IngestEvent::ImageEnded) instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IngestError {
-    /// An image cannot be looked up, for a reason that all images share.
+    /// An image couldn't be looked up, for a reason that affects all images.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// The store failed to read, list, write or delete a manifest or a page of the collection.
+    /// The store failed to read, list, write or delete a manifest or collection page.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The images that left the input cannot be determined.
+    /// Failed to find the images that are no longer in the input.
     #[error(transparent)]
     Stale(#[from] StaleError),
-    /// An image that left the input cannot be deleted.
+    /// Failed to delete an image that is no longer in the input.
     #[error(transparent)]
     Delete(#[from] DeleteError),
-    /// The key of a manifest or of a page of the collection is not valid.
+    /// A manifest or collection page has an invalid key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The images that left the input are not deleted.
+    /// The run refused to delete images that are no longer in the input.
     #[error(transparent)]
     Refused(#[from] PruneRefusal),
-    /// The collection is not written, because none of its manifests is in the store.
+    /// The collection wasn't written because none of its manifests exist in the store.
     #[error("these objects have no manifests, so the collection would be empty")]
     EmptyCollection,
-    /// The objects of an image would have keys in a folder of manifests or collections.
+    /// An image's identifier would place its objects in a folder reserved for manifests or collections.
     #[error("`{identifier}` cannot be an identifier: `{folder}` is reserved for manifests and collections")]
     ReservedIdentifier {
-        /// The identifier of the image.
+        /// The image's identifier.
         identifier: Identifier,
-        /// Its first segment.
+        /// The identifier's first segment.
         folder: String,
     },
-    /// The report cannot be created.
+    /// The report couldn't be created.
     #[error("could not write the report `{}`", path.display())]
     Report {
-        /// The path of the report.
+        /// Path to the report.
         path: PathBuf,
-        /// The error of the file system.
+        /// The underlying I/O error.
         #[source]
         cause: io::Error,
     },

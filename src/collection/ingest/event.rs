@@ -1,81 +1,81 @@
-//! Events of a run.
+//! Progress events.
 
 use crate::destination::Identifier;
 use crate::publish::{Image, PublishError, Published};
 use crate::store::{Key, StoreError};
 
-/// The closure that receives the events of a run.
+/// Callback that receives events during a run.
 pub(super) type Events<'a> = dyn Fn(IngestEvent<'_>) + Send + Sync + 'a;
 
-/// An event of a run, in addition to the [events of the publisher](crate::publish::Event).
+/// An event that occurs during a run, in addition to the [publisher's events](crate::publish::Event).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum IngestEvent<'a> {
-    /// There are images below the prefix that this program did not publish there. They are kept.
+    /// Images exist below the prefix that weren't published by this program. They are kept.
     ForeignImages {
-        /// The number of images.
+        /// Number of images.
         count: u64,
     },
-    /// There are pictures without an `info.json`, of an image that is not in the input. They are kept.
+    /// Image files without an `info.json` exist for an image that isn't in the input. They are kept.
     PicturesWithoutInfo {
-        /// The identifier that the image would have.
+        /// Identifier that the image would have.
         identifier: &'a Identifier,
     },
-    /// An image is published, or failed.
+    /// An image was published or failed.
     ImageEnded {
         /// The image.
         image: &'a Image,
         /// The result.
         result: &'a Result<Published, PublishError>,
     },
-    /// The store does not respond anymore, so no further image is started.
+    /// The store stopped responding, so no more images will be started.
     StoreUnavailable {
-        /// The error of the store.
+        /// The store's error.
         error: &'a StoreError,
     },
-    /// Publishing stops: uploads in flight are finished.
+    /// Publishing is stopping. Uploads in flight will still finish.
     Stopping {
         /// The reason.
         reason: StopReason,
     },
-    /// No image is being published anymore.
+    /// Publishing has ended.
     PublishingEnded {
-        /// The reason, if publishing was stopped.
+        /// The reason, if publishing was stopped early.
         stopped: Option<StopReason>,
     },
-    /// Publishing was stopped because [too many images](super::IngestOptions::max_failures) have failed.
+    /// Publishing was stopped because [too many images](super::IngestOptions::max_failures) failed.
     TooManyFailures {
-        /// The number of images that have failed.
+        /// Number of failed images.
         failed: u64,
     },
-    /// Images of the input are not published, and so have no manifest.
+    /// Some input images aren't published, so they aren't in any manifest.
     NotPublished {
-        /// The number of images.
+        /// Number of images.
         count: u64,
     },
-    /// The collection is written, or was the same already.
+    /// The collection was written or already up to date.
     CollectionWritten {
-        /// Its URL.
+        /// The collection's URL.
         url: &'a str,
     },
-    /// A manifest or a page of the collection is deleted (its object is no longer in the input).
+    /// A manifest or collection page is being deleted because its object is no longer in the input.
     DocumentDeleted {
-        /// The key of the document.
+        /// The document's key.
         key: &'a Key,
     },
-    /// An image is deleted (no longer in the input).
+    /// An image was deleted because it is no longer in the input.
     ImageDeleted {
-        /// The identifier of the image.
+        /// The image's identifier.
         identifier: &'a Identifier,
     },
 }
 
-/// The reason why publishing is stopped before all images have ended.
+/// The reason for stopping before all images were published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopReason {
-    /// The caller asked for it.
+    /// The caller requested it.
     Requested,
-    /// The run has taken [the time it may take](super::IngestOptions::max_duration).
+    /// The run reached its [maximum duration](super::IngestOptions::max_duration).
     MaxDuration,
 }

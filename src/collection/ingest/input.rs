@@ -1,10 +1,11 @@
-//! The images of a run.
+//! The images to publish in a run.
 
 use super::IngestError;
 use crate::collection::{EmptyFolder, Input, InputError, Page, Shard};
 use crate::destination::Destination;
 
-/// The input of a run: its images, and what is known about their completeness, which decides if images may be deleted.
+/// Input for a run. Tracks signs of an incomplete input along with the images, because pruning based on an incomplete
+/// input would delete images that still exist.
 #[derive(Debug)]
 pub struct IngestInput {
     pages: Vec<Page>,
@@ -15,10 +16,10 @@ pub struct IngestInput {
 }
 
 impl IngestInput {
-    /// Takes the images of an input.
+    /// Creates the input for a run from `input`.
     ///
     /// # Errors
-    /// If two images have the same identifier.
+    /// Returns an error if two images have the same identifier.
     pub fn new(input: Input) -> Result<Self, InputError> {
         let empty_folders = input.empty_folders().to_vec();
         let (hidden_rows, missing_files) = (input.hidden_rows(), input.missing_files());
@@ -32,24 +33,26 @@ impl IngestInput {
         &self.pages
     }
 
-    /// Returns the images of a shard.
+    /// Returns the images in a shard.
     #[must_use]
     pub fn pages_of(&self, shard: Shard) -> Vec<&Page> {
         self.pages.iter().filter(|page| shard.has(&page.object)).collect()
     }
 
-    /// Returns the parts of the input that could not be read. Images may be missing because of them.
+    /// Returns errors for the parts of the input that couldn't be read. Images may be missing because of them.
     #[must_use]
     pub fn unread(&self) -> &[InputError] {
         &self.unread
     }
 
-    /// Returns `true` if no image is missing that may have been published before. A file without an identifier never was.
+    /// Returns `true` if every image that could have been published before is present. Files with invalid identifiers
+    /// don't count because they can't have been published.
     pub(super) fn is_complete(&self) -> bool {
         self.unread.iter().all(|error| matches!(error, InputError::Identifier { .. }))
     }
 
-    /// Refuses identifiers that would put the objects of an image where the manifests and the collection are.
+    /// Returns an error if an image's identifier would place its objects in a folder reserved for manifests or
+    /// collections.
     pub(super) fn check_identifiers(&self, destination: &Destination) -> Result<(), IngestError> {
         let reserved =
             |page: &Page| Some((page.identifier.clone(), destination.reserved_name(&page.identifier)?.to_owned()));

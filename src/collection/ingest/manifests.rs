@@ -1,4 +1,4 @@
-//! Writes manifests and the collection if they are not in the store already.
+//! Writes manifests and the collection to the store if they have changed.
 
 use super::IngestError;
 use super::summary::PublishedImages;
@@ -17,7 +17,7 @@ pub(super) struct ManifestObject<'a> {
     is_whole: bool,
 }
 
-/// Returns the published pages of each object. Objects without any are left out.
+/// Returns the published pages of each object. Skips objects without any.
 pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &PublishedImages) -> Vec<ManifestObject<'a>> {
     let published_page = |page: &'a Page| {
         let (base_uri, size) = images.get(&page.identifier)?;
@@ -31,17 +31,17 @@ pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &PublishedImages)
     objects(pages.iter().copied()).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
 }
 
-/// PUT requests in flight: manifests are small.
+/// Maximum number of concurrent PUT requests. Manifests are small.
 const PUTS_IN_FLIGHT: usize = 16;
 
-/// Puts the manifest of each object that has [changed], and returns their keys: a listing may not show them yet.
+/// Uploads every manifest that has [changed]. Returns their keys because a listing might not include them yet.
 pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
     manifest_objects: &[ManifestObject<'_>],
 ) -> Result<HashSet<Key>, IngestError> {
     let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
-    // Each is written when its turn comes: all together would take much memory.
+    // Manifests are built one at a time because holding all of them in memory would be expensive.
     let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, IngestError> {
         let Some((key, body)) = manifest? else { return Ok(None) };
         if !may_put(publisher, &key, &body, &present).await? {
@@ -55,7 +55,7 @@ pub(super) async fn manifests(
     keys.try_filter_map(|key| ready(Ok(key))).try_collect().await
 }
 
-/// Returns the keys of the manifests that would be put, with their sizes in bytes.
+/// Returns the keys and sizes in bytes of the manifests that would be uploaded.
 pub(super) async fn changed(
     publisher: &Publisher,
     presentation: &Presentation,
@@ -73,7 +73,8 @@ pub(super) async fn changed(
     Ok(changed)
 }
 
-/// Returns `true` if a document must be put: it is not there, or another one that no newer version of the program has written.
+/// Returns `true` if a document needs to be uploaded: either it doesn't exist yet, or its content differs and it wasn't
+/// written by a newer version of this program.
 async fn may_put(
     publisher: &Publisher,
     key: &Key,
@@ -83,26 +84,26 @@ async fn may_put(
     if !present.contains_key(key) {
         return Ok(true);
     }
-    // The listing tells that it differs, or nothing about its content.
+    // According to the listing, the content either differs or is unknown.
     let stored = publisher.store().get(key).await?;
     Ok(stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref())))
 }
 
-/// The revision of manifests and collections, raised if the program writes other contents for the same input.
+/// Revision of manifests and collections. Must be incremented whenever the same input produces different documents.
 const REVISION: u32 = 1;
 
-/// Returns the mark that is kept with each manifest and collection.
+/// Returns the mark stored with each manifest and collection.
 fn mark() -> String {
     format!("1;presentation={REVISION}")
 }
 
-/// Returns `true` if a mark is that of a newer version of the program.
+/// Returns `true` if the mark was written by a newer version of this program.
 fn is_newer(mark: Option<&str>) -> bool {
     let revision = mark.and_then(|mark| mark.split(';').find_map(|field| field.strip_prefix("presentation=")));
     revision.and_then(|revision| revision.parse::<u32>().ok()).is_some_and(|revision| revision > REVISION)
 }
 
-/// Returns the keys of the manifests of objects.
+/// Returns the manifest keys for `manifest_objects`.
 pub(super) fn keys(
     presentation: &Presentation,
     manifest_objects: &[ManifestObject<'_>],
@@ -111,8 +112,8 @@ pub(super) fn keys(
     objects.map(|object| Ok(presentation.destination().manifest(object)?.key)).collect()
 }
 
-/// Returns the manifest of an object, unless it is in the store with the same content. A manifest is not replaced by one with fewer
-/// pages because some of them failed now.
+/// Builds an object's manifest. Returns `None` if the store already has the same content. To avoid losing pages, also
+/// returns `None` if some pages aren't published and a manifest already exists.
 fn manifest(
     presentation: &Presentation,
     object: &ManifestObject,
@@ -120,8 +121,8 @@ fn manifest(
 ) -> Result<Option<(Key, String)>, KeyError> {
     let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(None) };
     let known = present.get(&key);
-    // A page that failed today was published last week as a rule, and its tiles are still there. The old manifest shows
-    // it.
+    // A page that failed in this run was probably published by an earlier one, and its tiles still exist. The old
+    // manifest shows it.
     if known.is_some() && !object.is_whole {
         return Ok(None);
     }
@@ -130,8 +131,8 @@ fn manifest(
     Ok((!is_there).then_some((key, body)))
 }
 
-/// Puts the collection if it has changed, and returns its URL. It has all objects whose manifests are listed, or were `written` by
-/// this run, in the order of the input.
+/// Uploads the collection if it has changed and returns its URL. It contains every object with a manifest that is
+/// either listed in the store or was `written` by this run, in input order.
 pub(super) async fn collection(
     publisher: &Publisher,
     presentation: &Presentation,
@@ -149,7 +150,7 @@ pub(super) async fn collection(
     Ok(presentation.destination().collection()?.url)
 }
 
-/// Returns the documents of the collection that are not in the store with the same content.
+/// Returns all collection documents that are missing from the store or differ from the stored version.
 pub(super) async fn changed_collection(
     publisher: &Publisher,
     presentation: &Presentation,
@@ -159,7 +160,7 @@ pub(super) async fn changed_collection(
 ) -> Result<Vec<(Key, String)>, IngestError> {
     let mut members: Vec<Member> = Vec::new();
     for pages in objects(pages) {
-        // What a collection says of an object does not depend on the sizes of its pages.
+        // A collection entry doesn't depend on page sizes, so any size will do.
         let any_size = Size::new(1, 1).expect("it is not empty");
         let manifest_pages: Vec<ManifestPage> =
             pages.into_iter().map(|page| ManifestPage { page, base_uri: String::new(), size: any_size }).collect();
@@ -184,7 +185,8 @@ pub(super) async fn changed_collection(
     Ok(changed)
 }
 
-/// Returns the documents below a prefix, with their digests if the store lists them; `None` if listing is denied.
+/// Returns the keys below a prefix, with digests if the store provides them. Returns `None` if the store denies
+/// listing.
 pub(super) async fn listed(
     publisher: &Publisher,
     below: Prefix,

@@ -1,4 +1,4 @@
-//! Metrics of a run for Prometheus, in the format of the textfile collector of the node exporter.
+//! Prometheus metrics, in the format used by the node exporter's textfile collector.
 
 use super::Counts;
 use crate::store::Traffic;
@@ -8,33 +8,34 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The metric with the time of the last successful run, which later runs keep.
+/// Metric holding the time of the last successful run. Preserved when later runs fail.
 const SUCCESS: &str = "iiif_publish_last_success_timestamp_seconds";
 
-/// Metrics of a run. The counts are zero if it ended before its work began.
+/// Metrics for a run. All counts are zero if the run ended before doing any work.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Counts of the run.
+    /// Counts of images, objects and bytes.
     pub counts: Counts,
-    /// Requests to the store.
+    /// Requests sent to the store.
     pub traffic: Traffic,
-    /// The time that the run took.
+    /// Duration of the run.
     pub duration: Duration,
-    /// The exit code of the process; 0 is success.
+    /// The process's exit code. Zero means success.
     pub exit_code: u8,
 }
 
 impl Metrics {
-    /// Writes the metrics into a file. An existing file is replaced atomically, but the time of the last successful run in it is kept.
+    /// Writes the metrics to a file. Atomically replaces an existing file, but preserves the time of the last
+    /// successful run.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file can't be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         let before = read_before(path).ok().and_then(|text| last_success(&text));
-        // The file has no other memory than itself. Alerts are on the age of this time: a run that fails, or that does
-        // not run at all, leaves it as it was.
+        // The file itself is the only record of earlier runs. Alerts fire based on the age of this timestamp, so it
+        // must not change if a run fails.
         let success = if self.exit_code == 0 { Some(now) } else { before };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(".iiif-publish").tempfile_in(folder)?;
@@ -67,7 +68,7 @@ impl Metrics {
     }
 }
 
-/// Text in the exposition format of Prometheus.
+/// Text in the Prometheus exposition format.
 #[derive(Default)]
 struct Text(String);
 
@@ -100,13 +101,13 @@ impl Text {
     }
 }
 
-/// Reads the file of an earlier run, which has some kilobytes.
+/// Reads the metrics file of an earlier run, which is normally a few kilobytes.
 fn read_before(path: &Path) -> io::Result<String> {
     const MAX_BYTES: u64 = 1 << 20;
     io::read_to_string(fs::File::open(path)?.take(MAX_BYTES))
 }
 
-/// Allows every user to read a file, because the exporter runs as another user.
+/// Makes a file readable by all users, because the exporter runs as a different user.
 #[cfg(unix)]
 fn readable_by_all(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,8 @@
-//! Publishes a whole collection, again and again: images, manifests, the collection, and what left the input.
+//! Publishes a whole collection incrementally. A run uploads images, manifests and the collection, and deletes images
+//! that are no longer in the input.
 //!
-//! [`Ingest::run`] does the work of one run and returns an [`IngestSummary`]; what happens meanwhile are [`IngestEvent`]s.
-//! [`Ingest::dry_run`] tells what a run would do.
+//! [`Ingest::run`] performs a single run, reports [`IngestEvent`]s along the way, and returns an [`IngestSummary`].
+//! [`Ingest::dry_run`] reports the changes that a run would make.
 //!
 //! ```no_run
 //! # use iiif_publish::collection::{Input, Patterns};
@@ -63,16 +64,16 @@ use std::fmt;
 use std::time::Duration;
 use summary::Run;
 
-/// Images that are looked up at the same time, as many as when they are published.
+/// Maximum number of concurrent image lookups. Same as the limit for publishing.
 const IMAGES_IN_FLIGHT: usize = 32;
 
-/// Publishes the images of an input, with their manifests and the collection.
+/// Publishes the images of an input, along with their manifests and the collection.
 pub struct Ingest<'a> {
     publisher: &'a Publisher,
     input: &'a IngestInput,
     options: IngestOptions,
     presentation: Option<Presentation>,
-    /// The images of this shard.
+    /// Images in this shard.
     pages: Vec<&'a Page>,
     events: Box<Events<'a>>,
 }
@@ -84,10 +85,10 @@ impl fmt::Debug for Ingest<'_> {
 }
 
 impl<'a> Ingest<'a> {
-    /// Prepares a run. `events` receives what happens; it must not block.
+    /// Prepares a run. The `events` callback must not block.
     ///
     /// # Errors
-    /// If an image has an identifier that is reserved for manifests or collections.
+    /// Returns an error if an image has an identifier that is reserved for manifests or collections.
     pub fn new(
         publisher: &'a Publisher,
         input: &'a IngestInput,
@@ -103,17 +104,19 @@ impl<'a> Ingest<'a> {
         Ok(Self { publisher, input, options, presentation, pages, events: Box::new(events) })
     }
 
-    /// Publishes the images, writes manifests and the collection, and deletes what left the input, as the
-    /// [mode](IngestOptions::mode) says.
+    /// Publishes images, writes manifests and the collection, and deletes images that are no longer in the input,
+    /// depending on the [mode](IngestOptions::mode).
     ///
-    /// `stop` is called for a future that resolves when the run should stop. While images are published, the first one stops
-    /// gracefully, and the second one at once. Later steps stop at once; the next run repeats them.
+    /// `stop` returns futures that resolve when the run should stop. Publishing stops gracefully when its first future
+    /// resolves and immediately when its second one does. All later steps stop immediately and are repeated by the next
+    /// run.
     ///
     /// # Errors
-    /// If the report cannot be created. Then nothing has been done. Later errors are in the summary.
+    /// Returns an error if the report can't be created, in which case no work has been done. Later errors are part of
+    /// the summary.
     pub async fn run<S: Future<Output = ()>>(&self, mut stop: impl FnMut() -> S) -> Result<IngestSummary, IngestError> {
         let mut run = Run::new(Report::create(self.options.report.as_deref(), &self.pages)?, self.pages.len());
-        // Before anything is published, because the limit is relative to what is in the store now.
+        // Must happen before publishing because the limit is relative to the number of images currently in the store.
         let stale = match self.options.prune {
             Some(limit) => Some(self.find_stale(limit).await),
             None => None,
@@ -125,9 +128,8 @@ impl<'a> Ingest<'a> {
             }
             IngestMode::Finish => Ok(Completion::Complete),
         };
-        // What follows publishing depends on why it ended. If the user stopped the run or the store is unavailable,
-        // nothing follows. Otherwise manifests are written even if some images failed, because they only contain pages
-        // that are published.
+        // The next steps depend on how publishing ended. Return early if the user stopped the run or the store is
+        // unavailable. Write manifests even if some images failed, because they only include published pages.
         let completion = match completion {
             Ok(completion @ (Completion::Stopped | Completion::Unavailable)) => {
                 return Ok(run.into_summary(completion, None));
@@ -141,7 +143,7 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// Publishes the images of this shard.
+    /// Publishes the images in this shard.
     async fn publish<S: Future<Output = ()>>(&self, run: &mut Run, stop: &mut impl FnMut() -> S) -> Completion {
         let (first, second) = (stop(), stop());
         let on_event = |event: BatchEvent<'_>| match event {
@@ -168,7 +170,7 @@ impl<'a> Ingest<'a> {
         self.options.max_failures.is_some_and(|max| run.failed() >= max)
     }
 
-    /// Waits until the caller stops the run, or its time is over.
+    /// Waits until the caller stops the run or the maximum duration has passed.
     async fn reason_to_stop(&self, requested: impl Future<Output = ()>) -> StopReason {
         let reason = tokio::select! {
             () = requested => StopReason::Requested,
@@ -178,13 +180,13 @@ impl<'a> Ingest<'a> {
         reason
     }
 
-    /// Finds the images that are published already.
+    /// Looks up the images that are already published.
     async fn find_all(&self, run: &mut Run) -> Result<Completion, IngestError> {
         let find = async |page: &'a Page| {
             let found = self.publisher.find(&image(page)).await?;
             Ok::<_, PublishError>(found.map(|found| (page.identifier.clone(), found)))
         };
-        // A boxed stream lets the compiler prove that the future is `Send`.
+        // Boxing the stream lets the compiler prove that the future is `Send`.
         let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(IMAGES_IN_FLIGHT).boxed();
         let found: Vec<_> = found.try_collect().await?;
         let missing = run.found(found.into_iter().flatten().collect());
@@ -195,7 +197,7 @@ impl<'a> Ingest<'a> {
         Ok(Completion::Incomplete)
     }
 
-    /// Writes the documents, and deletes what left the input.
+    /// Writes documents and deletes images that are no longer in the input.
     async fn complete(
         &self,
         run: &mut Run,
@@ -211,15 +213,15 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// Writes the manifests of this shard, and the collection if the shard is the whole input.
+    /// Writes this shard's manifests. Also writes the collection if the shard contains the whole input.
     async fn present(&self, presentation: &Presentation, run: &Run, completion: Completion) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
             let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
             written = manifests::manifests(self.publisher, presentation, &objects).await?;
         }
-        // The collection lists all objects of the input. A shard knows only its own, and an input that was not read to
-        // its end would drop objects that are online.
+        // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
+        // input would drop objects that are still online.
         let is_whole = self.options.shard.is_whole() && self.input.is_complete();
         if completion == Completion::LimitReached || !is_whole {
             return Ok(());
@@ -245,7 +247,7 @@ fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<P
     Some(Presentation::new(options.destination(), image_version, version, options.shape))
 }
 
-/// Waits for the end of the time, or forever if there is none.
+/// Waits for `max_duration`, or forever if it is `None`.
 async fn elapsed(max_duration: Option<Duration>) {
     match max_duration {
         Some(duration) => tokio::time::sleep(duration).await,
@@ -253,7 +255,7 @@ async fn elapsed(max_duration: Option<Duration>) {
     }
 }
 
-/// Returns the output of `work`, or `None` if `stop` resolves before.
+/// Returns the output of `work`, or `None` if `stop` resolves first.
 async fn unless_stopped<T>(stop: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         done = work => Some(done),

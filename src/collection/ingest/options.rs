@@ -1,4 +1,4 @@
-//! Options of a run.
+//! Configuration of a run.
 
 use super::DeleteLimit;
 use crate::collection::Shard;
@@ -6,7 +6,8 @@ use crate::iiif::PresentationVersion;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Options of a run. The defaults publish all images, write manifests and a collection, and delete nothing.
+/// Options for a run. By default, a run publishes all images, writes manifests and a collection, and doesn't delete
+/// anything.
 ///
 /// ```
 /// use iiif_publish::collection::ingest::{DeleteLimit, IngestOptions};
@@ -17,21 +18,21 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IngestOptions {
-    /// The shard of the input that this run handles.
+    /// Shard of the input to process.
     pub shard: Shard,
-    /// The steps of the run.
+    /// Steps to perform.
     pub mode: IngestMode,
-    /// Deletes images and documents that left the input, up to a limit; `None` keeps them.
+    /// Limit for deleting images and their documents once they are no longer in the input. `None` disables deletion.
     pub prune: Option<DeleteLimit>,
-    /// The label of the collection; `None` writes neither manifests nor a collection.
+    /// The collection's label. If `None`, neither manifests nor a collection are written.
     pub collection_label: Option<String>,
-    /// The version of the Presentation API of manifests and the collection.
+    /// Presentation API version to use for manifests and the collection.
     pub presentation_version: PresentationVersion,
-    /// The file for a JSON line per image. An existing file is replaced.
+    /// Path to a report with one JSON line per image. Existing files are overwritten.
     pub report: Option<PathBuf>,
-    /// Stops the run when this number of images has failed. Images that are being processed still end.
+    /// Number of failed images after which the run stops. Images in progress still finish.
     pub max_failures: Option<u64>,
-    /// Stops publishing after this time.
+    /// Maximum time to spend publishing.
     pub max_duration: Option<Duration>,
 }
 
@@ -50,15 +51,15 @@ impl Default for IngestOptions {
     }
 }
 
-/// The steps of a run.
+/// Selects the steps to perform in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IngestMode {
-    /// Publishes the images, then writes their manifests, and the collection if this shard is the whole input.
+    /// Publishes images and writes their manifests. Also writes the collection if the shard contains the whole input.
     #[default]
     Publish,
-    /// Writes the manifests and the collection of images that are published already.
+    /// Writes manifests and the collection for images that are already published.
     ManifestsOnly,
-    /// Writes only the collection, after all shards have been published.
+    /// Only writes the collection. Use this after all shards have been published.
     Finish,
 }

@@ -1,4 +1,4 @@
-//! Deletes images and documents that left the input, up to a limit.
+//! Deletes images and documents that are no longer in the input, up to a limit.
 
 use super::manifests::listed;
 use super::refusal::{DeleteLimit, PruneRefusal};
@@ -12,20 +12,20 @@ use crate::store::{Key, KeyError};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeSet, HashSet};
 
-/// Images that are deleted at the same time. Each mostly waits for the store.
+/// Maximum number of concurrent deletions. Each one spends most of its time waiting for the store.
 const DELETES_IN_FLIGHT: usize = 16;
 
-/// Images and documents in the store that are not in the input anymore.
+/// Stored images and documents that are no longer in the input.
 pub(super) struct Stale {
     pub(super) images: BTreeSet<Identifier>,
-    /// Manifests, and pages of the collection.
+    /// Keys of manifests and collection pages.
     pub(super) documents: Vec<Key>,
-    /// The reason why they are kept.
+    /// Set if these images and documents must be kept.
     pub(super) refusal: Option<PruneRefusal>,
 }
 
 impl Ingest<'_> {
-    /// Finds what left the input, and decides if it may be deleted.
+    /// Finds images and documents that are no longer in the input, and checks if deleting them is safe.
     pub(super) async fn find_stale(&self, limit: DeleteLimit) -> Result<Stale, IngestError> {
         let destination = self.publisher.options().destination();
         let StaleImages { images, unseen, known, foreign, .. } =
@@ -34,7 +34,7 @@ impl Ingest<'_> {
             Some(presentation) => stale_documents(self.publisher, presentation, self.input.pages()).await?,
             None => Vec::new(),
         };
-        // With both versions of the Image API, each image is found twice.
+        // Publishing both Image API versions means that each image is found twice.
         let known = known / destination.api_folders().len().max(1) as u64;
         if foreign > 0 {
             (self.events)(IngestEvent::ForeignImages { count: foreign });
@@ -46,7 +46,8 @@ impl Ingest<'_> {
         Ok(Stale { images, documents, refusal })
     }
 
-    /// Deletes what left the input: manifests, then images, each `info.json` before its pictures.
+    /// Deletes everything in `stale`, starting with the documents. For each image, its `info.json` is deleted before
+    /// its tiles.
     pub(super) async fn prune(&self, stale: Stale, run: &mut Run) -> Result<(), IngestError> {
         if let Some(refusal) = stale.refusal {
             return Err(refusal.into());
@@ -54,8 +55,8 @@ impl Ingest<'_> {
         for key in &stale.documents {
             (self.events)(IngestEvent::DocumentDeleted { key });
         }
-        // Documents first. A manifest without its images shows errors in every viewer; images without a manifest show
-        // nothing.
+        // Delete documents first. Viewers show errors for manifests with missing images, but they don't notice images
+        // without a manifest.
         self.publisher.store().delete(stale.documents).await?;
         let images = stream::iter(stale.images).map(|identifier| delete_image(self.publisher, identifier));
         let mut deleted = images.buffer_unordered(DELETES_IN_FLIGHT).boxed();
@@ -67,12 +68,11 @@ impl Ingest<'_> {
     }
 }
 
-/// Returns the reason if nothing may be deleted: it would be too much, or it is not certain that the input is complete.
+/// Returns a reason to delete nothing if the input may be incomplete or too many images would be deleted.
 fn refusal(input: &IngestInput, limit: DeleteLimit, images: &BTreeSet<Identifier>, known: u64) -> Option<PruneRefusal> {
-    // A prune that deletes too little is fixed by the next run, and one that deletes too much takes images off the web.
-    // So everything that may make the input look smaller than it is stops it: folders that could not be read, a disk
-    // that is not mounted, a list whose files are elsewhere, a table with filtered rows, and at last the limit, for all
-    // reasons that no code can foresee.
+    // If a run deletes too few images, the next one catches up. If it deletes too many, images disappear from the web.
+    // So refuse whenever the input might be incomplete: unreadable folders, an unmounted disk, a list with missing
+    // files, or a table with filtered rows. The limit is a safety net for everything else.
     if !input.unread().is_empty() {
         return Some(PruneRefusal::Unread);
     }
@@ -89,14 +89,14 @@ fn refusal(input: &IngestInput, limit: DeleteLimit, images: &BTreeSet<Identifier
     (!limit.allows(stale, published)).then_some(PruneRefusal::Limit { stale, published, limit })
 }
 
-/// Finds an empty folder of the input that images were published from: a disk that is not mounted looks like that.
+/// Finds an empty input folder with images that were published earlier. This is a sign of an unmounted disk.
 fn unread_folder(folders: &[EmptyFolder], images: &BTreeSet<Identifier>) -> Option<PruneRefusal> {
     let count = |folder: &EmptyFolder| images.iter().filter(|identifier| folder.may_name(identifier)).count() as u64;
     let (folder, images) = folders.iter().map(|folder| (folder, count(folder))).find(|(_, count)| *count > 0)?;
     Some(PruneRefusal::EmptyFolder { folder: folder.path().to_owned(), images })
 }
 
-/// Returns the keys of documents of this collection whose objects are not in the input.
+/// Returns the keys of this collection's documents for objects that are no longer in the input.
 async fn stale_documents(
     publisher: &Publisher,
     presentation: &Presentation,
@@ -112,7 +112,7 @@ async fn stale_documents(
     for below in [destination.manifests()?, destination.collection_pages()?] {
         let present = listed(publisher, below).await?.unwrap_or_default();
         for key in present.into_keys().filter(|key| !wanted.contains(key)) {
-            // A document belongs to this collection only if its id says so.
+            // Only documents with a matching `id` belong to this collection.
             let stored = publisher.store().get(&key).await?;
             if stored.is_some_and(|stored| presentation.is_document(&key, &stored.body)) {
                 documents.push(key);
@@ -129,7 +129,7 @@ async fn delete_image(publisher: &Publisher, identifier: Identifier) -> Result<I
     let subject = Subject::image(destination.prefix(), destination.api_folders(), identifier.clone())?;
     let settle_after = options.settle_after.unwrap_or(DEFAULT_SETTLE_AFTER);
     match delete::delete(publisher.store(), &subject, settle_after, |_| {}).await {
-        // Another run may have deleted it.
+        // A concurrent run may have deleted it.
         Ok(_) | Err(DeleteError::Nothing { .. }) => Ok(identifier),
         Err(error) => Err(error.into()),
     }

@@ -1,15 +1,15 @@
-//! The limit of deletions, and reasons to delete nothing.
+//! Limits on deletion and reasons to refuse it.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The text is not a [`DeleteLimit`].
+/// Error returned when parsing an invalid [`DeleteLimit`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number of images, or a percentage such as `10%`")]
 pub struct DeleteLimitError;
 
-/// The number of images that a run may delete. A run that would delete more deletes nothing.
+/// Maximum number of images that a run may delete. If more images are stale, none are deleted.
 ///
 /// ```
 /// use iiif_publish::collection::ingest::DeleteLimit;
@@ -18,14 +18,14 @@ pub struct DeleteLimitError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeleteLimit {
-    /// A number of images.
+    /// An absolute number of images.
     Images(u64),
-    /// A percentage of the published images below the prefix.
+    /// A percentage of all images published below the prefix.
     Percent(u8),
 }
 
 impl DeleteLimit {
-    /// The default of the command line.
+    /// Default limit used by the command line.
     pub const DEFAULT: Self = Self::Percent(10);
 
     pub(super) fn allows(self, deleted: u64, all: u64) -> bool {
@@ -57,55 +57,55 @@ impl fmt::Display for DeleteLimit {
     }
 }
 
-/// The reason for which no image is deleted, although images left the input.
+/// Reasons to keep all images, even those that are no longer in the input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PruneRefusal {
-    /// Parts of the input could not be read, so images may be missing from it.
+    /// Parts of the input couldn't be read, so some images may be missing.
     #[error("refusing to delete images: the input could not be read completely")]
     Unread,
-    /// A folder of the input is empty, but its images are published: the disk may not be mounted.
+    /// An input folder is empty but has published images. It may be the mount point of a missing disk.
     #[error("refusing to delete images: `{}` is empty, but the store has {} of it", folder.display(), counted(*.images, "image"))]
     EmptyFolder {
-        /// The path of the folder.
+        /// Path to the folder.
         folder: PathBuf,
-        /// The number of its images that are published.
+        /// Number of published images from this folder.
         images: u64,
     },
-    /// A list or table names files that do not exist.
+    /// A list or table refers to files that don't exist.
     #[error("refusing to delete images: {} of the list or table cannot be found", counted(*.files, "file"))]
     MissingFiles {
-        /// The number of files.
+        /// Number of missing files.
         files: u64,
     },
-    /// A table has hidden rows, which are not published, but may have been.
+    /// A table has hidden rows. They aren't published now, but may have been earlier.
     #[error("refusing to delete images: the table has {}", counted(*.rows, "hidden row"))]
     HiddenRows {
-        /// The number of rows.
+        /// Number of hidden rows.
         rows: u64,
     },
-    /// More images left the input than the limit allows.
+    /// The number of images to delete exceeds the limit.
     #[error(
         "refusing to delete {} of {} images (limit: {limit})",
         grouped(*.stale),
         grouped(*.published)
     )]
     Limit {
-        /// The number of images that left the input.
+        /// Number of images that are no longer in the input.
         stale: u64,
-        /// The number of all published images below the prefix.
+        /// Total number of images published below the prefix.
         published: u64,
-        /// The limit.
+        /// The limit that was exceeded.
         limit: DeleteLimit,
     },
 }
 
-/// Returns a number with its noun, in the singular or plural.
+/// Formats a count together with its noun, adding a plural `s` if needed.
 fn counted(count: u64, singular: &str) -> String {
     format!("{} {singular}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// Returns a number with a comma between groups of three digits.
+/// Formats a number with commas as thousands separators.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Counts and results of a run.
+//! Results of a run.
 
 use super::IngestError;
 use super::event::StopReason;
@@ -9,73 +9,73 @@ use crate::publish::{Image, PublishError, Published};
 use std::collections::HashMap;
 use std::io;
 
-/// Counts of a run.
+/// Statistics for a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Images of which at least one object was stored.
+    /// Images with at least one newly stored object.
     pub published: u64,
-    /// Images that were published already.
+    /// Images that were already published.
     pub unchanged: u64,
     /// Images that failed.
     pub failed: u64,
-    /// Images that the run did not finish.
+    /// Images that weren't finished.
     pub left: u64,
-    /// Images that were deleted, because they left the input.
+    /// Images that were deleted because they are no longer in the input.
     pub deleted: u64,
-    /// Objects that were stored.
+    /// Number of stored objects.
     pub objects: u64,
-    /// Bytes of these objects.
+    /// Total size of the stored objects in bytes.
     pub bytes: u64,
 }
 
-/// The progress of a run when it ended.
+/// Describes how far a run got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Completion {
     /// All images are published.
     Complete,
-    /// Some images are not published. Another run may help.
+    /// Some images aren't published. Running again may help.
     Incomplete,
-    /// A limit of the options stopped the run. Another run continues.
+    /// The run hit a limit set in its options. Run again to continue.
     LimitReached,
-    /// Credentials, bucket, region or endpoint must change before another run can help.
+    /// The store can't be used. Retrying won't help until the credentials, bucket, region or endpoint are fixed.
     Unavailable,
     /// The caller stopped the run.
     Stopped,
 }
 
-/// The result of a run.
+/// Summary of a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct IngestSummary {
-    /// The progress of the run when it ended.
+    /// Describes how far the run got.
     pub completion: Completion,
-    /// Counts of the run.
+    /// Statistics for the run.
     pub counts: Counts,
-    /// The error that ended the run while it looked up images, wrote documents, or deleted what left the input.
+    /// Error that ended the run while it was looking up images, writing documents or deleting stale images.
     pub error: Option<IngestError>,
-    /// The first error of writing the report, which is incomplete then.
+    /// The first error that occurred while writing the report. The report is incomplete in that case.
     pub report_error: Option<io::Error>,
 }
 
-/// The base URI and the size of each published image.
+/// Base URI and size of each published image.
 pub(super) type PublishedImages = HashMap<Identifier, (String, Size)>;
 
-/// Returns the base URI of an image.
+/// Returns the base URI of a published image.
 pub(super) fn base_uri(published: &Published) -> String {
     let url = published.info_urls.first().and_then(|url| url.strip_suffix("/info.json"));
     url.unwrap_or_default().to_owned()
 }
 
-/// The state of a run.
+/// Mutable state of a run.
 pub(super) struct Run {
     report: Report,
-    /// The images that are published.
+    /// Images that are published.
     pub(super) published: PublishedImages,
     images: u64,
     counts: Counts,
-    /// Set if an image failed for a reason that another run cannot change.
+    /// Set if an image failed for a reason that retrying won't fix.
     is_unavailable: bool,
 }
 
@@ -94,7 +94,7 @@ impl Run {
         Counts { left: self.images.saturating_sub(published + unchanged + failed), ..self.counts }
     }
 
-    /// Records the result of an image.
+    /// Records an image's result.
     pub(super) fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         match result {
             Ok(published) => {
@@ -113,7 +113,7 @@ impl Run {
         self.report.image(image, result);
     }
 
-    /// Records the images that are published already. Returns the number of those that are not.
+    /// Records the images that are already published. Returns the number of images that aren't.
     pub(super) fn found(&mut self, published: PublishedImages) -> u64 {
         self.published = published;
         self.counts.unchanged = self.published.len() as u64;
@@ -126,7 +126,7 @@ impl Run {
         self.report.deleted(identifier);
     }
 
-    /// Returns how far publishing came.
+    /// Determines how far publishing got.
     pub(super) fn completion(&self, stopped: Option<StopReason>, has_failed_too_often: bool) -> Completion {
         let Counts { failed, left, .. } = self.counts();
         match stopped {

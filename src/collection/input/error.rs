@@ -1,4 +1,4 @@
-//! Errors in the input.
+//! Input errors.
 
 use crate::collection::naming::NameError;
 use crate::collection::table::{RowError, TableError};
@@ -12,48 +12,49 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// A file or folder cannot be read.
+    /// A file or folder couldn't be read.
     #[error("could not read `{input}`")]
     Read {
         /// The path.
         input: String,
-        /// The error of the system.
+        /// The underlying I/O error.
         #[source]
         cause: io::Error,
     },
-    /// A file or folder does not exist, and may have been a folder. A missing image file fails later, by itself.
+    /// A file or folder doesn't exist. Missing image files also fail later, but the path may have been a folder full of
+    /// images.
     #[error("`{input}` does not exist")]
     Missing {
         /// The path.
         input: String,
     },
-    /// A folder, list or table contains no images.
+    /// A folder, list or table doesn't contain any images.
     #[error("there are no images in `{input}`")]
     Nothing {
-        /// The path.
+        /// The folder, list or table.
         input: String,
     },
-    /// A URL has no bucket or no valid host.
+    /// A URL has no bucket or an invalid host.
     #[error("invalid source")]
     Location(#[from] LocationError),
-    /// A list or table names a folder in a bucket.
+    /// A list or table refers to a folder in a bucket.
     #[error("`{0}` is a folder; lists and tables must name images")]
     Folder(String),
-    /// The folder is the publish target, whose tiles are images too.
+    /// The input folder is also the publish target, so its tiles would be treated as images.
     #[error("`{input}` is the publish target")]
     Target {
-        /// The folder.
+        /// Path to the folder.
         input: String,
     },
-    /// A pattern is not valid.
+    /// A glob pattern is invalid.
     #[error("invalid pattern")]
     Pattern(#[source] Box<dyn Error + Send + Sync>),
-    /// The name of a file is not a valid identifier.
+    /// A file name can't be turned into a valid identifier.
     #[error("could not derive an identifier from `{input}`")]
     Identifier {
-        /// The file.
+        /// Path to the file.
         input: String,
-        /// The error in the identifier.
+        /// The underlying error, if any.
         #[source]
         cause: Option<KeyError>,
     },
@@ -64,31 +65,31 @@ pub enum InputError {
         first: String,
         /// The second image.
         second: String,
-        /// The identifier.
+        /// Their identifier.
         identifier: Identifier,
     },
-    /// The input contains an image twice.
+    /// The input contains the same image twice.
     #[error("the input contains `{input}` twice")]
     Twice {
         /// The image.
         input: String,
     },
-    /// A file is not a readable table.
+    /// A file couldn't be read as a table.
     #[error("`{input}` {reason}")]
     Table {
-        /// The file.
+        /// Path to the file.
         input: String,
-        /// The reason, as a predicate.
+        /// Error message, phrased as a predicate.
         reason: String,
-        /// The hint, as an imperative clause.
+        /// Suggested fix, phrased as an imperative.
         hint: &'static str,
     },
     /// A table has invalid rows.
     #[error("`{input}` has {}", invalid_rows(errors.len()))]
     Rows {
-        /// The table.
+        /// Path to the table.
         input: String,
-        /// All errors in the rows.
+        /// Errors for all invalid rows.
         errors: Vec<RowError>,
     },
 }

@@ -1,4 +1,4 @@
-//! The input of a run: local and remote files, folders, lists and tables.
+//! Collects input images from local and remote files, folders, lists and tables.
 
 mod error;
 mod patterns;
@@ -23,11 +23,11 @@ use unicode_normalization::UnicodeNormalization;
 use walk::Walk;
 use walkdir::{DirEntry, WalkDir};
 
-/// The images of one run.
+/// The images to process in a run.
 #[derive(Debug)]
 pub struct Input {
     patterns: Patterns,
-    /// The publish target.
+    /// Publish target, which is skipped when adding folders.
     target: Option<Location>,
     pages: Vec<Page>,
     unread: Vec<InputError>,
@@ -57,12 +57,11 @@ impl Input {
         }
     }
 
-    /// Skips `target`, the folder that images are published to, in folders and prefixes that are added later. It
-    /// contains published tiles.
+    /// Sets the publish target. It contains tiles, so it is skipped when adding folders and prefixes later.
     #[must_use]
     pub fn leaving_out(self, target: Option<Location>) -> Self {
         let target = match target {
-            // A missing target folder needs no check.
+            // If the target folder doesn't exist yet, it can't be part of the input.
             Some(Location::File(folder)) => folder.canonicalize().ok().map(Location::File),
             elsewhere => elsewhere,
         };
@@ -74,11 +73,12 @@ impl Input {
         target.is_some_and(|target| folder.canonicalize().is_ok_and(|folder| folder == target))
     }
 
-    /// Adds a file under its name without the extension, or adds all images in a folder and its subfolders under their
-    /// relative paths, sorted by name. Subfolders that cannot be read are reported at the end.
+    /// Adds a single file or a folder. A file's identifier is its name without the extension. For a folder, all images
+    /// in it and its subfolders are added in name order, with identifiers based on their relative paths. Unreadable
+    /// subfolders are recorded and reported later.
     ///
     /// # Errors
-    /// If the name of a file is not a valid identifier, or the folder is the [publish target](Self::leaving_out).
+    /// Returns an error if the folder is the [publish target](Self::leaving_out).
     pub fn add_path(&mut self, path: &Path) -> Result<(), InputError> {
         if !path.is_dir() {
             if path.metadata().is_err() {
@@ -95,12 +95,12 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the images in a folder and in the folders below it.
+    /// Adds all images in a folder and its subfolders.
     fn add_folder(&mut self, root: &Path) {
         let mut system_files = std::mem::take(&mut self.system_files);
         let unsupported_files = std::mem::take(&mut self.unsupported_files);
-        // The target may lie inside of the input, for example `masters/iiif`. Without this filter, each run would
-        // publish the tiles of the one before.
+        // The target may be inside the input, for example `masters/iiif`. Without this filter, each run would publish
+        // the previous run's tiles.
         let is_shown = |entry: &DirEntry| {
             let mut is_hidden = || {
                 let name = entry.file_name();
@@ -121,17 +121,17 @@ impl Input {
         self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
     }
 
-    /// Adds a remote image under the last segment of its key or URL without the extension.
+    /// Adds a remote image. Its identifier is the last segment of its key or URL without the extension.
     ///
     /// # Errors
-    /// If the segment is not a valid identifier.
+    /// Returns an error if the segment isn't a valid identifier.
     pub fn add_remote(&mut self, location: Location) -> Result<(), InputError> {
         let identifier = identifier_of(&location, Path::new(""))?;
         self.pages.push(Page::alone(location, identifier));
         Ok(())
     }
 
-    /// Adds an image, or records that it is skipped because of its name.
+    /// Adds an image, or records an error if its name isn't a valid identifier.
     fn add(&mut self, location: Location, identifier: Result<Identifier, NameError>) {
         match identifier {
             Ok(identifier) => self.pages.push(Page::alone(location, identifier)),
@@ -139,10 +139,10 @@ impl Input {
         }
     }
 
-    /// Adds the images among the objects below a prefix, as [`add_path`](Self::add_path) does for a folder.
+    /// Adds all images from a list of objects below a prefix, like [`add_path`](Self::add_path) does for a folder.
     ///
     /// # Errors
-    /// If a key does not yield a valid identifier, or the prefix is the [publish target](Self::leaving_out).
+    /// Returns an error if the prefix is the [publish target](Self::leaving_out).
     pub fn add_objects(&mut self, folder: &S3Object, objects: Vec<S3Object>) -> Result<(), InputError> {
         let target = match &self.target {
             Some(Location::Object(target)) if target.bucket == folder.bucket => Some(target.key.clone()),
@@ -151,7 +151,7 @@ impl Input {
         if target.as_ref().is_some_and(|target| target.trim_end_matches('/') == folder.key.trim_end_matches('/')) {
             return Err(InputError::Target { input: Location::Object(folder.clone()).to_string() });
         }
-        // Sources in a folder that contains the target are not skipped.
+        // If the target contains the source folder, nothing needs to be skipped.
         let target = target.filter(|target| target.starts_with(&folder.key));
         let before = self.pages.len();
         for object in objects {
@@ -176,12 +176,12 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the files of a list, one per line, under their paths as written. Remote images are added as by
-    /// [`add_remote`](Self::add_remote). A line may also be a JSON table row with a `source` and an `id`. Empty lines
-    /// are skipped.
+    /// Adds all files in a list with one path per line. A file's identifier is its path as written, without the
+    /// extension. Remote images are handled like in [`add_remote`](Self::add_remote). Lines may also be JSON table rows
+    /// with a `source` and `id`. Empty lines are skipped.
     ///
     /// # Errors
-    /// If the list cannot be read.
+    /// Returns an error if the list can't be read or contains an invalid URL or JSON row.
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
         let text = table::read_list(LimitedLines::new(list)).map_err(|error| input_error(error, name))?;
@@ -207,10 +207,10 @@ impl Input {
         Ok(())
     }
 
-    /// Adds the rows of a table.
+    /// Adds all rows of a table.
     ///
     /// # Errors
-    /// If the table cannot be read, or with all errors in its rows.
+    /// Returns an error if the table can't be read or if any rows are invalid.
     pub fn add_table(&mut self, content: impl Read, table: Table<'_>) -> Result<(), InputError> {
         let input = table.name.to_owned();
         let rows = table::read(content, table).map_err(|error| input_error(error, &input))?;
@@ -228,54 +228,54 @@ impl Input {
         self.pages.push(Page { source, ..page });
     }
 
-    /// Returns the location with the Unicode normalization that its folder uses, because `ü` may be one character or
-    /// two. Counts missing files.
+    /// Adapts a path to the Unicode normalization used by the file system, because `ü` can be one character or two.
+    /// Counts missing files.
     fn located(&mut self, location: Location) -> Location {
         let Location::File(path) = location else { return location };
         if path.symlink_metadata().is_ok() {
             return Location::File(path);
         }
         let text = path.to_str().unwrap_or_default();
-        // macOS stores names decomposed, `u` and a diaeresis, and a table that was written elsewhere has `ü`. The two
-        // look the same to everybody but the file system.
+        // macOS may store `ü` in decomposed form, as `u` followed by a combining diaeresis, while a table written on
+        // another system uses a single character. Both look identical to users but not to the file system.
         let mut forms = [text.nfc().collect::<String>(), text.nfd().collect()].into_iter().filter(|form| form != text);
         let found = forms.find(|form| Path::new(form).symlink_metadata().is_ok());
         self.missing_files += u64::from(found.is_none());
         Location::File(found.map_or(path, PathBuf::from))
     }
 
-    /// Returns the number of hidden rows in spreadsheets. They are not published, but may have been published earlier.
+    /// Returns the number of hidden spreadsheet rows. They won't be published but may have been published earlier.
     #[must_use]
     pub(crate) fn hidden_rows(&self) -> u64 {
         self.hidden_rows
     }
 
-    /// Returns the empty folders found so far. It is unknown whether images published from them still exist.
+    /// Returns all empty folders. Images published from them may or may not still exist.
     #[must_use]
     pub(crate) fn empty_folders(&self) -> &[EmptyFolder] {
         &self.empty_folders
     }
 
-    /// Returns the number of missing files in lists and tables. The list or table may be incomplete.
+    /// Returns the number of files that lists and tables refer to but that don't exist.
     #[must_use]
     pub(crate) fn missing_files(&self) -> u64 {
         self.missing_files
     }
 
-    /// Returns notes for the user about the way the input was read.
+    /// Returns user-visible notes on how the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
     }
 
-    /// Returns the images, and the errors that make it uncertain whether the images are complete: unreadable files, and
-    /// folders without images, which may be mount points of missing disks.
+    /// Returns all images, along with any errors that may have caused images to be missed, such as unreadable files and
+    /// folders without images. Empty folders may be mount points of missing disks.
     ///
     /// # Errors
-    /// If two images have the same identifier.
+    /// Returns an error if two images have the same identifier.
     pub(crate) fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
-        // Two files such as `a.tif` and `a.jpg` become one identifier. Publishing either of them would be a guess, and
-        // publishing both would replace the one by the other in every run.
+        // Files like `a.tif` and `a.jpg` have the same identifier. Picking one of them would be a guess, and publishing
+        // both would make each run overwrite one with the other.
         let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());
         for page in &self.pages {
             if let Some(first) = known.insert(&page.identifier, &page.source) {

@@ -1,11 +1,11 @@
-//! Selection of files in folders.
+//! File selection by glob pattern.
 
 use super::InputError;
 use crate::collection::naming::is_image_name;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::path::Path;
 
-/// Patterns such as `**/*.tif` that select files by their paths in a folder.
+/// Glob patterns, such as `**/*.tif`, that select files by their path relative to a folder.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     include: Option<GlobSet>,
@@ -13,11 +13,11 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// Selects files that match one of `include` but none of `exclude`. If `include` is empty, selects images by
-    /// extension.
+    /// Creates patterns that select files matching any of `include` and none of `exclude`. If `include` is empty, files
+    /// are selected by their image extension.
     ///
     /// # Errors
-    /// If a pattern is not valid.
+    /// Returns an error if a pattern is invalid.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InputError> {
         let set = |patterns: &[String]| -> Result<GlobSet, globset::Error> {
             let mut set = GlobSetBuilder::new();
@@ -31,7 +31,7 @@ impl Patterns {
         Ok(Self { include: included, exclude: set(exclude)? })
     }
 
-    /// Returns `true` if the user has neither included nor excluded a file by a pattern.
+    /// Returns `true` if the user's patterns neither include nor exclude a file.
     pub(super) fn are_silent_on(&self, path: &Path) -> bool {
         self.include.is_none() && !self.exclude.is_match(path)
     }

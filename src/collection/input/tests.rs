@@ -1,4 +1,4 @@
-//! Tests of inputs: identifiers, skipped files and missing files.
+//! Tests for identifiers, skipped files and missing files.
 
 use super::*;
 

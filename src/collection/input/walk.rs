@@ -1,4 +1,4 @@
-//! Walks through a folder.
+//! Walks a directory tree.
 
 use super::{InputError, Patterns};
 use crate::collection::folder::{EmptyFolders, UnsupportedFiles};
@@ -7,7 +7,7 @@ use crate::collection::page::Page;
 use std::path::Path;
 use walkdir::DirEntry;
 
-/// The result of walking through a folder.
+/// Everything found during a directory walk.
 #[derive(Default)]
 pub(super) struct Walk {
     pub(super) pages: Vec<Page>,

@@ -1,16 +1,16 @@
-//! The header row of a table: the columns, and suggestions for unknown names.
+//! Parses a table's header row and suggests names for unknown columns.
 
 use super::separated::Record;
 use crate::collection::naming::is_image_name;
 use crate::collection::row_metadata::Column;
 
-/// Maximum number of columns. A larger table is a mistake and would take long to read.
+/// Maximum number of columns. Larger tables are probably a mistake and would take a long time to read.
 const MAX_COLUMNS: usize = 1000;
 
-/// Maximum number of column names in an error.
+/// Maximum number of column names to list in an error message.
 const MAX_LISTED: usize = 20;
 
-/// Names of columns in other programs and languages.
+/// Alternative column names used by other programs and languages.
 const OTHER_NAMES: &[(&str, &[&str])] = &[
     (
         "source",
@@ -63,21 +63,21 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
     ("rights", &["license", "licence", "lizenz", "rechte", "droits", "derechos", "diritti", "rechten"]),
 ];
 
-/// The columns of a table.
+/// A table's columns.
 pub(super) struct Header {
     names: Vec<String>,
     columns: Vec<Column>,
-    /// The index of the column `source`.
+    /// Index of the `source` column.
     source: usize,
 }
 
-/// Returns `true` for the name of the only required column.
+/// Returns `true` if this is the name of the `source` column, the only required one.
 pub(super) fn is_source(name: &str) -> bool {
     Column::named(name) == Column::Source
 }
 
 impl Header {
-    /// Interprets the names of the columns.
+    /// Parses column names.
     pub(super) fn new(names: &[String]) -> Result<Self, String> {
         if names.len() > MAX_COLUMNS {
             return Err(format!("there are {} columns; at most {MAX_COLUMNS} are supported", names.len()));
@@ -97,7 +97,7 @@ impl Header {
         Ok(Self { names: names.to_vec(), columns, source })
     }
 
-    /// Returns the values of a row with their columns. Trailing separators, as spreadsheets write them, are ignored.
+    /// Pairs a row's values with their columns. Ignores trailing empty values, which spreadsheets tend to add.
     pub(super) fn values(&self, mut values: Vec<String>) -> Result<Vec<(Column, String)>, String> {
         while values.len() > self.columns.len() && values.last().is_some_and(String::is_empty) {
             values.pop();
@@ -113,11 +113,10 @@ impl Header {
         Ok(named.map(|((column, _), value)| (column.clone(), value)).collect())
     }
 
-    /// Returns an error for a value that contains whole rows, because two stray quotes enclose them.
+    /// Returns an error if a value seems to contain entire rows because they are enclosed by two stray quotes.
     pub(super) fn swallowed_rows(&self, record: &Record, separator: char) -> Option<String> {
-        // Two stray quotes, one in a row and one many rows below, are valid CSV: everything between them is one value
-        // with line breaks. The only sign is that lines of this value look like rows, with an image name in the place
-        // of `source`.
+        // Two stray quotes in different rows are valid CSV. Everything between them becomes a single value with line
+        // breaks. The only hint is that lines in this value look like rows, with an image name in the `source` column.
         let is_row = |line: &str| {
             let values: Vec<&str> = line.split(separator).collect();
             let source =
@@ -134,7 +133,7 @@ impl Header {
         ))
     }
 
-    /// Returns notes about metadata columns whose names suggest another meaning.
+    /// Returns notes on metadata columns with names that suggest a different meaning.
     pub(super) fn notes(&self, table: &str) -> Vec<String> {
         let note = |name: &String| {
             let meant = meant(name, &self.names)?;
@@ -148,7 +147,8 @@ impl Header {
     }
 }
 
-/// Returns the known column that a name suggests, except `source`, if no column in `names` has that name.
+/// Returns the standard column name that a column's name suggests. Ignores `source` and all columns that already exist
+/// in `names`.
 fn meant(name: &str, names: &[String]) -> Option<&'static str> {
     let lower = name.to_lowercase();
     let base = lower.split('@').next().unwrap_or_default().trim();
@@ -157,7 +157,7 @@ fn meant(name: &str, names: &[String]) -> Option<&'static str> {
     known.into_iter().find(|(_, others)| others.contains(&base)).map(|(known, _)| *known)
 }
 
-/// Returns the error for a table without a column `source`.
+/// Returns the error message for a table without a `source` column.
 fn without_source(names: &[String]) -> String {
     let present: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
     let listed = present.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

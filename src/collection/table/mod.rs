@@ -1,4 +1,4 @@
-//! Tables of images: delimiter-separated values, spreadsheets and JSON Lines.
+//! Reads tables of images from delimiter-separated values, spreadsheets and JSON Lines.
 
 mod header;
 mod row;
@@ -19,25 +19,25 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Maximum size of a table, in bytes. A million rows have about 100 MB.
+/// Maximum table size in bytes. A million rows take up about 100 MB.
 const MAX_TABLE_BYTES: u64 = 512 << 20;
 
-/// First bytes of ZIP archives, and of Excel 97-2003 and encrypted workbooks.
+/// Magic bytes of ZIP archives, and of Excel 97-2003 and encrypted workbooks.
 const WORKBOOK_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", COMPOUND_FILE];
 const COMPOUND_FILE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
-/// The source of a table, and the sheet to read.
+/// Options for reading a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
-    /// The name of the table for messages. The extension `.jsonl`, `.ndjson` or `.json` selects JSON Lines.
+    /// The table's name, used in messages. The extensions `.jsonl`, `.ndjson` and `.json` select the JSON Lines format.
     pub name: &'a str,
-    /// The folder for relative paths in the table.
+    /// Base folder for relative paths in the table.
     pub folder: &'a Path,
-    /// The sheet of a spreadsheet. The default is the first visible sheet.
+    /// Spreadsheet sheet to read. Defaults to the first visible sheet.
     pub sheet: Option<&'a str>,
 }
 
-/// The unit of the number of a [`RowError`].
+/// Unit used to number rows in a [`RowError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowUnit {
@@ -47,15 +47,15 @@ pub enum RowUnit {
     Row,
 }
 
-/// An error in one row.
+/// An error in a single row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RowError {
     /// The unit of `line`.
     pub unit: RowUnit,
-    /// The number of the line or row, counted from 1.
+    /// Line or row number, starting at 1.
     pub line: u64,
-    /// The description of the error.
+    /// Error message.
     pub reason: String,
 }
 
@@ -69,11 +69,11 @@ impl fmt::Display for RowError {
     }
 }
 
-/// An error of reading a table.
+/// Error returned when reading a table.
 #[derive(Debug)]
 pub(super) enum TableError {
     Read(io::Error),
-    /// The file is not a readable table. The hint is an imperative clause.
+    /// The file can't be read as a table. Contains the reason and a hint phrased as an imperative.
     Refused(String, &'static str),
     Rows(Vec<RowError>),
 }
@@ -84,17 +84,17 @@ impl From<RowError> for TableError {
     }
 }
 
-/// The rows of a table.
+/// Rows read from a table.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) pages: Vec<Page>,
-    /// Notes for the user about the way the table was read.
+    /// User-visible notes on how the table was read.
     pub(super) notes: Vec<String>,
-    /// Number of hidden rows in a spreadsheet.
+    /// Number of hidden spreadsheet rows.
     pub(super) hidden: u64,
 }
 
-/// Reads a table. Returns either all rows or all errors in them.
+/// Reads a table. Returns all rows, or the errors for all invalid rows.
 pub(super) fn read(input: impl Read, table: Table<'_>) -> Result<Rows, TableError> {
     let bytes = read_bytes(input)?;
     let mut reader = Reader::new(table);
@@ -103,7 +103,7 @@ pub(super) fn read(input: impl Read, table: Table<'_>) -> Result<Rows, TableErro
     if reader.errors.is_empty() { Ok(reader.rows) } else { Err(TableError::Rows(reader.errors)) }
 }
 
-/// Reads the text of a list in any of the encodings that tables may have.
+/// Reads a list as text. Supports the same encodings as tables.
 pub(super) fn read_list(input: impl Read) -> Result<String, TableError> {
     let bytes = read_bytes(input)?;
     Ok(text::decode(&bytes)?.content)
@@ -111,8 +111,7 @@ pub(super) fn read_list(input: impl Read) -> Result<String, TableError> {
 
 fn read_bytes(input: impl Read) -> Result<Vec<u8>, TableError> {
     let mut bytes = Vec::new();
-    // One byte beyond the limit tells a table of exactly that size from a larger one. The size of standard input is
-    // unknown before.
+    // Read one byte past the limit to detect larger tables. The size of standard input isn't known in advance.
     input.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes).map_err(TableError::Read)?;
     if bytes.len() as u64 > MAX_TABLE_BYTES {
         let error = format!("it is larger than {} MiB: split it", MAX_TABLE_BYTES >> 20);
@@ -125,7 +124,7 @@ struct Reader<'a> {
     table: Table<'a>,
     unit: RowUnit,
     rows: Rows,
-    /// The line or row of each identifier.
+    /// Line or row number of each identifier.
     lines: HashMap<Identifier, u64>,
     errors: Vec<RowError>,
 }
@@ -135,9 +134,9 @@ impl<'a> Reader<'a> {
         Self { table, unit: RowUnit::Line, rows: Rows::default(), lines: HashMap::new(), errors: Vec::new() }
     }
 
-    /// Reads the whole table. Collects errors in rows, and returns an error that affects all rows.
+    /// Reads the entire table. Collects row errors, and only returns errors that affect the whole table.
     fn read(&mut self, bytes: &[u8]) -> Result<(), TableError> {
-        // The first bytes decide, not the name: standard input has none.
+        // Check the magic bytes instead of the name, because standard input doesn't have one.
         if WORKBOOK_MAGIC.iter().any(|signature| bytes.starts_with(signature)) {
             return self.read_workbook(bytes);
         }
@@ -179,7 +178,7 @@ impl<'a> Reader<'a> {
         self.rows.notes.extend(format.map(|format| format!("reading `{}` as {format}", self.table.name)));
     }
 
-    /// Reads rows, of which the first is the header. Empty rows are skipped.
+    /// Reads rows, starting with the header. Skips empty rows.
     fn read_records(
         &mut self,
         records: impl Iterator<Item = Result<Record, RowError>>,
@@ -201,7 +200,7 @@ impl<'a> Reader<'a> {
                     };
                     self.add(record.line, page);
                 }
-                // All errors are collected, because a table with 200 mistakes should not take 200 runs to fix.
+                // Collect all errors, because fixing a table with 200 mistakes shouldn't take 200 runs.
                 Err(error) => self.errors.push(error),
             }
         }
@@ -216,11 +215,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Checks that every thumbnail is a page of the same object.
+    /// Checks that each thumbnail refers to a page of the same object.
     fn check_thumbnails(&mut self) {
         let pages = &self.rows.pages;
-        // A thumbnail may name a page further down, so it is checked after all rows. If that row has an error, its page
-        // is missing here, and both are reported.
+        // Thumbnails can refer to later pages, so they are checked after reading all rows. If that page's row is
+        // invalid, both rows are reported.
         let objects: HashMap<&Identifier, &Identifier> =
             pages.iter().map(|page| (&page.identifier, &page.object)).collect();
         let is_wrong = |page: &&Page| {
@@ -258,7 +257,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns `true` if the name or the content is that of JSON Lines.
+/// Returns `true` if the file is JSON Lines, based on its name or content.
 fn is_json(name: &str, text: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ["jsonl", "ndjson", "json"].iter().any(|json| extension.eq_ignore_ascii_case(json)) || text.starts_with("{\"")

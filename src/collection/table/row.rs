@@ -1,4 +1,4 @@
-//! One row of a table and the meaning of its columns.
+//! Converts table rows to pages.
 
 use crate::collection::naming::identifier_of;
 use crate::collection::page::Page;
@@ -8,20 +8,20 @@ use crate::location::Location;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// Parses a row that is a JSON object.
+/// Parses a row in JSON format.
 pub(in crate::collection) fn parse_json_row(line: &str, folder: &Path) -> Result<Page, String> {
     let row: Map<String, Value> = serde_json::from_str(line).map_err(|error| json_error(&error))?;
     page(values_of(&row)?, folder)
 }
 
-/// Describes an error in a line of JSON, without its line number 1, which would be mistaken for a line of the table.
+/// Formats a JSON error without its line number. It is always 1 and could be mistaken for a line of the table.
 fn json_error(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     format!("{}, at character {}", words.strip_suffix(&place).unwrap_or(&words), error.column())
 }
 
-/// Creates the page of one row. Surrounding spaces and empty values are ignored.
+/// Creates a page from a row's values. Trims values and ignores empty ones.
 pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Result<Page, String> {
     let trimmed = |(column, value): (Column, String)| (column, value.trim().to_owned());
     let values: Vec<_> = values.into_iter().map(trimmed).filter(|(_, value)| !value.is_empty()).collect();
@@ -49,9 +49,9 @@ pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &
     })
 }
 
-/// Parses a whole number, including the forms `1.0` and `1,0` that spreadsheets write.
+/// Parses a whole number. Also accepts `1.0` and `1,0`, which spreadsheets may write.
 fn whole_number(text: &str) -> Result<u64, String> {
-    // A spreadsheet cell with the number 12 arrives as `12.0`, or as `12,0` if it was saved as CSV in some countries.
+    // Spreadsheets store the number 12 as `12.0`. When saved as CSV, it becomes `12,0` in some locales.
     let whole = text.split_once(['.', ',']).filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
     let digits = whole.map_or(text, |(whole, _)| whole);
     digits.parse().map_err(|_| format!("`sequence` is not a whole number: {text}"))

@@ -1,23 +1,22 @@
-//! Delimiter-separated values, strictly by RFC 4180. Otherwise, a stray quote would swallow the rows after it.
+//! Parses delimiter-separated values, strictly following RFC 4180 so that stray quotes don't swallow rows.
 
 use super::{RowError, RowUnit};
 
-/// One row, with the number of its first line.
+/// A row and the number of its first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) line: u64,
     pub(super) values: Vec<String>,
 }
 
-/// The rows of a text. The iterator ends after an error, because the meaning of the rest is unknown after a wrong
-/// quote.
+/// Iterator over the rows of a text. Stops at the first error because anything after a stray quote is ambiguous.
 pub(super) struct Records<'a> {
     rest: &'a str,
     separator: char,
     line: u64,
 }
 
-/// The delimiter after a value.
+/// Type of delimiter that ends a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Value,
@@ -25,7 +24,7 @@ enum Ending {
 }
 
 impl<'a> Records<'a> {
-    /// Creates a reader of a text whose first line has the number `line`.
+    /// Creates an iterator over `text`, with `line` as the number of its first line.
     pub(super) fn new(text: &'a str, separator: char, line: u64) -> Self {
         Self { rest: text, separator, line }
     }
@@ -50,9 +49,9 @@ impl<'a> Records<'a> {
     }
 
     fn plain(&mut self) -> Result<(String, Ending), RowError> {
-        // RFC 4180 forbids quotes inside of unquoted values. Lenient parsers keep them as text, and then a quote that
-        // someone forgot makes the next quoted value swallow rows, silently: a hundred images would be missing from the
-        // collection, and with `--prune` from the bucket.
+        // RFC 4180 doesn't allow quotes inside unquoted values. Lenient parsers treat them as text, and a forgotten
+        // quote then causes the next quoted value to silently swallow rows. Hundreds of images could go missing from
+        // the collection and, with `--prune`, from the bucket.
         let length = self.rest.find([self.separator, '\n', '\r', '"']).unwrap_or(self.rest.len());
         let (value, rest) = self.rest.split_at(length);
         if rest.starts_with('"') {
@@ -67,7 +66,7 @@ impl<'a> Records<'a> {
         Ok((value.trim().to_owned(), self.ending()))
     }
 
-    /// Reads a quoted value after its opening quote.
+    /// Parses the rest of a quoted value, after the opening quote.
     fn quoted(&mut self, mut rest: &'a str) -> Result<(String, Ending), RowError> {
         let (first_line, mut value) = (self.line, String::new());
         loop {
@@ -78,7 +77,7 @@ impl<'a> Records<'a> {
             value.push_str(part);
             self.line += line_breaks(part);
             rest = behind;
-            // Two quotes in a row stand for one.
+            // Two consecutive quotes are an escaped quote.
             let Some(behind) = rest.strip_prefix('"') else { break };
             value.push('"');
             rest = behind;
@@ -131,14 +130,14 @@ fn error(line: u64, reason: String) -> RowError {
     RowError { unit: RowUnit::Line, line, reason }
 }
 
-/// Counts line breaks: `\n`, `\r\n` and a single `\r`.
+/// Counts line breaks, which may be `\n`, `\r\n` or `\r`.
 fn line_breaks(text: &str) -> u64 {
     let feeds = text.matches('\n').count();
     let returns = text.matches('\r').count() - text.matches("\r\n").count();
     (feeds + returns) as u64
 }
 
-/// Maximum number of characters of a table in an error.
+/// Maximum number of characters to quote from a table in an error message.
 const MAX_QUOTED: usize = 20;
 
 fn beginning_of(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Tests of tables as people write them.
+//! Tests for realistic and malformed tables.
 
 use super::*;
 use serde_json::json;

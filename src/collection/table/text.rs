@@ -1,17 +1,17 @@
-//! The encoding and the separator of a table, as spreadsheets and text editors write them.
+//! Detects the encoding and separator used by spreadsheet programs and text editors.
 
 use super::separated::Records;
 use super::{RowError, RowUnit};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-/// The decoded text of a table.
+/// A table's decoded text.
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) content: String,
     encoding: &'static Encoding,
 }
 
-/// The separator and the start of the values.
+/// The table's separator and the position of its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) separator: char,
@@ -21,10 +21,10 @@ pub(super) struct Layout {
     pub(super) start: usize,
 }
 
-/// Decodes a table by its byte order mark, or detects UTF-8, UTF-16 or Windows-1252.
+/// Decodes a table based on its byte order mark. Without one, detects UTF-8, UTF-16 or Windows-1252.
 ///
 /// # Errors
-/// If the text ends within a character or mixes encodings.
+/// Returns an error if the text is truncated inside a character or mixes encodings.
 pub(super) fn decode(bytes: &[u8]) -> Result<Text, RowError> {
     let (encoding, content) = match Encoding::for_bom(bytes) {
         Some((encoding, length)) => (encoding, &bytes[length..]),
@@ -48,12 +48,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Text, RowError> {
     }
 }
 
-/// Number of bytes that are searched for a pattern of alternating zeros.
+/// Number of bytes to check for zeros when detecting UTF-16.
 const SAMPLE_BYTES: usize = 4096;
 
 fn guess(bytes: &[u8]) -> Result<&'static Encoding, RowError> {
-    // UTF-16 without a byte order mark: in text with any separators, digits or line breaks, every second byte is often
-    // zero, and no other supported encoding has zero bytes in text.
+    // Detect UTF-16 without a byte order mark. Characters like separators, digits and line breaks contain a zero byte
+    // in UTF-16, and no other supported encoding uses zero bytes in text.
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
     let zeros = |parity: usize| sample.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
     if zeros(0) + zeros(1) > 0 {
@@ -67,7 +67,7 @@ fn guess(bytes: &[u8]) -> Result<&'static Encoding, RowError> {
     Err(mixed(bytes, error.valid_up_to()))
 }
 
-/// Returns the error for invalid UTF-8 in a table that begins with valid UTF-8.
+/// Returns an error for a table that starts with valid UTF-8 but contains invalid bytes later.
 fn mixed(bytes: &[u8], valid: usize) -> RowError {
     let line = bytes[..valid].split(|byte| *byte == b'\n').count();
     let is_cut = str::from_utf8(&bytes[valid..]).is_err_and(|error| error.error_len().is_none());
@@ -79,12 +79,12 @@ fn mixed(bytes: &[u8], valid: usize) -> RowError {
     RowError { unit: RowUnit::Line, line: line as u64, reason: reason.to_owned() }
 }
 
-/// Supported separators, the most common one first.
+/// Supported separators, most common first.
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
-/// Detects the separator: the one that yields a column `wanted`, or else the most frequent one.
+/// Detects the separator. Prefers one that produces a `wanted` column, and falls back to the one with the most columns.
 pub(super) fn layout(text: &str, wanted: impl Fn(&str) -> bool) -> Layout {
-    // Excel writes, and hides, a first line `sep=;`.
+    // Excel writes `sep=;` as the first line and hides it from users.
     let first = text.lines().next().unwrap_or_default();
     if let Some(separator) = first.strip_prefix("sep=").and_then(|rest| rest.chars().next()) {
         return Layout { separator, lines: 1, start: (first.len() + line_break(&text[first.len()..])).min(text.len()) };
@@ -96,8 +96,8 @@ pub(super) fn layout(text: &str, wanted: impl Fn(&str) -> bool) -> Layout {
         record.and_then(Result::ok).map(|record| record.values).unwrap_or_default()
     };
     let headers = SEPARATORS.map(|separator| (separator, header(separator)));
-    // The separator is decided by meaning first: it is the one with which some column is called `source`. Counting
-    // characters alone is misled by a header such as `source;title, in English`.
+    // Prefer the separator that results in a column named `source`. Counting separators alone fails for headers like
+    // `source;title, in English`.
     let named = headers.iter().find(|(_, names)| names.len() > 1 && names.iter().any(|name| wanted(name)));
     let most = || headers.iter().rev().max_by_key(|(_, names)| names.len());
     let separator = named.or_else(most).map_or(',', |(separator, _)| *separator);
@@ -109,7 +109,7 @@ fn line_break(text: &str) -> usize {
 }
 
 impl Text {
-    /// Describes the format of the table, or returns `None` for the default, comma-separated UTF-8.
+    /// Describes the table's format. Returns `None` for comma-separated UTF-8, which is the default.
     pub(super) fn note(&self, layout: Option<Layout>) -> Option<String> {
         let separated = match layout.map_or(',', |layout| layout.separator) {
             ',' => None,

@@ -1,11 +1,11 @@
-//! Versions of the Presentation API, and the documents of each.
+//! Presentation API versions and how each one serializes documents.
 
 use super::{Collection, Manifest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A version of the Presentation API.
+/// A Presentation API version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PresentationVersion {
@@ -14,13 +14,13 @@ pub enum PresentationVersion {
     V3,
 }
 
-/// A text that is not the number of a supported version.
+/// Error returned for an unsupported version number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a supported version of the Presentation API")]
 pub struct PresentationVersionError(String);
 
 impl PresentationVersion {
-    /// All versions, the default first.
+    /// All supported versions, with the default first.
     pub const ALL: &[Self] = &[Self::V3];
 
     /// Returns the major version number, as used in contexts.
@@ -31,7 +31,7 @@ impl PresentationVersion {
         }
     }
 
-    /// Returns the media type to serve manifests and collections with.
+    /// Returns the media type for manifests and collections.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -39,21 +39,21 @@ impl PresentationVersion {
         }
     }
 
-    /// Returns a manifest as a document of this version. [`Manifest`] itself has the properties of version 3.
+    /// Serializes a manifest for this version. The fields of [`Manifest`] already follow version 3.
     pub(super) fn manifest_json(self, manifest: &Manifest) -> String {
         match self {
             Self::V3 => to_json(manifest),
         }
     }
 
-    /// Returns a collection as a document of this version.
+    /// Serializes a collection for this version.
     pub(super) fn collection_json(self, collection: &Collection) -> String {
         match self {
             Self::V3 => to_json(collection),
         }
     }
 
-    /// Returns the URI of a manifest or a collection of any version; `None` for other documents.
+    /// Returns the URI of a manifest or collection in any supported version, or `None` for any other document.
     #[must_use]
     pub fn document_uri(body: &[u8]) -> Option<String> {
         Self::ALL.iter().find_map(|version| match version {

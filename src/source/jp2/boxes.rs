@@ -1,24 +1,23 @@
-//! The boxes of a JP2 file (ISO/IEC 15444-1, annex I): the position of the codestream, and the meaning of its
-//! components.
+//! JP2 boxes (ISO/IEC 15444-1, annex I), which locate the codestream and define the meaning of its components.
 
 use super::{DecodeError, Refusal};
 use crate::source::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// Maximum size of a header in bytes. Only a profile or a palette makes it large.
+/// Maximum size of a header in bytes. Only a profile or a palette can make it large.
 const MAX_HEADER_BYTES: u64 = 2 * MAX_PROFILE_BYTES;
 
-/// Identifier of a `uuid` box with EXIF, as Adobe's programs and `ExifTool` write it.
+/// Identifier of a `uuid` box containing EXIF, as written by Adobe programs and `ExifTool`.
 const EXIF: &[u8; 16] = b"JpgTiffExif->JP2";
 
-/// Identifier of a `uuid` box with XMP (ISO 16684-3, 1.1.4).
+/// Identifier of a `uuid` box containing XMP (ISO 16684-3, 1.1.4).
 const XMP: &[u8; 16] = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 
-/// Maximum boxes of a file that are read. Real files have some dozens.
+/// Maximum number of boxes to read from a file. Real files have a few dozen.
 const MAX_BOXES: usize = 10_000;
 
-/// The parts of a file.
+/// A file's header and codestream.
 pub(super) struct Boxes {
     /// `None` for a raw codestream.
     pub(super) header: Option<Jp2Header>,
@@ -26,19 +25,19 @@ pub(super) struct Boxes {
     pub(super) codestream: Range<u64>,
 }
 
-/// Content of the `jp2h` box.
+/// Contents of the `jp2h` box.
 #[derive(Default)]
 pub(super) struct Jp2Header {
     pub(super) color: Option<ColorSpecification>,
-    /// Content of the `pclr` box.
+    /// Contents of the `pclr` box.
     pub(super) palette: Option<Vec<u8>>,
-    /// Content of the `cmap` box.
+    /// Contents of the `cmap` box.
     pub(super) mapping: Option<Vec<u8>>,
-    /// Channel definitions of the `cdef` box.
+    /// Channel definitions from the `cdef` box.
     pub(super) definitions: Option<Vec<Definition>>,
 }
 
-/// Color specification of a `colr` box.
+/// Color specification from a `colr` box.
 pub(super) enum ColorSpecification {
     /// An enumerated color space.
     Enumerated(u32),
@@ -48,24 +47,24 @@ pub(super) enum ColorSpecification {
     TooLarge(u64),
 }
 
-/// One entry of `cdef` (I.5.3.6).
+/// An entry in `cdef` (I.5.3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Definition {
     pub(super) channel: u16,
-    /// 0: color, 1: opacity, 2: premultiplied opacity, 65535: not specified.
+    /// 0 for color, 1 for opacity, 2 for premultiplied opacity, or 65535 if unspecified.
     pub(super) kind: u16,
-    /// 0: the whole image, otherwise the number of a color, from 1.
+    /// 0 for the whole image, or a color number starting from 1.
     pub(super) association: u16,
 }
 
-/// A box: its type and the byte range of its content.
+/// A box's type and the byte range of its contents.
 struct FileBox {
     kind: [u8; 4],
     content: Range<u64>,
 }
 
-/// Finds the first codestream of a file and the EXIF and XMP before and after it. The header must precede the
-/// codestream.
+/// Finds the first codestream in a file, along with any EXIF and XMP before or after it. The header must come before
+/// the codestream.
 pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mut Metadata) -> Result<Boxes, Refusal> {
     let mut start = [0; 2];
     file.rewind()?;
@@ -75,8 +74,8 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
     }
     let (mut header, mut codestream, mut at) = (None, None, 0);
     for _ in 0..MAX_BOXES {
-        // Boxes are skipped by their lengths, so only headers are read, even from a file of many gigabytes on a web
-        // server. The walk goes on after the codestream, because EXIF may be behind it.
+        // Boxes are skipped using their lengths, so only headers are read, even from a multi-gigabyte file on a web
+        // server. Keep going past the codestream, because EXIF may come after it.
         let found = match next(file, at, file_bytes) {
             _ if at >= file_bytes => break,
             // Boxes after the pixels may be truncated.
@@ -100,7 +99,7 @@ pub(super) fn read(file: &mut (impl Read + Seek), file_bytes: u64, metadata: &mu
     }
 }
 
-/// Adds the EXIF or XMP of a `uuid` box, if it has either.
+/// Adds EXIF or XMP from a `uuid` box, if it contains either.
 fn add_metadata(file: &mut (impl Read + Seek), found: &FileBox, metadata: &mut Metadata) -> Result<(), DecodeError> {
     let length = found.content.end - found.content.start;
     let mut identifier = [0; EXIF.len()];
@@ -132,7 +131,7 @@ fn damaged_header() -> DecodeError {
     "its `jp2h` box is damaged or missing".into()
 }
 
-/// Reads the box at a position: length, type, and an extended length if the length is 1 (I.4).
+/// Reads the box at the given offset: its length and type, and an extended length if the length is 1 (I.4).
 fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<FileBox, DecodeError> {
     let mut bytes = [0; 8];
     file.seek(SeekFrom::Start(at))?;
@@ -148,8 +147,8 @@ fn next(file: &mut (impl Read + Seek), at: u64, file_bytes: u64) -> Result<FileB
     };
     let end = at.checked_add(length).filter(|_| length >= head_bytes);
     let end = match end.filter(|end| *end <= file_bytes) {
-        // Some writers give this box the length of the file, and some files are truncated. The tile-parts show if all
-        // data is present.
+        // Some writers set this box's length to the file size, and some files are truncated. The tile-parts show
+        // whether any data is missing.
         None if end.is_some() && &kind == b"jp2c" && at + head_bytes <= file_bytes => Some(file_bytes),
         end => end,
     };
@@ -192,7 +191,7 @@ impl Jp2Header {
         let [method, _precedence, _approximation, rest @ ..] = content else { return None };
         let color = match method {
             1 => ColorSpecification::Enumerated(u32::from_be_bytes(*rest.first_chunk()?)),
-            // Restricted profiles of part 1, and any profiles of part 2.
+            // Restricted profiles from part 1, and any profile from part 2.
             2 | 3 if rest.len() as u64 > MAX_PROFILE_BYTES => ColorSpecification::TooLarge(rest.len() as u64),
             2 | 3 => ColorSpecification::Profile(rest.to_vec()),
             _ => return Some(()),

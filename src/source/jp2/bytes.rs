@@ -1,4 +1,4 @@
-//! Reading of big-endian numbers and marker segments in a codestream.
+//! Reads big-endian numbers and marker segments from a codestream.
 
 use super::DecodeError;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -12,7 +12,7 @@ pub(super) fn long(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes))
 }
 
-/// Cursor that moves from marker to marker and never beyond the end.
+/// Moves from marker to marker, but never past the end.
 pub(super) struct Cursor<'a, F> {
     file: &'a mut F,
     pub(super) at: u64,
@@ -49,7 +49,7 @@ impl<'a, F: Read + Seek> Cursor<'a, F> {
         Ok(u16::from_be_bytes(bytes))
     }
 
-    /// Reads the content of a segment, without its length.
+    /// Reads a segment's contents, excluding its length field.
     pub(super) fn segment(&mut self) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = vec![0; self.segment_bytes()?.into()];
         self.read(&mut bytes)?;
@@ -65,7 +65,7 @@ impl<'a, F: Read + Seek> Cursor<'a, F> {
         self.short()?.checked_sub(2).ok_or_else(|| "a marker segment has no length".into())
     }
 
-    /// Moves forward to a position.
+    /// Moves forward to the given offset.
     pub(super) fn go_to(&mut self, at: u64) -> Result<(), DecodeError> {
         if at > self.end {
             return Err("its codestream ends too early".into());

@@ -1,4 +1,4 @@
-//! Assignment of components to colors, and the header that the decoder needs for it.
+//! Assigns components to colors and builds the header that the decoder needs to convert them.
 
 use super::Refusal;
 use super::boxes::{ColorSpecification, Definition, Jp2Header};
@@ -11,35 +11,35 @@ const SRGB: u32 = 16;
 const GRAYSCALE: u32 = 17;
 const SYCC: u32 = 18;
 
-/// Maximum bits of a sample in the decoder.
+/// Maximum bits per sample that the decoder supports.
 const MAX_BITS: u8 = 31;
 
-/// Types in `cdef`: straight and premultiplied opacity.
+/// `cdef` types for straight and premultiplied opacity.
 const OPACITY: u16 = 1;
 const PREMULTIPLIED_OPACITY: u16 = 2;
 
-/// Channels of an image.
+/// An image's channels.
 #[derive(Clone, Debug)]
 pub(super) struct Channels {
     pub(super) samples: Samples,
-    /// Index of the channel of each sample of a pixel.
+    /// Channel index for each sample of a pixel.
     pub(super) order: Vec<usize>,
-    /// Bits of the deepest sample.
+    /// Bit depth of the deepest sample.
     pub(super) bits: u16,
-    /// Start of a JP2 file, up to its codestream. It makes the decoder look up palette colors and convert sYCC.
+    /// The start of a JP2 file, up to its codestream. It tells the decoder to look up palette colors and convert sYCC.
     pub(super) head: Vec<u8>,
     /// Number of channels that come from a palette.
     pub(super) from_palette: usize,
 }
 
-/// Color model of a file, and the enumerated color space from which the decoder converts.
+/// A file's color model, and the enumerated color space that the decoder converts from.
 struct ColorSpace {
     color: ColorModel,
     number: u32,
 }
 
 impl Channels {
-    /// Determines the channels, and adds the profile to the metadata.
+    /// Determines the channels and adds the profile to the metadata.
     pub(super) fn new(header: Option<Jp2Header>, grid: &Grid, metadata: &mut Metadata) -> Result<Self, Refusal> {
         let mut header = header.unwrap_or_default();
         let channel_bits = channel_bits(&header, &grid.components)?;
@@ -63,7 +63,7 @@ impl Channels {
     }
 }
 
-/// Returns the bits of each channel, which is a component or a palette column (I.5.3.4, I.5.3.5).
+/// Returns the bit depth of each channel. A channel is a component or a palette column (I.5.3.4, I.5.3.5).
 fn channel_bits(header: &Jp2Header, components: &[Component]) -> Result<Vec<u8>, Refusal> {
     let of_components: Vec<u8> = components.iter().map(|component| component.bits).collect();
     let Some(palette) = &header.palette else { return Ok(of_components) };
@@ -119,7 +119,7 @@ impl ColorSpace {
         if channels < 3 {
             Self { color: ColorModel::Gray, number: GRAYSCALE }
         } else if has_subsampled_chroma(components) {
-            // Practically no other color space has subsampled components.
+            // Hardly any other color space uses subsampled components.
             Self { color: ColorModel::Rgb, number: SYCC }
         } else {
             Self { color: ColorModel::Rgb, number: SRGB }
@@ -149,7 +149,7 @@ fn color_from_number(number: u32) -> Result<ColorModel, Refusal> {
     })
 }
 
-/// Reads the color space signature of a profile (ICC.1:2022, 7.2.6); `None` if the profile is too short or has none.
+/// Reads a profile's color space signature (ICC.1:2022, 7.2.6). Returns `None` if the profile doesn't have one.
 fn color_from_profile(profile: &[u8]) -> Result<Option<ColorModel>, Refusal> {
     match profile.get(16..20) {
         Some(b"GRAY") => Ok(Some(ColorModel::Gray)),
@@ -171,7 +171,7 @@ fn has_subsampled_chroma(components: &[Component]) -> bool {
         && blue.y_step >= lightness.y_step
 }
 
-/// Returns the channel index of each sample of a pixel, with alpha last.
+/// Returns the channel index for each sample of a pixel. Alpha comes last.
 fn order(header: &Jp2Header, color: ColorModel, channels: usize) -> Result<(Vec<usize>, Alpha), Refusal> {
     let samples = Samples { color, ..Samples::GRAY_8 };
     let colors = samples.color_channels();
@@ -206,7 +206,7 @@ fn defined(definitions: &[Definition], colors: usize) -> Result<(Vec<usize>, Alp
     Ok((order, if opacity.kind == OPACITY { Alpha::Straight } else { Alpha::Premultiplied }))
 }
 
-/// Creates a JP2 file up to the content of its codestream box, which extends to the end of the file.
+/// Creates the start of a JP2 file, up to the contents of a codestream box that extends to the end of the file.
 fn head(number: u32, palette: Option<&[u8]>, mapping: Option<&[u8]>) -> Vec<u8> {
     let color = [&[1, 0, 0][..], &number.to_be_bytes()].concat();
     let mut header = write_box(*b"colr", &color);

@@ -1,4 +1,4 @@
-//! A codestream (ISO/IEC 15444-1, annex A): its main header, and the positions of its tile-parts.
+//! A codestream's main header and the positions of its tile-parts (ISO/IEC 15444-1, annex A).
 
 use super::Refusal;
 use super::bytes::{Cursor, long};
@@ -13,28 +13,28 @@ use super::tile_parts::TileParts;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-/// CAP (T.801, A.3.12): part 15.
+/// CAP flag (T.801, A.3.12) for part 15.
 const PART_15: u32 = 1 << 17;
 
-/// Maximum bytes of a quantization table: one entry for each possible sub-band. The decoder copies the table for each
-/// tile.
+/// Maximum size of a quantization table in bytes, with one entry for each possible sub-band. The decoder copies the
+/// table for each tile.
 const MAX_QUANTIZATION_BYTES: usize = 199;
 
-/// Maximum bytes of a main header, which is copied for each tile.
+/// Maximum size of a main header in bytes. The header is copied for each tile.
 const MAX_HEADER_BYTES: usize = 64 << 10;
 
-/// Maximum bytes of a main header that contains the packet headers of all tiles, in up to 256 segments.
+/// Maximum size in bytes of a main header that contains the packet headers for all tiles, in up to 256 segments.
 const MAX_PACKED_BYTES: usize = 17 << 20;
 
-/// Headers of a codestream.
+/// A codestream's headers.
 pub(super) struct Codestream {
     pub(super) grid: Grid,
-    /// Segments of the main header that the decoder needs, except SIZ, with their markers.
+    /// Main header segments that the decoder needs, including their markers but excluding SIZ.
     pub(super) segments: Vec<u8>,
     pub(super) codings: Codings,
-    /// Maximum progression order changes that apply to a tile.
+    /// Maximum number of progression order changes that apply to a tile.
     pub(super) changes: u32,
-    /// The main header contains the packet headers of all tiles.
+    /// The main header contains the packet headers for all tiles.
     pub(super) has_packed_headers: bool,
     pub(super) parts: TileParts,
 }
@@ -52,7 +52,7 @@ impl Codestream {
     }
 }
 
-/// The main header while it is being read.
+/// A main header that is still being read.
 #[derive(Default)]
 struct Header {
     segments: Vec<u8>,
@@ -62,7 +62,7 @@ struct Header {
 }
 
 impl Header {
-    /// Reads up to the marker of the first tile-part.
+    /// Reads up to and including the first tile-part's marker.
     fn read<F: Read + Seek>(cursor: &mut Cursor<'_, F>) -> Result<(Self, Grid), Refusal> {
         if cursor.short()? != START_OF_CODESTREAM || cursor.short()? != SIZE {
             return Err(Refusal::Decode("its codestream does not start with the image size".into()));
@@ -95,7 +95,7 @@ impl Header {
             CAPABILITIES if long(segment, 0).is_some_and(|parts| parts & PART_15 != 0) => {
                 return Err(high_throughput());
             }
-            // These list segments that are omitted here, or are not needed by a decoder.
+            // These refer to segments that are omitted here or that decoders don't need.
             CAPABILITIES | TILE_PART_LENGTHS | PACKET_LENGTHS_MAIN | CORRESPONDING_PROFILE | REGISTRATION | COMMENT => {
                 return Ok(());
             }
@@ -108,8 +108,7 @@ impl Header {
 
     fn keep(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
         let length = u16::try_from(segment.len() + 2).expect("it was read from two bytes");
-        // Kept as it is in the file. Nothing is parsed and written again, so nothing can be lost that this module does
-        // not know.
+        // Copy the segment as is. Parsing and rewriting it could lose information that this module doesn't know about.
         self.segments.extend(marker.to_be_bytes());
         self.segments.extend(length.to_be_bytes());
         self.segments.extend(segment);

@@ -1,42 +1,42 @@
-//! The marker segments COD and COC (A.6.1, A.6.2): the division of samples for coding, and the memory that it takes.
+//! COD and COC marker segments (A.6.1, A.6.2): how samples are divided for coding, and how much memory that requires.
 
 use super::Refusal;
 use super::bytes::short;
 use super::markers::CODING_DEFAULT;
 
-/// Maximum bytes for each code block: its entry, its nodes in two tag trees, and spare capacity.
+/// Maximum number of bytes per code block for its entry, its nodes in two tag trees, and spare capacity.
 const BLOCK_BYTES: u64 = 400;
 
-/// Maximum bytes for each layer of a code block: the ranges of its data.
+/// Maximum number of bytes per code block layer for its data ranges.
 const LAYER_BYTES: u64 = 112;
 
-/// Maximum bytes for the 94 coding passes of a code block if passes are terminated.
+/// Maximum number of bytes for a code block's 94 coding passes if passes are terminated.
 const PASSES_BYTES: u64 = 64 * 94;
 
-/// Maximum bytes for each precinct of a sub-band: its entry and its two tag trees.
+/// Maximum number of bytes per sub-band precinct for its entry and two tag trees.
 const PRECINCT_BYTES: u64 = 450;
 
-/// Bytes for each packet that a progression order change may list.
+/// Number of bytes per packet that a progression order change may list.
 const CHANGE_BYTES: u64 = 64;
 
-/// Flag of `Scod`: precinct sizes are given.
+/// `Scod` flag indicating that precinct sizes are present.
 const HAS_PRECINCTS: u8 = 1;
-/// Flags of the code block style: bypass, and termination of each pass.
+/// Code block style flags for bypass and for terminating each pass.
 const ENDS_PASSES: u8 = 0x01 | 0x04;
-/// Flag of the code block style: part 15.
+/// Code block style flag for part 15.
 const HIGH_THROUGHPUT: u8 = 0x40;
-/// Value of the transformation: the 5/3 wavelet.
+/// Transformation value for the 5/3 wavelet.
 const REVERSIBLE: u8 = 1;
-/// Maximum wavelet levels of the standard.
+/// Maximum number of wavelet levels in the standard.
 const MAX_LEVELS: u8 = 32;
 
-/// Coding style of a component.
+/// A component's coding style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Coding {
     levels: u8,
-    /// Base-two logarithms of the sides of a code block.
+    /// Base-2 logarithms of a code block's width and height.
     block: (u8, u8),
-    /// Base-two logarithms of the precinct sides of each resolution, if given.
+    /// Base-2 logarithms of the precinct width and height at each resolution, if specified.
     precincts: Vec<(u8, u8)>,
     ends_passes: bool,
     is_reversible: bool,
@@ -44,12 +44,12 @@ pub(super) struct Coding {
 }
 
 impl Coding {
-    /// Parses COD, without its length. Also returns the number of layers.
+    /// Parses COD, excluding its length field. Also returns the number of layers.
     fn from_default(segment: &[u8]) -> Option<(Self, u16)> {
         Some((Self::read(*segment.first()?, segment.get(5..)?)?, short(segment, 2)?))
     }
 
-    /// Parses COC of an image with fewer than 257 components.
+    /// Parses COC for an image with fewer than 257 components.
     fn from_component(segment: &[u8]) -> Option<Self> {
         Self::read(*segment.get(1)?, segment.get(2..)?)
     }
@@ -72,14 +72,13 @@ impl Coding {
         })
     }
 
-    /// Returns the maximum bytes that the decoder holds for one component of a tile, in addition to its samples.
+    /// Returns the maximum number of bytes the decoder holds for one component of a tile, in addition to its samples.
     pub(super) fn structure_bytes(&self, (width, height): (u32, u32), layers: u16, changes: u32) -> u64 {
         let packets = u64::from(layers).saturating_mul(CHANGE_BYTES).saturating_mul(changes.into());
         let passes = if self.ends_passes { PASSES_BYTES } else { 0 };
-        // Why this is computed at all: a code block of 4 x 4 samples takes 400 bytes of bookkeeping, and a precinct of
-        // one sample takes 450. A file of a few kilobytes can declare millions of both, and layers and progression
-        // changes multiply them. A limit on the number of pixels does not catch that; a limit on what these structures
-        // take does.
+        // A 4 x 4 code block needs 400 bytes of bookkeeping, and a precinct with a single sample needs 450. A file of
+        // a few kilobytes can declare millions of them, multiplied by layers and progression changes. Limiting the
+        // number of pixels doesn't catch that, so limit the size of these structures instead.
         let of_block = BLOCK_BYTES + LAYER_BYTES * u64::from(layers) + passes;
         let resolution = |number: u8| {
             let (bands, precincts, blocks) = self.counts(number, width, height);
@@ -90,15 +89,15 @@ impl Coding {
         (0..=self.levels).map(resolution).fold(0, u64::saturating_add)
     }
 
-    /// Returns the maximum counts of a resolution: its sub-bands, its precincts, and the code blocks of each sub-band
-    /// (B.5 to B.7).
+    /// Returns upper bounds for a resolution: its sub-bands, its precincts, and the code blocks in each sub-band (B.5
+    /// to B.7).
     fn counts(&self, resolution: u8, width: u32, height: u32) -> (u64, u64, u64) {
         let (bands, halved) = if resolution == 0 { (1, 0) } else { (3, 1) };
         let precinct = self.precincts.get(usize::from(resolution)).copied().unwrap_or((15, 15));
-        // One more on each side, because precincts and code blocks are not aligned with tiles.
+        // Add one on each side, because precincts and code blocks aren't aligned with tiles.
         let along = |length: u32, precinct: u8, block: u8| {
-            // An upper bound is enough here. The exact numbers depend on the position of each tile on the grid (B.5,
-            // equation B-14), and would have to be computed for every tile.
+            // An upper bound is good enough here. The exact counts depend on each tile's position on the grid (B.5,
+            // equation B-14) and would have to be computed for every tile.
             let length = (u64::from(length) >> (self.levels - resolution)) + 1;
             let of_band = precinct.saturating_sub(halved);
             ((length >> precinct) + 2, ((length >> halved) >> block.min(of_band)) + 2)
@@ -109,19 +108,19 @@ impl Coding {
     }
 }
 
-/// Maximum coding styles of one file: one for each component, plus those of single tiles.
+/// Maximum number of coding styles per file: one for each component, plus overrides in individual tiles.
 const MAX_CODINGS: usize = 64;
 
-/// All coding styles of the tiles of a file.
+/// All coding styles used by a file's tiles.
 #[derive(Default)]
 pub(super) struct Codings {
     pub(super) all: Vec<Coding>,
-    /// Maximum number of layers of a tile.
+    /// Maximum number of layers in any tile.
     pub(super) layers: u16,
 }
 
 impl Codings {
-    /// Adds the coding style of COD or COC.
+    /// Adds the coding style from a COD or COC segment.
     pub(super) fn add(&mut self, marker: u16, segment: &[u8]) -> Result<(), Refusal> {
         let read = match marker {
             CODING_DEFAULT => Coding::from_default(segment),
@@ -141,8 +140,7 @@ impl Codings {
         Ok(())
     }
 
-    /// Returns `true` if all wavelets are the reversible one. Such an image may still be lossy because of omitted
-    /// layers.
+    /// Returns `true` if every wavelet is reversible. The image may still be lossy if layers were dropped.
     pub(super) fn are_reversible(&self) -> bool {
         self.all.iter().all(|coding| coding.is_reversible)
     }
@@ -152,7 +150,7 @@ pub(super) fn high_throughput() -> Refusal {
     Refusal::Unsupported("a High-Throughput JPEG 2000 image (Part 15)".to_owned())
 }
 
-/// Returns the number of entries of POC in an image with fewer than 257 components (A.6.6).
+/// Returns the number of POC entries in an image with fewer than 257 components (A.6.6).
 pub(super) fn progression_changes(segment: &[u8]) -> u16 {
     u16::try_from(segment.len() / 7).expect("a segment is shorter than 65,536 bytes")
 }
@@ -167,10 +165,10 @@ mod tests {
         assert!(usual.is_reversible && !usual.is_high_throughput);
         let bytes = usual.structure_bytes((6000, 4000), layers, 0);
         assert!(bytes < 6000 * 4000 / 3, "{bytes}");
-        // Blocks of 4x4 and 32 layers: 16 times the memory of the samples.
+        // Blocks of 4x4 and 32 layers use 16 times as much memory as the samples.
         let (tiny, layers) = Coding::from_default(&[0, 0, 0, 32, 1, 5, 0, 0, 0, 1]).expect("read");
         assert!(tiny.structure_bytes((6000, 4000), layers, 0) > 6000 * 4000 * 200);
-        // Precincts of one sample.
+        // Precincts with a single sample.
         let (tiny, layers) = Coding::from_default(&[1, 0, 0, 1, 1, 1, 4, 4, 0, 1, 0, 0]).expect("read");
         assert!(tiny.structure_bytes((6000, 4000), layers, 0) > 6000 * 4000 * 450);
     }

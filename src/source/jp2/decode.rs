@@ -1,4 +1,4 @@
-//! Decoding of one piece with `hayro-jpeg2000`.
+//! Decodes a single piece using `hayro-jpeg2000`.
 
 use super::DecodeError;
 use super::channels::Channels;
@@ -7,14 +7,15 @@ use crate::source::samples::Depth;
 use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Decodes a file that must have `pixels` columns and rows. Replaces the content of `samples`.
+/// Decodes a file whose width and height must match `pixels`. Replaces the contents of `samples`.
 pub(super) fn decode(
     bytes: &[u8],
     pixels: (u32, u32),
     channels: &Channels,
     samples: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    // No damaged file is known to make the decoder panic. If one does, the other images must not fail.
+    // We don't know of any damaged file that makes the decoder panic. If one does, it must not affect the other
+    // images.
     catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, pixels, channels, samples)))
         .unwrap_or_else(|_| Err("the decoder failed internally".into()))
 }
@@ -25,8 +26,8 @@ fn decode_unguarded(
     channels: &Channels,
     samples: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    // The lenient mode guesses where a file is damaged or contradicts itself. A viewer cannot tell such pixels from
-    // those of the image.
+    // In lenient mode, the decoder guesses when a file is damaged or inconsistent. Viewers can't tell those pixels
+    // from real ones.
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
     let image = Image::new(bytes, &settings)?;
     if (image.width(), image.height()) != (width, height) {
@@ -45,8 +46,8 @@ fn decode_unguarded(
     Ok(())
 }
 
-/// Writes a component into its position in each pixel. Clamps values that lossy compression made darker than black or
-/// lighter than white.
+/// Writes a component to its position in each pixel. Clamps values that lossy compression pushed below black or above
+/// white.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -55,7 +56,7 @@ fn decode_unguarded(
 )]
 fn write(component: &ComponentData, samples: &mut [u8], channels: &Channels) {
     let pixels = samples.chunks_mut(channels.samples.pixel_bytes()).zip(component.samples());
-    // Exact up to 24 bits, and close enough beyond.
+    // Exact up to 24 bits, and close enough beyond that.
     let max = ((1_u64 << component.bit_depth()) - 1) as f32;
     match channels.samples.depth {
         Depth::Eight => {

@@ -1,4 +1,4 @@
-//! Markers of a codestream (A.2).
+//! Codestream markers (A.2).
 
 pub(super) const START_OF_CODESTREAM: u16 = 0xff4f;
 pub(super) const SIZE: u16 = 0xff51;

@@ -1,25 +1,25 @@
-//! Memory of decoding, computed before the first pixel.
+//! Estimates memory use before decoding the first pixel.
 
 use super::coding::Coding;
 use super::pieces::Pieces;
 use crate::iiif::Size;
 
-/// Bytes for each pixel of a piece, in addition to its samples and four bytes per component: coefficients, the output
-/// of the wavelets, and a quarter of that again. Measured totals with 24 and 108 million pixels: 23.6 bytes for RGB,
-/// 13.7 for gray.
+/// Number of bytes per pixel of a piece, in addition to its samples and four bytes per component. This covers the
+/// coefficients and the wavelet output, plus another quarter of the output. Measured totals for 24 and 108 megapixels
+/// are 23.6 bytes per pixel for RGB and 13.7 for gray.
 const WAVELET_BYTES: u64 = 9;
 
-/// Cap of all estimates: more than any machine has, and low enough to add to.
+/// Cap on all estimates. It exceeds any machine's memory but leaves room for addition.
 const MAX_BYTES: u64 = 1 << 62;
 
-/// Bytes of a sample in the decoder.
+/// Size of a sample in the decoder, in bytes.
 const SAMPLE_BYTES: u64 = 4;
 
-/// Bytes for each component of each tile: its coding parameters in the decoder.
+/// Number of bytes the decoder needs for the coding parameters of each component in each tile.
 const TILE_COMPONENT_BYTES: u64 = 1 << 10;
 
 impl Pieces {
-    /// Returns the maximum bytes for decoding one piece, including its converted pixels.
+    /// Returns the maximum number of bytes needed to decode one piece, including its converted pixels.
     pub(super) fn bytes_of_one(&self) -> u64 {
         let (width, height) = self.max_pixels();
         let pixels = u64::from(width).saturating_mul(height.into());
@@ -32,25 +32,25 @@ impl Pieces {
             .fold(0, u64::saturating_add)
     }
 
-    /// Returns the bytes of code blocks and precincts of the tile that is being decoded.
+    /// Returns the number of bytes taken up by code blocks and precincts in the tile being decoded.
     fn structure_bytes(&self) -> u64 {
         let grid = &self.codestream.grid;
         let components = grid.components.len() as u64;
         let (width, height) = grid.max_tile_points();
         let codings = &self.codestream.codings;
         let bytes = |coding: &Coding| coding.structure_bytes((width, height), codings.layers, self.codestream.changes);
-        // Coding styles may differ between tiles and components. Which tile has which style is not kept; all are
-        // assumed to have the most expensive one.
+        // Coding styles may vary by tile and component. We don't track which tile uses which style, so assume the most
+        // expensive one for all of them.
         codings.all.iter().map(bytes).max().unwrap_or(0).saturating_mul(components)
     }
 
-    /// Returns the maximum bytes for decoding with a number of threads.
+    /// Returns the maximum number of bytes needed to decode with the given number of threads.
     pub(super) fn bytes(&self, size: Size, threads: usize) -> u64 {
         let (_, height) = self.max_pixels();
         let row_of_pieces = (self.channels.samples.row_bytes(size.width()) as u64).saturating_mul(height.into());
-        // A single piece is already counted.
-        // Rows of pixels cross all tiles of a row of tiles, so these are held together. A strip of a 100,000 pixel wide
-        // image in tiles of 1024 takes 300 MB as RGB, which is much, but the image as a whole takes 100 times that.
+        // A single piece has already been counted. If there are multiple columns, a row of pixels spans all tiles in
+        // that row of tiles, so they have to be held together. For an RGB image 100,000 pixels wide with tiles of
+        // 1024, that takes 300 MB. This is a lot, but the whole image would take 100 times as much.
         let held = if self.columns() > 1 { row_of_pieces } else { 0 };
         let parts = size_of_val(&self.codestream.parts.all[..]) as u64;
         let at_work = self.bytes_of_one().saturating_mul(threads as u64);

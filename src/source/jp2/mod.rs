@@ -1,10 +1,11 @@
-//! JPEG 2000 (ISO/IEC 15444-1): JP2 files and raw codestreams, through `hayro-jpeg2000`.
+//! JPEG 2000 (ISO/IEC 15444-1): JP2 files and raw codestreams, decoded with `hayro-jpeg2000`.
 //!
 //! ```text
-//! boxes, codestream: headers -> pieces: one file for each tile -> decode: samples -> rows
+//! boxes, codestream: headers -> pieces: one file per tile -> decode: samples -> rows
 //! ```
-//! The decoder takes whole files in memory and returns whole images. So this module cuts the tiles out of the file and
-//! decodes them one by one.
+//!
+//! The decoder only accepts complete files in memory and returns complete images. To get around that, this module cuts
+//! out each tile as a separate file and decodes the tiles one at a time.
 
 mod boxes;
 mod bytes;
@@ -28,7 +29,7 @@ use pieces::Pieces;
 use rows::PieceRows;
 use std::io::BufReader;
 
-/// Buffer size for headers, which are short and far from each other.
+/// Buffer size for headers, which are small and far apart.
 const BUFFER_BYTES: usize = 512;
 
 pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
@@ -48,7 +49,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     })
 }
 
-/// Reads the headers. Returns the pieces to decode and the size of the image.
+/// Reads the headers. Returns the pieces to decode and the image size.
 fn pieces_of(file: &Input, metadata: &mut Metadata) -> Result<(Pieces, Size), Refusal> {
     let file_bytes = file.length();
     let mut headers = BufReader::with_capacity(BUFFER_BYTES, file.clone());

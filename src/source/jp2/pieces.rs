@@ -1,7 +1,8 @@
-//! Pieces of an image, which are single tiles or the whole image, each written as its own file for the decoder.
+//! Splits an image into pieces. A piece is a single tile or the whole image, written as a separate file for the
+//! decoder.
 //!
-//! The reference grid stays the same: SIZ declares that the image is where the tile is, so wavelets, precincts and code
-//! blocks start where they started.
+//! The reference grid doesn't change. SIZ places the image at the tile's position, so wavelets, precincts and code
+//! blocks all start at the same coordinates as before.
 
 use super::DecodeError;
 use super::channels::Channels;
@@ -10,21 +11,21 @@ use super::size::{Grid, Rectangle};
 use super::tile_parts::TilePart;
 use crate::source::{Input, resize};
 
-/// Offsets of the tile index and of the length in a tile-part.
+/// Byte offsets of the tile index and the length within a tile-part.
 const TILE_NUMBER: usize = 4;
 const LENGTH: usize = 6;
 
 const START_OF_CODESTREAM: [u8; 2] = [0xff, 0x4f];
 const END_OF_CODESTREAM: [u8; 2] = [0xff, 0xd9];
 
-/// Position of a piece, counted in pieces.
+/// Position of a piece, in units of pieces.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PiecePosition {
     pub(super) column: u32,
     pub(super) row: u32,
 }
 
-/// The pieces of an image.
+/// An image's pieces.
 pub(super) struct Pieces {
     pub(super) codestream: Codestream,
     pub(super) channels: Channels,
@@ -35,10 +36,10 @@ pub(super) struct Pieces {
 impl Pieces {
     pub(super) fn new(codestream: Codestream, channels: Channels) -> Self {
         let grid = &codestream.grid;
-        // A tile is a file of its own only if nothing outside of it is needed to decode it. Three things are in the
-        // way: tiles that share samples, because their edges are not multiples of the subsampling; tiles that are
-        // smaller than a pixel; and PPM segments in the main header (A.7.4), which hold the packet headers of all tiles
-        // in one sequence. Such images are decoded as a whole, and the header says so in `decoder_bytes`.
+        // A tile can only become a separate file if decoding it doesn't require any data from outside the tile. Three
+        // things prevent that: tiles that share samples because their edges aren't multiples of the subsampling, tiles
+        // smaller than a pixel, and PPM segments in the main header (A.7.4), which store the packet headers of all
+        // tiles in one sequence. Images like these are decoded all at once, which `decoder_bytes` takes into account.
         let is_split = is_tiled(grid) && grid.has_independent_tiles() && !codestream.has_packed_headers;
         Self { codestream, channels, is_split }
     }
@@ -52,7 +53,7 @@ impl Pieces {
         &self.codestream.grid
     }
 
-    /// Returns the number of pieces in a row.
+    /// Returns the number of pieces per row.
     pub(super) fn columns(&self) -> u32 {
         if self.is_split { self.grid().columns() } else { 1 }
     }
@@ -61,7 +62,7 @@ impl Pieces {
         if self.is_split { self.grid().tile(position.column, position.row) } else { self.grid().image }
     }
 
-    /// Returns the width and height of a piece in pixels.
+    /// Returns a piece's width and height in pixels.
     pub(super) fn pixels(&self, position: PiecePosition) -> (u32, u32) {
         self.grid().pixels(self.rectangle(position))
     }
@@ -69,14 +70,14 @@ impl Pieces {
     /// Returns the width and height of the largest piece in pixels.
     pub(super) fn max_pixels(&self) -> (u32, u32) {
         let (columns, rows) = (self.columns(), if self.is_split { self.grid().rows() } else { 1 });
-        // The first and last tiles may be smaller; all between them have the same size.
+        // The first and last tiles may be smaller, but all tiles in between are the same size.
         let widths =
             [0, 1, columns - 1].map(|column| self.pixels(PiecePosition { column: column.min(columns - 1), row: 0 }).0);
         let heights = [0, 1, rows - 1].map(|row| self.pixels(PiecePosition { column: 0, row: row.min(rows - 1) }).1);
         (widths.into_iter().max().unwrap_or(0), heights.into_iter().max().unwrap_or(0))
     }
 
-    /// Returns the number of tiles in a piece.
+    /// Returns the number of tiles per piece.
     pub(super) fn tiles_of_one(&self) -> u64 {
         if self.is_split { 1 } else { u64::from(self.grid().columns()) * u64::from(self.grid().rows()) }
     }
@@ -90,7 +91,7 @@ impl Pieces {
         parts.of_tile(u16::try_from(tile).expect("there are at most 65,535"))
     }
 
-    /// Returns the bytes of the largest compressed piece.
+    /// Returns the compressed size of the largest piece in bytes.
     pub(super) fn max_bytes(&self) -> u64 {
         let bytes = |parts: &[TilePart]| parts.iter().map(|part| u64::from(part.bytes)).sum::<u64>();
         let all = &self.codestream.parts.all;
@@ -102,13 +103,13 @@ impl Pieces {
         max + self.codestream.segments.len() as u64 + self.channels.head.len() as u64
     }
 
-    /// Reads a piece and writes it as a complete file.
+    /// Reads a piece and converts it to a complete file.
     pub(super) fn read(&self, position: PiecePosition, file: &Input) -> Result<Vec<u8>, DecodeError> {
-        // The file for the decoder: the boxes that give the components their meaning, SIZ with the rectangle of the
-        // tile as the image, the other segments of the main header as they are, and the tile-parts. The wavelet of a
-        // tile depends on its coordinates on the reference grid (B.5): an odd left edge begins with a high-pass sample.
-        // So the tile keeps its place, and the image around it is what shrinks. Moving the tile to the origin gives
-        // pixels that are wrong along all edges.
+        // The decoder's file consists of the boxes that define the components, SIZ with the tile's rectangle as the
+        // image area, the remaining main header segments unchanged, and the tile-parts. A tile's wavelet depends on
+        // its coordinates on the reference grid (B.5): if the left edge is odd, it starts with a high-pass sample. For
+        // that reason the tile stays in place and the image shrinks around it. Moving the tile to the origin would
+        // corrupt the pixels along every edge.
         let mut bytes = self.channels.head.clone();
         bytes.extend(START_OF_CODESTREAM);
         bytes.extend(self.grid().encode(self.rectangle(position), self.is_split));
@@ -129,16 +130,16 @@ impl Pieces {
         file.read_exact_at(part.offset, bytes)?;
         let (number, length) = bytes[TILE_NUMBER..].split_at_mut(LENGTH - TILE_NUMBER);
         if self.is_split {
-            // There is only one tile in this file.
+            // This file contains just one tile.
             number.fill(0);
         }
-        // The decoder does not support an open length.
+        // The decoder doesn't support an unspecified length.
         length[..4].copy_from_slice(&part.bytes.to_be_bytes());
         Ok(())
     }
 }
 
-/// Returns `true` if there are several tiles, with pixels in each.
+/// Returns `true` if there are multiple tiles and all of them contain pixels.
 fn is_tiled(grid: &Grid) -> bool {
     let (columns, rows) = (grid.columns(), grid.rows());
     let has_pixels = |column: u32, row: u32| {

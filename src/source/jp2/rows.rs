@@ -1,4 +1,4 @@
-//! Row reader over pieces: holds one row of pieces and decodes them in parallel.
+//! Reads rows from pieces. Holds one row of pieces, which are decoded in parallel.
 
 use super::DecodeError;
 use super::decode::decode;
@@ -10,12 +10,12 @@ use std::num::NonZeroUsize;
 pub(super) struct PieceRows {
     file: Input,
     pieces: Pieces,
-    /// Maximum pieces that are decoded at the same time.
+    /// Maximum number of pieces to decode in parallel.
     threads: usize,
-    /// Pixels of the current row of pieces, from left to right. The memory is reused for the next row.
+    /// Pixels in the current row of pieces, from left to right. The buffers are reused for the next row.
     decoded: Vec<Vec<u8>>,
     next_row: u32,
-    /// Height of the current row of pieces in pixels, and the rows already delivered.
+    /// Height of the current row of pieces in pixels, and how many of those rows have been delivered.
     height: usize,
     delivered: usize,
 }
@@ -61,13 +61,13 @@ impl RowReader for PieceRows {
     }
 }
 
-/// Fails if the machine cannot provide the memory, in which case the decoder would abort the program.
+/// Fails if the machine can't provide the memory, because the decoder would otherwise abort the program.
 fn check_memory(bytes: u64) -> Result<(), DecodeError> {
     let not_there = || format!("decoding it needs {bytes} bytes of memory, which are not available");
     let bytes = usize::try_from(bytes).map_err(|_| not_there())?;
-    // Reserved and freed at once: the result only tells whether the system would grant it. Linux usually grants more
-    // than it has, so this catches absurd sizes and limits of the process, and the memory budget of the run covers the
-    // rest.
+    // The memory is freed again right away. This only checks whether the system would grant it. Linux usually grants
+    // more than it has, so this catches absurd sizes and process limits, and the run's memory budget takes care of
+    // the rest.
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| not_there().into())
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use std::fs::File;
     use std::path::Path;
 
-    /// Returns the pieces of a fixture, in their rows.
+    /// Decodes a fixture, either in pieces or as a whole.
     fn samples(name: &str, is_split: bool) -> Vec<u8> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/jp2").join(name);
         let file = File::open(file).and_then(Input::from_file).expect("a fixture");

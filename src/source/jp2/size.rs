@@ -1,18 +1,18 @@
-//! The marker segment SIZ (A.5.1): the reference grid of image, tiles and components.
+//! The SIZ marker segment (A.5.1), which defines the reference grid for the image, tiles and components.
 
 use super::Refusal;
 use super::bytes::{long, short};
 
-/// Maximum components. No viewable image has more.
+/// Maximum number of components. Viewable images don't have more.
 const MAX_COMPONENTS: u16 = 8;
 
-/// Maximum tiles that the standard can number.
+/// Maximum number of tiles that the standard allows.
 const MAX_TILES: u64 = 65_535;
 
-/// Maximum coordinate. Larger ones are useless for viewers and overflow 32-bit arithmetic.
+/// Maximum coordinate. Anything larger is useless to viewers and overflows 32-bit arithmetic.
 const MAX_COORDINATE: u32 = 1 << 31;
 
-/// A rectangle of the reference grid; `right` and `bottom` are exclusive.
+/// A rectangle on the reference grid. `right` and `bottom` are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rectangle {
     left: u32,
@@ -21,7 +21,7 @@ pub(super) struct Rectangle {
     bottom: u32,
 }
 
-/// Sample format and subsampling of a component: `x_step` and `y_step` are the grid points per sample.
+/// A component's sample format and subsampling. `x_step` and `y_step` are the number of grid points per sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Component {
     pub(super) bits: u8,
@@ -30,18 +30,18 @@ pub(super) struct Component {
     pub(super) y_step: u8,
 }
 
-/// Reference grid of an image.
+/// An image's reference grid.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     pub(super) image: Rectangle,
-    /// Position of the first tile, and the size of tiles.
+    /// Position of the first tile, and tile size.
     tile_origin: (u32, u32),
     tile: (u32, u32),
     pub(super) components: Vec<Component>,
 }
 
 impl Grid {
-    /// Reads a segment, without its length.
+    /// Reads a segment, excluding its length field.
     pub(super) fn read(segment: &[u8]) -> Result<Self, Refusal> {
         let grid = Self::parsed(segment).ok_or_else(|| Refusal::Decode("its SIZ segment is too short".into()))?;
         let components = short(segment, 34).unwrap_or_default();
@@ -73,12 +73,12 @@ impl Grid {
         })
     }
 
-    /// Checks the conditions of B.2 and B.3, and the limits of this program.
+    /// Checks the conditions in B.2 and B.3 along with this program's own limits.
     fn is_valid(&self) -> bool {
         let Rectangle { left, top, right, bottom } = self.image;
         let within = |origin: u32, tile: u32, from: u32, to: u32| {
-            // The first tile must contain the top left corner of the image (B.3), so that no tile is empty and the
-            // number of tiles follows from the sizes.
+            // The first tile must contain the image's top-left corner (B.3). This ensures that tiles aren't empty and
+            // that the number of tiles can be derived from the sizes.
             let first_end = u64::from(origin) + u64::from(tile);
             origin <= from && from < to && to <= MAX_COORDINATE && tile > 0 && first_end > u64::from(from)
         };
@@ -89,20 +89,21 @@ impl Grid {
             && u64::from(self.columns()) * u64::from(self.rows()) <= MAX_TILES
     }
 
-    /// Returns the number of tiles in a row.
+    /// Returns the number of tiles per row.
     pub(super) fn columns(&self) -> u32 {
         (self.image.right - self.tile_origin.0).div_ceil(self.tile.0)
     }
 
-    /// Returns the number of tiles in a column.
+    /// Returns the number of tiles per column.
     pub(super) fn rows(&self) -> u32 {
         (self.image.bottom - self.tile_origin.1).div_ceil(self.tile.1)
     }
 
-    /// Returns the part of the image in a tile.
+    /// Returns the part of the image covered by a tile.
     pub(super) fn tile(&self, column: u32, row: u32) -> Rectangle {
         let side = |origin: u32, tile: u32, number: u32, from: u32, to: u32| {
-            // The index of a tile times its side is less than the end of the image, so only the sum can overflow.
+            // A tile's index times the tile size is always less than the image's end, so only the addition can
+            // overflow.
             let start = origin + number * tile;
             (start.max(from), start.saturating_add(tile).min(to))
         };
@@ -111,7 +112,8 @@ impl Grid {
         Rectangle { left, top, right, bottom }
     }
 
-    /// Returns the grid points per pixel: the step that all components share, as in the decoder, otherwise 1.
+    /// Returns the number of grid points per pixel: the step if all components share it, or 1. This matches the
+    /// decoder.
     fn pixel(&self) -> (u32, u32) {
         let steps = |it: &Component| (u32::from(it.x_step), u32::from(it.y_step));
         let first = self.components.first().map_or((1, 1), steps);
@@ -121,9 +123,9 @@ impl Grid {
     /// Returns the width and height of a rectangle in pixels.
     pub(super) fn pixels(&self, area: Rectangle) -> (u32, u32) {
         let (x_step, y_step) = self.pixel();
-        // Samples lie on the multiples of the step (B.2), so a rectangle has as many as there are multiples in it.
-        // The difference of two quotients, both rounded up, counts them; the rounded quotient of the difference may
-        // be one off.
+        // Samples are located at multiples of the step (B.2), so count the multiples inside the rectangle. Rounding
+        // both quotients up before subtracting gives the exact count. Subtracting first and then dividing could be off
+        // by one.
         let length = |from: u32, to: u32, step: u32| to.div_ceil(step) - from.div_ceil(step);
         (length(area.left, area.right, x_step), length(area.top, area.bottom, y_step))
     }
@@ -134,10 +136,10 @@ impl Grid {
         (self.tile.0.min(right - left), self.tile.1.min(bottom - top))
     }
 
-    /// Returns `true` if tile edges do not split samples of any component.
+    /// Returns `true` if tile edges never split a component's samples.
     pub(super) fn has_independent_tiles(&self) -> bool {
-        // With a step of 2 and an edge at 33, the sample at 32 belongs to one tile and covers pixels of the next one,
-        // which could not be decoded without the first.
+        // With a step of 2 and an edge at 33, the sample at 32 belongs to one tile but also covers pixels in the next.
+        // That tile couldn't be decoded without the first one.
         let of_whole = |step: u8, sides: [u32; 3]| sides.iter().all(|side| side.is_multiple_of(step.into()));
         self.components.iter().all(|it| {
             of_whole(it.x_step, [self.tile_origin.0, self.tile.0, self.image.left])
@@ -145,13 +147,14 @@ impl Grid {
         })
     }
 
-    /// Encodes the segment, with its marker, for an image of this rectangle, with the original tiles or as one tile.
+    /// Encodes the segment, including its marker, with `area` as the image area. Keeps the original tiles unless
+    /// `is_one_tile` is set.
     pub(super) fn encode(&self, area: Rectangle, is_one_tile: bool) -> Vec<u8> {
         let Rectangle { left, top, right, bottom } = area;
         let (tile, origin) = if is_one_tile {
             ((right - left, bottom - top), (left, top))
         } else {
-            // Tile sides far beyond the image would overflow the decoder's arithmetic.
+            // Tile sizes far beyond the image would overflow the decoder's arithmetic.
             let (x, y) = self.tile_origin;
             ((self.tile.0.min(right - x), self.tile.1.min(bottom - y)), (x, y))
         };
@@ -182,7 +185,7 @@ mod tests {
         bytes
     }
 
-    /// The example of B.4.
+    /// Example from B.4.
     const EXAMPLE: [u32; 8] = [1432, 954, 152, 234, 396, 297, 0, 0];
 
     #[test]

@@ -1,4 +1,4 @@
-//! Positions of the tile-parts of a codestream in the file (A.4.2).
+//! Locates a codestream's tile-parts in the file (A.4.2).
 
 use super::bytes::Cursor;
 use super::coding::{Codings, progression_changes};
@@ -9,50 +9,50 @@ use super::markers::{
 use super::{DecodeError, Refusal};
 use std::io::{Read, Seek};
 
-/// Maximum tile-parts of a file, which take 16 MiB of memory.
+/// Maximum number of tile-parts per file. This many take up 16 MiB of memory.
 const MAX_TILE_PARTS: usize = 1 << 20;
 
-/// Minimum bytes of a tile-part: the SOT marker with its segment, and the SOD marker.
+/// Minimum size of a tile-part in bytes: the SOT marker and its segment, plus the SOD marker.
 const MIN_BYTES: u64 = 14;
 
 const MARKER_BYTES: u64 = 2;
 
-/// One tile-part: its position in the file, including its markers.
+/// A single tile-part. `offset` and `bytes` include its markers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TilePart {
     pub(super) tile: u16,
-    /// Progression order changes in its header.
+    /// Number of progression order changes in its header.
     changes: u16,
-    /// Tile-parts of its tile, if the header gives the number.
+    /// Number of tile-parts in its tile, if specified in the header.
     siblings: Option<u8>,
     pub(super) bytes: u32,
     pub(super) offset: u64,
 }
 
-/// All tile-parts of a codestream.
+/// All of a codestream's tile-parts.
 pub(super) struct TileParts {
-    /// Sorted by tile, or in file order.
+    /// Sorted by tile or kept in file order, depending on `by_tile`.
     pub(super) all: Vec<TilePart>,
-    /// Maximum progression order changes in the headers of one tile.
+    /// Maximum number of progression order changes in a single tile's headers.
     pub(super) changes: u32,
-    /// The codestream has its end marker.
+    /// The codestream has an end marker.
     pub(super) has_end: bool,
 }
 
 impl TileParts {
-    /// Reads the tile-parts from after the first SOT marker to the end of the codestream. Each tile must have data.
+    /// Reads tile-parts from just after the first SOT marker to the end of the codestream. Each tile must have data.
     pub(super) fn read<F: Read + Seek>(
         cursor: &mut Cursor<'_, F>,
         tiles: usize,
         codings: &mut Codings,
         by_tile: bool,
     ) -> Result<Self, Refusal> {
-        // The parts of a tile may be anywhere in the file, between those of other tiles, and the end marker may be
-        // missing or counted as data. The invariant: after the stable sort, the parts of a tile are neighbors in file
-        // order, so that joining them gives the data of the tile. The data is complete because either the end marker is
-        // present or each tile declares its number of parts. The list of lengths in TLM segments cannot replace this
-        // walk: it is optional, and it proves neither that the data is present nor how a tile-part is coded. Walking
-        // only as far as the next tile needs would not do either: a later part may belong to any earlier tile.
+        // A tile's parts may be anywhere in the file, mixed in with parts of other tiles, and the end marker may be
+        // missing or counted as data. Invariant: after the stable sort, a tile's parts are adjacent and in file order,
+        // so concatenating them yields the tile's data. The data is known to be complete because either the end marker
+        // is present or each tile declares how many parts it has. The length lists in TLM segments can't replace this
+        // walk. They are optional, and they don't prove that the data is present or show how a tile-part is coded.
+        // Stopping at the next tile we need wouldn't work either, because a later part may belong to any earlier tile.
         let (mut all, has_end) = read_in_file_order(cursor, tiles, codings)?;
         all.sort_by_key(|part| part.tile);
         if !has_end && !all.chunk_by(|one, other| one.tile == other.tile).all(is_whole) {
@@ -66,7 +66,7 @@ impl TileParts {
         Ok(Self { all, changes, has_end })
     }
 
-    /// Returns the tile-parts of a tile. Requires that they are sorted by tile.
+    /// Returns a tile's parts. Requires the parts to be sorted by tile.
     pub(super) fn of_tile(&self, tile: u16) -> &[TilePart] {
         let first = self.all.partition_point(|part| part.tile < tile);
         let count = self.all[first..].partition_point(|part| part.tile == tile);
@@ -74,7 +74,7 @@ impl TileParts {
     }
 }
 
-/// Reads all tile-parts. Returns them in file order, and `true` if the codestream has its end marker.
+/// Reads all tile-parts. Returns them in file order, and `true` if the codestream has an end marker.
 fn read_in_file_order<F: Read + Seek>(
     cursor: &mut Cursor<'_, F>,
     tiles: usize,
@@ -93,7 +93,7 @@ fn read_in_file_order<F: Read + Seek>(
             }
         }
         if cursor.end - end < MARKER_BYTES {
-            // Some writers count the end marker as data of the last tile-part, and others omit it.
+            // Some writers count the end marker as part of the last tile-part's data, and others omit it.
             cursor.go_to(end - MARKER_BYTES)?;
             let has_end = end == cursor.end && cursor.short()? == END_OF_CODESTREAM;
             part.bytes -= if has_end { 2 } else { 0 };
@@ -118,7 +118,7 @@ fn is_whole(parts: &[TilePart]) -> bool {
     siblings.is_some_and(|siblings| parts.len() >= siblings.into())
 }
 
-/// Returns `true` if a marker starts the next tile-part, and `false` at the end of the codestream.
+/// Returns `true` if the marker starts another tile-part, or `false` if it ends the codestream.
 fn has_next_part(marker: u16, count: usize) -> Result<bool, DecodeError> {
     match marker {
         END_OF_CODESTREAM => Ok(false),
@@ -129,7 +129,7 @@ fn has_next_part(marker: u16, count: usize) -> Result<bool, DecodeError> {
 }
 
 impl TilePart {
-    /// Reads a header after the SOT marker. Leaves the cursor at the data.
+    /// Reads the header following the SOT marker. Leaves the cursor at the data.
     fn read<F: Read + Seek>(cursor: &mut Cursor<'_, F>, codings: &mut Codings) -> Result<Self, Refusal> {
         let offset = cursor.at - 2;
         let segment = cursor.segment()?;
@@ -137,7 +137,7 @@ impl TilePart {
             return Err(Refusal::Decode("the header of a tile-part is damaged".into()));
         };
         let bytes = match u32::from_be_bytes([l0, l1, l2, l3]) {
-            // The last tile-part may omit its length and ends at the end marker.
+            // The last tile-part may omit its length, in which case it extends to the end marker.
             0 => cursor.end.saturating_sub(offset + 2),
             bytes => bytes.into(),
         };
@@ -153,7 +153,7 @@ impl TilePart {
     }
 }
 
-/// Reads up to the data of a tile-part. Returns the number of progression order changes.
+/// Reads a tile-part's header up to its data. Returns the number of progression order changes.
 fn read_header<F: Read + Seek>(cursor: &mut Cursor<'_, F>, codings: &mut Codings) -> Result<u16, Refusal> {
     let mut changes = 0_u16;
     loop {

@@ -1,29 +1,30 @@
-//! EXIF: a small TIFF whose first directory may have the tag `Orientation`, which is all that is read.
+//! EXIF metadata. It's a small TIFF file, and we only read the `Orientation` tag in its first directory.
 
 use super::super::Orientation;
 
 const HEAD: &[u8] = b"Exif\0\0";
 
-/// The tag `Orientation`.
+/// `Orientation` tag number.
 const ORIENTATION: u16 = 0x0112;
 
-/// Types of values (TIFF 6.0, section 2).
+/// Value types (TIFF 6.0, section 2).
 const BYTE: u16 = 1;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 
-/// The content of an EXIF block.
+/// Parsed contents of an EXIF block.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Exif {
-    /// Empty.
+    /// The block is empty.
     Empty,
-    /// Well-formed; `None` if it has no orientation, or the value for an unknown one.
+    /// The block is valid. `None` means there's no orientation or it's explicitly unknown.
     Orientation(Option<Orientation>),
-    /// Damaged, with the reason.
+    /// The block is damaged. Contains the reason.
     Unreadable(String),
 }
 
-/// Reads a block, with or without its `Exif\0\0` prefix, which some writers omit and others add in every container.
+/// Parses an EXIF block. The `Exif\0\0` prefix is optional, because some writers omit it and others add it in every
+/// container.
 pub(super) fn read(block: &[u8]) -> Exif {
     // Some writers add the prefix twice.
     let mut block = block;
@@ -46,13 +47,13 @@ pub(super) fn read(block: &[u8]) -> Exif {
     }
 }
 
-/// Returns the orientation of a tag value; `None` if the value is invalid.
+/// Converts a tag value to an orientation. Returns `None` if the value is invalid.
 pub(in super::super) fn orientation_from_tag(value: u64) -> Option<Orientation> {
     let value = u16::try_from(value).ok().filter(|value| (1..=8).contains(value))?;
     Some(Orientation::from_exif(value))
 }
 
-/// The first directory of a block.
+/// First directory in an EXIF block.
 struct Directory<'a> {
     block: &'a [u8],
     is_little_endian: bool,
@@ -81,13 +82,13 @@ impl<'a> Directory<'a> {
         Some(if self.is_little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
     }
 
-    /// Returns the value of the tag; 0 if the directory does not have it, and `None` if the block is truncated.
+    /// Returns the tag's value, 0 if the directory doesn't contain it, or `None` if the block is truncated.
     fn orientation(&self) -> Option<u32> {
         const ENTRY_BYTES: usize = 12;
         let directory = usize::try_from(self.offset).ok()?;
         let entries = usize::from(self.short(directory)?);
         for entry in 0..entries {
-            // Entries should be sorted by tag, but not all writers do that, so the loop does not end at the first
+            // Entries are supposed to be sorted by tag, but not every writer does that, so keep going even after a
             // larger tag.
             let at = directory.checked_add(2 + entry * ENTRY_BYTES)?;
             if self.short(at)? == ORIENTATION {
@@ -97,14 +98,14 @@ impl<'a> Directory<'a> {
         Some(0)
     }
 
-    /// Returns the first value of an entry. A short value is in the first half of the four bytes in both byte orders.
+    /// Returns an entry's first value. A short is stored in the first two of the four bytes, regardless of byte order.
     fn value(&self, entry: usize) -> Option<u32> {
         let at = entry + 8;
         match self.short(entry + 2)? {
             BYTE => self.block.get(at).copied().map(u32::from),
             SHORT => self.short(at).map(u32::from),
             LONG => self.long(at),
-            // Not a number, so not an orientation.
+            // If it isn't a number, it can't be an orientation.
             _ => Some(u32::MAX),
         }
     }
@@ -114,7 +115,7 @@ impl<'a> Directory<'a> {
 mod tests {
     use super::*;
 
-    /// Returns a block with an orientation of any type, in either byte order.
+    /// Creates a block containing an orientation with the given type and byte order.
     fn block(is_little_endian: bool, kind: u16, value: u32) -> Vec<u8> {
         let short = |value: u16| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };
         let long = |value: u32| if is_little_endian { value.to_le_bytes() } else { value.to_be_bytes() };

@@ -1,7 +1,7 @@
-//! Orientation and ICC profile of a file: one rule for every container.
+//! A file's orientation and ICC profile, following the same rules for every container.
 //!
-//! Containers add blocks in file order. The first block with a value counts, and a block that is present but unusable
-//! becomes a [`Warning`]. Block sizes are limited, so that a small file cannot use much memory.
+//! Containers add metadata blocks in file order. The first block that has a value wins, and a block that can't be used
+//! results in a [`Warning`]. Block sizes are limited to keep small files from using a lot of memory.
 
 mod exif;
 mod profile;
@@ -13,23 +13,24 @@ pub(super) use profile::ProfilePieces;
 use super::{Orientation, Warning, WarningCode};
 use exif::Exif;
 
-/// Maximum size of an EXIF block, or of a text with one, in bytes. Previews inside EXIF have some hundred kilobytes.
+/// Maximum size of an EXIF block, or of a text chunk containing one, in bytes. Previews embedded in EXIF are typically
+/// a few hundred kilobytes.
 pub(super) const MAX_EXIF_BYTES: u64 = 4 << 20;
 
-/// Maximum size of an XMP packet, in bytes. Packets with an editing history have some hundred kilobytes.
+/// Maximum size of an XMP packet, in bytes. Packets that include an edit history are typically a few hundred kilobytes.
 pub(super) const MAX_XMP_BYTES: u64 = MAX_EXIF_BYTES;
 
-/// Maximum size of an ICC profile, in bytes. Profiles of printers have up to some megabytes.
+/// Maximum size of an ICC profile, in bytes. Printer profiles can be a few megabytes.
 pub(super) const MAX_PROFILE_BYTES: u64 = 8 << 20;
 
-/// Collector of the metadata of one file.
+/// Collects a file's metadata.
 #[derive(Default)]
 pub(super) struct Metadata {
     orientation: Option<Orientation>,
-    /// Orientation of XMP, which counts if there is no other one.
+    /// Orientation from XMP, only used if no other orientation is found.
     xmp_orientation: Option<Orientation>,
     profile: Option<Vec<u8>>,
-    /// An EXIF block was well-formed, with or without an orientation.
+    /// `true` if any EXIF block was valid, even without an orientation.
     has_readable_exif: bool,
     exif_problem: Option<String>,
     profile_problem: Option<String>,
@@ -37,7 +38,7 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// Adds an EXIF block, with or without its `Exif\0\0` prefix.
+    /// Adds an EXIF block. The `Exif\0\0` prefix is optional.
     pub(super) fn add_exif(&mut self, block: &[u8]) {
         match exif::read(block) {
             Exif::Empty => {}
@@ -51,22 +52,22 @@ impl Metadata {
         }
     }
 
-    /// Adds an orientation from outside of EXIF; `None` if its value is invalid.
+    /// Adds an orientation found outside of EXIF. `None` means its value was invalid.
     pub(super) fn add_orientation(&mut self, orientation: Option<Orientation>) {
         self.orientation = self.orientation.or(orientation);
     }
 
-    /// Adds an XMP packet. Only its orientation is used.
+    /// Adds an XMP packet. Only the orientation is used.
     pub(super) fn add_xmp(&mut self, packet: &[u8]) {
         self.xmp_orientation = self.xmp_orientation.or_else(|| xmp::orientation(packet));
     }
 
-    /// Notes that EXIF is present but unreadable.
+    /// Records that EXIF data is present but can't be read.
     pub(super) fn add_unreadable_exif(&mut self, problem: impl Into<String>) {
         self.exif_problem.get_or_insert(problem.into());
     }
 
-    /// Adds a complete ICC profile. An empty one counts as unusable.
+    /// Adds a complete ICC profile. An empty profile is treated as unusable.
     pub(super) fn add_profile(&mut self, mut profile: Vec<u8>) {
         if profile.is_empty() {
             return self.add_unusable_profile("it has no content");
@@ -75,28 +76,28 @@ impl Metadata {
         self.profile.get_or_insert(profile);
     }
 
-    /// Notes that an ICC profile is present but unusable.
+    /// Records that an ICC profile is present but can't be used.
     pub(super) fn add_unusable_profile(&mut self, problem: impl Into<String>) {
         self.profile_problem.get_or_insert(problem.into());
     }
 
-    /// Notes that a block is too large to be read.
+    /// Records that a block is too large to read.
     pub(super) fn add_too_large(&mut self, what: &str, bytes: u64) {
         let text = format!("its {what} has {bytes} bytes, which is above the limit, and is ignored");
         self.warn(WarningCode::MetadataTooLarge, text);
     }
 
-    /// Adds a warning about anything else.
+    /// Adds any other warning.
     pub(super) fn warn(&mut self, code: WarningCode, text: impl Into<String>) {
         self.warnings.push(Warning::new(code, text));
     }
 
-    /// Returns `true` if an orientation was found outside of XMP.
+    /// Returns `true` if an orientation was found anywhere other than XMP.
     pub(super) fn has_orientation(&self) -> bool {
         self.orientation.is_some()
     }
 
-    /// Returns `true` if a profile was found, usable or not.
+    /// Returns `true` if a profile was found, even if it can't be used.
     pub(super) fn has_profile(&self) -> bool {
         self.profile.is_some() || self.profile_problem.is_some()
     }
@@ -104,8 +105,8 @@ impl Metadata {
     /// Returns the collected metadata.
     pub(super) fn finish(mut self) -> FileMetadata {
         let orientation = self.orientation.or(self.xmp_orientation);
-        // Some cameras continue a long EXIF block in a second segment that is not EXIF by itself. If one block was
-        // readable, the others are not worth a warning.
+        // Some cameras continue a long EXIF block in a second segment that isn't valid EXIF on its own. Don't warn
+        // about unreadable blocks if at least one was readable.
         if let (None, false, Some(problem)) = (orientation, self.has_readable_exif, self.exif_problem.take()) {
             let text = format!("its EXIF data cannot be read ({problem}), so its orientation is unknown");
             self.warn(WarningCode::OrientationUnreadable, text);
@@ -117,7 +118,7 @@ impl Metadata {
     }
 }
 
-/// Metadata of a file that affects its pixels.
+/// Metadata that affects how a file's pixels are interpreted.
 pub(super) struct FileMetadata {
     pub(super) orientation: Orientation,
     pub(super) profile: Option<Vec<u8>>,
@@ -128,7 +129,7 @@ pub(super) struct FileMetadata {
 mod tests {
     use super::*;
 
-    /// Returns a big-endian EXIF block with only an orientation.
+    /// Creates a big-endian EXIF block containing only an orientation.
     fn exif(value: u8) -> Vec<u8> {
         [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[value, 0, 0, 0, 0, 0, 0]].concat()
     }

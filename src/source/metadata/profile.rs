@@ -1,14 +1,14 @@
-//! ICC profiles: assembly from pieces, and repairs for which the library is too strict.
+//! ICC profiles: assembles them from pieces and repairs problems that the library is too strict about.
 
-/// Length of a profile's header in bytes (ICC.1:2022, 7.2).
+/// Size of an ICC profile header in bytes (ICC.1:2022, 7.2).
 const HEADER_BYTES: usize = 128;
 
-/// Signatures of tag types in programs of the nineties, and their standard equivalents. `LittleCMS` accepts the same
-/// two.
+/// Nonstandard tag type signatures written by some 1990s software, with their standard equivalents. `LittleCMS` accepts
+/// the same two.
 const NONSTANDARD_TYPES: [([u8; 4], &[u8; 4]); 2] =
     [(0x17a5_05b8_u32.to_be_bytes(), b"XYZ "), (0x9478_ee00_u32.to_be_bytes(), b"curv")];
 
-/// Pieces of a profile in a JPEG, in file order.
+/// Pieces of an ICC profile in a JPEG file, in file order.
 #[derive(Default)]
 pub(in super::super) struct ProfilePieces {
     pieces: Vec<Piece>,
@@ -22,16 +22,16 @@ struct Piece {
 }
 
 impl ProfilePieces {
-    /// Adds a piece, numbered from 1 as one of `count` (ICC.1:2022, B.4).
+    /// Adds a piece. Pieces are numbered from 1 to `count` (ICC.1:2022, B.4).
     pub(in super::super) fn add(&mut self, number: u8, count: u8, content: Vec<u8>) {
         self.bytes += content.len() as u64;
-        // Beyond the limit, only the size matters.
+        // Once we're over the limit, we only need the total size.
         if self.bytes <= super::MAX_PROFILE_BYTES {
             self.pieces.push(Piece { number, count, content });
         }
     }
 
-    /// Adds the profile to the metadata.
+    /// Adds the assembled profile to the metadata.
     pub(in super::super) fn finish(self, metadata: &mut super::Metadata) {
         if self.bytes > super::MAX_PROFILE_BYTES {
             metadata.add_too_large("ICC profile", self.bytes);
@@ -43,17 +43,17 @@ impl ProfilePieces {
         }
     }
 
-    /// Assembles the pieces.
+    /// Puts the pieces together.
     ///
-    /// Some writers number all pieces as 1 of 1, start from 0, use a wrong count, or repeat numbers. A profile contains
-    /// its own length, so any order that gives this length is complete.
+    /// Some writers number every piece as 1 of 1, start counting at 0, get the count wrong, or repeat numbers. Profiles
+    /// include their own length, so any order that adds up to that length is considered complete.
     fn assemble(mut self) -> Option<Vec<u8>> {
         if let Some(whole) = self.pieces.iter().find(|piece| is_complete(&piece.content)) {
             return Some(whole.content.clone());
         }
-        // The orders are tried from the most to the least trustworthy: by number without repetitions, then as they
-        // stand in the file. If neither gives the length, the profile is damaged; it is passed on only if the numbers
-        // are those of the standard, because the library may still accept it.
+        // Try the more trustworthy order first: by number with duplicates removed, then in file order. If neither has
+        // the right length, the profile is damaged. We still pass it on if the numbering follows the standard, because
+        // the library may accept it anyway.
         let in_file_order = join(&self.pieces);
         self.pieces.sort_by_key(|piece| piece.number);
         self.pieces.dedup_by_key(|piece| piece.number);
@@ -78,14 +78,14 @@ fn join(pieces: &[Piece]) -> Vec<u8> {
     pieces.iter().flat_map(|piece| &piece.content).copied().collect()
 }
 
-/// Returns `true` if the bytes are a profile with the length in its header.
+/// Returns `true` if the bytes are an ICC profile and match the length in its header.
 fn is_complete(profile: &[u8]) -> bool {
     let length = profile.first_chunk().map(|length| u32::from_be_bytes(*length));
     let is_profile = profile.len() >= HEADER_BYTES && profile.get(36..40) == Some(b"acsp");
     is_profile && length.and_then(|length| usize::try_from(length).ok()) == Some(profile.len())
 }
 
-/// Replaces nonstandard signatures of tag types with the standard ones.
+/// Replaces nonstandard tag type signatures with the standard equivalents.
 pub(super) fn repair(profile: &mut [u8]) {
     const ENTRY_BYTES: usize = 12;
     let count = profile.get(HEADER_BYTES..).and_then(<[u8]>::first_chunk).map_or(0, |count| u32::from_be_bytes(*count));
@@ -104,7 +104,7 @@ pub(super) fn repair(profile: &mut [u8]) {
 mod tests {
     use super::*;
 
-    /// As much of a profile as its completeness depends on.
+    /// Creates just enough of a profile to check if it's complete.
     fn profile(bytes: u32) -> Vec<u8> {
         let mut profile: Vec<u8> = (0..bytes).map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect();
         profile[..4].copy_from_slice(&bytes.to_be_bytes());

@@ -1,17 +1,18 @@
-//! XMP (ISO 16684-1): the property `tiff:Orientation`, which is all that is read.
+//! XMP metadata (ISO 16684-1). Only the `tiff:Orientation` property is read.
 //!
-//! Packets are searched, not parsed: the property is either an attribute or an element. As in Pillow, and unlike
-//! libvips and `ImageMagick` 6, which ignore XMP, the orientation counts if EXIF has none.
+//! We search the packet instead of parsing it, because the property is always either an attribute or an element. The
+//! XMP orientation is used if EXIF doesn't have one. Pillow does the same, while libvips and `ImageMagick` 6 ignore
+//! XMP.
 
 use super::super::Orientation;
 use super::exif::orientation_from_tag;
 
-/// Name of the property, with the prefix that all writers use (ISO 16684-1, 8.1).
+/// Property name, including the prefix used by every writer (ISO 16684-1, 8.1).
 const NAME: &[u8] = b"tiff:Orientation";
 
-/// Returns the first valid orientation of a packet in UTF-8, UTF-16 or UTF-32.
+/// Returns the first valid orientation in a packet. The packet can be UTF-8, UTF-16 or UTF-32.
 pub(super) fn orientation(packet: &[u8]) -> Option<Orientation> {
-    // The wider encodings of ASCII only add zeros.
+    // UTF-16 and UTF-32 encode ASCII characters by padding them with zeros.
     let text: Vec<u8> = packet.iter().copied().filter(|byte| *byte != 0).collect();
     let mut rest = text.as_slice();
     while let Some(at) = rest.windows(NAME.len()).position(|window| window == NAME) {
@@ -25,7 +26,7 @@ pub(super) fn orientation(packet: &[u8]) -> Option<Orientation> {
     None
 }
 
-/// Returns the value after a name: `="6"`, `='6'` or `>6</`, with white space anywhere.
+/// Parses the value following the property name: `="6"`, `='6'` or `>6</`, with optional white space.
 fn value(rest: &[u8]) -> Option<Orientation> {
     let (open, rest) = rest.trim_ascii_start().split_first()?;
     let (end, rest) = match open {

@@ -1,4 +1,4 @@
-//! One strip or tile, decoded row by row from its top.
+//! A single strip or tile, decoded row by row from the top.
 
 use super::decompressor::{Decompressor, Shape};
 use super::image::Image;
@@ -6,24 +6,24 @@ use super::range::SampleStats;
 use super::ycbcr::Subsampling;
 use crate::source::{DecodeError, resize};
 
-/// Position of a strip or tile, counted in strips or tiles.
+/// Position of a strip or tile, in units of strips or tiles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChunkPosition {
     pub(super) column: u32,
     pub(super) row: u32,
 }
 
-/// Decodes the rows of one strip or tile, in all its planes.
+/// Decodes the rows of one strip or tile across all of its planes.
 pub(super) struct Chunk {
     position: ChunkPosition,
     planes: Vec<Plane>,
-    /// The unpacked samples of a row, of all planes.
+    /// A row's unpacked samples from all planes.
     pixels: Vec<u8>,
-    /// Index of the next row in its row of subsampling units.
+    /// Index of the next pixel row within the current row of subsampling units.
     unit_row: u32,
 }
 
-/// Failure to decode a strip or tile.
+/// Returned when a strip or tile can't be decoded.
 #[derive(Debug, thiserror::Error)]
 #[error("could not decode {name}")]
 struct Damaged {
@@ -33,16 +33,17 @@ struct Damaged {
 }
 
 impl Chunk {
-    /// Opens a strip or tile at a row. Rows other than the first require uncompressed data.
+    /// Opens a strip or tile, starting at the given row. Starting anywhere but the first row requires uncompressed
+    /// data.
     pub(super) fn open(image: &Image, position: ChunkPosition, first_row: u32) -> Result<Self, DecodeError> {
         let planes = image.planes.iter().map(|plane| Plane::open(image, position, *plane, first_row));
         Ok(Self { position, planes: planes.collect::<Result<_, _>>()?, pixels: Vec::new(), unit_row: 0 })
     }
 
-    /// Fills `rows` with the next rows. Cuts off columns beyond `row_bytes`.
+    /// Fills `rows` with the next rows. Columns beyond `row_bytes` are cut off.
     pub(super) fn read(&mut self, image: &Image, rows: &mut [u8], row_bytes: usize) -> Result<(), DecodeError> {
-        // The fast path: the samples of the file are those of the result, and the row is not cut at the edge of the
-        // image. Everything else goes row by row through a buffer of one row, which stays in the cache.
+        // Fast path for samples that don't need any conversion, in rows that aren't cut off at the image's edge. All
+        // other rows go through a single-row buffer that stays in the cache.
         if image.is_direct() && row_bytes as u64 == image.packed_row_bytes() {
             return self.planes[0].read_direct(image, rows, row_bytes);
         }
@@ -55,9 +56,9 @@ impl Chunk {
         let pixels = &mut self.pixels[..];
         match &mut self.planes[..] {
             [plane] if image.subsampling != Subsampling::NONE => {
-                // With subsampled YCbCr (TIFF 6.0, section 21), what is stored are units: for 2 x 2 subsampling four
-                // luma samples, then Cb and Cr. So one packed row becomes two rows of pixels, and is decoded only once
-                // for both.
+                // Subsampled YCbCr (TIFF 6.0, section 21) is stored in units. With 2 x 2 subsampling, a unit is four
+                // luma samples followed by Cb and Cr. Each packed row therefore expands to two rows of pixels, so
+                // decode it only once.
                 if self.unit_row == 0 {
                     plane.next_row(image)?;
                 }
@@ -76,7 +77,7 @@ impl Chunk {
         Ok(())
     }
 
-    /// Measures the samples of all rows without converting them.
+    /// Measures the samples in all rows without converting them.
     pub(super) fn measure(mut self, image: &Image, stats: &mut SampleStats) -> Result<(), DecodeError> {
         let columns = image.chunks.columns(self.position.column);
         for (number, plane) in self.planes.iter_mut().enumerate() {
@@ -87,13 +88,13 @@ impl Chunk {
         Ok(())
     }
 
-    /// Checks the end of the data after the last row.
+    /// Checks that the data ends correctly after the last row.
     pub(super) fn finish(&mut self, image: &Image) -> Result<(), DecodeError> {
         self.planes.iter_mut().try_for_each(|plane| plane.finish(image))
     }
 }
 
-/// Writes the samples of one plane into their positions in the pixels.
+/// Copies one plane's samples to their positions in the interleaved pixels.
 fn scatter(samples: &[u8], pixels: &mut [u8], number: usize, image: &Image) {
     let sample_bytes = image.depth().bytes();
     let pixels = pixels.chunks_exact_mut(image.mapping.input_pixel_bytes());
@@ -108,9 +109,9 @@ struct Plane {
     decompressor: Box<dyn Decompressor>,
     /// The decompressed row.
     packed: Vec<u8>,
-    /// Scratch memory for samples that are reordered.
+    /// Scratch buffer for reordering samples.
     scratch: Vec<u8>,
-    /// The unpacked samples of the row, if there are several planes.
+    /// The row's unpacked samples, used only when there are multiple planes.
     samples: Vec<u8>,
 }
 
@@ -118,8 +119,8 @@ impl Plane {
     fn open(image: &Image, position: ChunkPosition, number: usize, first_row: u32) -> Result<Self, DecodeError> {
         let chunks = &image.chunks;
         let index = chunks.index(position.column, position.row, number);
-        // Skipping needs rows of a fixed size, so callers use it for uncompressed strips only. It is what lets an image
-        // that is stored upside down be read from its bottom, without holding it.
+        // Skipping rows only works if they have a fixed size, so callers only do this for uncompressed strips. It
+        // allows images stored upside down to be read from the bottom without buffering them.
         let skipped = u64::from(first_row) * image.packed_row_bytes();
         let extent = chunks.extent(&image.input, index, skipped, image.bit_order);
         let rows = chunks.rows(position.row);
@@ -127,7 +128,7 @@ impl Plane {
             width: chunks.width,
             rows,
             max_rows: chunks.height,
-            // Some writers pad the last strip to its full height, and the specification asks for that in tiles.
+            // Some writers pad the last strip to full height. For tiles, the specification requires it.
             surplus_bytes: image.packed_row_bytes().saturating_mul((chunks.height - rows).into()),
             channels: image.predictor_decoder.channels,
         };
@@ -135,7 +136,7 @@ impl Plane {
         Ok(Self { index, decompressor, packed: Vec::new(), scratch: Vec::new(), samples: Vec::new() })
     }
 
-    /// Decodes rows that need no conversion directly into `rows`.
+    /// Decodes rows that don't need any conversion directly into `rows`.
     fn read_direct(&mut self, image: &Image, rows: &mut [u8], row_bytes: usize) -> Result<(), DecodeError> {
         self.decompressor.fill(rows).map_err(|cause| damaged(image, self.index, cause))?;
         rows.chunks_exact_mut(row_bytes).for_each(|row| image.predictor_decoder.decode_row(row, &mut self.scratch));

@@ -1,4 +1,4 @@
-//! Tiles and compressed strips of few rows, decoded in groups by several workers.
+//! Decodes tiles and short compressed strips in groups, using multiple workers.
 
 use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
@@ -7,29 +7,29 @@ use crate::source::{DecodeError, RowReader, Warning, resize};
 use crate::workers;
 use std::sync::Arc;
 
-/// Minimum bytes of pixels that are decoded together: enough to share them among workers.
+/// Minimum number of pixel bytes to decode at once. This is enough work to share among several workers.
 const GROUP_BYTES: u64 = 4 << 20;
 
-/// Maximum bytes of pixels that are decoded together if a row of strips or tiles has too few for all workers: a strip is
-/// as wide as the image.
+/// Maximum number of pixel bytes to decode at once when a row of chunks isn't enough to keep all workers busy. For
+/// example, a row of strips contains just one strip.
 const MAX_GROUP_BYTES: u64 = 32 << 20;
 
-/// Row reader over groups of decoded strips or tiles.
+/// Reads rows from groups of decoded strips or tiles.
 pub(super) struct ChunkedRows {
     image: Arc<Image>,
-    /// Maximum strips or tiles that are decoded at the same time.
+    /// Maximum number of strips or tiles to decode in parallel.
     threads: usize,
-    /// Rows of strips or tiles that are decoded together.
+    /// Number of strip or tile rows to decode at once.
     group: u32,
-    /// The decoded strips or tiles, row by row, and the index of their first row.
+    /// Decoded strips or tiles in row order, starting with row `first`.
     decoded: Vec<DecodedChunk>,
     first: u32,
-    /// Rows that have been read, from the top or the bottom.
+    /// Number of rows read so far, from the top or the bottom.
     done: u32,
     is_reversed: bool,
 }
 
-/// A decoded strip or tile, cut at the edges of the image.
+/// A decoded strip or tile, cropped to the image.
 struct DecodedChunk {
     position: ChunkPosition,
     pixels: Vec<u8>,
@@ -44,7 +44,7 @@ impl ChunkedRows {
         Self { image, threads, group, decoded: Vec::new(), first: 0, done: 0, is_reversed: false }
     }
 
-    /// Returns the bytes of the decoded strips or tiles and of the decompression windows.
+    /// Returns the size of the decoded strips or tiles and decompression windows in bytes.
     pub(super) fn buffer_bytes(&self) -> u64 {
         let size = self.image.chunks.size;
         let rows = u64::from(self.group).saturating_mul(self.image.chunks.height.into()).min(size.height().into());
@@ -74,14 +74,14 @@ impl ChunkedRows {
         Ok(())
     }
 
-    /// Decodes the group that contains a row of strips or tiles, unless it is already decoded.
+    /// Decodes the group containing a given row of strips or tiles, unless it has already been decoded.
     fn decode_group_of(&mut self, row: u32) -> Result<(), DecodeError> {
-        // Rows are delivered in order, but a tile or compressed strip can only be decoded from its start, and several
-        // tiles lie side by side. So at least one row of chunks has to be in memory. The invariant: `decoded` contains
-        // whole rows of chunks from row `first` on, and this function replaces all of them at once. Decoding single
-        // chunks on demand would keep one worker busy and the others idle, and decoding the whole image in parallel would
-        // need memory for all of it. A group of a few megabytes keeps all workers busy, and its size does not depend on
-        // the height of the image.
+        // Rows are delivered in order, but a tile or compressed strip can only be decoded from its start, and tiles
+        // sit side by side. At least one full row of chunks therefore has to be in memory. Invariant: `decoded`
+        // contains complete rows of chunks starting at row `first`, and this function replaces them all at once.
+        // Decoding chunks one at a time would leave most workers idle, and decoding the whole image in parallel would
+        // require holding all of it in memory. A group of a few megabytes keeps every worker busy regardless of the
+        // image's height.
         let chunks_across = self.image.chunks.chunks_across();
         let rows = u32::try_from(self.decoded.len())? / chunks_across;
         if (self.first..self.first + rows).contains(&row) {
@@ -91,7 +91,7 @@ impl ChunkedRows {
         let end = self.image.chunks.chunks_down().min(self.first.saturating_add(self.group));
         let positions =
             (self.first..end).flat_map(|row| (0..chunks_across).map(move |column| ChunkPosition { column, row }));
-        // Reuse the buffers of the previous group.
+        // Reuse the previous group's buffers.
         let mut used = std::mem::take(&mut self.decoded).into_iter().map(|decoded| decoded.pixels);
         let mut decoded: Vec<DecodedChunk> =
             positions.map(|position| DecodedChunk { position, pixels: used.next().unwrap_or_default() }).collect();
@@ -102,7 +102,7 @@ impl ChunkedRows {
     }
 }
 
-/// Returns the bytes of the pixels in one row of strips or tiles.
+/// Returns the number of pixel bytes in one row of strips or tiles.
 fn row_of_chunks_bytes(image: &Image) -> u64 {
     let row_bytes = image.mapping.samples.row_bytes(image.chunks.size.width()) as u64;
     row_bytes.saturating_mul(image.chunks.rows(0).into())

@@ -1,4 +1,4 @@
-//! Layout of strips and tiles in the image, and their byte ranges in the file.
+//! Layout of an image's strips or tiles, and their byte ranges in the file.
 
 use super::codec::Codec;
 use super::input::{BitOrder, Extent, TiffInput};
@@ -7,25 +7,25 @@ use crate::iiif::Size;
 use crate::source::DecodeError;
 use std::sync::Arc;
 
-/// Maximum side of a tile that is larger than the image, in pixels.
+/// Maximum tile width or height, in pixels, unless the image is larger.
 const MAX_TILE_SIDE: u32 = 1 << 16;
 
-/// Division of the image into strips or tiles.
+/// Storage layout of an image's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Strips,
     Tiles,
 }
 
-/// The strips or tiles of an image.
+/// An image's strips or tiles.
 pub(super) struct Chunks {
     kind: Kind,
-    /// Size of the image in pixels.
+    /// Image size in pixels.
     pub(super) size: Size,
-    /// Size of one strip or tile in pixels. The last ones of a row or column may extend beyond the image.
+    /// Size of each strip or tile in pixels. The last one in a row or column may extend past the image's edge.
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Offset and length of each in bytes; the first plane comes before the second.
+    /// Byte offset and length of each chunk, one plane after another.
     offsets: Vec<u64>,
     byte_counts: Vec<u64>,
 }
@@ -33,8 +33,8 @@ pub(super) struct Chunks {
 impl Chunks {
     /// Reads the layout, but not the byte ranges.
     pub(super) fn read(tags: Tags<'_>, size: Size) -> Result<Self, DecodeError> {
-        // TIFF 6.0 (section 15) calls the two strips and tiles and gives them tags of their own. Here a strip is a tile
-        // that is as wide as the image, so that everything after this function handles one kind of chunk.
+        // TIFF 6.0 (section 15) treats strips and tiles as separate concepts with separate tags. Here a strip is
+        // simply a tile as wide as the image, so the rest of the code only deals with one kind of chunk.
         let kind = match tags.number(tags::TILE_WIDTH)? {
             Some(_) => Kind::Tiles,
             None => Kind::Strips,
@@ -46,7 +46,7 @@ impl Chunks {
         Ok(Self { kind, size, width, height, offsets: Vec::new(), byte_counts: Vec::new() })
     }
 
-    /// Reads and checks the byte ranges. `packed` returns the uncompressed bytes of a number of rows.
+    /// Reads and checks the byte ranges. `packed` returns the uncompressed size of a given number of rows.
     pub(super) fn locate(
         &mut self,
         tags: Tags<'_>,
@@ -54,21 +54,21 @@ impl Chunks {
         codec: &Codec,
         packed: impl Fn(u32) -> u64,
     ) -> Result<(), DecodeError> {
-        // At most 2^60 in each plane.
+        // At most 2^60 per plane.
         let count = (u64::from(self.chunks_across()) * u64::from(self.chunks_down())).saturating_mul(planes.into());
         let (strip_tags, tile_tags) =
             ((tags::STRIP_OFFSETS, tags::STRIP_BYTE_COUNTS), (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS));
-        // Some writers list tiles under the tags of strips; to libtiff, the two are the same.
+        // Some writers use the strip tags for tiles or vice versa. Like libtiff, accept either.
         let (offsets, byte_counts) = match self.kind {
             Kind::Tiles if tags.has(tags::TILE_OFFSETS) || !tags.has(tags::STRIP_OFFSETS) => tile_tags,
             Kind::Strips if !tags.has(tags::STRIP_OFFSETS) && tags.has(tags::TILE_OFFSETS) => tile_tags,
             _ => strip_tags,
         };
-        // Only as many numbers as the image needs are read. Files with more of them exist, and a count of 2^60 in a
-        // small file must not become a vector.
+        // Read only as many values as the image needs. Some files list more, and a small file that claims 2^60 values
+        // must not cause a huge allocation.
         self.offsets = complete(offsets, tags.first_numbers(offsets, count)?, count)?;
         self.byte_counts = match tags.first_numbers(byte_counts, count)? {
-            // The lengths follow from the offsets; some old writers omit them.
+            // Some old writers omit the lengths, but they can be derived from the offsets.
             None => vec![0; self.offsets.len()],
             byte_counts_read => complete(byte_counts, byte_counts_read, count)?,
         };
@@ -77,16 +77,16 @@ impl Chunks {
             .try_for_each(|index| self.check(&tags.structure.input, index, codec, packed(self.rows_in_chunk(index))))
     }
 
-    /// Gives strips and tiles without a length, as some scanners write them, all bytes up to the next one or the end of
-    /// the file. A strip or tile without an offset either has no data.
+    /// Fills in missing byte counts, which some scanners leave at 0. Each of these chunks extends to the next chunk or
+    /// the end of the file. A chunk with neither a length nor an offset is empty.
     fn fill_byte_counts(&mut self, input: &TiffInput) {
         let is_unknown = |(bytes, offset): (&u64, &u64)| *bytes == 0 && *offset != 0;
         if !self.byte_counts.iter().zip(&self.offsets).any(is_unknown) {
             return;
         }
-        // The order of chunks in the file is up to the writer, so the end of one is the next larger offset, not that of
-        // the next chunk. What is after the last byte of a chunk is ignored by its decompressor, so too many bytes do
-        // no harm.
+        // Writers may store chunks in any order, so a chunk ends at the next higher offset, not at the offset of the
+        // next chunk. Decompressors ignore anything after a chunk's last byte, so overestimating the length does no
+        // harm.
         let mut sorted = self.offsets.clone();
         sorted.sort_unstable();
         for (bytes, offset) in
@@ -99,13 +99,13 @@ impl Chunks {
 
     fn check(&mut self, input: &TiffInput, index: usize, codec: &Codec, packed: u64) -> Result<(), DecodeError> {
         let bytes = self.byte_counts[index];
-        // Checked before memory is reserved for data that cannot be there.
+        // Check before allocating memory for data that can't exist.
         let min = codec.max_expansion().map_or(1, |max| packed.div_ceil(max));
         if bytes < min.max(1) {
             return Err(format!("{} has {bytes} bytes, too few for its rows", self.name(index)).into());
         }
         if codec.is_none() {
-            // Surplus bytes are not read.
+            // Don't read any surplus bytes.
             self.byte_counts[index] = packed;
         }
         if !input.has(self.offsets[index], self.byte_counts[index]) {
@@ -114,13 +114,13 @@ impl Chunks {
         Ok(())
     }
 
-    /// Returns a reader of one strip or tile, without its first `skipped` bytes.
+    /// Returns a reader for one strip or tile that skips the first `skipped` bytes.
     pub(super) fn extent(&self, input: &Arc<TiffInput>, index: usize, skipped: u64, bit_order: BitOrder) -> Extent {
         let bytes = self.byte_counts[index].saturating_sub(skipped);
         input.extent(self.offsets[index].saturating_add(skipped), bytes, bit_order)
     }
 
-    /// Returns the name of one strip or tile for messages.
+    /// Returns a strip or tile name for use in messages.
     pub(super) fn name(&self, index: usize) -> String {
         match self.kind {
             Kind::Strips => format!("strip {index}"),
@@ -140,30 +140,30 @@ impl Chunks {
         self.size.height().div_ceil(self.height)
     }
 
-    /// Returns the index of a strip or tile in one plane.
+    /// Returns the index of a strip or tile within the given plane.
     pub(super) fn index(&self, column: u32, row: u32, plane: usize) -> usize {
         let (chunks_across, chunks_down) = (self.chunks_across() as usize, self.chunks_down() as usize);
         (plane * chunks_down + row as usize) * chunks_across + column as usize
     }
 
-    /// Returns the rows of the image in one strip or tile.
+    /// Returns the number of image rows in a strip or tile.
     fn rows_in_chunk(&self, index: usize) -> u32 {
         let row = index / self.chunks_across() as usize % self.chunks_down() as usize;
         self.rows(u32::try_from(row).expect("below the number of rows, which is a `u32`"))
     }
 
-    /// Returns the rows of the image in a row of strips or tiles.
+    /// Returns the number of image rows in a row of strips or tiles.
     pub(super) fn rows(&self, row: u32) -> u32 {
         self.height.min(self.size.height() - row * self.height)
     }
 
-    /// Returns the columns of the image in a column of tiles.
+    /// Returns the number of image columns in a column of tiles.
     pub(super) fn columns(&self, column: u32) -> u32 {
         self.width.min(self.size.width() - column * self.width)
     }
 }
 
-/// Returns exactly `count` numbers of a tag, or an error if it has fewer.
+/// Returns the first `count` values of a tag. Fails if there are fewer.
 fn complete(tag: Tag, numbers: Option<Vec<u64>>, count: u64) -> Result<Vec<u64>, DecodeError> {
     let mut numbers = numbers.ok_or_else(|| format!("its `{}` is missing", tag.name))?;
     if (numbers.len() as u64) < count {

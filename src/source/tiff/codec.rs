@@ -1,4 +1,4 @@
-//! Compressions of strips and tiles, with one decoder for each.
+//! Strip and tile compression schemes, each with its own decoder.
 
 use super::decompressor::{BUFFER_BYTES, Decompressor, End, Jpeg, Shape};
 use super::fax::FaxRows;
@@ -12,11 +12,11 @@ use crate::source::{DecodeError, Refusal};
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-/// Maximum bytes of the JPEG tables that all strips or tiles share. Two quantization tables and four Huffman tables
-/// take 600 bytes.
+/// Maximum size in bytes of the JPEG tables shared by all strips or tiles. Two quantization tables and four Huffman
+/// tables take up about 600 bytes.
 const MAX_TABLE_BYTES: u64 = 1 << 16;
 
-/// Compression of the strips or tiles of an image.
+/// Compression used for an image's strips or tiles.
 #[derive(Clone)]
 pub(super) enum Codec {
     None,
@@ -30,7 +30,7 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// Reads the compression of an image.
+    /// Reads an image's compression scheme.
     pub(super) fn read(tags: Tags<'_>, components: Components) -> Result<Self, Refusal> {
         Ok(match tags.choice(tags::COMPRESSION, 1)? {
             1 => Self::None,
@@ -49,8 +49,8 @@ impl Codec {
     }
 
     fn group_3(options: u64) -> Result<Self, Refusal> {
-        // T4Options (TIFF 6.0, section 11): bit 0 is two-dimensional coding, bit 1 the uncompressed mode. Bit 2, fill
-        // bits before an end-of-line code, changes nothing for a decoder.
+        // In T4Options (TIFF 6.0, section 11), bit 0 is two-dimensional coding and bit 1 is uncompressed mode. Bit 2
+        // adds fill bits before end-of-line codes, which makes no difference to a decoder.
         match options & 3 {
             0 => Ok(Self::Group3),
             1 => Err(Refusal::Unsupported("a TIFF with two-dimensional CCITT Group 3 compression".to_owned())),
@@ -65,7 +65,7 @@ impl Codec {
         }
     }
 
-    /// Returns the name of the compression for people; `None` for uncompressed data.
+    /// Returns a human-readable name for the compression, or `None` for uncompressed data.
     pub(super) fn name(&self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -79,17 +79,17 @@ impl Codec {
         }
     }
 
-    /// Returns `true` if a row can be read without those before it.
+    /// Returns `true` if the data is uncompressed, so any row can be read without reading the rows before it.
     pub(super) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
-    /// Returns `true` if the compression may be combined with a `Predictor`.
+    /// Returns `true` if the compression can be combined with a `Predictor`.
     pub(super) fn has_predictor(&self) -> bool {
         matches!(self, Self::Lzw | Self::Deflate | Self::Zstandard)
     }
 
-    /// Returns `true` if the compression supports only black and white.
+    /// Returns `true` if the compression only supports bilevel images.
     pub(super) fn is_bilevel(&self) -> bool {
         matches!(self, Self::Group3 | Self::Group4)
     }
@@ -99,12 +99,12 @@ impl Codec {
         matches!(self, Self::Zstandard)
     }
 
-    /// Returns the maximum expansion of one compressed byte, if there is one. A file that claims more is damaged, which
-    /// is detected before memory is reserved.
+    /// Returns the maximum number of bytes that one compressed byte can expand to, if there is a limit. A file that
+    /// claims more is damaged and gets rejected before any memory is allocated.
     pub(super) fn max_expansion(&self) -> Option<u64> {
         match self {
             Self::None => Some(1),
-            // A string is at most as long as the table; its code has at least 9 bits.
+            // A string can't be longer than the table, and its code has at least 9 bits.
             Self::Lzw => Some(4096),
             // 258 bytes from two bits.
             Self::Deflate => Some(1032),
@@ -114,7 +114,7 @@ impl Codec {
         }
     }
 
-    /// Opens the data of a strip or tile.
+    /// Opens a strip or tile's data.
     pub(super) fn open(&self, extent: Extent, shape: Shape) -> Result<Box<dyn Decompressor>, DecodeError> {
         let buffered = |extent| BufReader::with_capacity(BUFFER_BYTES, extent);
         Ok(match self {
@@ -153,7 +153,7 @@ fn name_of(compression: u16) -> String {
     format!("{name} compression")
 }
 
-/// Compressions without an end that can be checked.
+/// Decompressor for data without a verifiable end.
 struct Unchecked<R>(R);
 
 impl<R: Read + Send> Decompressor for Unchecked<R> {
@@ -166,7 +166,7 @@ impl<R: Read + Send> Decompressor for Unchecked<R> {
     }
 }
 
-/// Compressions with a checksum after the last byte. The number is the maximum of surplus bytes before the checksum.
+/// Decompressor for data that ends with a checksum, preceded by at most the given number of surplus bytes.
 struct Checked<R>(R, u64);
 
 impl<R: Read + Send> Decompressor for Checked<R> {
@@ -174,11 +174,11 @@ impl<R: Read + Send> Decompressor for Checked<R> {
         fill(&mut self.0, rows)
     }
 
-    /// Verifies the checksum, which decoders do only when reading past the end.
+    /// Verifies the checksum, which decoders only do when reading past the end.
     fn finish(&mut self) -> Result<End, DecodeError> {
-        // Zlib and Zstandard compare their checksums when they meet the end of the data, which a reader that stops
-        // after the last row never does. So this reads on, over rows that were added to fill up the chunk and no
-        // further: a damaged length must not make it unpack gigabytes.
+        // Zlib and Zstandard verify their checksums at the end of the data, which a reader never reaches if it stops
+        // after the last row. Read on to get there, but only as far as padding rows can go, because a damaged length
+        // must not cause gigabytes of data to be decompressed.
         let mut rest = Read::by_ref(&mut self.0).take(self.1.saturating_add(1));
         match io::copy(&mut rest, &mut io::sink()) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),

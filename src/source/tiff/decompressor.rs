@@ -1,46 +1,46 @@
-//! The interface of all decompressors of strips and tiles.
+//! Common interface for strip and tile decompressors.
 
 use crate::libjpeg::Components;
 use crate::source::DecodeError;
 use std::sync::Arc;
 
-/// Bytes of the file that are read at once.
+/// Read buffer size in bytes.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Size of one strip or tile.
+/// Dimensions of one strip or tile.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     /// Width in pixels.
     pub(super) width: u32,
-    /// Rows to decode.
+    /// Number of rows to decode.
     pub(super) rows: u32,
-    /// Rows that the data may have. Tiles at the lower edge are as high as others, and some writers fill up the last
-    /// strip.
+    /// Maximum number of rows the data may contain. Tiles at the bottom edge are stored at full height, and some
+    /// writers pad the last strip.
     pub(super) max_rows: u32,
-    /// Bytes of the rows beyond `rows`.
+    /// Number of bytes in the rows beyond `rows`.
     pub(super) surplus_bytes: u64,
-    /// Samples of a pixel in this plane.
+    /// Samples per pixel in this plane.
     pub(super) channels: usize,
 }
 
-/// Properties that all JPEGs of an image share.
+/// Properties shared by all JPEG streams in an image.
 #[derive(Clone)]
 pub(super) struct Jpeg {
-    /// Tables that are not repeated in each JPEG.
+    /// Tables that aren't repeated in each JPEG stream.
     pub(super) tables: Option<Arc<[u8]>>,
     pub(super) components: Components,
 }
 
-/// Decompressor of the rows of a strip or tile.
+/// Decompresses the rows of a strip or tile.
 pub(super) trait Decompressor: Send {
-    /// Fills `rows`, a whole number of rows, with the next ones.
+    /// Fills `rows` with the next rows. The length must be a whole number of rows.
     fn fill(&mut self, rows: &mut [u8]) -> Result<(), DecodeError>;
 
-    /// Checks the end of the data after the last row.
+    /// Checks that the data ends correctly after the last row.
     fn finish(&mut self) -> Result<End, DecodeError>;
 }
 
-/// End of the data of a strip or tile.
+/// State of the data at the end of a strip or tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Complete,

@@ -1,4 +1,5 @@
-//! CCITT Group 3 (one-dimensional) and Group 4, through the `fax` crate, whose rows are lists of color changes.
+//! CCITT Group 3 (one-dimensional) and Group 4, using the `fax` crate, which represents rows as lists of color
+//! changes.
 
 use super::decompressor::{BUFFER_BYTES, Decompressor, End, Shape};
 use super::input::Extent;
@@ -8,8 +9,8 @@ use std::io::{BufReader, Bytes, Chain, Read, Repeat, Take, repeat};
 
 type Input = Bytes<BufReader<Chain<Extent, Take<Repeat>>>>;
 
-/// Zero bytes appended to the data. The longest code has 13 bits, and `fax` reads ahead that far even for shorter
-/// codes.
+/// Number of zero bytes to append to the data. The longest code has 13 bits, and `fax` always reads that far ahead,
+/// even for shorter codes.
 const PADDING_BYTES: u64 = 2;
 
 enum Decoder {
@@ -17,13 +18,13 @@ enum Decoder {
     Group4(Group4Decoder<Input>),
 }
 
-/// Decoder of rows with one bit per pixel; 1 is a printed pixel.
+/// Decodes rows with one bit per pixel, where 1 is a printed pixel.
 pub(super) struct FaxRows {
     decoder: Decoder,
     width: u32,
-    /// More rows than requested may follow.
+    /// Set if the data may contain more rows than requested.
     may_have_more: bool,
-    /// The end-of-data code has been read.
+    /// Set once the end-of-data code has been read.
     has_ended: bool,
 }
 
@@ -42,15 +43,15 @@ impl FaxRows {
         Self { decoder, width: shape.width, may_have_more: shape.rows < shape.max_rows, has_ended: false }
     }
 
-    /// Decodes the next row and returns the columns at which its color changes.
+    /// Decodes the next row and returns the columns where its color changes.
     fn next_row(&mut self) -> Result<&[u32], DecodeError> {
         if self.has_ended {
             return Err("its data ends before its last row".into());
         }
         match &mut self.decoder {
             Decoder::Group3(decoder) => {
-                // The decoder expects an end-of-line code after the last row, which many writers omit. Then it takes
-                // the padding bits of the last byte for pixels beyond the right edge.
+                // The decoder expects an end-of-line code after the last row, but many writers omit it. In that case
+                // it mistakes the last byte's padding bits for pixels past the right edge.
                 self.has_ended = decoder.advance().map_or(true, |status| status == DecodeStatus::End);
                 let (width, changes) = (self.width, decoder.transitions());
                 let end = changes.iter().position(|change| *change == width);
@@ -67,7 +68,7 @@ impl FaxRows {
     }
 }
 
-/// Appends zero bytes, which are not a code.
+/// Appends zero bytes, which don't form a valid code.
 fn padded(input: Extent) -> Input {
     BufReader::with_capacity(BUFFER_BYTES, input.chain(repeat(0).take(PADDING_BYTES))).bytes()
 }
@@ -78,11 +79,11 @@ impl Decompressor for FaxRows {
         rows.chunks_exact_mut(row_bytes).try_for_each(|row| draw(self.next_row()?, width, row))
     }
 
-    /// Fails on a surplus row, which proves that an earlier row was decoded wrong.
+    /// Fails if there is an extra row, because that means an earlier row was decoded incorrectly.
     fn finish(&mut self) -> Result<End, DecodeError> {
-        // Fax codes have no checksum and hardly any invalid codes, so a flipped bit is not an error by itself. In Group
-        // 4, each row depends on the one above it, and what usually follows is a wrong number of rows: too few is found
-        // by `fill`, too many here.
+        // Fax data has no checksum and hardly any invalid codes, so a flipped bit doesn't cause an error right away.
+        // In Group 4, each row depends on the one above, so corruption usually leads to the wrong number of rows.
+        // `fill` detects missing rows, and this function detects extra rows.
         let has_more = match &mut self.decoder {
             Decoder::Group4(decoder) if !self.may_have_more => {
                 matches!(decoder.advance(), Ok(DecodeStatus::Incomplete))
@@ -93,7 +94,7 @@ impl Decompressor for FaxRows {
     }
 }
 
-/// Draws the runs between every other change and the next.
+/// Fills the runs of printed pixels, which alternate with blank runs between the changes.
 fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> {
     if !changes.is_sorted() || changes.last().is_some_and(|last| *last > width) {
         return Err("one of its rows is damaged".into());
@@ -106,7 +107,7 @@ fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> 
     Ok(())
 }
 
-/// Sets the bits `from..to`, counted from the highest bit of the first byte.
+/// Sets bits `from..to`, counting from the first byte's most significant bit.
 fn set_bits(row: &mut [u8], from: usize, to: usize) {
     if from >= to {
         return;

@@ -1,4 +1,4 @@
-//! One image of a file: everything needed to decode its strips or tiles, validated once.
+//! A single image within a file: everything needed to decode its strips or tiles, validated up front.
 
 use super::chunks::Chunks;
 use super::codec::Codec;
@@ -18,10 +18,10 @@ use crate::source::samples::Depth;
 use crate::source::{DecodeError, FloatRange, Refusal, Warning, WarningCode};
 use std::sync::{Arc, OnceLock};
 
-/// Maximum samples of a pixel. Files with more hold measurements rather than pictures.
+/// Maximum number of samples per pixel. Files with more contain measurements rather than pictures.
 const MAX_SAMPLES: u16 = 64;
 
-/// Maximum window of Zstandard in bytes: more than its default settings ever use.
+/// Maximum Zstandard window size in bytes. The default settings never use this much.
 const MAX_WINDOW_BYTES: u64 = 128 << 20;
 
 /// Everything needed to decode an image.
@@ -30,15 +30,16 @@ pub(super) struct Image {
     pub(super) chunks: Chunks,
     pub(super) codec: Codec,
     pub(super) bit_order: BitOrder,
-    /// Indexes of the planes to read if each sample has its own plane; otherwise the only plane.
+    /// Indexes of the planes to read if each sample is stored in its own plane. Contains a single index for
+    /// interleaved samples.
     pub(super) planes: Vec<usize>,
     pub(super) subsampling: Subsampling,
     pub(super) predictor_decoder: PredictorDecoder,
     unpacker: Unpacker,
     pub(super) mapping: SampleMapping,
-    /// Roles of the samples of an unpacked pixel; with planes, one role per plane.
+    /// Role of each sample in an unpacked pixel. For planar images, there is one role per plane.
     roles: Vec<Role>,
-    /// The scale of floating-point and signed samples, once it is known.
+    /// Scale for floating-point and signed samples, set once it has been determined.
     scale: OnceLock<FloatScale>,
     pub(super) late_warnings: LateWarnings,
 }
@@ -51,8 +52,8 @@ impl Image {
         let unpacker = layout.unpacker()?;
         let samples = (layout.samples, layout.bits);
         let mapping = SampleMapping::new(tags, layout.photometric.clone(), samples, unpacker.depth(), metadata)?;
-        // With separate planes, samples that are not shown are not even read. That needs the mapping twice: first to
-        // learn which samples count, then for pixels that have only those.
+        // Planes that aren't displayed aren't even read. This requires two mappings: one to find out which samples are
+        // needed, and another for pixels that only contain those samples.
         let planes = if layout.is_planar { mapping.kept().to_owned() } else { vec![0] };
         let mapping = if layout.is_planar { mapping.only_kept() } else { mapping };
         if layout.format == SampleFormat::Signed && range == FloatRange::Standard {
@@ -78,18 +79,18 @@ impl Image {
         Ok(image)
     }
 
-    /// Returns `true` if the range of the samples must be measured before the first row.
+    /// Returns `true` if the sample range has to be measured before reading the first row.
     pub(super) fn has_unknown_range(&self) -> bool {
         self.unpacker.scaled().is_some() && self.scale.get().is_none()
     }
 
-    /// Sets the range of the samples that was measured.
+    /// Sets the measured sample range.
     pub(super) fn set_range(&self, stats: SampleStats) {
-        // Another thread would have measured the same scale.
+        // If another thread got here first, it measured the same scale.
         _ = self.scale.set(stats.measured());
     }
 
-    /// Adds the color samples of a row to `stats`. Ignores samples beyond the right edge of the image.
+    /// Adds a row's color samples to `stats`, ignoring samples past the image's right edge.
     pub(super) fn measure(&self, row: &[u8], plane: usize, columns: u32, stats: &mut SampleStats) {
         let roles = self.roles_in_plane(plane);
         let any = FloatScale::standard(SampleFormat::Float, 0);
@@ -100,7 +101,7 @@ impl Image {
         });
     }
 
-    /// Unpacks the samples of a row to 8 or 16 bits. With several planes, the row is that of one plane.
+    /// Unpacks a row's samples to 8 or 16 bits. For planar images, the row belongs to a single plane.
     pub(super) fn unpack(&self, row: &[u8], plane: usize, samples: &mut [u8]) {
         match (self.unpacker.scaled(), self.scale.get()) {
             (Some((format, bits)), scale) => {
@@ -117,7 +118,7 @@ impl Image {
         self.unpacker.depth()
     }
 
-    /// Returns the warnings that were found while reading the pixels.
+    /// Returns the warnings found while reading pixels.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         self.late_warnings.warnings(self.scale.get().copied())
     }
@@ -133,19 +134,19 @@ impl Image {
         chunks.locate(tags, planes, codec, |rows| row_bytes.saturating_mul(rows.div_ceil(rows_at_once).into()))
     }
 
-    /// Returns the bytes of one decompressed row of a strip or tile, in one plane. With chroma subsampling, a row is a
-    /// row of units, which holds several rows of pixels.
+    /// Returns the number of bytes in one decompressed row of a strip or tile, per plane. With chroma subsampling,
+    /// this is a row of units, which spans several rows of pixels.
     pub(super) fn packed_row_bytes(&self) -> u64 {
         packed_row_bytes(self.chunks.width, self.subsampling, &self.predictor_decoder)
     }
 
-    /// Returns the bytes of the decompression windows of a strip or tile, in all planes.
+    /// Returns the size of a strip or tile's decompression windows in bytes, across all planes.
     pub(super) fn window_bytes(&self) -> u64 {
         let bytes = self.packed_row_bytes().saturating_mul(self.chunks.height.into());
         if self.codec.has_window() { bytes.min(MAX_WINDOW_BYTES) * self.planes.len() as u64 } else { 0 }
     }
 
-    /// Returns `true` if decoded rows need no unpacking and no mapping.
+    /// Returns `true` if decoded rows don't need unpacking or mapping.
     pub(super) fn is_direct(&self) -> bool {
         let is_subsampled = self.subsampling != Subsampling::NONE;
         self.planes.len() == 1 && self.unpacker.is_direct() && self.mapping.is_plain() && !is_subsampled
@@ -154,7 +155,7 @@ impl Image {
 
 fn packed_row_bytes(width: u32, subsampling: Subsampling, predictor_decoder: &PredictorDecoder) -> u64 {
     match subsampling {
-        // At most 2^30 pixels of 64 samples of 64 bits.
+        // At most 2^30 pixels with 64 samples of 64 bits each.
         Subsampling::NONE => {
             (u64::from(width) * predictor_decoder.channels as u64 * u64::from(predictor_decoder.bits)).div_ceil(8)
         }
@@ -170,15 +171,15 @@ fn size(tags: Tags<'_>) -> Result<Size, Refusal> {
     Ok(Size::new(side(tags::IMAGE_WIDTH)?, side(tags::IMAGE_LENGTH)?)?)
 }
 
-/// Storage layout of the samples of an image.
+/// Storage layout of an image's samples.
 struct Layout {
     codec: Codec,
     photometric: Photometric,
-    /// Samples of each pixel.
+    /// Samples per pixel.
     samples: u16,
     bits: u16,
     format: SampleFormat,
-    /// Each sample of a pixel has its own plane (`PlanarConfiguration` 2).
+    /// Each sample is stored in its own plane (`PlanarConfiguration` 2).
     is_planar: bool,
 }
 
@@ -190,7 +191,7 @@ impl Layout {
         let is_ycbcr = photometric == Photometric::YCbCr;
         let codec = Codec::read(tags, if is_ycbcr { Components::YCbCr } else { Components::AsTheyAre })?;
         let is_jpeg = matches!(codec, Codec::Jpeg(_));
-        // libjpeg converts YCbCr by itself, with smooth upsampling, so what it returns is RGB.
+        // libjpeg converts YCbCr to RGB itself, with smooth upsampling.
         let photometric = if is_jpeg && is_ycbcr { Photometric::Rgb } else { photometric };
         let is_planar = samples > 1 && tags.choice(tags::PLANAR_CONFIGURATION, 1)? == 2;
         if bits != 8 && (is_jpeg || is_ycbcr) {

@@ -1,4 +1,4 @@
-//! JPEG inside TIFF (TIFF Technical Note 2), through libjpeg.
+//! JPEG-compressed TIFF (TIFF Technical Note 2), decoded with libjpeg.
 
 use super::decompressor::{Decompressor, End, Jpeg, Shape};
 use super::input::Extent;
@@ -9,11 +9,11 @@ use std::io::{Cursor, Read};
 const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-/// Maximum memory of libjpeg for a strip or tile with several scans, in bytes: enough for a tile of 2048 x 2048 pixels.
-/// No known writer makes such tiles.
+/// Maximum memory for libjpeg to use on a strip or tile with multiple scans, in bytes. This is enough for a tile of
+/// 2048 x 2048 pixels, although no known writer produces such tiles.
 const MAX_HELD_BYTES: u64 = 32 << 20;
 
-/// Decoder of the rows of one JPEG.
+/// Decodes the rows of a single JPEG stream.
 pub(super) struct JpegRows {
     decoder: Decoder,
     remaining: u32,
@@ -22,8 +22,8 @@ pub(super) struct JpegRows {
 
 impl JpegRows {
     pub(super) fn open(jpeg: &Jpeg, extent: Extent, shape: Shape) -> Result<Self, DecodeError> {
-        // The width must match. The height may be larger, because some writers make the last strip as high as the
-        // others; the surplus rows are never decoded.
+        // The width must match exactly. The height may be larger because some writers pad the last strip to the height
+        // of the others. The surplus rows are never decoded.
         let mut decoder = Decoder::new(spliced(jpeg, extent)?)?;
         let (width, height) = (decoder.width(), decoder.height());
         if width != shape.width || !(shape.rows..=shape.max_rows.max(shape.rows)).contains(&height) {
@@ -59,14 +59,14 @@ impl Decompressor for JpegRows {
     }
 }
 
-/// Joins the tables without their end and the image without its start into an ordinary JPEG.
+/// Joins the shared tables and the image data into an ordinary JPEG stream.
 fn spliced(jpeg: &Jpeg, mut extent: Extent) -> Result<Box<dyn Read + Send>, DecodeError> {
     let Some(tables) = jpeg.tables.as_ref().and_then(|tables| tables.strip_suffix(&END_OF_IMAGE)) else {
         return Ok(Box::new(extent));
     };
-    // The tables end with an end marker, and the image begins with a start marker. Without the two, the concatenation
-    // is one JPEG. libjpeg could also read the tables by a call of their own, but then these JPEGs would be opened in
-    // another way than all others.
+    // The tables end with an EOI marker and the image starts with an SOI marker. Dropping both and concatenating the
+    // rest yields a single JPEG stream. libjpeg can also load the tables in a separate call, but then these streams
+    // would need a different code path from every other JPEG.
     let mut start = [0; 2];
     extent.read_exact(&mut start).map_err(|_| "its JPEG is empty")?;
     if start != START_OF_IMAGE {

@@ -1,32 +1,33 @@
-//! The encodings of L\*a\*b\* in TIFF: CIE (TIFF 6.0, section 23) and ICC (Adobe Photoshop TIFF Technical Notes, 2002).
+//! L\*a\*b\* encodings in TIFF: CIE (TIFF 6.0, section 23) and ICC (Adobe Photoshop TIFF Technical Notes, 2002).
 
-/// Encoding of a\* and b\*, and the value of L\* 100.
+/// Encoding used for a\* and b\*, and for L\* 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Signed a\* and b\*; L\* 100 is the highest value.
+    /// Signed a\* and b\*. L\* 100 is the highest value.
     Cie,
-    /// Offset a\* and b\*; with 16 bits, L\* 100 is 0xff00.
+    /// a\* and b\* stored with an offset. In 16 bits, L\* 100 is 0xff00.
     Icc,
 }
 
-/// L\* 100 of the ICC encoding with 16 bits.
+/// L\* 100 in the 16-bit ICC encoding.
 const ICC_WHITE: u32 = 0xff00;
 
 impl Encoding {
-    /// Converts an 8-bit sample to the encoding of `ColorModel::Lab`. Channels after the first three are alpha.
+    /// Converts an 8-bit sample to the encoding used by `ColorModel::Lab`. Any channels after the first three are
+    /// alpha.
     pub(super) fn expand_8_bits(self, channel: usize, value: u8) -> u16 {
         let value_16 = u16::from(value);
         match (channel, self) {
-            // Flipping the sign bit turns two's complement into an offset of 128. The multiplier of a* and b* is 256 so
-            // that the neutral 128 becomes 0x8000 exactly; 257, which maps the maximum to the maximum, would give grays
-            // a tint.
+            // Flipping the sign bit turns two's complement into an offset of 128. Multiplying a* and b* by 256 maps
+            // the neutral value 128 to exactly 0x8000. Multiplying by 257 would map maximum to maximum, but it would
+            // tint grays.
             (1 | 2, Self::Cie) => (value_16 ^ 0x80) * 256,
             (1 | 2, Self::Icc) => value_16 * 256,
             _ => value_16 * 257,
         }
     }
 
-    /// Converts a 16-bit sample to the encoding of `ColorModel::Lab`.
+    /// Converts a 16-bit sample to the encoding used by `ColorModel::Lab`.
     pub(super) fn expand_16_bits(self, channel: usize, value: u16) -> u16 {
         match (channel, self) {
             (1 | 2, Self::Cie) => value ^ 0x8000,

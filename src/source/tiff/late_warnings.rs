@@ -1,4 +1,4 @@
-//! Warnings that are found while several threads decode strips and tiles.
+//! Warnings discovered while multiple threads are decoding strips and tiles.
 
 use super::decompressor::End;
 use super::range::{FloatScale, SampleStats};
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Collector of observations that become warnings.
+/// Collects observations that turn into warnings.
 #[derive(Default)]
 pub(super) struct LateWarnings {
     is_end_missing: AtomicBool,
@@ -21,12 +21,12 @@ impl LateWarnings {
         }
     }
 
-    /// Adds the statistics of the samples of some rows.
+    /// Adds statistics for some rows of samples.
     pub(super) fn add_floats(&self, stats: SampleStats) {
         self.floats.lock().unwrap_or_else(PoisonError::into_inner).add(stats);
     }
 
-    /// Returns the warnings, after the last row.
+    /// Returns the warnings. Call this after the last row.
     pub(super) fn warnings(&self, scale: Option<FloatScale>) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.is_end_missing.load(Ordering::Relaxed) {

@@ -1,10 +1,10 @@
-//! LZW (TIFF 6.0, section 13), and its older variant with reversed bit order.
+//! LZW (TIFF 6.0, section 13) and the older variant with reversed bit order.
 
 use std::io::{self, BufRead, Read};
 use weezl::decode::{Configuration, Decoder};
 use weezl::{BitOrder, LzwStatus};
 
-/// Bits of an uncompressed symbol.
+/// Bits per uncompressed symbol.
 const SYMBOL_BITS: u8 = 8;
 
 /// Decompresses LZW on demand.
@@ -15,16 +15,16 @@ pub(super) struct LzwReader<R> {
 
 impl<R: BufRead> LzwReader<R> {
     pub(super) fn new(mut input: R) -> io::Result<Self> {
-        // Both variants start with the code 256, of 9 bits: 0x80 0b0xxx_xxxx, or, in the old order, 0x00 0bxxxx_xxx1.
-        // Writers before TIFF 5.0 numbered bits from the lowest one and switched to longer codes one code later.
-        // Nothing in the tags tells the variants apart, but the first code does; libtiff looks at the same bit.
+        // Both variants start with code 256, which is 9 bits long: 0x80 0b0xxx_xxxx, or 0x00 0bxxxx_xxx1 in the old
+        // bit order. Writers from before TIFF 5.0 started from the lowest bit and switched to longer codes one code
+        // later. The tags don't distinguish the two variants, but the first code does. libtiff checks the same bit.
         let is_old = matches!(input.fill_buf()?, [0, second, ..] if second & 1 == 1);
         let configuration = if is_old {
             Configuration::new(BitOrder::Lsb, SYMBOL_BITS)
         } else {
             Configuration::with_tiff_size_switch(BitOrder::Msb, SYMBOL_BITS)
         };
-        // Bytes after the last row need not be LZW.
+        // Bytes after the last row might not be LZW data.
         Ok(Self { input, decoder: configuration.with_yield_on_full_buffer(true).build() })
     }
 }
@@ -39,10 +39,11 @@ impl<R: BufRead> Read for LzwReader<R> {
             match done.status {
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
                 Ok(_) if done.consumed_out > 0 => return Ok(done.consumed_out),
-                // A clear code, or the first bits of a code, which produce no output.
+                // A clear code or a partial code, neither of which produces any output.
                 Ok(LzwStatus::Ok) => {}
                 Ok(LzwStatus::NoProgress) if done.consumed_in > 0 => {}
-                // Also returned for a string longer than the buffer: the next call returns its start.
+                // Also returned when a string is longer than the buffer. The next call returns the start of the
+                // string.
                 Ok(LzwStatus::NoProgress) if !was_idle => was_idle = true,
                 Ok(_) => return Ok(0),
             }

@@ -1,4 +1,4 @@
-//! Mapping from the samples of a file to the samples that the rest of the program knows.
+//! Maps a file's samples to the sample layouts used by the rest of the program.
 
 use super::palette::{Indexes, Palette};
 use super::tags::{self, Tags};
@@ -8,7 +8,7 @@ use crate::source::metadata::Metadata;
 use crate::source::samples::{Alpha, ColorModel, Depth, Samples};
 use crate::source::{Refusal, WarningCode, foreign};
 
-/// Values of `PhotometricInterpretation`.
+/// `PhotometricInterpretation` values.
 const WHITE_IS_ZERO: u16 = 0;
 const BLACK_IS_ZERO: u16 = 1;
 const RGB: u16 = 2;
@@ -21,20 +21,20 @@ const ICC_LAB: u16 = 9;
 const CFA: u16 = 32803;
 const LINEAR_RAW: u16 = 34892;
 
-/// Values of `Compression` for fax.
+/// `Compression` values used for fax.
 const CCITT: std::ops::RangeInclusive<u16> = 2..=4;
 
-/// Values of `ExtraSamples`: premultiplied and straight alpha.
+/// `ExtraSamples` values for premultiplied and straight alpha.
 const ASSOCIATED: u64 = 1;
 const UNASSOCIATED: u64 = 2;
 
-/// Color encoding of a file (`PhotometricInterpretation`).
+/// A file's color encoding (`PhotometricInterpretation`).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Photometric {
     WhiteIsZero,
     Gray,
     Rgb,
-    /// A palette with one color for each value of a sample.
+    /// A palette with one color for each possible sample value.
     Palette(Palette),
     Cmyk,
     YCbCr,
@@ -64,7 +64,7 @@ impl Photometric {
         })
     }
 
-    /// Returns the number of color samples of a pixel in the file.
+    /// Returns the number of color samples per pixel in the file.
     pub(super) fn channels(&self) -> usize {
         match self {
             Self::WhiteIsZero | Self::Gray | Self::Palette(_) => 1,
@@ -78,12 +78,13 @@ impl Photometric {
         matches!(self, Self::WhiteIsZero | Self::Gray | Self::Rgb | Self::Cmyk)
     }
 
-    /// Returns `true` if signed samples are accepted although TIFF does not define them.
+    /// Returns `true` if signed samples are accepted even though TIFF doesn't define them.
     pub(super) fn may_be_signed(&self) -> bool {
         matches!(self, Self::WhiteIsZero | Self::Gray | Self::Rgb)
     }
 
-    /// Returns `true` if two of the samples are signed by definition. Some writers then declare all samples as signed.
+    /// Returns `true` if two of the samples are signed by definition. Some writers then declare every sample as
+    /// signed.
     pub(super) fn has_sign(&self) -> bool {
         matches!(self, Self::CieLab)
     }
@@ -98,10 +99,11 @@ impl Photometric {
     }
 }
 
-/// Guesses `PhotometricInterpretation` as libtiff does, from the number of samples that are not extra samples.
+/// Guesses `PhotometricInterpretation` the way libtiff does, based on the number of samples excluding extra samples.
 fn guessed(tags: Tags<'_>, samples: u16, metadata: &mut Metadata) -> Result<u16, Refusal> {
     let extra = tags.numbers(tags::EXTRA_SAMPLES, u16::MAX.into())?.map_or(0, |extra| extra.len());
-    // The tag is mandatory, but libtiff reads files without it, so such files exist. This is what libtiff assumes.
+    // The tag is mandatory, but files without it exist because libtiff accepts them. Make the same assumptions as
+    // libtiff.
     let (photometric, name) = match usize::from(samples).saturating_sub(extra) {
         1 if CCITT.contains(&tags.choice(tags::COMPRESSION, 1)?) => (WHITE_IS_ZERO, "black on white"),
         1 => (BLACK_IS_ZERO, "gray"),
@@ -129,23 +131,23 @@ fn name_of(photometric: u16, bits: u16) -> String {
     }
 }
 
-/// Selection and conversion of the samples of a pixel.
+/// Selects and converts a pixel's samples.
 pub(super) struct SampleMapping {
     photometric: Photometric,
-    /// The samples of a converted pixel.
+    /// Sample layout of a converted pixel.
     pub(super) samples: Samples,
-    /// Samples of an input pixel.
+    /// Number of samples in an input pixel.
     input_samples: usize,
-    /// Depth of input samples.
+    /// Input sample depth.
     depth: Depth,
-    /// Bits of a sample in the file.
+    /// Bits per sample in the file.
     bits: u16,
-    /// Indexes of the input samples that are kept.
+    /// Indexes of the input samples to keep.
     kept: Vec<usize>,
 }
 
 impl SampleMapping {
-    /// Creates the mapping of pixels with `count` samples. Samples beyond the colors are alpha or are ignored.
+    /// Creates the mapping for pixels with `count` samples. Samples after the colors are either alpha or ignored.
     pub(super) fn new(
         tags: Tags<'_>,
         photometric: Photometric,
@@ -177,7 +179,7 @@ impl SampleMapping {
         Ok(Self { photometric, samples, input_samples: count, depth, bits, kept })
     }
 
-    /// Returns the indexes of the input samples that are kept.
+    /// Returns the indexes of the input samples to keep.
     pub(super) fn kept(&self) -> &[usize] {
         &self.kept
     }
@@ -192,17 +194,17 @@ impl SampleMapping {
         (0..self.input_samples).map(role).collect()
     }
 
-    /// Returns the mapping for pixels that consist of the kept samples only.
+    /// Returns the mapping to use if pixels contain only the kept samples.
     pub(super) fn only_kept(self) -> Self {
         Self { input_samples: self.kept.len(), kept: (0..self.kept.len()).collect(), ..self }
     }
 
-    /// Returns the bytes of an input pixel.
+    /// Returns the size of an input pixel in bytes.
     pub(super) fn input_pixel_bytes(&self) -> usize {
         self.input_samples * self.depth.bytes()
     }
 
-    /// Returns `true` if input pixels need no conversion.
+    /// Returns `true` if input pixels can be used without conversion.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.photometric, Photometric::Gray | Photometric::Rgb | Photometric::Cmyk)
             && self.kept.len() == self.input_samples
@@ -254,10 +256,10 @@ impl SampleMapping {
     }
 }
 
-/// Returns the kind of alpha, and its index among the extra samples.
+/// Returns the type of alpha and its index among the extra samples.
 fn alpha(extra: Option<&[u64]>, count: usize) -> (Alpha, Option<usize>) {
     let Some(extra) = extra else {
-        // Some writers omit `ExtraSamples`, and all readers take the fourth sample as alpha.
+        // Some writers omit `ExtraSamples`, and all readers then treat the fourth sample as alpha.
         return if count == 1 { (Alpha::Straight, Some(0)) } else { (Alpha::None, None) };
     };
     let mut kinds = extra.iter().take(count).enumerate();

@@ -1,8 +1,8 @@
-//! TIFF and `BigTIFF`: strips and tiles of any size, decompressed by this module's own decoders.
+//! TIFF and `BigTIFF` with strips or tiles of any size, decompressed by this module's own decoders.
 //!
 //! ```text
-//! file -> directory of the page -> Image: everything checked -> Chunk: one strip or tile, row by row -> rows
-//! rows of a chunk: decompressed (codec) -> predictor undone (predictor) -> 8 or 16 bits (unpack) -> colors (mapping)
+//! file -> page's directory -> Image (everything validated) -> Chunk (one strip or tile, row by row) -> rows
+//! chunk rows -> decompress (codec) -> undo the predictor (predictor) -> 8 or 16 bits (unpack) -> colors (mapping)
 //! ```
 
 mod chunk;
@@ -39,18 +39,19 @@ use std::sync::Arc;
 use structure::Structure;
 use tags::Tags;
 
-/// Maximum rows of a compressed strip that is decoded as a whole. Higher strips are read row by row on one core.
+/// Maximum number of rows in a compressed strip that is decoded all at once. Taller strips are read row by row on a
+/// single core.
 const MAX_HELD_ROWS: u32 = 256;
 
-/// Opens the image of a page.
+/// Opens a page's image.
 pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
     let structure = Structure::open(Arc::new(TiffInput::new(file)))?;
     let page = pages::find(&structure, options.page)?;
     let tags = Tags { structure: &structure, directory: &page.directory };
     let mut metadata = Metadata::default();
     read_metadata(tags, &mut metadata);
-    // The largest image of a page may be a child of its thumbnail, and then the parent has the profile and orientation
-    // of both.
+    // A page's largest image may be stored as a child of its thumbnail. In that case the parent holds the profile and
+    // orientation for both.
     if let Some(parent) = &page.parent {
         read_metadata(Tags { structure: &structure, directory: parent }, &mut metadata);
     }
@@ -72,7 +73,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
     })
 }
 
-/// Adds the profile, orientation and XMP of a directory, unless the metadata already has them.
+/// Adds a directory's profile, orientation and XMP, unless the metadata already has them.
 fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     match tags.number(tags::ORIENTATION) {
         Ok(None | Some(0)) => {}
@@ -84,7 +85,7 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     }
     match tags.size(tags::XMP) {
         Some(bytes) if bytes > MAX_XMP_BYTES => metadata.add_too_large("XMP data", bytes),
-        // The pixels do not depend on XMP, so damaged XMP is ignored.
+        // Pixels don't depend on XMP, so ignore damaged XMP.
         _ => tags.bytes(tags::XMP, MAX_XMP_BYTES).ok().flatten().iter().for_each(|packet| metadata.add_xmp(packet)),
     }
     match tags.size(tags::ICC_PROFILE) {
@@ -97,7 +98,7 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
     }
 }
 
-/// Returns the decoder's memory in bytes and the row reader of an image, for a number of threads.
+/// Returns the decoder's memory in bytes and the row reader to use for an image with the given number of threads.
 fn rows(image: &Arc<Image>, threads: usize) -> (u64, Box<dyn RowReader>) {
     let is_high = image.codec.is_none() || image.chunks.height > MAX_HELD_ROWS;
     if image.chunks.is_strips() && is_high {

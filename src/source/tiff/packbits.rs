@@ -1,4 +1,4 @@
-//! `PackBits` (TIFF 6.0, section 9): literal and repeated bytes.
+//! `PackBits` (TIFF 6.0, section 9): runs of literal or repeated bytes.
 
 use std::io::{self, BufRead, Read};
 
@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 pub(super) struct PackBitsReader<R> {
     input: R,
     run: Run,
-    /// Remaining bytes of the run.
+    /// Number of bytes left in the current run.
     remaining: usize,
 }
 
@@ -27,13 +27,13 @@ impl<R: BufRead> PackBitsReader<R> {
         Ok(byte)
     }
 
-    /// Reads the header of the next run; returns `false` at the end of the data.
+    /// Reads the next run's header. Returns `false` at the end of the data.
     fn next_run(&mut self) -> io::Result<bool> {
         while self.remaining == 0 {
             let Some(head) = self.byte()? else { return Ok(false) };
             let head = head.cast_signed();
             match head {
-                // No operation, by the specification.
+                // The specification defines this as a no-op.
                 i8::MIN => continue,
                 0.. => self.run = Run::Literal,
                 _ => self.run = Run::Repeated(self.byte()?.ok_or(io::ErrorKind::UnexpectedEof)?),
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_example_of_the_specification_is_expanded() {
-        // TIFF 6.0 refers to Apple's note, whose example this is.
+        // TIFF 6.0 refers to Apple's technical note, which contains this example.
         let packed = b"\xfe\xaa\x02\x80\x00\x2a\xfd\xaa\x03\x80\x00\x2a\x22\xf7\xaa";
         let bytes = b"\xaa\xaa\xaa\x80\x00\x2a\xaa\xaa\xaa\xaa\x80\x00\x2a\x22\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa";
         for chunk in 1..bytes.len() {

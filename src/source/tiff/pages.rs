@@ -1,36 +1,36 @@
-//! Selection of the directory of a page among pages, pyramids and thumbnails.
+//! Finds a page's directory among pages, pyramid levels and thumbnails.
 
 use super::structure::{Directory, Structure};
 use super::tags::{self, Tags};
 use crate::source::{DecodeError, Refusal};
 use std::collections::HashSet;
 
-/// Maximum directories that are read to find a page, to bound the time for damaged files.
+/// Maximum number of directories to read when looking for a page. This bounds the time spent on damaged files.
 const MAX_DIRECTORIES: usize = 10_000;
 
-/// Maximum `SubIFDs` of one directory that are read. A pyramid has fewer than 32 levels.
+/// Maximum number of `SubIFDs` to read per directory. A pyramid has fewer than 32 levels.
 const MAX_CHILDREN: u64 = 64;
 
-/// `NewSubfileType`: a reduced version of another image, and a mask.
+/// `NewSubfileType` flags for a reduced version of another image, and for a mask.
 const REDUCED: u64 = 1;
 const MASK: u64 = 4;
-/// `SubfileType`, its predecessor: a reduced version of another image.
+/// `SubfileType` value for a reduced version of another image. This tag was replaced by `NewSubfileType`.
 const OLD_REDUCED: u64 = 2;
 
-/// Maximum directories after the first page that are searched for a second one: more than a pyramid has.
+/// Maximum number of directories to search for a second page after the first. Pyramids have fewer levels than this.
 const MAX_LOOKED_AHEAD: usize = 32;
 
-/// The image of a page.
+/// A page's image.
 pub(super) struct Page {
     pub(super) directory: Directory,
-    /// The directory that lists the image as its child, if there is one.
+    /// The directory that lists this image as a child, if any.
     pub(super) parent: Option<Directory>,
-    /// The page is the first one, and others follow.
+    /// This is the first page, and more pages follow.
     pub(super) has_more: bool,
 }
 
-/// Finds the largest image of a page, counted from 1. Directories marked as reduced versions of others are not pages,
-/// unless all directories are.
+/// Finds a page's largest image, counting pages from 1. Directories marked as reduced versions of another image don't
+/// count as pages unless every directory is marked.
 pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
     let (mut seen, mut pages, mut secondary, mut fallback) = (HashSet::new(), 0_u32, 0_u32, None);
     let mut next = structure.first;
@@ -45,9 +45,10 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
         }
         let directory = structure.directory(next)?;
         next = directory.next;
-        // Three ways to store a pyramid are in use: levels as pages that are marked as reduced (libvips, GDAL), levels
-        // as children of the full image (OME-TIFF), and a thumbnail whose child is the full image (cameras, DNG). A
-        // page is what remains if all of them are taken together, and its largest image is the one to publish.
+        // Pyramids are stored in three different ways: levels as pages marked as reduced (libvips, GDAL), levels as
+        // children of the full image (OME-TIFF), or a thumbnail with the full image as its child (cameras, DNG).
+        // Allowing for all three, the remaining directories are the pages, and each page's largest image is the one to
+        // publish.
         let candidate = largest(structure, directory)?;
         let (count, is_page) = if candidate.is_secondary { (&mut secondary, false) } else { (&mut pages, true) };
         *count += 1;
@@ -64,11 +65,11 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
     fallback.filter(|_| pages == 0).ok_or(Refusal::Page { pages: count })
 }
 
-/// Returns `true` if a page follows from a directory on. Errors in later directories do not affect the page before
-/// them.
+/// Returns `true` if there is another page, starting the search at directory `next`. Errors in later directories don't
+/// affect the current page.
 fn has_page(structure: &Structure, mut next: u64, mut seen: HashSet<u64>) -> bool {
-    // This search only decides about a warning, so it ends early and ignores errors. Finding all pages of a file of
-    // 10,000 would read 10,000 directories, each of them a request if the file is remote.
+    // The result only determines whether a warning is shown, so stop early and ignore errors. Finding every page in a
+    // file with 10,000 of them would mean reading 10,000 directories, with one request each if the file is remote.
     for _ in 0..MAX_LOOKED_AHEAD {
         if next == 0 || !seen.insert(next) {
             break;
@@ -102,13 +103,13 @@ impl Candidate {
     }
 }
 
-/// Returns the directory, or its largest child if the directory itself is a thumbnail.
+/// Returns the directory itself, or its largest child if the directory is a thumbnail.
 fn largest(structure: &Structure, directory: Directory) -> Result<Candidate, DecodeError> {
     let children = Tags { structure, directory: &directory }.numbers(tags::SUB_IFDS, MAX_CHILDREN)?;
     let mut largest = Candidate::new(structure, directory)?;
     let mut parent = None;
     for offset in children.unwrap_or_default() {
-        // Unreadable children are not needed: the largest image of a pyramid comes first.
+        // Skip unreadable children, because they aren't needed. A pyramid's largest image comes first.
         let Ok(child) = structure.directory(offset).and_then(|child| Candidate::new(structure, child)) else {
             continue;
         };

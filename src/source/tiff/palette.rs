@@ -1,13 +1,13 @@
-//! Palettes: `ColorMap` (TIFF 6.0, section 5).
+//! `ColorMap` palettes (TIFF 6.0, section 5).
 
 use super::tags::{self, Tags};
 use crate::source::samples::{Depth, scaled_to_8_bits};
 use crate::source::{DecodeError, Refusal};
 
-/// The colors of a palette.
+/// A palette's colors.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Palette {
-    /// The samples of all colors, one color after another.
+    /// Interleaved color samples.
     colors: Vec<u8>,
     pub(super) depth: Depth,
 }
@@ -26,10 +26,10 @@ impl Palette {
     }
 
     fn new(samples: Vec<u16>) -> Self {
-        // Writers store 8-bit colors as 16 bits in one of three ways.
-        // Correct writers repeat the byte, 0xabab; others shift it, 0xab00, or leave it as it is, 0x00ab. All samples
-        // decide together, because a single one below 256 may also be a dark color of 16 bits. If all of them are, the
-        // image would be almost black with 16 bits.
+        // Writers store 8-bit colors as 16-bit values in three different ways. Correct writers repeat the byte
+        // (0xabab), while others shift it (0xab00) or simply widen it (0x00ab). Look at all samples together, because
+        // a single value below 256 may just be a dark 16-bit color. If every value is below 256, reading them as 16
+        // bits would make the image almost black.
         let is_narrow = samples.iter().all(|sample| *sample < 256);
         let has_8_bits = |sample: &u16| matches!(sample.to_be_bytes(), [high, low] if low == high || low == 0);
         let (colors, depth) = match is_narrow {
@@ -42,7 +42,7 @@ impl Palette {
         Self { colors, depth }
     }
 
-    /// Looks up the first sample of each pixel. Copies the sample with index `alpha`, if there is one, after the color.
+    /// Looks up the color for each pixel's first sample. If `alpha` is set, copies that sample after the color.
     pub(super) fn convert(&self, from: &[u8], indexes: &Indexes, to: &mut [u8]) {
         let color_bytes = 3 * self.depth.bytes();
         let alpha_bytes = if indexes.alpha.is_some() { self.depth.bytes() } else { 0 };
@@ -50,7 +50,7 @@ impl Palette {
         for (pixel, to) in pixels.zip(to.chunks_exact_mut(color_bytes + alpha_bytes)) {
             let index = usize::from(indexes.sample(pixel, 0));
             let (color, alpha) = to.split_at_mut(color_bytes);
-            // The palette has a color for every value of these bits.
+            // The palette has a color for every possible index.
             color.copy_from_slice(&self.colors[index * color_bytes..][..color_bytes]);
             if let Some(at) = indexes.alpha {
                 let value = indexes.alpha_to_16_bits(indexes.sample(pixel, at));
@@ -63,13 +63,13 @@ impl Palette {
     }
 }
 
-/// Layout of the samples of a pixel: the index of a color, and others.
+/// Layout of a pixel that contains a palette index and possibly other samples.
 pub(super) struct Indexes {
-    /// Samples of a pixel.
+    /// Samples per pixel.
     pub(super) samples: usize,
-    /// Depth of input samples.
+    /// Input sample depth.
     pub(super) depth: Depth,
-    /// Bits of a sample in the file.
+    /// Bits per sample in the file.
     pub(super) bits: u16,
     /// Index of the alpha sample.
     pub(super) alpha: Option<usize>,

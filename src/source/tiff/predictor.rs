@@ -1,37 +1,37 @@
-//! Decoding of `Predictor` 2 (TIFF 6.0, section 14) and 3 (TIFF Technical Note 3), and conversion from the byte order
-//! of the file to that of this machine.
+//! Decodes `Predictor` 2 (TIFF 6.0, section 14) and 3 (TIFF Technical Note 3), and converts samples from the file's
+//! byte order to native byte order.
 
 use super::structure::ByteOrder;
 
-/// Encoding of the samples in a row (`Predictor`).
+/// Encoding of a row's samples (`Predictor`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Predictor {
     /// Plain samples.
     None,
-    /// Differences from the sample to the left.
+    /// Each sample is stored as the difference from its left neighbor.
     Horizontal,
-    /// Differences of the bytes of floating-point samples: first the highest byte of all samples, then the next.
+    /// Byte-wise differences of floating-point samples, with the high byte of every sample first, then the next byte,
+    /// and so on.
     FloatingPoint,
 }
 
-/// Decoder of the predictor of a row.
+/// Undoes a row's predictor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PredictorDecoder {
     pub(super) predictor: Predictor,
     pub(super) order: ByteOrder,
-    /// Bits of a sample.
+    /// Bits per sample.
     pub(super) bits: u16,
-    /// Samples of a pixel that are interleaved.
+    /// Number of interleaved samples per pixel.
     pub(super) channels: usize,
 }
 
 impl PredictorDecoder {
-    /// Decodes a row in place and converts it to native byte order. `scratch` is reusable memory.
+    /// Decodes a row in place and converts it to native byte order. `scratch` is a reusable buffer.
     pub(super) fn decode_row(&self, row: &mut [u8], scratch: &mut Vec<u8>) {
         match (self.predictor, self.bits) {
-            // Every arm leaves the samples in the byte order of this machine, so that nothing behind it has to know
-            // that of the file. With predictor 3 the order of the file has no meaning: the bytes of a sample are always
-            // stored from the highest on.
+            // Every arm produces samples in native byte order, so later stages don't need to know the file's byte
+            // order. Predictor 3 ignores the file's byte order, because it always stores a sample's high byte first.
             (Predictor::None, _) => self.turn_samples(row),
             (Predictor::Horizontal, 8) => sum_bytes(row, self.channels),
             (Predictor::Horizontal, 16) => self.sum::<2>(row),
@@ -65,8 +65,8 @@ impl PredictorDecoder {
         let mut sums = vec![0_u64; self.channels];
         for pixel in row.chunks_exact_mut(BYTES * self.channels) {
             for (sum, sample) in sums.iter_mut().zip(pixel.as_chunks_mut::<BYTES>().0) {
-                // Differences are modulo 2^bits. The sum has 64 bits, and `native` keeps the lowest ones, which are the
-                // same as those of a sum of the right width.
+                // Differences wrap at 2^bits. The sum has 64 bits, but `native` keeps only the low bytes, which are
+                // the same as if the sum had been computed at the right width.
                 *sum = sum.wrapping_add(self.order.number(*sample));
                 *sample = native(*sum);
             }
@@ -85,7 +85,7 @@ impl PredictorDecoder {
     }
 }
 
-/// Returns the lowest bytes of a number in native byte order.
+/// Returns a number's low bytes in native byte order.
 #[inline]
 fn native<const BYTES: usize>(number: u64) -> [u8; BYTES] {
     let bytes = number.to_le_bytes();
@@ -105,7 +105,7 @@ fn sum_bytes(row: &mut [u8], channels: usize) {
     }
 }
 
-/// Sums bytes with a constant number of channels, which is three times as fast.
+/// Sums bytes for a channel count known at compile time, which is three times as fast.
 fn sum_pixels<const CHANNELS: usize>(row: &mut [u8]) {
     let mut sums = [0_u8; CHANNELS];
     let (pixels, rest) = row.as_chunks_mut::<CHANNELS>();

@@ -1,17 +1,18 @@
-//! Range between black and white of floating-point and signed samples.
+//! Black and white points for floating-point and signed samples.
 
 use super::sample_format::SampleFormat;
 use crate::source::{FloatRange, Warning, WarningCode};
 
-/// Ratio of samples outside the range to samples inside from which the range is considered a mistake.
+/// The range is considered wrong if at least this many samples fall outside it for every sample inside.
 const MOSTLY_OUTSIDE: u64 = 50;
 
-/// Extremes of the samples, and counts inside and outside the range.
+/// Minimum and maximum sample values, plus counts inside and outside the range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SampleStats {
     min: f64,
     max: f64,
-    /// Samples strictly between black and white. The two ends are excluded because clipped values pile up there.
+    /// Number of samples strictly between black and white. The endpoints are excluded because clipped values pile up
+    /// there.
     inside: u64,
     outside: u64,
 }
@@ -23,14 +24,13 @@ impl Default for SampleStats {
 }
 
 impl SampleStats {
-    /// Adds one sample. Ignores NaN and infinities.
+    /// Adds one sample. NaN and infinities are ignored.
     pub(super) fn add_sample(&mut self, value: f64, scale: FloatScale) {
         if value.is_finite() {
             self.min = self.min.min(value);
             self.max = self.max.max(value);
-            // Counted strictly inside and outside. In a scan whose values were clipped to 0 and 1 by another program,
-            // nearly all of the sky may be exactly 1; these samples prove neither that the range is right nor that it
-            // is wrong.
+            // Samples exactly at black or white aren't counted. If another program has clipped a scan to 0..1, nearly
+            // all of the sky may be exactly 1. Those samples don't tell us whether the range is right or wrong.
             if value > scale.max || value < scale.min {
                 self.outside += 1;
             } else if value > scale.min && value < scale.max {
@@ -46,7 +46,7 @@ impl SampleStats {
         self.outside += other.outside;
     }
 
-    /// Returns the scale from the lowest sample to the highest.
+    /// Returns a scale from the lowest to the highest sample.
     pub(super) fn measured(self) -> FloatScale {
         let (min, max) = if self.min <= self.max { (self.min, self.max) } else { (0.0, 1.0) };
         FloatScale { min, max, origin: Origin::Measured }
@@ -61,7 +61,7 @@ enum Origin {
     Measured,
 }
 
-/// Sample values that become black and white.
+/// Sample values that map to black and white.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FloatScale {
     min: f64,
@@ -70,7 +70,7 @@ pub(super) struct FloatScale {
 }
 
 impl FloatScale {
-    /// Returns the scale that an option selects for samples of this format; `None` if it must be measured first.
+    /// Returns the scale for samples of this format according to `range`, or `None` if it has to be measured first.
     pub(super) fn new(range: FloatRange, format: SampleFormat, bits: u16) -> Option<Self> {
         match range {
             FloatRange::Auto => None,
@@ -79,7 +79,7 @@ impl FloatScale {
         }
     }
 
-    /// Returns the standard scale: the whole range of signed integers, and 0 to 1 for floating point.
+    /// Returns the standard scale: the full range for signed integers, or 0 to 1 for floating point.
     pub(super) fn standard(format: SampleFormat, bits: u16) -> Self {
         let (min, max) = match format {
             SampleFormat::Signed => {
@@ -91,7 +91,7 @@ impl FloatScale {
         Self { min, max, origin: Origin::Standard }
     }
 
-    /// Scales a sample to 16 bits. Values below black become 0, values above white 65535, and NaN becomes 0.
+    /// Scales a sample to 16 bits. Values below black become 0, values above white become 65535, and NaN becomes 0.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 65535, and 0 for NaN")]
     pub(super) fn scaled(self, value: f64) -> u16 {
         let width = self.max - self.min;
@@ -99,17 +99,17 @@ impl FloatScale {
         (unit.clamp(0.0, 1.0) * f64::from(u16::MAX) + 0.5) as u16
     }
 
-    /// Returns the warning, if any, about samples that were scaled like this.
+    /// Returns a warning if the scaling needs one.
     pub(super) fn warning(self, stats: SampleStats) -> Option<Warning> {
         let Self { min, max, .. } = self;
         if self.origin == Origin::Measured {
             let text = format!("its samples range from {min} to {max}, which were taken as black and white");
             return Some(Warning::new(WarningCode::FloatRangeMeasured, text));
         }
-        // Some samples outside the range are normal: highlights above 1 in a rendering, or a few defects. If nearly all
-        // of them are outside, the file has other units, such as heights in meters, and the image would be all black or
-        // all white. Guessing a range would give each sheet of a series another contrast, so this is a warning that
-        // names the option instead.
+        // It's normal for a few samples to fall outside the range, such as highlights above 1 in a rendering or the
+        // occasional defect. If nearly all of them do, the file probably uses different units, such as heights in
+        // meters, and the image would come out all black or all white. Guessing a range would give each sheet in a
+        // series a different contrast, so warn and point to the option instead.
         let is_mistake = stats.outside > 0 && stats.inside.saturating_mul(MOSTLY_OUTSIDE) <= stats.outside;
         is_mistake.then(|| {
             let text = format!(

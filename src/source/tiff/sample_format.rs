@@ -1,6 +1,6 @@
-//! Number formats of samples.
+//! Sample number formats.
 
-/// Number format of samples (`SampleFormat`).
+/// Number format used for samples (`SampleFormat`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SampleFormat {
     /// Unsigned integers, scaled to the full range.

@@ -1,5 +1,4 @@
-//! Strips that are read row by row: uncompressed ones of any height, and compressed ones of many rows, as scanners
-//! write them.
+//! Reads strips row by row: uncompressed strips of any height, and the tall compressed strips that scanners produce.
 
 use super::chunk::{Chunk, ChunkPosition};
 use super::image::Image;
@@ -11,9 +10,9 @@ use std::sync::Arc;
 /// Reads strips row by row.
 pub(super) struct StripRows {
     image: Arc<Image>,
-    /// The strip that is being decoded.
+    /// The strip currently being decoded.
     open: Option<Chunk>,
-    /// Rows that have been read, from the top or the bottom.
+    /// Number of rows read so far, from the top or the bottom.
     done: u32,
     is_reversed: bool,
 }
@@ -23,13 +22,13 @@ impl StripRows {
         Self { image, open: None, done: 0, is_reversed: false }
     }
 
-    /// Reads the next rows downward, up to the end of the strip. Returns the number of bytes.
+    /// Reads the next rows in downward order, stopping at the end of the strip. Returns the number of bytes read.
     fn read_down(&mut self, rows: &mut [u8], row_bytes: usize) -> Result<usize, DecodeError> {
         let chunks = &self.image.chunks;
         let (strip, row) = (self.done / chunks.height, self.done % chunks.height);
-        // A compressed strip can only be decoded from its start, so the decompressor stays open between calls. There is
-        // one, so the memory is that of a window, however high the strip is: many scanners write the whole image as a
-        // single strip.
+        // A compressed strip can only be decoded from its start, so keep the decompressor open between calls. Only one
+        // is open at a time, so memory is limited to a single window no matter how tall the strip is. Many scanners
+        // write the whole image as one strip.
         let mut chunk = match self.open.take() {
             Some(chunk) if row > 0 => chunk,
             _ => Chunk::open(&self.image, ChunkPosition { column: 0, row: strip }, 0)?,
@@ -47,15 +46,16 @@ impl StripRows {
         Ok(bytes)
     }
 
-    /// Reads the next rows upward, up to the start of the strip. Reads them downward and then reverses their order.
+    /// Reads the next rows in upward order, stopping at the start of the strip. Reads them downward, then reverses
+    /// them.
     fn read_up(&mut self, rows: &mut [u8], row_bytes: usize) -> Result<usize, DecodeError> {
         let chunks = &self.image.chunks;
         let last = chunks.size.height() - 1 - self.done;
         let (strip, row) = (last / chunks.height, last % chunks.height);
         let count = (row + 1).min(count_rows(rows, row_bytes));
         let rows = &mut rows[..count as usize * row_bytes];
-        // The rows of one call are read in one go in their own order and then reversed, because a seek for each row
-        // would be a request for each row of a remote file.
+        // Read all of the call's rows at once in file order and then reverse them. Seeking for every row would mean
+        // one request per row for a remote file.
         let mut chunk = Chunk::open(&self.image, ChunkPosition { column: 0, row: strip }, row + 1 - count)?;
         chunk.read(&self.image, rows, row_bytes)?;
         reverse_rows(rows, row_bytes);
@@ -68,7 +68,7 @@ fn count_rows(rows: &[u8], row_bytes: usize) -> u32 {
     u32::try_from(rows.len() / row_bytes).unwrap_or(u32::MAX)
 }
 
-/// Reverses the order of rows in place.
+/// Reverses the row order in place.
 fn reverse_rows(rows: &mut [u8], row_bytes: usize) {
     let count = rows.len() / row_bytes;
     let (above, below) = rows.split_at_mut(count.div_ceil(2) * row_bytes);
@@ -96,7 +96,7 @@ impl RowReader for StripRows {
         Ok(self.image.warnings())
     }
 
-    /// Reverses the order of rows if the data is not compressed, because compressed data can only be read from its start.
+    /// Reverses the row order if the data is uncompressed. Compressed data can only be read from its start.
     fn reverse_rows(&mut self) -> bool {
         self.is_reversed = self.image.codec.is_none() && self.image.subsampling == Subsampling::NONE;
         self.is_reversed

@@ -1,18 +1,17 @@
-//! File structure: the byte order, the directories, and the values of their entries (TIFF 6.0, section 2; the `BigTIFF`
-//! design).
+//! TIFF file structure: byte order, directories, and entry values (TIFF 6.0, section 2, and the `BigTIFF` design).
 //!
-//! The `tiff` crate does not fit here. It rejects a file because of errors in directories that are not needed, reserves
-//! memory for as many values as an entry claims, and multiplies the sizes of a damaged entry without checks.
+//! The `tiff` crate isn't suitable here. It rejects files because of errors in directories we don't need, allocates as
+//! much memory as an entry claims to need, and multiplies sizes from damaged entries without checking for overflow.
 
 use super::input::TiffInput;
 use crate::source::{DecodeError, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Maximum entries of one directory, which is read at once. Real directories have some dozens.
+/// Maximum number of entries in a directory, which is read all at once. Real directories have a few dozen.
 const MAX_ENTRIES: u64 = 4096;
 
-/// Byte order of numbers.
+/// Byte order for numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByteOrder {
     Little,
@@ -20,7 +19,7 @@ pub(super) enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// Returns the number stored in `bytes`, which are at most 8.
+    /// Decodes a number of up to 8 bytes.
     #[inline]
     pub(super) fn number<const BYTES: usize>(self, bytes: [u8; BYTES]) -> u64 {
         let mut wide = [0; 8];
@@ -37,7 +36,7 @@ impl ByteOrder {
     }
 }
 
-/// Width of counts and offsets.
+/// TIFF variant, which determines the width of counts and offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variant {
     Classic,
@@ -45,7 +44,7 @@ enum Variant {
 }
 
 impl Variant {
-    /// Returns the bytes of an offset, which is also the space for values inside an entry.
+    /// Returns the size of an offset in bytes. Values up to this size are stored inline in the entry.
     fn offset_bytes(self) -> usize {
         match self {
             Self::Classic => 4,
@@ -53,7 +52,7 @@ impl Variant {
         }
     }
 
-    /// Returns the bytes of the entry count before a directory.
+    /// Returns the size of a directory's entry count in bytes.
     fn count_bytes(self) -> usize {
         match self {
             Self::Classic => 2,
@@ -61,13 +60,13 @@ impl Variant {
         }
     }
 
-    /// Returns the bytes of an entry: tag, type, count and value.
+    /// Returns the size of an entry in bytes, including its tag, type, count and value.
     fn entry_bytes(self) -> usize {
         4 + 2 * self.offset_bytes()
     }
 }
 
-/// The open file with its byte order and the start of its directory list.
+/// An open file, along with its byte order and the start of its directory list.
 pub(super) struct Structure {
     pub(super) input: Arc<TiffInput>,
     pub(super) order: ByteOrder,
@@ -76,10 +75,10 @@ pub(super) struct Structure {
     pub(super) first: u64,
 }
 
-/// The entries of one directory, by tag.
+/// A directory's entries, keyed by tag.
 pub(super) struct Directory {
     entries: BTreeMap<u16, Entry>,
-    /// Offset of the next directory; 0 after the last one.
+    /// Offset of the next directory, or 0 if this is the last one.
     pub(super) next: u64,
 }
 
@@ -89,7 +88,7 @@ impl Directory {
     }
 }
 
-/// An entry: the values of a tag if they fit, otherwise their offset.
+/// A tag's values if they fit inline, or the offset to them if they don't.
 pub(super) struct Entry {
     kind: u16,
     count: u64,
@@ -98,14 +97,14 @@ pub(super) struct Entry {
 
 impl Structure {
     pub(super) fn open(input: Arc<TiffInput>) -> Result<Self, Refusal> {
-        // A classic header has 8 bytes: byte order, 42, offset of the first directory. That of BigTIFF has 16: byte
-        // order, 43, the size of offsets, zero, and an offset of 8 bytes.
+        // A classic header is 8 bytes long: byte order, 42, and the first directory's offset. A BigTIFF header is 16
+        // bytes long: byte order, 43, offset size, zero, and an 8-byte offset.
         let head = input.bytes(0, 8)?;
         let order = if head.starts_with(b"MM") { ByteOrder::Big } else { ByteOrder::Little };
         let version = order.number([head[2], head[3]]);
         let (variant, at) = match (version, order.number([head[4], head[5], head[6], head[7]])) {
             (42, _) => (Variant::Classic, 4),
-            // The size of an offset, and zero.
+            // Offset size, followed by zero.
             (43, 8) if order == ByteOrder::Little => (Variant::Big, 8),
             (43, 0x8_0000) if order == ByteOrder::Big => (Variant::Big, 8),
             (43, _) => {
@@ -122,7 +121,7 @@ impl Structure {
         Ok(structure)
     }
 
-    /// Returns the number stored in 1, 2, 4 or 8 bytes.
+    /// Decodes a number of 1, 2, 4 or 8 bytes.
     fn number(&self, bytes: &[u8]) -> u64 {
         match *bytes {
             [a] => self.order.number([a]),
@@ -132,12 +131,12 @@ impl Structure {
         }
     }
 
-    /// Reads the directory at an offset.
+    /// Reads the directory at the given offset.
     pub(super) fn directory(&self, offset: u64) -> Result<Directory, DecodeError> {
         let count_bytes = self.variant.count_bytes() as u64;
         let count = self.number(&self.input.bytes(offset, count_bytes)?);
-        // The first check that a damaged offset meets. It points somewhere into the pixels, whose first bytes are then
-        // taken as the number of entries.
+        // This is the first check to catch a bad offset. Such an offset usually points into pixel data, which then
+        // gets read as the number of entries.
         if count == 0 || count > MAX_ENTRIES {
             return Err(format!("the directory at byte {offset} has {count} entries").into());
         }
@@ -148,19 +147,19 @@ impl Structure {
         Ok(Directory { entries, next: self.number(next) })
     }
 
-    /// Parses a tag and its entry.
+    /// Parses an entry and returns it with its tag.
     fn entry(&self, bytes: &[u8]) -> (u16, Entry) {
         let short = |at: usize| u16::try_from(self.number(&bytes[at..at + 2])).expect("two bytes");
         let (count, value) = bytes[4..].split_at(self.variant.offset_bytes());
         (short(0), Entry { kind: short(2), count: self.number(count), value: value.to_owned() })
     }
 
-    /// Returns the size of an entry's values in bytes; `None` if their type is unknown or the size overflows.
+    /// Returns the total size of an entry's values in bytes, or `None` if the type is unknown or the size overflows.
     pub(super) fn size(entry: &Entry) -> Option<u64> {
         value_bytes(entry.kind).and_then(|bytes| entry.count.checked_mul(bytes as u64))
     }
 
-    /// Reads the bytes of an entry's values; `None` if there are more than `max` bytes or the type is unknown.
+    /// Reads an entry's raw bytes. Returns `None` if there are more than `max` bytes or the type is unknown.
     pub(super) fn content(&self, entry: &Entry, max: u64) -> Result<Option<Vec<u8>>, DecodeError> {
         match Self::size(entry) {
             None => Ok(None),
@@ -172,18 +171,18 @@ impl Structure {
         }
     }
 
-    /// Reads an entry's values; `None` if they are not unsigned integers or if there are more than `max`.
+    /// Reads an entry's values. Returns `None` if they aren't unsigned integers or there are more than `max`.
     pub(super) fn numbers(&self, entry: &Entry, max: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(bytes) = value_bytes(entry.kind).filter(|_| is_unsigned(entry.kind)) else { return Ok(None) };
         let content = self.content(entry, max.saturating_mul(bytes as u64))?;
         Ok(content.map(|content| content.chunks_exact(bytes).map(|value| self.number(value)).collect()))
     }
 
-    /// Reads an entry's first values, at most `max`; `None` if they are not unsigned integers.
+    /// Reads up to `max` of an entry's values. Returns `None` if they aren't unsigned integers.
     pub(super) fn first_numbers(&self, entry: &Entry, max: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(bytes) = value_bytes(entry.kind).filter(|_| is_unsigned(entry.kind)) else { return Ok(None) };
-        // Where the values are depends on all of them, but only the first ones are read: those of a large image take
-        // megabytes, and those that a damaged entry claims may take exabytes.
+        // The total size determines where the values are stored, but only the first `max` are read. A large image has
+        // megabytes of values, and a damaged entry may claim exabytes.
         let wanted = entry.count.min(max).saturating_mul(bytes as u64);
         let is_inside = entry.count.saturating_mul(bytes as u64) <= entry.value.len() as u64;
         let content = match usize::try_from(wanted) {
@@ -193,7 +192,7 @@ impl Structure {
         Ok(Some(content.chunks_exact(bytes).map(|value| self.number(value)).collect()))
     }
 
-    /// Reads an entry's values; `None` if they are not fractions or if there are more than `max`.
+    /// Reads an entry's values. Returns `None` if they aren't fractions or there are more than `max`.
     pub(super) fn fractions(&self, entry: &Entry, max: u64) -> Result<Option<Vec<f64>>, DecodeError> {
         if entry.kind != RATIONAL {
             return Ok(None);
@@ -208,7 +207,7 @@ impl Structure {
     }
 }
 
-/// Types of values (TIFF 6.0, section 2).
+/// Value types (TIFF 6.0, section 2).
 const RATIONAL: u16 = 5;
 const BYTE: u16 = 1;
 const SHORT: u16 = 3;
@@ -221,8 +220,8 @@ fn is_unsigned(kind: u16) -> bool {
     matches!(kind, BYTE | SHORT | LONG | IFD | LONG8 | IFD8)
 }
 
-/// Returns the bytes of one value, or `None` for an unknown type. The unnamed types are text, raw bytes, signed numbers
-/// and floating-point numbers.
+/// Returns the size of one value in bytes, or `None` for an unknown type. The types without a named constant are text,
+/// raw bytes, signed numbers and floating-point numbers.
 fn value_bytes(kind: u16) -> Option<usize> {
     match kind {
         BYTE | 2 | 6 | 7 => Some(1),

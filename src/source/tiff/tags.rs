@@ -1,13 +1,13 @@
-//! Access to the tags of one directory by name.
+//! Looks up tags in a directory by name.
 
 use super::structure::{Directory, Structure};
 use crate::source::DecodeError;
 
-/// A tag: its number and its name.
+/// A tag's number and name.
 #[derive(Clone, Copy)]
 pub(super) struct Tag {
     number: u16,
-    /// The name in the specification.
+    /// Name used in the specification.
     pub(super) name: &'static str,
 }
 
@@ -52,7 +52,7 @@ tags! {
     ICC_PROFILE = 34675 "InterColorProfile",
 }
 
-/// The tags of one directory.
+/// A directory's tags.
 #[derive(Clone, Copy)]
 pub(super) struct Tags<'a> {
     pub(super) structure: &'a Structure,
@@ -60,52 +60,53 @@ pub(super) struct Tags<'a> {
 }
 
 impl Tags<'_> {
-    /// Returns the first value of a tag.
+    /// Returns a tag's first value.
     pub(super) fn number(self, tag: Tag) -> Result<Option<u64>, DecodeError> {
-        // Some writers list one value per sample even for tags that have a single value.
+        // Some writers store one value per sample even for tags with a single value.
         Ok(self.numbers(tag, u16::MAX.into())?.and_then(|numbers| numbers.first().copied()))
     }
 
-    /// Returns the first value of a tag that holds a 16-bit enumeration, or `default` if the tag is missing.
+    /// Returns a 16-bit enumeration tag's first value, or `default` if the tag is missing.
     pub(super) fn choice(self, tag: Tag, default: u16) -> Result<u16, DecodeError> {
         let number = self.number(tag)?.unwrap_or(default.into());
         u16::try_from(number).map_err(|_| format!("its `{}` is {number}", tag.name).into())
     }
 
-    /// Returns all values of a tag. Fails if there are more than `max`.
+    /// Returns all of a tag's values. Fails if there are more than `max`.
     pub(super) fn numbers(self, tag: Tag, max: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         let numbers = self.structure.numbers(entry, max).map_err(|cause| unreadable(tag, cause))?;
-        // The maximum comes from the caller, who knows how many values are plausible. The count in the file is not to
-        // be trusted with an allocation: four bytes can claim gigabytes.
+        // Callers pass the maximum because they know how many values are plausible. The count in the file can't be
+        // trusted for allocations: four bytes can claim gigabytes.
         let wrong = || format!("its `{}` is not a list of up to {max} numbers", tag.name).into();
         numbers.ok_or_else(wrong).map(Some)
     }
 
-    /// Returns `true` if the directory has a tag.
+    /// Returns `true` if the directory contains the tag.
     pub(super) fn has(self, tag: Tag) -> bool {
         self.directory.entry(tag.number).is_some()
     }
 
-    /// Returns the first values of a tag, at most `count`. Some writers list more strips than the image has.
+    /// Returns up to `count` of a tag's values, starting with the first. Some writers list more strips than the image
+    /// has.
     pub(super) fn first_numbers(self, tag: Tag, count: u64) -> Result<Option<Vec<u64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         let numbers = self.structure.first_numbers(entry, count).map_err(|cause| unreadable(tag, cause))?;
         numbers.ok_or_else(|| format!("its `{}` is not a list of numbers", tag.name).into()).map(Some)
     }
 
-    /// Returns all values of a tag; `None` if they are not fractions.
+    /// Returns all of a tag's values, or `None` if they aren't fractions.
     pub(super) fn fractions(self, tag: Tag, max: u64) -> Result<Option<Vec<f64>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         self.structure.fractions(entry, max).map_err(|cause| unreadable(tag, cause))
     }
 
-    /// Returns the size of a tag's values in bytes.
+    /// Returns the total size of a tag's values in bytes.
     pub(super) fn size(self, tag: Tag) -> Option<u64> {
         self.directory.entry(tag.number).and_then(Structure::size)
     }
 
-    /// Returns the bytes of a tag. Fails if there are more than `max`.
+    /// Returns a tag's raw bytes. Fails if there are more than `max`.
     pub(super) fn bytes(self, tag: Tag, max: u64) -> Result<Option<Vec<u8>>, DecodeError> {
         let Some(entry) = self.directory.entry(tag.number) else { return Ok(None) };
         let bytes = self.structure.content(entry, max).map_err(|cause| unreadable(tag, cause))?;
@@ -114,7 +115,7 @@ impl Tags<'_> {
     }
 }
 
-/// A tag whose values lie outside the file.
+/// Returned when a tag's values lie outside the file.
 #[derive(Debug, thiserror::Error)]
 #[error("could not read its `{tag}`")]
 struct Unreadable {

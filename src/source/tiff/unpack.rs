@@ -1,41 +1,41 @@
-//! Unpacking of samples of any depth to 8 or 16 bits.
+//! Unpacks samples of any bit depth to 8 or 16 bits.
 
 use super::range::{FloatScale, SampleStats};
 use super::sample_format::SampleFormat;
 use crate::source::samples::Depth;
 
-/// Role of a sample in a pixel.
+/// A sample's role within its pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Color,
     Alpha,
-    /// Not shown.
+    /// Not displayed.
     Ignored,
 }
 
-/// Scaling of signed and floating-point samples.
+/// Scaling for signed and floating-point samples.
 pub(super) struct Scaling<'a> {
     pub(super) scale: FloatScale,
-    /// Roles of the interleaved samples of a pixel.
+    /// Role of each interleaved sample in a pixel.
     pub(super) roles: &'a [Role],
 }
 
-/// Conversion of the samples of a row to 8 or 16 bits.
+/// Converts a row's samples to 8 or 16 bits.
 pub(super) enum Unpacker {
     /// Already 8 or 16 bits.
     Direct(Depth),
-    /// 1 to 7 bits, with the converted value of each.
+    /// 1 to 7 bits, with a lookup table of converted values.
     UpTo7Bits { bits: u16, values: Box<[u8; 128]> },
     /// 9 to 15 bits.
     UpTo15Bits { bits: u16 },
-    /// Unsigned integers of 24, 32 and 64 bits: bytes of a sample.
+    /// Unsigned integers of 24, 32 or 64 bits, with the sample size in bytes.
     Wide(usize),
-    /// Samples with a scale: signed integers of up to 64 bits, and floating-point numbers of 16, 24, 32 and 64 bits.
+    /// Samples that need a scale: signed integers of up to 64 bits, and floats of 16, 24, 32 or 64 bits.
     Scaled { format: SampleFormat, bits: u16 },
 }
 
 impl Unpacker {
-    /// Returns the conversion for a format and its bits; `None` if the combination is unknown.
+    /// Returns the unpacker for a sample format and bit depth, or `None` if the combination isn't supported.
     pub(super) fn new(format: SampleFormat, bits: u16) -> Option<Self> {
         match (format, bits) {
             (SampleFormat::Float, 16 | 24 | 32 | 64) | (SampleFormat::Signed, 1..=16 | 24 | 32 | 64) => {
@@ -60,12 +60,12 @@ impl Unpacker {
         }
     }
 
-    /// Returns `true` if the samples need no conversion.
+    /// Returns `true` if samples can be copied without conversion.
     pub(super) fn is_direct(&self) -> bool {
         matches!(self, Self::Direct(_))
     }
 
-    /// Returns the format and bits of samples that need a scale.
+    /// Returns the sample format and bit depth if the samples need a scale.
     pub(super) fn scaled(&self) -> Option<(SampleFormat, u16)> {
         match self {
             Self::Scaled { format, bits } => Some((*format, *bits)),
@@ -73,7 +73,7 @@ impl Unpacker {
         }
     }
 
-    /// Calls `each` with the index and value of every sample of a row, if the samples need a scale.
+    /// Calls `each` with the index and value of every sample in a row. Does nothing if the samples don't need a scale.
     pub(super) fn each_value(&self, row: &[u8], mut each: impl FnMut(usize, f64)) {
         let Self::Scaled { format, bits } = self else { return };
         let mut each =
@@ -93,11 +93,11 @@ impl Unpacker {
         }
     }
 
-    /// Fills `samples` from a row whose samples need a scale. Returns the statistics of its color samples.
+    /// Scales a row into `samples` and returns statistics for its color samples.
     pub(super) fn scale(&self, row: &[u8], samples: &mut [u8], scaling: &Scaling<'_>) -> SampleStats {
         let mut stats = SampleStats::default();
         let Self::Scaled { format, bits } = self else { return stats };
-        // Alpha is always a fraction between 0 and 1.
+        // Alpha is always a fraction from 0 to 1.
         let alpha_scale = FloatScale::standard(*format, *bits);
         let samples = samples.as_chunks_mut().0;
         self.each_value(row, |index, value| {
@@ -114,7 +114,7 @@ impl Unpacker {
         stats
     }
 
-    /// Fills `samples` from a row in native byte order, unless they need a [scale](Self::scaled).
+    /// Unpacks a row in native byte order into `samples`. Samples that need a [scale](Self::scaled) are not supported.
     pub(super) fn unpack(&self, row: &[u8], samples: &mut [u8]) {
         match self {
             Self::Direct(_) => samples.copy_from_slice(&row[..samples.len()]),
@@ -124,7 +124,7 @@ impl Unpacker {
                 }
             }
             Self::UpTo15Bits { bits } => {
-                // Scaled, not shifted: a shift would make the white of 12 bits 65,520 instead of 65,535.
+                // Scale instead of shifting, because shifting would turn 12-bit white into 65,520 instead of 65,535.
                 let max = (1 << bits) - 1;
                 write(samples, groups(row, *bits).map(|value| scaled(value.into(), max)));
             }
@@ -136,7 +136,7 @@ impl Unpacker {
     }
 }
 
-/// Returns the converted values of samples with few bits: the highest becomes 255.
+/// Returns a lookup table for samples with few bits. The highest value maps to 255, except for palette indexes.
 fn values(format: SampleFormat, bits: u16) -> [u8; 128] {
     let max = (1_u32 << bits) - 1;
     std::array::from_fn(|value| {
@@ -146,7 +146,7 @@ fn values(format: SampleFormat, bits: u16) -> [u8; 128] {
     })
 }
 
-/// Iterates over packed numbers of up to 15 bits, from the highest bit of each byte on.
+/// Iterates over packed numbers of up to 15 bits, most significant bit first.
 fn groups(row: &[u8], bits: u16) -> impl Iterator<Item = u16> {
     let (mut bytes, mut waiting, mut count) = (row.iter(), 0_u32, 0);
     std::iter::from_fn(move || {
@@ -179,17 +179,17 @@ fn from_64_bits(word: [u8; 8]) -> u16 {
     scaled(u64::from_ne_bytes(word) >> 32, u32::MAX.into())
 }
 
-/// Scales to 16 bits, rounding to the nearest.
+/// Scales to 16 bits, rounding to nearest.
 fn scaled(value: u64, max: u64) -> u16 {
     u16::try_from((value * u64::from(u16::MAX) + max / 2) / max).unwrap_or(u16::MAX)
 }
 
-/// Returns the number in three bytes of native byte order.
+/// Reads a 24-bit number in native byte order.
 fn from_24_bits([a, b, c]: [u8; 3]) -> u32 {
     if cfg!(target_endian = "little") { u32::from_le_bytes([a, b, c, 0]) } else { u32::from_be_bytes([0, a, b, c]) }
 }
 
-/// Interprets the lowest `bits` bits, at most 32, as two's complement.
+/// Interprets the lowest `bits` bits (at most 32) as two's complement.
 fn signed(value: u32, bits: u16) -> f64 {
     let unused = 32 - u32::from(bits);
     ((value << unused).cast_signed() >> unused).into()
@@ -200,11 +200,11 @@ fn from_signed_64_bits(value: i64) -> f64 {
     value as f64
 }
 
-/// Decodes a number laid out as in IEEE 754: sign, exponent, fraction.
+/// Decodes an IEEE 754-style number with the given exponent and fraction widths.
 fn small_float(bits: u32, exponent_bits: u32, fraction_bits: u32) -> f64 {
     let max = (1 << exponent_bits) - 1;
-    // The bias of the exponent is half of its range: 15 for 5 bits, 63 for 7. Exponent 0 has no implicit leading 1, and
-    // the highest one stands for infinity or NaN.
+    // The exponent bias is half the exponent's range: 15 for 5 bits, 63 for 7. Exponent 0 has no implicit leading 1,
+    // and the highest exponent means infinity or NaN.
     let offset = i32::try_from(max >> 1).unwrap_or(0);
     let fraction = f64::from(bits & ((1 << fraction_bits) - 1)) / f64::from(1_u32 << fraction_bits);
     let exponent = bits >> fraction_bits & max;

@@ -1,15 +1,15 @@
-//! Uncompressed `YCbCr` (TIFF 6.0, section 21) with the coefficients of BT.601 and the full range from 0 to 255.
+//! Uncompressed `YCbCr` (TIFF 6.0, section 21) with BT.601 coefficients and full-range samples (0 to 255).
 
 use super::tags::{self, Tags};
 use crate::source::Refusal;
 
-/// Weights of red, green and blue in luma.
+/// Luma weights for red, green and blue.
 const BT_601: [f64; 3] = [0.299, 0.587, 0.114];
 
-/// Values of black and white for luma, and of zero and full chroma.
+/// Black and white values for luma, then zero and full-scale values for each chroma channel.
 const FULL_RANGE: [f64; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
 
-/// Pixels per unit, which share one pair of chroma samples.
+/// Size of a subsampling unit in pixels. All pixels in a unit share one pair of chroma samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subsampling {
     horizontal: u32,
@@ -32,7 +32,7 @@ impl Subsampling {
         }
     }
 
-    /// Returns the bytes of a row of units: the luma of each pixel of a unit, then its two chroma samples.
+    /// Returns the number of bytes in a row of units. Each unit holds the luma of its pixels, then two chroma samples.
     pub(super) fn band_bytes(self, width: u32) -> u64 {
         u64::from(width.div_ceil(self.horizontal)) * self.unit_bytes() as u64
     }
@@ -41,13 +41,13 @@ impl Subsampling {
         (self.horizontal * self.vertical) as usize + 2
     }
 
-    /// Expands row `y` of a row of units to three samples per pixel.
+    /// Expands line `y` of a row of units to three samples per pixel.
     pub(super) fn expand(self, band: &[u8], y: u32, row: &mut [u8]) {
         let horizontal = self.horizontal as usize;
         let units = band.chunks_exact(self.unit_bytes());
         for (unit, pixels) in units.zip(row.chunks_mut(3 * horizontal)) {
-            // Chroma is repeated for all pixels of a unit, as libtiff does. Uncompressed YCbCr is rare, and
-            // interpolation would need the units of the rows above and below.
+            // Like libtiff, repeat the chroma for every pixel in a unit. Uncompressed YCbCr is rare, and interpolating
+            // would require the units from the rows above and below.
             let (lightness, differences) = unit.split_at(unit.len() - 2);
             let lightness = &lightness[y as usize * horizontal..];
             for (pixel, lightness) in pixels.chunks_exact_mut(3).zip(lightness) {
@@ -73,7 +73,7 @@ pub(super) fn check(tags: Tags<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Converts the first three samples of a pixel to red, green and blue.
+/// Converts a pixel's first three samples to RGB.
 pub(super) fn to_rgb(pixel: &mut [u8]) {
     let [y, blue, red] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
     let (blue, red) = (blue - 128.0, red - 128.0);

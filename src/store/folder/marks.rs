@@ -1,7 +1,7 @@
-//! Marks of documents, each in a hidden file beside its document: `.info.json.mark` for `info.json`.
+//! Document marks. Each one is a hidden file next to its document, such as `.info.json.mark` for `info.json`.
 //!
-//! A mark file names the content that it belongs to. The mark is written before its document, so that a crash or
-//! another writer in between can lose a mark but never attach it to other content.
+//! A mark file identifies the content it belongs to and is written before the document. If the process crashes or
+//! another writer gets in between, the mark may be lost, but it never ends up attached to different content.
 
 use super::write::{self, Written, write_whole};
 use crate::store::{Digest, ETag};
@@ -14,10 +14,10 @@ const FORMAT: &str = "iiif-publish-mark 1";
 const DOCUMENT_EXTENSION: &str = "json";
 const MARK_SUFFIX: &str = ".json.mark";
 
-/// Maximum size of a mark file, in bytes. Marks are object metadata, which S3 limits to 2 kB.
+/// Maximum size of a mark file, in bytes. Marks double as object metadata, which S3 limits to 2 KB.
 const MAX_BYTES: u64 = 16 << 10;
 
-/// Returns the path of the mark file, or `None` if the file cannot have a mark.
+/// Returns the path of a document's mark file, or `None` if the file can't have a mark.
 pub(super) fn path(document: &Path) -> Option<PathBuf> {
     document.extension().filter(|extension| *extension == DOCUMENT_EXTENSION)?;
     let name = document.file_name()?.to_str()?;
@@ -34,15 +34,15 @@ fn document_of(name: &OsStr) -> Option<&str> {
     name.to_str()?.strip_prefix('.')?.strip_suffix(".mark")
 }
 
-/// The mark file of a document that is written but not yet in its final place.
+/// Mark file for a document that has been written but not yet renamed to its final path.
 pub(super) struct Mark(Option<String>);
 
 impl Mark {
-    /// Creates the content of the mark file for `target`, or nothing if `target` is not a document.
+    /// Builds the mark file for `target`. The result is empty if `target` isn't a document.
     ///
-    /// The digest distinguishes versions of equal size on file systems with coarse timestamps.
+    /// The digest tells apart versions of equal size on file systems with coarse timestamps.
     pub(super) fn new(target: &Path, written: &Written, body: &[u8], mark: Option<&str>) -> Self {
-        // Only for documents: hashing a large file costs as much as writing it.
+        // Skip other files, because hashing a large file takes as long as writing it.
         let mark = mark.filter(|_| path(target).is_some());
         let text = |(mark, tag): (&str, ETag)| {
             format!("{FORMAT}\n{}\n{}\n{mark}\n", tag.as_str(), ETag::from(Digest::of(body)).as_str())
@@ -50,7 +50,7 @@ impl Mark {
         Self(mark.zip(write::etag(&written.metadata)).map(text))
     }
 
-    /// Writes the mark file, or removes an old one if the document has no mark.
+    /// Writes the mark file, or removes a stale one if the document has no mark.
     pub(super) fn write(self, document: &Path) -> io::Result<()> {
         match (path(document), self.0) {
             (Some(path), Some(text)) => write_whole(&path, text.as_bytes()).map(drop),
@@ -60,7 +60,7 @@ impl Mark {
     }
 }
 
-/// Returns the mark of a document, if the mark was stored with exactly this content.
+/// Returns a document's mark, provided that it was stored with exactly this content.
 pub(super) fn read(document: &Path, metadata: &Metadata, body: &[u8]) -> Option<String> {
     let path = path(document)?;
     if fs::symlink_metadata(&path).ok()?.len() > MAX_BYTES {
@@ -71,11 +71,11 @@ pub(super) fn read(document: &Path, metadata: &Metadata, body: &[u8]) -> Option<
     let is_of_content = lines.next() == Some(FORMAT)
         && lines.next() == write::etag(metadata).as_ref().map(ETag::as_str)
         && lines.next() == Some(ETag::from(Digest::of(body)).as_str());
-    // The trailing line feed shows that the file is complete.
+    // Without the trailing newline, the file is incomplete.
     lines.next().filter(|_| is_of_content)?.strip_suffix('\n').map(str::to_owned)
 }
 
-/// Removes the mark of a document that was deleted.
+/// Removes the mark of a deleted document.
 pub(super) fn remove(document: &Path) -> io::Result<()> {
     path(document).map_or(Ok(()), |path| remove_if_there(&path))
 }
@@ -87,8 +87,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes marks without documents if the directory contains nothing else. A concurrent writer that has written its
-/// mark still has a temporary file in the directory.
+/// Removes orphaned marks if the directory contains nothing else. A concurrent writer that has already written its mark
+/// still has a temporary file in the directory, which protects the mark.
 pub(super) fn remove_orphans(directory: &Path) {
     let names: Vec<_> =
         fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();

@@ -1,4 +1,4 @@
-//! A store in a local folder, for use with any static web server.
+//! A store backed by a local folder, which any static web server can serve.
 
 mod marks;
 mod redirect_file;
@@ -25,15 +25,16 @@ use sync::Syncer;
 use walk::Walk;
 use write::{Sweeper, Written, etag};
 
-/// Maximum number of directories remembered as swept. Sweeping a directory again costs one listing.
+/// Maximum number of swept directories to remember. Forgetting one only costs another directory listing.
 const MAX_SWEPT: usize = 1024;
 
-/// Maximum size of a file that is read into memory, in bytes. Documents and small files of an interrupted run are read.
+/// Maximum size of a file to read into memory, in bytes. Only documents and small files from an interrupted run are
+/// read.
 const MAX_READ_BYTES: u64 = 1 << 30;
 
-/// A store that keeps objects as files below a folder.
+/// A store that keeps objects as files in a folder.
 ///
-/// The store keeps no headers, because the web server sets them. It keeps marks only for keys that end in `.json`.
+/// Headers aren't saved, because the web server sets them. Marks are saved only for keys ending in `.json`.
 #[derive(Clone, Debug)]
 pub struct FolderStore(Arc<Folder>);
 
@@ -41,14 +42,14 @@ pub struct FolderStore(Arc<Folder>);
 struct Folder {
     root: PathBuf,
     syncer: Syncer,
-    /// Locked while the redirect file is updated, because all bases share it.
+    /// Locked while updating the redirect file, because all base keys share that file.
     redirecting: Mutex<RedirectFile>,
-    /// Directories that this store has written to and cleared of stale temporary files.
+    /// Directories this store has written to and already cleared of stale temporary files.
     swept: Mutex<HashSet<PathBuf>>,
 }
 
 impl FolderStore {
-    /// Creates a store below `root`. The first write creates the folder.
+    /// Creates a store in `root`. The folder is created on the first write.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         let folder = Folder { root, syncer: Syncer::default(), redirecting: Mutex::default(), swept: Mutex::default() };
@@ -61,7 +62,7 @@ impl FolderStore {
         &self.0.root
     }
 
-    /// Runs a job on one blocking thread. `tokio::fs` would switch threads for every system call.
+    /// Runs a job on a single blocking thread. `tokio::fs` would hop threads on every system call.
     async fn blocking<T: Send + 'static>(
         &self,
         action: &str,
@@ -90,30 +91,31 @@ impl FolderStore {
 }
 
 impl Folder {
-    /// Returns the path of a key. Keys have no empty, `.` or `..` segments and no leading slash, so the path stays
-    /// below the root.
+    /// Returns the path for a key. Keys have no leading slash and no empty, `.` or `..` segments, so the path can't
+    /// escape the root.
     fn path(&self, key: &Key) -> PathBuf {
         self.root.join(key.as_str())
     }
 
-    /// Replaces a file, after its mark. Does nothing if the caller has been dropped, which cannot cancel this thread.
+    /// Writes a mark and then its file, replacing any existing one. If `caller` is gone, gives up before replacing
+    /// anything, because a blocking thread can't be canceled.
     fn put(&self, object: &Object, caller: &Weak<()>) -> io::Result<Receipt> {
         let path = self.path(&object.key);
         let written = self.write(&path, &object.body)?;
         let receipt = receipt(&object.key, &written.metadata);
-        // A blocking thread cannot be canceled. If the future was dropped, because the process stops or a confirmation
-        // took too long, this thread must not write minutes later: the protocol counts on a PUT that was given up not
-        // to arrive.
+        // Blocking threads can't be canceled. If the future was dropped because the process is stopping or a
+        // confirmation timed out, this thread must not write minutes later. The protocol relies on abandoned puts never
+        // landing.
         if caller.strong_count() == 0 {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        // The order is what makes a crash harmless. The mark comes first and names the content that it belongs to, by
-        // size, time and digest. Between the two renames, the old document has a mark of other content, which reads as
-        // no mark: the image is published again. In the other order, the new document would have the mark of the old
-        // one for a moment.
+        // The order is what makes a crash harmless. The mark is written first and identifies its content by size, time
+        // and digest. Between the two renames, the old document has a mark for different content. Readers treat that as
+        // no mark, so the image is published again. In the opposite order, the new document would briefly have the old
+        // one's mark.
         //
-        // A single rename for both is not possible, because they are two files. Extended attributes would keep them
-        // together, but rsync without `-X` and many network drives lose those.
+        // Both can't be renamed in a single step because they are separate files. Extended attributes would keep them
+        // together, but rsync without `-X` and many network drives drop those.
         Mark::new(&path, &written, &object.body, object.mark.as_deref()).write(&path)?;
         written.replace(&path)?;
         sync::sync_directory(directory_of(&path))?;
@@ -128,7 +130,7 @@ impl Folder {
         }
         let written = self.write(&path, &object.body)?;
         let receipt = receipt(&object.key, &written.metadata);
-        // The document is created before its mark, because another writer may create the file first and its mark must
+        // Create the document before its mark. If another writer creates the document first, that writer's mark must
         // stay.
         let mark = Mark::new(&path, &written, &object.body, object.mark.as_deref());
         match written.create(&path) {
@@ -142,7 +144,7 @@ impl Folder {
         Ok(Some(receipt))
     }
 
-    /// Compares an object with the existing file. Returns `None` if there is no file and `Some(None)` if the file
+    /// Compares an object with the existing file. Returns `None` if there isn't one, and `Some(None)` if the content
     /// differs.
     #[expect(clippy::option_option, reason = "three outcomes of a private function, taken apart by its two callers")]
     fn existing(&self, path: &Path, object: &Object) -> io::Result<Option<Option<Receipt>>> {
@@ -158,12 +160,12 @@ impl Folder {
         if !written.is_in_new_directory && self.is_unswept(directory) {
             Sweeper::default().sweep_directory(&self.root, directory);
         }
-        // Tiles are made durable by a flush of the whole file system before `info.json` is written. The rename of
-        // `info.json` itself has no flush between its content and its name, so its content is synced first; otherwise a
-        // file system may write the name to disk before the bytes, and a power failure leaves an empty file that
-        // promises an image.
+        // Tiles become durable when the whole file system is flushed before `info.json` is written. There's no such
+        // flush between writing the content of `info.json` and renaming it, so sync the content first. If a file system
+        // wrote the new name to disk before the content, a power failure would leave an empty file that advertises an
+        // image.
         if marks::path(path).is_some() {
-            // A document refers to other files, so it must never appear empty.
+            // Documents refer to other files, so they must never appear empty.
             written.sync()?;
         } else {
             sync::sync_file(&written)?;
@@ -186,7 +188,7 @@ impl Folder {
         Ok(Some(Stored { mark, etag: etag(&metadata), modified: metadata.modified().ok(), body: body.into() }))
     }
 
-    /// Reads a file and its metadata through one handle, so that both belong to the same version.
+    /// Reads a file and its metadata through a single handle, so that both describe the same version.
     fn read(&self, path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
         let file = match File::open(path) {
             Err(error) if self.is_absent(error.kind()) => return Ok(None),
@@ -204,8 +206,8 @@ impl Folder {
         Ok(Some((metadata, body)))
     }
 
-    /// Returns `true` if an error means that the file does not exist. A key may name a directory or lead through a
-    /// file.
+    /// Returns `true` if an error means that the file doesn't exist. A key can also name a directory or have a file as
+    /// one of its parents.
     fn is_absent(&self, error: io::ErrorKind) -> bool {
         match error {
             io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => true,
@@ -214,7 +216,7 @@ impl Folder {
         }
     }
 
-    /// Removes a file, its mark, and directories below the root that become empty.
+    /// Removes a file, its mark, and any directories that become empty, except for the root.
     fn remove(&self, path: &Path) -> io::Result<()> {
         let directory = directory_of(path);
         let metadata = match fs::metadata(directory) {
@@ -227,15 +229,14 @@ impl Folder {
             _ => marks::remove(path)?,
         }
         sync::sync_directory(directory)?;
-        // Stops at the first directory that is not empty.
-        // Object stores have no folders, so an image that is deleted leaves none behind. Here, each tile has two
-        // directories of its own, and thousands of empty ones would stay.
+        // Stop at the first non-empty directory. Object stores have no folders, so deleting an image leaves none
+        // behind. Here, each tile has two directories to itself, and thousands of empty ones would pile up.
         let is_removed = |directory: &&Path| **directory != self.root && remove_empty(directory);
         let _ = path.ancestors().skip(1).take_while(is_removed).count();
         Ok(())
     }
 
-    /// Writes the redirects of one base key to the shared file, and removes files that would shadow them.
+    /// Writes the redirects for one base key to the shared file and removes any files that would shadow them.
     fn redirect(&self, redirects: &Redirects) -> io::Result<()> {
         let mut file = self.redirecting.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = lock(&self.root);
@@ -262,12 +263,12 @@ fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Checks that files can be created in a folder or its nearest existing ancestor. Leaves nothing behind.
+/// Checks that files can be created in a folder or its closest existing ancestor. Leaves nothing behind.
 fn check_writable(root: &Path) -> io::Result<()> {
     write::clock(root).map(drop)
 }
 
-/// Removes a directory that contains nothing but marks without documents.
+/// Removes a directory if it contains nothing but orphaned marks.
 fn remove_empty(directory: &Path) -> bool {
     fs::remove_dir(directory).is_ok() || {
         marks::remove_orphans(directory);
@@ -277,8 +278,8 @@ fn remove_empty(directory: &Path) -> bool {
 
 /// Locks the redirect file against other processes until the handle is dropped.
 ///
-/// Some folders cannot be locked, for example on Windows and on some network drives. Then only the threads of this
-/// process exclude each other.
+/// Some folders can't be locked, such as those on Windows and some network drives. In that case, only threads in this
+/// process exclude one another.
 fn lock(root: &Path) -> Option<File> {
     let folder = File::open(root).ok()?;
     folder.lock().ok().map(|()| folder)
@@ -312,7 +313,7 @@ impl Store for FolderStore {
         self.blocking("could not read below", move |folder| folder.get(&key)).boxed()
     }
 
-    /// Derives entity tags from sizes and times, because hashing a file costs as much as writing it.
+    /// Entity tags are derived from sizes and times, because hashing a file takes as long as writing it.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         let walk = Walk::new(self.root().to_owned(), below.clone());
         let pages = stream::try_unfold(walk, async |mut walk| {
@@ -336,7 +337,7 @@ impl Store for FolderStore {
         Some(self)
     }
 
-    /// Asks the file system, because a network drive uses the clock of its server.
+    /// Asks the file system, because network drives use the server's clock.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         self.blocking("could not write to", |folder| write::clock(&folder.root)).boxed()
     }
@@ -355,14 +356,14 @@ impl Store for FolderStore {
         false
     }
 
-    /// Returns the number of parallel writes. More threads do not make file writes faster.
+    /// Returns the number of concurrent writes. More threads don't speed up file writes.
     fn default_concurrency(&self) -> usize {
         8
     }
 }
 
 impl RedirectStore for FolderStore {
-    /// Writes the redirects to the file `_redirects` in the root folder, which some static hosts read.
+    /// Writes the redirects to a file named `_redirects` in the root folder, which some static hosts support.
     fn set_redirects(&self, redirects: Redirects) -> BoxFuture<'_, Result<(), StoreError>> {
         let write = move |folder: &Folder| folder.redirect(&redirects);
         self.blocking("could not write redirects below", write).boxed()

@@ -1,8 +1,8 @@
-//! The file `_redirects` of a folder, which all bases share.
+//! A folder's `_redirects` file, shared by all base keys.
 //!
-//! Rewriting the file for each base would take quadratic time in the number of bases. The lines of a new base are
-//! therefore appended, and the file is rewritten only if old lines must be removed. The file is read once, and again
-//! only if another process has changed it.
+//! Rewriting the file for every base key would take quadratic time overall. Instead, lines for a new base key are
+//! appended, and the file is rewritten only when old lines have to go. The file is read once, and then again only if
+//! another process has changed it.
 
 use super::redirect_lines::{path, replaced};
 use crate::store::Redirects;
@@ -13,28 +13,28 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The known state of the file.
+/// Cached state of the file.
 #[derive(Debug, Default)]
 pub(super) struct RedirectFile {
-    /// The size and time of the file in this state, or `None` if the state is unknown.
+    /// File size and time when this state was recorded, or `None` if the state is unknown.
     stamp: Option<(u64, SystemTime)>,
-    /// Hashes of paths that may be bases with lines in the file. A false positive only causes a rewrite.
+    /// Hashes of paths that may be base keys with lines in the file. A false positive only causes a needless rewrite.
     bases: HashSet<u64>,
     hasher: RandomState,
     ends_with_line_feed: bool,
 }
 
-/// The change that the redirects of a base require.
+/// Change needed to apply the redirects for a base key.
 pub(super) enum Change {
     None,
-    /// Lines were appended.
+    /// Lines have already been appended.
     Appended,
-    /// The file must be replaced by this text, and the state then [forgotten](RedirectFile::forget).
+    /// The file must be replaced with this text, and then [`forget`](RedirectFile::forget) must be called.
     Replace(String),
 }
 
 impl RedirectFile {
-    /// Appends the redirects of one base, or returns the new text of the file if old lines of the base must be
+    /// Appends the redirects for one base key, or returns new file contents if old lines for that key have to be
     /// removed.
     pub(super) fn add(&mut self, file: &Path, redirects: &Redirects) -> io::Result<Change> {
         let metadata = match fs::symlink_metadata(file) {
@@ -44,8 +44,8 @@ impl RedirectFile {
         if self.stamp.is_none() || self.stamp != metadata.as_ref().and_then(stamp) {
             self.read(file, metadata.as_ref(), redirects.depth)?;
         }
-        // The state is a set of hashes: 8 bytes for each base instead of its text. It answers "perhaps" or "no", and
-        // "perhaps" only leads to a rewrite that finds nothing to change.
+        // The state is a set of hashes, which takes 8 bytes per base key instead of the whole string. A lookup returns
+        // "maybe" or "no", and a wrong "maybe" only leads to a rewrite that finds nothing to change.
         let is_known = self.bases.contains(&self.hash(path(&redirects.base_url)));
         if is_known || !self.ends_with_line_feed || metadata.is_none_or(|metadata| !metadata.is_file()) {
             let text = read_or_empty(file)?;
@@ -57,14 +57,14 @@ impl RedirectFile {
             return Ok(Change::None);
         }
         let mut file = File::options().append(true).open(file)?;
-        // A single write, so that concurrent readers see complete lines.
+        // Use a single write so that concurrent readers see only complete lines.
         file.write_all(lines.as_bytes())?;
         self.note(&lines, redirects.depth);
         self.stamp = stamp(&file.metadata()?);
         Ok(Change::Appended)
     }
 
-    /// Forgets the state after the file was replaced.
+    /// Discards the cached state after the file is replaced.
     pub(super) fn forget(&mut self) {
         self.stamp = None;
     }
@@ -78,7 +78,8 @@ impl RedirectFile {
         Ok(())
     }
 
-    /// Records the paths of bases that these lines may belong to: each path, and the path `depth` segments above it.
+    /// Records every base path that these lines could belong to: each line's path, and the path `depth` segments above
+    /// it.
     fn note(&mut self, text: &str, depth: usize) {
         for from in text.lines().filter_map(|line| line.split_whitespace().next()) {
             let hash = self.hash(from);

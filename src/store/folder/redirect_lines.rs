@@ -1,18 +1,18 @@
-//! The file `_redirects` of static hosts, which has one line `from to status` for each path.
+//! The `_redirects` file format used by static hosts, with one `from to status` line per path.
 //!
-//! Netlify and Cloudflare Pages read the file at the root of a site. Cloudflare Pages uses only its first 2,000 lines.
+//! Netlify and Cloudflare Pages read this file from the site root. Cloudflare Pages uses only the first 2,000 lines.
 
 use crate::store::{Redirect, Redirects};
 use std::fmt::Write;
 
 pub(super) const FILE_NAME: &str = "_redirects";
 
-/// Permanent redirect: the keys below a base always lead to the same object.
+/// Permanent redirect. Keys under a base key always lead to the same object.
 const PERMANENT: u16 = 301;
-/// Temporary redirect. The Image API recommends 303, which some of these hosts do not support.
+/// Temporary redirect. The Image API recommends 303, but some of these hosts don't support it.
 const FOUND: u16 = 302;
 
-/// Returns the file with the lines of one base key replaced and all other lines unchanged.
+/// Returns the file with one base key's lines replaced and all other lines unchanged.
 pub(super) fn replaced(file: &str, redirects: &Redirects) -> String {
     let base = path(&redirects.base_url);
     let is_of_others = |line: &&str| {
@@ -30,13 +30,13 @@ pub(super) fn replaced(file: &str, redirects: &Redirects) -> String {
     replaced
 }
 
-/// Returns the target of a redirect, as a path if it is on the same host.
+/// Returns a redirect's target, shortened to a path if it's on the same host.
 fn target(redirect: &Redirect) -> &str {
     let origin = &redirect.url[..redirect.url.len() - path(&redirect.url).len()];
     redirect.to.strip_prefix(origin).filter(|rest| rest.starts_with('/')).unwrap_or(&redirect.to)
 }
 
-/// Returns the path of a URL.
+/// Returns the path component of a URL.
 pub(super) fn path(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     url[after_scheme..].find('/').map_or("/", |at| &url[after_scheme + at..])

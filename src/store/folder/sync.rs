@@ -1,7 +1,7 @@
-//! Durability: a flush makes earlier writes survive a power failure.
+//! Durability. A flush ensures that earlier writes survive a power failure.
 //!
-//! On Linux, a flush is one `syncfs` call per file system, which all waiting callers share. A thousand small images are
-//! therefore not synced one by one. On other systems, each file and directory is synced when it is written.
+//! On Linux, a flush is one `syncfs` call per file system, shared by all waiting callers, so publishing a thousand
+//! small images doesn't mean a thousand syncs. On other systems, every file and directory is synced when it is written.
 
 use super::write::Written;
 use std::fs::{File, Metadata};
@@ -9,10 +9,10 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The result of a sync, for each caller that shares it.
+/// Result of a sync, cloned for each caller that shares it.
 type Outcome = Result<(), Failure>;
 
-/// A cloneable copy of an [`io::Error`].
+/// A cloneable version of [`io::Error`].
 #[derive(Clone, Debug)]
 struct Failure {
     kind: io::ErrorKind,
@@ -31,7 +31,7 @@ impl From<Failure> for io::Error {
     }
 }
 
-/// Coordinates the syncs of one folder store.
+/// Coordinates syncs for one folder store.
 #[derive(Debug, Default)]
 pub(super) struct Syncer {
     disks: Disks,
@@ -43,25 +43,26 @@ pub(super) struct Syncer {
 #[derive(Debug, Default)]
 struct LastSync {
     number: u64,
-    /// The first failure. The kernel reports a disk error once, so a later success proves nothing about earlier writes.
+    /// The first failure. The kernel reports a disk error only once, so a later success says nothing about earlier
+    /// writes.
     failure: Option<Failure>,
 }
 
 impl Syncer {
-    /// Records a change in a directory. `metadata` belongs to the directory or to a file in it.
+    /// Records a change in a directory. `metadata` describes the directory or a file in it.
     pub(super) fn touch(&self, directory: &Path, metadata: &Metadata) -> io::Result<()> {
         self.disks.touch(directory, metadata)
     }
 
-    /// Waits until all recorded changes are on the disk. Joins a sync that starts after this call.
+    /// Waits until all recorded changes are on disk, joining a sync that starts after this call.
     ///
     /// `run` executes a blocking job on another thread.
     pub(super) async fn flush(&self, run: impl AsyncFnOnce(Disks) -> io::Result<()>) -> io::Result<()> {
-        // A sync covers all writes that ended before it began, of all images. So a caller may share the result of one
-        // that begins after this line, but not of one that is under way already. Everyone who arrives during a sync
-        // waits for the lock; the first of them runs the next sync, and all the others find that its number is higher
-        // than the one that they have read. Two syncs are enough for any number of callers, where one for each took
-        // most of the time of a collection of small images.
+        // A sync covers every write that finished before it started, across all images. A caller can therefore share a
+        // sync that starts after this line, but not one already in progress. Everyone who arrives during a sync waits
+        // for the lock. The first one to get it runs the next sync, and the rest see that its number is higher than the
+        // one they read. Two syncs are enough for any number of callers. With one sync per caller, syncing took up most
+        // of the time when publishing a collection of small images.
         let begun_before = self.begun.load(Ordering::SeqCst);
         let mut last = self.last.lock().await;
         if last.number <= begun_before {
@@ -76,15 +77,15 @@ impl Syncer {
 
 pub(super) use disks::Disks;
 
-/// `true` on systems without a call that syncs all files at once.
+/// `true` on systems that can't sync all files in one call.
 const SYNCS_EACH_FILE: bool = cfg!(not(target_os = "linux"));
 
-/// Syncs the content of a file before it is renamed, unless a flush does that.
+/// Syncs a file's content before it is renamed, unless a later flush takes care of it.
 pub(super) fn sync_file(written: &Written) -> io::Result<()> {
     if SYNCS_EACH_FILE { written.sync() } else { Ok(()) }
 }
 
-/// Syncs the entries of a directory, unless a flush does that. Windows neither has nor needs such a call.
+/// Syncs a directory's entries, unless a later flush takes care of it. Windows doesn't support or need this.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     if SYNCS_EACH_FILE && cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
@@ -99,9 +100,9 @@ mod disks {
     use std::path::Path;
     use std::sync::{Arc, Mutex, PoisonError};
 
-    /// A directory on each file system with writes, because parts of a folder may be mount points.
+    /// One directory per file system that has been written to, because parts of a folder can be mount points.
     ///
-    /// The handles stay open, because a handle reports only disk errors that occurred after it was opened.
+    /// The handles stay open because each one only reports disk errors that occur after it was opened.
     #[derive(Clone, Debug, Default)]
     pub(in crate::store::folder) struct Disks(Arc<Mutex<HashMap<u64, Arc<File>>>>);
 
@@ -116,8 +117,8 @@ mod disks {
 
         pub(in crate::store::folder) fn sync(&self) -> io::Result<()> {
             let disks: Vec<_> = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-            // `syncfs` and not `fsync` of each file: for an image of 10,000 tiles, the latter waits for the disk 10,000
-            // times. It also covers the directory entries, which `fsync` of a file does not.
+            // `syncfs` rather than `fsync` on every file, because publishing an image with 10,000 tiles would then wait
+            // for the disk 10,000 times. It also covers directory entries, which `fsync` on a file doesn't.
             disks.iter().try_for_each(|disk| Ok(rustix::fs::syncfs(disk)?))
         }
     }
@@ -162,7 +163,7 @@ mod tests {
                 Ok(())
             })
         };
-        // Polled in this order, so that the other callers arrive while the first sync is running.
+        // Polled in this order so that the other callers arrive while the first sync is running.
         let (first, others, ()) =
             tokio::join!(flush(), join_all((0..100).map(|_| flush())), async { gate.add_permits(2) });
         assert!(first.is_ok() && others.iter().all(Result::is_ok));

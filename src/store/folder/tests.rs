@@ -1,4 +1,4 @@
-//! Tests of a folder beyond the contract of all stores: its files as other programs see them.
+//! Folder-specific tests that go beyond the general store contract and check the files as other programs see them.
 
 use super::*;
 use std::error::Error;

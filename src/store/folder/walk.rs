@@ -1,4 +1,4 @@
-//! Listings of a folder.
+//! Folder listings.
 
 use super::marks;
 use super::write::{Sweeper, etag, is_temporary};
@@ -7,16 +7,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Number of files per page of a listing, as in S3.
+/// Number of files per listing page, as in S3.
 const PAGE_FILES: usize = 1000;
 
-/// An interruptible walk through a directory tree.
+/// A resumable directory tree walk.
 pub(super) struct Walk {
     root: PathBuf,
     below: Prefix,
-    /// Directories that remain to be read.
+    /// Directories left to read.
     directories: Vec<PathBuf>,
-    /// The directory that is currently read.
+    /// The directory currently being read.
     open: Option<fs::ReadDir>,
     sweeper: Sweeper,
 }
@@ -27,12 +27,12 @@ impl Walk {
         Self { root, below, directories, open: None, sweeper: Sweeper::default() }
     }
 
-    /// Returns the next page of files, or `None` at the end.
+    /// Returns the next page of files, or `None` when done.
     pub(super) fn next_page(&mut self) -> io::Result<Option<Vec<Listed>>> {
         let mut page = Vec::new();
-        // The walk stops between two files and goes on with the next page, on whichever thread that runs. A recursive
-        // function could not be left in the middle, and collecting all paths first would take memory for millions of
-        // tiles.
+        // The walk pauses between two files and resumes with the next page, on whichever thread requests it. A
+        // recursive function couldn't pause midway, and collecting all paths up front would use too much memory with
+        // millions of tiles.
         while page.len() < PAGE_FILES {
             match self.next_entry()? {
                 Some(entry) => self.visit(&entry, &mut page)?,
@@ -62,7 +62,7 @@ impl Walk {
             self.sweeper.sweep(&self.root, entry);
             return Ok(());
         }
-        // Keys are UTF-8, so files with other names are not objects.
+        // Keys are UTF-8, so files with non-UTF-8 names aren't objects.
         let key = path.strip_prefix(&self.root).ok().and_then(Path::to_str).and_then(|key| self.below.found(key));
         let Some(key) = key.filter(|_| !marks::is_mark(&name)) else { return Ok(()) };
         match entry.metadata() {
@@ -78,7 +78,7 @@ impl Walk {
     }
 }
 
-/// Opens a directory. Returns `None` if it does not exist, or if it is a file, which cannot be a prefix of keys.
+/// Opens a directory. Returns `None` if it doesn't exist or is a file, because a file can't be a key prefix.
 fn entries(root: &Path, directory: &Path) -> io::Result<Option<fs::ReadDir>> {
     match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -87,12 +87,12 @@ fn entries(root: &Path, directory: &Path) -> io::Result<Option<fs::ReadDir>> {
     }
 }
 
-/// Returns the names of the subdirectories of a directory, or none if the directory does not exist.
+/// Returns the names of all subdirectories, or an empty list if the directory doesn't exist.
 pub(super) fn directories_in(root: &Path, directory: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in entries(root, directory)?.into_iter().flatten() {
         let entry = entry?;
-        // Keys are UTF-8, so directories with other names contain no objects.
+        // Keys are UTF-8, so directories with non-UTF-8 names contain no objects.
         if entry.file_type()?.is_dir()
             && let Ok(name) = entry.file_name().into_string()
         {

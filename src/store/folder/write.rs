@@ -1,4 +1,4 @@
-//! Atomic writes: each file is written under a random temporary name in the same directory and then renamed.
+//! Atomic writes. Each file is written to a random temporary name in the target directory and then renamed.
 
 use crate::store::ETag;
 use std::ffi::OsStr;
@@ -12,18 +12,17 @@ use tempfile::{Builder, NamedTempFile};
 const TEMPORARY_PREFIX: &str = ".iiif-publish-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Age after which a temporary file must belong to a killed run. No write takes that long.
+/// Temporary files older than this must have been left behind by a killed run. No write takes that long.
 const STALE_AFTER: Duration = Duration::from_hours(24);
 
-/// Maximum attempts to create a file in a directory that other threads may remove at the same time because it was
-/// empty.
+/// Maximum number of attempts to create a file in a directory that other threads may be removing at the same time
+/// because it was empty.
 const CREATE_ATTEMPTS: u32 = 8;
 
-/// Width of the range, in nanoseconds, over which timestamps of files are spread. It is far below the 10 ms tick of
-/// kernel clocks.
+/// Range over which file timestamps are spread, in nanoseconds. This is well below the 10 ms tick of kernel clocks.
 const STAMP_SPREAD_NANOS: u64 = 1_000_000;
 
-/// A complete file under a temporary name.
+/// A fully written file that still has its temporary name.
 pub(super) struct Written {
     file: NamedTempFile,
     pub(super) metadata: Metadata,
@@ -32,7 +31,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Writes a temporary file beside `path`, and creates the directory if necessary.
+    /// Writes a temporary file next to `path`, creating the directory if necessary.
     pub(super) fn beside(path: &Path, bytes: &[u8]) -> io::Result<Self> {
         let (mut file, is_in_new_directory) = create_beside(path)?;
         file.write_all(bytes)?;
@@ -40,25 +39,25 @@ impl Written {
         Ok(Self { file, metadata, is_in_new_directory })
     }
 
-    /// Syncs the content to the disk, so that a power failure after the rename cannot leave an empty file.
+    /// Syncs the content to disk, so that a power failure after the rename can't leave an empty file.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.as_file().sync_all()
     }
 
-    /// Renames the file to `path` and replaces an existing file. An existing symlink is itself replaced, not followed.
+    /// Renames the file to `path`, replacing any existing file. An existing symlink is replaced, not followed.
     pub(super) fn replace(self, path: &Path) -> io::Result<()> {
         self.file.persist(path).map(drop).map_err(|error| error.error)
     }
 
-    /// Renames the file to `path` unless `path` exists.
+    /// Renames the file to `path` unless `path` already exists.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] if `path` exists.
+    /// Returns [`io::ErrorKind::AlreadyExists`] if `path` exists.
     pub(super) fn create(self, path: &Path) -> io::Result<()> {
         match self.file.persist_noclobber(path) {
             Ok(_) => Ok(()),
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(error.error),
-            // File systems without hard links cannot check and rename in one step.
+            // File systems without hard links can't check and rename in one step.
             Err(error) if fs::symlink_metadata(path).is_err() => {
                 error.file.persist(path).map(drop).map_err(|error| error.error)
             }
@@ -74,7 +73,7 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<Metadata> {
     written.replace(path).map(|()| metadata)
 }
 
-/// Creates a temporary file in the directory of `path`. Also returns `true` if the directory is new.
+/// Creates a temporary file in the same directory as `path`. Also returns `true` if the directory had to be created.
 fn create_beside(path: &Path) -> io::Result<(NamedTempFile, bool)> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut is_new = false;
@@ -90,26 +89,26 @@ fn create_beside(path: &Path) -> io::Result<(NamedTempFile, bool)> {
     create_in(directory).map(|file| (file, is_new))
 }
 
-/// Opens with `O_EXCL`, which neither follows symlinks nor opens existing files.
+/// Opens with `O_EXCL`, so symlinks aren't followed and existing files aren't opened.
 fn create_in(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX).rand_bytes(12);
-    // The same mode as for any new file, before the umask. Temporary files default to 0600, which no web server can
-    // read.
+    // Use the same mode as any newly created file, before the umask is applied. Temporary files default to 0600, which
+    // a web server can't read.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(directory)
 }
 
-/// Moves the timestamp of the file back by a random fraction of a tick and returns the metadata.
+/// Moves a file's timestamp back by a random fraction of a clock tick and returns the new metadata.
 ///
-/// Files of equal size that are written within one tick then still have different entity tags. File systems that cannot
-/// set timestamps keep the original one.
+/// Files of equal size written within the same tick then still get different entity tags. File systems that can't set
+/// timestamps keep the original one.
 fn stamp(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
-    // The clock of the kernel advances every few milliseconds, within which a fast machine can write two versions of a
-    // file of the same size. Their times would be equal, and so would their entity tags. The time is moved back and not
-    // forward, because a time in the future would confuse `make`, rsync and the age of a mark.
+    // The kernel clock advances every few milliseconds, and a fast machine can write two versions of the same size
+    // within that time. Their timestamps would be identical, and so would their entity tags. The timestamp moves back
+    // rather than forward because a time in the future would confuse `make`, rsync and the age check for marks.
     let random = RandomState::new().build_hasher().finish();
     let back = Duration::from_nanos(random % STAMP_SPREAD_NANOS);
     let stamped = metadata.modified().ok().and_then(|modified| modified.checked_sub(back));
@@ -119,18 +118,18 @@ fn stamp(file: &File) -> io::Result<Metadata> {
     }
 }
 
-/// Returns the entity tag of a file, derived from its size and time. A copy that preserves both has the same tag.
+/// Derives a file's entity tag from its size and modification time. A copy that preserves both has the same tag.
 pub(super) fn etag(metadata: &Metadata) -> Option<ETag> {
     let nanos = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
     ETag::new(&format!("{:x}-{nanos:x}", metadata.len()))
 }
 
-/// Returns the current time by the clock of the file system. On network drives, that is the clock of the server.
+/// Returns the current time according to the file system's clock. On a network drive, that is the server's clock.
 pub(super) fn clock(root: &Path) -> io::Result<SystemTime> {
     let existing = root.ancestors().find(|directory| directory.exists());
     let directory = existing.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // There is no call that asks a file system for its time. A file that is created now has it. The local clock is not
-    // an alternative: the times that it would be compared with come from the server of a network drive, which may be
+    // File systems have no call to query their clock, but a newly created file carries its current time. The local
+    // clock won't do, because on a network drive the result is compared with timestamps set by the server, which may be
     // minutes off.
     tempfile::tempfile_in(directory)?.metadata()?.modified()
 }
@@ -140,15 +139,15 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX))
 }
 
-/// Removes temporary files that a killed run left behind.
+/// Removes temporary files left behind by killed runs.
 #[derive(Debug, Default)]
 pub(super) struct Sweeper {
-    /// The current time, determined when the first temporary file is found. Most directories have none.
+    /// Current time, looked up when the first temporary file is found. Most directories don't have any.
     now: Option<SystemTime>,
 }
 
 impl Sweeper {
-    /// Removes the entry if it is a stale temporary file. Failures are ignored, because cleaning up is optional.
+    /// Removes the entry if it is a stale temporary file. Failures are ignored because cleanup is optional.
     pub(super) fn sweep(&mut self, root: &Path, entry: &fs::DirEntry) {
         let Ok(metadata) = entry.metadata() else { return };
         if self.now.is_none() {
@@ -160,7 +159,7 @@ impl Sweeper {
         }
     }
 
-    /// Removes the stale temporary files of one directory.
+    /// Removes stale temporary files from a single directory.
     pub(super) fn sweep_directory(&mut self, root: &Path, directory: &Path) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             if is_temporary(&entry.file_name()) {

@@ -1,10 +1,10 @@
-//! Addresses of buckets and endpoints, in the forms that people write.
+//! Parses bucket addresses and endpoints in the various forms people write them.
 
 use crate::store::{KeyError, Prefix};
 use std::fmt;
 use std::str::FromStr;
 
-/// A bucket with an optional prefix: `bucket`, `bucket/prefix`, `s3://bucket/prefix` or an ARN.
+/// A bucket with an optional prefix, written as `bucket`, `bucket/prefix`, `s3://bucket/prefix` or an ARN.
 ///
 /// ```
 /// use iiif_publish::store::BucketAddress;
@@ -22,37 +22,37 @@ pub struct BucketAddress {
     prefix: Prefix,
 }
 
-/// An error in the address of a bucket.
+/// Error returned when a bucket address can't be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketAddressError {
-    /// The text is a URL.
+    /// The address is a URL.
     #[error(
         "`{0}` is a URL: pass the bucket name alone with `--bucket`, and the URL of the store with `--endpoint-url`"
     )]
     Url(String),
-    /// The text is a file path.
+    /// The address is a file path.
     #[error("`{0}` is a path: to publish into a folder, use `--output`")]
     Path(String),
-    /// The name has an invalid character or length.
+    /// The bucket name contains an invalid character or has the wrong length.
     #[error("`{0}` is not a valid bucket name: names have 3 to 63 letters, digits, `-`, `.` and `_`")]
     Name(String),
-    /// The ARN does not name a supported resource.
+    /// The ARN refers to an unsupported kind of resource.
     #[error("`{0}` is the ARN of {1}; only ARNs of buckets (`arn:aws:s3:::NAME`) and access points are supported")]
     Arn(String, &'static str),
-    /// The text after the bucket is not a valid prefix.
+    /// The part after the bucket name isn't a valid prefix.
     #[error("the text after the bucket is not a valid prefix")]
     Prefix(#[from] KeyError),
 }
 
 impl BucketAddress {
-    /// Returns the bucket as requests name it. For an access point, this is its ARN.
+    /// Returns the bucket name to use in requests. For an access point, this is its ARN.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// Returns the region of an access point.
+    /// Returns the region, which is only set for access points.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
@@ -108,7 +108,7 @@ impl FromStr for BucketAddress {
         if let Some((scheme, rest)) = text.split_once("://") {
             return match scheme.to_ascii_lowercase().as_str() {
                 "s3" => Self::named(rest),
-                // A password may precede the host.
+                // Drop everything before the host, because it might contain a password.
                 _ => {
                     Err(BucketAddressError::Url(format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default())))
                 }
@@ -128,7 +128,7 @@ impl fmt::Display for BucketAddress {
     }
 }
 
-/// A URL that cannot be an endpoint, with a hint that shows the correct form.
+/// An invalid endpoint URL, with a hint showing the correct form.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{hint}")]
 pub(super) struct EndpointError {
@@ -136,7 +136,7 @@ pub(super) struct EndpointError {
     hint: String,
 }
 
-/// Domains of services whose endpoints never begin with a bucket name.
+/// Domains of services whose endpoints never start with a bucket name.
 const SERVICES: [&str; 7] = [
     ".amazonaws.com",
     ".digitaloceanspaces.com",
@@ -147,7 +147,7 @@ const SERVICES: [&str; 7] = [
     ".your-objectstorage.com",
 ];
 
-/// Checks the URL of an endpoint without sending a request.
+/// Validates an endpoint URL without sending a request.
 pub(super) fn check_endpoint(url: &str, bucket: &str) -> Result<(), EndpointError> {
     let error = |reason: String, hint: String| Err(EndpointError { reason, hint });
     let shown = url.rsplit('@').next().unwrap_or_default();
@@ -156,21 +156,17 @@ pub(super) fn check_endpoint(url: &str, bucket: &str) -> Result<(), EndpointErro
         return error(format!("the endpoint `{shown}` has no scheme"), hint);
     };
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
-        return error(
-            format!("the endpoint `{shown}` does not use http:// or https://"),
-            "correct the scheme".to_owned(),
-        );
+        let reason = format!("the endpoint `{shown}` does not use http:// or https://");
+        return error(reason, "correct the scheme".to_owned());
     }
     let rest = rest.rsplit('@').next().unwrap_or_default().trim_end_matches('/');
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.is_empty() {
-        return error(
-            format!("the endpoint `{shown}` has no host"),
-            "write it like `https://s3.example.org`".to_owned(),
-        );
+        let reason = format!("the endpoint `{shown}` has no host");
+        return error(reason, "write it like `https://s3.example.org`".to_owned());
     }
-    // The most common mistake with endpoints: services show the URL of the bucket and not that of the store. Requests
-    // would go to a bucket in the bucket, with errors that do not mention the cause.
+    // This is the most common endpoint mistake, because services display the bucket's URL instead of the endpoint.
+    // Requests would go to a bucket inside the bucket and fail with errors that don't mention the cause.
     let has_bucket = |without: String| {
         let reason = format!("the endpoint `{scheme}://{rest}` includes the bucket `{bucket}`");
         error(reason, format!("remove the bucket: `--endpoint-url {without}`"))

@@ -1,4 +1,4 @@
-//! Settings of a bucket: its region, public access and CORS rules.
+//! Bucket settings: region, public access and CORS rules.
 
 use super::S3Store;
 use super::explain::kind;
@@ -10,20 +10,20 @@ use aws_sdk_s3::types::{CorsConfiguration, CorsRule as SdkCorsRule};
 use bytes::Bytes;
 use std::error::Error;
 
-/// A CORS rule of a bucket, which controls access by pages of other websites.
+/// A bucket's CORS rule, which controls access from pages on other websites.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsRule {
-    /// The ID of the rule, which is unique in the bucket.
+    /// Rule ID, unique within the bucket.
     pub id: Option<String>,
-    /// The allowed origins, such as `https://example.org`, or `*`.
+    /// Allowed origins, such as `https://example.org` or `*`.
     pub allowed_origins: Vec<String>,
-    /// The allowed methods.
+    /// Allowed methods.
     pub allowed_methods: Vec<String>,
-    /// The request headers that pages may send in addition to the headers that are always allowed.
+    /// Extra request headers that pages may send, beyond those that are always allowed.
     pub allowed_headers: Option<Vec<String>>,
-    /// The response headers that pages may read in addition to the headers that are always readable.
+    /// Extra response headers that pages may read, beyond those that are always readable.
     pub expose_headers: Option<Vec<String>>,
-    /// Maximum time, in seconds, for which browsers may cache the response to a preflight request.
+    /// Maximum time that browsers may cache a preflight response, in seconds.
     pub max_age_seconds: Option<i32>,
 }
 
@@ -52,7 +52,7 @@ impl CorsRule {
     }
 }
 
-/// The Block Public Access settings of a bucket. This program uses policies, not ACLs.
+/// A bucket's Block Public Access settings. This crate grants access through policies rather than ACLs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the four switches of S3")]
 pub struct PublicAccessBlock {
@@ -74,12 +74,12 @@ impl PublicAccessBlock {
     }
 }
 
-/// The behavior of a store for a conditional put to an existing key.
+/// A store's response to a conditional put when the key already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionalPut {
-    /// The put was rejected, as requested.
+    /// The put was rejected, as it should be.
     Refused,
-    /// The object was replaced in spite of the condition.
+    /// The object was replaced despite the condition.
     Replaced,
 }
 
@@ -90,27 +90,28 @@ impl S3Store {
         super::is_aws(&self.url.to_string())
     }
 
-    /// Returns the region of the bucket, if the store names it. No permission is required.
+    /// Returns the bucket's region, if the store reports it. Doesn't require any permissions.
     pub(crate) async fn bucket_region(&self) -> Option<String> {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(output) => output.bucket_region,
-            // S3 names the region even in a response that denies the request, or redirects it.
+            // S3 reports the region even when it denies or redirects the request.
             Err(error) => header_of(&error, "x-amz-bucket-region"),
         }
     }
 
-    /// Reads a small object. Unlike [`Store::get`](crate::store::Store::get), this distinguishes denied from missing.
+    /// Reads a small object. Unlike [`Store::get`](crate::store::Store::get), this distinguishes a denied read from a
+    /// missing object.
     ///
     /// # Errors
-    /// If the object cannot be read for any reason.
+    /// Returns an error if the object can't be read for any reason.
     pub(crate) async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
         self.fetch(key).await.map(|stored| stored.body).map_err(|error| self.fetch_error(key, error))
     }
 
-    /// Puts an existing object again with `If-None-Match: *` and returns how the store handled the condition.
+    /// Tries to overwrite an existing object using `If-None-Match: *`, and reports how the store handled the condition.
     ///
     /// # Errors
-    /// If the store neither rejects the put nor replaces the object.
+    /// Returns an error if the store neither rejects the put nor replaces the object.
     pub(crate) async fn put_if_absent(&self, object: &Object) -> Result<ConditionalPut, StoreError> {
         let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str()).if_none_match("*");
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
@@ -124,10 +125,10 @@ impl S3Store {
         }
     }
 
-    /// Reads the CORS rules of the bucket. Requires `s3:GetBucketCORS`.
+    /// Reads the bucket's CORS rules. Requires `s3:GetBucketCORS`.
     ///
     /// # Errors
-    /// If the rules cannot be read.
+    /// Returns an error if the rules can't be read.
     pub(crate) async fn cors_rules(&self) -> Result<Vec<CorsRule>, StoreError> {
         let action = || format!("could not read the CORS rules of `{}`", self.bucket);
         let got = self.client.get_bucket_cors().bucket(&self.bucket).send().await;
@@ -135,10 +136,10 @@ impl S3Store {
         Ok(rules.map(|rules| rules.cors_rules().iter().map(CorsRule::from_sdk).collect()).unwrap_or_default())
     }
 
-    /// Replaces all CORS rules of the bucket. Requires `s3:PutBucketCORS`.
+    /// Replaces all of the bucket's CORS rules. Requires `s3:PutBucketCORS`.
     ///
     /// # Errors
-    /// If the store rejects the rules.
+    /// Returns an error if the store rejects the rules.
     pub(crate) async fn put_cors_rules(&self, rules: &[CorsRule]) -> Result<(), StoreError> {
         let rules = rules.iter().map(CorsRule::to_sdk).collect();
         let rules = CorsConfiguration::builder().set_cors_rules(Some(rules)).build().expect("the rules are set");
@@ -147,10 +148,10 @@ impl S3Store {
         put.map(drop).map_err(|error| self.failed(action(), &error))
     }
 
-    /// Reads the policy of the bucket as JSON. Requires `s3:GetBucketPolicy`.
+    /// Reads the bucket policy as JSON. Requires `s3:GetBucketPolicy`.
     ///
     /// # Errors
-    /// If the policy cannot be read.
+    /// Returns an error if the policy can't be read.
     pub(crate) async fn policy(&self) -> Result<Option<String>, StoreError> {
         let action = || format!("could not read the policy of `{}`", self.bucket);
         let got = self.client.get_bucket_policy().bucket(&self.bucket).send().await;
@@ -158,22 +159,22 @@ impl S3Store {
         Ok(policy.filter(|policy| !policy.trim().is_empty()))
     }
 
-    /// Replaces the policy of the bucket. Requires `s3:PutBucketPolicy`.
+    /// Replaces the bucket policy. Requires `s3:PutBucketPolicy`.
     ///
     /// # Errors
-    /// If the store rejects the policy.
+    /// Returns an error if the store rejects the policy.
     pub(crate) async fn put_policy(&self, policy: String) -> Result<(), StoreError> {
         let put = self.client.put_bucket_policy().bucket(&self.bucket).policy(policy).send().await;
         let action = || format!("could not change the policy of `{}`", self.bucket);
         put.map(drop).map_err(|error| self.failed(action(), &error))
     }
 
-    /// Reads the Block Public Access settings of the bucket. Requires `s3:GetBucketPublicAccessBlock`.
+    /// Reads the bucket's Block Public Access settings. Requires `s3:GetBucketPublicAccessBlock`.
     ///
-    /// The settings of the account also apply, but this request does not return them.
+    /// Account-level settings apply too, but this request doesn't return them.
     ///
     /// # Errors
-    /// If the settings cannot be read or the store does not support them.
+    /// Returns an error if the settings can't be read or the store doesn't support them.
     pub(crate) async fn public_access_block(&self) -> Result<PublicAccessBlock, StoreError> {
         let action = || format!("could not read Block Public Access of `{}`", self.bucket);
         let got = self.client.get_public_access_block().bucket(&self.bucket).send().await;
@@ -188,7 +189,7 @@ impl S3Store {
         Ok(block.unwrap_or_default())
     }
 
-    /// Returns the setting, or `None` if the store reports an error that means that the setting does not exist.
+    /// Maps the error code `absent`, which means the setting doesn't exist, to `None`.
     pub(super) fn or_absent<T, E>(
         &self,
         got: Result<T, SdkError<E>>,

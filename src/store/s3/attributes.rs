@@ -1,4 +1,4 @@
-//! Attributes of stored objects, and options of puts.
+//! Object attributes and put options.
 
 use aws_sdk_s3::operation::copy_object::builders::CopyObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
@@ -7,14 +7,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::str::FromStr;
 
-/// The error for a text that is not a value of an S3 header.
+/// Error returned when a string isn't a valid value for an S3 header.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of {}", .values.join(", "))]
 pub struct HeaderValueError {
     values: &'static [&'static str],
 }
 
-/// Defines a type for the values of an S3 header that the SDK knows.
+/// Defines a newtype around one of the SDK's enums for S3 header values.
 macro_rules! header_value {
     ($(#[$attribute:meta])* $name:ident) => {
         $(#[$attribute])*
@@ -22,7 +22,7 @@ macro_rules! header_value {
         pub struct $name(sdk::$name);
 
         impl $name {
-            /// Returns the value of the header.
+            /// Returns the header value.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
@@ -46,44 +46,43 @@ macro_rules! header_value {
 }
 
 header_value! {
-    /// A canned ACL, such as `public-read`.
+    /// Canned ACL, such as `public-read`.
     ObjectCannedAcl
 }
 header_value! {
-    /// A server-side encryption, such as `aws:kms`.
+    /// Server-side encryption algorithm, such as `aws:kms`.
     ServerSideEncryption
 }
 header_value! {
-    /// A storage class, such as `STANDARD`.
+    /// Storage class, such as `STANDARD`.
     StorageClass
 }
 
-/// Attributes that every stored object gets, besides its content and type.
+/// Attributes added to every stored object, apart from its content and type.
 ///
-/// Only attributes that are set are sent: new AWS buckets reject any ACL, and other stores do not support most
-/// attributes.
+/// Attributes that aren't set are never sent, because new AWS buckets reject all ACLs and other stores don't support
+/// most attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectAttributes {
-    /// A canned ACL.
+    /// Canned ACL.
     pub acl: Option<ObjectCannedAcl>,
-    /// The storage class.
+    /// Storage class.
     pub storage_class: Option<StorageClass>,
-    /// The server-side encryption.
+    /// Server-side encryption algorithm.
     pub encryption: Option<ServerSideEncryption>,
-    /// The KMS key for the encryption.
+    /// KMS key used for encryption.
     pub kms_key_id: Option<String>,
-    /// The tags of the object.
+    /// Object tags.
     pub tags: Vec<(String, String)>,
-    /// User metadata. Names are in lower case and omit `x-amz-meta-`.
+    /// User metadata. Names are lowercase and don't include the `x-amz-meta-` prefix.
     pub metadata: Vec<(String, String)>,
 }
 
 impl ObjectAttributes {
     /// Adds the attributes to a copy request.
     pub(super) fn apply_to_copy(&self, copy: CopyObjectFluentBuilder) -> CopyObjectFluentBuilder {
-        // A copy gets the default ACL, storage class and encryption instead of those of the original, so the request
-        // repeats them.
+        // A copy gets the default ACL, storage class and encryption rather than the original's, so send them again.
         let copy = copy
             .set_acl(self.acl.as_ref().map(|acl| acl.0.clone()))
             .set_storage_class(self.storage_class.as_ref().map(|class| class.0.clone()))
@@ -104,16 +103,16 @@ impl ObjectAttributes {
         self.metadata.iter().fold(put, |put, (name, value)| put.metadata(name, value))
     }
 
-    /// Returns the tags in the query format that puts use.
+    /// Returns the tags in the query string format used by put requests.
     fn tagging(&self) -> Option<String> {
         let tags: Vec<String> = self.tags.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
         (!tags.is_empty()).then(|| tags.join("&"))
     }
 
-    /// Returns a stable description of the attributes, which is empty if there are none.
+    /// Returns a stable description of the attributes, or an empty string if none are set.
     ///
-    /// The description is part of fingerprints. A change of the format makes every published image stale and needs a
-    /// new version number at the beginning.
+    /// The description is included in fingerprints. Changing its format makes every published image stale and requires
+    /// bumping the version number at the start.
     pub(super) fn describe(&self) -> String {
         if *self == Self::default() {
             return String::new();
@@ -128,7 +127,7 @@ impl ObjectAttributes {
         let pairs = [("tag", &self.tags), ("metadata", &self.metadata)].into_iter().flat_map(|(kind, pairs)| {
             let mut pairs: Vec<_> =
                 pairs.iter().map(|(name, value)| format!("{kind}:{}={}", encoded(name), encoded(value))).collect();
-            // The order of these pairs has no meaning.
+            // Order doesn't matter for these pairs.
             pairs.sort();
             pairs
         });
@@ -136,19 +135,19 @@ impl ObjectAttributes {
     }
 }
 
-/// Percent-encodes all characters except letters and digits.
+/// Percent-encodes everything except letters and digits.
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The account that pays for the requests.
+/// The account billed for requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Payer {
-    /// The owner of the bucket.
+    /// The bucket owner.
     #[default]
     Owner,
-    /// The sender of the requests, as "requester pays" buckets require.
+    /// The requester, as required by "requester pays" buckets.
     Requester,
 }
 

@@ -1,4 +1,5 @@
-//! The SDK client, shared by the whole process. Its timeouts, retries and checksums suit uploads of many small objects.
+//! The SDK client, shared by the whole process. Timeouts, retries and checksums are tuned for uploading lots of small
+//! objects.
 
 use super::explain::root_cause;
 use super::trust::{self, Bundle};
@@ -24,35 +25,36 @@ use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder};
 use std::error::Error;
 use std::time::Duration;
 
-/// Maximum attempts per request. The time limit for retries usually ends them earlier.
+/// Maximum number of attempts per request. The retry time limit usually kicks in first.
 const MAX_ATTEMPTS: u32 = 100;
 
-/// Range of the backoff between attempts. The SDK doubles the backoff each time and adds jitter.
+/// Minimum and maximum backoff between attempts. The SDK doubles the backoff each time and adds jitter.
 ///
-/// The initial backoff is long enough that uploads in flight do not storm a throttling store. The maximum bounds the
-/// idle time after a store has recovered.
+/// The initial backoff is long enough that in-flight uploads don't hammer a throttling store. The maximum limits the
+/// idle time once a store has recovered.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Retry tokens shared by all requests (a retry costs 5), and tokens returned per second.
+/// Retry tokens shared by all requests, and the number of tokens refilled per second. Each retry costs 5 tokens.
 ///
-/// A short throttle of a parallel upload uses up the SDK's default quota of 500. After that, every error would be
-/// final.
+/// With the SDK's default quota of 500, even a short burst of throttling during a parallel upload would use up all
+/// tokens, and every later error would be final.
 const RETRY_TOKENS: usize = 5_000;
 const RETRY_TOKENS_PER_SECOND: f32 = 200.0;
 
-/// Timeouts. Without them, the SDK waits forever for a server that accepts a request and never responds.
+/// Timeouts. Without them, the SDK would wait forever for a server that accepts a request but never responds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Stores close idle connections sooner than the SDK's 90 s, and a put on a half-closed connection costs a retry.
+/// Most stores close idle connections well before the SDK's default of 90 s, and a put on a half-closed connection
+/// costs a retry.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Loads the AWS configuration from the environment, the configuration files and the command line.
 ///
 /// # Errors
-/// If the selected profile or the file of certificate authorities does not exist.
+/// Returns an error if the selected profile or the CA bundle doesn't exist.
 pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, StoreError> {
     let profiles = trust::profiles(settings).await?;
     let bundle = trust::bundle(&profiles)?;
@@ -67,15 +69,14 @@ pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, St
         loader = loader.endpoint_url(endpoint_url);
     }
     let config = loader.load().await;
-    // Most custom endpoints have no regions, but every signature requires one.
+    // Most custom endpoints don't have regions, but every signature needs one.
     let region = config.region().cloned().unwrap_or(Region::from_static("us-east-1"));
     Ok(config.into_builder().region(region).build())
 }
 
-/// Creates the SDK's HTTPS client with another idle timeout and additional certificate authorities.
+/// Creates the SDK's HTTPS client with a custom idle timeout and any additional certificate authorities.
 fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
-    // The default client of the SDK cannot be given another idle timeout, so it is put together here, as the SDK does
-    // it.
+    // The SDK's default client has a fixed idle timeout, so build one here the same way the SDK does.
     HttpBuilder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT).build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         connector.set_connector_settings(settings.cloned());
@@ -90,16 +91,16 @@ fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     })
 }
 
-/// Creates the configuration of the client. Each request may be retried for up to `retry_for`.
+/// Creates the client configuration. Each request may be retried for up to `retry_for`.
 pub(super) fn client_config(config: &SdkConfig, retry_for: Duration) -> Builder {
     let tokens = TokenBucket::builder().capacity(RETRY_TOKENS).refill_rate(RETRY_TOKENS_PER_SECOND).build();
     let retries = RetryConfig::standard()
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF);
-    // Four timeouts, because each covers what the others do not: a host that drops packets, a server that accepts a
-    // request and stays silent, a body that stalls, and all attempts together. The last one is `--retry-for`; it ends a
-    // request after whatever number of attempts.
+    // Each timeout covers a case the others don't: a host that drops packets, a server that accepts a request and stays
+    // silent, a body that stalls, and the total time across attempts. The last one is `--retry-for`, which ends a
+    // request no matter how many attempts it has made.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -128,19 +129,19 @@ pub(super) fn with_checksums(config: Builder, checksums: Checksums) -> Builder {
     }
 }
 
-/// Returns the checksum mode that the endpoint needs, unless the environment or the command line selects one.
+/// Returns the checksum mode required by the endpoint, unless it is already set in the environment.
 pub(super) fn default_checksums(is_aws: bool) -> Option<Checksums> {
     let is_set = std::env::var_os("AWS_REQUEST_CHECKSUM_CALCULATION").is_some();
     (!is_aws && !is_set).then_some(Checksums::WhenRequired)
 }
 
-/// Checks that credentials can be found.
+/// Checks that credentials are available.
 pub(super) async fn require_credentials(config: &SdkConfig) -> Result<(), StoreError> {
     let no_credentials =
         |cause: String| StoreError::new(StoreErrorKind::Credentials, "no AWS credentials were found".to_owned(), cause);
     let provider =
         config.credentials_provider().ok_or_else(|| no_credentials("no provider is configured".to_owned()))?;
-    // The message of the provider chain fills a page. The first line contains the cause.
+    // The provider chain's message fills a page. The cause is on the first line.
     let first_line = |error: &dyn Error| root_cause(error).lines().next().unwrap_or_default().to_owned();
     provider.provide_credentials().await.map(drop).map_err(|error| no_credentials(first_line(&error)))
 }

@@ -1,4 +1,4 @@
-//! Header updates without an upload: an object is copied onto itself.
+//! Updates headers by copying an object onto itself, without uploading it again.
 
 use super::explain::kind;
 use super::put::is_encrypted_by_key;
@@ -9,19 +9,19 @@ use aws_sdk_s3::operation::copy_object::{CopyObjectError, CopyObjectOutput};
 use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Characters that are not encoded in the copy source header: the unreserved characters of RFC 3986 and the slash.
+/// Everything except the RFC 3986 unreserved characters and the slash is percent-encoded in the copy source header.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// The status for an object that no longer has the expected ETag.
+/// Status returned when an object's ETag has changed.
 const PRECONDITION_FAILED: u16 = 412;
 const METHOD_NOT_ALLOWED: u16 = 405;
 const NOT_IMPLEMENTED: u16 = 501;
 
-/// Error codes of stores that cannot copy an object onto itself or do not support one of the headers.
+/// Error codes returned by stores that can't copy an object onto itself or don't support one of the headers.
 const UNSUPPORTED: [&str; 4] = ["NotImplemented", "InvalidRequest", "InvalidArgument", "MethodNotAllowed"];
 
 impl S3Store {
-    /// Copies an object onto itself. Sends every attribute, because a copy keeps none by default.
+    /// Copies an object onto itself. Sends every attribute, because a copy doesn't inherit them by default.
     pub(super) async fn copy_in_place(&self, update: HeaderUpdate) -> Result<Receipt, StoreError> {
         let _permit = self.limiter.acquire(0).await;
         let output = self.copy(&update).await.map_err(|error| self.not_updated(&update, &error))?;
@@ -66,8 +66,7 @@ impl S3Store {
     }
 }
 
-/// Returns `true` if the copied content differs from the expected content. Some stores, such as Ceph, ignore the
-/// condition.
+/// Returns `true` if the copied content isn't the expected content. Some stores, including Ceph, ignore the condition.
 fn is_of_other_content(output: &CopyObjectOutput, named: &ETag, copied: Option<&ETag>) -> bool {
     let is_digest = !is_encrypted_by_key(output.server_side_encryption(), output.sse_customer_algorithm());
     let differ = |(named, copied)| named != copied;

@@ -1,11 +1,11 @@
-//! Deletes objects, in batches if the store supports them.
+//! Deletes objects, in batches if the store supports it.
 
 use super::S3Store;
 use crate::store::{Key, StoreError, StoreErrorKind};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-/// Maximum number of parallel deletions in stores without batch deletion.
+/// Maximum number of concurrent deletions for stores without batch deletion.
 const MAX_DELETES_IN_FLIGHT: usize = 16;
 
 /// Maximum number of keys in a `DeleteObjects` request.
@@ -16,8 +16,8 @@ impl S3Store {
     pub(super) async fn delete_all(&self, keys: &[Key]) -> Result<(), StoreError> {
         for batch in keys.chunks(MAX_KEYS_PER_DELETE) {
             match self.delete_batch(batch).await {
-                // Not for other kinds: if deleting is denied, each of a thousand single requests would be denied
-                // too.
+                // Don't fall back for other kinds of errors. If deletion is denied, a thousand individual requests
+                // would be denied too.
                 Err(error) if error.kind() == StoreErrorKind::Other => self.delete_one_by_one(batch).await?,
                 done => done?,
             }
@@ -33,7 +33,7 @@ impl S3Store {
         let deleted = self.client.delete_objects().bucket(&self.bucket).delete(delete);
         let deleted = deleted.set_request_payer(self.payer.into()).send().await;
         let deleted = deleted.map_err(|error| self.failed(action(), &error))?;
-        // The status of a batch is 200 even if every key in it failed.
+        // A batch returns status 200 even if every key in it fails.
         match deleted.errors().first() {
             None => Ok(()),
             Some(error) => {
@@ -45,7 +45,7 @@ impl S3Store {
         }
     }
 
-    /// Deletes objects one by one. Several stores lack `DeleteObjects` or reject its mandatory checksum.
+    /// Deletes objects one by one. Several stores don't support `DeleteObjects` or reject its mandatory checksum.
     async fn delete_one_by_one(&self, keys: &[Key]) -> Result<(), StoreError> {
         let delete = async |key: &Key| {
             let deleted = self.client.delete_object().bucket(&self.bucket).key(key.as_str());

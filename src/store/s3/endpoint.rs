@@ -1,4 +1,4 @@
-//! Endpoints and the URLs of buckets at them.
+//! Endpoint validation and bucket URLs.
 
 use super::explain::ReadableError;
 use super::{S3Settings, address};
@@ -10,7 +10,8 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use std::error::Error;
 use std::time::Duration;
 
-/// Rejects an endpoint with secrets, because it appears in messages and, by default, in every `info.json`.
+/// Rejects an endpoint that contains secrets, because endpoints appear in messages and, by default, in every
+/// `info.json`.
 pub(super) fn check_no_secrets(url: &str) -> Result<(), StoreError> {
     let problem = match url {
         url if has_user_info(url) => "it contains a user name or a password",
@@ -24,7 +25,8 @@ pub(super) fn check_no_secrets(url: &str) -> Result<(), StoreError> {
     ))
 }
 
-/// Checks all configured endpoints, even if only one of them is used.
+/// Validates the explicit endpoint or, if there isn't one, every endpoint set in the environment, even though only one
+/// of them is used.
 pub(super) fn check_endpoints(settings: &S3Settings) -> Result<(), StoreError> {
     let variables = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
     let of_environment = || variables.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
@@ -46,8 +48,8 @@ pub(super) fn is_aws(url: &str) -> bool {
     host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
 }
 
-/// Returns the URL of the bucket by the endpoint and region rules of the SDK: the URL of a presigned request without
-/// its signature. Sends nothing.
+/// Returns the bucket's URL according to the SDK's endpoint and region rules. This is the URL of a presigned request
+/// without the signature. Sends nothing.
 pub(super) async fn bucket_url(config: Builder, bucket: &str) -> Result<String, StoreError> {
     const ANY_KEY: &str = "key";
     let signed_with_anything = Credentials::new("any", "any", None, None, "public-url");

@@ -1,4 +1,4 @@
-//! Categories, messages and hints for errors of the SDK.
+//! Error categories, messages and hints for SDK errors.
 
 use super::watch::{element, last_failure};
 use crate::store::{StoreError, StoreErrorKind};
@@ -21,7 +21,7 @@ where
     }
 }
 
-/// Returns a hint for errors whose own message does not suggest the solution.
+/// Returns a hint for errors that don't suggest a fix on their own.
 fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
     if matches!(error, SdkError::TimeoutError(_)) && last_failure().is_some() {
         return Some("retry when the store accepts requests, or raise `--retry-for`");
@@ -45,7 +45,7 @@ fn hint<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&'static str> {
     )
 }
 
-/// Returns a hint for a failed connection, based on the message of the TLS library.
+/// Returns a hint for a failed connection, based on the TLS library's error message.
 fn connection_hint(message: &str) -> Option<&'static str> {
     if message.contains("InvalidContentType") || message.contains("InvalidMessage") {
         return Some("the port does not use HTTPS: write the endpoint with `http://`");
@@ -67,7 +67,7 @@ fn connection_hint(message: &str) -> Option<&'static str> {
     None
 }
 
-/// Returns `true` for the responses of Go, nginx and Apache to plain HTTP requests on a TLS port.
+/// Recognizes the responses that Go, nginx and Apache send to plain HTTP requests on a TLS port.
 fn speaks_tls(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_lowercase();
     ["http request to an https server", "plain http request was sent to https port", "speaking plain http to an ssl"]
@@ -75,7 +75,7 @@ fn speaks_tls(body: &[u8]) -> bool {
         .any(|phrase| text.contains(phrase))
 }
 
-/// Headers that S3 names when Object Lock rejects a put without a checksum.
+/// Headers mentioned by S3 when Object Lock rejects a put without a checksum.
 const CHECKSUM_HEADERS: [&str; 2] = ["Content-MD5", "x-amz-checksum-"];
 
 /// Returns the endpoint that the store redirects to, if it names one.
@@ -89,7 +89,7 @@ fn redirect_target<E>(error: &SdkError<E>) -> Option<String> {
     element(&body, "Endpoint").map(str::to_owned)
 }
 
-/// Returns the region that the store names, if the bucket is in another region than requested.
+/// Returns the bucket's actual region, if the store reports that it differs from the requested one.
 fn bucket_region<E>(error: &SdkError<E>) -> Option<&str> {
     error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"))
 }
@@ -98,7 +98,8 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKi
     match error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => StoreErrorKind::Unreachable,
         SdkError::TimeoutError(_) => StoreErrorKind::Unreachable,
-        // A redirect with a region means that the bucket is in that region. Any other redirect names another endpoint.
+        // A redirect that includes a region means that the bucket is in that region. Any other redirect points to a
+        // different endpoint.
         SdkError::ServiceError(_) if bucket_region(error).is_none() && redirect_target(error).is_some() => {
             StoreErrorKind::Endpoint
         }
@@ -134,7 +135,7 @@ pub(super) fn kind<E: ProvideErrorMetadata>(error: &SdkError<E>) -> StoreErrorKi
     }
 }
 
-/// A readable message for an error of the SDK, whose own message is only `service error`.
+/// Readable message for an SDK error. The SDK's own message is just `service error`.
 #[derive(Debug)]
 pub(super) struct ReadableError(String);
 
@@ -154,7 +155,7 @@ impl ReadableError {
                 let target = redirect_target(error).map(|url| format!(", redirects to {url}")).unwrap_or_default();
                 format!("the store answered {status} {code}{message}{region}{target}{request}")
             }
-            // The timeout covers all attempts.
+            // This timeout covers all attempts.
             SdkError::TimeoutError(_) if let Some(failure) = last_failure() => {
                 format!("the store still answered {failure} when the time for retries ended")
             }
@@ -179,5 +180,5 @@ impl fmt::Display for ReadableError {
     }
 }
 
-/// Has no `source`, because the message already includes the causes.
+/// Doesn't implement `source`, because the message already includes the causes.
 impl Error for ReadableError {}

@@ -10,16 +10,16 @@ use bytes::{Bytes, BytesMut};
 use std::error::Error;
 use std::time::SystemTime;
 
-/// Maximum attempts to read an object whose body is incomplete. The SDK leaves these retries to its callers.
+/// Maximum number of attempts to read an object if the body is cut short. The SDK leaves these retries to the caller.
 const MAX_BODY_ATTEMPTS: u32 = 4;
 
-/// An error of a read.
+/// Error returned when an object can't be read.
 pub(super) enum GetError {
     Request(Box<SdkError<GetObjectError>>),
     Body(Box<dyn Error + Send + Sync>),
 }
 
-/// Reads the body of a document of at most `max_bytes`.
+/// Reads a document's body, up to `max_bytes`.
 async fn collect_body(mut body: ByteStream, max_bytes: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
     let mut bytes = BytesMut::new();
     while let Some(piece) = body.try_next().await? {

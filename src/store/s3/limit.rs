@@ -1,4 +1,4 @@
-//! Limits on the sizes of response bodies, so that a faulty store or proxy cannot exhaust the memory.
+//! Response size limits, so that a misbehaving store or proxy can't exhaust memory.
 
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -7,17 +7,17 @@ use aws_sdk_s3::primitives::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
 use std::error::Error;
 
-/// Maximum size of the body of a successful response, in bytes. Listing pages have 1 MB, manifests of 50,000 pages have
-/// 60 MB, and parts of sources are smaller.
+/// Maximum size of a successful response body, in bytes. Listing pages are about 1 MB, manifests with 50,000 pages are
+/// about 60 MB, and source ranges are smaller.
 const MAX_BODY_BYTES: usize = 128 << 20;
 
-/// Maximum size of the body of an error, in bytes. Errors of S3 have 1 kB.
+/// Maximum size of an error response body, in bytes. S3 errors are about 1 KB.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
-/// Maximum size of an `info.json`, in bytes. Typical files have a few kilobytes.
+/// Maximum size of an `info.json`, in bytes. Typical files are a few kilobytes.
 pub(super) const MAX_INFO_BYTES: usize = 4 << 20;
 
-/// Applies the limits before any body is read.
+/// Interceptor that applies the limits before a body is read.
 #[derive(Debug)]
 pub(super) struct BodyLimit;
 
@@ -40,7 +40,7 @@ impl Intercept for BodyLimit {
     }
 }
 
-/// Returns `true` if an error was caused by a body over the limit. A retry would return the same body.
+/// Returns `true` if the error was caused by a body over the limit. Retrying would return the same body.
 pub(super) fn is_too_large(error: &(dyn Error + 'static)) -> bool {
     error.is::<LengthLimitError>() || error.source().is_some_and(is_too_large)
 }

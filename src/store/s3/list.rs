@@ -1,7 +1,7 @@
-//! Paginated listings. A truncated or repeating listing is an error, never the end of the listing.
+//! Paginated listings. A truncated or repeating listing is always an error and never treated as the end.
 //!
-//! Objects missing from a listing count as absent, so they would be deleted as orphans or left under a deleted
-//! `info.json`.
+//! Objects that don't show up in a listing are assumed not to exist, so a faulty listing could cause objects to be
+//! deleted as orphans or left behind after their `info.json` is deleted.
 
 use super::{S3Store, watch};
 use crate::store::{StoreError, StoreErrorKind};
@@ -11,15 +11,15 @@ use futures::{FutureExt, StreamExt};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// Maximum number of consecutive pages without keys. Longer sequences are treated as endless.
+/// Maximum number of consecutive pages without keys. Anything longer is treated as endless.
 const MAX_EMPTY_PAGES: u32 = 1000;
 
-/// The hint for a broken listing.
+/// Hint for a broken listing.
 const HINT: &str = "the listing is unreliable: retry, and report the problem to the operator of the store";
 
 impl S3Store {
-    /// Lists the keys that begin with `prefix`, or their common prefixes up to `delimiter`. Errors name the listing
-    /// `name`.
+    /// Lists the keys starting with `prefix`, or their common prefixes up to `delimiter`. Errors refer to the listing
+    /// as `name`.
     pub(super) fn list<'a>(
         &'a self,
         name: String,
@@ -77,25 +77,25 @@ impl Pager<'_> {
     }
 }
 
-/// The keys and tokens of the earlier pages of a listing.
+/// Keys and tokens seen on earlier pages.
 #[derive(Default)]
 struct Seen {
     hasher: RandomState,
-    /// Hashes of the tokens and of the first key of each page, which is 8 bytes per 1,000 keys.
+    /// Hashes of all tokens and of each page's first key, which takes 8 bytes per 1,000 keys.
     hashes: HashSet<u64>,
     empty_pages: u32,
 }
 
 impl Seen {
-    /// Checks a page and returns the next step.
+    /// Validates a page and returns the next step.
     fn check(&mut self, page: &ListObjectsV2Output, prefix: &str) -> Result<Next, &'static str> {
         // Some stores list `a//b` as `a/b`.
         let is_below = |key: &str| key.starts_with(prefix) || prefix.contains("//");
         if !keys(page).all(is_below) {
             return Err("the store lists keys that do not begin with the requested prefix");
         }
-        // A store that repeats a page would be listed forever. Remembering all keys to notice that would take
-        // gigabytes; the first key of each page and its token are enough, as hashes.
+        // A store that repeats a page would keep the listing going forever. Remembering every key would take gigabytes,
+        // so only hashes of each page's first key and token are kept.
         match keys(page).next() {
             Some(first) if !self.is_new(("key", first)) => return Err("the store returns the same page twice"),
             Some(_) => self.empty_pages = 0,
@@ -107,8 +107,9 @@ impl Seen {
         match page.next_continuation_token().filter(|token| !token.is_empty()) {
             Some(token) if !self.is_new(("token", token)) => Err("the store repeats a continuation token"),
             Some(token) => Ok(Next::Page(token.to_owned())),
-            // Taking this as the end would be the worst of all: what is on the missing pages counts as absent, and a
-            // replacement would put it again, while a deletion would leave it without its `info.json`.
+            // Treating this as the end would be the worst option. Objects on the missing pages would look absent, so
+            // updating an image would upload them again, and deleting it would leave them behind without an
+            // `info.json`.
             None if page.is_truncated() == Some(true) => {
                 Err("the store truncates the listing: a page is truncated but has no continuation token")
             }
@@ -121,7 +122,7 @@ impl Seen {
     }
 }
 
-/// Returns the keys of a page and its common prefixes.
+/// Returns all keys and common prefixes on a page.
 fn keys(page: &ListObjectsV2Output) -> impl Iterator<Item = &str> {
     let keys = page.contents().iter().filter_map(|object| object.key());
     keys.chain(page.common_prefixes().iter().filter_map(|folder| folder.prefix()))

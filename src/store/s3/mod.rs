@@ -1,4 +1,4 @@
-//! A store in a bucket of S3 or of an S3-compatible service.
+//! A store backed by a bucket on S3 or an S3-compatible service.
 
 mod address;
 #[cfg(feature = "web")]
@@ -43,68 +43,69 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use watch::{ResponseObserver, ServerClock};
 
-/// The name of the user metadata (`x-amz-meta-…`) for marks.
+/// User metadata name for marks, without the `x-amz-meta-` prefix.
 const MARK: &str = "iiif-publish-mark";
 
-/// Maximum size of all bodies in flight, in bytes: many tiles, or one `full/max` image with some tiles.
+/// Maximum total size of in-flight bodies, in bytes. This is enough for many tiles, or for one `full/max` image and a
+/// few tiles.
 const MAX_BYTES_IN_FLIGHT: u64 = 64 << 20;
 
-/// Default time for retries of a request. A restart of a store usually takes less time.
+/// Default time limit for retrying a request. Restarting a store usually takes less time than this.
 const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 
-/// The use of the newer checksum headers.
+/// Determines when to send the newer checksum headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checksums {
-    /// Sends checksums with every put, as AWS recommends.
+    /// Sends a checksum with every put, as recommended by AWS.
     WhenSupported,
-    /// Sends checksums only with operations that require one, because other stores reject or ignore the headers. Bodies
+    /// Sends checksums only for operations that require them, because other stores reject or ignore the headers. Bodies
     /// are still signed with their SHA-256.
     WhenRequired,
 }
 
-/// Settings of a bucket. Everything else comes from the standard AWS environment variables and files.
+/// Bucket settings. Everything else comes from the standard AWS environment variables and configuration files.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct S3Settings {
-    /// The name of the bucket.
+    /// Bucket name.
     pub bucket: String,
-    /// The endpoint, unless the bucket is on AWS.
+    /// Endpoint URL. Not needed for buckets on AWS.
     pub endpoint_url: Option<String>,
-    /// The region of the bucket.
+    /// The bucket's region.
     pub aws_region: Option<String>,
-    /// The profile of `~/.aws/config` and `~/.aws/credentials`.
+    /// Profile to use from `~/.aws/config` and `~/.aws/credentials`.
     pub profile: Option<String>,
-    /// Checksums other than the endpoint's default.
+    /// Overrides the endpoint's default checksum mode.
     pub checksums: Option<Checksums>,
-    /// Maximum parallel uploads. The default is [`S3Store::DEFAULT_CONCURRENCY`].
+    /// Maximum number of concurrent uploads. Defaults to [`S3Store::DEFAULT_CONCURRENCY`].
     pub concurrency: Option<NonZeroUsize>,
-    /// Maximum puts per second. Values outside [`PUTS_PER_SECOND`](Self::PUTS_PER_SECOND) are clamped, and NaN means no
-    /// limit.
+    /// Maximum number of puts per second. Values outside [`PUTS_PER_SECOND`](Self::PUTS_PER_SECOND) are clamped, and
+    /// NaN means no limit.
     pub max_puts_per_second: Option<f64>,
-    /// Maximum time for retries of a request. The default is five minutes.
+    /// Maximum time to spend retrying a request. Defaults to five minutes.
     pub retry_for: Option<Duration>,
-    /// The attributes of every stored object.
+    /// Attributes added to every stored object.
     pub attributes: ObjectAttributes,
-    /// The handling of objects that already exist. With [`OnExisting::Keep`], a put fails unless the bytes are equal
-    /// (`If-None-Match: *`). Some stores ignore the condition.
+    /// Policy for objects that already exist. With [`OnExisting::Keep`], a put fails unless the existing object has the
+    /// same content (`If-None-Match: *`). Some stores ignore this condition.
     pub on_existing: OnExisting,
-    /// The account that pays for the requests.
+    /// The account billed for requests.
     pub payer: Payer,
 }
 
 impl S3Settings {
-    /// Creates the default settings of a bucket.
+    /// Creates the default settings for a bucket.
     #[must_use]
     pub fn new(bucket: impl Into<String>) -> Self {
         Self { bucket: bucket.into(), ..Self::default() }
     }
 
-    /// Supported rate limits, in puts per second: from about four per hour to one million per second.
+    /// Supported rate limits, in puts per second. They range from about four puts per hour to one million per second.
     pub const PUTS_PER_SECOND: RangeInclusive<f64> = 0.001..=1_000_000.0;
 }
 
-/// A bucket. All clones share one client.
+/// A bucket on S3 or a compatible service. Clones share one client.
 #[derive(Clone, Debug)]
 pub struct S3Store {
     client: Client,
@@ -119,9 +120,10 @@ pub struct S3Store {
     denied_lookups: Arc<AtomicU64>,
 }
 
-/// Returns the number of uploads in flight if none is configured: with a rate limit, those of one second.
+/// Returns the default number of in-flight uploads. With a rate limit, this is one second's worth.
 ///
-/// More would only wait, and every `info.json` would wait behind them: all images would be completed at the end of the run.
+/// Any additional uploads would just wait, and every `info.json` would wait behind them, so no image would be complete
+/// until the end of the run.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limited to the default")]
 fn default_concurrency(max_puts_per_second: Option<f64>) -> usize {
     const MIN: f64 = 8.0;
@@ -130,15 +132,15 @@ fn default_concurrency(max_puts_per_second: Option<f64>) -> usize {
 }
 
 impl S3Store {
-    /// The default maximum of parallel uploads. At 200 ms per put, 256 make 1,280 puts per second, which is as many
-    /// tiles as two cores encode. The actual number adapts to the store.
+    /// Default limit on concurrent uploads. At 200 ms per put, 256 uploads amount to 1,280 puts per second, which
+    /// matches the number of tiles that two cores can encode. The actual number adapts to the store.
     pub const DEFAULT_CONCURRENCY: usize = 256;
 
-    /// Connects to a bucket and [checks](Store::check) it. If the bucket is in another region, calls `on_region` with
-    /// its region and connects to that.
+    /// Connects to a bucket and [checks](Store::check) it. If the bucket turns out to be in a different region, calls
+    /// `on_region` with that region and reconnects.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect), and if the bucket cannot be used.
+    /// Returns an error if [`connect`](Self::connect) fails or the bucket isn't usable.
     pub async fn connect_in_any_region(settings: S3Settings, on_region: impl FnOnce(&str)) -> Result<Self, StoreError> {
         let store = Self::connect(settings.clone()).await?;
         let Err(error) = store.check().await else { return Ok(store) };
@@ -148,10 +150,11 @@ impl S3Store {
         store.check().await.map(|()| store)
     }
 
-    /// Reads the AWS configuration and creates the client. Only credential providers may send requests at this point.
+    /// Reads the AWS configuration and creates the client. Sends no requests, apart from those made by credential
+    /// providers.
     ///
     /// # Errors
-    /// If there are no credentials, or if the endpoint or the bucket cannot be part of a URL.
+    /// Returns an error if no credentials are found, or if the endpoint or bucket name can't be used in a URL.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
         settings.endpoint_url.as_deref().map_or(Ok(()), check_no_secrets)?;
         check_endpoints(&settings)?;
@@ -167,10 +170,10 @@ impl S3Store {
         let limiter = AdaptiveLimiter::new(UploadLimits { puts, bytes: MAX_BYTES_IN_FLIGHT, puts_per_second });
         let client_config = client_config(&config, settings.retry_for.unwrap_or(DEFAULT_RETRY_FOR));
         let S3Settings { bucket, on_existing, payer, .. } = settings;
-        // The SDK decides about the endpoint from a dozen sources: flags, environment, profiles, services sections,
-        // dual-stack and FIPS settings. It tells its decision only in a request, so one is presigned, not sent, and its
-        // URL is taken apart. It says if this is AWS, which decides about path style and checksums; both change the
-        // URL, so a second one is made for the result.
+        // The SDK picks the endpoint from a dozen sources, including flags, the environment, profiles, services
+        // sections, dual-stack and FIPS settings. It reveals the choice only in a request, so presign one without
+        // sending it and look at its URL. The URL shows if the endpoint is AWS, and that determines path style and
+        // checksums. Both affect the URL, so presign again with the final settings.
         let is_aws = is_aws(&bucket_url(client_config.clone(), &bucket).await?);
         let mut client_config = client_config.force_path_style(!is_aws);
         if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
@@ -178,7 +181,7 @@ impl S3Store {
         }
         let url = bucket_url(client_config.clone(), &bucket).await?;
         let url = url.parse().map_err(|error| bad_bucket(&bucket, error))?;
-        // Added last, because the configuration that only computes the URL never sends a request.
+        // Added last, because the configurations above only compute URLs and never send a request.
         let clock = ServerClock::default();
         let observer = ResponseObserver::new(limiter.clone(), clock.clone());
         let client = Client::from_conf(client_config.interceptor(observer).interceptor(BodyLimit).build());
@@ -187,25 +190,25 @@ impl S3Store {
         Ok(Self { client, bucket, url, limiter, concurrency, attributes, on_existing, payer, clock, denied_lookups })
     }
 
-    /// Returns the URL of a prefix at the endpoint, in virtual-host style on AWS and in path style elsewhere.
+    /// Returns the endpoint URL for a prefix, using virtual-hosted style on AWS and path style elsewhere.
     #[must_use]
     pub fn url(&self, prefix: &Prefix) -> BaseUrl {
         self.url.below(prefix)
     }
 
-    /// Returns the name of the bucket.
+    /// Returns the bucket name.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// Returns the region that requests are signed for.
+    /// Returns the region used to sign requests.
     #[must_use]
     pub fn aws_region(&self) -> String {
         self.client.config().region().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Returns the name of a listing for error messages. In a run into one bucket, the prefix is sufficient.
+    /// Returns a listing's display name for error messages. Within a bucket, the prefix is enough.
     fn name_of(&self, below: &Prefix) -> String {
         if below.is_empty() { format!("s3://{}", self.bucket) } else { below.with_slash() }
     }

@@ -5,10 +5,10 @@ use crate::store::StoreError;
 use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
 
 impl S3Store {
-    /// Returns `true` if the bucket keeps old versions of objects. Requires `s3:GetBucketVersioning`.
+    /// Returns `true` if versioning is enabled for the bucket. Requires `s3:GetBucketVersioning`.
     ///
     /// # Errors
-    /// If the setting cannot be read or the store does not support versioning.
+    /// Returns an error if the setting can't be read or the store doesn't support versioning.
     pub(crate) async fn is_versioned(&self) -> Result<bool, StoreError> {
         let response = self.client.get_bucket_versioning().bucket(&self.bucket).send().await;
         let action = || format!("could not read the versioning of `{}`", self.bucket);
@@ -16,11 +16,11 @@ impl S3Store {
         Ok(versioning.status() == Some(&BucketVersioningStatus::Enabled))
     }
 
-    /// Returns the prefixes below which a lifecycle rule deletes old versions of all objects. Requires
+    /// Returns the prefixes under which a lifecycle rule deletes all old object versions. Requires
     /// `s3:GetLifecycleConfiguration`.
     ///
     /// # Errors
-    /// If the rules cannot be read or the store does not support them.
+    /// Returns an error if the rules can't be read or the store doesn't support them.
     pub(crate) async fn noncurrent_expirations(&self) -> Result<Vec<String>, StoreError> {
         let response = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
         let action = || format!("could not read the lifecycle rules of `{}`", self.bucket);
@@ -28,11 +28,11 @@ impl S3Store {
         Ok(rules.map(|rules| rules.rules().iter().filter_map(expired_prefix).collect()).unwrap_or_default())
     }
 
-    /// Describes the default retention of the bucket, such as `30 days (GOVERNANCE)`. Requires
+    /// Describes the bucket's default retention, such as `30 days (GOVERNANCE)`. Requires
     /// `s3:GetBucketObjectLockConfiguration`.
     ///
     /// # Errors
-    /// If the setting cannot be read or the store does not support Object Lock.
+    /// Returns an error if the setting can't be read or the store doesn't support Object Lock.
     pub(crate) async fn default_retention(&self) -> Result<Option<String>, StoreError> {
         let response = self.client.get_object_lock_configuration().bucket(&self.bucket).send().await;
         let action = || format!("could not read the object lock of `{}`", self.bucket);
@@ -49,7 +49,7 @@ impl S3Store {
     }
 }
 
-/// Returns the prefix of a rule that deletes old versions of all objects below it.
+/// Returns a rule's prefix if the rule deletes all old object versions under it.
 fn expired_prefix(rule: &LifecycleRule) -> Option<String> {
     rule.noncurrent_version_expiration()?.noncurrent_days()?;
     let Some(filter) = rule.filter() else {

@@ -1,4 +1,4 @@
-//! Puts, each confirmed by the ETag of the stored object.
+//! Uploads objects and confirms each upload using the returned ETag.
 
 use super::{MARK, S3Store};
 use crate::store::{
@@ -11,30 +11,29 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
 use futures::{StreamExt, TryStreamExt, stream};
 
-/// Maximum attempts of a put if the stored bytes differ from the sent bytes.
+/// Maximum number of attempts if the stored bytes differ from the bytes sent.
 const MAX_DIGEST_ATTEMPTS: u32 = 4;
 
-/// The hint for a put without an ETag in the response, which every S3 API returns.
+/// Hint for a put response without an ETag, which every S3 API returns.
 const NO_ETAG_HINT: &str =
     "check that `--endpoint-url` is the S3 API of the store, not a website, a CDN or a proxy that removes headers";
 
-/// The status for a conditional put of an existing object.
+/// Status returned when a conditional put finds an existing object.
 const PRECONDITION_FAILED: u16 = 412;
 
 impl S3Store {
-    /// Puts an object and repeats the put until the store confirms the sent bytes.
+    /// Puts an object, retrying until the store confirms that it has the right bytes.
     pub(super) async fn put_confirmed(&self, object: Object, on_existing: OnExisting) -> Result<Receipt, StoreError> {
-        // The store returns the MD5 of what it has stored as the ETag, at least for a single PUT without a KMS key.
-        // Comparing it with the digest of what was sent covers everything in between: memory, proxies and the store
-        // itself.
+        // The ETag is the MD5 of the stored content, at least for a single put without a KMS key. Comparing it to the
+        // digest of the bytes we sent covers everything in between, including memory, proxies and the store itself.
         let digest = Digest::of(&object.body);
         let _permit = self.limiter.acquire(object.body.len() as u64).await;
         let mut confirmation = Confirmation::NoETag;
         for _ in 0..MAX_DIGEST_ATTEMPTS {
             let output = match self.put_without_check(&object, on_existing).await {
                 Ok(output) => output,
-                // With `If-None-Match: *`, an attempt whose response is lost makes the retry fail with 412: the object
-                // is there because this run has put it. So the bytes decide, not the status.
+                // With `If-None-Match: *`, a retry fails with 412 if the response to the first attempt was lost,
+                // because our own object is already stored. Compare the bytes instead of relying on the status.
                 Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
             };
@@ -48,7 +47,7 @@ impl S3Store {
         Err(confirmation.into_error(&object.key))
     }
 
-    /// Sends one put, with the retries of the SDK.
+    /// Sends a single put, including any SDK retries.
     async fn put_without_check(
         &self,
         object: &Object,
@@ -72,17 +71,18 @@ impl S3Store {
         }
     }
 
-    /// Accepts an existing object with the same bytes as stored. Usually, the response to an earlier attempt was lost.
+    /// Treats an existing object with the same bytes as stored. Usually this means the response to an earlier attempt
+    /// was lost.
     async fn already_there(&self, object: Object, digest: &Digest) -> Result<Receipt, StoreError> {
-        // Compares bytes, because the ETag of an object encrypted with KMS is not an MD5.
+        // Compare the bytes, because objects encrypted with KMS don't have MD5 ETags.
         let stored = self.get(&object.key).await?.filter(|stored| Digest::of(&stored.body) == *digest);
         let stored = stored.ok_or_else(|| StoreError::exists(&object.key))?;
         Ok(Receipt { bytes: object.body.len() as u64, key: object.key, etag: stored.etag })
     }
 
-    /// Puts empty objects that website endpoints answer with a redirect.
+    /// Puts empty objects that website endpoints serve as redirects.
     ///
-    /// The object under the base key may belong to somebody else. All other keys replace objects of the same owner.
+    /// The base key may hold someone else's object. The other keys only ever replace our own objects.
     pub(super) async fn put_redirects(&self, Redirects { base, redirects, .. }: Redirects) -> Result<(), StoreError> {
         let has_base = redirects.iter().any(|redirect| redirect.from == base);
         let is_known = !has_base || self.require_redirect_or_nothing(&base).await? == Known::Yes;
@@ -93,8 +93,8 @@ impl S3Store {
         stream::iter(redirects).map(put).buffer_unordered(self.concurrency).try_collect().await
     }
 
-    /// Checks that a key may become a redirect: its object is a redirect, empty or missing. Without permission to read,
-    /// the result is [`Known::No`].
+    /// Checks that a key can become a redirect, which means that its object is a redirect, empty or missing. Returns
+    /// [`Known::No`] if the caller isn't allowed to read it.
     async fn require_redirect_or_nothing(&self, key: &Key) -> Result<Known, StoreError> {
         let head = self.client.head_object().bucket(&self.bucket).key(key.as_str());
         match head.set_request_payer(self.payer.into()).send().await {
@@ -111,13 +111,13 @@ impl S3Store {
         }
     }
 
-    /// Puts a redirect. An existing object that must not be replaced stays, because it is most likely the same
+    /// Puts a redirect. If an existing object must not be replaced, it is kept, because it is most likely the same
     /// redirect.
     async fn put_redirect(&self, redirect: Redirect, may_replace: bool) -> Result<(), StoreError> {
         let _permit = self.limiter.acquire(0).await;
         let put = self.put_request(&redirect.from, self.on_existing).website_redirect_location(redirect.to);
         let put = if may_replace { put } else { put.if_none_match("*") };
-        // Other endpoints serve the object as an empty file, which must not have an image type.
+        // Other endpoints serve this as an empty file, which must not have an image type.
         let put = put.content_type("text/plain").body(ByteStream::from_static(b"")).send().await;
         match put {
             Ok(_) => self.limiter.record_success(),
@@ -130,7 +130,7 @@ impl S3Store {
     }
 }
 
-/// The result of checking the object under a key.
+/// Result of checking the object under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Yes,
@@ -145,7 +145,7 @@ fn is_there_already(error: &SdkError<PutObjectError>) -> bool {
     error.raw_response().is_some_and(|response| response.status().as_u16() == PRECONDITION_FAILED)
 }
 
-/// The result of comparing the response to a put with the sent bytes.
+/// Result of comparing a put response to the bytes sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Confirmation {
     Confirmed,
@@ -154,9 +154,9 @@ enum Confirmation {
 }
 
 impl Confirmation {
-    /// Compares the ETag with the MD5 of the bytes.
+    /// Compares the ETag to the content's MD5 digest.
     ///
-    /// Objects encrypted with KMS or a customer key have other ETags, and so have all objects in some stores.
+    /// ETags aren't digests for objects encrypted with KMS or a customer key, or for any object in some stores.
     fn from_output(output: &PutObjectOutput, digest: &Digest) -> Self {
         let is_of_other_bytes = is_encrypted_by_key(output.server_side_encryption(), output.sse_customer_algorithm());
         match output.e_tag().map(Digest::from_etag) {
@@ -167,7 +167,7 @@ impl Confirmation {
         }
     }
 
-    /// Returns the error for a put that was not confirmed.
+    /// Returns the error for an unconfirmed put.
     fn into_error(self, key: &Key) -> StoreError {
         let failed = |cause: String| StoreError::new(StoreErrorKind::Other, could_not_put(key), cause);
         match self {
@@ -177,7 +177,7 @@ impl Confirmation {
     }
 }
 
-/// Returns `true` if the encryption implies that the ETag is not an MD5 of the content.
+/// Returns `true` if the object is encrypted in a way that means its ETag isn't an MD5 digest of its content.
 pub(super) fn is_encrypted_by_key(encryption: Option<&ServerSideEncryption>, customer_algorithm: Option<&str>) -> bool {
     matches!(encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse))
         || customer_algorithm.is_some()

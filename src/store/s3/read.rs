@@ -1,4 +1,4 @@
-//! Reads of existing objects under any key: sizes, ranges and listings.
+//! Reads existing objects under any key: metadata, ranges and listings.
 
 use super::S3Store;
 use super::explain::kind;
@@ -14,29 +14,29 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Timeout for the next piece of a body. The timeout of the SDK covers only the response headers.
+/// Timeout for receiving the next chunk of a body. The SDK's timeout only covers the response headers.
 const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum attempts to read a range whose body is incomplete.
+/// Maximum number of attempts to read a range if the body is cut short.
 const MAX_BODY_ATTEMPTS: u32 = 5;
 
-/// The metadata of an object that may come from another program.
+/// Metadata for an object that may have been written by another program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {
-    /// The key, without any encoding.
+    /// The object's key, unencoded.
     pub key: String,
-    /// The size in bytes.
+    /// Size in bytes.
     pub bytes: u64,
     /// The `ETag`, without quotes.
     pub etag: Option<String>,
-    /// The time of the last write, as an HTTP date.
+    /// Last modified time, as an HTTP date.
     pub modified: Option<String>,
 }
 
-/// An error while reading a range of an object.
+/// Error returned when reading from an object fails.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The object does not exist.
+    /// The object doesn't exist.
     Missing,
     /// The object was replaced after its metadata was read.
     Replaced,
@@ -48,10 +48,10 @@ const PRECONDITION_FAILED: u16 = 412;
 const RANGE_NOT_SATISFIABLE: u16 = 416;
 
 impl S3Store {
-    /// Reads the metadata of an object.
+    /// Reads an object's metadata.
     ///
     /// # Errors
-    /// If the object does not exist or its metadata cannot be read.
+    /// Returns an error if the object doesn't exist or its metadata can't be read.
     pub(crate) async fn look_at(&self, key: &str) -> Result<ObjectInfo, ReadError> {
         let head = self.client.head_object().bucket(&self.bucket).key(key);
         let head = head.set_request_payer(self.payer.into()).send().await;
@@ -64,10 +64,10 @@ impl S3Store {
         })
     }
 
-    /// Reads a range of the object with exactly this metadata.
+    /// Reads a range of an object, provided that it still matches this metadata.
     ///
     /// # Errors
-    /// If the object was replaced or cannot be read.
+    /// Returns an error if the object was replaced or can't be read.
     pub(crate) async fn read_part(&self, object: &ObjectInfo, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         let mut attempts = 1;
         loop {
@@ -86,13 +86,13 @@ impl S3Store {
     async fn request_range(&self, object: &ObjectInfo, range: &Range<u64>) -> Result<ByteStream, ReadError> {
         let request = self.client.get_object().bucket(&self.bucket).key(&object.key);
         let request = request.range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
-        // All ranges of a source must be of one revision, or a decoder would read the header of one image and the
-        // pixels of another. The condition is checked by the store; the ETag of the response is compared as well,
-        // because some stores ignore it.
+        // All ranges must come from the same revision, or a decoder could end up with one image's header and another
+        // image's pixels. The store enforces this condition, and the response's ETag is checked too because some stores
+        // ignore it.
         let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
         let response = request.set_request_payer(self.payer.into()).send().await;
         let response = response.map_err(|error| self.read_error(&object.key, &error))?;
-        // Some stores ignore the condition.
+        // Check the revision here too, in case the store ignored the condition.
         let is_other = |found: Option<String>, known: &Option<String>| {
             found.zip(known.as_ref()).is_some_and(|(found, known)| found != *known)
         };
@@ -116,7 +116,7 @@ impl S3Store {
         }
     }
 
-    /// Lists the objects whose keys begin with `prefix`, sorted by key. The prefix may end within a name.
+    /// Lists the objects with keys starting with `prefix`, sorted by key. The prefix can end in the middle of a name.
     #[doc(hidden)]
     #[must_use]
     #[doc(hidden)]
@@ -137,17 +137,17 @@ fn from_listing(object: aws_sdk_s3::types::Object) -> Option<ObjectInfo> {
     })
 }
 
-/// Returns an ETag without quotes, which some stores omit in listings.
+/// Strips quotes from an ETag. Some stores omit them in listings.
 fn without_quotes(etag: &str) -> String {
     etag.trim_matches('"').to_owned()
 }
 
-/// Formats a time as an HTTP date. Listings have a higher resolution than headers, so fractions of seconds are removed.
+/// Formats a time as an HTTP date. Fractional seconds are dropped, because listings are more precise than headers.
 fn http_date(time: &DateTime) -> Option<String> {
     DateTime::from_secs(time.secs()).fmt(DateTimeFormat::DateTime).ok()
 }
 
-/// Collects a body whose length must be the length of the range.
+/// Collects a body, which must be exactly as long as the range.
 async fn collect_body(mut body: ByteStream, range: &Range<u64>) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     let length = usize::try_from(range.end.saturating_sub(range.start))?;
     let mut bytes = Vec::new();

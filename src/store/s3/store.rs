@@ -1,4 +1,4 @@
-//! The operations of a store, by the requests of S3.
+//! `Store` implementation based on S3 requests.
 
 use super::S3Store;
 use super::explain::kind;
@@ -16,10 +16,10 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-/// Maximum attempts of the initial request, which checks that the bucket exists.
+/// Maximum number of attempts for the initial request, which checks that the bucket exists.
 const MAX_CHECK_ATTEMPTS: u32 = 3;
 
-/// Returns the objects on a listing page whose keys `found` accepts.
+/// Returns the objects from a listing page that have a key accepted by `found`.
 fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
     let listed = |object: &aws_sdk_s3::types::Object| {
         let key = object.key().and_then(&found)?;
@@ -41,8 +41,8 @@ impl Store for S3Store {
         tracking_last_failure(self.put_confirmed(object, OnExisting::Keep)).boxed()
     }
 
-    /// Lists at most one key. Unlike `HeadBucket`, the response contains an error message. A role with only put
-    /// permission is denied the listing, which is not an error.
+    /// Lists at most one key. Unlike `HeadBucket`, this returns an error message. A role that only has put permission
+    /// isn't allowed to list, so a denied request is not an error.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         tracking_last_failure(async {
             let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
@@ -65,12 +65,12 @@ impl Store for S3Store {
             match self.fetch(key).await {
                 Ok(stored) => Ok(Some(stored)),
                 Err(error) if error.status() == Some(404) => Ok(None),
-                // Without permission to list, the status for a missing key is 403 instead of 404.
+                // Without list permission, S3 returns 403 rather than 404 for a missing key.
                 Err(error) if error.status() == Some(403) => {
-                    // S3 answers 403 and not 404 for a missing key if the credentials may not list, so that names
-                    // cannot be guessed. It answers the same for an object that may not be read. Taking it as missing
-                    // is safe, because the worst that follows is that an unchanged image is published again; the count
-                    // lets the caller tell people why.
+                    // S3 does this so that key names can't be guessed, and it returns the same status for an object the
+                    // caller isn't allowed to read. It's safe to treat both as missing, because the worst outcome is
+                    // publishing an unchanged image again. Counting these lookups lets the caller explain why that
+                    // happened.
                     self.denied_lookups.fetch_add(1, Ordering::Relaxed);
                     Ok(None)
                 }
@@ -106,12 +106,12 @@ impl Store for S3Store {
         Some(self)
     }
 
-    /// Copies the object onto itself, on condition that its ETag is unchanged.
+    /// Copies the object onto itself, provided that its ETag hasn't changed.
     fn update_headers(&self, update: HeaderUpdate) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         tracking_last_failure(self.copy_in_place(update)).boxed()
     }
 
-    /// Uses the `Date` header of the last response, which has a resolution of one second.
+    /// Based on the `Date` header of the last response, which has a resolution of one second.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         async { Ok(self.clock.now()) }.boxed()
     }
@@ -134,7 +134,7 @@ impl Store for S3Store {
 }
 
 impl RedirectStore for S3Store {
-    /// Puts empty objects that website endpoints answer with a redirect.
+    /// Puts empty objects that website endpoints serve as redirects.
     fn set_redirects(&self, redirects: Redirects) -> BoxFuture<'_, Result<(), StoreError>> {
         tracking_last_failure(self.put_redirects(redirects)).boxed()
     }

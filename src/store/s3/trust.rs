@@ -1,4 +1,4 @@
-//! AWS profiles, and the certificate authorities that the environment or a profile configures.
+//! AWS profiles and custom certificate authorities from the environment or a profile.
 
 use super::S3Settings;
 use crate::store::{StoreError, StoreErrorKind};
@@ -14,22 +14,22 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Maximum size of a certificate file, in bytes. Certificate files of operating systems have about 250 kB.
+/// Maximum size of a CA bundle, in bytes. Bundles that ship with an OS are about 250 KB.
 const MAX_BUNDLE_BYTES: u64 = 16 << 20;
 
-/// Maximum number of profiles listed in an error.
+/// Maximum number of profiles to list in an error message.
 const MAX_LISTED: usize = 10;
 
-/// Certificate authorities in addition to those of the system.
+/// Certificate authorities to trust in addition to the system's.
 #[derive(Clone, Debug)]
 pub(super) struct Bundle {
     pem: Vec<u8>,
 }
 
-/// Reads the profiles and checks that the selected profile exists.
+/// Loads the profiles and checks that the selected one exists.
 ///
 /// # Errors
-/// If the selected profile does not exist or a file is not a valid configuration.
+/// Returns an error if the selected profile doesn't exist or a configuration file is invalid.
 pub(super) async fn profiles(settings: &S3Settings) -> Result<ProfileSet, StoreError> {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let of_variable = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find_map(|name| Some((name, variable(name)?)));
@@ -60,10 +60,10 @@ pub(super) async fn profiles(settings: &S3Settings) -> Result<ProfileSet, StoreE
     ))
 }
 
-/// Reads the certificate authorities from `AWS_CA_BUNDLE` or from `ca_bundle` in the profile.
+/// Loads the certificate authorities from `AWS_CA_BUNDLE` or from the profile's `ca_bundle` setting.
 ///
 /// # Errors
-/// If the file does not exist or contains no certificates.
+/// Returns an error if the file doesn't exist or contains no certificates.
 pub(super) fn bundle(profiles: &ProfileSet) -> Result<Option<Bundle>, StoreError> {
     let of_variable = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let from = if of_variable.is_some() { "AWS_CA_BUNDLE" } else { "`ca_bundle` of the profile" };
@@ -81,7 +81,7 @@ pub(super) fn bundle(profiles: &ProfileSet) -> Result<Option<Bundle>, StoreError
     Ok(Some(Bundle { pem }))
 }
 
-/// Checks certificates in advance, because the TLS library panics if it cannot use one.
+/// Validates certificates up front, because the TLS library panics on unusable ones.
 fn check(pem: &[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -96,7 +96,7 @@ fn home_expanded(path: &str) -> PathBuf {
 }
 
 impl Bundle {
-    /// Returns TLS settings that trust these authorities and those of the system.
+    /// Returns TLS settings that trust these authorities as well as the system's.
     pub(super) fn context(&self) -> TlsContext {
         let store = TrustStore::default().with_pem_certificate(self.pem.clone());
         TlsContext::builder().with_trust_store(store).build().expect("every trust store makes a valid context")

@@ -1,4 +1,4 @@
-//! Observation of responses: retries, throttling, the clock of the store and the last error.
+//! Observes responses to track retries, throttling, the store's clock and the last error.
 
 use super::limit::is_too_large;
 use crate::store::Tally;
@@ -18,30 +18,30 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-/// Maximum number of bytes of an error document that are searched.
+/// Maximum number of bytes of an error document to search.
 const MAX_ERROR_BYTES: usize = 4096;
 
-/// "Too Many Requests", the throttling status of R2, GCS and B2. The SDK does not retry it.
+/// "Too Many Requests", used for throttling by R2, GCS and B2. The SDK doesn't retry it.
 const TOO_MANY_REQUESTS: u16 = 429;
 const SLOW_DOWN: u16 = 503;
 
-/// Error codes that are worth a retry, in addition to those that the SDK retries.
+/// Error codes to retry in addition to the ones the SDK already retries.
 const TRANSIENT_CODES: [&str; 8] = [
-    // The clocks within a large store may differ.
+    // Clocks can differ within a large store.
     "RequestTimeTooSkewed",
-    // Another request for the same object was in progress.
+    // A different request for the same object was in progress.
     "OperationAborted",
     "ConditionalRequestConflict",
-    // The body changed in transit. Stores use three codes for this.
+    // The body was corrupted in transit. Stores use three different codes for this.
     "BadDigest",
     "XAmzContentSHA256Mismatch",
     "XAmzContentChecksumMismatch",
-    // The body did not arrive in time or completely.
+    // The body arrived late or was incomplete.
     "RequestTimeout",
     "IncompleteBody",
 ];
 
-/// Extends the retries of the SDK by error codes for the errors `E` of one operation.
+/// Retry classifier that recognizes additional error codes for the operation with error type `E`.
 pub(super) struct CodeClassifier<E>(PhantomData<fn() -> E>);
 
 impl<E> Default for CodeClassifier<E> {
@@ -58,9 +58,9 @@ impl<E> fmt::Debug for CodeClassifier<E> {
 
 impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for CodeClassifier<E> {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        // The SDK retries the codes of AWS. Other stores use other codes for the same situations, and 429 for
-        // throttling. A classifier without an opinion leaves the decision to the others, so this one only speaks up
-        // for what it knows.
+        // The SDK only retries AWS error codes. Other stores use different codes for the same situations, and 429 for
+        // throttling. Returning no action leaves the decision to the other classifiers, so this one only acts on codes
+        // it recognizes.
         let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
         if is_too_large(error) {
             return RetryAction::RetryForbidden;
@@ -80,15 +80,15 @@ impl<E: Error + ProvideErrorMetadata + Send + Sync + 'static> ClassifyRetry for 
     }
 }
 
-/// The clock of the store, based on the `Date` header of its last response.
+/// The store's clock, based on the `Date` header of the last response.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerClock(Arc<Mutex<Option<(SystemTime, Instant)>>>);
 
 impl ServerClock {
-    /// Returns the current time of the store, or the local time before the first response.
+    /// Returns the store's current time, or the local time if there hasn't been a response yet.
     pub(super) fn now(&self) -> SystemTime {
-        // The monotonic clock bridges the time since the last response, so that a local clock that is set meanwhile
-        // changes nothing. `Date` has whole seconds, which is why the protocol adds `CLOCK_PRECISION` where it compares
+        // Add the time elapsed since the last response on the monotonic clock, so that changing the local clock has no
+        // effect. `Date` only has whole seconds, which is why the protocol adds `CLOCK_PRECISION` when it compares
         // times.
         let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.and_then(|(date, received)| date.checked_add(received.elapsed())).unwrap_or_else(SystemTime::now)
@@ -103,22 +103,21 @@ impl ServerClock {
 }
 
 tokio::task_local! {
-    /// The last error response to the current operation.
+    /// Last error response to the current operation.
     static LAST_FAILURE: RefCell<Option<String>>;
 }
 
-/// Runs an operation and makes its [`last_failure`] available.
+/// Runs an operation and tracks its [`last_failure`].
 pub(super) fn tracking_last_failure<F: Future>(operation: F) -> impl Future<Output = F::Output> {
     LAST_FAILURE.scope(RefCell::default(), operation)
 }
 
-/// Returns the last error response to the current operation. The error of a timeout over all attempts does not include
-/// it.
+/// Returns the last error response to the current operation. The error for an overall timeout doesn't include it.
 pub(super) fn last_failure() -> Option<String> {
     LAST_FAILURE.try_with(|failure| failure.borrow().clone()).ok().flatten()
 }
 
-/// Describes an error response by its status and its body, or returns `None` for a success.
+/// Describes an error response using its status and body, or returns `None` if it was successful.
 fn failure(response: &HttpResponse) -> Option<String> {
     let status = response.status().as_u16();
     let body = response.body().bytes().unwrap_or_default();
@@ -180,11 +179,11 @@ impl Intercept for ResponseObserver {
             self.clock.set(date);
         }
         if let Some(failure) = failure(response) {
-            // Fails for requests outside of an operation, whose errors need no explanation.
+            // Fails for requests outside an operation, but their errors don't need further explanation.
             let _ = LAST_FAILURE.try_with(|last| last.replace(Some(failure)));
         }
-        // Here and not where errors are handled: the SDK retries by itself, so a throttle that a retry overcomes never
-        // becomes an error. It still has to narrow the window.
+        // Record throttling here rather than in the error handling. The SDK retries internally, so a throttled request
+        // that succeeds on retry never surfaces as an error, but it still has to shrink the window.
         let status = Some(response.status().as_u16());
         if matches!(status, Some(TOO_MANY_REQUESTS | SLOW_DOWN)) {
             self.limiter.record_throttle();

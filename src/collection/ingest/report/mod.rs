@@ -1,4 +1,5 @@
-//! The report of a run: a JSON line for each image when it ends, after one for each that is planned.
+//! Run reports in JSON Lines format. They start with a line per planned image, followed by a line per image as it
+//! finishes.
 
 mod read;
 
@@ -14,27 +15,28 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// A report, which may be switched off.
+/// A report, which may be disabled.
 pub(super) struct Report {
     file: Option<BufWriter<File>>,
-    /// The first line that could not be written.
+    /// The first write error, if any.
     error: Option<io::Error>,
 }
 
 impl Report {
-    /// Returns a report that is switched off.
+    /// Returns a disabled report.
     pub(super) fn none() -> Self {
         Self { file: None, error: None }
     }
 
-    /// Creates a report with a line for each image that is to be published. Images without another line afterwards are missing.
+    /// Creates a report that starts with a line for each planned image. Any image without a second line wasn't
+    /// finished.
     pub(super) fn create(path: Option<&Path>, pages: &[&Page]) -> Result<Self, IngestError> {
         let Some(path) = path else { return Ok(Self::none()) };
         let refused = |cause: io::Error| IngestError::Report { path: path.to_owned(), cause };
         let file = File::create(path).map_err(refused)?;
         let mut report = Self { file: Some(BufWriter::new(file)), error: None };
-        // Planned images come first, so that a report is complete after any crash: an image without a further line is
-        // missing. Otherwise, the report of a run that was killed would look like that of a smaller input.
+        // Planned images are written first so that the report stays meaningful after a crash. Without them, the report
+        // of a killed run would look like a complete run with fewer images.
         for page in pages {
             report.line(
                 &json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()}),
@@ -44,7 +46,7 @@ impl Report {
         report.take_error().map_or(Ok(report), |error| Err(refused(error)))
     }
 
-    /// Writes the result of an image. It is flushed at once, so that a crash loses none.
+    /// Writes an image's result. Flushes right away so that a crash doesn't lose it.
     pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         if self.file.is_some() {
             self.line(&line(image, result));
@@ -52,13 +54,13 @@ impl Report {
         }
     }
 
-    /// Writes that an image was deleted (no longer in the input).
+    /// Records that an image was deleted because it is no longer in the input.
     pub(super) fn deleted(&mut self, identifier: &Identifier) {
         self.line(&json!({"status": "deleted", "id": identifier.to_string()}));
         self.flush();
     }
 
-    /// Returns the first error of writing, if the report is not complete.
+    /// Returns the first write error, if any. The report is incomplete in that case.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }

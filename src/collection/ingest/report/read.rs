@@ -1,94 +1,95 @@
-//! Reads the reports of all parts of a run.
+//! Reads and merges the reports from all shards of a run.
 
 use crate::collection::lines::next_line;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
-/// The status of an image in a report, from the least to the most certain.
+/// Status of an image in a report. When reports are merged, higher values win.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ReportStatus {
-    /// Deleted, because it is no longer in the input.
+    /// Deleted because it is no longer in the input.
     Deleted,
-    /// Planned: missing, unless a later line has another status.
+    /// Planned but not finished, unless a later line has a different status.
     Planned,
     /// Not finished when the run stopped.
     Unfinished,
     /// Failed.
     Failed,
-    /// Published before, and the same now.
+    /// Already published and unchanged.
     Unchanged,
-    /// Kept, because a newer version of the program published it.
+    /// Kept because it was published by a newer version of this program.
     KeptNewer,
-    /// Published before; its documents or headers were written again.
+    /// Already published, but its documents or headers were updated.
     Updated,
     /// Published.
     Published,
 }
 
-/// An image in a report.
+/// A single image in a report.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct ReportedImage {
-    /// The status of the image.
+    /// The image's status.
     pub status: ReportStatus,
-    /// The identifier.
+    /// The image's identifier.
     pub id: String,
-    /// The source, or an empty text if the image was deleted.
+    /// Path or URL of the source image. Empty for deleted images.
     #[serde(default)]
     pub source: String,
-    /// The number of objects that were stored.
+    /// Number of stored objects.
     #[serde(default)]
     pub objects: u64,
-    /// The bytes of these objects.
+    /// Total size of the stored objects in bytes.
     #[serde(default)]
     pub bytes: u64,
-    /// The error of a failed image.
+    /// Error message, if the image failed.
     pub reason: Option<String>,
 }
 
-/// An error of reading a report.
+/// An error that occurred while reading a report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadReportError {
-    /// A line cannot be read, or is too long.
+    /// A line couldn't be read or is too long.
     #[error("line {line}: {cause}")]
     Read {
-        /// The number of the line, counted from 1.
+        /// Line number, starting at 1.
         line: u64,
-        /// The error.
+        /// The underlying I/O error.
         #[source]
         cause: io::Error,
     },
-    /// A line is not one of a report.
+    /// A line isn't valid report JSON.
     #[error("line {line}: {cause}")]
     Syntax {
-        /// The number of the line, counted from 1.
+        /// Line number, starting at 1.
         line: u64,
-        /// The error.
+        /// The underlying parse error.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// The images of the reports of all parts of a run.
+/// Merged reports from all shards of a run.
 #[derive(Debug, Default)]
 pub struct Reports(BTreeMap<String, ReportedImage>);
 
 impl Reports {
-    /// Adds the lines of a report. If an image has several lines, the one with the highest status counts, in any order.
+    /// Adds all lines from a report. If an image occurs more than once, the highest status wins, regardless of order.
     ///
     /// # Errors
-    /// If a line cannot be read. An incomplete last line, which a crash can leave, is skipped.
+    /// Returns an error if a line can't be read or parsed. An incomplete last line is ignored, because it may be left
+    /// behind by a crash.
     pub fn add(&mut self, mut report: impl BufRead) -> Result<(), ReadReportError> {
         for line in 1.. {
             let text = next_line(&mut report).map_err(|cause| ReadReportError::Read { line, cause })?;
             let Some(text) = text else { break };
             let image: ReportedImage = match serde_json::from_str(&text) {
                 Ok(image) => image,
-                // A machine that loses power leaves half a line. Its image has a line `planned` above, so it counts as
+                // A power failure can leave half a line. The image's `planned` line comes earlier, so it is reported as
                 // missing.
                 Err(error) if error.is_eof() => continue,
                 Err(error) => return Err(ReadReportError::Syntax { line, cause: error.into() }),
@@ -100,18 +101,18 @@ impl Reports {
         Ok(())
     }
 
-    /// Returns the images with a status, by identifier.
+    /// Returns all images with the given status, sorted by identifier.
     pub fn with(&self, status: ReportStatus) -> impl Iterator<Item = &ReportedImage> {
         self.0.values().filter(move |image| image.status == status)
     }
 
-    /// Returns the images that need another run, by identifier.
+    /// Returns all images that need to be published again, sorted by identifier.
     pub fn incomplete(&self) -> impl Iterator<Item = &ReportedImage> {
         use ReportStatus::{Failed, Planned, Unfinished};
         self.0.values().filter(|image| matches!(image.status, Planned | Unfinished | Failed))
     }
 
-    /// Returns the number of images that are in the input.
+    /// Returns the number of images in the input.
     #[must_use]
     pub fn images(&self) -> u64 {
         (self.0.len() - self.with(ReportStatus::Deleted).count()) as u64

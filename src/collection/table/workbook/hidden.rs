@@ -1,32 +1,32 @@
-//! Hidden and unreliable cells of a sheet, read from its XML because `calamine` does not report them.
+//! Finds hidden and unreliable cells in a sheet's XML, because `calamine` doesn't report them.
 
 use super::package::Package;
 use super::xml::{Element, Node, walk};
 use super::{MAX_CELLS, MAX_TEXT_BYTES, Refused, too_many_cells};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Properties of a sheet besides its values. Rows and columns are counted from 0.
+/// Sheet properties that `calamine` doesn't report. Row and column indices are zero-based.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     pub(super) rows: BTreeSet<u32>,
     pub(super) columns: BTreeSet<u32>,
-    /// Names of cells with formulas that were never computed.
+    /// Names of cells with formulas that have never been evaluated.
     pub(super) uncomputed: Vec<String>,
-    /// Cells with an error value.
+    /// Cells that contain an error value.
     pub(super) errors: BTreeSet<(u32, u32)>,
 }
 
-/// Maximum number of columns of a sheet.
+/// Maximum number of columns in a sheet.
 const SHEET_COLUMNS: u64 = 16_384;
 
-/// Maximum number of rows of a sheet.
+/// Maximum number of rows in a sheet.
 const SHEET_ROWS: u64 = 1_048_576;
 
 fn index(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Reads the properties of a sheet of an Office Open XML workbook.
+/// Reads the properties of a sheet in an Office Open XML workbook.
 pub(super) fn read_xlsx(package: &mut Package<'_>, sheet: &str) -> Result<Marks, Refused> {
     let path = xlsx_path(package, sheet)?;
     let text = path.map_or(Ok(None), |path| package.part(&path))?;
@@ -78,7 +78,7 @@ struct XlsxCell {
     is_in_value: bool,
 }
 
-/// Finds the path of the part that contains a sheet.
+/// Finds the path to a sheet's part inside the package.
 fn xlsx_path(package: &mut Package<'_>, sheet: &str) -> Result<Option<String>, Refused> {
     let (mut relation, mut targets) = (None, BTreeMap::new());
     if let Some(workbook) = package.part("xl/workbook.xml")? {
@@ -109,8 +109,8 @@ fn xlsx_path(package: &mut Package<'_>, sheet: &str) -> Result<Option<String>, R
     }))
 }
 
-/// Reads the properties of a sheet of an `OpenDocument` spreadsheet. Checks the sizes of all sheets, because all are
-/// loaded.
+/// Reads the properties of a sheet in an `OpenDocument` spreadsheet. Also checks the size of every sheet, because
+/// `calamine` loads them all.
 pub(super) fn read_ods(package: &mut Package<'_>, sheet: Option<&str>) -> Result<Marks, Refused> {
     let content = package.part("content.xml")?.ok_or_else(|| Refused::damaged("`content.xml` is missing"))?;
     let mut scan = OdsScan { wanted: sheet, ..OdsScan::default() };
@@ -118,14 +118,14 @@ pub(super) fn read_ods(package: &mut Package<'_>, sheet: Option<&str>) -> Result
     Ok(scan.marks)
 }
 
-/// The state of a walk through a spreadsheet.
+/// State of a walk through an `OpenDocument` spreadsheet.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags of the current element")]
 struct OdsScan<'a> {
     wanted: Option<&'a str>,
     marks: Marks,
     is_wanted: bool,
-    /// The enclosing groups of rows or columns, with `true` for collapsed ones.
+    /// Stack of enclosing row or column groups. `true` means that the group is collapsed.
     groups: Vec<bool>,
     row: u64,
     column: u64,
@@ -136,7 +136,7 @@ struct OdsScan<'a> {
     is_in_cell: bool,
     text_bytes: u64,
     row_bytes: u64,
-    /// Number of columns up to the last value, in this row and in all rows of the sheet.
+    /// Number of columns up to the last value, in the current row and across all rows of the sheet.
     row_width: u64,
     width: u64,
     cells: u64,
@@ -216,9 +216,9 @@ impl OdsScan<'_> {
             self.width = self.width.max(self.row_width);
             self.cells += self.row_width * self.row_repeats;
             self.total_bytes = self.total_bytes.saturating_add(self.row_bytes.saturating_mul(self.row_repeats));
-            // A cell or a row may be repeated a million times by an attribute, and spreadsheets fill up the rest of a
-            // sheet in this way. Only what is before the last value counts here, because that is what `calamine`
-            // allocates: a rectangle up to the last row and the widest one.
+            // A single attribute can repeat a cell or row a million times, and spreadsheet programs use this to fill
+            // the rest of a sheet. Only count cells up to the last value, because `calamine` allocates a rectangle that
+            // extends to the last row and the widest row.
             let is_large = self.cells.max(self.row.saturating_mul(self.width)) > MAX_CELLS as u64;
             if is_large || self.total_bytes > MAX_TEXT_BYTES as u64 {
                 return Err(too_many_cells());

@@ -1,4 +1,4 @@
-//! Spreadsheets in `.xlsx` and `.ods` files. Only visible cells are read.
+//! Reads `.xlsx` and `.ods` spreadsheets. Hidden cells are skipped.
 
 mod hidden;
 mod package;
@@ -14,16 +14,16 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Cursor;
 
-/// Maximum number of cells in a sheet. Each row counts up to its last value.
+/// Maximum number of cells in a sheet, counting each row up to its last value.
 const MAX_CELLS: usize = 10_000_000;
 
-/// Maximum total size of the values in a sheet, in bytes.
+/// Maximum total size of a sheet's values in bytes.
 const MAX_TEXT_BYTES: usize = 512 << 20;
 
 /// Maximum number of columns with values.
 const MAX_SHEET_COLUMNS: u32 = 1000;
 
-/// An unreadable workbook: a reason as a predicate, and a hint as an imperative clause.
+/// Error returned for unreadable workbooks. The reason is phrased as a predicate and the hint as an imperative.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) reason: String,
@@ -46,18 +46,18 @@ fn too_many_cells() -> Refused {
     Refused::new(reason, "delete cells outside the table, or save the table as CSV")
 }
 
-/// The rows of a sheet.
+/// Rows read from a sheet.
 pub(super) struct SheetRows {
     pub(super) rows: Vec<Record>,
-    /// Errors in cells.
+    /// Errors in individual cells.
     pub(super) errors: Vec<RowError>,
-    /// A description of the format and the sheet, for the user.
+    /// User-visible description of the format and sheet.
     pub(super) how: String,
-    /// Number of hidden rows with values.
+    /// Number of hidden rows that contain values.
     pub(super) hidden_rows: u64,
 }
 
-/// Reads the sheet with the given name, or the first visible sheet.
+/// Reads the sheet with the given name, or the first visible sheet by default.
 pub(super) fn read(bytes: &[u8], sheet: Option<&str>) -> Result<SheetRows, Refused> {
     if bytes.starts_with(COMPOUND_FILE) {
         let reason = "is an Excel 97-2003 workbook or is password-protected";
@@ -88,7 +88,7 @@ fn xlsx(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result
 }
 
 fn ods(bytes: &[u8], package: &mut Package<'_>, wanted: Option<&str>) -> Result<SheetRows, Refused> {
-    // Checks the sizes before all sheets are loaded at once.
+    // Check sizes first because opening the file loads all sheets at once.
     hidden::read_ods(package, None)?;
     let mut workbook = Ods::new(Cursor::new(bytes)).map_err(|error| match error {
         calamine::OdsError::Password => Refused::new("is password-protected", "save it without a password"),
@@ -113,7 +113,7 @@ fn index(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Selects the sheet to read. Returns its name and a description for the user.
+/// Selects a sheet. Returns its name and a user-visible description.
 fn chosen(sheets: &[Sheet], wanted: Option<&str>, format: &str) -> Result<(String, String), Refused> {
     let is_visible = |sheet: &&Sheet| sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet;
     let visible: Vec<&Sheet> = sheets.iter().filter(is_visible).collect();
@@ -139,7 +139,7 @@ fn chosen(sheets: &[Sheet], wanted: Option<&str>, format: &str) -> Result<(Strin
     Ok((sheet.name.clone(), format!("{format}, sheet `{}`{others}", sheet.name)))
 }
 
-/// The visible cells of a sheet.
+/// A sheet's visible cells.
 struct Cells {
     marks: Marks,
     rows: BTreeMap<u32, Vec<String>>,
@@ -156,10 +156,10 @@ impl Cells {
         Self { marks, rows: BTreeMap::new(), errors: Vec::new(), count, bytes, hidden_rows, last_hidden_row: None }
     }
 
-    /// Adds a cell with its text, or with the name of its error value.
+    /// Adds a cell, given either its text or the name of its error value.
     fn put(&mut self, (row, column): (u32, u32), text: Result<String, String>) -> Result<(), Refused> {
-        // Hidden rows and columns are those that a curator has filtered out, and publishing them would be a leak. They
-        // are counted, because with `--prune` they would otherwise be taken for images that left the input.
+        // Hidden rows and columns were filtered out by a curator, so publishing them would be a leak. Hidden rows are
+        // counted because `--prune` would otherwise delete images that still have a row.
         if text.as_ref().is_ok_and(String::is_empty) || self.marks.columns.contains(&column) {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl Cells {
         self.errors.push(RowError { unit: RowUnit::Row, line: u64::from(row) + 1, reason });
     }
 
-    /// Returns the rows, padded to at least the length of the first row.
+    /// Returns all rows, padded to the length of the first one.
     fn finish(mut self, how: &str) -> SheetRows {
         for name in std::mem::take(&mut self.marks.uncomputed) {
             let Some((row, column)) = values::position(&name) else { continue };
@@ -230,7 +230,7 @@ impl Cells {
     }
 }
 
-/// Returns the name of a cell, such as `B7`.
+/// Returns a cell's name, such as `B7`.
 fn cell_name(row: u32, column: u32) -> String {
     let (mut letters, mut rest) = (Vec::new(), u64::from(column) + 1);
     while rest > 0 {

@@ -1,13 +1,13 @@
-//! The ZIP archive of a workbook, unpacked within limits because a few kilobytes can expand to gigabytes.
+//! Reads a workbook's ZIP archive. Limits the unpacked size because a few kilobytes can expand to gigabytes.
 
 use super::Refused;
 use std::io::{self, Cursor, Read};
 use zip::ZipArchive;
 
-/// Maximum unpacked size of all parts, in bytes. A million rows of ten columns have about this size.
+/// Maximum unpacked size of the entire archive in bytes. A million rows with ten columns are about this size.
 const MAX_UNPACKED_BYTES: u64 = 512 << 20;
 
-/// Maximum unpacked size of a part that describes other parts, in bytes. Its parsed form is many times larger.
+/// Maximum unpacked size in bytes for parts that don't contain cells. Parsing makes them many times larger.
 const MAX_DESCRIPTION_BYTES: u64 = 16 << 20;
 
 const MAX_PARTS: usize = 10_000;
@@ -16,7 +16,7 @@ const MAX_PARTS: usize = 10_000;
 pub(super) struct Package<'a>(ZipArchive<Cursor<&'a [u8]>>);
 
 impl<'a> Package<'a> {
-    /// Opens an archive and checks the sizes of its parts.
+    /// Opens an archive and checks the size of its parts.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Refused> {
         let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| Refused::damaged(&error))?;
         let mut package = Self(archive);
@@ -24,7 +24,7 @@ impl<'a> Package<'a> {
         Ok(package)
     }
 
-    /// Unpacks all text parts once, because the declared sizes may be wrong.
+    /// Unpacks all text parts once, because the declared sizes can't be trusted.
     fn check(&mut self) -> Result<(), Refused> {
         if self.0.len() > MAX_PARTS {
             return Err(too_large(&format!("{} parts", self.0.len())));
@@ -40,7 +40,7 @@ impl<'a> Package<'a> {
             let has_cells =
                 name.contains("worksheets/") || name.ends_with("sharedStrings.xml") || name == "content.xml";
             let limit = if has_cells { rest } else { rest.min(MAX_DESCRIPTION_BYTES) };
-            // Unpacked to nowhere and counted. The sizes in the directory of the archive are claims of whoever made it.
+            // Discard the data and only count bytes. The sizes in the archive's directory could be forged.
             let unpacked = io::copy(&mut part.take(limit + 1), &mut io::sink());
             let unpacked = unpacked.map_err(|error| Refused::damaged(&error))?;
             if unpacked > limit {
@@ -51,7 +51,7 @@ impl<'a> Package<'a> {
         Ok(())
     }
 
-    /// Reads a part, or returns `None` if it does not exist.
+    /// Reads a part. Returns `None` if it doesn't exist.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<String>, Refused> {
         let Ok(part) = self.0.by_name(name) else { return Ok(None) };
         let mut text = String::new();

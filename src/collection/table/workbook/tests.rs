@@ -1,4 +1,4 @@
-//! Tests of small and hostile spreadsheets, created in memory.
+//! Tests for small and malicious spreadsheets that are created in memory.
 
 use super::*;
 use std::io::Write;
@@ -16,7 +16,7 @@ fn archive(parts: &[(&str, &str)]) -> Vec<u8> {
 
 const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
-/// Creates a workbook with a hidden sheet in front of the sheet `Maps` with this content.
+/// Creates a workbook with a hidden sheet, followed by a sheet named `Maps` with the given content.
 fn xlsx_file(sheet: &str) -> Vec<u8> {
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let package = "http://schemas.openxmlformats.org/package/2006/relationships";

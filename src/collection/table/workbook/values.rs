@@ -1,14 +1,14 @@
-//! Values of cells as text, the way people see them.
+//! Formats cell values as text, matching their appearance in a spreadsheet program.
 
 use calamine::{Data, DataRef, ExcelDateTime, Style};
 
-/// Returns the digits that a number is padded to: the format `000` makes `007` of 7.
+/// Returns the number of digits to pad numbers to. The format `000`, for example, displays 7 as `007`.
 pub(super) fn zero_padding(style: &Style) -> usize {
     let format = style.number_format.as_ref().map_or("", |format| format.format_code.as_str());
     if format.bytes().all(|digit| digit == b'0') { format.len() } else { 0 }
 }
 
-/// Returns the text of a value, or the name of an error.
+/// Returns a value's text, or the error name as `Err`.
 pub(super) fn text(value: &DataRef<'_>, width: usize) -> Result<String, String> {
     Ok(match value {
         DataRef::Empty => String::new(),
@@ -24,7 +24,7 @@ pub(super) fn text(value: &DataRef<'_>, width: usize) -> Result<String, String> 
     })
 }
 
-/// Returns a value of the other kind that `calamine` has.
+/// Converts from `calamine`'s owned value type to its borrowed one.
 pub(super) fn borrowed(value: &Data) -> DataRef<'_> {
     match value {
         Data::Empty => DataRef::Empty,
@@ -39,13 +39,14 @@ pub(super) fn borrowed(value: &Data) -> DataRef<'_> {
     }
 }
 
-/// Returns a number with the 15 significant digits that spreadsheets show.
+/// Formats a number with 15 significant digits, like spreadsheet programs do.
 fn number(number: f64, width: usize) -> String {
     let shown: f64 = format!("{number:.14e}").parse().unwrap_or(number);
     format!("{shown:0width$}")
 }
 
-/// Returns a date as ISO 8601, with the time unless it is midnight; a time of day without a date.
+/// Formats a date as ISO 8601, including the time unless it is midnight. Values without a date are formatted as a time
+/// of day.
 fn date(date: &ExcelDateTime) -> String {
     let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
     let time = format!("{hour:02}:{minute:02}:{second:02}");
@@ -56,7 +57,7 @@ fn date(date: &ExcelDateTime) -> String {
     if (hour, minute, second) == (0, 0, 0) { day } else { format!("{day}T{time}") }
 }
 
-/// Returns the row and the column of the name of a cell, from 0.
+/// Parses a cell name into a zero-based row and column index.
 pub(super) fn position(name: &str) -> Option<(u32, u32)> {
     let digits = name.find(|c: char| c.is_ascii_digit())?;
     let (letters, row) = name.split_at(digits);

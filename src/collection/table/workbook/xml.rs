@@ -1,4 +1,4 @@
-//! XML elements and attributes, by names without namespace prefixes.
+//! Minimal XML parsing that ignores namespace prefixes.
 
 use super::Refused;
 use quick_xml::Reader;
@@ -6,49 +6,49 @@ use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
 
-/// A node that a walk visits.
+/// A node passed to the visitor in [`walk`].
 pub(super) enum Node<'a> {
     Start(Element<'a>),
     /// The end of the element with this name.
     End(&'a str),
-    /// A text with this length in bytes.
+    /// Text with this length in bytes.
     Text(usize),
 }
 
-/// An element.
+/// An XML element.
 pub(super) struct Element<'a>(&'a BytesStart<'a>);
 
 impl Element<'_> {
-    /// Returns the name without its prefix.
+    /// Returns the element's name without its prefix.
     pub(super) fn name(&self) -> String {
         self.0.local_name().as_ref().to_owned()
     }
 
-    /// Returns the value of an attribute, by its name without the prefix.
+    /// Returns an attribute's value. `name` doesn't include the prefix.
     pub(super) fn attribute(&self, name: &str) -> Option<String> {
         let mut attributes = self.0.attributes().flatten();
         let attribute = attributes.find(|attribute| attribute.key.local_name().as_ref() == name)?;
         unescape(&attribute.value).ok().map(Cow::into_owned)
     }
 
-    /// Returns the value of an attribute by its whole name.
+    /// Returns an attribute's value. `name` includes the prefix.
     pub(super) fn qualified_attribute(&self, name: &str) -> Option<String> {
         let attribute = self.0.try_get_attribute(name).ok().flatten()?;
         unescape(&attribute.value).ok().map(Cow::into_owned)
     }
 
-    /// Returns a number, `default` if there is none.
+    /// Returns an attribute's value as a number, or `default` if it is missing or invalid.
     pub(super) fn number(&self, name: &str, default: u64) -> u64 {
         self.attribute(name).and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 
-    /// Returns `true` if an attribute is set.
+    /// Returns `true` if a boolean attribute is set.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.attribute(name).is_some_and(|value| value == "1" || value == "true")
     }
 }
 
-/// Walks through all elements of a text. Elements without content end too.
+/// Visits all nodes in document order. Empty elements also produce an end node.
 pub(super) fn walk(text: &str, mut visit: impl FnMut(Node<'_>) -> Result<(), Refused>) -> Result<(), Refused> {
     let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
     reader.config_mut().expand_empty_elements = true;
