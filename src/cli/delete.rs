@@ -1,6 +1,6 @@
 //! The `iiif-publish delete` command.
 
-use super::arguments::{ConsentArguments, S3Arguments, VersionArgument};
+use super::arguments::{ConsentArguments, S3Arguments, TargetArguments, VersionArgument};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
@@ -10,10 +10,10 @@ use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use iiif_publish::delete::{self, DeleteCounts, DeleteError, Subject};
 use iiif_publish::destination::Identifier;
-use iiif_publish::store::{FolderStore, Key, Prefix, Store};
+use iiif_publish::store::{Key, Prefix, Store};
 use indicatif::HumanCount;
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time between progress lines.
@@ -26,17 +26,10 @@ const MAX_NAMES: usize = 3;
 const LOOKUPS_IN_FLIGHT: usize = 16;
 
 #[derive(Debug, Args)]
-#[command(
-    group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]),
-    group = clap::ArgGroup::new("subject").required(true).args(["id", "all"]),
-)]
+#[command(group = clap::ArgGroup::new("subject").required(true).args(["id", "all"]))]
 pub(super) struct Arguments {
-    /// Delete from this bucket
-    #[arg(long, value_name = "BUCKET")]
-    bucket: Option<String>,
-    /// Delete from this folder instead of a bucket
-    #[arg(long, value_name = "DIR")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArguments,
     /// Use this prefix (a folder) inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t, help_heading = "Names")]
     prefix: Prefix,
@@ -69,7 +62,7 @@ Examples:
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         check_extent(&self)?;
         self.consent.check_can_prompt()?;
-        let target = Target::connect(&self, context).await?;
+        let target = Deletion::connect(&self, context).await?;
         let subjects = target.subjects(&self).await?;
         if self.consent.dry_run {
             return target.preview(&subjects).await;
@@ -97,24 +90,20 @@ fn check_extent(arguments: &Arguments) -> Result<(), Fatal> {
     Err(Fatal::new(Exit::Usage, error, "pass a `--prefix`, or each image with `--id`"))
 }
 
-/// The bucket or folder to delete from.
-struct Target<'a> {
+/// A deletion from a bucket or folder.
+struct Deletion<'a> {
     context: &'a Context,
-    store: Box<dyn Store>,
+    store: Arc<dyn Store>,
     name: String,
     settle_after: Duration,
 }
 
-impl<'a> Target<'a> {
+impl<'a> Deletion<'a> {
     async fn connect(arguments: &Arguments, context: &'a Context) -> Result<Self, Fatal> {
         let settle_after = Duration::from_secs(arguments.settle_after);
-        let Some(folder) = &arguments.output else {
-            let name = arguments.bucket.clone().unwrap_or_default();
-            let store = context.connect(arguments.s3.settings(name.clone())).await?;
-            return Ok(Self { context, store: Box::new(store), name, settle_after });
-        };
-        let (store, name) = (FolderStore::new(folder.clone()), folder.display().to_string());
-        Ok(Self { context, store: Box::new(store), name, settle_after })
+        let target = arguments.target.target();
+        let (store, _) = target.connect(arguments.s3.settings(target.bucket()), &arguments.prefix, context).await?;
+        Ok(Self { context, store, name: target.name(), settle_after })
     }
 
     async fn subjects(&self, arguments: &Arguments) -> Result<Vec<Subject>, Fatal> {

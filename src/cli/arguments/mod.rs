@@ -11,6 +11,7 @@ mod s3;
 mod shape;
 mod sources;
 mod storage;
+mod target;
 
 pub(crate) use consent::ConsentArguments;
 pub(crate) use image::ImageArguments;
@@ -19,3 +20,4 @@ pub(crate) use publishing::PublishArguments;
 pub(crate) use s3::S3Arguments;
 pub(crate) use shape::{VersionArgument, VersionArguments};
 pub(crate) use storage::StorageArguments;
+pub(crate) use target::TargetArguments;

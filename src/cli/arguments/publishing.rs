@@ -6,7 +6,7 @@ use super::names::DestinationArguments;
 use super::s3::S3Arguments;
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
-
+use super::target::{Target, TargetArguments};
 use crate::cli::context::Context;
 use crate::cli::error::Fatal;
 use crate::cli::exit::Exit;
@@ -15,12 +15,11 @@ use bytesize::ByteSize;
 use clap::Args;
 use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::iiif::PyramidShape;
-use iiif_publish::location::{Location, S3Object};
+use iiif_publish::location::Location;
 use iiif_publish::publish::{FullImageUrl, OnWarning, Options, Publisher, RedirectOptions};
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
-use iiif_publish::store::{FolderStore, OnExisting, Prefix, S3Settings, Store};
+use iiif_publish::store::{OnExisting, Prefix, S3Settings, Store};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,16 +28,10 @@ const FOLDER_URL: &str = "http://localhost:3000";
 
 /// Publishing options that apply to all images.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
+#[command(group = clap::ArgGroup::new("folder").args(["output"]).conflicts_with_all(BUCKET_ONLY))]
 pub(crate) struct PublishArguments {
-    /// Publish to this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
-    ///
-    /// The ARN can refer to a bucket or an access point.
-    #[arg(long, value_name = "BUCKET")]
-    bucket: Option<String>,
-    /// Publish to this folder instead of a bucket
-    #[arg(long, value_name = "DIR", conflicts_with_all = BUCKET_ONLY)]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArguments,
     #[command(flatten)]
     s3: S3Arguments,
     #[command(flatten)]
@@ -143,9 +136,6 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 
-/// A store and its public URL.
-type Target = (Arc<dyn Store>, PublicUrl);
-
 impl PublishArguments {
     /// Returns the number of threads for CPU work, which also limits the threads for requests.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
@@ -168,7 +158,8 @@ impl PublishArguments {
         identifiers: impl IntoIterator<Item = &'a Identifier>,
         context: &Context,
     ) -> Result<(), Fatal> {
-        let Some(folder) = &self.output else { return Ok(()) };
+        let target = self.target.target();
+        let Some(folder) = target.folder() else { return Ok(()) };
         let problems = name_problems(folder, identifiers);
         let Some(first) = problems.iter().find(|problem| problem.is_here()).or(problems.first()) else { return Ok(()) };
         let others = if problems.len() == 1 { String::new() } else { format!(" (and {} more)", problems.len() - 1) };
@@ -191,12 +182,9 @@ impl PublishArguments {
 
     /// Returns the location to publish to, or `None` if sources can't be in the same bucket.
     pub(crate) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
-        if let Some(folder) = &self.output {
-            return Some(Location::File(folder.join(prefix.to_string())));
-        }
-        let bucket = self.bucket.clone().filter(|_| !self.sources.differ_from(&self.s3_settings()))?;
-        let key = Some(prefix.to_string()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
-        Some(Location::Object(S3Object { bucket, key: key.unwrap_or_default(), listed: None }))
+        let location = self.target.target().location(prefix);
+        let is_elsewhere = matches!(location, Location::Object(_)) && self.sources.differ_from(&self.s3_settings());
+        (!is_elsewhere).then_some(location)
     }
 
     fn shape(&self) -> Result<PyramidShape, Fatal> {
@@ -212,7 +200,7 @@ impl PublishArguments {
         context: &Context,
     ) -> Result<Publisher, Fatal> {
         self.storage.warn(context);
-        let (store, public_url) = self.target(destination, context).await?;
+        let (store, public_url) = self.connect(destination, context).await?;
         let options = self.options(destination, self.shape()?, public_url);
         Ok(Publisher::new(store, options, context.on_event()).with_sources(self.source_resolver()))
     }
@@ -240,25 +228,28 @@ impl PublishArguments {
             .expect("no number is 0, and the program writes all formats")
     }
 
-    async fn target(&self, destination: &DestinationArguments, context: &Context) -> Result<Target, Fatal> {
-        let Some(folder) = &self.output else {
-            let store = context.connect(self.s3_settings()).await?;
-            let public_url = destination.public_url.clone().unwrap_or_else(|| store.url(&destination.prefix).into());
-            return Ok((Arc::new(store), public_url));
-        };
-        let public_url = destination.public_url.clone().unwrap_or_else(|| {
+    /// Opens the store and returns it along with its public URL.
+    async fn connect(
+        &self,
+        destination: &DestinationArguments,
+        context: &Context,
+    ) -> Result<(Arc<dyn Store>, PublicUrl), Fatal> {
+        let target = self.target.target();
+        let (store, own_url) = target.connect(self.s3_settings(), &destination.prefix, context).await?;
+        let public_url = destination.public_url.clone().or(own_url).unwrap_or_else(|| {
             context.progress().say(&format!(
                 "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
             ));
             FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&destination.prefix)
         });
-        let store = FolderStore::new(folder.clone());
-        store.check().await?;
-        Ok((Arc::new(store), public_url))
+        if !matches!(target, Target::Bucket(_)) {
+            store.check().await?;
+        }
+        Ok((store, public_url))
     }
 
     fn s3_settings(&self) -> S3Settings {
-        let mut settings = self.storage.apply_to(self.s3.settings(self.bucket.clone().unwrap_or_default()));
+        let mut settings = self.storage.apply_to(self.s3.settings(self.target.target().bucket()));
         settings.concurrency = self.work.concurrency();
         settings.max_puts_per_second = self.work.max_rps;
         settings.retry_for = self.work.retry_for.map(Duration::from_secs);
