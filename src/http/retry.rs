@@ -46,7 +46,7 @@ impl Policy {
         Self { retry_for, max_attempts: u32::MAX, max_connects: MAX_INITIAL_CONNECTS }
     }
 
-    /// Also limits the number of attempts, counting the first one.
+    /// Limits the number of attempts as well, counting the first one.
     pub(crate) const fn with_max_attempts(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
     }
@@ -66,7 +66,7 @@ impl Policy {
         self.decide_with(failure, attempts, elapsed, jitter())
     }
 
-    /// Same as [`decide`](Self::decide), but with an explicit `jitter` between 0 and 1. `attempts` is the number of
+    /// Decides like [`decide`](Self::decide), but with an explicit `jitter` between 0 and 1. `attempts` is the number of
     /// failed attempts so far, and `elapsed` is the time since the first one started.
     ///
     /// Gives up if the server requests a delay that extends past the retry time, because it would reject an earlier

@@ -162,7 +162,7 @@ impl SourceResolver {
         Ok(objects.map(|found| bucket::listed(&folder.bucket, found)).collect())
     }
 
-    /// Always fails, because this build doesn't include the `s3` feature.
+    /// Fails, because this build doesn't include the `s3` feature.
     ///
     /// # Errors
     /// Always returns [`SourceError::FeatureDisabled`].

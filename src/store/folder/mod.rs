@@ -313,7 +313,7 @@ impl Store for FolderStore {
         self.blocking("could not read below", move |folder| folder.get(&key)).boxed()
     }
 
-    /// Entity tags are derived from sizes and times, because hashing a file takes as long as writing it.
+    /// Derives entity tags from sizes and times, because hashing a file takes as long as writing it.
     fn pages<'a>(&'a self, below: &'a Prefix) -> BoxStream<'a, Result<Vec<Listed>, StoreError>> {
         let walk = Walk::new(self.root().to_owned(), below.clone());
         let pages = stream::try_unfold(walk, async |mut walk| {

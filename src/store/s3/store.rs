@@ -111,7 +111,7 @@ impl Store for S3Store {
         tracking_last_failure(self.copy_in_place(update)).boxed()
     }
 
-    /// Based on the `Date` header of the last response, which has a resolution of one second.
+    /// Returns the time based on the `Date` header of the last response, which has a resolution of one second.
     fn now(&self) -> BoxFuture<'_, Result<SystemTime, StoreError>> {
         async { Ok(self.clock.now()) }.boxed()
     }
