@@ -90,6 +90,19 @@ mod tests {
     use crate::iiif::LanguageMap;
 
     #[test]
+    fn all_has_every_version() {
+        // The compiler asks for an arm for each new version. Add the version to the list as well.
+        let listed = [PresentationVersion::V3];
+        for version in listed {
+            match version {
+                PresentationVersion::V3 => {}
+            }
+        }
+        assert_eq!(PresentationVersion::ALL, listed);
+        assert_eq!(PresentationVersion::ALL.first(), Some(&PresentationVersion::default()));
+    }
+
+    #[test]
     fn each_version_recognizes_its_own_documents() {
         let collection = Collection::new("https://example.org/c.json".to_owned(), LanguageMap::default(), Vec::new());
         for version in PresentationVersion::ALL {
