@@ -73,9 +73,9 @@
 //! # For contributors
 //!
 //! ```text
-//! place -> Source -> Strip -> Tile -> Object -> Receipt -> Ledger      and, when every receipt is in, info.json
-//!            |                 ^
-//!          Header --> Plan ----+        Plan is pure: the header decides every object before the first pixel is read
+//! Source -> rows -> Strip -> Tile -> Object -> Receipt -> Ledger        then, when every receipt is in, info.json
+//!    |                  ^
+//! Header ---> Plan -----+      the header decides every object before the first pixel is read
 //! ```
 //!
 //! | room | purpose | may import |

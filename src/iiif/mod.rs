@@ -17,6 +17,8 @@ pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use plan::{ApiVersion, Plan};
+#[cfg(test)]
+pub(crate) use presentation::ViewingDirection;
 pub(crate) use presentation::{
     Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service,
 };

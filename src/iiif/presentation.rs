@@ -1,8 +1,10 @@
 //! Manifests and collections. A manifest presents images as the pages of an object, and a collection groups objects.
 //!
-//! Only covers the parts of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/) that are needed for
-//! publishing.
+//! These types don't depend on a version of the Presentation API. Each version has a module that serializes them, such as
+//! `v3`. They only cover what's needed for publishing, and use the terms of [version
+//! 3.0](https://iiif.io/api/presentation/3.0/).
 
+mod v3;
 mod version;
 
 pub use version::{PresentationVersion, PresentationVersionError};
@@ -10,9 +12,7 @@ pub use version::{PresentationVersion, PresentationVersionError};
 use super::geometry::Size;
 use super::info::Rights;
 use super::plan::ApiVersion;
-use serde::{Deserialize, Serialize, Serializer};
-
-const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
+use serde::{Deserialize, Serialize};
 
 /// Language key for text in an unknown language.
 const NO_LANGUAGE: &str = "none";
@@ -47,14 +47,8 @@ impl LanguageMap {
     }
 }
 
-impl Serialize for LanguageMap {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(language, texts)| (language, texts)))
-    }
-}
-
 /// A label and value, such as `Date` and `1642`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// Field name.
     pub label: LanguageMap,
@@ -63,27 +57,21 @@ pub struct Metadata {
 }
 
 /// Descriptive properties of an object or page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// Title.
     pub label: LanguageMap,
     /// Summary in a sentence or two.
-    #[serde(skip_serializing_if = "LanguageMap::is_empty")]
     pub summary: LanguageMap,
     /// Labels and values, in display order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metadata: Vec<Metadata>,
     /// License or rights statement.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rights: Option<Rights>,
     /// Attribution that viewers are required to show.
-    #[serde(rename = "requiredStatement", skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Metadata>,
     /// Viewing direction. Viewers default to left to right.
-    #[serde(rename = "viewingDirection", skip_serializing_if = "Option::is_none")]
     pub viewing_direction: Option<ViewingDirection>,
     /// Display behavior. Defaults to [`Behavior::Paged`] if there is more than one page.
-    #[serde(skip)]
     pub behavior: Option<Behavior>,
 }
 
@@ -115,168 +103,89 @@ pub enum Behavior {
     Unordered,
 }
 
-/// An image resource with its own URI.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Type of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Manifest,
+    Collection,
+}
+
+/// A JPEG image with its own URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    format: &'static str,
-    width: u32,
-    height: u32,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    service: Vec<Service>,
+    size: Size,
+    service: Option<Service>,
 }
 
 impl Picture {
     /// Creates a JPEG image resource.
     #[must_use]
     pub(crate) fn new(id: String, size: Size) -> Self {
-        let (width, height) = (size.width(), size.height());
-        Self { id, kind: "Image", format: "image/jpeg", width, height, service: Vec::new() }
+        Self { id, size, service: None }
     }
 
     /// Adds an image service, which lets viewers zoom.
     #[must_use]
     pub(crate) fn of(self, service: Service) -> Self {
-        Self { service: vec![service], ..self }
+        Self { service: Some(service), ..self }
     }
 }
 
-/// An image service referenced by a manifest. Width and height are omitted because they would make Mirador request
-/// `full//0/default.jpg`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Service {
-    /// Image API 3 service.
-    V3 {
-        /// Base URI.
-        id: String,
-        /// Always `ImageService3`.
-        #[serde(rename = "type")]
-        kind: &'static str,
-        /// Always `level0`.
-        profile: &'static str,
-        /// Sizes listed in `info.json`.
-        sizes: Vec<Dimensions>,
-    },
-    /// Image API 2 service.
-    V2 {
-        /// Base URI.
-        #[serde(rename = "@id")]
-        id: String,
-        /// Always `ImageService2`.
-        #[serde(rename = "@type")]
-        kind: &'static str,
-        /// URI for Level 0.
-        profile: &'static str,
-        /// Sizes listed in `info.json`.
-        sizes: Vec<Dimensions>,
-    },
+/// A Level 0 image service referenced by a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Version of the Image API.
+    version: ApiVersion,
+    /// Base URI.
+    id: String,
+    /// Sizes listed in `info.json`.
+    sizes: Vec<Size>,
 }
 
 impl Service {
     /// Creates a service for the image with the given base URI. `id` must not have a trailing slash.
     #[must_use]
     pub(crate) fn new(version: ApiVersion, id: String, sizes: impl IntoIterator<Item = Size>) -> Self {
-        let sizes = sizes.into_iter().map(Dimensions::from).collect();
-        match version {
-            ApiVersion::V3 => Self::V3 { id, kind: "ImageService3", profile: "level0", sizes },
-            ApiVersion::V2 => {
-                Self::V2 { id, kind: "ImageService2", profile: "http://iiif.io/api/image/2/level0.json", sizes }
-            }
-        }
-    }
-}
-
-/// Width and height in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Dimensions {
-    width: u32,
-    height: u32,
-}
-
-impl From<Size> for Dimensions {
-    fn from(size: Size) -> Self {
-        Self { width: size.width(), height: size.height() }
+        Self { version, id, sizes: sizes.into_iter().collect() }
     }
 }
 
 /// A page, represented by a canvas with a single image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canvas {
     id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "LanguageMap::is_empty")]
     label: LanguageMap,
-    width: u32,
-    height: u32,
-    thumbnail: [Picture; 1],
-    items: [AnnotationPage; 1],
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct AnnotationPage {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    items: [Annotation; 1],
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Annotation {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    motivation: &'static str,
+    size: Size,
+    thumbnail: Picture,
     body: Picture,
-    target: String,
 }
 
 impl Canvas {
     /// Creates a canvas with a single image, which may be smaller than the canvas. `size` is in pixels.
-    ///
-    /// The URIs of nested resources start with the canvas URI.
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
-        let annotation = Annotation {
-            id: format!("{id}/page/image"),
-            kind: "Annotation",
-            motivation: "painting",
-            body,
-            target: id.clone(),
-        };
-        let page = AnnotationPage { id: format!("{id}/page"), kind: "AnnotationPage", items: [annotation] };
-        let (width, height) = (size.width(), size.height());
-        Self { id, kind: "Canvas", label, width, height, thumbnail: [thumbnail], items: [page] }
+        Self { id, label, size, thumbnail, body }
     }
 }
 
 /// A manifest, which describes an object and lists its pages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
-    #[serde(rename = "@context")]
-    context: &'static str,
     id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(flatten)]
     description: Description,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    behavior: Vec<Behavior>,
-    thumbnail: [Picture; 1],
+    thumbnail: Picture,
     items: Vec<Canvas>,
 }
 
 impl Manifest {
     /// Creates a manifest. Returns `None` if there are no pages.
     #[must_use]
-    pub(crate) fn new(id: String, description: Description, items: Vec<Canvas>) -> Option<Self> {
+    pub(crate) fn new(id: String, mut description: Description, items: Vec<Canvas>) -> Option<Self> {
         let thumbnail = items.first()?.thumbnail.clone();
         let book = (items.len() > 1).then_some(Behavior::Paged);
-        let behavior = description.behavior.or(book).into_iter().collect();
-        Some(Self { context: CONTEXT, id, kind: "Manifest", description, behavior, thumbnail, items })
+        description.behavior = description.behavior.or(book);
+        Some(Self { id, description, thumbnail, items })
     }
 
     /// Uses the thumbnail of the page at this index. Keeps the current thumbnail if the index is out of range.
@@ -294,11 +203,10 @@ impl Manifest {
 }
 
 /// An entry in a collection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
+    kind: Kind,
     label: LanguageMap,
 }
 
@@ -306,24 +214,20 @@ impl Member {
     /// Creates an entry for a manifest.
     #[must_use]
     pub(crate) fn manifest(id: String, label: LanguageMap) -> Self {
-        Self { id, kind: "Manifest", label }
+        Self { id, kind: Kind::Manifest, label }
     }
 
     /// Creates an entry for a nested collection.
     #[must_use]
     pub(crate) fn collection(id: String, label: LanguageMap) -> Self {
-        Self { id, kind: "Collection", label }
+        Self { id, kind: Kind::Collection, label }
     }
 }
 
 /// A list of manifests and nested collections.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collection {
-    #[serde(rename = "@context")]
-    context: &'static str,
     id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
     label: LanguageMap,
     items: Vec<Member>,
 }
@@ -332,7 +236,7 @@ impl Collection {
     /// Creates a collection. The order of items is preserved.
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, items: Vec<Member>) -> Self {
-        Self { context: CONTEXT, id, kind: "Collection", label, items }
+        Self { id, label, items }
     }
 
     /// Serializes the collection as JSON with a trailing newline.

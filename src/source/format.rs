@@ -28,7 +28,7 @@ pub(super) struct Format {
 // None of these signatures is a prefix of another, so the order only affects error messages. Recognized but unsupported
 // formats are ruled out before this table is used (see `foreign.rs`). For example, a Canon raw file is also a valid
 // TIFF.
-static FORMATS: [Format; 8] = [
+static FORMATS: &[Format] = &[
     Format {
         name: "jpeg",
         title: "JPEG",
@@ -143,7 +143,7 @@ pub(crate) fn revision(name: &str) -> Option<u32> {
 
 /// Returns the display names of all formats, separated by commas.
 pub(super) fn titles() -> String {
-    FORMATS.each_ref().map(|format| format.title).join(", ")
+    FORMATS.iter().map(|format| format.title).collect::<Vec<_>>().join(", ")
 }
 
 fn starts_with_any(magic: &[u8], signatures: &[&[u8]]) -> bool {
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn names_and_extensions_are_unique_and_in_lower_case() {
-        for values in [FORMATS.each_ref().map(|format| format.name).to_vec(), extensions().collect::<Vec<_>>()] {
+        for values in [FORMATS.iter().map(|format| format.name).collect::<Vec<_>>(), extensions().collect()] {
             let mut sorted = values.clone();
             sorted.sort_unstable();
             sorted.dedup();

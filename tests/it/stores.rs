@@ -87,6 +87,7 @@ const ALL: Abilities = Abilities {
     survives: true,
 };
 
+/// Returns the abilities of the store with this name. Each store must be listed.
 fn abilities(name: &str) -> Abilities {
     match name {
         "memory" => Abilities { pages: false, ..ALL },
@@ -99,7 +100,8 @@ fn abilities(name: &str) -> Abilities {
         // Ceph 16 ignores the condition of a copy.
         "ceph" => Abilities { condition: Condition::Detected, ..ALL },
         "localstack" => Abilities { survives: false, ..ALL },
-        _ => ALL,
+        "seaweedfs" | "minio" => ALL,
+        other => panic!("`{other}` is not in the table of abilities"),
     }
 }
 

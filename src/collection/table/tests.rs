@@ -1,7 +1,7 @@
 //! Tests for realistic and malformed tables.
 
 use super::*;
-use serde_json::json;
+use crate::iiif::{Description, LanguageMap, Metadata, ViewingDirection};
 
 fn read_table(name: &str, bytes: &[u8]) -> Result<Rows, Vec<RowError>> {
     let table = Table { name, folder: Path::new("masters"), sheet: None };
@@ -19,6 +19,15 @@ fn read_json(text: &str) -> Result<Vec<Page>, Vec<RowError>> {
     read_table("table.jsonl", text.as_bytes()).map(|rows| rows.pages)
 }
 
+/// Creates a text in several languages, with one value in each.
+fn texts<const N: usize>(values: [(&str, &str); N]) -> LanguageMap {
+    let mut texts = LanguageMap::default();
+    for (language, value) in values {
+        texts.add(Some(language), value);
+    }
+    texts
+}
+
 #[test]
 fn a_row_describes_all_properties_of_a_page() {
     let table = "\u{feff}Source,id,object,sequence,label,label@fr,rights,attribution,language,Date,Maker@de,viewingDirection,thumbnail\n\
@@ -31,18 +40,16 @@ fn a_row_describes_all_properties_of_a_page() {
         (first.identifier.to_string(), first.object.to_string(), first.sequence),
         ("ms-1/1".into(), "ms-1".into(), 2)
     );
-    let description = serde_json::to_value(first.description()).expect("JSON");
-    let expected = json!({
-        "label": {"en": ["Folio 1"], "fr": ["Feuillet 1"]},
-        "metadata": [
-            {"label": {"none": ["Date"]}, "value": {"en": ["1642"]}},
-            {"label": {"none": ["Maker"]}, "value": {"de": ["Anna"]}},
-        ],
-        "rights": "http://rightsstatements.org/vocab/NoC-NC/1.0/",
-        "requiredStatement": {"label": {"en": ["Attribution"]}, "value": {"en": ["A library"]}},
-        "viewingDirection": "right-to-left",
-    });
-    assert_eq!(description, expected);
+    let entry = |label, value| Metadata { label: texts([label]), value: texts([value]) };
+    let expected = Description {
+        label: texts([("en", "Folio 1"), ("fr", "Feuillet 1")]),
+        metadata: vec![entry(("none", "Date"), ("en", "1642")), entry(("none", "Maker"), ("de", "Anna"))],
+        rights: Some("http://rightsstatements.org/vocab/NoC-NC/1.0/".parse().expect("a URI")),
+        attribution: Some(entry(("en", "Attribution"), ("en", "A library"))),
+        viewing_direction: Some(ViewingDirection::RightToLeft),
+        ..Description::default()
+    };
+    assert_eq!(first.description(), expected);
     assert_eq!(first.thumbnail.as_ref(), Some(&first.identifier));
     assert_eq!((second.identifier.to_string(), &second.object), ("b, c".to_owned(), &second.identifier));
 }
@@ -72,9 +79,11 @@ fn json_lines_have_the_same_columns_and_may_have_several_values() {
     assert_eq!(errors[0].line, 3);
     let first = lines.lines().next().expect("a line");
     let pages = read_json(first).expect("whole");
-    let description = serde_json::to_value(pages[0].description()).expect("JSON");
-    assert_eq!(description["metadata"], json!([{"label": {"none": ["Subject"]}, "value": {"none": ["cats", "dogs"]}}]));
-    assert_eq!((pages[0].sequence, description["label"]["it"][0].as_str()), (3, Some("Uno")));
+    let description = pages[0].description();
+    let mut value = texts([("none", "cats")]);
+    value.add(None, "dogs");
+    assert_eq!(description.metadata, [Metadata { label: texts([("none", "Subject")]), value }]);
+    assert_eq!((pages[0].sequence, description.label), (3, texts([("it", "Uno")])));
 }
 
 #[test]

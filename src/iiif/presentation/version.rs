@@ -1,7 +1,8 @@
 //! Presentation API versions and how each one serializes documents.
 
+use super::v3::{self, CollectionV3, ManifestV3};
 use super::{Collection, Manifest};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,21 +36,21 @@ impl PresentationVersion {
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::V3 => "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"",
+            Self::V3 => v3::CONTENT_TYPE,
         }
     }
 
-    /// Serializes a manifest for this version. The fields of [`Manifest`] already follow version 3.
+    /// Serializes a manifest for this version.
     pub(super) fn manifest_json(self, manifest: &Manifest) -> String {
         match self {
-            Self::V3 => to_json(manifest),
+            Self::V3 => to_json(&ManifestV3::from(manifest)),
         }
     }
 
     /// Serializes a collection for this version.
     pub(super) fn collection_json(self, collection: &Collection) -> String {
         match self {
-            Self::V3 => to_json(collection),
+            Self::V3 => to_json(&CollectionV3::from(collection)),
         }
     }
 
@@ -57,7 +58,7 @@ impl PresentationVersion {
     #[must_use]
     pub fn document_uri(body: &[u8]) -> Option<String> {
         Self::ALL.iter().find_map(|version| match version {
-            Self::V3 => version_3_uri(body),
+            Self::V3 => v3::document_uri(body),
         })
     }
 }
@@ -77,16 +78,6 @@ impl FromStr for PresentationVersion {
     }
 }
 
-fn version_3_uri(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Document {
-        id: String,
-        r#type: String,
-    }
-    let Document { id, r#type } = serde_json::from_slice(body).ok()?;
-    ["Manifest", "Collection"].contains(&r#type.as_str()).then_some(id)
-}
-
 fn to_json(document: &impl Serialize) -> String {
     let mut json = serde_json::to_string_pretty(document).expect("strings and numbers always serialize");
     json.push('\n');
@@ -97,6 +88,19 @@ fn to_json(document: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use crate::iiif::LanguageMap;
+
+    #[test]
+    fn all_has_every_version() {
+        // The compiler asks for an arm for each new version. Add the version to the list as well.
+        let listed = [PresentationVersion::V3];
+        for version in listed {
+            match version {
+                PresentationVersion::V3 => {}
+            }
+        }
+        assert_eq!(PresentationVersion::ALL, listed);
+        assert_eq!(PresentationVersion::ALL.first(), Some(&PresentationVersion::default()));
+    }
 
     #[test]
     fn each_version_recognizes_its_own_documents() {

@@ -1,0 +1,332 @@
+//! Documents of [Presentation API 3.0](https://iiif.io/api/presentation/3.0/).
+//!
+//! Each type borrows from the document it serializes. Properties are written in the order of the fields.
+
+use super::{
+    Behavior, Canvas, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, Picture, Service,
+    ViewingDirection,
+};
+use crate::iiif::geometry::Size;
+use crate::iiif::info::Rights;
+use crate::iiif::plan::ApiVersion;
+use serde::{Deserialize, Serialize, Serializer};
+
+const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
+
+/// Media type of manifests and collections.
+pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
+
+/// Returns the URI of a manifest or collection, or `None` for any other document.
+pub(super) fn document_uri(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Document {
+        id: String,
+        r#type: String,
+    }
+    let Document { id, r#type } = serde_json::from_slice(body).ok()?;
+    [Kind::Manifest, Kind::Collection].into_iter().any(|kind| type_of(kind) == r#type).then_some(id)
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Manifest => "Manifest",
+        Kind::Collection => "Collection",
+    }
+}
+
+/// Manifest in version 3.
+#[derive(Serialize)]
+pub(super) struct ManifestV3<'a> {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    id: &'a str,
+    r#type: &'static str,
+    #[serde(flatten)]
+    description: DescriptionV3<'a>,
+    thumbnail: [PictureV3<'a>; 1],
+    items: Vec<CanvasV3<'a>>,
+}
+
+impl<'a> From<&'a Manifest> for ManifestV3<'a> {
+    fn from(manifest: &'a Manifest) -> Self {
+        Self {
+            context: CONTEXT,
+            id: &manifest.id,
+            r#type: type_of(Kind::Manifest),
+            description: (&manifest.description).into(),
+            thumbnail: [(&manifest.thumbnail).into()],
+            items: manifest.items.iter().map(CanvasV3::from).collect(),
+        }
+    }
+}
+
+/// Collection in version 3.
+#[derive(Serialize)]
+pub(super) struct CollectionV3<'a> {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    id: &'a str,
+    r#type: &'static str,
+    label: Texts<'a>,
+    items: Vec<MemberV3<'a>>,
+}
+
+impl<'a> From<&'a Collection> for CollectionV3<'a> {
+    fn from(collection: &'a Collection) -> Self {
+        Self {
+            context: CONTEXT,
+            id: &collection.id,
+            r#type: type_of(Kind::Collection),
+            label: Texts(&collection.label),
+            items: collection.items.iter().map(MemberV3::from).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MemberV3<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    label: Texts<'a>,
+}
+
+impl<'a> From<&'a Member> for MemberV3<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self { id: &member.id, r#type: type_of(member.kind), label: Texts(&member.label) }
+    }
+}
+
+/// Text as a [language map](https://iiif.io/api/presentation/3.0/#44-language-of-property-values).
+struct Texts<'a>(&'a LanguageMap);
+
+impl<'a> Texts<'a> {
+    /// Returns `None` for an empty text, which is left out.
+    fn unless_empty(text: &'a LanguageMap) -> Option<Self> {
+        (!text.is_empty()).then_some(Self(text))
+    }
+}
+
+impl Serialize for Texts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(LanguageMap(texts)) = self;
+        serializer.collect_map(texts.iter().map(|(language, texts)| (language, texts)))
+    }
+}
+
+#[derive(Serialize)]
+struct MetadataV3<'a> {
+    label: Texts<'a>,
+    value: Texts<'a>,
+}
+
+impl<'a> From<&'a Metadata> for MetadataV3<'a> {
+    fn from(metadata: &'a Metadata) -> Self {
+        Self { label: Texts(&metadata.label), value: Texts(&metadata.value) }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DescriptionV3<'a> {
+    label: Texts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Texts<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metadata: Vec<MetadataV3<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_statement: Option<MetadataV3<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    viewing_direction: Option<ViewingDirection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behavior: Option<[Behavior; 1]>,
+}
+
+impl<'a> From<&'a Description> for DescriptionV3<'a> {
+    fn from(description: &'a Description) -> Self {
+        Self {
+            label: Texts(&description.label),
+            summary: Texts::unless_empty(&description.summary),
+            metadata: description.metadata.iter().map(MetadataV3::from).collect(),
+            rights: description.rights.as_ref().map(Rights::as_str),
+            required_statement: description.attribution.as_ref().map(MetadataV3::from),
+            viewing_direction: description.viewing_direction,
+            behavior: description.behavior.map(|behavior| [behavior]),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CanvasV3<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<Texts<'a>>,
+    width: u32,
+    height: u32,
+    thumbnail: [PictureV3<'a>; 1],
+    items: [AnnotationPage<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct AnnotationPage<'a> {
+    id: String,
+    r#type: &'static str,
+    items: [Annotation<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Annotation<'a> {
+    id: String,
+    r#type: &'static str,
+    motivation: &'static str,
+    body: PictureV3<'a>,
+    target: &'a str,
+}
+
+/// The URIs of nested resources start with the canvas URI.
+impl<'a> From<&'a Canvas> for CanvasV3<'a> {
+    fn from(canvas: &'a Canvas) -> Self {
+        let Canvas { id, label, size, thumbnail, body } = canvas;
+        let annotation = Annotation {
+            id: format!("{id}/page/image"),
+            r#type: "Annotation",
+            motivation: "painting",
+            body: body.into(),
+            target: id,
+        };
+        let page = AnnotationPage { id: format!("{id}/page"), r#type: "AnnotationPage", items: [annotation] };
+        Self {
+            id,
+            r#type: "Canvas",
+            label: Texts::unless_empty(label),
+            width: size.width(),
+            height: size.height(),
+            thumbnail: [thumbnail.into()],
+            items: [page],
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PictureV3<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    format: &'static str,
+    width: u32,
+    height: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<[ServiceV3<'a>; 1]>,
+}
+
+impl<'a> From<&'a Picture> for PictureV3<'a> {
+    fn from(picture: &'a Picture) -> Self {
+        let (width, height) = (picture.size.width(), picture.size.height());
+        let service = picture.service.as_ref().map(|service| [service.into()]);
+        Self { id: &picture.id, r#type: "Image", format: "image/jpeg", width, height, service }
+    }
+}
+
+/// Reference to an image service. A service of Image API 2 has [the keys of that
+/// version](https://iiif.io/api/presentation/3.0/#service).
+///
+/// Width and height are omitted because they would make Mirador request `full//0/default.jpg`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ServiceV3<'a> {
+    Image3 {
+        id: &'a str,
+        r#type: &'static str,
+        profile: &'static str,
+        sizes: Vec<Dimensions>,
+    },
+    Image2 {
+        #[serde(rename = "@id")]
+        id: &'a str,
+        #[serde(rename = "@type")]
+        r#type: &'static str,
+        profile: &'static str,
+        sizes: Vec<Dimensions>,
+    },
+}
+
+impl<'a> From<&'a Service> for ServiceV3<'a> {
+    fn from(Service { version, id, sizes }: &'a Service) -> Self {
+        let sizes = sizes.iter().copied().map(Dimensions::from).collect();
+        match version {
+            ApiVersion::V3 => Self::Image3 { id, r#type: "ImageService3", profile: "level0", sizes },
+            ApiVersion::V2 => {
+                Self::Image2 { id, r#type: "ImageService2", profile: "http://iiif.io/api/image/2/level0.json", sizes }
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Dimensions {
+    width: u32,
+    height: u32,
+}
+
+impl From<Size> for Dimensions {
+    fn from(size: Size) -> Self {
+        Self { width: size.width(), height: size.height() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iiif::PresentationVersion;
+
+    fn text(language: Option<&str>, value: &str) -> LanguageMap {
+        LanguageMap::new(language, value)
+    }
+
+    fn canvas(number: u32) -> Canvas {
+        let size = |width, height| Size::new(width, height).expect("a size");
+        let base = format!("https://example.org/iiif/{number}");
+        let service = |version| Service::new(version, base.clone(), [size(350, 250)]);
+        let thumbnail = Picture::new(format!("{base}/full/350,250/0/default.jpg"), size(350, 250));
+        let body = Picture::new(format!("{base}/full/max/0/default.jpg"), size(700, 500));
+        let (thumbnail, body) = (thumbnail.of(service(ApiVersion::V3)), body.of(service(ApiVersion::V2)));
+        let label = if number == 1 { text(Some("en"), "Folio 1") } else { LanguageMap::default() };
+        Canvas::new(format!("https://example.org/m.json/canvas/{number}"), label, size(7000, 5000), thumbnail, body)
+    }
+
+    #[test]
+    fn every_byte_of_a_manifest_is_known() {
+        let description = Description {
+            label: text(None, "ms 1"),
+            summary: text(Some("en"), "A book."),
+            metadata: vec![Metadata { label: text(None, "Date"), value: text(Some("en"), "1642") }],
+            rights: Some("http://rightsstatements.org/vocab/NoC-NC/1.0/".parse().expect("a URI")),
+            attribution: Some(Metadata {
+                label: text(Some("en"), "Attribution"),
+                value: text(Some("en"), "A library"),
+            }),
+            viewing_direction: Some(ViewingDirection::RightToLeft),
+            behavior: None,
+        };
+        let id = "https://example.org/m.json".to_owned();
+        let manifest = Manifest::new(id, description, vec![canvas(1), canvas(2)]).expect("pages");
+        assert_eq!(
+            manifest.to_json(PresentationVersion::V3),
+            include_str!("../../../tests/fixtures/presentation/manifest-3.json")
+        );
+    }
+
+    #[test]
+    fn every_byte_of_a_collection_is_known() {
+        let members = vec![
+            Member::manifest("https://example.org/m.json".to_owned(), text(None, "ms 1")),
+            Member::collection("https://example.org/collections/1.json".to_owned(), text(None, "1")),
+        ];
+        let collection = Collection::new("https://example.org/c.json".to_owned(), text(Some("en"), "All"), members);
+        assert_eq!(
+            collection.to_json(PresentationVersion::V3),
+            include_str!("../../../tests/fixtures/presentation/collection-3.json")
+        );
+    }
+}
