@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         Event::Stored { .. } => {
             let (stored, objects) = (1 + stored.fetch_add(1, Ordering::Relaxed), objects.load(Ordering::Relaxed));
-            if stored % 10 == 0 || stored == objects {
+            if stored % 10 == 0 {
                 println!("{stored} of {objects}");
             }
         }
@@ -38,6 +38,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let path = PathBuf::from(path);
     let identifier = path.file_stem().and_then(|stem| stem.to_str()).ok_or("the image has no name")?.parse()?;
     let image = publisher.publish(&Image { location: path.into(), identifier }).await?;
-    println!("{}", image.info_urls.join("\n"));
+    println!("stored {} objects\n{}", image.objects, image.info_urls.join("\n"));
     Ok(())
 }
