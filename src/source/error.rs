@@ -143,7 +143,7 @@ impl RemoteError {
 
     /// Creates an error for an object that changed while we were reading it.
     #[must_use]
-    #[cfg(any(test, feature = "s3", feature = "web"))]
+    #[cfg(any(feature = "s3", feature = "web"))]
     pub(crate) fn replaced() -> Self {
         Self::new(RemoteErrorKind::Replaced, "it was replaced while it was read")
     }

@@ -81,8 +81,8 @@ fn endure(folder: &Path, bytes: &[u8], what: &str) -> Result<(), SourceError> {
             let header = source.header().clone();
             let row_bytes = header.format.row_bytes(header.size.width());
             // More pixels than the file can hold would only take time.
-            let rows = if row_bytes > 1 << 26 { 0 } else { header.size.height().min(64) };
-            let mut row = vec![0; row_bytes.min(1 << 26)];
+            let rows = if row_bytes > 1 << 22 { 0 } else { header.size.height().min(64) };
+            let mut row = vec![0; row_bytes.min(1 << 22)];
             (0..rows).try_for_each(|_| source.read_rows(&mut row))
         })
     };

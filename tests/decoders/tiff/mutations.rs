@@ -10,10 +10,9 @@ const MUTATIONS: u32 = 60;
 
 #[test]
 fn a_wrong_byte_anywhere_in_the_directory_does_not_panic() {
-    let folder = TempDir::new().expect("a folder");
     let palette = vec![(320, Values::Shorts(vec![77; 48])), (274, Values::Shorts(vec![3]))];
     let ycbcr = vec![(530, Values::Shorts(vec![1, 1])), (338, Values::Shorts(vec![1]))];
-    for layout in [
+    let layouts = [
         Layout { packing: Packing::Lzw, pieces: PIECES[3], variant: Variant::Big, predictor: 2, ..Layout::rgb(19, 17) },
         Layout { order: Order::Big, is_planar: true, ..Layout::rgb(19, 17) },
         Layout {
@@ -32,16 +31,25 @@ fn a_wrong_byte_anywhere_in_the_directory_does_not_panic() {
             ..Layout::rgb(19, 17)
         },
         Layout { bits: 32, sample_format: 3, predictor: 3, packing: Packing::Zstandard, ..Layout::rgb(19, 17) },
-    ] {
-        let bytes = layout.file(|x, y, channel| u64::from(drawn(x, y, channel)) % 16);
-        // Header and directory; the pixels are between them.
-        let directory = bytes.len() - 12 * if layout.variant == Variant::Big { 40 } else { 28 };
-        for at in (0..16).chain(directory..bytes.len()) {
-            for value in [0, 1, 2, 0x7f, 0x80, 0xff, !bytes[at], bytes[at] ^ 1, bytes[at].wrapping_add(1)] {
-                let mut damaged = bytes.clone();
-                damaged[at] = value;
-                let _ = endure(folder.path(), &damaged, &format!("byte {at} as {value}, {layout:?}"));
-            }
+    ];
+    // In parallel, because this test takes longer than all others of its tier.
+    std::thread::scope(|scope| {
+        for layout in &layouts {
+            scope.spawn(|| damage_every_byte_of_the_directory(layout));
+        }
+    });
+}
+
+fn damage_every_byte_of_the_directory(layout: &Layout) {
+    let folder = TempDir::new().expect("a folder");
+    let bytes = layout.file(|x, y, channel| u64::from(drawn(x, y, channel)) % 16);
+    // Header and directory; the pixels are between them.
+    let directory = bytes.len() - 12 * if layout.variant == Variant::Big { 40 } else { 28 };
+    for at in (0..16).chain(directory..bytes.len()) {
+        for value in [0, 1, 2, 0x7f, 0x80, 0xff, !bytes[at], bytes[at] ^ 1, bytes[at].wrapping_add(1)] {
+            let mut damaged = bytes.clone();
+            damaged[at] = value;
+            let _ = endure(folder.path(), &damaged, &format!("byte {at} as {value}, {layout:?}"));
         }
     }
 }
