@@ -156,7 +156,9 @@ pub(crate) fn run() -> Exit {
 
 fn run_verb(verb: impl Verb) -> Exit {
     let context = Context::new(verb.messages());
-    let threads = verb.threads();
+    // More threads than cores would only wait, and thousands of them could not be started.
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = verb.threads().min(cores);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
