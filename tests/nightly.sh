@@ -9,7 +9,7 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 exec </dev/null
 export IIIF_PUBLISH_TEST_ALL=1 # a test that cannot run fails
 
-readonly STEPS=(fuzz long model servers power viewers collections)
+readonly STEPS=(unit fuzz long model servers power viewers collections)
 
 failed=()
 
@@ -37,6 +37,9 @@ run() { # STEP
   if ((status)); then failed+=("$1"); fi
 }
 
+# The inner loop, which builds without the command line.
+step_unit() { tests/unit.sh; }
+
 # Ten minutes for each group of decoders.
 step_fuzz() { IIIF_PUBLISH_TEST_FUZZ_SECONDS=600 cargo test --test decoders -- fuzz:: --nocapture; }
 
@@ -60,7 +63,7 @@ step_power() {
 step_viewers() { tests/viewers.sh; }
 
 step_collections() {
-  cargo build --release --quiet
+  cargo build --profile dist --quiet
   tests/bench/collection.py rows --rows 100000
   tests/bench/collection.py nights
 }
