@@ -1,5 +1,6 @@
 //! Limits shared by all images of a publisher, and the stop signal.
 
+use super::lookahead::Lookahead;
 use super::memory::{ImageBytes, InFlight, shared_bytes};
 use super::options::Options;
 use crate::limiter::Limiter;
@@ -12,6 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub(super) struct Budget {
     /// Threads that decode, convert colors and encode.
     pub(super) workers: Workers,
+    /// Images in progress.
+    pub(super) lookahead: Lookahead,
     /// One permit per image being read. There is one more permit than there are encoders, which keeps all cores busy on
     /// small images: one image is decoded while another waits. Images waiting for the store don't hold a permit because
     /// the store may have high latency.
@@ -43,6 +46,7 @@ impl Budget {
         });
         Self {
             workers: Workers::new(options.jobs),
+            lookahead: Lookahead::new(concurrency),
             in_flight,
             memory,
             readers: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),
