@@ -103,7 +103,7 @@ impl RedirectArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Performance")]
 struct WorkArguments {
-    /// Limit parallel uploads [default: 256 for a bucket, 8 for a folder]
+    /// Limit parallel uploads [default: 512 for a bucket, 8 for a folder]
     ///
     /// The limit applies to all images combined. Bucket uploads start lower and adapt to the store.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
