@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     names: NameArguments,
     #[command(flatten)]
     image_options: ImageArguments,
-    /// Assume up to N parallel uploads [default: 256, as for a bucket]
+    /// Assume up to N parallel uploads [default: 512, as for a bucket]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
 }

@@ -88,7 +88,7 @@ Exit codes:
         self.publishing.check(images.len())?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
         context.progress().begin(images.len());
-        let publisher = self.publishing.publisher(&self.names.destination, context).await?;
+        let publisher = self.publishing.publisher(&self.names.destination, images.first(), context).await?;
         // A single future covers the entire run, so no signal is missed.
         let signal = pin!(context.interrupted());
         match &self.html {

@@ -7,8 +7,11 @@ use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::Header;
 
-/// Memory used by the program itself, including code, runtime, TLS, connections, and codec buffers.
+/// Memory used by the program itself, including code, runtime, TLS, and codec buffers.
 const BASE_BYTES: u64 = 32 << 20;
+
+/// Memory used by a connection and the request on it. Measured with uploads of small tiles, without TLS.
+const CONNECTION_BYTES: u64 = 40 << 10;
 
 /// Upper bound on encoded bytes per pixel. Photos at quality 85 need about a fifth of it.
 const ENCODED_BYTES_PER_PIXEL: u64 = 1;
@@ -20,6 +23,8 @@ pub(super) struct InFlight {
     pub encoders: u64,
     /// Number of pictures being encoded or already encoded.
     pub pictures: u64,
+    /// Number of pictures being uploaded.
+    pub uploads: u64,
     /// Maximum total size of these pictures, in bytes. If they are large, fewer are allowed.
     pub encoded_bytes: u64,
 }
@@ -31,7 +36,12 @@ impl InFlight {
     /// Returns the limits for `jobs` encoders and `concurrency` uploads.
     pub(super) const fn new(jobs: usize, concurrency: usize) -> Self {
         let pictures = jobs.saturating_add(concurrency) as u64;
-        Self { encoders: jobs as u64, pictures, encoded_bytes: Self::ENCODED_BYTES }
+        Self { encoders: jobs as u64, pictures, uploads: concurrency as u64, encoded_bytes: Self::ENCODED_BYTES }
+    }
+
+    /// Returns the memory used by the program and its connections, in bytes.
+    const fn base_bytes(self) -> u64 {
+        BASE_BYTES.saturating_add(self.uploads.saturating_mul(CONNECTION_BYTES))
     }
 }
 
@@ -72,14 +82,14 @@ fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions)
 pub(super) fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let tile = tile_size(pyramid.tile_size());
     let tile = if tile.pixels() < pyramid.size().pixels() { tile } else { pyramid.size() };
-    BASE_BYTES
+    in_flight.base_bytes()
         + in_flight_bytes(tile, pyramid.formats(), jpeg, in_flight)
         + image_bytes(header, pyramid, jpeg, in_flight).total()
 }
 
 /// Returns the memory shared by all of a publisher's images, in bytes.
 pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
-    BASE_BYTES + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
+    in_flight.base_bytes() + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
 }
 
 fn tile_size(side: u32) -> Size {

@@ -18,9 +18,11 @@ mod error;
 mod event;
 mod existing;
 mod fingerprint;
+mod first;
 mod info;
 mod job;
 mod ledger;
+mod lookahead;
 mod mark;
 mod memory;
 mod old_versions;
@@ -46,6 +48,7 @@ pub use batch::BatchEvent;
 pub use builder::{OptionsBuilder, OptionsError};
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
+pub(crate) use lookahead::MAX_IMAGES_LOOKED_UP;
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use outline::{Outline, VersionOutline};
 pub use prospect::{Change, Prospect};
@@ -60,20 +63,18 @@ use crate::source::ResolvedSource;
 use crate::store::{Store, StoreError, StoreErrorKind, Tally};
 use budget::Budget;
 use fingerprint::{Fingerprint, version_name};
-use futures::future::ready;
-use futures::{StreamExt, stream};
+use first::{EarlyLookup, FirstImage};
+use futures::future::{BoxFuture, try_join};
+use futures::{FutureExt, stream};
 use revision::Revisions;
 use state::{Action, State};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use target::Target;
 use task::Task;
-use tokio::task::spawn_blocking;
-
-/// Maximum number of images to look up in the store concurrently. For a mostly unchanged collection, these lookups are
-/// all the work there is.
-const IMAGES_LOOKED_AT: usize = 32;
+use tokio::task::{JoinSet, spawn_blocking};
 
 /// Number of strips that may be queued for a whole-level encoder.
 const WHOLE_LEVEL_QUEUE: usize = 1;
@@ -85,6 +86,23 @@ pub struct Image {
     pub location: Location,
     /// Identifier to publish the image under.
     pub identifier: Identifier,
+}
+
+/// An image after its lookup.
+struct Found {
+    resolved: ResolvedSource,
+    fingerprint: Fingerprint,
+    state: State,
+    action: Action,
+    /// Target according to the existing `info.json`.
+    target: Option<Target>,
+}
+
+impl Found {
+    /// Returns `true` if nothing is left to do but to say so.
+    fn is_done(&self) -> bool {
+        self.target.is_some() && matches!(self.action, Action::Keep | Action::KeepNewer | Action::Skip)
+    }
 }
 
 /// Publishes images to a store.
@@ -101,6 +119,7 @@ pub struct Publisher {
     concurrency: usize,
     /// `true` once [`Event::ComparedBySize`] has been emitted.
     compared_by_size: Arc<AtomicBool>,
+    first: Arc<FirstImage>,
 }
 
 impl Publisher {
@@ -116,6 +135,7 @@ impl Publisher {
             sources: SourceResolver::default(),
             concurrency,
             compared_by_size: Arc::default(),
+            first: Arc::default(),
         }
     }
 
@@ -186,17 +206,23 @@ impl Publisher {
         &self,
         images: impl IntoIterator<Item = Image>,
     ) -> impl futures::Stream<Item = (Image, Result<Published, PublishError>)> {
-        let publisher = self.clone();
-        let publish = move |image: Image| {
-            let publisher = publisher.clone();
-            async move {
-                let result = publisher.publish(&image).await;
-                (image, result)
+        let running = JoinSet::new();
+        stream::unfold((self.clone(), images.into_iter(), running), |(publisher, mut images, mut running)| async move {
+            // The window changes only when an image ends or waits for its turn, so this is a good time to look at it.
+            while running.len() < publisher.budget.lookahead.window() && !publisher.is_stopped() {
+                let Some(image) = images.next() else { break };
+                let publisher = publisher.clone();
+                // In tasks of their own, images that are only looked up use all cores, too.
+                running.spawn(async move {
+                    let result = publisher.publish(&image).await;
+                    (image, result)
+                });
             }
-        };
-        let budget = self.budget.clone();
-        let images = stream::iter(images).take_while(move |_| ready(!budget.is_stopping()));
-        images.map(publish).buffer_unordered(IMAGES_LOOKED_AT)
+            let ended = running.join_next().await?;
+            // Tasks are canceled only when the set is dropped.
+            let ended = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+            Some((ended, (publisher, images, running)))
+        })
     }
 
     /// Publishes a single image.
@@ -205,9 +231,10 @@ impl Publisher {
     /// Returns an error if the source can't be read or an object can't be stored. In either case, no `info.json` is
     /// written.
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
-        let tally = Arc::new(Tally::default());
+        let early = self.first.take(&image.identifier);
+        let tally = early.as_ref().map(|early| Arc::clone(&early.tally)).unwrap_or_default();
         let started = Instant::now();
-        let result = tally.of(self.publish_tallied(image, &tally)).await;
+        let result = tally.of(self.publish_tallied(image, early, &tally)).await;
         let complete = |(published, outcome)| Published {
             outcome,
             traffic: tally.traffic(),
@@ -215,6 +242,14 @@ impl Publisher {
             ..published
         };
         let result = result.map(complete);
+        match &result {
+            Ok(Published { outcome: Outcome::Unchanged | Outcome::Kept | Outcome::KeptNewer, .. }) => {
+                self.budget.lookahead.record_unchanged();
+            }
+            Ok(_) => {}
+            // Each image in progress may fail for the same reason.
+            Err(_) => self.budget.lookahead.shrink(),
+        }
         (self.events)(match &result {
             Ok(published) => Event::of(published.clone()),
             Err(_) => Event::Failed { identifier: image.identifier.clone() },
@@ -223,28 +258,73 @@ impl Publisher {
     }
 
     /// Publishes an image, skipping any work that is already done.
-    async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
+    async fn publish_tallied(
+        &self,
+        image: &Image,
+        early: Option<EarlyLookup>,
+        tally: &Arc<Tally>,
+    ) -> Result<(Published, Outcome), PublishError> {
+        let found = self.unless_stopped(image, self.look_up(image, early)).await?;
+        if found.is_done() {
+            return self.act(image, found, tally).await;
+        }
+        // From here on, fewer images are in progress than are looked up.
+        let turn = self.unless_stopped(image, self.budget.lookahead.turn().map(Ok)).await?;
+        // If other images went first, this one may have been published by another run in the meantime.
+        let is_outdated = found.state.is_outdated();
+        let found = if is_outdated { self.unless_stopped(image, self.look_up(image, None)).await? } else { found };
+        let result = self.act(image, found, tally).await;
+        drop(turn);
+        result
+    }
+
+    /// Finds the source, loads the image's state in the store, and decides what to do.
+    async fn look_up(&self, image: &Image, early: Option<EarlyLookup>) -> Result<Found, PublishError> {
         // Do this before opening the file. If the file is replaced in between, the next run will notice.
-        let prepared = async {
+        let source = async {
             let resolved = self.sources.find(&image.location).await?;
             let fingerprint = self.fingerprint(image, &resolved).await?;
-            let state = self.load_state(&image.identifier).await?;
-            Ok((resolved, fingerprint, state))
+            Ok((resolved, fingerprint))
         };
-        let (resolved, fingerprint, state) = self.unless_stopped(image, prepared).await?;
-        let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
+        let state = self.load_state_once(&image.identifier, early);
+        let ((resolved, fingerprint), state) =
+            if self.is_far(&image.location) { try_join(source, state).await? } else { (source.await?, state.await?) };
         // This decision doesn't require reading the source. Its size and modification time (or entity tag) and a single
         // GET of `info.json` are enough. In a mostly unchanged collection, that's the whole cost of most images.
-        match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
-            (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
-            (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
-            (Action::Skip, Some(target)) => task.skip(&target).await,
-            (Action::Settle, Some(target)) => task.settle(&target).await,
-            (Action::UpdateDocuments, Some(target)) => task.update_documents(&target).await,
-            (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
-            // If the existing image is in an unknown state, replace it.
-            _ => task.publish().await,
+        let action = state.decide(&fingerprint, &self.options);
+        let target = self.known_target(image, &state)?;
+        Ok(Found { resolved, fingerprint, state, action, target })
+    }
+
+    /// Returns `true` if waiting for a source takes a round trip and nothing else. A source that is read completely
+    /// takes so long that the image's state would be outdated after that.
+    fn is_far(&self, location: &Location) -> bool {
+        !matches!(location, Location::File { .. }) && self.options.identity == Identity::SizeAndTime
+    }
+
+    /// Does what was decided. Boxed because hundreds of images may be looked up concurrently, and only the others need
+    /// this large future.
+    fn act<'a>(
+        &'a self,
+        image: &'a Image,
+        found: Found,
+        tally: &'a Arc<Tally>,
+    ) -> BoxFuture<'a, Result<(Published, Outcome), PublishError>> {
+        async move {
+            let Found { resolved, fingerprint, state, action, target } = found;
+            let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
+            match (action, target) {
+                (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
+                (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
+                (Action::Skip, Some(target)) => task.skip(&target).await,
+                (Action::Settle, Some(target)) => task.settle(&target).await,
+                (Action::UpdateDocuments, Some(target)) => task.update_documents(&target).await,
+                (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
+                // If the existing image is in an unknown state, replace it.
+                _ => task.publish().await,
+            }
         }
+        .boxed()
     }
 
     async fn load_state(&self, identifier: &Identifier) -> Result<State, PublishError> {

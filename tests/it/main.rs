@@ -15,6 +15,7 @@ mod command_line;
 mod configuration;
 mod delete;
 mod delete_meetings;
+mod distance;
 mod end_markers;
 mod exposure;
 mod fault_server;

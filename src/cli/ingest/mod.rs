@@ -195,8 +195,10 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
         progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
-    let publisher = arguments.publishing.publisher(&arguments.destination, context).await?;
     let images: Vec<Image> = pages.iter().copied().map(image).collect();
+    // Only a run that publishes looks up the first image in the usual way.
+    let first = images.first().filter(|_| !(arguments.dry_run || arguments.finish || arguments.manifests_only));
+    let publisher = arguments.publishing.publisher(&arguments.destination, first, context).await?;
     let reporter = IngestReporter::new(&images, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
     if arguments.dry_run {

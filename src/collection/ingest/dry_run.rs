@@ -1,13 +1,14 @@
 //! Dry runs, which report changes without making them.
 
 use super::manifests::{self, ManifestObject, manifest_objects};
+use super::present::listed;
 use super::refusal::PruneRefusal;
 use super::summary::{PublishedImages, base_uri};
-use super::{IMAGES_IN_FLIGHT, Ingest, IngestError, image};
+use super::{Ingest, IngestError, image};
 use crate::collection::{Page, Presentation};
 use crate::destination::Identifier;
 use crate::iiif::Plan;
-use crate::publish::{Change, Prospect, PublishError};
+use crate::publish::{Change, MAX_IMAGES_LOOKED_UP, Prospect, PublishError};
 use crate::store::Key;
 use futures::{StreamExt, stream};
 use std::collections::HashMap;
@@ -89,7 +90,7 @@ impl<'a> Ingest<'a> {
             }
         }
         if let Some(limit) = self.options.prune {
-            let stale = self.find_stale(limit).await?;
+            let stale = self.find_stale(limit, self.look_up_documents().as_mut()).await?;
             stale.documents.iter().for_each(|key| on_event(DryRunEvent::DeleteDocument { key }));
             stale.images.iter().for_each(|identifier| on_event(DryRunEvent::DeleteImage { identifier }));
             totals.delete = stale.images.len() as u64;
@@ -106,7 +107,8 @@ impl<'a> Ingest<'a> {
     ) -> Result<PublishedImages, IngestError> {
         let mut published = HashMap::new();
         let examine = async |page: &'a Page| (page.identifier.clone(), self.publisher.examine(&image(page)).await);
-        let mut prospects = stream::iter(self.pages.iter().copied().map(examine)).buffered(IMAGES_IN_FLIGHT).boxed();
+        let mut prospects =
+            stream::iter(self.pages.iter().copied().map(examine)).buffered(MAX_IMAGES_LOOKED_UP).boxed();
         while let Some((identifier, prospect)) = prospects.next().await {
             match prospect {
                 Ok(prospect) => {
@@ -140,11 +142,12 @@ impl<'a> Ingest<'a> {
         let pages = self.input.pages();
         if !objects.is_empty() && pages.len() == self.pages.len() {
             let mut there = manifests::keys(presentation, &objects)?;
-            let listed = manifests::listed(self.publisher, presentation.destination().manifests()?).await?;
+            let listed = listed(self.publisher, presentation.destination().manifests()?).await?;
             there.extend(listed.unwrap_or_default().into_keys());
             let is_there = |key: &Key| there.contains(key);
             let collection =
-                manifests::changed_collection(self.publisher, presentation, self.label(), pages, is_there).await?;
+                manifests::changed_collection(self.publisher, presentation, (self.label(), pages), is_there, None)
+                    .await?;
             documents.extend(collection.into_iter().map(|(key, body)| (key, body.len() as u64)));
         }
         Ok(documents)

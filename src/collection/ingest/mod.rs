@@ -36,6 +36,7 @@ mod input;
 mod manifests;
 mod metrics;
 mod options;
+mod present;
 mod prune;
 mod refusal;
 mod report;
@@ -52,11 +53,14 @@ pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};
+use crate::destination::Destination;
 use crate::iiif::PresentationVersion;
-use crate::publish::{BatchEvent, Image, PublishError, Publisher};
+use crate::publish::{BatchEvent, Image, MAX_IMAGES_LOOKED_UP, PublishError, Publisher};
+use crate::store::KeyError;
 use event::Events;
 use futures::{StreamExt, TryStreamExt, stream};
 use manifests::{ManifestObject, manifest_objects};
+use present::{DocumentKeys, DocumentLookup, Manifests, PresentDocuments};
 use prune::Stale;
 use report::Report;
 use std::collections::HashSet;
@@ -64,15 +68,14 @@ use std::fmt;
 use std::time::Duration;
 use summary::Run;
 
-/// Maximum number of concurrent image lookups. Same as the limit for publishing.
-const IMAGES_IN_FLIGHT: usize = 32;
-
 /// Publishes the images of an input, along with their manifests and the collection.
 pub struct Ingest<'a> {
     publisher: &'a Publisher,
     input: &'a IngestInput,
     options: IngestOptions,
     presentation: Option<Presentation>,
+    /// Documents that the run may write.
+    documents: Option<DocumentKeys>,
     /// Images in this shard.
     pages: Vec<&'a Page>,
     events: Box<Events<'a>>,
@@ -100,8 +103,12 @@ impl<'a> Ingest<'a> {
         if presentation.is_some() {
             input.check_identifiers(&publisher.options().destination())?;
         }
+        // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
+        // input would drop objects that are still online.
+        let is_whole = options.shard.is_whole() && input.is_complete();
+        let documents = presentation.as_ref().map(|it| document_keys(it.destination(), is_whole)).transpose()?;
         let pages = input.pages_of(options.shard);
-        Ok(Self { publisher, input, options, presentation, pages, events: Box::new(events) })
+        Ok(Self { publisher, input, options, presentation, documents, pages, events: Box::new(events) })
     }
 
     /// Publishes images, writes manifests and the collection, and deletes images that are no longer in the input,
@@ -116,9 +123,10 @@ impl<'a> Ingest<'a> {
     /// the summary.
     pub async fn run<S: Future<Output = ()>>(&self, mut stop: impl FnMut() -> S) -> Result<IngestSummary, IngestError> {
         let mut run = Run::new(Report::create(self.options.report.as_deref(), &self.pages)?, self.pages.len());
+        let mut documents = self.look_up_documents();
         // Must happen before publishing because the limit is relative to the number of images currently in the store.
         let stale = match self.options.prune {
-            Some(limit) => Some(self.find_stale(limit).await),
+            Some(limit) => Some(self.find_stale(limit, documents.as_mut()).await),
             None => None,
         };
         let completion = match self.options.mode {
@@ -137,7 +145,7 @@ impl<'a> Ingest<'a> {
             Ok(completion) => completion,
             Err(error) => return Ok(run.into_summary(Completion::Incomplete, Some(error))),
         };
-        match unless_stopped(stop(), self.complete(&mut run, stale, completion)).await {
+        match unless_stopped(stop(), self.complete(&mut run, documents, stale, completion)).await {
             Some(result) => Ok(run.into_summary(completion, result.err())),
             None => Ok(run.into_summary(Completion::Stopped, None)),
         }
@@ -187,7 +195,7 @@ impl<'a> Ingest<'a> {
             Ok::<_, PublishError>(found.map(|found| (page.identifier.clone(), found)))
         };
         // Boxing the stream lets the compiler prove that the future is `Send`.
-        let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(IMAGES_IN_FLIGHT).boxed();
+        let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(MAX_IMAGES_LOOKED_UP).boxed();
         let found: Vec<_> = found.try_collect().await?;
         let missing = run.found(found.into_iter().flatten().collect());
         if missing == 0 {
@@ -201,11 +209,12 @@ impl<'a> Ingest<'a> {
     async fn complete(
         &self,
         run: &mut Run,
+        documents: Option<DocumentLookup>,
         stale: Option<Result<Stale, IngestError>>,
         completion: Completion,
     ) -> Result<(), IngestError> {
-        if let Some(presentation) = &self.presentation {
-            self.present(presentation, run, completion).await?;
+        if let (Some(presentation), Some(mut documents)) = (&self.presentation, documents) {
+            self.present(presentation, run, documents.get().await?, completion).await?;
         }
         match stale {
             Some(stale) if completion != Completion::LimitReached => self.prune(stale?, run).await,
@@ -213,21 +222,31 @@ impl<'a> Ingest<'a> {
         }
     }
 
+    /// Starts to look at the stored documents, if the run may write any.
+    fn look_up_documents(&self) -> Option<DocumentLookup> {
+        self.documents.clone().map(|keys| DocumentLookup::begin(self.publisher, keys))
+    }
+
     /// Writes this shard's manifests. Also writes the collection if the shard contains the whole input.
-    async fn present(&self, presentation: &Presentation, run: &Run, completion: Completion) -> Result<(), IngestError> {
+    async fn present(
+        &self,
+        presentation: &Presentation,
+        run: &Run,
+        present: &PresentDocuments,
+        completion: Completion,
+    ) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
             let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
-            written = manifests::manifests(self.publisher, presentation, &objects).await?;
+            let none = Manifests::new();
+            let manifests = present.manifests.as_ref().unwrap_or(&none);
+            written = manifests::manifests(self.publisher, presentation, &objects, manifests).await?;
         }
-        // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
-        // input would drop objects that are still online.
-        let is_whole = self.options.shard.is_whole() && self.input.is_complete();
-        if completion == Completion::LimitReached || !is_whole {
+        if completion == Completion::LimitReached || present.collection.is_none() {
             return Ok(());
         }
-        let pages = self.input.pages();
-        let url = manifests::collection(self.publisher, presentation, self.label(), pages, &written).await?;
+        let (input, there) = ((self.label(), self.input.pages()), (present, &written));
+        let url = manifests::collection(self.publisher, presentation, input, there).await?;
         (self.events)(IngestEvent::CollectionWritten { url: &url });
         Ok(())
     }
@@ -245,6 +264,11 @@ fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<P
     let options = publisher.options();
     let (image_version, _) = *options.versions.folders().first()?;
     Some(Presentation::new(options.destination(), image_version, version, options.shape))
+}
+
+fn document_keys(destination: &Destination, writes_collection: bool) -> Result<DocumentKeys, KeyError> {
+    let collection = if writes_collection { Some(destination.collection()?.key) } else { None };
+    Ok(DocumentKeys { manifests: destination.manifests()?, collection })
 }
 
 /// Waits for `max_duration`, or forever if it is `None`.
