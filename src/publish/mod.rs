@@ -20,6 +20,7 @@ mod existing;
 mod fingerprint;
 mod info;
 mod job;
+mod joined;
 mod ledger;
 mod mark;
 mod memory;
