@@ -177,8 +177,10 @@ fn nonzero(block: &[i16; 64]) -> u64 {
 
 #[inline(always)]
 fn word(coefficients: [i16; 4]) -> u64 {
-    let bits = coefficients.map(i16::cast_unsigned).map(u64::from);
-    bits[0] | bits[1] << 16 | bits[2] << 32 | bits[3] << 48
+    // Not `map`, which is called instead of inlined without link-time optimization.
+    let [first, second, third, fourth] = coefficients;
+    let bits = |coefficient: i16| u64::from(coefficient.cast_unsigned());
+    bits(first) | bits(second) << 16 | bits(third) << 32 | bits(fourth) << 48
 }
 
 /// Codes of one component.
