@@ -8,7 +8,7 @@ use super::memory::encoded_tile_bytes;
 use super::target::Target;
 use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
-use crate::iiif::{Format, ImageRequest, Rendering, Size};
+use crate::iiif::{Format, ImageRequest, Rendering, ScaleFactor, Size};
 use crate::pixel::RowScale;
 use crate::store::{Digest, ETag, Key, Object, Receipt, Store, Tally};
 use crate::workers::WorkError;
@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) blanks: BlankTiles,
     /// Scale of the decoded rows, if full-size tiles are cut from JPEG blocks.
     pub(super) blocks: Option<RowScale>,
+    /// Whole levels whose JPEG is joined from those of their tiles.
+    pub(super) joined_levels: Vec<ScaleFactor>,
     pub(super) cache_control: Arc<str>,
     /// Header fingerprint, stored with every picture.
     pub(super) headers: Arc<str>,

@@ -21,6 +21,7 @@ mod fingerprint;
 mod first;
 mod info;
 mod job;
+mod joined;
 mod ledger;
 mod lookahead;
 mod mark;

@@ -19,6 +19,7 @@ use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
+use crate::iiif::ScaleFactor;
 use crate::source::{Header, OPEN_BYTES, ResolvedSource, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
@@ -213,8 +214,10 @@ impl Task<'_> {
     fn job(&self, header: &Header, target: Target, reusable: HashMap<Key, ETag>, watch: Watch) -> Job {
         let publisher = self.publisher;
         let options = &publisher.options;
+        let is_joined = |scale: &ScaleFactor| blocks::is_joined(header, &target.pyramid, options.jpeg, *scale);
         Job {
             blocks: blocks::decoded_rows(header, &target.pyramid, options.jpeg),
+            joined_levels: target.pyramid.whole_levels().filter(is_joined).collect(),
             target: Arc::new(target),
             store: Arc::clone(&publisher.store),
             budget: publisher.budget.clone(),
