@@ -21,6 +21,7 @@ mod fingerprint;
 mod info;
 mod job;
 mod ledger;
+mod list;
 mod mark;
 mod memory;
 mod old_versions;
