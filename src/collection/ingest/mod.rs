@@ -219,6 +219,8 @@ impl<'a> Ingest<'a> {
         if self.options.mode != IngestMode::Finish {
             let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
             written = manifests::manifests(self.publisher, presentation, &objects).await?;
+            let (updated, all) = (written.len() as u64, objects.len() as u64);
+            (self.events)(IngestEvent::ManifestsWritten { updated, unchanged: all.saturating_sub(updated) });
         }
         // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
         // input would drop objects that are still online.
