@@ -71,7 +71,7 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     let address = format!("http://localhost:{}", server.port());
     let options = arguments.image.options(shape, address.parse().expect("an address is a URL"));
     let options = options.build().expect("no number is 0, and the program writes all formats");
-    context.progress().begin(images.len());
+    context.progress().begin(&images);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
     let pipeline = Publisher::new(store, options, context.on_event());
     let mut published = Vec::new();

@@ -87,7 +87,7 @@ Exit codes:
         // Check options before the first request, to report mistakes immediately.
         self.publishing.check(images.len())?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
-        context.progress().begin(images.len());
+        context.progress().begin(&images);
         let publisher = self.publishing.publisher(&self.names.destination, context).await?;
         // A single future covers the entire run, so no signal is missed.
         let signal = pin!(context.interrupted());

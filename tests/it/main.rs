@@ -30,6 +30,7 @@ mod language;
 mod limits;
 mod listings;
 mod memory;
+mod messages;
 mod metadata;
 mod names;
 mod optimize;

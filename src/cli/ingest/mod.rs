@@ -189,14 +189,16 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     arguments.publishing.check(input.pages().len())?;
     arguments.publishing.check_names(input.pages().iter().map(|page| &page.identifier), context)?;
     let pages = input.pages_of(options.shard);
-    progress.begin(pages.len());
+    let images: Vec<Image> = pages.iter().copied().map(image).collect();
+    if !arguments.dry_run {
+        progress.begin(&images);
+    }
     progress.note(&describe(input.pages(), &pages, options.shard));
     for error in input.unread().iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
         progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
     let publisher = arguments.publishing.publisher(&arguments.destination, context).await?;
-    let images: Vec<Image> = pages.iter().copied().map(image).collect();
     let reporter = IngestReporter::new(&images, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
     if arguments.dry_run {
