@@ -45,6 +45,47 @@ trait Verb: Sized {
     /// Examples shown at the end of the help text. A test checks that they all parse.
     const EXAMPLES: &'static str = "";
 
+/// Examples of all commands, and the exit codes.
+const OVERVIEW: &str = "\
+Examples:
+  iiif-publish preview photo.jpg
+      Show an image in your browser, without a bucket.
+  iiif-publish --bucket art-tiles photo.jpg scan.tif
+      Publish two images and print the URL of each info.json.
+  iiif-publish ingest masters --bucket tiles
+      Publish a folder with manifests and a collection; re-run to update.
+  iiif-publish --bucket art-tiles --html photo.jpg scan.tif
+      Also write an HTML page that shows both images.
+  iiif-publish --bucket tiles --prefix maps \\
+      --public-url https://cdn.example.org/maps atlas.tif
+      Publish behind a CDN that serves the prefix as /maps.
+  iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
+      Publish to MinIO or any other S3-compatible store.
+  iiif-publish --output out --public-url https://example.org/iiif photo.jpg
+      Publish to a folder, for any static web server.
+  iiif-publish init
+      Save your options in a config file: iiif-publish.toml.
+  iiif-publish ingest s3://masters/maps/ --bucket tiles
+      Publish images from another bucket without copying them.
+  iiif-publish plan scan.tif
+      Show what publishing would store and cost.
+  iiif-publish verify https://cdn.example.org/maps/atlas/info.json
+      Check that every file a viewer needs exists.
+  iiif-publish delete --bucket tiles --prefix maps --id atlas
+      Delete an image (asks first).
+  iiif-publish bucket check --bucket tiles --prefix maps
+      Check that you can publish to the bucket and everyone can view it.
+
+Exit codes:
+  0    success
+  1    some or all images failed (verify, bucket check: problems found);
+       retrying may help
+  2    invalid usage
+  3    wrong credentials, bucket, region, endpoint or host: fix them first
+  4    stopped by a limit; run again to continue
+  5    only images failed that had failed before, unchanged (ingest --report)
+  130  interrupted by Ctrl-C (143: by SIGTERM)";
+
     /// Returns the settings for messages on stderr.
     fn messages(&self) -> Messages {
         Messages::PLAIN

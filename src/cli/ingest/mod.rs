@@ -212,6 +212,8 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
 /// Prints the changes that a run would make.
 async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> {
     let mut lines = DryRunPrinter::new(context.progress().is_json());
+    metrics.collection_images = input.pages().len() as u64;
+    metrics.collection_objects = objects(input.pages()).len() as u64;
     let totals = ingest.dry_run(|event| lines.event(&event)).await?;
     lines.totals(&totals);
     totals.refusal.map_or(Ok(lines.exit()), |refusal| Err(refusal.into()))
@@ -236,11 +238,16 @@ fn report(
     // Print the summary after the last request, so its numbers match the metrics.
     reporter.print_summary(publisher);
     metrics.traffic = publisher.store().traffic();
+        _ if summary.has_only_known_failures() => Exit::KnownFailures,
     let Some(error) = summary.report_error else { return exit };
     context.progress().error(
         &format!("the report is incomplete: {error}"),
         "pass `--report` a file on a disk with more free space; the images are not affected",
     );
+    if exit == Exit::KnownFailures {
+        let images = counted(summary.counts.failed, "image");
+        context.note(&format!("{images} had failed in the last report, too, and the files have not changed"));
+    }
     exit.worse(Exit::Failed)
 }
 
