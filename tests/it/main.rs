@@ -48,6 +48,7 @@ mod support;
 mod tables;
 mod twice;
 mod unsupported;
+mod verbs;
 mod verify;
 mod versions;
 mod viewers;
