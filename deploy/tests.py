@@ -106,7 +106,7 @@ class ExitCodes(unittest.TestCase):
         source = (HERE.parent / "src/cli/exit.rs").read_text()
         [body] = re.findall(r"fn code\(self\) -> u8 \{(.*?)\n    \}", source, re.DOTALL)
         codes = {int(code) for code in re.findall(r"Self::\w+ => (\d+),", body)}
-        self.assertEqual(codes, self.STOP | self.AGAIN | {0, 130})
+        self.assertEqual(codes, self.STOP | self.AGAIN | {0, 5, 130})
 
     def test_kubernetes(self):
         for path, job in kubernetes_jobs():
@@ -135,8 +135,8 @@ class ExitCodes(unittest.TestCase):
         settings = unit("iiif-publish.service")
         codes = {key: {int(code) for value in settings[key] for code in value.split()}
                  for key in ("SuccessExitStatus", "RestartPreventExitStatus")}
-        # 4 and 143 are not failures: the next night continues.
-        self.assertEqual(codes, {"SuccessExitStatus": {4, 143}, "RestartPreventExitStatus": self.STOP})
+        # 4, 5 and 143 are not failures: the next night continues.
+        self.assertEqual(codes, {"SuccessExitStatus": {4, 5, 143}, "RestartPreventExitStatus": self.STOP})
         self.assertEqual(settings["Restart"], ["on-failure"])
 
     def test_slurm(self):
@@ -240,12 +240,12 @@ class CommandLines(unittest.TestCase):
         self.expect_published()
 
     def test_systemd(self):
-        settings = (HERE / "systemd/settings.example").read_text().splitlines()
-        variables = dict(line.split("=", 1) for line in settings if line and not line.startswith("#"))
-        variables |= {"IIIF_PUBLISH_BUCKET": self.bucket, "STATE_DIRECTORY": "/reports"}
+        configuration = (HERE / "systemd/iiif-publish.toml").read_text().replace("/srv/masters", f"{self.folder}/masters")
+        (self.folder / "iiif-publish.toml").write_text(configuration.replace('"art-tiles"', f'"{self.bucket}"'))
         [command] = unit("iiif-publish.service")["ExecStart"]
-        program, *words = of_systemd(command, variables)
+        program, *words = of_systemd(command, {"STATE_DIRECTORY": "/reports"})
         self.assertEqual(program, "/usr/local/bin/iiif-publish")
+        words[words.index("--config") + 1] = str(self.folder / "iiif-publish.toml")
         self.run_program(words)
         self.expect_published()
         self.expect_reported("report.jsonl")

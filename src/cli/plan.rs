@@ -26,10 +26,12 @@ pub(super) struct Arguments {
     /// Image to plan; only its header is read
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
-    /// Plan an image of this size instead of reading a file
+    /// Plan an image of this size, without a file
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
     size: Option<Size>,
-    /// Print every key in publishing order, relative to the image
+    /// Print every key in publishing order
+    ///
+    /// Keys are relative to the image.
     #[arg(long, conflicts_with = "json")]
     keys: bool,
     /// Print one JSON document

@@ -3,7 +3,7 @@
 use super::PublishError;
 use super::api_folder::ApiFolder;
 use super::budget::{Budget, permit};
-use super::event::Event;
+use super::event::{Event, Stage};
 use super::memory::encoded_tile_bytes;
 use super::target::Target;
 use super::watch::Watch;
@@ -41,6 +41,8 @@ pub(super) struct Job {
     pub(super) watch: Watch,
     /// Number of objects stored so far.
     pub(super) stored: AtomicU64,
+    /// Number of these objects that were uploaded, because the store didn't have them.
+    pub(super) uploaded: AtomicU64,
     /// Counts upload requests.
     pub(super) tally: Arc<Tally>,
 }
@@ -50,6 +52,11 @@ impl Job {
     pub(super) fn stopped(&self) -> PublishError {
         let (identifier, promised) = (self.target.identifier.clone(), self.target.object_count());
         PublishError::Stopped { identifier, stored: self.stored.load(Ordering::Relaxed), promised }
+    }
+
+    /// Reports that the image entered a stage.
+    pub(super) fn enter(&self, stage: Stage) {
+        (self.events)(Event::Stage { identifier: self.target.identifier.clone(), stage });
     }
 
     /// Checks that the publisher hasn't been stopped.
@@ -80,9 +87,12 @@ impl Job {
         // We always have to encode the picture to find out if it matches the stored one. What we save is the upload,
         // which accounts for most of the time and all of the cost.
         let has_body = |etag: &&ETag| etag.md5().is_some_and(|digest| digest == Digest::of(&object.body));
-        let receipt = match self.reusable.get(&object.key).filter(has_body) {
-            Some(etag) => Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) },
-            None => self.tally.of(self.store.put(object)).await?,
+        let receipt = if let Some(etag) = self.reusable.get(&object.key).filter(has_body) {
+            Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) }
+        } else {
+            let receipt = self.tally.of(self.store.put(object)).await?;
+            self.uploaded.fetch_add(1, Ordering::Relaxed);
+            receipt
         };
         self.stored.fetch_add(1, Ordering::Relaxed);
         (self.events)(Event::Stored { identifier: self.target.identifier.clone(), bytes: receipt.bytes });

@@ -2,7 +2,7 @@
 
 use super::api_folder::ApiFolder;
 use super::budget::{ImageMemory, permit};
-use super::event::{Event, Orphans, Published};
+use super::event::{Event, Orphans, Published, Stage};
 use super::fingerprint::{Fingerprint, version_name};
 use super::info::committed;
 use super::job::Job;
@@ -24,7 +24,7 @@ use crate::source::{Header, OPEN_BYTES, ResolvedSource, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A single image and everything known about it before opening its source.
@@ -112,10 +112,19 @@ impl Task<'_> {
         self.check_warnings(&found, false)?;
         warnings.extend(found);
         let marks = self.marks(&revisions, &complete, !orphans.is_empty(), &warnings);
-        let mut image = self.commit(&job.target, &marks, &complete).await?;
-        image.warnings = warnings;
-        image.orphans = self.clean_up(&job.target, &marks, orphans).await?;
-        Ok((image, Outcome::Published))
+        let image = self.commit(&job, &marks, &complete).await?;
+        job.enter(Stage::CleaningUp);
+        let orphans = self.clean_up(&job.target, &marks, orphans).await?;
+        Ok(self.outcome(Published { warnings, orphans, ..image }, &complete, &job))
+    }
+
+    /// Returns the image with its outcome, which depends on whether any picture had to be uploaded.
+    fn outcome(&self, image: Published, complete: &Complete, job: &Job) -> (Published, Outcome) {
+        if !self.state.is_there() || job.uploaded.load(Ordering::Relaxed) > 0 {
+            return (image, Outcome::Published);
+        }
+        let (objects, bytes) = (image.objects - complete.objects, image.bytes - complete.bytes);
+        (Published { objects, bytes, ..image }, Outcome::Updated)
     }
 
     /// Checks a source's warnings against the options.
@@ -229,6 +238,7 @@ impl Task<'_> {
             reusable,
             watch,
             stored: AtomicU64::new(0),
+            uploaded: AtomicU64::new(0),
             tally: Arc::clone(self.tally),
         }
     }
@@ -244,7 +254,9 @@ impl Task<'_> {
     }
 
     /// Uploads redirects and `info.json`, given proof that all other objects have been stored.
-    async fn commit(&self, target: &Target, marks: &[Mark], complete: &Complete) -> Result<Published, PublishError> {
+    async fn commit(&self, job: &Job, marks: &[Mark], complete: &Complete) -> Result<Published, PublishError> {
+        job.enter(Stage::Finishing);
+        let target = &*job.target;
         let redirects = self.publisher.redirect(target).await?;
         let bytes = complete.bytes + self.publisher.commit(target, marks).await?;
         let objects = complete.objects + redirects + target.folders.len() as u64;
@@ -301,6 +313,7 @@ async fn transfer(
         })?;
         tasks.all_read();
         drop(turn);
+        job.enter(Stage::Uploading);
         tasks.finish(&mut ledger).await.map(|()| warnings)
     };
     let warnings = match work.await {

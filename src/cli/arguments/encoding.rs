@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
 pub(crate) struct PageArgument {
-    /// Use this page of a multi-page TIFF, counting from 1
+    /// Use this page of a TIFF, counting from 1
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     page: u32,
 }

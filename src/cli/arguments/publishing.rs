@@ -4,6 +4,7 @@ use super::existing::ExistingArguments;
 use super::image::ImageArguments;
 use super::names::DestinationArguments;
 use super::s3::S3Arguments;
+use super::slug::slug;
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
 use super::target::TargetArguments;
@@ -32,6 +33,11 @@ const FOLDER_URL: &str = "http://localhost:3000";
 pub(crate) struct PublishArguments {
     #[command(flatten)]
     target: TargetArguments,
+    /// Make identifiers of lowercase ASCII letters, digits, `.`, `_` and `-`
+    ///
+    /// `Ä Übersicht.tif` becomes `a-ubersicht`. Identifiers with `--id` and in tables change, too.
+    #[arg(long, help_heading = "Names")]
+    slug: bool,
     #[command(flatten)]
     s3: S3Arguments,
     #[command(flatten)]
@@ -137,6 +143,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 }
 
 impl PublishArguments {
+    /// Returns the function that makes identifiers ASCII, if that was requested.
+    pub(crate) fn rename(&self) -> Option<fn(&str) -> String> {
+        self.slug.then_some(slug)
+    }
+
     /// Returns the number of threads for CPU work, which also limits the threads for requests.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         self.image.jobs()

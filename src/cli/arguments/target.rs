@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(crate) struct TargetArguments {
-    /// Use this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
+    /// Use this bucket: a name, `s3://…/PREFIX` or ARN
     ///
     /// The ARN can refer to a bucket or an access point.
     #[arg(long, value_name = "BUCKET")]

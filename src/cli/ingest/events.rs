@@ -8,6 +8,7 @@ use crate::cli::summary::{Ending, Summary};
 use iiif_publish::collection::ingest::{IngestEvent, StopReason};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use indicatif::HumanCount;
+use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Event reporter, which also tracks the state that determines the run's outcome.
@@ -75,6 +76,10 @@ impl<'a> IngestReporter<'a> {
             IngestEvent::NotPublished { count } => {
                 progress
                     .say(&format!("{} images are not published, so they are not in the manifests", HumanCount(*count)));
+            }
+            IngestEvent::ManifestsWritten { updated, unchanged } if updated + unchanged > 0 => {
+                let text = format!("{} updated, {} unchanged", counted(*updated, "manifest"), HumanCount(*unchanged));
+                progress.outcome(&text, &json!({"event": "manifests", "updated": updated, "unchanged": unchanged}));
             }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
             IngestEvent::DocumentDeleted { key } => {

@@ -53,6 +53,13 @@ pub enum IngestEvent<'a> {
         /// Number of images.
         count: u64,
     },
+    /// The manifests of this run's objects were written, unless they were up to date.
+    ManifestsWritten {
+        /// Number of manifests that were written.
+        updated: u64,
+        /// Number of manifests that were not written.
+        unchanged: u64,
+    },
     /// The collection was written or already up to date.
     CollectionWritten {
         /// The collection's URL.

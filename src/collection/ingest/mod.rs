@@ -241,6 +241,8 @@ impl<'a> Ingest<'a> {
             let none = Manifests::new();
             let manifests = present.manifests.as_ref().unwrap_or(&none);
             written = manifests::manifests(self.publisher, presentation, &objects, manifests).await?;
+            let (updated, all) = (written.len() as u64, objects.len() as u64);
+            (self.events)(IngestEvent::ManifestsWritten { updated, unchanged: all.saturating_sub(updated) });
         }
         if completion == Completion::LimitReached || present.collection.is_none() {
             return Ok(());
