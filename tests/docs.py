@@ -63,8 +63,9 @@ def check_links(_):
 def check_book(_):
     mdbook = shutil.which("mdbook") or installed("mdbook")
     if not mdbook:
-        print("skipped: mdBook is not installed and could not be installed")
-        return []
+        skipped = "skipped: mdBook is not installed and could not be installed"
+        print(skipped)
+        return [skipped] if os.environ.get("IIIF_PUBLISH_TEST_ALL") == "1" else []
     built = ROOT / "target/docs/book"
     ended = subprocess.run([mdbook, "build", ROOT / "docs", "--dest-dir", built], capture_output=True, text=True)
     if ended.returncode or "WARN" in ended.stderr:

@@ -1,5 +1,7 @@
 """Tests the checks of README and book: each must find what it is for."""
 
+import contextlib
+import io
 import pathlib
 import tempfile
 import unittest
@@ -54,7 +56,8 @@ class Blocks(unittest.TestCase):
             root = pathlib.Path(name)
             page = root / "page.md"
             page.write_text(PAGE)
-            problems = blocks.problems_of_skipped({page: blocks.blocks(PAGE)}, root)
+            with contextlib.redirect_stdout(io.StringIO()):
+                problems = blocks.problems_of_skipped({page: blocks.blocks(PAGE)}, root)
         self.assertEqual(problems, ["page.md:17: there is no deploy/missing.sh", "more than 15% of the blocks are not run"])
 
 
