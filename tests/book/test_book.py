@@ -1,6 +1,7 @@
 """Tests the checks of README and book: each must find what it is for."""
 
 import contextlib
+import importlib.util
 import io
 import pathlib
 import tempfile
@@ -74,3 +75,24 @@ class Links(unittest.TestCase):
     def test_links_in_code_and_to_other_hosts_are_left_out(self):
         text = "[a](a.md) `[b](b.md)` [c](https://example.org) <img src=\"d.jpg\">\n```\n[e](e.md)\n```\n"
         self.assertEqual(sorted(links.links(text)), ["a.md", "d.jpg"])
+
+
+class Repository(unittest.TestCase):
+    """The preprocessor of mdBook."""
+
+    def setUp(self):
+        path = pathlib.Path(__file__).resolve().parents[2] / "docs/repository.py"
+        spec = importlib.util.spec_from_file_location("repository", path)
+        self.repository = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.repository)
+
+    def rewritten(self, text, address):
+        sections = [{"Chapter": {"path": "stores/aws.md", "content": text, "sub_items": []}}]
+        self.repository.rewrite(sections, address)
+        return sections[0]["Chapter"]["content"]
+
+    def test_links_out_of_the_book_lead_to_the_repository(self):
+        text = "[`a`](../../../deploy/aws#b) [c](cloudfront.md#d) [e](https://example.org) [f](#g)"
+        rest = " [c](cloudfront.md#d) [e](https://example.org) [f](#g)"
+        self.assertEqual(self.rewritten(text, "https://git.example.org"), "[`a`](https://git.example.org/blob/main/deploy/aws#b)" + rest)
+        self.assertEqual(self.rewritten(text, ""), "`a`" + rest)
