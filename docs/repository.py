@@ -2,7 +2,7 @@
 """Preprocessor for mdBook: turns links to files of the repository into links to its web pages.
 
 On GitHub, the pages of this book link to such files by relative paths. A built book has no such files. The address is `repository` in
-Cargo.toml; as long as there is none, only the text of a link remains.
+Cargo.toml; as long as there is none, or only a placeholder, only the text of a link remains.
 """
 
 import json
@@ -42,6 +42,8 @@ def main():
         return
     _, book = json.load(sys.stdin)
     address = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"].get("repository", "").removesuffix("/")
+    if "/OWNER/" in address:
+        address = ""
     rewrite(book.get("items", book.get("sections", [])), address)
     json.dump(book, sys.stdout)
 
