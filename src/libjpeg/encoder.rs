@@ -1,8 +1,8 @@
 //! JPEG encoding, from rows or blocks to files.
 
 use super::scan::Scan;
-use super::state::{BlockRows, Destination, EncoderState};
-use super::{LibjpegError, ROWS_AT_ONCE, Result, entropy, guarded, prepare_errors, raise, virtual_arrays};
+use super::state::{BlockRows, Destination, EncoderState, component_of};
+use super::{LibjpegError, ROWS_AT_ONCE, Result, entropy, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
@@ -352,7 +352,7 @@ unsafe extern "C-unwind" fn access(
     // SAFETY: this function is only installed when encoding from blocks, and libjpeg's struct is the first field of an
     // `EncoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<EncoderState>() };
-    let component = virtual_arrays::component_of(array);
+    let component = component_of(array);
     let found = state.blocks.as_mut().and_then(|blocks| Some((blocks.fill?, blocks.components.get_mut(component)?)));
     let Some((fill, found)) = found.filter(|(_, found)| found.pointers.len() == rows as usize) else {
         raise(LibjpegError::Codec("the blocks of the image were not provided".to_owned()))

@@ -2,7 +2,6 @@
 
 use super::coefficients::CoefficientBuffer;
 use super::scan::ScanWriter;
-use super::virtual_arrays;
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout};
 use mozjpeg_sys as ffi;
@@ -81,7 +80,17 @@ impl BlockRows {
             ComponentRows { count, width, blocks, pointers }
         };
         let components: Vec<ComponentRows> = (0..layout.components.len()).map(rows).collect();
-        let arrays = (0..components.len()).map(virtual_arrays::handle).collect();
+        let arrays = (0..components.len()).map(handle).collect();
         Self { components, arrays, fill: None }
     }
+}
+
+/// Returns a handle for libjpeg to use as a pointer to its own array. libjpeg never dereferences it.
+pub(super) fn handle(component: usize) -> *mut ffi::jvirt_barray_control {
+    std::ptr::without_provenance_mut(component + 1)
+}
+
+/// Returns the component index for a handle.
+pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
+    handle.addr().wrapping_sub(1)
 }
