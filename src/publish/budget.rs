@@ -147,12 +147,11 @@ impl Memory {
         let permit = Arc::clone(&self.left).acquire_many_owned(units);
         let mut permit = pin!(permit);
         // Queue up first. From then on, no memory is left for more spare strips.
-        let permit = match poll_immediate(permit.as_mut()).await {
-            Some(permit) => permit,
-            None => {
-                spare.clear();
-                permit.await
-            }
+        let permit = if let Some(permit) = poll_immediate(permit.as_mut()).await {
+            permit
+        } else {
+            spare.clear();
+            permit.await
         };
         permit.expect("the semaphores of a budget are never closed")
     }
