@@ -21,6 +21,7 @@ mod plan;
 mod preview;
 mod progress;
 mod publish;
+mod publish_pages;
 mod report;
 mod signal;
 mod summary;

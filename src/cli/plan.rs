@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
     /// Plan an image of this size instead of reading a file
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "pages")]
     size: Option<Size>,
     /// Print every key in publishing order, relative to the image
     #[arg(long, conflicts_with = "json")]
@@ -76,6 +76,7 @@ Examples:
 }
 
 fn plan(arguments: &Arguments) -> Result<Exit, Fatal> {
+    arguments.image_options.check_one_page()?;
     let options = arguments.options()?;
     let (header, identifier) = arguments.subject(&options)?;
     let outline = Outline::new(&header, &identifier, &options, arguments.concurrency())?;

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::messages::Messages;
 use super::progress::Progress;
 use super::summary::{Ending, Summary};
-use super::{Verb, html};
+use super::{Verb, html, publish_pages};
 use clap::Args;
 use iiif_publish::error::chain;
 use iiif_publish::html::{Gallery, PageName};
@@ -87,6 +87,10 @@ Exit codes:
         // Check options before the first request, to report mistakes immediately.
         self.publishing.check(images.len())?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
+        if publish_pages::has_several(self.publishing.pages()) {
+            return publish_pages::publish_pages(&self.publishing, &self.names, self.html.is_some(), images, context)
+                .await;
+        }
         context.progress().begin(images.len());
         let publisher = self.publishing.publisher(&self.names.destination, context).await?;
         // A single future covers the entire run, so no signal is missed.

@@ -5,6 +5,7 @@ use super::hints::publish_hint;
 use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
+use iiif_publish::collection::Page;
 use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::error::chain;
 use iiif_publish::publish::{BatchSummary, Image, PublishError, Published, Publisher, Unfinished};
@@ -51,6 +52,11 @@ impl Ending {
 impl Summary {
     pub(super) fn new(images: &[Image]) -> Self {
         Self { batch: BatchSummary::new(images), started: Instant::now(), has_print_error: false }
+    }
+
+    /// Replaces a file by its pages.
+    pub(super) fn expanded(&mut self, file: &Identifier, pages: &[Page]) {
+        self.batch.replace(file, pages.iter().map(|page| page.identifier.clone()));
     }
 
     /// Counts a finished image and prints its error, if any. `printed` is the outcome of printing its result.

@@ -1,7 +1,7 @@
 //! Subject of a deletion, and the prefixes its objects are stored under.
 
 use super::DeleteError;
-use crate::destination::{Identifier, ImageFolder, VersionName};
+use crate::destination::{Destination, Identifier, ImageFolder, VersionName};
 use crate::iiif::{ApiVersion, ImageDocument, ImageRequest, Plan};
 use crate::store::{Key, KeyError, Prefix, Store, StoreError};
 use futures::TryStreamExt;
@@ -17,6 +17,8 @@ pub struct Subject {
     pub(super) bases: Vec<Key>,
     /// Keys of the `info.json` files to read even if they're missing from the listing.
     pub(super) documents: Vec<Key>,
+    /// Prefix that identifiers are relative to.
+    prefix: Prefix,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl Subject {
         let bases = folders.iter().map(ImageFolder::base_key).collect();
         let documents = folders.iter().map(ImageFolder::info_key).collect();
         let places = folders.into_iter().map(Prefix::from).collect();
-        Ok(Self { extent: Extent::Image(identifier), places, bases, documents })
+        Ok(Self { extent: Extent::Image(identifier), places, bases, documents, prefix: prefix.clone() })
     }
 
     /// Finds the API version folders that contain an image and creates a subject for all of them.
@@ -66,7 +68,17 @@ impl Subject {
     pub fn all_images(prefix: &Prefix) -> Option<Self> {
         let extent = Extent::AllImages(prefix.clone());
         let places = vec![prefix.clone()];
-        (!prefix.is_empty()).then(|| Self { extent, places, bases: Vec::new(), documents: Vec::new() })
+        let (bases, documents, prefix) = (Vec::new(), Vec::new(), prefix.clone());
+        (!prefix.is_empty()).then_some(Self { extent, places, bases, documents, prefix })
+    }
+
+    /// Returns the key of the manifest of the file whose page this `info.json` may belong to.
+    pub(super) fn manifest_of_page(&self, document: &Key) -> Option<Key> {
+        let path = folder_of_document(self.prefix.path_of(document.as_str())?)?;
+        // Images of both API versions are in folders of their own.
+        let path = path.strip_prefix("3/").or_else(|| path.strip_prefix("2/")).unwrap_or(path);
+        let file = path.parse::<Identifier>().ok()?.file_of_page()?;
+        self.prefix.join_key(&format!("{}/{file}.json", Destination::MANIFESTS)).ok()
     }
 
     /// Returns the image folder for an `info.json` path, relative to the place (empty for the place itself). Returns

@@ -14,6 +14,7 @@ mod blocks;
 mod budget;
 mod builder;
 mod content;
+mod document_mark;
 mod error;
 mod event;
 mod existing;
@@ -26,6 +27,7 @@ mod memory;
 mod old_versions;
 mod options;
 mod outline;
+mod page;
 mod prospect;
 mod read;
 mod redirects;
@@ -44,10 +46,13 @@ pub use crate::destination::Versions;
 pub use crate::encode::{Effort, JpegOptions, JpegTiles, Subsampling, has_simd};
 pub use batch::BatchEvent;
 pub use builder::{OptionsBuilder, OptionsError};
+pub(crate) use document_mark::{DocumentMark, PagesMark, forget_pages};
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published};
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use outline::{Outline, VersionOutline};
+pub use page::FilePage;
+pub(crate) use page::SharedFile;
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 pub use summary::{BatchSummary, Unfinished};
@@ -62,6 +67,7 @@ use budget::Budget;
 use fingerprint::{Fingerprint, version_name};
 use futures::future::ready;
 use futures::{StreamExt, stream};
+use page::Origin;
 use revision::Revisions;
 use state::{Action, State};
 use std::sync::Arc;
@@ -73,18 +79,30 @@ use tokio::task::spawn_blocking;
 
 /// Maximum number of images to look up in the store concurrently. For a mostly unchanged collection, these lookups are
 /// all the work there is.
-const IMAGES_LOOKED_AT: usize = 32;
+pub(crate) const IMAGES_LOOKED_AT: usize = 32;
 
 /// Number of strips that may be queued for a whole-level encoder.
 const WHOLE_LEVEL_QUEUE: usize = 1;
 
 /// An image to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Image {
     /// Location of the source file.
     pub location: Location,
     /// Identifier to publish the image under.
     pub identifier: Identifier,
+    /// Page of a file that is shared with other images. If this is `None`, the page is the one in the
+    /// [options](crate::source::ReadOptions::page).
+    pub page: Option<FilePage>,
+}
+
+impl Image {
+    /// Creates an image that is published from a file of its own.
+    #[must_use]
+    pub fn new(location: impl Into<Location>, identifier: Identifier) -> Self {
+        Self { location: location.into(), identifier, page: None }
+    }
 }
 
 /// Publishes images to a store.
@@ -205,37 +223,65 @@ impl Publisher {
     /// Returns an error if the source can't be read or an object can't be stored. In either case, no `info.json` is
     /// written.
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
+        let result = self.publish_if(image, |_| true).await;
+        result.map(|published| published.expect("every state is wanted"))
+    }
+
+    /// Publishes a single image like [`publish`](Self::publish), but only if it has been published before. Returns
+    /// `None` if it hasn't, without opening the source.
+    ///
+    /// # Errors
+    /// Fails in the same cases as [`publish`](Self::publish).
+    pub(crate) async fn publish_existing(&self, image: &Image) -> Result<Option<Published>, PublishError> {
+        self.publish_if(image, State::is_there).await
+    }
+
+    /// Publishes an image if its state in the store is wanted. Returns `None` if not.
+    async fn publish_if(
+        &self,
+        image: &Image,
+        is_wanted: impl Fn(&State) -> bool,
+    ) -> Result<Option<Published>, PublishError> {
         let tally = Arc::new(Tally::default());
         let started = Instant::now();
-        let result = tally.of(self.publish_tallied(image, &tally)).await;
+        let result = tally.of(self.publish_tallied(image, &tally, is_wanted)).await;
         let complete = |(published, outcome)| Published {
             outcome,
             traffic: tally.traffic(),
             duration: started.elapsed(),
             ..published
         };
-        let result = result.map(complete);
-        (self.events)(match &result {
-            Ok(published) => Event::of(published.clone()),
-            Err(_) => Event::Failed { identifier: image.identifier.clone() },
-        });
+        let result = result.map(|done| done.map(complete));
+        match &result {
+            Ok(Some(published)) => (self.events)(Event::of(published.clone())),
+            Ok(None) => {}
+            Err(_) => (self.events)(Event::Failed { identifier: image.identifier.clone() }),
+        }
         result
     }
 
     /// Publishes an image, skipping any work that is already done.
-    async fn publish_tallied(&self, image: &Image, tally: &Arc<Tally>) -> Result<(Published, Outcome), PublishError> {
+    async fn publish_tallied(
+        &self,
+        image: &Image,
+        tally: &Arc<Tally>,
+        is_wanted: impl Fn(&State) -> bool,
+    ) -> Result<Option<(Published, Outcome)>, PublishError> {
         // Do this before opening the file. If the file is replaced in between, the next run will notice.
         let prepared = async {
-            let resolved = self.sources.find(&image.location).await?;
-            let fingerprint = self.fingerprint(image, &resolved).await?;
+            let origin = self.origin(image).await?;
+            let fingerprint = self.fingerprint(image, &origin).await?;
             let state = self.load_state(&image.identifier).await?;
-            Ok((resolved, fingerprint, state))
+            Ok((origin, fingerprint, state))
         };
-        let (resolved, fingerprint, state) = self.unless_stopped(image, prepared).await?;
-        let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
+        let (origin, fingerprint, state) = self.unless_stopped(image, prepared).await?;
+        if !is_wanted(&state) {
+            return Ok(None);
+        }
+        let task = Task { publisher: self, image, origin, state: &state, fingerprint: &fingerprint, tally };
         // This decision doesn't require reading the source. Its size and modification time (or entity tag) and a single
         // GET of `info.json` are enough. In a mostly unchanged collection, that's the whole cost of most images.
-        match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
+        let done = match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
             (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
             (Action::Skip, Some(target)) => task.skip(&target).await,
@@ -244,7 +290,8 @@ impl Publisher {
             (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
             // If the existing image is in an unknown state, replace it.
             _ => task.publish().await,
-        }
+        };
+        done.map(Some)
     }
 
     async fn load_state(&self, identifier: &Identifier) -> Result<State, PublishError> {
@@ -310,17 +357,27 @@ impl Publisher {
         Err(PublishError::Stopped { identifier, stored: 0, promised })
     }
 
-    async fn fingerprint(&self, image: &Image, resolved: &ResolvedSource) -> Result<Fingerprint, PublishError> {
-        let (identifier, resolved) = (image.identifier.clone(), resolved.clone());
+    async fn fingerprint(&self, image: &Image, origin: &Origin) -> Result<Fingerprint, PublishError> {
         let attributes = self.store.keeps_headers().then(|| self.store.attributes());
-        let options = Arc::clone(&self.options);
-        let budget = self.budget.clone();
-        let is_stopping = move || budget.is_stopping();
-        let fingerprint =
-            move || Fingerprint::new(&identifier, &resolved, &options, attributes.as_deref(), &is_stopping);
-        Ok(match self.options.identity {
-            Identity::SizeAndTime => self.blocking(image, fingerprint).await??,
-            Identity::Content => self.work(image, fingerprint).await??,
+        let fingerprint = |source: &str, page| {
+            Fingerprint::new(&image.identifier, source, page, &self.options, attributes.as_deref())
+        };
+        match origin {
+            Origin::Page(page) => Ok(fingerprint(page.source_identity(), page.number())),
+            Origin::File(resolved) => {
+                let source = self.source_identity(image, resolved).await?;
+                Ok(fingerprint(&source, self.options.read.page))
+            }
+        }
+    }
+
+    /// Returns the text that identifies a source's content.
+    async fn source_identity(&self, image: &Image, resolved: &ResolvedSource) -> Result<String, PublishError> {
+        let (resolved, identity, budget) = (resolved.clone(), self.options.identity, self.budget.clone());
+        let identify = move || fingerprint::source(&resolved, identity, &|| budget.is_stopping());
+        Ok(match identity {
+            Identity::SizeAndTime => self.blocking(image, identify).await??,
+            Identity::Content => self.work(image, identify).await??,
         })
     }
 

@@ -10,6 +10,7 @@ use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
 use super::memory::ImageBytes;
 use super::options::{Layout, OnWarning};
+use super::page::Origin;
 use super::read::{self, ReadError, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
@@ -19,7 +20,7 @@ use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
-use crate::source::{Header, OPEN_BYTES, ResolvedSource, Source, Warning};
+use crate::source::{Header, OPEN_BYTES, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Task<'a> {
     pub(super) publisher: &'a Publisher,
     pub(super) image: &'a Image,
-    pub(super) resolved: ResolvedSource,
+    pub(super) origin: Origin,
     pub(super) state: &'a State,
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) tally: &'a Arc<Tally>,
@@ -42,7 +43,8 @@ type Done = Result<(Published, Outcome), PublishError>;
 impl Task<'_> {
     /// Leaves the image unchanged, apart from deleting old versions.
     pub(super) async fn skip(self, target: &Target) -> Done {
-        let mut published = Published { warnings: self.state.warnings(), ..target.published() };
+        let is_settled = self.state.is_settled();
+        let mut published = Published { warnings: self.state.warnings(), is_settled, ..target.published() };
         self.check_warnings(&published.warnings, true)?;
         published.orphans = self.publisher.prune_versions_again(target, self.state).await?;
         Ok((published, Outcome::Unchanged))
@@ -93,6 +95,7 @@ impl Task<'_> {
             return Ok((published, Outcome::Published));
         }
         self.rehearse(&header, &target).await?;
+        publisher.forget_pages(self.image, self.state).await?;
         // Do this before waiting for our turn, because the store may have high latency.
         let existing = publisher.prepare(&target, self.state, self.fingerprint).await?;
         // Wait for a turn before reserving memory, and do both after all requests that don't require them. An image
@@ -113,6 +116,7 @@ impl Task<'_> {
         let marks = self.marks(&revisions, &complete, !orphans.is_empty(), &warnings);
         let mut image = self.commit(&job.target, &marks, &complete).await?;
         image.warnings = warnings;
+        image.is_settled = self.state_after() == MarkState::Current;
         image.orphans = self.clean_up(&job.target, &marks, orphans).await?;
         Ok((image, Outcome::Published))
     }
@@ -150,8 +154,8 @@ impl Task<'_> {
     async fn open(&self) -> Result<Source, PublishError> {
         // This is released once the source is open, so no image waits for memory while holding some.
         let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
-        let (resolved, read) = (self.resolved.clone(), self.publisher.options.reading());
-        Ok(self.publisher.blocking(self.image, move || Source::open_at(&resolved, read)).await??)
+        let (origin, read) = (self.origin.clone(), self.publisher.options.reading());
+        Ok(self.publisher.blocking(self.image, move || origin.open(read)).await??)
     }
 
     /// Returns the image's target and the code revisions that will be used to publish it.

@@ -33,6 +33,7 @@ mod memory;
 mod metadata;
 mod names;
 mod optimize;
+mod pages;
 mod picture_formats;
 mod pipeline;
 mod preview;

@@ -58,7 +58,7 @@ pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     let image = |path: PathBuf| -> Result<Image, NameError> {
         let location = Location::named(path)?;
         let identifier = id.cloned().map_or_else(|| stem(&location), Ok)?;
-        Ok(Image { location, identifier })
+        Ok(Image::new(location, identifier))
     };
     let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, NameError>>()?;
     let mut sorted: Vec<&Image> = images.iter().collect();

@@ -11,7 +11,7 @@ use indicatif::HumanCount;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Event reporter, which also tracks the state that determines the run's outcome.
-pub(super) struct IngestReporter<'a> {
+pub(in crate::cli) struct IngestReporter<'a> {
     context: &'a Context,
     state: Mutex<State>,
 }
@@ -26,7 +26,7 @@ struct State {
 }
 
 impl<'a> IngestReporter<'a> {
-    pub(super) fn new(images: &[Image], context: &'a Context) -> Self {
+    pub(in crate::cli) fn new(images: &[Image], context: &'a Context) -> Self {
         let state = State { signal: None, summary: Some(Summary::new(images)), ending: None };
         Self { context, state: Mutex::new(state) }
     }
@@ -36,25 +36,25 @@ impl<'a> IngestReporter<'a> {
     }
 
     /// Waits for a signal and stores the first one received.
-    pub(super) async fn signal(&self) {
+    pub(in crate::cli) async fn signal(&self) {
         let exit = self.context.interrupted().await;
         self.state().signal.get_or_insert(exit);
     }
 
     /// Returns the exit code of the signal that stopped the run.
-    pub(super) fn signalled(&self) -> Exit {
+    pub(in crate::cli) fn signalled(&self) -> Exit {
         self.state().signal.unwrap_or(Exit::Interrupted)
     }
 
     /// Prints the image summary if the run published images.
-    pub(super) fn print_summary(&self, publisher: &Publisher) {
+    pub(in crate::cli) fn print_summary(&self, publisher: &Publisher) {
         let ending = self.state().ending.take();
         if let Some(ending) = ending {
             ending.print(publisher, self.context.progress());
         }
     }
 
-    pub(super) fn event(&self, event: &IngestEvent<'_>) {
+    pub(in crate::cli) fn event(&self, event: &IngestEvent<'_>) {
         let progress = self.context.progress();
         match event {
             IngestEvent::ForeignImages { count } => progress
@@ -63,6 +63,12 @@ impl<'a> IngestReporter<'a> {
                 "warning: {identifier}: kept tiles without an `info.json` that are not in the input; \
                  to delete them, use `iiif-publish delete --id`"
             )),
+            IngestEvent::PagesFound { file, pages } => {
+                if let Some(summary) = &mut self.state().summary {
+                    summary.expanded(file, pages);
+                }
+                progress.note(&format!("{file}: {}", counted(pages.len() as u64, "page")));
+            }
             IngestEvent::ImageEnded { image, result } => {
                 self.image_ended(image, result);
             }

@@ -1,7 +1,7 @@
 //! `iiif-publish ingest` publishes and updates entire collections.
 
 mod dry_run;
-mod events;
+pub(super) mod events;
 mod input;
 
 use super::Verb;
@@ -216,7 +216,7 @@ async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> 
 }
 
 /// Reports the run's outcome and returns its exit code.
-fn report(
+pub(super) fn report(
     summary: IngestSummary,
     reporter: &IngestReporter<'_>,
     publisher: &Publisher,
@@ -243,7 +243,7 @@ fn report(
 }
 
 fn image(page: &Page) -> Image {
-    Image { location: page.source.clone(), identifier: page.identifier.clone() }
+    Image::new(page.source.clone(), page.identifier.clone())
 }
 
 impl Arguments {
@@ -274,6 +274,7 @@ impl Arguments {
         let mut options = IngestOptions::default();
         options.shard = self.shard(context)?;
         options.mode = self.mode();
+        options.pages = self.publishing.pages();
         options.prune = self.prune.prune.then_some(self.prune.max_delete);
         options.collection_label = self.presentation.0.map(|_| self.label.clone());
         options.presentation_version = self.presentation.0.unwrap_or_default();

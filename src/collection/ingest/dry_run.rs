@@ -1,16 +1,18 @@
 //! Dry runs, which report changes without making them.
 
+use super::files::Expanded;
 use super::manifests::{self, ManifestObject, manifest_objects};
 use super::refusal::PruneRefusal;
-use super::summary::{PublishedImages, base_uri};
-use super::{IMAGES_IN_FLIGHT, Ingest, IngestError, image};
-use crate::collection::{Page, Presentation};
+use super::summary::{KnownImages, base_uri};
+use super::{IMAGES_IN_FLIGHT, Ingest, IngestError};
+use crate::collection::Presentation;
 use crate::destination::Identifier;
 use crate::iiif::Plan;
-use crate::publish::{Change, Prospect, PublishError};
+use crate::publish::{Change, Image, Prospect, PublishError};
 use crate::store::Key;
+use futures::future::Either;
+use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use std::collections::HashMap;
 
 /// A single change that a run would make.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +75,13 @@ pub struct DryRunTotals {
     pub refusal: Option<PruneRefusal>,
 }
 
+/// Something that a dry run has looked at.
+enum Examined<'a> {
+    Image(Box<Prospect>),
+    /// A file whose pages are images.
+    Pages(Expanded<'a>),
+}
+
 impl<'a> Ingest<'a> {
     /// Calls `on_event` for each change that [`run`](Self::run) would make. Only reads source headers, not pixels.
     ///
@@ -89,11 +98,12 @@ impl<'a> Ingest<'a> {
             }
         }
         if let Some(limit) = self.options.prune {
-            let stale = self.find_stale(limit).await?;
+            let mut stale = self.find_stale(limit).await?;
+            self.add_stale_pages(&mut stale, &published).await?;
             stale.documents.iter().for_each(|key| on_event(DryRunEvent::DeleteDocument { key }));
             stale.images.iter().for_each(|identifier| on_event(DryRunEvent::DeleteImage { identifier }));
             totals.delete = stale.images.len() as u64;
-            totals.refusal = stale.refusal;
+            totals.refusal = self.refusal(&stale);
         }
         Ok(totals)
     }
@@ -103,17 +113,17 @@ impl<'a> Ingest<'a> {
         &self,
         totals: &mut DryRunTotals,
         on_event: &mut impl FnMut(DryRunEvent<'_>),
-    ) -> Result<PublishedImages, IngestError> {
-        let mut published = HashMap::new();
-        let examine = async |page: &'a Page| (page.identifier.clone(), self.publisher.examine(&image(page)).await);
-        let mut prospects = stream::iter(self.pages.iter().copied().map(examine)).buffered(IMAGES_IN_FLIGHT).boxed();
+    ) -> Result<KnownImages<'a>, IngestError> {
+        let mut known = KnownImages::default();
+        let mut prospects = self.prospects();
         while let Some((identifier, prospect)) = prospects.next().await {
             match prospect {
-                Ok(prospect) => {
+                Ok(Examined::Pages(expanded)) => known.add_file(&expanded),
+                Ok(Examined::Image(prospect)) => {
                     if let Some((change, objects, bytes)) = totals.add(&prospect) {
                         on_event(DryRunEvent::Image { identifier: &identifier, change, objects, bytes });
                     }
-                    published.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
+                    known.published.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
                 }
                 Err(error) => {
                     totals.failed += 1;
@@ -124,14 +134,39 @@ impl<'a> Ingest<'a> {
                 }
             }
         }
-        Ok(published)
+        Ok(known)
+    }
+
+    /// Examines the images of this shard, including the pages of files that are objects.
+    fn prospects(&self) -> BoxStream<'_, (Identifier, Result<Examined<'a>, PublishError>)> {
+        let files = self.pages.chunk_by(|a, b| self.are_numbered_pages(a, b));
+        let look = async |rows| match self.examine_file(rows).await {
+            Ok((images, expanded)) => {
+                let file = expanded.map(|expanded| (expanded.file.identifier.clone(), Ok(Examined::Pages(expanded))));
+                (file, images)
+            }
+            Err(error) => (Some((rows[0].identifier.clone(), Err(error))), Vec::new()),
+        };
+        let steps = stream::iter(files).map(look).buffered(IMAGES_IN_FLIGHT);
+        let steps = steps.flat_map(|(file, images)| {
+            stream::iter(file.map(Either::Left).into_iter().chain(images.into_iter().map(Either::Right)))
+        });
+        let examine = async |step| match step {
+            Either::Left(done) => done,
+            Either::Right(image) => {
+                let image: Image = image;
+                let prospect = self.publisher.examine(&image).await;
+                (image.identifier, prospect.map(|prospect| Examined::Image(Box::new(prospect))))
+            }
+        };
+        steps.map(examine).buffered(IMAGES_IN_FLIGHT).boxed()
     }
 
     /// Returns the keys and sizes of the documents that would be written once the images are published at `published`.
     async fn changed_documents(
         &self,
         presentation: &Presentation,
-        published: &PublishedImages,
+        published: &KnownImages<'a>,
     ) -> Result<Vec<(Key, u64)>, IngestError> {
         // Build the documents as a real run would and compare them with the stored versions. Looking only at the images
         // would miss table changes.

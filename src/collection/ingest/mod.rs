@@ -32,6 +32,7 @@
 mod dry_run;
 mod error;
 mod event;
+mod files;
 mod input;
 mod manifests;
 mod metrics;
@@ -52,15 +53,19 @@ pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};
+use crate::destination::Identifier;
 use crate::iiif::PresentationVersion;
-use crate::publish::{BatchEvent, Image, PublishError, Publisher};
+use crate::publish::{Image, Publisher};
+use crate::store::StoreError;
 use event::Events;
+use files::{FoundImages, Step};
 use futures::{StreamExt, TryStreamExt, stream};
 use manifests::{ManifestObject, manifest_objects};
 use prune::Stale;
 use report::Report;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 use summary::Run;
 
@@ -75,6 +80,10 @@ pub struct Ingest<'a> {
     presentation: Option<Presentation>,
     /// Images in this shard.
     pages: Vec<&'a Page>,
+    /// Identifiers of the whole input, collected when the first file with pages is found.
+    names: OnceLock<HashSet<&'a Identifier>>,
+    /// Objects with several entries in the input, collected when the first file that may have pages is found.
+    shared_objects: OnceLock<HashSet<&'a Identifier>>,
     events: Box<Events<'a>>,
 }
 
@@ -101,7 +110,9 @@ impl<'a> Ingest<'a> {
             input.check_identifiers(&publisher.options().destination())?;
         }
         let pages = input.pages_of(options.shard);
-        Ok(Self { publisher, input, options, presentation, pages, events: Box::new(events) })
+        let (names, shared_objects) = (OnceLock::new(), OnceLock::new());
+        let events = Box::new(events);
+        Ok(Self { publisher, input, options, presentation, pages, names, shared_objects, events })
     }
 
     /// Publishes images, writes manifests and the collection, and deletes images that are no longer in the input,
@@ -144,20 +155,25 @@ impl<'a> Ingest<'a> {
     }
 
     /// Publishes the images in this shard.
-    async fn publish<S: Future<Output = ()>>(&self, run: &mut Run, stop: &mut impl FnMut() -> S) -> Completion {
+    async fn publish<S: Future<Output = ()>>(&self, run: &mut Run<'a>, stop: &mut impl FnMut() -> S) -> Completion {
         let (first, second) = (stop(), stop());
-        let on_event = |event: BatchEvent<'_>| match event {
-            BatchEvent::Ended { image, result } => {
+        let on_result = |step: Result<&Step<'a>, &StoreError>| match step {
+            Ok(Step::Ended(image, result)) => {
                 run.ended(image, result);
                 if self.has_failed_too_often(run) {
                     self.publisher.stop();
                 }
                 (self.events)(IngestEvent::ImageEnded { image, result });
             }
-            BatchEvent::StoreUnavailable { error } => (self.events)(IngestEvent::StoreUnavailable { error }),
+            Ok(Step::Expanded(expanded)) => {
+                run.expanded(expanded);
+                (self.events)(IngestEvent::PagesFound { file: &expanded.file.identifier, pages: &expanded.pages });
+            }
+            Ok(Step::Publish(_)) => {}
+            Err(error) => (self.events)(IngestEvent::StoreUnavailable { error }),
         };
-        let images: Vec<Image> = self.pages.iter().copied().map(image).collect();
-        let stopped = self.publisher.publish_until(images, self.reason_to_stop(first), second, on_event).await;
+        let stop = self.reason_to_stop(first);
+        let stopped = self.publisher.results_until(self.steps(), Step::failure, stop, second, on_result).await;
         (self.events)(IngestEvent::PublishingEnded { stopped });
         let has_failed_too_often = self.has_failed_too_often(run);
         if has_failed_too_often {
@@ -166,7 +182,7 @@ impl<'a> Ingest<'a> {
         run.completion(stopped, has_failed_too_often)
     }
 
-    fn has_failed_too_often(&self, run: &Run) -> bool {
+    fn has_failed_too_often(&self, run: &Run<'a>) -> bool {
         self.options.max_failures.is_some_and(|max| run.failed() >= max)
     }
 
@@ -181,15 +197,17 @@ impl<'a> Ingest<'a> {
     }
 
     /// Looks up the images that are already published.
-    async fn find_all(&self, run: &mut Run) -> Result<Completion, IngestError> {
-        let find = async |page: &'a Page| {
-            let found = self.publisher.find(&image(page)).await?;
-            Ok::<_, PublishError>(found.map(|found| (page.identifier.clone(), found)))
-        };
+    async fn find_all(&self, run: &mut Run<'a>) -> Result<Completion, IngestError> {
+        let find = |page: &'a Page| self.find_images(page);
         // Boxing the stream lets the compiler prove that the future is `Send`.
         let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(IMAGES_IN_FLIGHT).boxed();
-        let found: Vec<_> = found.try_collect().await?;
-        let missing = run.found(found.into_iter().flatten().collect());
+        let found: Vec<FoundImages<'a>> = found.try_collect().await?;
+        let mut images = HashMap::new();
+        for (found, expanded) in found {
+            images.extend(found);
+            expanded.iter().for_each(|expanded| run.expanded(expanded));
+        }
+        let missing = run.found(images);
         if missing == 0 {
             return Ok(Completion::Complete);
         }
@@ -200,7 +218,7 @@ impl<'a> Ingest<'a> {
     /// Writes documents and deletes images that are no longer in the input.
     async fn complete(
         &self,
-        run: &mut Run,
+        run: &mut Run<'a>,
         stale: Option<Result<Stale, IngestError>>,
         completion: Completion,
     ) -> Result<(), IngestError> {
@@ -214,11 +232,23 @@ impl<'a> Ingest<'a> {
     }
 
     /// Writes this shard's manifests. Also writes the collection if the shard contains the whole input.
-    async fn present(&self, presentation: &Presentation, run: &Run, completion: Completion) -> Result<(), IngestError> {
+    async fn present(
+        &self,
+        presentation: &Presentation,
+        run: &Run<'a>,
+        completion: Completion,
+    ) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
-            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
+            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, run.images());
             written = manifests::manifests(self.publisher, presentation, &objects).await?;
+            for object in objects.iter().filter_map(ManifestObject::shown) {
+                let url = presentation.destination().manifest(object)?.url;
+                (self.events)(IngestEvent::ManifestWritten { object, url: &url });
+            }
+        }
+        if !self.options.writes_collection {
+            return Ok(());
         }
         // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
         // input would drop objects that are still online.
@@ -238,7 +268,7 @@ impl<'a> Ingest<'a> {
 }
 
 fn image(page: &Page) -> Image {
-    Image { location: page.source.clone(), identifier: page.identifier.clone() }
+    Image::new(page.source.clone(), page.identifier.clone())
 }
 
 fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<Presentation> {

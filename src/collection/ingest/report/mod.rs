@@ -6,10 +6,10 @@ mod read;
 pub use read::{ReadReportError, ReportStatus, ReportedImage, Reports};
 
 use super::IngestError;
-use crate::collection::Page;
+use crate::collection::{Page, PageSelection};
 use crate::destination::Identifier;
 use crate::error::chain;
-use crate::publish::{Image, Outcome, PublishError, Published};
+use crate::publish::{FilePage, Image, Outcome, PublishError, Published};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -37,19 +37,36 @@ impl Report {
         let mut report = Self { file: Some(BufWriter::new(file)), error: None };
         // Planned images are written first so that the report stays meaningful after a crash. Without them, the report
         // of a killed run would look like a complete run with fewer images.
-        for page in pages {
-            report.line(
-                &json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()}),
-            );
-        }
+        pages.iter().for_each(|page| report.planned(page));
         report.flush();
         report.take_error().map_or(Ok(report), |error| Err(refused(error)))
+    }
+
+    fn planned(&mut self, page: &Page) {
+        let number = match page.pages {
+            PageSelection::One(number) => Some(number),
+            _ => None,
+        };
+        let line = json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()});
+        self.line(&with_page(line, number));
+    }
+
+    /// Replaces a planned file by its pages.
+    pub(super) fn expanded(&mut self, file: &Page, pages: &[Page]) {
+        if self.file.is_none() {
+            return;
+        }
+        let (id, source) = (file.identifier.to_string(), file.source.to_string());
+        self.line(&json!({"status": "pages", "id": id, "source": source, "pages": pages.len()}));
+        pages.iter().for_each(|page| self.planned(page));
+        self.flush();
     }
 
     /// Writes an image's result. Flushes right away so that a crash doesn't lose it.
     pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         if self.file.is_some() {
-            self.line(&line(image, result));
+            let number = image.page.as_ref().map(FilePage::number);
+            self.line(&with_page(line(image, result), number));
             self.flush();
         }
     }
@@ -80,6 +97,14 @@ impl Report {
             self.error.get_or_insert(error);
         }
     }
+}
+
+/// Adds the page number, which a retry needs.
+fn with_page(mut line: Value, number: Option<u32>) -> Value {
+    if let Some(number) = number {
+        line["page"] = number.into();
+    }
+    line
 }
 
 fn status(outcome: Outcome) -> &'static str {
