@@ -43,6 +43,8 @@ struct Bars {
 struct State {
     /// Number of images that have finished, successfully or not.
     done: usize,
+    /// Number of images to publish, as far as known.
+    images_total: usize,
     /// Total bytes of all stored objects.
     bytes: u64,
     images: HashMap<Identifier, InFlight>,
@@ -77,6 +79,16 @@ impl Progress {
     pub(super) fn begin(&self, images: usize) {
         if self.messages.format == MessageFormat::Auto && is_terminal() {
             self.bars.get_or_init(|| bars(images));
+            self.add_images(images);
+        }
+    }
+
+    /// Adds images to the total, such as the pages of a file.
+    pub(super) fn add_images(&self, images: usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.images_total += images;
+        if let Some(Bars { total, .. }) = self.bars.get() {
+            total.set_style(total_style(state.images_total));
         }
     }
 
@@ -308,12 +320,15 @@ fn rate(bytes: u64, elapsed: Duration) -> String {
 /// Creates the totals line with images, objects, bytes, rate, and the time left for started images.
 fn bars(images: usize) -> Bars {
     let all = MultiProgress::new();
-    let template =
-        format!("{{prefix}} of {images} images, {{human_pos}} of {{human_len}} objects, {{msg}}, {{eta}} left");
-    let style = ProgressStyle::with_template(&template).expect("the template has no braces but its own");
-    let total = all.add(ProgressBar::new(0).with_style(style).with_prefix("0").with_message("0 B"));
+    let total = all.add(ProgressBar::new(0).with_style(total_style(images)).with_prefix("0").with_message("0 B"));
     total.enable_steady_tick(Duration::from_millis(200));
     Bars { all, total }
+}
+
+fn total_style(images: usize) -> ProgressStyle {
+    let template =
+        format!("{{prefix}} of {images} images, {{human_pos}} of {{human_len}} objects, {{msg}}, {{eta}} left");
+    ProgressStyle::with_template(&template).expect("the template has no braces but its own")
 }
 
 fn started_line(event: &Event) -> String {

@@ -85,9 +85,10 @@ Exit codes:
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         let images = named(self.images, self.names.id.as_ref())?;
         // Check options before the first request, to report mistakes immediately.
-        self.publishing.check(images.len())?;
+        let has_several = publish_pages::has_several(self.publishing.pages());
+        self.publishing.check(if has_several { images.len().max(2) } else { images.len() })?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
-        if publish_pages::has_several(self.publishing.pages()) {
+        if has_several {
             return publish_pages::publish_pages(&self.publishing, &self.names, self.html.is_some(), images, context)
                 .await;
         }

@@ -48,8 +48,8 @@ pub(crate) async fn stale_images(
     Ok(stale)
 }
 
-/// Finds images that were published from a file with several pages, but aren't wanted any more: pages that it no longer
-/// has, and an image of the whole file. This requires one folder listing per Image API version.
+/// Finds images that were published from a file with several pages, but are no longer wanted: pages that it no longer has,
+/// and an image of the whole file. This requires one folder listing per Image API version.
 ///
 /// # Errors
 /// Returns an error if folders can't be listed or read.

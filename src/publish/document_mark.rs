@@ -27,7 +27,7 @@ pub(crate) struct DocumentMark {
 pub(crate) struct PagesMark {
     /// Hash of the file, the selected pages and all options.
     pub(crate) hash: String,
-    /// `true` if no page has to be compared with its digest any more.
+    /// `true` if every page has been compared with its digest.
     pub(crate) is_settled: bool,
 }
 

@@ -50,7 +50,7 @@ impl PartialEq for FilePage {
 
 impl Eq for FilePage {}
 
-/// A file that was found. It's opened when its pages are needed, and closed when no image refers to it any more.
+/// A file that was found. It's opened when its pages are needed, and closed with the last image that refers to it.
 pub(crate) struct SharedFile {
     resolved: ResolvedSource,
     identity: String,

@@ -7,6 +7,7 @@ use crate::cli::publish::{report_stopping, report_unavailable};
 use crate::cli::summary::{Ending, Summary};
 use iiif_publish::collection::ingest::{IngestEvent, StopReason};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use iiif_publish::source::{Warning, WarningCode};
 use indicatif::HumanCount;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,11 +24,13 @@ struct State {
     summary: Option<Summary>,
     /// Outcome of publishing, once it has ended.
     ending: Option<Ending>,
+    /// Number of files with several pages of which only one is published.
+    partial_files: u64,
 }
 
 impl<'a> IngestReporter<'a> {
     pub(in crate::cli) fn new(images: &[Image], context: &'a Context) -> Self {
-        let state = State { signal: None, summary: Some(Summary::new(images)), ending: None };
+        let state = State { signal: None, summary: Some(Summary::new(images)), ending: None, partial_files: 0 };
         Self { context, state: Mutex::new(state) }
     }
 
@@ -67,6 +70,7 @@ impl<'a> IngestReporter<'a> {
                 if let Some(summary) = &mut self.state().summary {
                     summary.expanded(file, pages);
                 }
+                progress.add_images(pages.len().saturating_sub(1));
                 progress.note(&format!("{file}: {}", counted(pages.len() as u64, "page")));
             }
             IngestEvent::ImageEnded { image, result } => {
@@ -94,6 +98,9 @@ impl<'a> IngestReporter<'a> {
     }
 
     fn image_ended(&self, image: &Image, result: &Result<Published, PublishError>) {
+        let is_partial = |warning: &Warning| warning.code == WarningCode::PagesIgnored;
+        let is_partial = result.as_ref().is_ok_and(|published| published.warnings.iter().any(is_partial));
+        self.state().partial_files += u64::from(is_partial);
         // Don't hold the lock while the summary prints.
         let Some(mut summary) = self.state().summary.take() else { return };
         summary.ended(image, result, Exit::Done, self.context.progress());
@@ -103,6 +110,12 @@ impl<'a> IngestReporter<'a> {
     fn publishing_ended(&self, stopped: Option<StopReason>) {
         self.context.progress().finish();
         let mut state = self.state();
+        if state.partial_files > 0 {
+            self.context.progress().say(&format!(
+                "warning: {} with several pages: only one page is published; to publish all, use `--pages all`",
+                counted(state.partial_files, "file")
+            ));
+        }
         if stopped == Some(StopReason::MaxDuration) {
             // A signal after the limit only cut the uploads short. The limit still determines the exit code.
             state.signal = None;
