@@ -1,6 +1,7 @@
 //! Builds the manifests and collection documents of published images.
 
 use super::page::Page;
+use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier};
 use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
@@ -41,8 +42,6 @@ pub struct ManifestPage<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredPage {
     pub(crate) page: Page,
-    /// Page number in the file.
-    pub(crate) number: u32,
     pub(crate) size: Size,
 }
 
@@ -135,11 +134,16 @@ impl Presentation {
     /// file alone.
     pub(crate) fn stored_pages(&self, file: &Page, body: &[u8]) -> Option<Vec<StoredPage>> {
         let DocumentAddress { url, .. } = self.destination.manifest(&file.object).ok()?;
-        let before = format!("{url}/canvas/{}/", file.identifier.in_url());
+        let before = format!("{url}/canvas/{}", file.identifier.in_url());
         let page = |canvas: StoredCanvas| {
-            let number: u32 = canvas.id.strip_prefix(&before)?.parse().ok()?;
+            let after = canvas.id.strip_prefix(&before)?;
+            if after.is_empty() {
+                let page = Page { pages: PageSelection::One(1), ..file.clone() };
+                return Some(StoredPage { page, size: canvas.size });
+            }
+            let number: u32 = after.strip_prefix('/')?.parse().ok()?;
             let label = canvas.label.filter(|label| *label != number.to_string());
-            Some(StoredPage { page: file.page_of_file(number, label.as_deref()).ok()?, number, size: canvas.size })
+            Some(StoredPage { page: file.page_of_file(number, label.as_deref()).ok()?, size: canvas.size })
         };
         let pages: Vec<StoredPage> = self.version.canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
         (!pages.is_empty()).then_some(pages)

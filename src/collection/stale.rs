@@ -66,7 +66,7 @@ pub(crate) async fn stale_pages(
         let whole = names.iter().any(|name| is_region(name)).then(|| file.as_str().to_owned());
         let pages = names.iter().filter(|name| is_page_number(name)).map(|name| format!("{file}/{name}"));
         let is_unwanted = |path: &String| path.parse().is_ok_and(|page| !is_wanted(&page));
-        let unwanted: Vec<String> = pages.filter(is_unwanted).chain(whole).collect();
+        let unwanted: Vec<String> = pages.chain(whole).filter(is_unwanted).collect();
         let look = |path| place.look(path);
         let mut looks = stream::iter(unwanted).map(look).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
         while let Some((_, look)) = looks.try_next().await? {

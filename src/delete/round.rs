@@ -136,18 +136,20 @@ impl<'a> Round<'a> {
         Ok(key)
     }
 
-    /// Invalidates what is kept about all pages of a file if the image may be one of them. Otherwise the next run would
+    /// Invalidates what is kept about the pages of a file if the image may be one of them. Otherwise the next run would
     /// assume that the page still exists.
     async fn forget_pages(&self, document: &Key) -> Result<(), DeleteError> {
-        let Some(manifest) = self.subject.manifest_of_page(document) else { return Ok(()) };
-        let is_new = self.manifests.lock().unwrap_or_else(PoisonError::into_inner).insert(manifest.clone());
-        if !is_new {
-            return Ok(());
+        for manifest in self.subject.manifests(document) {
+            let is_new = self.manifests.lock().unwrap_or_else(PoisonError::into_inner).insert(manifest.clone());
+            if !is_new {
+                continue;
+            }
+            match forget_pages(self.store, manifest, Options::INFO_CACHE_CONTROL).await {
+                Err(error) if error.kind() != StoreErrorKind::Denied => return Err(DeleteError::Delete(error)),
+                _ => {}
+            }
         }
-        match forget_pages(self.store, manifest, Options::INFO_CACHE_CONTROL).await {
-            Err(error) if error.kind() != StoreErrorKind::Denied => Err(DeleteError::Delete(error)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Deletes image files and redirects. Stops after the time that a run may keep writing without checking the store.

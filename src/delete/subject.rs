@@ -72,13 +72,16 @@ impl Subject {
         (!prefix.is_empty()).then_some(Self { extent, places, bases, documents, prefix })
     }
 
-    /// Returns the key of the manifest of the file whose page this `info.json` may belong to.
-    pub(super) fn manifest_of_page(&self, document: &Key) -> Option<Key> {
-        let path = folder_of_document(self.prefix.path_of(document.as_str())?)?;
+    /// Returns the keys of the manifests that may keep the state of the image with this `info.json`: its own, and that of
+    /// the file whose page it may be.
+    pub(super) fn manifests(&self, document: &Key) -> impl Iterator<Item = Key> {
+        let path = self.prefix.path_of(document.as_str()).and_then(folder_of_document).unwrap_or_default();
         // Images of both API versions are in folders of their own.
         let path = path.strip_prefix("3/").or_else(|| path.strip_prefix("2/")).unwrap_or(path);
-        let file = path.parse::<Identifier>().ok()?.file_of_page()?;
-        self.prefix.join_key(&format!("{}/{file}.json", Destination::MANIFESTS)).ok()
+        let image = path.parse::<Identifier>().ok();
+        let file = image.as_ref().and_then(Identifier::file_of_page);
+        let key = |object| self.prefix.join_key(&format!("{}/{object}.json", Destination::MANIFESTS)).ok();
+        image.into_iter().chain(file).filter_map(key)
     }
 
     /// Returns the image folder for an `info.json` path, relative to the place (empty for the place itself). Returns

@@ -52,7 +52,7 @@ pub use event::{Event, Orphans, Outcome, Published};
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use outline::{Outline, VersionOutline};
 pub use page::FilePage;
-pub(crate) use page::SharedFile;
+pub(crate) use page::{SharedFile, may_have_pages};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 pub use summary::{BatchSummary, Unfinished};
@@ -281,7 +281,11 @@ impl Publisher {
         let task = Task { publisher: self, image, origin, state: &state, fingerprint: &fingerprint, tally };
         // This decision doesn't require reading the source. Its size and modification time (or entity tag) and a single
         // GET of `info.json` are enough. In a mostly unchanged collection, that's the whole cost of most images.
-        let done = match (state.decide(&fingerprint, &self.options), self.known_target(image, &state)?) {
+        let action = state.decide(&fingerprint, &self.options);
+        if matches!(action, Action::Publish | Action::UpdateDocuments | Action::UpdateHeaders) {
+            self.forget_pages(image, &state).await?;
+        }
+        let done = match (action, self.known_target(image, &state)?) {
             (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
             (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
             (Action::Skip, Some(target)) => task.skip(&target).await,

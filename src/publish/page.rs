@@ -8,8 +8,9 @@ use super::target::Target;
 use super::{Event, Image, Outcome, PublishError, Published, Publisher, kept, version_name};
 use crate::destination::Identifier;
 use crate::iiif::{Pyramid, Size};
+use crate::location::Location;
 use crate::publish::revision::Revisions;
-use crate::source::{OPEN_BYTES, PagedFile, ReadOptions, ResolvedSource, Source, SourceError};
+use crate::source::{self, OPEN_BYTES, PagedFile, ReadOptions, ResolvedSource, Source, SourceError};
 use crate::store::StoreError;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -73,6 +74,13 @@ impl SharedFile {
     pub(crate) fn page(self: &Arc<Self>, number: u32) -> FilePage {
         FilePage { file: Arc::clone(self), number }
     }
+}
+
+/// Returns `false` if a file's name rules out several pages.
+pub(crate) fn may_have_pages(location: &Location) -> bool {
+    let name = location.file_name();
+    let extension = name.as_ref().and_then(|name| name.extension()).and_then(|extension| extension.to_str());
+    source::may_have_pages(extension.unwrap_or_default())
 }
 
 /// Where an image comes from.
@@ -157,13 +165,19 @@ impl Publisher {
         }
     }
 
-    /// Invalidates what is kept about the pages of a file if one of them is about to be replaced by an image of its own.
+    /// Invalidates what is kept about the pages of a file if one of them, or the file as one image, is about to change.
+    /// Whoever changes all pages of a shared file has done so already.
     pub(super) async fn forget_pages(&self, image: &Image, state: &State) -> Result<(), PublishError> {
-        let manifest = self.options.destination().manifest_of_page(&image.identifier);
-        match manifest.filter(|_| image.page.is_none() && state.is_there()) {
-            Some(manifest) => Ok(forget_pages(&*self.store, manifest, &self.options.info_cache_control).await?),
-            None => Ok(()),
+        if image.page.is_some() || !state.is_there() {
+            return Ok(());
         }
+        let destination = self.options.destination();
+        let own = || Some(destination.manifest(&image.identifier).ok()?.key);
+        let own = if may_have_pages(&image.location) { own() } else { None };
+        for manifest in destination.manifest_of_page(&image.identifier).into_iter().chain(own) {
+            forget_pages(&*self.store, manifest, &self.options.info_cache_control).await?;
+        }
+        Ok(())
     }
 
     /// Reports that a file failed before any of its pages was looked at.

@@ -55,9 +55,9 @@ impl Task<'_> {
         match self.publisher.settle(target, self.state).await? {
             Settlement::Damaged => self.publish().await,
             Settlement::Waiting => self.skip(target).await,
-            Settlement::Confirmed(orphans) => {
+            Settlement::Confirmed { orphans, is_settled } => {
                 let (published, outcome) = self.skip(target).await?;
-                Ok((Published { orphans: published.orphans + orphans, ..published }, outcome))
+                Ok((Published { orphans: published.orphans + orphans, is_settled, ..published }, outcome))
             }
         }
     }
@@ -95,7 +95,6 @@ impl Task<'_> {
             return Ok((published, Outcome::Published));
         }
         self.rehearse(&header, &target).await?;
-        publisher.forget_pages(self.image, self.state).await?;
         // Do this before waiting for our turn, because the store may have high latency.
         let existing = publisher.prepare(&target, self.state, self.fingerprint).await?;
         // Wait for a turn before reserving memory, and do both after all requests that don't require them. An image

@@ -147,6 +147,15 @@ fn a_file_with_one_page_is_one_image() {
     let server = FaultServer::start();
     well(ingest(&server, &["--pages=all"], folder.path()));
     assert_eq!(images(&server), named(&["one", "photo"]));
+    server.forget_requests();
+    well(ingest(&server, &["--pages=all"], folder.path()));
+    let manifest = (Method::GET, format!("/{BUCKET}/manifests/one.json"));
+    assert_eq!([requests(&server, "one"), requests(&server, "manifests/one")].concat(), [manifest], "one request");
+    let bucket = ["--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--yes", "--id=one"];
+    let deleted: Run = program().arg("delete").args(bucket).output().expect("built").into();
+    assert_eq!(deleted.code, Some(0), "{}", deleted.stderr);
+    well(ingest(&server, &["--pages=all"], folder.path()));
+    assert_eq!(images(&server), named(&["one", "photo"]));
     let server = FaultServer::start();
     well(ingest(&server, &[], folder.path()));
     assert_eq!(images(&server), named(&["one", "photo"]));
@@ -234,7 +243,6 @@ fn a_run_over_unchanged_pages_asks_for_their_manifest_only() {
     server.advance(HOUR);
     well(ingest(&server, &["--pages=all"], &input));
     assert!(mark(&server, "book/12/info.json").contains(";state=current;"));
-    well(ingest(&server, &["--pages=all"], &input));
     assert!(mark(&server, "manifests/book.json").contains(";state=current;pages="));
     server.advance(HOUR);
     server.forget_requests();

@@ -4,15 +4,13 @@
 //! and without opening the file. For all others that may have pages, the manifest tells if all pages are unchanged. Only
 //! if it doesn't, the file is opened, once for all of its pages.
 
-use super::{IMAGES_IN_FLIGHT, Ingest, image, manifests};
+use super::{IMAGES_IN_FLIGHT, Ingest, image};
 use crate::collection::{Page, PageSelection, StoredPage};
 use crate::destination::Identifier;
-use crate::iiif::Size;
-use crate::publish::{DocumentMark, Image, Layout, PublishError, Published, SharedFile};
-use crate::source::{self, SourceError};
-use crate::store::{Key, OnExisting, StoreError, Stored};
+use crate::publish::{DocumentMark, Image, PublishError, Published, SharedFile, may_have_pages};
+use crate::source::SourceError;
 use futures::{Stream, StreamExt, stream};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::ready;
 use std::iter;
 use std::sync::Arc;
@@ -37,7 +35,7 @@ impl Step<'_> {
     }
 }
 
-/// A file whose pages are images.
+/// A file whose pages are images. If it has one page only, that is the file itself.
 #[derive(Clone)]
 pub(super) struct Expanded<'a> {
     pub(super) file: &'a Page,
@@ -45,6 +43,13 @@ pub(super) struct Expanded<'a> {
     pub(super) pages: Vec<Page>,
     /// State of the manifest, if it shows this file's pages only.
     pub(super) manifest: Option<ManifestState>,
+}
+
+impl Expanded<'_> {
+    /// Returns `true` if the file is one image.
+    pub(super) fn is_one_image(&self) -> bool {
+        matches!(&self.pages[..], [only] if only.identifier == self.file.identifier)
+    }
 }
 
 /// What is known about the manifest of a file's pages.
@@ -61,22 +66,10 @@ pub(super) enum ManifestState {
     },
 }
 
-/// A stored manifest.
-struct StoredManifest {
-    key: Key,
-    stored: Stored,
-    mark: DocumentMark,
-}
-
-/// Published images with their base URIs and sizes, and the file whose pages they are.
-pub(super) type FoundImages<'a> = (Vec<(Identifier, (String, Size))>, Option<Expanded<'a>>);
-
 /// What to do with a file.
 enum Found<'a> {
-    /// It's one image.
-    Image,
-    /// It's one image, and it's done.
-    Done(Published),
+    /// It's published as one image, and it's done.
+    Done(Result<Published, PublishError>),
     /// All pages are as the stored manifest says.
     Unchanged(Expanded<'a>, Vec<StoredPage>),
     /// Its pages are images.
@@ -107,7 +100,7 @@ impl<'a> Ingest<'a> {
     }
 
     /// Returns the pages to publish from a file of the input.
-    fn selection(&self, page: &Page) -> PageSelection {
+    pub(super) fn selection(&self, page: &Page) -> PageSelection {
         if page.pages == PageSelection::Auto { self.options.pages } else { page.pages }
     }
 
@@ -129,12 +122,11 @@ impl<'a> Ingest<'a> {
         let found = match self.selection(file) {
             PageSelection::One(number) if self.is_default(number) => return single(file),
             PageSelection::One(_) => return self.numbered_pages(rows).await,
-            PageSelection::Auto | PageSelection::All if !may_have_pages(file) => return single(file),
+            PageSelection::Auto | PageSelection::All if !may_have_pages(&file.source) => return single(file),
             selection => self.look_at_file(file, selection).await,
         };
         let found = match found {
-            Ok(Found::Image) => return single(file),
-            Ok(Found::Done(published)) => Ok(vec![Step::Ended(image(file), Ok(published))]),
+            Ok(Found::Done(result)) => Ok(vec![Step::Ended(image(file), result)]),
             Ok(Found::Unchanged(expanded, stored)) => self.unchanged_pages(expanded, stored),
             Ok(Found::Pages(expanded, shared)) => {
                 let pages: Vec<_> = expanded.pages.iter().map(|page| page_image(page, &shared)).collect();
@@ -170,9 +162,9 @@ impl<'a> Ingest<'a> {
         let image = image(file);
         // A file that is published as one image keeps its identifier, because others may refer to it.
         if selection == PageSelection::Auto
-            && let Some(published) = self.publisher.publish_existing(&image).await?
+            && let Some(done) = self.publisher.publish_existing(&image).await.transpose()
         {
-            return Ok(Found::Done(published));
+            return Ok(Found::Done(done));
         }
         let shared = self.publisher.find_file(&image).await?;
         let hash = self.publisher.hash_of_pages(&file.identifier, &shared, &selection.to_string());
@@ -182,66 +174,35 @@ impl<'a> Ingest<'a> {
             let pages = stored.iter().map(|stored| stored.page.clone()).collect();
             return Ok(Found::Unchanged(Expanded { file, pages, manifest }, stored));
         }
-        let pages = match self.pages_of_file(file, selection, &shared).await? {
-            None => return Ok(Found::Image),
-            Some(pages) => pages,
-        };
-        self.check_names(file, &pages)?;
+        let pages = self.pages_of_file(file, selection, &shared).await?;
         let mark = match manifest {
             Some(manifest) => Some(self.invalidate(manifest, &hash).await?),
             None => None,
         };
-        let manifest = self.may_keep_state(file).then_some(ManifestState::Examined { hash, mark });
+        // If it's one image, later runs find its `info.json` unless they have to look for pages.
+        let is_kept = self.may_keep_state(file) && (pages.len() > 1 || selection != PageSelection::Auto);
+        let manifest = is_kept.then_some(ManifestState::Examined { hash, mark });
         Ok(Found::Pages(Expanded { file, pages, manifest }, shared))
     }
 
-    /// Opens a file and returns its selected pages, or `None` if it is one image.
+    /// Opens a file and returns its selected pages. A file with one page is a page with the file's identifier.
     async fn pages_of_file(
         &self,
         file: &Page,
         selection: PageSelection,
         shared: &Arc<SharedFile>,
-    ) -> Result<Option<Vec<Page>>, PublishError> {
+    ) -> Result<Vec<Page>, PublishError> {
         let opened = self.publisher.open_file(&image(file), shared).await?;
         let pages = opened.count();
         if pages == 1 && matches!(selection, PageSelection::Auto | PageSelection::All) {
-            return Ok(None);
+            return Ok(vec![Page { pages: PageSelection::One(1), ..file.clone() }]);
         }
         let input = file.source.to_string();
         let numbers = selection.of(pages).map_err(|page| SourceError::NoSuchPage { input, page, pages })?;
         let page = |number| file.page_of_file(number, opened.label(number));
-        Ok(Some(numbers.map(page).collect::<Result<_, _>>()?))
-    }
-
-    /// Looks up a file's published images, without opening the file. The pages of a file are those in its manifest.
-    pub(super) async fn find_images(&self, file: &'a Page) -> Result<FoundImages<'a>, PublishError> {
-        let selection = self.selection(file);
-        let has_pages = !matches!(selection, PageSelection::One(_)) && may_have_pages(file);
-        if has_pages && selection != PageSelection::Auto {
-            if let Some(found) = self.find_pages(file).await? {
-                return Ok(found);
-            }
-        }
-        match self.publisher.find(&image(file)).await? {
-            Some(found) => Ok((vec![(file.identifier.clone(), found)], None)),
-            None if has_pages => Ok(self.find_pages(file).await?.unwrap_or_default()),
-            None => Ok(FoundImages::default()),
-        }
-    }
-
-    async fn find_pages(&self, file: &'a Page) -> Result<Option<FoundImages<'a>>, PublishError> {
-        let Some((presentation, manifest)) = self.presentation.as_ref().zip(self.stored_manifest(file).await?) else {
-            return Ok(None);
-        };
-        let Some(stored) = presentation.stored_pages(file, &manifest.stored.body) else { return Ok(None) };
-        let found = |stored: &StoredPage| {
-            let base_uri = presentation.destination().base_uris(&stored.page.identifier).remove(0);
-            (stored.page.identifier.clone(), (base_uri, stored.size))
-        };
-        let images = stored.iter().map(found).collect();
-        let pages = stored.into_iter().map(|stored| stored.page).collect();
-        let manifest = Some(ManifestState::Kept(manifest.mark));
-        Ok(Some((images, Some(Expanded { file, pages, manifest }))))
+        let pages: Vec<Page> = numbers.map(page).collect::<Result<_, _>>()?;
+        self.check_names(file, &pages)?;
+        Ok(pages)
     }
 
     /// Returns the images that publishing a file of the input would look at, and its pages if it has any. Opens the file
@@ -253,8 +214,8 @@ impl<'a> Ingest<'a> {
         let (file, selection) = (rows[0], self.selection(rows[0]));
         let is_single = match selection {
             PageSelection::One(number) => self.is_default(number),
-            PageSelection::Auto => !may_have_pages(file) || self.publisher.find(&image(file)).await?.is_some(),
-            PageSelection::All => !may_have_pages(file),
+            PageSelection::Auto => !may_have_pages(&file.source) || self.publisher.find(&image(file)).await?.is_some(),
+            PageSelection::All => !may_have_pages(&file.source),
             PageSelection::Range(_) => false,
         };
         if is_single {
@@ -264,10 +225,7 @@ impl<'a> Ingest<'a> {
         if matches!(selection, PageSelection::One(_)) {
             return Ok((rows.iter().map(|page| page_image(page, &shared)).collect(), None));
         }
-        let Some(pages) = self.pages_of_file(file, selection, &shared).await? else {
-            return Ok((vec![image(file)], None));
-        };
-        self.check_names(file, &pages)?;
+        let pages = self.pages_of_file(file, selection, &shared).await?;
         let images = pages.iter().map(|page| page_image(page, &shared)).collect();
         Ok((images, Some(Expanded { file, pages, manifest: None })))
     }
@@ -289,69 +247,6 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// Returns the manifest of a file's object, or `None` if there is none or it shows other files too.
-    async fn stored_manifest(&self, file: &Page) -> Result<Option<StoredManifest>, PublishError> {
-        let Some(presentation) = self.presentation.as_ref().filter(|_| self.may_keep_state(file)) else {
-            return Ok(None);
-        };
-        let key = presentation.destination().manifest(&file.object)?.key;
-        let stored = self.publisher.store().get(&key).await?;
-        Ok(stored.map(|stored| StoredManifest { mark: DocumentMark::read(stored.mark.as_deref()), key, stored }))
-    }
-
-    /// Returns `true` if the state of all pages is kept with the manifest: if the object has no other files.
-    fn may_keep_state(&self, file: &Page) -> bool {
-        let shared = self.shared_objects.get_or_init(|| objects_of_several(self.input.pages()));
-        // With versions, each page may have old versions to delete.
-        let is_in_place = self.publisher.options().layout == Layout::InPlace;
-        is_in_place && file.object == file.identifier && !shared.contains(&file.object)
-    }
-
-    /// Returns the pages that the manifest shows if none of them can have changed.
-    async fn unchanged(
-        &self,
-        file: &Page,
-        hash: &str,
-        manifest: Option<&StoredManifest>,
-    ) -> Result<Option<Vec<StoredPage>>, PublishError> {
-        let (Some(presentation), Some(StoredManifest { stored, mark, .. })) = (&self.presentation, manifest) else {
-            return Ok(None);
-        };
-        let is_update = self.publisher.options().on_existing == OnExisting::Update;
-        let Some(pages) = mark.pages.as_ref().filter(|pages| is_update && pages.hash == hash) else {
-            return Ok(None);
-        };
-        // Pages settle after the grace period. Before that, there's nothing to find out.
-        if !pages.is_settled && self.publisher.is_past_grace(stored.modified).await? {
-            return Ok(None);
-        }
-        Ok(presentation.stored_pages(file, &stored.body))
-    }
-
-    /// Removes the state of a manifest unless it has this hash, because pages are about to change. Returns the new mark.
-    async fn invalidate(&self, manifest: StoredManifest, hash: &str) -> Result<DocumentMark, StoreError> {
-        let StoredManifest { key, mut stored, mark } = manifest;
-        let is_overwritten = self.publisher.options().on_existing == OnExisting::Overwrite;
-        let Some(pages) = mark.pages.as_ref().filter(|pages| pages.hash != hash || is_overwritten) else {
-            return Ok(mark);
-        };
-        // Another run may have seen this manifest and be about to confirm its state.
-        let may_be_confirmed = !pages.is_settled && self.publisher.is_past_grace(stored.modified).await?;
-        let without = DocumentMark::new(None);
-        loop {
-            manifests::put(self.publisher, self.options.presentation_version, key.clone(), stored.body, &without)
-                .await?;
-            if !may_be_confirmed {
-                return Ok(without);
-            }
-            self.publisher.wait_for_confirmation().await;
-            match self.publisher.store().get(&key).await? {
-                Some(again) if DocumentMark::read(again.mark.as_deref()).pages.is_some() => stored = again,
-                _ => return Ok(without),
-            }
-        }
-    }
-
     /// Reports pages that are known to be up to date.
     fn unchanged_pages(&self, expanded: Expanded<'a>, stored: Vec<StoredPage>) -> Result<Vec<Step<'a>>, PublishError> {
         let ended = |StoredPage { page, size, .. }: StoredPage| {
@@ -367,18 +262,4 @@ impl<'a> Ingest<'a> {
 fn page_image(page: &Page, shared: &Arc<SharedFile>) -> Image {
     let PageSelection::One(number) = page.pages else { return image(page) };
     Image { page: Some(shared.page(number)), ..image(page) }
-}
-
-/// Returns `false` if a file's name rules out several pages.
-fn may_have_pages(file: &Page) -> bool {
-    let name = file.source.file_name();
-    let extension = name.as_ref().and_then(|name| name.extension()).and_then(|extension| extension.to_str());
-    source::may_have_pages(extension.unwrap_or_default())
-}
-
-/// Returns the objects that have several entries in the input.
-fn objects_of_several(pages: &[Page]) -> HashSet<&Identifier> {
-    let mut counts: HashMap<&Identifier, usize> = HashMap::with_capacity(pages.len());
-    pages.iter().for_each(|page| *counts.entry(&page.object).or_default() += 1);
-    counts.into_iter().filter(|(_, count)| *count > 1).map(|(object, _)| object).collect()
 }

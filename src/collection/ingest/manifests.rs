@@ -72,10 +72,8 @@ pub(super) async fn manifests(
     // Manifests are built one at a time because holding all of them in memory would be expensive.
     let put_one = async |object: &ManifestObject<'_>| -> Result<Option<Key>, IngestError> {
         let Some((key, body)) = manifest(presentation, object, &present)? else { return Ok(None) };
-        if !may_put(publisher, object, &key, &body, &present).await? {
-            return Ok(None);
-        }
-        put(publisher, presentation.version(), key.clone(), body.into(), &object.mark()).await?;
+        let Some(mark) = mark_to_put(publisher, object, &key, &body, &present).await? else { return Ok(None) };
+        put(publisher, presentation.version(), key.clone(), body.into(), &mark).await?;
         Ok(Some(key))
     };
     let keys = stream::iter(manifest_objects).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).boxed();
@@ -92,7 +90,7 @@ pub(super) async fn changed(
     let mut changed = Vec::new();
     for object in manifest_objects {
         if let Some((key, body)) = manifest(presentation, object, &present)?
-            && may_put(publisher, object, &key, &body, &present).await?
+            && mark_to_put(publisher, object, &key, &body, &present).await?.is_some()
         {
             changed.push((key, body.len() as u64));
         }
@@ -100,21 +98,29 @@ pub(super) async fn changed(
     Ok(changed)
 }
 
-/// Returns `true` if a document needs to be uploaded: either it doesn't exist yet, or its content differs and it wasn't
-/// written by a newer version of this program.
-async fn may_put(
+/// Returns the mark to upload a manifest with, or `None` if the stored one is current or was written by a newer version of
+/// this program.
+async fn mark_to_put(
     publisher: &Publisher,
     object: &ManifestObject<'_>,
     key: &Key,
     body: &str,
     present: &HashMap<Key, Option<Digest>>,
-) -> Result<bool, StoreError> {
-    if !present.contains_key(key) {
-        return Ok(true);
+) -> Result<Option<DocumentMark>, StoreError> {
+    if !present.contains_key(key) && object.marks.is_none() {
+        return Ok(Some(object.mark()));
     }
     // According to the listing, the content either differs or is unknown.
-    let stored = publisher.store().get(key).await?;
-    Ok(stored.is_none_or(|stored| is_outdated(&stored, body, object.is_mark_outdated())))
+    let Some(stored) = publisher.store().get(key).await? else { return Ok(Some(object.mark())) };
+    let now = DocumentMark::read(stored.mark.as_deref());
+    // If the mark isn't the one that this run has seen, another run has changed pages, and their state is unknown.
+    let is_seen = |known: &Option<&DocumentMark>| *known == Some(&now);
+    let mark = match &object.marks {
+        Some((_, known)) if !is_seen(known) => DocumentMark::new(None),
+        _ => object.mark(),
+    };
+    let is_mark_outdated = object.marks.is_some() && mark != now;
+    Ok(is_outdated(&stored, body, is_mark_outdated).then_some(mark))
 }
 
 /// Returns `true` if a stored document is to be replaced.

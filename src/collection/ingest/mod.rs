@@ -32,6 +32,7 @@
 mod dry_run;
 mod error;
 mod event;
+mod file_state;
 mod files;
 mod input;
 mod manifests;
@@ -58,7 +59,8 @@ use crate::iiif::PresentationVersion;
 use crate::publish::{Image, Publisher};
 use crate::store::StoreError;
 use event::Events;
-use files::{FoundImages, Step};
+use file_state::FoundImages;
+use files::Step;
 use futures::{StreamExt, TryStreamExt, stream};
 use manifests::{ManifestObject, manifest_objects};
 use prune::Stale;
@@ -167,7 +169,9 @@ impl<'a> Ingest<'a> {
             }
             Ok(Step::Expanded(expanded)) => {
                 run.expanded(expanded);
-                (self.events)(IngestEvent::PagesFound { file: &expanded.file.identifier, pages: &expanded.pages });
+                if !expanded.is_one_image() {
+                    (self.events)(IngestEvent::PagesFound { file: &expanded.file.identifier, pages: &expanded.pages });
+                }
             }
             Ok(Step::Publish(_)) => {}
             Err(error) => (self.events)(IngestEvent::StoreUnavailable { error }),

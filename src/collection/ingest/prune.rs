@@ -55,7 +55,9 @@ impl Ingest<'_> {
         let names = self.names();
         for Expanded { file, pages, .. } in known.files.values() {
             let pages: HashSet<&Identifier> = pages.iter().map(|page| &page.identifier).collect();
-            let is_wanted = |page: &Identifier| pages.contains(page) || names.contains(page);
+            // The file is in the input, but its image is wanted only if it is one image.
+            let is_other = |page: &Identifier| *page != file.identifier && names.contains(page);
+            let is_wanted = |page: &Identifier| pages.contains(page) || is_other(page);
             stale.images.extend(stale_pages(&destination, store, &file.identifier, &is_wanted).await?);
         }
         Ok(())

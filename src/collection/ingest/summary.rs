@@ -145,7 +145,9 @@ impl<'a> Run<'a> {
     /// Records that a file has several pages, which are images of their own.
     pub(super) fn expanded(&mut self, expanded: &Expanded<'a>) {
         self.images = (self.images + expanded.pages.len() as u64).saturating_sub(1);
-        self.report.expanded(expanded.file, &expanded.pages);
+        if !expanded.is_one_image() {
+            self.report.expanded(expanded.file, &expanded.pages);
+        }
         self.known.add_file(expanded);
     }
 
