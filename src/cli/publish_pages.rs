@@ -27,7 +27,9 @@ pub(super) async fn publish_pages(
     let progress = context.progress();
     progress.begin(images.len());
     let mut input = Input::new(Patterns::new(&[], &[])?);
-    images.iter().for_each(|image| input.add_page(Page::alone(image.location.clone(), image.identifier.clone())));
+    for image in &images {
+        input.add_page(Page::alone(image.location.clone(), image.identifier.clone()));
+    }
     let input = IngestInput::new(input)?;
     let publisher = publishing.publisher(&names.destination, context).await?;
     let mut options = IngestOptions::default();

@@ -59,9 +59,9 @@ pub(crate) async fn stale_pages(
     file: &Identifier,
     is_wanted: &(dyn Fn(&Identifier) -> bool + Sync),
 ) -> Result<BTreeSet<Identifier>, StaleError> {
-    let (named, mut images) = (Named::of(&[]), BTreeSet::new());
+    let (nothing, mut images) = (Named::of(&[]), BTreeSet::new());
     for version in destination.api_folders() {
-        let place = ApiFolder { destination, store, version, named: &named };
+        let place = ApiFolder { destination, store, version, named: &nothing };
         let names = store.folders(&destination.images_below(version, file.as_str())?).await?;
         let whole = names.iter().any(|name| is_region(name)).then(|| file.as_str().to_owned());
         let pages = names.iter().filter(|name| is_page_number(name)).map(|name| format!("{file}/{name}"));

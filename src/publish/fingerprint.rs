@@ -65,13 +65,13 @@ impl Fingerprint {
     /// Combines this fingerprint of a file with a selection of its pages into the hash of all of them.
     pub(super) fn of_pages(&self, pages: &str) -> String {
         let Self { pixels, headers, documents } = self;
-        hash(&Pages { pixels, headers, documents, pages, code: super::revision::all() })
+        hash(&FilePages { pixels, headers, documents, pages, code: super::revision::all() })
     }
 }
 
 /// Everything that decides whether any page of a file is outdated.
 #[derive(Debug, Serialize)]
-struct Pages<'a> {
+struct FilePages<'a> {
     pixels: &'a str,
     headers: &'a str,
     documents: &'a [String],

@@ -378,10 +378,10 @@ impl Publisher {
     /// Returns the text that identifies a source's content.
     async fn source_identity(&self, image: &Image, resolved: &ResolvedSource) -> Result<String, PublishError> {
         let (resolved, identity, budget) = (resolved.clone(), self.options.identity, self.budget.clone());
-        let identify = move || fingerprint::source(&resolved, identity, &|| budget.is_stopping());
+        let describe = move || fingerprint::source(&resolved, identity, &|| budget.is_stopping());
         Ok(match identity {
-            Identity::SizeAndTime => self.blocking(image, identify).await??,
-            Identity::Content => self.work(image, identify).await??,
+            Identity::SizeAndTime => self.blocking(image, describe).await??,
+            Identity::Content => self.work(image, describe).await??,
         })
     }
 

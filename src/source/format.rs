@@ -6,6 +6,9 @@ use super::pages::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
 
+/// The pages that were found in a file.
+pub(super) type PagesFound = Result<Box<dyn PageList>, Refusal>;
+
 /// Supported source format.
 pub(super) struct Format {
     /// Name recorded in the marks of published images. Must never change.
@@ -21,7 +24,7 @@ pub(super) struct Format {
     /// Returns `true` if a file starting with these bytes is in this format.
     recognizes: fn(&[u8]) -> bool,
     /// Finds the pages of a file, or `None` if a file is always one image. `open` takes the page from the options.
-    pages: Option<fn(Input) -> Result<Box<dyn PageList>, Refusal>>,
+    pages: Option<fn(Input) -> PagesFound>,
     /// Opens a file and reads its header, but doesn't decode any pixels.
     open: fn(Input, ReadOptions) -> Result<Opened, Refusal>,
 }

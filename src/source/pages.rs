@@ -36,24 +36,18 @@ impl PagedFile {
     pub(crate) fn open(resolved: ResolvedSource, threads: NonZeroUsize) -> Result<Self, SourceError> {
         let name = resolved.to_string();
         let input = open_input(&resolved, threads)?;
-        let found = Self::find_pages(&name, &input);
+        let found = recognize(&name, &input).and_then(|format| match format.pages(input.clone()) {
+            Ok(pages) => Ok((format, pages)),
+            Err(refusal) => Err(SourceError::refused(&name, refusal, ReadOptions::default())),
+        });
         if let Some(cause) = input.failure() {
             return Err(SourceError::Remote { input: name, cause });
         }
         let (format, pages) = found?;
-        Ok(Self { resolved, input, format, pages })
-    }
-
-    fn find_pages(name: &str, input: &Input) -> Result<(&'static Format, Option<Box<dyn PageList>>), SourceError> {
-        let format = recognize(name, input)?;
-        let options = ReadOptions::default();
-        let found = format.pages(input.clone()).map_err(|refusal| SourceError::refused(name, refusal, options))?;
-        match &found {
-            Some(pages) if pages.count() == 0 => {
-                Err(SourceError::NoSuchPage { input: name.to_owned(), page: 1, pages: 0 })
-            }
-            _ => Ok((format, found)),
+        if pages.as_ref().is_some_and(|pages| pages.count() == 0) {
+            return Err(SourceError::NoSuchPage { input: name, page: 1, pages: 0 });
         }
+        Ok(Self { resolved, input, format, pages })
     }
 
     /// Returns the number of pages, which is at least 1.

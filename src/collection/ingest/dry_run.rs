@@ -5,14 +5,16 @@ use super::manifests::{self, ManifestObject, manifest_objects};
 use super::refusal::PruneRefusal;
 use super::summary::{KnownImages, base_uri};
 use super::{IMAGES_IN_FLIGHT, Ingest, IngestError};
-use crate::collection::Presentation;
+use crate::collection::{Page, Presentation};
 use crate::destination::Identifier;
 use crate::iiif::Plan;
 use crate::publish::{Change, Image, Prospect, PublishError};
 use crate::store::Key;
-use futures::future::Either;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
+
+/// Maximum number of concurrent lookups for the pages of one file.
+const PAGES_IN_FLIGHT: usize = 4;
 
 /// A single change that a run would make.
 #[derive(Clone, Copy, Debug)]
@@ -140,26 +142,26 @@ impl<'a> Ingest<'a> {
     /// Examines the images of this shard, including the pages of files that are objects.
     fn prospects(&self) -> BoxStream<'_, (Identifier, Result<Examined<'a>, PublishError>)> {
         let files = self.pages.chunk_by(|a, b| self.are_numbered_pages(a, b));
-        let look = async |rows| match self.examine_file(rows).await {
-            Ok((images, expanded)) => {
-                let file = expanded.map(|expanded| (expanded.file.identifier.clone(), Ok(Examined::Pages(expanded))));
-                (file, images)
-            }
-            Err(error) => (Some((rows[0].identifier.clone(), Err(error))), Vec::new()),
+        let files = stream::iter(files).map(|file| self.prospects_of(file));
+        files.buffered(IMAGES_IN_FLIGHT).flat_map(stream::iter).boxed()
+    }
+
+    /// Examines the images of a file.
+    async fn prospects_of(&self, rows: &[&'a Page]) -> Vec<(Identifier, Result<Examined<'a>, PublishError>)> {
+        let (images, expanded) = match self.examine_file(rows).await {
+            Ok(found) => found,
+            Err(error) => return vec![(rows[0].identifier.clone(), Err(error))],
         };
-        let steps = stream::iter(files).map(look).buffered(IMAGES_IN_FLIGHT);
-        let steps = steps.flat_map(|(file, images)| {
-            stream::iter(file.map(Either::Left).into_iter().chain(images.into_iter().map(Either::Right)))
-        });
-        let examine = async |step| match step {
-            Either::Left(done) => done,
-            Either::Right(image) => {
-                let image: Image = image;
-                let prospect = self.publisher.examine(&image).await;
-                (image.identifier, prospect.map(|prospect| Examined::Image(Box::new(prospect))))
-            }
+        let examine = async |image: Image| {
+            let prospect = self.publisher.examine(&image).await;
+            (image.identifier, prospect.map(|prospect| Examined::Image(Box::new(prospect))))
         };
-        steps.map(examine).buffered(IMAGES_IN_FLIGHT).boxed()
+        let mut found: Vec<_> = expanded
+            .map(|expanded| (expanded.file.identifier.clone(), Ok(Examined::Pages(expanded))))
+            .into_iter()
+            .collect();
+        found.extend(stream::iter(images).map(examine).buffered(PAGES_IN_FLIGHT).collect::<Vec<_>>().await);
+        found
     }
 
     /// Returns the keys and sizes of the documents that would be written once the images are published at `published`.

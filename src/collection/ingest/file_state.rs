@@ -120,6 +120,8 @@ impl<'a> Ingest<'a> {
 /// Returns the objects that have several entries in the input.
 fn objects_of_several(pages: &[Page]) -> HashSet<&Identifier> {
     let mut counts: HashMap<&Identifier, usize> = HashMap::with_capacity(pages.len());
-    pages.iter().for_each(|page| *counts.entry(&page.object).or_default() += 1);
+    for page in pages {
+        *counts.entry(&page.object).or_default() += 1;
+    }
     counts.into_iter().filter(|(_, count)| *count > 1).map(|(object, _)| object).collect()
 }

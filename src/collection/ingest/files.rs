@@ -9,9 +9,10 @@ use crate::collection::{Page, PageSelection, StoredPage};
 use crate::destination::Identifier;
 use crate::publish::{DocumentMark, Image, PublishError, Published, SharedFile, may_have_pages};
 use crate::source::SourceError;
-use futures::{Stream, StreamExt, stream};
-use std::collections::HashSet;
-use std::future::ready;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered};
+use futures::{FutureExt, StreamExt, stream};
+use std::collections::{HashSet, VecDeque};
 use std::iter;
 use std::sync::Arc;
 
@@ -78,25 +79,11 @@ enum Found<'a> {
 
 impl<'a> Ingest<'a> {
     /// Publishes all images of this shard, including the pages of files that are objects.
-    pub(super) fn steps(&self) -> impl Stream<Item = Step<'a>> {
-        let publisher = self.publisher;
-        let is_running = move || !publisher.is_stopped();
+    pub(super) fn steps(&self) -> BoxStream<'_, Step<'a>> {
         let files = self.pages.chunk_by(|a, b| self.are_numbered_pages(a, b));
-        // Both stages are bounded. A file's pages are started in order, and several at a time.
-        let steps = stream::iter(files)
-            .take_while(move |_| ready(is_running()))
-            .map(|file| self.look(file))
-            .buffer_unordered(IMAGES_IN_FLIGHT)
-            .flat_map(stream::iter)
-            .filter(move |step| ready(!matches!(step, Step::Publish(_)) || is_running()));
-        steps
-            .map(move |step| async move {
-                let Step::Publish(image) = step else { return step };
-                let result = publisher.publish(&image).await;
-                Step::Ended(image, result)
-            })
-            .buffer_unordered(IMAGES_IN_FLIGHT)
-            .boxed()
+        let (images, done, running) = (VecDeque::new(), VecDeque::new(), FuturesUnordered::new());
+        let work = Work { ingest: self, files, images, done, running };
+        stream::unfold(work, async |mut work| work.next().await.map(|step| (step, work))).boxed()
     }
 
     /// Returns the pages to publish from a file of the input.
@@ -255,6 +242,55 @@ impl<'a> Ingest<'a> {
         };
         let ended: Result<Vec<_>, PublishError> = stored.into_iter().map(ended).collect();
         Ok(iter::once(Step::Expanded(expanded)).chain(ended?).collect())
+    }
+}
+
+/// Everything that a run still has to publish.
+struct Work<'s, 'a, Files> {
+    ingest: &'s Ingest<'a>,
+    files: Files,
+    /// Images that were found in files. They are started before further files are looked at.
+    images: VecDeque<Image>,
+    /// Results to return next.
+    done: VecDeque<Step<'a>>,
+    // Files and images share one set of futures. In two nested ones, an image that has memory or a turn to read could be
+    // in the set that isn't polled while the other one is full, and all images of the other one could wait for it.
+    running: FuturesUnordered<BoxFuture<'s, Vec<Step<'a>>>>,
+}
+
+impl<'s, 'a: 's, Files: Iterator<Item = &'s [&'a Page]>> Work<'s, 'a, Files> {
+    /// Returns the next result, or `None` if there's nothing left to do or the publisher was stopped.
+    async fn next(&mut self) -> Option<Step<'a>> {
+        loop {
+            if let Some(step) = self.done.pop_front() {
+                return Some(step);
+            }
+            self.start();
+            for step in self.running.next().await? {
+                match step {
+                    Step::Publish(image) => self.images.push_back(image),
+                    done => self.done.push_back(done),
+                }
+            }
+        }
+    }
+
+    /// Starts as many images and files as may be looked at.
+    fn start(&mut self) {
+        let ingest = self.ingest;
+        while self.running.len() < IMAGES_IN_FLIGHT && !ingest.publisher.is_stopped() {
+            if let Some(image) = self.images.pop_front() {
+                let publish = async move {
+                    let result = ingest.publisher.publish(&image).await;
+                    vec![Step::Ended(image, result)]
+                };
+                self.running.push(publish.boxed());
+            } else if let Some(file) = self.files.next() {
+                self.running.push(ingest.look(file).boxed());
+            } else {
+                break;
+            }
+        }
     }
 }
 

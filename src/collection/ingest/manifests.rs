@@ -114,9 +114,8 @@ async fn mark_to_put(
     let Some(stored) = publisher.store().get(key).await? else { return Ok(Some(object.mark())) };
     let now = DocumentMark::read(stored.mark.as_deref());
     // If the mark isn't the one that this run has seen, another run has changed pages, and their state is unknown.
-    let is_seen = |known: &Option<&DocumentMark>| *known == Some(&now);
     let mark = match &object.marks {
-        Some((_, known)) if !is_seen(known) => DocumentMark::new(None),
+        Some((_, known)) if *known != Some(&now) => DocumentMark::new(None),
         _ => object.mark(),
     };
     let is_mark_outdated = object.marks.is_some() && mark != now;

@@ -209,7 +209,9 @@ impl<'a> Ingest<'a> {
         let mut images = HashMap::new();
         for (found, expanded) in found {
             images.extend(found);
-            expanded.iter().for_each(|expanded| run.expanded(expanded));
+            if let Some(expanded) = expanded {
+                run.expanded(&expanded);
+            }
         }
         let missing = run.found(images);
         if missing == 0 {

@@ -37,7 +37,9 @@ impl Report {
         let mut report = Self { file: Some(BufWriter::new(file)), error: None };
         // Planned images are written first so that the report stays meaningful after a crash. Without them, the report
         // of a killed run would look like a complete run with fewer images.
-        pages.iter().for_each(|page| report.planned(page));
+        for page in pages {
+            report.planned(page);
+        }
         report.flush();
         report.take_error().map_or(Ok(report), |error| Err(refused(error)))
     }
@@ -58,7 +60,9 @@ impl Report {
         }
         let (id, source) = (file.identifier.to_string(), file.source.to_string());
         self.line(&json!({"status": "pages", "id": id, "source": source, "pages": pages.len()}));
-        pages.iter().for_each(|page| self.planned(page));
+        for page in pages {
+            self.planned(page);
+        }
         self.flush();
     }
 
