@@ -5,14 +5,11 @@ use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
 use super::messages::Messages;
-use super::progress::Progress;
-use super::summary::{Ending, Summary};
+use super::summary::{Ending, Summary, report_stopping, report_unavailable};
 use super::{Verb, html, publish_pages};
 use clap::Args;
-use iiif_publish::error::chain;
 use iiif_publish::html::{Gallery, PageName};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
-use iiif_publish::store::StoreError;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -169,18 +166,4 @@ pub(super) async fn publish_all(
     let ending = Ending::new(summary, stopped);
     ending.print(publisher, progress);
     ending.exit()
-}
-
-/// Reports that the run is stopping, and how to quit immediately.
-pub(super) fn report_stopping(is_limit: bool, progress: &Progress) {
-    progress.say(if is_limit {
-        "limit reached: finishing current uploads… press Ctrl-C to quit now"
-    } else {
-        "finishing current uploads… press Ctrl-C again to quit now"
-    });
-}
-
-/// Reports that the run is stopping because the store is unavailable.
-pub(super) fn report_unavailable(error: &StoreError, progress: &Progress) {
-    progress.say(&format!("stopping because the store is unavailable: {}", chain(error)));
 }

@@ -9,7 +9,7 @@ use iiif_publish::collection::Page;
 use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::error::chain;
 use iiif_publish::publish::{BatchSummary, Image, PublishError, Published, Publisher, Unfinished};
-use iiif_publish::store::Traffic;
+use iiif_publish::store::{StoreError, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -185,6 +185,20 @@ fn retries(traffic: Traffic) -> Option<String> {
     let [requests, retries, throttles] = [traffic.requests, traffic.retries, traffic.throttles].map(HumanCount);
     let line = format!("{retries} of {requests} requests were retried; the store throttled {throttles} times");
     (traffic.retries > 0 || traffic.throttles > 0).then_some(line)
+}
+
+/// Reports that the run is stopping, and how to quit immediately.
+pub(super) fn report_stopping(is_limit: bool, progress: &Progress) {
+    progress.say(if is_limit {
+        "limit reached: finishing current uploads… press Ctrl-C to quit now"
+    } else {
+        "finishing current uploads… press Ctrl-C again to quit now"
+    });
+}
+
+/// Reports that the run is stopping because the store is unavailable.
+pub(super) fn report_unavailable(error: &StoreError, progress: &Progress) {
+    progress.say(&format!("stopping because the store is unavailable: {}", chain(error)));
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub(crate) fn may_have_pages(location: &Location) -> bool {
     source::may_have_pages(extension.unwrap_or_default())
 }
 
-/// Where an image comes from.
+/// Source of an image.
 #[derive(Clone)]
 pub(super) enum Origin {
     /// A file of its own.

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "jp2")]
 use super::jp2;
-use super::pages::PageList;
+use super::page_list::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
 

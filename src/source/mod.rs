@@ -27,6 +27,7 @@ mod metadata;
 mod options;
 mod orientation;
 mod other;
+mod page_list;
 mod pages;
 mod png;
 mod png_chunks;

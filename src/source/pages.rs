@@ -1,22 +1,10 @@
 //! Files with one or more pages, which are opened once for all of their pages.
 
-use super::error::Refusal;
 use super::format::Format;
 use super::input::Input;
-use super::{Opened, ReadOptions, ResolvedSource, Source, SourceError, open_input, recognize};
+use super::page_list::PageList;
+use super::{ReadOptions, ResolvedSource, Source, SourceError, open_input, recognize};
 use std::num::NonZeroUsize;
-
-/// The pages of a file, found once. Any page can then be opened without reading the others.
-pub(super) trait PageList: Send + Sync {
-    /// Returns the number of pages.
-    fn count(&self) -> u32;
-
-    /// Returns the name that the file gives to a page, counting from 1.
-    fn label(&self, page: u32) -> Option<&str>;
-
-    /// Opens a page, counting from 1, and reads its header.
-    fn open(&self, file: Input, page: u32, options: ReadOptions) -> Result<Opened, Refusal>;
-}
 
 /// An open file and its pages. Formats without pages count as one page.
 pub(crate) struct PagedFile {

@@ -41,7 +41,7 @@ fn page(width: u32, name: Option<&str>) -> tiff::Page {
     Layout { more: name.into_iter().collect(), ..Layout::rgb(width, 30) }.page(|x, _, _| x.into())
 }
 
-/// A reduced copy of a page, which is no page.
+/// A reduced copy of a page, which doesn't count.
 fn reduced() -> tiff::Page {
     Layout { more: vec![(254, Values::Shorts(vec![1]))], ..Layout::rgb(20, 15) }.page(|x, _, _| x.into())
 }
@@ -96,7 +96,7 @@ fn one_command_publishes_all_pages_and_a_manifest_of_them() {
     let server = FaultServer::start();
     let run = well(publish(&server, &["--pages=all"], &image));
     assert_eq!(run.stdout, "https://example.org/iiif/manifests/book.json\n");
-    assert_eq!(images(&server), named(&["book/1", "book/2", "book/3"]), "the reduced copy is no page");
+    assert_eq!(images(&server), named(&["book/1", "book/2", "book/3"]), "the reduced copy is not a page");
     assert!(!server.keys(BUCKET).contains("collection.json"));
     assert_eq!(widths(&server, "manifests/book.json"), [41, 42, 43]);
     let manifest = json(&server, "manifests/book.json");

@@ -3,8 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{counted, print};
-use crate::cli::publish::{report_stopping, report_unavailable};
-use crate::cli::summary::{Ending, Summary};
+use crate::cli::summary::{Ending, Summary, report_stopping, report_unavailable};
 use iiif_publish::collection::ingest::{IngestEvent, StopReason};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use iiif_publish::source::{Warning, WarningCode};

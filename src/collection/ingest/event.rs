@@ -22,7 +22,7 @@ pub enum IngestEvent<'a> {
         /// Identifier that the image would have.
         identifier: &'a Identifier,
     },
-    /// A file has several pages, and each of them is an image. The file itself is no image.
+    /// A file has several pages, and each of them is an image. The file itself isn't an image.
     PagesFound {
         /// The file's identifier.
         file: &'a Identifier,

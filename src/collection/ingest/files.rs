@@ -53,7 +53,7 @@ impl Expanded<'_> {
     }
 }
 
-/// What is known about the manifest of a file's pages.
+/// Knowledge about the manifest of a file's pages.
 #[derive(Clone)]
 pub(super) enum ManifestState {
     /// Its mark stays as it is.
@@ -67,7 +67,7 @@ pub(super) enum ManifestState {
     },
 }
 
-/// What to do with a file.
+/// The images of a file.
 enum Found<'a> {
     /// It's published as one image, and it's done.
     Done(Result<Published, PublishError>),

@@ -70,7 +70,7 @@ pub(super) fn base_uri(published: &Published) -> String {
     url.unwrap_or_default().to_owned()
 }
 
-/// What is known about the images of an input.
+/// Knowledge about the images of an input.
 #[derive(Default)]
 pub(super) struct KnownImages<'a> {
     /// Images that are published.

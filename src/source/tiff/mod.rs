@@ -32,7 +32,7 @@ mod unpack;
 mod ycbcr;
 
 use super::metadata::{MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata, orientation_from_tag};
-use super::pages::PageList;
+use super::page_list::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, RowReader, WarningCode};
 use image::Image;
 use input::TiffInput;
