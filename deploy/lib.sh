@@ -14,7 +14,7 @@ fail() {
 # Prints the path of the program that `cargo test` or `cargo build` built last.
 built_program() {
   local target=${CARGO_TARGET_DIR:-$PWD/target} newest='' built
-  for built in "$target"/{debug,release}/iiif-publish; do
+  for built in "$target"/{debug,release,dist}/iiif-publish; do
     if [[ -x $built && (! $newest || $built -nt $newest) ]]; then newest=$built; fi
   done
   [[ $newest ]] || fail 'cargo build comes first, or IIIF_PUBLISH names the program'
@@ -41,8 +41,31 @@ python_packages() { # NAME PACKAGE...
   if [[ $(cat "$directory/contents" 2>/dev/null) == "$contents" ]]; then return 0; fi
   say "installing $1 in target/deploy/$1"
   python3 -m venv --clear "$directory"
-  "$directory/bin/python" -m pip install --quiet --no-input --no-cache-dir --disable-pip-version-check "${@:2}" >&2
+  "$(programs_of "$1")/python" -m pip install --quiet --no-input --no-cache-dir --disable-pip-version-check "${@:2}" >&2
   echo "$contents" >"$directory/contents"
+}
+
+# Prints the folder of the commands of a virtual environment.
+programs_of() { # NAME
+  if [[ -d $HERE/$1/Scripts ]]; then echo "$HERE/$1/Scripts"; else echo "$HERE/$1/bin"; fi
+}
+
+# Compiles a command from crates.io, quickly rather than well, and puts it in PATH.
+cargo_tool() { # NAME@VERSION ARGUMENT...
+  PATH=$HERE/cargo/bin:$PATH
+  if grep --quiet --fixed-strings "\"${1/@/ } " "$HERE/cargo/.crates.toml" 2>/dev/null; then return 0; fi
+  say "compiling $1"
+  # Not into the target folder that is shared with the program, nor with its flags.
+  env -u CARGO_TARGET_DIR -u RUSTFLAGS -u CFLAGS CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 cargo install --quiet --locked --root "$HERE/cargo" "$@" >&2
+}
+
+now() { date +%s.%N; }
+
+# Writes a picture that needs several tiles into a folder, and prints its path.
+a_picture() { # FOLDER
+  { printf 'P6 1600 1200 255\n' && head --bytes=$((1600 * 1200 * 3)) /dev/zero; } >"$1/picture.ppm"
+  echo "$1/picture.ppm"
 }
 
 # Starts servers, exports the variables that localstack/test.sh prints, and ENDPOINT of the first one. `stop_servers` ends them.

@@ -7,10 +7,14 @@
 import json
 import os
 import pathlib
+import platform
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 import tempfile
+import tomllib
 import unittest
 
 import boto3
@@ -66,9 +70,31 @@ def of_systemd(command, variables):
     return words
 
 
-def steps_that_run():
-    [workflow] = documents("github/publish-images.yml")
-    return [step for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+def steps_that_run(path="github/publish-images.yml"):
+    """Returns the scripts of a workflow or an action."""
+    [document] = documents(path)
+    jobs = [document["runs"]] if "runs" in document else document["jobs"].values()
+    return [step for job in jobs for step in job["steps"] if "run" in step]
+
+
+def step_named(path, name):
+    return next(step for step in steps_that_run(path) if step.get("name") == name)
+
+
+def package():
+    return tomllib.loads((HERE.parent / "Cargo.toml").read_text())["package"]
+
+
+def release(folder, *targets, program="/bin/sh"):
+    """Makes a release: an archive for each target, and the installers."""
+    for target in targets:
+        tree = folder / f"iiif-publish-{package()['version']}-{target}"
+        tree.mkdir(parents=True)
+        shutil.copy(program, tree / "iiif-publish")
+        for name in ("NOTICES.txt", "LICENSE-MIT", "LICENSE-APACHE", "iiif-publish.cyclonedx.json"):
+            (tree / name).write_text("text\n")
+        subprocess.run([sys.executable, HERE / "release/archive.py", tree], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, HERE / "release/installers.py", folder], check=True)
 
 
 class ExitCodes(unittest.TestCase):
@@ -80,7 +106,7 @@ class ExitCodes(unittest.TestCase):
         source = (HERE.parent / "src/cli/exit.rs").read_text()
         [body] = re.findall(r"fn code\(self\) -> u8 \{(.*?)\n    \}", source, re.DOTALL)
         codes = {int(code) for code in re.findall(r"Self::\w+ => (\d+),", body)}
-        self.assertEqual(codes, self.STOP | self.AGAIN | {0, 130})
+        self.assertEqual(codes, self.STOP | self.AGAIN | {0, 5, 130})
 
     def test_kubernetes(self):
         for path, job in kubernetes_jobs():
@@ -109,8 +135,8 @@ class ExitCodes(unittest.TestCase):
         settings = unit("iiif-publish.service")
         codes = {key: {int(code) for value in settings[key] for code in value.split()}
                  for key in ("SuccessExitStatus", "RestartPreventExitStatus")}
-        # 4 and 143 are not failures: the next night continues.
-        self.assertEqual(codes, {"SuccessExitStatus": {4, 143}, "RestartPreventExitStatus": self.STOP})
+        # 4, 5 and 143 are not failures: the next night continues.
+        self.assertEqual(codes, {"SuccessExitStatus": {4, 5, 143}, "RestartPreventExitStatus": self.STOP})
         self.assertEqual(settings["Restart"], ["on-failure"])
 
     def test_slurm(self):
@@ -214,12 +240,12 @@ class CommandLines(unittest.TestCase):
         self.expect_published()
 
     def test_systemd(self):
-        settings = (HERE / "systemd/settings.example").read_text().splitlines()
-        variables = dict(line.split("=", 1) for line in settings if line and not line.startswith("#"))
-        variables |= {"IIIF_PUBLISH_BUCKET": self.bucket, "STATE_DIRECTORY": "/reports"}
+        configuration = (HERE / "systemd/iiif-publish.toml").read_text().replace("/srv/masters", f"{self.folder}/masters")
+        (self.folder / "iiif-publish.toml").write_text(configuration.replace('"art-tiles"', f'"{self.bucket}"'))
         [command] = unit("iiif-publish.service")["ExecStart"]
-        program, *words = of_systemd(command, variables)
+        program, *words = of_systemd(command, {"STATE_DIRECTORY": "/reports"})
         self.assertEqual(program, "/usr/local/bin/iiif-publish")
+        words[words.index("--config") + 1] = str(self.folder / "iiif-publish.toml")
         self.run_program(words)
         self.expect_published()
         self.expect_reported("report.jsonl")
@@ -245,11 +271,87 @@ class CommandLines(unittest.TestCase):
         self.assertIn(f"{IMAGES} images: {IMAGES} published", summary.read_text())
 
 
+    def test_action(self):
+        """Installs from a release on this machine, as if GitHub was a folder, and publishes."""
+        version = package()["version"]
+        downloads = self.folder / f"server/releases/download/v{version}"
+        release(downloads, f"{platform.machine()}-unknown-linux-gnu", program=os.environ["IIIF_PUBLISH"])
+        (self.folder / "masters/images.csv").unlink()
+        variables = {
+            "REPOSITORY": f"file://{self.folder}/server", "REF": f"v{version}", "VERSION": "", "RUNNER_TEMP": str(self.folder),
+            "FOLDER": "masters", "BUCKET": self.bucket, "OUTPUT": "", "PUBLIC_URL": PUBLIC_URL, "MAX_DURATION": "600",
+            "MORE": "--label Maps --tile-size 256", "IIIF_PUBLISH_DOWNLOAD_URL": downloads.as_uri(),
+            **{name: str(self.folder / name) for name in ("GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}}
+        for step in steps_that_run("github/publish/action.yml"):
+            path = self.folder / "GITHUB_PATH"
+            variables["PATH"] = ":".join([*(path.read_text().split() if path.exists() else []), os.environ["PATH"]])
+            subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]], cwd=self.folder,
+                           env=self.environment | variables, check=True, capture_output=True)
+        self.expect_published()
+        outputs = dict(line.split("=", 1) for line in (self.folder / "GITHUB_OUTPUT").read_text().splitlines())
+        self.assertEqual(outputs["collection"], f"{PUBLIC_URL}/collection.json")
+        self.assertEqual(len(pathlib.Path(outputs["report"]).read_text().splitlines()), 2 * IMAGES)
+        self.assertIn(f"{IMAGES} images: {IMAGES} published", (self.folder / "GITHUB_STEP_SUMMARY").read_text())
+
+
+class Release(unittest.TestCase):
+    """Runs the steps of the release workflow that need only this machine."""
+
+    PATH = "../.github/workflows/release.yml"
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def run_step(self, name, **variables):
+        step = step_named(self.PATH, name)
+        return subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], cwd=self.folder, env=os.environ | variables,
+                              capture_output=True, text=True)
+
+    def test_the_tag_and_the_address_must_be_those_of_the_program(self):
+        name, version, address = "The tag is the version, and the address is this repository", package()["version"], package()["repository"]
+        shutil.copy(HERE.parent / "Cargo.toml", self.folder)
+        (self.folder / "CHANGELOG.md").write_text(f"# Changelog\n\n## {version} - 2026-12-01\n")
+        self.assertEqual(self.run_step(name, TAG=f"v{version}", REPOSITORY=address).returncode, 0)
+        self.assertNotEqual(self.run_step(name, TAG="v99.0.0", REPOSITORY=address).returncode, 0)
+        self.assertNotEqual(self.run_step(name, TAG=f"v{version}", REPOSITORY="https://github.com/other/fork").returncode, 0)
+        (self.folder / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n")
+        self.assertNotEqual(self.run_step(name, TAG=f"v{version}", REPOSITORY=address).returncode, 0)
+
+    def test_the_container_gets_its_files(self):
+        release(self.folder / "dist", "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu")
+        self.assertEqual(self.run_step("Unpack the programs").returncode, 0)
+        copied = re.findall(r"\$\{TARGETARCH\}/(\S+)", (HERE / "release/Dockerfile").read_text())
+        self.assertIn("iiif-publish", copied)
+        for processor in ("amd64", "arm64"):
+            for pattern in copied:
+                self.assertTrue(list((self.folder / "image" / processor).glob(pattern)), pattern)
+
+    def test_the_formula_and_the_installers_name_every_archive(self):
+        targets = [f"{processor}-{system}" for processor in ("x86_64", "aarch64") for system in ("apple-darwin", "unknown-linux-gnu")]
+        release(self.folder, *targets, "x86_64-pc-windows-msvc")
+        formula = (self.folder / "iiif-publish.rb").read_text()
+        self.assertEqual({target for target in targets if f"-{target}.tar.gz" in formula}, set(targets))
+        for name in ("install.sh", "install.ps1", "iiif-publish.rb"):
+            text = (self.folder / name).read_text()
+            self.assertEqual(re.findall("@[A-Z_0-9]+@", text), [], name)
+            self.assertIn(package()["repository"], text)
+
+
 class Scripts(unittest.TestCase):
-    def test_steps_of_the_workflow_are_clean_shell(self):
-        for step in steps_that_run():
-            checked = subprocess.run([os.environ["SHELLCHECK"], "--shell=bash", "-"], input=step["run"], capture_output=True, text=True)
-            self.assertEqual(checked.stdout, "", step["name"])
+    def test_the_address_of_the_repository_is_in_one_place(self):
+        owner = package()["repository"].removeprefix("https://github.com/").split("/")[0]
+        listed = subprocess.check_output(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=HERE.parent, text=True)
+        texts = {path: (HERE.parent / path).read_bytes() for path in listed.splitlines() if (HERE.parent / path).is_file()}
+        named = {path for path, text in texts.items() if f"github.com/{owner}/".encode() in text}
+        self.assertEqual(named, {"Cargo.toml"})
+
+    def test_steps_of_workflows_are_clean_shell(self):
+        for path in ("github/publish-images.yml", "github/publish/action.yml", Release.PATH):
+            for step in steps_that_run(path):
+                checked = subprocess.run([os.environ["SHELLCHECK"], "--shell=bash", "-"], input=step["run"], capture_output=True, text=True)
+                self.assertEqual(checked.stdout, "", step["name"])
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ mod limiter;
 /// Internals exposed for this package's tests and benchmarks. Unstable: they may change in any release.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::encode::{Encoding, encode_block_tile, encode_tile};
+    pub use crate::encode::{Encoding, TileScan, encode_block_tile, encode_tile};
     pub use crate::pixel::{BlockStrip, BlockTile, PixelFormat, RowScale, Strip, Tile};
     pub use crate::pyramid::Cascade;
     pub use crate::source::Source;

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 
 # Crates that only the command line needs, and the AWS SDK.
-readonly COMMAND_LINE='clap|clap_complete|clap_mangen|console|indicatif|open|sysinfo|textwrap|toml'
+readonly COMMAND_LINE='clap|clap_complete|clap_mangen|console|deunicode|indicatif|open|sysinfo|textwrap|toml|wild'
 readonly SDK='aws-(config|runtime|sdk-[a-z0-9]*|smithy-[a-z0-9-]*|types)'
 
 main() {

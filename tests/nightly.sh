@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs what takes too long for every change, in about four hours on two cores. `.ci/run` comes before it.
+# Runs what takes too long for every change, in about five hours on two cores. `.ci/run` comes before it.
 #
 #   tests/nightly.sh [STEP]...        all steps, or those that are named; `tests/nightly.sh --list` prints the names
 #
@@ -9,7 +9,7 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 exec </dev/null
 export IIIF_PUBLISH_TEST_ALL=1 # a test that cannot run fails
 
-readonly STEPS=(fuzz long model servers power viewers collections)
+readonly STEPS=(unit fuzz long model servers power viewers collections release)
 
 failed=()
 
@@ -37,6 +37,9 @@ run() { # STEP
   if ((status)); then failed+=("$1"); fi
 }
 
+# The inner loop, which builds without the command line.
+step_unit() { tests/unit.sh; }
+
 # Ten minutes for each group of decoders.
 step_fuzz() { IIIF_PUBLISH_TEST_FUZZ_SECONDS=600 cargo test --test decoders -- fuzz:: --nocapture; }
 
@@ -60,9 +63,19 @@ step_power() {
 step_viewers() { tests/viewers.sh; }
 
 step_collections() {
-  cargo build --release --quiet
+  cargo build --profile dist --quiet
   tests/bench/collection.py rows --rows 100000
   tests/bench/collection.py nights
+}
+
+# The wheel of a release, linked for an old glibc, everything that is made of it, and a second build that must be equal.
+step_release() {
+  local wheel archive
+  wheel=$(deploy/release/build.sh target/nightly)
+  deploy/pypi/test.sh "$wheel"
+  archive=$(deploy/release/package.sh target/nightly "$wheel")
+  deploy/debian/test.sh "$(deploy/debian/build.sh "$archive")"
+  deploy/release/reproducible.sh "$wheel"
 }
 
 main "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes the screenshots of the preview page in the README, with fractals that it draws itself, in headless Chromium.
+# Takes the screenshots of the preview page for README and book, with fractals that it draws itself, in headless Chromium.
 # Needs Node, and installs Chromium if it is missing (with apt-get, as root); everything else goes to target/viewers.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -21,7 +21,7 @@ main() {
   preview=$!
   local address
   read -r address <&3
-  node "$FOLDER/screenshots.mjs" "$address" tests/browser/screenshots
+  node "$FOLDER/screenshots.mjs" "$address" docs/src/images
 }
 
 stop() {

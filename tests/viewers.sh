@@ -19,6 +19,7 @@ main() {
     node "$FOLDER/preview.mjs" "$endpoint/$BUCKET/$version/viewer.html"
   done
   node "$FOLDER/choosing.mjs" "$endpoint/$BUCKET/current/viewer.html"
+  embed
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
 
@@ -32,6 +33,20 @@ publish() {
   done
   page current
   page versions --versioned
+}
+
+# The HTML that README and book tell readers to paste, and that of `--embed`.
+embed() {
+  local samples=$FOLDER/embed
+  rm -rf "$samples"
+  python3 tests/book/samples.py "$samples" "$program"
+  (cd "$samples" && "$program" ingest photo.jpg masters --output site --public-url https://cdn.example.org --quiet)
+  {
+    echo '```html'
+    (cd "$samples" && "$program" photo.jpg --output site --public-url https://cdn.example.org --embed --quiet) | sed /^https:/d
+    echo '```'
+  } >"$samples/embed.md"
+  node "$FOLDER/embed.mjs" --packages "$FOLDER/packages" --site "$samples/site" README.md docs/src/show/embed.md "$samples/embed.md"
 }
 
 page() { # PREFIX OPTION...

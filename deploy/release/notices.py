@@ -1,11 +1,12 @@
 """Prints the notices of all crates that are in the program for one target, and of OpenSeadragon: most licenses require them to go
 with every copy.
 
-    notices.py TARGET
+    notices.py [TARGET]        by default, the one of this machine
 """
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -13,13 +14,18 @@ NAMES = ("LICEN", "COPYING", "NOTICE", "COPYRIGHT", "AUTHORS")
 OPENSEADRAGON = pathlib.Path("src/html/viewer/openseadragon.LICENSE.txt")
 
 
-def cargo(*arguments: str) -> str:
-    return subprocess.run(["cargo", *arguments], check=True, capture_output=True, text=True).stdout
+def output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def this_machine() -> str:
+    [target] = re.findall("^host: (.*)$", output("rustc", "-vV"), re.MULTILINE)
+    return target
 
 
 def built_in(target: str) -> list[dict]:
     """Returns the packages of the program, by their Cargo package ids."""
-    metadata = json.loads(cargo("metadata", "--locked", "--format-version=1", f"--filter-platform={target}"))
+    metadata = json.loads(output("cargo", "metadata", "--locked", "--format-version=1", f"--filter-platform={target}"))
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     [root] = metadata["workspace_members"]
@@ -47,18 +53,20 @@ def mit_terms() -> str:
 
 
 def main() -> None:
-    print("iiif-publish contains the following works, under the licences that follow.\n")
+    # On Windows too, without its line ends.
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    print("iiif-publish contains the following works, under the licenses that follow.\n")
     print("This software is based in part on the work of the Independent JPEG Group.\n")
     seen: dict[str, str] = {}
-    for package in built_in(sys.argv[1]):
+    for package in built_in(sys.argv[1] if len(sys.argv) > 1 else this_machine()):
         title = f"{package['name']} {package['version']}"
         print(f"{'=' * 100}\n{title}: {package['license']}")
         print("".join(f"  {author}\n" for author in package["authors"]), end="")
         texts = notices(package)
         if not texts and "MIT" not in package["license"]:
-            sys.exit(f"{title} has no notice, and its licence is {package['license']}: find its text")
+            sys.exit(f"{title} has no notice, and its license is {package['license']}: find its text")
         if not texts:
-            print(f"\n--- MIT, without a text of its own; the licence reads as follows, by the authors above\n\n{mit_terms()}")
+            print(f"\n--- MIT, without a text of its own; the license reads as follows, by the authors above\n\n{mit_terms()}")
         for path in texts:
             text = path.read_text(encoding="utf-8", errors="replace").strip()
             first = seen.setdefault(text, title)

@@ -1,35 +1,32 @@
 #!/usr/bin/env bash
-# Makes the archive of a release, iiif-publish-VERSION-TARGET.tar.gz: the program, its manual page and completions, and the notices
-# of all included software. `cargo binstall` finds the program in it by the metadata in Cargo.toml.
+# Makes the archive of a release, the one that `cargo binstall`, Homebrew and the installers download, for the machine that it runs on:
+# program, manual page, completions, licenses and notices, and a list of all crates. Beside it, the folder that it contains and its
+# checksum. Prints the path of the archive.
 #
-#   deploy/release/package.sh [FOLDER]        (the folder is target/package by default)
-#
-# Builds the program first, unless IIIF_PUBLISH names it.
+#   deploy/release/package.sh [FOLDER [WHEEL]]       FOLDER: target/package; without WHEEL, build.sh makes one
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)"
 
 main() {
-  local folder=${1:-target/package} program=${IIIF_PUBLISH:-} version target name
-  if [[ ! $program ]]; then
-    cargo build --release --locked
-    program=${CARGO_TARGET_DIR:-target}/release/iiif-publish
-  fi
+  local folder=${1:-target/package} wheel=${2:-} parts=target/package/parts program version target tree
+  if [[ ! $wheel ]]; then wheel=$(deploy/release/build.sh "$folder"); fi
+  rm -rf "$parts"
+  python3 -m zipfile -e "$wheel" "$parts"
+  program=$(find "$parts" -path '*.data/scripts/iiif-publish*')
+  chmod +x "$program"
   version=$("$program" --version | cut -d ' ' -f 2)
   target=$(rustc -vV | sed -n 's/^host: //p')
-  name=iiif-publish-$version-$target
-  rm -rf "${folder:?}/$name"
-  mkdir -p "$folder/$name"/{completions,man/man1}
-  cp "$program" README.md CHANGELOG.md LICENSE-* "$folder/$name"
-  # Cargo's release profile strips symbols; a given program may have them.
-  if command -v strip >/dev/null; then strip "$folder/$name/iiif-publish"; fi
-  "$program" man >"$folder/$name/man/man1/iiif-publish.1"
-  "$program" completions bash >"$folder/$name/completions/iiif-publish.bash"
-  "$program" completions zsh >"$folder/$name/completions/_iiif-publish"
-  "$program" completions fish >"$folder/$name/completions/iiif-publish.fish"
-  python3 deploy/release/notices.py "$target" >"$folder/$name/NOTICES.txt"
-  tar --create --gzip --owner=0 --group=0 --directory "$folder" --file "$folder/$name.tar.gz" "$name"
-  (cd "$folder" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
-  echo "$folder/$name.tar.gz"
+  tree=$folder/iiif-publish-$version-$target
+  rm -rf "$tree"
+  mkdir -p "$tree"/{completions,man/man1}
+  cp "$program" README.md CHANGELOG.md SECURITY.md LICENSE-* "$tree"
+  cp "$parts"/*.dist-info/licenses/NOTICES.txt "$tree"
+  cp "$parts"/*.dist-info/sboms/*.cyclonedx.json "$tree"
+  "$program" man >"$tree/man/man1/iiif-publish.1"
+  "$program" completions bash >"$tree/completions/iiif-publish.bash"
+  "$program" completions zsh >"$tree/completions/_iiif-publish"
+  "$program" completions fish >"$tree/completions/iiif-publish.fish"
+  python3 deploy/release/archive.py "$tree"
 }
 
 main "$@"

@@ -1,31 +1,27 @@
-//! Reads `iiif-publish.toml`, the configuration file for options that would otherwise be repeated on every command
-//! line.
+//! Reads `iiif-publish.toml` and the environment, for options that would otherwise be repeated on every command line.
 
+mod environment;
+mod layer;
 mod trust;
 
+use super::short_form;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use layer::{Layer, Source};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use toml::{Table, Value};
 use trust::Origin;
 
 /// Default configuration file, looked up in the current folder.
 pub(super) const FILE_NAME: &str = "iiif-publish.toml";
-
-/// Table for command lines without a subcommand.
-pub(super) const PUBLISH: &str = "publish";
 
 /// Input arguments. If the command line sets any of these, the file's input arguments are ignored.
 const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 
 /// Commands that don't read the file.
 const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
-
-/// Options that confirm deletions and changes. Only the command line can set them.
-const CONSENT: [&str; 2] = ["all", "yes"];
 
 /// Error returned when a configuration file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +30,10 @@ pub(super) enum ConfigurationError {
     Read(PathBuf, #[source] io::Error),
     #[error("`{}` is not valid TOML: line {line}: {message}", .path.display())]
     Syntax { path: PathBuf, line: usize, message: String },
-    #[error("`{}`: unknown option `{key}`{}", .path.display(), for_verb(.verb.as_deref()))]
-    Unknown { path: PathBuf, key: String, verb: Option<String> },
-    #[error("`{}`: `{key}` must be {expected}", .path.display())]
-    Kind { path: PathBuf, key: String, expected: &'static str },
+    #[error("`{}`: unknown option `{key}`{}{}", .path.display(), for_verb(.verb.as_deref()), did_you_mean(.similar.as_deref()))]
+    Unknown { path: PathBuf, key: String, verb: Option<String>, similar: Option<String> },
+    #[error("{name} must be {expected}")]
+    Kind { name: String, expected: &'static str },
     #[error("`{}` is larger than {max_bytes} bytes", .path.display())]
     TooLarge { path: PathBuf, max_bytes: u64 },
     #[error("refusing to use `{}` because it belongs to another user (uid {owner})", .path.display())]
@@ -59,6 +55,9 @@ impl ConfigurationError {
             Self::Owner { .. } => {
                 "pass it with `--config` if you trust it; otherwise run in a different folder, or delete the file"
             }
+            Self::Kind { name, .. } if name.starts_with(environment::QUOTED_PREFIX) => {
+                "change the variable, or unset it"
+            }
             Self::Writable(_) => "if you trust it, run `chmod go-w` on it or pass it with `--config`",
             _ => {
                 "fix the file, or pass a different file with `--config`; `iiif-publish init` writes one with all options"
@@ -71,11 +70,15 @@ fn for_verb(verb: Option<&str>) -> String {
     verb.map(|verb| format!(" for `{verb}`")).unwrap_or_default()
 }
 
-/// Command line merged with the options from a configuration file.
+fn did_you_mean(similar: Option<&str>) -> String {
+    similar.map(|similar| format!("; did you mean `{similar}`?")).unwrap_or_default()
+}
+
+/// Command line merged with the options from the environment and a configuration file.
 pub(super) struct CommandLine {
     pub(super) words: Vec<OsString>,
-    /// Configuration file that supplied some of the words.
-    pub(super) from: Option<PathBuf>,
+    /// Configuration file and variables that supplied some of the words.
+    pub(super) from: Vec<String>,
     /// Note about a file found in the current folder, unless the command line is quiet.
     pub(super) note: Option<String>,
     /// Warnings about options in the file that have no effect.
@@ -84,45 +87,79 @@ pub(super) struct CommandLine {
 
 impl CommandLine {
     fn without_file(words: Vec<OsString>) -> Self {
-        Self { words, from: None, note: None, warnings: Vec::new() }
+        Self { words, from: Vec::new(), note: None, warnings: Vec::new() }
     }
 }
 
-/// Adds options from a configuration file, unless the command line sets or contradicts them.
-pub(super) fn with_file(mut command: Command, mut words: Vec<OsString>) -> Result<CommandLine, ConfigurationError> {
-    let named = named_file(&mut words);
+impl CommandLine {
+    /// Adds the options of a layer.
+    fn add(
+        &mut self,
+        layer: &Layer<'_>,
+        verb: &str,
+        (command, matches): (&Command, &ArgMatches),
+        disabled: &HashSet<String>,
+    ) -> Result<(), ConfigurationError> {
+        let (added, warnings) = layer.words(verb, command, matches, disabled)?;
+        self.from.extend(layer.source.names(&added));
+        self.warnings.extend(warnings);
+        // Words after `--` aren't options.
+        let end = self.words.iter().position(|word| word == "--").unwrap_or(self.words.len());
+        self.words.splice(end..end, added);
+        Ok(())
+    }
+}
+
+/// Adds options from the environment and a configuration file, unless the command line sets or contradicts them. The
+/// environment takes precedence over the file.
+pub(super) fn complete(mut command: Command, mut words: Vec<OsString>) -> Result<CommandLine, ConfigurationError> {
+    let file = file_to_read(&mut words);
+    short_form::insert(&command, &mut words);
     let all_words = words.clone();
     let disabled = disabled_flags(&command, &mut words);
-    // The file's options become words on the command line, which is then parsed again, so values, conflicts and
-    // defaults follow the same rules. A lenient first pass finds the options that the command line doesn't set. It
-    // ignores errors because the file might supply missing arguments. The final parse reports mistakes and requests for
-    // help, which clap also treats as errors.
+    // Options become words on the command line, which is then parsed again, so values, conflicts and defaults follow
+    // the same rules. A lenient first pass finds the options that the command line doesn't set. It ignores errors
+    // because options might supply missing arguments. The final parse reports mistakes and requests for help, which clap
+    // also treats as errors.
     let lenient = command.clone().ignore_errors(true);
     command.build();
-    let Ok(matches) = lenient.try_get_matches_from(&words) else { return Ok(CommandLine::without_file(words)) };
+    let parse = |words: &[OsString]| lenient.clone().try_get_matches_from(words).ok();
+    let Some(matches) = parse(&words) else { return Ok(CommandLine::without_file(words)) };
     let (subcommand, _) = innermost(&command, &matches);
     if disabled.iter().any(|key| argument(subcommand, key).is_none_or(|argument| !is_flag(argument))) {
         // The flag belongs to a different command, which clap reports.
         return Ok(CommandLine::without_file(all_words));
     }
-    let verb = matches.subcommand_name().unwrap_or(PUBLISH);
-    let origin = if named.is_some() { Origin::Named } else { Origin::Found };
-    let path = named.or_else(|| Path::new(FILE_NAME).is_file().then(|| PathBuf::from(FILE_NAME)));
-    let Some(path) = path.filter(|_| !WITHOUT_FILE.contains(&verb)) else {
-        return Ok(CommandLine::without_file(words));
+    let verb = matches.subcommand_name().filter(|verb| !WITHOUT_FILE.contains(verb));
+    let Some(verb) = verb else { return Ok(CommandLine::without_file(words)) };
+    let environment = Layer { source: Source::Environment, table: environment::table(subcommand)? };
+    let layer = file.as_ref().map(|(path, origin)| Layer::read(path, *origin, &command)).transpose()?;
+    let mut line = CommandLine::without_file(words);
+    for layer in [Some(environment), layer].into_iter().flatten() {
+        // Options that the environment has set count as set by the command line.
+        let Some(matches) = parse(&line.words) else { break };
+        line.add(&layer, verb, innermost(&command, &matches), &disabled)?;
+    }
+    let is_quiet = |matches: &ArgMatches| {
+        innermost(&command, matches).1.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true))
     };
-    let text = trust::read(&path, origin)?;
-    let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(&path, &text, &error))?;
-    let file = File { path: &path, table };
-    file.check(&command)?;
-    let (subcommand, matches) = innermost(&command, &matches);
-    let (added, warnings) = file.words(verb, subcommand, matches, &disabled)?;
-    // Words after `--` aren't options.
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    words.splice(end..end, added);
-    let is_quiet = matches.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true));
-    let note = (origin == Origin::Found && !is_quiet).then(|| format!("using `{}`", path.display()));
-    Ok(CommandLine { words, from: Some(path), note, warnings })
+    let is_quiet = parse(&line.words).as_ref().is_some_and(is_quiet);
+    let found = file.filter(|(_, origin)| *origin == Origin::Found && !is_quiet);
+    line.note = found.map(|(path, _)| format!("using `{}`", path.display()));
+    Ok(line)
+}
+
+/// Returns the configuration file to read, if any: the one that the command line or the environment names, or the one in
+/// the current folder.
+fn file_to_read(words: &mut Vec<OsString>) -> Option<(PathBuf, Origin)> {
+    let mut named = named_file(words);
+    if words.len() == 1 && named.is_some() {
+        // The file has all that is needed.
+        words.push(short_form::DEFAULT.into());
+    }
+    named = named.or_else(|| std::env::var_os(environment::CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from));
+    let found = || Path::new(FILE_NAME).is_file().then(|| (PathBuf::from(FILE_NAME), Origin::Found));
+    named.map(|path| (path, Origin::Named)).or_else(found)
 }
 
 /// Removes `--config FILE` from a command line and returns the file, because clap wouldn't accept the option before a
@@ -221,133 +258,6 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
                 || share_group(argument, other)
                 || are_inputs(argument, other)
         })
-}
-
-/// A parsed configuration file.
-struct File<'a> {
-    path: &'a Path,
-    table: Table,
-}
-
-impl File<'_> {
-    /// Checks that every key is an option of some command, and every key in a table is an option of that command.
-    fn check(&self, command: &Command) -> Result<(), ConfigurationError> {
-        for (key, value) in &self.table {
-            match value {
-                Value::Table(table) => self.check_table(command, key, table)?,
-                _ if has_somewhere(command, key, &|_| true) => {}
-                _ => return Err(self.unknown(key, None)),
-            }
-        }
-        Ok(())
-    }
-
-    fn check_table(&self, command: &Command, name: &str, table: &Table) -> Result<(), ConfigurationError> {
-        // A TOML file can't contain both a table `[bucket]` for the command and an option `bucket` for all commands.
-        // The option takes precedence because most files need it, and the command has few options of its own.
-        if has_somewhere(command, name, &|_| true) {
-            return Err(self.wrong_kind(name, "a string or a number"));
-        }
-        let verb = command.find_subcommand(name).filter(|_| !WITHOUT_FILE.contains(&name));
-        for key in table.keys() {
-            let is_known = match verb {
-                Some(verb) => has_somewhere(verb, key, &|_| true),
-                None if name == PUBLISH => argument(command, key).is_some(),
-                None => return Err(self.unknown(name, None)),
-            };
-            if !is_known {
-                return Err(self.unknown(key, Some(name)));
-            }
-        }
-        Ok(())
-    }
-
-    fn unknown(&self, key: &str, verb: Option<&str>) -> ConfigurationError {
-        ConfigurationError::Unknown { path: self.path.to_owned(), key: key.to_owned(), verb: verb.map(str::to_owned) }
-    }
-
-    fn wrong_kind(&self, key: &str, expected: &'static str) -> ConfigurationError {
-        ConfigurationError::Kind { path: self.path.to_owned(), key: key.to_owned(), expected }
-    }
-
-    /// Returns a command's options as words, except options that the command line already decides, plus warnings about
-    /// ignored keys.
-    fn words(
-        &self,
-        verb: &str,
-        command: &Command,
-        matches: &ArgMatches,
-        disabled: &HashSet<String>,
-    ) -> Result<(Vec<OsString>, Vec<String>), ConfigurationError> {
-        let (mut words, mut warnings) = (Vec::new(), Vec::new());
-        for (key, value) in self.options_for(verb) {
-            let Some(argument) = argument(command, key) else { continue };
-            if CONSENT.contains(&key.as_str()) {
-                let path = self.path.display();
-                warnings.push(format!("ignoring `{key}` in `{path}`: pass `--{key}` on the command line"));
-            } else if !disabled.contains(key) && !is_decided(command, matches, argument) {
-                self.add(key, value, argument, &mut words)?;
-            }
-        }
-        Ok((words, warnings))
-    }
-
-    /// Returns a command's options: top-level options that its table doesn't override, followed by its table's options.
-    fn options_for<'a>(&'a self, verb: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        let own = self.table.get(verb).and_then(Value::as_table);
-        let of_all = self
-            .table
-            .iter()
-            .filter(move |(key, value)| !value.is_table() && own.is_none_or(|own| !own.contains_key(key.as_str())));
-        of_all.chain(own.into_iter().flatten())
-    }
-
-    /// Appends a key and its values as command-line words.
-    fn add(
-        &self,
-        key: &str,
-        value: &Value,
-        argument: &Arg,
-        words: &mut Vec<OsString>,
-    ) -> Result<(), ConfigurationError> {
-        if is_flag(argument) {
-            match (value.as_bool(), argument.get_action()) {
-                (Some(is_set), _) => {
-                    words.extend(is_set.then(|| format!("--{key}").into()));
-                    return Ok(());
-                }
-                (None, ArgAction::SetTrue) => return Err(self.wrong_kind(key, "true or false")),
-                // The flag has an optional value.
-                (None, _) => {}
-            }
-        }
-        let (values, may_be_many) = match value {
-            Value::Array(values) => (values.as_slice(), true),
-            value => (std::slice::from_ref(value), false),
-        };
-        if may_be_many && !matches!(argument.get_action(), ArgAction::Append) {
-            return Err(self.wrong_kind(key, "one value"));
-        }
-        for value in values {
-            let text = self.text(key, value)?;
-            words.push(if argument.is_positional() {
-                // Keep a path that looks like an option from being parsed as an option.
-                if text.starts_with('-') { format!("./{text}") } else { text }.into()
-            } else {
-                format!("--{key}={text}").into()
-            });
-        }
-        Ok(())
-    }
-
-    fn text(&self, key: &str, value: &Value) -> Result<String, ConfigurationError> {
-        match value {
-            Value::String(text) => Ok(text.clone()),
-            Value::Integer(number) => Ok(number.to_string()),
-            Value::Float(number) => Ok(number.to_string()),
-            _ => Err(self.wrong_kind(key, "a string or a number")),
-        }
-    }
 }
 
 /// Returns `true` if a command or any of its subcommands has a matching argument for this key.

@@ -59,7 +59,11 @@ impl Context {
     /// Connects to a bucket and checks it, switching to the bucket's region if necessary.
     pub(super) async fn connect(&self, settings: S3Settings) -> Result<S3Store, StoreError> {
         let bucket = settings.bucket.clone();
-        let on_region = |region: &str| self.note(&format!("the bucket `{bucket}` is in {region}; using that region"));
-        S3Store::connect_in_any_region(settings, on_region).await
+        S3Store::connect_in_any_region(settings, |region| self.note_region(&bucket, region)).await
+    }
+
+    /// Notes that a bucket is in another region than configured, which is used from now on.
+    pub(super) fn note_region(&self, bucket: &str, region: &str) {
+        self.note(&format!("the bucket `{bucket}` is in {region}; using that region"));
     }
 }

@@ -30,13 +30,13 @@ const LOOKUPS_IN_FLIGHT: usize = 16;
 pub(super) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
-    /// Use this prefix (a folder) inside the bucket or output folder
+    /// Use this prefix inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t, help_heading = "Names")]
     prefix: Prefix,
     /// Delete the image with this identifier (repeatable)
     #[arg(long, value_name = "IDENTIFIER", help_heading = "Names")]
     id: Vec<Identifier>,
-    /// Delete all static IIIF images below the prefix, which is required
+    /// Delete all static IIIF images below `--prefix`
     #[arg(long, conflicts_with = "iiif_version", help_heading = "Names")]
     all: bool,
     /// Delete only this Image API version [default: all versions]
@@ -188,6 +188,7 @@ impl<'a> Deletion<'a> {
                         ));
                     }
                     exit = exit.worse(print(&format!("{subject}: deleted {}{}\n", objects(found), kept(found))));
+                    eprint_line(&invalidation(subject));
                 }
                 Err(error) => exit = exit.worse(self.missing(error)?),
             }
@@ -202,6 +203,12 @@ impl<'a> Deletion<'a> {
             error => Err(error.into()),
         }
     }
+}
+
+/// Names the paths that a CDN may still serve from its cache.
+fn invalidation(subject: &Subject) -> String {
+    let paths: Vec<String> = subject.prefixes().iter().map(|prefix| format!("`/{prefix}/*`")).collect();
+    format!("if a CDN serves the bucket, invalidate {} there", paths.join(" and "))
 }
 
 fn objects(found: DeleteCounts) -> String {

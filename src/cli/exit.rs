@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Done,
     /// Some or all images failed. Retrying might help.
     Failed,
+    /// Only images failed that had failed in the last report, with the same files.
+    KnownFailures,
     /// Invalid usage.
     Usage,
     /// Retrying won't help until the credentials, bucket, region or endpoint are fixed.
@@ -30,6 +32,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Environment => 3,
             Self::Limit => 4,
+            Self::KnownFailures => 5,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -39,10 +42,11 @@ impl Exit {
     pub(crate) fn worse(self, other: Self) -> Self {
         let rank = |exit| match exit {
             Self::Done => 0,
-            Self::Failed => 1,
-            Self::Limit => 2,
-            Self::Environment => 3,
-            Self::Usage | Self::Interrupted | Self::Terminated => 4,
+            Self::KnownFailures => 1,
+            Self::Failed => 2,
+            Self::Limit => 3,
+            Self::Environment => 4,
+            Self::Usage | Self::Interrupted | Self::Terminated => 5,
         };
         if rank(other) > rank(self) { other } else { self }
     }

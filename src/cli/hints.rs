@@ -9,7 +9,7 @@ use iiif_publish::collection::{InputError, StaleError};
 use iiif_publish::delete::DeleteError;
 use iiif_publish::html::GalleryError;
 use iiif_publish::iiif::PyramidError;
-use iiif_publish::publish::PublishError;
+use iiif_publish::publish::{ListError, PublishError};
 use iiif_publish::source::{RemoteErrorKind, SourceError};
 use iiif_publish::store::{BucketAddressError, KeyError, StoreError, StoreErrorKind};
 use iiif_publish::verify::{AddressError, VerifyError};
@@ -36,6 +36,8 @@ impl From<NameError> for Fatal {
     fn from(error: NameError) -> Self {
         let hint = match error {
             NameError::Location(_) => LOCATIONS,
+            NameError::Folder(_) => "to publish all images in a folder, use `iiif-publish ingest`",
+            NameError::Command(_) => "write `iiif-publish COMMAND` before all options",
             NameError::NotLocal(_) => "download it first; only publishing and `ingest` read remote images",
             NameError::IdForMany(_) => "omit `--id`, or publish the images one at a time",
             _ => "rename the file, or publish it separately with `--id`",
@@ -159,6 +161,18 @@ impl From<SourceError> for Fatal {
     fn from(error: SourceError) -> Self {
         let exit = exit_of(error.is_environment());
         Self::of(exit, &error, source_hint(&error))
+    }
+}
+
+impl From<ListError> for Fatal {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Store(error) if error.kind() == StoreErrorKind::Denied => {
+                Self::of(Exit::Failed, &error, "grant permission to list (in S3: s3:ListBucket on the bucket)")
+            }
+            ListError::Store(error) => error.into(),
+            error => Self::of(Exit::Failed, &error, KEYS),
+        }
     }
 }
 

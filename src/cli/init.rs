@@ -66,20 +66,22 @@ fn create(path: &Path) -> io::Result<File> {
 /// Returns the file's content: common options first, then publishing options, then `ingest` options.
 fn text(command: &Command) -> String {
     let mut text = String::from(
-        "# iiif-publish options. Every command-line option can be set here; the command line takes precedence.\n\
+        "# iiif-publish options. Every command-line option can be set here; the command line and variables\n\
+         # (IIIF_PUBLISH_PUBLIC_URL for public-url) take precedence.\n\
          # Options above the first table apply to all commands. Options in a table apply to one command: [publish],\n\
          # [ingest], [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here;\n\
          # they come from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
     );
     let ingest = command.find_subcommand("ingest").expect("`ingest` is a subcommand");
-    let is_common = |argument: &&Arg| command.get_arguments().any(|other| other.get_id() == argument.get_id());
+    let publish = command.find_subcommand("publish").expect("`publish` is a subcommand");
+    let is_common = |argument: &&Arg| publish.get_arguments().any(|other| other.get_id() == argument.get_id());
     let (common, own): (Vec<&Arg>, Vec<&Arg>) =
         ingest.get_arguments().filter(|argument| is_option(argument)).partition(is_common);
     let is_of_publish = |argument: &&Arg| {
         let is_of_ingest = ingest.get_arguments().any(|other| other.get_id() == argument.get_id());
         is_option(argument) && !argument.is_positional() && !is_of_ingest
     };
-    let of_publish: Vec<&Arg> = command.get_arguments().filter(is_of_publish).collect();
+    let of_publish: Vec<&Arg> = publish.get_arguments().filter(is_of_publish).collect();
     add_all(&mut text, &common);
     text.push_str("\n[publish]\n");
     add_all(&mut text, &of_publish);
@@ -104,7 +106,7 @@ fn add_all(text: &mut String, arguments: &[&Arg]) {
 /// Appends an option, commented out.
 fn add(text: &mut String, argument: &Arg) {
     let name = argument.get_long().unwrap_or(argument.get_id().as_str());
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
     let possible: Vec<String> =
         argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
@@ -113,7 +115,7 @@ fn add(text: &mut String, argument: &Arg) {
     for line in
         textwrap::wrap(&format!("{help}{possible}"), Options::new(COLUMNS).word_splitter(WordSplitter::NoHyphenation))
     {
-        writeln!(text, "# {line}").expect("writing to a string does not fail");
+        writeln!(text, "{}", format!("# {line}").trim_end()).expect("writing to a string does not fail");
     }
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
 }

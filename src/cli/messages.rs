@@ -7,13 +7,25 @@ use std::ffi::OsString;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Messages {
     pub(super) format: MessageFormat,
-    /// `true` to print one line per image even when progress bars are shown.
-    pub(super) is_verbose: bool,
+    pub(super) verbosity: Verbosity,
+}
+
+/// Amount of messages, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verbosity {
+    /// Errors.
+    Quiet,
+    /// Also warnings, notes and the summary.
+    Summary,
+    /// Also progress, and images that were published or updated.
+    Normal,
+    /// Also unchanged images, and a line per image beside progress bars.
+    Verbose,
 }
 
 impl Messages {
     /// Plain lines, for commands without message options.
-    pub(super) const PLAIN: Self = Self { format: MessageFormat::Plain, is_verbose: false };
+    pub(super) const PLAIN: Self = Self { format: MessageFormat::Plain, verbosity: Verbosity::Normal };
 
     /// Returns the settings to use when the command line might not parse.
     pub(super) fn of_words(words: &[OsString]) -> Self {
@@ -33,13 +45,18 @@ pub(super) struct MessageArguments {
     /// Choose how to show progress on stderr
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     progress: MessageFormat,
-    /// Choose the format of all messages on stderr, including errors (`json` is the same as `--progress json`)
+    /// Choose the format of all messages on stderr
+    ///
+    /// This includes errors. `json` is the same as `--progress json`.
     #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "progress")]
     log_format: LogFormatArgument,
     /// Print only errors (same as `--progress none`)
-    #[arg(long, short, conflicts_with_all = ["progress", "log_format", "verbose"])]
+    #[arg(long, short, conflicts_with_all = ["progress", "log_format", "summary", "verbose"])]
     quiet: bool,
-    /// Print one line per image, even with progress bars
+    /// Print only warnings, errors and the summary
+    #[arg(long, conflicts_with = "verbose")]
+    summary: bool,
+    /// Print one line per image, also if it is unchanged
     #[arg(long, short)]
     verbose: bool,
 }
@@ -47,11 +64,17 @@ pub(super) struct MessageArguments {
 impl MessageArguments {
     pub(super) fn messages(&self) -> Messages {
         let format = match self.log_format {
-            _ if self.quiet => MessageFormat::None,
             LogFormatArgument::Text => self.progress,
             LogFormatArgument::Json => MessageFormat::Json,
         };
-        Messages { format, is_verbose: self.verbose }
+        let verbosity = match format {
+            _ if self.quiet => Verbosity::Quiet,
+            MessageFormat::None => Verbosity::Quiet,
+            _ if self.summary => Verbosity::Summary,
+            _ if self.verbose => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        Messages { format, verbosity }
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::escape;
 use super::exit::Exit;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use clap::builder::styling::{AnsiColor, Style};
 use console::Term;
 use indicatif::HumanCount;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 use textwrap::{Options, WordSplitter};
 
 /// Formats a count with its noun, adding an `s` for the plural.
@@ -50,9 +53,41 @@ pub(super) fn columns() -> u16 {
     Term::stderr().size().1
 }
 
-/// Prints an event to stderr as a single line of JSON.
-pub(super) fn eprint_json(value: &Value) {
-    eprint_raw(&escape::json(value, false));
+/// Severity of a JSON event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Printed with `--verbose` only.
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Prints an event to stderr as a single line of JSON that starts with the time and the level.
+pub(super) fn eprint_json(level: Level, event: &Value) {
+    let mut line = json!({"time": rfc3339(SystemTime::now()), "level": level.name()});
+    if let (Some(line), Some(event)) = (line.as_object_mut(), event.as_object()) {
+        line.extend(event.clone());
+    }
+    eprint_raw(&escape::json(&line, false));
+}
+
+/// Formats a time in milliseconds as RFC 3339.
+pub(super) fn rfc3339(time: SystemTime) -> String {
+    let millis = time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+    let time = DateTime::from_millis(millis.try_into().unwrap_or(i64::MAX));
+    time.fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }
 
 /// Prints text to stderr, wrapped to the terminal width with a hanging indent. If stderr isn't a terminal, the text
@@ -64,7 +99,27 @@ pub(super) fn eprint_wrapped(text: &str, indent: &str) {
     // Don't split options and paths, so they can be copied.
     let lines = Options::new(columns().into()).subsequent_indent(indent);
     let lines = lines.break_words(false).word_splitter(WordSplitter::NoHyphenation);
-    eprint_raw(&textwrap::fill(&escape::line(text), lines));
+    eprint_styled(&textwrap::fill(&escape::line(text), lines));
+}
+
+/// Words that are colored at the start of a message, in the colors of clap.
+const STYLED: [(&str, Style); 3] = [
+    ("error:", AnsiColor::Red.on_default().bold()),
+    ("warning:", AnsiColor::Yellow.on_default().bold()),
+    ("hint:", AnsiColor::Green.on_default()),
+];
+
+/// Writes escaped text to stderr. Its first word is colored, if stderr is a terminal and `NO_COLOR` isn't set.
+fn eprint_styled(text: &str) {
+    let colored = STYLED.iter().find_map(|(word, style)| Some((word, style, text.strip_prefix(word)?)));
+    match colored {
+        Some((word, style, rest)) if has_color() => eprint_raw(&format!("{style}{word}{style:#}{rest}")),
+        _ => eprint_raw(text),
+    }
+}
+
+fn has_color() -> bool {
+    is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Indentation for the continuation lines of an error.
@@ -77,7 +132,7 @@ pub(super) fn eprint_hint(hint: &str) {
 
 /// Prints a line to stderr, escaped for the terminal.
 pub(super) fn eprint_line(line: &str) {
-    eprint_raw(&escape::line(line));
+    eprint_styled(&escape::line(line));
 }
 
 /// Writes a line to stderr without escaping it. Ignores errors.

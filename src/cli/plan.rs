@@ -26,10 +26,12 @@ pub(super) struct Arguments {
     /// Image to plan; only its header is read
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
-    /// Plan an image of this size instead of reading a file
+    /// Plan an image of this size, without a file
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "pages")]
     size: Option<Size>,
-    /// Print every key in publishing order, relative to the image
+    /// Print every key in publishing order
+    ///
+    /// Keys are relative to the image.
     #[arg(long, conflicts_with = "json")]
     keys: bool,
     /// Print one JSON document
@@ -42,7 +44,7 @@ pub(super) struct Arguments {
     names: NameArguments,
     #[command(flatten)]
     image_options: ImageArguments,
-    /// Assume up to N parallel uploads [default: 256, as for a bucket]
+    /// Assume up to N parallel uploads [default: 512, as for a bucket]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Performance")]
     concurrency: Option<u16>,
 }

@@ -72,7 +72,7 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     let address = format!("http://localhost:{}", server.port());
     let options = arguments.image.options(shape, address.parse().expect("an address is a URL"));
     let options = options.build().expect("no number is 0, and the program writes all formats");
-    context.progress().begin(images.len());
+    context.progress().begin(&images);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
     let pipeline = Publisher::new(store, options, context.on_event());
     let mut published = Vec::new();
@@ -88,9 +88,29 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
         return Ok(exit);
     }
-    tell_address(&address, arguments.open, context);
-    let site = Site { root: folder.path().to_owned(), pages: vec![page(&published)] };
-    Ok(serve(server, site, signal).await.unwrap_or(exit))
+    let root = folder.path().to_owned();
+    Ok(serve_page(server, &address, root, &page_images(&published), arguments.open, context, signal)
+        .await
+        .unwrap_or(exit))
+}
+
+/// Serves a folder with a page that shows its images until a signal arrives. Returns the signal's exit code, or `None`
+/// for Ctrl-C, the normal way to end it.
+pub(super) async fn serve_page(
+    server: Server,
+    address: &str,
+    root: PathBuf,
+    images: &[PageImage],
+    open: bool,
+    context: &Context,
+    signal: impl Future<Output = Exit>,
+) -> Option<Exit> {
+    tell_address(address, open, context);
+    let page = Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(images).into() };
+    tokio::select! {
+        () = server.serve(Site { root, pages: vec![page] }) => None,
+        signal = signal => Some(signal).filter(|signal| *signal != Exit::Interrupted),
+    }
 }
 
 /// Prints the address and, if requested, opens it in the browser.
@@ -105,15 +125,7 @@ fn tell_address(address: &str, open: bool, context: &Context) {
     }
 }
 
-/// Serves until a signal arrives, and returns its exit code, or `None` for Ctrl-C, the normal way to end a preview.
-async fn serve(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
-    tokio::select! {
-        () = server.serve(site) => None,
-        signal = signal => Some(signal).filter(|signal| *signal != Exit::Interrupted),
-    }
-}
-
-fn failed(what: &str, error: &std::io::Error, hint: &'static str) -> Fatal {
+pub(super) fn failed(what: &str, error: &std::io::Error, hint: &'static str) -> Fatal {
     Fatal::new(Exit::Failed, format!("{what}: {error}"), hint)
 }
 
@@ -126,12 +138,11 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
     builder.tempdir()
 }
 
-/// Returns the page that shows the published images.
-fn page(published: &[Published]) -> Page {
+/// Returns the published images as the page shows them.
+fn page_images(published: &[Published]) -> Vec<PageImage> {
     let page_image = |image: &Published| {
         let info = image.info_urls.first().cloned().unwrap_or_default();
         PageImage::of(image, info).stored_by(image)
     };
-    let images: Vec<PageImage> = published.iter().map(page_image).collect();
-    Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(&images).into() }
+    published.iter().map(page_image).collect()
 }

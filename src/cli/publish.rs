@@ -1,6 +1,6 @@
-//! Publishing, the default command (`iiif-publish --bucket … image.jpg`).
+//! `iiif-publish publish`, the default command (`iiif-publish --bucket … image.jpg`).
 
-use super::arguments::{NameArguments, PublishArguments, named};
+use super::arguments::{NameArguments, PublishArguments, named, renamed};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
@@ -8,7 +8,7 @@ use super::messages::Messages;
 use super::summary::{Ending, Summary, report_stopping, report_unavailable};
 use super::{Verb, html, publish_pages};
 use clap::Args;
-use iiif_publish::html::{Gallery, PageName};
+use iiif_publish::html::{Gallery, PageName, embed_code};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,15 +16,22 @@ use std::pin::pin;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Images to publish: files, `s3://bucket/key` or `https://` URLs
+    /// Files, `s3://bucket/key` or `https://` URLs
     ///
     /// JPEG, PNG, TIFF and other formats are detected from the file's content.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Write an HTML page that shows the images [default name: viewer.html]
+    /// Write an HTML page that shows the images
+    ///
+    /// The default name is `viewer.html`.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
           value_parser = html::parser())]
     html: Option<PageName>,
+    /// Print HTML that shows each image on any web page
+    ///
+    /// The code has a zoomable view with OpenSeadragon, and an image in all sizes that exist.
+    #[arg(long)]
+    embed: bool,
     #[command(flatten)]
     names: NameArguments,
     #[command(flatten)]
@@ -34,42 +41,21 @@ pub(super) struct Arguments {
 impl Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
-  iiif-publish preview photo.jpg
-      Show an image in your browser, without a bucket.
   iiif-publish --bucket art-tiles photo.jpg scan.tif
       Publish two images and print the URL of each info.json.
   iiif-publish --bucket art-tiles --html photo.jpg scan.tif
       Also write an HTML page that shows both images.
-  iiif-publish --bucket tiles --prefix maps \\
+  iiif-publish --output out --public-url https://example.org/iiif photo.jpg
+      Publish to a folder, for any static web server.
+  iiif-publish --bucket art-tiles --embed photo.jpg
+      Print HTML that shows the image on your own page.
+  iiif-publish publish --bucket tiles --prefix maps \\
       --public-url https://cdn.example.org/maps atlas.tif
       Publish behind a CDN that serves the prefix as /maps.
   iiif-publish --bucket test --endpoint-url http://localhost:9000 photo.jpg
       Publish to MinIO or any other S3-compatible store.
-  iiif-publish --output out --public-url https://example.org/iiif photo.jpg
-      Publish to a folder, for any static web server.
-  iiif-publish ingest masters --bucket tiles
-      Publish a folder with manifests and a collection; re-run to update.
-  iiif-publish init
-      Save your options in a config file: iiif-publish.toml.
-  iiif-publish ingest s3://masters/maps/ --bucket tiles
-      Publish images from another bucket without copying them.
-  iiif-publish plan scan.tif
-      Show what publishing would store and cost.
-  iiif-publish verify https://cdn.example.org/maps/atlas/info.json
-      Check that every file a viewer needs exists.
-  iiif-publish delete --bucket tiles --prefix maps --id atlas
-      Delete an image (asks first).
-  iiif-publish bucket check --bucket tiles --prefix maps
-      Check that you can publish to the bucket and everyone can view it.
-
-Exit codes:
-  0    success
-  1    some or all images failed (verify, bucket check: problems found);
-       retrying may help
-  2    invalid usage
-  3    wrong credentials, bucket, region, endpoint or host: fix them first
-  4    stopped by a limit; run again to continue
-  130  interrupted by Ctrl-C (143: by SIGTERM)";
+  iiif-publish --bucket tiles s3://masters/maps/atlas.tif
+      Publish an image from another bucket without copying it.";
 
     fn messages(&self) -> Messages {
         self.publishing.messages()
@@ -80,7 +66,7 @@ Exit codes:
     }
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
-        let images = named(self.images, self.names.id.as_ref())?;
+        let images = renamed(named(self.images, self.names.id.as_ref())?, self.publishing.rename())?;
         // Check options before the first request, to report mistakes immediately.
         let has_several = publish_pages::has_several(self.publishing.pages());
         self.publishing.check(if has_several { images.len().max(2) } else { images.len() })?;
@@ -89,30 +75,46 @@ Exit codes:
             return publish_pages::publish_pages(&self.publishing, &self.names, self.html.is_some(), images, context)
                 .await;
         }
-        context.progress().begin(images.len());
-        let publisher = self.publishing.publisher(&self.names.destination, context).await?;
+        context.progress().begin(&images);
+        let publisher = self.publishing.publisher(&self.names.destination, images.first(), context).await?;
         // A single future covers the entire run, so no signal is missed.
         let signal = pin!(context.interrupted());
+        let printer = Printer { publisher: &publisher, has_code: self.embed, context };
         match &self.html {
-            None => Ok(publish_all(&publisher, images, context, signal, |_, result| print_urls(result, context)).await),
-            Some(page) => publish_with_page(page, &publisher, images, context, signal).await,
+            None => Ok(publish_all(&publisher, images, context, signal, |_, result| printer.print(result)).await),
+            Some(page) => publish_with_page(page, printer, images, signal).await,
         }
     }
 }
 
-/// Prints the `info.json` URLs of a published image.
-fn print_urls(result: &Result<Published, PublishError>, context: &Context) -> Exit {
-    result.as_ref().map_or(Exit::Done, |image| context.progress().result(&image.info_urls.join("\n")))
+/// Prints results to stdout.
+struct Printer<'a> {
+    publisher: &'a Publisher,
+    /// `true` to print code to embed the images.
+    has_code: bool,
+    context: &'a Context,
+}
+
+impl Printer<'_> {
+    /// Prints the `info.json` URLs of a published image and, if requested, the code to embed it.
+    fn print(&self, result: &Result<Published, PublishError>) -> Exit {
+        let Ok(image) = result else { return Exit::Done };
+        let options = self.publisher.options();
+        let version = options.versions.folders().into_iter().map(|(version, _)| version).next();
+        let code = version.filter(|_| self.has_code).map(|version| embed_code(image, options.shape, version));
+        let code = code.map(|code| format!("\n\n{code}"));
+        self.context.progress().result(&(image.info_urls.join("\n") + &code.unwrap_or_default()))
+    }
 }
 
 /// Publishes images along with an HTML page that shows them.
 async fn publish_with_page(
     name: &PageName,
-    publisher: &Publisher,
+    printer: Printer<'_>,
     images: Vec<Image>,
-    context: &Context,
     mut signal: impl Future<Output = Exit> + Unpin,
 ) -> Result<Exit, Fatal> {
+    let Printer { publisher, context, .. } = printer;
     let order = images.iter().map(|image| image.identifier.clone()).collect();
     let mut gallery = Gallery::open(name, order, publisher).await?;
     let key = gallery.key().clone();
@@ -120,7 +122,7 @@ async fn publish_with_page(
         if let Ok(image) = result {
             gallery.add(image);
         }
-        print_urls(result, context)
+        printer.print(result)
     };
     let exit = publish_all(publisher, images, context, &mut signal, add).await;
     if matches!(exit, Exit::Interrupted | Exit::Terminated) {

@@ -25,13 +25,13 @@ pub(super) async fn publish_pages(
 ) -> Result<Exit, Fatal> {
     check(publishing, has_html)?;
     let progress = context.progress();
-    progress.begin(images.len());
+    progress.begin(&images);
     let mut input = Input::new(Patterns::new(&[], &[])?);
     for image in &images {
         input.add_page(Page::alone(image.location.clone(), image.identifier.clone()));
     }
     let input = IngestInput::new(input)?;
-    let publisher = publishing.publisher(&names.destination, context).await?;
+    let publisher = publishing.publisher(&names.destination, None, context).await?;
     let mut options = IngestOptions::default();
     options.pages = publishing.pages();
     options.writes_collection = false;

@@ -14,8 +14,8 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Maximum number of identifiers in a text summary. JSON includes them all.
-const MAX_NAMES: usize = 100;
+/// Maximum number of unfinished images that a text summary names. JSON includes them all.
+const MAX_NAMES: usize = 3;
 
 /// Outcomes of the run's images so far.
 #[derive(Debug)]
@@ -82,10 +82,12 @@ impl Summary {
             progress.say(&format!("warning: {warning}"));
         }
         let traffic = publisher.store().traffic();
-        // A single image's line already contains these figures.
-        let is_printed = self.batch.images == 1 && progress.prints_images();
+        // A single image's line already contains these figures, and an interrupted run ends with one sentence.
+        let has_line =
+            self.batch.images == 1 && self.batch.unchanged + self.batch.kept == 0 && progress.prints_images();
+        let is_printed = has_line || signal.is_some();
         let done = self.done(&publisher.options().public_url).filter(|_| !is_printed);
-        let lines = [done, cost(traffic).filter(|_| !is_printed), retries(traffic)];
+        let lines = [done, cost(traffic).filter(|_| !is_printed), retries(traffic).filter(|_| signal.is_none())];
         progress.summary(
             self.outcome(signal).as_deref(),
             &lines.map(Option::unwrap_or_default),
@@ -119,24 +121,21 @@ impl Summary {
         let verb = if matches!(signal, None | Some(Exit::Limit)) { "stopped" } else { "interrupted" };
         if signal.is_some() || !unfinished.is_empty() {
             let remaining = unfinished.len();
-            let counts = format!("{published} of {images} images published, {failed} failed, {remaining} remaining");
+            let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+            let counts = format!("{published} of {images} images published{failed}, {remaining} remaining");
             return Some(format!("{verb}: {counts}{}; run the same command again to continue", self.remaining()));
         }
         (*images > 1 && *failed > 0).then(|| format!("{failed} of {images} images failed"))
     }
 
-    /// Formats the names and progress of unfinished images.
+    /// Formats the names and progress of the unfinished images, if they are few.
     fn remaining(&self) -> String {
         let name = |(identifier, image): (&Identifier, &Unfinished)| match image.objects {
             0 => format!("`{identifier}`"),
             all => format!("`{identifier}` ({} of {} objects)", HumanCount(image.stored), HumanCount(all)),
         };
-        let names: Vec<String> = self.batch.unfinished.iter().take(MAX_NAMES).map(name).collect();
-        let more = match self.batch.unfinished.len() - names.len() {
-            0 => String::new(),
-            more => format!(", and {more} more (`--progress json` lists all)"),
-        };
-        if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) }
+        let names: Vec<String> = self.batch.unfinished.iter().take(MAX_NAMES + 1).map(name).collect();
+        if names.is_empty() || names.len() > MAX_NAMES { String::new() } else { format!(": {}", names.join(", ")) }
     }
 
     fn in_json(&self, signal: Option<Exit>, traffic: Traffic) -> Value {

@@ -4,14 +4,15 @@ use super::arguments::{NameArguments, S3Arguments, VersionArguments};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
-use super::output::{eprint_line, print, print_json};
+use super::output::{counted, eprint_line, print, print_json};
 use super::{Verb, escape};
 use clap::Args;
-use iiif_publish::destination::{Destination, ImageAddress, ImageFolder, PublicUrl};
+use iiif_publish::destination::{Destination, Identifier, ImageFolder, Versions};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::{ApiVersion, RoundedSizes};
+use iiif_publish::publish::list_images;
 use iiif_publish::store::S3Store;
-use iiif_publish::verify::{Finding, InfoUrl, Options, Rule, Verified, Verifier, VerifyError};
+use iiif_publish::verify::{Documents, Finding, InfoUrl, Options, Rule, Verified, Verifier, VerifyError};
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,16 +20,22 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("subject").required(true).args(["urls", "bucket"]))]
+#[command(group = clap::ArgGroup::new("images").args(["id", "all"]))]
 pub(super) struct Arguments {
-    /// URLs of the info.json files to verify, from any publisher
+    /// URLs of info.json files, manifests or collections
+    ///
+    /// They may be from any publisher. All images of a manifest, and all manifests of a collection, are verified.
     #[arg(
         value_name = "URL",
-        conflicts_with_all = ["prefix", "id", "public_url", "iiif_version", "endpoint_url", "aws_region", "profile"]
+        conflicts_with_all = ["prefix", "id", "all", "public_url", "iiif_version", "endpoint_url", "aws_region", "profile"]
     )]
     urls: Vec<String>,
-    /// Verify the image `--id` in this bucket, through its public URL
-    #[arg(long, value_name = "BUCKET", requires = "id")]
+    /// Verify images in this bucket by their public URLs
+    #[arg(long, value_name = "BUCKET", requires = "images")]
     bucket: Option<String>,
+    /// Verify all images below the prefix
+    #[arg(long)]
+    all: bool,
     /// Check only N evenly spaced files per image
     ///
     /// The info.json, full/max and the corner tiles are always checked.
@@ -83,6 +90,9 @@ impl Verb for Arguments {
 Examples:
   iiif-publish verify https://cdn.example.org/maps/atlas/info.json
       Verify any image on the web, from any publisher.
+  iiif-publish verify https://cdn.example.org/maps/collection.json --sample 9
+      Verify a few files of each image of a collection.
+  iiif-publish verify --bucket art-tiles --prefix maps --all --sample 20
   iiif-publish verify --bucket art-tiles --prefix maps --id atlas --sample 500
       Verify 500 files of an image in a bucket, as the public sees them.";
 
@@ -92,9 +102,12 @@ Examples:
 }
 
 async fn verify(arguments: &Arguments, context: &Context) -> Result<Exit, Fatal> {
-    let targets = targets(arguments).await?;
     let verifier = Verifier::new(options(arguments))?;
     let mut report = VerifyReport { json: arguments.json, documents: Vec::new(), exits: Vec::new() };
+    let targets = match &arguments.bucket {
+        Some(bucket) => in_bucket(arguments, bucket, context).await?,
+        None => on_the_web(&arguments.urls, &verifier, &mut report).await?,
+    };
     for target in &targets {
         match verifier.verify(&target.url).await {
             Ok(image) => report.image(target, &image),
@@ -122,6 +135,21 @@ impl VerifyReport {
         self.exits.push(if image.passed() { Exit::Done } else { Exit::Failed });
     }
 
+    /// Reports the manifests and collections that were read.
+    fn documents(&mut self, url: &str, found: &Documents) {
+        for (url, problem) in &found.problems {
+            if self.json {
+                let detail = problem.to_string();
+                self.documents.push(json!({"document": url, "problem": problem.kind(), "detail": detail}));
+            } else {
+                print(&(escape::line(&format!("{url}: {problem}")).into_owned() + "\n"));
+            }
+            self.exits.push(Exit::Failed);
+        }
+        let (read, images) = (counted(found.read, "document"), counted(found.images.len() as u64, "image"));
+        eprint_line(&format!("{url}: read {read} with {images}"));
+    }
+
     fn unreachable(&mut self, target: &Target, error: VerifyError, context: &Context) {
         self.documents.push(json!({"info": target.url.to_string(), "error": chain(&error)}));
         self.exits.push(context.exit(Err(error.into())));
@@ -145,29 +173,54 @@ fn options(arguments: &Arguments) -> Options {
     options
 }
 
-async fn targets(arguments: &Arguments) -> Result<Vec<Target>, Fatal> {
-    let (Some(bucket), Some(identifier)) = (&arguments.bucket, &arguments.names.id) else {
-        let url = |text: &String| Ok(Target { url: text.parse::<InfoUrl>()?, folder: None });
-        return arguments.urls.iter().map(url).collect();
-    };
-    let public_url = public_url(arguments, bucket).await?;
-    let prefix = arguments.names.destination.prefix.clone();
-    let destination = Destination::new(prefix, public_url, arguments.version.versions());
-    let target = |(_, image): (_, ImageAddress)| {
-        Ok(Target { url: image.base_uri().parse::<InfoUrl>()?, folder: Some(image.folder().clone()) })
-    };
-    destination.images(identifier)?.into_iter().map(target).collect()
-}
-
-/// Returns the public URL that publishing to the bucket would use. Credentials are needed only to look up the region.
-async fn public_url(arguments: &Arguments, bucket: &str) -> Result<PublicUrl, Fatal> {
-    let names = &arguments.names;
-    match &names.destination.public_url {
-        Some(public_url) => Ok(public_url.clone()),
-        None => {
-            Ok(S3Store::connect(arguments.s3.settings(bucket.to_owned())).await?.url(&names.destination.prefix).into())
+/// Returns the images that these URLs name, directly or by a manifest or a collection.
+async fn on_the_web(urls: &[String], verifier: &Verifier, report: &mut VerifyReport) -> Result<Vec<Target>, Fatal> {
+    let mut targets = Vec::new();
+    for text in urls {
+        let url = text.parse::<InfoUrl>()?;
+        let found = if text.ends_with("/info.json") { None } else { verifier.documents(text).await? };
+        match found {
+            None => targets.push(Target { url, folder: None }),
+            Some(found) => {
+                report.documents(text, &found);
+                targets.extend(found.images.into_iter().map(|url| Target { url, folder: None }));
+            }
         }
     }
+    Ok(targets)
+}
+
+async fn in_bucket(arguments: &Arguments, bucket: &str, context: &Context) -> Result<Vec<Target>, Fatal> {
+    let settings = arguments.s3.settings(bucket.to_owned());
+    let prefix = &arguments.names.destination.prefix;
+    let own_url = arguments.names.destination.public_url.clone();
+    let Some(identifier) = &arguments.names.id else {
+        let store = context.connect(settings).await?;
+        let public_url = own_url.unwrap_or_else(|| store.url(prefix).into());
+        // Identifiers of the list include the folder of their version of the Image API.
+        let destination = Destination::new(prefix.clone(), public_url, Versions::V3);
+        let mut identifiers = Vec::new();
+        list_images(&store, prefix, |image| identifiers.push(image.identifier)).await?;
+        eprint_line(&counted(identifiers.len() as u64, "image"));
+        return targets(&destination, &identifiers);
+    };
+    // Credentials are needed only to look up the region.
+    let public_url = match own_url {
+        Some(public_url) => public_url,
+        None => S3Store::connect(settings).await?.url(prefix).into(),
+    };
+    let destination = Destination::new(prefix.clone(), public_url, arguments.version.versions());
+    targets(&destination, std::slice::from_ref(identifier))
+}
+
+fn targets(destination: &Destination, identifiers: &[Identifier]) -> Result<Vec<Target>, Fatal> {
+    let mut targets = Vec::new();
+    for identifier in identifiers {
+        for (_, image) in destination.images(identifier)? {
+            targets.push(Target { url: image.base_uri().parse()?, folder: Some(image.folder().clone()) });
+        }
+    }
+    Ok(targets)
 }
 
 fn lines(target: &Target, verified: &Verified) -> String {

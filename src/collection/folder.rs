@@ -104,6 +104,11 @@ impl EmptyFolder {
         &self.path
     }
 
+    /// Returns the folder with another start of its images' identifiers.
+    pub(super) fn renamed(&self, identifiers: String) -> Self {
+        Self { path: self.path.clone(), identifiers }
+    }
+
     /// Returns `true` if `identifier` could belong to an image in this folder.
     #[must_use]
     pub(crate) fn may_name(&self, identifier: &Identifier) -> bool {

@@ -28,6 +28,12 @@ pub(super) enum Extent {
 }
 
 impl Subject {
+    /// Returns the prefixes below which objects are deleted.
+    #[must_use]
+    pub fn prefixes(&self) -> &[Prefix] {
+        &self.places
+    }
+
     /// Creates a subject for one image in the given API version folders, as in [`ImageFolder::new`]. Doesn't include
     /// nested images, such as `atlas/1` under `atlas`.
     ///

@@ -10,22 +10,27 @@
 //! no pixels for the lower levels. `libjpeg::coefficients` implements a streaming alternative.
 
 use super::options::{Encoding, JpegOptions, JpegTiles};
-use super::{EncodeError, Encoded, jpeg};
+use super::{EncodeError, Encoded, EncodedTile, TileScan, jpeg};
 use crate::iiif::Format;
 use crate::libjpeg::Encoder;
 use crate::pixel::{Block, BlockTile};
 
 /// Encodes one tile as a JPEG.
 ///
+/// A scan is never kept with [`Effort::Small`](super::Effort::Small).
+///
 /// # Errors
 /// Returns an error if the ICC profile is too large for a JPEG, or if the codec fails unexpectedly.
-pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encoded, EncodeError> {
+pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding, scan: TileScan) -> Result<EncodedTile, EncodeError> {
     let JpegOptions { quality, tiles, effort, .. } = encoding.jpeg;
     let layout = tile.layout();
     let quality = (tiles == JpegTiles::Auto).then_some(quality);
     let (mut encoder, steps) = Encoder::of_blocks(tile.size, layout, quality, effort)?;
     if let Some(profile) = &encoding.profile {
         jpeg::write_profile(&mut encoder, profile)?;
+    }
+    if scan == TileScan::Kept {
+        encoder.keep_scan();
     }
     let ratios =
         |(component, steps): (&crate::pixel::Component, &[u16; 64])| Ratios::new(&component.quant_table, steps);
@@ -35,7 +40,8 @@ pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding) -> Result<Encode
             ratios[component].requantize(source, block);
         }
     };
-    Ok(Encoded { format: Format::Jpg, bytes: encoder.finish_blocks(&mut fill)? })
+    let (bytes, scan) = encoder.finish_blocks(&mut fill)?;
+    Ok(EncodedTile { pictures: vec![Encoded { format: Format::Jpg, bytes }], scan })
 }
 
 /// Factors for converting a component's coefficients to different quantization steps.

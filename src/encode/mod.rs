@@ -10,12 +10,12 @@ mod thumbnail;
 #[cfg(feature = "webp")]
 mod webp;
 
-pub use crate::libjpeg::{Effort, Subsampling};
+pub use crate::libjpeg::{Effort, JoinedScans, Scan, Subsampling};
 pub use blank::BlankTiles;
 pub use blocks::encode_block_tile;
 pub use jpeg::has_simd;
 pub use options::{Encoding, JpegOptions, JpegTiles};
-pub use picture::{Encoded, PictureEncoder, encode_tile};
+pub use picture::{Encoded, EncodedTile, PictureEncoder, TileScan, encode_tile};
 pub use thumbnail::{LevelPixels, encode_thumbnail};
 
 /// An error from an image encoder.

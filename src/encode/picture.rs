@@ -5,7 +5,7 @@ use super::options::Encoding;
 use super::webp;
 use super::{EncodeError, jpeg, png};
 use crate::iiif::{Format, Size};
-use crate::libjpeg;
+use crate::libjpeg::{self, Scan};
 use crate::pixel::{PixelFormat, Strip, Tile};
 
 /// An encoded image file.
@@ -17,14 +17,42 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
 }
 
+/// An encoded tile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedTile {
+    /// One file per format.
+    pub pictures: Vec<Encoded>,
+    /// Scan of the JPEG, if it is kept to be [joined](super::JoinedScans) with those of other tiles.
+    pub scan: Option<Scan>,
+}
+
+/// Use of a tile's JPEG scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TileScan {
+    /// It's kept, because the whole level is made of the scans of its tiles.
+    Kept,
+    /// It's only part of the tile's file.
+    Dropped,
+}
+
 /// Encodes one tile in each format.
+///
+/// A scan is never kept with [`Effort::Small`](super::Effort::Small).
 ///
 /// # Errors
 /// Returns an error if the ICC profile is too large for a JPEG, or if a codec fails unexpectedly.
-pub fn encode_tile(tile: &Tile, formats: &[Format], encoding: &Encoding) -> Result<Vec<Encoded>, EncodeError> {
+pub fn encode_tile(
+    tile: &Tile,
+    formats: &[Format],
+    encoding: &Encoding,
+    scan: TileScan,
+) -> Result<EncodedTile, EncodeError> {
     let mut encoder = PictureEncoder::new(tile.size, tile.format(), formats, encoding)?;
+    if scan == TileScan::Kept {
+        encoder.keep_scan();
+    }
     encoder.write_rows(&tile.rows())?;
-    encoder.finish()
+    encoder.finish_tile()
 }
 
 /// Encodes an image incrementally as its rows arrive.
@@ -59,13 +87,30 @@ impl PictureEncoder {
         self.0.iter_mut().try_for_each(|(_, encoder)| encoder.write_rows(rows.clone()))
     }
 
+    fn keep_scan(&mut self) {
+        for (_, encoder) in &mut self.0 {
+            if let Encoder::Jpeg(encoder) = encoder {
+                encoder.keep_scan();
+            }
+        }
+    }
+
     /// Finishes encoding and returns the files.
     ///
     /// # Errors
     /// Returns an error if rows are missing or the image is too large for WebP.
     pub fn finish(self) -> Result<Vec<Encoded>, EncodeError> {
-        let encoded = |(format, encoder): (Format, Encoder)| Ok(Encoded { format, bytes: encoder.finish()? });
-        self.0.into_iter().map(encoded).collect()
+        Ok(self.finish_tile()?.pictures)
+    }
+
+    fn finish_tile(self) -> Result<EncodedTile, EncodeError> {
+        let mut tile = EncodedTile { pictures: Vec::with_capacity(self.0.len()), scan: None };
+        for (format, encoder) in self.0 {
+            let (bytes, scan) = encoder.finish()?;
+            tile.pictures.push(Encoded { format, bytes });
+            tile.scan = tile.scan.or(scan);
+        }
+        Ok(tile)
     }
 }
 
@@ -99,12 +144,12 @@ impl Encoder {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<u8>, EncodeError> {
+    fn finish(self) -> Result<(Vec<u8>, Option<Scan>), EncodeError> {
         match self {
             Self::Jpeg(encoder) => Ok(encoder.finish()?),
             #[cfg(feature = "webp")]
-            Self::Webp(encoder) => encoder.finish(),
-            Self::Png(encoder) => encoder.finish(),
+            Self::Webp(encoder) => Ok((encoder.finish()?, None)),
+            Self::Png(encoder) => Ok((encoder.finish()?, None)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Maintains an HTML page with a run's images in the store.
 
+use super::embed::embed_code;
 use super::page::{self, PageImage, PageName};
 use crate::destination::{DocumentAddress, Identifier};
 use crate::iiif::{Plan, Pyramid};
@@ -153,7 +154,8 @@ impl Gallery {
             // Each image is shown once, using the first folder it was published to.
             let info = destination.info_urls(&image.identifier).swap_remove(0);
             let moves = matches!(options.layout, Layout::Versioned { .. });
-            let shown = PageImage { moves, ..PageImage::of(image, info) };
+            let embed = folders.first().map(|(version, _)| embed_code(image, options.shape, *version));
+            let shown = PageImage { moves, embed, ..PageImage::of(image, info) };
             if shown.version.is_none() {
                 return shown;
             }

@@ -1,7 +1,7 @@
 //! Renders a self-contained HTML page with a viewer and a list of images. It doesn't load anything except those images.
 
 use crate::destination::Identifier;
-use crate::publish::Published;
+use crate::publish::{ListedImage, Published};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -51,6 +51,9 @@ pub struct PageImage {
     pub objects: Option<u64>,
     /// Total size of all objects in bytes.
     pub bytes: Option<u64>,
+    /// Code that shows the image on any web page, if it is known.
+    #[serde(default)]
+    pub embed: Option<String>,
 }
 
 impl PageImage {
@@ -67,7 +70,26 @@ impl PageImage {
             tiles: published.version.as_ref().map(|_| published.tiles),
             objects: None,
             bytes: None,
+            embed: None,
         }
+    }
+
+    /// Creates an entry for a listed image, or returns `None` if its size is unknown.
+    #[must_use]
+    pub fn of_listed(image: &ListedImage) -> Option<Self> {
+        let size = image.size?;
+        Some(Self {
+            id: image.identifier.to_string(),
+            info: image.info_url(),
+            moves: false,
+            version: None,
+            width: size.width(),
+            height: size.height(),
+            tiles: None,
+            objects: image.objects,
+            bytes: None,
+            embed: None,
+        })
     }
 
     /// Sets the object count and size in bytes from a run that stored all of the image's objects.
@@ -102,7 +124,7 @@ pub fn page(images: &[PageImage]) -> String {
 }
 
 /// Escapes text for use in HTML content and attributes.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -171,6 +193,7 @@ mod tests {
             tiles: Some(60),
             objects: Some(99),
             bytes: None,
+            embed: None,
         }
     }
 

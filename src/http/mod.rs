@@ -91,6 +91,7 @@ impl Client {
     /// # Errors
     /// Returns an error if TLS can't be set up.
     pub(crate) fn new(policy: Policy, encodings: Encodings) -> Result<Self, HttpError> {
+        use_ring();
         let client = reqwest::Client::builder()
             .user_agent(concat!("iiif-publish/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::limited(MAX_REDIRECTS))
@@ -157,6 +158,14 @@ impl Client {
             tokio::time::sleep(wait).await;
             attempts += 1;
         }
+    }
+}
+
+/// Sets the process's TLS implementation to `ring`, unless the program that uses this library has chosen one.
+fn use_ring() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Fails if another thread has just set it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 

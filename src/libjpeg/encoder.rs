@@ -1,13 +1,21 @@
 //! JPEG encoding, from rows or blocks to files.
 
-use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise, virtual_arrays};
+use super::scan::Scan;
+use super::state::{BlockRows, Destination, EncoderState, component_of};
+use super::{LibjpegError, ROWS_AT_ONCE, Result, entropy, guarded, prepare_errors, raise};
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint};
 
-/// Initial capacity for an encoded image. Grows as needed.
+/// Initial capacity for libjpeg's output. Grows as needed.
 const OUTPUT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Initial capacity for libjpeg's output if it only writes the segments before the scan.
+const HEAD_BUFFER_BYTES: usize = 1024;
+
+/// Bytes of the end marker.
+const END_OF_IMAGE_BYTES: usize = 2;
 
 /// Index of the tables from ITU-T T.81, Annex K, in mozjpeg's list of quantization tables.
 const STANDARD_TABLES: c_int = 0;
@@ -40,43 +48,8 @@ pub(crate) struct Encoder {
     state: *mut EncoderState,
 }
 
-/// The encoder's C structs. libjpeg's own struct comes first, as in the decoder.
-#[repr(C)]
-struct EncoderState {
-    info: ffi::jpeg_compress_struct,
-    error: ffi::jpeg_error_mgr,
-    destination: Destination,
-    /// Input for encoding from blocks.
-    blocks: Option<BlockRows>,
-}
-
-/// Block input for an image.
-struct BlockRows {
-    /// Buffers for one MCU row of each component, which libjpeg reads.
-    components: Vec<ComponentRows>,
-    /// Handles that libjpeg uses as its arrays.
-    arrays: Vec<*mut ffi::jvirt_barray_control>,
-    /// Pointer to the `&mut FillBlocks` in [`Encoder::finish_blocks`] while that function is running.
-    fill: Option<*mut c_void>,
-}
-
 /// Fills a row of blocks. The arguments are the component, the row index from the top, and the blocks to fill.
 pub(crate) type FillBlocks<'a> = dyn FnMut(usize, u32, &mut [Block]) + 'a;
-
-struct ComponentRows {
-    /// Number of block rows in the image.
-    count: u32,
-    width: usize,
-    blocks: Vec<Block>,
-    pointers: Vec<ffi::JBLOCKROW>,
-}
-
-/// The encoder's output. libjpeg's manager comes first, as in `Source`.
-#[repr(C)]
-struct Destination {
-    manager: ffi::jpeg_destination_mgr,
-    bytes: Vec<u8>,
-}
 
 // SAFETY: as for `Decoder`.
 unsafe impl Send for Encoder {}
@@ -88,6 +61,19 @@ impl Encoder {
     /// # Errors
     /// Returns an error if a side is longer than JPEG allows.
     pub(crate) fn new(
+        size: Size,
+        format: PixelFormat,
+        quality: u8,
+        subsampling: Subsampling,
+        effort: Effort,
+    ) -> Result<Self> {
+        let encoder = Self::start(size, format, quality, subsampling, effort)?;
+        encoder.replace_scan(effort)?;
+        Ok(encoder)
+    }
+
+    /// Starts a JPEG whose scan is written by libjpeg.
+    pub(super) fn start(
         size: Size,
         format: PixelFormat,
         quality: u8,
@@ -115,6 +101,18 @@ impl Encoder {
     /// Uses the quantization tables from `layout`, which must have one or three components. If `quality` is set, no
     /// step is finer than at that quality. Returns the encoder along with each component's table.
     pub(crate) fn of_blocks(
+        size: Size,
+        layout: &BlockLayout,
+        quality: Option<u8>,
+        effort: Effort,
+    ) -> Result<(Self, Vec<[u16; 64]>)> {
+        let (encoder, tables) = Self::start_of_blocks(size, layout, quality, effort)?;
+        encoder.replace_scan(effort)?;
+        Ok((encoder, tables))
+    }
+
+    /// Starts a JPEG to be written from blocks, whose scan is written by libjpeg.
+    pub(super) fn start_of_blocks(
         size: Size,
         layout: &BlockLayout,
         quality: Option<u8>,
@@ -157,8 +155,12 @@ impl Encoder {
             empty_output_buffer: Some(empty_output_buffer),
             term_destination: Some(term_destination),
         };
-        let destination = Destination { manager, bytes: Vec::with_capacity(OUTPUT_BUFFER_BYTES) };
-        let state = Box::into_raw(Box::new(EncoderState { info, error, destination, blocks: None }));
+        let capacity = match effort {
+            Effort::Fast => HEAD_BUFFER_BYTES,
+            Effort::Small => OUTPUT_BUFFER_BYTES,
+        };
+        let destination = Destination { manager, bytes: Vec::with_capacity(capacity) };
+        let state = Box::into_raw(Box::new(EncoderState { info, error, destination, scan: None, blocks: None }));
         let encoder = Self { state };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
@@ -184,6 +186,31 @@ impl Encoder {
             }
         })?;
         Ok(encoder)
+    }
+
+    /// Writes the scan ourselves, with [`Effort::Fast`]. Must be called once the encoder has been started.
+    ///
+    /// libjpeg decides if a byte or word is complete after each code, which is often mispredicted, and its scans can't
+    /// be joined.
+    fn replace_scan(&self, effort: Effort) -> Result<()> {
+        if effort == Effort::Fast {
+            // SAFETY: `state` is valid and only used by this encoder. Without effort, a file is sequential and written
+            // in a single pass.
+            unsafe {
+                let scan = entropy::install(&mut (*self.state).info)?;
+                (*self.state).scan = Some(scan);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the scan, so that [`finish`](Self::finish) returns it. Only possible with [`Effort::Fast`]. Must be called
+    /// before the first row.
+    pub(crate) fn keep_scan(&mut self) {
+        // SAFETY: no C code runs during this borrow of `self`.
+        if let Some(scan) = unsafe { &mut (*self.state).scan } {
+            scan.keep();
+        }
     }
 
     /// Writes an application segment. Must be called before the first row.
@@ -231,10 +258,10 @@ impl Encoder {
         }
     }
 
-    /// Encodes blocks provided by `fill` and returns the file.
+    /// Encodes blocks provided by `fill`. Returns the same as [`finish`](Self::finish).
     ///
     /// The coefficients must be quantized with the tables returned by [`of_blocks`](Self::of_blocks).
-    pub(crate) fn finish_blocks(self, mut fill: &mut FillBlocks<'_>) -> Result<Vec<u8>> {
+    pub(crate) fn finish_blocks(self, mut fill: &mut FillBlocks<'_>) -> Result<(Vec<u8>, Option<Scan>)> {
         // SAFETY: `state` is valid and only used by this encoder. Only `finish` calls `fill`, and this borrow outlives
         // the call.
         if let Some(blocks) = &mut unsafe { &mut *self.state }.blocks {
@@ -243,20 +270,25 @@ impl Encoder {
         self.finish()
     }
 
-    /// Finishes the image and returns the file.
+    /// Finishes the image and returns the file, and its scan if it is [kept](Self::keep_scan).
     ///
     /// # Errors
     /// Returns an error if rows are missing.
-    pub(crate) fn finish(self) -> Result<Vec<u8>> {
+    pub(crate) fn finish(self) -> Result<(Vec<u8>, Option<Scan>)> {
         let state = self.state;
         // SAFETY: `state` is valid and only used by this encoder. `term_destination` has set the length of `bytes`.
-        let mut bytes = guarded(|| unsafe {
+        let (mut bytes, scan) = guarded(|| unsafe {
             ffi::jpeg_finish_compress(&mut (*state).info);
-            std::mem::take(&mut (*state).destination.bytes)
+            (std::mem::take(&mut (*state).destination.bytes), (*state).scan.take())
         })?;
+        if let Some(scan) = scan {
+            // libjpeg has written the end marker right after the head.
+            bytes.truncate(bytes.len() - END_OF_IMAGE_BYTES);
+            return Ok(scan.finish(bytes));
+        }
         // Many encoded images are queued for upload at once, so release unused capacity.
         bytes.shrink_to_fit();
-        Ok(bytes)
+        Ok((bytes, None))
     }
 }
 
@@ -267,20 +299,6 @@ impl Drop for Encoder {
             ffi::jpeg_destroy_compress(&mut (*self.state).info);
             drop(Box::from_raw(self.state));
         }
-    }
-}
-
-impl BlockRows {
-    fn new(size: Size, layout: &BlockLayout) -> Self {
-        let rows = |index: usize| {
-            let (width, count) = layout.blocks_of(index, size);
-            let (width, down) = (width as usize, layout.components[index].v_samp as usize);
-            let (blocks, pointers) = (vec![Block::default(); width * down], vec![std::ptr::null_mut(); down]);
-            ComponentRows { count, width, blocks, pointers }
-        };
-        let components: Vec<ComponentRows> = (0..layout.components.len()).map(rows).collect();
-        let arrays = (0..components.len()).map(virtual_arrays::handle).collect();
-        Self { components, arrays, fill: None }
     }
 }
 
@@ -334,7 +352,7 @@ unsafe extern "C-unwind" fn access(
     // SAFETY: this function is only installed when encoding from blocks, and libjpeg's struct is the first field of an
     // `EncoderState`.
     let state = unsafe { &mut *std::ptr::from_mut(info).cast::<EncoderState>() };
-    let component = virtual_arrays::component_of(array);
+    let component = component_of(array);
     let found = state.blocks.as_mut().and_then(|blocks| Some((blocks.fill?, blocks.components.get_mut(component)?)));
     let Some((fill, found)) = found.filter(|(_, found)| found.pointers.len() == rows as usize) else {
         raise(LibjpegError::Codec("the blocks of the image were not provided".to_owned()))

@@ -12,15 +12,20 @@
 //! - Row lengths are checked against the width before passing pointers to C.
 #![expect(unsafe_code, reason = "this module talks to a C library")]
 
+mod bits;
 mod coefficients;
 mod decoder;
 mod encoder;
+mod entropy;
+mod huffman;
+mod scan;
 mod state;
 mod virtual_arrays;
 
 pub(crate) use decoder::{Components, Decoder, JpegColor};
 pub(crate) use encoder::Encoder;
 pub use encoder::{Effort, Subsampling};
+pub use scan::{JoinedScans, Scan};
 
 use mozjpeg_sys as ffi;
 use std::any::Any;

@@ -1,7 +1,11 @@
-//! Memory that a decoder shares with libjpeg.
+//! Memory that decoders and encoders share with libjpeg.
 
 use super::coefficients::CoefficientBuffer;
+use super::scan::ScanWriter;
+use crate::iiif::Size;
+use crate::pixel::{Block, BlockLayout};
 use mozjpeg_sys as ffi;
+use std::ffi::c_void;
 use std::io::Read;
 
 /// The decoder's C structs. libjpeg's own struct comes first so that callbacks can cast their pointer to this type.
@@ -28,4 +32,65 @@ pub(super) struct Source {
     pub(super) has_ended: bool,
     /// Number of scans started so far.
     pub(super) scans: u64,
+}
+
+/// The encoder's C structs. libjpeg's own struct comes first, as in the decoder.
+#[repr(C)]
+pub(super) struct EncoderState {
+    pub(super) info: ffi::jpeg_compress_struct,
+    pub(super) error: ffi::jpeg_error_mgr,
+    pub(super) destination: Destination,
+    /// Writer of the scan, with [`Effort::Fast`]. libjpeg writes everything else.
+    pub(super) scan: Option<ScanWriter>,
+    /// Input for encoding from blocks.
+    pub(super) blocks: Option<BlockRows>,
+}
+
+/// Block input for an image.
+pub(super) struct BlockRows {
+    /// Buffers for one MCU row of each component, which libjpeg reads.
+    pub(super) components: Vec<ComponentRows>,
+    /// Handles that libjpeg uses as its arrays.
+    pub(super) arrays: Vec<*mut ffi::jvirt_barray_control>,
+    /// Pointer to the `&mut FillBlocks` in `Encoder::finish_blocks` while that function is running.
+    pub(super) fill: Option<*mut c_void>,
+}
+
+pub(super) struct ComponentRows {
+    /// Number of block rows in the image.
+    pub(super) count: u32,
+    pub(super) width: usize,
+    pub(super) blocks: Vec<Block>,
+    pub(super) pointers: Vec<ffi::JBLOCKROW>,
+}
+
+/// The encoder's output. libjpeg's manager comes first, as in `Source`.
+#[repr(C)]
+pub(super) struct Destination {
+    pub(super) manager: ffi::jpeg_destination_mgr,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl BlockRows {
+    pub(super) fn new(size: Size, layout: &BlockLayout) -> Self {
+        let rows = |index: usize| {
+            let (width, count) = layout.blocks_of(index, size);
+            let (width, down) = (width as usize, layout.components[index].v_samp as usize);
+            let (blocks, pointers) = (vec![Block::default(); width * down], vec![std::ptr::null_mut(); down]);
+            ComponentRows { count, width, blocks, pointers }
+        };
+        let components: Vec<ComponentRows> = (0..layout.components.len()).map(rows).collect();
+        let arrays = (0..components.len()).map(handle).collect();
+        Self { components, arrays, fill: None }
+    }
+}
+
+/// Returns a handle for libjpeg to use as a pointer to its own array. libjpeg never dereferences it.
+pub(super) fn handle(component: usize) -> *mut ffi::jvirt_barray_control {
+    std::ptr::without_provenance_mut(component + 1)
+}
+
+/// Returns the component index for a handle.
+pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
+    handle.addr().wrapping_sub(1)
 }

@@ -1,19 +1,9 @@
 //! Replacements for the functions that manage libjpeg's virtual arrays.
 
-use super::state::DecoderState;
+use super::state::{DecoderState, component_of, handle};
 use super::{LibjpegError, raise};
 use mozjpeg_sys as ffi;
 use std::ffi::c_int;
-
-/// Returns a handle for libjpeg to use as a pointer to its own array. libjpeg never dereferences it.
-pub(super) fn handle(component: usize) -> *mut ffi::jvirt_barray_control {
-    std::ptr::without_provenance_mut(component + 1)
-}
-
-/// Returns the component index for a handle.
-pub(super) fn component_of(handle: *mut ffi::jvirt_barray_control) -> usize {
-    handle.addr().wrapping_sub(1)
-}
 
 /// Replaces libjpeg's virtual arrays with the decoder's [`CoefficientBuffer`](super::coefficients::CoefficientBuffer).
 ///

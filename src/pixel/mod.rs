@@ -2,9 +2,11 @@
 
 mod blocks;
 mod pool;
+mod spare;
 
 pub use blocks::{Block, BlockLayout, BlockStrip, BlockTile, Component};
 pub use pool::{StripBuffer, StripPool};
+pub use spare::{Keeping, SpareStrips};
 
 use crate::iiif::{Cell, ScaleFactor, Size};
 use std::sync::Arc;

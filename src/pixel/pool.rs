@@ -1,13 +1,15 @@
 //! Reusable memory for strips.
 
+use super::SpareStrips;
 use std::collections::TryReserveError;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 /// Memory for one strip of pixel bytes or JPEG blocks. Returned to its pool when dropped.
 #[derive(Debug)]
 pub struct StripBuffer<T = u8> {
     items: Vec<T>,
     home: SyncSender<Vec<T>>,
+    spare: SpareStrips<T>,
 }
 
 impl<T> StripBuffer<T> {
@@ -25,9 +27,10 @@ impl<T> StripBuffer<T> {
 
 impl<T> Drop for StripBuffer<T> {
     fn drop(&mut self) {
-        // Sending fails if the pool was dropped or the buffer was allocated beyond the limit. In that case, the memory
-        // is freed.
-        let _ = self.home.try_send(std::mem::take(&mut self.items));
+        // The pool is dropped before the last tiles are encoded. A buffer that was allocated beyond the limit is freed.
+        if let Err(TrySendError::Disconnected(items)) = self.home.try_send(std::mem::take(&mut self.items)) {
+            self.spare.give(items);
+        }
     }
 }
 
@@ -35,10 +38,12 @@ impl<T> Drop for StripBuffer<T> {
 ///
 /// The limit bounds the level's memory use. It also provides back pressure: the reader has to [reserve](Self::reserve)
 /// a buffer before continuing, so it waits if encoders or uploads are slow. Buffers are reused because allocating and
-/// clearing new memory takes as long as halving the level.
+/// clearing new memory takes as long as halving the level. For the same reason, the first buffers are taken from the
+/// [spare](SpareStrips) ones of other images.
 #[derive(Debug)]
 pub struct StripPool<T = u8> {
     strip_items: usize,
+    spare: SpareStrips<T>,
     home: SyncSender<Vec<T>>,
     free: Receiver<Vec<T>>,
     /// Buffer that the next call to [`take`](Self::take) will return.
@@ -53,11 +58,20 @@ impl<T: Copy + Default> StripPool<T> {
     where
         T: std::fmt::Debug,
     {
+        Self::with_spare(count, strip_items, &SpareStrips::none())
+    }
+
+    /// Creates a pool whose buffers come from `spare` and end there, if possible.
+    #[must_use]
+    pub fn with_spare(count: usize, strip_items: usize, spare: &SpareStrips<T>) -> Self
+    where
+        T: std::fmt::Debug,
+    {
         let (home, free) = sync_channel(count);
         for _ in 0..count {
             home.try_send(Vec::new()).expect("the channel holds as many as there are");
         }
-        Self { strip_items, home, free, reserved: None }
+        Self { strip_items, spare: spare.clone(), home, free, reserved: None }
     }
 
     /// Waits until a buffer is free and keeps it for the next call to [`take`](Self::take).
@@ -84,9 +98,18 @@ impl<T: Copy + Default> StripPool<T> {
         // Don't wait here. The encoders that would return a buffer might need this thread to make progress. If no
         // buffer is reserved or free, allocate one beyond the limit, which is later freed instead of returned.
         let mut items = if self.try_reserve() { self.reserved.take().unwrap_or_default() } else { Vec::new() };
+        if items.capacity() == 0 {
+            items = self.spare.take(self.strip_items).unwrap_or_default();
+        }
         items.try_reserve_exact(self.strip_items.saturating_sub(items.len()))?;
         items.resize(self.strip_items, T::default());
-        Ok(StripBuffer { items, home: self.home.clone() })
+        Ok(StripBuffer { items, home: self.home.clone(), spare: self.spare.clone() })
+    }
+}
+
+impl<T> Drop for StripPool<T> {
+    fn drop(&mut self) {
+        self.reserved.take().into_iter().chain(self.free.try_iter()).for_each(|items| self.spare.give(items));
     }
 }
 

@@ -1,9 +1,13 @@
 //! Limits shared by all images of a publisher, and the stop signal.
 
+use super::lookahead::Lookahead;
 use super::memory::{ImageBytes, InFlight, shared_bytes};
 use super::options::Options;
 use crate::limiter::Limiter;
+use crate::pixel::{Keeping, SpareStrips};
 use crate::workers::Workers;
+use futures::future::poll_immediate;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -12,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 pub(super) struct Budget {
     /// Threads that decode, convert colors and encode.
     pub(super) workers: Workers,
+    /// Images in progress.
+    pub(super) lookahead: Lookahead,
     /// One permit per image being read. There is one more permit than there are encoders, which keeps all cores busy on
     /// small images: one image is decoded while another waits. Images waiting for the store don't hold a permit because
     /// the store may have high latency.
@@ -25,6 +31,8 @@ pub(super) struct Budget {
     /// size. There are enough permits for all encoders and uploads, so neither waits for the other until the byte limit
     /// is reached.
     pub(super) tiles: Limiter,
+    /// Strips that no image uses. What they hold is a part of the memory.
+    pub(super) spare: SpareStrips,
     in_flight: InFlight,
     /// Memory available to images, excluding what they share, or `None` if there is no limit.
     memory: Option<Memory>,
@@ -41,8 +49,11 @@ impl Budget {
             let bytes = limit_bytes.saturating_sub(shared_bytes(options.shape, options.jpeg, in_flight));
             Memory::new(limit_bytes, bytes)
         });
+        let spare = spare_strips(memory.as_ref().map(|memory| Arc::clone(&memory.left)));
         Self {
+            spare,
             workers: Workers::new(options.jobs),
+            lookahead: Lookahead::new(concurrency),
             in_flight,
             memory,
             readers: Arc::new(Semaphore::new(jobs.saturating_add(1).min(Semaphore::MAX_PERMITS))),
@@ -70,8 +81,7 @@ impl Budget {
         // Acquire all of an image's memory at once. If two images acquired theirs in two steps, each could end up
         // holding the memory the other needs. The permit is split later, so the larger part can be released earlier.
         let units = memory.units_of(bytes.total()).max(1);
-        let permit = Arc::clone(&memory.left).acquire_many_owned(units).await;
-        let mut reading = permit.expect("the semaphores of a budget are never closed");
+        let mut reading = memory.acquire(units, &self.spare).await;
         let lasting = reading.split(memory.units_of(bytes.lasting).min(units) as usize);
         ImageMemory { reading: Arc::new(Some(reading)), lasting }
     }
@@ -129,16 +139,72 @@ impl Memory {
         Self { limit_bytes, units, left: Arc::new(Semaphore::new(units as usize)) }
     }
 
+    /// Waits for memory. Spare strips make way for it.
+    async fn acquire(&self, units: u32, spare: &SpareStrips) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.left).try_acquire_many_owned(units) {
+            return permit;
+        }
+        let permit = Arc::clone(&self.left).acquire_many_owned(units);
+        let mut permit = pin!(permit);
+        // Queue up first. From then on, no memory is left for more spare strips.
+        let permit = if let Some(permit) = poll_immediate(permit.as_mut()).await {
+            permit
+        } else {
+            spare.clear();
+            permit.await
+        };
+        permit.expect("the semaphores of a budget are never closed")
+    }
+
     /// Converts bytes to units, capped at the total number of units.
     fn units_of(&self, bytes: u64) -> u32 {
         u32::try_from(bytes.div_ceil(Self::UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units)
     }
 }
 
+/// Maximum memory of spare strips, in bytes. This is enough for the strips of three photographs of 12 megapixels.
+const MAX_SPARE_BYTES: u64 = 64 << 20;
+
+/// Creates the list of spare strips, which hold memory of the limit `left`, if there is one.
+fn spare_strips(left: Option<Arc<Semaphore>>) -> SpareStrips {
+    let spare = Arc::new(Semaphore::new((MAX_SPARE_BYTES / Memory::UNIT_BYTES) as usize));
+    SpareStrips::new(move |bytes| {
+        let units = u32::try_from(bytes.div_ceil(Memory::UNIT_BYTES)).ok()?;
+        let of_spare = Arc::clone(&spare).try_acquire_many_owned(units).ok()?;
+        let of_memory = match &left {
+            Some(left) => Some(Arc::clone(left).try_acquire_many_owned(units).ok()?),
+            None => None,
+        };
+        Some(Box::new((of_spare, of_memory)) as Keeping)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures::FutureExt;
+
+    #[test]
+    fn spare_strips_count_as_memory_and_make_way_for_images() {
+        let mut options = Options::new("https://example.org".parse().expect("a URL"));
+        options.max_memory_bytes = Some(1 << 30);
+        let budget = Budget::new(&options, 4);
+        let memory = |reading| budget.memory(ImageBytes { reading, lasting: 0 }).now_or_never();
+        let strip = || Vec::with_capacity(16 << 20);
+        (0..5).for_each(|_| budget.spare.give(strip()));
+        let spare = || (0..5).map_while(|_| budget.spare.take(16 << 20)).count();
+        assert_eq!(spare(), 4, "no more than 64 MiB");
+        (0..4).for_each(|_| budget.spare.give(strip()));
+        let all = memory(u64::MAX / 2).expect("spare strips are freed");
+        assert_eq!(spare(), 0);
+        budget.spare.give(strip());
+        assert_eq!(spare(), 0, "no memory is left");
+        drop(all);
+        budget.spare.give(strip());
+        let half = memory(1 << 29).expect("there is enough for both");
+        assert_eq!(spare(), 1);
+        drop(half);
+    }
 
     #[test]
     fn images_share_the_memory_and_none_waits_for_ever() {

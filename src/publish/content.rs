@@ -56,6 +56,11 @@ pub(super) struct ContentDigest {
 }
 
 impl ContentDigest {
+    /// Returns the number of pictures.
+    pub(super) fn objects(&self) -> u64 {
+        self.objects
+    }
+
     /// Adds one object. The path is relative to the image's folder, so a copy of the folder has the same digest.
     pub(super) fn add(&mut self, path: &str, etag: Option<&ETag>, bytes: u64) {
         self.objects += 1;

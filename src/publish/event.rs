@@ -23,6 +23,13 @@ pub enum Event {
         /// Number of objects to store, including `info.json`.
         objects: u64,
     },
+    /// An image that was [started](Self::Started) entered another stage.
+    Stage {
+        /// Identifier of the image.
+        identifier: Identifier,
+        /// The stage.
+        stage: Stage,
+    },
     /// An object was uploaded, or was already stored with the same content.
     Stored {
         /// Identifier of the image.
@@ -32,7 +39,7 @@ pub enum Event {
     },
     /// An image was published, including its `info.json`.
     Published(Published),
-    /// An image was already published from the same source, and its documents or headers were updated.
+    /// All pictures of an image were already stored, and its documents or headers were updated.
     Updated(Published),
     /// An image was already published from the same source with the same options.
     Unchanged(Published),
@@ -62,13 +69,27 @@ impl Event {
     }
 }
 
+/// Stage of an image that is being published. Every image starts with [`Reading`](Self::Reading).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The source is being read while tiles are uploaded.
+    Reading,
+    /// The source has been read, and the last tiles are being uploaded.
+    Uploading,
+    /// All tiles are stored, and `info.json` is being written.
+    Finishing,
+    /// The image is published, and objects of an earlier version are being deleted.
+    CleaningUp,
+}
+
 /// Outcome of publishing an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The image's pictures were stored.
     Published,
-    /// Only documents or headers were updated, without opening the source.
+    /// Only documents or headers were updated. All pictures were already stored.
     Updated,
     /// The image was already up to date.
     Unchanged,

@@ -14,7 +14,6 @@ use crate::destination::ImageFolder;
 use crate::store::{ETag, Key, Listed, OnExisting, Prefix, StoreError, StoreErrorKind};
 use futures::TryStreamExt;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 /// Result of preparing the store for publishing.
 #[derive(Debug)]
@@ -26,9 +25,6 @@ pub(super) struct Existing {
     /// State that was invalidated.
     pub(super) state: State,
 }
-
-/// Maximum age of a loaded state. An older state is reloaded before it is invalidated.
-const RELOAD_AFTER: Duration = Duration::from_secs(2);
 
 /// Maximum size of a picture that is downloaded to find out which headers an interrupted run used.
 const MAX_READ_BYTES: u64 = 1 << 20;
@@ -44,7 +40,10 @@ impl Publisher {
     ) -> Result<Existing, PublishError> {
         // Do everything read-only before invalidating, and all writes after it. Listing a large image takes many
         // requests, and a run killed in the middle should leave an image that the next run can still skip.
-        let pictures = self.pictures(target).await?;
+        let pictures = match (state.early_listing(), target.folders.as_slice()) {
+            (Some(listed), [only]) => listed.iter().filter(|listed| is_picture(only, listed)).cloned().collect(),
+            _ => self.pictures(target).await?,
+        };
         let state = &self.reload(target, state).await?;
         let may_reuse = self.options.on_existing != OnExisting::Overwrite
             && self.has_same_headers(target, state, &pictures, fingerprint).await?;
@@ -67,7 +66,7 @@ impl Publisher {
     /// # Errors
     /// Returns [`PublishError::Overtaken`] if another run has published the image in the meantime.
     async fn reload(&self, target: &Target, state: &State) -> Result<State, PublishError> {
-        if state.loaded.0.elapsed() < RELOAD_AFTER || self.timing().is_none() {
+        if !state.is_outdated() || self.timing().is_none() {
             return Ok(state.clone());
         }
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
@@ -105,8 +104,8 @@ impl Publisher {
     pub(super) async fn pictures(&self, target: &Target) -> Result<Vec<Listed>, StoreError> {
         let mut pictures = Vec::new();
         for folder in &target.folders {
-            let is_picture = |listed: &Listed| request(folder.dir(), &listed.key).is_some();
-            pictures.extend(self.listed(folder.dir(), is_picture).await?.unwrap_or_default());
+            let is_wanted = |listed: &Listed| is_picture(folder, listed);
+            pictures.extend(self.listed(folder.dir(), is_wanted).await?.unwrap_or_default());
         }
         Ok(pictures)
     }
@@ -205,6 +204,10 @@ impl Publisher {
     pub(super) fn info_writer<'a>(&'a self, target: &'a Target) -> InfoWriter<'a> {
         InfoWriter { store: &*self.store, options: &self.options, target }
     }
+}
+
+fn is_picture(folder: &ApiFolder, listed: &Listed) -> bool {
+    request(folder.dir(), &listed.key).is_some()
 }
 
 /// Returns existing pictures that are not part of the image.

@@ -3,12 +3,12 @@
 use super::PublishError;
 use super::api_folder::ApiFolder;
 use super::budget::{Budget, permit};
-use super::event::Event;
+use super::event::{Event, Stage};
 use super::memory::encoded_tile_bytes;
 use super::target::Target;
 use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
-use crate::iiif::{Format, ImageRequest, Rendering, Size};
+use crate::iiif::{Format, ImageRequest, Rendering, ScaleFactor, Size};
 use crate::pixel::RowScale;
 use crate::store::{Digest, ETag, Key, Object, Receipt, Store, Tally};
 use crate::workers::WorkError;
@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) blanks: BlankTiles,
     /// Scale of the decoded rows, if full-size tiles are cut from JPEG blocks.
     pub(super) blocks: Option<RowScale>,
+    /// Whole levels whose JPEG is joined from those of their tiles.
+    pub(super) joined_levels: Vec<ScaleFactor>,
     pub(super) cache_control: Arc<str>,
     /// Header fingerprint, stored with every picture.
     pub(super) headers: Arc<str>,
@@ -39,6 +41,8 @@ pub(super) struct Job {
     pub(super) watch: Watch,
     /// Number of objects stored so far.
     pub(super) stored: AtomicU64,
+    /// Number of these objects that were uploaded, because the store didn't have them.
+    pub(super) uploaded: AtomicU64,
     /// Counts upload requests.
     pub(super) tally: Arc<Tally>,
 }
@@ -48,6 +52,11 @@ impl Job {
     pub(super) fn stopped(&self) -> PublishError {
         let (identifier, promised) = (self.target.identifier.clone(), self.target.object_count());
         PublishError::Stopped { identifier, stored: self.stored.load(Ordering::Relaxed), promised }
+    }
+
+    /// Reports that the image entered a stage.
+    pub(super) fn enter(&self, stage: Stage) {
+        (self.events)(Event::Stage { identifier: self.target.identifier.clone(), stage });
     }
 
     /// Checks that the publisher hasn't been stopped.
@@ -78,9 +87,12 @@ impl Job {
         // We always have to encode the picture to find out if it matches the stored one. What we save is the upload,
         // which accounts for most of the time and all of the cost.
         let has_body = |etag: &&ETag| etag.md5().is_some_and(|digest| digest == Digest::of(&object.body));
-        let receipt = match self.reusable.get(&object.key).filter(has_body) {
-            Some(etag) => Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) },
-            None => self.tally.of(self.store.put(object)).await?,
+        let receipt = if let Some(etag) = self.reusable.get(&object.key).filter(has_body) {
+            Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) }
+        } else {
+            let receipt = self.tally.of(self.store.put(object)).await?;
+            self.uploaded.fetch_add(1, Ordering::Relaxed);
+            receipt
         };
         self.stored.fetch_add(1, Ordering::Relaxed);
         (self.events)(Event::Stored { identifier: self.target.identifier.clone(), bytes: receipt.bytes });

@@ -1,14 +1,17 @@
 //! Estimates peak memory usage from image headers.
 
-use super::blocks::decoded_rows;
+use super::blocks::{decoded_rows, is_joined};
 use crate::encode::{BlankTiles, Effort, JpegOptions, JpegTiles, Subsampling};
-use crate::iiif::{Format, Formats, Pyramid, PyramidShape, Size};
+use crate::iiif::{Format, Formats, Pyramid, PyramidShape, ScaleFactor, Size};
 use crate::pixel::{Block, BlockLayout, PixelFormat, RowScale};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::Header;
 
-/// Memory used by the program itself, including code, runtime, TLS, connections, and codec buffers.
+/// Memory used by the program itself, including code, runtime, TLS, and codec buffers.
 const BASE_BYTES: u64 = 32 << 20;
+
+/// Memory used by a connection and the request on it. Measured with uploads of small tiles, without TLS.
+const CONNECTION_BYTES: u64 = 40 << 10;
 
 /// Upper bound on encoded bytes per pixel. Photos at quality 85 need about a fifth of it.
 const ENCODED_BYTES_PER_PIXEL: u64 = 1;
@@ -20,6 +23,8 @@ pub(super) struct InFlight {
     pub encoders: u64,
     /// Number of pictures being encoded or already encoded.
     pub pictures: u64,
+    /// Number of pictures being uploaded.
+    pub uploads: u64,
     /// Maximum total size of these pictures, in bytes. If they are large, fewer are allowed.
     pub encoded_bytes: u64,
 }
@@ -31,7 +36,12 @@ impl InFlight {
     /// Returns the limits for `jobs` encoders and `concurrency` uploads.
     pub(super) const fn new(jobs: usize, concurrency: usize) -> Self {
         let pictures = jobs.saturating_add(concurrency) as u64;
-        Self { encoders: jobs as u64, pictures, encoded_bytes: Self::ENCODED_BYTES }
+        Self { encoders: jobs as u64, pictures, uploads: concurrency as u64, encoded_bytes: Self::ENCODED_BYTES }
+    }
+
+    /// Returns the memory used by the program and its connections, in bytes.
+    const fn base_bytes(self) -> u64 {
+        BASE_BYTES.saturating_add(self.uploads.saturating_mul(CONNECTION_BYTES))
     }
 }
 
@@ -72,14 +82,14 @@ fn encoder_bytes(size: Size, formats: Formats, channels: u64, jpeg: JpegOptions)
 pub(super) fn peak_memory_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
     let tile = tile_size(pyramid.tile_size());
     let tile = if tile.pixels() < pyramid.size().pixels() { tile } else { pyramid.size() };
-    BASE_BYTES
+    in_flight.base_bytes()
         + in_flight_bytes(tile, pyramid.formats(), jpeg, in_flight)
         + image_bytes(header, pyramid, jpeg, in_flight).total()
 }
 
 /// Returns the memory shared by all of a publisher's images, in bytes.
 pub(super) fn shared_bytes(shape: PyramidShape, jpeg: JpegOptions, in_flight: InFlight) -> u64 {
-    BASE_BYTES + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
+    in_flight.base_bytes() + in_flight_bytes(tile_size(shape.tile_size()), shape.formats(), jpeg, in_flight)
 }
 
 fn tile_size(side: u32) -> Size {
@@ -128,10 +138,7 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
     let blocks = decoded_rows(header, pyramid, jpeg);
     let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
         + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));
-    ImageBytes {
-        reading: header.decoder_bytes + strips,
-        lasting: profiles + whole_levels(pyramid, header.format, jpeg),
-    }
+    ImageBytes { reading: header.decoder_bytes + strips, lasting: profiles + whole_levels(header, pyramid, jpeg) }
 }
 
 /// Returns the memory used by strips of JPEG blocks, in bytes.
@@ -140,13 +147,32 @@ fn block_strip_bytes(layout: &BlockLayout, pyramid: &Pyramid) -> u64 {
     (STRIPS_PER_LEVEL * layout.strip_blocks(rows) * size_of::<Block>()) as u64
 }
 
+/// Returns the memory that a level needs in addition to its file if it's joined from the scans of its tiles, in bytes.
+fn joined_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions, scale: ScaleFactor) -> u64 {
+    let size = pyramid.size().at(scale);
+    // Each scan is either waiting or part of the file, but while a row of tiles is joined, it is both.
+    let row_pixels = u64::from(size.width()) * u64::from(size.height().min(pyramid.tile_size()));
+    let is_cut = scale == ScaleFactor::ONE && decoded_rows(header, pyramid, jpeg).is_some();
+    if is_cut && jpeg.tiles == JpegTiles::Lossless {
+        // The source may have the highest quality.
+        let bytes = encoded_tile_bytes(size.pixels() + row_pixels, pyramid.formats(), jpeg);
+        return bytes - size.pixels() * ENCODED_BYTES_PER_PIXEL;
+    }
+    row_pixels * ENCODED_BYTES_PER_PIXEL
+}
+
 /// Returns the memory used by whole levels and thumbnail sources, in bytes.
-fn whole_levels(pyramid: &Pyramid, format: PixelFormat, jpeg: JpegOptions) -> u64 {
-    let channels = format.channels() as u64;
+fn whole_levels(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions) -> u64 {
+    let channels = header.format.channels() as u64;
     let formats = pyramid.formats();
     let encoded = encoded_bytes_per_pixel(formats, channels);
-    let of_level = |size: Size| size.pixels() * encoded + encoder_bytes(size, formats, channels, jpeg);
-    let whole: u64 = pyramid.whole_levels().map(|scale| of_level(pyramid.size().at(scale))).sum();
+    let of_level = |scale| {
+        let size = pyramid.size().at(scale);
+        let joined =
+            if is_joined(header, pyramid, jpeg, scale) { joined_bytes(header, pyramid, jpeg, scale) } else { 0 };
+        size.pixels() * encoded + joined + encoder_bytes(size, formats, channels, jpeg)
+    };
+    let whole: u64 = pyramid.whole_levels().map(of_level).sum();
     let mut sources: Vec<_> = pyramid.thumbnails().map(|thumbnail| thumbnail.source).collect();
     sources.dedup();
     let gathered: u64 = sources.iter().map(|scale| pyramid.size().at(*scale).pixels()).sum();

@@ -19,9 +19,13 @@ mod error;
 mod event;
 mod existing;
 mod fingerprint;
+mod first;
 mod info;
 mod job;
+mod joined;
 mod ledger;
+mod list;
+mod lookahead;
 mod mark;
 mod memory;
 mod old_versions;
@@ -48,7 +52,9 @@ pub use batch::BatchEvent;
 pub use builder::{OptionsBuilder, OptionsError};
 pub(crate) use document_mark::{DocumentMark, PagesMark, forget_pages};
 pub use error::{Incomplete, PublishError};
-pub use event::{Event, Orphans, Outcome, Published};
+pub use event::{Event, Orphans, Outcome, Published, Stage};
+pub use list::{ListError, ListedImage, ListedState, list_images};
+pub(crate) use lookahead::MAX_IMAGES_LOOKED_UP;
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use outline::{Outline, VersionOutline};
 pub use page::FilePage;
@@ -65,21 +71,19 @@ use crate::source::ResolvedSource;
 use crate::store::{Store, StoreError, StoreErrorKind, Tally};
 use budget::Budget;
 use fingerprint::{Fingerprint, version_name};
-use futures::future::ready;
-use futures::{StreamExt, stream};
+use first::{EarlyLookup, FirstImage};
+use futures::future::{BoxFuture, try_join};
+use futures::{FutureExt, stream};
 use page::Origin;
 use revision::Revisions;
 use state::{Action, State};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use target::Target;
 use task::Task;
-use tokio::task::spawn_blocking;
-
-/// Maximum number of images to look up in the store concurrently. For a mostly unchanged collection, these lookups are
-/// all the work there is.
-pub(crate) const IMAGES_LOOKED_AT: usize = 32;
+use tokio::task::{JoinSet, spawn_blocking};
 
 /// Number of strips that may be queued for a whole-level encoder.
 const WHOLE_LEVEL_QUEUE: usize = 1;
@@ -105,6 +109,23 @@ impl Image {
     }
 }
 
+/// An image after its lookup.
+struct Found {
+    origin: Origin,
+    fingerprint: Fingerprint,
+    state: State,
+    action: Action,
+    /// Target according to the existing `info.json`.
+    target: Option<Target>,
+}
+
+impl Found {
+    /// Returns `true` if nothing is left to do but to say so.
+    fn is_done(&self) -> bool {
+        self.target.is_some() && matches!(self.action, Action::Keep | Action::KeepNewer | Action::Skip)
+    }
+}
+
 /// Publishes images to a store.
 ///
 /// Cloning is cheap, and all clones share the same worker threads and upload limit.
@@ -119,6 +140,7 @@ pub struct Publisher {
     concurrency: usize,
     /// `true` once [`Event::ComparedBySize`] has been emitted.
     compared_by_size: Arc<AtomicBool>,
+    first: Arc<FirstImage>,
 }
 
 impl Publisher {
@@ -134,6 +156,7 @@ impl Publisher {
             sources: SourceResolver::default(),
             concurrency,
             compared_by_size: Arc::default(),
+            first: Arc::default(),
         }
     }
 
@@ -204,17 +227,23 @@ impl Publisher {
         &self,
         images: impl IntoIterator<Item = Image>,
     ) -> impl futures::Stream<Item = (Image, Result<Published, PublishError>)> {
-        let publisher = self.clone();
-        let publish = move |image: Image| {
-            let publisher = publisher.clone();
-            async move {
-                let result = publisher.publish(&image).await;
-                (image, result)
+        let running = JoinSet::new();
+        stream::unfold((self.clone(), images.into_iter(), running), |(publisher, mut images, mut running)| async move {
+            // The window changes only when an image ends or waits for its turn, so this is a good time to look at it.
+            while running.len() < publisher.budget.lookahead.window() && !publisher.is_stopped() {
+                let Some(image) = images.next() else { break };
+                let publisher = publisher.clone();
+                // In tasks of their own, images that are only looked up use all cores, too.
+                running.spawn(async move {
+                    let result = publisher.publish(&image).await;
+                    (image, result)
+                });
             }
-        };
-        let budget = self.budget.clone();
-        let images = stream::iter(images).take_while(move |_| ready(!budget.is_stopping()));
-        images.map(publish).buffer_unordered(IMAGES_LOOKED_AT)
+            let ended = running.join_next().await?;
+            // Tasks are canceled only when the set is dropped.
+            let ended = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+            Some((ended, (publisher, images, running)))
+        })
     }
 
     /// Publishes a single image.
@@ -240,11 +269,12 @@ impl Publisher {
     async fn publish_if(
         &self,
         image: &Image,
-        is_wanted: impl Fn(&State) -> bool,
+        is_wanted: fn(&State) -> bool,
     ) -> Result<Option<Published>, PublishError> {
-        let tally = Arc::new(Tally::default());
+        let early = self.first.take(&image.identifier);
+        let tally = early.as_ref().map(|early| Arc::clone(&early.tally)).unwrap_or_default();
         let started = Instant::now();
-        let result = tally.of(self.publish_tallied(image, &tally, is_wanted)).await;
+        let result = tally.of(self.publish_tallied(image, early, &tally, is_wanted)).await;
         let complete = |(published, outcome)| Published {
             outcome,
             traffic: tally.traffic(),
@@ -252,6 +282,15 @@ impl Publisher {
             ..published
         };
         let result = result.map(|done| done.map(complete));
+        match &result {
+            Ok(None) => {}
+            Ok(Some(Published { outcome: Outcome::Unchanged | Outcome::Kept | Outcome::KeptNewer, .. })) => {
+                self.budget.lookahead.record_unchanged();
+            }
+            Ok(_) => {}
+            // Each image in progress may fail for the same reason.
+            Err(_) => self.budget.lookahead.shrink(),
+        }
         match &result {
             Ok(Some(published)) => (self.events)(Event::of(published.clone())),
             Ok(None) => {}
@@ -264,38 +303,77 @@ impl Publisher {
     async fn publish_tallied(
         &self,
         image: &Image,
+        early: Option<EarlyLookup>,
         tally: &Arc<Tally>,
-        is_wanted: impl Fn(&State) -> bool,
+        is_wanted: fn(&State) -> bool,
     ) -> Result<Option<(Published, Outcome)>, PublishError> {
-        // Do this before opening the file. If the file is replaced in between, the next run will notice.
-        let prepared = async {
-            let origin = self.origin(image).await?;
-            let fingerprint = self.fingerprint(image, &origin).await?;
-            let state = self.load_state(&image.identifier).await?;
-            Ok((origin, fingerprint, state))
-        };
-        let (origin, fingerprint, state) = self.unless_stopped(image, prepared).await?;
-        if !is_wanted(&state) {
+        let found = self.unless_stopped(image, self.look_up(image, early)).await?;
+        if !is_wanted(&found.state) {
             return Ok(None);
         }
-        let task = Task { publisher: self, image, origin, state: &state, fingerprint: &fingerprint, tally };
+        if found.is_done() {
+            return self.act(image, found, tally).await.map(Some);
+        }
+        // From here on, fewer images are in progress than are looked up.
+        let turn = self.unless_stopped(image, self.budget.lookahead.turn().map(Ok)).await?;
+        // If other images went first, this one may have been published by another run in the meantime.
+        let is_outdated = found.state.is_outdated();
+        let found = if is_outdated { self.unless_stopped(image, self.look_up(image, None)).await? } else { found };
+        if matches!(found.action, Action::Publish | Action::UpdateDocuments | Action::UpdateHeaders) {
+            self.forget_pages(image, &found.state).await?;
+        }
+        let result = self.act(image, found, tally).await;
+        drop(turn);
+        result.map(Some)
+    }
+
+    /// Finds the source, loads the image's state in the store, and decides what to do.
+    async fn look_up(&self, image: &Image, early: Option<EarlyLookup>) -> Result<Found, PublishError> {
+        // Do this before opening the file. If the file is replaced in between, the next run will notice.
+        let source = async {
+            let origin = self.origin(image).await?;
+            let fingerprint = self.fingerprint(image, &origin).await?;
+            Ok((origin, fingerprint))
+        };
+        let state = self.load_state_once(&image.identifier, early);
+        let ((origin, fingerprint), state) =
+            if self.is_far(&image.location) { try_join(source, state).await? } else { (source.await?, state.await?) };
         // This decision doesn't require reading the source. Its size and modification time (or entity tag) and a single
         // GET of `info.json` are enough. In a mostly unchanged collection, that's the whole cost of most images.
         let action = state.decide(&fingerprint, &self.options);
-        if matches!(action, Action::Publish | Action::UpdateDocuments | Action::UpdateHeaders) {
-            self.forget_pages(image, &state).await?;
+        let target = self.known_target(image, &state)?;
+        Ok(Found { origin, fingerprint, state, action, target })
+    }
+
+    /// Returns `true` if waiting for a source takes a round trip and nothing else. A source that is read completely
+    /// takes so long that the image's state would be outdated after that.
+    fn is_far(&self, location: &Location) -> bool {
+        !matches!(location, Location::File { .. }) && self.options.identity == Identity::SizeAndTime
+    }
+
+    /// Does what was decided. Boxed because hundreds of images may be looked up concurrently, and only the others need
+    /// this large future.
+    fn act<'a>(
+        &'a self,
+        image: &'a Image,
+        found: Found,
+        tally: &'a Arc<Tally>,
+    ) -> BoxFuture<'a, Result<(Published, Outcome), PublishError>> {
+        async move {
+            let Found { origin, fingerprint, state, action, target } = found;
+            let task = Task { publisher: self, image, origin, state: &state, fingerprint: &fingerprint, tally };
+            match (action, target) {
+                (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
+                (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
+                (Action::Skip, Some(target)) => task.skip(&target).await,
+                (Action::Settle, Some(target)) => task.settle(&target).await,
+                (Action::UpdateDocuments, Some(target)) => task.update_documents(&target).await,
+                (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
+                // If the existing image is in an unknown state, replace it.
+                _ => task.publish().await,
+            }
         }
-        let done = match (action, self.known_target(image, &state)?) {
-            (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
-            (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
-            (Action::Skip, Some(target)) => task.skip(&target).await,
-            (Action::Settle, Some(target)) => task.settle(&target).await,
-            (Action::UpdateDocuments, Some(target)) => task.update_documents(&target).await,
-            (Action::UpdateHeaders, Some(target)) => task.update_headers(&target).await,
-            // If the existing image is in an unknown state, replace it.
-            _ => task.publish().await,
-        };
-        done.map(Some)
+        .boxed()
     }
 
     async fn load_state(&self, identifier: &Identifier) -> Result<State, PublishError> {

@@ -180,6 +180,11 @@ impl Publisher {
         Ok(())
     }
 
+    /// Returns the number of images that may be looked up at once.
+    pub(crate) fn images_looked_up(&self) -> usize {
+        self.budget.lookahead.window()
+    }
+
     /// Reports that a file failed before any of its pages was looked at.
     pub(crate) fn report_failed(&self, identifier: &Identifier) {
         (self.events)(Event::Failed { identifier: identifier.clone() });

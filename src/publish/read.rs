@@ -7,7 +7,6 @@
 
 use super::budget::ReadingMemory;
 use super::job::Job;
-use crate::iiif::Pyramid;
 use crate::pixel::{BlockStrip, RowScale, Strip};
 use crate::pyramid::{Cascade, STRIPS_PER_LEVEL};
 use crate::source::{Source, SourceError, Warning};
@@ -36,9 +35,11 @@ impl Reading {
     pub(super) fn begin(source: Source, memory: ReadingMemory, job: &Job) -> Self {
         let (sender, strips) = mpsc::channel(STRIP_QUEUE);
         let (pyramid, blocks, of_reader) = (job.target.pyramid.clone(), job.blocks, Arc::clone(&memory));
-        let workers = job.budget.workers.clone();
+        let (workers, spare) = (job.budget.workers.clone(), job.budget.spare.clone());
         let reader = spawn_blocking(move || {
-            let read = read(source, &pyramid, blocks, (&workers, &sender));
+            let rows = blocks.unwrap_or(RowScale::Full);
+            let cascade = Cascade::with_spare(&pyramid, source.header().format, rows, &spare);
+            let read = read((source, blocks), cascade, pyramid.tile_size(), (&workers, &sender));
             drop(of_reader);
             read
         });
@@ -67,15 +68,14 @@ pub(super) fn rehearse(mut source: Source, is_stopping: impl Fn() -> bool) -> Re
 /// Returns early without an error if the receiver is dropped, because the receiving side knows the reason. If `blocks`
 /// is set, full-size tiles are sent as JPEG blocks.
 fn read(
-    mut source: Source,
-    pyramid: &Pyramid,
-    blocks: Option<RowScale>,
+    (mut source, blocks): (Source, Option<RowScale>),
+    mut cascade: Cascade,
+    tile_size: u32,
     (workers, strips): (&Workers, &Sender<TileRow>),
 ) -> Result<Vec<Warning>, ReadError> {
     if let Some(scale) = blocks {
-        source.keep_blocks(pyramid.tile_size(), STRIPS_PER_LEVEL, scale);
+        source.keep_blocks(tile_size, STRIPS_PER_LEVEL, scale);
     }
-    let mut cascade = Cascade::new(pyramid, source.header().format, blocks.unwrap_or(RowScale::Full));
     loop {
         cascade.reserve();
         source.reserve_blocks();

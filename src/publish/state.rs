@@ -7,12 +7,15 @@ use super::replace::is_ours;
 use crate::destination::{Identifier, ImageFolder, VersionName};
 use crate::iiif::Size;
 use crate::source::Warning;
-use crate::store::{KeyError, OnExisting, Store, StoreError, Stored};
+use crate::store::{KeyError, Listed, OnExisting, Store, StoreError, Stored};
 use serde::Deserialize;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
+
+/// Maximum age of a loaded state. An older state is reloaded before it is invalidated.
+const RELOAD_AFTER: Duration = Duration::from_secs(2);
 
 /// An `info.json` in the store, along with its mark.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ impl StoredInfo {
 pub(super) struct State {
     /// One entry per folder.
     pub(super) infos: Vec<Option<StoredInfo>>,
+    /// Objects in the image's only folder, if they were listed at the same time.
+    pub(super) listed: Option<Vec<Listed>>,
     /// Time when loading started. An image can wait a long time for memory after that.
     pub(super) loaded: (Instant, SystemTime),
 }
@@ -82,7 +87,7 @@ impl State {
         for folder in folders {
             infos.push(store.get(&folder.info_key()).await?.map(StoredInfo::from));
         }
-        Ok(Self { infos, loaded })
+        Ok(Self { infos, listed: None, loaded })
     }
 
     /// Loads the state of the image with the given identifier.
@@ -161,6 +166,19 @@ impl State {
     /// Returns `true` if any `info.json` exists, regardless of which program wrote it.
     pub(super) fn is_there(&self) -> bool {
         self.infos.iter().any(Option::is_some)
+    }
+
+    /// Returns `true` if the state was loaded too long ago to change anything in the store based on it.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.loaded.0.elapsed() >= RELOAD_AFTER
+    }
+
+    /// Returns the objects that were listed when the state was loaded, if that shows all pictures that matter.
+    pub(super) fn early_listing(&self) -> Option<&[Listed]> {
+        // If there is an `info.json`, another run may have replaced the image between the two requests, and the
+        // pictures have to be listed after the mark was read. Without one, any other run is still at work, and its
+        // pictures may change at any time.
+        self.listed.as_deref().filter(|_| !self.is_there() && !self.is_outdated())
     }
 
     /// Returns `true` if another run has committed a folder since `other` was loaded.
@@ -250,7 +268,7 @@ mod tests {
     }
 
     fn there(infos: Vec<Option<StoredInfo>>) -> State {
-        State { infos, loaded: (Instant::now(), SystemTime::now()) }
+        State { infos, listed: None, loaded: (Instant::now(), SystemTime::now()) }
     }
 
     fn mark(state: &str, pixels: &str, headers: &str, document: &str, made: &str) -> String {

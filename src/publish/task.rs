@@ -2,7 +2,7 @@
 
 use super::api_folder::ApiFolder;
 use super::budget::{ImageMemory, permit};
-use super::event::{Event, Orphans, Published};
+use super::event::{Event, Orphans, Published, Stage};
 use super::fingerprint::{Fingerprint, version_name};
 use super::info::committed;
 use super::job::Job;
@@ -20,11 +20,12 @@ use super::watch::Watch;
 use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
+use crate::iiif::ScaleFactor;
 use crate::source::{Header, OPEN_BYTES, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A single image and everything known about it before opening its source.
@@ -113,11 +114,20 @@ impl Task<'_> {
         self.check_warnings(&found, false)?;
         warnings.extend(found);
         let marks = self.marks(&revisions, &complete, !orphans.is_empty(), &warnings);
-        let mut image = self.commit(&job.target, &marks, &complete).await?;
-        image.warnings = warnings;
-        image.is_settled = self.state_after() == MarkState::Current;
-        image.orphans = self.clean_up(&job.target, &marks, orphans).await?;
-        Ok((image, Outcome::Published))
+        let image = self.commit(&job, &marks, &complete).await?;
+        job.enter(Stage::CleaningUp);
+        let orphans = self.clean_up(&job.target, &marks, orphans).await?;
+        let is_settled = self.state_after() == MarkState::Current;
+        Ok(self.outcome(Published { warnings, orphans, is_settled, ..image }, &complete, &job))
+    }
+
+    /// Returns the image with its outcome, which depends on whether any picture had to be uploaded.
+    fn outcome(&self, image: Published, complete: &Complete, job: &Job) -> (Published, Outcome) {
+        if !self.state.is_there() || job.uploaded.load(Ordering::Relaxed) > 0 {
+            return (image, Outcome::Published);
+        }
+        let (objects, bytes) = (image.objects - complete.objects, image.bytes - complete.bytes);
+        (Published { objects, bytes, ..image }, Outcome::Updated)
     }
 
     /// Checks a source's warnings against the options.
@@ -216,8 +226,10 @@ impl Task<'_> {
     fn job(&self, header: &Header, target: Target, reusable: HashMap<Key, ETag>, watch: Watch) -> Job {
         let publisher = self.publisher;
         let options = &publisher.options;
+        let is_joined = |scale: &ScaleFactor| blocks::is_joined(header, &target.pyramid, options.jpeg, *scale);
         Job {
             blocks: blocks::decoded_rows(header, &target.pyramid, options.jpeg),
+            joined_levels: target.pyramid.whole_levels().filter(is_joined).collect(),
             target: Arc::new(target),
             store: Arc::clone(&publisher.store),
             budget: publisher.budget.clone(),
@@ -229,6 +241,7 @@ impl Task<'_> {
             reusable,
             watch,
             stored: AtomicU64::new(0),
+            uploaded: AtomicU64::new(0),
             tally: Arc::clone(self.tally),
         }
     }
@@ -244,7 +257,9 @@ impl Task<'_> {
     }
 
     /// Uploads redirects and `info.json`, given proof that all other objects have been stored.
-    async fn commit(&self, target: &Target, marks: &[Mark], complete: &Complete) -> Result<Published, PublishError> {
+    async fn commit(&self, job: &Job, marks: &[Mark], complete: &Complete) -> Result<Published, PublishError> {
+        job.enter(Stage::Finishing);
+        let target = &*job.target;
         let redirects = self.publisher.redirect(target).await?;
         let bytes = complete.bytes + self.publisher.commit(target, marks).await?;
         let objects = complete.objects + redirects + target.folders.len() as u64;
@@ -301,6 +316,7 @@ async fn transfer(
         })?;
         tasks.all_read();
         drop(turn);
+        job.enter(Stage::Uploading);
         tasks.finish(&mut ledger).await.map(|()| warnings)
     };
     let warnings = match work.await {

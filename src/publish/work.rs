@@ -2,10 +2,13 @@
 
 use super::budget::ReadingMemory;
 use super::job::{Job, all};
+use super::joined::{SCAN_QUEUE, ScanSender, joined_level};
 use super::ledger::Ledger;
 use super::read::TileRow;
 use super::{PublishError, WHOLE_LEVEL_QUEUE};
-use crate::encode::{EncodeError, Encoded, LevelPixels, PictureEncoder, encode_block_tile, encode_thumbnail};
+use crate::encode::{
+    EncodeError, EncodedTile, LevelPixels, PictureEncoder, TileScan, encode_block_tile, encode_thumbnail,
+};
 use crate::iiif::{Cell, Format, Rendering, ScaleFactor, Size, Thumbnail};
 use crate::limiter::Permit;
 use crate::pixel::{BlockTile, Strip, Tile};
@@ -21,6 +24,8 @@ pub(super) struct Tasks {
     running: JoinSet<Result<Vec<Receipt>, PublishError>>,
     /// Senders for tasks that need every strip of a level.
     whole_levels: HashMap<ScaleFactor, Vec<mpsc::Sender<Arc<Strip>>>>,
+    /// Senders for tasks that join the scans of a level's tiles.
+    joined_levels: HashMap<ScaleFactor, ScanSender>,
     /// Held until the entire image has been read.
     memory: Option<ReadingMemory>,
 }
@@ -29,10 +34,20 @@ impl Tasks {
     /// Creates the tasks for an image and starts the ones that collect whole levels.
     pub(super) fn new(job: &Arc<Job>, memory: &ReadingMemory) -> Self {
         let (running, whole_levels) = (JoinSet::new(), HashMap::new());
-        let mut tasks = Self { job: Arc::clone(job), running, whole_levels, memory: Some(Arc::clone(memory)) };
+        let (joined_levels, memory_of_tiles) = (HashMap::new(), Some(Arc::clone(memory)));
+        let mut tasks = Self { job: Arc::clone(job), running, whole_levels, joined_levels, memory: memory_of_tiles };
         let needed =
             |scale| Some((scale, job.target.needed_formats(Rendering::Whole(scale)))).filter(|it| !it.1.is_empty());
-        for (scale, formats) in job.target.pyramid.whole_levels().filter_map(needed) {
+        for (scale, mut formats) in job.target.pyramid.whole_levels().filter_map(needed) {
+            if job.joined_levels.contains(&scale) && formats.contains(&Format::Jpg) {
+                let (sender, scans) = mpsc::channel(SCAN_QUEUE);
+                tasks.joined_levels.insert(scale, sender);
+                tasks.running.spawn(joined_level(Arc::clone(job), scale, scans));
+                formats.retain(|format| *format != Format::Jpg);
+            }
+            if formats.is_empty() {
+                continue;
+            }
             let strips = LevelStrips { strips: tasks.subscribe(scale), _memory: Arc::clone(memory) };
             tasks.running.spawn(whole_level(Arc::clone(job), scale, formats, strips));
         }
@@ -105,8 +120,8 @@ impl Tasks {
             // apply backpressure from the store to the decoder, without taking any measurements.
             let permit = self.job.budget.tiles.acquire(self.job.encoded_bytes(tile.size())).await;
             self.job.check_not_stopped()?;
-            let memory = self.memory.clone();
-            self.running.spawn(publish_tile(Arc::clone(&self.job), tile, permit, memory));
+            let (memory, scans) = (self.memory.clone(), self.joined_levels.get(&tile.cell().scale).cloned());
+            self.running.spawn(publish_tile(Arc::clone(&self.job), tile, permit, memory, scans));
             while let Some(done) = self.running.try_join_next() {
                 ledger.enter(&self.receipts(done)?);
             }
@@ -119,6 +134,7 @@ impl Tasks {
     pub(super) fn all_read(&mut self) {
         // Closing the queues tells the collectors that their levels are complete.
         self.whole_levels.clear();
+        self.joined_levels.clear();
         self.memory = None;
     }
 
@@ -171,11 +187,11 @@ impl TileSource {
         }
     }
 
-    fn encode(&self, formats: &[Format], job: &Job) -> Result<Vec<Encoded>, EncodeError> {
+    fn encode(&self, formats: &[Format], scan: TileScan, job: &Job) -> Result<EncodedTile, EncodeError> {
         match self {
-            Self::Pixels(tile) => job.blanks.encode(tile, formats, &job.encoding),
-            Self::Blocks(tile) if formats.contains(&Format::Jpg) => Ok(vec![encode_block_tile(tile, &job.encoding)?]),
-            Self::Blocks(_) => Ok(Vec::new()),
+            Self::Pixels(tile) => job.blanks.encode(tile, formats, &job.encoding, scan),
+            Self::Blocks(tile) if formats.contains(&Format::Jpg) => encode_block_tile(tile, &job.encoding, scan),
+            Self::Blocks(_) => Ok(EncodedTile { pictures: Vec::new(), scan: None }),
         }
     }
 }
@@ -185,21 +201,33 @@ async fn publish_tile(
     tile: TileSource,
     mut permit: Permit,
     memory: Option<ReadingMemory>,
+    scans: Option<ScanSender>,
 ) -> Result<Vec<Receipt>, PublishError> {
-    let (rendering, for_encoder) = (Rendering::Tile(tile.cell()), Arc::clone(&job));
-    let formats = job.target.needed_formats(rendering);
+    let (cell, for_encoder) = (tile.cell(), Arc::clone(&job));
+    let rendering = Rendering::Tile(cell);
+    let mut formats = job.target.needed_formats(rendering);
+    let scan = if scans.is_some() { TileScan::Kept } else { TileScan::Dropped };
+    if scan == TileScan::Kept && !formats.contains(&Format::Jpg) {
+        // Nobody requests the tile itself, but it's part of the level.
+        formats.push(Format::Jpg);
+    }
     // Encode all formats before uploading any of them. Moving the tile into the closure releases its strip early.
     let encode = move || {
-        let encoded = tile.encode(&formats, &for_encoder);
+        let encoded = tile.encode(&formats, scan, &for_encoder);
         drop((tile, memory));
         encoded
     };
-    let encoded = job.encode(encode).await?;
+    let EncodedTile { pictures, scan } = job.encode(encode).await?;
+    if let Some((scans, scan)) = scans.zip(scan) {
+        let scan = if (cell.column, cell.row) == (0, 0) { scan } else { scan.without_head() };
+        // Sending only fails if the level has failed. Its error is returned when it is joined.
+        let _ = scans.send((cell, scan)).await;
+    }
     // A tile's encoded size isn't known in advance, so the permit is sized for the worst case. Release the surplus
     // here. Without this, a limit of 24 MiB would only allow 96 tiles of 512x512 pixels, even if each one is 20 KiB
     // instead of 256 KiB.
-    permit.shrink_to(encoded.iter().map(|picture| picture.bytes.len() as u64).sum());
-    job.put_picture(rendering, encoded).await
+    permit.shrink_to(pictures.iter().map(|picture| picture.bytes.len() as u64).sum());
+    job.put_picture(rendering, pictures).await
 }
 
 /// Strips from one level, along with the memory they use until the queue is empty.

@@ -13,7 +13,7 @@
 use super::STRIPS_PER_LEVEL;
 use super::halve::halve_rows;
 use crate::iiif::{ScaleFactor, Size};
-use crate::pixel::{PixelFormat, Strip, StripBuffer, StripPool};
+use crate::pixel::{PixelFormat, SpareStrips, Strip, StripBuffer, StripPool};
 use std::collections::TryReserveError;
 
 /// A pyramid level along with its current strip, filled from top to bottom.
@@ -38,9 +38,15 @@ pub(super) struct Level {
 }
 
 impl Level {
-    pub(super) fn new(scale: ScaleFactor, size: Size, tile_size: u32, format: PixelFormat) -> Self {
+    pub(super) fn new(
+        scale: ScaleFactor,
+        size: Size,
+        tile_size: u32,
+        format: PixelFormat,
+        spare: &SpareStrips,
+    ) -> Self {
         let strip_bytes = format.row_bytes(size.width()) * size.height().min(tile_size) as usize;
-        let pool = StripPool::new(STRIPS_PER_LEVEL, strip_bytes);
+        let pool = StripPool::with_spare(STRIPS_PER_LEVEL, strip_bytes, spare);
         Self {
             scale,
             size,

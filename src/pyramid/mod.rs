@@ -23,7 +23,7 @@ mod halve;
 mod level;
 
 use crate::iiif::{Pyramid, ScaleFactor};
-use crate::pixel::{PixelFormat, RowScale, Strip};
+use crate::pixel::{PixelFormat, RowScale, SpareStrips, Strip};
 use level::Level;
 use std::collections::TryReserveError;
 
@@ -47,7 +47,16 @@ impl Cascade {
     /// Panics if `rows` is [`RowScale::Half`] and the pyramid has only one level.
     #[must_use]
     pub fn new(pyramid: &Pyramid, format: PixelFormat, rows: RowScale) -> Self {
-        let level = |scale| Level::new(scale, pyramid.size().at(scale), pyramid.tile_size(), format);
+        Self::with_spare(pyramid, format, rows, &SpareStrips::none())
+    }
+
+    /// Creates a cascade that uses spare memory for its strips and leaves it behind at the end.
+    ///
+    /// # Panics
+    /// Panics under the same condition as [`new`](Self::new).
+    #[must_use]
+    pub fn with_spare(pyramid: &Pyramid, format: PixelFormat, rows: RowScale, spare: &SpareStrips) -> Self {
+        let level = |scale| Level::new(scale, pyramid.size().at(scale), pyramid.tile_size(), format, spare);
         Self { levels: scale_factors(pyramid, rows).iter().copied().map(level).collect() }
     }
 

@@ -1,6 +1,6 @@
 //! Adjusts the number of concurrent uploads to what the store can handle.
 //!
-//! The limit follows TCP congestion control (additive increase, multiplicative decrease; RFC 5681). It starts at 16
+//! The limit follows TCP congestion control (additive increase, multiplicative decrease; RFC 5681). It starts at 32
 //! uploads, because opening hundreds of connections at once leads to failed DNS lookups and TLS handshakes. During slow
 //! start, each success adds one upload, so the window doubles every round. The first throttled response halves the
 //! window and ends slow start, and after that the window grows by one upload per round.
@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Initial number of concurrent uploads.
-const INITIAL_WINDOW: f64 = 16.0;
+const INITIAL_WINDOW: f64 = 32.0;
 
 /// Minimum number of concurrent uploads, unless the configured maximum is lower.
 const MIN_WINDOW: f64 = 8.0;
@@ -186,10 +186,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_window_starts_small_and_grows_to_its_limit() {
-        let limiter = limited(64, u64::MAX);
-        assert_eq!(acquire_many(&limiter, 100, 1).await.len(), 16);
-        (0..100).for_each(|_| limiter.record_success());
-        assert_eq!(acquire_many(&limiter, 100, 1).await.len(), 64);
+        let limiter = limited(512, u64::MAX);
+        let mut windows = Vec::new();
+        for _ in 0..6 {
+            let permits = acquire_many(&limiter, 600, 1).await.len();
+            windows.push(permits);
+            (0..permits).for_each(|_| limiter.record_success());
+        }
+        assert_eq!(windows, [32, 64, 128, 256, 512, 512]);
     }
 
     #[tokio::test]

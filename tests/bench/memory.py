@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Publishes RGB images of one width and several heights into a folder, and compares peak memory with `plan`.
 
-    cargo build --release && tests/bench/memory.py [--width 30000] [--heights 10000 30000] [--limit-mib 400] [--formats [--photo PHOTO]]
+    cargo build --profile dist && tests/bench/memory.py [--width 30000] [--heights 10000 30000] [--limit-mib 400] [--formats [--photo PHOTO]]
 
 Uncompressed TIFFs written here; with `--formats` instead JPEGs and the formats that masters have, written by libvips.
 
@@ -19,7 +19,7 @@ import tempfile
 
 import common
 
-PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "target/release/iiif-publish"
+PROGRAM = common.PROGRAM
 ROWS_PER_STRIP = 16
 
 

@@ -2,7 +2,7 @@
 """Prints the CPU time of a publish by stages, as sampled by `perf`: for a JPEG and for an uncompressed TIFF.
 
     apt-get install -y linux-perf libvips-tools nasm
-    cargo bench --bench sink --no-run && cargo rustc --release --bin iiif-publish -- -C strip=none
+    cargo bench --bench sink --no-run && cargo rustc --profile dist --bin iiif-publish -- -C strip=none
     tests/bench/profile.py --photo PHOTO
 """
 
@@ -15,7 +15,6 @@ import tempfile
 import common
 from server import environment, sink
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE, RATE = 12000, 1500
 
 # Stages, by a prefix or a part of function names. The first match counts.
@@ -56,7 +55,7 @@ def profile(program, endpoint, source, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photo", type=pathlib.Path, required=True)
-    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/release/iiif-publish")
+    parser.add_argument("--program", type=pathlib.Path, default=common.PROGRAM)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, sink() as endpoint:
         folder = pathlib.Path(folder)

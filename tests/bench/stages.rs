@@ -8,7 +8,7 @@ use iiif_publish::iiif::{Format, Pyramid, PyramidShape, Size};
 use iiif_publish::internals::Cascade;
 use iiif_publish::internals::Source;
 use iiif_publish::internals::{BlockStrip, BlockTile, PixelFormat, RowScale, Strip, Tile};
-use iiif_publish::internals::{Encoding, encode_block_tile, encode_tile};
+use iiif_publish::internals::{Encoding, TileScan, encode_block_tile, encode_tile};
 use iiif_publish::publish::{JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::source::ReadOptions;
 use image::codecs::jpeg::JpegEncoder;
@@ -116,7 +116,7 @@ fn encode(bencher: Bencher, format: Format) {
     let encoding = Encoding::default();
     bencher
         .counter(ItemsCount::new(tile.size.pixels()))
-        .bench_local(|| encode_tile(&tile, &[format], &encoding).expect("encoded"));
+        .bench_local(|| encode_tile(&tile, &[format], &encoding, TileScan::Dropped).expect("encoded"));
 }
 
 /// One tile from the blocks of a JPEG.
@@ -130,5 +130,5 @@ fn encode_blocks(bencher: Bencher, tiles: JpegTiles) {
     let encoding = Encoding { jpeg, profile: None };
     bencher
         .counter(ItemsCount::new(tile.size.pixels()))
-        .bench_local(|| encode_block_tile(&tile, &encoding).expect("encoded"));
+        .bench_local(|| encode_block_tile(&tile, &encoding, TileScan::Dropped).expect("encoded"));
 }

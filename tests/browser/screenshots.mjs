@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PHONE, launch, watch } from './browser.mjs';
 
-const DESKTOP = { width: 1000, height: 640 };
+const DESKTOP = { width: 960, height: 600 };
 const WAIT_MS = 20_000;
 const [address, folder] = process.argv.slice(2);
 
@@ -33,7 +33,7 @@ async function shoot(browser, name, { image, zoom, center, ...settings }) {
   }
   await page.waitForLoadState('networkidle');
   await complete();
-  await page.screenshot({ path: join(folder, `${name}.jpg`), quality: 70 });
+  await page.screenshot({ path: join(folder, `${name}.jpg`), quality: 55 });
   await context.close();
   return [...seen.failed, ...seen.errors];
 }

@@ -8,7 +8,7 @@ use crate::support::pictures::{encoded, file, noise};
 use crate::support::watchdog::guarded;
 use iiif_publish::internals::Source;
 use iiif_publish::internals::{BlockTile, RowScale};
-use iiif_publish::internals::{Encoding, encode_block_tile};
+use iiif_publish::internals::{Encoding, TileScan, encode_block_tile};
 use iiif_publish::publish::{JpegTiles, Subsampling};
 use iiif_publish::source::ReadOptions;
 use image::{DynamicImage, ImageFormat};
@@ -110,7 +110,8 @@ fn cut(path: &Path) {
         let encode = |source: &mut Source| {
             while let Some(strip) = source.take_blocks().map(Arc::new) {
                 for tile in (0..).map_while(|column| BlockTile::cut(&strip, column, TILE)) {
-                    encode_block_tile(&tile, &Encoding::default()).expect("any coefficients can be encoded");
+                    let encoded = encode_block_tile(&tile, &Encoding::default(), TileScan::Kept);
+                    encoded.expect("any coefficients can be encoded");
                 }
             }
         };

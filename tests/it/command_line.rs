@@ -240,7 +240,8 @@ fn a_run_of_several_images_ends_with_a_summary() {
     assert_eq!(cost, format!("{} requests (at most $0.01 on S3 Standard)", server.request_count()));
     let second = publish(&[], &images);
     assert!(second.lines().any(|line| line.starts_with("2 images unchanged at ")), "{second}");
-    assert_eq!(publish(&[], &images[..1]), "a: unchanged\n", "the line of a single image is the summary");
+    let one = publish(&[], &images[..1]);
+    assert!(one.starts_with("1 image unchanged at ") && one.lines().count() == 2, "{one}");
     assert_eq!(publish(&["--quiet"], &images), "");
 }
 
@@ -252,7 +253,12 @@ fn on_terminal(name: &str, arguments: &[&std::ffi::OsStr]) -> Vec<String> {
     let words: Vec<String> = [program.get_program()].into_iter().chain(arguments.iter().copied()).map(quoted).collect();
     let mut script = std::process::Command::new("script");
     script.args(["--quiet", "--command", &format!("stty cols 80; {}", words.join(" ")), "/dev/null"]);
-    let output = script.env("TERM", name).stdin(std::process::Stdio::null()).output().expect("util-linux has it");
+    let output = script
+        .env("TERM", name)
+        .env("NO_COLOR", "1")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("util-linux has it");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
 }

@@ -1,7 +1,7 @@
 //! Tiles that are made of the blocks of a JPEG: nothing is lost, or less than by encoding again; and whatever cannot be made so is
 //! made as ever.
 
-use crate::support::pictures::{decoded_jpeg as decoded, encoded, file, mean_difference, waves};
+use crate::support::pictures::{decoded_jpeg as decoded, encoded, file, gray_waves, mean_difference, waves};
 use crate::support::program::run_well;
 use crate::support::publishing::{publish, published};
 use iiif_publish::iiif::{Format, Formats, PyramidShape, RoundedSizes};
@@ -67,9 +67,12 @@ async fn lossless_tiles_are_the_source_whatever_its_color_resolution() {
         ("gray-2x2.jpg", 0),
     ] {
         let source = decoded(&std::fs::read(fixture(name)).expect("a fixture"));
-        // With the whole image drawn too, and without: then only half of its rows are decoded.
+        // Without the whole image, and with it: it is joined from its tiles.
         for longest_side in [TILE, 4096] {
             let pictures = published(fixture(name), options(JpegTiles::Lossless, longest_side)).await;
+            if longest_side == 4096 {
+                assert!(decoded(&pictures["full/max/0/default.jpg"]) == source, "{name}");
+            }
             let tiles = put_together(&pictures, SIZE);
             assert!(are_the_same_inside(&tiles, &source, border), "{name}, {longest_side}");
             assert!(mean_difference(&tiles, &source) < 0.5, "{name}, {longest_side}");
@@ -121,6 +124,36 @@ async fn at_half_the_size_no_hidden_pixel_is_mixed_in() {
         let edge = |picture: &RgbImage| (0..=y).map(|y| picture.get_pixel(x, y).0).collect::<Vec<_>>().concat();
         assert!(mean_difference(&edge(&one), &edge(&other)) < 2.0, "{corner}");
     }
+}
+
+#[tokio::test]
+async fn whole_levels_have_the_pixels_of_their_tiles() {
+    let folder = TempDir::new().expect("a folder");
+    // Whole blocks but not whole MCUs; neither; gray.
+    let color = [(200, 136), (201, 150)].map(|(width, height)| encoded(waves(width, height), ImageFormat::Png));
+    for (png, border) in color.into_iter().chain([encoded(gray_waves(201, 150), ImageFormat::Png)]).zip([2, 2, 0]) {
+        let path = file(folder.path(), "x.png", &png);
+        let jpeg = file(
+            folder.path(),
+            "x.jpg",
+            &published(path.clone(), options(JpegTiles::Auto, 4096)).await["full/max/0/default.jpg"],
+        );
+        for (source, tiles) in [(path, JpegTiles::Auto), (jpeg.clone(), JpegTiles::Auto), (jpeg, JpegTiles::Reencode)] {
+            let pictures = published(source, options(tiles, 4096)).await;
+            let whole = decoded(&pictures["full/max/0/default.jpg"]);
+            let tiles = put_together(&pictures, whole.dimensions());
+            assert!(are_the_same_inside(&whole, &tiles, border), "{:?}", whole.dimensions());
+        }
+    }
+}
+
+#[tokio::test]
+async fn whole_levels_beside_other_formats_are_the_same() {
+    let plain = published(fixture("ycbcr-1x1.jpg"), options(JpegTiles::Reencode, 4096)).await;
+    let mut with_webp = options(JpegTiles::Reencode, 4096);
+    with_webp.shape = with_webp.shape.in_formats(Formats::beside_jpg([Format::Webp]));
+    let with_webp = published(fixture("ycbcr-1x1.jpg"), with_webp).await;
+    assert!(plain == with_webp);
 }
 
 #[tokio::test]

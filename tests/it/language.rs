@@ -1,4 +1,4 @@
-//! Keeps the language of code, tests and scripts plain: patterns of sentences that read like a translation.
+//! Keeps the language of code, tests, scripts and documentation plain: patterns of sentences that read like a translation.
 
 use crate::support::some::some;
 use std::ffi::OsStr;
@@ -15,11 +15,11 @@ const NOT_VERBS: [&str; 6] = ["This", "Its", "Always", "Bytes", "Pixels", "Rows"
 const PHRASES: [&str; 8] =
     ["nobody", " is said", " is told", "any more", "so many", "in passing", " shall ", "at the most"];
 
-/// Folders that are checked.
-const FOLDERS: [&str; 4] = ["src", "tests", "deploy", "localstack"];
+/// Folders and files that are checked.
+const FOLDERS: [&str; 6] = ["src", "tests", "deploy", "localstack", "docs", "README.md"];
 
 /// Extensions of files that are checked.
-const EXTENSIONS: [&str; 4] = ["rs", "py", "sh", "mjs"];
+const EXTENSIONS: [&str; 5] = ["rs", "py", "sh", "mjs", "md"];
 
 /// Folders of installed packages and built files.
 const FOREIGN: [&str; 4] = ["node_modules", "target", "fixtures", "screenshots"];

@@ -194,6 +194,7 @@ async fn an_image_of_a_newer_version_of_the_program_is_kept() {
     let newer = mark(&server, "1/info.json").replace("plan:1", "plan:99");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
         .region(Region::from_static("us-east-1"))
         .endpoint_url(server.endpoint())

@@ -145,6 +145,7 @@ pub fn environment() -> [(&'static str, &'static str); 6] {
 fn client(endpoint: &str) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests"))
         .region(Region::from_static("us-east-1"))
         .endpoint_url(endpoint)

@@ -39,9 +39,9 @@ pub(crate) struct EncodingArguments {
     /// Keep the ICC profile of RGB and gray images instead of converting to sRGB
     #[arg(long)]
     keep_profile: bool,
-    /// Choose the pages of files with several pages: one page, counting from 1, a range like `2-5`, or `all`
+    /// Choose pages of a TIFF: one, a range, or `all`
     ///
-    /// One page is published as one image (`book`). Several pages become an object with a manifest, and their
+    /// Pages are counted from 1. One page is published as one image (`book`). Several pages become an object with a manifest, and their
     /// identifiers end with their numbers (`book/1`). By default, `ingest` uses all pages, except of files that are
     /// published as one image already, and the other commands use the first page.
     #[arg(long, alias = "page", value_name = "N|A-B|all")]

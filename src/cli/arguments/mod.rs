@@ -9,13 +9,14 @@ mod names;
 mod publishing;
 mod s3;
 mod shape;
+mod slug;
 mod sources;
 mod storage;
 mod target;
 
 pub(crate) use consent::ConsentArguments;
 pub(crate) use image::ImageArguments;
-pub(crate) use names::{DestinationArguments, NameArguments, NameError, named, named_files};
+pub(crate) use names::{DestinationArguments, NameArguments, NameError, named, named_files, renamed};
 pub(crate) use publishing::PublishArguments;
 pub(crate) use s3::S3Arguments;
 pub(crate) use shape::{VersionArgument, VersionArguments};

@@ -1,16 +1,20 @@
 //! Options for identifiers, the prefix and the public URL.
 
+use crate::cli::is_command;
 use clap::Args;
 use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::location::{Location, LocationError};
 use iiif_publish::publish::Image;
 use iiif_publish::store::{KeyError, Prefix};
 use std::path::PathBuf;
+use unicode_normalization::UnicodeNormalization;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub(crate) struct NameArguments {
-    /// Set the identifier (one image only) [default: file name without extension]
+    /// Set the identifier [default: the file name]
+    ///
+    /// This works for one image only. By default, each identifier is a file name without its extension.
     #[arg(long, value_name = "IDENTIFIER")]
     pub(crate) id: Option<Identifier>,
     #[command(flatten)]
@@ -20,12 +24,12 @@ pub(crate) struct NameArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Names")]
 pub(crate) struct DestinationArguments {
-    /// Use this prefix (a folder) inside the bucket or output folder
+    /// Use this prefix inside the bucket or output folder
     #[arg(long, value_name = "PREFIX", default_value_t)]
     pub(crate) prefix: Prefix,
-    /// Set the prefix's public base URL, such as your CDN's [default: the bucket's URL]
+    /// Set the prefix's public base URL, such as your CDN's
     ///
-    /// Each identifier is appended to this URL. The default includes the prefix. With `--output`, it is
+    /// Each identifier is appended to this URL. The default is the bucket's URL with the prefix. With `--output`, it is
     /// `http://localhost:3000`.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<PublicUrl>,
@@ -40,6 +44,10 @@ pub(crate) enum NameError {
     Stem(String, #[source] Option<KeyError>),
     #[error(transparent)]
     Location(#[from] LocationError),
+    #[error("`{0}` is a folder")]
+    Folder(String),
+    #[error("`{0}` is a command, and commands come first")]
+    Command(String),
     #[error("`{0}` is not a local file")]
     NotLocal(String),
     #[error("`{0}` and `{1}` would both write to `{2}`")]
@@ -57,16 +65,38 @@ pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
     }
     let image = |path: PathBuf| -> Result<Image, NameError> {
         let location = Location::named(path)?;
+        check_image(&location)?;
         let identifier = id.cloned().map_or_else(|| stem(&location), Ok)?;
         Ok(Image::new(location, identifier))
     };
     let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, NameError>>()?;
+    check_distinct(&images)?;
+    Ok(images)
+}
+
+/// Checks that no two images share an identifier.
+fn check_distinct(images: &[Image]) -> Result<(), NameError> {
     let mut sorted: Vec<&Image> = images.iter().collect();
     sorted.sort_by_key(|image| &image.identifier);
-    if let Some([a, b]) = sorted.array_windows().find(|[a, b]| a.identifier == b.identifier) {
-        let (first, second) = (a.location.to_string(), b.location.to_string());
-        return Err(NameError::Overlap(first, second, a.identifier.clone()));
+    match sorted.array_windows().find(|[a, b]| a.identifier == b.identifier) {
+        Some([a, b]) => Err(NameError::Overlap(a.location.to_string(), b.location.to_string(), a.identifier.clone())),
+        None => Ok(()),
     }
+}
+
+/// Renames images, and brings their identifiers into normalization form C, because names from macOS may be decomposed.
+///
+/// # Errors
+/// Returns an error if a name isn't a valid identifier, or if two images share an identifier.
+pub(crate) fn renamed(images: Vec<Image>, rename: Option<fn(&str) -> String>) -> Result<Vec<Image>, NameError> {
+    let renamed = |mut image: Image| -> Result<Image, NameError> {
+        let composed: String = image.identifier.as_str().nfc().collect();
+        let name = rename.map_or_else(|| composed.clone(), |rename| rename(&composed));
+        image.identifier = name.parse().map_err(|error| NameError::Stem(image.location.to_string(), Some(error)))?;
+        Ok(image)
+    };
+    let images: Vec<Image> = images.into_iter().map(renamed).collect::<Result<_, NameError>>()?;
+    check_distinct(&images)?;
     Ok(images)
 }
 
@@ -79,6 +109,18 @@ pub(crate) fn named_files(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Resul
     match images.iter().find(|image| !matches!(image.location, Location::File(_))) {
         Some(image) => Err(NameError::NotLocal(image.location.to_string())),
         None => Ok(images),
+    }
+}
+
+/// Checks that a location isn't a folder, nor a command after options.
+fn check_image(location: &Location) -> Result<(), NameError> {
+    match location {
+        Location::Object(object) if object.is_folder() => Err(NameError::Folder(location.to_string())),
+        Location::File(path) if path.is_dir() => Err(NameError::Folder(location.to_string())),
+        Location::File(path) if !path.exists() && is_command(&path.to_string_lossy()) => {
+            Err(NameError::Command(path.display().to_string()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,9 +4,10 @@ use super::existing::ExistingArguments;
 use super::image::ImageArguments;
 use super::names::DestinationArguments;
 use super::s3::S3Arguments;
+use super::slug::slug;
 use super::sources::SourceArguments;
 use super::storage::{BUCKET_ONLY, StorageArguments};
-use super::target::{Target, TargetArguments};
+use super::target::TargetArguments;
 use crate::cli::context::Context;
 use crate::cli::error::Fatal;
 use crate::cli::exit::Exit;
@@ -17,9 +18,9 @@ use iiif_publish::collection::PageSelection;
 use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::Location;
-use iiif_publish::publish::{FullImageUrl, OnWarning, Options, Publisher, RedirectOptions};
+use iiif_publish::publish::{FullImageUrl, Image, OnWarning, Options, Publisher, RedirectOptions};
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
-use iiif_publish::store::{OnExisting, Prefix, S3Settings, Store};
+use iiif_publish::store::{OnExisting, Prefix, S3Settings, Store, StoreErrorKind};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,11 @@ const FOLDER_URL: &str = "http://localhost:3000";
 pub(crate) struct PublishArguments {
     #[command(flatten)]
     target: TargetArguments,
+    /// Make identifiers of lowercase ASCII letters, digits, `.`, `_` and `-`
+    ///
+    /// `Ä Übersicht.tif` becomes `a-ubersicht`. Identifiers with `--id` and in tables change, too.
+    #[arg(long, help_heading = "Names")]
+    slug: bool,
     #[command(flatten)]
     s3: S3Arguments,
     #[command(flatten)]
@@ -104,7 +110,7 @@ impl RedirectArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Performance")]
 struct WorkArguments {
-    /// Limit parallel uploads [default: 256 for a bucket, 8 for a folder]
+    /// Limit parallel uploads [default: 512 for a bucket, 8 for a folder]
     ///
     /// The limit applies to all images combined. Bucket uploads start lower and adapt to the store.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -138,6 +144,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 }
 
 impl PublishArguments {
+    /// Returns the function that makes identifiers ASCII, if that was requested.
+    pub(crate) fn rename(&self) -> Option<fn(&str) -> String> {
+        self.slug.then_some(slug)
+    }
+
     /// Returns the number of threads for CPU work, which also limits the threads for requests.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         self.image.jobs()
@@ -199,14 +210,35 @@ impl PublishArguments {
         Ok(if has_full_image { self.image.uncapped_shape() } else { self.image.shape() }?)
     }
 
-    /// Creates a publisher after checking that the bucket or folder is available.
+    /// Creates a publisher after checking that the bucket or folder is available. Looks up the image that will be
+    /// published first at the same time.
     pub(crate) async fn publisher(
         &self,
         destination: &DestinationArguments,
+        first: Option<&Image>,
         context: &Context,
     ) -> Result<Publisher, Fatal> {
         self.storage.warn(context);
-        let (store, public_url) = self.connect(destination, context).await?;
+        let mut settings = self.s3_settings();
+        let publisher = self.open(settings.clone(), destination, context).await?;
+        let Err(error) = publisher.check_store(first).await else { return Ok(publisher) };
+        let region = error.region().filter(|_| error.kind() == StoreErrorKind::Region).map(str::to_owned);
+        let Some(region) = region else { return Err(error.into()) };
+        context.note_region(&settings.bucket, &region);
+        settings.aws_region = Some(region);
+        let publisher = self.open(settings, destination, context).await?;
+        publisher.check_store(first).await?;
+        Ok(publisher)
+    }
+
+    /// Creates a publisher without sending a request to the store.
+    async fn open(
+        &self,
+        settings: S3Settings,
+        destination: &DestinationArguments,
+        context: &Context,
+    ) -> Result<Publisher, Fatal> {
+        let (store, public_url) = self.connect(settings, destination, context).await?;
         let options = self.options(destination, self.shape()?, public_url);
         Ok(Publisher::new(store, options, context.on_event()).with_sources(self.source_resolver()))
     }
@@ -237,20 +269,18 @@ impl PublishArguments {
     /// Opens the store and returns it along with its public URL.
     async fn connect(
         &self,
+        settings: S3Settings,
         destination: &DestinationArguments,
         context: &Context,
     ) -> Result<(Arc<dyn Store>, PublicUrl), Fatal> {
         let target = self.target.target();
-        let (store, own_url) = target.connect(self.s3_settings(), &destination.prefix, context).await?;
+        let (store, own_url) = target.open(settings, &destination.prefix).await?;
         let public_url = destination.public_url.clone().or(own_url).unwrap_or_else(|| {
             context.progress().say(&format!(
                 "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
             ));
             FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&destination.prefix)
         });
-        if !matches!(target, Target::Bucket(_)) {
-            store.check().await?;
-        }
         Ok((store, public_url))
     }
 

@@ -7,13 +7,19 @@ use iiif_publish::store::{BucketAddress, Payer, S3Settings};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "S3")]
 pub(crate) struct S3Arguments {
-    /// Use this S3-compatible endpoint [default: `AWS_ENDPOINT_URL_S3`, or AWS]
+    /// Use this S3-compatible endpoint [default: AWS]
+    ///
+    /// `AWS_ENDPOINT_URL_S3` sets another default.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Use this region [default: `AWS_REGION`, or the profile's region]
+    /// Use this region
+    ///
+    /// The default is `AWS_REGION`, or the region of the profile.
     #[arg(long, value_name = "REGION")]
     aws_region: Option<String>,
-    /// Use this profile from the AWS configuration files [default: `AWS_PROFILE`]
+    /// Use this profile of the AWS configuration files
+    ///
+    /// The default is `AWS_PROFILE`.
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
     /// Pay for requests to a "requester pays" bucket

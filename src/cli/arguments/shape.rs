@@ -26,12 +26,14 @@ pub(crate) struct ShapeArguments {
     /// Set the tile width and height, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = PyramidShape::DEFAULT_TILE_SIZE)]
     tile_size: u32,
-    /// Also store every tile in these formats, preferred format first
+    /// Also store tiles as webp, png or both
     ///
-    /// JPEG is always stored, so `webp,png` triples the number of objects.
+    /// The preferred format comes first. JPEG is always stored, so `webp,png` triples the number of objects.
     #[arg(long = "format", value_name = "FORMATS", value_delimiter = ',')]
     formats: Vec<FormatArgument>,
-    /// Limit the longest side of full/max, in pixels (`full` for no limit)
+    /// Limit the longest side of full/max, in pixels
+    ///
+    /// Use `full` for no limit.
     #[arg(long, value_name = "PIXELS", default_value_t = MaxSize::Pixels(PyramidShape::DEFAULT_LONGEST_SIDE))]
     max_size: MaxSize,
     /// Omit the rounded sizes that only OpenSeadragon 4.0.0 requests

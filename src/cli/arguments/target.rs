@@ -5,7 +5,7 @@ use crate::cli::error::Fatal;
 use clap::Args;
 use iiif_publish::destination::PublicUrl;
 use iiif_publish::location::{Location, S3Object};
-use iiif_publish::store::{FolderStore, Prefix, S3Settings, Store};
+use iiif_publish::store::{FolderStore, Prefix, S3Settings, S3Store, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("target").required(true).args(["bucket", "output"]))]
 pub(crate) struct TargetArguments {
-    /// Use this bucket: a name, `s3://BUCKET/PREFIX` or an ARN
+    /// Use this bucket: a name, `s3://…/PREFIX` or ARN
     ///
     /// The ARN can refer to a bucket or an access point.
     #[arg(long, value_name = "BUCKET")]
@@ -78,6 +78,18 @@ impl Target<'_> {
             }
             Self::Folder(folder) => Location::File(folder.join(prefix.to_string())),
         }
+    }
+
+    /// Opens the store without checking it. `settings` only apply to a bucket.
+    pub(crate) async fn open(&self, settings: S3Settings, prefix: &Prefix) -> Result<ConnectedTarget, Fatal> {
+        Ok(match self {
+            Self::Bucket(_) => {
+                let store = S3Store::connect(settings).await?;
+                let public_url = store.url(prefix).into();
+                (Arc::new(store), Some(public_url))
+            }
+            Self::Folder(folder) => (Arc::new(FolderStore::new(folder.to_path_buf())), None),
+        })
     }
 
     /// Opens the store. `settings` only apply to a bucket, which is also checked.

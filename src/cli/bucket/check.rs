@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 pub(super) struct Arguments {
     #[command(flatten)]
     target: BucketArguments,
-    /// Set the prefix's public base URL, such as your CDN's [default: the bucket's URL]
+    /// Set the prefix's public base URL, such as your CDN's
+    ///
+    /// The default is the bucket's URL with the prefix.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! The `iiif-publish bucket` command.
 
 mod check;
+mod create;
 mod setup;
 
 use super::arguments::S3Arguments;
@@ -22,9 +23,12 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Create a bucket, which stays private
+    Create(create::Arguments),
     /// Upload a test file, read it back as a viewer would, and delete it
     Check(check::Arguments),
     /// Add a CORS rule and a public-read policy for viewers (asks first)
+    #[command(override_usage = "iiif-publish bucket setup --bucket <BUCKET> [--cors] [--public-read]")]
     Setup(setup::Arguments),
 }
 
@@ -34,7 +38,7 @@ struct BucketArguments {
     /// Use this bucket
     #[arg(long, value_name = "BUCKET")]
     bucket: String,
-    /// Use this prefix (a folder) inside the bucket
+    /// Use this prefix inside the bucket
     #[arg(long, value_name = "PREFIX", default_value_t)]
     prefix: Prefix,
     #[command(flatten)]
@@ -52,6 +56,8 @@ impl BucketArguments {
 impl super::Verb for Arguments {
     const EXAMPLES: &'static str = "\
 Examples:
+  iiif-publish bucket create --bucket art-tiles --aws-region eu-central-1
+      Create a bucket.
   iiif-publish bucket check --bucket art-tiles
       Find problems with publishing and viewing, and how to fix them.
   iiif-publish bucket setup --bucket art-tiles --cors --public-read
@@ -59,6 +65,7 @@ Examples:
 
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         match self.action {
+            Action::Create(arguments) => create::run(&arguments, context).await,
             Action::Check(arguments) => check::run(&arguments, context).await,
             Action::Setup(arguments) => setup::run(&arguments, context).await,
         }

@@ -17,10 +17,10 @@ use std::fmt::Write;
 pub(super) struct Arguments {
     #[command(flatten)]
     target: BucketArguments,
-    /// Add a CORS rule that lets all websites load the images
+    /// Add a CORS rule that allows all websites
     #[arg(long)]
     cors: bool,
-    /// Add a policy statement that lets everyone read objects below the prefix
+    /// Add a policy that lets everyone read the prefix
     #[arg(long)]
     public_read: bool,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use crate::cli::escape;
 use crate::cli::exit::Exit;
-use crate::cli::output::{counted, eprint_json, eprint_line, print, print_json};
+use crate::cli::output::{Level, counted, eprint_json, eprint_line, print, print_json};
 use crate::cli::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use iiif_publish::collection::ingest::{DryRunEvent, DryRunTotals};
 use iiif_publish::error::chain;
@@ -61,7 +61,7 @@ impl DryRunPrinter {
         if self.is_json {
             let line = json!({"event": "total", "publish": publish, "update": update, "unchanged": unchanged, "failed": failed, "delete": delete,
                               "objects": objects, "bytes": bytes, "dollars": cost});
-            return eprint_json(&line);
+            return eprint_json(Level::Info, &line);
         }
         let publish = counted(*publish, "image");
         let [update, unchanged, failed, delete] = [update, unchanged, failed, delete].map(|count| HumanCount(*count));

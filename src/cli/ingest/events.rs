@@ -8,6 +8,7 @@ use iiif_publish::collection::ingest::{IngestEvent, StopReason};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
 use iiif_publish::source::{Warning, WarningCode};
 use indicatif::HumanCount;
+use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Event reporter, which also tracks the state that determines the run's outcome.
@@ -69,7 +70,7 @@ impl<'a> IngestReporter<'a> {
                 if let Some(summary) = &mut self.state().summary {
                     summary.expanded(file, pages);
                 }
-                progress.add_images(pages.len().saturating_sub(1));
+                progress.add_pages(file, pages);
                 progress.note(&format!("{file}: {}", counted(pages.len() as u64, "page")));
             }
             IngestEvent::ImageEnded { image, result } => {
@@ -84,6 +85,10 @@ impl<'a> IngestReporter<'a> {
             IngestEvent::NotPublished { count } => {
                 progress
                     .say(&format!("{} images are not published, so they are not in the manifests", HumanCount(*count)));
+            }
+            IngestEvent::ManifestsWritten { updated, unchanged } if updated + unchanged > 0 => {
+                let text = format!("{} updated, {} unchanged", counted(*updated, "manifest"), HumanCount(*unchanged));
+                progress.outcome(&text, &json!({"event": "manifests", "updated": updated, "unchanged": unchanged}));
             }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
             IngestEvent::DocumentDeleted { key } => {

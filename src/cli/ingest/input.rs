@@ -16,6 +16,9 @@ impl Arguments {
         let patterns = Patterns::new(&self.include, &self.exclude)?;
         // Skip the target, or the next run would treat this run's tiles as input images.
         let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.destination.prefix));
+        if let Some(rename) = self.publishing.rename() {
+            input = input.renaming(rename);
+        }
         let sources = self.publishing.source_resolver();
         for path in &self.inputs {
             match Location::named(path).map_err(InputError::from)? {

@@ -31,23 +31,25 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
 pub(super) struct Arguments {
-    /// Images and folders to publish: files, `s3://bucket/key`, `s3://bucket/prefix/` or `https://` URLs of images
+    /// Images and folders: files, `s3://…` or `https://`
     ///
-    /// Folders are searched recursively.
+    /// `s3://bucket/prefix/` is a folder, `s3://bucket/key` an image. Folders are searched recursively.
     #[arg(value_name = "PATH")]
     inputs: Vec<PathBuf>,
     /// Read a list of images from FILE, one per line (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// Read a table of images with a `source` column: CSV, `.xlsx`, `.ods` or JSON Lines (`.jsonl`)
+    /// Read a table: CSV, .xlsx, .ods or .jsonl
     ///
-    /// CSV files can use any common separator and encoding.
+    /// It needs a `source` column. `.jsonl` has one JSON object per line. CSV files can use any common separator and encoding.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
     /// Read this sheet from a spreadsheet [default: first visible sheet]
     #[arg(long, value_name = "NAME", requires = "table")]
     sheet: Option<String>,
-    /// Include only files in folders that match PATTERN, such as `**/*.tif` (repeatable) [default: images by extension]
+    /// Include only files that match, such as `**/*.tif`
+    ///
+    /// The pattern applies to files in folders, and can be repeated. By default, images are found by their extensions.
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
     /// Exclude files in folders that match PATTERN (repeatable)
@@ -66,7 +68,7 @@ pub(super) struct Arguments {
     manifests_only: bool,
     #[command(flatten)]
     prune: PruneArguments,
-    /// Show what would be published and deleted, and the cost, without changing anything
+    /// Show what would change and cost, and change nothing
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
     /// Set the Presentation API version of the manifests and collection
@@ -75,7 +77,9 @@ pub(super) struct Arguments {
     /// Set the collection's title
     #[arg(long, value_name = "TEXT", default_value = "Collection")]
     label: String,
-    /// Write one JSON line per image to FILE, replacing any existing file
+    /// Write one JSON line per image to FILE
+    ///
+    /// An existing file is replaced.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Write the run's Prometheus metrics to FILE, for the node exporter's textfile collector
@@ -98,7 +102,9 @@ pub(super) struct Arguments {
 /// Options for images that are no longer in the input.
 #[derive(Debug, Args)]
 struct PruneArguments {
-    /// Delete images and manifests below the prefix that are no longer in the input
+    /// Delete images that are no longer in the input
+    ///
+    /// Also deletes their manifests. Only images below the prefix that iiif-publish has published are deleted.
     #[arg(long, conflicts_with = "shard")]
     prune: bool,
     /// Refuse to delete more images than this, as a number or a percentage of published images
@@ -189,14 +195,18 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     arguments.publishing.check(input.pages().len())?;
     arguments.publishing.check_names(input.pages().iter().map(|page| &page.identifier), context)?;
     let pages = input.pages_of(options.shard);
-    progress.begin(pages.len());
+    let images: Vec<Image> = pages.iter().copied().map(image).collect();
+    if !arguments.dry_run {
+        progress.begin(&images);
+    }
     progress.note(&describe(input.pages(), &pages, options.shard));
     for error in input.unread().iter().filter(|error| !matches!(error, InputError::Missing { .. })) {
         progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
-    let publisher = arguments.publishing.publisher(&arguments.destination, context).await?;
-    let images: Vec<Image> = pages.iter().copied().map(image).collect();
+    // Only a run that publishes looks up the first image in the usual way.
+    let first = images.first().filter(|_| !(arguments.dry_run || arguments.finish || arguments.manifests_only));
+    let publisher = arguments.publishing.publisher(&arguments.destination, first, context).await?;
     let reporter = IngestReporter::new(&images, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
     if arguments.dry_run {
@@ -204,6 +214,8 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
     }
     let summary = ingest.run(|| reporter.signal()).await?;
     metrics.counts = summary.counts;
+    metrics.collection_images = input.pages().len() as u64;
+    metrics.collection_objects = objects(input.pages()).len() as u64;
     Ok(report(summary, &reporter, &publisher, context, metrics).worse(unread))
 }
 
@@ -228,11 +240,16 @@ pub(super) fn report(
         Completion::LimitReached => Exit::Limit,
         Completion::Unavailable => Exit::Environment,
         Completion::Stopped => reporter.signalled(),
+        _ if summary.has_only_known_failures() => Exit::KnownFailures,
         _ => Exit::Failed,
     };
     let exit = summary.error.map_or(exit, |error| context.exit(Err(error.into())).worse(exit));
     // Print the summary after the last request, so its numbers match the metrics.
     reporter.print_summary(publisher);
+    if exit == Exit::KnownFailures {
+        let images = counted(summary.counts.failed, "image");
+        context.note(&format!("{images} had failed in the last report, too, and the files have not changed"));
+    }
     metrics.traffic = publisher.store().traffic();
     let Some(error) = summary.report_error else { return exit };
     context.progress().error(

@@ -2,13 +2,14 @@
 
 use super::files::Expanded;
 use super::manifests::{self, ManifestObject, manifest_objects};
+use super::present::listed;
 use super::refusal::PruneRefusal;
 use super::summary::{KnownImages, base_uri};
-use super::{IMAGES_IN_FLIGHT, Ingest, IngestError};
+use super::{Ingest, IngestError};
 use crate::collection::{Page, Presentation};
 use crate::destination::Identifier;
 use crate::iiif::Plan;
-use crate::publish::{Change, Image, Prospect, PublishError};
+use crate::publish::{Change, Image, MAX_IMAGES_LOOKED_UP, Prospect, PublishError};
 use crate::store::Key;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
@@ -100,7 +101,7 @@ impl<'a> Ingest<'a> {
             }
         }
         if let Some(limit) = self.options.prune {
-            let mut stale = self.find_stale(limit).await?;
+            let mut stale = self.find_stale(limit, self.look_up_documents().as_mut()).await?;
             self.add_stale_pages(&mut stale, &published).await?;
             stale.documents.iter().for_each(|key| on_event(DryRunEvent::DeleteDocument { key }));
             stale.images.iter().for_each(|identifier| on_event(DryRunEvent::DeleteImage { identifier }));
@@ -143,7 +144,7 @@ impl<'a> Ingest<'a> {
     fn prospects(&self) -> BoxStream<'_, (Identifier, Result<Examined<'a>, PublishError>)> {
         let files = self.pages.chunk_by(|a, b| self.are_numbered_pages(a, b));
         let files = stream::iter(files).map(|file| self.prospects_of(file));
-        files.buffered(IMAGES_IN_FLIGHT).flat_map(stream::iter).boxed()
+        files.buffered(MAX_IMAGES_LOOKED_UP).flat_map(stream::iter).boxed()
     }
 
     /// Examines the images of a file.
@@ -177,11 +178,12 @@ impl<'a> Ingest<'a> {
         let pages = self.input.pages();
         if !objects.is_empty() && pages.len() == self.pages.len() {
             let mut there = manifests::keys(presentation, &objects)?;
-            let listed = manifests::listed(self.publisher, presentation.destination().manifests()?).await?;
+            let listed = listed(self.publisher, presentation.destination().manifests()?).await?;
             there.extend(listed.unwrap_or_default().into_keys());
             let is_there = |key: &Key| there.contains(key);
             let collection =
-                manifests::changed_collection(self.publisher, presentation, self.label(), pages, is_there).await?;
+                manifests::changed_collection(self.publisher, presentation, (self.label(), pages), is_there, None)
+                    .await?;
             documents.extend(collection.into_iter().map(|(key, body)| (key, body.len() as u64)));
         }
         Ok(documents)

@@ -68,6 +68,13 @@ pub enum IngestEvent<'a> {
         /// The manifest's URL.
         url: &'a str,
     },
+    /// The manifests of this run's objects were written, unless they were up to date.
+    ManifestsWritten {
+        /// Number of manifests that were written.
+        updated: u64,
+        /// Number of manifests that were not written.
+        unchanged: u64,
+    },
     /// The collection was written or already up to date.
     CollectionWritten {
         /// The collection's URL.

@@ -4,7 +4,7 @@
 //! and without opening the file. For all others that may have pages, the manifest tells if all pages are unchanged. Only
 //! if it doesn't, the file is opened, once for all of its pages.
 
-use super::{IMAGES_IN_FLIGHT, Ingest, image};
+use super::{Ingest, image};
 use crate::collection::{Page, PageSelection, StoredPage};
 use crate::destination::Identifier;
 use crate::publish::{DocumentMark, Image, PublishError, Published, SharedFile, may_have_pages};
@@ -278,7 +278,7 @@ impl<'s, 'a: 's, Files: Iterator<Item = &'s [&'a Page]>> Work<'s, 'a, Files> {
     /// Starts as many images and files as may be looked at.
     fn start(&mut self) {
         let ingest = self.ingest;
-        while self.running.len() < IMAGES_IN_FLIGHT && !ingest.publisher.is_stopped() {
+        while self.running.len() < ingest.publisher.images_looked_up() && !ingest.publisher.is_stopped() {
             if let Some(image) = self.images.pop_front() {
                 let publish = async move {
                     let result = ingest.publisher.publish(&image).await;

@@ -21,7 +21,7 @@ impl IngestInput {
     /// # Errors
     /// Returns an error if two images have the same identifier.
     pub fn new(input: Input) -> Result<Self, InputError> {
-        let empty_folders = input.empty_folders().to_vec();
+        let empty_folders = input.empty_folders();
         let (hidden_rows, missing_files) = (input.hidden_rows(), input.missing_files());
         let (pages, unread) = input.into_pages()?;
         Ok(Self { pages, unread, empty_folders, hidden_rows, missing_files })

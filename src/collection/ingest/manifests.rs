@@ -1,15 +1,16 @@
 //! Writes manifests and the collection to the store if they have changed.
 
 use super::IngestError;
+use super::present::{KnownDocument, Manifests, PresentDocuments, listed};
 use super::summary::KnownImages;
 use crate::collection::{ManifestPage, Page, Presentation, objects};
 use crate::destination::Identifier;
-use crate::iiif::{LanguageMap, Member, PresentationVersion, Size};
+use crate::iiif::{Collection, LanguageMap, Member, PresentationVersion, Size};
 use crate::publish::{DocumentMark, Publisher};
-use crate::store::{Digest, Key, KeyError, Object, Prefix, StoreError, StoreErrorKind, Stored};
+use crate::store::{Digest, Key, KeyError, Object, StoreError, Stored};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::ready;
 
 /// An object with at least one published page.
@@ -62,17 +63,20 @@ pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &'a KnownImages<'
 /// Maximum number of concurrent PUT requests. Manifests are small.
 const PUTS_IN_FLIGHT: usize = 16;
 
-/// Uploads every manifest that has [changed]. Returns their keys because a listing might not include them yet.
+/// Maximum number of concurrent GET requests for the pages of a collection.
+const GETS_IN_FLIGHT: usize = 16;
+
+/// Uploads every manifest that has [changed] since it was listed in `present`. Returns their keys.
 pub(super) async fn manifests(
     publisher: &Publisher,
     presentation: &Presentation,
     manifest_objects: &[ManifestObject<'_>],
+    present: &Manifests,
 ) -> Result<HashSet<Key>, IngestError> {
-    let present = listed(publisher, presentation.destination().manifests()?).await?.unwrap_or_default();
     // Manifests are built one at a time because holding all of them in memory would be expensive.
     let put_one = async |object: &ManifestObject<'_>| -> Result<Option<Key>, IngestError> {
-        let Some((key, body)) = manifest(presentation, object, &present)? else { return Ok(None) };
-        let Some(mark) = mark_to_put(publisher, object, &key, &body, &present).await? else { return Ok(None) };
+        let Some((key, body)) = manifest(presentation, object, present)? else { return Ok(None) };
+        let Some(mark) = mark_to_put(publisher, object, &key, &body, present).await? else { return Ok(None) };
         put(publisher, presentation.version(), key.clone(), body.into(), &mark).await?;
         Ok(Some(key))
     };
@@ -105,7 +109,7 @@ async fn mark_to_put(
     object: &ManifestObject<'_>,
     key: &Key,
     body: &str,
-    present: &HashMap<Key, Option<Digest>>,
+    present: &Manifests,
 ) -> Result<Option<DocumentMark>, StoreError> {
     if !present.contains_key(key) && object.marks.is_none() {
         return Ok(Some(object.mark()));
@@ -142,7 +146,7 @@ pub(super) fn keys(
 fn manifest(
     presentation: &Presentation,
     object: &ManifestObject,
-    present: &HashMap<Key, Option<Digest>>,
+    present: &Manifests,
 ) -> Result<Option<(Key, String)>, KeyError> {
     let Some((key, manifest, _)) = presentation.manifest(&object.pages)? else { return Ok(None) };
     let known = present.get(&key);
@@ -157,31 +161,31 @@ fn manifest(
 }
 
 /// Uploads the collection if it has changed and returns its URL. It contains every object with a manifest that is
-/// either listed in the store or was `written` by this run, in input order.
+/// either `present` in the store or was `written` by this run, in input order.
 pub(super) async fn collection(
     publisher: &Publisher,
     presentation: &Presentation,
-    label: &str,
-    pages: &[Page],
-    written: &HashSet<Key>,
+    (label, pages): (&str, &[Page]),
+    (present, written): (&PresentDocuments, &HashSet<Key>),
 ) -> Result<String, IngestError> {
-    let present = listed(publisher, presentation.destination().manifests()?).await?;
-    let is_listed = |key: &Key| present.as_ref().is_none_or(|present| present.contains_key(key));
+    let is_listed = |key: &Key| present.manifests.as_ref().is_none_or(|present| present.contains_key(key));
     let is_there = |key: &Key| written.contains(key) || is_listed(key);
-    let documents = changed_collection(publisher, presentation, label, pages, is_there).await?;
+    let known = present.collection.as_ref();
+    let documents = changed_collection(publisher, presentation, (label, pages), is_there, known).await?;
     for (key, body) in documents {
         put(publisher, presentation.version(), key, body.into(), &DocumentMark::new(None)).await?;
     }
     Ok(presentation.destination().collection()?.url)
 }
 
-/// Returns all collection documents that are missing from the store or differ from the stored version.
+/// Returns all collection documents that are missing from the store or differ from the stored version. Doesn't read a
+/// `known` document again.
 pub(super) async fn changed_collection(
     publisher: &Publisher,
     presentation: &Presentation,
-    label: &str,
-    pages: &[Page],
+    (label, pages): (&str, &[Page]),
     is_there: impl Fn(&Key) -> bool,
+    known: Option<&KnownDocument>,
 ) -> Result<Vec<(Key, String)>, IngestError> {
     let mut members: Vec<Member> = Vec::new();
     for pages in objects(pages) {
@@ -199,33 +203,17 @@ pub(super) async fn changed_collection(
         return Err(IngestError::EmptyCollection);
     }
     let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
-    let mut changed = Vec::new();
-    for (key, document) in documents {
+    let compare = async |(key, document): (Key, Collection)| -> Result<Option<(Key, String)>, IngestError> {
+        let stored = match known {
+            Some((known, stored)) if *known == key => stored.clone(),
+            _ => publisher.store().get(&key).await?,
+        };
         let body = document.to_json(presentation.version());
-        let stored = publisher.store().get(&key).await?;
-        if stored.is_none_or(|stored| is_outdated(&stored, &body, false)) {
-            changed.push((key, body));
-        }
-    }
-    Ok(changed)
-}
-
-/// Returns the keys below a prefix, with digests if the store provides them. Returns `None` if the store denies
-/// listing.
-pub(super) async fn listed(
-    publisher: &Publisher,
-    below: Prefix,
-) -> Result<Option<HashMap<Key, Option<Digest>>>, IngestError> {
-    let pages = publisher.store().pages(&below);
-    let listed = pages.try_fold(HashMap::new(), |mut present, page| async {
-        present.extend(page.into_iter().map(|object| (object.key, object.etag.and_then(|etag| etag.md5()))));
-        Ok(present)
-    });
-    match listed.await {
-        Ok(present) => Ok(Some(present)),
-        Err(error) if error.kind() == StoreErrorKind::Denied => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+        let is_old = stored.is_none_or(|stored| is_outdated(&stored, &body, false));
+        Ok(is_old.then_some((key, body)))
+    };
+    let changed = stream::iter(documents).map(compare).buffered(GETS_IN_FLIGHT).boxed();
+    changed.try_filter_map(|changed| ready(Ok(changed))).try_collect().await
 }
 
 /// Uploads a document.

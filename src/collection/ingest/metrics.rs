@@ -17,15 +17,22 @@ const SUCCESS: &str = "iiif_publish_last_success_timestamp_seconds";
 pub struct Metrics {
     /// Counts of images, objects and bytes.
     pub counts: Counts,
+    /// Number of images in the input, in all parts.
+    pub collection_images: u64,
+    /// Number of objects in the input, each of which has a manifest.
+    pub collection_objects: u64,
     /// Requests sent to the store.
     pub traffic: Traffic,
     /// Duration of the run.
     pub duration: Duration,
-    /// The process's exit code. Zero means success.
+    /// The process's exit code. Zero means success, and so does [`KNOWN_FAILURES`](Self::KNOWN_FAILURES).
     pub exit_code: u8,
 }
 
 impl Metrics {
+    /// Exit code of a run in which only images failed that had failed before.
+    pub const KNOWN_FAILURES: u8 = 5;
+
     /// Writes the metrics to a file. Atomically replaces an existing file, but preserves the time of the last
     /// successful run.
     ///
@@ -36,7 +43,7 @@ impl Metrics {
         let before = read_before(path).ok().and_then(|text| last_success(&text));
         // The file itself is the only record of earlier runs. Alerts fire based on the age of this timestamp, so it
         // must not change if a run fails.
-        let success = if self.exit_code == 0 { Some(now) } else { before };
+        let success = if matches!(self.exit_code, 0 | Self::KNOWN_FAILURES) { Some(now) } else { before };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(".iiif-publish").tempfile_in(folder)?;
         file.write_all(self.text(now, success).as_bytes())?;
@@ -47,7 +54,12 @@ impl Metrics {
     fn text(&self, now: u64, success: Option<u64>) -> String {
         let Self { counts, traffic, .. } = self;
         let mut text = Text::default();
+        text.build_info();
         text.images(counts);
+        let images = "Images in the collection.";
+        text.gauge("iiif_publish_collection_images", images, exact(self.collection_images));
+        let objects = "Objects in the collection.";
+        text.gauge("iiif_publish_collection_objects", objects, exact(self.collection_objects));
         let last = "Objects of the images published by the last run.";
         text.gauge("iiif_publish_objects", last, exact(counts.objects));
         text.gauge("iiif_publish_bytes", "Bytes of these objects.", exact(counts.bytes));
@@ -76,6 +88,12 @@ impl Text {
     fn gauge(&mut self, name: &str, help: &str, value: f64) {
         self.header(name, help);
         self.value(name, value);
+    }
+
+    fn build_info(&mut self) {
+        let name = "iiif_publish_build_info";
+        self.header(name, "Version of the program.");
+        self.value(&format!("{name}{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0);
     }
 
     fn images(&mut self, counts: &Counts) {
@@ -136,14 +154,20 @@ mod tests {
     fn the_text_has_every_metric() {
         let counts = Counts { published: 2, left: 1, objects: 30, bytes: 4000, ..Counts::default() };
         let duration = Duration::from_millis(1500);
-        let text = Metrics { counts, duration, exit_code: 4, ..Metrics::default() }.text(1_795_381_200, None);
+        let (collection_images, collection_objects) = (3, 2);
+        let metrics = Metrics { counts, collection_images, collection_objects, duration, ..Metrics::default() };
+        let text = Metrics { exit_code: 4, ..metrics }.text(1_795_381_200, None);
         let values: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let build_info = format!("iiif_publish_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
         let expected = [
+            build_info.as_str(),
             "iiif_publish_images{status=\"published\"} 2",
             "iiif_publish_images{status=\"unchanged\"} 0",
             "iiif_publish_images{status=\"failed\"} 0",
             "iiif_publish_images{status=\"left\"} 1",
             "iiif_publish_images{status=\"deleted\"} 0",
+            "iiif_publish_collection_images 3",
+            "iiif_publish_collection_objects 2",
             "iiif_publish_objects 30",
             "iiif_publish_bytes 4000",
             "iiif_publish_requests 0",
@@ -154,7 +178,7 @@ mod tests {
             "iiif_publish_end_timestamp_seconds 1795381200",
         ];
         assert_eq!(values, expected);
-        assert_eq!(text.matches("# TYPE ").count(), 9, "{text}");
+        assert_eq!(text.matches("# TYPE ").count(), 12, "{text}");
     }
 
     #[test]

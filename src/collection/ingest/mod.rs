@@ -38,6 +38,7 @@ mod input;
 mod manifests;
 mod metrics;
 mod options;
+mod present;
 mod prune;
 mod refusal;
 mod report;
@@ -54,15 +55,16 @@ pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};
-use crate::destination::Identifier;
+use crate::destination::{Destination, Identifier};
 use crate::iiif::PresentationVersion;
-use crate::publish::{Image, Publisher};
-use crate::store::StoreError;
+use crate::publish::{Image, MAX_IMAGES_LOOKED_UP, Publisher};
+use crate::store::{KeyError, StoreError};
 use event::Events;
 use file_state::FoundImages;
 use files::Step;
 use futures::{StreamExt, TryStreamExt, stream};
 use manifests::{ManifestObject, manifest_objects};
+use present::{DocumentKeys, DocumentLookup, Manifests, PresentDocuments};
 use prune::Stale;
 use report::Report;
 use std::collections::{HashMap, HashSet};
@@ -71,15 +73,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use summary::Run;
 
-/// Maximum number of concurrent image lookups. Same as the limit for publishing.
-const IMAGES_IN_FLIGHT: usize = 32;
-
 /// Publishes the images of an input, along with their manifests and the collection.
 pub struct Ingest<'a> {
     publisher: &'a Publisher,
     input: &'a IngestInput,
     options: IngestOptions,
     presentation: Option<Presentation>,
+    /// Documents that the run may write.
+    documents: Option<DocumentKeys>,
     /// Images in this shard.
     pages: Vec<&'a Page>,
     /// Identifiers of the whole input, collected when the first file with pages is found.
@@ -111,10 +112,14 @@ impl<'a> Ingest<'a> {
         if presentation.is_some() {
             input.check_identifiers(&publisher.options().destination())?;
         }
+        // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
+        // input would drop objects that are still online.
+        let is_whole = options.writes_collection && options.shard.is_whole() && input.is_complete();
+        let documents = presentation.as_ref().map(|it| document_keys(it.destination(), is_whole)).transpose()?;
         let pages = input.pages_of(options.shard);
         let (names, shared_objects) = (OnceLock::new(), OnceLock::new());
         let events = Box::new(events);
-        Ok(Self { publisher, input, options, presentation, pages, names, shared_objects, events })
+        Ok(Self { publisher, input, options, presentation, documents, pages, names, shared_objects, events })
     }
 
     /// Publishes images, writes manifests and the collection, and deletes images that are no longer in the input,
@@ -129,9 +134,10 @@ impl<'a> Ingest<'a> {
     /// the summary.
     pub async fn run<S: Future<Output = ()>>(&self, mut stop: impl FnMut() -> S) -> Result<IngestSummary, IngestError> {
         let mut run = Run::new(Report::create(self.options.report.as_deref(), &self.pages)?, self.pages.len());
+        let mut documents = self.look_up_documents();
         // Must happen before publishing because the limit is relative to the number of images currently in the store.
         let stale = match self.options.prune {
-            Some(limit) => Some(self.find_stale(limit).await),
+            Some(limit) => Some(self.find_stale(limit, documents.as_mut()).await),
             None => None,
         };
         let completion = match self.options.mode {
@@ -150,7 +156,7 @@ impl<'a> Ingest<'a> {
             Ok(completion) => completion,
             Err(error) => return Ok(run.into_summary(Completion::Incomplete, Some(error))),
         };
-        match unless_stopped(stop(), self.complete(&mut run, stale, completion)).await {
+        match unless_stopped(stop(), self.complete(&mut run, documents, stale, completion)).await {
             Some(result) => Ok(run.into_summary(completion, result.err())),
             None => Ok(run.into_summary(Completion::Stopped, None)),
         }
@@ -204,7 +210,7 @@ impl<'a> Ingest<'a> {
     async fn find_all(&self, run: &mut Run<'a>) -> Result<Completion, IngestError> {
         let find = |page: &'a Page| self.find_images(page);
         // Boxing the stream lets the compiler prove that the future is `Send`.
-        let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(IMAGES_IN_FLIGHT).boxed();
+        let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(MAX_IMAGES_LOOKED_UP).boxed();
         let found: Vec<FoundImages<'a>> = found.try_collect().await?;
         let mut images = HashMap::new();
         for (found, expanded) in found {
@@ -225,11 +231,12 @@ impl<'a> Ingest<'a> {
     async fn complete(
         &self,
         run: &mut Run<'a>,
+        documents: Option<DocumentLookup>,
         stale: Option<Result<Stale, IngestError>>,
         completion: Completion,
     ) -> Result<(), IngestError> {
-        if let Some(presentation) = &self.presentation {
-            self.present(presentation, run, completion).await?;
+        if let (Some(presentation), Some(mut documents)) = (&self.presentation, documents) {
+            self.present(presentation, run, documents.get().await?, completion).await?;
         }
         match stale {
             Some(stale) if completion != Completion::LimitReached => self.prune(stale?, run).await,
@@ -237,33 +244,37 @@ impl<'a> Ingest<'a> {
         }
     }
 
+    /// Starts to look at the stored documents, if the run may write any.
+    fn look_up_documents(&self) -> Option<DocumentLookup> {
+        self.documents.clone().map(|keys| DocumentLookup::begin(self.publisher, keys))
+    }
+
     /// Writes this shard's manifests. Also writes the collection if the shard contains the whole input.
     async fn present(
         &self,
         presentation: &Presentation,
         run: &Run<'a>,
+        present: &PresentDocuments,
         completion: Completion,
     ) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
             let objects: Vec<ManifestObject> = manifest_objects(&self.pages, run.images());
-            written = manifests::manifests(self.publisher, presentation, &objects).await?;
+            let none = Manifests::new();
+            let manifests = present.manifests.as_ref().unwrap_or(&none);
+            written = manifests::manifests(self.publisher, presentation, &objects, manifests).await?;
+            let (updated, all) = (written.len() as u64, objects.len() as u64);
+            (self.events)(IngestEvent::ManifestsWritten { updated, unchanged: all.saturating_sub(updated) });
             for object in objects.iter().filter_map(ManifestObject::shown) {
                 let url = presentation.destination().manifest(object)?.url;
                 (self.events)(IngestEvent::ManifestWritten { object, url: &url });
             }
         }
-        if !self.options.writes_collection {
+        if completion == Completion::LimitReached || present.collection.is_none() {
             return Ok(());
         }
-        // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
-        // input would drop objects that are still online.
-        let is_whole = self.options.shard.is_whole() && self.input.is_complete();
-        if completion == Completion::LimitReached || !is_whole {
-            return Ok(());
-        }
-        let pages = self.input.pages();
-        let url = manifests::collection(self.publisher, presentation, self.label(), pages, &written).await?;
+        let (input, there) = ((self.label(), self.input.pages()), (present, &written));
+        let url = manifests::collection(self.publisher, presentation, input, there).await?;
         (self.events)(IngestEvent::CollectionWritten { url: &url });
         Ok(())
     }
@@ -281,6 +292,11 @@ fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<P
     let options = publisher.options();
     let (image_version, _) = *options.versions.folders().first()?;
     Some(Presentation::new(options.destination(), image_version, version, options.shape))
+}
+
+fn document_keys(destination: &Destination, writes_collection: bool) -> Result<DocumentKeys, KeyError> {
+    let collection = if writes_collection { Some(destination.collection()?.key) } else { None };
+    Ok(DocumentKeys { manifests: destination.manifests()?, collection })
 }
 
 /// Waits for `max_duration`, or forever if it is `None`.

@@ -1,7 +1,7 @@
 //! Deletes images and documents that are no longer in the input, up to a limit.
 
 use super::files::Expanded;
-use super::manifests::listed;
+use super::present::{DocumentLookup, listed};
 use super::refusal::{DeleteLimit, PruneRefusal};
 use super::summary::{KnownImages, Run};
 use super::{Ingest, IngestError, IngestEvent, IngestInput};
@@ -29,13 +29,19 @@ pub(super) struct Stale {
 impl Ingest<'_> {
     /// Finds images and documents that are no longer in the input. Images below an image of the input, such as the pages
     /// of a file, aren't looked at.
-    pub(super) async fn find_stale(&self, limit: DeleteLimit) -> Result<Stale, IngestError> {
+    pub(super) async fn find_stale(
+        &self,
+        limit: DeleteLimit,
+        documents: Option<&mut DocumentLookup>,
+    ) -> Result<Stale, IngestError> {
         let destination = self.publisher.options().destination();
         let StaleImages { images, unseen, known, foreign, .. } =
             stale_images(&destination, self.publisher.store(), self.input.pages()).await?;
-        let documents = match &self.presentation {
-            Some(presentation) => stale_documents(self.publisher, presentation, self.input.pages()).await?,
-            None => Vec::new(),
+        let documents = match (&self.presentation, documents) {
+            (Some(presentation), Some(documents)) => {
+                stale_documents(self.publisher, presentation, self.input.pages(), documents).await?
+            }
+            _ => Vec::new(),
         };
         // Publishing both Image API versions means that each image is found twice.
         let known = known / destination.api_folders().len().max(1) as u64;
@@ -124,6 +130,7 @@ async fn stale_documents(
     publisher: &Publisher,
     presentation: &Presentation,
     pages: &[Page],
+    documents: &mut DocumentLookup,
 ) -> Result<Vec<Key>, IngestError> {
     let (destination, objects) = (presentation.destination(), objects(pages));
     let manifest_key = |pages: &Vec<_>| pages.first().map(|page: &&Page| &page.object);
@@ -131,15 +138,14 @@ async fn stale_documents(
     let manifests = manifests.map(|manifest| Ok::<_, KeyError>(manifest?.key));
     let mut wanted = manifests.collect::<Result<HashSet<Key>, _>>()?;
     wanted.extend(presentation.collection_page_keys(objects.len())?);
+    let pages = listed(publisher, destination.collection_pages()?).await?.unwrap_or_default();
+    let present = documents.get().await?.manifests.iter().flatten().chain(&pages).map(|(key, _)| key);
     let mut documents = Vec::new();
-    for below in [destination.manifests()?, destination.collection_pages()?] {
-        let present = listed(publisher, below).await?.unwrap_or_default();
-        for key in present.into_keys().filter(|key| !wanted.contains(key)) {
-            // Only documents with a matching `id` belong to this collection.
-            let stored = publisher.store().get(&key).await?;
-            if stored.is_some_and(|stored| presentation.is_document(&key, &stored.body)) {
-                documents.push(key);
-            }
+    for key in present.filter(|key| !wanted.contains(key)) {
+        // Only documents with a matching `id` belong to this collection.
+        let stored = publisher.store().get(key).await?;
+        if stored.is_some_and(|stored| presentation.is_document(key, &stored.body)) {
+            documents.push(key.clone());
         }
     }
     documents.sort();

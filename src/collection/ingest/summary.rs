@@ -55,10 +55,22 @@ pub struct IngestSummary {
     pub completion: Completion,
     /// Statistics for the run.
     pub counts: Counts,
+    /// Number of failed images that had failed in the same way, with the same source, in the
+    /// [report](super::IngestOptions::report) that this run has replaced.
+    pub known_failures: u64,
     /// Error that ended the run while it was looking up images, writing documents or deleting stale images.
     pub error: Option<IngestError>,
     /// The first error that occurred while writing the report. The report is incomplete in that case.
     pub report_error: Option<io::Error>,
+}
+
+impl IngestSummary {
+    /// Returns `true` if images failed, and all of them are [known failures](Self::known_failures).
+    #[must_use]
+    pub fn has_only_known_failures(&self) -> bool {
+        let Counts { failed, left, .. } = self.counts;
+        self.completion == Completion::Incomplete && failed > 0 && left == 0 && self.known_failures == failed
+    }
 }
 
 /// Base URI and size of each published image.
@@ -206,7 +218,8 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn into_summary(mut self, completion: Completion, error: Option<IngestError>) -> IngestSummary {
-        IngestSummary { completion, counts: self.counts(), error, report_error: self.report.take_error() }
+        let (counts, known_failures) = (self.counts(), self.report.known_failures());
+        IngestSummary { completion, counts, known_failures, error, report_error: self.report.take_error() }
     }
 }
 

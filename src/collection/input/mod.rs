@@ -37,7 +37,11 @@ pub struct Input {
     missing_files: u64,
     system_files: SystemFiles,
     unsupported_files: UnsupportedFiles,
+    rename: Option<Rename>,
 }
+
+/// Function that derives an identifier from another one.
+type Rename = fn(&str) -> String;
 
 impl Input {
     /// Creates an empty input.
@@ -54,7 +58,14 @@ impl Input {
             missing_files: 0,
             system_files: SystemFiles::default(),
             unsupported_files: UnsupportedFiles::default(),
+            rename: None,
         }
+    }
+
+    /// Derives the identifiers of all images and objects with `rename`, for example to make them ASCII.
+    #[must_use]
+    pub fn renaming(self, rename: fn(&str) -> String) -> Self {
+        Self { rename: Some(rename), ..self }
     }
 
     /// Sets the publish target. It contains tiles, so it is skipped when adding folders and prefixes later.
@@ -249,6 +260,22 @@ impl Input {
         Location::File(found.map_or(path, PathBuf::from))
     }
 
+    /// Makes identifiers what they will be in the store: in normalization form C and renamed.
+    fn rename_pages(&mut self) {
+        let rename = self.rename;
+        let named = |identifier: &Identifier| named(identifier.as_str(), rename);
+        for page in std::mem::take(&mut self.pages) {
+            let renamed = named(&page.identifier).and_then(|identifier| {
+                let thumbnail = page.thumbnail.as_ref().map(&named).transpose()?;
+                Ok(Page { object: named(&page.object)?, identifier, thumbnail, ..page })
+            });
+            match renamed {
+                Ok(page) => self.pages.push(page),
+                Err(error) => self.unread.push(error.into()),
+            }
+        }
+    }
+
     /// Returns the number of hidden spreadsheet rows. They won't be published but may have been published earlier.
     #[must_use]
     pub(crate) fn hidden_rows(&self) -> u64 {
@@ -257,8 +284,12 @@ impl Input {
 
     /// Returns all empty folders. Images published from them may or may not still exist.
     #[must_use]
-    pub(crate) fn empty_folders(&self) -> &[EmptyFolder] {
-        &self.empty_folders
+    pub(crate) fn empty_folders(&self) -> Vec<EmptyFolder> {
+        let renamed = |folder: &EmptyFolder| match named(&folder.identifiers, self.rename) {
+            Ok(identifiers) => folder.renamed(identifiers.to_string()),
+            Err(_) => folder.clone(),
+        };
+        self.empty_folders.iter().map(renamed).collect()
     }
 
     /// Returns the number of files that lists and tables refer to but that don't exist.
@@ -278,7 +309,8 @@ impl Input {
     ///
     /// # Errors
     /// Returns an error if two images have the same identifier.
-    pub(crate) fn into_pages(self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
+    pub(crate) fn into_pages(mut self) -> Result<(Vec<Page>, Vec<InputError>), InputError> {
+        self.rename_pages();
         // Files like `a.tif` and `a.jpg` have the same identifier. Picking one of them would be a guess, and publishing
         // both would make each run overwrite one with the other.
         let mut known: HashMap<&Identifier, &Location> = HashMap::with_capacity(self.pages.len());
@@ -297,6 +329,13 @@ impl Input {
         drop(known);
         Ok((self.pages, self.unread))
     }
+}
+
+/// Returns an identifier in normalization form C, because names from macOS may be decomposed, and renamed.
+fn named(text: &str, rename: Option<Rename>) -> Result<Identifier, NameError> {
+    let composed: String = text.nfc().collect();
+    let name = rename.map_or_else(|| composed.clone(), |rename| rename(&composed));
+    name.parse().map_err(|cause| NameError::NoIdentifier { name: text.to_owned(), cause: Some(cause) })
 }
 
 #[cfg(test)]

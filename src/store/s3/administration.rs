@@ -6,7 +6,9 @@ use crate::store::{Key, Object, StoreError, StoreErrorKind};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::head_bucket::HeadBucketError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CorsConfiguration, CorsRule as SdkCorsRule};
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CorsConfiguration, CorsRule as SdkCorsRule, CreateBucketConfiguration,
+};
 use bytes::Bytes;
 use std::error::Error;
 
@@ -88,6 +90,23 @@ impl S3Store {
     #[must_use]
     pub(crate) fn is_aws(&self) -> bool {
         super::is_aws(&self.url.to_string())
+    }
+
+    /// Creates the bucket in the [region](Self::aws_region) of the settings. Requires `s3:CreateBucket`.
+    ///
+    /// # Errors
+    /// Returns an error if the store refuses, for example because the name is taken.
+    pub async fn create_bucket(&self) -> Result<(), StoreError> {
+        let region = self.aws_region();
+        // S3 has no name for its first region here, and other stores ignore the region or have only one.
+        let is_elsewhere = self.is_aws() && region != "us-east-1";
+        let location = is_elsewhere.then(|| {
+            let constraint = BucketLocationConstraint::from(region.as_str());
+            CreateBucketConfiguration::builder().location_constraint(constraint).build()
+        });
+        let create = self.client.create_bucket().bucket(&self.bucket).set_create_bucket_configuration(location);
+        let action = || format!("could not create the bucket `{}`", self.bucket);
+        create.send().await.map(drop).map_err(|error| self.failed(action(), &error))
     }
 
     /// Returns the bucket's region, if the store reports it. Doesn't require any permissions.

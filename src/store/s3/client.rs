@@ -78,7 +78,7 @@ pub(super) async fn shared_config(settings: &S3Settings) -> Result<SdkConfig, St
 fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     // The SDK's default client has a fixed idle timeout, so build one here the same way the SDK does.
     HttpBuilder::new().pool_idle_timeout(POOL_IDLE_TIMEOUT).build_with_connector_fn(move |settings, components| {
-        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::Ring));
         connector.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());

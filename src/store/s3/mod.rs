@@ -132,9 +132,10 @@ fn default_concurrency(max_puts_per_second: Option<f64>) -> usize {
 }
 
 impl S3Store {
-    /// Default limit on concurrent uploads. At 200 ms per put, 256 uploads amount to 1,280 puts per second, which
-    /// matches the number of tiles that two cores can encode. The actual number adapts to the store.
-    pub const DEFAULT_CONCURRENCY: usize = 256;
+    /// Default limit on concurrent uploads. At 200 ms per put, 512 uploads amount to 2,560 puts per second, which is
+    /// more than the number of tiles that two cores can encode. The actual number adapts to the store, and to the size
+    /// of the bodies.
+    pub const DEFAULT_CONCURRENCY: usize = 512;
 
     /// Connects to a bucket and [checks](Store::check) it. If the bucket turns out to be in a different region, calls
     /// `on_region` with that region and reconnects.
@@ -228,6 +229,6 @@ mod tests {
     #[test]
     fn a_rate_limit_limits_the_uploads_in_flight() {
         let concurrencies = [None, Some(0.001), Some(30.5), Some(1e6)].map(default_concurrency);
-        assert_eq!(concurrencies, [256, 8, 31, 256]);
+        assert_eq!(concurrencies, [512, 8, 31, 512]);
     }
 }

@@ -12,12 +12,15 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 /// Maximum number of attempts for the initial request, which checks that the bucket exists.
 const MAX_CHECK_ATTEMPTS: u32 = 3;
+
+/// Maximum number of keys that the initial request lists: about 40 KB, and the pictures of an image of 12 megapixels.
+const MAX_CHECKED_KEYS: i32 = 100;
 
 /// Returns the objects from a listing page that have a key accepted by `found`.
 fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) -> Vec<Listed> {
@@ -29,6 +32,25 @@ fn listed_on(page: &ListObjectsV2Output, found: impl Fn(&str) -> Option<Key>) ->
         Some(Listed { key, bytes, etag, modified })
     };
     page.contents().iter().filter_map(listed).collect()
+}
+
+impl S3Store {
+    /// Lists a few keys. Returns `None` if listing is denied.
+    async fn check_by_listing(
+        &self,
+        prefix: Option<String>,
+        max_keys: i32,
+    ) -> Result<Option<ListObjectsV2Output>, StoreError> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket).set_prefix(prefix).max_keys(max_keys);
+        let list = list.set_request_payer(self.payer.into());
+        // A mistyped endpoint should fail within seconds.
+        let few_attempts = RetryConfig::standard().with_max_attempts(MAX_CHECK_ATTEMPTS);
+        match list.customize().config_override(Builder::new().retry_config(few_attempts)).send().await {
+            Ok(page) => Ok(Some(page)),
+            Err(error) if kind(&error) == StoreErrorKind::Denied => Ok(None),
+            Err(error) => Err(self.failed(format!("could not reach the bucket `{}`", self.bucket), &error)),
+        }
+    }
 }
 
 impl Store for S3Store {
@@ -44,18 +66,20 @@ impl Store for S3Store {
     /// Lists at most one key. Unlike `HeadBucket`, this returns an error message. A role that only has put permission
     /// isn't allowed to list, so a denied request is not an error.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        tracking_last_failure(async {
-            let listed = self.client.list_objects_v2().bucket(&self.bucket).max_keys(1);
-            let listed = listed.set_request_payer(self.payer.into());
-            // A mistyped endpoint should fail within seconds.
-            let few_attempts = RetryConfig::standard().with_max_attempts(MAX_CHECK_ATTEMPTS);
-            let listed = listed.customize().config_override(Builder::new().retry_config(few_attempts)).send().await;
-            match listed {
-                Err(error) if kind(&error) != StoreErrorKind::Denied => {
-                    Err(self.failed(format!("could not reach the bucket `{}`", self.bucket), &error))
-                }
-                _ => Ok(()),
-            }
+        tracking_last_failure(self.check_by_listing(None, 1).map_ok(drop)).boxed()
+    }
+
+    /// Uses one request. Only a few keys are listed, because a complete page takes several round trips by itself.
+    fn check_and_list<'a>(&'a self, below: &'a Prefix) -> BoxFuture<'a, Result<Option<Vec<Listed>>, StoreError>> {
+        tracking_last_failure(async move {
+            let page = self.check_by_listing(Some(below.with_slash()), MAX_CHECKED_KEYS).await?;
+            // Truncated or implausible pages are listed again, by code that reports errors.
+            let is_complete = |page: &ListObjectsV2Output| {
+                page.is_truncated() == Some(false)
+                    && page.next_continuation_token().is_none()
+                    && page.contents().iter().all(|object| object.key().is_some_and(|key| below.found(key).is_some()))
+            };
+            Ok(page.filter(is_complete).map(|page| listed_on(&page, |key| below.found(key))))
         })
         .boxed()
     }

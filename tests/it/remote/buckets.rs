@@ -97,7 +97,7 @@ fn an_unchanged_image_in_a_listing_costs_no_source_request() {
     let retry =
         file(folder.path(), "retry", b"s3://masters/a.png\n{\"source\": \"s3://masters/b/c.png\", \"id\": \"b/c\"}\n");
     server.forget_requests();
-    let run = ingest_to(&target, &[&endpoint, &format!("--from-file={}", retry.display())]);
+    let run = ingest_to(&target, &[&endpoint, "--verbose", &format!("--from-file={}", retry.display())]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let looked_at = server.requests().iter().filter(|request| request.method == Method::HEAD).count();
     assert_eq!(looked_at, 2, "one request per image, and the same fingerprint");

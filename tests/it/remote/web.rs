@@ -51,7 +51,7 @@ fn web_servers_yield_the_same_bytes_as_files_with_and_without_ranges() {
         assert_same(local.path(), target.path());
         let target = FaultServer::start();
         assert_eq!(publish_to(&target, &urls).code, Some(0));
-        let again = publish_to(&target, &urls);
+        let again = publish_to(&target, &[&urls[..], &["--verbose"]].concat());
         assert_eq!(again.stderr.matches(": unchanged").count(), urls.len(), "{names}: {}", again.stderr);
     }
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 /// The program with credentials of the test servers, and nothing of the machine's own AWS configuration and proxies.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_iiif-publish"));
-    let is_foreign = |name: &str| name.starts_with("AWS_") || name.to_lowercase().ends_with("_proxy");
+    let is_own = |name: &str| name.starts_with("IIIF_PUBLISH_") && !name.starts_with("IIIF_PUBLISH_TEST_");
+    let is_foreign = |name: &str| name.starts_with("AWS_") || name.to_lowercase().ends_with("_proxy") || is_own(name);
     for (name, _) in std::env::vars().filter(|(name, _)| is_foreign(name)) {
         command.env_remove(name);
     }

@@ -200,6 +200,7 @@ impl Server {
         let credentials = Credentials::new(ACCESS_KEY, secret, None, None, "tests");
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(credentials)
             .region(Region::from_static("us-east-1"))
             .endpoint_url(&self.endpoint)

@@ -6,26 +6,42 @@ mod read;
 pub use read::{ReadReportError, ReportStatus, ReportedImage, Reports};
 
 use super::IngestError;
+use crate::collection::lines::next_line;
 use crate::collection::{Page, PageSelection};
 use crate::destination::Identifier;
 use crate::error::chain;
+use crate::location::Location;
 use crate::publish::{FilePage, Image, Outcome, PublishError, Published};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// A report, which may be disabled.
 pub(super) struct Report {
     file: Option<BufWriter<File>>,
     /// The first write error, if any.
     error: Option<io::Error>,
+    /// Failures in the report that this one replaces, by identifier.
+    earlier: HashMap<String, Failure>,
+    /// Number of images that failed as they did in the earlier report.
+    known_failures: u64,
+}
+
+/// A failure of an image: why, and the state of its source at that time. If the state is unknown, the source may have
+/// changed, so that there is no `Failure`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failure {
+    reason: String,
+    source_state: String,
 }
 
 impl Report {
     /// Returns a disabled report.
     pub(super) fn none() -> Self {
-        Self { file: None, error: None }
+        Self { file: None, error: None, earlier: HashMap::new(), known_failures: 0 }
     }
 
     /// Creates a report that starts with a line for each planned image. Any image without a second line wasn't
@@ -33,8 +49,9 @@ impl Report {
     pub(super) fn create(path: Option<&Path>, pages: &[&Page]) -> Result<Self, IngestError> {
         let Some(path) = path else { return Ok(Self::none()) };
         let refused = |cause: io::Error| IngestError::Report { path: path.to_owned(), cause };
+        let earlier = earlier_failures(path);
         let file = File::create(path).map_err(refused)?;
-        let mut report = Self { file: Some(BufWriter::new(file)), error: None };
+        let mut report = Self { file: Some(BufWriter::new(file)), earlier, ..Self::none() };
         // Planned images are written first so that the report stays meaningful after a crash. Without them, the report
         // of a killed run would look like a complete run with fewer images.
         for page in pages {
@@ -69,8 +86,10 @@ impl Report {
     /// Writes an image's result. Flushes right away so that a crash doesn't lose it.
     pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         if self.file.is_some() {
-            let number = image.page.as_ref().map(FilePage::number);
-            self.line(&with_page(line(image, result), number));
+            let line = with_page(line(image, result), image.page.as_ref().map(FilePage::number));
+            let is_known = |failure: &Failure| self.earlier.get(image.identifier.as_str()) == Some(failure);
+            self.known_failures += u64::from(failure(&line).as_ref().is_some_and(is_known));
+            self.line(&line);
             self.flush();
         }
     }
@@ -84,6 +103,11 @@ impl Report {
     /// Returns the first write error, if any. The report is incomplete in that case.
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
+    }
+
+    /// Returns the number of images that failed as they did in the report that this one replaces, with the same source.
+    pub(super) fn known_failures(&self) -> u64 {
+        self.known_failures
     }
 
     fn line(&mut self, line: &Value) {
@@ -133,6 +157,45 @@ fn line(image: &Image, result: &Result<Published, PublishError>) -> Value {
         Err(PublishError::Stopped { stored, promised, .. }) => {
             json!({"status": "unfinished", "id": id, "source": source, "stored": stored, "objects": promised})
         }
-        Err(error) => json!({"status": "failed", "id": id, "source": source, "reason": chain(error)}),
+        Err(error) => json!({
+            "status": "failed", "id": id, "source": source, "reason": chain(error),
+            "sourceState": source_state(&image.location),
+        }),
     }
+}
+
+/// Describes the state of a source, which differs after a change. `None` if it is unknown without a request.
+fn source_state(location: &Location) -> Option<String> {
+    match location {
+        Location::File(path) => {
+            let file = path.metadata().ok()?;
+            let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            Some(format!("{} bytes, {}.{:09}", file.len(), modified.as_secs(), modified.subsec_nanos()))
+        }
+        Location::Object(object) => {
+            let listed = object.listed.as_ref()?;
+            Some(format!("{} bytes, {}", listed.bytes, listed.etag.as_ref()?))
+        }
+        Location::Web(_) => None,
+    }
+}
+
+/// Returns the failures in a report. Without a readable report, there are none.
+fn earlier_failures(path: &Path) -> HashMap<String, Failure> {
+    let mut failures = HashMap::new();
+    let Ok(file) = File::open(path) else { return failures };
+    let mut report = BufReader::new(file);
+    while let Ok(Some(text)) = next_line(&mut report) {
+        let Ok(line) = serde_json::from_str::<Value>(&text) else { continue };
+        if let (Some(id), Some(failure)) = (line["id"].as_str(), failure(&line)) {
+            failures.insert(id.to_owned(), failure);
+        }
+    }
+    failures
+}
+
+/// Returns the failure that a line of a report describes.
+fn failure(line: &Value) -> Option<Failure> {
+    let reason = line["reason"].as_str().filter(|_| line["status"] == "failed")?.to_owned();
+    Some(Failure { reason, source_state: line["sourceState"].as_str()?.to_owned() })
 }
