@@ -26,7 +26,7 @@
 //!     Event::Stored { bytes, .. } => println!("one more, {bytes} bytes"),
 //!     _ => {}
 //! });
-//! let image = Image { location: path.into(), identifier: "maps/rome".parse()? };
+//! let image = Image::new(path, "maps/rome".parse()?);
 //! let published = publisher.publish(&image).await?;
 //!
 //! assert_eq!(published.info_urls, ["https://example.org/iiif/maps/rome/info.json"]);

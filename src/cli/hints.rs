@@ -223,6 +223,7 @@ pub(super) fn publish_hint(error: &PublishError) -> &'static str {
             "repair the file, or omit `--strict` to publish it despite the warnings"
         }
         PublishError::Warnings { .. } => "repair the file, or omit `--strict` to accept the warnings",
+        PublishError::PageName { .. } => "rename one of the files, or give it another `id` in a table",
         PublishError::Key(_) => KEYS,
         PublishError::Stopped { .. } => "run the same command again to continue",
         PublishError::Encode { .. } | PublishError::Incomplete { .. } | PublishError::Panicked { .. } => BUG,
@@ -238,7 +239,7 @@ fn source_hint(error: &SourceError) -> &'static str {
         SourceError::Decode { .. } => {
             "open the file in another program; if it is damaged, copy it again, otherwise report a bug; no info.json was written"
         }
-        SourceError::NoSuchPage { .. } => "choose an existing page with `--page`",
+        SourceError::NoSuchPage { .. } => "choose existing pages with `--pages`",
         SourceError::UnknownFormat { .. } => "convert it to TIFF, PNG or JPEG (file extensions are ignored)",
         SourceError::TooLarge { .. } => "raise `--max-pixels` if the image is correct",
         SourceError::NotAFile { .. } => "pass image files; to publish a folder, use `iiif-publish ingest`",

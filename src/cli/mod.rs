@@ -23,6 +23,7 @@ mod plan;
 mod preview;
 mod progress;
 mod publish;
+mod publish_pages;
 mod report;
 mod serve;
 mod short_form;

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "IMAGE")]
     image: Option<PathBuf>,
     /// Plan an image of this size, without a file
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "page")]
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size, conflicts_with = "pages")]
     size: Option<Size>,
     /// Print every key in publishing order
     ///
@@ -78,6 +78,7 @@ Examples:
 }
 
 fn plan(arguments: &Arguments) -> Result<Exit, Fatal> {
+    arguments.image_options.check_one_page()?;
     let options = arguments.options()?;
     let (header, identifier) = arguments.subject(&options)?;
     let outline = Outline::new(&header, &identifier, &options, arguments.concurrency())?;

@@ -58,6 +58,7 @@ Examples:
 }
 
 async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal> {
+    arguments.image.check_one_page()?;
     let images = named_files(arguments.images.clone(), None)?;
     let shape = arguments.image.shape()?;
     // Bind the port first, because every info.json contains the address.

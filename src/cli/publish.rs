@@ -5,14 +5,11 @@ use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
 use super::messages::Messages;
-use super::progress::Progress;
-use super::summary::{Ending, Summary};
-use super::{Verb, html};
+use super::summary::{Ending, Summary, report_stopping, report_unavailable};
+use super::{Verb, html, publish_pages};
 use clap::Args;
-use iiif_publish::error::chain;
 use iiif_publish::html::{Gallery, PageName, embed_code};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
-use iiif_publish::store::StoreError;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -71,8 +68,13 @@ Examples:
     async fn run(self, context: &Context) -> Result<Exit, Fatal> {
         let images = renamed(named(self.images, self.names.id.as_ref())?, self.publishing.rename())?;
         // Check options before the first request, to report mistakes immediately.
-        self.publishing.check(images.len())?;
+        let has_several = publish_pages::has_several(self.publishing.pages());
+        self.publishing.check(if has_several { images.len().max(2) } else { images.len() })?;
         self.publishing.check_names(images.iter().map(|image| &image.identifier), context)?;
+        if has_several {
+            return publish_pages::publish_pages(&self.publishing, &self.names, self.html.is_some(), images, context)
+                .await;
+        }
         context.progress().begin(&images);
         let publisher = self.publishing.publisher(&self.names.destination, images.first(), context).await?;
         // A single future covers the entire run, so no signal is missed.
@@ -166,18 +168,4 @@ pub(super) async fn publish_all(
     let ending = Ending::new(summary, stopped);
     ending.print(publisher, progress);
     ending.exit()
-}
-
-/// Reports that the run is stopping, and how to quit immediately.
-pub(super) fn report_stopping(is_limit: bool, progress: &Progress) {
-    progress.say(if is_limit {
-        "limit reached: finishing current uploads… press Ctrl-C to quit now"
-    } else {
-        "finishing current uploads… press Ctrl-C again to quit now"
-    });
-}
-
-/// Reports that the run is stopping because the store is unavailable.
-pub(super) fn report_unavailable(error: &StoreError, progress: &Progress) {
-    progress.say(&format!("stopping because the store is unavailable: {}", chain(error)));
 }

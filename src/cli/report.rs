@@ -51,7 +51,11 @@ fn print_incomplete(image: &ReportedImage) -> Exit {
     if let Some(reason) = &image.reason {
         eprint_line(&format!("{}: {reason}", image.id));
     }
-    print_json(&json!({"source": image.source, "id": image.id}), false).worse(Exit::Failed)
+    let mut line = json!({"source": image.source, "id": image.id});
+    if let Some(page) = image.page {
+        line["page"] = page.into();
+    }
+    print_json(&line, false).worse(Exit::Failed)
 }
 
 fn summary(reports: &Reports) -> String {

@@ -5,10 +5,11 @@ use super::hints::publish_hint;
 use super::output::counted;
 use super::plan::{DOLLARS_PER_THOUSAND_PUTS, dollars};
 use super::progress::Progress;
+use iiif_publish::collection::Page;
 use iiif_publish::destination::{Identifier, PublicUrl};
 use iiif_publish::error::chain;
 use iiif_publish::publish::{BatchSummary, Image, PublishError, Published, Publisher, Unfinished};
-use iiif_publish::store::Traffic;
+use iiif_publish::store::{StoreError, Traffic};
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -51,6 +52,11 @@ impl Ending {
 impl Summary {
     pub(super) fn new(images: &[Image]) -> Self {
         Self { batch: BatchSummary::new(images), started: Instant::now(), has_print_error: false }
+    }
+
+    /// Replaces a file by its pages.
+    pub(super) fn expanded(&mut self, file: &Identifier, pages: &[Page]) {
+        self.batch.replace(file, pages.iter().map(|page| page.identifier.clone()));
     }
 
     /// Counts a finished image and prints its error, if any. `printed` is the outcome of printing its result.
@@ -178,6 +184,20 @@ fn retries(traffic: Traffic) -> Option<String> {
     let [requests, retries, throttles] = [traffic.requests, traffic.retries, traffic.throttles].map(HumanCount);
     let line = format!("{retries} of {requests} requests were retried; the store throttled {throttles} times");
     (traffic.retries > 0 || traffic.throttles > 0).then_some(line)
+}
+
+/// Reports that the run is stopping, and how to quit immediately.
+pub(super) fn report_stopping(is_limit: bool, progress: &Progress) {
+    progress.say(if is_limit {
+        "limit reached: finishing current uploads… press Ctrl-C to quit now"
+    } else {
+        "finishing current uploads… press Ctrl-C again to quit now"
+    });
+}
+
+/// Reports that the run is stopping because the store is unavailable.
+pub(super) fn report_unavailable(error: &StoreError, progress: &Progress) {
+    progress.say(&format!("stopping because the store is unavailable: {}", chain(error)));
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Images in a collection and their metadata.
 
+use super::page_selection::PageSelection;
 use super::row_metadata::RowMetadata;
 use crate::destination::Identifier;
 use crate::iiif::Description;
 use crate::location::Location;
+use crate::store::KeyError;
 use std::collections::HashMap;
 
 /// A single image in a collection. It is either one page of an object or an object of its own.
@@ -20,6 +22,10 @@ pub struct Page {
     pub sequence: u64,
     /// Page used as the object's thumbnail. Defaults to the first page.
     pub thumbnail: Option<Identifier>,
+    /// Pages of the source to publish.
+    pub pages: PageSelection,
+    /// Label of a page that was found in a file with several pages.
+    pub(crate) label: Option<Box<str>>,
     /// Metadata from a table row.
     pub(crate) metadata: Option<RowMetadata>,
 }
@@ -34,7 +40,30 @@ impl Page {
     /// Creates a page that is its own object.
     #[must_use]
     pub fn alone(source: Location, identifier: Identifier) -> Self {
-        Self { source, object: identifier.clone(), identifier, sequence: 0, thumbnail: None, metadata: None }
+        Self {
+            source,
+            object: identifier.clone(),
+            identifier,
+            sequence: 0,
+            thumbnail: None,
+            pages: PageSelection::default(),
+            label: None,
+            metadata: None,
+        }
+    }
+
+    /// Returns a page of this file. Its identifier is the file's, followed by the page's number, which is never padded:
+    /// names must not change when a file gets more pages. Its label is its number unless the file names it.
+    ///
+    /// # Errors
+    /// Returns an error if the identifier is too long.
+    pub(crate) fn page_of_file(&self, number: u32, label: Option<&str>) -> Result<Self, KeyError> {
+        Ok(Self {
+            identifier: format!("{}/{number}", self.identifier).parse()?,
+            pages: PageSelection::One(number),
+            label: Some(label.map_or_else(|| number.to_string().into(), Into::into)),
+            ..self.clone()
+        })
     }
 }
 

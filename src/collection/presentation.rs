@@ -1,10 +1,11 @@
 //! Builds the manifests and collection documents of published images.
 
 use super::page::Page;
+use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier};
 use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
-    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter,
+    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas,
 };
 use crate::store::{Key, KeyError};
 
@@ -35,6 +36,13 @@ pub struct ManifestPage<'a> {
     pub base_uri: String,
     /// Full image size in pixels.
     pub size: Size,
+}
+
+/// A page of a file, as its stored manifest shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredPage {
+    pub(crate) page: Page,
+    pub(crate) size: Size,
 }
 
 impl Presentation {
@@ -122,6 +130,25 @@ impl Presentation {
         Ok(documents)
     }
 
+    /// Returns the pages of `file` that its stored manifest shows, or `None` if `body` isn't a manifest of pages of this
+    /// file alone.
+    pub(crate) fn stored_pages(&self, file: &Page, body: &[u8]) -> Option<Vec<StoredPage>> {
+        let DocumentAddress { url, .. } = self.destination.manifest(&file.object).ok()?;
+        let before = format!("{url}/canvas/{}", file.identifier.in_url());
+        let page = |canvas: StoredCanvas| {
+            let after = canvas.id.strip_prefix(&before)?;
+            if after.is_empty() {
+                let page = Page { pages: PageSelection::One(1), ..file.clone() };
+                return Some(StoredPage { page, size: canvas.size });
+            }
+            let number: u32 = after.strip_prefix('/')?.parse().ok()?;
+            let label = canvas.label.filter(|label| *label != number.to_string());
+            Some(StoredPage { page: file.page_of_file(number, label.as_deref()).ok()?, size: canvas.size })
+        };
+        let pages: Vec<StoredPage> = self.version.canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
+        (!pages.is_empty()).then_some(pages)
+    }
+
     fn canvas(&self, manifest: &str, published: &ManifestPage, number: usize) -> Canvas {
         let pyramid = Pyramid::new(published.size, self.shape);
         // The canvas has the source's size. Viewers without zoom show the painted `full/max` image, which may be
@@ -142,6 +169,9 @@ impl Presentation {
 
 /// Returns a page's label. Defaults to its page number.
 fn page_label(page: &Page, number: usize) -> LanguageMap {
+    if let Some(label) = &page.label {
+        return LanguageMap::new(None, &**label);
+    }
     let label = page.description().label;
     if label.is_empty() { LanguageMap::new(None, number.to_string()) } else { label }
 }

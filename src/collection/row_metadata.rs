@@ -11,6 +11,8 @@ pub(super) enum Column {
     Id,
     Object,
     Sequence,
+    Page,
+    Pages,
     Rights,
     Language,
     Thumbnail,
@@ -39,7 +41,9 @@ impl Column {
             Self::Summary(language) => in_language("summary", language),
             Self::Attribution(language) => in_language("attribution", language),
             Self::Metadata(name, language) => in_language(name, language),
-            Self::Source | Self::Id | Self::Object | Self::Sequence | Self::Thumbnail => return None,
+            Self::Source | Self::Id | Self::Object | Self::Sequence | Self::Page | Self::Pages | Self::Thumbnail => {
+                return None;
+            }
         })
     }
 
@@ -60,6 +64,8 @@ impl Column {
             ("id", None) => Self::Id,
             ("object", None) => Self::Object,
             ("sequence", None) => Self::Sequence,
+            ("page", None) => Self::Page,
+            ("pages", None) => Self::Pages,
             ("rights", None) => Self::Rights,
             ("language", None) => Self::Language,
             ("thumbnail", None) => Self::Thumbnail,
@@ -158,7 +164,14 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
             }
             Column::Behavior => description.behavior = Some(word("behavior", value)?),
             Column::ViewingDirection => description.viewing_direction = Some(word("viewingDirection", value)?),
-            Column::Source | Column::Id | Column::Object | Column::Sequence | Column::Language | Column::Thumbnail => {}
+            Column::Source
+            | Column::Id
+            | Column::Object
+            | Column::Sequence
+            | Column::Page
+            | Column::Pages
+            | Column::Language
+            | Column::Thumbnail => {}
         }
     }
     Ok(description)

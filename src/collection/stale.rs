@@ -1,7 +1,7 @@
 //! Finds stale images, which are published below a prefix but no longer in the input.
 
 use super::page::Page;
-use crate::destination::{Destination, Identifier};
+use crate::destination::{Destination, Identifier, is_page_number};
 use crate::iiif::{ImageDocument, ImageRequest};
 use crate::publish::is_ours;
 use crate::store::{KeyError, Store, StoreError};
@@ -46,6 +46,36 @@ pub(crate) async fn stale_images(
         }
     }
     Ok(stale)
+}
+
+/// Finds images that were published from a file with several pages, but are no longer wanted: pages that it no longer has,
+/// and an image of the whole file. This requires one folder listing per Image API version.
+///
+/// # Errors
+/// Returns an error if folders can't be listed or read.
+pub(crate) async fn stale_pages(
+    destination: &Destination,
+    store: &dyn Store,
+    file: &Identifier,
+    is_wanted: &(dyn Fn(&Identifier) -> bool + Sync),
+) -> Result<BTreeSet<Identifier>, StaleError> {
+    let (nothing, mut images) = (Named::of(&[]), BTreeSet::new());
+    for version in destination.api_folders() {
+        let place = ApiFolder { destination, store, version, named: &nothing };
+        let names = store.folders(&destination.images_below(version, file.as_str())?).await?;
+        let whole = names.iter().any(|name| is_region(name)).then(|| file.as_str().to_owned());
+        let pages = names.iter().filter(|name| is_page_number(name)).map(|name| format!("{file}/{name}"));
+        let is_unwanted = |path: &String| path.parse().is_ok_and(|page| !is_wanted(&page));
+        let unwanted: Vec<String> = pages.chain(whole).filter(is_unwanted).collect();
+        let look = |path| place.look(path);
+        let mut looks = stream::iter(unwanted).map(look).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT).boxed();
+        while let Some((_, look)) = looks.try_next().await? {
+            if let Lookup::Image(identifier) = look {
+                images.insert(identifier);
+            }
+        }
+    }
+    Ok(images)
 }
 
 /// Paths used by images in the input.

@@ -3,10 +3,11 @@
 use super::scan::{Document, Part, Scan, Taken, Verdict};
 use super::subject::{Extent, Subject};
 use super::{DeleteCounts, DeleteError};
-use crate::publish::{Timing, doomed, invalidate};
+use crate::publish::{Options, Timing, doomed, forget_pages, invalidate};
 use crate::store::{Key, Prefix, Store, StoreErrorKind};
 use futures::TryStreamExt;
 use futures::stream::TryChunksError;
+use std::collections::HashSet;
 use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -42,6 +43,8 @@ pub(super) struct Round<'a> {
     store: &'a dyn Store,
     subject: &'a Subject,
     timing: Timing,
+    /// Manifests that were looked at, because their files may have pages among the images.
+    manifests: Mutex<HashSet<Key>>,
 }
 
 /// Counts a document and, if its image should be deleted, records its folder. Returns `true` the first time a folder is
@@ -70,7 +73,7 @@ pub(super) fn decide(
 
 impl<'a> Round<'a> {
     pub(super) fn new(store: &'a dyn Store, subject: &'a Subject, timing: Timing) -> Self {
-        Self { store, subject, timing }
+        Self { store, subject, timing, manifests: Mutex::default() }
     }
 
     pub(super) async fn run(&self, on_deleted: &impl Fn(u64)) -> Result<Summary, DeleteError> {
@@ -123,6 +126,7 @@ impl<'a> Round<'a> {
     /// allow deletes but not writes, carries on without invalidating.
     async fn invalidate(&self, document: Document) -> Result<Key, DeleteError> {
         let Document { key, stored, .. } = document;
+        self.forget_pages(&key).await?;
         if let Some(stored) = stored.filter(|stored| stored.mark.is_some()) {
             match invalidate(self.store, &stored, doomed(key.clone(), &stored), self.timing).await {
                 Err(error) if error.kind() != StoreErrorKind::Denied => return Err(DeleteError::Delete(error)),
@@ -130,6 +134,22 @@ impl<'a> Round<'a> {
             }
         }
         Ok(key)
+    }
+
+    /// Invalidates what is kept about the pages of a file if the image may be one of them. Otherwise the next run would
+    /// assume that the page still exists.
+    async fn forget_pages(&self, document: &Key) -> Result<(), DeleteError> {
+        for manifest in self.subject.manifests(document) {
+            let is_new = self.manifests.lock().unwrap_or_else(PoisonError::into_inner).insert(manifest.clone());
+            if !is_new {
+                continue;
+            }
+            match forget_pages(self.store, manifest, Options::INFO_CACHE_CONTROL).await {
+                Err(error) if error.kind() != StoreErrorKind::Denied => return Err(DeleteError::Delete(error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Deletes image files and redirects. Stops after the time that a run may keep writing without checking the store.

@@ -1,7 +1,7 @@
 //! Subject of a deletion, and the prefixes its objects are stored under.
 
 use super::DeleteError;
-use crate::destination::{Identifier, ImageFolder, VersionName};
+use crate::destination::{Destination, Identifier, ImageFolder, VersionName};
 use crate::iiif::{ApiVersion, ImageDocument, ImageRequest, Plan};
 use crate::store::{Key, KeyError, Prefix, Store, StoreError};
 use futures::TryStreamExt;
@@ -17,6 +17,8 @@ pub struct Subject {
     pub(super) bases: Vec<Key>,
     /// Keys of the `info.json` files to read even if they're missing from the listing.
     pub(super) documents: Vec<Key>,
+    /// Prefix that identifiers are relative to.
+    prefix: Prefix,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Subject {
         let bases = folders.iter().map(ImageFolder::base_key).collect();
         let documents = folders.iter().map(ImageFolder::info_key).collect();
         let places = folders.into_iter().map(Prefix::from).collect();
-        Ok(Self { extent: Extent::Image(identifier), places, bases, documents })
+        Ok(Self { extent: Extent::Image(identifier), places, bases, documents, prefix: prefix.clone() })
     }
 
     /// Finds the API version folders that contain an image and creates a subject for all of them.
@@ -72,7 +74,20 @@ impl Subject {
     pub fn all_images(prefix: &Prefix) -> Option<Self> {
         let extent = Extent::AllImages(prefix.clone());
         let places = vec![prefix.clone()];
-        (!prefix.is_empty()).then(|| Self { extent, places, bases: Vec::new(), documents: Vec::new() })
+        let (bases, documents, prefix) = (Vec::new(), Vec::new(), prefix.clone());
+        (!prefix.is_empty()).then_some(Self { extent, places, bases, documents, prefix })
+    }
+
+    /// Returns the keys of the manifests that may keep the state of the image with this `info.json`: its own, and that of
+    /// the file whose page it may be.
+    pub(super) fn manifests(&self, document: &Key) -> impl Iterator<Item = Key> {
+        let path = self.prefix.path_of(document.as_str()).and_then(folder_of_document).unwrap_or_default();
+        // Images of both API versions are in folders of their own.
+        let path = path.strip_prefix("3/").or_else(|| path.strip_prefix("2/")).unwrap_or(path);
+        let image = path.parse::<Identifier>().ok();
+        let file = image.as_ref().and_then(Identifier::file_of_page);
+        let key = |object| self.prefix.join_key(&format!("{}/{object}.json", Destination::MANIFESTS)).ok();
+        image.into_iter().chain(file).filter_map(key)
     }
 
     /// Returns the image folder for an `info.json` path, relative to the place (empty for the place itself). Returns

@@ -39,11 +39,24 @@ impl Identifier {
         &self.0
     }
 
+    /// Returns the identifier of the file if this may be a page of it, such as `book` for `book/7`. Page numbers are
+    /// never padded.
+    #[must_use]
+    pub(crate) fn file_of_page(&self) -> Option<Self> {
+        let (file, page) = self.0.rsplit_once('/')?;
+        is_page_number(page).then(|| Self(file.to_owned()))
+    }
+
     /// Returns the identifier percent-encoded for use in a URL.
     #[must_use]
     pub fn in_url(&self) -> String {
         encoded(&self.0)
     }
+}
+
+/// Returns `true` if a segment of an identifier may be the number of a page.
+pub(crate) fn is_page_number(name: &str) -> bool {
+    name.parse::<u32>().is_ok_and(|number| number > 0 && number.to_string() == name)
 }
 
 /// Name of an image version: `v` followed by twelve hexadecimal digits. The name is derived from the content, so
@@ -98,6 +111,16 @@ impl fmt::Display for VersionName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_have_plain_numbers() {
+        let file = |text: &str| text.parse::<Identifier>().expect("an identifier").file_of_page();
+        assert_eq!(file("a/book/17").map(|file| file.to_string()).as_deref(), Some("a/book"));
+        assert_eq!(
+            [file("17"), file("book/017"), file("book/0"), file("book/x"), file("book/+1")],
+            [const { None }; 5]
+        );
+    }
 
     #[test]
     fn identifiers_are_paths_without_version_names() {

@@ -16,6 +16,7 @@ mod image;
 mod public_url;
 
 pub use file_names::{NameProblem, name_problems};
+pub(crate) use identifier::is_page_number;
 pub use identifier::{Identifier, VersionName, VersionNameError};
 pub use image::{ImageAddress, ImageFolder};
 pub use public_url::PublicUrl;
@@ -23,9 +24,6 @@ pub use public_url::PublicUrl;
 use crate::iiif::ApiVersion;
 use crate::store::{Key, KeyError, Prefix};
 use image::{info_url, path_of_image};
-
-/// Folder for manifests, relative to the prefix.
-const MANIFESTS: &str = "manifests";
 
 /// Folder for the pages of a large collection.
 const COLLECTION_PAGES: &str = "collections";
@@ -84,6 +82,9 @@ pub struct DocumentAddress {
 }
 
 impl Destination {
+    /// Folder for manifests, relative to the prefix.
+    pub(crate) const MANIFESTS: &str = "manifests";
+
     /// Creates a destination for a prefix that is served at `public_url`.
     #[must_use]
     pub fn new(prefix: Prefix, public_url: PublicUrl, versions: Versions) -> Self {
@@ -159,7 +160,12 @@ impl Destination {
     /// # Errors
     /// Returns an error if the key is too long.
     pub fn manifest(&self, object: &Identifier) -> Result<DocumentAddress, KeyError> {
-        self.document(&format!("{MANIFESTS}/{object}.json"))
+        self.document(&format!("{}/{object}.json", Self::MANIFESTS))
+    }
+
+    /// Returns the key of the manifest of the file whose page this image may be.
+    pub(crate) fn manifest_of_page(&self, identifier: &Identifier) -> Option<Key> {
+        Some(self.manifest(&identifier.file_of_page()?).ok()?.key)
     }
 
     /// Returns the collection's address.
@@ -183,7 +189,7 @@ impl Destination {
     /// # Errors
     /// Returns an error if the prefix is too long.
     pub(crate) fn manifests(&self) -> Result<Prefix, KeyError> {
-        self.prefix.join(MANIFESTS)
+        self.prefix.join(Self::MANIFESTS)
     }
 
     /// Returns the prefix of all collection pages.
@@ -217,12 +223,12 @@ impl Destination {
 
     /// Returns `true` if `name` is a top-level folder for manifests or collection pages.
     pub(crate) fn is_document_folder(name: &str) -> bool {
-        [MANIFESTS, COLLECTION_PAGES].contains(&name)
+        [Self::MANIFESTS, COLLECTION_PAGES].contains(&name)
     }
 
     /// Returns `true` if these folders include the manifest folder, so their parent is a collection's prefix.
     pub(crate) fn has_manifests(folders: &[String]) -> bool {
-        folders.iter().any(|name| name == MANIFESTS)
+        folders.iter().any(|name| name == Self::MANIFESTS)
     }
 }
 

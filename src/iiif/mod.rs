@@ -20,7 +20,7 @@ pub use plan::{ApiVersion, Plan};
 #[cfg(test)]
 pub(crate) use presentation::ViewingDirection;
 pub(crate) use presentation::{
-    Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service,
+    Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service, StoredCanvas,
 };
 pub use presentation::{PresentationVersion, PresentationVersionError};
 pub use pyramid::{Cell, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};

@@ -169,6 +169,15 @@ impl Canvas {
     }
 }
 
+/// A canvas, as a stored manifest describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredCanvas {
+    pub(crate) id: String,
+    /// First value of the label, in any language.
+    pub(crate) label: Option<String>,
+    pub(crate) size: Size,
+}
+
 /// A manifest, which describes an object and lists its pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {

@@ -2,7 +2,7 @@
 
 use super::{Image, PublishError, Published, Publisher};
 use crate::store::StoreError;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use std::pin::pin;
 
 /// Events emitted by [`Publisher::publish_until`].
@@ -23,6 +23,13 @@ pub enum BatchEvent<'a> {
     },
 }
 
+/// An image with its result.
+type Ended = (Image, Result<Published, PublishError>);
+
+fn failure((_, result): &Ended) -> Option<&PublishError> {
+    result.as_ref().err()
+}
+
 impl Publisher {
     /// Publishes images until they have all finished or `stop` resolves. In the latter case, it [stops](Self::stop)
     /// gracefully and lets uploads in flight finish, unless `abort` resolves first. Returns the output of `stop` if
@@ -34,17 +41,34 @@ impl Publisher {
         abort: impl Future,
         mut on_event: impl FnMut(BatchEvent<'_>),
     ) -> Option<S> {
+        let on_result = |ended: Result<&Ended, &StoreError>| match ended {
+            Ok((image, result)) => on_event(BatchEvent::Ended { image, result }),
+            Err(error) => on_event(BatchEvent::StoreUnavailable { error }),
+        };
+        self.results_until(self.publish_all(images), failure, stop, abort, on_result).await
+    }
+
+    /// Takes results like [`publish_until`](Self::publish_until). `on_result` gets each result, or the store's error once
+    /// the store stops responding.
+    pub(crate) async fn results_until<T, S>(
+        &self,
+        results: impl Stream<Item = T>,
+        failure: fn(&T) -> Option<&PublishError>,
+        stop: impl Future<Output = S>,
+        abort: impl Future,
+        mut on_result: impl FnMut(Result<&T, &StoreError>),
+    ) -> Option<S> {
         let mut all = pin!(async {
-            let mut results = pin!(self.publish_all(images));
-            while let Some((image, result)) = results.next().await {
-                on_event(BatchEvent::Ended { image: &image, result: &result });
+            let mut results = pin!(results);
+            while let Some(result) = results.next().await {
+                on_result(Ok(&result));
                 // A single image can fail for reasons of its own. The store counts as unavailable only if an unrelated
                 // request fails too. In that case, every remaining image would retry until it timed out and then fail.
-                if let Err(error) = &result
+                if let Some(error) = failure(&result)
                     && let Some(error) = self.unavailable_store(error).await
                 {
                     self.stop();
-                    on_event(BatchEvent::StoreUnavailable { error: &error });
+                    on_result(Err(&error));
                 }
             }
         });

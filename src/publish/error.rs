@@ -75,6 +75,14 @@ pub enum PublishError {
         /// Memory limit in bytes.
         limit_bytes: u64,
     },
+    /// A page of a file has the same identifier as another image of the input.
+    #[error("a page of `{input}` and another image have the same identifier `{identifier}`")]
+    PageName {
+        /// Path or URL of the file.
+        input: String,
+        /// The identifier.
+        identifier: Identifier,
+    },
     /// The image would exceed the limit on objects per image.
     #[error("`{identifier}` needs {objects} objects, but the limit is {max_objects}")]
     TooManyObjects {

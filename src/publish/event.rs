@@ -130,6 +130,8 @@ pub struct Published {
     pub traffic: Traffic,
     /// Time taken.
     pub duration: Duration,
+    /// `true` if no later run has to compare the image with its digest.
+    pub(crate) is_settled: bool,
 }
 
 /// Counts of objects left over from an earlier version of an image.

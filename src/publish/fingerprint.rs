@@ -44,27 +44,40 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Computes an image's fingerprint. The store adds `attributes` to every object, or doesn't support headers if this
-    /// is `None`. Gives up when `is_stopping` returns `true`.
-    ///
-    /// # Errors
-    /// Returns an error if the source can't be read or hashing was interrupted.
+    /// Computes the fingerprint of a page of the source with this [identity](source). The store adds `attributes` to
+    /// every object, or doesn't support headers if this is `None`.
     pub(super) fn new(
         identifier: &Identifier,
-        resolved: &ResolvedSource,
+        source: &str,
+        page: u32,
         options: &Options,
         attributes: Option<&str>,
-        is_stopping: &dyn Fn() -> bool,
-    ) -> Result<Self, SourceError> {
-        let source = source(resolved, options.identity, is_stopping)?;
+    ) -> Self {
         let base_uris = options.destination().base_uris(identifier);
         let document = |base_uri| hash(&document(options, identifier, base_uri, attributes));
-        Ok(Self {
-            pixels: hash(&pixels(options, source)),
+        Self {
+            pixels: hash(&pixels(options, source.to_owned(), page)),
             headers: hash(&headers(options, attributes)),
             documents: base_uris.into_iter().map(document).collect(),
-        })
+        }
     }
+
+    /// Combines this fingerprint of a file with a selection of its pages into the hash of all of them.
+    pub(super) fn of_pages(&self, pages: &str) -> String {
+        let Self { pixels, headers, documents } = self;
+        hash(&FilePages { pixels, headers, documents, pages, code: super::revision::all() })
+    }
+}
+
+/// Everything that decides whether any page of a file is outdated.
+#[derive(Debug, Serialize)]
+struct FilePages<'a> {
+    pixels: &'a str,
+    headers: &'a str,
+    documents: &'a [String],
+    pages: &'a str,
+    /// Revisions of all code. The pages may be of any kind.
+    code: String,
 }
 
 /// Returns the version name for the given pixel hash and revisions.
@@ -95,11 +108,11 @@ struct Pixels {
     redirects: &'static str,
 }
 
-fn pixels(options: &Options, source: String) -> Pixels {
+fn pixels(options: &Options, source: String, page: u32) -> Pixels {
     let (read, shape, jpeg) = (options.reading(), options.shape, options.jpeg);
     Pixels {
         source,
-        page: read.page,
+        page,
         background: read.background.to_string(),
         profiles: match read.profiles {
             Profiles::Convert => "convert",
@@ -188,8 +201,12 @@ fn hash(description: &impl Serialize) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))[..HASH_DIGITS].to_owned()
 }
 
-/// Describes the source by its size and modification time, its entity tag, or a hash of its content.
-fn source(
+/// Describes the source by its size and modification time, its entity tag, or a hash of its content. Gives up when
+/// `is_stopping` returns `true`.
+///
+/// # Errors
+/// Returns an error if the source can't be read or hashing was interrupted.
+pub(super) fn source(
     resolved: &ResolvedSource,
     identity: Identity,
     is_stopping: &dyn Fn() -> bool,
@@ -271,7 +288,7 @@ mod tests {
     fn the_texts_are_what_earlier_versions_hashed() {
         let options = options();
         assert_eq!(
-            text(&pixels(&options, "bytes=1 modified=2.000000003".to_owned())),
+            text(&pixels(&options, "bytes=1 modified=2.000000003".to_owned(), 1)),
             "{\"source\":\"bytes=1 modified=2.000000003\",\"page\":1,\"background\":\"#ffffff\",\"profiles\":\"convert\",\"api\":[3],\
              \"layout\":\"in-place\",\"tile_size\":512,\"longest_side\":4096,\"rounded_sizes\":true,\"formats\":[\"jpg\"],\"quality\":85,\
              \"subsampling\":\"4:2:0\",\"jpeg_tiles\":\"auto\",\"effort\":\"fast\",\"redirects\":\"none\"}"
@@ -285,6 +302,17 @@ mod tests {
             text(&document(&options, &identifier, "https://example.org/iiif/a%20b".to_owned(), Some(""))),
             "{\"revision\":1,\"id\":\"https://example.org/iiif/a%20b\",\"rights\":null,\"cache_control\":\"public, max-age=300\",\"redirects\":null}"
         );
+    }
+
+    #[test]
+    fn the_hash_of_pages_covers_the_file_and_the_selection() {
+        let identifier = "book".parse().expect("an identifier");
+        let hash =
+            |source: &str, pages: &str| Fingerprint::new(&identifier, source, 1, &options(), Some("")).of_pages(pages);
+        let all = hash("bytes=1", "all");
+        assert_eq!(all, hash("bytes=1", "all"));
+        assert_ne!(all, hash("bytes=2", "all"));
+        assert_ne!(all, hash("bytes=1", "1-2"));
     }
 
     fn text(description: &impl Serialize) -> String {

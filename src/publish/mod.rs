@@ -14,6 +14,7 @@ mod blocks;
 mod budget;
 mod builder;
 mod content;
+mod document_mark;
 mod error;
 mod event;
 mod existing;
@@ -30,6 +31,7 @@ mod memory;
 mod old_versions;
 mod options;
 mod outline;
+mod page;
 mod prospect;
 mod read;
 mod redirects;
@@ -48,12 +50,15 @@ pub use crate::destination::Versions;
 pub use crate::encode::{Effort, JpegOptions, JpegTiles, Subsampling, has_simd};
 pub use batch::BatchEvent;
 pub use builder::{OptionsBuilder, OptionsError};
+pub(crate) use document_mark::{DocumentMark, PagesMark, forget_pages};
 pub use error::{Incomplete, PublishError};
 pub use event::{Event, Orphans, Outcome, Published, Stage};
 pub use list::{ListError, ListedImage, ListedState, list_images};
 pub(crate) use lookahead::MAX_IMAGES_LOOKED_UP;
 pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOptions};
 pub use outline::{Outline, VersionOutline};
+pub use page::FilePage;
+pub(crate) use page::{SharedFile, may_have_pages};
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 pub use summary::{BatchSummary, Unfinished};
@@ -69,6 +74,7 @@ use fingerprint::{Fingerprint, version_name};
 use first::{EarlyLookup, FirstImage};
 use futures::future::{BoxFuture, try_join};
 use futures::{FutureExt, stream};
+use page::Origin;
 use revision::Revisions;
 use state::{Action, State};
 use std::panic::resume_unwind;
@@ -84,16 +90,28 @@ const WHOLE_LEVEL_QUEUE: usize = 1;
 
 /// An image to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Image {
     /// Location of the source file.
     pub location: Location,
     /// Identifier to publish the image under.
     pub identifier: Identifier,
+    /// Page of a file that is shared with other images. If this is `None`, the page is the one in the
+    /// [options](crate::source::ReadOptions::page).
+    pub page: Option<FilePage>,
+}
+
+impl Image {
+    /// Creates an image that is published from a file of its own.
+    #[must_use]
+    pub fn new(location: impl Into<Location>, identifier: Identifier) -> Self {
+        Self { location: location.into(), identifier, page: None }
+    }
 }
 
 /// An image after its lookup.
 struct Found {
-    resolved: ResolvedSource,
+    origin: Origin,
     fingerprint: Fingerprint,
     state: State,
     action: Action,
@@ -234,29 +252,50 @@ impl Publisher {
     /// Returns an error if the source can't be read or an object can't be stored. In either case, no `info.json` is
     /// written.
     pub async fn publish(&self, image: &Image) -> Result<Published, PublishError> {
+        let result = self.publish_if(image, |_| true).await;
+        result.map(|published| published.expect("every state is wanted"))
+    }
+
+    /// Publishes a single image like [`publish`](Self::publish), but only if it has been published before. Returns
+    /// `None` if it hasn't, without opening the source.
+    ///
+    /// # Errors
+    /// Fails in the same cases as [`publish`](Self::publish).
+    pub(crate) async fn publish_existing(&self, image: &Image) -> Result<Option<Published>, PublishError> {
+        self.publish_if(image, State::is_there).await
+    }
+
+    /// Publishes an image if its state in the store is wanted. Returns `None` if not.
+    async fn publish_if(
+        &self,
+        image: &Image,
+        is_wanted: fn(&State) -> bool,
+    ) -> Result<Option<Published>, PublishError> {
         let early = self.first.take(&image.identifier);
         let tally = early.as_ref().map(|early| Arc::clone(&early.tally)).unwrap_or_default();
         let started = Instant::now();
-        let result = tally.of(self.publish_tallied(image, early, &tally)).await;
+        let result = tally.of(self.publish_tallied(image, early, &tally, is_wanted)).await;
         let complete = |(published, outcome)| Published {
             outcome,
             traffic: tally.traffic(),
             duration: started.elapsed(),
             ..published
         };
-        let result = result.map(complete);
+        let result = result.map(|done| done.map(complete));
         match &result {
-            Ok(Published { outcome: Outcome::Unchanged | Outcome::Kept | Outcome::KeptNewer, .. }) => {
+            Ok(None) => {}
+            Ok(Some(Published { outcome: Outcome::Unchanged | Outcome::Kept | Outcome::KeptNewer, .. })) => {
                 self.budget.lookahead.record_unchanged();
             }
             Ok(_) => {}
             // Each image in progress may fail for the same reason.
             Err(_) => self.budget.lookahead.shrink(),
         }
-        (self.events)(match &result {
-            Ok(published) => Event::of(published.clone()),
-            Err(_) => Event::Failed { identifier: image.identifier.clone() },
-        });
+        match &result {
+            Ok(Some(published)) => (self.events)(Event::of(published.clone())),
+            Ok(None) => {}
+            Err(_) => (self.events)(Event::Failed { identifier: image.identifier.clone() }),
+        }
         result
     }
 
@@ -266,37 +305,44 @@ impl Publisher {
         image: &Image,
         early: Option<EarlyLookup>,
         tally: &Arc<Tally>,
-    ) -> Result<(Published, Outcome), PublishError> {
+        is_wanted: fn(&State) -> bool,
+    ) -> Result<Option<(Published, Outcome)>, PublishError> {
         let found = self.unless_stopped(image, self.look_up(image, early)).await?;
+        if !is_wanted(&found.state) {
+            return Ok(None);
+        }
         if found.is_done() {
-            return self.act(image, found, tally).await;
+            return self.act(image, found, tally).await.map(Some);
         }
         // From here on, fewer images are in progress than are looked up.
         let turn = self.unless_stopped(image, self.budget.lookahead.turn().map(Ok)).await?;
         // If other images went first, this one may have been published by another run in the meantime.
         let is_outdated = found.state.is_outdated();
         let found = if is_outdated { self.unless_stopped(image, self.look_up(image, None)).await? } else { found };
+        if matches!(found.action, Action::Publish | Action::UpdateDocuments | Action::UpdateHeaders) {
+            self.forget_pages(image, &found.state).await?;
+        }
         let result = self.act(image, found, tally).await;
         drop(turn);
-        result
+        result.map(Some)
     }
 
     /// Finds the source, loads the image's state in the store, and decides what to do.
     async fn look_up(&self, image: &Image, early: Option<EarlyLookup>) -> Result<Found, PublishError> {
         // Do this before opening the file. If the file is replaced in between, the next run will notice.
         let source = async {
-            let resolved = self.sources.find(&image.location).await?;
-            let fingerprint = self.fingerprint(image, &resolved).await?;
-            Ok((resolved, fingerprint))
+            let origin = self.origin(image).await?;
+            let fingerprint = self.fingerprint(image, &origin).await?;
+            Ok((origin, fingerprint))
         };
         let state = self.load_state_once(&image.identifier, early);
-        let ((resolved, fingerprint), state) =
+        let ((origin, fingerprint), state) =
             if self.is_far(&image.location) { try_join(source, state).await? } else { (source.await?, state.await?) };
         // This decision doesn't require reading the source. Its size and modification time (or entity tag) and a single
         // GET of `info.json` are enough. In a mostly unchanged collection, that's the whole cost of most images.
         let action = state.decide(&fingerprint, &self.options);
         let target = self.known_target(image, &state)?;
-        Ok(Found { resolved, fingerprint, state, action, target })
+        Ok(Found { origin, fingerprint, state, action, target })
     }
 
     /// Returns `true` if waiting for a source takes a round trip and nothing else. A source that is read completely
@@ -314,8 +360,8 @@ impl Publisher {
         tally: &'a Arc<Tally>,
     ) -> BoxFuture<'a, Result<(Published, Outcome), PublishError>> {
         async move {
-            let Found { resolved, fingerprint, state, action, target } = found;
-            let task = Task { publisher: self, image, resolved, state: &state, fingerprint: &fingerprint, tally };
+            let Found { origin, fingerprint, state, action, target } = found;
+            let task = Task { publisher: self, image, origin, state: &state, fingerprint: &fingerprint, tally };
             match (action, target) {
                 (Action::Keep, Some(target)) => Ok((kept(&target), Outcome::Kept)),
                 (Action::KeepNewer, Some(target)) => Ok((kept(&target), Outcome::KeptNewer)),
@@ -393,17 +439,27 @@ impl Publisher {
         Err(PublishError::Stopped { identifier, stored: 0, promised })
     }
 
-    async fn fingerprint(&self, image: &Image, resolved: &ResolvedSource) -> Result<Fingerprint, PublishError> {
-        let (identifier, resolved) = (image.identifier.clone(), resolved.clone());
+    async fn fingerprint(&self, image: &Image, origin: &Origin) -> Result<Fingerprint, PublishError> {
         let attributes = self.store.keeps_headers().then(|| self.store.attributes());
-        let options = Arc::clone(&self.options);
-        let budget = self.budget.clone();
-        let is_stopping = move || budget.is_stopping();
-        let fingerprint =
-            move || Fingerprint::new(&identifier, &resolved, &options, attributes.as_deref(), &is_stopping);
-        Ok(match self.options.identity {
-            Identity::SizeAndTime => self.blocking(image, fingerprint).await??,
-            Identity::Content => self.work(image, fingerprint).await??,
+        let fingerprint = |source: &str, page| {
+            Fingerprint::new(&image.identifier, source, page, &self.options, attributes.as_deref())
+        };
+        match origin {
+            Origin::Page(page) => Ok(fingerprint(page.source_identity(), page.number())),
+            Origin::File(resolved) => {
+                let source = self.source_identity(image, resolved).await?;
+                Ok(fingerprint(&source, self.options.read.page))
+            }
+        }
+    }
+
+    /// Returns the text that identifies a source's content.
+    async fn source_identity(&self, image: &Image, resolved: &ResolvedSource) -> Result<String, PublishError> {
+        let (resolved, identity, budget) = (resolved.clone(), self.options.identity, self.budget.clone());
+        let describe = move || fingerprint::source(&resolved, identity, &|| budget.is_stopping());
+        Ok(match identity {
+            Identity::SizeAndTime => self.blocking(image, describe).await??,
+            Identity::Content => self.work(image, describe).await??,
         })
     }
 

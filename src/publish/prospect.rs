@@ -2,12 +2,13 @@
 
 use super::fingerprint::{Fingerprint, version_name};
 use super::memory::ImageBytes;
+use super::page::Origin;
 use super::revision::Revisions;
 use super::state::Action;
 use super::target::{Target, pyramid};
 use super::{Image, PublishError, Published, Publisher, blocks};
 use crate::iiif::{Plan, Size};
-use crate::source::{OPEN_BYTES, ResolvedSource, Source};
+use crate::source::OPEN_BYTES;
 
 /// Preview of publishing an image.
 #[derive(Clone, Debug)]
@@ -46,8 +47,8 @@ impl Publisher {
     /// # Errors
     /// Returns an error if the source can't be read or the store fails.
     pub(crate) async fn examine(&self, image: &Image) -> Result<Prospect, PublishError> {
-        let resolved = self.sources.find(&image.location).await?;
-        let fingerprint = self.fingerprint(image, &resolved).await?;
+        let origin = self.origin(image).await?;
+        let fingerprint = self.fingerprint(image, &origin).await?;
         let state = self.load_state(&image.identifier).await?;
         let change = match state.decide(&fingerprint, &self.options) {
             Action::Publish if state.is_there() => Change::Replaced,
@@ -61,21 +62,21 @@ impl Publisher {
         // would be stored again, since its size may have changed.
         match self.known_target(image, &state)?.filter(|_| !matches!(change, Change::New | Change::Replaced)) {
             Some(target) => Ok(prospect(&target, change)),
-            None => Ok(prospect(&self.examine_source(image, resolved, &fingerprint).await?, change)),
+            None => Ok(prospect(&self.examine_source(image, origin, &fingerprint).await?, change)),
         }
     }
 
     async fn examine_source(
         &self,
         image: &Image,
-        resolved: ResolvedSource,
+        origin: Origin,
         fingerprint: &Fingerprint,
     ) -> Result<Target, PublishError> {
         let read = self.options.reading();
         // Reading headers counts toward the memory limit, just like publishing. This is released when the function
         // returns, since no pixels are decoded.
         let _memory = self.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
-        let source = self.blocking(image, move || Source::open_at(&resolved, read)).await??;
+        let source = self.blocking(image, move || origin.open(read)).await??;
         let pyramid = pyramid(&self.options, &image.identifier, source.header().size)?;
         let has_block_tiles = blocks::decoded_rows(source.header(), &pyramid, self.options.jpeg).is_some();
         let revisions = Revisions::current(source.header().kind, &self.options, has_block_tiles);

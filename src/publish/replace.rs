@@ -23,7 +23,7 @@ pub(crate) struct Timing {
 
 impl Timing {
     /// Returns the time to wait for a confirmation in flight.
-    fn confirmation(self) -> Duration {
+    pub(crate) fn confirmation(self) -> Duration {
         MAX_CONFIRMATION.min(self.grace)
     }
 
@@ -40,7 +40,7 @@ impl Timing {
     }
 
     /// Returns `true` if a run may confirm a mark that was written at `modified`.
-    pub(super) fn is_past_grace(self, modified: Option<SystemTime>, now: SystemTime) -> bool {
+    pub(crate) fn is_past_grace(self, modified: Option<SystemTime>, now: SystemTime) -> bool {
         age(modified, now).is_some_and(|age| age > self.grace)
     }
 

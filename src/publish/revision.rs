@@ -43,6 +43,12 @@ pub(super) fn of_document() -> u32 {
     current(DOCUMENT).expect("it is in the table")
 }
 
+/// Returns the current revisions of all code as text.
+pub(super) fn all() -> String {
+    let all = REVISIONS.into_iter().chain(source::all_revisions());
+    Revisions(all.map(|(name, revision)| (name.to_owned(), revision)).collect()).to_string()
+}
+
 fn current(name: &str) -> Option<u32> {
     let fixed = REVISIONS.iter().find(|(known, _)| *known == name).map(|(_, revision)| *revision);
     fixed.or_else(|| source::revision(name))

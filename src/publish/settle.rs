@@ -22,7 +22,11 @@ pub(super) enum Settlement {
     /// The grace period isn't over yet or listing is denied, so the image is left unchanged.
     Waiting,
     /// All objects are in place. Any leftover objects have been deleted.
-    Confirmed(Orphans),
+    Confirmed {
+        orphans: Orphans,
+        /// The mark now says so.
+        is_settled: bool,
+    },
     /// Some objects are missing or different.
     Damaged,
 }
@@ -36,7 +40,8 @@ impl Publisher {
         let Some(marks) = state.marks() else { return Ok(Settlement::Waiting) };
         if !self.is_due(state).await? {
             return if marks.iter().any(|mark| mark.has_orphans) {
-                self.delete_orphans_again(target, &marks).await.map(Settlement::Confirmed)
+                let orphans = self.delete_orphans_again(target, &marks).await?;
+                Ok(Settlement::Confirmed { orphans, is_settled: false })
             } else {
                 Ok(Settlement::Waiting)
             };
@@ -44,13 +49,16 @@ impl Publisher {
         match self.compare(target, &marks).await? {
             Comparison::Unknown => Ok(Settlement::Waiting),
             Comparison::Damaged => Ok(Settlement::Damaged),
-            Comparison::Same => self.confirm(target, state).await.map(|()| Settlement::Confirmed(Orphans::default())),
+            Comparison::Same => {
+                let is_settled = self.confirm(target, state).await?;
+                Ok(Settlement::Confirmed { orphans: Orphans::default(), is_settled })
+            }
             Comparison::SameWithOrphans => {
                 // Delete orphans before confirming, while the mark still says `settling`. In the opposite order, an
                 // interrupted run would leave them behind, and no run looks for orphans once an image is confirmed.
                 let orphans = self.delete(orphans(target, &self.pictures(target).await?)).await?;
-                self.confirm(target, state).await?;
-                Ok(Settlement::Confirmed(orphans))
+                let is_settled = self.confirm(target, state).await?;
+                Ok(Settlement::Confirmed { orphans, is_settled })
             }
         }
     }
@@ -108,12 +116,13 @@ impl Publisher {
         Ok(if is_same { Comparison::SameWithOrphans } else { Comparison::Damaged })
     }
 
-    /// Marks an image as current, unless another run has modified its `info.json` since `state` was loaded.
+    /// Marks an image as current, unless another run has modified its `info.json` since `state` was loaded. Returns `true`
+    /// if the image is marked.
     ///
     /// Any run that changes objects after the check in [`confirm_unless_changed`](Self::confirm_unless_changed) waits
     /// until this upload has arrived or has been abandoned. If confirming takes too long, the next run tries again.
-    async fn confirm(&self, target: &Target, state: &State) -> Result<(), PublishError> {
-        let Some(timing) = self.timing() else { return Ok(()) };
+    async fn confirm(&self, target: &Target, state: &State) -> Result<bool, PublishError> {
+        let Some(timing) = self.timing() else { return Ok(false) };
         if self.options.redirects.is_some() {
             // Entity tags don't tell us where a redirect points.
             self.redirect(target).await?;
@@ -124,7 +133,7 @@ impl Publisher {
             // it. Giving up is safe because the mark stays `settling`.
             biased;
             confirmed = self.confirm_unless_changed(target, state, timing.confirmation_limit()) => confirmed,
-            () = self.store.wait(timing.confirmation_limit()) => Ok(()),
+            () = self.store.wait(timing.confirmation_limit()) => Ok(false),
         }
     }
 
@@ -133,20 +142,21 @@ impl Publisher {
         target: &Target,
         state: &State,
         limit: Duration,
-    ) -> Result<(), PublishError> {
+    ) -> Result<bool, PublishError> {
         let begun = SystemTime::now();
         let again = State::load(&*self.store, target.folders.iter().map(ApiFolder::current_dir)).await?;
         // Not all stores support conditional PUTs, and entity tags don't cover metadata. This leaves a window between
         // this check and the PUT's arrival in which another run may start. That run closes the window: it finds a mark
         // that may be about to be confirmed, and waits before changing any objects (see `replace::invalidate`).
-        let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(()) };
+        let Some(marks) = again.marks().filter(|_| again.is_as_seen(state)) else { return Ok(false) };
         let current = |mark: &Mark| Mark { has_orphans: false, ..mark.in_state(MarkState::Current) };
         let marks: Vec<Mark> = marks.into_iter().map(current).collect();
         // Don't continue if the process has been suspended since then.
         if begun.elapsed().is_ok_and(|elapsed| elapsed > limit) {
-            return Ok(());
+            return Ok(false);
         }
-        Ok(self.info_writer(target).put_current(&marks).await.map(drop)?)
+        self.info_writer(target).put_current(&marks).await?;
+        Ok(true)
     }
 }
 

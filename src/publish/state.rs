@@ -157,6 +157,12 @@ impl State {
         self.infos.iter().map(|info| info.as_ref()?.mark.as_ref()).collect()
     }
 
+    /// Returns `true` if every folder was compared with its digest, or never has to be.
+    pub(super) fn is_settled(&self) -> bool {
+        let is_current = |mark: &&Mark| mark.state == MarkState::Current && !mark.has_orphans;
+        self.marks().is_some_and(|marks| marks.iter().all(is_current))
+    }
+
     /// Returns `true` if any `info.json` exists, regardless of which program wrote it.
     pub(super) fn is_there(&self) -> bool {
         self.infos.iter().any(Option::is_some)

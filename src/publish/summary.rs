@@ -50,6 +50,15 @@ impl BatchSummary {
         Self { images: images.len(), unfinished, ..Self::default() }
     }
 
+    /// Replaces an unfinished image by others, such as a file by its pages.
+    pub fn replace(&mut self, image: &Identifier, others: impl IntoIterator<Item = Identifier>) {
+        self.images -= usize::from(self.unfinished.remove(image).is_some());
+        for other in others {
+            self.images += 1;
+            self.unfinished.insert(other, Unfinished::default());
+        }
+    }
+
     /// Adds an image's result. Stopped images remain unfinished.
     pub fn add(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         match result {

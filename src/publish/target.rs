@@ -89,6 +89,7 @@ impl Target {
             orphans: Orphans::default(),
             traffic: Traffic::default(),
             duration: Duration::ZERO,
+            is_settled: false,
         }
     }
 

@@ -10,6 +10,7 @@ use super::ledger::{Complete, Ledger};
 use super::mark::{Mark, MarkState};
 use super::memory::ImageBytes;
 use super::options::{Layout, OnWarning};
+use super::page::Origin;
 use super::read::{self, ReadError, Reading};
 use super::revision::Revisions;
 use super::settle::Settlement;
@@ -20,7 +21,7 @@ use super::work::Tasks;
 use super::{Image, Outcome, PublishError, Publisher, blocks, memory};
 use crate::encode::{BlankTiles, Encoding};
 use crate::iiif::ScaleFactor;
-use crate::source::{Header, OPEN_BYTES, ResolvedSource, Source, Warning};
+use crate::source::{Header, OPEN_BYTES, Source, Warning};
 use crate::store::{ETag, Key, OnExisting, StoreError, Tally};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Task<'a> {
     pub(super) publisher: &'a Publisher,
     pub(super) image: &'a Image,
-    pub(super) resolved: ResolvedSource,
+    pub(super) origin: Origin,
     pub(super) state: &'a State,
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) tally: &'a Arc<Tally>,
@@ -43,7 +44,8 @@ type Done = Result<(Published, Outcome), PublishError>;
 impl Task<'_> {
     /// Leaves the image unchanged, apart from deleting old versions.
     pub(super) async fn skip(self, target: &Target) -> Done {
-        let mut published = Published { warnings: self.state.warnings(), ..target.published() };
+        let is_settled = self.state.is_settled();
+        let mut published = Published { warnings: self.state.warnings(), is_settled, ..target.published() };
         self.check_warnings(&published.warnings, true)?;
         published.orphans = self.publisher.prune_versions_again(target, self.state).await?;
         Ok((published, Outcome::Unchanged))
@@ -54,9 +56,9 @@ impl Task<'_> {
         match self.publisher.settle(target, self.state).await? {
             Settlement::Damaged => self.publish().await,
             Settlement::Waiting => self.skip(target).await,
-            Settlement::Confirmed(orphans) => {
+            Settlement::Confirmed { orphans, is_settled } => {
                 let (published, outcome) = self.skip(target).await?;
-                Ok((Published { orphans: published.orphans + orphans, ..published }, outcome))
+                Ok((Published { orphans: published.orphans + orphans, is_settled, ..published }, outcome))
             }
         }
     }
@@ -115,7 +117,8 @@ impl Task<'_> {
         let image = self.commit(&job, &marks, &complete).await?;
         job.enter(Stage::CleaningUp);
         let orphans = self.clean_up(&job.target, &marks, orphans).await?;
-        Ok(self.outcome(Published { warnings, orphans, ..image }, &complete, &job))
+        let is_settled = self.state_after() == MarkState::Current;
+        Ok(self.outcome(Published { warnings, orphans, is_settled, ..image }, &complete, &job))
     }
 
     /// Returns the image with its outcome, which depends on whether any picture had to be uploaded.
@@ -160,8 +163,8 @@ impl Task<'_> {
     async fn open(&self) -> Result<Source, PublishError> {
         // This is released once the source is open, so no image waits for memory while holding some.
         let _memory = self.publisher.budget.memory(ImageBytes { reading: OPEN_BYTES, lasting: 0 }).await;
-        let (resolved, read) = (self.resolved.clone(), self.publisher.options.reading());
-        Ok(self.publisher.blocking(self.image, move || Source::open_at(&resolved, read)).await??)
+        let (origin, read) = (self.origin.clone(), self.publisher.options.reading());
+        Ok(self.publisher.blocking(self.image, move || origin.open(read)).await??)
     }
 
     /// Returns the image's target and the code revisions that will be used to publish it.

@@ -1,5 +1,6 @@
 //! Errors returned when reading an image.
 
+use super::{CONVERT, ReadOptions};
 use crate::iiif::GeometryError;
 use std::io;
 use std::sync::Arc;
@@ -156,6 +157,20 @@ impl RemoteError {
 }
 
 impl SourceError {
+    /// Creates the error for a file that a decoder rejected.
+    pub(super) fn refused(name: &str, refusal: Refusal, options: ReadOptions) -> Self {
+        let input = name.to_owned();
+        match refusal {
+            Refusal::Page { pages } => Self::NoSuchPage { input, page: options.page, pages },
+            Refusal::Unsupported(variety) => Self::Unsupported { input, variety, hint: CONVERT },
+            Refusal::Convert(variety, hint) => Self::Unsupported { input, variety, hint },
+            #[cfg(not(all(feature = "jp2", feature = "webp")))]
+            Refusal::Disabled { what, feature } => Self::FeatureDisabled { input, what, feature },
+            Refusal::Size(cause) => Self::Size { input, cause },
+            Refusal::Decode(cause) => Self::Decode { input, cause },
+        }
+    }
+
     /// Returns `true` if retrying is pointless until the credentials, permissions, bucket, region or endpoint are
     /// fixed.
     #[must_use]
@@ -176,8 +191,6 @@ pub type DecodeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Reason a decoder rejected a file after looking at its header.
 pub(super) enum Refusal {
-    /// Unrecognized format.
-    Unknown,
     /// Unsupported variant of an otherwise supported format.
     Unsupported(String),
     /// The requested page doesn't exist.

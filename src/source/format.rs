@@ -2,8 +2,12 @@
 
 #[cfg(feature = "jp2")]
 use super::jp2;
+use super::page_list::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
+
+/// The pages that were found in a file.
+pub(super) type PagesFound = Result<Box<dyn PageList>, Refusal>;
 
 /// Supported source format.
 pub(super) struct Format {
@@ -19,8 +23,8 @@ pub(super) struct Format {
     revision: u32,
     /// Returns `true` if a file starting with these bytes is in this format.
     recognizes: fn(&[u8]) -> bool,
-    /// `true` if files can contain multiple pages, with the page selected by the options.
-    has_pages: bool,
+    /// Finds the pages of a file, or `None` if a file is always one image. `open` takes the page from the options.
+    pages: Option<fn(Input) -> PagesFound>,
     /// Opens a file and reads its header, but doesn't decode any pixels.
     open: fn(Input, ReadOptions) -> Result<Opened, Refusal>,
 }
@@ -36,7 +40,7 @@ static FORMATS: &[Format] = &[
         revision: 1,
         // Don't require `FF D8 FF`, because libjpeg skips any bytes between this marker and the first segment.
         recognizes: |magic| magic.starts_with(b"\xff\xd8"),
-        has_pages: false,
+        pages: None,
         open: |file, _| jpeg::open(file),
     },
     Format {
@@ -46,7 +50,7 @@ static FORMATS: &[Format] = &[
         revision: 1,
         // A boxed file (JP2) or a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
-        has_pages: false,
+        pages: None,
         #[cfg(feature = "jp2")]
         open: jp2::open,
         #[cfg(not(feature = "jp2"))]
@@ -58,7 +62,7 @@ static FORMATS: &[Format] = &[
         extensions: &["png"],
         revision: 1,
         recognizes: |magic| magic.starts_with(b"\x89PNG\r\n\x1a\n"),
-        has_pages: false,
+        pages: None,
         open: |file, _| png::open(&file),
     },
     Format {
@@ -68,7 +72,7 @@ static FORMATS: &[Format] = &[
         revision: 1,
         // Classic TIFF and BigTIFF, in both byte orders.
         recognizes: |magic| starts_with_any(magic, &[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
-        has_pages: true,
+        pages: Some(tiff::pages),
         open: tiff::open,
     },
     Format {
@@ -78,7 +82,7 @@ static FORMATS: &[Format] = &[
         revision: 1,
         // The file size sits between the two words.
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
-        has_pages: false,
+        pages: None,
         #[cfg(feature = "webp")]
         open: |file, _| other::open(file, ImageFormat::WebP),
         #[cfg(not(feature = "webp"))]
@@ -90,7 +94,7 @@ static FORMATS: &[Format] = &[
         extensions: &["gif"],
         revision: 1,
         recognizes: |magic| starts_with_any(magic, &[b"GIF87a", b"GIF89a"]),
-        has_pages: false,
+        pages: None,
         open: |file, _| other::open(file, ImageFormat::Gif),
     },
     Format {
@@ -99,7 +103,7 @@ static FORMATS: &[Format] = &[
         extensions: &["bmp"],
         revision: 1,
         recognizes: |magic| magic.starts_with(b"BM"),
-        has_pages: false,
+        pages: None,
         open: |file, _| other::open(file, ImageFormat::Bmp),
     },
     Format {
@@ -110,7 +114,7 @@ static FORMATS: &[Format] = &[
         recognizes: |magic| {
             magic.first() == Some(&b'P') && magic.get(1).is_some_and(|kind| (b'1'..=b'7').contains(kind))
         },
-        has_pages: false,
+        pages: None,
         open: |file, _| other::open(file, ImageFormat::Pnm),
     },
 ];
@@ -123,16 +127,33 @@ impl Format {
 
     /// Opens a file in this format.
     pub(super) fn open(&self, file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
-        if options.page != 1 && !self.has_pages {
+        if options.page != 1 && self.pages.is_none() {
             return Err(Refusal::Page { pages: 1 });
         }
         (self.open)(file, options)
+    }
+
+    /// Finds the pages of a file in this format. Returns `None` if the format has no pages.
+    pub(super) fn pages(&self, file: Input) -> Result<Option<Box<dyn PageList>>, Refusal> {
+        self.pages.map(|pages| pages(file)).transpose()
     }
 }
 
 /// Returns the lowercase file extensions of all formats.
 pub(crate) fn extensions() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().flat_map(|format| format.extensions).copied()
+}
+
+/// Returns `false` if a file with this extension is in a format that has no pages. The extension may be wrong, but most
+/// are right, and looking at each file would take far longer.
+pub(crate) fn may_have_pages(extension: &str) -> bool {
+    let has_extension = |format: &&Format| format.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension));
+    FORMATS.iter().find(has_extension).is_none_or(|format| format.pages.is_some())
+}
+
+/// Returns the decoder revisions of all formats by name.
+pub(crate) fn all_revisions() -> impl Iterator<Item = (&'static str, u32)> {
+    FORMATS.iter().map(|format| (format.name, format.revision))
 }
 
 /// Returns the decoder revision for the format with the given [name](crate::source::SourceKind::format), or `None` if
@@ -171,6 +192,13 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(Format::recognize(magic).map(|format| format.name), name, "{magic:?}");
+        }
+    }
+
+    #[test]
+    fn only_extensions_of_formats_without_pages_rule_out_pages() {
+        for (extension, expected) in [("tif", true), ("TIFF", true), ("jpg", false), ("png", false), ("", true)] {
+            assert_eq!(may_have_pages(extension), expected, "{extension}");
         }
     }
 

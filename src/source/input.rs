@@ -36,6 +36,11 @@ impl Input {
         self.length
     }
 
+    /// Returns `true` if reading may take a request.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(&*self.bytes, Bytes::Remote(_))
+    }
+
     /// Reads at an offset, independently of other readers.
     pub(super) fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         match &*self.bytes {

@@ -27,6 +27,8 @@ mod metadata;
 mod options;
 mod orientation;
 mod other;
+mod page_list;
+mod pages;
 mod png;
 mod png_chunks;
 mod range_cache;
@@ -42,12 +44,13 @@ pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
 pub(crate) use kind::SourceKind;
 pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
 pub use orientation::Orientation;
+pub(crate) use pages::PagedFile;
 #[cfg(any(feature = "s3", feature = "web"))]
 pub(crate) use remote::Fetch;
 pub(crate) use remote::{Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
-pub(crate) use format::{extensions, revision};
+pub(crate) use format::{all_revisions, extensions, may_have_pages, revision};
 
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
@@ -245,37 +248,35 @@ impl Source {
     /// # Errors
     /// Fails in the same cases as [`open`](Self::open).
     pub(crate) fn open_at(resolved: &ResolvedSource, options: ReadOptions) -> Result<Self, SourceError> {
-        let input = open_input(resolved, options.threads)?;
-        let result = Self::from_input(&resolved.to_string(), &input, options);
-        // If a read fails, the decoder may report anything: corrupt data, a missing end, or even success with made-up
-        // pixels. Use the first failure recorded by the input as the actual error.
-        match input.failure() {
-            Some(cause) => Err(SourceError::Remote { input: resolved.to_string(), cause }),
-            None => result,
-        }
+        let (name, input) = (resolved.to_string(), open_input(resolved, options.threads)?);
+        let opened = match recognize(&name, &input) {
+            Ok(format) => format.open(input.clone(), options).map(|opened| (format, opened)),
+            Err(error) => {
+                return Err(input.failure().map_or(error, |cause| SourceError::Remote { input: name, cause }));
+            }
+        };
+        Self::from_opened(&name, &input, opened, options)
     }
 
-    fn from_input(name: &str, bytes: &Input, options: ReadOptions) -> Result<Self, SourceError> {
+    /// Creates a source from what a decoder returned.
+    fn from_opened(
+        name: &str,
+        bytes: &Input,
+        opened: Result<(&Format, Opened), Refusal>,
+        options: ReadOptions,
+    ) -> Result<Self, SourceError> {
         let input = name.to_owned();
-        let (mut magic, bytes) = (Vec::with_capacity(MAGIC_BYTES), bytes.clone());
-        let sniff = bytes.clone().take(MAGIC_BYTES as u64).read_to_end(&mut magic);
-        sniff.map_err(|cause| SourceError::Open { input: input.clone(), cause })?;
-        if magic.is_empty() {
-            return Err(SourceError::Empty { input });
+        // If a read fails, the decoder may report anything: corrupt data, a missing end, or even success with made-up
+        // pixels. Use the first failure recorded by the input as the actual error.
+        if let Some(cause) = bytes.failure() {
+            return Err(SourceError::Remote { input, cause });
         }
-        match open_decoder(&magic, bytes.clone(), options) {
+        match opened {
             Ok((_, opened)) if opened.size.pixels() > options.max_pixels => {
                 Err(SourceError::TooLarge { input, pixels: opened.size.pixels(), max_pixels: options.max_pixels })
             }
-            Ok(opened) => Ok(Self::new(input, bytes, opened, options)),
-            Err(Refusal::Unknown) => Err(SourceError::UnknownFormat { input, formats: format::titles() }),
-            Err(Refusal::Page { pages }) => Err(SourceError::NoSuchPage { input, page: options.page, pages }),
-            Err(Refusal::Unsupported(variety)) => Err(SourceError::Unsupported { input, variety, hint: CONVERT }),
-            Err(Refusal::Convert(variety, hint)) => Err(SourceError::Unsupported { input, variety, hint }),
-            #[cfg(not(all(feature = "jp2", feature = "webp")))]
-            Err(Refusal::Disabled { what, feature }) => Err(SourceError::FeatureDisabled { input, what, feature }),
-            Err(Refusal::Size(cause)) => Err(SourceError::Size { input, cause }),
-            Err(Refusal::Decode(cause)) => Err(SourceError::Decode { input, cause }),
+            Ok(opened) => Ok(Self::new(input, bytes.clone(), opened, options)),
+            Err(refusal) => Err(SourceError::refused(name, refusal, options)),
         }
     }
 
@@ -391,13 +392,18 @@ fn open_input(resolved: &ResolvedSource, threads: NonZeroUsize) -> Result<Input,
     File::open(path).and_then(Input::from_file).map_err(|cause| SourceError::Open { input, cause })
 }
 
-/// Detects the format from the first bytes and opens the file with its decoder.
-fn open_decoder(magic: &[u8], file: Input, options: ReadOptions) -> Result<(&'static Format, Opened), Refusal> {
-    if let Some(foreign) = foreign::recognize(magic) {
-        return Err(Refusal::unsupported(foreign.name, foreign.hint));
+/// Detects the format from the first bytes.
+fn recognize(name: &str, bytes: &Input) -> Result<&'static Format, SourceError> {
+    let (input, mut magic) = (name.to_owned(), Vec::with_capacity(MAGIC_BYTES));
+    let sniff = bytes.clone().take(MAGIC_BYTES as u64).read_to_end(&mut magic);
+    sniff.map_err(|cause| SourceError::Open { input: input.clone(), cause })?;
+    if magic.is_empty() {
+        return Err(SourceError::Empty { input });
     }
-    let format = Format::recognize(magic).ok_or(Refusal::Unknown)?;
-    Ok((format, format.open(file, options)?))
+    if let Some(foreign) = foreign::recognize(&magic) {
+        return Err(SourceError::Unsupported { input, variety: foreign.name.into(), hint: foreign.hint });
+    }
+    Format::recognize(&magic).ok_or_else(|| SourceError::UnknownFormat { input, formats: format::titles() })
 }
 
 /// Allocates zeroed memory. The size comes from the file, so this returns an error instead of aborting if there isn't

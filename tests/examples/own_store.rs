@@ -87,7 +87,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // An iterator may also find images while others are published.
     let images = env::args().skip(1).map(|path| {
         let stem = PathBuf::from(&path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Image { location: PathBuf::from(path).into(), identifier: stem.parse()? })
+        Ok(Image::new(PathBuf::from(path), stem.parse()?))
     });
     let images = images.collect::<Result<Vec<Image>, Box<dyn Error>>>()?;
     let mut results = pin!(publisher.publish_all(images));

@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let path = PathBuf::from(path);
     let identifier = path.file_stem().and_then(|stem| stem.to_str()).ok_or("the image has no name")?.parse()?;
-    let image = publisher.publish(&Image { location: path.into(), identifier }).await?;
+    let image = publisher.publish(&Image::new(path, identifier)).await?;
     println!("stored {} objects\n{}", image.objects, image.info_urls.join("\n"));
     Ok(())
 }

@@ -470,10 +470,7 @@ async fn delete_in(store: Arc<dyn Store>) -> Result<(), DeleteError> {
         .build()
         .expect("valid options");
     let publisher = Publisher::new(Arc::clone(&store), options.clone(), |_| ());
-    let image = |identifier: &str| Image {
-        location: path.clone().into(),
-        identifier: identifier.parse().expect("an identifier"),
-    };
+    let image = |identifier: &str| Image::new(path.clone(), identifier.parse().expect("an identifier"));
     let stored = publisher.publish(&image("x")).await.expect("published");
     publisher.publish(&image("x-2")).await.expect("published");
 

@@ -125,7 +125,7 @@ fn options() -> Options {
 
 async fn publish(store: &Arc<MemoryStore>, path: &Path) {
     let publisher = Publisher::new(Arc::clone(store) as Arc<dyn Store>, options(), |_| ());
-    let image = Image { location: path.to_owned().into(), identifier: "atlas".parse().expect("an identifier") };
+    let image = Image::new(path.to_owned(), "atlas".parse().expect("an identifier"));
     publisher.publish(&image).await.expect("published");
 }
 

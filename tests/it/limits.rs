@@ -3,7 +3,7 @@
 use crate::support::child::is_long;
 use crate::support::pictures::{file, png_file};
 use crate::support::program::{Run, program};
-use crate::support::publishing::{image, publish};
+use crate::support::publishing::publish;
 use iiif_publish::publish::{Options, PublishError, Publisher};
 use iiif_publish::store::MemoryStore;
 use png::{BitDepth, ColorType, Encoder};
@@ -41,10 +41,7 @@ async fn images_that_exceed_memory_together_are_published_one_after_the_other() 
     let error = publish(Arc::clone(&store) as _, options(1), path.clone()).await.expect_err("too little");
     let PublishError::Memory { needed_bytes, .. } = error else { panic!("{error}") };
     let publisher = Publisher::new(Arc::clone(&store) as _, options(needed_bytes), |_| ());
-    let named = |name: &str| iiif_publish::publish::Image {
-        identifier: name.parse().expect("an identifier"),
-        ..image(path.clone())
-    };
+    let named = |name: &str| iiif_publish::publish::Image::new(path.clone(), name.parse().expect("an identifier"));
     let (a, b, c) = (named("a"), named("b"), named("c"));
     let results = futures::join!(publisher.publish(&a), publisher.publish(&b), publisher.publish(&c));
     assert!(results.0.is_ok() && results.1.is_ok() && results.2.is_ok(), "{results:?}");

@@ -35,6 +35,7 @@ mod messages;
 mod metadata;
 mod names;
 mod optimize;
+mod pages;
 mod picture_formats;
 mod pipeline;
 mod preview;

@@ -70,7 +70,7 @@ pub fn options(settle_after: Option<Duration>) -> Options {
 }
 
 pub async fn publish(store: Arc<dyn Store>, settle_after: Option<Duration>, name: char) -> Result<(), PublishError> {
-    let image = Image { location: source(name).into(), identifier: "image".parse().expect("an identifier") };
+    let image = Image::new(source(name), "image".parse().expect("an identifier"));
     Publisher::new(store, options(settle_after), |_| ()).publish(&image).await.map(drop)
 }
 

@@ -2,17 +2,11 @@
 
 use super::limits::LimitArguments;
 use clap::{Args, ValueEnum};
+use iiif_publish::collection::PageSelection;
 use iiif_publish::iiif::Rights;
 use iiif_publish::publish::{Effort, JpegOptions, JpegTiles, Subsampling};
 use iiif_publish::source::{Background, FloatRange, Profiles, ReadOptions};
 use std::num::NonZeroUsize;
-
-#[derive(Debug, Args)]
-pub(crate) struct PageArgument {
-    /// Use this page of a TIFF, counting from 1
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    page: u32,
-}
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image encoding")]
@@ -45,8 +39,13 @@ pub(crate) struct EncodingArguments {
     /// Keep the ICC profile of RGB and gray images instead of converting to sRGB
     #[arg(long)]
     keep_profile: bool,
-    #[command(flatten)]
-    page: PageArgument,
+    /// Choose pages of a TIFF: one, a range, or `all`
+    ///
+    /// Pages are counted from 1. One page is published as one image (`book`). Several pages become an object with a manifest, and their
+    /// identifiers end with their numbers (`book/1`). By default, `ingest` uses all pages, except of files that are
+    /// published as one image already, and the other commands use the first page.
+    #[arg(long, alias = "page", value_name = "N|A-B|all")]
+    pub(crate) pages: Option<PageSelection>,
     /// Encode up to N tiles in parallel [default: number of CPU cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -96,7 +95,7 @@ impl EncodingArguments {
         ReadOptions::default()
             .with_background(self.background)
             .with_profiles(profiles)
-            .with_page(self.page.page)
+            .with_page(if let Some(PageSelection::One(page)) = self.pages { page } else { 1 })
             .with_max_pixels(self.limits.max_pixels)
             .with_float_range(self.float_range)
             .with_threads(self.jobs())

@@ -2,7 +2,10 @@
 
 use super::encoding::EncodingArguments;
 use super::shape::{Cap, ShapeArguments};
+use crate::cli::error::Fatal;
+use crate::cli::exit::Exit;
 use clap::Args;
+use iiif_publish::collection::PageSelection;
 use iiif_publish::destination::PublicUrl;
 use iiif_publish::iiif::{PyramidError, PyramidShape};
 use iiif_publish::publish::{Options, OptionsBuilder};
@@ -20,6 +23,23 @@ impl ImageArguments {
     /// Returns the number of threads for CPU work, which also limits the threads for requests.
     pub(crate) fn jobs(&self) -> NonZeroUsize {
         self.encoding.jobs()
+    }
+
+    /// Returns the pages to publish from files with several pages.
+    pub(crate) fn pages(&self) -> PageSelection {
+        self.encoding.pages.unwrap_or_default()
+    }
+
+    /// Checks that only one page is selected.
+    pub(crate) fn check_one_page(&self) -> Result<(), Fatal> {
+        match self.pages() {
+            PageSelection::Auto | PageSelection::One(_) => Ok(()),
+            pages => Err(Fatal::new(
+                Exit::Usage,
+                format!("this command shows one page of a file, not `--pages {pages}`"),
+                "choose a page, for example with `--pages 1`",
+            )),
+        }
     }
 
     pub(crate) fn shape(&self) -> Result<PyramidShape, PyramidError> {

@@ -67,7 +67,7 @@ pub(crate) fn named(paths: Vec<PathBuf>, id: Option<&Identifier>) -> Result<Vec<
         let location = Location::named(path)?;
         check_image(&location)?;
         let identifier = id.cloned().map_or_else(|| stem(&location), Ok)?;
-        Ok(Image { location, identifier })
+        Ok(Image::new(location, identifier))
     };
     let images: Vec<Image> = paths.into_iter().map(image).collect::<Result<_, NameError>>()?;
     check_distinct(&images)?;
@@ -89,11 +89,11 @@ fn check_distinct(images: &[Image]) -> Result<(), NameError> {
 /// # Errors
 /// Returns an error if a name isn't a valid identifier, or if two images share an identifier.
 pub(crate) fn renamed(images: Vec<Image>, rename: Option<fn(&str) -> String>) -> Result<Vec<Image>, NameError> {
-    let renamed = |image: Image| -> Result<Image, NameError> {
+    let renamed = |mut image: Image| -> Result<Image, NameError> {
         let composed: String = image.identifier.as_str().nfc().collect();
         let name = rename.map_or_else(|| composed.clone(), |rename| rename(&composed));
-        let identifier = name.parse().map_err(|error| NameError::Stem(image.location.to_string(), Some(error)))?;
-        Ok(Image { identifier, ..image })
+        image.identifier = name.parse().map_err(|error| NameError::Stem(image.location.to_string(), Some(error)))?;
+        Ok(image)
     };
     let images: Vec<Image> = images.into_iter().map(renamed).collect::<Result<_, NameError>>()?;
     check_distinct(&images)?;

@@ -14,6 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::messages::{MessageArguments, Messages};
 use bytesize::ByteSize;
 use clap::Args;
+use iiif_publish::collection::PageSelection;
 use iiif_publish::destination::{Identifier, PublicUrl, name_problems};
 use iiif_publish::iiif::PyramidShape;
 use iiif_publish::location::Location;
@@ -155,6 +156,11 @@ impl PublishArguments {
 
     pub(crate) fn messages(&self) -> Messages {
         self.messages.messages()
+    }
+
+    /// Returns the pages to publish from files with several pages.
+    pub(crate) fn pages(&self) -> PageSelection {
+        self.image.pages()
     }
 
     /// Checks that the options make sense for this number of images.

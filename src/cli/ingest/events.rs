@@ -3,16 +3,16 @@
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{counted, print};
-use crate::cli::publish::{report_stopping, report_unavailable};
-use crate::cli::summary::{Ending, Summary};
+use crate::cli::summary::{Ending, Summary, report_stopping, report_unavailable};
 use iiif_publish::collection::ingest::{IngestEvent, StopReason};
 use iiif_publish::publish::{Image, PublishError, Published, Publisher};
+use iiif_publish::source::{Warning, WarningCode};
 use indicatif::HumanCount;
 use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Event reporter, which also tracks the state that determines the run's outcome.
-pub(super) struct IngestReporter<'a> {
+pub(in crate::cli) struct IngestReporter<'a> {
     context: &'a Context,
     state: Mutex<State>,
 }
@@ -24,11 +24,13 @@ struct State {
     summary: Option<Summary>,
     /// Outcome of publishing, once it has ended.
     ending: Option<Ending>,
+    /// Number of files with several pages of which only one is published.
+    partial_files: u64,
 }
 
 impl<'a> IngestReporter<'a> {
-    pub(super) fn new(images: &[Image], context: &'a Context) -> Self {
-        let state = State { signal: None, summary: Some(Summary::new(images)), ending: None };
+    pub(in crate::cli) fn new(images: &[Image], context: &'a Context) -> Self {
+        let state = State { signal: None, summary: Some(Summary::new(images)), ending: None, partial_files: 0 };
         Self { context, state: Mutex::new(state) }
     }
 
@@ -37,25 +39,25 @@ impl<'a> IngestReporter<'a> {
     }
 
     /// Waits for a signal and stores the first one received.
-    pub(super) async fn signal(&self) {
+    pub(in crate::cli) async fn signal(&self) {
         let exit = self.context.interrupted().await;
         self.state().signal.get_or_insert(exit);
     }
 
     /// Returns the exit code of the signal that stopped the run.
-    pub(super) fn signalled(&self) -> Exit {
+    pub(in crate::cli) fn signalled(&self) -> Exit {
         self.state().signal.unwrap_or(Exit::Interrupted)
     }
 
     /// Prints the image summary if the run published images.
-    pub(super) fn print_summary(&self, publisher: &Publisher) {
+    pub(in crate::cli) fn print_summary(&self, publisher: &Publisher) {
         let ending = self.state().ending.take();
         if let Some(ending) = ending {
             ending.print(publisher, self.context.progress());
         }
     }
 
-    pub(super) fn event(&self, event: &IngestEvent<'_>) {
+    pub(in crate::cli) fn event(&self, event: &IngestEvent<'_>) {
         let progress = self.context.progress();
         match event {
             IngestEvent::ForeignImages { count } => progress
@@ -64,6 +66,13 @@ impl<'a> IngestReporter<'a> {
                 "warning: {identifier}: kept tiles without an `info.json` that are not in the input; \
                  to delete them, use `iiif-publish delete --id`"
             )),
+            IngestEvent::PagesFound { file, pages } => {
+                if let Some(summary) = &mut self.state().summary {
+                    summary.expanded(file, pages);
+                }
+                progress.add_pages(file, pages);
+                progress.note(&format!("{file}: {}", counted(pages.len() as u64, "page")));
+            }
             IngestEvent::ImageEnded { image, result } => {
                 self.image_ended(image, result);
             }
@@ -93,6 +102,9 @@ impl<'a> IngestReporter<'a> {
     }
 
     fn image_ended(&self, image: &Image, result: &Result<Published, PublishError>) {
+        let is_partial = |warning: &Warning| warning.code == WarningCode::PagesIgnored;
+        let is_partial = result.as_ref().is_ok_and(|published| published.warnings.iter().any(is_partial));
+        self.state().partial_files += u64::from(is_partial);
         // Don't hold the lock while the summary prints.
         let Some(mut summary) = self.state().summary.take() else { return };
         summary.ended(image, result, Exit::Done, self.context.progress());
@@ -102,6 +114,12 @@ impl<'a> IngestReporter<'a> {
     fn publishing_ended(&self, stopped: Option<StopReason>) {
         self.context.progress().finish();
         let mut state = self.state();
+        if state.partial_files > 0 {
+            self.context.progress().say(&format!(
+                "warning: {} with several pages: only one page is published; to publish all, use `--pages all`",
+                counted(state.partial_files, "file")
+            ));
+        }
         if stopped == Some(StopReason::MaxDuration) {
             // A signal after the limit only cut the uploads short. The limit still determines the exit code.
             state.signal = None;

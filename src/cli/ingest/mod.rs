@@ -1,7 +1,7 @@
 //! `iiif-publish ingest` publishes and updates entire collections.
 
 mod dry_run;
-mod events;
+pub(super) mod events;
 mod input;
 
 use super::Verb;
@@ -19,7 +19,7 @@ use events::IngestReporter;
 use iiif_publish::collection::ingest::{
     Completion, DeleteLimit, Ingest, IngestMode, IngestOptions, IngestSummary, Metrics,
 };
-use iiif_publish::collection::{InputError, Page, Shard, objects};
+use iiif_publish::collection::{InputError, Page, PageSelection, Shard, objects};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
@@ -204,8 +204,12 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
         progress.error(&chain(error), input_hint(error));
     }
     let unread = if input.unread().is_empty() { Exit::Done } else { Exit::Failed };
-    // Only a run that publishes looks up the first image in the usual way.
-    let first = images.first().filter(|_| !(arguments.dry_run || arguments.finish || arguments.manifests_only));
+    // Only a run that publishes looks up the first image in the usual way. Of a file whose pages are selected, it looks
+    // up the manifest.
+    let selects_pages = arguments.publishing.pages() != PageSelection::Auto
+        || pages.first().is_some_and(|page| page.pages != PageSelection::Auto);
+    let is_usual = !(arguments.dry_run || arguments.finish || arguments.manifests_only || selects_pages);
+    let first = images.first().filter(|_| is_usual);
     let publisher = arguments.publishing.publisher(&arguments.destination, first, context).await?;
     let reporter = IngestReporter::new(&images, context);
     let ingest = Ingest::new(&publisher, &input, options, |event| reporter.event(&event))?;
@@ -228,7 +232,7 @@ async fn dry_run(ingest: &Ingest<'_>, context: &Context) -> Result<Exit, Fatal> 
 }
 
 /// Reports the run's outcome and returns its exit code.
-fn report(
+pub(super) fn report(
     summary: IngestSummary,
     reporter: &IngestReporter<'_>,
     publisher: &Publisher,
@@ -260,7 +264,7 @@ fn report(
 }
 
 fn image(page: &Page) -> Image {
-    Image { location: page.source.clone(), identifier: page.identifier.clone() }
+    Image::new(page.source.clone(), page.identifier.clone())
 }
 
 impl Arguments {
@@ -291,6 +295,7 @@ impl Arguments {
         let mut options = IngestOptions::default();
         options.shard = self.shard(context)?;
         options.mode = self.mode();
+        options.pages = self.publishing.pages();
         options.prune = self.prune.prune.then_some(self.prune.max_delete);
         options.collection_label = self.presentation.0.map(|_| self.label.clone());
         options.presentation_version = self.presentation.0.unwrap_or_default();

@@ -10,6 +10,7 @@ use super::messages::{MessageFormat, Messages, Verbosity};
 use super::output::{
     INDENT, Level, columns, eprint_hint, eprint_json, eprint_line, eprint_wrapped, is_terminal, print,
 };
+use iiif_publish::collection::Page;
 use iiif_publish::destination::Identifier;
 use iiif_publish::location::Location;
 use iiif_publish::publish::{Event, Image, Published, Stage};
@@ -61,7 +62,7 @@ impl Progress {
     pub(super) fn begin(&self, images: &[Image]) {
         let mut state = self.state();
         state.all = images.len();
-        for Image { location, identifier } in images {
+        for Image { location, identifier, .. } in images {
             let kind = location.file_name().and_then(|name| Some(name.extension()?.to_str()?.to_lowercase()));
             state.estimate.add(identifier, kind.unwrap_or_default());
         }
@@ -75,11 +76,21 @@ impl Progress {
         }
     }
 
+    /// Replaces a file by its pages.
+    pub(super) fn add_pages(&self, file: &Identifier, pages: &[Page]) {
+        let mut state = self.state();
+        state.all = (state.all + pages.len()).saturating_sub(1);
+        state.estimate.end(file);
+        for page in pages {
+            state.estimate.add(&page.identifier, "page".to_owned());
+        }
+    }
+
     /// Finds the sizes of the images in bytes, in the background, because a network file system may be slow.
     fn weigh(&self, images: &[Image]) {
         let (state, images) = (Arc::clone(&self.state), images.to_vec());
         let weigh = move || {
-            for Image { location, identifier } in images {
+            for Image { location, identifier, .. } in images {
                 let bytes = match location {
                     Location::File(path) => fs::metadata(path).ok().map(|file| file.len()),
                     Location::Object(object) => object.listed.map(|listed| listed.bytes),

@@ -1,17 +1,21 @@
 //! Dry runs, which report changes without making them.
 
+use super::files::Expanded;
 use super::manifests::{self, ManifestObject, manifest_objects};
 use super::present::listed;
 use super::refusal::PruneRefusal;
-use super::summary::{PublishedImages, base_uri};
-use super::{Ingest, IngestError, image};
+use super::summary::{KnownImages, base_uri};
+use super::{Ingest, IngestError};
 use crate::collection::{Page, Presentation};
 use crate::destination::Identifier;
 use crate::iiif::Plan;
-use crate::publish::{Change, MAX_IMAGES_LOOKED_UP, Prospect, PublishError};
+use crate::publish::{Change, Image, MAX_IMAGES_LOOKED_UP, Prospect, PublishError};
 use crate::store::Key;
+use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
-use std::collections::HashMap;
+
+/// Maximum number of concurrent lookups for the pages of one file.
+const PAGES_IN_FLIGHT: usize = 4;
 
 /// A single change that a run would make.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +78,13 @@ pub struct DryRunTotals {
     pub refusal: Option<PruneRefusal>,
 }
 
+/// Something that a dry run has looked at.
+enum Examined<'a> {
+    Image(Box<Prospect>),
+    /// A file whose pages are images.
+    Pages(Expanded<'a>),
+}
+
 impl<'a> Ingest<'a> {
     /// Calls `on_event` for each change that [`run`](Self::run) would make. Only reads source headers, not pixels.
     ///
@@ -90,11 +101,12 @@ impl<'a> Ingest<'a> {
             }
         }
         if let Some(limit) = self.options.prune {
-            let stale = self.find_stale(limit, self.look_up_documents().as_mut()).await?;
+            let mut stale = self.find_stale(limit, self.look_up_documents().as_mut()).await?;
+            self.add_stale_pages(&mut stale, &published).await?;
             stale.documents.iter().for_each(|key| on_event(DryRunEvent::DeleteDocument { key }));
             stale.images.iter().for_each(|identifier| on_event(DryRunEvent::DeleteImage { identifier }));
             totals.delete = stale.images.len() as u64;
-            totals.refusal = stale.refusal;
+            totals.refusal = self.refusal(&stale);
         }
         Ok(totals)
     }
@@ -104,18 +116,17 @@ impl<'a> Ingest<'a> {
         &self,
         totals: &mut DryRunTotals,
         on_event: &mut impl FnMut(DryRunEvent<'_>),
-    ) -> Result<PublishedImages, IngestError> {
-        let mut published = HashMap::new();
-        let examine = async |page: &'a Page| (page.identifier.clone(), self.publisher.examine(&image(page)).await);
-        let mut prospects =
-            stream::iter(self.pages.iter().copied().map(examine)).buffered(MAX_IMAGES_LOOKED_UP).boxed();
+    ) -> Result<KnownImages<'a>, IngestError> {
+        let mut known = KnownImages::default();
+        let mut prospects = self.prospects();
         while let Some((identifier, prospect)) = prospects.next().await {
             match prospect {
-                Ok(prospect) => {
+                Ok(Examined::Pages(expanded)) => known.add_file(&expanded),
+                Ok(Examined::Image(prospect)) => {
                     if let Some((change, objects, bytes)) = totals.add(&prospect) {
                         on_event(DryRunEvent::Image { identifier: &identifier, change, objects, bytes });
                     }
-                    published.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
+                    known.published.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
                 }
                 Err(error) => {
                     totals.failed += 1;
@@ -126,14 +137,39 @@ impl<'a> Ingest<'a> {
                 }
             }
         }
-        Ok(published)
+        Ok(known)
+    }
+
+    /// Examines the images of this shard, including the pages of files that are objects.
+    fn prospects(&self) -> BoxStream<'_, (Identifier, Result<Examined<'a>, PublishError>)> {
+        let files = self.pages.chunk_by(|a, b| self.are_numbered_pages(a, b));
+        let files = stream::iter(files).map(|file| self.prospects_of(file));
+        files.buffered(MAX_IMAGES_LOOKED_UP).flat_map(stream::iter).boxed()
+    }
+
+    /// Examines the images of a file.
+    async fn prospects_of(&self, rows: &[&'a Page]) -> Vec<(Identifier, Result<Examined<'a>, PublishError>)> {
+        let (images, expanded) = match self.examine_file(rows).await {
+            Ok(found) => found,
+            Err(error) => return vec![(rows[0].identifier.clone(), Err(error))],
+        };
+        let examine = async |image: Image| {
+            let prospect = self.publisher.examine(&image).await;
+            (image.identifier, prospect.map(|prospect| Examined::Image(Box::new(prospect))))
+        };
+        let mut found: Vec<_> = expanded
+            .map(|expanded| (expanded.file.identifier.clone(), Ok(Examined::Pages(expanded))))
+            .into_iter()
+            .collect();
+        found.extend(stream::iter(images).map(examine).buffered(PAGES_IN_FLIGHT).collect::<Vec<_>>().await);
+        found
     }
 
     /// Returns the keys and sizes of the documents that would be written once the images are published at `published`.
     async fn changed_documents(
         &self,
         presentation: &Presentation,
-        published: &PublishedImages,
+        published: &KnownImages<'a>,
     ) -> Result<Vec<(Key, u64)>, IngestError> {
         // Build the documents as a real run would and compare them with the stored versions. Looking only at the images
         // would miss table changes.

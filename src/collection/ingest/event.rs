@@ -1,5 +1,6 @@
 //! Progress events.
 
+use crate::collection::Page;
 use crate::destination::Identifier;
 use crate::publish::{Image, PublishError, Published};
 use crate::store::{Key, StoreError};
@@ -20,6 +21,13 @@ pub enum IngestEvent<'a> {
     PicturesWithoutInfo {
         /// Identifier that the image would have.
         identifier: &'a Identifier,
+    },
+    /// A file has several pages, and each of them is an image. The file itself isn't an image.
+    PagesFound {
+        /// The file's identifier.
+        file: &'a Identifier,
+        /// The pages to publish.
+        pages: &'a [Page],
     },
     /// An image was published or failed.
     ImageEnded {
@@ -52,6 +60,13 @@ pub enum IngestEvent<'a> {
     NotPublished {
         /// Number of images.
         count: u64,
+    },
+    /// An object's manifest was written or already up to date, and shows all of its pages.
+    ManifestWritten {
+        /// The object's identifier.
+        object: &'a Identifier,
+        /// The manifest's URL.
+        url: &'a str,
     },
     /// The manifests of this run's objects were written, unless they were up to date.
     ManifestsWritten {

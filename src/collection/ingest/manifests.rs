@@ -2,11 +2,13 @@
 
 use super::IngestError;
 use super::present::{KnownDocument, Manifests, PresentDocuments, listed};
-use super::summary::PublishedImages;
+use super::summary::KnownImages;
 use crate::collection::{ManifestPage, Page, Presentation, objects};
+use crate::destination::Identifier;
 use crate::iiif::{Collection, LanguageMap, Member, PresentationVersion, Size};
-use crate::publish::Publisher;
-use crate::store::{Digest, Key, KeyError, Object, StoreError};
+use crate::publish::{DocumentMark, Publisher};
+use crate::store::{Digest, Key, KeyError, Object, StoreError, Stored};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::HashSet;
 use std::future::ready;
@@ -16,20 +18,46 @@ pub(super) struct ManifestObject<'a> {
     pages: Vec<ManifestPage<'a>>,
     /// `true` if all pages are published.
     is_whole: bool,
+    /// The mark that the manifest is to have, and the one it has, if its mark is known.
+    marks: Option<(DocumentMark, Option<&'a DocumentMark>)>,
 }
 
-/// Returns the published pages of each object. Skips objects without any.
-pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &PublishedImages) -> Vec<ManifestObject<'a>> {
+impl<'a> ManifestObject<'a> {
+    /// Returns the object's identifier if its manifest shows all of its pages.
+    pub(super) fn shown(&self) -> Option<&'a Identifier> {
+        self.pages.first().filter(|_| self.is_whole).map(|page| &page.page.object)
+    }
+
+    /// Returns the mark that the manifest is to have.
+    fn mark(&self) -> DocumentMark {
+        self.marks.as_ref().map_or_else(|| DocumentMark::new(None), |(mark, _)| mark.clone())
+    }
+
+    /// Returns `true` if the manifest has a different mark than it is to have.
+    fn is_mark_outdated(&self) -> bool {
+        self.marks.as_ref().is_some_and(|(mark, known)| *known != Some(mark))
+    }
+}
+
+/// Returns the published pages of each object. Skips objects without any, and files of which only some pages are
+/// published.
+pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &'a KnownImages<'_>) -> Vec<ManifestObject<'a>> {
     let published_page = |page: &'a Page| {
-        let (base_uri, size) = images.get(&page.identifier)?;
+        let (base_uri, size) = images.published.get(&page.identifier)?;
         Some(ManifestPage { page, base_uri: base_uri.clone(), size: *size })
     };
     let object = |all: Vec<&'a Page>| {
         let count = all.len();
         let pages: Vec<_> = all.into_iter().filter_map(published_page).collect();
-        ManifestObject { is_whole: pages.len() == count, pages }
+        let marks = pages.first().and_then(|page| images.manifest_marks(&page.page.object));
+        ManifestObject { is_whole: pages.len() == count, pages, marks }
     };
-    objects(pages.iter().copied()).into_iter().map(object).filter(|object| !object.pages.is_empty()).collect()
+    let is_shown = |object: &ManifestObject| {
+        let has_file = object.pages.iter().any(|page| page.page.label.is_some());
+        !object.pages.is_empty() && (object.is_whole || !has_file)
+    };
+    let pages = pages.iter().flat_map(|page| images.of_file(page));
+    objects(pages).into_iter().map(object).filter(is_shown).collect()
 }
 
 /// Maximum number of concurrent PUT requests. Manifests are small.
@@ -46,16 +74,13 @@ pub(super) async fn manifests(
     present: &Manifests,
 ) -> Result<HashSet<Key>, IngestError> {
     // Manifests are built one at a time because holding all of them in memory would be expensive.
-    let put_one = async |manifest: Result<Option<(Key, String)>, KeyError>| -> Result<Option<Key>, IngestError> {
-        let Some((key, body)) = manifest? else { return Ok(None) };
-        if !may_put(publisher, &key, &body, present).await? {
-            return Ok(None);
-        }
-        put(publisher, presentation.version(), key.clone(), body).await?;
+    let put_one = async |object: &ManifestObject<'_>| -> Result<Option<Key>, IngestError> {
+        let Some((key, body)) = manifest(presentation, object, present)? else { return Ok(None) };
+        let Some(mark) = mark_to_put(publisher, object, &key, &body, present).await? else { return Ok(None) };
+        put(publisher, presentation.version(), key.clone(), body.into(), &mark).await?;
         Ok(Some(key))
     };
-    let manifests = manifest_objects.iter().map(|object| manifest(presentation, object, present));
-    let keys = stream::iter(manifests).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).boxed();
+    let keys = stream::iter(manifest_objects).map(put_one).buffer_unordered(PUTS_IN_FLIGHT).boxed();
     keys.try_filter_map(|key| ready(Ok(key))).try_collect().await
 }
 
@@ -69,7 +94,7 @@ pub(super) async fn changed(
     let mut changed = Vec::new();
     for object in manifest_objects {
         if let Some((key, body)) = manifest(presentation, object, &present)?
-            && may_put(publisher, &key, &body, &present).await?
+            && mark_to_put(publisher, object, &key, &body, &present).await?.is_some()
         {
             changed.push((key, body.len() as u64));
         }
@@ -77,29 +102,34 @@ pub(super) async fn changed(
     Ok(changed)
 }
 
-/// Returns `true` if a document needs to be uploaded: either it doesn't exist yet, or its content differs and it wasn't
-/// written by a newer version of this program.
-async fn may_put(publisher: &Publisher, key: &Key, body: &str, present: &Manifests) -> Result<bool, StoreError> {
-    if !present.contains_key(key) {
-        return Ok(true);
+/// Returns the mark to upload a manifest with, or `None` if the stored one is current or was written by a newer version of
+/// this program.
+async fn mark_to_put(
+    publisher: &Publisher,
+    object: &ManifestObject<'_>,
+    key: &Key,
+    body: &str,
+    present: &Manifests,
+) -> Result<Option<DocumentMark>, StoreError> {
+    if !present.contains_key(key) && object.marks.is_none() {
+        return Ok(Some(object.mark()));
     }
     // According to the listing, the content either differs or is unknown.
-    let stored = publisher.store().get(key).await?;
-    Ok(stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref())))
+    let Some(stored) = publisher.store().get(key).await? else { return Ok(Some(object.mark())) };
+    let now = DocumentMark::read(stored.mark.as_deref());
+    // If the mark isn't the one that this run has seen, another run has changed pages, and their state is unknown.
+    let mark = match &object.marks {
+        Some((_, known)) if *known != Some(&now) => DocumentMark::new(None),
+        _ => object.mark(),
+    };
+    let is_mark_outdated = object.marks.is_some() && mark != now;
+    Ok(is_outdated(&stored, body, is_mark_outdated).then_some(mark))
 }
 
-/// Revision of manifests and collections. Must be incremented whenever the same input produces different documents.
-const REVISION: u32 = 1;
-
-/// Returns the mark stored with each manifest and collection.
-fn mark() -> String {
-    format!("1;presentation={REVISION}")
-}
-
-/// Returns `true` if the mark was written by a newer version of this program.
-fn is_newer(mark: Option<&str>) -> bool {
-    let revision = mark.and_then(|mark| mark.split(';').find_map(|field| field.strip_prefix("presentation=")));
-    revision.and_then(|revision| revision.parse::<u32>().ok()).is_some_and(|revision| revision > REVISION)
+/// Returns `true` if a stored document is to be replaced.
+fn is_outdated(stored: &Stored, body: &str, is_mark_outdated: bool) -> bool {
+    let is_different = stored.body != body.as_bytes() || is_mark_outdated;
+    is_different && !DocumentMark::read(stored.mark.as_deref()).is_newer()
 }
 
 /// Returns the manifest keys for `manifest_objects`.
@@ -126,7 +156,7 @@ fn manifest(
         return Ok(None);
     }
     let body = manifest.to_json(presentation.version());
-    let is_there = known.copied().flatten() == Some(Digest::of(body.as_bytes()));
+    let is_there = known.copied().flatten() == Some(Digest::of(body.as_bytes())) && !object.is_mark_outdated();
     Ok((!is_there).then_some((key, body)))
 }
 
@@ -143,7 +173,7 @@ pub(super) async fn collection(
     let known = present.collection.as_ref();
     let documents = changed_collection(publisher, presentation, (label, pages), is_there, known).await?;
     for (key, body) in documents {
-        put(publisher, presentation.version(), key, body).await?;
+        put(publisher, presentation.version(), key, body.into(), &DocumentMark::new(None)).await?;
     }
     Ok(presentation.destination().collection()?.url)
 }
@@ -179,38 +209,23 @@ pub(super) async fn changed_collection(
             _ => publisher.store().get(&key).await?,
         };
         let body = document.to_json(presentation.version());
-        let is_old = stored.is_none_or(|stored| stored.body != body.as_bytes() && !is_newer(stored.mark.as_deref()));
+        let is_old = stored.is_none_or(|stored| is_outdated(&stored, &body, false));
         Ok(is_old.then_some((key, body)))
     };
     let changed = stream::iter(documents).map(compare).buffered(GETS_IN_FLIGHT).boxed();
     changed.try_filter_map(|changed| ready(Ok(changed))).try_collect().await
 }
 
-async fn put(publisher: &Publisher, version: PresentationVersion, key: Key, body: String) -> Result<(), StoreError> {
+/// Uploads a document.
+pub(super) async fn put(
+    publisher: &Publisher,
+    version: PresentationVersion,
+    key: Key,
+    body: Bytes,
+    mark: &DocumentMark,
+) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
-    let object = Object {
-        key,
-        body: body.into(),
-        content_type: version.content_type(),
-        cache_control,
-        mark: Some(mark().into()),
-    };
+    let mark = Some(mark.to_string().into());
+    let object = Object { key, body, content_type: version.content_type(), cache_control, mark };
     publisher.store().put(object).await.map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documents_of_newer_versions_are_kept() {
-        for (mark, expected) in [
-            (Some(mark()), false),
-            (Some("1;presentation=2".to_owned()), true),
-            (Some("1;presentation=x".to_owned()), false),
-            (None, false),
-        ] {
-            assert_eq!(is_newer(mark.as_deref()), expected, "{mark:?}");
-        }
-    }
 }

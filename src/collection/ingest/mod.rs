@@ -32,6 +32,8 @@
 mod dry_run;
 mod error;
 mod event;
+mod file_state;
+mod files;
 mod input;
 mod manifests;
 mod metrics;
@@ -53,18 +55,21 @@ pub use report::{ReadReportError, ReportStatus, ReportedImage, Reports};
 pub use summary::{Completion, Counts, IngestSummary};
 
 use super::{Page, Presentation};
-use crate::destination::Destination;
+use crate::destination::{Destination, Identifier};
 use crate::iiif::PresentationVersion;
-use crate::publish::{BatchEvent, Image, MAX_IMAGES_LOOKED_UP, PublishError, Publisher};
-use crate::store::KeyError;
+use crate::publish::{Image, MAX_IMAGES_LOOKED_UP, Publisher};
+use crate::store::{KeyError, StoreError};
 use event::Events;
+use file_state::FoundImages;
+use files::Step;
 use futures::{StreamExt, TryStreamExt, stream};
 use manifests::{ManifestObject, manifest_objects};
 use present::{DocumentKeys, DocumentLookup, Manifests, PresentDocuments};
 use prune::Stale;
 use report::Report;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 use summary::Run;
 
@@ -78,6 +83,10 @@ pub struct Ingest<'a> {
     documents: Option<DocumentKeys>,
     /// Images in this shard.
     pages: Vec<&'a Page>,
+    /// Identifiers of the whole input, collected when the first file with pages is found.
+    names: OnceLock<HashSet<&'a Identifier>>,
+    /// Objects with several entries in the input, collected when the first file that may have pages is found.
+    shared_objects: OnceLock<HashSet<&'a Identifier>>,
     events: Box<Events<'a>>,
 }
 
@@ -105,10 +114,12 @@ impl<'a> Ingest<'a> {
         }
         // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
         // input would drop objects that are still online.
-        let is_whole = options.shard.is_whole() && input.is_complete();
+        let is_whole = options.writes_collection && options.shard.is_whole() && input.is_complete();
         let documents = presentation.as_ref().map(|it| document_keys(it.destination(), is_whole)).transpose()?;
         let pages = input.pages_of(options.shard);
-        Ok(Self { publisher, input, options, presentation, documents, pages, events: Box::new(events) })
+        let (names, shared_objects) = (OnceLock::new(), OnceLock::new());
+        let events = Box::new(events);
+        Ok(Self { publisher, input, options, presentation, documents, pages, names, shared_objects, events })
     }
 
     /// Publishes images, writes manifests and the collection, and deletes images that are no longer in the input,
@@ -152,20 +163,27 @@ impl<'a> Ingest<'a> {
     }
 
     /// Publishes the images in this shard.
-    async fn publish<S: Future<Output = ()>>(&self, run: &mut Run, stop: &mut impl FnMut() -> S) -> Completion {
+    async fn publish<S: Future<Output = ()>>(&self, run: &mut Run<'a>, stop: &mut impl FnMut() -> S) -> Completion {
         let (first, second) = (stop(), stop());
-        let on_event = |event: BatchEvent<'_>| match event {
-            BatchEvent::Ended { image, result } => {
+        let on_result = |step: Result<&Step<'a>, &StoreError>| match step {
+            Ok(Step::Ended(image, result)) => {
                 run.ended(image, result);
                 if self.has_failed_too_often(run) {
                     self.publisher.stop();
                 }
                 (self.events)(IngestEvent::ImageEnded { image, result });
             }
-            BatchEvent::StoreUnavailable { error } => (self.events)(IngestEvent::StoreUnavailable { error }),
+            Ok(Step::Expanded(expanded)) => {
+                run.expanded(expanded);
+                if !expanded.is_one_image() {
+                    (self.events)(IngestEvent::PagesFound { file: &expanded.file.identifier, pages: &expanded.pages });
+                }
+            }
+            Ok(Step::Publish(_)) => {}
+            Err(error) => (self.events)(IngestEvent::StoreUnavailable { error }),
         };
-        let images: Vec<Image> = self.pages.iter().copied().map(image).collect();
-        let stopped = self.publisher.publish_until(images, self.reason_to_stop(first), second, on_event).await;
+        let stop = self.reason_to_stop(first);
+        let stopped = self.publisher.results_until(self.steps(), Step::failure, stop, second, on_result).await;
         (self.events)(IngestEvent::PublishingEnded { stopped });
         let has_failed_too_often = self.has_failed_too_often(run);
         if has_failed_too_often {
@@ -174,7 +192,7 @@ impl<'a> Ingest<'a> {
         run.completion(stopped, has_failed_too_often)
     }
 
-    fn has_failed_too_often(&self, run: &Run) -> bool {
+    fn has_failed_too_often(&self, run: &Run<'a>) -> bool {
         self.options.max_failures.is_some_and(|max| run.failed() >= max)
     }
 
@@ -189,15 +207,19 @@ impl<'a> Ingest<'a> {
     }
 
     /// Looks up the images that are already published.
-    async fn find_all(&self, run: &mut Run) -> Result<Completion, IngestError> {
-        let find = async |page: &'a Page| {
-            let found = self.publisher.find(&image(page)).await?;
-            Ok::<_, PublishError>(found.map(|found| (page.identifier.clone(), found)))
-        };
+    async fn find_all(&self, run: &mut Run<'a>) -> Result<Completion, IngestError> {
+        let find = |page: &'a Page| self.find_images(page);
         // Boxing the stream lets the compiler prove that the future is `Send`.
         let found = stream::iter(self.pages.iter().copied().map(find)).buffer_unordered(MAX_IMAGES_LOOKED_UP).boxed();
-        let found: Vec<_> = found.try_collect().await?;
-        let missing = run.found(found.into_iter().flatten().collect());
+        let found: Vec<FoundImages<'a>> = found.try_collect().await?;
+        let mut images = HashMap::new();
+        for (found, expanded) in found {
+            images.extend(found);
+            if let Some(expanded) = expanded {
+                run.expanded(&expanded);
+            }
+        }
+        let missing = run.found(images);
         if missing == 0 {
             return Ok(Completion::Complete);
         }
@@ -208,7 +230,7 @@ impl<'a> Ingest<'a> {
     /// Writes documents and deletes images that are no longer in the input.
     async fn complete(
         &self,
-        run: &mut Run,
+        run: &mut Run<'a>,
         documents: Option<DocumentLookup>,
         stale: Option<Result<Stale, IngestError>>,
         completion: Completion,
@@ -231,18 +253,22 @@ impl<'a> Ingest<'a> {
     async fn present(
         &self,
         presentation: &Presentation,
-        run: &Run,
+        run: &Run<'a>,
         present: &PresentDocuments,
         completion: Completion,
     ) -> Result<(), IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
-            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, &run.published);
+            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, run.images());
             let none = Manifests::new();
             let manifests = present.manifests.as_ref().unwrap_or(&none);
             written = manifests::manifests(self.publisher, presentation, &objects, manifests).await?;
             let (updated, all) = (written.len() as u64, objects.len() as u64);
             (self.events)(IngestEvent::ManifestsWritten { updated, unchanged: all.saturating_sub(updated) });
+            for object in objects.iter().filter_map(ManifestObject::shown) {
+                let url = presentation.destination().manifest(object)?.url;
+                (self.events)(IngestEvent::ManifestWritten { object, url: &url });
+            }
         }
         if completion == Completion::LimitReached || present.collection.is_none() {
             return Ok(());
@@ -259,7 +285,7 @@ impl<'a> Ingest<'a> {
 }
 
 fn image(page: &Page) -> Image {
-    Image { location: page.source.clone(), identifier: page.identifier.clone() }
+    Image::new(page.source.clone(), page.identifier.clone())
 }
 
 fn presentation(publisher: &Publisher, version: PresentationVersion) -> Option<Presentation> {

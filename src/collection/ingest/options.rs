@@ -1,7 +1,7 @@
 //! Configuration of a run.
 
 use super::DeleteLimit;
-use crate::collection::Shard;
+use crate::collection::{PageSelection, Shard};
 use crate::iiif::PresentationVersion;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +26,10 @@ pub struct IngestOptions {
     pub prune: Option<DeleteLimit>,
     /// The collection's label. If `None`, neither manifests nor a collection are written.
     pub collection_label: Option<String>,
+    /// Pages to publish from files with several pages, unless their table row selects others.
+    pub pages: PageSelection,
+    /// Write the collection along with the manifests. Has no effect if there are no manifests.
+    pub writes_collection: bool,
     /// Presentation API version to use for manifests and the collection.
     pub presentation_version: PresentationVersion,
     /// Path to a report with one JSON line per image. Existing files are overwritten.
@@ -43,6 +47,8 @@ impl Default for IngestOptions {
             mode: IngestMode::Publish,
             prune: None,
             collection_label: Some("Collection".to_owned()),
+            pages: PageSelection::default(),
+            writes_collection: true,
             presentation_version: PresentationVersion::default(),
             report: None,
             max_failures: None,

@@ -1,10 +1,11 @@
 //! Deletes images and documents that are no longer in the input, up to a limit.
 
+use super::files::Expanded;
 use super::present::{DocumentLookup, listed};
 use super::refusal::{DeleteLimit, PruneRefusal};
-use super::summary::Run;
+use super::summary::{KnownImages, Run};
 use super::{Ingest, IngestError, IngestEvent, IngestInput};
-use crate::collection::{EmptyFolder, Page, Presentation, StaleImages, objects, stale_images};
+use crate::collection::{EmptyFolder, Page, Presentation, StaleImages, objects, stale_images, stale_pages};
 use crate::delete::{self, DEFAULT_SETTLE_AFTER, DeleteError, Subject};
 use crate::destination::Identifier;
 use crate::publish::Publisher;
@@ -20,12 +21,14 @@ pub(super) struct Stale {
     pub(super) images: BTreeSet<Identifier>,
     /// Keys of manifests and collection pages.
     pub(super) documents: Vec<Key>,
-    /// Set if these images and documents must be kept.
-    pub(super) refusal: Option<PruneRefusal>,
+    /// Number of published images that are in the input.
+    known: u64,
+    limit: DeleteLimit,
 }
 
 impl Ingest<'_> {
-    /// Finds images and documents that are no longer in the input, and checks if deleting them is safe.
+    /// Finds images and documents that are no longer in the input. Images below an image of the input, such as the pages
+    /// of a file, aren't looked at.
     pub(super) async fn find_stale(
         &self,
         limit: DeleteLimit,
@@ -48,14 +51,34 @@ impl Ingest<'_> {
         for identifier in &unseen {
             (self.events)(IngestEvent::PicturesWithoutInfo { identifier });
         }
-        let refusal = refusal(self.input, limit, &images, known);
-        Ok(Stale { images, documents, refusal })
+        Ok(Stale { images, documents, known, limit })
+    }
+
+    /// Adds the images that files with pages have left behind: pages that they no longer have, and images of the whole
+    /// file.
+    pub(super) async fn add_stale_pages(&self, stale: &mut Stale, known: &KnownImages<'_>) -> Result<(), IngestError> {
+        let (destination, store) = (self.publisher.options().destination(), self.publisher.store());
+        let names = self.names();
+        for Expanded { file, pages, .. } in known.files.values() {
+            let pages: HashSet<&Identifier> = pages.iter().map(|page| &page.identifier).collect();
+            // The file is in the input, but its image is wanted only if it is one image.
+            let is_other = |page: &Identifier| *page != file.identifier && names.contains(page);
+            let is_wanted = |page: &Identifier| pages.contains(page) || is_other(page);
+            stale.images.extend(stale_pages(&destination, store, &file.identifier, &is_wanted).await?);
+        }
+        Ok(())
+    }
+
+    /// Returns a reason to delete nothing.
+    pub(super) fn refusal(&self, stale: &Stale) -> Option<PruneRefusal> {
+        refusal(self.input, stale.limit, &stale.images, stale.known)
     }
 
     /// Deletes everything in `stale`, starting with the documents. For each image, its `info.json` is deleted before
     /// its tiles.
-    pub(super) async fn prune(&self, stale: Stale, run: &mut Run) -> Result<(), IngestError> {
-        if let Some(refusal) = stale.refusal {
+    pub(super) async fn prune(&self, mut stale: Stale, run: &mut Run<'_>) -> Result<(), IngestError> {
+        self.add_stale_pages(&mut stale, run.images()).await?;
+        if let Some(refusal) = self.refusal(&stale) {
             return Err(refusal.into());
         }
         for key in &stale.documents {

@@ -2,11 +2,13 @@
 
 use super::IngestError;
 use super::event::StopReason;
+use super::files::{Expanded, ManifestState};
 use super::report::Report;
+use crate::collection::Page;
 use crate::destination::Identifier;
 use crate::iiif::Size;
-use crate::publish::{Image, PublishError, Published};
-use std::collections::HashMap;
+use crate::publish::{DocumentMark, Image, Outcome, PagesMark, PublishError, Published};
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 /// Statistics for a run.
@@ -80,21 +82,85 @@ pub(super) fn base_uri(published: &Published) -> String {
     url.unwrap_or_default().to_owned()
 }
 
-/// Mutable state of a run.
-pub(super) struct Run {
-    report: Report,
+/// Knowledge about the images of an input.
+#[derive(Default)]
+pub(super) struct KnownImages<'a> {
     /// Images that are published.
     pub(super) published: PublishedImages,
+    /// Files with several pages, by the file's identifier.
+    pub(super) files: HashMap<Identifier, Expanded<'a>>,
+    /// Pages of files that a later run has to look at again, because they settle.
+    settling: HashSet<Identifier>,
+    /// Pages of files that a later run has to look at again for another reason.
+    remarkable: HashSet<Identifier>,
+}
+
+impl<'a> KnownImages<'a> {
+    /// Returns the images of a file: its pages, or the file itself.
+    pub(super) fn of_file<'p>(&'p self, file: &'p Page) -> &'p [Page] {
+        self.files.get(&file.identifier).map_or(std::slice::from_ref(file), |expanded| &expanded.pages)
+    }
+
+    /// Adds a file whose pages are images.
+    pub(super) fn add_file(&mut self, expanded: &Expanded<'a>) {
+        self.files.insert(expanded.file.identifier.clone(), expanded.clone());
+    }
+
+    fn add(&mut self, image: &Image, published: &Published) {
+        let identifier = &image.identifier;
+        self.published.insert(identifier.clone(), (base_uri(published), published.size));
+        // Warnings are kept with each image, and so are versions of newer programs.
+        if image.page.is_some() && (!published.warnings.is_empty() || published.outcome == Outcome::KeptNewer) {
+            self.remarkable.insert(identifier.clone());
+        } else if image.page.is_some() && !published.is_settled {
+            self.settling.insert(identifier.clone());
+        }
+    }
+
+    /// Returns the mark that the manifest of a file's pages is to have, and the one it has. Returns `None` if its state
+    /// isn't kept, or not all pages are published.
+    pub(super) fn manifest_marks(&self, file: &Identifier) -> Option<(DocumentMark, Option<&DocumentMark>)> {
+        let Expanded { pages, manifest, .. } = self.files.get(file)?;
+        match manifest.as_ref()? {
+            ManifestState::Kept(mark) => Some((mark.clone(), Some(mark))),
+            ManifestState::Examined { hash, mark } => {
+                let has = |set: &HashSet<Identifier>| pages.iter().any(|page| set.contains(&page.identifier));
+                let state = PagesMark { hash: hash.clone(), is_settled: !has(&self.settling) };
+                let pages = (!has(&self.remarkable)).then_some(state);
+                Some((DocumentMark::new(pages), mark.as_ref()))
+            }
+        }
+    }
+}
+
+/// Mutable state of a run.
+pub(super) struct Run<'a> {
+    report: Report,
+    known: KnownImages<'a>,
     images: u64,
     counts: Counts,
     /// Set if an image failed for a reason that retrying won't fix.
     is_unavailable: bool,
 }
 
-impl Run {
+impl<'a> Run<'a> {
     pub(super) fn new(report: Report, images: usize) -> Self {
-        let published = HashMap::new();
-        Self { report, published, images: images as u64, counts: Counts::default(), is_unavailable: false }
+        let (known, counts) = (KnownImages::default(), Counts::default());
+        Self { report, known, images: images as u64, counts, is_unavailable: false }
+    }
+
+    /// Returns what is known about the images so far.
+    pub(super) fn images(&self) -> &KnownImages<'a> {
+        &self.known
+    }
+
+    /// Records that a file has several pages, which are images of their own.
+    pub(super) fn expanded(&mut self, expanded: &Expanded<'a>) {
+        self.images = (self.images + expanded.pages.len() as u64).saturating_sub(1);
+        if !expanded.is_one_image() {
+            self.report.expanded(expanded.file, &expanded.pages);
+        }
+        self.known.add_file(expanded);
     }
 
     pub(super) fn failed(&self) -> u64 {
@@ -110,7 +176,7 @@ impl Run {
     pub(super) fn ended(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         match result {
             Ok(published) => {
-                self.published.insert(image.identifier.clone(), (base_uri(published), published.size));
+                self.known.add(image, published);
                 let which = if published.objects > 0 { &mut self.counts.published } else { &mut self.counts.unchanged };
                 *which += 1;
                 self.counts.objects += published.objects;
@@ -127,8 +193,8 @@ impl Run {
 
     /// Records the images that are already published. Returns the number of images that aren't.
     pub(super) fn found(&mut self, published: PublishedImages) -> u64 {
-        self.published = published;
-        self.counts.unchanged = self.published.len() as u64;
+        self.counts.unchanged = published.len() as u64;
+        self.known.published = published;
         self.counts().left
     }
 

@@ -142,6 +142,11 @@ impl Input {
         Ok(())
     }
 
+    /// Adds an image.
+    pub fn add_page(&mut self, page: Page) {
+        self.pages.push(page);
+    }
+
     /// Adds an image, or records an error if its name isn't a valid identifier.
     fn add(&mut self, location: Location, identifier: Result<Identifier, NameError>) {
         match identifier {

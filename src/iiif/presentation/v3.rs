@@ -4,12 +4,13 @@
 
 use super::{
     Behavior, Canvas, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, Picture, Service,
-    ViewingDirection,
+    StoredCanvas, ViewingDirection,
 };
 use crate::iiif::geometry::Size;
 use crate::iiif::info::Rights;
 use crate::iiif::plan::ApiVersion;
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
@@ -25,6 +26,29 @@ pub(super) fn document_uri(body: &[u8]) -> Option<String> {
     }
     let Document { id, r#type } = serde_json::from_slice(body).ok()?;
     [Kind::Manifest, Kind::Collection].into_iter().any(|kind| type_of(kind) == r#type).then_some(id)
+}
+
+/// Returns the canvases of a manifest, or `None` for any other document.
+pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
+    #[derive(Deserialize)]
+    struct Document {
+        r#type: String,
+        items: Vec<Item>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        id: String,
+        #[serde(default)]
+        label: BTreeMap<String, Vec<String>>,
+        width: u32,
+        height: u32,
+    }
+    let Document { r#type, items } = serde_json::from_slice(body).ok()?;
+    let canvas = |Item { id, label, width, height }: Item| {
+        let label = label.into_values().flatten().next();
+        Some(StoredCanvas { id, label, size: Size::new(width, height).ok()? })
+    };
+    if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
 }
 
 fn type_of(kind: Kind) -> &'static str {

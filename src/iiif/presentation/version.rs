@@ -1,7 +1,7 @@
 //! Presentation API versions and how each one serializes documents.
 
 use super::v3::{self, CollectionV3, ManifestV3};
-use super::{Collection, Manifest};
+use super::{Collection, Manifest, StoredCanvas};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -51,6 +51,13 @@ impl PresentationVersion {
     pub(super) fn collection_json(self, collection: &Collection) -> String {
         match self {
             Self::V3 => to_json(&CollectionV3::from(collection)),
+        }
+    }
+
+    /// Returns the canvases of a manifest in this version, or `None` for any other document.
+    pub(crate) fn canvases(self, body: &[u8]) -> Option<Vec<StoredCanvas>> {
+        match self {
+            Self::V3 => v3::canvases(body),
         }
     }
 

@@ -19,6 +19,11 @@ impl TiffInput {
         Self(file)
     }
 
+    /// Returns `true` if reading may take a request.
+    pub(super) fn is_remote(&self) -> bool {
+        self.0.is_remote()
+    }
+
     /// Returns the file length in bytes.
     pub(super) fn length(&self) -> u64 {
         self.0.length()

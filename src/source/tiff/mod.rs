@@ -32,9 +32,11 @@ mod unpack;
 mod ycbcr;
 
 use super::metadata::{MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata, orientation_from_tag};
+use super::page_list::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, RowReader, WarningCode};
 use image::Image;
 use input::TiffInput;
+use pages::{Count, Page, PageOffsets};
 use std::sync::Arc;
 use structure::Structure;
 use tags::Tags;
@@ -43,20 +45,45 @@ use tags::Tags;
 /// single core.
 const MAX_HELD_ROWS: u32 = 256;
 
-/// Opens a page's image.
+/// Opens the image of the page in the options.
 pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
     let structure = Structure::open(Arc::new(TiffInput::new(file)))?;
     let page = pages::find(&structure, options.page)?;
-    let tags = Tags { structure: &structure, directory: &page.directory };
+    open_page(&structure, &page, options)
+}
+
+/// Finds the pages of a file.
+pub(super) fn pages(file: Input) -> Result<Box<dyn PageList>, Refusal> {
+    let structure = Structure::open(Arc::new(TiffInput::new(file)))?;
+    Ok(Box::new(pages::list(&structure)?))
+}
+
+impl PageList for PageOffsets {
+    fn count(&self) -> u32 {
+        self.count()
+    }
+
+    fn label(&self, page: u32) -> Option<&str> {
+        self.label(page)
+    }
+
+    fn open(&self, file: Input, page: u32, options: ReadOptions) -> Result<Opened, Refusal> {
+        let structure = Structure::open(Arc::new(TiffInput::new(file)))?;
+        let page = self.read(&structure, page)?;
+        open_page(&structure, &page, options)
+    }
+}
+
+fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result<Opened, Refusal> {
+    let tags = Tags { structure, directory: &page.directory };
     let mut metadata = Metadata::default();
     read_metadata(tags, &mut metadata);
     // A page's largest image may be stored as a child of its thumbnail. In that case the parent holds the profile and
     // orientation for both.
     if let Some(parent) = &page.parent {
-        read_metadata(Tags { structure: &structure, directory: parent }, &mut metadata);
+        read_metadata(Tags { structure, directory: parent }, &mut metadata);
     }
-    if page.has_more {
-        let text = "it has more images than the one that is published (choose one with --page)";
+    if let Some(text) = page.count.and_then(left_out) {
         metadata.warn(WarningCode::PagesIgnored, text);
     }
     let image = Arc::new(Image::read(tags, options.float_range, &mut metadata)?);
@@ -71,6 +98,16 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
         blocks: None,
         rows,
     })
+}
+
+/// Returns the warning about the pages after the first, or `None` if there are none.
+fn left_out(pages: Count) -> Option<String> {
+    let count = match pages {
+        Count::Exactly(1) | Count::AtLeast(1) => return None,
+        Count::Exactly(count) => format!("its {count} pages"),
+        Count::AtLeast(count) => format!("its pages (at least {count})"),
+    };
+    Some(format!("only the first of {count} is published (publish all with `--pages all`)"))
 }
 
 /// Adds a directory's profile, orientation and XMP, unless the metadata already has them.

@@ -83,6 +83,11 @@ pub(super) struct Directory {
 }
 
 impl Directory {
+    /// Returns the number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn entry(&self, tag: u16) -> Option<&Entry> {
         self.entries.get(&tag)
     }

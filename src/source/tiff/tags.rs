@@ -32,6 +32,7 @@ tags! {
     ROWS_PER_STRIP = 278 "RowsPerStrip",
     STRIP_BYTE_COUNTS = 279 "StripByteCounts",
     PLANAR_CONFIGURATION = 284 "PlanarConfiguration",
+    PAGE_NAME = 285 "PageName",
     T4_OPTIONS = 292 "T4Options",
     T6_OPTIONS = 293 "T6Options",
     PREDICTOR = 317 "Predictor",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// An image with the identifier `image`.
 pub fn image(path: PathBuf) -> Image {
-    Image { location: path.into(), identifier: "image".parse().expect("an identifier") }
+    Image::new(path, "image".parse().expect("an identifier"))
 }
 
 /// Publishes it.

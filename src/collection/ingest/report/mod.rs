@@ -6,12 +6,12 @@ mod read;
 pub use read::{ReadReportError, ReportStatus, ReportedImage, Reports};
 
 use super::IngestError;
-use crate::collection::Page;
 use crate::collection::lines::next_line;
+use crate::collection::{Page, PageSelection};
 use crate::destination::Identifier;
 use crate::error::chain;
 use crate::location::Location;
-use crate::publish::{Image, Outcome, PublishError, Published};
+use crate::publish::{FilePage, Image, Outcome, PublishError, Published};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs::File;
@@ -55,18 +55,38 @@ impl Report {
         // Planned images are written first so that the report stays meaningful after a crash. Without them, the report
         // of a killed run would look like a complete run with fewer images.
         for page in pages {
-            report.line(
-                &json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()}),
-            );
+            report.planned(page);
         }
         report.flush();
         report.take_error().map_or(Ok(report), |error| Err(refused(error)))
     }
 
+    fn planned(&mut self, page: &Page) {
+        let number = match page.pages {
+            PageSelection::One(number) => Some(number),
+            _ => None,
+        };
+        let line = json!({"status": "planned", "id": page.identifier.to_string(), "source": page.source.to_string()});
+        self.line(&with_page(line, number));
+    }
+
+    /// Replaces a planned file by its pages.
+    pub(super) fn expanded(&mut self, file: &Page, pages: &[Page]) {
+        if self.file.is_none() {
+            return;
+        }
+        let (id, source) = (file.identifier.to_string(), file.source.to_string());
+        self.line(&json!({"status": "pages", "id": id, "source": source, "pages": pages.len()}));
+        for page in pages {
+            self.planned(page);
+        }
+        self.flush();
+    }
+
     /// Writes an image's result. Flushes right away so that a crash doesn't lose it.
     pub(super) fn image(&mut self, image: &Image, result: &Result<Published, PublishError>) {
         if self.file.is_some() {
-            let line = line(image, result);
+            let line = with_page(line(image, result), image.page.as_ref().map(FilePage::number));
             let is_known = |failure: &Failure| self.earlier.get(image.identifier.as_str()) == Some(failure);
             self.known_failures += u64::from(failure(&line).as_ref().is_some_and(is_known));
             self.line(&line);
@@ -105,6 +125,14 @@ impl Report {
             self.error.get_or_insert(error);
         }
     }
+}
+
+/// Adds the page number, which a retry needs.
+fn with_page(mut line: Value, number: Option<u32>) -> Value {
+    if let Some(number) = number {
+        line["page"] = number.into();
+    }
+    line
 }
 
 fn status(outcome: Outcome) -> &'static str {

@@ -18,6 +18,8 @@ pub enum ReportStatus {
     Unfinished,
     /// Failed.
     Failed,
+    /// A file whose pages are images of their own.
+    Pages,
     /// Already published and unchanged.
     Unchanged,
     /// Kept because it was published by a newer version of this program.
@@ -39,6 +41,8 @@ pub struct ReportedImage {
     /// Path or URL of the source image. Empty for deleted images.
     #[serde(default)]
     pub source: String,
+    /// Page of the source, if it has several.
+    pub page: Option<u32>,
     /// Number of stored objects.
     #[serde(default)]
     pub objects: u64,
@@ -115,7 +119,8 @@ impl Reports {
     /// Returns the number of images in the input.
     #[must_use]
     pub fn images(&self) -> u64 {
-        (self.0.len() - self.with(ReportStatus::Deleted).count()) as u64
+        let is_image = |image: &&ReportedImage| !matches!(image.status, ReportStatus::Deleted | ReportStatus::Pages);
+        self.0.values().filter(is_image).count() as u64
     }
 }
 
