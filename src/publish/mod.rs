@@ -283,7 +283,6 @@ impl Publisher {
         };
         let result = result.map(|done| done.map(complete));
         match &result {
-            Ok(None) => {}
             Ok(Some(Published { outcome: Outcome::Unchanged | Outcome::Kept | Outcome::KeptNewer, .. })) => {
                 self.budget.lookahead.record_unchanged();
             }
