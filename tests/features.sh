@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# features.sh: checks that the library builds without warnings with no feature, with each one alone and with all, and that
-# the features for libraries bring neither the command line nor an HTTP server.
+# features.sh [--each]: checks that the library builds without warnings with no feature, with some and with all (with `--each`, also
+# with each one alone), and that the features for libraries bring neither the command line nor an HTTP server.
 set -euo pipefail
 cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -9,7 +9,9 @@ readonly COMMAND_LINE='clap|clap_complete|clap_mangen|console|deunicode|indicati
 readonly SDK='aws-(config|runtime|sdk-[a-z0-9]*|smithy-[a-z0-9-]*|types)'
 
 main() {
-  for features in '' jp2 serve spreadsheets web webp jp2,webp s3; do
+  local sets=('' 'jp2,webp' 'serve,spreadsheets,web' s3)
+  if [[ ${1:-} == --each ]]; then sets+=(jp2 serve spreadsheets web webp); fi
+  for features in "${sets[@]}"; do
     builds "$features"
   done
   cargo check --quiet --lib --all-features 2>&1 | none "warnings with all features"
@@ -41,4 +43,4 @@ none() { # WHAT
   return 1
 }
 
-main
+main "$@"

@@ -9,7 +9,7 @@ cd "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 exec </dev/null
 export IIIF_PUBLISH_TEST_ALL=1 # a test that cannot run fails
 
-readonly STEPS=(unit fuzz long model servers power viewers collections release)
+readonly STEPS=(unit features deny fuzz long model servers power viewers collections release)
 
 failed=()
 
@@ -39,6 +39,21 @@ run() { # STEP
 
 # The inner loop, which builds without the command line.
 step_unit() { tests/unit.sh; }
+
+step_features() { tests/features.sh --each; }
+
+# Licenses, sources and advisories of all crates. The advisories come from GitHub, which not every machine reaches.
+step_deny() {
+  # Built for one run: quickly rather than well.
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
+    cargo install --quiet --locked --root target/deny --no-default-features cargo-deny@0.20.2
+  target/deny/bin/cargo-deny --log-level error check licenses bans sources
+  if git ls-remote --quiet https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; then
+    target/deny/bin/cargo-deny --log-level error check advisories
+  else
+    echo 'advisories: NOT checked, their database cannot be reached from here'
+  fi
+}
 
 # Ten minutes for each group of decoders.
 step_fuzz() { IIIF_PUBLISH_TEST_FUZZ_SECONDS=600 cargo test --test decoders -- fuzz:: --nocapture; }
