@@ -20,7 +20,7 @@ impl Verb for Arguments {
         let command = match &self.command {
             None => program,
             Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
-                let error = format!("there is no command `{name}`");
+                let error = format!("no command is named `{name}`");
                 Fatal::new(Exit::Usage, error, "`iiif-publish --help` lists the commands")
             })?,
         };

@@ -97,7 +97,7 @@ impl DcCodes {
         Self(table.codes(|symbol| u32::try_from(symbol).expect("one of 16")))
     }
 
-    /// Writes the difference of two DC coefficients. Returns `false` if there is no code for it.
+    /// Writes the difference of two DC coefficients. Returns `false` if it has no code.
     #[inline(always)]
     pub(super) fn write(&self, before: i16, now: i16, bits: &mut BlockBits<'_>) -> bool {
         let difference = i32::from(now) - i32::from(before);
