@@ -30,7 +30,7 @@ pub fn encode_block_tile(tile: &BlockTile, encoding: &Encoding, scan: TileScan) 
         jpeg::write_profile(&mut encoder, profile)?;
     }
     if scan == TileScan::Kept {
-        encoder.keep_scan();
+        encoder.keep_scan()?;
     }
     let ratios =
         |(component, steps): (&crate::pixel::Component, &[u16; 64])| Ratios::new(&component.quant_table, steps);

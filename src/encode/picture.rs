@@ -49,7 +49,7 @@ pub fn encode_tile(
 ) -> Result<EncodedTile, EncodeError> {
     let mut encoder = PictureEncoder::new(tile.size, tile.format(), formats, encoding)?;
     if scan == TileScan::Kept {
-        encoder.keep_scan();
+        encoder.keep_scan()?;
     }
     encoder.write_rows(&tile.rows())?;
     encoder.finish_tile()
@@ -87,12 +87,13 @@ impl PictureEncoder {
         self.0.iter_mut().try_for_each(|(_, encoder)| encoder.write_rows(rows.clone()))
     }
 
-    fn keep_scan(&mut self) {
+    fn keep_scan(&mut self) -> Result<(), EncodeError> {
         for (_, encoder) in &mut self.0 {
             if let Encoder::Jpeg(encoder) = encoder {
-                encoder.keep_scan();
+                encoder.keep_scan()?;
             }
         }
+        Ok(())
     }
 
     /// Finishes encoding and returns the files.

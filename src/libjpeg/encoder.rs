@@ -11,9 +11,6 @@ use std::ffi::{c_int, c_uint};
 /// Initial capacity for libjpeg's output. Grows as needed.
 const OUTPUT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Initial capacity for libjpeg's output if it only writes the segments before the scan.
-const HEAD_BUFFER_BYTES: usize = 1024;
-
 /// Bytes of the end marker.
 const END_OF_IMAGE_BYTES: usize = 2;
 
@@ -46,6 +43,7 @@ pub enum Effort {
 /// Encodes a JPEG in memory, row by row.
 pub(crate) struct Encoder {
     state: *mut EncoderState,
+    effort: Effort,
 }
 
 /// Fills a row of blocks. The arguments are the component, the row index from the top, and the blocks to fill.
@@ -61,19 +59,6 @@ impl Encoder {
     /// # Errors
     /// Returns an error if a side is longer than JPEG allows.
     pub(crate) fn new(
-        size: Size,
-        format: PixelFormat,
-        quality: u8,
-        subsampling: Subsampling,
-        effort: Effort,
-    ) -> Result<Self> {
-        let encoder = Self::start(size, format, quality, subsampling, effort)?;
-        encoder.replace_scan(effort)?;
-        Ok(encoder)
-    }
-
-    /// Starts a JPEG whose scan is written by libjpeg.
-    pub(super) fn start(
         size: Size,
         format: PixelFormat,
         quality: u8,
@@ -101,18 +86,6 @@ impl Encoder {
     /// Uses the quantization tables from `layout`, which must have one or three components. If `quality` is set, no
     /// step is finer than at that quality. Returns the encoder along with each component's table.
     pub(crate) fn of_blocks(
-        size: Size,
-        layout: &BlockLayout,
-        quality: Option<u8>,
-        effort: Effort,
-    ) -> Result<(Self, Vec<[u16; 64]>)> {
-        let (encoder, tables) = Self::start_of_blocks(size, layout, quality, effort)?;
-        encoder.replace_scan(effort)?;
-        Ok((encoder, tables))
-    }
-
-    /// Starts a JPEG to be written from blocks, whose scan is written by libjpeg.
-    pub(super) fn start_of_blocks(
         size: Size,
         layout: &BlockLayout,
         quality: Option<u8>,
@@ -155,13 +128,9 @@ impl Encoder {
             empty_output_buffer: Some(empty_output_buffer),
             term_destination: Some(term_destination),
         };
-        let capacity = match effort {
-            Effort::Fast => HEAD_BUFFER_BYTES,
-            Effort::Small => OUTPUT_BUFFER_BYTES,
-        };
-        let destination = Destination { manager, bytes: Vec::with_capacity(capacity) };
+        let destination = Destination { manager, bytes: Vec::with_capacity(OUTPUT_BUFFER_BYTES) };
         let state = Box::into_raw(Box::new(EncoderState { info, error, destination, scan: None, blocks: None }));
-        let encoder = Self { state };
+        let encoder = Self { state, effort };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
             (*state).info.common.err = prepare_errors(&raw mut (*state).error);
@@ -188,12 +157,16 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Writes the scan ourselves, with [`Effort::Fast`]. Must be called once the encoder has been started.
+    /// Keeps the scan, so that [`finish`](Self::finish) returns it. Does nothing with [`Effort::Small`], whose scans
+    /// can't be joined. Must be called before the first row.
     ///
-    /// libjpeg decides if a byte or word is complete after each code, which is often mispredicted, and its scans can't
-    /// be joined.
-    fn replace_scan(&self, effort: Effort) -> Result<()> {
-        if effort == Effort::Fast {
+    /// libjpeg doesn't report where each block's bits are, so this replaces its Huffman encoder, which takes fewer
+    /// instructions.
+    ///
+    /// # Errors
+    /// Returns an error if a Huffman table is missing.
+    pub(crate) fn keep_scan(&mut self) -> Result<()> {
+        if self.effort == Effort::Fast {
             // SAFETY: `state` is valid and only used by this encoder. Without effort, a file is sequential and written
             // in a single pass.
             unsafe {
@@ -202,15 +175,6 @@ impl Encoder {
             }
         }
         Ok(())
-    }
-
-    /// Keeps the scan, so that [`finish`](Self::finish) returns it. Only possible with [`Effort::Fast`]. Must be called
-    /// before the first row.
-    pub(crate) fn keep_scan(&mut self) {
-        // SAFETY: no C code runs during this borrow of `self`.
-        if let Some(scan) = unsafe { &mut (*self.state).scan } {
-            scan.keep();
-        }
     }
 
     /// Writes an application segment. Must be called before the first row.
@@ -284,7 +248,9 @@ impl Encoder {
         if let Some(scan) = scan {
             // libjpeg has written the end marker right after the head.
             bytes.truncate(bytes.len() - END_OF_IMAGE_BYTES);
-            return Ok(scan.finish(bytes));
+            bytes.shrink_to_fit();
+            let (bytes, scan) = scan.finish(bytes);
+            return Ok((bytes, Some(scan)));
         }
         // Many encoded images are queued for upload at once, so release unused capacity.
         bytes.shrink_to_fit();

@@ -12,13 +12,10 @@ use super::{LibjpegError, Result};
 use crate::iiif::Size;
 use std::ops::Range;
 
-/// Number of bytes after which a scan that isn't kept is moved to its file.
-const DRAINED_BYTES: u64 = 16 << 10;
-
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 const START_OF_FRAME: u8 = 0xc0;
 
-/// Writes the scan of one file.
+/// Writes the scan of one file, and keeps it.
 pub(super) struct ScanWriter {
     bits: BitWriter,
     components: Vec<Codes>,
@@ -29,10 +26,8 @@ pub(super) struct ScanWriter {
     column: u32,
     /// Last DC coefficient of each component.
     before: Vec<i16>,
-    /// Parts of each row of MCUs so far, if the scan is kept.
-    parts: Option<Vec<Part>>,
-    /// Escaped bytes that have left `bits`.
-    escaped: Vec<u8>,
+    /// Parts of each row of MCUs so far.
+    parts: Vec<Part>,
 }
 
 /// Bits of a row of MCUs, from after the first DC coefficient of a component to the first one of the next component.
@@ -68,13 +63,8 @@ impl ScanWriter {
     /// Creates a writer. `blocks` has the component of each block in an MCU.
     pub(super) fn new(components: Vec<Codes>, blocks: Vec<usize>, mcus_per_row: u32) -> Self {
         let before = vec![0; components.len()];
-        let (bits, escaped) = (BitWriter::default(), Vec::new());
-        Self { bits, components, blocks, mcus_per_row, column: 0, before, parts: None, escaped }
-    }
-
-    /// Keeps the scan, so that it can be joined with others. Must be called before the first MCU.
-    pub(super) fn keep(&mut self) {
-        self.parts = Some(Vec::new());
+        let bits = BitWriter::default();
+        Self { bits, components, blocks, mcus_per_row, column: 0, before, parts: Vec::new() }
     }
 
     /// Returns the number of blocks in an MCU.
@@ -87,17 +77,7 @@ impl ScanWriter {
     /// # Errors
     /// Returns an error if a coefficient is beyond the limits of baseline JPEG.
     pub(super) fn write(&mut self, mcu: &[&[i16; 64]]) -> Result<()> {
-        let is_written = match self.parts.take() {
-            Some(mut parts) if self.column == 0 => {
-                let is_written = self.write_first(mcu, &mut parts);
-                self.parts = Some(parts);
-                is_written
-            }
-            parts => {
-                self.parts = parts;
-                self.write_blocks(mcu)
-            }
-        };
+        let is_written = if self.column == 0 { self.write_first(mcu) } else { self.write_blocks(mcu) };
         self.column += 1;
         if self.column == self.mcus_per_row {
             self.column = 0;
@@ -117,18 +97,18 @@ impl ScanWriter {
     }
 
     /// Writes the first MCU of a row, and begins its parts.
-    fn write_first(&mut self, mcu: &[&[i16; 64]], parts: &mut Vec<Part>) -> bool {
+    fn write_first(&mut self, mcu: &[&[i16; 64]]) -> bool {
         let (mut is_written, mut begun) = (true, 0);
         for (block, &component) in mcu.iter().zip(&self.blocks) {
             let Codes { dc, ac } = &self.components[component];
             let start = self.bits.position();
             is_written &= self.bits.block(|bits| dc.write(self.before[component], block[0], bits));
             if component == begun {
-                if let Some(part) = parts.last_mut().filter(|_| begun > 0) {
+                if let Some(part) = self.parts.last_mut().filter(|_| begun > 0) {
                     part.bits.end = start;
                 }
                 let after = self.bits.position();
-                parts.push(Part { bits: after..after, first: block[0], last: block[0] });
+                self.parts.push(Part { bits: after..after, first: block[0], last: block[0] });
                 begun += 1;
             }
             is_written &= self.bits.block(|bits| ac.write(block, bits));
@@ -138,34 +118,27 @@ impl ScanWriter {
     }
 
     fn end_row(&mut self) {
-        let Some(parts) = &mut self.parts else {
-            if self.bits.position() >= DRAINED_BYTES * 8 {
-                self.bits.drain(&mut self.escaped);
-            }
-            return;
-        };
-        let row = parts.len().saturating_sub(self.before.len());
-        for (part, last) in parts[row..].iter_mut().zip(&self.before) {
+        let row = self.parts.len().saturating_sub(self.before.len());
+        for (part, last) in self.parts[row..].iter_mut().zip(&self.before) {
             part.last = *last;
         }
-        if let Some(part) = parts.last_mut() {
+        if let Some(part) = self.parts.last_mut() {
             part.bits.end = self.bits.position();
         }
     }
 
-    /// Completes a file, given everything before the scan. Returns the scan if it is [kept](Self::keep).
-    pub(super) fn finish(mut self, head: Vec<u8>) -> (Vec<u8>, Option<Scan>) {
-        let scan_bytes = self.escaped.len() + self.bits.complete().len();
+    /// Completes a file, given everything before the scan.
+    pub(super) fn finish(mut self, head: Vec<u8>) -> (Vec<u8>, Scan) {
+        let scan_bytes = self.bits.complete().len();
         let mut file = Vec::with_capacity(head.len() + scan_bytes + scan_bytes / 64 + 16);
         file.extend_from_slice(&head);
-        file.append(&mut self.escaped);
         self.bits.pad();
         escape(self.bits.complete(), &mut file);
         file.extend_from_slice(&END_OF_IMAGE);
         file.shrink_to_fit();
         let codes = self.components.into_iter().map(|codes| codes.dc).collect();
         let bytes = self.bits;
-        (file, self.parts.map(|parts| Scan { bytes: bytes.into_bytes(), parts, codes, head }))
+        (file, Scan { bytes: bytes.into_bytes(), parts: self.parts, codes, head })
     }
 }
 
@@ -278,7 +251,7 @@ mod tests {
                 let file = |x: u32, y: u32, size: Size, is_kept: bool| {
                     let mut encoder = Encoder::new(size, format, 85, subsampling, Effort::Fast).expect("an encoder");
                     if is_kept {
-                        encoder.keep_scan();
+                        encoder.keep_scan().expect("kept");
                     }
                     encoder.write_segment(0xe2, b"\xff\xc0 means nothing here").expect("written");
                     let row = |y: u32| -> Vec<u8> {
@@ -308,7 +281,7 @@ mod tests {
             let (mcu_width, mcu_height) = layout.mcu();
             let file = |x: u32, y: u32, size: Size| {
                 let (mut encoder, _) = Encoder::of_blocks(size, &layout, None, Effort::Fast).expect("an encoder");
-                encoder.keep_scan();
+                encoder.keep_scan().expect("kept");
                 let mut noisy = |index: usize, row: u32, blocks: &mut [Block]| {
                     let it = &layout.components[index];
                     let (left, above) = (x / mcu_width * it.h_samp, y / mcu_height * it.v_samp);

@@ -40,7 +40,7 @@ pub(super) struct EncoderState {
     pub(super) info: ffi::jpeg_compress_struct,
     pub(super) error: ffi::jpeg_error_mgr,
     pub(super) destination: Destination,
-    /// Writer of the scan, with [`Effort::Fast`]. libjpeg writes everything else.
+    /// Writer of the scan, if it is kept. libjpeg writes everything else.
     pub(super) scan: Option<ScanWriter>,
     /// Input for encoding from blocks.
     pub(super) blocks: Option<BlockRows>,
