@@ -102,6 +102,12 @@ pub struct Header {
     /// DCT block layout, for JPEG files that can be split into tiles without decoding.
     #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
+    /// `true` if rows at half size have no traces of pixels past the image's edges.
+    #[doc(hidden)]
+    pub has_clean_edges: bool,
+    /// Additional memory needed for decoding while blocks are kept, in bytes.
+    #[doc(hidden)]
+    pub block_bytes: u64,
     /// ICC profile to embed in every rendition if the colors weren't converted. `None` if they're sRGB.
     #[doc(hidden)]
     pub kept_profile: Option<Arc<[u8]>>,
@@ -119,6 +125,8 @@ impl Header {
             properties: SourceProperties::default(),
             decoder_bytes: 0,
             blocks: None,
+            has_clean_edges: false,
+            block_bytes: 0,
             kept_profile: None,
         }
     }
@@ -186,6 +194,16 @@ trait RowReader: Send {
     /// Returns the DCT block reader. Only available if the format sets [`Opened::blocks`].
     fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
         None
+    }
+
+    /// Returns `true` if rows at half size have no traces of pixels past the image's edges.
+    fn has_clean_edges(&self) -> bool {
+        false
+    }
+
+    /// Returns the additional memory needed while blocks are kept, in bytes, besides the strips of blocks themselves.
+    fn block_bytes(&self, _layout: &BlockLayout) -> u64 {
+        0
     }
 
     /// Checks the end of the file once all rows have been read. Returns any warnings found while reading.
@@ -286,6 +304,8 @@ impl Source {
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
+        let block_bytes = blocks.as_ref().map_or(0, |blocks| rows.block_bytes(blocks));
+        let has_clean_edges = rows.has_clean_edges();
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
@@ -305,6 +325,8 @@ impl Source {
             properties,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.cache_bytes(),
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
+            has_clean_edges,
+            block_bytes,
             kept_profile: profile.filter(|_| summary.is_kept).map(Arc::from),
         };
         Self { input, bytes, header, rows }

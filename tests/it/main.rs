@@ -24,6 +24,7 @@ mod golden;
 mod html;
 mod ingest;
 mod interrupts;
+mod jpeg_in_tiff;
 mod jpeg_tiles;
 mod kept_profiles;
 mod kills;

@@ -128,6 +128,11 @@ impl Chunks {
         }
     }
 
+    /// Returns the number of strips or tiles, in all planes.
+    pub(super) fn count(&self) -> usize {
+        self.offsets.len()
+    }
+
     pub(super) fn is_strips(&self) -> bool {
         self.kind == Kind::Strips
     }

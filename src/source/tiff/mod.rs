@@ -5,15 +5,19 @@
 //! chunk rows -> decompress (codec) -> undo the predictor (predictor) -> 8 or 16 bits (unpack) -> colors (mapping)
 //! ```
 
+mod block_layout;
+mod block_strips;
 mod chunk;
 mod chunked_rows;
 mod chunks;
 mod codec;
+mod decoded_chunk;
 mod decompressor;
 mod fax;
 mod image;
 mod input;
 mod jpeg;
+mod jpeg_strip;
 mod lab;
 mod late_warnings;
 mod lzw;
@@ -87,7 +91,8 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
         metadata.warn(WarningCode::PagesIgnored, text);
     }
     let image = Arc::new(Image::read(tags, options.float_range, &mut metadata)?);
-    let (decoder_bytes, rows) = rows(&image, options.threads.get());
+    let blocks = block_layout::block_layout(&image);
+    let (decoder_bytes, rows) = rows(&image, options.threads.get(), blocks.is_some());
     Ok(Opened {
         size: image.chunks.size,
         samples: image.mapping.samples,
@@ -95,7 +100,7 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
         container: image.codec.name().map_or_else(|| "TIFF".to_owned(), |name| format!("TIFF, {name}")),
         metadata: metadata.finish(),
         decoder_bytes,
-        blocks: None,
+        blocks,
         rows,
     })
 }
@@ -136,9 +141,12 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
 }
 
 /// Returns the decoder's memory in bytes and the row reader to use for an image with the given number of threads.
-fn rows(image: &Arc<Image>, threads: usize) -> (u64, Box<dyn RowReader>) {
+fn rows(image: &Arc<Image>, threads: usize, has_blocks: bool) -> (u64, Box<dyn RowReader>) {
     let is_high = image.codec.is_none() || image.chunks.height > MAX_HELD_ROWS;
     if image.chunks.is_strips() && is_high {
+        if let Some(strip) = jpeg_strip::JpegStrip::open(image).filter(|_| has_blocks) {
+            return (0, Box::new(strip));
+        }
         return (image.window_bytes(), Box::new(strips::StripRows::new(Arc::clone(image))));
     }
     let rows = chunked_rows::ChunkedRows::new(Arc::clone(image), threads);
