@@ -13,6 +13,7 @@ mod chunks;
 mod codec;
 mod decoded_chunk;
 mod decompressor;
+mod description;
 mod fax;
 mod image;
 mod input;
@@ -29,6 +30,7 @@ mod palette;
 mod predictor;
 mod range;
 mod sample_format;
+mod slide;
 mod strips;
 mod structure;
 mod tags;
@@ -40,7 +42,7 @@ use super::page_list::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, RowReader, WarningCode};
 use image::Image;
 use input::TiffInput;
-use pages::{Count, Page, PageOffsets};
+use pages::{Count, Others, Page, PageOffsets};
 use std::sync::Arc;
 use structure::Structure;
 use tags::Tags;
@@ -87,7 +89,7 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
     if let Some(parent) = &page.parent {
         read_metadata(Tags { structure, directory: parent }, &mut metadata);
     }
-    if let Some(text) = page.count.and_then(left_out) {
+    if let Some(text) = page.others.and_then(left_out) {
         metadata.warn(WarningCode::PagesIgnored, text);
     }
     let image = Arc::new(Image::read(tags, options.float_range, &mut metadata)?);
@@ -105,14 +107,20 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
     })
 }
 
-/// Returns the warning about the pages after the first, or `None` if there are none.
-fn left_out(pages: Count) -> Option<String> {
-    let count = match pages {
-        Count::Exactly(1) | Count::AtLeast(1) => return None,
-        Count::Exactly(count) => format!("its {count} pages"),
-        Count::AtLeast(count) => format!("its pages (at least {count})"),
+/// Returns the warning about what isn't published beside the first page, or `None` if there is nothing.
+fn left_out(others: Others) -> Option<String> {
+    let count = match others.pages {
+        Count::Exactly(1) | Count::AtLeast(1) => None,
+        Count::Exactly(count) => Some(format!("its {count} pages")),
+        Count::AtLeast(count) => Some(format!("its pages (at least {count})")),
     };
-    Some(format!("only the first of {count} is published (publish all with `--pages all`)"))
+    let pages = count.map(|count| format!("only the first of {count} is published (publish all with `--pages all`)"));
+    let asides = others.left_out.named();
+    match (pages, asides) {
+        (pages, None) => pages,
+        (None, Some(asides)) => Some(format!("only its main image is published, without its {asides}")),
+        (Some(pages), Some(asides)) => Some(format!("{pages}, without its {asides}")),
+    }
 }
 
 /// Adds a directory's profile, orientation and XMP, unless the metadata already has them.

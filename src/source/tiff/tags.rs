@@ -26,6 +26,7 @@ tags! {
     COMPRESSION = 259 "Compression",
     PHOTOMETRIC = 262 "PhotometricInterpretation",
     FILL_ORDER = 266 "FillOrder",
+    IMAGE_DESCRIPTION = 270 "ImageDescription",
     STRIP_OFFSETS = 273 "StripOffsets",
     ORIENTATION = 274 "Orientation",
     SAMPLES_PER_PIXEL = 277 "SamplesPerPixel",

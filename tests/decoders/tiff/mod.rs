@@ -7,6 +7,7 @@ mod lenient;
 mod mutations;
 mod pages;
 mod refused;
+mod slides;
 mod stored;
 
 use crate::support::pictures::file as file_in;
