@@ -52,7 +52,7 @@ pub use warning::{Warning, WarningCode};
 
 pub(crate) use format::{all_revisions, extensions, may_have_pages, revision};
 
-use crate::iiif::Size;
+use crate::iiif::{PhysicalScale, Size};
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use color::Converter;
 use error::Refusal;
@@ -99,6 +99,8 @@ pub struct Header {
     /// size of the whole image for a few. Includes cached blocks if the file is remote.
     #[doc(hidden)]
     pub decoder_bytes: u64,
+    /// Physical size of pixels, if the file says so.
+    pub scale: Option<PhysicalScale>,
     /// DCT block layout, for JPEG files that can be split into tiles without decoding.
     #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
@@ -124,6 +126,7 @@ impl Header {
             kind: SourceKind::PLAIN_RGB,
             properties: SourceProperties::default(),
             decoder_bytes: 0,
+            scale: None,
             blocks: None,
             has_clean_edges: false,
             block_bytes: 0,
@@ -300,7 +303,7 @@ impl Source {
 
     fn new(input: String, bytes: Input, (format, opened): (&Format, Opened), options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
-        let FileMetadata { profile, orientation, mut warnings } = metadata;
+        let FileMetadata { profile, orientation, scale, mut warnings } = metadata;
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
@@ -324,6 +327,7 @@ impl Source {
             kind,
             properties,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.cache_bytes(),
+            scale,
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
             has_clean_edges,
             block_bytes,

@@ -49,7 +49,18 @@ impl Description {
         self.0.starts_with("Aperio")
     }
 
-    fn is_ome(&self) -> bool {
+    /// Creates a description of this text.
+    #[cfg(test)]
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Returns the text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_ome(&self) -> bool {
         self.0.trim_start().starts_with('<') && self.0.contains("<OME")
     }
 
@@ -87,7 +98,7 @@ impl Description {
 const MAX_PLANES: usize = 1000;
 
 /// Returns the value of an attribute, given the text of an element after its name.
-fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
     let element = element.split('>').next()?;
     let values = element.match_indices(name).filter_map(|(at, _)| {
         let is_start = element[..at].chars().next_back().is_none_or(char::is_whitespace);
@@ -104,7 +115,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Description {
-        Description(text.to_owned())
+        Description::new(text)
     }
 
     #[test]

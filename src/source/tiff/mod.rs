@@ -30,6 +30,7 @@ mod palette;
 mod predictor;
 mod range;
 mod sample_format;
+mod scale;
 mod slide;
 mod strips;
 mod structure;
@@ -89,6 +90,7 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
     if let Some(parent) = &page.parent {
         read_metadata(Tags { structure, directory: parent }, &mut metadata);
     }
+    metadata.add_scale(scale::scale(tags));
     if let Some(text) = page.others.and_then(left_out) {
         metadata.warn(WarningCode::PagesIgnored, text);
     }

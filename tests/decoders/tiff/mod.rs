@@ -7,6 +7,7 @@ mod lenient;
 mod mutations;
 mod pages;
 mod refused;
+mod scale;
 mod slides;
 mod stored;
 
