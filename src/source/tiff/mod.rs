@@ -24,6 +24,7 @@ mod late_warnings;
 mod lzw;
 mod mapping;
 mod measure;
+mod old_jpeg;
 mod packbits;
 mod pages;
 mod palette;

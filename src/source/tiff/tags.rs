@@ -50,6 +50,7 @@ tags! {
     EXTRA_SAMPLES = 338 "ExtraSamples",
     SAMPLE_FORMAT = 339 "SampleFormat",
     JPEG_TABLES = 347 "JPEGTables",
+    JPEG_INTERCHANGE_FORMAT = 513 "JPEGInterchangeFormat",
     YCBCR_COEFFICIENTS = 529 "YCbCrCoefficients",
     YCBCR_SUBSAMPLING = 530 "YCbCrSubSampling",
     REFERENCE_BLACK_WHITE = 532 "ReferenceBlackWhite",

@@ -5,6 +5,7 @@ mod damage;
 mod fixtures;
 mod lenient;
 mod mutations;
+mod old_jpeg;
 mod pages;
 mod refused;
 mod scale;
