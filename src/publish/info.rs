@@ -87,6 +87,7 @@ pub(super) fn committed(
         has_orphans: false,
         is_contested: false,
         old_versions: None,
+        scale: None,
         warnings: Vec::new(),
     };
     fingerprint.documents.iter().zip(content).map(mark).collect()
