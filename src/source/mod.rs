@@ -27,10 +27,13 @@ mod metadata;
 mod options;
 mod orientation;
 mod other;
+mod packbits;
 mod page_list;
 mod pages;
 mod png;
 mod png_chunks;
+#[cfg(feature = "psd")]
+mod psd;
 mod range_cache;
 mod remote;
 mod rows;
@@ -50,7 +53,7 @@ pub(crate) use remote::Fetch;
 pub(crate) use remote::{Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
-pub(crate) use format::{all_revisions, extensions, may_have_pages, revision};
+pub(crate) use format::{all_revisions, default_extensions, extensions, may_have_pages, optional_formats, revision};
 
 use crate::iiif::Size;
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
@@ -422,7 +425,7 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     Ok(())
 }
 
-#[cfg(all(test, not(all(feature = "jp2", feature = "webp"))))]
+#[cfg(all(test, not(feature = "cli")))]
 mod tests {
     use super::*;
     use std::io::Write;
@@ -444,5 +447,6 @@ mod tests {
         }
         let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
         assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+        assert_eq!(required_feature(b"8BPS\0\x01"), (!cfg!(feature = "psd")).then_some("psd"));
     }
 }

@@ -16,6 +16,7 @@ mod inks;
 mod jp2;
 mod matrix;
 mod orientation;
+mod psd;
 mod tiff;
 
 /// Partly shared with `tests/it`.

@@ -8,7 +8,7 @@ use iiif_publish::internals::PixelFormat;
 use std::path::{Path, PathBuf};
 
 /// Folders of files, each with the results of another decoder in `expected`.
-const FOLDERS: [&str; 4] = ["formats", "lenient", "tiff", "jp2"];
+const FOLDERS: [&str; 5] = ["formats", "lenient", "tiff", "jp2", "psd"];
 
 /// Entries of the folders that are not images.
 const NOT_IMAGES: [&str; 3] = ["README.md", "expected", "make.py"];
@@ -25,6 +25,17 @@ const WITHOUT_EXPECTATION: &[(&str, &str)] = &[
     ("jp2/spaced.jp2", "`jp2.rs` compares it with the drawn picture"),
     ("jp2/spaced_offsets.jp2", "`jp2.rs` compares it with the drawn picture"),
     ("jp2/sycc420_tiled.jp2", "`jp2.rs` compares it with the same picture without tiles"),
+    ("psd/cmyk-16.psd", "inks have no single correct color: `psd.rs` checks the color model"),
+    ("psd/cmyk-imagemagick.psd", "inks have no single correct color: `psd.rs` checks the color model"),
+    ("psd/duotone.psd", "`psd.rs` compares it with the drawn picture"),
+    ("psd/float.psd", "`psd.rs` compares it with the drawn picture"),
+    ("psd/gray-float.psd", "`psd.rs` compares it with the drawn picture"),
+    ("psd/gray-transparent.psb", "ImageMagick leaves white in gray: `psd.rs` compares it with the drawn picture"),
+    ("psd/lab-16.psd", "`psd.rs` compares it with the same picture in 8 bits"),
+    ("psd/lab.psd", "`psd.rs` compares it with the same picture in 16 bits"),
+    ("psd/multichannel.psd", "refused: `psd.rs` checks the error"),
+    ("psd/palette-transparent.psd", "`psd.rs` compares it with the drawn picture"),
+    ("psd/without-composite.psd", "refused: `psd.rs` checks the error"),
     ("tiff/float-16-big-endian-tifffile.tif", "`tiff/fixtures.rs` compares it with the drawn picture"),
     ("tiff/float-32-predictor-3-tifffile.tif", "`tiff/fixtures.rs` compares it with the drawn picture"),
     ("tiff/group3-two-dimensional-tiffcp.tif", "refused: `tiff/fixtures.rs` checks the error"),
@@ -50,6 +61,8 @@ fn tolerance(name: &str) -> Tolerance {
         within(0.6, 1, "chroma is rounded at another stage")
     } else if has("jpeg") || has("lossy.") {
         within(0.1, 1, "decoders of lossy data may round differently")
+    } else if has("transparent-16") {
+        within(0.5, 1, "rounded from 16 to 8 bits, and blended with white")
     } else if has("alpha") || has("rgba") || has("transparent") {
         within(0.2, 1, "blended with white, rounded at another stage")
     } else if has("16") {

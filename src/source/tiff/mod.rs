@@ -19,7 +19,6 @@ mod late_warnings;
 mod lzw;
 mod mapping;
 mod measure;
-mod packbits;
 mod pages;
 mod palette;
 mod predictor;
