@@ -54,6 +54,7 @@
 //! |---|---|
 //! | (none) | JPEG, PNG, TIFF, GIF, BMP and PNM sources; folder, in-memory and custom stores; collections |
 //! | `jp2` | JPEG 2000 sources |
+//! | `jxl` | JPEG XL sources |
 //! | `psd` | Photoshop sources |
 //! | `s3` | buckets as stores and sources |
 //! | `serve` | [`serve`] |

@@ -12,7 +12,6 @@ pub(super) struct Foreign {
 
 const HEIC: &str = "convert it first, for example: `heif-dec IN.heic OUT.png` (in libheif before 1.18 `heif-convert`)";
 const AVIF: &str = "convert it first, for example: `avifdec IN.avif OUT.png`";
-const JXL: &str = "convert it first, for example: `djxl IN.jxl OUT.png`";
 const MAGICK: &str = "convert it first, for example: `magick 'IN[0]' OUT.png`";
 const PDF: &str = "convert its pages first, for example: `pdftoppm -r 300 -tiff IN.pdf OUT`";
 const SVG: &str = "draw it in pixels first, for example: `rsvg-convert --width 8000 --output OUT.png IN.svg`";
@@ -33,8 +32,6 @@ const RAW: &str = "the raw data of a camera";
 
 /// Leading bytes, format name and hint.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", JXL),
-    (b"\xff\x0a", "a JPEG XL image", JXL),
     (b"%PDF-", "a PDF document", PDF),
     (b"%!PS", "a PostScript document", PDF_OF_POSTSCRIPT),
     (b"\xc5\xd0\xd3\xc6", "a PostScript document", PDF_OF_POSTSCRIPT),
@@ -91,7 +88,6 @@ const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"mif2", "a HEIF image", HEIC),
     (b"msf1", "a HEIF image", HEIC),
     (b"crx ", RAW, DEVELOP),
-    (b"jxl ", "a JPEG XL image", JXL),
 ];
 
 /// Recognizes a format from the start of a file. 512 bytes are enough.

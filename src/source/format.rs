@@ -2,6 +2,8 @@
 
 #[cfg(feature = "jp2")]
 use super::jp2;
+#[cfg(feature = "jxl")]
+use super::jxl;
 use super::page_list::PageList;
 #[cfg(feature = "psd")]
 use super::psd;
@@ -132,6 +134,20 @@ static FORMATS: &[Format] = &[
         open: |file, _| other::open(file, ImageFormat::Pnm),
     },
     Format {
+        name: "jxl",
+        title: "JPEG XL",
+        extensions: &["jxl"],
+        is_default: false,
+        revision: 1,
+        // A boxed file or a raw codestream.
+        recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"]),
+        pages: None,
+        #[cfg(feature = "jxl")]
+        open: |file, _| jxl::open(file),
+        #[cfg(not(feature = "jxl"))]
+        open: |_, _| Err(Refusal::Disabled { what: "JPEG XL files", feature: "jxl" }),
+    },
+    Format {
         name: "psd",
         title: "Photoshop (PSD, PSB)",
         extensions: &["psd", "psb"],
@@ -225,6 +241,7 @@ mod tests {
             (b"BM", Some("bmp")),
             (b"P7\n", Some("pnm")),
             (b"P8\n", None),
+            (b"\xff\x0a\xfa", Some("jxl")),
             (b"8BPS\0\x02", Some("psd")),
             (b"P", None),
             (b"", None),

@@ -12,6 +12,8 @@ mod error;
 mod foreign;
 mod format;
 mod gif_screen;
+#[cfg(feature = "jxl")]
+mod hdr;
 mod icc;
 mod icc_error;
 mod icc_lut;
@@ -21,6 +23,8 @@ mod input;
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod kind;
 mod lab;
 mod metadata;
@@ -447,6 +451,7 @@ mod tests {
         }
         let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
         assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+        assert_eq!(required_feature(b"\xff\x0a"), (!cfg!(feature = "jxl")).then_some("jxl"));
         assert_eq!(required_feature(b"8BPS\0\x01"), (!cfg!(feature = "psd")).then_some("psd"));
     }
 }

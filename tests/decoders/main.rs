@@ -14,6 +14,7 @@ mod formats;
 mod fuzz;
 mod inks;
 mod jp2;
+mod jxl;
 mod matrix;
 mod orientation;
 mod psd;

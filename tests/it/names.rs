@@ -80,7 +80,7 @@ fn files_of_newer_formats_are_published_on_request() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 60, 40);
     let photoshop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/psd/rgb-packbits.psb");
-    std::fs::copy(photoshop, folder.path().join("b.PSB")).expect("copied");
+    fs::copy(photoshop, folder.path().join("b.PSB")).expect("copied");
     let server = FaultServer::start();
     let run = ingest(&server, &[], &[folder.path()]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
