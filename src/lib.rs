@@ -53,6 +53,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | (none) | JPEG, PNG, TIFF, GIF, BMP and PNM sources; folder, in-memory and custom stores; collections |
+//! | `avif` | AVIF sources |
 //! | `jp2` | JPEG 2000 sources |
 //! | `jxl` | JPEG XL sources |
 //! | `psd` | Photoshop sources |

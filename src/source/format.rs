@@ -1,5 +1,7 @@
 //! Table of supported source formats. To add a format, write a decoder and add a row to this table.
 
+#[cfg(feature = "avif")]
+use super::avif;
 #[cfg(feature = "jp2")]
 use super::jp2;
 #[cfg(feature = "jxl")]
@@ -134,6 +136,20 @@ static FORMATS: &[Format] = &[
         open: |file, _| other::open(file, ImageFormat::Pnm),
     },
     Format {
+        name: "avif",
+        title: "AVIF",
+        extensions: &["avif"],
+        is_default: false,
+        revision: 1,
+        // Files with the brand of AVIF may also have that of HEIF.
+        recognizes: |magic| has_brand(magic, |brand| matches!(brand, b"avif" | b"avis")),
+        pages: None,
+        #[cfg(feature = "avif")]
+        open: avif::open,
+        #[cfg(not(feature = "avif"))]
+        open: |_, _| Err(Refusal::Disabled { what: "AVIF files", feature: "avif" }),
+    },
+    Format {
         name: "jxl",
         title: "JPEG XL",
         extensions: &["jxl"],
@@ -220,6 +236,15 @@ pub(super) fn titles() -> String {
     FORMATS.iter().map(|format| format.title).collect::<Vec<_>>().join(", ")
 }
 
+/// Returns `true` if a file is an ISO base media file with such a brand. It starts with a `ftyp` box: length, type, major
+/// brand, and compatible brands from byte 16.
+pub(super) fn has_brand(magic: &[u8], is_wanted: impl Fn(&[u8; 4]) -> bool) -> bool {
+    let Some((length, content)) = magic.split_first_chunk::<4>() else { return false };
+    let Some(brands) = content.strip_prefix(b"ftyp") else { return false };
+    let length = (u32::from_be_bytes(*length) as usize).saturating_sub(8).min(brands.len());
+    brands[..length].as_chunks::<4>().0.iter().any(is_wanted)
+}
+
 fn starts_with_any(magic: &[u8], signatures: &[&[u8]]) -> bool {
     signatures.iter().any(|signature| magic.starts_with(signature))
 }
@@ -243,6 +268,8 @@ mod tests {
             (b"P8\n", None),
             (b"\xff\x0a\xfa", Some("jxl")),
             (b"8BPS\0\x02", Some("psd")),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", Some("avif")),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", None),
             (b"P", None),
             (b"", None),
         ] {

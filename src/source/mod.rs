@@ -7,12 +7,14 @@
 //! Reading rows in order keeps memory usage low. A quarter turn requires memory for the whole image, and so do codecs
 //! that can only decode an entire image at once. [`Header`] reports how much memory is needed up front.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod color;
 mod error;
 mod foreign;
 mod format;
 mod gif_screen;
-#[cfg(feature = "jxl")]
+#[cfg(any(feature = "avif", feature = "jxl"))]
 mod hdr;
 mod icc;
 mod icc_error;
@@ -451,6 +453,8 @@ mod tests {
         }
         let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
         assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+        let avif = required_feature(b"\0\0\0\x10ftypavif\0\0\0\0");
+        assert_eq!(avif, (!cfg!(feature = "avif")).then_some("avif"));
         assert_eq!(required_feature(b"\xff\x0a"), (!cfg!(feature = "jxl")).then_some("jxl"));
         assert_eq!(required_feature(b"8BPS\0\x01"), (!cfg!(feature = "psd")).then_some("psd"));
     }

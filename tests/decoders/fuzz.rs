@@ -194,6 +194,11 @@ fn damaged_jpeg_2000_does_not_panic() {
 }
 
 #[test]
+fn damaged_avif_does_not_panic() {
+    endure("avif", &fixtures("avif", &["avif"]));
+}
+
+#[test]
 fn damaged_jpeg_xl_does_not_panic() {
     endure("jxl", &fixtures("jxl", &["jxl"]));
 }

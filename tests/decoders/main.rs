@@ -8,6 +8,7 @@
     reason = "pictures are drawn with casts"
 )]
 
+mod avif;
 mod cascade;
 mod color;
 mod formats;

@@ -8,13 +8,19 @@ use iiif_publish::internals::PixelFormat;
 use std::path::{Path, PathBuf};
 
 /// Folders of files, each with the results of another decoder in `expected`.
-const FOLDERS: [&str; 6] = ["formats", "lenient", "tiff", "jp2", "jxl", "psd"];
+const FOLDERS: [&str; 7] = ["avif", "formats", "lenient", "tiff", "jp2", "jxl", "psd"];
 
 /// Entries of the folders that are not images.
 const NOT_IMAGES: [&str; 3] = ["README.md", "expected", "make.py"];
 
 /// Images without an expectation, because another test covers them.
 const WITHOUT_EXPECTATION: &[(&str, &str)] = &[
+    ("avif/cropped.avif", "`avif.rs` compares it with the drawn picture"),
+    ("avif/hlg.avif", "avifdec leaves high dynamic range as it is: `avif.rs` checks the warning"),
+    ("avif/p3.avif", "avifdec leaves the colors as they are: `avif.rs` compares it with the drawn picture"),
+    ("avif/pq.avif", "avifdec leaves high dynamic range as it is: `avif.rs` checks the warning"),
+    ("avif/turned-mirrored.avif", "`avif.rs` compares it with the drawn picture"),
+    ("avif/turned.avif", "`avif.rs` compares it with the drawn picture"),
     ("jp2/cmyk.jp2", "inks have no single correct color: `jp2.rs` checks the color model"),
     ("jp2/exchanged.jp2", "`jp2.rs` compares it with the drawn picture"),
     ("jp2/gray12.jp2", "`jp2.rs` compares it with the drawn picture"),

@@ -52,7 +52,7 @@ pub(super) struct Arguments {
     /// The pattern applies to files in folders, and can be repeated. By default, images are found by their extensions.
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
-    /// Also publish files of these types in folders: jxl, psd, … (or `all`)
+    /// Also publish files of these types in folders: avif, jxl, psd, … (or `all`)
     ///
     /// Types that a new version can read aren't added by default, because `atlas.psd` beside `atlas.tif` would be a second source of the
     /// identifier `atlas`. Has no effect on files that are named by themselves, in a list or in a table.

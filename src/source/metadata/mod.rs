@@ -93,7 +93,7 @@ impl Metadata {
     }
 
     /// Adds a warning that has been made already.
-    #[cfg(feature = "jxl")]
+    #[cfg(any(feature = "avif", feature = "jxl"))]
     pub(super) fn add_warning(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }
