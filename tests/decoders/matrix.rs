@@ -47,7 +47,6 @@ const WITHOUT_EXPECTATION: &[(&str, &str)] = &[
     ("psd/without-composite.psd", "refused: `psd.rs` checks the error"),
     ("tiff/float-16-big-endian-tifffile.tif", "`tiff/fixtures.rs` compares it with the drawn picture"),
     ("tiff/float-32-predictor-3-tifffile.tif", "`tiff/fixtures.rs` compares it with the drawn picture"),
-    ("tiff/group3-two-dimensional-tiffcp.tif", "refused: `tiff/fixtures.rs` checks the error"),
     ("tiff/jpeg-cmyk-imagemagick.tif", "its expectation has inks, and is a TIFF: `tiff/fixtures.rs` compares them"),
     ("tiff/lab-16-imagemagick.tif", "`tiff/fixtures.rs` compares it with the drawn picture"),
     ("tiff/lab-16-vips.tif", "`tiff/fixtures.rs` compares it with the drawn picture"),

@@ -9,6 +9,7 @@ mod chunk;
 mod chunked_rows;
 mod chunks;
 mod codec;
+mod coded_rows;
 mod decompressor;
 mod fax;
 mod image;
