@@ -7,11 +7,15 @@
 //! Reading rows in order keeps memory usage low. A quarter turn requires memory for the whole image, and so do codecs
 //! that can only decode an entire image at once. [`Header`] reports how much memory is needed up front.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod color;
 mod error;
 mod foreign;
 mod format;
 mod gif_screen;
+#[cfg(any(feature = "avif", feature = "jxl"))]
+mod hdr;
 mod icc;
 mod icc_error;
 mod icc_lut;
@@ -21,16 +25,21 @@ mod input;
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod kind;
 mod lab;
 mod metadata;
 mod options;
 mod orientation;
 mod other;
+mod packbits;
 mod page_list;
 mod pages;
 mod png;
 mod png_chunks;
+#[cfg(feature = "psd")]
+mod psd;
 mod range_cache;
 mod remote;
 mod rows;
@@ -50,7 +59,7 @@ pub(crate) use remote::Fetch;
 pub(crate) use remote::{Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
-pub(crate) use format::{all_revisions, extensions, may_have_pages, revision};
+pub(crate) use format::{all_revisions, default_extensions, extensions, may_have_pages, optional_formats, revision};
 
 use crate::iiif::{PhysicalScale, Size};
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
@@ -448,7 +457,7 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     Ok(())
 }
 
-#[cfg(all(test, not(all(feature = "jp2", feature = "webp"))))]
+#[cfg(all(test, not(feature = "cli")))]
 mod tests {
     use super::*;
     use std::io::Write;
@@ -470,5 +479,9 @@ mod tests {
         }
         let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
         assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+        let avif = required_feature(b"\0\0\0\x10ftypavif\0\0\0\0");
+        assert_eq!(avif, (!cfg!(feature = "avif")).then_some("avif"));
+        assert_eq!(required_feature(b"\xff\x0a"), (!cfg!(feature = "jxl")).then_some("jxl"));
+        assert_eq!(required_feature(b"8BPS\0\x01"), (!cfg!(feature = "psd")).then_some("psd"));
     }
 }

@@ -199,6 +199,21 @@ fn damaged_jpeg_2000_does_not_panic() {
 }
 
 #[test]
+fn damaged_avif_does_not_panic() {
+    endure("avif", &fixtures("avif", &["avif"]));
+}
+
+#[test]
+fn damaged_jpeg_xl_does_not_panic() {
+    endure("jxl", &fixtures("jxl", &["jxl"]));
+}
+
+#[test]
+fn damaged_photoshop_files_do_not_panic() {
+    endure("psd", &fixtures("psd", &["psd", "psb"]));
+}
+
+#[test]
 fn damaged_webp_does_not_panic() {
     endure("webp", &fixtures("formats", &["webp"]));
 }

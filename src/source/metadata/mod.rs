@@ -101,6 +101,12 @@ impl Metadata {
         self.warnings.push(Warning::new(code, text));
     }
 
+    /// Adds a warning that has been made already.
+    #[cfg(any(feature = "avif", feature = "jxl"))]
+    pub(super) fn add_warning(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
+
     /// Returns `true` if an orientation was found anywhere other than XMP.
     pub(super) fn has_orientation(&self) -> bool {
         self.orientation.is_some()
