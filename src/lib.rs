@@ -54,6 +54,7 @@
 //! |---|---|
 //! | (none) | JPEG, PNG, TIFF, GIF, BMP and PNM sources; folder, in-memory and custom stores; collections |
 //! | `jp2` | JPEG 2000 sources |
+//! | `pdf` | PDF sources |
 //! | `s3` | buckets as stores and sources |
 //! | `serve` | [`serve`] |
 //! | `spreadsheets` | `.xlsx` and `.ods` tables for collections |

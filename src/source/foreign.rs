@@ -15,7 +15,6 @@ const AVIF: &str = "convert it first, for example: `avifdec IN.avif OUT.png`";
 const JXL: &str = "convert it first, for example: `djxl IN.jxl OUT.png`";
 const PSD: &str = "convert it first, for example: `magick 'IN.psd[0]' OUT.tif`";
 const MAGICK: &str = "convert it first, for example: `magick 'IN[0]' OUT.png`";
-const PDF: &str = "convert its pages first, for example: `pdftoppm -r 300 -tiff IN.pdf OUT`";
 const SVG: &str = "draw it in pixels first, for example: `rsvg-convert --width 8000 --output OUT.png IN.svg`";
 const DICOM: &str = "convert it first, for example with DCMTK: `dcm2img --write-png IN.dcm OUT.png`";
 const HDR: &str = "choose its brightest white and convert it first, for example: `oiiotool IN --tonemap OUT.tif`, or `magick IN OUT.png`";
@@ -37,7 +36,6 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", JXL),
     (b"\xff\x0a", "a JPEG XL image", JXL),
     (b"8BPS", "a Photoshop file (PSD)", PSD),
-    (b"%PDF-", "a PDF document", PDF),
     (b"%!PS", "a PostScript document", PDF_OF_POSTSCRIPT),
     (b"\xc5\xd0\xd3\xc6", "a PostScript document", PDF_OF_POSTSCRIPT),
     (b"gimp xcf", "a GIMP file (XCF)", MAGICK),

@@ -28,11 +28,13 @@ pub enum WarningCode {
     EndMarkerMissing,
     /// A metadata block exceeds the size limit and was ignored.
     MetadataTooLarge,
+    /// A part of a page is damaged, and isn't shown.
+    ContentUnreadable,
 }
 
 impl WarningCode {
     /// All warning codes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ProfileUnusable,
         Self::ProfileTooLarge,
         Self::OrientationUnreadable,
@@ -44,6 +46,7 @@ impl WarningCode {
         Self::FloatRangeMeasured,
         Self::EndMarkerMissing,
         Self::MetadataTooLarge,
+        Self::ContentUnreadable,
     ];
 
     /// Returns the stable code, such as `profile-unusable`.
@@ -61,6 +64,7 @@ impl WarningCode {
             Self::FloatRangeMeasured => "float-range-measured",
             Self::EndMarkerMissing => "end-marker-missing",
             Self::MetadataTooLarge => "metadata-too-large",
+            Self::ContentUnreadable => "content-unreadable",
         }
     }
 
@@ -79,6 +83,7 @@ impl WarningCode {
             Self::FloatRangeMeasured => "its floating-point range is measured",
             Self::EndMarkerMissing => "its end marker is missing",
             Self::MetadataTooLarge => "some of its metadata is too large",
+            Self::ContentUnreadable => "some of its content is not shown",
         }
     }
 

@@ -16,12 +16,15 @@ mod inks;
 mod jp2;
 mod matrix;
 mod orientation;
+mod pdf;
 mod tiff;
 
 /// Partly shared with `tests/it`.
 #[allow(dead_code, reason = "some of it is for `tests/it` alone")]
 mod support {
     pub mod ciede2000;
+    #[path = "../../it/support/pdf.rs"]
+    pub mod pdf;
     #[path = "../../it/support/pictures.rs"]
     pub mod pictures;
     pub mod press;

@@ -36,6 +36,7 @@ mod metadata;
 mod names;
 mod optimize;
 mod pages;
+mod pdf_pages;
 mod picture_formats;
 mod pipeline;
 mod preview;

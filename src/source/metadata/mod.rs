@@ -10,7 +10,7 @@ mod xmp;
 pub(super) use exif::orientation_from_tag;
 pub(super) use profile::ProfilePieces;
 
-use super::{Orientation, Warning, WarningCode};
+use super::{Dpi, Orientation, Warning, WarningCode};
 use exif::Exif;
 
 /// Maximum size of an EXIF block, or of a text chunk containing one, in bytes. Previews embedded in EXIF are typically
@@ -114,7 +114,13 @@ impl Metadata {
         if let (None, Some(problem)) = (&self.profile, self.profile_problem.take()) {
             self.warn(WarningCode::ProfileUnusable, format!("its ICC profile cannot be used ({problem})"));
         }
-        FileMetadata { orientation: orientation.unwrap_or_default(), profile: self.profile, warnings: self.warnings }
+        FileMetadata {
+            orientation: orientation.unwrap_or_default(),
+            profile: self.profile,
+            rendered_dpi: None,
+            codec: None,
+            warnings: self.warnings,
+        }
     }
 }
 
@@ -122,6 +128,10 @@ impl Metadata {
 pub(super) struct FileMetadata {
     pub(super) orientation: Orientation,
     pub(super) profile: Option<Vec<u8>>,
+    /// Resolution if the image is a page that is rendered.
+    pub(super) rendered_dpi: Option<Dpi>,
+    /// Format of the decoder if the image is stored in a file of another format.
+    pub(super) codec: Option<&'static str>,
     pub(super) warnings: Vec<Warning>,
 }
 

@@ -16,7 +16,6 @@ mod input;
 mod jpeg;
 mod lab;
 mod late_warnings;
-mod lzw;
 mod mapping;
 mod measure;
 mod packbits;
