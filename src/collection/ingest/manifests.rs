@@ -226,6 +226,6 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
     let mark = Some(mark.to_string().into());
-    let object = Object { key, body, content_type: version.content_type(), cache_control, mark };
+    let object = Object { key, body: body.into(), content_type: version.content_type(), cache_control, mark };
     publisher.store().put(object).await.map(drop)
 }
