@@ -38,6 +38,7 @@ mod optimize;
 mod pages;
 mod picture_formats;
 mod pipeline;
+mod presentations;
 mod preview;
 mod prune;
 mod remote;
