@@ -1,4 +1,4 @@
-"""Publishes collections with the given program, and validates all documents with iiif-prezi3: see presentation.sh."""
+"""Publishes collections with the given program, and validates all documents with iiif-prezi3 and iiif-prezi: see presentation.sh."""
 
 import csv
 import json
@@ -10,15 +10,20 @@ import urllib.parse
 
 import iiif_prezi3
 import pydantic
+from iiif_prezi.loader import ManifestReader
 
 PUBLIC_URL = "https://example.org/iiif"
 COLUMNS = ["source", "id", "object", "sequence", "label", "label@fr", "summary", "rights", "attribution", "language", "thumbnail",
-           "behavior", "viewingDirection", "Date", "Maker@de"]
+           "behavior", "viewingDirection", "Date", "Maker@de", "homepage@de", "seeAlso", "rendering", "provider", "navDate", "navPlace",
+           "range", "start", "alt"]
+NOTHING = [""] * 9
+LINKS = ["Im Katalog https://example.org/1", "https://example.org/1.xml", "https://example.org/1.pdf",
+         "City Library https://example.org https://example.org/logo.png", "1642-03", "48,2082; 16,3738", "Part 1 > Chapter 1", "ms 1/b", "A page"]
 ROWS = [
     ["1.ppm", "ms 1/a", "ms 1", "1", "Folio 1", "Feuillet 1", "A book.", "http://rightsstatements.org/vocab/NoC-NC/1.0/", "A library", "en",
-     "ms 1/b", "paged", "right-to-left", "1642", "Anna"],
-    ["2.ppm", "ms 1/b", "ms 1", "2", "Folio 2", "", "", "", "", "", "", "", "", "", ""],
-    ["3.ppm", "Çelebi & «Söhne»", "", "", "", "", "", "", "", "", "", "individuals", "", "", ""],
+     "ms 1/b", "paged", "right-to-left", "1642", "Anna", *LINKS],
+    ["2.ppm", "ms 1/b", "ms 1", "2", "Folio 2", "", "", "", "", "", "", "", "", "", "", *NOTHING[:6], "Part 1 > Chapter 2", "", ""],
+    ["3.ppm", "Çelebi & «Söhne»", "", "", "", "", "", "", "", "", "", "individuals", "", "", "", *NOTHING],
 ]
 
 
@@ -38,7 +43,8 @@ def described(program, folder):
     with open(folder / "table.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *ROWS])
     for version in ("2", "3", "both"):
-        ingest(program, folder / version, f"--iiif-version={version}", f"--table={folder / 'table.csv'}", "--label=All")
+        ingest(program, folder / version, f"--iiif-version={version}", f"--table={folder / 'table.csv'}", "--label=All",
+               "--presentation=3,2", "--activity")
         yield folder / version, 2, 1
 
 
@@ -47,7 +53,7 @@ def many(program, folder):
     (folder / "masters").mkdir()
     for number in range(1001):
         write_picture(folder / "masters" / f"{number}.ppm", 1, 1)
-    ingest(program, folder / "many", folder / "masters")
+    ingest(program, folder / "many", folder / "masters", "--presentation=3,2", "--activity")
     yield folder / "many", 1001, 3
 
 
@@ -63,7 +69,44 @@ def judge(folder, manifests, collections):
         expected = f"{PUBLIC_URL}/{urllib.parse.quote(str(path.relative_to(folder)))}"
         assert document["id"] == expected, document["id"]
     assert count == {"Manifest": manifests, "Collection": collections}, count
-    print(f"{folder.name}: {manifests} manifests and {collections} collections are valid")
+    judge_version2(folder, manifests, collections)
+    harvest(folder, manifests)
+    print(f"{folder.name}: {manifests} manifests and {collections} collections are valid, also in version 2")
+
+
+def judge_version2(folder, manifests, collections):
+    """Reads the documents in version 2 with the reference library of that version, which has no schema."""
+    documents = sorted((folder / "presentation/2").glob("**/*.json"))
+    assert len(documents) == manifests + collections, len(documents)
+    for path in documents:
+        text = path.read_text(encoding="utf-8")
+        reader = ManifestReader(text)
+        reader.read()
+        assert not reader.get_warnings(), reader.get_warnings()
+        expected = f"{PUBLIC_URL}/{urllib.parse.quote(str(path.relative_to(folder)))}"
+        assert json.loads(text)["@id"] == expected, expected
+
+
+def harvest(folder, manifests):
+    """Reads the activity stream like a harvester: by its links, from the last page backwards, as the specification says."""
+    load = lambda url: json.loads((folder / urllib.parse.unquote(url.removeprefix(f"{PUBLIC_URL}/"))).read_text(encoding="utf-8"))
+    collection = load(f"{PUBLIC_URL}/activity/all-changes.json")
+    page, seen, count, latest = load(collection["last"]["id"]), {}, 0, "9999"
+    while True:
+        assert page["type"] == "OrderedCollectionPage" and page["partOf"]["id"] == collection["id"], page
+        for activity in reversed(page["orderedItems"]):
+            assert activity["endTime"] <= latest, "newest first"
+            latest = activity["endTime"]
+            seen.setdefault(activity["object"]["id"], activity["type"])
+            count += 1
+        if "prev" not in page:
+            break
+        before = load(page["prev"]["id"])
+        assert before["next"]["id"] == page["id"], "pages link to each other"
+        page = before
+    assert page["id"] == collection["first"]["id"] and count == collection["totalItems"], count
+    live = [url for url, kind in seen.items() if kind != "Delete"]
+    assert len(live) == manifests and all(load(url)["id"] == url for url in live), live
 
 
 def says_what_the_table_says(folder):
@@ -73,6 +116,9 @@ def says_what_the_table_says(folder):
     assert book["behavior"] == ["paged"] and book["viewingDirection"] == "right-to-left", book
     assert book["thumbnail"] == book["items"][1]["thumbnail"] != book["items"][0]["thumbnail"], book["thumbnail"]
     assert alone["behavior"] == ["individuals"] and "viewingDirection" not in alone, alone
+    assert book["start"]["id"] == book["items"][1]["id"] and book["navDate"] == "1642-03-01T00:00:00Z", book
+    assert [part["label"]["en"][0] for part in book["structures"]] == ["Part 1"], book["structures"]
+    assert not {"homepage", "provider", "navPlace", "structures", "start"} & alone.keys(), alone
 
 
 def judge_is_awake(folder):
@@ -93,6 +139,15 @@ def judge_is_awake(folder):
         except pydantic.ValidationError:
             continue
         raise SystemExit(f"the validator accepts {what}")
+    version2 = json.loads((folder / "presentation/2/manifests/ms 1.json").read_text(encoding="utf-8"))
+    for member in ("label", "sequences"):
+        bad = {name: value for name, value in version2.items() if name != member}
+        try:
+            ManifestReader(json.dumps(bad)).read()
+        except Exception as error:  # noqa: BLE001 (the library has no common class of errors)
+            assert member in str(error), error
+            continue
+        raise SystemExit(f"the validator of version 2 accepts a manifest without {member}")
 
 
 def main():

@@ -20,6 +20,9 @@ pub(super) const FILE_NAME: &str = "iiif-publish.toml";
 /// Input arguments. If the command line sets any of these, the file's input arguments are ignored.
 const INPUTS: [&str; 3] = ["inputs", "from_file", "table"];
 
+/// Options for the table. If the command line has other input, the file's are ignored along with its table.
+const TABLE_OPTIONS: [&str; 5] = ["sheet", "column", "preset", "metadata_columns", "no_metadata_columns"];
+
 /// Commands that don't read the file.
 const WITHOUT_FILE: [&str; 3] = ["init", "completions", "man"];
 
@@ -250,7 +253,12 @@ fn is_decided(command: &Command, matches: &ArgMatches, argument: &Arg) -> bool {
     // `prune` in the file applies only to the file's complete input, not to inputs from the command line.
     let is_of_other_inputs = argument.get_id() == "prune"
         && command.get_arguments().any(|other| INPUTS.contains(&other.get_id().as_str()) && is_set(other.get_id()));
+    let is_of_other_table = TABLE_OPTIONS.contains(&argument.get_id().as_str()) && {
+        let mut inputs = command.get_arguments().filter(|other| INPUTS.contains(&other.get_id().as_str()));
+        inputs.any(|other| is_set(other.get_id()) && other.get_id() != "table")
+    };
     is_of_other_inputs
+        || is_of_other_table
         || is_set(argument.get_id())
         || command.get_arguments().filter(|other| is_set(other.get_id())).any(|other| {
             contradicts(argument, other)

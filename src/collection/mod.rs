@@ -8,6 +8,7 @@ mod naming;
 mod page;
 mod page_selection;
 mod presentation;
+mod row_links;
 mod row_metadata;
 mod shard;
 mod stale;
@@ -21,4 +22,8 @@ pub(crate) use presentation::{ManifestPage, Presentation, StoredPage};
 pub use shard::{Shard, ShardError};
 pub use stale::StaleError;
 pub(crate) use stale::{StaleImages, stale_images, stale_pages};
-pub use table::{RowError, RowUnit, Table};
+#[cfg(feature = "web")]
+pub use table::google_sheet_as_csv;
+pub use table::{
+    ColumnMapping, ColumnMappingError, MetadataColumns, Preset, PresetError, RowError, RowUnit, Table, TableColumns,
+};

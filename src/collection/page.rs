@@ -7,6 +7,7 @@ use crate::iiif::Description;
 use crate::location::Location;
 use crate::store::KeyError;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A single image in a collection. It is either one page of an object or an object of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +23,16 @@ pub struct Page {
     pub sequence: u64,
     /// Page used as the object's thumbnail. Defaults to the first page.
     pub thumbnail: Option<Identifier>,
+    /// Page that viewers of the object open first. Defaults to the first page.
+    pub start: Option<Identifier>,
     /// Pages of the source to publish.
     pub pages: PageSelection,
     /// Label of a page that was found in a file with several pages.
     pub(crate) label: Option<Box<str>>,
     /// Metadata from a table row.
     pub(crate) metadata: Option<RowMetadata>,
+    /// Metadata of the object, if it has its own, which all of its pages share.
+    pub(crate) object_metadata: Option<Arc<RowMetadata>>,
 }
 
 impl Page {
@@ -35,6 +40,12 @@ impl Page {
     #[must_use]
     pub(crate) fn description(&self) -> Description {
         self.metadata.as_ref().map(RowMetadata::description).unwrap_or_default()
+    }
+
+    /// Returns the object's own description, if it has one apart from those of its pages.
+    #[must_use]
+    pub(crate) fn object_description(&self) -> Option<Description> {
+        self.object_metadata.as_ref().map(|metadata| metadata.description())
     }
 
     /// Creates a page that is its own object.
@@ -46,9 +57,11 @@ impl Page {
             identifier,
             sequence: 0,
             thumbnail: None,
+            start: None,
             pages: PageSelection::default(),
             label: None,
             metadata: None,
+            object_metadata: None,
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::page::Page;
 use super::page_selection::PageSelection;
-use crate::destination::{Destination, DocumentAddress, Identifier};
+use crate::destination::{Destination, DocumentAddress, Identifier, Versions};
 use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, PhysicalScale, Picture,
-    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas,
+    PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas, contents,
 };
 use crate::store::{Key, KeyError};
 
@@ -25,6 +25,8 @@ pub struct Presentation {
     /// Presentation API version of the documents.
     version: PresentationVersion,
     shape: PyramidShape,
+    /// Start of the URIs of images in manifests, and of the ones to replace it by.
+    image_uris: Option<(String, String)>,
 }
 
 /// A page with a published image.
@@ -58,7 +60,43 @@ impl Presentation {
         version: PresentationVersion,
         shape: PyramidShape,
     ) -> Self {
-        Self { destination, image_version, version, shape }
+        Self { destination, image_version, version, shape, image_uris: None }
+    }
+
+    /// Returns the presentation of the same images in version 2. Its documents are in a folder of their own. Manifests refer
+    /// to version 2 of the Image API if images are published in it, because most of their viewers need it.
+    ///
+    /// # Errors
+    /// Returns an error if the prefix is too long.
+    pub(crate) fn in_version2(&self, versions: Versions) -> Result<Self, KeyError> {
+        let folder = |version: ApiVersion| {
+            let (_, folder) = versions.folders().into_iter().find(|(published, _)| *published == version)?;
+            Some(folder.map_or_else(String::new, |folder| format!("{folder}/")))
+        };
+        let uri = |folder: String| self.destination.public_url().join(&folder);
+        let image_uris = folder(ApiVersion::V3).map(uri).zip(folder(ApiVersion::V2).map(uri));
+        let image_version = if folder(ApiVersion::V2).is_some() { ApiVersion::V2 } else { self.image_version };
+        let destination = self.destination.presentation2()?;
+        Ok(Self { destination, image_version, version: PresentationVersion::V2, shape: self.shape, image_uris })
+    }
+
+    /// Returns the URI of an image, or of a size of it, as this presentation refers to it.
+    fn image_uri(&self, uri: &str) -> String {
+        let replaced = self.image_uris.as_ref().and_then(|(from, to)| Some(format!("{to}{}", uri.strip_prefix(from)?)));
+        replaced.unwrap_or_else(|| uri.to_owned())
+    }
+
+    /// Returns the picture that represents an object in lists, without an image service. Returns `None` if `pages` doesn't
+    /// contain its page.
+    pub(crate) fn list_thumbnail(&self, pages: &[ManifestPage]) -> Option<Picture> {
+        let named = pages.iter().find_map(|published| published.page.thumbnail.as_ref());
+        let is_named = |published: &&ManifestPage| named.is_none_or(|named| published.page.identifier == *named);
+        pages.iter().find(is_named).map(|published| self.thumbnail(published).without_service())
+    }
+
+    /// Returns a thumbnail of another presentation of the same images as this presentation refers to it.
+    pub(crate) fn own_thumbnail(&self, thumbnail: &Picture) -> Picture {
+        thumbnail.clone().with_id(self.image_uri(thumbnail.id()))
     }
 
     /// Returns the Presentation API version of the documents.
@@ -81,13 +119,20 @@ impl Presentation {
     pub(crate) fn manifest(&self, pages: &[ManifestPage]) -> Result<Option<(Key, Manifest, Member)>, KeyError> {
         let Some(first) = pages.first() else { return Ok(None) };
         let DocumentAddress { key, url: id } = self.destination.manifest(&first.page.object)?;
-        let canvases = pages.iter().zip(1..).map(|(page, number)| self.canvas(&id, page, number)).collect();
-        let description = description(pages, &first.page.object);
+        let descriptions: Vec<Description> = pages.iter().map(|published| published.page.description()).collect();
+        let canvases = pages.iter().zip(&descriptions).zip(1..);
+        let canvases = canvases.map(|((page, description), number)| self.canvas(&id, page, description, number));
+        let canvases: Vec<Canvas> = canvases.collect();
+        let ranges = contents(descriptions.iter().map(|description| description.ranges.clone()));
+        let description = object_description(pages, descriptions);
         let member = Member::manifest(id.clone(), description.label.clone());
-        let named = pages.iter().find_map(|published| published.page.thumbnail.as_ref());
-        let thumbnail = named.and_then(|named| pages.iter().position(|published| published.page.identifier == *named));
+        let place =
+            |named: Option<&Identifier>| pages.iter().position(|published| Some(&published.page.identifier) == named);
+        let thumbnail = place(pages.iter().find_map(|published| published.page.thumbnail.as_ref()));
+        let start = place(pages.iter().find_map(|published| published.page.start.as_ref()));
         let manifest = Manifest::new(id, description, canvases);
-        Ok(manifest.map(|manifest| (key, manifest.shown_by(thumbnail.unwrap_or(0)), member)))
+        let manifest = manifest.map(|it| it.shown_by(thumbnail.unwrap_or(0)).starting_at(start).with_contents(ranges));
+        Ok(manifest.map(|manifest| (key, manifest, member)))
     }
 
     /// Returns `true` if `body` is a manifest or collection with an `id` that matches the key.
@@ -149,44 +194,68 @@ impl Presentation {
             let page = file.page_of_file(number, label.as_deref()).ok()?;
             Some(StoredPage { page, size: canvas.size, scale: canvas.scale })
         };
-        let pages: Vec<StoredPage> = self.version.canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
+        let pages: Vec<StoredPage> =
+            PresentationVersion::canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
         (!pages.is_empty()).then_some(pages)
     }
 
-    fn canvas(&self, manifest: &str, published: &ManifestPage, number: usize) -> Canvas {
+    fn canvas(&self, manifest: &str, published: &ManifestPage, description: &Description, number: usize) -> Canvas {
+        let (body, thumbnail) = (self.body(published), self.thumbnail(published));
+        let id = format!("{manifest}/canvas/{}", published.page.identifier.in_url());
+        let label = page_label(published.page, description, number);
+        Canvas::new(id, label, published.size, thumbnail, body)
+            .with_alternative(description.alt.clone())
+            .measured(published.scale)
+    }
+
+    /// Returns the painted image.
+    fn body(&self, published: &ManifestPage) -> Picture {
         let pyramid = Pyramid::new(published.size, self.shape);
         // The canvas has the source's size. Viewers without zoom show the painted `full/max` image, which may be
         // smaller, so its `width` and `height` are set to its actual size.
         let largest = pyramid.size().at(pyramid.max_level());
-        let listed: Vec<Size> = pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect();
-        let service = Service::new(self.image_version, published.base_uri.clone(), listed.iter().copied());
-        let picture = |size: SizeParameter, measure: Size| {
-            Picture::new(format!("{}/{}", published.base_uri, ImageRequest::full(size)), measure).of(service.clone())
-        };
-        let body = picture(SizeParameter::Max, largest);
-        let small = listed.iter().copied().find(|size| size.longer_side() >= THUMBNAIL_SIDE);
-        let thumbnail = small.map_or_else(|| body.clone(), |size| picture(SizeParameter::exactly(size), size));
-        let id = format!("{manifest}/canvas/{}", published.page.identifier.in_url());
-        Canvas::new(id, page_label(published.page, number), published.size, thumbnail, body).measured(published.scale)
+        self.picture(published, SizeParameter::Max, largest)
+    }
+
+    fn thumbnail(&self, published: &ManifestPage) -> Picture {
+        let small = self.listed_sizes(published).into_iter().find(|size| size.longer_side() >= THUMBNAIL_SIDE);
+        let picture = |size| self.picture(published, SizeParameter::exactly(size), size);
+        small.map_or_else(|| self.body(published), picture)
+    }
+
+    fn picture(&self, published: &ManifestPage, parameter: SizeParameter, size: Size) -> Picture {
+        let base_uri = self.image_uri(&published.base_uri);
+        let service = Service::new(self.image_version, base_uri.clone(), self.listed_sizes(published));
+        Picture::new(format!("{base_uri}/{}", ImageRequest::full(parameter)), size).of(service)
+    }
+
+    /// Returns the sizes that `info.json` lists, smallest first.
+    fn listed_sizes(&self, published: &ManifestPage) -> Vec<Size> {
+        let pyramid = Pyramid::new(published.size, self.shape);
+        pyramid.listed_levels().map(|scale| pyramid.size().at(scale)).collect()
     }
 }
 
 /// Returns a page's label. Defaults to its page number.
-fn page_label(page: &Page, number: usize) -> LanguageMap {
-    if let Some(label) = &page.label {
-        return LanguageMap::new(None, &**label);
+fn page_label(page: &Page, description: &Description, number: usize) -> LanguageMap {
+    match &page.label {
+        Some(label) => LanguageMap::new(None, &**label),
+        None if description.label.is_empty() => LanguageMap::new(None, number.to_string()),
+        None => description.label.clone(),
     }
-    let label = page.description().label;
-    if label.is_empty() { LanguageMap::new(None, number.to_string()) } else { label }
 }
 
-/// Returns the first page's description. Uses the object's identifier as the label if the pages have different labels
-/// or none.
-fn description(pages: &[ManifestPage], object: &Identifier) -> Description {
-    let mut description = pages.first().map(|published| published.page.description()).unwrap_or_default();
-    let is_common = pages.iter().all(|published| published.page.description().label == description.label);
+/// Returns the object's own description, or the one of the first page. Uses the object's identifier as the label if there
+/// is none, or if it comes from pages that have different ones.
+fn object_description(pages: &[ManifestPage], mut descriptions: Vec<Description>) -> Description {
+    let object = pages.first().map(|published| &published.page.object);
+    let identifier = || object.map(|object| LanguageMap::new(None, object.to_string())).unwrap_or_default();
+    let own = pages.iter().find_map(|published| published.page.object_description());
+    let is_common = || descriptions.iter().all(|description| description.label == descriptions[0].label);
+    let is_common = own.is_some() || is_common();
+    let mut description = own.unwrap_or_else(|| descriptions.swap_remove(0));
     if !is_common || description.label.is_empty() {
-        description.label = LanguageMap::new(None, object.to_string());
+        description.label = identifier();
     }
     description
 }
@@ -195,7 +264,6 @@ fn description(pages: &[ManifestPage], object: &Identifier) -> Description {
 mod tests {
     use super::*;
     use crate::collection::row_metadata::RowMetadata;
-    use crate::destination::Versions;
     use serde_json::Value;
 
     fn presentation() -> Presentation {
@@ -239,6 +307,62 @@ mod tests {
         assert_eq!((&service["type"], &service["profile"]), (&"ImageService3".into(), &"level0".into()));
         assert!(service.get("width").is_none(), "Mirador");
         assert_eq!(canvas["thumbnail"][0]["id"], "https://example.org/iiif/ms%201/b/full/375,250/0/default.jpg");
+        Ok(())
+    }
+
+    #[test]
+    fn a_manifest_has_links_places_and_a_table_of_contents() -> Result<(), Box<dyn std::error::Error>> {
+        let columns = [
+            ("label", "Atlas"),
+            ("homepage@de", "Katalog https://example.org/1"),
+            ("provider", "City Library https://example.org https://example.org/logo.png"),
+            ("navDate", "1595"),
+            ("navPlace", "48.2; 16.4"),
+            ("range", "Part 1 > Chapter 1"),
+            ("alt", "A map"),
+        ];
+        let mut pages = [page("a", "atlas", "Atlas"), page("b", "atlas", "Atlas")];
+        pages[0].metadata = Some(RowMetadata::from_columns(&columns));
+        pages[1].metadata = Some(RowMetadata::from_columns(&columns[..1]));
+        pages[1].start = Some("b".parse()?);
+        let size = Size::new(600, 400)?;
+        let shown =
+            |page| ManifestPage { page, base_uri: "https://example.org/iiif/3/a".to_owned(), size, scale: None };
+        let shown: Vec<ManifestPage> = pages.iter().map(shown).collect();
+        let (_, manifest, _) = presentation().manifest(&shown)?.expect("pages");
+        let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V3))?;
+        assert_eq!(manifest["@context"][0], "http://iiif.io/api/extension/navplace/context.json");
+        assert_eq!(manifest["navPlace"]["features"][0]["geometry"]["coordinates"], serde_json::json!([16.4, 48.2]));
+        assert_eq!(manifest["homepage"][0]["label"]["de"][0], "Katalog");
+        assert_eq!(manifest["provider"][0]["logo"][0]["format"], "image/png");
+        assert_eq!(manifest["start"]["id"], manifest["items"][1]["id"]);
+        assert_eq!(manifest["items"][0]["summary"]["none"][0], "A map");
+        let chapter = &manifest["structures"][0]["items"][0];
+        assert_eq!(
+            (&chapter["label"]["none"][0], chapter["items"].as_array().map(Vec::len)),
+            (&"Chapter 1".into(), Some(2))
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn version_2_refers_to_version_2_of_the_images() -> Result<(), Box<dyn std::error::Error>> {
+        let pages = [page("a", "a", "A")];
+        let size = Size::new(600, 400)?;
+        let base_uri = "https://example.org/iiif/3/a".to_owned();
+        let shown = [ManifestPage { page: &pages[0], base_uri, size, scale: None }];
+        for (versions, image) in
+            [(Versions::Both, "https://example.org/iiif/2/a"), (Versions::V3, "https://example.org/iiif/3/a")]
+        {
+            let presentation = presentation().in_version2(versions)?;
+            let (key, manifest, _) = presentation.manifest(&shown)?.expect("pages");
+            assert_eq!(key.as_str(), "iiif/presentation/2/manifests/a.json");
+            let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V2))?;
+            assert_eq!(manifest["@id"], "https://example.org/iiif/presentation/2/manifests/a.json");
+            let resource = &manifest["sequences"][0]["canvases"][0]["images"][0]["resource"];
+            assert_eq!(resource["service"]["@id"], image);
+            assert_eq!(resource["@id"], format!("{image}/full/max/0/default.jpg"));
+        }
         Ok(())
     }
 

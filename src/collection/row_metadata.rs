@@ -1,8 +1,10 @@
 //! Table columns and row metadata.
 
-use crate::iiif::{Description, LanguageMap, Metadata, Rights};
+use super::row_links::{agent, link};
+use crate::iiif::{Description, LanguageMap, Metadata, RangePath, Rights};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::fmt::Display;
 
 /// Meaning of a table column, based on its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +23,68 @@ pub(super) enum Column {
     Label(Option<String>),
     Summary(Option<String>),
     Attribution(Option<String>),
+    Homepage(Option<String>),
+    SeeAlso(Option<String>),
+    Rendering(Option<String>),
+    Provider(Option<String>),
+    NavDate,
+    NavPlace,
+    Range(Option<String>),
+    Start,
+    Alt(Option<String>),
     /// Any other column. Shown as metadata with its own name as the label.
     Metadata(String, Option<String>),
+    /// A column that would be metadata, but wasn't selected.
+    Hidden,
+    /// A column of another program that has no use here.
+    Unused,
+    /// Media type of the source, in tables of other programs.
+    MediaType,
+    /// Tells public rows from private ones, in tables of other programs.
+    IsPublic,
 }
 
+/// Prefix of stored metadata names that would otherwise be read as standard columns. No column name begins with it, because
+/// names are trimmed.
+const METADATA_PREFIX: char = ' ';
+
 impl Column {
+    /// Names of the standard columns.
+    pub(super) const NAMES: [&str; 23] = [
+        "source",
+        "id",
+        "object",
+        "sequence",
+        "page",
+        "pages",
+        "label",
+        "summary",
+        "attribution",
+        "rights",
+        "language",
+        "thumbnail",
+        "behavior",
+        "viewingDirection",
+        "homepage",
+        "seeAlso",
+        "rendering",
+        "provider",
+        "navDate",
+        "navPlace",
+        "range",
+        "start",
+        "alt",
+    ];
+
+    /// Returns the name that the column has in public documents, or `None` if its values aren't shown.
+    pub(super) fn public_name(&self) -> Option<String> {
+        match self {
+            // It only says which language the other values have.
+            Self::Language => None,
+            public => public.descriptive_name(),
+        }
+    }
+
     /// Returns the name used to store the column's values, or `None` if they aren't shown.
     fn descriptive_name(&self) -> Option<String> {
         let in_language = |name: &str, language: &Option<String>| match language {
@@ -40,16 +99,53 @@ impl Column {
             Self::Label(language) => in_language("label", language),
             Self::Summary(language) => in_language("summary", language),
             Self::Attribution(language) => in_language("attribution", language),
+            Self::Homepage(language) => in_language("homepage", language),
+            Self::SeeAlso(language) => in_language("seeAlso", language),
+            Self::Rendering(language) => in_language("rendering", language),
+            Self::Provider(language) => in_language("provider", language),
+            Self::NavDate => "navDate".to_owned(),
+            Self::NavPlace => "navPlace".to_owned(),
+            Self::Range(language) => in_language("range", language),
+            Self::Alt(language) => in_language("alt", language),
             Self::Metadata(name, language) => in_language(name, language),
-            Self::Source | Self::Id | Self::Object | Self::Sequence | Self::Page | Self::Pages | Self::Thumbnail => {
-                return None;
-            }
+            Self::Source
+            | Self::Id
+            | Self::Object
+            | Self::Sequence
+            | Self::Page
+            | Self::Pages
+            | Self::Thumbnail
+            | Self::Start
+            | Self::Hidden
+            | Self::Unused
+            | Self::MediaType
+            | Self::IsPublic => return None,
         })
+    }
+
+    /// Returns the name to store the column's values under, from which [`stored`](Self::stored) restores the column.
+    fn stored_name(&self) -> Option<String> {
+        let name = self.descriptive_name()?;
+        // Tables of other programs may have metadata called `source`.
+        Some(if Self::named(&name) == *self { name } else { format!("{METADATA_PREFIX}{name}") })
+    }
+
+    /// Restores the column of stored values.
+    fn stored(name: &str) -> Self {
+        let Some(name) = name.strip_prefix(METADATA_PREFIX) else { return Self::named(name) };
+        match name.rsplit_once('@') {
+            Some((base, language)) if !base.is_empty() && !language.is_empty() => {
+                Self::Metadata(base.to_owned(), Some(language.to_owned()))
+            }
+            _ => Self::Metadata(name.to_owned(), None),
+        }
     }
 
     /// Returns `true` if the column may only occur once. Other columns can be repeated, and all their values are shown.
     pub(super) fn is_unique(&self) -> bool {
-        !matches!(self, Self::Label(_) | Self::Summary(_) | Self::Attribution(_) | Self::Metadata(..))
+        let is_repeatable =
+            matches!(self, Self::Label(_) | Self::Summary(_) | Self::Attribution(_) | Self::Metadata(..));
+        !(is_repeatable || matches!(self, Self::Hidden | Self::Unused))
     }
 
     /// Parses a column name, such as `label` or the language-specific `label@fr`.
@@ -59,6 +155,9 @@ impl Column {
             Some((base, language)) if !base.is_empty() && !language.is_empty() => (base, Some(language.to_owned())),
             _ => (name, None),
         };
+        if let Some(exact) = Self::named_exactly(base, language.as_deref()) {
+            return exact;
+        }
         match (base.to_lowercase().as_str(), &language) {
             ("source", None) => Self::Source,
             ("id", None) => Self::Id,
@@ -77,10 +176,31 @@ impl Column {
             _ => Self::Metadata(base.to_owned(), language),
         }
     }
+
+    /// Parses a column name that only counts in the spelling of the Presentation API. Metadata may well be called `Start` or
+    /// `Provider`.
+    fn named_exactly(base: &str, language: Option<&str>) -> Option<Self> {
+        let of = |column: fn(Option<String>) -> Self| Some(column(language.map(str::to_owned)));
+        match (base, language) {
+            ("homepage", _) => of(Self::Homepage),
+            ("seeAlso", _) => of(Self::SeeAlso),
+            ("rendering", _) => of(Self::Rendering),
+            ("provider", _) => of(Self::Provider),
+            ("range", _) => of(Self::Range),
+            ("alt", _) => of(Self::Alt),
+            ("navDate", None) => Some(Self::NavDate),
+            ("navPlace", None) => Some(Self::NavPlace),
+            ("start", None) => Some(Self::Start),
+            _ => None,
+        }
+    }
 }
 
-/// Returns the columns and values of a JSON object. Arrays produce one value per item.
-pub(super) fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)>, String> {
+/// Returns the columns and values of a JSON object. Arrays produce one value per item. `meaning` maps names to columns.
+pub(super) fn values_of(
+    row: &Map<String, Value>,
+    meaning: impl Fn(&str) -> Column,
+) -> Result<Vec<(Column, String)>, String> {
     let mut values = Vec::new();
     for (name, value) in row {
         let many = if let Value::Array(many) = value { many.as_slice() } else { std::slice::from_ref(value) };
@@ -92,7 +212,7 @@ pub(super) fn values_of(row: &Map<String, Value>) -> Result<Vec<(Column, String)
                 Value::Null => continue,
                 Value::Array(_) | Value::Object(_) => return Err(format!("`{name}` must be text or a number")),
             };
-            values.push((Column::named(name), text));
+            values.push((meaning(name), text));
         }
     }
     Ok(values)
@@ -105,7 +225,7 @@ pub(super) fn serialize(values: &[(Column, String)]) -> Result<Option<RowMetadat
     description(values)?;
     let mut row = Map::new();
     for (column, value) in values {
-        let Some(name) = column.descriptive_name() else { continue };
+        let Some(name) = column.stored_name() else { continue };
         match row.get_mut(&name) {
             None => drop(row.insert(name, value.as_str().into())),
             Some(Value::Array(values)) => values.push(value.as_str().into()),
@@ -127,11 +247,17 @@ impl RowMetadata {
         serialize(&values).expect("valid values").expect("at least one value")
     }
 
+    /// Creates metadata that only consists of a label.
+    pub(super) fn from_label(label: &str) -> Self {
+        let values = [(Column::Label(None), label.to_owned())];
+        serialize(&values).expect("every text is a valid label").expect("one value")
+    }
+
     /// Deserializes the metadata into a description.
     #[must_use]
     pub(crate) fn description(&self) -> Description {
         let row: Map<String, Value> = serde_json::from_str(&self.0).expect("row was serialized by `serialize`");
-        let values = values_of(&row).expect("row was serialized by `serialize`");
+        let values = values_of(&row, Column::stored).expect("row was serialized by `serialize`");
         description(&values).expect("values were validated by `serialize`")
     }
 }
@@ -164,6 +290,22 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
             }
             Column::Behavior => description.behavior = Some(word("behavior", value)?),
             Column::ViewingDirection => description.viewing_direction = Some(word("viewingDirection", value)?),
+            Column::Homepage(own) => {
+                description.homepage.push(named(column, link(value, own.as_deref().or(language)))?);
+            }
+            Column::SeeAlso(own) => description.see_also.push(named(column, link(value, own.as_deref().or(language)))?),
+            Column::Rendering(own) => {
+                description.rendering.push(named(column, link(value, own.as_deref().or(language)))?);
+            }
+            Column::Provider(own) => {
+                description.provider.push(named(column, agent(value, own.as_deref().or(language)))?);
+            }
+            Column::NavDate => description.nav_date = Some(named(column, value.parse())?),
+            Column::NavPlace => description.nav_place = Some(named(column, value.parse())?),
+            Column::Range(own) => {
+                description.ranges.push(named(column, RangePath::parse(value, own.as_deref().or(language)))?);
+            }
+            Column::Alt(own) => description.alt.add(own.as_deref().or(language), value),
             Column::Source
             | Column::Id
             | Column::Object
@@ -171,10 +313,20 @@ fn description(values: &[(Column, String)]) -> Result<Description, String> {
             | Column::Page
             | Column::Pages
             | Column::Language
-            | Column::Thumbnail => {}
+            | Column::Thumbnail
+            | Column::Start
+            | Column::Hidden
+            | Column::Unused
+            | Column::MediaType
+            | Column::IsPublic => {}
         }
     }
     Ok(description)
+}
+
+/// Adds the name of a column to an error in its value.
+fn named<T>(column: &Column, value: Result<T, impl Display>) -> Result<T, String> {
+    value.map_err(|error| format!("`{}`: {error}", column.descriptive_name().unwrap_or_default()))
 }
 
 /// Parses a Presentation API keyword.

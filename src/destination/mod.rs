@@ -7,6 +7,8 @@
 //!   2/{identifier}/info.json
 //!   manifests/{object}.json
 //!   collection.json                  split into pages in collections/ if it is large
+//!   presentation/2/                  the same documents in version 2, if they are wanted
+//!   activity/                        changes of manifests, if they are wanted
 //!   {page}.html
 //! ```
 
@@ -27,6 +29,9 @@ use image::{info_url, path_of_image};
 
 /// Folder for the pages of a large collection.
 const COLLECTION_PAGES: &str = "collections";
+
+/// Folders for documents in version 2 of the Presentation API.
+const PRESENTATION2: &str = "presentation/2";
 
 /// File name of the collection that lists every manifest.
 const COLLECTION: &str = "collection.json";
@@ -84,6 +89,12 @@ pub struct DocumentAddress {
 impl Destination {
     /// Folder for manifests, relative to the prefix.
     pub(crate) const MANIFESTS: &str = "manifests";
+
+    /// Folder for documents in older versions of the Presentation API, relative to the prefix.
+    pub(crate) const PRESENTATION: &str = "presentation";
+
+    /// Folder for the activity stream, relative to the prefix.
+    pub(crate) const ACTIVITY: &str = "activity";
 
     /// Creates a destination for a prefix that is served at `public_url`.
     #[must_use]
@@ -198,6 +209,52 @@ impl Destination {
     /// Returns an error if the prefix is too long.
     pub(crate) fn collection_pages(&self) -> Result<Prefix, KeyError> {
         self.prefix.join(COLLECTION_PAGES)
+    }
+
+    /// Returns the destination of documents in version 2 of the Presentation API.
+    ///
+    /// # Errors
+    /// Returns an error if the prefix is too long.
+    pub(crate) fn presentation2(&self) -> Result<Self, KeyError> {
+        let public_url = self.public_url.below(&PRESENTATION2.parse()?);
+        Ok(Self { prefix: self.prefix.join(PRESENTATION2)?, public_url, versions: self.versions })
+    }
+
+    /// Returns the folder of the activity stream.
+    ///
+    /// # Errors
+    /// Returns an error if the key is too long.
+    pub(crate) fn activity_folder(&self) -> Result<Prefix, KeyError> {
+        self.prefix.join(Self::ACTIVITY)
+    }
+
+    /// Returns the address of the collection of all activities.
+    ///
+    /// # Errors
+    /// Returns an error if the key is too long.
+    pub(crate) fn activities(&self) -> Result<DocumentAddress, KeyError> {
+        self.document(&format!("{}/all-changes.json", Self::ACTIVITY))
+    }
+
+    /// Returns the address of a page of activities. Pages are numbered from 1.
+    ///
+    /// # Errors
+    /// Returns an error if the key is too long.
+    pub(crate) fn activity_page(&self, number: usize) -> Result<DocumentAddress, KeyError> {
+        self.document(&format!("{}/page-{number}.json", Self::ACTIVITY))
+    }
+
+    /// Returns the number of a page of activities.
+    pub(crate) fn activity_page_number(&self, key: &Key) -> Option<usize> {
+        let path = self.prefix.path_of(key.as_str())?.strip_prefix(Self::ACTIVITY)?;
+        let number = path.strip_prefix("/page-")?.strip_suffix(".json")?;
+        number.parse().ok().filter(|number: &usize| number.to_string().len() == path.len() - "/page-.json".len())
+    }
+
+    /// Returns `true` if the image's objects could collide with objects in this folder.
+    pub(crate) fn may_collide_with(&self, folder: &str, identifier: &Identifier) -> bool {
+        let may_collide = self.api_folders().iter().any(Option::is_none);
+        may_collide && identifier.as_str().split('/').next() == Some(folder)
     }
 
     /// Returns the address of a document in the prefix, such as `maps.html`.

@@ -2,6 +2,7 @@
 //!
 //! [`Plan`] is the core type. It works out every object to publish from the image size alone.
 
+pub(crate) mod discovery;
 mod document;
 mod estimate;
 mod format;
@@ -13,6 +14,7 @@ mod presentation;
 mod pyramid;
 mod request;
 
+pub(crate) use discovery::{Activity, ActivityKind, Timestamp};
 pub(crate) use document::ImageDocument;
 pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
@@ -22,7 +24,8 @@ pub use plan::{ApiVersion, Plan};
 #[cfg(test)]
 pub(crate) use presentation::ViewingDirection;
 pub(crate) use presentation::{
-    Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service, StoredCanvas,
+    Agent, Canvas, Collection, Description, LanguageMap, Link, Manifest, Member, Metadata, Picture, RangePath, Service,
+    StoredCanvas, WebUrl, contents,
 };
 pub use presentation::{PresentationVersion, PresentationVersionError};
 pub use pyramid::{Cell, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};

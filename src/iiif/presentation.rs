@@ -4,9 +4,17 @@
 //! `v3`. They only cover what's needed for publishing, and use the terms of [version
 //! 3.0](https://iiif.io/api/presentation/3.0/).
 
+mod facts;
+mod link;
+mod range;
+mod v2;
 mod v3;
 mod version;
 
+pub use facts::{NavDate, Place};
+pub use link::{Agent, Link, WebUrl};
+pub(crate) use range::contents;
+pub use range::{Range, RangePath};
 pub use version::{PresentationVersion, PresentationVersionError};
 
 use super::geometry::Size;
@@ -74,6 +82,22 @@ pub struct Description {
     pub viewing_direction: Option<ViewingDirection>,
     /// Display behavior. Defaults to [`Behavior::Paged`] if there is more than one page.
     pub behavior: Option<Behavior>,
+    /// Web pages about the object.
+    pub homepage: Vec<Link>,
+    /// Descriptions of the object for machines.
+    pub see_also: Vec<Link>,
+    /// The object in other forms, such as a PDF file.
+    pub rendering: Vec<Link>,
+    /// Organizations and people who provide the object.
+    pub provider: Vec<Agent>,
+    /// Date for timelines.
+    pub nav_date: Option<NavDate>,
+    /// Place for maps.
+    pub nav_place: Option<Place>,
+    /// Alternative text of a page, for people who can't see it.
+    pub alt: LanguageMap,
+    /// Entries of the table of contents that a page belongs to.
+    pub ranges: Vec<RangePath>,
 }
 
 /// Order in which pages are displayed ([viewingDirection](https://iiif.io/api/presentation/3.0/#viewingdirection)).
@@ -126,6 +150,23 @@ impl Picture {
         Self { id, size, service: None }
     }
 
+    /// Returns the URI.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Replaces the URI.
+    #[must_use]
+    pub(crate) fn with_id(self, id: String) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Removes the image service.
+    #[must_use]
+    pub(crate) fn without_service(self) -> Self {
+        Self { service: None, ..self }
+    }
+
     /// Adds an image service, which lets viewers zoom.
     #[must_use]
     pub(crate) fn of(self, service: Service) -> Self {
@@ -157,6 +198,8 @@ impl Service {
 pub struct Canvas {
     id: String,
     label: LanguageMap,
+    /// Alternative text, which may be empty.
+    summary: LanguageMap,
     size: Size,
     thumbnail: Picture,
     body: Picture,
@@ -167,13 +210,19 @@ impl Canvas {
     /// Creates a canvas with a single image, which may be smaller than the canvas. `size` is in pixels.
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
-        Self { id, label, size, thumbnail, body, scale: None }
+        Self { id, label, summary: LanguageMap::default(), size, thumbnail, body, scale: None }
     }
 
     /// Sets the physical size of the canvas's pixels, if it is known.
     #[must_use]
     pub(crate) fn measured(self, scale: Option<PhysicalScale>) -> Self {
         Self { scale, ..self }
+    }
+
+    /// Adds a text for people who can't see the image.
+    #[must_use]
+    pub(crate) fn with_alternative(self, summary: LanguageMap) -> Self {
+        Self { summary, ..self }
     }
 }
 
@@ -193,7 +242,10 @@ pub struct Manifest {
     id: String,
     description: Description,
     thumbnail: Picture,
+    /// Index of the page to show first, unless it is the first one.
+    start: Option<usize>,
     items: Vec<Canvas>,
+    contents: Vec<Range>,
 }
 
 impl Manifest {
@@ -203,7 +255,19 @@ impl Manifest {
         let thumbnail = items.first()?.thumbnail.clone();
         let book = (items.len() > 1).then_some(Behavior::Paged);
         description.behavior = description.behavior.or(book);
-        Some(Self { id, description, thumbnail, items })
+        Some(Self { id, description, thumbnail, start: None, items, contents: Vec::new() })
+    }
+
+    /// Adds the page at this index as the first one to show. Does nothing if the index is out of range.
+    #[must_use]
+    pub(crate) fn starting_at(self, page: Option<usize>) -> Self {
+        Self { start: page.filter(|page| *page < self.items.len()), ..self }
+    }
+
+    /// Adds a table of contents.
+    #[must_use]
+    pub(crate) fn with_contents(self, contents: Vec<Range>) -> Self {
+        Self { contents, ..self }
     }
 
     /// Uses the thumbnail of the page at this index. Keeps the current thumbnail if the index is out of range.
@@ -226,19 +290,31 @@ pub struct Member {
     id: String,
     kind: Kind,
     label: LanguageMap,
+    thumbnail: Option<Picture>,
 }
 
 impl Member {
     /// Creates an entry for a manifest.
     #[must_use]
     pub(crate) fn manifest(id: String, label: LanguageMap) -> Self {
-        Self { id, kind: Kind::Manifest, label }
+        Self { id, kind: Kind::Manifest, label, thumbnail: None }
+    }
+
+    /// Returns the ID.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Adds a thumbnail.
+    #[must_use]
+    pub(crate) fn with_thumbnail(self, thumbnail: Option<Picture>) -> Self {
+        Self { thumbnail, ..self }
     }
 
     /// Creates an entry for a nested collection.
     #[must_use]
     pub(crate) fn collection(id: String, label: LanguageMap) -> Self {
-        Self { id, kind: Kind::Collection, label }
+        Self { id, kind: Kind::Collection, label, thumbnail: None }
     }
 }
 
@@ -255,6 +331,21 @@ impl Collection {
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, items: Vec<Member>) -> Self {
         Self { id, label, items }
+    }
+
+    /// Returns the IDs of the items.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| item.id.as_str())
+    }
+
+    /// Adds the thumbnails of items, by their IDs.
+    #[must_use]
+    pub(crate) fn with_thumbnails(self, of: impl Fn(&str) -> Option<Picture>) -> Self {
+        let items = self.items.into_iter().map(|item| {
+            let thumbnail = of(&item.id);
+            item.with_thumbnail(thumbnail)
+        });
+        Self { items: items.collect(), ..self }
     }
 
     /// Serializes the collection as JSON with a trailing newline.

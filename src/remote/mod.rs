@@ -15,6 +15,8 @@ mod spool;
 #[cfg(feature = "web")]
 mod web;
 
+#[cfg(feature = "web")]
+use crate::location::WebAddress;
 use crate::location::{Location, S3Object};
 #[cfg(any(feature = "s3", feature = "web"))]
 use crate::source::{Fetch, RemoteError};
@@ -25,6 +27,8 @@ use crate::store::S3Settings;
 use bucket::status_error;
 #[cfg(feature = "s3")]
 use buckets::Buckets;
+#[cfg(feature = "web")]
+use bytes::Bytes;
 #[cfg(feature = "s3")]
 use futures::TryStreamExt;
 use std::fmt;
@@ -143,6 +147,17 @@ impl SourceResolver {
                 Err(SourceError::FeatureDisabled { input: name, what: "files on web servers", feature: "web" })
             }
         }
+    }
+
+    /// Downloads a document from a web server into memory.
+    ///
+    /// # Errors
+    /// Returns an error if the document doesn't exist, can't be accessed, or is larger than `max_bytes`.
+    #[cfg(feature = "web")]
+    pub async fn download(&self, address: &WebAddress, max_bytes: u64) -> Result<Bytes, SourceError> {
+        let read = async { self.web.client().await?.read(address, max_bytes).await };
+        let failed = |cause| SourceError::Remote { input: Location::Web(address.clone()).to_string(), cause };
+        Box::pin(read).await.map_err(failed)
     }
 
     /// Lists all objects under a prefix, sorted by key. Skips objects that represent folders.

@@ -5,7 +5,7 @@ use super::fetch;
 use super::headers::{content_range, is_still, number, revision, revision_of_whole, total};
 use super::spool::Spool;
 use crate::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, IF_MATCH, RANGE};
-use crate::http::{Attempt, Client, Encodings, Failure, HttpError, Method, Policy, Response, StatusCode};
+use crate::http::{Attempt, BodyLimit, Client, Encodings, Failure, HttpError, Method, Policy, Response, StatusCode};
 use crate::location::{Revision, WebAddress};
 use crate::source::{Fetch, Remote, RemoteError, RemoteErrorKind};
 use crate::store::{MinRate, TooSlow};
@@ -67,6 +67,18 @@ impl Web {
         };
         let (web, address, spooled) = (self.clone(), address.clone(), OnceCell::new_with(spooled));
         Ok(WebObject { file: Arc::new(WebFile { web, address, revision, spooled }), runtime: Handle::current() })
+    }
+
+    /// Downloads a document into memory.
+    pub(super) async fn read(&self, address: &WebAddress, max_bytes: u64) -> Result<Bytes, RemoteError> {
+        let limit = BodyLimit::Whole { max_bytes };
+        let request = |client: &Client| client.request(Method::GET, address.with_secrets());
+        let document = self.client.read(request, limit).await;
+        let document = document.map_err(|error| RemoteError::other(error.to_string()))?;
+        match document.status {
+            StatusCode::OK => Ok(document.body),
+            status => Err(RemoteError::new(kind_of(status), format!("the server answered {status}"))),
+        }
     }
 
     async fn request_first_byte(&self, address: &WebAddress) -> Attempted<(Revision, Option<Spool>)> {
@@ -147,12 +159,15 @@ async fn piece(response: &mut Response) -> Result<Option<Bytes>, HttpError> {
 fn status_error(response: &Response) -> Attempt<RemoteError> {
     let status = response.status();
     let message = format!("the server answered {status}");
-    let kind = match status.as_u16() {
+    Attempt::new(RemoteError::new(kind_of(status), message), Failure::of_response(status, response.headers()))
+}
+
+fn kind_of(status: StatusCode) -> RemoteErrorKind {
+    match status.as_u16() {
         401 | 403 => RemoteErrorKind::Denied,
         404 | 410 => RemoteErrorKind::Missing,
         _ => RemoteErrorKind::Other,
-    };
-    Attempt::new(RemoteError::new(kind, message), Failure::of_response(status, response.headers()))
+    }
 }
 
 /// An existing file on a web server.

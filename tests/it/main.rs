@@ -41,6 +41,7 @@ mod pdf_pages;
 mod physical_size;
 mod picture_formats;
 mod pipeline;
+mod presentations;
 mod preview;
 mod prune;
 mod remote;

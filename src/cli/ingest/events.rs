@@ -91,6 +91,9 @@ impl<'a> IngestReporter<'a> {
                 progress.outcome(&text, &json!({"event": "manifests", "updated": updated, "unchanged": unchanged}));
             }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
+            IngestEvent::ActivitiesWritten { url, added } if *added > 0 => {
+                progress.note(&format!("added {} to {url}", counted_activities(*added)));
+            }
             IngestEvent::DocumentDeleted { key } => {
                 progress.note(&format!("{key}: deleted (its object is no longer in the input)"));
             }
@@ -130,4 +133,8 @@ impl<'a> IngestReporter<'a> {
         });
         state.ending = state.summary.take().map(|summary| Ending::new(summary, stopped));
     }
+}
+
+fn counted_activities(count: u64) -> String {
+    if count == 1 { "1 activity".to_owned() } else { format!("{} activities", HumanCount(count)) }
 }

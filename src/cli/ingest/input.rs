@@ -1,15 +1,13 @@
 //! Collects a run's input images.
 
 use super::Arguments;
+use super::table::opened;
 use crate::cli::context::Context;
 use crate::cli::error::Fatal;
 use crate::cli::exit::Exit;
 use iiif_publish::collection::ingest::IngestInput;
-use iiif_publish::collection::{Input, InputError, Patterns, Table};
+use iiif_publish::collection::{Input, InputError, Patterns};
 use iiif_publish::location::Location;
-use std::fs::File;
-use std::io::{Read, stdin};
-use std::path::Path;
 
 impl Arguments {
     pub(super) async fn input(&self, context: &Context) -> Result<IngestInput, Fatal> {
@@ -18,6 +16,9 @@ impl Arguments {
         let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.destination.prefix));
         if let Some(rename) = self.publishing.rename() {
             input = input.renaming(rename);
+        }
+        if self.group.is_some() {
+            input = input.grouping_folders();
         }
         let sources = self.publishing.source_resolver();
         for path in &self.inputs {
@@ -32,11 +33,7 @@ impl Arguments {
         if let Some(list) = &self.from_file {
             input.add_list(opened(list)?, &list.display().to_string())?;
         }
-        if let Some(table) = &self.table {
-            let name = table.display().to_string();
-            let folder = table.parent().unwrap_or(Path::new(""));
-            input.add_table(opened(table)?, Table { name: &name, folder, sheet: self.sheet.as_deref() })?;
-        }
+        self.table.add_to(&mut input, &sources).await?;
         for note in input.notes() {
             context.note(&note);
         }
@@ -47,12 +44,4 @@ impl Arguments {
         }
         Ok(input)
     }
-}
-
-fn opened(path: &Path) -> Result<Box<dyn Read>, InputError> {
-    if path == Path::new("-") {
-        return Ok(Box::new(stdin()));
-    }
-    let file = File::open(path).map_err(|cause| InputError::Read { input: path.display().to_string(), cause })?;
-    Ok(Box::new(file))
 }

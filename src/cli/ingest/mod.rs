@@ -3,6 +3,7 @@
 mod dry_run;
 pub(super) mod events;
 mod input;
+mod table;
 
 use super::Verb;
 use super::arguments::{DestinationArguments, PublishArguments};
@@ -12,8 +13,7 @@ use super::exit::Exit;
 use super::hints::input_hint;
 use super::messages::Messages;
 use super::output::counted;
-use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use dry_run::DryRunPrinter;
 use events::IngestReporter;
 use iiif_publish::collection::ingest::{
@@ -27,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
+use table::TableArguments;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).multiple(true).args(["inputs", "from_file", "table"]))]
@@ -39,14 +40,13 @@ pub(super) struct Arguments {
     /// Read a list of images from FILE, one per line (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// Read a table: CSV, .xlsx, .ods or .jsonl
+    #[command(flatten)]
+    table: TableArguments,
+    /// Make each folder an object with its images as pages, in natural order
     ///
-    /// It needs a `source` column. `.jsonl` has one JSON object per line. CSV files can use any common separator and encoding.
-    #[arg(long, value_name = "FILE")]
-    table: Option<PathBuf>,
-    /// Read this sheet from a spreadsheet [default: first visible sheet]
-    #[arg(long, value_name = "NAME", requires = "table")]
-    sheet: Option<String>,
+    /// The object is called like the folder. This applies to folders and lists; tables have a column `object`.
+    #[arg(long, value_name = "BY")]
+    group: Option<Grouping>,
     /// Include only files that match, such as `**/*.tif`
     ///
     /// The pattern applies to files in folders, and can be repeated. By default, images are found by their extensions.
@@ -77,12 +77,8 @@ pub(super) struct Arguments {
     /// Show what would change and cost, and change nothing
     #[arg(long, conflicts_with_all = ["report", "metrics_file", "finish", "manifests_only"])]
     dry_run: bool,
-    /// Set the Presentation API version of the manifests and collection
-    #[arg(long, value_name = "VERSION", default_value = "3", value_parser = presentation_parser())]
-    presentation: PresentationArgument,
-    /// Set the collection's title
-    #[arg(long, value_name = "TEXT", default_value = "Collection")]
-    label: String,
+    #[command(flatten)]
+    documents: DocumentArguments,
     /// Write one JSON line per image to FILE
     ///
     /// An existing file is replaced.
@@ -105,6 +101,24 @@ pub(super) struct Arguments {
     publishing: PublishArguments,
 }
 
+/// Options for manifests and the collection.
+#[derive(Debug, Args)]
+struct DocumentArguments {
+    /// Set the Presentation API versions of the manifests and collection: `3`, `3,2` or `none`
+    ///
+    /// Documents in version 2 are below `presentation/2/`. Version 3 is always written, unless there are no documents at all.
+    #[arg(long, value_name = "VERSIONS", default_value = "3")]
+    presentation: PresentationArgument,
+    /// Append changes of manifests to an activity stream for aggregators (IIIF Change Discovery)
+    ///
+    /// The stream is `activity/all-changes.json`.
+    #[arg(long)]
+    activity: bool,
+    /// Set the collection's title [default: its present title, or `Collection`]
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+}
+
 /// Options for images that are no longer in the input.
 #[derive(Debug, Args)]
 struct PruneArguments {
@@ -118,14 +132,32 @@ struct PruneArguments {
     max_delete: DeleteLimit,
 }
 
-/// Version of the manifests and collection, or `None` to write neither.
-#[derive(Clone, Copy, Debug)]
-struct PresentationArgument(Option<PresentationVersion>);
+/// Rule that makes several images an object.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Grouping {
+    Folder,
+}
 
-fn presentation_parser() -> impl TypedValueParser<Value = PresentationArgument> {
-    let versions = PresentationVersion::ALL.iter().map(|version| version.as_str());
-    PossibleValuesParser::new(versions.chain(["none"]).map(PossibleValue::new))
-        .map(|name| PresentationArgument(name.parse().ok()))
+/// Versions of the manifests and collection, or `None` to write neither.
+#[derive(Clone, Debug)]
+struct PresentationArgument(Option<Vec<PresentationVersion>>);
+
+impl FromStr for PresentationArgument {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let versions = text.split(',').map(|version| version.trim().parse::<PresentationVersion>());
+        let versions: Vec<_> =
+            versions.collect::<Result<_, _>>().map_err(|error| format!("{error}; use 3, 3,2 or none"))?;
+        if versions.contains(&PresentationVersion::V3) {
+            Ok(Self(Some(versions)))
+        } else {
+            Err("version 3 is always written; use 3,2 to add version 2".to_owned())
+        }
+    }
 }
 
 /// A part that is given explicitly or detected from the environment.
@@ -303,8 +335,11 @@ impl Arguments {
         options.mode = self.mode();
         options.pages = self.publishing.pages();
         options.prune = self.prune.prune.then_some(self.prune.max_delete);
-        options.collection_label = self.presentation.0.map(|_| self.label.clone());
-        options.presentation_version = self.presentation.0.unwrap_or_default();
+        let label = self.documents.label.clone().unwrap_or_else(|| "Collection".to_owned());
+        options.collection_label = self.documents.presentation.0.as_ref().map(|_| label);
+        options.keeps_collection_label = self.documents.label.is_none();
+        options.further_presentations = self.documents.presentation.0.clone().unwrap_or_default();
+        options.writes_activities = self.documents.activity;
         options.report.clone_from(&self.report);
         options.max_failures = self.max_failures;
         options.max_duration = self.max_duration.map(Duration::from_secs);

@@ -176,16 +176,17 @@ impl<'a> Ingest<'a> {
         let objects: Vec<ManifestObject> = manifest_objects(&self.pages, published);
         let mut documents = manifests::changed(self.publisher, presentation, &objects).await?;
         let pages = self.input.pages();
+        let mut content = None;
         if !objects.is_empty() && pages.len() == self.pages.len() {
             let mut there = manifests::keys(presentation, &objects)?;
             let listed = listed(self.publisher, presentation.destination().manifests()?).await?;
             there.extend(listed.unwrap_or_default().into_keys());
             let is_there = |key: &Key| there.contains(key);
-            let collection =
-                manifests::changed_collection(self.publisher, presentation, (self.label(), pages), is_there, None)
-                    .await?;
+            let whole = content.insert(self.content(presentation, published, None).await?);
+            let collection = manifests::changed_collection(self.publisher, presentation, whole, is_there, None).await?;
             documents.extend(collection.into_iter().map(|(key, body)| (key, body.len() as u64)));
         }
+        documents.extend(self.changed_version2(&objects, content.as_ref()).await?);
         Ok(documents)
     }
 }

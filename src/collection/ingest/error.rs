@@ -5,7 +5,7 @@ use crate::collection::StaleError;
 use crate::delete::DeleteError;
 use crate::destination::Identifier;
 use crate::publish::PublishError;
-use crate::store::{KeyError, StoreError};
+use crate::store::{Key, KeyError, StoreError};
 use std::io;
 use std::path::PathBuf;
 
@@ -42,6 +42,12 @@ pub enum IngestError {
         identifier: Identifier,
         /// The identifier's first segment.
         folder: String,
+    },
+    /// A document in the place of the activity stream isn't a page of activities.
+    #[error("`{key}` is not a page of an activity stream")]
+    NotActivities {
+        /// The document's key.
+        key: Key,
     },
     /// The report couldn't be created.
     #[error("could not write the report `{}`", path.display())]

@@ -80,6 +80,13 @@ pub enum IngestEvent<'a> {
         /// The collection's URL.
         url: &'a str,
     },
+    /// The activity stream is up to date.
+    ActivitiesWritten {
+        /// URL of the collection of all activities.
+        url: &'a str,
+        /// Number of activities that were added.
+        added: u64,
+    },
     /// A manifest or collection page is being deleted because its object is no longer in the input.
     DocumentDeleted {
         /// The document's key.

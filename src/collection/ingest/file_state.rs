@@ -4,6 +4,7 @@ use super::files::{Expanded, ManifestState};
 use super::{Ingest, image, manifests};
 use crate::collection::{Page, PageSelection, StoredPage};
 use crate::destination::Identifier;
+use crate::iiif::PresentationVersion;
 use crate::publish::{DocumentMark, Layout, PublishError, PublishedImage, may_have_pages};
 use crate::store::{Key, OnExisting, StoreError, Stored};
 use std::collections::{HashMap, HashSet};
@@ -103,8 +104,7 @@ impl<'a> Ingest<'a> {
         let may_be_confirmed = !pages.is_settled && self.publisher.is_past_grace(stored.modified).await?;
         let without = DocumentMark::new(None);
         loop {
-            manifests::put(self.publisher, self.options.presentation_version, key.clone(), stored.body, &without)
-                .await?;
+            manifests::put(self.publisher, PresentationVersion::V3, key.clone(), stored.body, &without).await?;
             if !may_be_confirmed {
                 return Ok(without);
             }

@@ -61,4 +61,15 @@ impl IngestInput {
             None => Ok(()),
         }
     }
+
+    /// Returns an error if an image's identifier would place its objects in this folder for documents.
+    pub(super) fn check_folder(&self, destination: &Destination, folder: &str) -> Result<(), IngestError> {
+        let page = self.pages.iter().find(|page| destination.may_collide_with(folder, &page.identifier));
+        match page {
+            Some(page) => {
+                Err(IngestError::ReservedIdentifier { identifier: page.identifier.clone(), folder: folder.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::IngestError;
 use super::present::{KnownDocument, Manifests, PresentDocuments, listed};
 use super::summary::KnownImages;
+use super::thumbnails::Thumbnails;
 use crate::collection::{ManifestPage, Page, Presentation, objects};
 use crate::destination::Identifier;
 use crate::iiif::{Collection, LanguageMap, Member, PresentationVersion, Size};
@@ -26,6 +27,11 @@ impl<'a> ManifestObject<'a> {
     /// Returns the object's identifier if its manifest shows all of its pages.
     pub(super) fn shown(&self) -> Option<&'a Identifier> {
         self.pages.first().filter(|_| self.is_whole).map(|page| &page.page.object)
+    }
+
+    /// Returns the object for a manifest that keeps no state.
+    pub(super) fn without_marks(&self) -> Self {
+        Self { pages: self.pages.clone(), is_whole: self.is_whole, marks: None }
     }
 
     /// Returns the mark that the manifest is to have.
@@ -160,22 +166,61 @@ fn manifest(
     Ok((!is_there).then_some((key, body)))
 }
 
+/// The label that a collection is to have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CollectionLabel<'a> {
+    pub(super) text: &'a str,
+    /// Keep the label of the stored collection, if there is one.
+    pub(super) keeps_stored: bool,
+}
+
+impl CollectionLabel<'_> {
+    /// Returns the label. Doesn't read a `known` document again.
+    pub(super) async fn resolve(
+        self,
+        publisher: &Publisher,
+        presentation: &Presentation,
+        known: Option<&KnownDocument>,
+    ) -> Result<LanguageMap, IngestError> {
+        let own = LanguageMap::new(None, self.text);
+        if !self.keeps_stored {
+            return Ok(own);
+        }
+        let stored = match known {
+            Some((_, stored)) => stored.clone(),
+            None => publisher.store().get(&presentation.destination().collection()?.key).await?,
+        };
+        let label = stored.and_then(|stored| PresentationVersion::collection_label(&stored.body));
+        Ok(label.unwrap_or(own))
+    }
+}
+
 /// Uploads the collection if it has changed and returns its URL. It contains every object with a manifest that is
 /// either `present` in the store or was `written` by this run, in input order.
 pub(super) async fn collection(
     publisher: &Publisher,
     presentation: &Presentation,
-    (label, pages): (&str, &[Page]),
+    content: &CollectionContent<'_>,
     (present, written): (&PresentDocuments, &HashSet<Key>),
 ) -> Result<String, IngestError> {
     let is_listed = |key: &Key| present.manifests.as_ref().is_none_or(|present| present.contains_key(key));
     let is_there = |key: &Key| written.contains(key) || is_listed(key);
     let known = present.collection.as_ref();
-    let documents = changed_collection(publisher, presentation, (label, pages), is_there, known).await?;
+    let documents = changed_collection(publisher, presentation, content, is_there, known).await?;
     for (key, body) in documents {
         put(publisher, presentation.version(), key, body.into(), &DocumentMark::new(None)).await?;
     }
     Ok(presentation.destination().collection()?.url)
+}
+
+/// Content of a collection.
+pub(super) struct CollectionContent<'a> {
+    pub(super) label: LanguageMap,
+    /// All images of the input.
+    pub(super) pages: &'a [Page],
+    pub(super) images: &'a KnownImages<'a>,
+    /// Also rewrite a stored document that only lacks thumbnails, as those of earlier versions of this program do.
+    pub(super) adds_thumbnails: bool,
 }
 
 /// Returns all collection documents that are missing from the store or differ from the stored version. Doesn't read a
@@ -183,39 +228,58 @@ pub(super) async fn collection(
 pub(super) async fn changed_collection(
     publisher: &Publisher,
     presentation: &Presentation,
-    (label, pages): (&str, &[Page]),
+    content: &CollectionContent<'_>,
     is_there: impl Fn(&Key) -> bool,
     known: Option<&KnownDocument>,
 ) -> Result<Vec<(Key, String)>, IngestError> {
-    let mut members: Vec<Member> = Vec::new();
-    for pages in objects(pages) {
-        // A collection entry doesn't depend on page sizes, so any size will do.
-        let any_size = Size::new(1, 1).expect("it is not empty");
-        let manifest_pages: Vec<ManifestPage> = pages
-            .into_iter()
-            .map(|page| ManifestPage { page, base_uri: String::new(), size: any_size, scale: None })
-            .collect();
-        if let Some((key, _, member)) = presentation.manifest(&manifest_pages)?
-            && is_there(&key)
-        {
-            members.push(member);
-        }
-    }
+    let (members, thumbnails) = members(presentation, content, is_there)?;
     if members.is_empty() {
         return Err(IngestError::EmptyCollection);
     }
-    let documents = presentation.collection(&LanguageMap::new(None, label), members)?;
+    let documents = presentation.collection(&content.label, members)?;
+    let thumbnails = &thumbnails;
     let compare = async |(key, document): (Key, Collection)| -> Result<Option<(Key, String)>, IngestError> {
         let stored = match known {
             Some((known, stored)) if *known == key => stored.clone(),
             _ => publisher.store().get(&key).await?,
         };
-        let body = document.to_json(presentation.version());
+        let plain = document.to_json(presentation.version());
+        if !content.adds_thumbnails && stored.as_ref().is_some_and(|stored| !is_outdated(stored, &plain, false)) {
+            return Ok(None);
+        }
+        let body = thumbnails.add_to(publisher, presentation, document).await?.to_json(presentation.version());
         let is_old = stored.is_none_or(|stored| is_outdated(&stored, &body, false));
         Ok(is_old.then_some((key, body)))
     };
     let changed = stream::iter(documents).map(compare).buffered(GETS_IN_FLIGHT).boxed();
     changed.try_filter_map(|changed| ready(Ok(changed))).try_collect().await
+}
+
+/// Returns a member for each object with a manifest, and the thumbnails of all of them.
+fn members<'p>(
+    presentation: &Presentation,
+    content: &'p CollectionContent<'_>,
+    is_there: impl Fn(&Key) -> bool,
+) -> Result<(Vec<Member>, Thumbnails), IngestError> {
+    let (mut members, mut thumbnails) = (Vec::new(), Thumbnails::default());
+    for pages in objects(content.pages) {
+        // The other properties of an entry don't depend on page sizes, so any size will do.
+        let any_size = Size::new(1, 1).expect("it is not empty");
+        let page = |page| ManifestPage { page, base_uri: String::new(), size: any_size, scale: None };
+        let manifest_pages: Vec<ManifestPage> = pages.iter().copied().map(page).collect();
+        let Some((key, _, member)) = presentation.manifest(&manifest_pages)? else { continue };
+        if is_there(&key) {
+            let images = pages.iter().flat_map(|page| content.images.of_file(page));
+            let known = |page: &'p Page| {
+                let PublishedImage { base_uri, size, scale } = content.images.published.get(&page.identifier)?.clone();
+                Some(ManifestPage { page, base_uri, size, scale })
+            };
+            let shown: Vec<ManifestPage> = images.filter_map(known).collect();
+            thumbnails.add(&member, presentation.list_thumbnail(&shown), &pages[0].object);
+            members.push(member);
+        }
+    }
+    Ok((members, thumbnails))
 }
 
 /// Uploads a document.

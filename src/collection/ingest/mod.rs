@@ -29,6 +29,7 @@
 //! # let _can_be_spawned: Box<dyn Send> = Box::new(ingest());
 //! ```
 
+mod activity;
 mod dry_run;
 mod error;
 mod event;
@@ -43,6 +44,8 @@ mod prune;
 mod refusal;
 mod report;
 mod summary;
+mod thumbnails;
+mod versions;
 
 pub use dry_run::{DryRunEvent, DryRunTotals};
 pub use error::IngestError;
@@ -63,15 +66,16 @@ use event::Events;
 use file_state::FoundImages;
 use files::Step;
 use futures::{StreamExt, TryStreamExt, stream};
-use manifests::{ManifestObject, manifest_objects};
-use present::{DocumentKeys, DocumentLookup, Manifests, PresentDocuments};
+use manifests::{CollectionContent, CollectionLabel, ManifestObject, manifest_objects};
+use present::{DocumentKeys, DocumentLookup, KnownDocument, Manifests, PresentDocuments};
 use prune::Stale;
 use report::Report;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
-use summary::Run;
+use summary::{KnownImages, Run};
+use versions::Version2;
 
 /// Publishes the images of an input, along with their manifests and the collection.
 pub struct Ingest<'a> {
@@ -81,6 +85,8 @@ pub struct Ingest<'a> {
     presentation: Option<Presentation>,
     /// Documents that the run may write.
     documents: Option<DocumentKeys>,
+    /// Documents in version 2 of the Presentation API, if they are wanted.
+    version2: Option<Version2>,
     /// Images in this shard.
     pages: Vec<&'a Page>,
     /// Identifiers of the whole input, collected when the first file with pages is found.
@@ -108,7 +114,7 @@ impl<'a> Ingest<'a> {
         events: impl Fn(IngestEvent<'_>) + Send + Sync + 'a,
     ) -> Result<Self, IngestError> {
         let presentation =
-            options.collection_label.as_ref().and_then(|_| presentation(publisher, options.presentation_version));
+            options.collection_label.as_ref().and_then(|_| presentation(publisher, PresentationVersion::V3));
         if presentation.is_some() {
             input.check_identifiers(&publisher.options().destination())?;
         }
@@ -116,10 +122,15 @@ impl<'a> Ingest<'a> {
         // input would drop objects that are still online.
         let is_whole = options.writes_collection && options.shard.is_whole() && input.is_complete();
         let documents = presentation.as_ref().map(|it| document_keys(it.destination(), is_whole)).transpose()?;
+        let (further, newest) = (&options.further_presentations, presentation.as_ref());
+        let version2 = Version2::new((publisher, input), further, newest, is_whole)?;
+        if options.writes_activities {
+            input.check_folder(&publisher.options().destination(), Destination::ACTIVITY)?;
+        }
         let pages = input.pages_of(options.shard);
         let (names, shared_objects) = (OnceLock::new(), OnceLock::new());
         let events = Box::new(events);
-        Ok(Self { publisher, input, options, presentation, documents, pages, names, shared_objects, events })
+        Ok(Self { publisher, input, options, presentation, documents, version2, pages, names, shared_objects, events })
     }
 
     /// Publishes images, writes manifests and the collection, and deletes images that are no longer in the input,
@@ -238,10 +249,15 @@ impl<'a> Ingest<'a> {
         if let (Some(presentation), Some(mut documents)) = (&self.presentation, documents) {
             self.present(presentation, run, documents.get().await?, completion).await?;
         }
-        match stale {
-            Some(stale) if completion != Completion::LimitReached => self.prune(stale?, run).await,
-            _ => Ok(()),
+        if completion == Completion::LimitReached {
+            return Ok(());
         }
+        let pruned = match stale {
+            Some(stale) => self.prune(stale?, run).await,
+            None => Ok(()),
+        };
+        // Also if nothing was deleted, because manifests may have changed.
+        self.write_activities().await.and(pruned)
     }
 
     /// Starts to look at the stored documents, if the run may write any.
@@ -257,30 +273,68 @@ impl<'a> Ingest<'a> {
         present: &PresentDocuments,
         completion: Completion,
     ) -> Result<(), IngestError> {
+        let objects: Vec<ManifestObject> = match self.options.mode {
+            IngestMode::Finish => Vec::new(),
+            _ => manifest_objects(&self.pages, run.images()),
+        };
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
-            let objects: Vec<ManifestObject> = manifest_objects(&self.pages, run.images());
             let none = Manifests::new();
             let manifests = present.manifests.as_ref().unwrap_or(&none);
             written = manifests::manifests(self.publisher, presentation, &objects, manifests).await?;
-            let (updated, all) = (written.len() as u64, objects.len() as u64);
-            (self.events)(IngestEvent::ManifestsWritten { updated, unchanged: all.saturating_sub(updated) });
-            for object in objects.iter().filter_map(ManifestObject::shown) {
-                let url = presentation.destination().manifest(object)?.url;
-                (self.events)(IngestEvent::ManifestWritten { object, url: &url });
-            }
         }
-        if completion == Completion::LimitReached || present.collection.is_none() {
-            return Ok(());
+        let is_collection = completion != Completion::LimitReached && present.collection.is_some();
+        let content = if is_collection {
+            Some(self.content(presentation, run.images(), present.collection.as_ref()).await?)
+        } else {
+            None
+        };
+        let (older, older_url) = self.present_version2(&objects, content.as_ref()).await?;
+        self.report_manifests(presentation, &objects, written.len() as u64 + older)?;
+        let Some(content) = content else { return Ok(()) };
+        let there = (present, &written);
+        let url = manifests::collection(self.publisher, presentation, &content, there).await?;
+        for url in [Some(url), older_url].iter().flatten() {
+            (self.events)(IngestEvent::CollectionWritten { url });
         }
-        let (input, there) = ((self.label(), self.input.pages()), (present, &written));
-        let url = manifests::collection(self.publisher, presentation, input, there).await?;
-        (self.events)(IngestEvent::CollectionWritten { url: &url });
         Ok(())
     }
 
-    fn label(&self) -> &str {
-        self.options.collection_label.as_deref().unwrap_or_default()
+    /// Reports the manifests of objects, of which `updated` were written.
+    fn report_manifests(
+        &self,
+        presentation: &Presentation,
+        objects: &[ManifestObject<'_>],
+        updated: u64,
+    ) -> Result<(), IngestError> {
+        if self.options.mode == IngestMode::Finish {
+            return Ok(());
+        }
+        let versions = if self.version2.is_some() { 2 } else { 1 };
+        let unchanged = (versions * objects.len() as u64).saturating_sub(updated);
+        (self.events)(IngestEvent::ManifestsWritten { updated, unchanged });
+        for object in objects.iter().filter_map(ManifestObject::shown) {
+            let url = presentation.destination().manifest(object)?.url;
+            (self.events)(IngestEvent::ManifestWritten { object, url: &url });
+        }
+        Ok(())
+    }
+
+    /// Returns the content of the collection.
+    async fn content<'c>(
+        &'c self,
+        presentation: &Presentation,
+        images: &'c KnownImages<'a>,
+        known: Option<&KnownDocument>,
+    ) -> Result<CollectionContent<'c>, IngestError> {
+        let label = self.label().resolve(self.publisher, presentation, known).await?;
+        let adds_thumbnails = self.options.mode == IngestMode::ManifestsOnly;
+        Ok(CollectionContent { label, pages: self.input.pages(), images, adds_thumbnails })
+    }
+
+    fn label(&self) -> CollectionLabel<'_> {
+        let text = self.options.collection_label.as_deref().unwrap_or_default();
+        CollectionLabel { text, keeps_stored: self.options.keeps_collection_label }
     }
 }
 

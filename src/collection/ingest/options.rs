@@ -26,12 +26,16 @@ pub struct IngestOptions {
     pub prune: Option<DeleteLimit>,
     /// The collection's label. If `None`, neither manifests nor a collection are written.
     pub collection_label: Option<String>,
+    /// Keep the label of a collection that exists, and use [`collection_label`](Self::collection_label) only for a new one.
+    pub keeps_collection_label: bool,
     /// Pages to publish from files with several pages, unless their table row selects others.
     pub pages: PageSelection,
     /// Write the collection along with the manifests. Has no effect if there are no manifests.
     pub writes_collection: bool,
-    /// Presentation API version to use for manifests and the collection.
-    pub presentation_version: PresentationVersion,
+    /// Versions of the Presentation API to write besides version 3.
+    pub further_presentations: Vec<PresentationVersion>,
+    /// Append changes of manifests to an activity stream. Has no effect unless the collection is written, too.
+    pub writes_activities: bool,
     /// Path to a report with one JSON line per image. Existing files are overwritten.
     pub report: Option<PathBuf>,
     /// Number of failed images after which the run stops. Images in progress still finish.
@@ -47,9 +51,11 @@ impl Default for IngestOptions {
             mode: IngestMode::Publish,
             prune: None,
             collection_label: Some("Collection".to_owned()),
+            keeps_collection_label: false,
             pages: PageSelection::default(),
             writes_collection: true,
-            presentation_version: PresentationVersion::default(),
+            further_presentations: Vec::new(),
+            writes_activities: false,
             report: None,
             max_failures: None,
             max_duration: None,

@@ -67,7 +67,8 @@ impl DocumentLookup {
     }
 }
 
-async fn look_up(publisher: Publisher, keys: DocumentKeys) -> Result<PresentDocuments, IngestError> {
+/// Looks at the documents.
+pub(super) async fn look_up(publisher: Publisher, keys: DocumentKeys) -> Result<PresentDocuments, IngestError> {
     let DocumentKeys { manifests, collection } = keys;
     let collection = async {
         let Some(key) = collection else { return Ok(None) };

@@ -37,12 +37,13 @@ impl Ingest<'_> {
         let destination = self.publisher.options().destination();
         let StaleImages { images, unseen, known, foreign, .. } =
             stale_images(&destination, self.publisher.store(), self.input.pages()).await?;
-        let documents = match (&self.presentation, documents) {
+        let mut documents = match (&self.presentation, documents) {
             (Some(presentation), Some(documents)) => {
                 stale_documents(self.publisher, presentation, self.input.pages(), documents).await?
             }
             _ => Vec::new(),
         };
+        documents.extend(self.stale_version2().await?);
         // Publishing both Image API versions means that each image is found twice.
         let known = known / destination.api_folders().len().max(1) as u64;
         if foreign > 0 {

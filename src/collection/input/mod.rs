@@ -1,6 +1,7 @@
 //! Collects input images from local and remote files, folders, lists and tables.
 
 mod error;
+mod grouping;
 mod image_type;
 mod patterns;
 mod walk;
@@ -13,10 +14,11 @@ use super::folder::{EmptyFolder, SystemFiles, UnsupportedFiles};
 use super::lines::LimitedLines;
 use super::naming::{NameError, identifier, identifier_of};
 use super::page::Page;
-use super::table::{self, RowError, RowUnit, Table};
+use super::table::{self, Row, RowError, RowUnit, Table};
 use crate::destination::Identifier;
 use crate::location::{Location, S3Object};
 use error::input_error;
+use grouping::group_by_folder;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Read;
@@ -40,6 +42,7 @@ pub struct Input {
     system_files: SystemFiles,
     unsupported_files: UnsupportedFiles,
     rename: Option<Rename>,
+    groups_folders: bool,
 }
 
 /// Function that derives an identifier from another one.
@@ -61,7 +64,15 @@ impl Input {
             system_files: SystemFiles::default(),
             unsupported_files: UnsupportedFiles::default(),
             rename: None,
+            groups_folders: false,
         }
+    }
+
+    /// Makes each folder an object with its images as pages, in natural order. This applies to images that are added later,
+    /// except for those from tables.
+    #[must_use]
+    pub fn grouping_folders(self) -> Self {
+        Self { groups_folders: true, ..self }
     }
 
     /// Derives the identifiers of all images and objects with `rename`, for example to make them ASCII.
@@ -129,9 +140,19 @@ impl Input {
             walk.unread.push(InputError::Nothing { input: root.display().to_string() });
         }
         (self.system_files, self.unsupported_files) = (system_files, walk.unsupported_files);
+        let canonical = root.canonicalize().ok();
+        self.group(&mut walk.pages, canonical.as_ref().and_then(|root| root.file_name()?.to_str()));
         self.pages.append(&mut walk.pages);
         self.unread.append(&mut walk.unread);
         self.empty_folders.append(&mut walk.empty_folders.into_folders(root));
+    }
+
+    /// Groups the images of folders, if that is wanted. `root` is the name of the folder that contains all of them.
+    fn group<'p>(&self, pages: impl IntoIterator<Item = &'p mut Page>, root: Option<&str>) {
+        if self.groups_folders {
+            let root = root.and_then(|name| name.parse().ok());
+            group_by_folder(pages, root.as_ref());
+        }
     }
 
     /// Adds a remote image. Its identifier is the last segment of its key or URL without the extension.
@@ -187,6 +208,9 @@ impl Input {
                 self.unsupported_files.add_if(is_shown && self.patterns.are_silent_on(below), below);
             }
         }
+        let mut added = self.pages.split_off(before);
+        self.group(&mut added, folder.key.trim_end_matches('/').rsplit('/').next());
+        self.pages.append(&mut added);
         if self.pages.len() == before {
             let folder = Location::Object(folder.clone());
             self.unread.push(InputError::Nothing { input: folder.to_string() });
@@ -203,22 +227,32 @@ impl Input {
     pub fn add_list(&mut self, list: impl Read, name: &str) -> Result<(), InputError> {
         let before = self.pages.len();
         let text = table::read_list(LimitedLines::new(list)).map_err(|error| input_error(error, name))?;
+        let mut named = Vec::new();
         for (line, number) in text.lines().zip(1..) {
             if line.starts_with('{') {
-                let row = table::parse_json_row(line, Path::new(""));
-                let row = row.map_err(|reason| {
-                    input_error(RowError { unit: RowUnit::Line, line: number, reason }.into(), name)
-                })?;
-                self.add_row(row);
+                let row = table::parse_json_row(line, &Table::new(name, Path::new("")));
+                let refused =
+                    |reason: String| input_error(RowError { unit: RowUnit::Line, line: number, reason }.into(), name);
+                match row.map_err(refused)? {
+                    Some(Row::Pages(pages)) => pages.into_iter().for_each(|page| self.add_row(page)),
+                    Some(Row::Object { .. }) | None => return Err(refused("`source` is empty".to_owned())),
+                }
                 continue;
             }
             let path = Path::new(line);
             if !line.trim().is_empty() {
                 let location = self.located(Location::named(path)?);
                 let identifier = identifier_of(&location, path);
+                let count = self.pages.len();
                 self.add(location, identifier);
+                named.extend((self.pages.len() > count).then_some(count));
             }
         }
+        let mut added = self.pages.split_off(before);
+        // Rows have objects of their own.
+        let is_named = |index: usize| named.binary_search(&(before + index)).is_ok();
+        self.group(added.iter_mut().enumerate().filter(|(index, _)| is_named(*index)).map(|(_, page)| page), None);
+        self.pages.append(&mut added);
         if self.pages.len() == before {
             self.unread.push(InputError::Nothing { input: name.to_owned() });
         }
@@ -269,7 +303,8 @@ impl Input {
         for page in std::mem::take(&mut self.pages) {
             let renamed = named(&page.identifier).and_then(|identifier| {
                 let thumbnail = page.thumbnail.as_ref().map(&named).transpose()?;
-                Ok(Page { object: named(&page.object)?, identifier, thumbnail, ..page })
+                let start = page.start.as_ref().map(&named).transpose()?;
+                Ok(Page { object: named(&page.object)?, identifier, thumbnail, start, ..page })
             });
             match renamed {
                 Ok(page) => self.pages.push(page),

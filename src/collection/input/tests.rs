@@ -57,7 +57,7 @@ fn folders_without_any_file_are_named_with_the_images_that_may_be_missing() -> R
 fn an_empty_list_or_table_is_reported() -> Result<(), InputError> {
     let mut input = Input::new(Patterns::new(&[], &[])?);
     input.add_list("\n".as_bytes(), "list")?;
-    let table = Table { name: "table.csv", folder: Path::new(""), sheet: None };
+    let table = Table::new("table.csv", Path::new(""));
     input.add_table("source,id\n".as_bytes(), table)?;
     let unread: Vec<String> = input.into_pages()?.1.iter().map(ToString::to_string).collect();
     assert_eq!(unread, ["there are no images in `list`", "there are no images in `table.csv`"]);

@@ -1,5 +1,6 @@
 //! Parses a table's header row and suggests names for unknown columns.
 
+use super::columns::TableColumns;
 use super::separated::Record;
 use crate::collection::naming::is_image_name;
 use crate::collection::row_metadata::Column;
@@ -60,6 +61,14 @@ const OTHER_NAMES: &[(&str, &[&str])] = &[
         "sequence",
         &["order", "page number", "reihenfolge", "seite", "seitenzahl", "ordre", "orden", "ordine", "volgorde"],
     ),
+    ("homepage", &["homepage", "webseite", "website", "link", "permalink"]),
+    ("seeAlso", &["seealso", "see also"]),
+    ("rendering", &["rendering", "pdf"]),
+    ("provider", &["provider", "anbieter"]),
+    ("navDate", &["navdate"]),
+    ("navPlace", &["navplace", "koordinaten", "coordinates"]),
+    ("range", &["inhaltsverzeichnis", "table of contents", "toc", "kapitel", "chapter"]),
+    ("alt", &["alt text", "alt_text", "image_alt_text", "alternativtext", "alternative text"]),
     ("rights", &["license", "licence", "lizenz", "rechte", "droits", "derechos", "diritti", "rechten"]),
 ];
 
@@ -71,30 +80,30 @@ pub(super) struct Header {
     source: usize,
 }
 
-/// Returns `true` if this is the name of the `source` column, the only required one.
-pub(super) fn is_source(name: &str) -> bool {
-    Column::named(name) == Column::Source
-}
-
 impl Header {
     /// Parses column names.
-    pub(super) fn new(names: &[String]) -> Result<Self, String> {
+    pub(super) fn new(names: &[String], settings: &TableColumns) -> Result<Self, String> {
         if names.len() > MAX_COLUMNS {
             return Err(format!("there are {} columns; at most {MAX_COLUMNS} are supported", names.len()));
         }
-        let columns: Vec<Column> = names.iter().map(|name| Column::named(name)).collect();
+        if let Some(missing) = settings.missing_mapping(names) {
+            return Err(format!("there is no column `{missing}`, only {}", listed(names)));
+        }
+        let columns = resolved(names, settings);
         let Some(source) = columns.iter().position(|column| *column == Column::Source) else {
             return Err(without_source(names));
         };
         let again = |(place, column): &(usize, &Column)| column.is_unique() && columns[..*place].contains(column);
-        if let Some((place, _)) = columns.iter().enumerate().find(again) {
-            return Err(format!(
-                "column {} has the same name as an earlier one, `{}`: rename one",
-                place + 1,
-                names[place]
-            ));
+        if let Some((place, column)) = columns.iter().enumerate().find(again) {
+            let first = columns.iter().position(|other| other == column).unwrap_or(place);
+            return Err(duplicate(place, &names[place], &names[first]));
         }
         Ok(Self { names: names.to_vec(), columns, source })
+    }
+
+    /// Returns the names of all columns with their meanings.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.names.iter().map(String::as_str).zip(&self.columns)
     }
 
     /// Pairs a row's values with their columns. Ignores trailing empty values, which spreadsheets tend to add.
@@ -138,7 +147,8 @@ impl Header {
         let note = |name: &String| {
             let meant = meant(name, &self.names)?;
             Some(format!(
-                "`{table}`: the column `{name}` is shown as metadata; rename it to `{meant}` if you mean that column"
+                "`{table}`: the column `{name}` is shown as metadata; if it is the {meant}, pass{}",
+                mapping(meant, name)
             ))
         };
         let metadata =
@@ -147,12 +157,39 @@ impl Header {
     }
 }
 
+/// Returns the meanings of columns. Of several columns with the files in another program's table, only the first counts.
+fn resolved(names: &[String], settings: &TableColumns) -> Vec<Column> {
+    let mut columns: Vec<Column> = names.iter().map(|name| settings.meaning(name)).collect();
+    let sources = columns.iter_mut().filter(|column| **column == Column::Source);
+    if settings.preset.is_some() {
+        sources.skip(1).for_each(|column| *column = Column::Unused);
+    }
+    columns
+}
+
+/// Returns the error message for two columns with the same meaning.
+fn duplicate(place: usize, name: &str, first: &str) -> String {
+    if name.trim().eq_ignore_ascii_case(first.trim()) {
+        return format!("column {} has the same name as an earlier one, `{name}`: rename one", place + 1);
+    }
+    format!("the columns `{first}` and `{name}` have the same meaning: rename one, or change `--column`")
+}
+
+/// Lists column names in an error message.
+fn listed(names: &[String]) -> String {
+    let present: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
+    let listed = present.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more = present.len().saturating_sub(MAX_LISTED);
+    if more > 0 { format!("{listed} and {more} more") } else { listed }
+}
+
 /// Returns the standard column name that a column's name suggests. Ignores `source` and all columns that already exist
 /// in `names`.
 fn meant(name: &str, names: &[String]) -> Option<&'static str> {
     let lower = name.to_lowercase();
     let base = lower.split('@').next().unwrap_or_default().trim();
-    let is_free = |known: &str| known != "source" && !names.iter().any(|name| name.eq_ignore_ascii_case(known));
+    let has = |known: &Column| names.iter().any(|name| Column::named(name) == *known);
+    let is_free = |known: &str| known != "source" && !has(&Column::named(known));
     let known = OTHER_NAMES.iter().filter(|(known, _)| is_free(known));
     known.into_iter().find(|(_, others)| others.contains(&base)).map(|(known, _)| *known)
 }
@@ -160,16 +197,23 @@ fn meant(name: &str, names: &[String]) -> Option<&'static str> {
 /// Returns the error message for a table without a `source` column.
 fn without_source(names: &[String]) -> String {
     let present: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
-    let listed = present.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let more =
-        if present.len() > MAX_LISTED { format!(" and {} more", present.len() - MAX_LISTED) } else { String::new() };
     let remedy = match present.iter().find(|name| may_be_source(name)) {
-        Some(name) => format!("did you mean `{name}`? Rename it to `source`"),
-        None => "rename the column with the files or URLs of the images to `source`".to_owned(),
+        Some(name) => {
+            let others = present.iter().filter_map(|other| Some((meant(other, names)?, other)));
+            let others = others.take(MAX_LISTED).map(|(meant, other)| mapping(meant, other));
+            let mappings: String = std::iter::once(mapping("source", name)).chain(others).collect();
+            format!("did you mean `{name}`? Pass{mappings}, or rename columns")
+        }
+        None => "pass the column with the files or URLs of the images, such as `--column source=NAME`".to_owned(),
     };
-    let others = present.iter().filter_map(|name| Some(format!(", `{name}` to `{}`", meant(name, names)?)));
-    let others: String = others.take(MAX_LISTED).collect();
-    format!("there is no column `source`, only {listed}{more}; {remedy}{others}")
+    format!("there is no column `source`, only {}; {remedy}", listed(names))
+}
+
+/// Returns the option that gives a column its meaning.
+fn mapping(meaning: &str, name: &str) -> String {
+    let value = format!("{meaning}={name}");
+    let is_plain = value.chars().all(|c| c.is_alphanumeric() || "=_-.@".contains(c));
+    if is_plain { format!(" --column {value}") } else { format!(" --column '{}'", value.replace('\'', r"'\''")) }
 }
 
 fn may_be_source(name: &str) -> bool {

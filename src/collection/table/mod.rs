@@ -1,26 +1,35 @@
 //! Reads tables of images from delimiter-separated values, spreadsheets and JSON Lines.
 
+mod columns;
+#[cfg(feature = "web")]
+mod google;
 mod header;
+mod object_rows;
+mod preset;
 mod row;
 mod separated;
 mod text;
 #[cfg(feature = "spreadsheets")]
 mod workbook;
 
-pub(super) use row::parse_json_row;
+pub use columns::{ColumnMapping, ColumnMappingError, MetadataColumns, TableColumns};
+#[cfg(feature = "web")]
+pub use google::google_sheet_as_csv;
+pub use preset::{Preset, PresetError};
+pub(super) use row::{Row, parse_json_row};
 
 use super::page::Page;
+use super::row_metadata::Column;
 use crate::destination::Identifier;
+use columns::{Publicity, most_similar};
 use header::Header;
-use row::page;
+use object_rows::ObjectRows;
+use row::{json_names, row};
 use separated::{Record, Records};
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
-
-/// Maximum table size in bytes. A million rows take up about 100 MB.
-const MAX_TABLE_BYTES: u64 = 512 << 20;
 
 /// Magic bytes of ZIP archives, and of Excel 97-2003 and encrypted workbooks.
 const WORKBOOK_MAGIC: [&[u8]; 2] = [b"PK\x03\x04", COMPOUND_FILE];
@@ -35,6 +44,25 @@ pub struct Table<'a> {
     pub folder: &'a Path,
     /// Spreadsheet sheet to read. Defaults to the first visible sheet.
     pub sheet: Option<&'a str>,
+    /// Meanings of the columns, and the ones that become public.
+    pub columns: &'a TableColumns,
+    /// `true` for a table from a web server. Its paths must stay in `folder`, because others decide about them.
+    pub is_remote: bool,
+}
+
+/// Settings of tables whose columns have their standard names.
+static STANDARD_COLUMNS: TableColumns =
+    TableColumns { mappings: Vec::new(), preset: None, metadata: MetadataColumns::All };
+
+impl<'a> Table<'a> {
+    /// Maximum table size in bytes. A million rows take up about 100 MB.
+    pub const MAX_BYTES: u64 = 512 << 20;
+
+    /// Creates options for a local table whose columns have their standard names.
+    #[must_use]
+    pub fn new(name: &'a str, folder: &'a Path) -> Self {
+        Self { name, folder, sheet: None, columns: &STANDARD_COLUMNS, is_remote: false }
+    }
 }
 
 /// Unit used to number rows in a [`RowError`].
@@ -99,7 +127,9 @@ pub(super) fn read(input: impl Read, table: Table<'_>) -> Result<Rows, TableErro
     let bytes = read_bytes(input)?;
     let mut reader = Reader::new(table);
     reader.read(&bytes)?;
-    reader.check_thumbnails();
+    reader.check_metadata()?;
+    reader.add_object_rows();
+    reader.check_references();
     if reader.errors.is_empty() { Ok(reader.rows) } else { Err(TableError::Rows(reader.errors)) }
 }
 
@@ -112,9 +142,9 @@ pub(super) fn read_list(input: impl Read) -> Result<String, TableError> {
 fn read_bytes(input: impl Read) -> Result<Vec<u8>, TableError> {
     let mut bytes = Vec::new();
     // Read one byte past the limit to detect larger tables. The size of standard input isn't known in advance.
-    input.take(MAX_TABLE_BYTES + 1).read_to_end(&mut bytes).map_err(TableError::Read)?;
-    if bytes.len() as u64 > MAX_TABLE_BYTES {
-        let error = format!("it is larger than {} MiB: split it", MAX_TABLE_BYTES >> 20);
+    input.take(Table::MAX_BYTES + 1).read_to_end(&mut bytes).map_err(TableError::Read)?;
+    if bytes.len() as u64 > Table::MAX_BYTES {
+        let error = format!("it is larger than {} MiB: split it", Table::MAX_BYTES >> 20);
         return Err(TableError::Read(io::Error::other(error)));
     }
     Ok(bytes)
@@ -126,12 +156,25 @@ struct Reader<'a> {
     rows: Rows,
     /// Line or row number of each identifier.
     lines: HashMap<Identifier, u64>,
+    object_rows: ObjectRows,
+    /// Number of rows that another program's table has, but that aren't to be published.
+    skipped: u64,
+    publicity: Publicity,
     errors: Vec<RowError>,
 }
 
 impl<'a> Reader<'a> {
     fn new(table: Table<'a>) -> Self {
-        Self { table, unit: RowUnit::Line, rows: Rows::default(), lines: HashMap::new(), errors: Vec::new() }
+        Self {
+            table,
+            unit: RowUnit::Line,
+            rows: Rows::default(),
+            lines: HashMap::new(),
+            object_rows: ObjectRows::default(),
+            skipped: 0,
+            publicity: Publicity::default(),
+            errors: Vec::new(),
+        }
     }
 
     /// Reads the entire table. Collects row errors, and only returns errors that affect the whole table.
@@ -144,12 +187,17 @@ impl<'a> Reader<'a> {
             return Err(TableError::Refused("is not a spreadsheet".to_owned(), "omit `--sheet`"));
         }
         let text = text::decode(bytes)?;
+        if is_web_page(&text.content) {
+            let hint =
+                "if it is a Google Sheet, share it with everyone who has the link; then pass the link of the sheet";
+            return Err(TableError::Refused("is a web page, not a table".to_owned(), hint));
+        }
         if is_json(self.table.name, &text.content) {
             self.note_format(text.note(None));
             self.read_json_lines(&text.content);
             return Ok(());
         }
-        let layout = text::layout(&text.content, header::is_source);
+        let layout = text::layout(&text.content, |name| self.table.columns.meaning(name) == Column::Source);
         self.note_format(text.note(Some(layout)));
         let separator = layout.separator;
         let records = Records::new(&text.content[layout.start..], separator, 1 + layout.lines);
@@ -188,17 +236,19 @@ impl<'a> Reader<'a> {
         let mut records = records.filter(|record| !record.as_ref().is_ok_and(is_empty));
         let Some(first) = records.next() else { return Ok(()) };
         let first = first?;
-        let header = Header::new(&first.values).map_err(|reason| self.error(first.line, reason))?;
+        let columns = self.table.columns;
+        let header = Header::new(&first.values, columns).map_err(|reason| self.error(first.line, reason))?;
+        header.columns().for_each(|(name, meaning)| self.publicity.add(name, meaning));
         self.rows.notes.extend(header.notes(self.table.name));
         for record in records {
             match record {
                 Ok(record) => {
                     let swallowed = separator.and_then(|separator| header.swallowed_rows(&record, separator));
-                    let page = match swallowed {
+                    let row = match swallowed {
                         Some(reason) => Err(reason),
-                        None => header.values(record.values).and_then(|values| page(values, self.table.folder)),
+                        None => header.values(record.values).and_then(|values| row(values, &self.table)),
                     };
-                    self.add(record.line, page);
+                    self.add(record.line, row);
                 }
                 // Collect all errors, because fixing a table with 200 mistakes shouldn't take 200 runs.
                 Err(error) => self.errors.push(error),
@@ -210,26 +260,66 @@ impl<'a> Reader<'a> {
     fn read_json_lines(&mut self, text: &str) {
         for (number, line) in (1..).zip(text.lines()) {
             if !line.trim().is_empty() {
-                self.add(number, parse_json_row(line, self.table.folder));
+                let columns = self.table.columns;
+                for name in json_names(line) {
+                    self.publicity.add(&name, &columns.meaning(&name));
+                }
+                self.add(number, parse_json_row(line, &self.table));
             }
         }
     }
 
-    /// Checks that each thumbnail refers to a page of the same object.
-    fn check_thumbnails(&mut self) {
+    /// Adds a note on public columns. Fails if a column that is to be metadata doesn't exist.
+    fn check_metadata(&mut self) -> Result<(), TableError> {
+        let (columns, names) = (self.table.columns, self.publicity.names());
+        if let Some(missing) = columns.missing_metadata(&names) {
+            let similar = most_similar(missing, names).map(|similar| format!("; did you mean `{similar}`?"));
+            let reason = format!("has no column `{missing}` to show as metadata{}", similar.unwrap_or_default());
+            return Err(TableError::Refused(reason, "correct `--metadata-columns`"));
+        }
+        self.rows.notes.push(self.publicity.note(self.table.name));
+        Ok(())
+    }
+
+    /// Gives objects the descriptions from their own rows.
+    fn add_object_rows(&mut self) {
+        let rows = std::mem::take(&mut self.object_rows);
+        let without_pages = rows.describe(&mut self.rows.pages);
+        if self.table.columns.preset.is_some() {
+            self.skipped += without_pages.len() as u64;
+        } else {
+            let reason = |object| format!("`source` is empty, and no row with a `source` has the object `{object}`");
+            let errors = without_pages.into_iter().map(|(line, object)| self.error(line, reason(object)));
+            let errors: Vec<RowError> = errors.collect();
+            self.errors.extend(errors);
+        }
+        if self.skipped > 0 {
+            let rows =
+                if self.skipped == 1 { "1 row that is".to_owned() } else { format!("{} rows that are", self.skipped) };
+            self.rows.notes.push(format!("skipped {rows} private or not an image"));
+        }
+    }
+
+    /// Checks that `thumbnail` and `start` refer to pages of the same object.
+    fn check_references(&mut self) {
         let pages = &self.rows.pages;
-        // Thumbnails can refer to later pages, so they are checked after reading all rows. If that page's row is
-        // invalid, both rows are reported.
+        // They can refer to later pages, so they are checked after reading all rows. If that page's row is invalid, both
+        // rows are reported.
         let objects: HashMap<&Identifier, &Identifier> =
             pages.iter().map(|page| (&page.identifier, &page.object)).collect();
-        let is_wrong = |page: &&Page| {
-            page.thumbnail.as_ref().is_some_and(|thumbnail| objects.get(thumbnail) != Some(&&page.object))
-        };
-        let error = |page: &Page| {
+        let references = |page: &'_ Page| [("thumbnail", page.thumbnail.clone()), ("start", page.start.clone())];
+        let error = |page: &Page, column: &str| {
             let line = self.lines.get(&page.identifier).copied().unwrap_or(0);
-            self.error(line, format!("`thumbnail` is not the id of a page of `{}`", page.object))
+            self.error(line, format!("`{column}` is not the id of a page of `{}`", page.object))
         };
-        let errors: Vec<RowError> = pages.iter().filter(is_wrong).map(error).collect();
+        let wrong = |page: &Page| -> Vec<RowError> {
+            let is_wrong = |named: &Option<Identifier>| {
+                named.as_ref().is_some_and(|named| objects.get(named) != Some(&&page.object))
+            };
+            let wrong = references(page).into_iter().filter(|(_, named)| is_wrong(named));
+            wrong.map(|(column, _)| error(page, column)).collect()
+        };
+        let errors: Vec<RowError> = pages.iter().flat_map(wrong).collect();
         self.errors.extend(errors);
         self.errors.sort_by_key(|error| error.line);
     }
@@ -238,15 +328,32 @@ impl<'a> Reader<'a> {
         RowError { unit: self.unit, line, reason }
     }
 
-    fn add(&mut self, line: u64, page: Result<Page, String>) {
-        let result = page.and_then(|page| match self.lines.insert(page.identifier.clone(), line) {
-            Some(first) => Err(format!("`{}` already occurs in {}", page.identifier, self.place(first))),
-            None => Ok(page),
-        });
-        match result {
-            Ok(page) => self.rows.pages.push(page),
-            Err(reason) => self.errors.push(self.error(line, reason)),
+    fn add(&mut self, line: u64, row: Result<Option<Row>, String>) {
+        let result = match row {
+            Ok(Some(Row::Pages(pages))) => pages.into_iter().try_for_each(|page| self.add_page(line, page)),
+            Ok(Some(Row::Object { object, metadata })) => match self.object_rows.add(object, line, metadata) {
+                Ok(()) => Ok(()),
+                Err((object, first)) => {
+                    Err(format!("the object `{object}` is already described in {}", self.place(first)))
+                }
+            },
+            Ok(None) => {
+                self.skipped += 1;
+                Ok(())
+            }
+            Err(reason) => Err(reason),
+        };
+        if let Err(reason) = result {
+            self.errors.push(self.error(line, reason));
         }
+    }
+
+    fn add_page(&mut self, line: u64, page: Page) -> Result<(), String> {
+        if let Some(first) = self.lines.insert(page.identifier.clone(), line) {
+            return Err(format!("`{}` already occurs in {}", page.identifier, self.place(first)));
+        }
+        self.rows.pages.push(page);
+        Ok(())
     }
 
     fn place(&self, line: u64) -> String {
@@ -261,6 +368,12 @@ impl<'a> Reader<'a> {
 fn is_json(name: &str, text: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     ["jsonl", "ndjson", "json"].iter().any(|json| extension.eq_ignore_ascii_case(json)) || text.starts_with("{\"")
+}
+
+/// Returns `true` for HTML, which servers send instead of a table that requires a login.
+fn is_web_page(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
 #[cfg(test)]

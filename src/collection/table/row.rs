@@ -1,18 +1,35 @@
 //! Converts table rows to pages.
 
+use super::Table;
 use crate::collection::naming::identifier_of;
 use crate::collection::page::Page;
 use crate::collection::page_selection::PageSelection;
-use crate::collection::row_metadata::{Column, serialize, values_of};
+use crate::collection::row_metadata::{Column, RowMetadata, serialize, values_of};
 use crate::destination::Identifier;
 use crate::location::Location;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+/// A table row.
+#[derive(Debug)]
+pub(in crate::collection) enum Row {
+    /// A page, or several if the row names several files.
+    Pages(Vec<Page>),
+    /// A row without a file, which describes an object whose pages are in other rows.
+    Object { object: Identifier, metadata: Option<RowMetadata> },
+}
 
 /// Parses a row in JSON format.
-pub(in crate::collection) fn parse_json_row(line: &str, folder: &Path) -> Result<Page, String> {
-    let row: Map<String, Value> = serde_json::from_str(line).map_err(|error| json_error(&error))?;
-    page(values_of(&row)?, folder)
+pub(in crate::collection) fn parse_json_row(line: &str, table: &Table<'_>) -> Result<Option<Row>, String> {
+    let json: Map<String, Value> = serde_json::from_str(line).map_err(|error| json_error(&error))?;
+    row(values_of(&json, |name| table.columns.meaning(name))?, table)
+}
+
+/// Returns the column names of a row in JSON format.
+pub(super) fn json_names(line: &str) -> Vec<String> {
+    let row: Result<Map<String, Value>, _> = serde_json::from_str(line);
+    row.map(|row| row.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// Formats a JSON error without its line number. It is always 1 and could be mistaken for a line of the table.
@@ -22,46 +39,126 @@ fn json_error(error: &serde_json::Error) -> String {
     format!("{}, at character {}", words.strip_suffix(&place).unwrap_or(&words), error.column())
 }
 
-/// Creates a page from a row's values. Trims values and ignores empty ones.
-pub(super) fn page(values: impl IntoIterator<Item = (Column, String)>, folder: &Path) -> Result<Page, String> {
+/// Parses a row's values. Trims values and ignores empty ones. Returns `None` for a row that isn't to be published.
+pub(super) fn row(values: Vec<(Column, String)>, table: &Table<'_>) -> Result<Option<Row>, String> {
+    let values = match table.columns.preset {
+        Some(preset) => preset.row(values),
+        None => Some(values),
+    };
+    let Some(values) = values else { return Ok(None) };
     let trimmed = |(column, value): (Column, String)| (column, value.trim().to_owned());
-    let values: Vec<_> = values.into_iter().map(trimmed).filter(|(_, value)| !value.is_empty()).collect();
-    let one = |wanted: &Column| values.iter().find(|(column, _)| column == wanted).map(|(_, value)| value.as_str());
-    let source = one(&Column::Source).ok_or("`source` is empty")?;
+    let values = Values(values.into_iter().map(trimmed).filter(|(_, value)| !value.is_empty()).collect());
+    let sources: Vec<&str> = values.all(&Column::Source).collect();
+    Ok(Some(match sources[..] {
+        [] => object_row(&values)?,
+        [source] => Row::Pages(vec![page(&values, source, table)?]),
+        _ => Row::Pages(pages_of(&values, &sources, table)?),
+    }))
+}
+
+/// The values of a row that aren't empty.
+struct Values(Vec<(Column, String)>);
+
+impl Values {
+    fn all<'v>(&'v self, wanted: &Column) -> impl Iterator<Item = &'v str> {
+        self.0.iter().filter(move |(column, _)| column == wanted).map(|(_, value)| value.as_str())
+    }
+
+    fn one(&self, wanted: &Column) -> Option<&str> {
+        self.0.iter().find(|(column, _)| column == wanted).map(|(_, value)| value.as_str())
+    }
+
+    fn identifier(&self, wanted: &Column) -> Result<Option<Identifier>, String> {
+        self.one(wanted).map(parsed).transpose()
+    }
+}
+
+fn parsed(text: &str) -> Result<Identifier, String> {
+    text.parse().map_err(|error: crate::store::KeyError| error.to_string())
+}
+
+/// Parses a row without a file.
+fn object_row(values: &Values) -> Result<Row, String> {
+    let object =
+        values.identifier(&Column::Object)?.map_or_else(|| values.identifier(&Column::Id), |it| Ok(Some(it)))?;
+    let object = object.ok_or("`source` is empty")?;
+    Ok(Row::Object { object, metadata: serialize(&values.0)? })
+}
+
+/// Parses a row that describes an object with several files. Their identifiers are the row's with a number, or come from
+/// their names.
+fn pages_of(values: &Values, sources: &[&str], table: &Table<'_>) -> Result<Vec<Page>, String> {
+    if values.one(&Column::Page).or(values.one(&Column::Pages)).is_some() {
+        return Err("`page` and `pages` require a single `source`".to_owned());
+    }
+    let own = values.identifier(&Column::Id)?;
+    let object = values.identifier(&Column::Object)?.or_else(|| own.clone());
+    let metadata = serialize(&values.0)?.map(Arc::new);
+    let mut pages: Vec<Page> = Vec::with_capacity(sources.len());
+    for (source, number) in sources.iter().zip(1u32..) {
+        let location = location(source, table)?;
+        let identifier = match &own {
+            // Not a slash, which would make it the name of a page of one file.
+            Some(own) => parsed(&format!("{own}-{number}"))?,
+            None => identifier_of(&location, Path::new(source)).map_err(|error| error.to_string())?,
+        };
+        let object = object.clone().or_else(|| Some(pages.first()?.object.clone()));
+        let page = Page::alone(location, identifier);
+        let object = object.unwrap_or_else(|| page.object.clone());
+        pages.push(Page { object, sequence: u64::from(number), object_metadata: metadata.clone(), ..page });
+    }
+    Ok(pages)
+}
+
+/// Parses a source's location. The tables of other people must not name any file of this computer.
+fn location(source: &str, table: &Table<'_>) -> Result<Location, String> {
     if source.contains(['\n', '\r']) {
         return Err("`source` contains a line break: a quote may be missing or stray".to_owned());
     }
+    let folder = table.columns.preset.map_or(table.folder, |preset| preset.folder(table.folder));
     let location = Location::named_in(folder, source).map_err(|error| error.to_string())?;
-    let number = one(&Column::Page).map(|text| whole_number("page", text)).transpose()?;
-    let number = number.map(|number| u32::try_from(number).ok().filter(|number| *number > 0));
-    let number = number.map(|number| number.ok_or("`page` counts from 1")).transpose()?;
-    let pages = pages(number, one(&Column::Pages))?;
+    let is_below = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
+    let is_file = matches!(location, Location::File(_));
+    if table.is_remote && is_file && !Path::new(source).components().all(is_below) {
+        return Err(format!("`{source}` is outside the current folder, which a table from the web cannot name"));
+    }
+    Ok(location)
+}
+
+/// Creates a page from a row's values.
+fn page(values: &Values, source: &str, table: &Table<'_>) -> Result<Page, String> {
+    let location = location(source, table)?;
+    let number = page_number(values)?;
+    let pages = pages(number, values.one(&Column::Pages))?;
     let file = || identifier_of(&location, Path::new(source)).map_err(|error| error.to_string());
-    let parsed = |text: &str| text.parse::<Identifier>().map_err(|error| error.to_string());
-    let identifier = match (one(&Column::Id), number) {
-        (Some(id), _) => parsed(id)?,
+    let id = values.identifier(&Column::Id)?;
+    let identifier = match (&id, number) {
+        (Some(id), _) => id.clone(),
         (None, None) => file()?,
         (None, Some(number)) => parsed(&format!("{}/{number}", file()?))?,
     };
-    let object = match (one(&Column::Object), number) {
-        (Some(object), _) => Some(parsed(object)?),
+    let object = match (values.identifier(&Column::Object)?, number) {
+        (Some(object), _) => Some(object),
         // The pages of a file are an object unless they have names of their own.
-        (None, Some(_)) if one(&Column::Id).is_none() => Some(file()?),
+        (None, Some(_)) if id.is_none() => Some(file()?),
         (None, _) => None,
     };
-    let sequence = one(&Column::Sequence).map(|text| whole_number("sequence", text)).transpose()?;
-    let thumbnail =
-        one(&Column::Thumbnail).map(str::parse::<Identifier>).transpose().map_err(|error| error.to_string())?;
-    Ok(Page {
-        thumbnail,
-        source: location,
-        object: object.unwrap_or_else(|| identifier.clone()),
-        identifier,
-        sequence: sequence.or(number.map(u64::from)).unwrap_or(0),
-        pages,
-        label: None,
-        metadata: serialize(&values)?,
+    let sequence = values.one(&Column::Sequence).map(|text| whole_number("sequence", text)).transpose()?;
+    let (thumbnail, start) = (values.identifier(&Column::Thumbnail)?, values.identifier(&Column::Start)?);
+    let metadata = serialize(&values.0)?;
+    let sequence = sequence.or(number.map(u64::from)).unwrap_or(0);
+    let page = Page { sequence, thumbnail, start, pages, metadata, ..Page::alone(location, identifier) };
+    Ok(match object {
+        Some(object) => Page { object, ..page },
+        None => page,
     })
+}
+
+/// Returns the page that the row describes, if it names one.
+fn page_number(values: &Values) -> Result<Option<u32>, String> {
+    let number = values.one(&Column::Page).map(|text| whole_number("page", text)).transpose()?;
+    let number = number.map(|number| u32::try_from(number).ok().filter(|number| *number > 0));
+    Ok(number.map(|number| number.ok_or("`page` counts from 1")).transpose()?)
 }
 
 /// Returns the pages that a row selects.

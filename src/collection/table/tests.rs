@@ -4,7 +4,7 @@ use super::*;
 use crate::iiif::{Description, LanguageMap, Metadata, ViewingDirection};
 
 fn read_table(name: &str, bytes: &[u8]) -> Result<Rows, Vec<RowError>> {
-    let table = Table { name, folder: Path::new("masters"), sheet: None };
+    let table = Table::new(name, Path::new("masters"));
     read(bytes, table).map_err(|error| match error {
         TableError::Rows(errors) => errors,
         other => panic!("{other:?}"),
@@ -126,9 +126,166 @@ fn a_table_without_source_lists_its_columns_and_suggests_one() {
     assert!(error("sorce,label\n").contains("did you mean `sorce`?"));
     assert!(!error("Nr,label\n").contains("did you mean"));
     let rows = read_table("table.csv", b"source,Titel\na.tif,Eins\n").expect("a row");
-    assert!(rows.notes[0].contains("rename it to `label`"), "{:?}", rows.notes);
+    assert!(rows.notes[0].contains("if it is the label, pass --column label=Titel"), "{:?}", rows.notes);
     let rows = read_table("table.csv", b"source;label\na.tif;Gr\xfcn\n").expect("a row");
-    assert_eq!(rows.notes, ["reading `table.csv` as semicolon-separated, Windows-1252"]);
+    let notes = ["reading `table.csv` as semicolon-separated, Windows-1252", "public columns of `table.csv`: `label`"];
+    assert_eq!(rows.notes, notes);
+}
+
+/// Reads a table whose columns have other names.
+fn read_columns(text: &str, columns: &TableColumns) -> Result<Rows, String> {
+    let table = Table { columns, ..Table::new("table.csv", Path::new("masters")) };
+    read(text.as_bytes(), table).map_err(|error| match error {
+        TableError::Rows(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        TableError::Refused(reason, hint) => format!("{reason}; {hint}"),
+        TableError::Read(error) => error.to_string(),
+    })
+}
+
+fn mapped(mappings: &[&str]) -> TableColumns {
+    let mappings = mappings.iter().map(|mapping| mapping.parse().expect("a mapping")).collect();
+    TableColumns { mappings, ..TableColumns::default() }
+}
+
+#[test]
+fn columns_can_have_any_name() {
+    let columns = mapped(&["source=Dateiname", "label@de=Titel", "rights=Rechte"]);
+    let text = "Titel;Dateiname;Datierung\nWeltatlas;a.tif;1595\n";
+    let error = read_columns(text, &columns).map(|_| ()).expect_err("no rights");
+    assert!(error.contains("there is no column `Rechte`, only `Titel`, `Dateiname`, `Datierung`"), "{error}");
+    let columns = mapped(&["source=dateiname", "label@de=Titel"]);
+    let rows = read_columns(text, &columns).expect("a row");
+    let description = rows.pages[0].description();
+    assert_eq!((description.label, description.metadata.len()), (texts([("de", "Weltatlas")]), 1));
+    let public = "public columns of `table.csv`: `Titel` (as label@de), `Datierung`";
+    assert_eq!(rows.notes.last().map(String::as_str), Some(public));
+    let error = read_columns("source,Dateiname\na,b\n", &columns).map(|_| ()).expect_err("two sources");
+    assert!(error.contains("no column `Titel`"), "{error}");
+    let error = read_columns("source,Dateiname\na,b\n", &mapped(&["source=Dateiname"])).map(|_| ());
+    let error = error.expect_err("two sources");
+    assert!(error.contains("the columns `source` and `Dateiname` have the same meaning"), "{error}");
+}
+
+#[test]
+fn only_selected_metadata_is_public() {
+    let text = "source,label,Date,Maker@de,Price\na.tif,A,1595,Anna,5 EUR\n";
+    let only = |names: &[&str]| TableColumns {
+        metadata: MetadataColumns::Only(names.iter().map(|name| (*name).to_owned()).collect()),
+        ..TableColumns::default()
+    };
+    let rows = read_columns(text, &only(&["Maker", "Date"])).expect("a row");
+    let labels: Vec<LanguageMap> = rows.pages[0].description().metadata.into_iter().map(|entry| entry.label).collect();
+    assert_eq!(labels, ["Date", "Maker"].map(|label| texts([("none", label)])), "in the order of the table");
+    let public = "public columns of `table.csv`: `label`, `Date`, `Maker@de`; not published: `Price`";
+    assert_eq!(rows.notes, [public]);
+    assert!(!format!("{:?}", rows.pages).contains("5 EUR"), "what is not public is not even kept");
+    let none = TableColumns { metadata: MetadataColumns::None, ..TableColumns::default() };
+    let rows = read_columns(text, &none).expect("a row");
+    assert!(rows.pages[0].description().metadata.is_empty());
+    let error = read_columns(text, &only(&["Datum", "Dat"])).map(|_| ()).expect_err("no such column");
+    assert!(error.contains("has no column `Datum` to show as metadata; did you mean `Date`?"), "{error}");
+}
+
+#[test]
+fn a_row_without_a_file_describes_its_object() {
+    let rows = "source,object,sequence,label\n,atlas,,World atlas\n2.tif,atlas,2,Folio 2\n1.tif,atlas,1,Folio 1\n";
+    let pages = read_csv(rows).expect("two pages");
+    let object = pages[1].object_description().expect("a description");
+    assert_eq!((pages.len(), object.label), (2, texts([("none", "World atlas")])));
+    assert_eq!(pages[1].description().label, texts([("none", "Folio 1")]));
+    let errors = read_csv("source,object,label\n,atlas,Atlas\n,map,Map\n1.tif,atlas,\n,atlas,Again\n");
+    let errors: Vec<String> = errors.expect_err("two mistakes").iter().map(ToString::to_string).collect();
+    assert_eq!(errors[0], "line 3: `source` is empty, and no row with a `source` has the object `map`");
+    assert_eq!(errors[1], "line 5: the object `atlas` is already described in line 2");
+}
+
+#[test]
+fn a_table_from_the_web_names_no_file_outside_the_current_folder() {
+    let table = Table { is_remote: true, ..Table::new("https://example.org/t.csv", Path::new("")) };
+    let read = |source: &str| read(format!("source,id\n{source},x\n").as_bytes(), table);
+    for source in ["/etc/secret.jpg", "../secret.jpg", "a/../../secret.jpg"] {
+        let Err(TableError::Rows(errors)) = read(source) else { panic!("{source} is accepted") };
+        assert!(errors[0].reason.contains("outside the current folder"), "{}", errors[0]);
+    }
+    for source in ["a/b.jpg", "./a.jpg", "https://example.org/a.jpg", "s3://masters/a.jpg"] {
+        assert_eq!(read(source).expect("accepted").pages.len(), 1, "{source}");
+    }
+    let login = read_columns("\n<!DOCTYPE html><html>", &TableColumns::default()).map(|_| ()).expect_err("a page");
+    assert!(login.contains("is a web page, not a table; if it is a Google Sheet, share it"), "{login}");
+}
+
+#[test]
+fn links_dates_and_places_are_checked() {
+    let good = "source,homepage@de,seeAlso,rendering,provider,navDate,navPlace,range,alt,start\n\
+        a.tif,Katalog https://example.org/1,https://example.org/1.xml,https://example.org/1.pdf,\
+        City Library https://example.org,1595,48.2 16.4,Part 1 > Chapter 1,A map,a\n";
+    let pages = read_csv(good).expect("a row");
+    let description = pages[0].description();
+    assert_eq!(description.homepage[0].label, texts([("de", "Katalog")]));
+    assert_eq!((description.see_also.len(), description.rendering.len(), description.provider.len()), (1, 1, 1));
+    assert!(description.nav_date.is_some() && description.nav_place.is_some());
+    assert_eq!((description.alt, description.ranges.len()), (texts([("none", "A map")]), 1));
+    assert_eq!(pages[0].start.as_ref(), Some(&pages[0].identifier));
+    for (column, value, word) in [
+        ("homepage", "javascript:alert(1)", "`homepage`: `javascript:alert(1)` does not end in an http"),
+        ("seeAlso", "<a href=x>", "`seeAlso`"),
+        ("rendering", "data:text/html;base64", "`rendering`"),
+        ("provider", "City Library", "`provider`: `City Library` is not a name with the URL of a home page"),
+        ("provider", "City Library https://example.org javascript://x", "`provider`"),
+        ("navDate", "31.3.1595", "`navDate`: `31.3.1595` is not a date such as 1595"),
+        ("navPlace", "Vienna", "`navPlace`: `Vienna` is not a latitude"),
+        ("range", "A >  > B", "`range`: an entry is empty"),
+        ("start", "b", "`start` is not the id of a page of `a`"),
+    ] {
+        let errors = read_csv(&format!("source,{column}\na.tif,{value}\n")).expect_err(column);
+        assert!(errors[0].to_string().starts_with("line 2: ") && errors[0].reason.contains(word), "{}", errors[0]);
+    }
+    let rows = read_table("table.csv", b"source,Provider,Start\na.tif,City Library,1595\n").expect("metadata");
+    assert_eq!(rows.pages[0].description().metadata.len(), 2, "in another spelling, they are metadata");
+}
+
+#[test]
+fn tables_of_collectionbuilder_are_read() {
+    let columns = TableColumns { preset: Some(Preset::CollectionBuilder), ..TableColumns::default() };
+    let text = "objectid,parentid,title,subject,source,format,language,rightsstatement,object_location\n\
+        d1,,Building,maps; globes,A library,image/jpeg,eng,https://creativecommons.org/publicdomain/mark/1.0/,/objects/1.jpg\n\
+        d2,,Film,,,video/mp4,eng,,https://example.org/film\n\
+        d3,,Postcard,,,,eng,,\n\
+        d4,d3,Front,,,image/jpeg,,,/objects/4.jpg\n\
+        d5,d3,Back,,,image/jpeg,,,/objects/5.jpg\n\
+        d6,,Record,,,,,,\n";
+    let rows = read_columns(text, &columns).expect("three images");
+    let found: Vec<_> = rows.pages.iter().map(|page| (page.identifier.as_str(), page.object.as_str())).collect();
+    assert_eq!(found, [("d1", "d1"), ("d4", "d3"), ("d5", "d3")]);
+    assert_eq!(rows.pages[0].source, Path::new("masters/objects/1.jpg").into());
+    let metadata = rows.pages[0].description().metadata;
+    let named = |label: &str| metadata.iter().find(|entry| entry.label == texts([("none", label)])).map(|it| &it.value);
+    let mut subjects = texts([("none", "maps")]);
+    subjects.add(None, "globes");
+    assert_eq!(named("Subject"), Some(&subjects));
+    assert_eq!((named("Source"), named("Format")), (Some(&texts([("none", "A library")])), None));
+    assert_eq!(named("Language"), Some(&texts([("none", "eng")])));
+    let object = rows.pages[2].object_description().expect("of the row d3");
+    assert_eq!(object.label, texts([("none", "Postcard")]));
+    assert_eq!(rows.notes.last().map(String::as_str), Some("skipped 2 rows that are private or not an image"));
+}
+
+#[test]
+fn tables_of_omeka_s_are_read() {
+    let columns = TableColumns { preset: Some(Preset::OmekaS), ..TableColumns::default() };
+    let text = "o:id,o:is_public,o:item_set[dcterms:title],dcterms:title @de,dcterms:creator,dcterms:rights,o:media[file]\n\
+        12,1,Maps,Weltatlas,Mercator | Hondius,Public domain,https://example.org/1.jpg|https://example.org/2.jpg\n\
+        13,1,Maps,Rom,,http://rightsstatements.org/vocab/NoC-NC/1.0/,https://example.org/3.jpg\n\
+        14,0,Maps,Secret,,,https://example.org/4.jpg\n";
+    let rows = read_columns(text, &columns).expect("three images");
+    let found: Vec<_> = rows.pages.iter().map(|page| (page.identifier.as_str(), page.object.as_str())).collect();
+    assert_eq!(found, [("12-1", "12"), ("12-2", "12"), ("13", "13")]);
+    let object = rows.pages[0].object_description().expect("of the item");
+    assert_eq!((object.label, object.rights), (texts([("de", "Weltatlas")]), None));
+    assert_eq!(object.metadata.len(), 2, "creators and rights");
+    assert!(rows.pages[2].description().rights.is_some());
+    assert!(!format!("{:?}", rows.pages).contains("Secret"));
+    assert_eq!(rows.notes.last().map(String::as_str), Some("skipped 1 row that is private or not an image"));
 }
 
 #[test]
@@ -141,7 +298,7 @@ fn too_many_columns_are_rejected_early() {
 #[test]
 fn a_spreadsheet_names_the_feature_that_reads_it() {
     for magic in WORKBOOK_MAGIC {
-        let table = Table { name: "table.xlsx", folder: Path::new("masters"), sheet: None };
+        let table = Table::new("table.xlsx", Path::new("masters"));
         let Err(TableError::Refused(reason, _)) = read(magic, table) else { panic!("it is read") };
         assert!(reason.contains("requires the feature `spreadsheets`"), "{reason}");
     }

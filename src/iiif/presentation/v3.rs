@@ -2,15 +2,23 @@
 //!
 //! Each type borrows from the document it serializes. Properties are written in the order of the fields.
 
+mod links;
+mod place;
+mod range;
+
 use super::{
-    Behavior, Canvas, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, Picture, Service,
-    StoredCanvas, ViewingDirection,
+    Behavior, Canvas, Collection, Description, Kind, LanguageMap, Manifest, Member, Metadata, NavDate, Picture,
+    Service, StoredCanvas, ViewingDirection,
 };
 use crate::iiif::geometry::Size;
 use crate::iiif::info::Rights;
 use crate::iiif::physical_scale::{LengthUnit, PhysicalScale};
 use crate::iiif::plan::ApiVersion;
+use links::{AgentV3, LinkV3};
+use place::FeatureCollection;
+use range::{CanvasReference, RangeV3};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
@@ -18,6 +26,8 @@ const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 /// Context and profile of the [service of physical dimensions](https://iiif.io/api/annex/services/#physical-dimensions).
 const DIMENSIONS_CONTEXT: &str = "http://iiif.io/api/annex/services/physdim/1/context.json";
 const DIMENSIONS_PROFILE: &str = "http://iiif.io/api/annex/services/physdim";
+/// Context of the navPlace extension.
+const NAV_PLACE_CONTEXT: &str = "http://iiif.io/api/extension/navplace/context.json";
 
 /// Media type of manifests and collections.
 pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
@@ -48,7 +58,7 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
         width: u32,
         height: u32,
         #[serde(default)]
-        service: Vec<serde_json::Value>,
+        service: Vec<Value>,
     }
     let Document { r#type, items } = serde_json::from_slice(body).ok()?;
     let canvas = |Item { id, label, width, height, service }: Item| {
@@ -59,10 +69,46 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
 }
 
 /// Returns the scale in a service of physical dimensions, or `None` for any other service.
-fn scale(service: &serde_json::Value) -> Option<PhysicalScale> {
+fn scale(service: &Value) -> Option<PhysicalScale> {
     let text = |key| service.get(key)?.as_str();
     let length = service.get("physicalScale")?.as_f64().filter(|_| text("profile") == Some(DIMENSIONS_PROFILE))?;
     PhysicalScale::new(length, LengthUnit::from_abbreviation(text("physicalUnits")?)?)
+}
+
+/// Returns the thumbnail of a manifest, without its image service, or `None` for any other document.
+pub(super) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
+    #[derive(Deserialize)]
+    struct Document {
+        r#type: String,
+        thumbnail: Vec<Thumbnail>,
+    }
+    #[derive(Deserialize)]
+    struct Thumbnail {
+        id: String,
+        width: u32,
+        height: u32,
+    }
+    let Document { r#type, thumbnail } = serde_json::from_slice(body).ok()?;
+    let Thumbnail { id, width, height } = thumbnail.into_iter().next().filter(|_| r#type == type_of(Kind::Manifest))?;
+    Some(Picture::new(id, Size::new(width, height).ok()?))
+}
+
+/// Returns the label of a collection, or `None` for any other document.
+pub(super) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
+    #[derive(Deserialize)]
+    struct Document {
+        r#type: String,
+        label: Map<String, Value>,
+    }
+    let Document { r#type, label } = serde_json::from_slice(body).ok()?;
+    let mut map = LanguageMap::default();
+    for (language, texts) in label {
+        let texts: Vec<String> = serde_json::from_value(texts).ok()?;
+        for text in texts {
+            map.add(Some(&language), text);
+        }
+    }
+    (r#type == type_of(Kind::Collection) && !map.is_empty()).then_some(map)
 }
 
 fn type_of(kind: Kind) -> &'static str {
@@ -72,28 +118,47 @@ fn type_of(kind: Kind) -> &'static str {
     }
 }
 
+/// Context of a document. Extensions come before the context of this version.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Context {
+    Version(&'static str),
+    Extended([&'static str; 2]),
+}
+
 /// Manifest in version 3.
 #[derive(Serialize)]
 pub(super) struct ManifestV3<'a> {
     #[serde(rename = "@context")]
-    context: &'static str,
+    context: Context,
     id: &'a str,
     r#type: &'static str,
     #[serde(flatten)]
     description: DescriptionV3<'a>,
+    #[serde(rename = "navPlace", skip_serializing_if = "Option::is_none")]
+    nav_place: Option<FeatureCollection<'a>>,
     thumbnail: [PictureV3<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<CanvasReference<'a>>,
     items: Vec<CanvasV3<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    structures: Vec<RangeV3<'a>>,
 }
 
 impl<'a> From<&'a Manifest> for ManifestV3<'a> {
     fn from(manifest: &'a Manifest) -> Self {
+        let nav_place = manifest.description.nav_place.as_ref();
+        let context = Context::Version(CONTEXT);
         Self {
-            context: CONTEXT,
+            context: nav_place.map_or(context, |_| Context::Extended([NAV_PLACE_CONTEXT, CONTEXT])),
             id: &manifest.id,
             r#type: type_of(Kind::Manifest),
             description: (&manifest.description).into(),
+            nav_place: nav_place.map(|place| FeatureCollection::new(manifest, place)),
             thumbnail: [(&manifest.thumbnail).into()],
+            start: manifest.start.and_then(|page| manifest.items.get(page)).map(CanvasReference::new),
             items: manifest.items.iter().map(CanvasV3::from).collect(),
+            structures: manifest.contents.iter().map(|range| RangeV3::new(manifest, range)).collect(),
         }
     }
 }
@@ -126,11 +191,14 @@ struct MemberV3<'a> {
     id: &'a str,
     r#type: &'static str,
     label: Texts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbnail: Option<[PictureV3<'a>; 1]>,
 }
 
 impl<'a> From<&'a Member> for MemberV3<'a> {
     fn from(member: &'a Member) -> Self {
-        Self { id: &member.id, r#type: type_of(member.kind), label: Texts(&member.label) }
+        let thumbnail = member.thumbnail.as_ref().map(|picture| [picture.into()]);
+        Self { id: &member.id, r#type: type_of(member.kind), label: Texts(&member.label), thumbnail }
     }
 }
 
@@ -179,6 +247,16 @@ struct DescriptionV3<'a> {
     viewing_direction: Option<ViewingDirection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     behavior: Option<[Behavior; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    homepage: Vec<LinkV3<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    see_also: Vec<LinkV3<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rendering: Vec<LinkV3<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    provider: Vec<AgentV3<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nav_date: Option<&'a str>,
 }
 
 impl<'a> From<&'a Description> for DescriptionV3<'a> {
@@ -191,6 +269,11 @@ impl<'a> From<&'a Description> for DescriptionV3<'a> {
             required_statement: description.attribution.as_ref().map(MetadataV3::from),
             viewing_direction: description.viewing_direction,
             behavior: description.behavior.map(|behavior| [behavior]),
+            homepage: description.homepage.iter().map(LinkV3::page).collect(),
+            see_also: description.see_also.iter().map(LinkV3::data).collect(),
+            rendering: description.rendering.iter().map(LinkV3::file).collect(),
+            provider: description.provider.iter().map(AgentV3::from).collect(),
+            nav_date: description.nav_date.as_ref().map(NavDate::as_str),
         }
     }
 }
@@ -201,18 +284,20 @@ struct CanvasV3<'a> {
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Texts<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Texts<'a>>,
     width: u32,
     height: u32,
     thumbnail: [PictureV3<'a>; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<[DimensionsV3; 1]>,
+    service: Option<[PhysicalDimensions; 1]>,
     items: [AnnotationPage<'a>; 1],
 }
 
 /// Service of physical dimensions. It has the keys of version 2, like all services from before version 3, and an `@id`
 /// because version 3 asks for one.
 #[derive(Serialize)]
-struct DimensionsV3 {
+pub(super) struct PhysicalDimensions {
     #[serde(rename = "@context")]
     context: &'static str,
     #[serde(rename = "@id")]
@@ -226,8 +311,8 @@ struct DimensionsV3 {
     units: &'static str,
 }
 
-impl DimensionsV3 {
-    fn new(canvas: &str, scale: PhysicalScale) -> Self {
+impl PhysicalDimensions {
+    pub(super) fn new(canvas: &str, scale: PhysicalScale) -> Self {
         Self {
             context: DIMENSIONS_CONTEXT,
             id: format!("{canvas}/dimensions"),
@@ -258,7 +343,7 @@ struct Annotation<'a> {
 /// The URIs of nested resources start with the canvas URI.
 impl<'a> From<&'a Canvas> for CanvasV3<'a> {
     fn from(canvas: &'a Canvas) -> Self {
-        let Canvas { id, label, size, thumbnail, body, scale } = canvas;
+        let Canvas { id, label, summary, size, thumbnail, body, scale } = canvas;
         let annotation = Annotation {
             id: format!("{id}/page/image"),
             r#type: "Annotation",
@@ -271,10 +356,11 @@ impl<'a> From<&'a Canvas> for CanvasV3<'a> {
             id,
             r#type: "Canvas",
             label: Texts::unless_empty(label),
+            summary: Texts::unless_empty(summary),
             width: size.width(),
             height: size.height(),
             thumbnail: [thumbnail.into()],
-            service: scale.map(|scale| [DimensionsV3::new(id, scale)]),
+            service: scale.map(|scale| [PhysicalDimensions::new(id, scale)]),
             items: [page],
         }
     }
@@ -378,7 +464,7 @@ mod tests {
                 value: text(Some("en"), "A library"),
             }),
             viewing_direction: Some(ViewingDirection::RightToLeft),
-            behavior: None,
+            ..Description::default()
         };
         let id = "https://example.org/m.json".to_owned();
         let manifest = Manifest::new(id, description, vec![canvas(1), canvas(2)]).expect("pages");
@@ -394,7 +480,7 @@ mod tests {
         let scale = PhysicalScale::new(0.000_499, LengthUnit::Millimeter);
         let pages = vec![canvas(1).measured(scale), canvas(2)];
         let json = Manifest::new(id, Description::default(), pages).expect("pages").to_json(PresentationVersion::V3);
-        let manifest: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let manifest: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(
             manifest["items"][0]["service"],
             serde_json::json!([{

@@ -1,7 +1,8 @@
 //! Presentation API versions and how each one serializes documents.
 
+use super::v2::{self, CollectionV2, ManifestV2};
 use super::v3::{self, CollectionV3, ManifestV3};
-use super::{Collection, Manifest, StoredCanvas};
+use super::{Collection, LanguageMap, Manifest, Picture, StoredCanvas};
 use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,8 @@ pub enum PresentationVersion {
     /// [Presentation API 3.0](https://iiif.io/api/presentation/3.0/)
     #[default]
     V3,
+    /// [Presentation API 2.1](https://iiif.io/api/presentation/2.1/)
+    V2,
 }
 
 /// Error returned for an unsupported version number.
@@ -22,13 +25,14 @@ pub struct PresentationVersionError(String);
 
 impl PresentationVersion {
     /// All supported versions, with the default first.
-    pub const ALL: &[Self] = &[Self::V3];
+    pub const ALL: &[Self] = &[Self::V3, Self::V2];
 
     /// Returns the major version number, as used in contexts.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V3 => "3",
+            Self::V2 => "2",
         }
     }
 
@@ -37,6 +41,7 @@ impl PresentationVersion {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::V3 => v3::CONTENT_TYPE,
+            Self::V2 => v2::CONTENT_TYPE,
         }
     }
 
@@ -44,6 +49,7 @@ impl PresentationVersion {
     pub(super) fn manifest_json(self, manifest: &Manifest) -> String {
         match self {
             Self::V3 => to_json(&ManifestV3::from(manifest)),
+            Self::V2 => to_json(&ManifestV2::from(manifest)),
         }
     }
 
@@ -51,14 +57,23 @@ impl PresentationVersion {
     pub(super) fn collection_json(self, collection: &Collection) -> String {
         match self {
             Self::V3 => to_json(&CollectionV3::from(collection)),
+            Self::V2 => to_json(&CollectionV2::from(collection)),
         }
     }
 
-    /// Returns the canvases of a manifest in this version, or `None` for any other document.
-    pub(crate) fn canvases(self, body: &[u8]) -> Option<Vec<StoredCanvas>> {
-        match self {
-            Self::V3 => v3::canvases(body),
-        }
+    /// Returns the canvases of a manifest in version 3, which is always written, or `None` for any other document.
+    pub(crate) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
+        v3::canvases(body)
+    }
+
+    /// Returns the label of a collection in version 3, or `None` for any other document.
+    pub(crate) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
+        v3::collection_label(body)
+    }
+
+    /// Returns the thumbnail of a manifest in version 3, or `None` for any other document.
+    pub(crate) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
+        v3::manifest_thumbnail(body)
     }
 
     /// Returns the URI of a manifest or collection in any supported version, or `None` for any other document.
@@ -66,6 +81,7 @@ impl PresentationVersion {
     pub fn document_uri(body: &[u8]) -> Option<String> {
         Self::ALL.iter().find_map(|version| match version {
             Self::V3 => v3::document_uri(body),
+            Self::V2 => v2::document_uri(body),
         })
     }
 }
@@ -99,10 +115,10 @@ mod tests {
     #[test]
     fn all_has_every_version() {
         // The compiler asks for an arm for each new version. Add the version to the list as well.
-        let listed = [PresentationVersion::V3];
+        let listed = [PresentationVersion::V3, PresentationVersion::V2];
         for version in listed {
             match version {
-                PresentationVersion::V3 => {}
+                PresentationVersion::V3 | PresentationVersion::V2 => {}
             }
         }
         assert_eq!(PresentationVersion::ALL, listed);

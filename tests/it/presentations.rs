@@ -1,0 +1,156 @@
+//! Documents beside manifests in version 3: thumbnails in collections, version 2, and activity streams.
+
+use crate::support::faults::FaultServer;
+use crate::support::pictures::{file, png_file};
+use crate::support::program::{Run, program};
+use hyper::Method;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const BUCKET: &str = "tiles";
+const PUBLIC_URL: &str = "https://example.org/iiif";
+
+fn ingest(server: &FaultServer, arguments: &[&str], inputs: &[&Path]) -> Run {
+    server.forget_requests();
+    let mut command = program();
+    command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--public-url", PUBLIC_URL]);
+    let run: Run = command.args(arguments).args(inputs).output().expect("built").into();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run
+}
+
+fn puts(server: &FaultServer) -> Vec<String> {
+    let requests = server.requests();
+    let puts = requests.iter().filter(|request| request.method == Method::PUT);
+    let key = |path: &str| path.strip_prefix(&format!("/{BUCKET}/")).map(str::to_owned);
+    let mut keys: Vec<String> =
+        puts.filter_map(|request| key(&request.path)).filter(|key| key.ends_with(".json")).collect();
+    keys.sort();
+    keys
+}
+
+fn document(server: &FaultServer, key: &str) -> Value {
+    serde_json::from_slice(&server.object(BUCKET, key).unwrap_or_else(|| panic!("{key} is there")).body).expect("JSON")
+}
+
+fn masters() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    for (name, width) in [("a.png", 700), ("b.png", 600)] {
+        png_file(folder.path(), name, width, 400);
+    }
+    folder
+}
+
+#[test]
+fn collections_show_thumbnails_and_old_ones_are_left_alone_until_they_change() {
+    let (server, masters) = (FaultServer::start(), masters());
+    ingest(&server, &[], &[masters.path()]);
+    let collection = document(&server, "collection.json");
+    let thumbnail = &collection["items"][0]["thumbnail"][0];
+    assert_eq!(thumbnail["id"], format!("{PUBLIC_URL}/a/full/350,200/0/default.jpg"));
+    assert_eq!((&thumbnail["width"], thumbnail.get("service")), (&json!(350), None));
+    // An earlier version of the program has written it without thumbnails.
+    let mut old = collection.clone();
+    for item in old["items"].as_array_mut().expect("items") {
+        item.as_object_mut().expect("an item").remove("thumbnail");
+    }
+    let old = serde_json::to_string_pretty(&old).expect("JSON") + "\n";
+    server.store(BUCKET, "collection.json", old.as_bytes());
+    ingest(&server, &[], &[masters.path()]);
+    assert_eq!(puts(&server), Vec::<String>::new(), "nothing that is published is put again");
+    ingest(&server, &["--finish", "--label=Maps"], &[masters.path()]);
+    let finished = document(&server, "collection.json");
+    assert_eq!(finished["items"], collection["items"], "the manifests have the thumbnails");
+    server.store(BUCKET, "collection.json", old.as_bytes());
+    ingest(&server, &["--manifests-only"], &[masters.path()]);
+    assert_eq!(document(&server, "collection.json"), collection);
+}
+
+#[test]
+fn version_2_is_beside_version_3_and_follows_it() {
+    let (server, masters) = (FaultServer::start(), masters());
+    ingest(&server, &["--label=Maps"], &[masters.path()]);
+    let newest = document(&server, "manifests/a.json");
+    let run = ingest(&server, &["--presentation=3,2"], &[masters.path()]);
+    let written =
+        ["presentation/2/collection.json", "presentation/2/manifests/a.json", "presentation/2/manifests/b.json"];
+    assert_eq!(puts(&server), written, "version 3 stays as it is");
+    let urls = [format!("{PUBLIC_URL}/collection.json"), format!("{PUBLIC_URL}/presentation/2/collection.json")];
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), urls);
+    assert_eq!(document(&server, "manifests/a.json"), newest);
+    let collection = document(&server, "presentation/2/collection.json");
+    assert_eq!((&collection["@type"], &collection["label"]), (&json!("sc:Collection"), &json!("Maps")));
+    let id = format!("{PUBLIC_URL}/presentation/2/manifests/a.json");
+    assert_eq!(collection["manifests"][0]["@id"], id);
+    assert_eq!(document(&server, "presentation/2/manifests/a.json")["@id"], id);
+    ingest(&server, &["--presentation=3,2"], &[masters.path()]);
+    assert_eq!(puts(&server), Vec::<String>::new());
+    let dry = ingest(&server, &["--presentation=3,2", "--label=New", "--dry-run"], &[masters.path()]);
+    assert!(dry.stdout.contains("write    presentation/2/collection.json"), "{}", dry.stdout);
+    // Version 2 is deleted with its object, also by a run that doesn't write it.
+    std::fs::remove_file(masters.path().join("b.png")).expect("deleted");
+    ingest(&server, &["--prune", "--max-delete=1"], &[masters.path()]);
+    let keys = server.keys(BUCKET);
+    let has = |key: &str| keys.iter().any(|known| known == key);
+    assert!(!has("presentation/2/manifests/b.json") && has("presentation/2/manifests/a.json"), "{keys:?}");
+}
+
+#[test]
+fn names_of_further_documents_are_reserved_only_if_they_are_written() {
+    let (server, folder) = (FaultServer::start(), TempDir::new().expect("a folder"));
+    for name in ["presentation/a.png", "activity/b.png"] {
+        std::fs::create_dir_all(folder.path().join(name).parent().expect("a folder")).expect("made");
+        png_file(folder.path(), name, 60, 40);
+    }
+    ingest(&server, &[], &[folder.path()]);
+    for (argument, name) in [("--presentation=3,2", "presentation"), ("--activity", "activity")] {
+        let mut command = program();
+        command.args(["ingest", "--bucket", BUCKET, "--endpoint-url", &server.endpoint(), "--public-url", PUBLIC_URL]);
+        let run: Run = command.arg(argument).arg(folder.path()).output().expect("built").into();
+        let message = format!("`{name}` is reserved");
+        assert!(run.code == Some(2) && run.stderr.replace('\n', " ").contains(&message), "{}", run.stderr);
+    }
+}
+
+/// Returns the activities of a page: the types and the names of the manifests.
+fn activities(server: &FaultServer, number: u32) -> Vec<String> {
+    let page = document(server, &format!("activity/page-{number}.json"));
+    let activity = |activity: &Value| {
+        let name = activity["object"]["id"].as_str().expect("an id").rsplit('/').next().expect("a name");
+        format!("{} {name}", activity["type"].as_str().expect("a type"))
+    };
+    page["orderedItems"].as_array().expect("items").iter().map(activity).collect()
+}
+
+#[test]
+fn an_activity_stream_has_what_changed_and_repairs_itself() {
+    let (server, masters) = (FaultServer::start(), masters());
+    let table = |labels: [&str; 2]| {
+        let rows = ["a", "b"].iter().zip(labels).filter(|(_, label)| !label.is_empty());
+        let rows = rows.map(|(name, label)| format!("{name}.png,{label}\n")).collect::<Vec<_>>().concat();
+        file(masters.path(), "table.csv", format!("source,label\n{rows}").as_bytes());
+        format!("--table={}", masters.path().join("table.csv").display())
+    };
+    ingest(&server, &["--activity", &table(["A", "B"])], &[]);
+    assert_eq!(activities(&server, 1), ["Create a.json", "Create b.json"]);
+    let collection = document(&server, "activity/all-changes.json");
+    assert_eq!((&collection["totalItems"], &collection["type"]), (&json!(2), &json!("OrderedCollection")));
+    ingest(&server, &["--activity", &table(["A", "B"])], &[]);
+    assert_eq!(puts(&server), Vec::<String>::new(), "nothing has changed");
+    // The next run is killed before it writes the stream, which is the same as a run without the option.
+    std::thread::sleep(Duration::from_millis(1100));
+    ingest(&server, &[&table(["A", "New"])], &[]);
+    ingest(&server, &["--activity", &table(["A", "New"])], &[]);
+    assert_eq!(puts(&server), ["activity/all-changes.json", "activity/page-1.json"]);
+    assert_eq!(activities(&server, 1)[2..], ["Update b.json"]);
+    std::thread::sleep(Duration::from_millis(1100));
+    ingest(&server, &["--activity", "--prune", "--max-delete=1", &table(["A", ""])], &[]);
+    assert_eq!(activities(&server, 1)[3..], ["Delete b.json"]);
+    assert_eq!(document(&server, "activity/all-changes.json")["totalItems"], 4);
+    let page = document(&server, "activity/page-1.json");
+    let times: Vec<&str> =
+        page["orderedItems"].as_array().expect("items").iter().filter_map(|it| it["endTime"].as_str()).collect();
+    assert!(times.len() == 4 && times.is_sorted(), "{times:?}");
+}
