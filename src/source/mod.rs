@@ -9,6 +9,7 @@
 
 #[cfg(feature = "avif")]
 mod avif;
+mod brands;
 mod color;
 mod error;
 mod foreign;
