@@ -8,7 +8,7 @@ use iiif_publish::internals::PixelFormat;
 use std::path::{Path, PathBuf};
 
 /// Folders of files, each with the results of another decoder in `expected`.
-const FOLDERS: [&str; 7] = ["avif", "formats", "lenient", "tiff", "jp2", "jxl", "psd"];
+const FOLDERS: [&str; 8] = ["avif", "formats", "lenient", "tiff", "jp2", "jpeg/lossless", "jxl", "psd"];
 
 /// Entries of the folders that are not images.
 const NOT_IMAGES: [&str; 3] = ["README.md", "expected", "make.py"];
