@@ -63,7 +63,7 @@ pub use warning::{Warning, WarningCode};
 
 pub(crate) use format::{all_revisions, default_extensions, extensions, may_have_pages, optional_formats, revision};
 
-use crate::iiif::Size;
+use crate::iiif::{PhysicalScale, Size};
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use color::Converter;
 use error::Refusal;
@@ -110,9 +110,17 @@ pub struct Header {
     /// size of the whole image for a few. Includes cached blocks if the file is remote.
     #[doc(hidden)]
     pub decoder_bytes: u64,
+    /// Physical size of pixels, if the file says so.
+    pub scale: Option<PhysicalScale>,
     /// DCT block layout, for JPEG files that can be split into tiles without decoding.
     #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
+    /// `true` if rows at half size have no traces of pixels past the image's edges.
+    #[doc(hidden)]
+    pub has_clean_edges: bool,
+    /// Additional memory needed for decoding while blocks are kept, in bytes.
+    #[doc(hidden)]
+    pub block_bytes: u64,
     /// ICC profile to embed in every rendition if the colors weren't converted. `None` if they're sRGB.
     #[doc(hidden)]
     pub kept_profile: Option<Arc<[u8]>>,
@@ -129,7 +137,10 @@ impl Header {
             kind: SourceKind::PLAIN_RGB,
             properties: SourceProperties::default(),
             decoder_bytes: 0,
+            scale: None,
             blocks: None,
+            has_clean_edges: false,
+            block_bytes: 0,
             kept_profile: None,
         }
     }
@@ -197,6 +208,16 @@ trait RowReader: Send {
     /// Returns the DCT block reader. Only available if the format sets [`Opened::blocks`].
     fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
         None
+    }
+
+    /// Returns `true` if rows at half size have no traces of pixels past the image's edges.
+    fn has_clean_edges(&self) -> bool {
+        false
+    }
+
+    /// Returns the additional memory needed while blocks are kept, in bytes, besides the strips of blocks themselves.
+    fn block_bytes(&self, _layout: &BlockLayout) -> u64 {
+        0
     }
 
     /// Checks the end of the file once all rows have been read. Returns any warnings found while reading.
@@ -293,10 +314,12 @@ impl Source {
 
     fn new(input: String, bytes: Input, (format, opened): (&Format, Opened), options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
-        let FileMetadata { profile, orientation, mut warnings } = metadata;
+        let FileMetadata { profile, orientation, scale, mut warnings } = metadata;
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
+        let block_bytes = blocks.as_ref().map_or(0, |blocks| rows.block_bytes(blocks));
+        let has_clean_edges = rows.has_clean_edges();
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
@@ -315,7 +338,10 @@ impl Source {
             kind,
             properties,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.cache_bytes(),
+            scale,
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
+            has_clean_edges,
+            block_bytes,
             kept_profile: profile.filter(|_| summary.is_kept).map(Arc::from),
         };
         Self { input, bytes, header, rows }

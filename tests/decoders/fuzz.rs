@@ -190,6 +190,11 @@ fn damaged_tiff_does_not_panic() {
 }
 
 #[test]
+fn damaged_jpeg_in_tiff_does_not_panic() {
+    endure("jpeg-in-tiff", &fixtures("jpeg/tiff", &["tif"]));
+}
+
+#[test]
 fn damaged_jpeg_2000_does_not_panic() {
     endure("jp2", &fixtures("jp2", &["jp2", "j2k", "jph"]));
 }

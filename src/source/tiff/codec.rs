@@ -45,6 +45,8 @@ impl Codec {
                 let tables = tags.bytes(tags::JPEG_TABLES, MAX_TABLE_BYTES)?.map(Arc::from);
                 Self::Jpeg(Jpeg { tables, components })
             }
+            // Each variant has its tables in the JPEG itself.
+            6 => Self::Jpeg(Jpeg { tables: None, components }),
             8 | 32946 => Self::Deflate,
             32773 => Self::PackBits,
             50000 => Self::Zstandard,
@@ -149,7 +151,6 @@ impl Codec {
 /// Returns the name of an unsupported compression.
 fn name_of(compression: u16) -> String {
     let name = match compression {
-        6 => "old-style JPEG",
         9 | 10 | 34661 => "JBIG",
         32809 => "ThunderScan",
         33003 | 33005 | 34712 => "JPEG 2000",
