@@ -1,7 +1,7 @@
 //! Recognizes unsupported formats from their first bytes, so error messages can name the format and suggest a
 //! converter.
 
-use super::format::has_brand;
+use super::brands::has_brand;
 
 /// An unsupported format and a hint for converting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -143,9 +143,9 @@ impl HdrToSrgb {
             return 1.0 / luminance;
         }
         let at = (luminance / self.peak).sqrt() * f32::from(GAINS);
-        let step = (at as usize).min(self.gains.len() - 2);
-        let (one, next) = (self.gains[step], self.gains[step + 1]);
-        one + (next - one) * (at - step as u16 as f32)
+        let step = (at as u16).min(GAINS - 1);
+        let (one, next) = (self.gains[usize::from(step)], self.gains[usize::from(step) + 1]);
+        one + (next - one) * (at - f32::from(step))
     }
 }
 

@@ -1,7 +1,9 @@
 //! JPEG decoding with libjpeg.
 
 use super::samples::{Alpha, ColorModel, Depth, Samples};
-use super::{BlockReader, DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_segments};
+use super::{
+    BlockReader, DecodeError, Input, Opened, Refusal, RowReader, Warning, WarningCode, jpeg_lossless, jpeg_segments,
+};
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColor};
 use crate::pixel::{BlockLayout, BlockStrip, RowScale};
@@ -15,6 +17,9 @@ const END_MISSING: &str = "all pixels are present, but the file has no end marke
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let segments = jpeg_segments::read(&mut BufReader::new(file.clone()))?;
+    if segments.frame.is_some_and(jpeg_segments::Frame::is_lossless) {
+        return jpeg_lossless::open(&file, segments.metadata);
+    }
     // Adobe software stores CMYK inverted: 255 means no ink.
     open_rest(segments, Box::new(file), true)
 }

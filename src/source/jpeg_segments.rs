@@ -35,7 +35,12 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Returns a description and hint if the frame can't be decoded.
+    /// Returns `true` for lossless frames with Huffman codes.
+    pub(super) fn is_lossless(self) -> bool {
+        self.marker == 0xc3
+    }
+
+    /// Returns a description and hint if the frame can't be decoded by libjpeg.
     pub(super) fn unsupported(self) -> Option<(String, &'static str)> {
         const DJPEG: &str = "convert it first, for example with libjpeg-turbo 3: `djpeg -outfile OUT.ppm IN.jpg`";
         const SAVE_AGAIN: &str = "open it in the program that made it, and save it as TIFF, PNG or ordinary JPEG";
@@ -43,7 +48,7 @@ impl Frame {
             Self { marker: 0xf7, .. } => {
                 ("a JPEG-LS image".to_owned(), "convert it first, for example: `ffmpeg -i IN.jls OUT.png`")
             }
-            Self { marker: 0xc3 | 0xcb, .. } => ("a JPEG with lossless compression".to_owned(), DJPEG),
+            Self { marker: 0xcb, .. } => ("a lossless JPEG with arithmetic coding".to_owned(), SAVE_AGAIN),
             Self { marker: 0xc5..=0xc7 | 0xcd..=0xcf, .. } => ("a hierarchical JPEG".to_owned(), SAVE_AGAIN),
             Self { bits, .. } if bits != 8 => (format!("a JPEG with {bits}-bit samples"), DJPEG),
             Self { height: 0, .. } => ("a JPEG whose height follows its pixels (a DNL marker)".to_owned(), SAVE_AGAIN),
@@ -205,7 +210,6 @@ mod tests {
             frame.unsupported().map(|(what, _)| what)
         };
         for (marker, bits, height, word) in [
-            (0xc3, 8, 9, "lossless"),
             (0xcb, 8, 9, "lossless"),
             (0xf7, 8, 9, "JPEG-LS"),
             (0xc5, 8, 9, "hierarchical"),

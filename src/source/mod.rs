@@ -9,6 +9,7 @@
 
 #[cfg(feature = "avif")]
 mod avif;
+mod brands;
 mod color;
 mod error;
 mod foreign;
@@ -24,6 +25,7 @@ mod input;
 #[cfg(feature = "jp2")]
 mod jp2;
 mod jpeg;
+mod jpeg_lossless;
 mod jpeg_segments;
 #[cfg(feature = "jxl")]
 mod jxl;

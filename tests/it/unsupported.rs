@@ -34,7 +34,7 @@ fn unsupported_formats_are_named_and_never_called_damaged() {
         ("web page", "download", b"<!doctype html><title>Not found</title>".to_vec()),
         ("Git LFS", "git lfs pull", b"version https://git-lfs.github.com/spec/v1\n".to_vec()),
         ("Apple", "pngcrush", apple),
-        ("lossless", "djpeg", jpeg_frame(|frame| frame[1] = 0xc3)),
+        ("lossless", "save it as", jpeg_frame(|frame| frame[1] = 0xcb)),
         ("JPEG-LS", "ffmpeg", jpeg_frame(|frame| frame[1] = 0xf7)),
         ("12-bit", "djpeg", jpeg_frame(|frame| (frame[1], frame[4]) = (0xc1, 12))),
         ("DNL", "save it as", jpeg_frame(|frame| frame[5..7].fill(0))),

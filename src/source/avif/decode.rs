@@ -65,6 +65,10 @@ impl Decoded {
 }
 
 fn decode(bytes: Vec<u8>, (width, height): (u32, u32)) -> Result<Picture, DecodeError> {
+    // The decoder treats no data as a mistake of its caller.
+    if bytes.is_empty() {
+        return Err("one of its images is empty".into());
+    }
     let mut settings = Settings::new();
     // The workers of the publisher decode several images at a time.
     settings.set_n_threads(1);

@@ -20,7 +20,7 @@ const MAX_EXTENTS: usize = 200_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Item {
     pub(super) kind: [u8; 4],
-    /// Where its bytes are in the file.
+    /// Byte ranges of its content in the file.
     pub(super) extents: Vec<Range<u64>>,
     /// Indices of its properties, and whether a reader must understand them.
     properties: Vec<(usize, bool)>,
@@ -36,7 +36,7 @@ struct Reference {
 /// The contents of the `meta` box.
 pub(super) struct Items {
     pub(super) primary: u32,
-    items: BTreeMap<u32, Item>,
+    by_id: BTreeMap<u32, Item>,
     properties: Vec<Property>,
     references: Vec<Reference>,
 }
@@ -50,7 +50,7 @@ impl Items {
         // `meta` is a full box: its version and flags come first.
         let start = (meta.content.start + 4).min(meta.content.end);
         let inner = boxes(file, start..meta.content.end, None)?;
-        let mut items = Self { primary: 0, items: BTreeMap::new(), properties: Vec::new(), references: Vec::new() };
+        let mut items = Self { primary: 0, by_id: BTreeMap::new(), properties: Vec::new(), references: Vec::new() };
         let data = inner.iter().find(|one| &one.kind == b"idat").map_or(0..0, |data| data.content.clone());
         for one in &inner {
             let mut table = |read: &dyn Fn(&mut Self, Numbers) -> Result<(), DecodeError>| {
@@ -70,14 +70,14 @@ impl Items {
 
     /// Returns an item.
     pub(super) fn item(&self, id: u32) -> Result<&Item, DecodeError> {
-        self.items.get(&id).ok_or_else(|| "an item that it refers to is missing".into())
+        self.by_id.get(&id).ok_or_else(|| "an item that it refers to is missing".into())
     }
 
     /// Returns the properties of an item. Fails if one that a reader must understand is unknown.
     pub(super) fn properties(&self, item: &Item) -> Result<Vec<&Property>, Refusal> {
         let mut properties = Vec::new();
         for (index, is_essential) in &item.properties {
-            // 0 is no property.
+            // Properties count from 1.
             let property = index.checked_sub(1).and_then(|index| self.properties.get(index));
             match property {
                 Some(Property::Unknown(kind)) if *is_essential => {
@@ -92,14 +92,14 @@ impl Items {
     }
 
     /// Returns the items that an item refers to.
-    pub(super) fn references(&self, kind: &[u8; 4], from: u32) -> &[u32] {
-        let mut found = self.references.iter().filter(|one| &one.kind == kind && one.from == from);
+    pub(super) fn references(&self, kind: [u8; 4], from: u32) -> &[u32] {
+        let mut found = self.references.iter().filter(|one| one.kind == kind && one.from == from);
         found.next().map_or(&[], |found| &found.to)
     }
 
     /// Returns the items that refer to an item.
-    pub(super) fn referrers(&self, kind: &[u8; 4], to: u32) -> impl Iterator<Item = u32> {
-        self.references.iter().filter(move |one| &one.kind == kind && one.to.contains(&to)).map(|one| one.from)
+    pub(super) fn referrers(&self, kind: [u8; 4], to: u32) -> impl Iterator<Item = u32> {
+        self.references.iter().filter(move |one| one.kind == kind && one.to.contains(&to)).map(|one| one.from)
     }
 
     fn read_primary(&mut self, mut numbers: Numbers) -> Result<(), DecodeError> {
@@ -123,7 +123,7 @@ impl Items {
             if version >= 2 {
                 let id = read_id(&mut entry, version > 2)?;
                 entry.short()?;
-                self.items.entry(id).or_default().kind = entry.take(4)?.try_into()?;
+                self.by_id.entry(id).or_default().kind = entry.take(4)?.try_into()?;
             }
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Items {
             let method = if version > 0 { numbers.short()? & 15 } else { 0 };
             numbers.short()?;
             let base = numbers.number(base_size)?;
-            let item = self.items.entry(id).or_default();
+            let item = self.by_id.entry(id).or_default();
             let place = match method {
                 0 => Some(0..end),
                 1 => Some(data.clone()),
@@ -205,7 +205,7 @@ impl Items {
         let count = numbers.long()?;
         for _ in 0..count {
             let id = read_id(&mut numbers, version > 0)?;
-            let item = self.items.entry(id).or_default();
+            let item = self.by_id.entry(id).or_default();
             for _ in 0..numbers.byte()? {
                 let (index, is_essential) = if flags & 1 == 1 {
                     let short = numbers.short()?;

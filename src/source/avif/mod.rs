@@ -4,6 +4,8 @@
 //! boxes -> items, properties -> tiles: coded images side by side -> decode: luma, chroma -> yuv: samples -> rows
 //! ```
 //!
+//! A panic in the decoder would end the program, because all calls to it go through functions for C. None is known.
+//!
 //! The decoder returns whole pictures, so one row of tiles is held at a time, as luma and chroma. A file without a grid is one tile.
 
 mod boxes;
@@ -47,7 +49,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
         color: if format.is_gray && hdr.is_none() { ColorModel::Gray } else { ColorModel::Rgb },
         alpha: match &alpha {
             None => Alpha::None,
-            Some(_) if items.references(b"prem", items.primary).is_empty() => Alpha::Straight,
+            Some(_) if items.references(*b"prem", items.primary).is_empty() => Alpha::Straight,
             Some(_) => Alpha::Premultiplied,
         },
         depth: if format.bits > 8 && hdr.is_none() { Depth::Sixteen } else { Depth::Eight },
@@ -83,7 +85,7 @@ pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal>
 
 /// Finds the transparency of the image.
 fn alpha(items: &Items, file: &Input) -> Result<Option<Tiles>, Refusal> {
-    for id in items.referrers(b"auxl", items.primary) {
+    for id in items.referrers(*b"auxl", items.primary) {
         let properties = items.properties(items.item(id)?)?;
         if properties.iter().any(|property| matches!(property, Property::Auxiliary { is_alpha: true })) {
             return Tiles::of(items, id, file).map(Some);
@@ -92,7 +94,7 @@ fn alpha(items: &Items, file: &Input) -> Result<Option<Tiles>, Refusal> {
     Ok(None)
 }
 
-/// How the image is shown: the properties of the primary item.
+/// Properties of the primary item that decide about the picture.
 struct Shown {
     part: Rectangle,
     orientation: Orientation,

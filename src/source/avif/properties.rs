@@ -20,7 +20,7 @@ pub(super) enum Property {
     Color(ColorNumbers),
     /// `colr` with an ICC profile.
     Profile(Vec<u8>),
-    /// `colr` with an ICC profile of so many bytes that it wasn't read.
+    /// `colr` with an ICC profile that is too large to read, with its size in bytes.
     LargeProfile(u64),
     /// `irot`: quarter turns counterclockwise.
     Turn(u8),

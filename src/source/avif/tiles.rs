@@ -43,9 +43,9 @@ impl Tiles {
         numbers.byte()?;
         let is_large = numbers.byte()? & 1 == 1;
         let (rows, columns) = (u32::from(numbers.byte()?) + 1, u32::from(numbers.byte()?) + 1);
-        let mut side = || if is_large { numbers.long() } else { numbers.short().map(u32::from) };
-        let size = (side()?, side()?);
-        let tiles = items.references(b"dimg", id);
+        let mut next = || if is_large { numbers.long() } else { numbers.short().map(u32::from) };
+        let size = (next()?, next()?);
+        let tiles = items.references(*b"dimg", id);
         if tiles.len() != (rows * columns) as usize {
             return Err(Refusal::Decode("its grid does not have as many images as cells".into()));
         }

@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// Limit for samples of the frames of small images, which may refer to larger ones.
 const MIN_SAMPLES: usize = 1 << 20;
 
-/// Which frames make the image.
+/// The frames that make the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frames {
     /// The first one, in an animation.

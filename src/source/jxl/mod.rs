@@ -27,8 +27,8 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let mut metadata = Metadata::default();
     let (info, profile) = guarded(|| read_header(&file))?;
     let (width, height) = info.size;
-    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-    let size = Size::new(side(width), side(height))?;
+    let pixels = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let size = Size::new(pixels(width), pixels(height))?;
     let hdr = decode::hdr(&profile, info.tone_mapping.intensity_target);
     let samples = samples(&info, &profile, &mut metadata);
     let layout = Layout { samples, extra_channels: info.extra_channels.len() };

@@ -32,8 +32,10 @@ impl JxlRows {
         let pixels = &mut self.image[self.next_byte..][..image_bytes];
         guarded(|| decode(&self.file, &self.layout, self.frames, pixels, (rows, row_bytes)))?;
         if self.layout.samples.color == ColorModel::Cmyk {
-            // In the file, the highest value is no ink.
-            pixels.iter_mut().for_each(|byte| *byte = !*byte);
+            // In the file, 0 is full ink.
+            for byte in pixels.iter_mut() {
+                *byte = !*byte;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! channels are stored one after the other, so a row is read from as many places as it has channels.
 
 mod plane;
+mod reader;
 mod resources;
 mod rows;
 mod sections;

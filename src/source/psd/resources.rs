@@ -1,6 +1,6 @@
 //! Image resources: blocks with an identifier each, of which a few concern the pixels.
 
-use super::sections::SectionReader;
+use super::reader::SectionReader;
 use crate::source::DecodeError;
 use crate::source::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, MAX_XMP_BYTES, Metadata};
 

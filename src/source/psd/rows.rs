@@ -9,7 +9,7 @@ use crate::source::{DecodeError, Input, RowReader, Warning};
 /// Number of colors in a palette.
 const PALETTE_COLORS: usize = COLOR_TABLE_BYTES / 3;
 
-/// How the samples of the planes become a pixel.
+/// Layout of a pixel, and of its samples in the planes.
 pub(super) enum PixelLayout {
     /// 1 is black.
     Bitmap,
@@ -92,7 +92,7 @@ impl PixelLayout {
 
 fn write_8(samples: Samples, planes: &[&[u8]], row: &mut [u8]) {
     let (channels, colors) = (samples.channels(), samples.color_channels());
-    // In CMYK, 255 is no ink.
+    // In CMYK, 0 is full ink.
     let flip = if samples.color == ColorModel::Cmyk { u8::MAX } else { 0 };
     for (channel, plane) in planes.iter().enumerate() {
         let flip = if channel < colors { flip } else { 0 };

@@ -1,12 +1,9 @@
 //! The sections before the pixels: header, color table, image resources, and layers.
 
+use super::reader::SectionReader;
 use super::resources::Resources;
 use crate::source::metadata::Metadata;
 use crate::source::{DecodeError, Input, Refusal};
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
-
-/// Buffer size for headers, which are small and far apart.
-const BUFFER_BYTES: usize = 512;
 
 /// Maximum number of channels (specification, "File Header Section").
 const MAX_CHANNELS: u16 = 56;
@@ -159,61 +156,4 @@ fn has_merged_alpha(reader: &mut SectionReader, is_large: bool, end: u64) -> Res
         reader.move_to(reader.at.saturating_add(length).min(end))?;
     }
     Ok(false)
-}
-
-/// Reads big-endian numbers, and moves between sections.
-pub(super) struct SectionReader {
-    file: BufReader<Input>,
-    pub(super) at: u64,
-    file_bytes: u64,
-}
-
-impl SectionReader {
-    fn new(file: &Input) -> Self {
-        let file_bytes = file.length();
-        Self { file: BufReader::with_capacity(BUFFER_BYTES, file.clone()), at: 0, file_bytes }
-    }
-
-    pub(super) fn fill(&mut self, bytes: &mut [u8]) -> Result<(), DecodeError> {
-        self.file.read_exact(bytes).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => DecodeError::from("the file ends within its header"),
-            _ => error.into(),
-        })?;
-        self.at += bytes.len() as u64;
-        Ok(())
-    }
-
-    pub(super) fn short(&mut self) -> Result<u16, DecodeError> {
-        let mut bytes = [0; 2];
-        self.fill(&mut bytes)?;
-        Ok(u16::from_be_bytes(bytes))
-    }
-
-    pub(super) fn long(&mut self) -> Result<u32, DecodeError> {
-        let mut bytes = [0; 4];
-        self.fill(&mut bytes)?;
-        Ok(u32::from_be_bytes(bytes))
-    }
-
-    /// Reads a length of 8 bytes or 4.
-    fn length(&mut self, is_long: bool) -> Result<u64, DecodeError> {
-        if !is_long {
-            return Ok(self.long()?.into());
-        }
-        let mut bytes = [0; 8];
-        self.fill(&mut bytes)?;
-        Ok(u64::from_be_bytes(bytes))
-    }
-
-    /// Returns the end of a section that begins here. Fails if that is beyond the end of the file.
-    fn section_end(&self, bytes: u64) -> Result<u64, DecodeError> {
-        let end = self.at.checked_add(bytes).filter(|end| *end <= self.file_bytes);
-        end.ok_or_else(|| "one of its sections reaches beyond the end of the file".into())
-    }
-
-    pub(super) fn move_to(&mut self, position: u64) -> Result<(), DecodeError> {
-        self.file.seek(SeekFrom::Start(position))?;
-        self.at = position;
-        Ok(())
-    }
 }

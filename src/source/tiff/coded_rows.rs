@@ -11,7 +11,7 @@ use fax::{BitReader, ByteReader};
 /// Bits of an end-of-line code before its last bit, all 0. Fill bits before the code are 0, too.
 const END_OF_LINE_ZEROS: u8 = 11;
 
-/// How rows follow each other.
+/// Kind of coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowCoding {
     /// Each row begins at a byte.
@@ -48,9 +48,9 @@ impl CodedRows {
             RowCoding::TwoDimensional => self.begins_with_reference()?,
         };
         if has_reference {
-            self.differences()?
+            self.differences()?;
         } else {
-            self.runs()?
+            self.runs()?;
         }
         // Runs of no pixels change nothing, and would be taken for changes in the row below.
         remove_empty_runs(&mut self.current);
