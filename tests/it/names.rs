@@ -61,15 +61,15 @@ fn files_with_invalid_names_are_skipped_and_reported_and_nothing_is_pruned() {
 fn files_in_unsupported_formats_are_counted_when_a_folder_leaves_them_out() {
     let folder = TempDir::new().expect("a folder");
     png_file(folder.path(), "a.png", 60, 40);
-    for name in ["IMG_1.HEIC", "IMG_2.heic", "plan.pdf", "notes.txt", "a.xml"] {
+    for name in ["IMG_1.HEIC", "IMG_2.heic", "plan.svg", "notes.txt", "a.xml"] {
         file(folder.path(), name, b"not read");
     }
     let server = FaultServer::start();
     let run = ingest(&server, &[], &[folder.path()]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let note = run.stderr.replace('\n', " ");
-    assert!(note.contains("left out files in formats that are not supported: 2 `.heic`, 1 `.pdf`;"), "{note}");
-    for chosen in ["--include=*.png", "--exclude=*.{HEIC,heic,pdf}"] {
+    assert!(note.contains("left out files in formats that are not supported: 2 `.heic`, 1 `.svg`;"), "{note}");
+    for chosen in ["--include=*.png", "--exclude=*.{HEIC,heic,svg}"] {
         let run = ingest(&server, &[chosen], &[folder.path()]);
         assert!(run.code == Some(0) && !run.stderr.contains("not supported"), "{chosen}: {}", run.stderr);
     }
