@@ -4,7 +4,7 @@ use super::page::Page;
 use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier, Versions};
 use crate::iiif::{
-    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
+    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, PhysicalScale, Picture,
     PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas, contents,
 };
 use crate::store::{Key, KeyError};
@@ -38,6 +38,8 @@ pub struct ManifestPage<'a> {
     pub base_uri: String,
     /// Full image size in pixels.
     pub size: Size,
+    /// Physical size of pixels, if it is known.
+    pub scale: Option<PhysicalScale>,
 }
 
 /// A page of a file, as its stored manifest shows it.
@@ -45,6 +47,7 @@ pub struct ManifestPage<'a> {
 pub(crate) struct StoredPage {
     pub(crate) page: Page,
     pub(crate) size: Size,
+    pub(crate) scale: Option<PhysicalScale>,
 }
 
 impl Presentation {
@@ -184,11 +187,12 @@ impl Presentation {
             let after = canvas.id.strip_prefix(&before)?;
             if after.is_empty() {
                 let page = Page { pages: PageSelection::One(1), ..file.clone() };
-                return Some(StoredPage { page, size: canvas.size });
+                return Some(StoredPage { page, size: canvas.size, scale: canvas.scale });
             }
             let number: u32 = after.strip_prefix('/')?.parse().ok()?;
             let label = canvas.label.filter(|label| *label != number.to_string());
-            Some(StoredPage { page: file.page_of_file(number, label.as_deref()).ok()?, size: canvas.size })
+            let page = file.page_of_file(number, label.as_deref()).ok()?;
+            Some(StoredPage { page, size: canvas.size, scale: canvas.scale })
         };
         let pages: Vec<StoredPage> =
             PresentationVersion::canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
@@ -199,7 +203,9 @@ impl Presentation {
         let (body, thumbnail) = (self.body(published), self.thumbnail(published));
         let id = format!("{manifest}/canvas/{}", published.page.identifier.in_url());
         let label = page_label(published.page, description, number);
-        Canvas::new(id, label, published.size, thumbnail, body).with_alternative(description.alt.clone())
+        Canvas::new(id, label, published.size, thumbnail, body)
+            .with_alternative(description.alt.clone())
+            .measured(published.scale)
     }
 
     /// Returns the painted image.
@@ -283,6 +289,7 @@ mod tests {
                 page,
                 base_uri: presentation().destination.base_uris(&page.identifier).remove(0),
                 size: Size::new(6000, 4000).expect("a size"),
+                scale: None,
             })
             .collect();
         let (key, manifest, _) = presentation().manifest(&published)?.expect("pages");
@@ -319,7 +326,8 @@ mod tests {
         pages[1].metadata = Some(RowMetadata::from_columns(&columns[..1]));
         pages[1].start = Some("b".parse()?);
         let size = Size::new(600, 400)?;
-        let shown = |page| ManifestPage { page, base_uri: "https://example.org/iiif/3/a".to_owned(), size };
+        let shown =
+            |page| ManifestPage { page, base_uri: "https://example.org/iiif/3/a".to_owned(), size, scale: None };
         let shown: Vec<ManifestPage> = pages.iter().map(shown).collect();
         let (_, manifest, _) = presentation().manifest(&shown)?.expect("pages");
         let manifest: Value = serde_json::from_str(&manifest.to_json(PresentationVersion::V3))?;
@@ -342,7 +350,7 @@ mod tests {
         let pages = [page("a", "a", "A")];
         let size = Size::new(600, 400)?;
         let base_uri = "https://example.org/iiif/3/a".to_owned();
-        let shown = [ManifestPage { page: &pages[0], base_uri, size }];
+        let shown = [ManifestPage { page: &pages[0], base_uri, size, scale: None }];
         for (versions, image) in
             [(Versions::Both, "https://example.org/iiif/2/a"), (Versions::V3, "https://example.org/iiif/3/a")]
         {

@@ -8,6 +8,7 @@ mod estimate;
 mod format;
 mod geometry;
 mod info;
+mod physical_scale;
 mod plan;
 mod presentation;
 mod pyramid;
@@ -18,6 +19,7 @@ pub(crate) use document::ImageDocument;
 pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
+pub use physical_scale::{LengthUnit, PhysicalScale};
 pub use plan::{ApiVersion, Plan};
 #[cfg(test)]
 pub(crate) use presentation::ViewingDirection;

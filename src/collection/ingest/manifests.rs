@@ -7,7 +7,7 @@ use super::thumbnails::Thumbnails;
 use crate::collection::{ManifestPage, Page, Presentation, objects};
 use crate::destination::Identifier;
 use crate::iiif::{Collection, LanguageMap, Member, PresentationVersion, Size};
-use crate::publish::{DocumentMark, Publisher};
+use crate::publish::{DocumentMark, PublishedImage, Publisher};
 use crate::store::{Digest, Key, KeyError, Object, StoreError, Stored};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -49,8 +49,8 @@ impl<'a> ManifestObject<'a> {
 /// published.
 pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &'a KnownImages<'_>) -> Vec<ManifestObject<'a>> {
     let published_page = |page: &'a Page| {
-        let (base_uri, size) = images.published.get(&page.identifier)?;
-        Some(ManifestPage { page, base_uri: base_uri.clone(), size: *size })
+        let PublishedImage { base_uri, size, scale } = images.published.get(&page.identifier)?.clone();
+        Some(ManifestPage { page, base_uri, size, scale })
     };
     let object = |all: Vec<&'a Page>| {
         let count = all.len();
@@ -265,14 +265,14 @@ fn members<'p>(
     for pages in objects(content.pages) {
         // The other properties of an entry don't depend on page sizes, so any size will do.
         let any_size = Size::new(1, 1).expect("it is not empty");
-        let page = |page| ManifestPage { page, base_uri: String::new(), size: any_size };
+        let page = |page| ManifestPage { page, base_uri: String::new(), size: any_size, scale: None };
         let manifest_pages: Vec<ManifestPage> = pages.iter().copied().map(page).collect();
         let Some((key, _, member)) = presentation.manifest(&manifest_pages)? else { continue };
         if is_there(&key) {
             let images = pages.iter().flat_map(|page| content.images.of_file(page));
             let known = |page: &'p Page| {
-                let (base_uri, size) = content.images.published.get(&page.identifier)?;
-                Some(ManifestPage { page, base_uri: base_uri.clone(), size: *size })
+                let PublishedImage { base_uri, size, scale } = content.images.published.get(&page.identifier)?.clone();
+                Some(ManifestPage { page, base_uri, size, scale })
             };
             let shown: Vec<ManifestPage> = images.filter_map(known).collect();
             thumbnails.add(&member, presentation.list_thumbnail(&shown), &pages[0].object);
@@ -292,6 +292,6 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
     let mark = Some(mark.to_string().into());
-    let object = Object { key, body, content_type: version.content_type(), cache_control, mark };
+    let object = Object { key, body: body.into(), content_type: version.content_type(), cache_control, mark };
     publisher.store().put(object).await.map(drop)
 }

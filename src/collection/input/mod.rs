@@ -2,10 +2,12 @@
 
 mod error;
 mod grouping;
+mod image_type;
 mod patterns;
 mod walk;
 
 pub use error::InputError;
+pub use image_type::{ImageType, ImageTypeError};
 pub use patterns::Patterns;
 
 use super::folder::{EmptyFolder, SystemFiles, UnsupportedFiles};
@@ -336,7 +338,7 @@ impl Input {
     /// Returns user-visible notes on how the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
+        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.notes()).collect()
     }
 
     /// Returns all images, along with any errors that may have caused images to be missed, such as unreadable files and

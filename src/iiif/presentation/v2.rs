@@ -260,7 +260,8 @@ struct AnnotationV2<'a> {
 /// The URIs of annotations start with the canvas URI.
 impl<'a> From<&'a Canvas> for CanvasV2<'a> {
     fn from(canvas: &'a Canvas) -> Self {
-        let Canvas { id, label, summary, size, thumbnail, body } = canvas;
+        // Viewers of this version don't read the physical size of pixels.
+        let Canvas { id, label, summary, size, thumbnail, body, scale: _ } = canvas;
         let annotation = AnnotationV2 {
             id: format!("{id}/image"),
             r#type: "oa:Annotation",
