@@ -213,16 +213,16 @@ impl Canvas {
         Self { id, label, summary: LanguageMap::default(), size, thumbnail, body, scale: None }
     }
 
-    /// Sets the physical size of the canvas's pixels, if it is known.
-    #[must_use]
-    pub(crate) fn measured(self, scale: Option<PhysicalScale>) -> Self {
-        Self { scale, ..self }
-    }
-
     /// Adds a text for people who can't see the image.
     #[must_use]
     pub(crate) fn with_alternative(self, summary: LanguageMap) -> Self {
         Self { summary, ..self }
+    }
+
+    /// Sets the physical size of the canvas's pixels, if it is known.
+    #[must_use]
+    pub(crate) fn measured(self, scale: Option<PhysicalScale>) -> Self {
+        Self { scale, ..self }
     }
 }
 

@@ -4,7 +4,6 @@
 //! Each type borrows from the document it serializes. Properties are written in the order of the fields.
 
 use super::range::RangeItem;
-use super::v3::PhysicalDimensions;
 use super::{
     Behavior, Canvas, Collection, Description, Kind, LanguageMap, Link, Manifest, Member, Metadata, NO_LANGUAGE,
     NavDate, Picture, Range, Service, ViewingDirection,
@@ -236,8 +235,6 @@ struct CanvasV2<'a> {
     width: u32,
     height: u32,
     thumbnail: PictureV2<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<PhysicalDimensions>,
     images: [AnnotationV2<'a>; 1],
 }
 
@@ -263,7 +260,8 @@ struct AnnotationV2<'a> {
 /// The URIs of annotations start with the canvas URI.
 impl<'a> From<&'a Canvas> for CanvasV2<'a> {
     fn from(canvas: &'a Canvas) -> Self {
-        let Canvas { id, label, summary, size, thumbnail, body, scale } = canvas;
+        // Viewers of this version don't read the physical size of pixels.
+        let Canvas { id, label, summary, size, thumbnail, body, scale: _ } = canvas;
         let annotation = AnnotationV2 {
             id: format!("{id}/image"),
             r#type: "oa:Annotation",
@@ -279,7 +277,6 @@ impl<'a> From<&'a Canvas> for CanvasV2<'a> {
             width: size.width(),
             height: size.height(),
             thumbnail: thumbnail.into(),
-            service: scale.map(|scale| PhysicalDimensions::new(id, scale)),
             images: [annotation],
         }
     }

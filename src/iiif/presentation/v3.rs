@@ -23,11 +23,11 @@ use std::collections::BTreeMap;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
 
+/// Context of the navPlace extension.
+const NAV_PLACE_CONTEXT: &str = "http://iiif.io/api/extension/navplace/context.json";
 /// Context and profile of the [service of physical dimensions](https://iiif.io/api/annex/services/#physical-dimensions).
 const DIMENSIONS_CONTEXT: &str = "http://iiif.io/api/annex/services/physdim/1/context.json";
 const DIMENSIONS_PROFILE: &str = "http://iiif.io/api/annex/services/physdim";
-/// Context of the navPlace extension.
-const NAV_PLACE_CONTEXT: &str = "http://iiif.io/api/extension/navplace/context.json";
 
 /// Media type of manifests and collections.
 pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
@@ -68,13 +68,6 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
     if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
 }
 
-/// Returns the scale in a service of physical dimensions, or `None` for any other service.
-fn scale(service: &Value) -> Option<PhysicalScale> {
-    let text = |key| service.get(key)?.as_str();
-    let length = service.get("physicalScale")?.as_f64().filter(|_| text("profile") == Some(DIMENSIONS_PROFILE))?;
-    PhysicalScale::new(length, LengthUnit::from_abbreviation(text("physicalUnits")?)?)
-}
-
 /// Returns the thumbnail of a manifest, without its image service, or `None` for any other document.
 pub(super) fn manifest_thumbnail(body: &[u8]) -> Option<Picture> {
     #[derive(Deserialize)]
@@ -109,6 +102,13 @@ pub(super) fn collection_label(body: &[u8]) -> Option<LanguageMap> {
         }
     }
     (r#type == type_of(Kind::Collection) && !map.is_empty()).then_some(map)
+}
+
+/// Returns the scale in a service of physical dimensions, or `None` for any other service.
+fn scale(service: &Value) -> Option<PhysicalScale> {
+    let text = |key| service.get(key)?.as_str();
+    let length = service.get("physicalScale")?.as_f64().filter(|_| text("profile") == Some(DIMENSIONS_PROFILE))?;
+    PhysicalScale::new(length, LengthUnit::from_abbreviation(text("physicalUnits")?)?)
 }
 
 fn type_of(kind: Kind) -> &'static str {
@@ -290,14 +290,14 @@ struct CanvasV3<'a> {
     height: u32,
     thumbnail: [PictureV3<'a>; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<[PhysicalDimensions; 1]>,
+    service: Option<[DimensionsV3; 1]>,
     items: [AnnotationPage<'a>; 1],
 }
 
 /// Service of physical dimensions. It has the keys of version 2, like all services from before version 3, and an `@id`
 /// because version 3 asks for one.
 #[derive(Serialize)]
-pub(super) struct PhysicalDimensions {
+struct DimensionsV3 {
     #[serde(rename = "@context")]
     context: &'static str,
     #[serde(rename = "@id")]
@@ -311,8 +311,8 @@ pub(super) struct PhysicalDimensions {
     units: &'static str,
 }
 
-impl PhysicalDimensions {
-    pub(super) fn new(canvas: &str, scale: PhysicalScale) -> Self {
+impl DimensionsV3 {
+    fn new(canvas: &str, scale: PhysicalScale) -> Self {
         Self {
             context: DIMENSIONS_CONTEXT,
             id: format!("{canvas}/dimensions"),
@@ -360,7 +360,7 @@ impl<'a> From<&'a Canvas> for CanvasV3<'a> {
             width: size.width(),
             height: size.height(),
             thumbnail: [thumbnail.into()],
-            service: scale.map(|scale| [PhysicalDimensions::new(id, scale)]),
+            service: scale.map(|scale| [DimensionsV3::new(id, scale)]),
             items: [page],
         }
     }
