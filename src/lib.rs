@@ -53,7 +53,10 @@
 //! | feature | adds |
 //! |---|---|
 //! | (none) | JPEG, PNG, TIFF, GIF, BMP and PNM sources; folder, in-memory and custom stores; collections |
+//! | `avif` | AVIF sources |
 //! | `jp2` | JPEG 2000 sources |
+//! | `jxl` | JPEG XL sources |
+//! | `psd` | Photoshop sources |
 //! | `s3` | buckets as stores and sources |
 //! | `serve` | [`serve`] |
 //! | `spreadsheets` | `.xlsx` and `.ods` tables for collections |

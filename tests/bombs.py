@@ -93,6 +93,42 @@ def jp2_of_tiles(width, height, tile):
     return b"\xff\x4f" + segment(0x51, siz) + segment(0x52, cod) + segment(0x5c, qcd) + b"\xff\xd9"
 
 
+def psd(width, height, compression, data):
+    """Returns an RGB file of Photoshop with a composite only."""
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, height, width, 8, 3)
+    return head + struct.pack(">IIIH", 0, 0, 0, compression) + data
+
+
+def box(kind, *content):
+    content = b"".join(content)
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def avif(width, height, kind=b"av01", data=b"", references=()):
+    """Returns an AVIF whose only item has this size. `references` are those to parts of it."""
+    full = struct.pack(">I", 0)
+    entry = box(b"infe", struct.pack(">IHH", 2 << 24, 1, 0), kind, b"\0")
+    size = box(b"ispe", full, struct.pack(">II", width, height))
+    format = box(b"av1C", b"\x81\x20\x00\x00")
+    properties = box(b"iprp", box(b"ipco", size, format), box(b"ipma", full, struct.pack(">IHBBB", 1, 1, 2, 0x81, 0x82)))
+    place = box(b"iloc", struct.pack(">IHHHHHHII", 1 << 24, 0x4400, 1, 1, 1, 0, 1, 0, len(data)))
+    parts = box(b"iref", full, box(b"dimg", struct.pack(f">HH{len(references)}H", 1, len(references), *references)))
+    meta = box(b"meta", full, box(b"pitm", full, b"\0\x01"), box(b"iinf", full, b"\0\x01", entry), properties, place, parts,
+               box(b"idat", data))
+    return box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + meta
+
+
+def jxl(width, height):
+    """Returns the header of a JPEG XL codestream of sRGB, without any frame."""
+    bits = "0"
+    for side in (height, width):
+        # The longest form of a side: 30 bits, the lowest one first. The ratio of the sides is not used.
+        bits += "11" + format(side - 1, "030b")[::-1] + ("000" if side is height else "")
+    bits += "1" + "1"
+    bits += "0" * (-len(bits) % 8)
+    return b"\xff\x0a" + bytes(int(bits[at:at + 8][::-1], 2) for at in range(0, len(bits), 8))
+
+
 def webp_of_chunks():
     head = b"VP8X" + struct.pack("<I", 10) + bytes([0x2c, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     lies = b"".join(kind + struct.pack("<I", 0xfffffff0) for kind in (b"ICCP", b"EXIF", b"XMP "))
@@ -258,6 +294,12 @@ def cases(folder):
     yield Case("TIFF, profile of 4 GiB announced", [*small, file("icc.tif", tiff({**lie, 34675: (7, 0xfffffff0, 8)}))], [1], "icc", 280, 5, 10)
     yield Case("JPEG 2000, 65,000 tiles, 65,535 layers", [*small, file("tiles.j2k", jp2_of_tiles(60_000, 50_000, 215))], [1], "tiles", 280, 5, 10)
     yield Case("JPEG 2000, 3 x 10^9 tiles", [*small, file("points.j2k", jp2_of_tiles(60_000, 50_000, 1))], [1], "points", 280, 5, 10)
+    yield Case("Photoshop, 60000 x 50000 announced", [*small, file("lie.psd", psd(60000, 50000, 1, bytes(1000)))], [1], "pixels", 280, 2, 5)
+    yield Case("Photoshop, 1 GiB behind its pixels", [*small, file("zip.psd", psd(100, 100, 2, deflated_zeros(1024 * MIB)))], [0, 1], "zip", 280, 5, 10)
+    yield Case("AVIF, 60000 x 50000 announced", [*small, file("large.avif", avif(60000, 50000, data=bytes(100)))], [1], "memory", 280, 2, 5)
+    grid = avif(64, 64, b"grid", b"\0\0\xff\xff\0\x40\0\x40", [1] * 65535)
+    yield Case("AVIF, a grid of itself", [*small, file("grid.avif", grid)], [1], "grid", 280, 2, 5)
+    yield Case("JPEG XL, 60000 x 50000 announced", [*small, file("large.jxl", jxl(60000, 50000))], [1], "memory", 280, 2, 5)
     yield Case("WebP, chunks of 4 GiB announced", [*small, file("lies.webp", webp_of_chunks())], [1], "lies", 280, 2, 5)
     yield Case("GIF, 500,000 frames", [*small, file("frames.gif", gif_of_frames(500_000))], [0], "published", 280, 5, 10)
     yield Case("PNM, 60000 x 50000 announced", [*small, file("large.pgm", b"P5 60000 50000 255\n")], [1], "memory", 280, 2, 5)

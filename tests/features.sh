@@ -10,7 +10,7 @@ readonly SDK='aws-(config|runtime|sdk-[a-z0-9]*|smithy-[a-z0-9-]*|types)'
 
 main() {
   local sets=('' 'jp2,webp' 'serve,spreadsheets,web' s3)
-  if [[ ${1:-} == --each ]]; then sets+=(jp2 serve spreadsheets web webp); fi
+  if [[ ${1:-} == --each ]]; then sets+=(avif jp2 jxl psd serve spreadsheets web webp); fi
   for features in "${sets[@]}"; do
     builds "$features"
   done

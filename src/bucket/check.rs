@@ -109,7 +109,7 @@ impl Probe {
     fn object(&self) -> Object {
         Object {
             key: self.key.clone(),
-            body: self.body.clone(),
+            body: self.body.clone().into(),
             content_type: CONTENT_TYPE,
             cache_control: CACHE_CONTROL.into(),
             mark: Some(MARK.into()),

@@ -1,6 +1,7 @@
 //! Empty, system, and unsupported files and folders found in the input.
 
 use crate::destination::Identifier;
+use crate::source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -60,33 +61,59 @@ impl SystemFiles {
 }
 
 /// File extensions of unsupported image and document formats that users might expect to be published.
-const UNSUPPORTED_EXTENSIONS: [&str; 30] = [
-    "ai", "arw", "avif", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxl",
-    "jxr", "nef", "orf", "pdf", "pef", "psb", "psd", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
+const UNSUPPORTED_EXTENSIONS: [&str; 26] = [
+    "ai", "arw", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxr", "nef",
+    "orf", "pdf", "pef", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
 ];
 
-/// Files that look like images but aren't published because their format isn't supported, counted by extension.
+/// Files that look like images but aren't published, counted by extension.
 #[derive(Debug, Default)]
-pub(super) struct UnsupportedFiles(BTreeMap<&'static str, u64>);
+pub(super) struct UnsupportedFiles {
+    /// Files whose format isn't supported.
+    unsupported: BTreeMap<&'static str, u64>,
+    /// Files whose format is supported, but only published on request, with the names of these formats.
+    optional: BTreeMap<&'static str, u64>,
+    optional_types: BTreeSet<&'static str>,
+}
 
 impl UnsupportedFiles {
-    /// Counts the file if its extension belongs to an unsupported format. Does nothing unless `is_unasked` is set,
-    /// meaning that no pattern left the file out.
+    /// Counts the file if its extension belongs to an unsupported or optional format. Does nothing unless `is_unasked`
+    /// is set, meaning that no pattern left the file out.
     pub(super) fn add_if(&mut self, is_unasked: bool, path: &Path) {
+        if !is_unasked {
+            return;
+        }
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        let known = UNSUPPORTED_EXTENSIONS.into_iter().find(|known| known.eq_ignore_ascii_case(extension));
-        if let Some(known) = known.filter(|_| is_unasked) {
-            *self.0.entry(known).or_default() += 1;
+        let is_extension = |known: &&str| known.eq_ignore_ascii_case(extension);
+        if let Some(known) = UNSUPPORTED_EXTENSIONS.into_iter().find(|known| is_extension(known)) {
+            *self.unsupported.entry(known).or_default() += 1;
+        }
+        for (name, extensions) in source::optional_formats() {
+            if let Some(known) = extensions.iter().find(|known| is_extension(known)) {
+                *self.optional.entry(known).or_default() += 1;
+                self.optional_types.insert(name);
+            }
         }
     }
 
-    /// Returns a warning listing these files, or `None` if there aren't any.
-    pub(super) fn note(&self) -> Option<String> {
-        let counts: Vec<_> = self.0.iter().map(|(extension, count)| format!("{count} `.{extension}`")).collect();
-        let note = "warning: left out files in formats that are not supported";
-        let hint = "`iiif-publish plan FILE` names a command that converts one";
-        (!counts.is_empty()).then(|| format!("{note}: {}; {hint}", counts.join(", ")))
+    /// Returns warnings listing these files.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let unsupported = counts(&self.unsupported).map(|counts| {
+            let hint = "`iiif-publish plan FILE` names a command that converts one";
+            format!("warning: left out files in formats that are not supported: {counts}; {hint}")
+        });
+        let types = self.optional_types.iter().copied().collect::<Vec<_>>().join(",");
+        let optional = counts(&self.optional).map(|counts| {
+            format!("warning: left out files in formats that are published on request: {counts}; add `--types {types}`")
+        });
+        unsupported.into_iter().chain(optional)
     }
+}
+
+/// Formats files counted by extension. Returns `None` if there aren't any.
+fn counts(files: &BTreeMap<&'static str, u64>) -> Option<String> {
+    let counts: Vec<_> = files.iter().map(|(extension, count)| format!("{count} `.{extension}`")).collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
 }
 
 /// An input folder that contains no files at all. It may be the mount point of a missing disk.

@@ -14,7 +14,7 @@ mod stale;
 mod table;
 
 pub use folder::EmptyFolder;
-pub use input::{Input, InputError, Patterns};
+pub use input::{ImageType, ImageTypeError, Input, InputError, Patterns};
 pub use page::{Page, objects};
 pub use page_selection::{PageRange, PageSelection, PageSelectionError};
 pub(crate) use presentation::{ManifestPage, Presentation, StoredPage};

@@ -4,7 +4,7 @@ use super::page::Page;
 use super::page_selection::PageSelection;
 use crate::destination::{Destination, DocumentAddress, Identifier};
 use crate::iiif::{
-    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, Picture,
+    ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, PhysicalScale, Picture,
     PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas,
 };
 use crate::store::{Key, KeyError};
@@ -36,6 +36,8 @@ pub struct ManifestPage<'a> {
     pub base_uri: String,
     /// Full image size in pixels.
     pub size: Size,
+    /// Physical size of pixels, if it is known.
+    pub scale: Option<PhysicalScale>,
 }
 
 /// A page of a file, as its stored manifest shows it.
@@ -43,6 +45,7 @@ pub struct ManifestPage<'a> {
 pub(crate) struct StoredPage {
     pub(crate) page: Page,
     pub(crate) size: Size,
+    pub(crate) scale: Option<PhysicalScale>,
 }
 
 impl Presentation {
@@ -139,11 +142,12 @@ impl Presentation {
             let after = canvas.id.strip_prefix(&before)?;
             if after.is_empty() {
                 let page = Page { pages: PageSelection::One(1), ..file.clone() };
-                return Some(StoredPage { page, size: canvas.size });
+                return Some(StoredPage { page, size: canvas.size, scale: canvas.scale });
             }
             let number: u32 = after.strip_prefix('/')?.parse().ok()?;
             let label = canvas.label.filter(|label| *label != number.to_string());
-            Some(StoredPage { page: file.page_of_file(number, label.as_deref()).ok()?, size: canvas.size })
+            let page = file.page_of_file(number, label.as_deref()).ok()?;
+            Some(StoredPage { page, size: canvas.size, scale: canvas.scale })
         };
         let pages: Vec<StoredPage> = self.version.canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
         (!pages.is_empty()).then_some(pages)
@@ -163,7 +167,7 @@ impl Presentation {
         let small = listed.iter().copied().find(|size| size.longer_side() >= THUMBNAIL_SIDE);
         let thumbnail = small.map_or_else(|| body.clone(), |size| picture(SizeParameter::exactly(size), size));
         let id = format!("{manifest}/canvas/{}", published.page.identifier.in_url());
-        Canvas::new(id, page_label(published.page, number), published.size, thumbnail, body)
+        Canvas::new(id, page_label(published.page, number), published.size, thumbnail, body).measured(published.scale)
     }
 }
 
@@ -217,6 +221,7 @@ mod tests {
                 page,
                 base_uri: presentation().destination.base_uris(&page.identifier).remove(0),
                 size: Size::new(6000, 4000).expect("a size"),
+                scale: None,
             })
             .collect();
         let (key, manifest, _) = presentation().manifest(&published)?.expect("pages");

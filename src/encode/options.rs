@@ -2,7 +2,7 @@
 
 use crate::iiif::Size;
 use crate::libjpeg::{Effort, Subsampling};
-use crate::pixel::BlockLayout;
+use crate::pixel::{BlockColors, BlockLayout};
 use std::sync::Arc;
 
 /// JPEG encoding options.
@@ -78,7 +78,7 @@ const MIN_TILE_SIZE: u32 = 32;
 #[non_exhaustive]
 pub enum JpegTiles {
     /// Cuts blocks and requantizes them if the source quality is higher than requested. Re-encodes if the source has
-    /// more chroma resolution than requested.
+    /// more chroma resolution than requested, or is stored as RGB.
     ///
     /// The result is as close to the source as a re-encoded tile, and faster to produce. If the source quality isn't
     /// higher than requested, the result is lossless and smaller.
@@ -100,7 +100,8 @@ impl JpegTiles {
         let colors = layout.components.get(1..).unwrap_or_default();
         let is_thin = colors.iter().all(|it| (it.h_samp, it.v_samp) == (1, 1) && (across, down) == (16, 16));
         fits && match self {
-            Self::Auto => is_thin || subsampling == Subsampling::None,
+            // RGB tiles are about twice as large as YCbCr ones of the same quality.
+            Self::Auto => layout.colors != BlockColors::Rgb && (is_thin || subsampling == Subsampling::None),
             Self::Lossless => true,
             Self::Reencode => false,
         }

@@ -7,6 +7,7 @@ mod estimate;
 mod format;
 mod geometry;
 mod info;
+mod physical_scale;
 mod plan;
 mod presentation;
 mod pyramid;
@@ -16,6 +17,7 @@ pub(crate) use document::ImageDocument;
 pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
+pub use physical_scale::{LengthUnit, PhysicalScale};
 pub use plan::{ApiVersion, Plan};
 #[cfg(test)]
 pub(crate) use presentation::ViewingDirection;

@@ -11,6 +11,7 @@ pub use version::{PresentationVersion, PresentationVersionError};
 
 use super::geometry::Size;
 use super::info::Rights;
+use super::physical_scale::PhysicalScale;
 use super::plan::ApiVersion;
 use serde::{Deserialize, Serialize};
 
@@ -159,13 +160,20 @@ pub struct Canvas {
     size: Size,
     thumbnail: Picture,
     body: Picture,
+    scale: Option<PhysicalScale>,
 }
 
 impl Canvas {
     /// Creates a canvas with a single image, which may be smaller than the canvas. `size` is in pixels.
     #[must_use]
     pub(crate) fn new(id: String, label: LanguageMap, size: Size, thumbnail: Picture, body: Picture) -> Self {
-        Self { id, label, size, thumbnail, body }
+        Self { id, label, size, thumbnail, body, scale: None }
+    }
+
+    /// Sets the physical size of the canvas's pixels, if it is known.
+    #[must_use]
+    pub(crate) fn measured(self, scale: Option<PhysicalScale>) -> Self {
+        Self { scale, ..self }
     }
 }
 
@@ -176,6 +184,7 @@ pub(crate) struct StoredCanvas {
     /// First value of the label, in any language.
     pub(crate) label: Option<String>,
     pub(crate) size: Size,
+    pub(crate) scale: Option<PhysicalScale>,
 }
 
 /// A manifest, which describes an object and lists its pages.

@@ -163,14 +163,15 @@ impl CoefficientBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixel::Component;
+    use crate::pixel::{BlockColors, Component};
 
     #[test]
     fn memory_is_reserved_before_the_next_strip_can_begin() {
         let component = Component { h_samp: 1, v_samp: 1, quant_table: [1; 64] };
         let size = Size::new(64, 128).expect("not empty");
         // Two strips of eight rows of MCUs, but memory for one.
-        let mut buffer = CoefficientBuffer::new(Arc::new(BlockLayout { size, components: vec![component] }), 64, 1);
+        let layout = BlockLayout { size, colors: BlockColors::Gray, components: vec![component] };
+        let mut buffer = CoefficientBuffer::new(Arc::new(layout), 64, 1);
         let fill = |buffer: &mut CoefficientBuffer, row| assert!(buffer.rows(0, row, true).is_ok(), "in order");
         fill(&mut buffer, 0);
         fill(&mut buffer, 1);
@@ -187,7 +188,8 @@ mod tests {
     fn the_last_strip_reserves_nothing() {
         let component = Component { h_samp: 1, v_samp: 1, quant_table: [1; 64] };
         let size = Size::new(64, 64).expect("not empty");
-        let mut buffer = CoefficientBuffer::new(Arc::new(BlockLayout { size, components: vec![component] }), 64, 1);
+        let layout = BlockLayout { size, colors: BlockColors::Gray, components: vec![component] };
+        let mut buffer = CoefficientBuffer::new(Arc::new(layout), 64, 1);
         assert!(buffer.reserve(false), "the memory of the first strip");
         for row in 0..8 {
             buffer.rows(0, row, true).expect("in order");

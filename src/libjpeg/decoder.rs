@@ -2,10 +2,10 @@
 
 use super::coefficients::CoefficientBuffer;
 use super::state::{DecoderState, Source};
-use super::virtual_arrays;
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
+use super::{mcu_decoder, virtual_arrays};
 use crate::iiif::Size;
-use crate::pixel::{BlockLayout, BlockStrip, Component, RowScale};
+use crate::pixel::{BlockColors, BlockLayout, BlockStrip, Component, RowScale};
 use mozjpeg_sys as ffi;
 use std::ffi::{c_int, c_long};
 use std::io::{self, Read};
@@ -85,7 +85,8 @@ impl Decoder {
             has_ended: false,
             scans: 0,
         };
-        let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
+        let state =
+            Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0, mcus: None }));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
@@ -95,6 +96,11 @@ impl Decoder {
             ffi::jpeg_read_header(&mut (*state).info, 1);
         })?;
         Ok(decoder)
+    }
+
+    #[cfg(test)]
+    pub(super) fn state(&mut self) -> *mut DecoderState {
+        self.state
     }
 
     fn info(&self) -> &ffi::jpeg_decompress_struct {
@@ -141,13 +147,15 @@ impl Decoder {
 
     /// Returns the block layout if tiles can be cut from the blocks.
     ///
-    /// This requires an 8-bit grayscale or YCbCr image with all components in a single scan.
+    /// This requires an 8-bit grayscale, YCbCr or RGB image with all components in a single scan.
     pub(crate) fn block_layout(&self) -> Option<BlockLayout> {
-        use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_YCbCr};
+        use ffi::J_COLOR_SPACE::{JCS_GRAYSCALE, JCS_RGB, JCS_UNKNOWN, JCS_YCbCr};
         let info = self.info();
-        let count = match info.jpeg_color_space {
-            JCS_GRAYSCALE => 1,
-            JCS_YCbCr => 3,
+        let (count, colors) = match (info.jpeg_color_space, info.num_components) {
+            // The surrounding file decides about components that are returned without conversion.
+            (JCS_GRAYSCALE, _) | (JCS_UNKNOWN, 1) => (1, BlockColors::Gray),
+            (JCS_YCbCr, _) => (3, BlockColors::YCbCr),
+            (JCS_RGB, _) | (JCS_UNKNOWN, 3) => (3, BlockColors::Rgb),
             _ => return None,
         };
         // SAFETY: only reads the struct. `comp_info` points to `num_components` entries once the header has been read.
@@ -170,7 +178,7 @@ impl Decoder {
                 .filter(|_| is_baseline)
         };
         let components = components.iter().map(component).collect::<Option<Vec<_>>>()?;
-        Some(BlockLayout { size: Size::new(info.image_width, info.image_height).ok()?, components })
+        Some(BlockLayout { size: Size::new(info.image_width, info.image_height).ok()?, colors, components })
     }
 
     /// Keeps the file's blocks while decoding its rows. Must be called before [`start`](Self::start).
@@ -248,6 +256,9 @@ impl Decoder {
             ffi::jpeg_start_decompress(&mut (*state).info);
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_start_output(&mut (*state).info, 1);
+            }
+            if !(*state).source.is_arithmetic && ffi::jpeg_has_multiple_scans(&(*state).info) == 0 {
+                mcu_decoder::install(state);
             }
         });
         self.explained(started)?;

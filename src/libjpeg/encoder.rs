@@ -4,7 +4,7 @@ use super::scan::Scan;
 use super::state::{BlockRows, Destination, EncoderState, component_of};
 use super::{LibjpegError, ROWS_AT_ONCE, Result, entropy, guarded, prepare_errors, raise};
 use crate::iiif::Size;
-use crate::pixel::{Block, BlockLayout, PixelFormat};
+use crate::pixel::{Block, BlockColors, BlockLayout, PixelFormat};
 use mozjpeg_sys as ffi;
 use std::ffi::{c_int, c_uint};
 
@@ -66,7 +66,7 @@ impl Encoder {
         effort: Effort,
     ) -> Result<Self> {
         let channels = c_int::try_from(format.channels()).expect("at most 4");
-        let encoder = Self::with_defaults(size, channels, color_space(format), effort)?;
+        let encoder = Self::with_defaults(size, channels, (color_space(format), None), effort)?;
         let state = encoder.state;
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
@@ -95,9 +95,13 @@ impl Encoder {
         if !matches!(count, 1 | 3) {
             return Err(LibjpegError::Codec(format!("cannot write a JPEG with {count} components")));
         }
-        let colors = if count == 1 { ffi::J_COLOR_SPACE::JCS_GRAYSCALE } else { ffi::J_COLOR_SPACE::JCS_YCbCr };
+        let colors = match layout.colors {
+            BlockColors::Gray => ffi::J_COLOR_SPACE::JCS_GRAYSCALE,
+            BlockColors::YCbCr => ffi::J_COLOR_SPACE::JCS_YCbCr,
+            BlockColors::Rgb => ffi::J_COLOR_SPACE::JCS_RGB,
+        };
         let channels = c_int::try_from(count).expect("at most 3");
-        let encoder = Self::with_defaults(size, channels, colors, effort)?;
+        let encoder = Self::with_defaults(size, channels, (colors, Some(colors)), effort)?;
         let state = encoder.state;
         // SAFETY: as in `new`. Setting the defaults created `count` entries in `comp_info` and the two tables they
         // refer to. The vector with the `blocks` arrays is never modified afterwards.
@@ -117,8 +121,14 @@ impl Encoder {
         Ok((encoder, tables))
     }
 
-    /// Creates an encoder with all settings that don't depend on the pixels.
-    fn with_defaults(size: Size, channels: c_int, colors: ffi::J_COLOR_SPACE, effort: Effort) -> Result<Self> {
+    /// Creates an encoder with all settings that don't depend on the pixels. `colors` are those of the input and of
+    /// the file; libjpeg chooses the latter if they are `None`.
+    fn with_defaults(
+        size: Size,
+        channels: c_int,
+        colors: (ffi::J_COLOR_SPACE, Option<ffi::J_COLOR_SPACE>),
+        effort: Effort,
+    ) -> Result<Self> {
         // SAFETY: all fields of both structs can be zero.
         let (info, error) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let manager = ffi::jpeg_destination_mgr {
@@ -140,13 +150,17 @@ impl Encoder {
             info.image_width = size.width();
             info.image_height = size.height();
             info.input_components = channels;
-            info.in_color_space = colors;
+            info.in_color_space = colors.0;
             let profile = match effort {
                 Effort::Fast => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_FASTEST,
                 Effort::Small => ffi::JINT_COMPRESS_PROFILE_VALUE::JCP_MAX_COMPRESSION,
             };
             ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_COMPRESS_PROFILE, profile as c_int);
             ffi::jpeg_set_defaults(info);
+            if let Some(stored) = colors.1 {
+                // RGB gets an Adobe marker in place of the JFIF one. All decoders know it, since PDF has such JPEGs.
+                ffi::jpeg_set_colorspace(info, stored);
+            }
             ffi::jpeg_c_set_int_param(info, ffi::J_INT_PARAM::JINT_BASE_QUANT_TBL_IDX, STANDARD_TABLES);
             if effort == Effort::Small {
                 // Trying several scan layouts would take twice as long and only save 1% of bytes.

@@ -122,7 +122,7 @@ unsafe extern "C-unwind" fn encode_mcu(
 mod tests {
     use super::super::{Effort, Encoder, Subsampling};
     use crate::iiif::Size;
-    use crate::pixel::{Block, BlockLayout, Component, PixelFormat};
+    use crate::pixel::{Block, BlockColors, BlockLayout, Component, PixelFormat};
 
     /// Pseudorandom numbers, for noise without a pattern.
     struct Noise(u64);
@@ -173,7 +173,8 @@ mod tests {
         {
             let component = |&(h_samp, v_samp): &(u32, u32)| Component { h_samp, v_samp, quant_table: [1; 64] };
             let components = samplings.iter().map(component).collect();
-            let layout = BlockLayout { size: Size::new(201, 150).expect("not empty"), components };
+            let colors = if samplings.len() == 1 { BlockColors::Gray } else { BlockColors::YCbCr };
+            let layout = BlockLayout { size: Size::new(201, 150).expect("not empty"), colors, components };
             // Few large coefficients have long runs of zeros between them, and many small ones have none.
             for (share, largest) in [(1, 1), (2, 3), (20, 1023), (64, 1023), (200, 7)] {
                 let seed = noise.next(u64::MAX);
@@ -201,7 +202,11 @@ mod tests {
     #[test]
     fn a_coefficient_beyond_the_limits_is_an_error() {
         let component = Component { h_samp: 1, v_samp: 1, quant_table: [1; 64] };
-        let layout = BlockLayout { size: Size::new(8, 8).expect("not empty"), components: vec![component] };
+        let layout = BlockLayout {
+            size: Size::new(8, 8).expect("not empty"),
+            colors: BlockColors::Gray,
+            components: vec![component],
+        };
         for (index, coefficient, is_written) in [
             (0, 2047, true),
             (0, 2048, false),

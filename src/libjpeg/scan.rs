@@ -217,7 +217,7 @@ fn resized(head: &[u8], size: Size) -> Vec<u8> {
 mod tests {
     use super::super::{Effort, Encoder, Subsampling};
     use super::*;
-    use crate::pixel::{Block, BlockLayout, Component, PixelFormat};
+    use crate::pixel::{Block, BlockColors, BlockLayout, Component, PixelFormat};
 
     /// Calls `encode` with the position and size of each tile, and joins the scans that it returns.
     fn joined(size: Size, tile_size: u32, encode: impl Fn(u32, u32, Size) -> Scan) -> Vec<u8> {
@@ -277,7 +277,8 @@ mod tests {
         {
             let component = |&(h_samp, v_samp): &(u32, u32)| Component { h_samp, v_samp, quant_table: [1; 64] };
             let components = samplings.iter().map(component).collect();
-            let layout = BlockLayout { size: Size::new(201, 150).expect("not empty"), components };
+            let colors = if samplings.len() == 1 { BlockColors::Gray } else { BlockColors::YCbCr };
+            let layout = BlockLayout { size: Size::new(201, 150).expect("not empty"), colors, components };
             let (mcu_width, mcu_height) = layout.mcu();
             let file = |x: u32, y: u32, size: Size| {
                 let (mut encoder, _) = Encoder::of_blocks(size, &layout, None, Effort::Fast).expect("an encoder");

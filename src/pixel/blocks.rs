@@ -31,11 +31,24 @@ pub struct Component {
     pub quant_table: [u16; 64],
 }
 
+/// Meaning of a JPEG's components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockColors {
+    /// One component.
+    Gray,
+    /// Luma and two color differences.
+    YCbCr,
+    /// Red, green and blue, as scanners of slides store them.
+    Rgb,
+}
+
 /// Arrangement of blocks in a JPEG (ITU-T T.81, A.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockLayout {
     /// Image size in pixels.
     pub size: Size,
+    /// Meaning of the components.
+    pub colors: BlockColors,
     /// Components. Grayscale images have one, and all others have three.
     pub components: Vec<Component>,
 }
@@ -72,6 +85,33 @@ impl BlockLayout {
         (0..component).map(|index| self.row_blocks(index) * self.components[index].v_samp as usize).sum()
     }
 
+    /// Returns the index of the first block in a component's row of blocks. Rows are counted from the top of the strip.
+    ///
+    /// Rows of MCUs contain one component after another, and each component has `v_samp` rows of blocks.
+    #[must_use]
+    pub fn row_start(&self, component: usize, row: u32) -> usize {
+        let v_samp = self.components[component].v_samp;
+        let above = (row / v_samp) as usize * self.mcu_row_blocks();
+        above + self.first_block(component) + (row % v_samp) as usize * self.row_blocks(component)
+    }
+
+    /// Returns `true` if decoding at half size would mix pixels past the edges into visible pixels.
+    #[must_use]
+    pub fn mixes_hidden_pixels(&self) -> bool {
+        let (across, down) = self.mcu();
+        let is_whole = |it: &Component| {
+            // At half size, a component with half the resolution in both directions is decoded like at full size. In
+            // all others, each block of 8 x 8 samples becomes 4 x 4.
+            let is_unscaled = (16 * it.h_samp, 16 * it.v_samp) == (across, down);
+            let ends_with_block =
+                |side: u32, samples: u32, mcu: u32| (u64::from(side) * u64::from(samples)).is_multiple_of(mcu.into());
+            is_unscaled
+                || ends_with_block(self.size.width(), it.h_samp, across)
+                    && ends_with_block(self.size.height(), it.v_samp, down)
+        };
+        !self.components.iter().all(is_whole)
+    }
+
     /// Returns the number of blocks in a strip. `rows` is in pixels and gets rounded up to whole MCUs.
     #[must_use]
     pub fn strip_blocks(&self, rows: u32) -> usize {
@@ -103,6 +143,13 @@ impl BlockStrip {
     #[must_use]
     pub fn new(row: u32, size: Size, layout: Arc<BlockLayout>, blocks: StripBuffer<Block>) -> Self {
         Self { row, size, layout, blocks }
+    }
+
+    /// Returns a row of a component's blocks, including padding in the last MCU. Rows are counted from the top of the
+    /// strip.
+    #[must_use]
+    pub fn blocks(&self, component: usize, row: u32) -> &[Block] {
+        &self.blocks.items()[self.layout.row_start(component, row)..][..self.layout.row_blocks(component)]
     }
 }
 
@@ -144,11 +191,7 @@ impl BlockTile {
     pub fn row(&self, component: usize, row: u32) -> &[Block] {
         let layout = self.layout();
         let (it, count) = (&layout.components[component], layout.blocks_of(component, self.size).0);
-        // Reverses the arrangement from `libjpeg::coefficients`: rows of MCUs contain one component after another, and
-        // each component has `v_samp` rows of blocks.
-        let above = (row / it.v_samp) as usize * layout.mcu_row_blocks();
-        let above = above + layout.first_block(component) + (row % it.v_samp) as usize * layout.row_blocks(component);
-        let first = above + (self.x / layout.mcu().0 * it.h_samp) as usize;
+        let first = layout.row_start(component, row) + (self.x / layout.mcu().0 * it.h_samp) as usize;
         &self.strip.blocks.items()[first..first + count as usize]
     }
 }

@@ -1,10 +1,12 @@
 //! Data passed between the blocking stages: strips of pixels or JPEG blocks, and tiles cut from them.
 
 mod blocks;
+mod halve;
 mod pool;
 mod spare;
 
-pub use blocks::{Block, BlockLayout, BlockStrip, BlockTile, Component};
+pub use blocks::{Block, BlockColors, BlockLayout, BlockStrip, BlockTile, Component};
+pub(crate) use halve::halve_rows;
 pub use pool::{StripBuffer, StripPool};
 pub use spare::{Keeping, SpareStrips};
 

@@ -3,7 +3,7 @@
 
 use crate::encode::{Effort, JpegOptions, Subsampling};
 use crate::iiif::{Format, Pyramid, Rendering, ScaleFactor};
-use crate::pixel::{BlockLayout, Component, PixelFormat, RowScale};
+use crate::pixel::{PixelFormat, RowScale};
 use crate::source::Header;
 
 /// Returns the scale at which rows still have to be decoded when full-size tiles are cut from JPEG blocks, or `None` if
@@ -11,7 +11,8 @@ use crate::source::Header;
 ///
 /// Only JPEG tiles can be cut from blocks. The other levels usually need rows at half size. Full-size rows are needed
 /// in three cases: the image has full-size pictures that aren't made of blocks, it has only one level, or its last
-/// blocks extend past the edge. In the last case, decoding at half size would mix hidden pixels into visible pixels.
+/// blocks extend past the edge. In the last case, decoding at half size would mix hidden pixels into visible pixels,
+/// unless the decoder takes care of the edges.
 pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions) -> Option<RowScale> {
     let layout = header.blocks.as_ref()?;
     let is_jpeg_only = pyramid.formats().all().eq([Format::Jpg]);
@@ -24,25 +25,10 @@ pub(super) fn decoded_rows(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions
         Rendering::Tile(_) => false,
     };
     let pictures = pyramid.whole_levels().map(Rendering::Whole).chain(pyramid.thumbnails().map(Rendering::Thumbnail));
+    let mixes_hidden_pixels = !header.has_clean_edges && layout.mixes_hidden_pixels();
     let is_only_level = pyramid.scale_factors().len() == 1;
-    let is_full = is_only_level || mixes_hidden_pixels(layout) || pictures.into_iter().any(needs_pixels);
+    let is_full = is_only_level || mixes_hidden_pixels || pictures.into_iter().any(needs_pixels);
     Some(if is_full { RowScale::Full } else { RowScale::Half })
-}
-
-/// Returns `true` if decoding at half size would mix pixels past the edges into visible pixels.
-fn mixes_hidden_pixels(layout: &BlockLayout) -> bool {
-    let (across, down) = layout.mcu();
-    let is_whole = |it: &Component| {
-        // At half size, a component with half the resolution in both directions is decoded like at full size. In all
-        // others, each block of 8 x 8 samples becomes 4 x 4.
-        let is_unscaled = (16 * it.h_samp, 16 * it.v_samp) == (across, down);
-        let ends_with_block =
-            |side: u32, samples: u32, mcu: u32| (u64::from(side) * u64::from(samples)).is_multiple_of(mcu.into());
-        is_unscaled
-            || ends_with_block(layout.size.width(), it.h_samp, across)
-                && ends_with_block(layout.size.height(), it.v_samp, down)
-    };
-    !layout.components.iter().all(is_whole)
 }
 
 /// Returns `true` if a whole level's JPEG is joined from the scans of its tiles. They must all consist of the same MCUs.

@@ -1,7 +1,7 @@
 //! Events emitted while publishing.
 
 use crate::destination::{Identifier, VersionName};
-use crate::iiif::Size;
+use crate::iiif::{PhysicalScale, Size};
 use crate::source::{SourceProperties, Warning};
 use crate::store::Traffic;
 use std::time::Duration;
@@ -114,6 +114,8 @@ pub struct Published {
     pub version: Option<VersionName>,
     /// Image size in pixels.
     pub size: Size,
+    /// Physical size of pixels, if the source says so.
+    pub scale: Option<PhysicalScale>,
     /// Number of tiles per Image API version.
     pub tiles: u64,
     /// Number of objects that were stored.

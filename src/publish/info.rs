@@ -10,7 +10,8 @@ use super::state::StoredInfo;
 use super::target::Target;
 use crate::destination::ImageFolder;
 use crate::iiif::ImageInformation;
-use crate::store::{Object, Store, StoreError};
+
+use crate::store::{Body, Object, Store, StoreError};
 use bytes::Bytes;
 
 /// Writes an image's `info.json` files.
@@ -58,10 +59,10 @@ impl InfoWriter<'_> {
         information.to_json().into()
     }
 
-    fn object(&self, folder: &ApiFolder, dir: &ImageFolder, body: Bytes, mark: &Mark) -> Object {
+    fn object(&self, folder: &ApiFolder, dir: &ImageFolder, body: impl Into<Body>, mark: &Mark) -> Object {
         Object {
             key: dir.info_key(),
-            body,
+            body: body.into(),
             content_type: ImageInformation::content_type(folder.plan.version()),
             cache_control: self.options.info_cache_control.as_str().into(),
             mark: Some(mark.to_string().into()),
@@ -86,6 +87,7 @@ pub(super) fn committed(
         has_orphans: false,
         is_contested: false,
         old_versions: None,
+        scale: None,
         warnings: Vec::new(),
     };
     fingerprint.documents.iter().zip(content).map(mark).collect()

@@ -10,9 +10,8 @@ use super::watch::Watch;
 use crate::encode::{BlankTiles, EncodeError, Encoded, Encoding};
 use crate::iiif::{Format, ImageRequest, Rendering, ScaleFactor, Size};
 use crate::pixel::RowScale;
-use crate::store::{Digest, ETag, Key, Object, Receipt, Store, Tally};
+use crate::store::{Body, ETag, Key, Object, Receipt, Store, Tally};
 use crate::workers::WorkError;
-use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::HashMap;
@@ -86,7 +85,7 @@ impl Job {
     pub(super) async fn put(&self, object: Object) -> Result<Receipt, PublishError> {
         // We always have to encode the picture to find out if it matches the stored one. What we save is the upload,
         // which accounts for most of the time and all of the cost.
-        let has_body = |etag: &&ETag| etag.md5().is_some_and(|digest| digest == Digest::of(&object.body));
+        let has_body = |etag: &&ETag| etag.md5().is_some_and(|digest| digest == object.body.md5());
         let receipt = if let Some(etag) = self.reusable.get(&object.key).filter(has_body) {
             Receipt { bytes: object.body.len() as u64, key: object.key, etag: Some(etag.clone()) }
         } else {
@@ -99,21 +98,21 @@ impl Job {
         Ok(receipt)
     }
 
-    /// Uploads a picture under every request it answers. All objects in the same format share one buffer.
+    /// Uploads a picture under every request it answers. All objects in the same format share one body.
     pub(super) async fn put_picture(
         &self,
         rendering: Rendering,
         encoded: Vec<Encoded>,
     ) -> Result<Vec<Receipt>, PublishError> {
-        let bodies: Vec<(Format, Bytes)> = encoded.into_iter().map(|it| (it.format, it.bytes.into())).collect();
-        let object = |folder: &ApiFolder, request: ImageRequest, body: &Bytes| Object {
+        let bodies: Vec<(Format, Body)> = encoded.into_iter().map(|it| (it.format, it.bytes.into())).collect();
+        let object = |folder: &ApiFolder, request: ImageRequest, body: &Body| Object {
             key: folder.dir().key(&request),
             body: body.clone(),
             content_type: request.format.media_type(),
             cache_control: Arc::clone(&self.cache_control),
             mark: Some(Arc::clone(&self.headers)),
         };
-        let objects = |(format, body): &(Format, Bytes)| {
+        let objects = |(format, body): &(Format, Body)| {
             let of_folder = |folder: &ApiFolder| {
                 let requests = self.target.redirects.stored(&folder.plan, *format, rendering);
                 requests.into_iter().map(|request| object(folder, request, body)).collect::<Vec<_>>()

@@ -8,6 +8,7 @@
 
 use super::content::ContentDigest;
 use super::revision::Revisions;
+use crate::iiif::PhysicalScale;
 use crate::source::{Warning, WarningCode};
 use std::fmt;
 use std::str::FromStr;
@@ -61,6 +62,8 @@ pub(crate) struct Mark {
     pub(super) is_contested: bool,
     /// Number of old versions that were kept the last time old versions were deleted.
     pub(super) old_versions: Option<usize>,
+    /// Physical size of pixels, if the source says so.
+    pub(super) scale: Option<PhysicalScale>,
     /// Kinds of warnings reported when the source was read.
     pub(super) warnings: Vec<WarningCode>,
 }
@@ -83,6 +86,7 @@ impl Mark {
             has_orphans: false,
             is_contested: false,
             old_versions: None,
+            scale: None,
             warnings: Vec::new(),
         }
     }
@@ -125,6 +129,9 @@ impl fmt::Display for Mark {
         if let Some(count) = self.old_versions {
             write!(formatter, ";old={count}")?;
         }
+        if let Some(scale) = self.scale {
+            write!(formatter, ";scale={scale}")?;
+        }
         if self.warnings.is_empty() {
             return Ok(());
         }
@@ -156,6 +163,7 @@ impl FromStr for Mark {
             has_orphans: field("orphans") == Some("1"),
             is_contested: field("contested") == Some("1"),
             old_versions: field("old").and_then(|count| count.parse().ok()),
+            scale: field("scale").and_then(PhysicalScale::parse),
             // Ignore warnings that only newer versions know about.
             warnings: field("warnings").unwrap_or_default().split(',').filter_map(WarningCode::from_code).collect(),
         })
@@ -165,6 +173,7 @@ impl FromStr for Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iiif::LengthUnit;
 
     fn mark() -> Mark {
         Mark {
@@ -177,6 +186,7 @@ mod tests {
             has_orphans: false,
             is_contested: false,
             old_versions: Some(2),
+            scale: None,
             warnings: Vec::new(),
         }
     }
@@ -188,6 +198,7 @@ mod tests {
             mark().in_state(MarkState::Current),
             Mark { has_orphans: true, ..mark() },
             Mark { warnings: WarningCode::ALL.to_vec(), ..mark() },
+            Mark { scale: PhysicalScale::new(0.0025, LengthUnit::Inch), ..mark() },
             Mark::replacing("2233"),
             Mark::replacing("").contested(),
         ] {

@@ -137,7 +137,11 @@ pub(super) fn image_bytes(header: &Header, pyramid: &Pyramid, jpeg: JpegOptions,
         (profile_bytes * in_flight.pictures).min(in_flight.encoded_bytes) + profile_bytes * BlankTiles::MAX as u64;
     let blocks = decoded_rows(header, pyramid, jpeg);
     let strips = Cascade::bytes(pyramid, header.format, blocks.unwrap_or(RowScale::Full))
-        + header.blocks.as_ref().filter(|_| blocks.is_some()).map_or(0, |layout| block_strip_bytes(layout, pyramid));
+        + header
+            .blocks
+            .as_ref()
+            .filter(|_| blocks.is_some())
+            .map_or(0, |layout| block_strip_bytes(layout, pyramid) + header.block_bytes);
     ImageBytes { reading: header.decoder_bytes + strips, lasting: profiles + whole_levels(header, pyramid, jpeg) }
 }
 

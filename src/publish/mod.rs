@@ -59,6 +59,7 @@ pub use options::{FullImageUrl, Identity, Layout, OnWarning, Options, RedirectOp
 pub use outline::{Outline, VersionOutline};
 pub use page::FilePage;
 pub(crate) use page::{SharedFile, may_have_pages};
+pub(crate) use prospect::PublishedImage;
 pub use prospect::{Change, Prospect};
 pub(crate) use replace::{Timing, doomed, invalidate, is_ours};
 pub use summary::{BatchSummary, Unfinished};
@@ -385,7 +386,8 @@ impl Publisher {
         let pyramid = Pyramid::new(size, self.options.shape);
         // Images published by other programs don't have a version. The name isn't used in that case.
         let version = state.version().unwrap_or_else(|| version_name("", &Revisions::default()));
-        Ok(Some(Target::new(&self.options, &image.identifier, pyramid, version)?))
+        let target = Target::new(&self.options, &image.identifier, pyramid, version)?;
+        Ok(Some(Target { scale: state.scale(), ..target }))
     }
 
     fn timing(&self) -> Option<Timing> {

@@ -7,7 +7,7 @@ use super::state::State;
 use super::target::Target;
 use super::{Event, Image, Outcome, PublishError, Published, Publisher, kept, version_name};
 use crate::destination::Identifier;
-use crate::iiif::{Pyramid, Size};
+use crate::iiif::{PhysicalScale, Pyramid, Size};
 use crate::location::Location;
 use crate::publish::revision::Revisions;
 use crate::source::{self, OPEN_BYTES, PagedFile, ReadOptions, ResolvedSource, Source, SourceError};
@@ -194,10 +194,15 @@ impl Publisher {
     ///
     /// # Errors
     /// Returns an error if the prefix and identifier are too long when combined.
-    pub(crate) fn report_unchanged(&self, identifier: &Identifier, size: Size) -> Result<Published, PublishError> {
+    pub(crate) fn report_unchanged(
+        &self,
+        identifier: &Identifier,
+        size: Size,
+        scale: Option<PhysicalScale>,
+    ) -> Result<Published, PublishError> {
         let pyramid = Pyramid::new(size, self.options.shape);
         let target = Target::new(&self.options, identifier, pyramid, version_name("", &Revisions::default()))?;
-        let published = Published { outcome: Outcome::Unchanged, is_settled: true, ..kept(&target) };
+        let published = Published { outcome: Outcome::Unchanged, scale, is_settled: true, ..kept(&target) };
         (self.events)(Event::of(published.clone()));
         Ok(published)
     }

@@ -7,7 +7,7 @@ use super::revision::Revisions;
 use super::state::Action;
 use super::target::{Target, pyramid};
 use super::{Image, PublishError, Published, Publisher, blocks};
-use crate::iiif::{Plan, Size};
+use crate::iiif::{PhysicalScale, Plan, Size};
 use crate::source::OPEN_BYTES;
 
 /// Preview of publishing an image.
@@ -82,18 +82,30 @@ impl Publisher {
         let revisions = Revisions::current(source.header().kind, &self.options, has_block_tiles);
         let name = version_name(&fingerprint.pixels, &revisions);
         let target = Target::new(&self.options, &image.identifier, pyramid, name)?;
+        let target = Target { scale: source.header().scale, ..target };
         self.check_object_count(&target)?;
         Ok(target)
     }
 
-    /// Returns the base URI and size of a published image according to its `info.json`, or `None` if it doesn't exist.
+    /// Looks up a published image. Returns `None` if it doesn't exist.
     ///
     /// # Errors
     /// Returns an error if the store fails.
-    pub(crate) async fn find(&self, image: &Image) -> Result<Option<(String, Size)>, PublishError> {
+    pub(crate) async fn find(&self, image: &Image) -> Result<Option<PublishedImage>, PublishError> {
         let state = self.load_state(&image.identifier).await?;
-        Ok(state.base_uri().zip(state.size()))
+        let found = state.base_uri().zip(state.size());
+        Ok(found.map(|(base_uri, size)| PublishedImage { base_uri, size, scale: state.scale() }))
     }
+}
+
+/// A published image, as manifests show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublishedImage {
+    pub(crate) base_uri: String,
+    /// Size in pixels.
+    pub(crate) size: Size,
+    /// Physical size of pixels, if it is known.
+    pub(crate) scale: Option<PhysicalScale>,
 }
 
 fn prospect(target: &Target, change: Change) -> Prospect {

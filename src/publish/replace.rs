@@ -117,7 +117,7 @@ fn contested(replacing: Object) -> Object {
 pub(crate) fn doomed(key: Key, stored: &Stored) -> Object {
     Object {
         key,
-        body: stored.body.clone(),
+        body: stored.body.clone().into(),
         content_type: "application/json",
         cache_control: "no-cache".into(),
         mark: Some(Mark::replacing("").to_string().into()),

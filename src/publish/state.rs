@@ -5,7 +5,7 @@ use super::mark::{Mark, MarkState};
 use super::options::Options;
 use super::replace::is_ours;
 use crate::destination::{Identifier, ImageFolder, VersionName};
-use crate::iiif::Size;
+use crate::iiif::{PhysicalScale, Size};
 use crate::source::Warning;
 use crate::store::{KeyError, Listed, OnExisting, Store, StoreError, Stored};
 use serde::Deserialize;
@@ -226,6 +226,11 @@ impl State {
         let marks = self.infos.iter().flatten().filter_map(|info| info.mark.as_ref());
         let kinds: BTreeSet<_> = marks.flat_map(|mark| mark.warnings.iter().copied()).collect();
         kinds.into_iter().map(Warning::remembered).collect()
+    }
+
+    /// Returns the physical size of pixels recorded for the existing image.
+    pub(super) fn scale(&self) -> Option<PhysicalScale> {
+        self.infos.iter().flatten().filter_map(|info| info.mark.as_ref()).find_map(|mark| mark.scale)
     }
 
     /// Returns the name of the existing version.

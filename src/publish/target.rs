@@ -6,7 +6,7 @@ use super::event::{Orphans, Outcome, Published};
 use super::options::{Layout, Options};
 use super::redirects::Redirects;
 use crate::destination::{Identifier, ImageAddress, ImageFolder, VersionName};
-use crate::iiif::{Format, ImageRequest, Plan, Pyramid, Rendering, Size};
+use crate::iiif::{Format, ImageRequest, PhysicalScale, Plan, Pyramid, Rendering, Size};
 use crate::store::{Key, KeyError, Traffic};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(super) struct Target {
     pub(super) version: VersionName,
     /// Redirects for requests without an object of their own.
     pub(super) redirects: Redirects,
+    /// Physical size of pixels, if the source says so.
+    pub(super) scale: Option<PhysicalScale>,
 }
 
 impl Target {
@@ -48,7 +50,7 @@ impl Target {
         let folders: Result<Vec<_>, KeyError> =
             options.destination().images(identifier)?.into_iter().map(folder).collect();
         let redirects = Redirects::new(options.redirects.as_ref(), identifier);
-        Ok(Self { identifier: identifier.clone(), folders: folders?, redirects, pyramid, version })
+        Ok(Self { identifier: identifier.clone(), folders: folders?, redirects, pyramid, version, scale: None })
     }
 
     /// Returns `true` if each version of the image has its own folder.
@@ -82,6 +84,7 @@ impl Target {
             info_urls: self.folders.iter().map(|folder| folder.objects().info_url()).collect(),
             version: Some(self.version.clone()),
             size: self.pyramid.size(),
+            scale: self.scale,
             tiles: self.pyramid.tile_count(),
             objects: 0,
             bytes: 0,

@@ -113,7 +113,7 @@ impl Task<'_> {
         let (complete, found) = transfer(reading, turn, &job).await?;
         self.check_warnings(&found, false)?;
         warnings.extend(found);
-        let marks = self.marks(&revisions, &complete, !orphans.is_empty(), &warnings);
+        let marks = self.marks(&job.target, &revisions, &complete, !orphans.is_empty(), &warnings);
         let image = self.commit(&job, &marks, &complete).await?;
         job.enter(Stage::CleaningUp);
         let orphans = self.clean_up(&job.target, &marks, orphans).await?;
@@ -174,7 +174,8 @@ impl Task<'_> {
         let has_block_tiles = blocks::decoded_rows(header, &pyramid, options.jpeg).is_some();
         let revisions = Revisions::current(header.kind, options, has_block_tiles);
         let version = version_name(&self.fingerprint.pixels, &revisions);
-        Ok((Target::new(options, identifier, pyramid, version)?, revisions))
+        let target = Target::new(options, identifier, pyramid, version)?;
+        Ok((Target { scale: header.scale, ..target }, revisions))
     }
 
     /// Makes an existing, complete version current again if the image has been reverted to it.
@@ -194,7 +195,8 @@ impl Task<'_> {
         let warnings = there.warnings();
         let revisions = marks[0].revisions.with_document_of_now();
         let marks = committed(self.fingerprint, &revisions, &content, self.state_after());
-        let marks: Vec<_> = marks.into_iter().map(|mark| mark.with_warnings(&warnings)).collect();
+        let marks: Vec<_> =
+            marks.into_iter().map(|mark| Mark { scale: target.scale, ..mark }.with_warnings(&warnings)).collect();
         publisher.invalidate(target, self.state, "").await?;
         publisher.redirect(target).await?;
         // This now counts as the newest version when old versions are deleted.
@@ -266,9 +268,19 @@ impl Task<'_> {
         Ok(Published { objects, bytes, ..target.published() })
     }
 
-    fn marks(&self, revisions: &Revisions, complete: &Complete, has_orphans: bool, warnings: &[Warning]) -> Vec<Mark> {
+    fn marks(
+        &self,
+        target: &Target,
+        revisions: &Revisions,
+        complete: &Complete,
+        has_orphans: bool,
+        warnings: &[Warning],
+    ) -> Vec<Mark> {
         let marks = committed(self.fingerprint, revisions, &complete.content, self.state_after());
-        marks.into_iter().map(|mark| Mark { has_orphans, ..mark }.with_warnings(warnings)).collect()
+        marks
+            .into_iter()
+            .map(|mark| Mark { has_orphans, scale: target.scale, ..mark }.with_warnings(warnings))
+            .collect()
     }
 
     /// Returns the mark state for a newly committed image.

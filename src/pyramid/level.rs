@@ -11,9 +11,8 @@
 //! Halving whole strips would require even tile heights, or both strips of a pair in memory. Saving one row is cheaper.
 
 use super::STRIPS_PER_LEVEL;
-use super::halve::halve_rows;
 use crate::iiif::{ScaleFactor, Size};
-use crate::pixel::{PixelFormat, SpareStrips, Strip, StripBuffer, StripPool};
+use crate::pixel::{PixelFormat, SpareStrips, Strip, StripBuffer, StripPool, halve_rows};
 use std::collections::TryReserveError;
 
 /// A pyramid level along with its current strip, filled from top to bottom.

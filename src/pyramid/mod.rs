@@ -19,7 +19,6 @@
 //! Making each level in a separate pass would be simpler, but it would require decoding the source once per level or
 //! storing the previous level on disk.
 
-mod halve;
 mod level;
 
 use crate::iiif::{Pyramid, ScaleFactor};

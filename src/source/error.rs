@@ -164,7 +164,6 @@ impl SourceError {
             Refusal::Page { pages } => Self::NoSuchPage { input, page: options.page, pages },
             Refusal::Unsupported(variety) => Self::Unsupported { input, variety, hint: CONVERT },
             Refusal::Convert(variety, hint) => Self::Unsupported { input, variety, hint },
-            #[cfg(not(all(feature = "jp2", feature = "webp")))]
             Refusal::Disabled { what, feature } => Self::FeatureDisabled { input, what, feature },
             Refusal::Size(cause) => Self::Size { input, cause },
             Refusal::Decode(cause) => Self::Decode { input, cause },
@@ -198,7 +197,7 @@ pub(super) enum Refusal {
         pages: u32,
     },
     /// Support was disabled at build time. Holds the kind of file and the feature that enables it.
-    #[cfg(not(all(feature = "jp2", feature = "webp")))]
+    #[allow(dead_code, reason = "with all features, nothing is disabled")]
     Disabled {
         what: &'static str,
         feature: &'static str,

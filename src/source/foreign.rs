@@ -1,6 +1,8 @@
 //! Recognizes unsupported formats from their first bytes, so error messages can name the format and suggest a
 //! converter.
 
+use super::format::has_brand;
+
 /// An unsupported format and a hint for converting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
@@ -11,9 +13,6 @@ pub(super) struct Foreign {
 }
 
 const HEIC: &str = "convert it first, for example: `heif-dec IN.heic OUT.png` (in libheif before 1.18 `heif-convert`)";
-const AVIF: &str = "convert it first, for example: `avifdec IN.avif OUT.png`";
-const JXL: &str = "convert it first, for example: `djxl IN.jxl OUT.png`";
-const PSD: &str = "convert it first, for example: `magick 'IN.psd[0]' OUT.tif`";
 const MAGICK: &str = "convert it first, for example: `magick 'IN[0]' OUT.png`";
 const PDF: &str = "convert its pages first, for example: `pdftoppm -r 300 -tiff IN.pdf OUT`";
 const SVG: &str = "draw it in pixels first, for example: `rsvg-convert --width 8000 --output OUT.png IN.svg`";
@@ -34,9 +33,6 @@ const RAW: &str = "the raw data of a camera";
 
 /// Leading bytes, format name and hint.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image", JXL),
-    (b"\xff\x0a", "a JPEG XL image", JXL),
-    (b"8BPS", "a Photoshop file (PSD)", PSD),
     (b"%PDF-", "a PDF document", PDF),
     (b"%!PS", "a PostScript document", PDF_OF_POSTSCRIPT),
     (b"\xc5\xd0\xd3\xc6", "a PostScript document", PDF_OF_POSTSCRIPT),
@@ -81,8 +77,6 @@ const PDF_OF_POSTSCRIPT: &str = "convert it first, for example: `gs -sDEVICE=png
 /// Brands of ISO base media files (ISO/IEC 14496-12), with format name and hint. Any other brand is assumed to be a
 /// video.
 const BRANDS: &[(&[u8; 4], &str, &str)] = &[
-    (b"avif", "an AVIF image", AVIF),
-    (b"avis", "an AVIF image", AVIF),
     (b"heic", "a HEIC image", HEIC),
     (b"heix", "a HEIC image", HEIC),
     (b"heim", "a HEIC image", HEIC),
@@ -93,8 +87,10 @@ const BRANDS: &[(&[u8; 4], &str, &str)] = &[
     (b"mif2", "a HEIF image", HEIC),
     (b"msf1", "a HEIF image", HEIC),
     (b"crx ", RAW, DEVELOP),
-    (b"jxl ", "a JPEG XL image", JXL),
 ];
+
+/// Brands of supported formats, whose files may have others, too.
+const SUPPORTED_BRANDS: [&[u8; 4]; 2] = [b"avif", b"avis"];
 
 /// Recognizes a format from the start of a file. 512 bytes are enough.
 pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
@@ -116,13 +112,13 @@ pub(super) fn recognize(magic: &[u8]) -> Option<Foreign> {
 /// Recognizes files that start with a `ftyp` box: length, type, major brand, then compatible brands starting at byte
 /// 16.
 fn by_brand(magic: &[u8]) -> Option<Foreign> {
-    let (length, content) = magic.split_first_chunk::<4>()?;
-    let brands = content.strip_prefix(b"ftyp")?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?.saturating_sub(8).min(brands.len());
-    let brands = brands[..length].as_chunks::<4>().0;
+    let has_brand = |wanted: &[u8; 4]| has_brand(magic, |brand| brand == wanted);
+    if magic.get(4..8) != Some(b"ftyp") || SUPPORTED_BRANDS.into_iter().any(has_brand) {
+        return None;
+    }
     // Go by the order of our table instead of the file's. HEIC files also list the generic `mif1` brand, sometimes
     // first.
-    let mut known = BRANDS.iter().filter(|(brand, ..)| brands.contains(brand));
+    let mut known = BRANDS.iter().filter(|(brand, ..)| has_brand(brand));
     let (name, hint) = known.next().map_or(("a video", VIDEO), |(_, name, hint)| (*name, *hint));
     Some(Foreign { name, hint })
 }
@@ -170,7 +166,7 @@ mod tests {
 
     #[test]
     fn specific_brands_precede_general_ones() {
-        assert_eq!(recognized(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif"), Some("an AVIF image"));
+        assert_eq!(recognized(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif"), None, "supported");
         assert_eq!(recognized(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Some("a HEIC image"));
         assert_eq!(recognized(b"\0\0\0\x14ftypisom\0\0\0\0mp41"), Some("a video"));
     }

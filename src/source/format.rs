@@ -1,8 +1,14 @@
 //! Table of supported source formats. To add a format, write a decoder and add a row to this table.
 
+#[cfg(feature = "avif")]
+use super::avif;
 #[cfg(feature = "jp2")]
 use super::jp2;
+#[cfg(feature = "jxl")]
+use super::jxl;
 use super::page_list::PageList;
+#[cfg(feature = "psd")]
+use super::psd;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
 use image::ImageFormat;
 
@@ -18,6 +24,10 @@ pub(super) struct Format {
     /// Lowercase file extensions. They're only used to find files in folders. The actual format is detected from the
     /// content.
     extensions: &'static [&'static str],
+    /// `true` if folders are searched for these extensions without being asked. Only formats of the first release are:
+    /// a file of any other may be beside one of the same name that is published already, such as `atlas.psd` beside
+    /// `atlas.tif`.
+    is_default: bool,
     /// Decoder revision. Only bump this if the decoder used to produce wrong pixels, because doing so republishes every
     /// image in this format.
     revision: u32,
@@ -37,6 +47,7 @@ static FORMATS: &[Format] = &[
         name: "jpeg",
         title: "JPEG",
         extensions: &["jpg", "jpeg", "jpe", "jfif"],
+        is_default: true,
         revision: 1,
         // Don't require `FF D8 FF`, because libjpeg skips any bytes between this marker and the first segment.
         recognizes: |magic| magic.starts_with(b"\xff\xd8"),
@@ -47,6 +58,7 @@ static FORMATS: &[Format] = &[
         name: "jp2",
         title: "JPEG 2000",
         extensions: &["jp2", "j2k", "jpx", "j2c"],
+        is_default: true,
         revision: 1,
         // A boxed file (JP2) or a raw codestream.
         recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]),
@@ -60,6 +72,7 @@ static FORMATS: &[Format] = &[
         name: "png",
         title: "PNG",
         extensions: &["png"],
+        is_default: true,
         revision: 1,
         recognizes: |magic| magic.starts_with(b"\x89PNG\r\n\x1a\n"),
         pages: None,
@@ -69,6 +82,7 @@ static FORMATS: &[Format] = &[
         name: "tiff",
         title: "TIFF",
         extensions: &["tif", "tiff", "ptif", "btf"],
+        is_default: true,
         revision: 1,
         // Classic TIFF and BigTIFF, in both byte orders.
         recognizes: |magic| starts_with_any(magic, &[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
@@ -79,6 +93,7 @@ static FORMATS: &[Format] = &[
         name: "webp",
         title: "WebP",
         extensions: &["webp"],
+        is_default: true,
         revision: 1,
         // The file size sits between the two words.
         recognizes: |magic| magic.starts_with(b"RIFF") && magic.get(8..12) == Some(b"WEBP"),
@@ -92,6 +107,7 @@ static FORMATS: &[Format] = &[
         name: "gif",
         title: "GIF",
         extensions: &["gif"],
+        is_default: true,
         revision: 1,
         recognizes: |magic| starts_with_any(magic, &[b"GIF87a", b"GIF89a"]),
         pages: None,
@@ -101,6 +117,7 @@ static FORMATS: &[Format] = &[
         name: "bmp",
         title: "BMP",
         extensions: &["bmp"],
+        is_default: true,
         revision: 1,
         recognizes: |magic| magic.starts_with(b"BM"),
         pages: None,
@@ -110,12 +127,54 @@ static FORMATS: &[Format] = &[
         name: "pnm",
         title: "PNM",
         extensions: &["pnm", "ppm", "pgm", "pbm"],
+        is_default: true,
         revision: 1,
         recognizes: |magic| {
             magic.first() == Some(&b'P') && magic.get(1).is_some_and(|kind| (b'1'..=b'7').contains(kind))
         },
         pages: None,
         open: |file, _| other::open(file, ImageFormat::Pnm),
+    },
+    Format {
+        name: "avif",
+        title: "AVIF",
+        extensions: &["avif"],
+        is_default: false,
+        revision: 1,
+        // Files with the brand of AVIF may also have that of HEIF.
+        recognizes: |magic| has_brand(magic, |brand| matches!(brand, b"avif" | b"avis")),
+        pages: None,
+        #[cfg(feature = "avif")]
+        open: avif::open,
+        #[cfg(not(feature = "avif"))]
+        open: |_, _| Err(Refusal::Disabled { what: "AVIF files", feature: "avif" }),
+    },
+    Format {
+        name: "jxl",
+        title: "JPEG XL",
+        extensions: &["jxl"],
+        is_default: false,
+        revision: 1,
+        // A boxed file or a raw codestream.
+        recognizes: |magic| starts_with_any(magic, &[b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"]),
+        pages: None,
+        #[cfg(feature = "jxl")]
+        open: |file, _| jxl::open(file),
+        #[cfg(not(feature = "jxl"))]
+        open: |_, _| Err(Refusal::Disabled { what: "JPEG XL files", feature: "jxl" }),
+    },
+    Format {
+        name: "psd",
+        title: "Photoshop (PSD, PSB)",
+        extensions: &["psd", "psb"],
+        is_default: false,
+        revision: 1,
+        recognizes: |magic| magic.starts_with(b"8BPS"),
+        pages: None,
+        #[cfg(feature = "psd")]
+        open: |file, _| psd::open(file),
+        #[cfg(not(feature = "psd"))]
+        open: |_, _| Err(Refusal::Disabled { what: "Photoshop files", feature: "psd" }),
     },
 ];
 
@@ -144,6 +203,16 @@ pub(crate) fn extensions() -> impl Iterator<Item = &'static str> {
     FORMATS.iter().flat_map(|format| format.extensions).copied()
 }
 
+/// Returns the lowercase file extensions of the formats that folders are searched for.
+pub(crate) fn default_extensions() -> impl Iterator<Item = &'static str> {
+    FORMATS.iter().filter(|format| format.is_default).flat_map(|format| format.extensions).copied()
+}
+
+/// Returns the names and lowercase file extensions of the formats that folders are searched for only if asked.
+pub(crate) fn optional_formats() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    FORMATS.iter().filter(|format| !format.is_default).map(|format| (format.name, format.extensions))
+}
+
 /// Returns `false` if a file with this extension is in a format that has no pages. The extension may be wrong, but most
 /// are right, and looking at each file would take far longer.
 pub(crate) fn may_have_pages(extension: &str) -> bool {
@@ -167,6 +236,15 @@ pub(super) fn titles() -> String {
     FORMATS.iter().map(|format| format.title).collect::<Vec<_>>().join(", ")
 }
 
+/// Returns `true` if a file is an ISO base media file with such a brand. It starts with a `ftyp` box: length, type, major
+/// brand, and compatible brands from byte 16.
+pub(super) fn has_brand(magic: &[u8], is_wanted: impl Fn(&[u8; 4]) -> bool) -> bool {
+    let Some((length, content)) = magic.split_first_chunk::<4>() else { return false };
+    let Some(brands) = content.strip_prefix(b"ftyp") else { return false };
+    let length = (u32::from_be_bytes(*length) as usize).saturating_sub(8).min(brands.len());
+    brands[..length].as_chunks::<4>().0.iter().any(is_wanted)
+}
+
 fn starts_with_any(magic: &[u8], signatures: &[&[u8]]) -> bool {
     signatures.iter().any(|signature| magic.starts_with(signature))
 }
@@ -188,6 +266,10 @@ mod tests {
             (b"BM", Some("bmp")),
             (b"P7\n", Some("pnm")),
             (b"P8\n", None),
+            (b"\xff\x0a\xfa", Some("jxl")),
+            (b"8BPS\0\x02", Some("psd")),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", Some("avif")),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", None),
             (b"P", None),
             (b"", None),
         ] {

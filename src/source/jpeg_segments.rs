@@ -1,13 +1,17 @@
 //! JPEG segments before the pixel data: metadata and the frame header.
 
-use super::metadata::{Metadata, ProfilePieces};
+use super::metadata::{Metadata, ProfilePieces, scale_of_density};
+use crate::iiif::{LengthUnit, PhysicalScale};
 use std::io::{self, Read, Seek, SeekFrom};
 
 const START_OF_SCAN: u8 = 0xda;
 const END_OF_IMAGE: u8 = 0xd9;
+const JFIF: u8 = 0xe0;
 const EXIF: u8 = 0xe1;
 const PROFILE: u8 = 0xe2;
 
+/// Signature of the JFIF segment, followed by two bytes for the version, the unit, and the density in both directions.
+const JFIF_HEAD: &[u8] = b"JFIF\0";
 const EXIF_HEAD: &[u8] = b"Exif\0\0";
 /// Signature of the first segment of an XMP packet. This segment contains the orientation (ISO 16684-3, 1.1.3.1).
 const XMP_HEAD: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
@@ -55,6 +59,12 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     file.seek(SeekFrom::Start(2))?;
     while let Some((marker, length)) = next_segment(file)? {
         match marker {
+            JFIF => {
+                let bytes = content(file, length)?;
+                if let Some([_, _, unit, x0, x1, y0, y1, ..]) = bytes.strip_prefix(JFIF_HEAD) {
+                    segments.metadata.add_scale(density(*unit, [*x0, *x1], [*y0, *y1]));
+                }
+            }
             EXIF => {
                 let bytes = content(file, length)?;
                 if let Some(block) = bytes.strip_prefix(EXIF_HEAD) {
@@ -83,6 +93,17 @@ pub(super) fn read(file: &mut (impl Read + Seek)) -> io::Result<Segments> {
     pieces.finish(&mut segments.metadata);
     file.rewind()?;
     Ok(segments)
+}
+
+/// Returns the scale for a density in the JFIF segment (ITU-T T.871, 10.1).
+fn density(unit: u8, x: [u8; 2], y: [u8; 2]) -> Option<PhysicalScale> {
+    let unit = match unit {
+        1 => LengthUnit::Inch,
+        2 => LengthUnit::Centimeter,
+        // The ratio of the sides of a pixel.
+        _ => return None,
+    };
+    scale_of_density((u16::from_be_bytes(x).into(), u16::from_be_bytes(y).into()), unit)
 }
 
 /// Returns the next marker that has a length, along with that length, not counting the two length bytes themselves.
@@ -151,6 +172,19 @@ mod tests {
         let alone = [b"\xff\xd8", &second[..], &scan].concat();
         let found = read(&mut Cursor::new(&alone)).expect("in memory").metadata.finish();
         assert_eq!((found.profile, found.warnings.len()), (None, 1), "a piece is missing");
+    }
+
+    #[test]
+    fn the_density_of_the_jfif_segment_is_the_scale() {
+        for (unit, density, expected) in
+            [(1, 600_u16, Some("0.00166667in")), (2, 118, Some("0.00847458cm")), (0, 600, None), (1, 72, None)]
+        {
+            let [high, low] = density.to_be_bytes();
+            let jfif = segment(JFIF, JFIF_HEAD, &[1, 2, unit, high, low, high, low, 0, 0]);
+            let file = [b"\xff\xd8", &jfif[..], &[0xff, START_OF_SCAN, 0, 9]].concat();
+            let found = read(&mut Cursor::new(&file)).expect("in memory").metadata.finish().scale;
+            assert_eq!(found.map(|scale| scale.to_string()).as_deref(), expected, "{density} per {unit}");
+        }
     }
 
     #[test]

@@ -7,11 +7,15 @@
 //! Reading rows in order keeps memory usage low. A quarter turn requires memory for the whole image, and so do codecs
 //! that can only decode an entire image at once. [`Header`] reports how much memory is needed up front.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod color;
 mod error;
 mod foreign;
 mod format;
 mod gif_screen;
+#[cfg(any(feature = "avif", feature = "jxl"))]
+mod hdr;
 mod icc;
 mod icc_error;
 mod icc_lut;
@@ -21,16 +25,21 @@ mod input;
 mod jp2;
 mod jpeg;
 mod jpeg_segments;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod kind;
 mod lab;
 mod metadata;
 mod options;
 mod orientation;
 mod other;
+mod packbits;
 mod page_list;
 mod pages;
 mod png;
 mod png_chunks;
+#[cfg(feature = "psd")]
+mod psd;
 mod range_cache;
 mod remote;
 mod rows;
@@ -50,9 +59,9 @@ pub(crate) use remote::Fetch;
 pub(crate) use remote::{Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
-pub(crate) use format::{all_revisions, extensions, may_have_pages, revision};
+pub(crate) use format::{all_revisions, default_extensions, extensions, may_have_pages, optional_formats, revision};
 
-use crate::iiif::Size;
+use crate::iiif::{PhysicalScale, Size};
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
 use color::Converter;
 use error::Refusal;
@@ -99,9 +108,17 @@ pub struct Header {
     /// size of the whole image for a few. Includes cached blocks if the file is remote.
     #[doc(hidden)]
     pub decoder_bytes: u64,
+    /// Physical size of pixels, if the file says so.
+    pub scale: Option<PhysicalScale>,
     /// DCT block layout, for JPEG files that can be split into tiles without decoding.
     #[doc(hidden)]
     pub blocks: Option<Arc<BlockLayout>>,
+    /// `true` if rows at half size have no traces of pixels past the image's edges.
+    #[doc(hidden)]
+    pub has_clean_edges: bool,
+    /// Additional memory needed for decoding while blocks are kept, in bytes.
+    #[doc(hidden)]
+    pub block_bytes: u64,
     /// ICC profile to embed in every rendition if the colors weren't converted. `None` if they're sRGB.
     #[doc(hidden)]
     pub kept_profile: Option<Arc<[u8]>>,
@@ -118,7 +135,10 @@ impl Header {
             kind: SourceKind::PLAIN_RGB,
             properties: SourceProperties::default(),
             decoder_bytes: 0,
+            scale: None,
             blocks: None,
+            has_clean_edges: false,
+            block_bytes: 0,
             kept_profile: None,
         }
     }
@@ -186,6 +206,16 @@ trait RowReader: Send {
     /// Returns the DCT block reader. Only available if the format sets [`Opened::blocks`].
     fn blocks(&mut self) -> Option<&mut dyn BlockReader> {
         None
+    }
+
+    /// Returns `true` if rows at half size have no traces of pixels past the image's edges.
+    fn has_clean_edges(&self) -> bool {
+        false
+    }
+
+    /// Returns the additional memory needed while blocks are kept, in bytes, besides the strips of blocks themselves.
+    fn block_bytes(&self, _layout: &BlockLayout) -> u64 {
+        0
     }
 
     /// Checks the end of the file once all rows have been read. Returns any warnings found while reading.
@@ -282,10 +312,12 @@ impl Source {
 
     fn new(input: String, bytes: Input, (format, opened): (&Format, Opened), options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
-        let FileMetadata { profile, orientation, mut warnings } = metadata;
+        let FileMetadata { profile, orientation, scale, mut warnings } = metadata;
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
+        let block_bytes = blocks.as_ref().map_or(0, |blocks| rows.block_bytes(blocks));
+        let has_clean_edges = rows.has_clean_edges();
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
@@ -304,7 +336,10 @@ impl Source {
             kind,
             properties,
             decoder_bytes: decoder_bytes + rows.buffer_bytes() + bytes.cache_bytes(),
+            scale,
             blocks: blocks.filter(|_| rows.is_direct()).map(Arc::new),
+            has_clean_edges,
+            block_bytes,
             kept_profile: profile.filter(|_| summary.is_kept).map(Arc::from),
         };
         Self { input, bytes, header, rows }
@@ -422,7 +457,7 @@ fn resize(memory: &mut Vec<u8>, rows: usize, row_bytes: usize) -> Result<(), Dec
     Ok(())
 }
 
-#[cfg(all(test, not(all(feature = "jp2", feature = "webp"))))]
+#[cfg(all(test, not(feature = "cli")))]
 mod tests {
     use super::*;
     use std::io::Write;
@@ -444,5 +479,9 @@ mod tests {
         }
         let webp = required_feature(b"RIFF\x24\0\0\0WEBPVP8 ");
         assert_eq!(webp, (!cfg!(feature = "webp")).then_some("webp"));
+        let avif = required_feature(b"\0\0\0\x10ftypavif\0\0\0\0");
+        assert_eq!(avif, (!cfg!(feature = "avif")).then_some("avif"));
+        assert_eq!(required_feature(b"\xff\x0a"), (!cfg!(feature = "jxl")).then_some("jxl"));
+        assert_eq!(required_feature(b"8BPS\0\x01"), (!cfg!(feature = "psd")).then_some("psd"));
     }
 }

@@ -5,7 +5,8 @@
 //! because of errors in animations that we don't show. We avoid all that by hiding those chunks from it.
 
 use super::Input;
-use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata};
+use super::metadata::{MAX_EXIF_BYTES, MAX_PROFILE_BYTES, Metadata, scale_of_density};
+use crate::iiif::{LengthUnit, PhysicalScale};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
@@ -62,7 +63,7 @@ pub(super) fn read(file: &Input) -> io::Result<Chunks> {
             }
             b"CgBI" => chunks.is_apple = true,
             b"acTL" => chunks.is_animated = true,
-            b"eXIf" | b"iCCP" | b"tEXt" | b"zTXt" | b"iTXt" => chunks.add(&mut reader, kind, length)?,
+            b"eXIf" | b"iCCP" | b"pHYs" | b"tEXt" | b"zTXt" | b"iTXt" => chunks.add(&mut reader, kind, length)?,
             _ => {}
         }
         reader.seek(SeekFrom::Start(at + u64::from(length) + 4))?;
@@ -133,6 +134,7 @@ impl Chunks {
         match &kind {
             b"iCCP" => self.add_profile(content),
             b"eXIf" => self.metadata.add_exif(content),
+            b"pHYs" => self.metadata.add_scale(scale(content)),
             _ => self.add_text(kind, content),
         }
     }
@@ -205,6 +207,14 @@ impl Chunks {
         }
         Ok(())
     }
+}
+
+/// Returns the scale for a `pHYs` chunk: pixels per unit in both directions, and 1 if the unit is a meter.
+fn scale(content: &[u8]) -> Option<PhysicalScale> {
+    let [x0, x1, x2, x3, y0, y1, y2, y3, 1] = *content else { return None };
+    let per_millimeter = |pixels_per_meter: [u8; 4]| f64::from(u32::from_be_bytes(pixels_per_meter)) / 1000.0;
+    let density = (per_millimeter([x0, x1, x2, x3]), per_millimeter([y0, y1, y2, y3]));
+    scale_of_density(density, LengthUnit::Millimeter)
 }
 
 fn after_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

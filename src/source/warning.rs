@@ -28,11 +28,13 @@ pub enum WarningCode {
     EndMarkerMissing,
     /// A metadata block exceeds the size limit and was ignored.
     MetadataTooLarge,
+    /// The image has a high dynamic range (PQ or HLG), which is compressed to that of sRGB.
+    HdrConverted,
 }
 
 impl WarningCode {
     /// All warning codes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ProfileUnusable,
         Self::ProfileTooLarge,
         Self::OrientationUnreadable,
@@ -44,6 +46,7 @@ impl WarningCode {
         Self::FloatRangeMeasured,
         Self::EndMarkerMissing,
         Self::MetadataTooLarge,
+        Self::HdrConverted,
     ];
 
     /// Returns the stable code, such as `profile-unusable`.
@@ -61,6 +64,7 @@ impl WarningCode {
             Self::FloatRangeMeasured => "float-range-measured",
             Self::EndMarkerMissing => "end-marker-missing",
             Self::MetadataTooLarge => "metadata-too-large",
+            Self::HdrConverted => "hdr-converted",
         }
     }
 
@@ -79,6 +83,7 @@ impl WarningCode {
             Self::FloatRangeMeasured => "its floating-point range is measured",
             Self::EndMarkerMissing => "its end marker is missing",
             Self::MetadataTooLarge => "some of its metadata is too large",
+            Self::HdrConverted => "its high dynamic range is compressed",
         }
     }
 

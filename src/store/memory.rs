@@ -54,7 +54,7 @@ impl Entry {
     fn stored(&self) -> Stored {
         let Object { body, mark, .. } = &self.object;
         let mark = mark.as_deref().map(str::to_owned);
-        Stored { body: body.clone(), mark, etag: Some(self.etag()), modified: Some(self.modified) }
+        Stored { body: (**body).clone(), mark, etag: Some(self.etag()), modified: Some(self.modified) }
     }
 
     fn listed(&self) -> Listed {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "s3")]
 mod adaptive_limiter;
+mod body;
 mod digest;
 mod error;
 mod folder;
@@ -15,6 +16,7 @@ mod s3;
 mod tally;
 mod url;
 
+pub use body::Body;
 pub use digest::{Digest, ETag};
 pub use error::{StoreError, StoreErrorKind};
 pub use folder::FolderStore;
@@ -53,7 +55,7 @@ pub struct Object {
     /// The object's key.
     pub key: Key,
     /// The object's content.
-    pub body: Bytes,
+    pub body: Body,
     /// `Content-Type` header to serve.
     pub content_type: &'static str,
     /// `Cache-Control` header to serve.
@@ -154,7 +156,7 @@ pub trait Store: Send + Sync {
     fn put_new(&self, object: Object) -> BoxFuture<'_, Result<Receipt, StoreError>> {
         async move {
             match self.get(&object.key).await? {
-                Some(stored) if stored.body != object.body => Err(StoreError::exists(&object.key)),
+                Some(stored) if stored.body != *object.body => Err(StoreError::exists(&object.key)),
                 _ => self.put(object).await,
             }
         }

@@ -189,8 +189,28 @@ fn damaged_tiff_does_not_panic() {
 }
 
 #[test]
+fn damaged_jpeg_in_tiff_does_not_panic() {
+    endure("jpeg-in-tiff", &fixtures("jpeg/tiff", &["tif"]));
+}
+
+#[test]
 fn damaged_jpeg_2000_does_not_panic() {
     endure("jp2", &fixtures("jp2", &["jp2", "j2k", "jph"]));
+}
+
+#[test]
+fn damaged_avif_does_not_panic() {
+    endure("avif", &fixtures("avif", &["avif"]));
+}
+
+#[test]
+fn damaged_jpeg_xl_does_not_panic() {
+    endure("jxl", &fixtures("jxl", &["jxl"]));
+}
+
+#[test]
+fn damaged_photoshop_files_do_not_panic() {
+    endure("psd", &fixtures("psd", &["psd", "psb"]));
 }
 
 #[test]

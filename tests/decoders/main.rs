@@ -8,14 +8,17 @@
     reason = "pictures are drawn with casts"
 )]
 
+mod avif;
 mod cascade;
 mod color;
 mod formats;
 mod fuzz;
 mod inks;
 mod jp2;
+mod jxl;
 mod matrix;
 mod orientation;
+mod psd;
 mod tiff;
 
 /// Partly shared with `tests/it`.

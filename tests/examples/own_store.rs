@@ -39,7 +39,7 @@ impl Store for MapStore {
 
     fn get<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         let stored = self.objects().get(key.as_str()).map(|object| Stored {
-            body: object.body.clone(),
+            body: object.body.clone().into(),
             mark: object.mark.as_deref().map(str::to_owned),
             etag: None,
             modified: None,

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const FOLDERS: [&str; 5] = ["formats", "lenient", "tiff", "jp2", "jpeg"];
+const FOLDERS: [&str; 8] = ["avif", "formats", "lenient", "tiff", "jp2", "jpeg", "jxl", "psd"];
 
 /// Fields of a picture, in each direction, of which the mean color is compared.
 const FIELDS: u32 = 4;

@@ -76,6 +76,30 @@ fn files_in_unsupported_formats_are_counted_when_a_folder_leaves_them_out() {
 }
 
 #[test]
+fn files_of_newer_formats_are_published_on_request() {
+    let folder = TempDir::new().expect("a folder");
+    png_file(folder.path(), "a.png", 60, 40);
+    let photoshop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/psd/rgb-packbits.psb");
+    fs::copy(photoshop, folder.path().join("b.PSB")).expect("copied");
+    let server = FaultServer::start();
+    let run = ingest(&server, &[], &[folder.path()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let note = run.stderr.replace('\n', " ");
+    assert!(note.contains("published on request: 1 `.psb`; add `--types psd`"), "{note}");
+    assert!(!server.keys(BUCKET).contains("b/info.json"));
+    for types in ["--types=psd", "--types=all"] {
+        let run = ingest(&server, &[types], &[folder.path()]);
+        assert!(run.code == Some(0) && !run.stderr.contains("on request"), "{types}: {}", run.stderr);
+        assert!(server.keys(BUCKET).contains("b/info.json"), "{types}");
+    }
+    let run = ingest(&server, &["--types=doc"], &[folder.path()]);
+    assert!(run.code == Some(2) && run.stderr.contains("expected `all` or one of"), "{}", run.stderr);
+    file(folder.path(), "a.psd", b"8BPS");
+    let run = ingest(&server, &["--types=psd"], &[folder.path()]);
+    assert!(run.code != Some(0) && run.stderr.contains("a.psd"), "two sources of one identifier: {}", run.stderr);
+}
+
+#[test]
 fn system_files_in_folders_are_skipped() {
     let folder = TempDir::new().expect("a folder");
     for name in

@@ -169,7 +169,7 @@ async fn redirects_stay_within_their_format() {
         let expected = full_image_url.map(|_| "full/max/0/default.jpg");
         assert_eq!(elsewhere.iter().map(|(from, _)| from.as_str()).collect::<Vec<_>>(), Vec::from_iter(expected));
         assert_eq!(published.objects, (objects.len() + redirects.len()) as u64);
-        let bodies: BTreeSet<_> = objects.values().map(|object| object.body.clone()).collect();
+        let bodies: BTreeSet<_> = objects.values().map(|object| object.body.to_vec()).collect();
         assert_eq!(bodies.len(), objects.len(), "no picture is stored twice");
     }
 }

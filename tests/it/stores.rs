@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use iiif_publish::store::{
-    ETag, FolderStore, HeaderUpdate, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Redirects,
+    Body, ETag, FolderStore, HeaderUpdate, Key, Listed, MemoryStore, Object, Prefix, Receipt, Redirect, Redirects,
     S3Settings, S3Store, Store, StoreErrorKind, Stored,
 };
 use std::collections::BTreeSet;
@@ -205,7 +205,7 @@ fn key(key: &str) -> Key {
     Prefix::default().found(key).expect("not empty")
 }
 
-fn object(name: &str, body: impl Into<Bytes>, mark: &str) -> Object {
+fn object(name: &str, body: impl Into<Body>, mark: &str) -> Object {
     Object {
         key: key(name),
         body: body.into(),

@@ -308,7 +308,7 @@ async fn every_request_has_an_object_or_a_redirect_to_one() {
     }
     assert_eq!(redirects["image"], format!("{PUBLIC_URL}/image/info.json"));
     assert_eq!(published.objects, (objects.len() + redirects.len()) as u64);
-    let bodies: BTreeSet<_> = objects.values().map(|object| object.body.clone()).collect();
+    let bodies: BTreeSet<_> = objects.values().map(|object| object.body.to_vec()).collect();
     assert_eq!(bodies.len(), objects.len(), "no picture is stored twice");
 }
 

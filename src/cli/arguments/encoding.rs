@@ -19,7 +19,8 @@ pub(crate) struct EncodingArguments {
     subsampling: SubsamplingArgument,
     /// Choose how to make full-size tiles from a JPEG source
     ///
-    /// JPEG blocks can be reused only if the image needs no rotation or color conversion.
+    /// A TIFF with JPEG compression, such as a slide, is a JPEG source, too. JPEG blocks can be reused only if the image
+    /// needs no rotation or color conversion.
     #[arg(long, value_name = "MODE", default_value = "auto")]
     jpeg_tiles: JpegTilesArgument,
     /// Write smaller progressive JPEGs with mozjpeg (several times slower)

@@ -13,7 +13,7 @@ use std::path::Path;
 
 impl Arguments {
     pub(super) async fn input(&self, context: &Context) -> Result<IngestInput, Fatal> {
-        let patterns = Patterns::new(&self.include, &self.exclude)?;
+        let patterns = Patterns::new(&self.include, &self.exclude)?.with_types(self.types.iter().copied());
         // Skip the target, or the next run would treat this run's tiles as input images.
         let mut input = Input::new(patterns).leaving_out(self.publishing.target_location(&self.destination.prefix));
         if let Some(rename) = self.publishing.rename() {
@@ -42,7 +42,7 @@ impl Arguments {
         }
         let input = IngestInput::new(input)?;
         if input.pages().is_empty() {
-            let hint = "check the folder, `--include` and `--exclude`; nothing was changed";
+            let hint = "check the folder, `--include`, `--types` and `--exclude`; nothing was changed";
             return Err(Fatal::new(Exit::Usage, "no images in the input".to_owned(), hint));
         }
         Ok(input)

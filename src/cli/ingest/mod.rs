@@ -19,7 +19,7 @@ use events::IngestReporter;
 use iiif_publish::collection::ingest::{
     Completion, DeleteLimit, Ingest, IngestMode, IngestOptions, IngestSummary, Metrics,
 };
-use iiif_publish::collection::{InputError, Page, PageSelection, Shard, objects};
+use iiif_publish::collection::{ImageType, InputError, Page, PageSelection, Shard, objects};
 use iiif_publish::error::chain;
 use iiif_publish::iiif::PresentationVersion;
 use iiif_publish::publish::{Image, Publisher};
@@ -52,6 +52,12 @@ pub(super) struct Arguments {
     /// The pattern applies to files in folders, and can be repeated. By default, images are found by their extensions.
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
+    /// Also publish files of these types in folders: avif, jxl, psd, … (or `all`)
+    ///
+    /// Types that a new version can read aren't added by default, because `atlas.psd` beside `atlas.tif` would be a second source of the
+    /// identifier `atlas`. Has no effect on files that are named by themselves, in a list or in a table.
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', conflicts_with = "include")]
+    types: Vec<ImageType>,
     /// Exclude files in folders that match PATTERN (repeatable)
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,

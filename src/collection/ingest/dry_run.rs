@@ -4,7 +4,7 @@ use super::files::Expanded;
 use super::manifests::{self, ManifestObject, manifest_objects};
 use super::present::listed;
 use super::refusal::PruneRefusal;
-use super::summary::{KnownImages, base_uri};
+use super::summary::{KnownImages, published_image};
 use super::{Ingest, IngestError};
 use crate::collection::{Page, Presentation};
 use crate::destination::Identifier;
@@ -111,7 +111,7 @@ impl<'a> Ingest<'a> {
         Ok(totals)
     }
 
-    /// Examines each image. Returns the base URI and size of every image that wouldn't fail.
+    /// Examines each image. Returns every image that wouldn't fail.
     async fn examine_images(
         &self,
         totals: &mut DryRunTotals,
@@ -126,7 +126,7 @@ impl<'a> Ingest<'a> {
                     if let Some((change, objects, bytes)) = totals.add(&prospect) {
                         on_event(DryRunEvent::Image { identifier: &identifier, change, objects, bytes });
                     }
-                    known.published.insert(identifier, (base_uri(&prospect.published), prospect.published.size));
+                    known.published.insert(identifier, published_image(&prospect.published));
                 }
                 Err(error) => {
                     totals.failed += 1;

@@ -4,8 +4,7 @@ use super::files::{Expanded, ManifestState};
 use super::{Ingest, image, manifests};
 use crate::collection::{Page, PageSelection, StoredPage};
 use crate::destination::Identifier;
-use crate::iiif::Size;
-use crate::publish::{DocumentMark, Layout, PublishError, may_have_pages};
+use crate::publish::{DocumentMark, Layout, PublishError, PublishedImage, may_have_pages};
 use crate::store::{Key, OnExisting, StoreError, Stored};
 use std::collections::{HashMap, HashSet};
 
@@ -17,7 +16,7 @@ pub(super) struct StoredManifest {
 }
 
 /// Published images with their base URIs and sizes, and the file whose pages they are.
-pub(super) type FoundImages<'a> = (Vec<(Identifier, (String, Size))>, Option<Expanded<'a>>);
+pub(super) type FoundImages<'a> = (Vec<(Identifier, PublishedImage)>, Option<Expanded<'a>>);
 
 impl<'a> Ingest<'a> {
     /// Looks up a file's published images, without opening the file. The pages of a file are those in its manifest.
@@ -45,7 +44,8 @@ impl<'a> Ingest<'a> {
         let Some(stored) = presentation.stored_pages(file, &manifest.stored.body) else { return Ok(None) };
         let found = |stored: &StoredPage| {
             let base_uri = presentation.destination().base_uris(&stored.page.identifier).remove(0);
-            (stored.page.identifier.clone(), (base_uri, stored.size))
+            let image = PublishedImage { base_uri, size: stored.size, scale: stored.scale };
+            (stored.page.identifier.clone(), image)
         };
         let images = stored.iter().map(found).collect();
         let pages = stored.into_iter().map(|stored| stored.page).collect();

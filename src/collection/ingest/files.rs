@@ -21,7 +21,7 @@ pub(super) enum Step<'a> {
     /// An image is to be published.
     Publish(Image),
     /// An image was published or failed.
-    Ended(Image, Result<Published, PublishError>),
+    Ended(Image, Box<Result<Published, PublishError>>),
     /// A file has pages, which are images of their own.
     Expanded(Expanded<'a>),
 }
@@ -30,7 +30,7 @@ impl Step<'_> {
     /// Returns the error of an image that failed.
     pub(super) fn failure(&self) -> Option<&PublishError> {
         match self {
-            Self::Ended(_, Err(error)) => Some(error),
+            Self::Ended(_, result) => result.as_ref().as_ref().err(),
             _ => None,
         }
     }
@@ -113,7 +113,7 @@ impl<'a> Ingest<'a> {
             selection => self.look_at_file(file, selection).await,
         };
         let found = match found {
-            Ok(Found::Done(result)) => Ok(vec![Step::Ended(image(file), result)]),
+            Ok(Found::Done(result)) => Ok(vec![Step::Ended(image(file), Box::new(result))]),
             Ok(Found::Unchanged(expanded, stored)) => self.unchanged_pages(expanded, stored),
             Ok(Found::Pages(expanded, shared)) => {
                 let pages: Vec<_> = expanded.pages.iter().map(|page| page_image(page, &shared)).collect();
@@ -123,7 +123,7 @@ impl<'a> Ingest<'a> {
         };
         found.unwrap_or_else(|error| {
             self.publisher.report_failed(&file.identifier);
-            vec![Step::Ended(image(file), Err(error))]
+            vec![Step::Ended(image(file), Box::new(Err(error)))]
         })
     }
 
@@ -136,7 +136,7 @@ impl<'a> Ingest<'a> {
                     Ok(found) => shared = Some(found),
                     Err(error) => {
                         self.publisher.report_failed(&page.identifier);
-                        steps.push(Step::Ended(image(page), Err(error)));
+                        steps.push(Step::Ended(image(page), Box::new(Err(error))));
                     }
                 }
             }
@@ -236,9 +236,9 @@ impl<'a> Ingest<'a> {
 
     /// Reports pages that are known to be up to date.
     fn unchanged_pages(&self, expanded: Expanded<'a>, stored: Vec<StoredPage>) -> Result<Vec<Step<'a>>, PublishError> {
-        let ended = |StoredPage { page, size, .. }: StoredPage| {
-            let published = self.publisher.report_unchanged(&page.identifier, size)?;
-            Ok(Step::Ended(image(&page), Ok(published)))
+        let ended = |StoredPage { page, size, scale }: StoredPage| {
+            let published = self.publisher.report_unchanged(&page.identifier, size, scale)?;
+            Ok(Step::Ended(image(&page), Box::new(Ok(published))))
         };
         let ended: Result<Vec<_>, PublishError> = stored.into_iter().map(ended).collect();
         Ok(iter::once(Step::Expanded(expanded)).chain(ended?).collect())
@@ -282,7 +282,7 @@ impl<'s, 'a: 's, Files: Iterator<Item = &'s [&'a Page]>> Work<'s, 'a, Files> {
             if let Some(image) = self.images.pop_front() {
                 let publish = async move {
                     let result = ingest.publisher.publish(&image).await;
-                    vec![Step::Ended(image, result)]
+                    vec![Step::Ended(image, Box::new(result))]
                 };
                 self.running.push(publish.boxed());
             } else if let Some(file) = self.files.next() {

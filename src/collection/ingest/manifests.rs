@@ -6,7 +6,7 @@ use super::summary::KnownImages;
 use crate::collection::{ManifestPage, Page, Presentation, objects};
 use crate::destination::Identifier;
 use crate::iiif::{Collection, LanguageMap, Member, PresentationVersion, Size};
-use crate::publish::{DocumentMark, Publisher};
+use crate::publish::{DocumentMark, PublishedImage, Publisher};
 use crate::store::{Digest, Key, KeyError, Object, StoreError, Stored};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -43,8 +43,8 @@ impl<'a> ManifestObject<'a> {
 /// published.
 pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &'a KnownImages<'_>) -> Vec<ManifestObject<'a>> {
     let published_page = |page: &'a Page| {
-        let (base_uri, size) = images.published.get(&page.identifier)?;
-        Some(ManifestPage { page, base_uri: base_uri.clone(), size: *size })
+        let PublishedImage { base_uri, size, scale } = images.published.get(&page.identifier)?.clone();
+        Some(ManifestPage { page, base_uri, size, scale })
     };
     let object = |all: Vec<&'a Page>| {
         let count = all.len();
@@ -191,8 +191,10 @@ pub(super) async fn changed_collection(
     for pages in objects(pages) {
         // A collection entry doesn't depend on page sizes, so any size will do.
         let any_size = Size::new(1, 1).expect("it is not empty");
-        let manifest_pages: Vec<ManifestPage> =
-            pages.into_iter().map(|page| ManifestPage { page, base_uri: String::new(), size: any_size }).collect();
+        let manifest_pages: Vec<ManifestPage> = pages
+            .into_iter()
+            .map(|page| ManifestPage { page, base_uri: String::new(), size: any_size, scale: None })
+            .collect();
         if let Some((key, _, member)) = presentation.manifest(&manifest_pages)?
             && is_there(&key)
         {
@@ -226,6 +228,6 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
     let mark = Some(mark.to_string().into());
-    let object = Object { key, body, content_type: version.content_type(), cache_control, mark };
+    let object = Object { key, body: body.into(), content_type: version.content_type(), cache_control, mark };
     publisher.store().put(object).await.map(drop)
 }

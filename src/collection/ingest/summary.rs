@@ -6,8 +6,7 @@ use super::files::{Expanded, ManifestState};
 use super::report::Report;
 use crate::collection::Page;
 use crate::destination::Identifier;
-use crate::iiif::Size;
-use crate::publish::{DocumentMark, Image, Outcome, PagesMark, PublishError, Published};
+use crate::publish::{DocumentMark, Image, Outcome, PagesMark, PublishError, Published, PublishedImage};
 use std::collections::{HashMap, HashSet};
 use std::io;
 
@@ -73,13 +72,13 @@ impl IngestSummary {
     }
 }
 
-/// Base URI and size of each published image.
-pub(super) type PublishedImages = HashMap<Identifier, (String, Size)>;
+/// Published images by identifier.
+pub(super) type PublishedImages = HashMap<Identifier, PublishedImage>;
 
-/// Returns the base URI of a published image.
-pub(super) fn base_uri(published: &Published) -> String {
+/// Returns an image as manifests show it.
+pub(super) fn published_image(published: &Published) -> PublishedImage {
     let url = published.info_urls.first().and_then(|url| url.strip_suffix("/info.json"));
-    url.unwrap_or_default().to_owned()
+    PublishedImage { base_uri: url.unwrap_or_default().to_owned(), size: published.size, scale: published.scale }
 }
 
 /// Knowledge about the images of an input.
@@ -108,7 +107,7 @@ impl<'a> KnownImages<'a> {
 
     fn add(&mut self, image: &Image, published: &Published) {
         let identifier = &image.identifier;
-        self.published.insert(identifier.clone(), (base_uri(published), published.size));
+        self.published.insert(identifier.clone(), published_image(published));
         // Warnings are kept with each image, and so are versions of newer programs.
         if image.page.is_some() && (!published.warnings.is_empty() || published.outcome == Outcome::KeptNewer) {
             self.remarkable.insert(identifier.clone());

@@ -1,10 +1,12 @@
 //! Collects input images from local and remote files, folders, lists and tables.
 
 mod error;
+mod image_type;
 mod patterns;
 mod walk;
 
 pub use error::InputError;
+pub use image_type::{ImageType, ImageTypeError};
 pub use patterns::Patterns;
 
 use super::folder::{EmptyFolder, SystemFiles, UnsupportedFiles};
@@ -301,7 +303,7 @@ impl Input {
     /// Returns user-visible notes on how the input was read.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.note()).collect()
+        self.notes.iter().cloned().chain(self.system_files.note()).chain(self.unsupported_files.notes()).collect()
     }
 
     /// Returns all images, along with any errors that may have caused images to be missed, such as unreadable files and

@@ -1,8 +1,9 @@
 //! File selection by glob pattern.
 
-use super::InputError;
-use crate::collection::naming::is_image_name;
+use super::{ImageType, InputError};
+use crate::source;
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// Glob patterns, such as `**/*.tif`, that select files by their path relative to a folder.
@@ -10,11 +11,12 @@ use std::path::Path;
 pub struct Patterns {
     include: Option<GlobSet>,
     exclude: GlobSet,
+    types: Vec<ImageType>,
 }
 
 impl Patterns {
     /// Creates patterns that select files matching any of `include` and none of `exclude`. If `include` is empty, files
-    /// are selected by their image extension.
+    /// are selected by their image extension, which only includes formats of the first release.
     ///
     /// # Errors
     /// Returns an error if a pattern is invalid.
@@ -28,7 +30,13 @@ impl Patterns {
         };
         let set = |patterns| set(patterns).map_err(|error| InputError::Pattern(error.into()));
         let included = if include.is_empty() { None } else { Some(set(include)?) };
-        Ok(Self { include: included, exclude: set(exclude)? })
+        Ok(Self { include: included, exclude: set(exclude)?, types: Vec::new() })
+    }
+
+    /// Adds formats to those that are selected by their extension. Has no effect if there are patterns to include.
+    #[must_use]
+    pub fn with_types(self, types: impl IntoIterator<Item = ImageType>) -> Self {
+        Self { types: types.into_iter().collect(), ..self }
     }
 
     /// Returns `true` if the user's patterns neither include nor exclude a file.
@@ -37,7 +45,13 @@ impl Patterns {
     }
 
     pub(super) fn match_file(&self, path: &Path) -> bool {
-        self.include.as_ref().map_or_else(|| is_image_name(path), |include| include.is_match(path))
+        self.include.as_ref().map_or_else(|| self.match_extension(path), |include| include.is_match(path))
             && !self.exclude.is_match(path)
+    }
+
+    fn match_extension(&self, path: &Path) -> bool {
+        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        source::default_extensions().any(|known| known.eq_ignore_ascii_case(extension))
+            || self.types.iter().any(|one| one.has_extension(extension))
     }
 }

@@ -8,11 +8,16 @@ use super::{
 };
 use crate::iiif::geometry::Size;
 use crate::iiif::info::Rights;
+use crate::iiif::physical_scale::{LengthUnit, PhysicalScale};
 use crate::iiif::plan::ApiVersion;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 const CONTEXT: &str = "http://iiif.io/api/presentation/3/context.json";
+
+/// Context and profile of the [service of physical dimensions](https://iiif.io/api/annex/services/#physical-dimensions).
+const DIMENSIONS_CONTEXT: &str = "http://iiif.io/api/annex/services/physdim/1/context.json";
+const DIMENSIONS_PROFILE: &str = "http://iiif.io/api/annex/services/physdim";
 
 /// Media type of manifests and collections.
 pub(super) const CONTENT_TYPE: &str = "application/ld+json;profile=\"http://iiif.io/api/presentation/3/context.json\"";
@@ -42,13 +47,22 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
         label: BTreeMap<String, Vec<String>>,
         width: u32,
         height: u32,
+        #[serde(default)]
+        service: Vec<serde_json::Value>,
     }
     let Document { r#type, items } = serde_json::from_slice(body).ok()?;
-    let canvas = |Item { id, label, width, height }: Item| {
+    let canvas = |Item { id, label, width, height, service }: Item| {
         let label = label.into_values().flatten().next();
-        Some(StoredCanvas { id, label, size: Size::new(width, height).ok()? })
+        Some(StoredCanvas { id, label, size: Size::new(width, height).ok()?, scale: service.iter().find_map(scale) })
     };
     if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
+}
+
+/// Returns the scale in a service of physical dimensions, or `None` for any other service.
+fn scale(service: &serde_json::Value) -> Option<PhysicalScale> {
+    let text = |key| service.get(key)?.as_str();
+    let length = service.get("physicalScale")?.as_f64().filter(|_| text("profile") == Some(DIMENSIONS_PROFILE))?;
+    PhysicalScale::new(length, LengthUnit::from_abbreviation(text("physicalUnits")?)?)
 }
 
 fn type_of(kind: Kind) -> &'static str {
@@ -190,7 +204,39 @@ struct CanvasV3<'a> {
     width: u32,
     height: u32,
     thumbnail: [PictureV3<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<[DimensionsV3; 1]>,
     items: [AnnotationPage<'a>; 1],
+}
+
+/// Service of physical dimensions. It has the keys of version 2, like all services from before version 3, and an `@id`
+/// because version 3 asks for one.
+#[derive(Serialize)]
+struct DimensionsV3 {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    #[serde(rename = "@id")]
+    id: String,
+    #[serde(rename = "@type")]
+    r#type: &'static str,
+    profile: &'static str,
+    #[serde(rename = "physicalScale")]
+    scale: f64,
+    #[serde(rename = "physicalUnits")]
+    units: &'static str,
+}
+
+impl DimensionsV3 {
+    fn new(canvas: &str, scale: PhysicalScale) -> Self {
+        Self {
+            context: DIMENSIONS_CONTEXT,
+            id: format!("{canvas}/dimensions"),
+            r#type: "Service",
+            profile: DIMENSIONS_PROFILE,
+            scale: scale.length(),
+            units: scale.unit().abbreviation(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -212,7 +258,7 @@ struct Annotation<'a> {
 /// The URIs of nested resources start with the canvas URI.
 impl<'a> From<&'a Canvas> for CanvasV3<'a> {
     fn from(canvas: &'a Canvas) -> Self {
-        let Canvas { id, label, size, thumbnail, body } = canvas;
+        let Canvas { id, label, size, thumbnail, body, scale } = canvas;
         let annotation = Annotation {
             id: format!("{id}/page/image"),
             r#type: "Annotation",
@@ -228,6 +274,7 @@ impl<'a> From<&'a Canvas> for CanvasV3<'a> {
             width: size.width(),
             height: size.height(),
             thumbnail: [thumbnail.into()],
+            service: scale.map(|scale| [DimensionsV3::new(id, scale)]),
             items: [page],
         }
     }
@@ -339,6 +386,29 @@ mod tests {
             manifest.to_json(PresentationVersion::V3),
             include_str!("../../../tests/fixtures/presentation/manifest-3.json")
         );
+    }
+
+    #[test]
+    fn the_scale_of_a_canvas_is_a_service_that_is_read_again() {
+        let id = "https://example.org/m.json".to_owned();
+        let scale = PhysicalScale::new(0.000_499, LengthUnit::Millimeter);
+        let pages = vec![canvas(1).measured(scale), canvas(2)];
+        let json = Manifest::new(id, Description::default(), pages).expect("pages").to_json(PresentationVersion::V3);
+        let manifest: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(
+            manifest["items"][0]["service"],
+            serde_json::json!([{
+                "@context": "http://iiif.io/api/annex/services/physdim/1/context.json",
+                "@id": "https://example.org/m.json/canvas/1/dimensions",
+                "@type": "Service",
+                "profile": "http://iiif.io/api/annex/services/physdim",
+                "physicalScale": 0.000_499,
+                "physicalUnits": "mm",
+            }])
+        );
+        assert!(manifest["items"][1].get("service").is_none());
+        let scales: Vec<_> = canvases(json.as_bytes()).expect("a manifest").iter().map(|it| it.scale).collect();
+        assert_eq!(scales, [scale, None]);
     }
 
     #[test]

@@ -3,14 +3,17 @@
 //! Containers add metadata blocks in file order. The first block that has a value wins, and a block that can't be used
 //! results in a [`Warning`]. Block sizes are limited to keep small files from using a lot of memory.
 
+mod density;
 mod exif;
 mod profile;
 mod xmp;
 
+pub(super) use density::scale_of_density;
 pub(super) use exif::orientation_from_tag;
 pub(super) use profile::ProfilePieces;
 
 use super::{Orientation, Warning, WarningCode};
+use crate::iiif::PhysicalScale;
 use exif::Exif;
 
 /// Maximum size of an EXIF block, or of a text chunk containing one, in bytes. Previews embedded in EXIF are typically
@@ -34,6 +37,7 @@ pub(super) struct Metadata {
     has_readable_exif: bool,
     exif_problem: Option<String>,
     profile_problem: Option<String>,
+    scale: Option<PhysicalScale>,
     warnings: Vec<Warning>,
 }
 
@@ -87,9 +91,20 @@ impl Metadata {
         self.warn(WarningCode::MetadataTooLarge, text);
     }
 
+    /// Adds the physical size of pixels.
+    pub(super) fn add_scale(&mut self, scale: Option<PhysicalScale>) {
+        self.scale = self.scale.or(scale);
+    }
+
     /// Adds any other warning.
     pub(super) fn warn(&mut self, code: WarningCode, text: impl Into<String>) {
         self.warnings.push(Warning::new(code, text));
+    }
+
+    /// Adds a warning that has been made already.
+    #[cfg(any(feature = "avif", feature = "jxl"))]
+    pub(super) fn add_warning(&mut self, warning: Warning) {
+        self.warnings.push(warning);
     }
 
     /// Returns `true` if an orientation was found anywhere other than XMP.
@@ -114,7 +129,12 @@ impl Metadata {
         if let (None, Some(problem)) = (&self.profile, self.profile_problem.take()) {
             self.warn(WarningCode::ProfileUnusable, format!("its ICC profile cannot be used ({problem})"));
         }
-        FileMetadata { orientation: orientation.unwrap_or_default(), profile: self.profile, warnings: self.warnings }
+        FileMetadata {
+            orientation: orientation.unwrap_or_default(),
+            profile: self.profile,
+            scale: self.scale,
+            warnings: self.warnings,
+        }
     }
 }
 
@@ -122,6 +142,8 @@ impl Metadata {
 pub(super) struct FileMetadata {
     pub(super) orientation: Orientation,
     pub(super) profile: Option<Vec<u8>>,
+    /// Physical size of pixels.
+    pub(super) scale: Option<PhysicalScale>,
     pub(super) warnings: Vec<Warning>,
 }
 

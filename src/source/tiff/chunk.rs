@@ -165,6 +165,7 @@ impl Plane {
     }
 }
 
-fn damaged(image: &Image, index: usize, cause: DecodeError) -> DecodeError {
+/// Returns the error for a strip or tile.
+pub(super) fn damaged(image: &Image, index: usize, cause: DecodeError) -> DecodeError {
     Damaged { name: image.chunks.name(index), cause }.into()
 }

@@ -31,6 +31,12 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
+    /// Creates a single strip for the whole image.
+    pub(super) fn whole(size: Size, offset: u64, bytes: u64) -> Self {
+        let (offsets, byte_counts) = (vec![offset], vec![bytes]);
+        Self { kind: Kind::Strips, size, width: size.width(), height: size.height(), offsets, byte_counts }
+    }
+
     /// Reads the layout, but not the byte ranges.
     pub(super) fn read(tags: Tags<'_>, size: Size) -> Result<Self, DecodeError> {
         // TIFF 6.0 (section 15) treats strips and tiles as separate concepts with separate tags. Here a strip is
@@ -126,6 +132,11 @@ impl Chunks {
             Kind::Strips => format!("strip {index}"),
             Kind::Tiles => format!("tile {index}"),
         }
+    }
+
+    /// Returns the number of strips or tiles, in all planes.
+    pub(super) fn count(&self) -> usize {
+        self.offsets.len()
     }
 
     pub(super) fn is_strips(&self) -> bool {

@@ -1,13 +1,14 @@
 //! Strip and tile compression schemes, each with its own decoder.
 
+use super::coded_rows::{CodedRows, RowCoding};
 use super::decompressor::{BUFFER_BYTES, Decompressor, End, Jpeg, Shape};
 use super::fax::FaxRows;
 use super::input::Extent;
 use super::jpeg::JpegRows;
 use super::lzw::LzwReader;
-use super::packbits::PackBitsReader;
 use super::tags::{self, Tags};
 use crate::libjpeg::Components;
+use crate::source::packbits::PackBitsReader;
 use crate::source::{DecodeError, Refusal};
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
@@ -25,7 +26,9 @@ pub(super) enum Codec {
     PackBits,
     Zstandard,
     Jpeg(Jpeg),
+    RunLength,
     Group3,
+    Group3TwoDimensional,
     Group4,
 }
 
@@ -34,6 +37,7 @@ impl Codec {
     pub(super) fn read(tags: Tags<'_>, components: Components) -> Result<Self, Refusal> {
         Ok(match tags.choice(tags::COMPRESSION, 1)? {
             1 => Self::None,
+            2 => Self::RunLength,
             3 => Self::group_3(tags.number(tags::T4_OPTIONS)?.unwrap_or(0))?,
             4 => Self::group_4(tags.number(tags::T6_OPTIONS)?.unwrap_or(0))?,
             5 => Self::Lzw,
@@ -41,6 +45,8 @@ impl Codec {
                 let tables = tags.bytes(tags::JPEG_TABLES, MAX_TABLE_BYTES)?.map(Arc::from);
                 Self::Jpeg(Jpeg { tables, components })
             }
+            // Each variant has its tables in the JPEG itself.
+            6 => Self::Jpeg(Jpeg { tables: None, components }),
             8 | 32946 => Self::Deflate,
             32773 => Self::PackBits,
             50000 => Self::Zstandard,
@@ -53,7 +59,7 @@ impl Codec {
         // adds fill bits before end-of-line codes, which makes no difference to a decoder.
         match options & 3 {
             0 => Ok(Self::Group3),
-            1 => Err(Refusal::Unsupported("a TIFF with two-dimensional CCITT Group 3 compression".to_owned())),
+            1 => Ok(Self::Group3TwoDimensional),
             _ => Err(Refusal::Unsupported("a TIFF with the uncompressed mode of CCITT Group 3".to_owned())),
         }
     }
@@ -74,7 +80,8 @@ impl Codec {
             Self::PackBits => Some("PackBits"),
             Self::Zstandard => Some("Zstandard"),
             Self::Jpeg(_) => Some("JPEG"),
-            Self::Group3 => Some("CCITT Group 3"),
+            Self::RunLength => Some("CCITT run-length"),
+            Self::Group3 | Self::Group3TwoDimensional => Some("CCITT Group 3"),
             Self::Group4 => Some("CCITT Group 4"),
         }
     }
@@ -91,7 +98,7 @@ impl Codec {
 
     /// Returns `true` if the compression only supports bilevel images.
     pub(super) fn is_bilevel(&self) -> bool {
-        matches!(self, Self::Group3 | Self::Group4)
+        matches!(self, Self::RunLength | Self::Group3 | Self::Group3TwoDimensional | Self::Group4)
     }
 
     /// Returns `true` if decompression needs a window of several megabytes.
@@ -110,7 +117,12 @@ impl Codec {
             Self::Deflate => Some(1032),
             // 128 bytes from two.
             Self::PackBits => Some(64),
-            Self::Zstandard | Self::Jpeg(_) | Self::Group3 | Self::Group4 => None,
+            Self::Zstandard
+            | Self::Jpeg(_)
+            | Self::RunLength
+            | Self::Group3
+            | Self::Group3TwoDimensional
+            | Self::Group4 => None,
         }
     }
 
@@ -128,6 +140,8 @@ impl Codec {
                 Box::new(Checked(zstd::Decoder::with_buffer(buffered(extent))?.single_frame(), shape.surplus_bytes))
             }
             Self::Jpeg(jpeg) => Box::new(JpegRows::open(jpeg, extent, shape)?),
+            Self::RunLength => Box::new(CodedRows::new(RowCoding::RunLength, extent, shape)?),
+            Self::Group3TwoDimensional => Box::new(CodedRows::new(RowCoding::TwoDimensional, extent, shape)?),
             Self::Group3 => Box::new(FaxRows::group_3(extent, shape)?),
             Self::Group4 => Box::new(FaxRows::group_4(extent, shape)?),
         })
@@ -137,8 +151,6 @@ impl Codec {
 /// Returns the name of an unsupported compression.
 fn name_of(compression: u16) -> String {
     let name = match compression {
-        2 => "CCITT run-length",
-        6 => "old-style JPEG",
         9 | 10 | 34661 => "JBIG",
         32809 => "ThunderScan",
         33003 | 33005 | 34712 => "JPEG 2000",

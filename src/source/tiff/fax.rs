@@ -7,15 +7,16 @@ use crate::source::DecodeError;
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
 use std::io::{BufReader, Bytes, Chain, Read, Repeat, Take, repeat};
 
-type Input = Bytes<BufReader<Chain<Extent, Take<Repeat>>>>;
+/// Bytes of fax data.
+pub(super) type FaxBytes = Bytes<BufReader<Chain<Extent, Take<Repeat>>>>;
 
 /// Number of zero bytes to append to the data. The longest code has 13 bits, and `fax` always reads that far ahead,
 /// even for shorter codes.
 const PADDING_BYTES: u64 = 2;
 
 enum Decoder {
-    Group3(Group3Decoder<Input>),
-    Group4(Group4Decoder<Input>),
+    Group3(Group3Decoder<FaxBytes>),
+    Group4(Group4Decoder<FaxBytes>),
 }
 
 /// Decodes rows with one bit per pixel, where 1 is a printed pixel.
@@ -69,7 +70,7 @@ impl FaxRows {
 }
 
 /// Appends zero bytes, which don't form a valid code.
-fn padded(input: Extent) -> Input {
+pub(super) fn padded(input: Extent) -> FaxBytes {
     BufReader::with_capacity(BUFFER_BYTES, input.chain(repeat(0).take(PADDING_BYTES))).bytes()
 }
 
@@ -95,7 +96,7 @@ impl Decompressor for FaxRows {
 }
 
 /// Fills the runs of printed pixels, which alternate with blank runs between the changes.
-fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> {
+pub(super) fn draw(changes: &[u32], width: u32, row: &mut [u8]) -> Result<(), DecodeError> {
     if !changes.is_sorted() || changes.last().is_some_and(|last| *last > width) {
         return Err("one of its rows is damaged".into());
     }

@@ -5,6 +5,7 @@ use super::codec::Codec;
 use super::input::{BitOrder, TiffInput};
 use super::late_warnings::LateWarnings;
 use super::mapping::{Photometric, SampleMapping};
+use super::old_jpeg;
 use super::predictor::{Predictor, PredictorDecoder};
 use super::range::{FloatScale, SampleStats};
 use super::sample_format::SampleFormat;
@@ -127,11 +128,16 @@ impl Image {
         if self.planes.len() > 1 { &self.roles[plane..=plane] } else { &self.roles }
     }
 
-    fn locate_chunks(&mut self, tags: Tags<'_>, planes: u16) -> Result<(), DecodeError> {
+    fn locate_chunks(&mut self, tags: Tags<'_>, planes: u16) -> Result<(), Refusal> {
+        if let Some((offset, bytes)) = old_jpeg::stream(tags)? {
+            self.chunks = Chunks::whole(self.chunks.size, offset, bytes);
+            return Ok(());
+        }
         let Self { chunks, codec, subsampling, predictor_decoder, .. } = self;
         let row_bytes = packed_row_bytes(chunks.width, *subsampling, predictor_decoder);
         let rows_at_once = subsampling.vertical;
-        chunks.locate(tags, planes, codec, |rows| row_bytes.saturating_mul(rows.div_ceil(rows_at_once).into()))
+        let packed = |rows: u32| row_bytes.saturating_mul(rows.div_ceil(rows_at_once).into());
+        Ok(chunks.locate(tags, planes, codec, packed)?)
     }
 
     /// Returns the number of bytes in one decompressed row of a strip or tile, per plane. With chroma subsampling,
@@ -188,7 +194,9 @@ impl Layout {
         let samples = samples_per_pixel(tags)?;
         let bits = bits_per_sample(tags, samples)?;
         let photometric = Photometric::read(tags, samples, bits, metadata)?;
-        let is_ycbcr = photometric == Photometric::YCbCr;
+        // Old-style JPEG is YCbCr even if the tag says RGB, as libtiff knows.
+        let is_old_color = old_jpeg::is_used(tags) && samples == 3;
+        let is_ycbcr = photometric == Photometric::YCbCr || is_old_color;
         let codec = Codec::read(tags, if is_ycbcr { Components::YCbCr } else { Components::AsTheyAre })?;
         let is_jpeg = matches!(codec, Codec::Jpeg(_));
         // libjpeg converts YCbCr to RGB itself, with smooth upsampling.
@@ -243,7 +251,10 @@ impl Layout {
 }
 
 fn samples_per_pixel(tags: Tags<'_>) -> Result<u16, Refusal> {
-    match tags.choice(tags::SAMPLES_PER_PIXEL, 1)? {
+    // Some files with old-style JPEG compression leave this to the number of depths.
+    let depths =
+        if old_jpeg::is_used(tags) { tags.numbers(tags::BITS_PER_SAMPLE, 4)?.map_or(1, |all| all.len()) } else { 1 };
+    match tags.choice(tags::SAMPLES_PER_PIXEL, u16::try_from(depths).unwrap_or(1))? {
         0 => Err(Refusal::Decode("its `SamplesPerPixel` is 0".into())),
         samples if samples > MAX_SAMPLES => Err(unsupported(format!("{samples} samples for each pixel"))),
         samples => Ok(samples),

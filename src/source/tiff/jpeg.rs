@@ -5,6 +5,7 @@ use super::input::Extent;
 use crate::libjpeg::Decoder;
 use crate::source::DecodeError;
 use std::io::{Cursor, Read};
+use std::ops::RangeInclusive;
 
 const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
@@ -22,25 +23,35 @@ pub(super) struct JpegRows {
 
 impl JpegRows {
     pub(super) fn open(jpeg: &Jpeg, extent: Extent, shape: Shape) -> Result<Self, DecodeError> {
-        // The width must match exactly. The height may be larger because some writers pad the last strip to the height
-        // of the others. The surplus rows are never decoded.
-        let mut decoder = Decoder::new(spliced(jpeg, extent)?)?;
-        let (width, height) = (decoder.width(), decoder.height());
-        if width != shape.width || !(shape.rows..=shape.max_rows.max(shape.rows)).contains(&height) {
-            let expected = format!("{}x{}", shape.width, shape.rows);
-            return Err(format!("its JPEG has {width}x{height} pixels, not {expected}").into());
-        }
-        if decoder.whole_image_bytes() > MAX_HELD_BYTES {
-            return Err("its JPEG has several scans and is too large for memory".into());
-        }
-        decoder.set_components(jpeg.components);
+        let heights = shape.rows..=shape.max_rows.max(shape.rows);
+        let mut decoder = open_stream(jpeg, extent, shape.width, heights)?;
         decoder.start()?;
-        let row_bytes = decoder.row_bytes();
-        if row_bytes == 0 || row_bytes != width as usize * shape.channels {
+        let (height, row_bytes) = (decoder.height(), decoder.row_bytes());
+        if row_bytes == 0 || row_bytes != shape.width as usize * shape.channels {
             return Err("the components of its JPEG do not match the samples of the image".into());
         }
         Ok(Self { remaining: height, row_bytes, decoder })
     }
+}
+
+/// Opens the JPEG stream of a strip or tile without decoding it. The width must match exactly. The height may be larger
+/// than the visible rows because some writers pad the last strip to the height of the others.
+pub(super) fn open_stream(
+    jpeg: &Jpeg,
+    extent: Extent,
+    width: u32,
+    heights: RangeInclusive<u32>,
+) -> Result<Decoder, DecodeError> {
+    let mut decoder = Decoder::new(spliced(jpeg, extent)?)?;
+    if decoder.width() != width || !heights.contains(&decoder.height()) {
+        let (expected, found) = (format!("{width}x{}", heights.start()), (decoder.width(), decoder.height()));
+        return Err(format!("its JPEG has {}x{} pixels, not {expected}", found.0, found.1).into());
+    }
+    if decoder.whole_image_bytes() > MAX_HELD_BYTES {
+        return Err("its JPEG has several scans and is too large for memory".into());
+    }
+    decoder.set_components(jpeg.components);
+    Ok(decoder)
 }
 
 impl Decompressor for JpegRows {

@@ -5,26 +5,34 @@
 //! chunk rows -> decompress (codec) -> undo the predictor (predictor) -> 8 or 16 bits (unpack) -> colors (mapping)
 //! ```
 
+mod block_layout;
+mod block_strips;
 mod chunk;
 mod chunked_rows;
 mod chunks;
 mod codec;
+mod coded_rows;
+mod decoded_chunk;
 mod decompressor;
+mod description;
 mod fax;
 mod image;
 mod input;
 mod jpeg;
+mod jpeg_strip;
 mod lab;
 mod late_warnings;
 mod lzw;
 mod mapping;
 mod measure;
-mod packbits;
+mod old_jpeg;
 mod pages;
 mod palette;
 mod predictor;
 mod range;
 mod sample_format;
+mod scale;
+mod slide;
 mod strips;
 mod structure;
 mod tags;
@@ -36,7 +44,7 @@ use super::page_list::PageList;
 use super::{Input, Opened, ReadOptions, Refusal, RowReader, WarningCode};
 use image::Image;
 use input::TiffInput;
-use pages::{Count, Page, PageOffsets};
+use pages::{Count, Others, Page, PageOffsets};
 use std::sync::Arc;
 use structure::Structure;
 use tags::Tags;
@@ -83,11 +91,13 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
     if let Some(parent) = &page.parent {
         read_metadata(Tags { structure, directory: parent }, &mut metadata);
     }
-    if let Some(text) = page.count.and_then(left_out) {
+    metadata.add_scale(scale::scale(tags));
+    if let Some(text) = page.others.and_then(left_out) {
         metadata.warn(WarningCode::PagesIgnored, text);
     }
     let image = Arc::new(Image::read(tags, options.float_range, &mut metadata)?);
-    let (decoder_bytes, rows) = rows(&image, options.threads.get());
+    let blocks = block_layout::block_layout(&image);
+    let (decoder_bytes, rows) = rows(&image, options.threads.get(), blocks.is_some());
     Ok(Opened {
         size: image.chunks.size,
         samples: image.mapping.samples,
@@ -95,19 +105,25 @@ fn open_page(structure: &Structure, page: &Page, options: ReadOptions) -> Result
         container: image.codec.name().map_or_else(|| "TIFF".to_owned(), |name| format!("TIFF, {name}")),
         metadata: metadata.finish(),
         decoder_bytes,
-        blocks: None,
+        blocks,
         rows,
     })
 }
 
-/// Returns the warning about the pages after the first, or `None` if there are none.
-fn left_out(pages: Count) -> Option<String> {
-    let count = match pages {
-        Count::Exactly(1) | Count::AtLeast(1) => return None,
-        Count::Exactly(count) => format!("its {count} pages"),
-        Count::AtLeast(count) => format!("its pages (at least {count})"),
+/// Returns the warning about what isn't published beside the first page, or `None` if there is nothing.
+fn left_out(others: Others) -> Option<String> {
+    let count = match others.pages {
+        Count::Exactly(1) | Count::AtLeast(1) => None,
+        Count::Exactly(count) => Some(format!("its {count} pages")),
+        Count::AtLeast(count) => Some(format!("its pages (at least {count})")),
     };
-    Some(format!("only the first of {count} is published (publish all with `--pages all`)"))
+    let pages = count.map(|count| format!("only the first of {count} is published (publish all with `--pages all`)"));
+    let asides = others.left_out.named();
+    match (pages, asides) {
+        (pages, None) => pages,
+        (None, Some(asides)) => Some(format!("only its main image is published, without its {asides}")),
+        (Some(pages), Some(asides)) => Some(format!("{pages}, without its {asides}")),
+    }
 }
 
 /// Adds a directory's profile, orientation and XMP, unless the metadata already has them.
@@ -136,9 +152,12 @@ fn read_metadata(tags: Tags<'_>, metadata: &mut Metadata) {
 }
 
 /// Returns the decoder's memory in bytes and the row reader to use for an image with the given number of threads.
-fn rows(image: &Arc<Image>, threads: usize) -> (u64, Box<dyn RowReader>) {
+fn rows(image: &Arc<Image>, threads: usize, has_blocks: bool) -> (u64, Box<dyn RowReader>) {
     let is_high = image.codec.is_none() || image.chunks.height > MAX_HELD_ROWS;
     if image.chunks.is_strips() && is_high {
+        if let Some(strip) = jpeg_strip::JpegStrip::open(image).filter(|_| has_blocks) {
+            return (0, Box::new(strip));
+        }
         return (image.window_bytes(), Box::new(strips::StripRows::new(Arc::clone(image))));
     }
     let rows = chunked_rows::ChunkedRows::new(Arc::clone(image), threads);

@@ -1,5 +1,7 @@
 //! Finds pages among the directories of pages, pyramid levels and thumbnails.
 
+use super::description::Aside;
+use super::slide::{LeftOut, Slide};
 use super::structure::{Directory, Structure};
 use super::tags::{self, Tags};
 use crate::source::{DecodeError, Refusal};
@@ -34,8 +36,17 @@ pub(super) struct Page {
     pub(super) directory: Directory,
     /// The directory that lists this image as a child, if any.
     pub(super) parent: Option<Directory>,
-    /// The pages of the file, if this is the first one.
-    pub(super) count: Option<Count>,
+    /// The other images of the file, if this is the first page.
+    pub(super) others: Option<Others>,
+}
+
+/// Images of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Others {
+    /// Pages that are or could be published.
+    pub(super) pages: Count,
+    /// Images that aren't pages.
+    pub(super) left_out: LeftOut,
 }
 
 /// Number of pages in a file.
@@ -56,8 +67,8 @@ pub(super) fn find(structure: &Structure, page: u32) -> Result<Page, Refusal> {
         *count += 1;
         match *count == page {
             true if is_page => {
-                let count = (page == 1).then(|| chain.count_from(1));
-                return Ok(Page { count, ..candidate.into() });
+                let others = (page == 1).then(|| Others { pages: chain.count_from(1), left_out: chain.left_out });
+                return Ok(Page { others, ..candidate.into() });
             }
             true => fallback = Some(candidate.into()),
             false => {}
@@ -75,6 +86,8 @@ pub(super) struct PageOffsets {
     /// Names by page, counting from 1.
     labels: HashMap<u32, Box<str>>,
     labels_bytes: usize,
+    /// Images that aren't pages.
+    left_out: LeftOut,
 }
 
 /// Finds all pages in a single pass.
@@ -85,6 +98,7 @@ pub(super) fn list(structure: &Structure) -> Result<PageOffsets, Refusal> {
         let list = if candidate.is_secondary { &mut secondary } else { &mut pages };
         list.add(structure, &candidate);
     }
+    pages.left_out = chain.left_out;
     Ok(if pages.pages.is_empty() { secondary } else { pages })
 }
 
@@ -107,7 +121,9 @@ impl PageOffsets {
         let at = page.checked_sub(1).and_then(|at| self.pages.get(at as usize));
         let (offset, parent) = at.ok_or(Refusal::Page { pages: self.count() })?;
         let parent = parent.map(|parent| structure.directory(parent)).transpose()?;
-        Ok(Page { directory: structure.directory(*offset)?, parent, count: None })
+        // All pages are published, or were selected.
+        let others = (page == 1).then_some(Others { pages: Count::Exactly(1), left_out: self.left_out });
+        Ok(Page { directory: structure.directory(*offset)?, parent, others })
     }
 
     fn add(&mut self, structure: &Structure, candidate: &Candidate) {
@@ -145,11 +161,23 @@ struct Chain<'a> {
     directories: usize,
     /// Number of entries read.
     entries: usize,
+    /// The first image, once it has been read.
+    slide: Option<Slide>,
+    /// Images read so far that aren't pages.
+    left_out: LeftOut,
 }
 
 impl<'a> Chain<'a> {
     fn new(structure: &'a Structure) -> Self {
-        Self { structure, next: structure.first, seen: HashSet::new(), directories: 0, entries: 0 }
+        Self {
+            structure,
+            next: structure.first,
+            seen: HashSet::new(),
+            directories: 0,
+            entries: 0,
+            slide: None,
+            left_out: LeftOut::default(),
+        }
     }
 
     /// Reads the next directory. Returns `None` at the end.
@@ -167,7 +195,22 @@ impl<'a> Chain<'a> {
         // children of the full image (OME-TIFF), or a thumbnail with the full image as its child (cameras, DNG).
         // Allowing for all three, the remaining directories are the pages, and each page's largest image is the one to
         // publish.
-        self.largest(offset, directory).map(Some)
+        let candidate = self.largest(offset, directory)?;
+        Ok(Some(self.classified(candidate)))
+    }
+
+    /// Decides whether a directory is beside the main image of a slide.
+    fn classified(&mut self, mut candidate: Candidate) -> Candidate {
+        let (structure, index) = (self.structure, self.seen.len() - 1);
+        let directory = &candidate.directory;
+        let slide = self.slide.get_or_insert_with(|| Slide::new(structure, directory));
+        let aside = slide.aside(structure, directory, index);
+        let is_marked = candidate.is_secondary;
+        if let Some(aside) = aside.or(is_marked.then_some(Aside::Copy)) {
+            self.left_out.add(aside, is_marked);
+            candidate.is_secondary = true;
+        }
+        candidate
     }
 
     fn read(&mut self, offset: u64) -> Result<Directory, DecodeError> {
@@ -240,6 +283,6 @@ impl Candidate {
 impl From<Candidate> for Page {
     fn from(candidate: Candidate) -> Self {
         let parent = candidate.parent.map(|(_, directory)| directory);
-        Self { directory: candidate.directory, parent, count: None }
+        Self { directory: candidate.directory, parent, others: None }
     }
 }

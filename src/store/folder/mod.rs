@@ -149,7 +149,7 @@ impl Folder {
     #[expect(clippy::option_option, reason = "three outcomes of a private function, taken apart by its two callers")]
     fn existing(&self, path: &Path, object: &Object) -> io::Result<Option<Option<Receipt>>> {
         let Some((metadata, body)) = self.read(path)? else { return Ok(None) };
-        Ok(Some((body == object.body).then(|| receipt(&object.key, &metadata))))
+        Ok(Some((body == **object.body).then(|| receipt(&object.key, &metadata))))
     }
 
     /// Writes a temporary file, ready to be renamed to `path`.

@@ -135,7 +135,7 @@ impl S3Store {
         let put = self.client.put_object().bucket(&self.bucket).key(object.key.as_str()).if_none_match("*");
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
         let put = self.attributes.apply_to_put(put).set_request_payer(self.payer.into());
-        match put.body(ByteStream::from(object.body.clone())).send().await {
+        match put.body(ByteStream::from(Bytes::clone(&object.body))).send().await {
             Ok(_) => Ok(ConditionalPut::Replaced),
             Err(SdkError::ServiceError(service)) if service.raw().status().as_u16() == 412 => {
                 Ok(ConditionalPut::Refused)

@@ -10,6 +10,7 @@ mod delete;
 mod endpoint;
 mod explain;
 mod get;
+mod integrity;
 mod limit;
 mod list;
 #[cfg(feature = "web")]
@@ -34,6 +35,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use client::{client_config, default_checksums, require_credentials, shared_config, with_checksums};
 use endpoint::{bad_bucket, bucket_url, check_endpoints, check_no_secrets, is_aws};
+use integrity::Integrity;
 use limit::BodyLimit;
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -57,7 +59,8 @@ const DEFAULT_RETRY_FOR: Duration = Duration::from_mins(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checksums {
-    /// Sends a checksum with every put, as recommended by AWS.
+    /// Sends a checksum with every put, as recommended by AWS. On AWS over HTTPS, it replaces the SHA-256 in the
+    /// signature.
     WhenSupported,
     /// Sends checksums only for operations that require them, because other stores reject or ignore the headers. Bodies
     /// are still signed with their SHA-256.
@@ -116,6 +119,7 @@ pub struct S3Store {
     attributes: Arc<ObjectAttributes>,
     on_existing: OnExisting,
     payer: Payer,
+    integrity: Integrity,
     clock: ServerClock,
     denied_lookups: Arc<AtomicU64>,
 }
@@ -180,15 +184,27 @@ impl S3Store {
         if let Some(checksums) = settings.checksums.or_else(|| default_checksums(is_aws)) {
             client_config = with_checksums(client_config, checksums);
         }
-        let url = bucket_url(client_config.clone(), &bucket).await?;
-        let url = url.parse().map_err(|error| bad_bucket(&bucket, error))?;
+        let address = bucket_url(client_config.clone(), &bucket).await?;
+        let url = address.parse().map_err(|error| bad_bucket(&bucket, error))?;
         // Added last, because the configurations above only compute URLs and never send a request.
         let clock = ServerClock::default();
         let observer = ResponseObserver::new(limiter.clone(), clock.clone());
         let client = Client::from_conf(client_config.interceptor(observer).interceptor(BodyLimit).build());
+        let integrity = Integrity::of(&address, is_aws, client.config().request_checksum_calculation());
         let attributes = Arc::new(settings.attributes);
-        let denied_lookups = Arc::default();
-        Ok(Self { client, bucket, url, limiter, concurrency, attributes, on_existing, payer, clock, denied_lookups })
+        Ok(Self {
+            client,
+            bucket,
+            url,
+            limiter,
+            concurrency,
+            attributes,
+            on_existing,
+            payer,
+            integrity,
+            clock,
+            denied_lookups: Arc::default(),
+        })
     }
 
     /// Returns the endpoint URL for a prefix, using virtual-hosted style on AWS and path style elsewhere.

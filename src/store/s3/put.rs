@@ -1,5 +1,6 @@
 //! Uploads objects and confirms each upload using the returned ETag.
 
+use super::integrity::{ContentSignature, Integrity};
 use super::{MARK, S3Store};
 use crate::store::{
     Digest, ETag, Key, Object, OnExisting, Receipt, Redirect, Redirects, Store, StoreError, StoreErrorKind,
@@ -9,6 +10,7 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
 /// Maximum number of attempts if the stored bytes differ from the bytes sent.
@@ -25,8 +27,9 @@ impl S3Store {
     /// Puts an object, retrying until the store confirms that it has the right bytes.
     pub(super) async fn put_confirmed(&self, object: Object, on_existing: OnExisting) -> Result<Receipt, StoreError> {
         // The ETag is the MD5 of the stored content, at least for a single put without a KMS key. Comparing it to the
-        // digest of the bytes we sent covers everything in between, including memory, proxies and the store itself.
-        let digest = Digest::of(&object.body);
+        // digest of the bytes we sent covers everything in between, including memory, proxies and the store itself. A
+        // store that verifies checksums has already compared the bytes.
+        let digest = (self.integrity == Integrity::Digests).then(|| object.body.md5());
         let _permit = self.limiter.acquire(object.body.len() as u64).await;
         let mut confirmation = Confirmation::NoETag;
         for _ in 0..MAX_DIGEST_ATTEMPTS {
@@ -34,10 +37,10 @@ impl S3Store {
                 Ok(output) => output,
                 // With `If-None-Match: *`, a retry fails with 412 if the response to the first attempt was lost,
                 // because our own object is already stored. Compare the bytes instead of relying on the status.
-                Err(error) if is_there_already(&error) => return self.already_there(object, &digest).await,
+                Err(error) if is_there_already(&error) => return self.already_there(object).await,
                 Err(error) => return Err(self.failed(could_not_put(&object.key), &error)),
             };
-            confirmation = Confirmation::from_output(&output, &digest);
+            confirmation = Confirmation::from_output(&output, digest);
             if confirmation == Confirmation::Confirmed {
                 self.limiter.record_success();
                 let etag = output.e_tag().and_then(ETag::new);
@@ -59,7 +62,8 @@ impl S3Store {
             Some(mark) => put.metadata(MARK, &**mark),
             None => put,
         };
-        put.body(ByteStream::from(object.body.clone())).send().await
+        let signature = ContentSignature::new(&object.body, self.integrity);
+        put.body(ByteStream::from(Bytes::clone(&object.body))).customize().interceptor(signature).send().await
     }
 
     fn put_request(&self, key: &Key, on_existing: OnExisting) -> PutObjectFluentBuilder {
@@ -73,9 +77,9 @@ impl S3Store {
 
     /// Treats an existing object with the same bytes as stored. Usually this means the response to an earlier attempt
     /// was lost.
-    async fn already_there(&self, object: Object, digest: &Digest) -> Result<Receipt, StoreError> {
+    async fn already_there(&self, object: Object) -> Result<Receipt, StoreError> {
         // Compare the bytes, because objects encrypted with KMS don't have MD5 ETags.
-        let stored = self.get(&object.key).await?.filter(|stored| Digest::of(&stored.body) == *digest);
+        let stored = self.get(&object.key).await?.filter(|stored| stored.body == *object.body);
         let stored = stored.ok_or_else(|| StoreError::exists(&object.key))?;
         Ok(Receipt { bytes: object.body.len() as u64, key: object.key, etag: stored.etag })
     }
@@ -154,15 +158,15 @@ enum Confirmation {
 }
 
 impl Confirmation {
-    /// Compares the ETag to the content's MD5 digest.
+    /// Compares the ETag to the content's MD5 digest, unless the store has verified a checksum.
     ///
     /// ETags aren't digests for objects encrypted with KMS or a customer key, or for any object in some stores.
-    fn from_output(output: &PutObjectOutput, digest: &Digest) -> Self {
+    fn from_output(output: &PutObjectOutput, digest: Option<Digest>) -> Self {
         let is_of_other_bytes = is_encrypted_by_key(output.server_side_encryption(), output.sse_customer_algorithm());
         match output.e_tag().map(Digest::from_etag) {
             _ if is_of_other_bytes => Self::Confirmed,
             None => Self::NoETag,
-            Some(Some(stored)) if stored != *digest => Self::OtherBytes,
+            Some(Some(stored)) if digest.is_some_and(|digest| stored != digest) => Self::OtherBytes,
             Some(_) => Self::Confirmed,
         }
     }

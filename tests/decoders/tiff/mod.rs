@@ -5,8 +5,11 @@ mod damage;
 mod fixtures;
 mod lenient;
 mod mutations;
+mod old_jpeg;
 mod pages;
 mod refused;
+mod scale;
+mod slides;
 mod stored;
 
 use crate::support::pictures::file as file_in;

@@ -15,7 +15,6 @@ fn unsupported_features_are_named_in_the_error() {
     };
     for (compression, name) in [
         (6, "old-style JPEG"),
-        (2, "CCITT run-length"),
         (34887, "LERC"),
         (34925, "LZMA"),
         (34712, "JPEG 2000"),

@@ -45,7 +45,7 @@ pub fn body(number: usize) -> Bytes {
 pub fn object(number: usize, body: Bytes) -> Object {
     Object {
         key: key(number),
-        body,
+        body: body.into(),
         content_type: "image/jpeg",
         cache_control: "public, max-age=86400".into(),
         mark: None,

@@ -1,6 +1,7 @@
 //! Shared by several tests: images, the program, real and faulty servers.
 
 pub mod child;
+pub mod coefficients;
 pub mod faults;
 pub mod host;
 pub mod http;

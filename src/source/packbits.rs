@@ -1,4 +1,4 @@
-//! `PackBits` (TIFF 6.0, section 9): runs of literal or repeated bytes.
+//! `PackBits`: runs of literal or repeated bytes, in TIFF (TIFF 6.0, section 9) and PSD.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,0 +1,41 @@
+//! Estimates memory use before decoding the first pixel.
+
+use super::tiles::Tiles;
+
+/// Memory of the decoder for a coded image of any size, in bytes.
+const DECODER_BYTES: u64 = 8 << 20;
+
+/// Memory of the decoder for each pixel, in bytes, in addition to the picture: what it keeps of each block, for the
+/// filters and for frames that could follow.
+const BLOCK_BYTES: u64 = 2;
+
+/// Memory for each column of the image while a row is converted, in bytes: samples before and after the conversion.
+const ROW_BYTES: u64 = 40;
+
+/// Returns the memory for a row of tiles of the colors and of the transparency, with `threads` threads.
+pub(super) fn planned(colors: &Tiles, alpha: Option<&Tiles>, threads: usize) -> u64 {
+    of_tiles(colors, threads).saturating_add(alpha.map_or(0, |alpha| of_tiles(alpha, threads)))
+}
+
+fn of_tiles(tiles: &Tiles, threads: usize) -> u64 {
+    let pixels = u64::from(tiles.tile.0) * u64::from(tiles.tile.1);
+    let columns = u64::from(tiles.columns);
+    let picture = picture_bytes(tiles, pixels);
+    // Film grain is added to a copy of the picture.
+    let working = picture.saturating_add(pixels.saturating_mul(BLOCK_BYTES));
+    let of_one = working.saturating_add(tiles.max_coded_bytes()).saturating_add(DECODER_BYTES);
+    let row = picture.saturating_mul(columns).saturating_add(ROW_BYTES.saturating_mul(tiles.size.0.into()));
+    row.saturating_add(of_one.saturating_mul(columns.min(threads as u64)))
+}
+
+/// Returns the size of a decoded picture in bytes.
+fn picture_bytes(tiles: &Tiles, pixels: u64) -> u64 {
+    let sample = if tiles.format.bits > 8 { 2 } else { 1 };
+    let chroma = match (tiles.format.is_gray, tiles.format.subsampling) {
+        (true, _) => 0,
+        (_, (true, true)) => pixels / 2,
+        (_, (true, false) | (false, true)) => pixels,
+        (_, (false, false)) => pixels.saturating_mul(2),
+    };
+    pixels.saturating_add(chroma).saturating_mul(sample)
+}

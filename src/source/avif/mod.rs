@@ -1,0 +1,236 @@
+//! AVIF (AV1 Image File Format), decoded with `re_rav1d`, a port of dav1d to Rust.
+//!
+//! ```text
+//! boxes -> items, properties -> tiles: coded images side by side -> decode: luma, chroma -> yuv: samples -> rows
+//! ```
+//!
+//! The decoder returns whole pictures, so one row of tiles is held at a time, as luma and chroma. A file without a grid is one tile.
+
+mod boxes;
+mod decode;
+mod items;
+mod memory;
+mod properties;
+mod rows;
+mod tiles;
+mod yuv;
+
+use super::hdr::{DEFAULT_PEAK, HdrToSrgb, HdrTransfer, Primaries};
+use super::metadata::{MAX_PROFILE_BYTES, Metadata};
+use super::orientation::Orientation;
+use super::samples::{Alpha, ColorModel, Depth, Samples};
+use super::{DecodeError, Input, Opened, ReadOptions, Refusal};
+use crate::iiif::Size;
+use items::Items;
+use moxcms::{CicpProfile, ColorProfile, MatrixCoefficients, TransferCharacteristics};
+use properties::{ColorNumbers, Property};
+use rows::{AvifRows, Band, Rectangle};
+use tiles::Tiles;
+
+pub(super) fn open(file: Input, options: ReadOptions) -> Result<Opened, Refusal> {
+    let items = Items::read(&file)?;
+    let colors = Tiles::of(&items, items.primary, &file)?;
+    let alpha = alpha(&items, &file)?;
+    if alpha.as_ref().is_some_and(|alpha| alpha.size != colors.size) {
+        return Err(Refusal::Decode("its transparency has another size than its colors".into()));
+    }
+    let shown = Shown::of(&items, colors.size)?;
+    let mut metadata = Metadata::default();
+    metadata.add_orientation(Some(shown.orientation));
+    let hdr = shown.hdr();
+    match &hdr {
+        Some(hdr) => metadata.add_warning(hdr.warning()),
+        None => shown.add_profile(&mut metadata),
+    }
+    let format = colors.format;
+    let samples = Samples {
+        color: if format.is_gray && hdr.is_none() { ColorModel::Gray } else { ColorModel::Rgb },
+        alpha: match &alpha {
+            None => Alpha::None,
+            Some(_) if items.references(b"prem", items.primary).is_empty() => Alpha::Straight,
+            Some(_) => Alpha::Premultiplied,
+        },
+        depth: if format.bits > 8 && hdr.is_none() { Depth::Sixteen } else { Depth::Eight },
+    };
+    let (_, _, width, height) = shown.part;
+    let container = if colors.columns > 1 || colors.rows > 1 { "AVIF, tiled" } else { "AVIF" }.to_owned();
+    let channels = if format.is_gray { 1 } else { 3 };
+    let decoder_bytes =
+        memory::planned(&colors, alpha.as_ref(), options.threads.get()) + hdr.as_ref().map_or(0, HdrToSrgb::bytes);
+    let numbers = shown.color.map(|color| (color.matrix, color.is_full_range));
+    let rows = AvifRows {
+        colors: Band::new(colors, channels, numbers),
+        alpha: alpha.map(|alpha| Band::new(alpha, 1, None)),
+        samples,
+        shown: shown.part,
+        hdr,
+        row: Vec::new(),
+        alpha_row: Vec::new(),
+        is_begun: false,
+        file,
+    };
+    Ok(Opened {
+        size: Size::new(width, height)?,
+        samples,
+        bits: format.bits.into(),
+        container,
+        metadata: metadata.finish(),
+        decoder_bytes,
+        blocks: None,
+        rows: Box::new(rows),
+    })
+}
+
+/// Finds the transparency of the image.
+fn alpha(items: &Items, file: &Input) -> Result<Option<Tiles>, Refusal> {
+    for id in items.referrers(b"auxl", items.primary) {
+        let properties = items.properties(items.item(id)?)?;
+        if properties.iter().any(|property| matches!(property, Property::Auxiliary { is_alpha: true })) {
+            return Tiles::of(items, id, file).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// How the image is shown: the properties of the primary item.
+struct Shown {
+    part: Rectangle,
+    orientation: Orientation,
+    color: Option<ColorNumbers>,
+    profile: Option<Result<Vec<u8>, u64>>,
+    peak: f32,
+}
+
+impl Shown {
+    fn of(items: &Items, (width, height): (u32, u32)) -> Result<Self, Refusal> {
+        let (mut turns, mut mirror) = (0, None);
+        let mut shown = Self {
+            part: (0, 0, width, height),
+            orientation: Orientation::Upright,
+            color: None,
+            profile: None,
+            peak: DEFAULT_PEAK,
+        };
+        for property in items.properties(items.item(items.primary)?)? {
+            match property {
+                Property::Color(color) => shown.color = Some(*color),
+                Property::Profile(profile) => shown.profile = Some(Ok(profile.clone())),
+                Property::LargeProfile(bytes) => shown.profile = Some(Err(*bytes)),
+                Property::Turn(quarters) => turns = *quarters,
+                Property::Mirror(is_across) => mirror = Some(*is_across),
+                Property::Peak(peak) if *peak > 0 => shown.peak = f32::from(*peak),
+                Property::Crop(crop) => {
+                    let part = crop.rectangle((width, height));
+                    shown.part = part.ok_or_else(|| Refusal::Decode("its clean aperture is not within it".into()))?;
+                }
+                _ => {}
+            }
+        }
+        shown.orientation = orientation(turns, mirror);
+        Ok(shown)
+    }
+
+    /// Returns the conversion for high dynamic range. A profile describes the standard range.
+    fn hdr(&self) -> Option<HdrToSrgb> {
+        let color = self.color.filter(|_| self.profile.is_none())?;
+        let transfer = match color.transfer {
+            16 => HdrTransfer::Pq,
+            18 => HdrTransfer::Hlg,
+            _ => return None,
+        };
+        let primaries = match color.primaries {
+            9 => Primaries::Bt2020,
+            12 => Primaries::P3,
+            _ => Primaries::Srgb,
+        };
+        Some(HdrToSrgb::new(transfer, primaries, self.peak))
+    }
+
+    fn add_profile(&self, metadata: &mut Metadata) {
+        match (&self.profile, self.color) {
+            (Some(Ok(profile)), _) if profile.len() as u64 <= MAX_PROFILE_BYTES => {
+                metadata.add_profile(profile.clone());
+            }
+            (Some(Ok(profile)), _) => metadata.add_too_large("ICC profile", profile.len() as u64),
+            (Some(Err(bytes)), _) => metadata.add_too_large("ICC profile", *bytes),
+            (None, Some(color)) if !is_srgb(color) => match profile_of(color) {
+                Some(profile) => metadata.add_profile(profile),
+                None => metadata.add_unusable_profile("its color numbers (`nclx`) have no profile"),
+            },
+            (None, _) => {}
+        }
+    }
+}
+
+/// Returns `true` for the primaries and the curve of sRGB. Browsers show the curves of video like that of sRGB, and
+/// many writers name one of them for lack of a better one.
+fn is_srgb(color: ColorNumbers) -> bool {
+    matches!(color.primaries, 1 | 2) && is_srgb_curve(color.transfer)
+}
+
+fn is_srgb_curve(transfer: u16) -> bool {
+    matches!(transfer, 1 | 2 | 6 | 13 | 14 | 15)
+}
+
+/// Returns an ICC profile for color numbers.
+fn profile_of(color: ColorNumbers) -> Option<Vec<u8>> {
+    let transfer = if is_srgb_curve(color.transfer) { 13 } else { u8::try_from(color.transfer).ok()? };
+    let primaries = if color.primaries == 2 { 1 } else { u8::try_from(color.primaries).ok()? };
+    let profile = ColorProfile::new_from_cicp(CicpProfile {
+        color_primaries: primaries.try_into().ok()?,
+        transfer_characteristics: TransferCharacteristics::try_from(transfer).ok()?,
+        matrix_coefficients: MatrixCoefficients::Bt709,
+        full_range: true,
+    });
+    profile.red_trc.as_ref()?;
+    profile.encode().ok()
+}
+
+/// Returns the orientation for quarter turns to the left that are followed by an exchange of left and right (`true`) or
+/// of top and bottom.
+fn orientation(turns: u8, mirror: Option<bool>) -> Orientation {
+    match (turns, mirror) {
+        (0, None) => Orientation::Upright,
+        (1, None) => Orientation::QuarterLeft,
+        (2, None) => Orientation::HalfTurn,
+        (_, None) => Orientation::QuarterRight,
+        (0, Some(true)) | (2, Some(false)) => Orientation::Mirrored,
+        (0 | 2, Some(_)) => Orientation::Flipped,
+        (1, Some(false)) | (3.., Some(true)) => Orientation::Transposed,
+        (_, Some(_)) => Orientation::Transversed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_and_mirrors_are_done_in_this_order() {
+        let size = Size::new(5, 3).expect("a size");
+        for (turns, mirror) in (0..4).flat_map(|turns| [None, Some(false), Some(true)].map(|mirror| (turns, mirror))) {
+            let orientation = orientation(turns, mirror);
+            let (mut x, mut y, mut width, mut height) = (1, 2, size.width(), size.height());
+            for _ in 0..turns {
+                (x, y, width, height) = (y, width - 1 - x, height, width);
+            }
+            match mirror {
+                Some(true) => x = width - 1 - x,
+                Some(false) => y = height - 1 - y,
+                None => {}
+            }
+            assert_eq!(orientation.displayed_position(1, 2, size), (x, y), "{turns} {mirror:?}");
+        }
+    }
+
+    #[test]
+    fn color_numbers_have_profiles() {
+        let color = |primaries, transfer| ColorNumbers { primaries, transfer, matrix: 1, is_full_range: true };
+        assert!(is_srgb(color(1, 13)) && is_srgb(color(2, 2)) && is_srgb(color(1, 1)));
+        for (primaries, transfer) in [(12, 13), (9, 14), (1, 8), (9, 1)] {
+            let color = color(primaries, transfer);
+            assert!(!is_srgb(color) && profile_of(color).is_some(), "{color:?}");
+        }
+        assert!(profile_of(color(300, 13)).is_none() && profile_of(color(12, 300)).is_none());
+    }
+}

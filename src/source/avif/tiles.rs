@@ -1,0 +1,128 @@
+//! An image as a grid of coded images, which is how large images are stored. A single coded image is a grid of one.
+
+use super::boxes::Numbers;
+use super::items::{Item, Items};
+use super::properties::{Av1Format, Property};
+use super::{DecodeError, Input, Refusal};
+use std::ops::Range;
+
+/// Maximum size of the description of a grid, in bytes.
+const MAX_GRID_BYTES: u64 = 12;
+
+/// Coded images of the same size and format, side by side.
+pub(super) struct Tiles {
+    pub(super) columns: u32,
+    pub(super) rows: u32,
+    /// Width and height of each coded image.
+    pub(super) tile: (u32, u32),
+    /// Width and height of the image. Tiles at the right and at the bottom may reach beyond it.
+    pub(super) size: (u32, u32),
+    pub(super) format: Av1Format,
+    /// Extents of each coded image, from left to right and from top to bottom.
+    extents: Vec<Vec<Range<u64>>>,
+}
+
+impl Tiles {
+    /// Finds the coded images of an item.
+    pub(super) fn of(items: &Items, id: u32, file: &Input) -> Result<Self, Refusal> {
+        let item = items.item(id)?;
+        match &item.kind {
+            b"av01" => {
+                let (size, format) = coded(items, item)?;
+                check(file, &item.extents)?;
+                Ok(Self { columns: 1, rows: 1, tile: size, size, format, extents: vec![item.extents.clone()] })
+            }
+            b"grid" => Self::grid(items, id, file),
+            kind => Err(Refusal::Unsupported(format!("an AVIF image of the kind `{}`", kind.escape_ascii()))),
+        }
+    }
+
+    fn grid(items: &Items, id: u32, file: &Input) -> Result<Self, Refusal> {
+        let description = read(file, &items.item(id)?.extents, MAX_GRID_BYTES)?;
+        let mut numbers = Numbers(&description);
+        numbers.byte()?;
+        let is_large = numbers.byte()? & 1 == 1;
+        let (rows, columns) = (u32::from(numbers.byte()?) + 1, u32::from(numbers.byte()?) + 1);
+        let mut side = || if is_large { numbers.long() } else { numbers.short().map(u32::from) };
+        let size = (side()?, side()?);
+        let tiles = items.references(b"dimg", id);
+        if tiles.len() != (rows * columns) as usize {
+            return Err(Refusal::Decode("its grid does not have as many images as cells".into()));
+        }
+        let first = items.item(tiles[0])?;
+        let (tile, format) = coded(items, first)?;
+        let mut extents = Vec::new();
+        for id in tiles {
+            let item = items.item(*id)?;
+            if &item.kind != b"av01" || coded(items, item)? != (tile, format) {
+                return Err(Refusal::Decode("the images of its grid do not have the same size and format".into()));
+            }
+            check(file, &item.extents)?;
+            extents.push(item.extents.clone());
+        }
+        let covers = |cells: u32, tile: u32, side: u32| u64::from(cells) * u64::from(tile) >= u64::from(side);
+        let is_needed = |cells: u32, tile: u32, side: u32| u64::from(cells - 1) * u64::from(tile) < u64::from(side);
+        for (cells, tile, side) in [(columns, tile.0, size.0), (rows, tile.1, size.1)] {
+            if !covers(cells, tile, side) || !is_needed(cells, tile, side) {
+                return Err(Refusal::Decode("its grid does not have the size of its images".into()));
+            }
+        }
+        Ok(Self { columns, rows, tile, size, format, extents })
+    }
+
+    /// Returns the number of bytes of the longest coded image.
+    pub(super) fn max_coded_bytes(&self) -> u64 {
+        self.extents.iter().map(|extents| length(extents)).max().unwrap_or(0)
+    }
+
+    /// Reads a coded image.
+    pub(super) fn read(&self, file: &Input, (column, row): (u32, u32)) -> Result<Vec<u8>, DecodeError> {
+        let extents = self.extents.get((row * self.columns + column) as usize).ok_or("its grid has no such row")?;
+        read(file, extents, file.length())
+    }
+}
+
+/// Returns the size and the format of a coded image.
+fn coded(items: &Items, item: &Item) -> Result<((u32, u32), Av1Format), Refusal> {
+    let (mut size, mut format) = (None, None);
+    for property in items.properties(item)? {
+        match property {
+            Property::Size(width, height) => size = Some((*width, *height)),
+            Property::Av1(one) => format = Some(*one),
+            _ => {}
+        }
+    }
+    size.zip(format).filter(|((width, height), _)| *width > 0 && *height > 0).ok_or_else(|| {
+        Refusal::Decode("one of its images has no size (`ispe`) or no codec configuration (`av1C`)".into())
+    })
+}
+
+fn length(extents: &[Range<u64>]) -> u64 {
+    extents.iter().map(|extent| extent.end.saturating_sub(extent.start)).fold(0, u64::saturating_add)
+}
+
+/// Fails unless an item is within the file.
+fn check(file: &Input, extents: &[Range<u64>]) -> Result<(), DecodeError> {
+    let is_beyond = extents.iter().any(|extent| extent.end > file.length() || extent.start > extent.end);
+    if is_beyond || length(extents) > file.length() {
+        return Err("one of its items reaches beyond the end of the file".into());
+    }
+    Ok(())
+}
+
+/// Reads all extents of an item, which must have at most `limit` bytes in total.
+fn read(file: &Input, extents: &[Range<u64>], limit: u64) -> Result<Vec<u8>, DecodeError> {
+    check(file, extents)?;
+    let bytes = length(extents);
+    if bytes > limit {
+        return Err("one of its items is longer than it should be".into());
+    }
+    let mut content = vec![0; usize::try_from(bytes)?];
+    let mut rest = &mut content[..];
+    for extent in extents {
+        let (now, later) = rest.split_at_mut(usize::try_from(extent.end.saturating_sub(extent.start))?);
+        file.read_exact_at(extent.start, now)?;
+        rest = later;
+    }
+    Ok(content)
+}

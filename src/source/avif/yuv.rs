@@ -1,0 +1,202 @@
+//! Converts luma and chroma to red, green and blue (ITU-T H.273).
+
+use super::DecodeError;
+use super::decode::Decoded;
+use super::properties::Av1Format;
+
+/// Relation of luma and chroma to red, green and blue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Matrix {
+    /// The planes are green, blue and red.
+    Identity,
+    /// The share of red and of blue in luma.
+    Luma { red: f32, blue: f32 },
+    /// Differences of green and of orange.
+    YCgCo,
+}
+
+impl Matrix {
+    fn from_number(number: u16) -> Option<Self> {
+        let luma = |red, blue| Self::Luma { red, blue };
+        Some(match number {
+            0 => Self::Identity,
+            1 => luma(0.2126, 0.0722),
+            4 => luma(0.3, 0.11),
+            // Without a matrix, it is that of JPEG.
+            2 | 5 | 6 => luma(0.299, 0.114),
+            7 => luma(0.212, 0.087),
+            8 => Self::YCgCo,
+            9 => luma(0.2627, 0.0593),
+            _ => return None,
+        })
+    }
+
+    /// Converts luma from 0 to 1 and chroma from -0.5 to 0.5.
+    fn to_rgb(self, luma: f32, [first, second]: [f32; 2]) -> [f32; 3] {
+        match self {
+            Self::Identity => [second + 0.5, luma, first + 0.5],
+            Self::Luma { red: share_red, blue: share_blue } => {
+                let red = luma + 2.0 * (1.0 - share_red) * second;
+                let blue = luma + 2.0 * (1.0 - share_blue) * first;
+                let green = (luma - share_red * red - share_blue * blue) / (1.0 - share_red - share_blue);
+                [red, green, blue]
+            }
+            Self::YCgCo => {
+                let base = luma - first;
+                [base + second, luma + first, base - second]
+            }
+        }
+    }
+}
+
+/// Scale of the samples of a plane.
+#[derive(Clone, Copy)]
+struct Range {
+    offset: f32,
+    scale: f32,
+}
+
+impl Range {
+    /// Returns the range of luma, or of the planes of the identity matrix.
+    fn luma(bits: u8, is_full: bool) -> Self {
+        let unit = f32::from(1_u16 << (bits - 8));
+        if is_full {
+            Self { offset: 0.0, scale: 256.0 * unit - 1.0 }
+        } else {
+            Self { offset: 16.0 * unit, scale: 219.0 * unit }
+        }
+    }
+
+    fn chroma(bits: u8, is_full: bool) -> Self {
+        let unit = f32::from(1_u16 << (bits - 8));
+        let scale = if is_full { 256.0 * unit - 1.0 } else { 224.0 * unit };
+        Self { offset: 128.0 * unit, scale }
+    }
+
+    fn apply(self, sample: f32) -> f32 {
+        (sample - self.offset) / self.scale
+    }
+}
+
+/// Converts the planes of one coded image.
+pub(super) struct Planes<'a> {
+    decoded: &'a Decoded,
+    format: Av1Format,
+    width: usize,
+    height: usize,
+    matrix: Matrix,
+    luma: Range,
+    chroma: Range,
+}
+
+impl<'a> Planes<'a> {
+    /// Uses the matrix and range of the file, or those of the image if the file has none.
+    pub(super) fn new(
+        decoded: &'a Decoded,
+        format: Av1Format,
+        (width, height): (u32, u32),
+        numbers: Option<(u16, bool)>,
+    ) -> Result<Self, DecodeError> {
+        let (number, is_full) = numbers.unwrap_or_else(|| decoded.matrix_and_range());
+        let matrix = Matrix::from_number(number).filter(|matrix| {
+            // Green, blue and red have the same number of samples.
+            format.is_gray || *matrix != Matrix::Identity || format.subsampling == (false, false)
+        });
+        let matrix = matrix.ok_or_else(|| format!("its matrix coefficients ({number}) cannot be converted"))?;
+        let luma = Range::luma(format.bits, is_full);
+        let chroma = if matrix == Matrix::Identity {
+            // As for luma, but with zero in the middle.
+            Range { offset: luma.offset + luma.scale / 2.0, scale: luma.scale }
+        } else {
+            Range::chroma(format.bits, is_full)
+        };
+        Ok(Self { decoded, format, width: width as usize, height: height as usize, matrix, luma, chroma })
+    }
+
+    /// Returns luma of a row from 0 to 1. It is what gray images and transparency have.
+    pub(super) fn luma(&self, y: usize) -> Result<impl Iterator<Item = f32>, DecodeError> {
+        let range = self.luma;
+        Ok(self.decoded.row(0, y, self.width)?.into_iter().map(move |sample| range.apply(sample.into())))
+    }
+
+    /// Returns red, green and blue of a row from 0 to 1.
+    pub(super) fn rgb(&self, y: usize) -> Result<impl Iterator<Item = [f32; 3]>, DecodeError> {
+        let (first, second) = (self.chroma_row(1, y)?, self.chroma_row(2, y)?);
+        let (matrix, range) = (self.matrix, self.chroma);
+        let chroma = first.into_iter().zip(second);
+        Ok(self
+            .luma(y)?
+            .zip(chroma)
+            .map(move |(luma, (first, second))| matrix.to_rgb(luma, [range.apply(first), range.apply(second)])))
+    }
+
+    /// Returns a row of chroma with as many samples as luma has. Samples between two others are a mixture of them.
+    fn chroma_row(&self, plane: usize, y: usize) -> Result<Vec<f32>, DecodeError> {
+        let (is_halved_across, is_halved_down) = self.format.subsampling;
+        let width = if is_halved_across { self.width.div_ceil(2) } else { self.width };
+        let row = |y: usize| self.decoded.row(plane, y, width);
+        let rows: Vec<f32> = if is_halved_down {
+            let (near, far) = neighbors(y, self.height.div_ceil(2));
+            let (near, far) = (row(near)?, row(far)?);
+            near.into_iter().zip(far).map(|(near, far)| mixed(near.into(), far.into())).collect()
+        } else {
+            row(y)?.into_iter().map(f32::from).collect()
+        };
+        if !is_halved_across {
+            return Ok(rows);
+        }
+        let at = |x: usize| {
+            let (near, far) = neighbors(x, width);
+            mixed(rows[near], rows[far])
+        };
+        Ok((0..self.width).map(at).collect())
+    }
+}
+
+/// Returns the positions of the two chroma samples around a position in luma, the nearer one first. Chroma samples are
+/// in the middle of two luma samples.
+fn neighbors(position: usize, samples: usize) -> (usize, usize) {
+    let near = position / 2;
+    let far = if position % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(samples - 1) };
+    (near, far)
+}
+
+fn mixed(near: f32, far: f32) -> f32 {
+    0.75 * near + 0.25 * far
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_keep_gray_and_the_primaries() {
+        for number in [0, 1, 2, 4, 5, 6, 7, 8, 9] {
+            let matrix = Matrix::from_number(number).expect("known");
+            let neutral = if number == 0 { [-0.25; 2] } else { [0.0; 2] };
+            for value in matrix.to_rgb(0.25, neutral) {
+                assert!((value - 0.25).abs() < 1e-6, "{number}: {value}");
+            }
+        }
+        // Blue of BT.601: Y = 0.114, Cb = 0.5, Cr = -0.0813.
+        let [red, green, blue] = Matrix::from_number(6).expect("known").to_rgb(0.114, [0.5, -0.081_312]);
+        assert!(red.abs() < 1e-4 && green.abs() < 1e-4 && (blue - 1.0).abs() < 1e-4, "{red} {green} {blue}");
+        assert_eq!(Matrix::from_number(10), None);
+    }
+
+    #[test]
+    fn ranges_end_at_black_and_white_in_all_depths() {
+        for (bits, black, white) in [(8, 16.0, 235.0), (10, 64.0, 940.0), (12, 256.0, 3760.0)] {
+            let limited = Range::luma(bits, false);
+            assert!(limited.apply(black) == 0.0 && limited.apply(white) == 1.0, "{bits}");
+            let full = f32::from(u16::MAX >> (16 - bits));
+            assert!(Range::luma(bits, true).apply(full) == 1.0, "{bits}");
+            assert!(Range::chroma(bits, false).apply(black) == -0.5, "{bits}");
+        }
+    }
+
+    #[test]
+    fn chroma_between_two_samples_is_a_mixture() {
+        assert_eq!([0, 1, 2, 3, 4].map(|x| neighbors(x, 3)), [(0, 0), (0, 1), (1, 0), (1, 2), (2, 1)]);
+    }
+}
