@@ -56,6 +56,7 @@
 //! | `avif` | AVIF sources |
 //! | `jp2` | JPEG 2000 sources |
 //! | `jxl` | JPEG XL sources |
+//! | `pdf` | PDF sources |
 //! | `psd` | Photoshop sources |
 //! | `s3` | buckets as stores and sources |
 //! | `serve` | [`serve`] |

@@ -61,9 +61,9 @@ impl SystemFiles {
 }
 
 /// File extensions of unsupported image and document formats that users might expect to be published.
-const UNSUPPORTED_EXTENSIONS: [&str; 26] = [
+const UNSUPPORTED_EXTENSIONS: [&str; 25] = [
     "ai", "arw", "cr2", "cr3", "dcm", "djvu", "dng", "eps", "exr", "hdr", "heic", "heif", "ico", "jph", "jxr", "nef",
-    "orf", "pdf", "pef", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
+    "orf", "pef", "qoi", "raf", "raw", "rw2", "svg", "svs", "xcf",
 ];
 
 /// Files that look like images but aren't published, counted by extension.

@@ -154,13 +154,15 @@ impl Decoder {
     fn next(&self, bits: &mut BitReader<'_>) -> Option<Entry> {
         bits.refill();
         let entry = self.lookup[bits.peek(LOOKUP_BITS) as usize];
-        let entry = if entry.is_complete() { entry } else { self.complete(entry, bits)? };
+        let entry = if entry.is_complete() { entry } else { self.complete(entry, *bits)? };
         bits.consume(entry.length());
         Some(entry)
     }
 
     /// Completes an entry that has no coefficient, or finds one for a long code.
-    fn complete(&self, entry: Entry, bits: &BitReader<'_>) -> Option<Entry> {
+    #[cold]
+    #[inline(never)]
+    fn complete(&self, entry: Entry, bits: BitReader<'_>) -> Option<Entry> {
         let (length, skip, size) = if entry == Entry::default() {
             let (length, symbol) = self.long(bits.peek(MAX_CODE_BITS))?;
             let (skip, size) = self.meaning(symbol);
@@ -201,7 +203,7 @@ impl Decoder {
 }
 
 /// Reads the bits of a scan, most significant first, up to the next marker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct BitReader<'a> {
     /// Bits that were read from the input, from the highest one. All others are zero.
     word: u64,
@@ -243,34 +245,37 @@ impl<'a> BitReader<'a> {
                 self.count = count.cast_signed();
                 self.input = self.input.get(bytes as usize..).unwrap_or_default();
             }
-            _ => self.refill_bytes(),
+            // Passing the state by value keeps it in registers everywhere else.
+            _ => *self = self.refilled_by_bytes(),
         }
     }
 
+    #[cold]
     #[inline(never)]
-    fn refill_bytes(&mut self) {
+    fn refilled_by_bytes(mut self) -> Self {
         while (0..=56).contains(&self.count) {
             let (byte, rest) = match self.input {
                 [0xff, 0, rest @ ..] => (0xff, rest),
                 // A marker, or the first half of one.
-                [0xff, ..] | [] => return,
+                [0xff, ..] | [] => return self,
                 [byte, rest @ ..] => (*byte, rest),
             };
             self.word |= u64::from(byte) << (56 - self.count);
             self.count += 8;
             self.input = rest;
         }
+        self
     }
 
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "at most 16 bits")]
-    fn peek(&self, count: u32) -> u32 {
+    fn peek(self, count: u32) -> u32 {
         (self.word >> (u64::BITS - count)) as u32
     }
 
     /// Returns `count` bits, at least one, that follow the next `skipped` bits.
     #[expect(clippy::cast_possible_truncation, reason = "at most 15 bits")]
-    fn peek_after(&self, skipped: u32, count: u32) -> u32 {
+    fn peek_after(self, skipped: u32, count: u32) -> u32 {
         ((self.word << skipped) >> (u64::BITS - count)) as u32
     }
 

@@ -187,7 +187,8 @@ impl McuDecoder {
     ///
     /// # Safety
     /// `blocks` must point to one block of zeros for each block of the MCU.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the state stays in registers only if all of it is in one loop")]
     unsafe fn decode(
         &self,
         bits: &mut BitReader<'_>,

@@ -16,7 +16,7 @@ use super::revision::Revisions;
 use crate::destination::{Identifier, VersionName};
 use crate::encode::{Effort, JpegTiles, Subsampling};
 use crate::iiif::RoundedSizes;
-use crate::source::{FloatRange, Profiles, Remote, RemoteError, ResolvedSource, SourceError};
+use crate::source::{Dpi, FloatRange, Profiles, Remote, RemoteError, ResolvedSource, SourceError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -62,10 +62,12 @@ impl Fingerprint {
         }
     }
 
-    /// Combines this fingerprint of a file with a selection of its pages into the hash of all of them.
-    pub(super) fn of_pages(&self, pages: &str) -> String {
+    /// Combines this fingerprint of a file with a selection of its pages into the hash of all of them. `pdf_dpi` is the
+    /// resolution if pages may be rendered.
+    pub(super) fn of_pages(&self, pages: &str, pdf_dpi: Option<Dpi>) -> String {
         let Self { pixels, headers, documents } = self;
-        hash(&FilePages { pixels, headers, documents, pages, code: super::revision::all() })
+        let pdf_dpi = pdf_dpi.filter(|dpi| *dpi != Dpi::default()).map(Dpi::value);
+        hash(&FilePages { pixels, headers, documents, pages, code: super::revision::all(), pdf_dpi })
     }
 }
 
@@ -78,6 +80,8 @@ struct FilePages<'a> {
     pages: &'a str,
     /// Revisions of all code. The pages may be of any kind.
     code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pdf_dpi: Option<u16>,
 }
 
 /// Returns the version name for the given pixel hash and revisions.
@@ -307,9 +311,13 @@ mod tests {
     #[test]
     fn the_hash_of_pages_covers_the_file_and_the_selection() {
         let identifier = "book".parse().expect("an identifier");
-        let hash =
-            |source: &str, pages: &str| Fingerprint::new(&identifier, source, 1, &options(), Some("")).of_pages(pages);
+        let hash_at = |source: &str, pages: &str, dpi: Option<Dpi>| {
+            Fingerprint::new(&identifier, source, 1, &options(), Some("")).of_pages(pages, dpi)
+        };
+        let hash = |source: &str, pages: &str| hash_at(source, pages, None);
         let all = hash("bytes=1", "all");
+        assert_eq!(all, hash_at("bytes=1", "all", Some(Dpi::default())));
+        assert_ne!(all, hash_at("bytes=1", "all", Dpi::new(400)));
         assert_eq!(all, hash("bytes=1", "all"));
         assert_ne!(all, hash("bytes=2", "all"));
         assert_ne!(all, hash("bytes=1", "1-2"));

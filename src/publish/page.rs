@@ -146,7 +146,8 @@ impl Publisher {
     pub(crate) fn hash_of_pages(&self, identifier: &Identifier, shared: &SharedFile, pages: &str) -> String {
         let attributes = self.store.keeps_headers().then(|| self.store.attributes());
         let fingerprint = Fingerprint::new(identifier, &shared.identity, 0, &self.options, attributes.as_deref());
-        fingerprint.of_pages(pages)
+        let may_be_rendered = source::may_be_rendered(&shared.resolved.extension());
+        fingerprint.of_pages(pages, may_be_rendered.then_some(self.options.read.pdf_dpi))
     }
 
     /// Returns `true` if no run that was in progress at `modified` can still be writing.

@@ -1,7 +1,7 @@
 //! Revisions of the code that produces objects, incremented manually when previous output was wrong or incomplete.
 
 use super::Options;
-use crate::source::{self, SourceKind};
+use crate::source::{self, Dpi, SourceKind};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +38,9 @@ const REVISIONS: [(&str, u32); 14] = [
 
 const DOCUMENT: &str = "info";
 
+/// Name under which the resolution of rendered pages is kept beside the revisions. Only they depend on it.
+const PDF_DPI: &str = "pdf-dpi";
+
 /// Returns the revision of `info.json`.
 pub(super) fn of_document() -> u32 {
     current(DOCUMENT).expect("it is in the table")
@@ -68,8 +71,16 @@ impl Revisions {
         let encoders = options.shape.formats().all().map(|format| format!("to-{}", format.extension()));
         let fixed = [DOCUMENT, "plan", "pyramid", kind.format, kind.color].map(str::to_owned);
         let blocks = has_block_tiles.then(|| "blocks".to_owned());
-        let names = fixed.into_iter().chain(encoders).chain(blocks);
-        Self(names.map(|name| (current(&name).unwrap_or(1), name)).map(|(revision, name)| (name, revision)).collect())
+        let codec = kind.codec.map(str::to_owned);
+        let names = fixed.into_iter().chain(codec).chain(encoders).chain(blocks);
+        let revisions = names.map(|name| (current(&name).unwrap_or(1), name)).map(|(revision, name)| (name, revision));
+        let dpi = kind.rendered_dpi.map(|dpi| (PDF_DPI.to_owned(), dpi.value().into()));
+        Self(revisions.chain(dpi).collect())
+    }
+
+    /// Returns `false` if the image is a page that was rendered at another resolution.
+    pub(super) fn is_rendered_at(&self, dpi: Dpi) -> bool {
+        self.0.get(PDF_DPI).is_none_or(|rendered| *rendered == u32::from(dpi.value()))
     }
 
     /// Returns a copy with the current document revision.
@@ -93,7 +104,7 @@ impl Revisions {
         // Only compare revisions that were used for this image. If the TIFF decoder is revised, images made from JPEGs
         // aren't outdated. Unknown names were written by a newer program.
         let (mut is_older, mut is_newer) = (false, false);
-        for (name, revision) in &self.0 {
+        for (name, revision) in self.0.iter().filter(|(name, _)| *name != PDF_DPI) {
             let age = current(name).map_or(Ordering::Greater, |now| revision.cmp(&now));
             is_older |= age == Ordering::Less && name != DOCUMENT;
             is_newer |= age == Ordering::Greater;
@@ -143,10 +154,16 @@ mod tests {
             ("plan:1,avif:1", Ordering::Greater),
             ("info:0,plan:1", Ordering::Equal),
             ("info:2,plan:1", Ordering::Greater),
+            ("pdf:1,pdf-dpi:300,plan:1", Ordering::Equal),
         ] {
             let revisions: Revisions = made.parse().expect("revisions");
             assert_eq!(revisions.age(), age, "{made}");
         }
         assert_eq!("plan".parse::<Revisions>(), Err(RevisionsError));
+        let rendered: Revisions = "pdf:1,pdf-dpi:400,plan:1".parse().expect("revisions");
+        let dpi = |dpi| Dpi::new(dpi).expect("a resolution");
+        assert!(rendered.is_rendered_at(dpi(400)) && !rendered.is_rendered_at(dpi(300)));
+        let scan: Revisions = "jpeg:1,pdf:1,plan:1".parse().expect("revisions");
+        assert!(scan.is_rendered_at(dpi(400)), "scans don't depend on it");
     }
 }

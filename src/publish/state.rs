@@ -6,7 +6,7 @@ use super::options::Options;
 use super::replace::is_ours;
 use crate::destination::{Identifier, ImageFolder, VersionName};
 use crate::iiif::{PhysicalScale, Size};
-use crate::source::Warning;
+use crate::source::{Dpi, Warning};
 use crate::store::{KeyError, Listed, OnExisting, Store, StoreError, Stored};
 use serde::Deserialize;
 use std::cmp::Ordering;
@@ -111,7 +111,7 @@ impl State {
         if self.is_newer() {
             return Action::KeepNewer;
         }
-        let action = self.difference(fingerprint);
+        let action = self.difference(fingerprint, options.read.pdf_dpi);
         match (action, options.on_existing) {
             (Action::Skip | Action::Settle, OnExisting::Keep) => Action::Skip,
             (_, OnExisting::Keep) => Action::Keep,
@@ -120,7 +120,7 @@ impl State {
     }
 
     /// Compares the existing image with the image to be published.
-    fn difference(&self, fingerprint: &Fingerprint) -> Action {
+    fn difference(&self, fingerprint: &Fingerprint, pdf_dpi: Dpi) -> Action {
         let Some(marks) = self.marks().filter(|_| self.size().is_some()) else { return Action::Publish };
         // Check the most expensive difference first, because each action includes the ones after it. Publishing
         // rewrites headers and documents, and updating headers rewrites documents.
@@ -128,6 +128,7 @@ impl State {
             mark.state != MarkState::Replacing
                 && mark.pixels == fingerprint.pixels
                 && mark.revisions.age() == Ordering::Equal
+                && mark.revisions.is_rendered_at(pdf_dpi)
         };
         if !marks.iter().all(has_pixels) {
             Action::Publish
@@ -298,6 +299,11 @@ mod tests {
             ("newer format", state(Some("2;state=x")), [KeepNewer, KeepNewer, Publish]),
             ("newer code", state(Some(&mark("current", "p", "h", "d", "plan:99"))), [KeepNewer, KeepNewer, Publish]),
             ("outdated code", state(Some(&mark("current", "p", "h", "d", "plan:0"))), [Publish, Keep, Publish]),
+            (
+                "other resolution",
+                state(Some(&mark("current", "p", "h", "d", "pdf:1,pdf-dpi:400"))),
+                [Publish, Keep, Publish],
+            ),
             ("replacing", state(Some("1;state=replacing;headers=h")), [Publish, Keep, Publish]),
             ("other pixels", state(Some(&mark("current", "x", "h", "d", "plan:1"))), [Publish, Keep, Publish]),
             ("other headers", state(Some(&mark("current", "p", "x", "x", "plan:1"))), [UpdateHeaders, Keep, Publish]),

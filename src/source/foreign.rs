@@ -14,7 +14,6 @@ pub(super) struct Foreign {
 
 const HEIC: &str = "convert it first, for example: `heif-dec IN.heic OUT.png` (in libheif before 1.18 `heif-convert`)";
 const MAGICK: &str = "convert it first, for example: `magick 'IN[0]' OUT.png`";
-const PDF: &str = "convert its pages first, for example: `pdftoppm -r 300 -tiff IN.pdf OUT`";
 const SVG: &str = "draw it in pixels first, for example: `rsvg-convert --width 8000 --output OUT.png IN.svg`";
 const DICOM: &str = "convert it first, for example with DCMTK: `dcm2img --write-png IN.dcm OUT.png`";
 const HDR: &str = "choose its brightest white and convert it first, for example: `oiiotool IN --tonemap OUT.tif`, or `magick IN OUT.png`";
@@ -33,7 +32,6 @@ const RAW: &str = "the raw data of a camera";
 
 /// Leading bytes, format name and hint.
 const SIGNATURES: &[(&[u8], &str, &str)] = &[
-    (b"%PDF-", "a PDF document", PDF),
     (b"%!PS", "a PostScript document", PDF_OF_POSTSCRIPT),
     (b"\xc5\xd0\xd3\xc6", "a PostScript document", PDF_OF_POSTSCRIPT),
     (b"gimp xcf", "a GIMP file (XCF)", MAGICK),

@@ -7,6 +7,8 @@ use super::jp2;
 #[cfg(feature = "jxl")]
 use super::jxl;
 use super::page_list::PageList;
+#[cfg(feature = "pdf")]
+use super::pdf;
 #[cfg(feature = "psd")]
 use super::psd;
 use super::{Input, Opened, ReadOptions, Refusal, jpeg, other, png, tiff};
@@ -38,6 +40,8 @@ pub(super) struct Format {
     /// Opens a file and reads its header, but doesn't decode any pixels.
     open: fn(Input, ReadOptions) -> Result<Opened, Refusal>,
 }
+
+const PDF: &str = "pdf";
 
 // None of these signatures is a prefix of another, so the order only affects error messages. Recognized but unsupported
 // formats are ruled out before this table is used (see `foreign.rs`). For example, a Canon raw file is also a valid
@@ -88,6 +92,23 @@ static FORMATS: &[Format] = &[
         recognizes: |magic| starts_with_any(magic, &[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
         pages: Some(tiff::pages),
         open: tiff::open,
+    },
+    Format {
+        name: PDF,
+        title: "PDF",
+        extensions: &["pdf"],
+        // A PDF is often beside images of the same name.
+        is_default: false,
+        revision: 1,
+        recognizes: |magic| magic.trim_ascii_start().starts_with(b"%PDF-"),
+        #[cfg(feature = "pdf")]
+        pages: Some(|file| pdf::pages(&file)),
+        #[cfg(feature = "pdf")]
+        open: pdf::open,
+        #[cfg(not(feature = "pdf"))]
+        pages: None,
+        #[cfg(not(feature = "pdf"))]
+        open: |_, _| Err(Refusal::Disabled { what: "PDF files", feature: "pdf" }),
     },
     Format {
         name: "webp",
@@ -218,6 +239,13 @@ pub(crate) fn optional_formats() -> impl Iterator<Item = (&'static str, &'static
 pub(crate) fn may_have_pages(extension: &str) -> bool {
     let has_extension = |format: &&Format| format.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension));
     FORMATS.iter().find(has_extension).is_none_or(|format| format.pages.is_some())
+}
+
+/// Returns `false` if a file with this extension is in a format whose pages are never rendered. The extension may be
+/// wrong, but then pages are only looked at once more than necessary.
+pub(crate) fn may_be_rendered(extension: &str) -> bool {
+    let has_extension = |format: &&Format| format.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension));
+    FORMATS.iter().find(has_extension).is_none_or(|format| format.name == PDF)
 }
 
 /// Returns the decoder revisions of all formats by name.

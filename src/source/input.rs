@@ -8,10 +8,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// An open file or a remote object with its block cache. Each clone has its own position.
+/// An open file or a remote object with its block cache, or a part of it. Each clone has its own position.
 #[derive(Clone)]
 pub(super) struct Input {
     bytes: Arc<Bytes>,
+    /// Offset of the part in the file.
+    start: u64,
     length: u64,
     position: u64,
 }
@@ -24,16 +26,24 @@ enum Bytes {
 impl Input {
     pub(super) fn from_file(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        Ok(Self { bytes: Arc::new(Bytes::File(file)), length, position: 0 })
+        Ok(Self { bytes: Arc::new(Bytes::File(file)), start: 0, length, position: 0 })
     }
 
     pub(super) fn from_remote(object: Arc<dyn Remote>, threads: NonZeroUsize) -> Self {
         let length = object.bytes();
-        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object, threads))), length, position: 0 }
+        Self { bytes: Arc::new(Bytes::Remote(BlockCache::new(object, threads))), start: 0, length, position: 0 }
     }
 
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Returns the part with this offset and length, as far as it exists.
+    #[cfg(feature = "pdf")]
+    pub(super) fn part(&self, offset: u64, length: u64) -> Self {
+        let offset = offset.min(self.length);
+        let length = length.min(self.length - offset);
+        Self { bytes: Arc::clone(&self.bytes), start: self.start + offset, length, position: 0 }
     }
 
     /// Returns `true` if reading may take a request.
@@ -43,9 +53,11 @@ impl Input {
 
     /// Reads at an offset, independently of other readers.
     pub(super) fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (length, offset) = (left.min(into.len()), self.start.saturating_add(offset));
         match &*self.bytes {
-            Bytes::File(file) => read_at(file, offset, into),
-            Bytes::Remote(blocks) => Ok(blocks.read_at(offset, into)?),
+            Bytes::File(file) => read_at(file, offset, &mut into[..length]),
+            Bytes::Remote(blocks) => Ok(blocks.read_at(offset, &mut into[..length])?),
         }
     }
 
@@ -132,6 +144,24 @@ mod tests {
         assert_eq!((&bytes, one.stream_position()?), (b"5678", 4));
         assert!(one.seek(SeekFrom::Current(-5)).is_err());
         assert!(one.read_exact_at(8, &mut bytes).is_err());
+        Ok(())
+    }
+
+    #[test]
+    #[cfg(feature = "pdf")]
+    fn parts_end_where_they_should() -> io::Result<()> {
+        let mut file = tempfile::tempfile()?;
+        io::Write::write_all(&mut file, b"0123456789")?;
+        let file = Input::from_file(file)?;
+        for (offset, length, expected) in [(2, 3, "234"), (8, 5, "89"), (12, 1, ""), (0, u64::MAX, "0123456789")] {
+            let mut text = String::new();
+            let mut part = file.part(offset, length);
+            part.read_to_string(&mut text)?;
+            assert_eq!((&*text, part.length()), (expected, expected.len() as u64));
+        }
+        let mut bytes = [0; 2];
+        file.part(2, 6).part(1, 2).read_exact_at(0, &mut bytes)?;
+        assert_eq!(&bytes, b"34");
         Ok(())
     }
 }

@@ -5,17 +5,32 @@ use super::{BlockReader, DecodeError, Input, Opened, Refusal, RowReader, Warning
 use crate::iiif::Size;
 use crate::libjpeg::{Decoder, JpegColor};
 use crate::pixel::{BlockLayout, BlockStrip, RowScale};
-use std::io::BufReader;
+use jpeg_segments::Segments;
+#[cfg(feature = "pdf")]
+use std::io::Seek;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 const END_MISSING: &str = "all pixels are present, but the file has no end marker (EOI)";
 
 pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     let segments = jpeg_segments::read(&mut BufReader::new(file.clone()))?;
+    // Adobe software stores CMYK inverted: 255 means no ink.
+    open_rest(segments, Box::new(file), true)
+}
+
+/// Opens a JPEG in another file, which says what its CMYK samples mean. They are returned as they are stored. `head` and
+/// `file` have the same bytes.
+#[cfg(feature = "pdf")]
+pub(super) fn open_embedded(head: &mut (impl Read + Seek), file: Box<dyn Read + Send>) -> Result<Opened, Refusal> {
+    open_rest(jpeg_segments::read(head)?, file, false)
+}
+
+fn open_rest(segments: Segments, file: Box<dyn Read + Send>, is_cmyk_inverted: bool) -> Result<Opened, Refusal> {
     if let Some((what, hint)) = segments.frame.and_then(jpeg_segments::Frame::unsupported) {
         return Err(Refusal::unsupported(what, hint));
     }
-    let mut decoder = Decoder::new(Box::new(file))?;
+    let mut decoder = Decoder::new(file)?;
     let size = Size::new(decoder.width(), decoder.height())?;
     let samples = match decoder.color() {
         JpegColor::Gray => Samples::GRAY_8,
@@ -25,8 +40,7 @@ pub(super) fn open(file: Input) -> Result<Opened, Refusal> {
     };
     let decoder_bytes = decoder.whole_image_bytes();
     let container = if decoder_bytes == 0 { "JPEG" } else { "JPEG, several scans" }.to_owned();
-    // Adobe software stores CMYK inverted: 255 means no ink.
-    let is_inverted = decoder.color() == JpegColor::Cmyk;
+    let is_inverted = is_cmyk_inverted && decoder.color() == JpegColor::Cmyk;
     decoder.set_color(decoder.color());
     Ok(Opened {
         size,

@@ -1,5 +1,6 @@
 //! The decoder and color conversion used for an image, identified by stable names.
 
+use super::Dpi;
 use super::samples::ColorModel;
 
 /// The decoder used for an image and how its colors were converted.
@@ -9,13 +10,17 @@ use super::samples::ColorModel;
 pub struct SourceKind {
     /// File format, such as `jpeg` or `tiff`.
     pub format: &'static str,
+    /// Format of the decoder if it isn't that of the file: pages of a PDF may be JPEGs.
+    pub codec: Option<&'static str>,
+    /// Resolution if the image is a page that is rendered.
+    pub rendered_dpi: Option<Dpi>,
     /// Color model, with a suffix if the ICC profile is used, such as `rgb` or `cmyk-icc`.
     pub color: &'static str,
 }
 
 impl SourceKind {
     /// Source kind for an image that's only described and never read.
-    pub(super) const PLAIN_RGB: Self = Self { format: "pnm", color: "rgb" };
+    pub(super) const PLAIN_RGB: Self = Self { format: "pnm", codec: None, rendered_dpi: None, color: "rgb" };
 
     pub(super) fn new(format: &'static str, samples: ColorModel, has_profile: bool) -> Self {
         // Include the color conversion because it affects the resulting pixels. For example, a bug in our CMYK profile
@@ -29,6 +34,6 @@ impl SourceKind {
             (ColorModel::Cmyk, true) => "cmyk-icc",
             (ColorModel::Lab, _) => "lab",
         };
-        Self { format, color }
+        Self { format, codec: None, rendered_dpi: None, color }
     }
 }

@@ -29,6 +29,7 @@ mod jpeg_segments;
 mod jxl;
 mod kind;
 mod lab;
+mod lzw;
 mod metadata;
 mod options;
 mod orientation;
@@ -36,6 +37,8 @@ mod other;
 mod packbits;
 mod page_list;
 mod pages;
+#[cfg(feature = "pdf")]
+mod pdf;
 mod png;
 mod png_chunks;
 #[cfg(feature = "psd")]
@@ -51,7 +54,9 @@ mod webp_chunks;
 
 pub use error::{DecodeError, RemoteError, RemoteErrorKind, SourceError};
 pub(crate) use kind::SourceKind;
-pub use options::{Background, BackgroundError, Bounds, FloatRange, FloatRangeError, Profiles, ReadOptions};
+pub use options::{
+    Background, BackgroundError, Bounds, Dpi, DpiError, FloatRange, FloatRangeError, Profiles, ReadOptions,
+};
 pub use orientation::Orientation;
 pub(crate) use pages::PagedFile;
 #[cfg(any(feature = "s3", feature = "web"))]
@@ -59,7 +64,9 @@ pub(crate) use remote::Fetch;
 pub(crate) use remote::{Remote, ResolvedSource};
 pub use warning::{Warning, WarningCode};
 
-pub(crate) use format::{all_revisions, default_extensions, extensions, may_have_pages, optional_formats, revision};
+pub(crate) use format::{
+    all_revisions, default_extensions, extensions, may_be_rendered, may_have_pages, optional_formats, revision,
+};
 
 use crate::iiif::{PhysicalScale, Size};
 use crate::pixel::{BlockLayout, BlockStrip, PixelFormat, RowScale};
@@ -312,7 +319,7 @@ impl Source {
 
     fn new(input: String, bytes: Input, (format, opened): (&Format, Opened), options: ReadOptions) -> Self {
         let Opened { size, samples, bits, container, metadata, decoder_bytes, blocks, rows } = opened;
-        let FileMetadata { profile, orientation, scale, mut warnings } = metadata;
+        let FileMetadata { profile, orientation, scale, rendered_dpi, codec, mut warnings } = metadata;
         let (converter, summary) = Converter::new(samples, profile.as_deref(), options.profiles, options.background);
         warnings.extend(summary.warning);
         let row_format = converter.format();
@@ -320,6 +327,7 @@ impl Source {
         let has_clean_edges = rows.has_clean_edges();
         let rows = Rows::new(rows, samples, converter, size, orientation);
         let kind = SourceKind::new(format.name, samples.color, summary.profile.is_some());
+        let kind = SourceKind { codec, rendered_dpi, ..kind };
         let alpha = if samples.alpha == samples::Alpha::None { "" } else { " with alpha" };
         let properties = SourceProperties {
             colors: format!("{}{alpha}", samples.color),
@@ -474,6 +482,7 @@ mod tests {
 
     #[test]
     fn disabled_formats_name_their_feature() {
+        assert_eq!(required_feature(b"%PDF-1.7\n"), (!cfg!(feature = "pdf")).then_some("pdf"));
         for magic in [&b"\0\0\0\x0cjP  \r\n\x87\n"[..], b"\xff\x4f\xff\x51"] {
             assert_eq!(required_feature(magic), (!cfg!(feature = "jp2")).then_some("jp2"));
         }

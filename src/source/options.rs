@@ -31,6 +31,12 @@ impl Background {
         Self([red, green, blue])
     }
 
+    /// Returns the sRGB components.
+    #[cfg(feature = "pdf")]
+    pub(super) fn components(self) -> [u8; 3] {
+        self.0
+    }
+
     /// Returns the background in the given pixel format. Gray is computed as BT.601 luma, like JPEG.
     pub(super) fn channels_in(self, format: PixelFormat) -> [u8; 3] {
         let [red, green, blue] = self.0.map(u32::from);
@@ -156,6 +162,64 @@ impl fmt::Display for FloatRange {
     }
 }
 
+/// Resolution for rendering pages of PDFs, in pixels per inch.
+///
+/// ```
+/// use iiif_publish::source::Dpi;
+/// assert_eq!("300".parse::<Dpi>()?, Dpi::default());
+/// assert!("10".parse::<Dpi>().is_err());
+/// # Ok::<(), iiif_publish::source::DpiError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dpi(u16);
+
+/// Error returned when parsing a resolution fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a number of pixels per inch from {} to {}", Dpi::MIN, Dpi::MAX)]
+pub struct DpiError;
+
+impl Dpi {
+    /// Lowest resolution, at which a printed page is a thumbnail.
+    pub const MIN: u16 = 36;
+
+    /// Highest resolution.
+    pub const MAX: u16 = 2400;
+
+    /// Creates a resolution from a number of pixels per inch. Returns `None` unless it's from [`MIN`](Self::MIN) to
+    /// [`MAX`](Self::MAX).
+    #[must_use]
+    pub fn new(pixels_per_inch: u16) -> Option<Self> {
+        (Self::MIN..=Self::MAX).contains(&pixels_per_inch).then_some(Self(pixels_per_inch))
+    }
+
+    /// Returns the number of pixels per inch.
+    #[must_use]
+    pub fn value(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for Dpi {
+    /// Returns 300 pixels per inch, at which libraries scan text.
+    fn default() -> Self {
+        Self(300)
+    }
+}
+
+impl FromStr for Dpi {
+    type Err = DpiError;
+
+    fn from_str(text: &str) -> Result<Self, DpiError> {
+        text.parse().ok().and_then(Self::new).ok_or(DpiError)
+    }
+}
+
+impl fmt::Display for Dpi {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 /// Options for reading files. [`ReadOptions::default`] is fine for most uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -171,6 +235,8 @@ pub struct ReadOptions {
     pub max_pixels: u64,
     /// Sample values to map to black and white in floating-point and signed images.
     pub float_range: FloatRange,
+    /// Resolution for pages of PDFs that aren't scans. Scans have their own.
+    pub pdf_dpi: Dpi,
     /// Number of threads used to decode a single image, when it's read by a publisher. More threads use more memory.
     pub threads: NonZeroUsize,
 }
@@ -218,6 +284,13 @@ impl ReadOptions {
         self
     }
 
+    /// Sets the resolution for pages of PDFs that aren't scans.
+    #[must_use]
+    pub const fn with_pdf_dpi(mut self, pdf_dpi: Dpi) -> Self {
+        self.pdf_dpi = pdf_dpi;
+        self
+    }
+
     /// Default pixel limit. A file of only a few kilobytes can claim to be even larger and then take hours to decode.
     pub const MAX_PIXELS: u64 = 3_000_000_000;
 }
@@ -230,6 +303,7 @@ impl Default for ReadOptions {
             page: 1,
             max_pixels: Self::MAX_PIXELS,
             float_range: FloatRange::default(),
+            pdf_dpi: Dpi::default(),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }

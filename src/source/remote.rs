@@ -2,9 +2,10 @@
 
 use super::RemoteError;
 use crate::workers;
+use std::ffi::OsStr;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -21,6 +22,15 @@ pub enum ResolvedSource {
         /// The object itself.
         object: Arc<dyn Remote>,
     },
+}
+
+impl ResolvedSource {
+    /// Returns the extension of the name, which is empty if there is none.
+    pub(crate) fn extension(&self) -> String {
+        let name = self.to_string();
+        let extension = Path::new(&name).extension().and_then(OsStr::to_str);
+        extension.unwrap_or_default().to_owned()
+    }
 }
 
 impl fmt::Display for ResolvedSource {

@@ -30,11 +30,13 @@ pub enum WarningCode {
     MetadataTooLarge,
     /// The image has a high dynamic range (PQ or HLG), which is compressed to that of sRGB.
     HdrConverted,
+    /// A part of a page is damaged, and isn't shown.
+    ContentUnreadable,
 }
 
 impl WarningCode {
     /// All warning codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ProfileUnusable,
         Self::ProfileTooLarge,
         Self::OrientationUnreadable,
@@ -47,6 +49,7 @@ impl WarningCode {
         Self::EndMarkerMissing,
         Self::MetadataTooLarge,
         Self::HdrConverted,
+        Self::ContentUnreadable,
     ];
 
     /// Returns the stable code, such as `profile-unusable`.
@@ -65,6 +68,7 @@ impl WarningCode {
             Self::EndMarkerMissing => "end-marker-missing",
             Self::MetadataTooLarge => "metadata-too-large",
             Self::HdrConverted => "hdr-converted",
+            Self::ContentUnreadable => "content-unreadable",
         }
     }
 
@@ -84,6 +88,7 @@ impl WarningCode {
             Self::EndMarkerMissing => "its end marker is missing",
             Self::MetadataTooLarge => "some of its metadata is too large",
             Self::HdrConverted => "its high dynamic range is compressed",
+            Self::ContentUnreadable => "some of its content is not shown",
         }
     }
 

@@ -4,7 +4,8 @@
 //! Each decoder reads the same [`FILES`] files in every run; with `IIIF_PUBLISH_TEST_FUZZ_SECONDS=600`, it goes on for ten
 //! minutes. A failing input is written to a file whose name is printed, and should become a test.
 
-use crate::support::pictures::{encoded, file, noise};
+use crate::support::pdf;
+use crate::support::pictures::{encoded, file, noise, waves};
 use crate::support::watchdog::guarded;
 use iiif_publish::internals::Source;
 use iiif_publish::internals::{BlockTile, RowScale};
@@ -23,7 +24,7 @@ const FILES: u64 = 3_000;
 
 /// Maximum announced size that is read here; the caller decides about more.
 const MAX_PIXELS: u64 = 1 << 20;
-const MAX_DECODER_BYTES: u64 = 64 << 20;
+const MAX_DECODER_BYTES: u64 = 256 << 20;
 
 /// Side of tiles that are cut out of JPEG, in pixels.
 const TILE: u32 = 64;
@@ -196,6 +197,37 @@ fn damaged_jpeg_in_tiff_does_not_panic() {
 #[test]
 fn damaged_jpeg_2000_does_not_panic() {
     endure("jp2", &fixtures("jp2", &["jp2", "j2k", "jph"]));
+}
+
+/// Returns pages of all kinds, small enough to be rendered in milliseconds.
+fn pdfs() -> Vec<Vec<u8>> {
+    let picture = waves(60, 40);
+    let rgb = "/ColorSpace/DeviceRGB/BitsPerComponent 8";
+    let bits = "/ColorSpace/DeviceGray/BitsPerComponent 1/Filter";
+    let fax = format!("{bits}/CCITTFaxDecode/DecodeParms<</K -1/Columns 60>>");
+    let images = [
+        (format!("{rgb}/Filter/FlateDecode"), pdf::deflated(picture.as_raw())),
+        (rgb.to_owned(), picture.as_raw().clone()),
+        (format!("{rgb}/Filter/DCTDecode"), encoded(picture.clone(), ImageFormat::Jpeg)),
+        (fax, pdf::group_4(&picture)),
+        (format!("{bits}/JBIG2Decode"), pdf::jbig2(&picture)),
+    ];
+    let scans = images.iter().map(|(entries, data)| pdf::scan((60, 40), entries, data));
+    let content = "q 9 0 0 9 9 9 cm /Im0 Do Q BT /F1 9 Tf (Text) Tj ET 1 0 0 rg 5 5 9 9 re B [2 1] 0 d 0 0 m 9 40 l S";
+    let rendered = images.iter().map(|(entries, data)| {
+        let mut file = pdf::Pdf::default();
+        let image = file.image((60, 40), entries, data);
+        let mut page = pdf::Page::showing(image, content).with("/Rotate 90");
+        page.entries = page.entries.replace("[0 0 360 240]", "[0 0 60 40]");
+        let labels = "/PageLabels<</Nums[0<</S/r/P(A)>>]>>/Outlines<</First 1 0 R>>";
+        pdf::document(file, &[page.clone(), page], labels)
+    });
+    scans.chain(rendered).collect()
+}
+
+#[test]
+fn damaged_pdf_does_not_panic() {
+    endure("pdf", &pdfs());
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod jp2;
 mod jxl;
 mod matrix;
 mod orientation;
+mod pdf;
 mod psd;
 mod tiff;
 
@@ -25,6 +26,8 @@ mod tiff;
 #[allow(dead_code, reason = "some of it is for `tests/it` alone")]
 mod support {
     pub mod ciede2000;
+    #[path = "../../it/support/pdf.rs"]
+    pub mod pdf;
     #[path = "../../it/support/pictures.rs"]
     pub mod pictures;
     pub mod press;

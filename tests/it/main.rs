@@ -37,6 +37,7 @@ mod metadata;
 mod names;
 mod optimize;
 mod pages;
+mod pdf_pages;
 mod physical_size;
 mod picture_formats;
 mod pipeline;

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use iiif_publish::collection::PageSelection;
 use iiif_publish::iiif::Rights;
 use iiif_publish::publish::{Effort, JpegOptions, JpegTiles, Subsampling};
-use iiif_publish::source::{Background, FloatRange, Profiles, ReadOptions};
+use iiif_publish::source::{Background, Dpi, FloatRange, Profiles, ReadOptions};
 use std::num::NonZeroUsize;
 
 #[derive(Debug, Args)]
@@ -37,10 +37,15 @@ pub(crate) struct EncodingArguments {
     /// `auto` uses each image's lowest and highest sample.
     #[arg(long, value_name = "MIN..MAX|auto", default_value_t = FloatRange::Standard, allow_hyphen_values = true)]
     float_range: FloatRange,
+    /// Render pages of PDFs at this many pixels per inch, unless they are scans
+    ///
+    /// Pages that are one image, as scanners make them, keep the pixels of that image.
+    #[arg(long, value_name = "DPI", default_value_t = Dpi::default())]
+    pdf_dpi: Dpi,
     /// Keep the ICC profile of RGB and gray images instead of converting to sRGB
     #[arg(long)]
     keep_profile: bool,
-    /// Choose pages of a TIFF: one, a range, or `all`
+    /// Choose pages of a TIFF or PDF: one, a range, or `all`
     ///
     /// Pages are counted from 1. One page is published as one image (`book`). Several pages become an object with a manifest, and their
     /// identifiers end with their numbers (`book/1`). By default, `ingest` uses all pages, except of files that are
@@ -99,6 +104,7 @@ impl EncodingArguments {
             .with_page(if let Some(PageSelection::One(page)) = self.pages { page } else { 1 })
             .with_max_pixels(self.limits.max_pixels)
             .with_float_range(self.float_range)
+            .with_pdf_dpi(self.pdf_dpi)
             .with_threads(self.jobs())
     }
 

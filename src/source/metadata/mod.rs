@@ -12,7 +12,7 @@ pub(super) use density::scale_of_density;
 pub(super) use exif::orientation_from_tag;
 pub(super) use profile::ProfilePieces;
 
-use super::{Orientation, Warning, WarningCode};
+use super::{Dpi, Orientation, Warning, WarningCode};
 use crate::iiif::PhysicalScale;
 use exif::Exif;
 
@@ -133,6 +133,8 @@ impl Metadata {
             orientation: orientation.unwrap_or_default(),
             profile: self.profile,
             scale: self.scale,
+            rendered_dpi: None,
+            codec: None,
             warnings: self.warnings,
         }
     }
@@ -144,6 +146,10 @@ pub(super) struct FileMetadata {
     pub(super) profile: Option<Vec<u8>>,
     /// Physical size of pixels.
     pub(super) scale: Option<PhysicalScale>,
+    /// Resolution if the image is a page that is rendered.
+    pub(super) rendered_dpi: Option<Dpi>,
+    /// Format of the decoder if the image is stored in a file of another format.
+    pub(super) codec: Option<&'static str>,
     pub(super) warnings: Vec<Warning>,
 }
 

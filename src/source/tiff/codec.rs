@@ -5,9 +5,9 @@ use super::decompressor::{BUFFER_BYTES, Decompressor, End, Jpeg, Shape};
 use super::fax::FaxRows;
 use super::input::Extent;
 use super::jpeg::JpegRows;
-use super::lzw::LzwReader;
 use super::tags::{self, Tags};
 use crate::libjpeg::Components;
+use crate::source::lzw::LzwReader;
 use crate::source::packbits::PackBitsReader;
 use crate::source::{DecodeError, Refusal};
 use std::io::{self, BufReader, Read};
@@ -131,7 +131,7 @@ impl Codec {
         let buffered = |extent| BufReader::with_capacity(BUFFER_BYTES, extent);
         Ok(match self {
             Self::None => Box::new(Unchecked(buffered(extent))),
-            Self::Lzw => Box::new(Unchecked(LzwReader::new(buffered(extent))?)),
+            Self::Lzw => Box::new(Unchecked(LzwReader::of_tiff(buffered(extent))?)),
             Self::Deflate => {
                 Box::new(Checked(flate2::bufread::ZlibDecoder::new(buffered(extent)), shape.surplus_bytes))
             }

@@ -22,7 +22,6 @@ mod jpeg;
 mod jpeg_strip;
 mod lab;
 mod late_warnings;
-mod lzw;
 mod mapping;
 mod measure;
 mod old_jpeg;

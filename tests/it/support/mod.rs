@@ -6,6 +6,8 @@ pub mod faults;
 pub mod host;
 pub mod http;
 pub mod load;
+#[allow(dead_code, reason = "some of it is for `tests/decoders` alone")]
+pub mod pdf;
 pub mod pictures;
 pub mod png;
 pub mod program;

@@ -1,4 +1,4 @@
-//! LZW (TIFF 6.0, section 13) and the older variant with reversed bit order.
+//! LZW of TIFF (TIFF 6.0, section 13), with its older variant, and of PDF (ISO 32000-2, 7.4.4).
 
 use std::io::{self, BufRead, Read};
 use weezl::decode::{Configuration, Decoder};
@@ -14,7 +14,8 @@ pub(super) struct LzwReader<R> {
 }
 
 impl<R: BufRead> LzwReader<R> {
-    pub(super) fn new(mut input: R) -> io::Result<Self> {
+    /// Reads the LZW of a TIFF.
+    pub(super) fn of_tiff(mut input: R) -> io::Result<Self> {
         // Both variants start with code 256, which is 9 bits long: 0x80 0b0xxx_xxxx, or 0x00 0bxxxx_xxx1 in the old
         // bit order. Writers from before TIFF 5.0 started from the lowest bit and switched to longer codes one code
         // later. The tags don't distinguish the two variants, but the first code does. libtiff checks the same bit.
@@ -24,8 +25,23 @@ impl<R: BufRead> LzwReader<R> {
         } else {
             Configuration::with_tiff_size_switch(BitOrder::Msb, SYMBOL_BITS)
         };
+        Ok(Self::new(input, configuration))
+    }
+
+    /// Reads the LZW of a PDF. If `is_early` is set, codes get longer one code early, as in TIFF.
+    #[cfg(feature = "pdf")]
+    pub(super) fn of_pdf(input: R, is_early: bool) -> Self {
+        let configuration = if is_early {
+            Configuration::with_tiff_size_switch(BitOrder::Msb, SYMBOL_BITS)
+        } else {
+            Configuration::new(BitOrder::Msb, SYMBOL_BITS)
+        };
+        Self::new(input, configuration)
+    }
+
+    fn new(input: R, configuration: Configuration) -> Self {
         // Bytes after the last row might not be LZW data.
-        Ok(Self { input, decoder: configuration.with_yield_on_full_buffer(true).build() })
+        Self { input, decoder: configuration.with_yield_on_full_buffer(true).build() }
     }
 }
 

@@ -1,0 +1,77 @@
+//! A page's boxes, rotation and contents (ISO 32000-2, 7.7.3.3).
+
+use super::document::Document;
+use super::geometry::Rectangle;
+use super::object::{Dictionary, Object};
+
+/// Box of pages that have none: US Letter, as in other readers.
+const DEFAULT_BOX: [f64; 4] = [0.0, 0.0, 612.0, 792.0];
+
+/// Maximum size of a page's operators in bytes. The hidden text of a newspaper page has about 1 MB.
+pub(super) const MAX_CONTENT_BYTES: u64 = 8 << 20;
+
+/// Flags of annotations that aren't shown.
+const HIDDEN: i64 = 2;
+const NO_VIEW: i64 = 32;
+
+/// A page.
+pub(super) struct Page {
+    /// Number of its object.
+    pub(super) number: u32,
+    /// Attributes, including inherited ones.
+    pub(super) dictionary: Dictionary,
+    /// The part that's shown.
+    pub(super) area: Rectangle,
+    /// Clockwise rotation in degrees: 0, 90, 180 or 270.
+    pub(super) rotate: u32,
+    /// Size of a unit in points, each 1/72 inch.
+    pub(super) unit: f64,
+}
+
+impl Page {
+    pub(super) fn new(document: &Document, number: u32, dictionary: Dictionary) -> Self {
+        let rectangle = |key: &[u8]| document.numbers(&dictionary, key).map(Rectangle::from_corners);
+        let is_usable = |area: &Rectangle| area.width() > 0.0 && area.height() > 0.0;
+        let media = rectangle(b"MediaBox").filter(is_usable);
+        let media = media.unwrap_or_else(|| Rectangle::from_corners(DEFAULT_BOX));
+        let area = rectangle(b"CropBox").map(|crop| crop.intersection(media)).filter(is_usable).unwrap_or(media);
+        let rotate = document.get(&dictionary, b"Rotate").integer().unwrap_or(0).rem_euclid(360);
+        let unit = document.get(&dictionary, b"UserUnit").number().filter(|unit| (0.01..=1000.0).contains(unit));
+        // Other angles aren't allowed, and other readers ignore them.
+        let rotate = u32::try_from(rotate).ok().filter(|rotate| rotate % 90 == 0).unwrap_or(0);
+        Self { number, area, rotate, unit: unit.unwrap_or(1.0), dictionary }
+    }
+
+    /// Returns the page's operators, or `None` if there are too many.
+    pub(super) fn content(&self, document: &Document) -> Option<Vec<u8>> {
+        let contents = document.get(&self.dictionary, b"Contents");
+        let streams = match &contents {
+            Object::Array(streams) => &streams[..],
+            single => std::slice::from_ref(single),
+        };
+        let mut bytes = Vec::new();
+        for stream in streams {
+            let Object::Stream(stream) = document.resolve(stream) else { continue };
+            let left = MAX_CONTENT_BYTES.saturating_sub(bytes.len() as u64);
+            bytes.extend(document.data(&stream, left)?);
+            // An operator can't continue in the next stream.
+            bytes.push(b'\n');
+        }
+        Some(bytes)
+    }
+
+    /// Returns the annotations that are shown on the page, such as stamps and filled-in fields.
+    pub(super) fn annotations(&self, document: &Document) -> Vec<Dictionary> {
+        let annotations = document.get(&self.dictionary, b"Annots");
+        let resolved = annotations.array().unwrap_or_default().iter().map(|it| document.resolve(it));
+        let shown = resolved.filter_map(|it| it.dictionary().filter(|it| is_shown(document, it)).cloned());
+        shown.collect()
+    }
+}
+
+fn is_shown(document: &Document, annotation: &Dictionary) -> bool {
+    let flags = document.get(annotation, b"F").integer().unwrap_or(0);
+    let is_popup = document.get(annotation, b"Subtype").name() == Some(b"Popup");
+    let appearance = document.dictionary(annotation, b"AP");
+    flags & (HIDDEN | NO_VIEW) == 0 && !is_popup && document.find(&appearance, b"N").is_some()
+}

@@ -1,0 +1,286 @@
+//! Pages that are one image, which is published as it is.
+
+use super::bilevel::{Bilevel, BilevelRows, Fax, MAX_DATA_BYTES, MAX_SYMBOLS_BYTES};
+use super::color_space::ColorSpace;
+use super::content::{MARGIN, Placed};
+use super::crop::{CroppedRows, PixelArea};
+use super::document::Document;
+use super::filter::{Decoded, ImageCodec};
+use super::geometry::{Matrix, Rectangle};
+use super::object::{Dictionary, Object};
+use super::page::Page;
+use super::sample_rows::{MappedRows, Mapping, SampleRows};
+use crate::iiif::Size;
+use crate::source::metadata::{FileMetadata, Metadata};
+use crate::source::samples::{Alpha, ColorModel};
+use crate::source::{Opened, ReadOptions, Refusal, RowReader, jpeg};
+use std::io::{BufReader, Cursor, Read};
+
+/// Fraction of a side up to which an image may extend over an edge of the page without being cropped there.
+const BLEED: f64 = 0.005;
+
+/// Fraction by which pixels may differ from squares. Fax pages in coarse resolution are rendered.
+const MAX_DISTORTION: f64 = 0.02;
+
+/// Maximum number of bytes at the start of a compressed JPEG to search for its size.
+const MAX_JPEG_HEAD_BYTES: u64 = 1 << 20;
+
+/// Opens the image. Returns `None` if the page has to be rendered, because it shows the image in a way that only the
+/// renderer knows.
+///
+/// # Errors
+/// Returns an error if the image is damaged.
+pub(super) fn open(
+    document: &Document,
+    page: &Page,
+    placed: &Placed,
+    options: ReadOptions,
+) -> Result<Option<Opened>, Refusal> {
+    let Some(opened) = open_stored(document, placed, options)? else { return Ok(None) };
+    if opened.samples.alpha != Alpha::None || is_distorted(placed.matrix, opened.size) {
+        return Ok(None);
+    }
+    // Something below shows at the edges.
+    let is_whole =
+        placed.matrix.bounds(Rectangle::UNIT).covers(page.area, if placed.is_over_paint { 1e-4 } else { MARGIN });
+    if !is_whole {
+        return Ok(None);
+    }
+    let opened = match visible_area(page.area, placed.matrix, opened.size) {
+        Some(area) => cropped(opened, area),
+        None => opened,
+    };
+    let mut metadata = opened.metadata;
+    metadata.orientation = placed.matrix.orientation(page.rotate);
+    Ok(Some(Opened { metadata, container: format!("PDF, {}", opened.container), ..opened }))
+}
+
+fn is_distorted(Matrix([a, b, c, d, ..]): Matrix, size: Size) -> bool {
+    let (width, height) = (a.hypot(b) / f64::from(size.width()), c.hypot(d) / f64::from(size.height()));
+    (width / height - 1.0).abs() > MAX_DISTORTION
+}
+
+/// Returns the part of the image inside the page, or `None` if that's all.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions are within the image")]
+fn visible_area(page: Rectangle, matrix: Matrix, size: Size) -> Option<PixelArea> {
+    let bounds = matrix.bounds(Rectangle::UNIT);
+    // Margins of the image beyond the page, as fractions of the image as it's drawn.
+    let (width, height) = (bounds.width(), bounds.height());
+    let margin = |distance: f64, side: f64| if distance > side * BLEED { (distance / side).min(1.0) } else { 0.0 };
+    let mut visible = Rectangle {
+        left: margin(page.left - bounds.left, width),
+        bottom: margin(page.bottom - bounds.bottom, height),
+        right: 1.0 - margin(bounds.right - page.right, width),
+        top: 1.0 - margin(bounds.top - page.top, height),
+    };
+    if visible == Rectangle::UNIT {
+        return None;
+    }
+    // The same part of the unit square that's drawn there.
+    let Matrix([a, b, c, d, ..]) = matrix;
+    if a.abs() < b.abs() {
+        let Rectangle { left, bottom, right, top } = visible;
+        visible = Rectangle { left: bottom, bottom: left, right: top, top: right };
+    }
+    let (right, up) = if a.abs() < b.abs() { (b, c) } else { (a, d) };
+    if right < 0.0 {
+        (visible.left, visible.right) = (1.0 - visible.right, 1.0 - visible.left);
+    }
+    if up < 0.0 {
+        (visible.bottom, visible.top) = (1.0 - visible.top, 1.0 - visible.bottom);
+    }
+    let pixel = |share: f64, side: u32| (share * f64::from(side)).round() as u32;
+    let (left, right) = (pixel(visible.left, size.width()), pixel(visible.right, size.width()));
+    let (top, bottom) = (pixel(1.0 - visible.top, size.height()), pixel(1.0 - visible.bottom, size.height()));
+    let size = Size::new(right.saturating_sub(left), bottom.saturating_sub(top)).ok()?;
+    Some(PixelArea { left, top, size })
+}
+
+fn cropped(opened: Opened, area: PixelArea) -> Opened {
+    let rows = CroppedRows::new(opened.rows, area, opened.size.width(), opened.samples.pixel_bytes());
+    Opened { size: area.size, rows: Box::new(rows), blocks: None, ..opened }
+}
+
+/// Opens the image as it's stored. Returns `None` if only the renderer can decode it.
+fn open_stored(document: &Document, placed: &Placed, options: ReadOptions) -> Result<Option<Opened>, Refusal> {
+    let dictionary = &placed.image.dictionary;
+    let Ok(decoded) = document.decode(&placed.image) else { return Ok(None) };
+    let decode = document.get(dictionary, b"Decode");
+    let decode = decode.array().map(|array| array.iter().filter_map(|it| document.resolve(it).number()).collect());
+    let decode: Option<Vec<f64>> = decode;
+    if let Some((ImageCodec::Jpeg2000, _)) = decoded.codec {
+        return open_jpeg_2000(document, placed, decoded, decode.is_some(), options);
+    }
+    let space = if placed.is_stencil {
+        Some(ColorSpace { model: ColorModel::Gray, profile: None, palette: None })
+    } else {
+        ColorSpace::read(document, &document.get(dictionary, b"ColorSpace"), &placed.resources)
+    };
+    let Some(space) = space else { return Ok(None) };
+    let is_jpeg = matches!(decoded.codec, Some((ImageCodec::Jpeg, _)));
+    let opened = match decoded.codec.clone() {
+        Some((ImageCodec::Jpeg, parameters)) => {
+            open_jpeg(document, placed, decoded, &parameters, &space, decode.as_deref())?
+        }
+        codec => open_samples(document, placed, decoded, codec, &space, decode.as_deref())?,
+    };
+    Ok(opened.map(|opened| with_metadata(opened, space.profile, is_jpeg.then_some("jpeg"))))
+}
+
+/// Replaces the metadata of the image. What counts is in the page.
+fn with_metadata(opened: Opened, profile: Option<Vec<u8>>, codec: Option<&'static str>) -> Opened {
+    let mut metadata = Metadata::default();
+    if let Some(profile) = profile {
+        metadata.add_profile(profile);
+    }
+    Opened { metadata: FileMetadata { codec, ..metadata.finish() }, ..opened }
+}
+
+/// Returns the size stated in an image's dictionary.
+fn stated_size(document: &Document, dictionary: &Dictionary) -> Result<Size, Refusal> {
+    let side = |key: &[u8]| u32::try_from(document.get(dictionary, key).integer().unwrap_or(0)).unwrap_or(0);
+    Ok(Size::new(side(b"Width"), side(b"Height"))?)
+}
+
+/// Opens a JPEG, which is decoded like any other, or cut into tiles without decoding.
+fn open_jpeg(
+    document: &Document,
+    placed: &Placed,
+    decoded: Decoded,
+    parameters: &Dictionary,
+    space: &ColorSpace,
+    decode: Option<&[f64]>,
+) -> Result<Option<Opened>, Refusal> {
+    // This says whether the colors are YCbCr, unless the JPEG does. The decoder finds out on its own.
+    if space.palette.is_some() || document.find(parameters, b"ColorTransform").is_some_and(|it| !is_usual(&it, space)) {
+        return Ok(None);
+    }
+    let Some(mapping) = Mapping::new(space, 8, decode) else { return Ok(None) };
+    let opened = if let Some(plain) = decoded.plain {
+        jpeg::open_embedded(&mut BufReader::new(plain), decoded.bytes)?
+    } else {
+        let mut head = Vec::new();
+        document.decode(&placed.image)?.bytes.take(MAX_JPEG_HEAD_BYTES).read_to_end(&mut head)?;
+        jpeg::open_embedded(&mut Cursor::new(head), decoded.bytes)?
+    };
+    if opened.samples.color != space.model {
+        return Ok(None);
+    }
+    // Samples of CMYK are as they are stored, whether a program inverted them or not: it then said so in `Decode`.
+    if mapping.is_unchanged() {
+        return Ok(Some(opened));
+    }
+    Ok(Some(Opened { rows: Box::new(MappedRows::new(opened.rows, mapping)), blocks: None, ..opened }))
+}
+
+/// Returns `true` if the transformation is the one that JPEGs of this color space have.
+fn is_usual(transform: &Object, space: &ColorSpace) -> bool {
+    match space.model {
+        ColorModel::Gray => true,
+        ColorModel::Cmyk => transform.integer() == Some(0),
+        _ => transform.integer() == Some(1),
+    }
+}
+
+#[cfg(feature = "jp2")]
+fn open_jpeg_2000(
+    document: &Document,
+    placed: &Placed,
+    decoded: Decoded,
+    has_decode: bool,
+    options: ReadOptions,
+) -> Result<Option<Opened>, Refusal> {
+    let dictionary = &placed.image.dictionary;
+    let has_alpha = document.get(dictionary, b"SMaskInData").integer().unwrap_or(0) != 0;
+    let Some(plain) = decoded.plain.filter(|_| !has_alpha && !has_decode && !placed.is_stencil) else {
+        return Ok(None);
+    };
+    let opened = crate::source::jp2::open(plain, options)?;
+    // A color space in the page replaces that of the image.
+    let Some(space) = document.find(dictionary, b"ColorSpace") else {
+        let profile = opened.metadata.profile.clone();
+        return Ok(Some(with_metadata(opened, profile, Some("jp2"))));
+    };
+    let space = ColorSpace::read(document, &space, &placed.resources);
+    let space = space.filter(|space| space.palette.is_none() && space.model == opened.samples.color);
+    Ok(space.map(|space| with_metadata(opened, space.profile, Some("jp2"))))
+}
+
+#[cfg(not(feature = "jp2"))]
+fn open_jpeg_2000(_: &Document, _: &Placed, _: Decoded, _: bool, _: ReadOptions) -> Result<Option<Opened>, Refusal> {
+    Err(Refusal::Disabled { what: "JPEG 2000 images in PDFs", feature: "jp2" })
+}
+
+/// Opens an image whose samples are bytes when they're decompressed.
+fn open_samples(
+    document: &Document,
+    placed: &Placed,
+    decoded: Decoded,
+    codec: Option<(ImageCodec, Dictionary)>,
+    space: &ColorSpace,
+    decode: Option<&[f64]>,
+) -> Result<Option<Opened>, Refusal> {
+    let dictionary = &placed.image.dictionary;
+    let size = stated_size(document, dictionary)?;
+    let is_bilevel = codec.is_some() || placed.is_stencil;
+    let bits = if is_bilevel { 1 } else { document.get(dictionary, b"BitsPerComponent").integer().unwrap_or(8) };
+    let Some(bits) = usize::try_from(bits).ok().filter(|bits| [1, 2, 4, 8, 16].contains(bits)) else { return Ok(None) };
+    let Some(mapping) = Mapping::new(space, bits, decode).filter(|_| !is_bilevel || space.samples() == 1) else {
+        return Ok(None);
+    };
+    let (samples, bits) = (mapping.samples, u16::try_from(bits).unwrap_or(8));
+    let (container, decoder_bytes, rows): (_, _, Box<dyn RowReader>) = if let Some((codec, parameters)) = codec {
+        let Some(codec) = bilevel(document, codec, &parameters, size) else { return Ok(None) };
+        let decoder_bytes = BilevelRows::decoder_bytes(&codec, size, data_bytes(document, placed)?);
+        (codec.name(), decoder_bytes, Box::new(BilevelRows::new(codec, decoded.bytes, mapping, size)))
+    } else {
+        let is_packed = document.find(dictionary, b"Filter").is_some();
+        let decoder_bytes = mapping.packed_bytes(size.width());
+        let rows = Box::new(SampleRows::new(decoded.bytes, mapping, size.width()));
+        (if is_packed { "compressed" } else { "uncompressed" }, decoder_bytes, rows)
+    };
+    let (container, metadata) = (container.to_owned(), Metadata::default().finish());
+    Ok(Some(Opened { size, samples, bits, container, metadata, decoder_bytes, blocks: None, rows }))
+}
+
+/// Returns the size of the compressed image, which has to be in memory.
+fn data_bytes(document: &Document, placed: &Placed) -> Result<u64, Refusal> {
+    let bytes = document.stream_input(&placed.image).length();
+    let is_usual = bytes <= MAX_DATA_BYTES;
+    is_usual.then_some(bytes).ok_or_else(|| Refusal::Decode("its image has more data than any real one".into()))
+}
+
+/// Reads the parameters of an image with two colors. Returns `None` if they contradict the image's size.
+fn bilevel(document: &Document, codec: ImageCodec, parameters: &Dictionary, size: Size) -> Option<Bilevel> {
+    if codec == ImageCodec::Fax {
+        return Fax::new(document, parameters, size).map(Bilevel::Fax);
+    }
+    let symbols = document.find(parameters, b"JBIG2Globals");
+    let symbols = symbols.as_ref().and_then(Object::stream).and_then(|it| document.data(it, MAX_SYMBOLS_BYTES));
+    Some(Bilevel::Jbig2(symbols.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crop_boxes_are_found_in_the_pixels_of_the_image() {
+        let size = Size::new(200, 100).expect("a size");
+        let page = Rectangle::from_corners([20.0, 10.0, 200.0, 100.0]);
+        // The part of the displayed image without its left tenth and bottom tenth.
+        for (matrix, left, top, width, height) in [
+            ([200.0, 0.0, 0.0, 100.0, 0.0, 0.0], 20, 0, 180, 90),
+            ([-200.0, 0.0, 0.0, 100.0, 200.0, 0.0], 0, 0, 180, 90),
+            ([200.0, 0.0, 0.0, -100.0, 0.0, 100.0], 20, 10, 180, 90),
+            // Rows of the image are drawn upward, and its last row is on the right.
+            ([0.0, 100.0, -200.0, 0.0, 200.0, 0.0], 20, 10, 180, 90),
+        ] {
+            let area = visible_area(page, Matrix(matrix), size).expect("a part");
+            let expected = PixelArea { left, top, size: Size::new(width, height).expect("a size") };
+            assert_eq!(area, expected, "{matrix:?}");
+        }
+        let whole = Rectangle::from_corners([0.5, 0.2, 199.5, 100.0]);
+        assert_eq!(visible_area(whole, Matrix([200.0, 0.0, 0.0, 100.0, 0.0, 0.0]), size), None);
+    }
+}

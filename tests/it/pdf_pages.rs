@@ -1,0 +1,85 @@
+//! PDFs: each page is an image, and the file is an object.
+
+use crate::support::pdf::{Page, Pdf, deflated, document};
+use crate::support::pictures::{file, waves};
+use crate::support::program::program;
+use iiif_publish::source::{Header, ReadOptions};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Creates a book: a scan, and a page of text and one of drawings, which are rendered.
+fn book(folder: &Path) -> PathBuf {
+    let mut pdf = Pdf::default();
+    let entries = "/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/FlateDecode";
+    let image = pdf.image((90, 60), entries, &deflated(waves(90, 60).as_raw()));
+    let text = Page::showing(image, "BT /F1 40 Tf 40 100 Td (Text) Tj ET");
+    let pages = [Page::of_image(image), text, Page::drawing("", "1 0 0 rg 0 0 99 99 re f")];
+    let labels = "/PageLabels<</Nums[0<</S/r>>2<</S/D/P(A-)/St 7>>]>>";
+    file(folder, "book.pdf", &document(pdf, &pages, labels))
+}
+
+fn publish(folder: &Path, arguments: &[&str], input: &Path) -> String {
+    let mut command = program();
+    command.args(["--public-url", "https://example.org/iiif", "--pages=all", "--output"]).arg(folder.join("out"));
+    let output = command.args(arguments).arg(input).output().expect("built");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    stderr
+}
+
+fn json(folder: &Path, path: &str) -> Value {
+    let bytes = fs::read(folder.join("out").join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+#[test]
+fn all_pages_of_a_pdf_are_published_with_their_labels() {
+    let folder = TempDir::new().expect("a folder");
+    publish(folder.path(), &["--pdf-dpi=72"], &book(folder.path()));
+    let manifest = json(folder.path(), "manifests/book.json");
+    let canvases = manifest["items"].as_array().expect("canvases");
+    let labels: Vec<&Value> = canvases.iter().map(|canvas| &canvas["label"]["none"][0]).collect();
+    assert_eq!(labels, ["i", "ii", "A-7"]);
+    let widths: Vec<Option<u64>> = canvases.iter().map(|canvas| canvas["width"].as_u64()).collect();
+    assert_eq!(widths, [Some(90), Some(360), Some(360)], "the scan has the pixels of its image");
+}
+
+#[test]
+fn another_resolution_publishes_rendered_pages_only() {
+    let folder = TempDir::new().expect("a folder");
+    let input = book(folder.path());
+    let images = |stderr: &str, wanted: &str| {
+        let found = (1..=3).filter(|page| stderr.contains(&format!("book/{page}: {wanted}")));
+        found.collect::<Vec<_>>()
+    };
+    let first = publish(folder.path(), &["--pdf-dpi=72", "--verbose"], &input);
+    assert_eq!(images(&first, "published"), [1, 2, 3], "{first}");
+    let same = publish(folder.path(), &["--pdf-dpi=72", "--verbose"], &input);
+    assert_eq!(images(&same, "unchanged"), [1, 2, 3], "{same}");
+    let larger = publish(folder.path(), &["--pdf-dpi=144", "--verbose"], &input);
+    assert_eq!((images(&larger, "unchanged"), images(&larger, "published")), (vec![1], vec![2, 3]), "{larger}");
+    assert_eq!(json(folder.path(), "book/3/info.json")["width"], 720);
+    assert_eq!(json(folder.path(), "manifests/book.json")["items"][1]["width"], 720);
+}
+
+#[test]
+fn the_resolution_does_not_matter_to_other_formats() {
+    let folder = TempDir::new().expect("a folder");
+    let input = crate::support::pictures::png_file(folder.path(), "a.png", 60, 40);
+    publish(folder.path(), &[], &input);
+    let again = publish(folder.path(), &["--pdf-dpi=150", "--verbose"], &input);
+    assert!(again.contains("a: unchanged"), "{again}");
+}
+
+#[test]
+fn a_page_that_is_not_published_is_a_warning() {
+    let folder = TempDir::new().expect("a folder");
+    let header = Header::read(&book(folder.path()), ReadOptions::default()).expect("a page");
+    let warnings: Vec<String> = header.warnings().iter().map(ToString::to_string).collect();
+    let text = "only the first of its 3 pages is published (publish all with `--pages all`) (pages-ignored)";
+    assert_eq!(warnings, [text]);
+    let second = Header::read(&book(folder.path()), ReadOptions::default().with_page(2)).expect("a page");
+    assert_eq!((second.description.as_str(), second.warnings()), ("PDF, rendered at 300 dpi", &[][..]));
+}
