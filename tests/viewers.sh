@@ -19,6 +19,9 @@ main() {
     node "$FOLDER/preview.mjs" "$endpoint/$BUCKET/$version/viewer.html"
   done
   node "$FOLDER/choosing.mjs" "$endpoint/$BUCKET/current/viewer.html"
+  node "$FOLDER/walks.mjs" "$endpoint/$BUCKET/current/viewer.html"
+  node "$FOLDER/accessibility.mjs" "$endpoint/$BUCKET/current/viewer.html"
+  local_pages
   embed
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
@@ -33,6 +36,30 @@ publish() {
   done
   page current
   page versions --versioned
+}
+
+# `preview` of a folder, whose images appear one after the other, and `serve` of one that was published for another address.
+local_pages() {
+  local site=$FOLDER/local
+  rm -rf "$site"
+  "$program" --output "$site" --public-url https://tiles.example.org/iiif --html --quiet "$FOLDER"/pictures/*.ppm >/dev/null
+  echo '==> the page of preview'
+  walk_local "" preview "$FOLDER/pictures"
+  echo '==> the page of serve'
+  walk_local "" serve "$site"
+  echo '==> the page of --html at another address'
+  walk_local viewer.html serve "$site"
+}
+
+walk_local() { # PAGE COMMAND...
+  local address pid status=0
+  exec 3< <(exec "$program" "${@:2}" --port 0)
+  pid=$!
+  read -r address <&3
+  node "$FOLDER/preview.mjs" "$address$1" || status=$?
+  kill "$pid" 2>/dev/null || true
+  exec 3<&-
+  return "$status"
 }
 
 # The HTML that README and book tell readers to paste, and that of `--embed`.

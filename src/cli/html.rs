@@ -5,9 +5,10 @@ use super::exit::Exit;
 use super::hints::{OTHER_PAGE_NAME, exit_of};
 use clap::builder::{StringValueParser, TypedValueParser};
 use iiif_publish::error::chain;
-use iiif_publish::html::{Gallery, GalleryOutcome, KeptReason, PageName};
+use iiif_publish::html::{Gallery, GalleryOutcome, PageName};
 use iiif_publish::publish::{PublishError, Publisher};
 use iiif_publish::store::{Key, StoreError, StoreErrorKind};
+use std::path::Path;
 
 /// Returns the value parser for `--html`.
 pub(super) fn parser() -> impl TypedValueParser<Value = PageName> {
@@ -19,10 +20,17 @@ pub(super) fn report_left_out(key: &Key, context: &Context) {
     context.note(&format!("`{key}` was not written because the run was stopped"));
 }
 
-/// Writes the page and prints its URL. `exit` is the images' exit code.
-pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publisher, context: &Context) -> Exit {
+/// Writes the page and prints its URL, or its path in `folder` if no server is known for it. `exit` is the images' exit
+/// code.
+pub(super) async fn write(
+    mut gallery: Gallery,
+    exit: Exit,
+    publisher: &Publisher,
+    folder: Option<&Path>,
+    context: &Context,
+) -> Exit {
     let key = gallery.key().clone();
-    match gallery.write(exit == Exit::Done, publisher).await {
+    match gallery.write(publisher).await {
         Ok(GalleryOutcome::Stopped) => {
             report_left_out(&key, context);
             return exit;
@@ -31,15 +39,17 @@ pub(super) async fn write(mut gallery: Gallery, exit: Exit, publisher: &Publishe
             context.note(&format!("`{key}` was not written because no image was published"));
             return exit;
         }
-        Ok(GalleryOutcome::Kept(reason)) => {
-            let why =
-                if reason == KeptReason::Unchangeable { "`--no-clobber`" } else { "some images were not published" };
-            context.note(&format!("`{key}` was not changed ({why})"));
-        }
+        Ok(GalleryOutcome::Kept) => context.note(&format!("`{key}` was not changed (`--no-clobber`)")),
         Ok(_) => {}
         Err(error) => return failed(error, exit, context),
     }
-    exit.worse(context.progress().result(gallery.url()))
+    let Some(folder) = folder else { return exit.worse(context.progress().result(gallery.url())) };
+    let printed = context.progress().result(&folder.join(key.as_str()).display().to_string());
+    context.note(&format!(
+        "the page works on any web server, together with the images; to open it now: `iiif-publish serve {}`",
+        folder.display()
+    ));
+    exit.worse(printed)
 }
 
 fn failed(error: StoreError, exit: Exit, context: &Context) -> Exit {

@@ -27,8 +27,10 @@ mod publish_pages;
 mod report;
 mod serve;
 mod short_form;
+mod shown;
 mod signal;
 mod summary;
+mod titles;
 mod verify;
 
 use clap::error::ErrorKind;

@@ -8,11 +8,11 @@ use super::exit::Exit;
 use super::messages::{MessageArguments, Messages};
 use super::output::print;
 use super::publish::publish_all;
+use super::shown::{Shown, images_in};
 use clap::Args;
 use iiif_publish::destination::Identifier;
-use iiif_publish::html::{self, PageImage};
-use iiif_publish::publish::{Published, Publisher};
-use iiif_publish::serve::{Page, Server, Site};
+use iiif_publish::publish::{Image, Publisher};
+use iiif_publish::serve::{Server, Site};
 use iiif_publish::store::FolderStore;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Images to show
+    /// Images and folders of images to show
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Serve on this port, or on the next free port
@@ -41,6 +41,8 @@ impl Verb for Arguments {
 Examples:
   iiif-publish preview photo.jpg scan.tif
       Publish to a temporary folder and print the URL to open.
+  iiif-publish preview --open masters
+      Open the browser, and show the images of a folder as they appear.
   iiif-publish preview --open --tile-size 256 photo.jpg
       Use smaller tiles and open the browser.";
 
@@ -59,12 +61,10 @@ Examples:
 
 async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal> {
     arguments.image.check_one_page()?;
-    let images = named_files(arguments.images.clone(), None)?;
+    let images = images(arguments.images.clone(), context)?;
     let shape = arguments.image.shape()?;
     // Bind the port first, because every info.json contains the address.
-    let server = Server::bind(arguments.port)
-        .await
-        .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
+    let server = bind(arguments.port).await?;
     // The folder is removed when this function returns.
     let folder = private_folder().map_err(|error| {
         failed("could not create a temporary folder", &error, "set TMPDIR to a folder with free space")
@@ -72,49 +72,61 @@ async fn preview(arguments: Arguments, context: &Context) -> Result<Exit, Fatal>
     let address = format!("http://localhost:{}", server.port());
     let options = arguments.image.options(shape, address.parse().expect("an address is a URL"));
     let options = options.build().expect("no number is 0, and the program writes all formats");
-    context.progress().begin(&images);
     let store = Arc::new(FolderStore::new(folder.path().to_owned()));
-    let pipeline = Publisher::new(store, options, context.on_event());
-    let mut published = Vec::new();
+    let publisher = Publisher::new(store, options, context.on_event());
     let order: Vec<Identifier> = images.iter().map(|image| image.identifier.clone()).collect();
+    let shown = Arc::new(Shown::new(order));
+    let site = Site { root: folder.path().to_owned(), pages: shown.pages(), moved: Vec::new() };
+    tell_address(&address, arguments.open, context);
+    tokio::select! {
+        () = server.serve(site) => Ok(Exit::Done),
+        exit = publish(&publisher, images, &shown, context) => Ok(exit),
+    }
+}
+
+/// Returns the images of all files and folders.
+fn images(paths: Vec<PathBuf>, context: &Context) -> Result<Vec<Image>, Fatal> {
+    if paths.iter().any(|path| path.is_dir()) { images_in(&paths, context) } else { Ok(named_files(paths, None)?) }
+}
+
+/// Publishes images, which appear on the page one after the other, and waits for a signal unless all of them failed.
+async fn publish(publisher: &Publisher, images: Vec<Image>, shown: &Shown, context: &Context) -> Exit {
+    context.progress().begin(&images);
     // A single future covers the entire run, so a signal between publishing and serving isn't missed.
     let mut signal = pin!(context.interrupted());
-    let exit = publish_all(&pipeline, images, context, signal.as_mut(), |_, result| {
-        published.extend(result.as_ref().ok().cloned());
+    let exit = publish_all(publisher, images, context, signal.as_mut(), |_, result| {
+        shown.add(result.as_ref().ok());
         Exit::Done
     })
     .await;
-    let published = html::in_order(published, &order);
-    if matches!(exit, Exit::Interrupted | Exit::Terminated) || published.is_empty() {
-        return Ok(exit);
+    let is_empty = shown.finish();
+    if matches!(exit, Exit::Interrupted | Exit::Terminated) || is_empty {
+        return exit;
     }
-    let root = folder.path().to_owned();
-    Ok(serve_page(server, &address, root, &page_images(&published), arguments.open, context, signal)
-        .await
-        .unwrap_or(exit))
+    ended_by(signal.await).unwrap_or(exit)
 }
 
-/// Serves a folder with a page that shows its images until a signal arrives. Returns the signal's exit code, or `None`
-/// for Ctrl-C, the normal way to end it.
-pub(super) async fn serve_page(
-    server: Server,
-    address: &str,
-    root: PathBuf,
-    images: &[PageImage],
-    open: bool,
-    context: &Context,
-    signal: impl Future<Output = Exit>,
-) -> Option<Exit> {
-    tell_address(address, open, context);
-    let page = Page { path: "/", content_type: html::CONTENT_TYPE, body: html::page(images).into() };
+/// Listens on this port, or on the next free one.
+pub(super) async fn bind(port: u16) -> Result<Server, Fatal> {
+    let listening = Server::bind(port).await;
+    listening.map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))
+}
+
+/// Serves a folder with more pages until a signal arrives. Returns the signal's exit code, or `None` for Ctrl-C, the normal
+/// way to end it.
+pub(super) async fn serve_until(server: Server, site: Site, signal: impl Future<Output = Exit>) -> Option<Exit> {
     tokio::select! {
-        () = server.serve(Site { root, pages: vec![page] }) => None,
-        signal = signal => Some(signal).filter(|signal| *signal != Exit::Interrupted),
+        () = server.serve(site) => None,
+        signal = signal => ended_by(signal),
     }
+}
+
+fn ended_by(signal: Exit) -> Option<Exit> {
+    Some(signal).filter(|signal| *signal != Exit::Interrupted)
 }
 
 /// Prints the address and, if requested, opens it in the browser.
-fn tell_address(address: &str, open: bool, context: &Context) {
+pub(super) fn tell_address(address: &str, open: bool, context: &Context) {
     print(&format!("{address}/\n"));
     let progress = context.progress();
     let opened = open.then(|| open::that_detached(format!("{address}/")));
@@ -125,7 +137,7 @@ fn tell_address(address: &str, open: bool, context: &Context) {
     }
 }
 
-pub(super) fn failed(what: &str, error: &std::io::Error, hint: &'static str) -> Fatal {
+fn failed(what: &str, error: &std::io::Error, hint: &'static str) -> Fatal {
     Fatal::new(Exit::Failed, format!("{what}: {error}"), hint)
 }
 
@@ -136,13 +148,4 @@ fn private_folder() -> std::io::Result<tempfile::TempDir> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     builder.tempdir()
-}
-
-/// Returns the published images as the page shows them.
-fn page_images(published: &[Published]) -> Vec<PageImage> {
-    let page_image = |image: &Published| {
-        let info = image.info_urls.first().cloned().unwrap_or_default();
-        PageImage::of(image, info).stored_by(image)
-    };
-    published.iter().map(page_image).collect()
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use iiif_publish::html::{Gallery, PageName, embed_code};
 use iiif_publish::publish::{BatchEvent, Image, PublishError, Published, Publisher};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 #[derive(Debug, Args)]
@@ -21,9 +21,9 @@ pub(super) struct Arguments {
     /// JPEG, PNG, TIFF and other formats are detected from the file's content.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Write an HTML page that shows the images
+    /// Write an HTML page that shows the images, or add them to it
     ///
-    /// The default name is `viewer.html`.
+    /// The default name is `viewer.html`. Images of earlier runs stay on the page.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,
           value_parser = html::parser())]
     html: Option<PageName>,
@@ -79,7 +79,8 @@ Examples:
         let publisher = self.publishing.publisher(&self.names.destination, images.first(), context).await?;
         // A single future covers the entire run, so no signal is missed.
         let signal = pin!(context.interrupted());
-        let printer = Printer { publisher: &publisher, has_code: self.embed, context };
+        let folder = self.publishing.folder_without_url(&self.names.destination);
+        let printer = Printer { publisher: &publisher, has_code: self.embed, folder, context };
         match &self.html {
             None => Ok(publish_all(&publisher, images, context, signal, |_, result| printer.print(result)).await),
             Some(page) => publish_with_page(page, printer, images, signal).await,
@@ -92,6 +93,8 @@ struct Printer<'a> {
     publisher: &'a Publisher,
     /// `true` to print code to embed the images.
     has_code: bool,
+    /// Output folder whose public URL isn't known.
+    folder: Option<&'a Path>,
     context: &'a Context,
 }
 
@@ -114,7 +117,7 @@ async fn publish_with_page(
     images: Vec<Image>,
     mut signal: impl Future<Output = Exit> + Unpin,
 ) -> Result<Exit, Fatal> {
-    let Printer { publisher, context, .. } = printer;
+    let Printer { publisher, folder, context, .. } = printer;
     let order = images.iter().map(|image| image.identifier.clone()).collect();
     let mut gallery = Gallery::open(name, order, publisher).await?;
     let key = gallery.key().clone();
@@ -130,7 +133,7 @@ async fn publish_with_page(
         return Ok(exit);
     }
     tokio::select! {
-        exit = html::write(gallery, exit, publisher, context) => Ok(exit),
+        exit = html::write(gallery, exit, publisher, folder, context) => Ok(exit),
         signal = signal => {
             html::report_left_out(&key, context);
             Ok(signal)

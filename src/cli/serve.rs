@@ -5,12 +5,16 @@ use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
 use super::output::counted;
-use super::preview::{failed, serve_page};
+use super::preview::{bind, serve_until, tell_address};
+use super::titles::with_titles;
+use bytes::Bytes;
 use clap::Args;
-use iiif_publish::html::PageImage;
+use iiif_publish::destination::{Destination, PublicUrl, Versions};
+use iiif_publish::html::{self, PageImage, ViewerPage};
 use iiif_publish::publish::{ListedImage, list_images};
-use iiif_publish::serve::Server;
+use iiif_publish::serve::{Page, Site};
 use iiif_publish::store::{FolderStore, Prefix};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -41,29 +45,70 @@ Examples:
             let hint = "pass a folder of published images; to show image files, use `iiif-publish preview`";
             return Err(Fatal::new(Exit::Usage, error, hint));
         }
-        let server = Server::bind(self.port)
-            .await
-            .map_err(|error| failed("could not listen on localhost", &error, "choose another `--port`"))?;
+        let server = bind(self.port).await?;
         let address = format!("http://localhost:{}", server.port());
-        let images = images(self.folder.clone(), &address, context).await?;
-        Ok(serve_page(server, &address, self.folder, &images, self.open, context, signal).await.unwrap_or(Exit::Done))
+        let Found { images, moved } = Found::in_folder(self.folder.clone(), &address, context).await?;
+        let body = Bytes::from(ViewerPage::new(&images).to_html());
+        let page = Page::new("/", html::CONTENT_TYPE, move || body.clone());
+        tell_address(&address, self.open, context);
+        let site = Site { root: self.folder, pages: vec![page], moved };
+        Ok(serve_until(server, site, signal).await.unwrap_or(Exit::Done))
     }
 }
 
-/// Returns the images in a folder. Warns if their URLs lead elsewhere.
-async fn images(folder: PathBuf, address: &str, context: &Context) -> Result<Vec<PageImage>, Fatal> {
-    let (mut images, mut elsewhere) = (Vec::new(), Vec::new());
-    let add = |image: ListedImage| {
-        let is_here = image.base_uri.strip_prefix(address).is_some_and(|path| path.starts_with('/'));
-        images.extend(PageImage::of_listed(&image));
-        elsewhere.extend((!is_here).then_some(image.base_uri));
-    };
-    list_images(&FolderStore::new(folder), &Prefix::default(), add).await?;
-    if let Some(first) = elsewhere.first() {
-        context.progress().say(&format!(
-            "warning: the info.json of {} names another address, such as {first}; browsers load tiles from there",
-            counted(elsewhere.len() as u64, "image")
-        ));
+/// Images found in a folder.
+struct Found {
+    images: Vec<PageImage>,
+    /// Public URLs that images were published for, each with its replacement.
+    moved: Vec<(String, String)>,
+}
+
+impl Found {
+    /// Lists the images in a folder. Images that were published for another address are served at this one, and the
+    /// others are warned about.
+    async fn in_folder(folder: PathBuf, address: &str, context: &Context) -> Result<Self, Fatal> {
+        let (mut images, mut moved, mut elsewhere) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let add = |mut image: ListedImage| {
+            let base_uri = image.base_uri.clone();
+            match published_for(&image) {
+                Some(base) if base == address => {}
+                Some(base) => {
+                    image.base_uri.replace_range(..base.len(), address);
+                    *moved.entry(base).or_insert(0) += 1;
+                }
+                None => elsewhere.push(base_uri.clone()),
+            }
+            images.extend(PageImage::of_listed(&image).map(|image| (base_uri, image)));
+        };
+        list_images(&FolderStore::new(folder.clone()), &Prefix::default(), add).await?;
+        let images = with_titles(&folder, images);
+        let progress = context.progress();
+        for (base, count) in &moved {
+            let images = counted(*count, "image");
+            progress.note(&format!("{images} published for {base}: served with this server's address instead"));
+        }
+        if let Some(first) = elsewhere.first() {
+            progress.say(&format!(
+                "warning: the info.json of {} names another address, such as {first}; browsers load tiles from there",
+                counted(elsewhere.len() as u64, "image")
+            ));
+        }
+        // Longer URLs first, because one may begin with another.
+        let mut moved: Vec<_> = moved.into_keys().map(|base| (base, address.to_owned())).collect();
+        moved.sort_by_key(|(base, _)| std::cmp::Reverse(base.len()));
+        Ok(Self { images, moved })
     }
-    Ok(images)
+}
+
+/// Returns the URL of the folder that an image was published for, or `None` if its base URI doesn't end in its path.
+fn published_for(image: &ListedImage) -> Option<String> {
+    // A URL without a path, below which the path of the identifier is encoded as in any base URI.
+    let root: PublicUrl = "http://localhost".parse().expect("the constant is a URL");
+    let destination = Destination::new(Prefix::default(), root, Versions::V3);
+    let base_uri = destination.base_uris(&image.identifier).swap_remove(0);
+    let path = base_uri.strip_prefix("http://localhost").expect("it begins with the root");
+    // The base URI of a versioned image has the name of the version behind its path.
+    let above = image.base_uri.rsplit_once('/').map(|(above, _)| above);
+    let base = [Some(image.base_uri.as_str()), above].into_iter().flatten().find_map(|uri| uri.strip_suffix(path));
+    base.filter(|base| base.contains("://")).map(str::to_owned)
 }

@@ -1,14 +1,20 @@
 //! Maintains an HTML page with a run's images in the store.
 
 use super::embed::embed_code;
-use super::page::{self, PageImage, PageName};
+use super::image::{PageImage, in_order};
+use super::name::PageName;
+use super::page::{self, ViewerPage};
 use crate::destination::{DocumentAddress, Identifier};
-use crate::iiif::{Plan, Pyramid};
+use crate::iiif::{Plan, Pyramid, Rights};
 use crate::publish::{Layout, Published, Publisher};
 use crate::store::{Key, KeyError, Object, OnExisting, StoreError};
 use bytes::Bytes;
+use futures::{StreamExt, stream};
 
-/// An HTML page that shows the images of a run. It is written after all images.
+/// Maximum number of images of earlier runs that are looked up at a time.
+const MAX_LOOKUPS_IN_FLIGHT: usize = 32;
+
+/// An HTML page that shows the images of a run, added to those of earlier runs. It is written after all images.
 #[derive(Debug)]
 pub struct Gallery {
     key: Key,
@@ -56,18 +62,8 @@ pub enum GalleryOutcome {
     Stopped,
     /// Nothing was written because no images were published.
     NoImages,
-    /// The existing page wasn't replaced.
-    Kept(KeptReason),
-}
-
-/// The reason for keeping an existing page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeptReason {
-    /// The options don't allow replacing objects ([`OnExisting::Keep`]).
-    Unchangeable,
-    /// Some of the run's images aren't published.
-    Incomplete,
+    /// The existing page was kept, because the options don't allow replacing objects ([`OnExisting::Keep`]).
+    Kept,
 }
 
 impl Gallery {
@@ -107,32 +103,43 @@ impl Gallery {
         &self.url
     }
 
-    /// Writes the page if it has changed. An existing page is only replaced if `is_complete` is set, meaning that all
-    /// of the run's images are published.
+    /// Writes the page if it has changed. Images that an earlier run put on the page stay there, unless they were
+    /// deleted. New ones follow in the order of this run.
     ///
     /// # Errors
-    /// Returns an error if the store rejects the page. [`StoreErrorKind::Exists`](crate::store::StoreErrorKind::Exists)
-    /// means that an object exists that [`open`](Self::open) didn't see.
-    pub async fn write(&mut self, is_complete: bool, publisher: &Publisher) -> Result<GalleryOutcome, StoreError> {
+    /// Returns an error if the store can't be read or rejects the page.
+    /// [`StoreErrorKind::Exists`](crate::store::StoreErrorKind::Exists) means that an object exists that
+    /// [`open`](Self::open) didn't see.
+    pub async fn write(&mut self, publisher: &Publisher) -> Result<GalleryOutcome, StoreError> {
         if publisher.is_stopped() {
             return Ok(GalleryOutcome::Stopped);
         }
         if self.published.is_empty() {
             return Ok(GalleryOutcome::NoImages);
         }
-        let kept = match publisher.options().on_existing {
-            _ if self.present.is_none() => None,
-            OnExisting::Keep => Some(KeptReason::Unchangeable),
-            OnExisting::Update | OnExisting::Overwrite => (!is_complete).then_some(KeptReason::Incomplete),
-        };
-        if let Some(reason) = kept {
-            return Ok(GalleryOutcome::Kept(reason));
+        if self.present.is_some() && publisher.options().on_existing == OnExisting::Keep {
+            return Ok(GalleryOutcome::Kept);
         }
+        self.reload(publisher).await?;
         self.put(publisher).await.map(|()| GalleryOutcome::Written)
     }
 
+    /// Loads the page again, because another run may have added images since this one began.
+    async fn reload(&mut self, publisher: &Publisher) -> Result<(), StoreError> {
+        if self.present.is_some()
+            && let Some(stored) = publisher.store().get(&self.key).await?
+            && page::images_of(&stored.body).is_some()
+        {
+            self.present = Some(stored.body);
+        }
+        Ok(())
+    }
+
     async fn put(&mut self, publisher: &Publisher) -> Result<(), StoreError> {
-        let body = Bytes::from(page::page(&self.images(publisher)));
+        let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
+        let images = self.images(&before, publisher);
+        let images = merged(existing(before, publisher).await, images);
+        let body = Bytes::from(ViewerPage::new(&images).published_at(&self.url).to_html());
         if self.present.as_ref() == Some(&body) {
             return Ok(());
         }
@@ -146,16 +153,17 @@ impl Gallery {
         put.await.map(drop)
     }
 
-    fn images(&mut self, publisher: &Publisher) -> Vec<PageImage> {
+    /// Returns the images of this run. `before` has the images of the existing page.
+    fn images(&mut self, before: &[PageImage], publisher: &Publisher) -> Vec<PageImage> {
         let options = publisher.options();
-        let before = self.present.as_ref().and_then(|page| page::images_of(page)).unwrap_or_default();
         let (destination, folders) = (options.destination(), options.versions.folders());
         let shown = |image: &Published| {
             // Each image is shown once, using the first folder it was published to.
             let info = destination.info_urls(&image.identifier).swap_remove(0);
             let moves = matches!(options.layout, Layout::Versioned { .. });
             let embed = folders.first().map(|(version, _)| embed_code(image, options.shape, *version));
-            let shown = PageImage { moves, embed, ..PageImage::of(image, info) };
+            let rights = options.rights.as_ref().map(|rights: &Rights| rights.as_str().to_owned());
+            let shown = PageImage { moves, embed, rights, ..PageImage::of(image, info) };
             if shown.version.is_none() {
                 return shown;
             }
@@ -170,6 +178,59 @@ impl Gallery {
             let bytes = if image.objects == objects { Some(image.bytes) } else { bytes_before };
             PageImage { objects: Some(objects), bytes, ..shown }
         };
-        page::in_order(std::mem::take(&mut self.published), &self.order).iter().map(shown).collect()
+        in_order(std::mem::take(&mut self.published), &self.order).iter().map(shown).collect()
+    }
+}
+
+/// Adds images to those of a page. Images that the page shows already are replaced, and keep their places.
+fn merged(before: Vec<PageImage>, mut images: Vec<PageImage>) -> Vec<PageImage> {
+    let mut all = before;
+    for image in &mut all {
+        if let Some(place) = images.iter().position(|new| new.info == image.info) {
+            *image = images.remove(place);
+        }
+    }
+    all.append(&mut images);
+    all
+}
+
+/// Leaves out images that were deleted after an earlier run had put them on the page. Images that were published to
+/// another address are kept, because nothing is known about them.
+async fn existing(images: Vec<PageImage>, publisher: &Publisher) -> Vec<PageImage> {
+    let exists = |image: PageImage| async move {
+        let exists = !is_deleted(&image, publisher).await;
+        exists.then_some(image)
+    };
+    // Boxing the stream lets the compiler prove that the future is `Send`.
+    let found = stream::iter(images).map(exists).buffered(MAX_LOOKUPS_IN_FLIGHT).boxed();
+    found.filter_map(std::future::ready).collect().await
+}
+
+/// Returns `true` if an image should be in the store, and the store says that it isn't.
+async fn is_deleted(image: &PageImage, publisher: &Publisher) -> bool {
+    let Ok(identifier) = image.id.parse::<Identifier>() else { return false };
+    let Ok(images) = publisher.options().destination().images(&identifier) else { return false };
+    let address = images.into_iter().map(|(_, address)| address).find(|address| address.info_url() == image.info);
+    match address {
+        Some(address) => matches!(publisher.store().get(&address.folder().info_key()).await, Ok(None)),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(id: &str, width: u32) -> PageImage {
+        let json = serde_json::json!({
+            "id": id, "info": format!("https://example.org/{id}/info.json"), "moves": false, "width": width, "height": 1
+        });
+        serde_json::from_value(json).expect("an image")
+    }
+
+    #[test]
+    fn new_images_follow_those_of_earlier_runs() {
+        let all = merged(vec![image("a", 1), image("b", 1)], vec![image("c", 2), image("a", 2)]);
+        assert_eq!(all, [image("a", 2), image("b", 1), image("c", 2)]);
     }
 }

@@ -1,11 +1,16 @@
 //! HTML pages that show published images in a browser.
 //!
-//! [`page`] renders a page, and [`Gallery`] keeps it up to date in a store.
+//! [`ViewerPage`] renders a page, and [`Gallery`] keeps it up to date in a store.
 
+mod assets;
 mod embed;
 mod gallery;
+mod image;
+mod name;
 mod page;
 
 pub use embed::embed_code;
-pub use gallery::{Gallery, GalleryError, GalleryOutcome, KeptReason};
-pub use page::{CONTENT_TYPE, PageImage, PageName, PageNameError, in_order, page};
+pub use gallery::{Gallery, GalleryError, GalleryOutcome};
+pub use image::{PageImage, in_order};
+pub use name::{PageName, PageNameError};
+pub use page::{CONTENT_TYPE, ViewerPage};

@@ -1,23 +1,15 @@
 //! Renders a self-contained HTML page with a viewer and a list of images. It doesn't load anything except those images.
 
-use crate::destination::Identifier;
-use crate::publish::{ListedImage, Published};
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
+use super::assets::{viewer_script, viewer_style};
+use super::image::{PageImage, is_web_url};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 const TEMPLATE: &str = include_str!("viewer/index.html");
-const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
-/// The license must be included with every copy of OpenSeadragon.
-const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
-
-/// Template placeholders for the viewer, the list of images and the program version.
-const VIEWER_PLACE: &str = "/* OpenSeadragon */";
-const LIST_PLACE: &str = "[/* images */]";
-const VERSION_PLACE: &str = "{version}";
-/// Template placeholder for links to the images, shown in browsers without JavaScript.
-const LINKS_PLACE: &str = "<!-- links -->";
+/// Rules for a page that consists of the viewer.
+const PAGE_STYLE: &str = include_str!("viewer/page.css");
 
 /// Delimiters of the image list in a page, used by [`images_of`].
 const LIST_BEGIN: &str = "<script type=\"application/json\" id=\"images\">";
@@ -29,98 +21,136 @@ const GENERATOR: &str = "<meta name=\"generator\" content=\"iiif-publish ";
 /// The page's `Content-Type`.
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
-/// An image shown on a page. Serialized as JSON in published pages, so renaming fields breaks existing pages.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageImage {
-    /// The image's identifier, displayed as its name.
-    pub id: String,
-    /// URL of the image's `info.json`.
-    pub info: String,
-    /// `true` if the `info.json` points to the base URI of the latest version, which changes over time.
-    pub moves: bool,
-    /// Name of the version that the numbers below refer to. `None` if the published version is unknown.
-    pub version: Option<String>,
-    /// Full width in pixels.
-    pub width: u32,
-    /// Full height in pixels.
-    pub height: u32,
-    /// Number of tiles.
-    pub tiles: Option<u64>,
-    /// Total number of objects.
-    pub objects: Option<u64>,
-    /// Total size of all objects in bytes.
-    pub bytes: Option<u64>,
-    /// Code that shows the image on any web page, if it is known.
-    #[serde(default)]
-    pub embed: Option<String>,
+/// An HTML page that shows images. Without scripts, it is a list of linked pictures.
+#[derive(Clone, Copy, Debug)]
+pub struct ViewerPage<'a> {
+    images: &'a [PageImage],
+    url: Option<&'a str>,
+    updates: Option<&'a str>,
 }
 
-impl PageImage {
-    /// Creates an entry for an image that was published or found unchanged. `info` is the URL of its `info.json`.
+impl<'a> ViewerPage<'a> {
+    /// Creates a page with these images.
     #[must_use]
-    pub fn of(published: &Published, info: String) -> Self {
-        Self {
-            id: published.identifier.to_string(),
-            info,
-            moves: false,
-            version: published.version.as_ref().map(ToString::to_string),
-            width: published.size.width(),
-            height: published.size.height(),
-            tiles: published.version.as_ref().map(|_| published.tiles),
-            objects: None,
-            bytes: None,
-            embed: None,
+    pub fn new(images: &'a [PageImage]) -> Self {
+        Self { images, url: None, updates: None }
+    }
+
+    /// Sets the page's public URL. Images below its folder are found relative to the page, so that they can be moved to
+    /// another address together.
+    #[must_use]
+    pub fn published_at(self, url: &'a str) -> Self {
+        Self { url: Some(url), ..self }
+    }
+
+    /// Sets the path of a JSON document with the images that are available so far. The page reads it again until it is
+    /// complete:
+    ///
+    /// ```json
+    /// { "images": [], "total": 3, "failed": 0, "done": false }
+    /// ```
+    #[must_use]
+    pub fn updated_from(self, path: &'a str) -> Self {
+        Self { updates: Some(path), ..self }
+    }
+
+    /// Renders the page.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        // The list is embedded in a script element. Escaping `<` prevents strings from closing it.
+        let list = serde_json::to_string(self.images).expect("there are texts and numbers alone");
+        let style = viewer_style().to_owned() + PAGE_STYLE;
+        let script = viewer_script();
+        let title = escaped(&self.title());
+        let items: String = self.images.iter().map(|image| self.item(image)).collect();
+        fill(&[
+            ("policy", &policy(&script, &style)),
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("title", &title),
+            ("style", &style),
+            ("attributes", &self.attributes()),
+            ("heading", &title),
+            ("items", &items),
+            ("images", &list.replace('<', "\\u003c")),
+            ("script", &script),
+        ])
+    }
+
+    fn title(&self) -> Cow<'_, str> {
+        match self.images {
+            [] => "Images".into(),
+            [image] => image.name().into(),
+            images => format!("{} images", images.len()).into(),
         }
     }
 
-    /// Creates an entry for a listed image, or returns `None` if its size is unknown.
-    #[must_use]
-    pub fn of_listed(image: &ListedImage) -> Option<Self> {
-        let size = image.size?;
-        Some(Self {
-            id: image.identifier.to_string(),
-            info: image.info_url(),
-            moves: false,
-            version: None,
-            width: size.width(),
-            height: size.height(),
-            tiles: None,
-            objects: image.objects,
-            bytes: None,
-            embed: None,
-        })
+    fn attributes(&self) -> String {
+        // The attribute `data-page` is there even if its URL isn't known, because the viewer takes keys of the whole page.
+        let attributes =
+            [("page", Some(self.url.unwrap_or_default())), ("base", self.base()), ("updates", self.updates)];
+        let attribute = |(name, value): (&str, Option<&str>)| Some(format!(" data-{name}=\"{}\"", escaped(value?)));
+        attributes.into_iter().filter_map(attribute).collect()
     }
 
-    /// Sets the object count and size in bytes from a run that stored all of the image's objects.
-    #[must_use]
-    pub fn stored_by(self, published: &Published) -> Self {
-        Self { objects: Some(published.objects), bytes: Some(published.bytes), ..self }
+    /// Returns the public URL of the page's folder.
+    fn base(&self) -> Option<&'a str> {
+        self.url?.rsplit_once('/').map(|(base, _)| base)
+    }
+
+    /// Returns the list item for browsers without scripts. It links to the largest picture.
+    fn item(&self, image: &PageImage) -> String {
+        let name = escaped(image.name());
+        let link = match image.folder() {
+            Some(folder) => {
+                let folder = escaped(self.relative(&folder));
+                format!(
+                    "<a href=\"{folder}/full/max/0/default.jpg\"><img src=\"{folder}/full/200,/0/default.jpg\" alt=\"\" \
+                     loading=\"lazy\">{name}</a>"
+                )
+            }
+            None if is_web_url(&image.info) => {
+                format!("<a href=\"{}\">{name}</a>", escaped(self.relative(&image.info)))
+            }
+            None => name,
+        };
+        let credit = image.credit.as_deref().map(escaped).map(|credit| format!("<br>{credit}")).unwrap_or_default();
+        let rights = image.rights.as_deref().filter(|rights| is_web_url(rights)).map(escaped);
+        let rights = rights.map(|rights| format!("<br><a rel=\"license\" href=\"{rights}\">{rights}</a>"));
+        format!("<li>{link}{credit}{}</li>\n", rights.unwrap_or_default())
+    }
+
+    /// Returns a URL relative to the page if it is below the page's folder.
+    fn relative<'u>(&self, url: &'u str) -> &'u str {
+        let below = self.base().and_then(|base| url.strip_prefix(base)?.strip_prefix('/'));
+        // A colon in the first segment would end the scheme of a URL.
+        below.filter(|path| !path.split('/').next().unwrap_or_default().contains(':')).unwrap_or(url)
     }
 }
 
-/// Sorts images by their position in `order`.
-#[must_use]
-pub fn in_order(mut published: Vec<Published>, order: &[Identifier]) -> Vec<Published> {
-    let places: HashMap<&Identifier, usize> = order.iter().zip(0..).collect();
-    published.sort_by_key(|image| places.get(&image.identifier).copied());
-    published
+/// Fills the template's placeholders, such as `{{title}}`, in this order. Values may contain anything, because each
+/// placeholder is only searched for behind the one before.
+fn fill(values: &[(&str, &str)]) -> String {
+    let mut page = String::with_capacity(TEMPLATE.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>());
+    let mut rest = TEMPLATE;
+    for (name, value) in values {
+        let (before, after) = rest.split_once(&format!("{{{{{name}}}}}")).expect("the template has every placeholder");
+        page.push_str(before);
+        page.push_str(value);
+        rest = after;
+    }
+    page + rest
 }
 
-/// Renders the page as HTML.
-#[must_use]
-pub fn page(images: &[PageImage]) -> String {
-    // The list is embedded in a script element. Escaping `<` prevents strings from closing it.
-    let list = serde_json::to_string(images).expect("there are texts and numbers alone").replace('<', "\\u003c");
-    let link = |image: &PageImage| format!("<li><a href=\"{}\">{}</a></li>", escaped(&image.info), escaped(&image.id));
-    let links: String = images.iter().map(link).collect();
-    // Split the template first so that placeholders in image names aren't replaced.
-    let (above, below) = TEMPLATE.split_once(LINKS_PLACE).expect("the template has a place for links");
-    let above = above.replace(VERSION_PLACE, env!("CARGO_PKG_VERSION"));
-    let below = below
-        .replace(VIEWER_PLACE, &format!("/*\n{OPENSEADRAGON_LICENSE}*/\n{OPENSEADRAGON}"))
-        .replace(LIST_PLACE, &list);
-    [above, links, below].concat()
+/// Returns a Content-Security-Policy that allows only this script and this stylesheet. The hosts of images are not
+/// limited, because the `id` in an `info.json` may name any.
+fn policy(script: &str, style: &str) -> String {
+    let hash = |text: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; script-src {}; style-src {}; img-src http: https: data: blob:; connect-src http: https:; \
+         base-uri 'none'; form-action 'none'",
+        hash(script),
+        hash(style)
+    )
 }
 
 /// Escapes text for use in HTML content and attributes.
@@ -136,90 +166,5 @@ pub(crate) fn images_of(page: &[u8]) -> Option<Vec<PageImage>> {
     Some(serde_json::from_str(list.split_once(LIST_END)?.0).unwrap_or_default())
 }
 
-/// A page's file name. It must end with `.html` and can't contain slashes, so it never clashes with an image's objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageName(Identifier);
-
-impl PageName {
-    /// Default page name.
-    pub const DEFAULT: &str = "viewer.html";
-
-    /// Returns the name as a string slice.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// Returns `true` if the image's objects would be stored below this name, as if it were a folder.
-    #[must_use]
-    pub(crate) fn is_folder_of(&self, identifier: &Identifier) -> bool {
-        identifier.as_str().split('/').next() == Some(self.0.as_str())
-    }
-}
-
-/// Error returned when parsing an invalid page name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected the name of a page, such as maps.html")]
-pub struct PageNameError;
-
-impl FromStr for PageName {
-    type Err = PageNameError;
-
-    fn from_str(text: &str) -> Result<Self, PageNameError> {
-        let is_page = text.strip_suffix(".html").is_some_and(|stem| !stem.is_empty() && !stem.contains('/'));
-        let name = text.parse().ok().filter(|_| is_page).map(Self);
-        name.ok_or(PageNameError)
-    }
-}
-
-impl fmt::Display for PageName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn image(id: &str) -> PageImage {
-        PageImage {
-            id: id.to_owned(),
-            info: format!("https://example.org/{id}/info.json"),
-            moves: false,
-            version: Some("v0123456789ab".to_owned()),
-            width: 3000,
-            height: 2000,
-            tiles: Some(60),
-            objects: Some(99),
-            bytes: None,
-            embed: None,
-        }
-    }
-
-    #[test]
-    fn a_page_is_one_file_and_its_images_are_found_again() {
-        let images = [image("photo"), image("</script><script>alert(1)</script> [/* images */] /* OpenSeadragon */")];
-        let page = page(&images);
-        assert_eq!(images_of(page.as_bytes()).as_deref(), Some(&images[..]));
-        assert_eq!(page.matches("<script").count(), 3, "names are not scripts");
-        assert_eq!(page.matches("function OpenSeadragon(").count(), 1);
-        assert!(page.contains(OPENSEADRAGON_LICENSE.trim()));
-        let plain = super::page(&images[..1]);
-        for left in [VIEWER_PLACE, VERSION_PLACE, LINKS_PLACE, LIST_PLACE] {
-            assert!(!plain.contains(left), "{left}");
-        }
-        assert_eq!(images_of(b"<html>somebody else's</html>"), None);
-        assert_eq!(images_of(b"\xff\xfe"), None);
-    }
-
-    #[test]
-    fn a_page_is_called_like_no_object_of_an_image() {
-        for name in ["viewer.html", "my maps.html", "index.html"] {
-            assert!(name.parse::<PageName>().is_ok(), "{name}");
-        }
-        for name in ["", ".html", "photo/info.json", "photo/x.html", "../x.html", "photo.jpg", "a\\b.html"] {
-            assert!(name.parse::<PageName>().is_err(), "{name}");
-        }
-    }
-}
+mod tests;

@@ -5,18 +5,39 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `Content-Type` of pages.
+const HTML: &str = "text/html; charset=utf-8";
 
 /// A page that isn't backed by a file in the folder.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Page {
-    /// URL path, including the leading slash.
-    pub path: &'static str,
-    /// The page's `Content-Type`.
-    pub content_type: &'static str,
-    /// The page's content.
-    pub body: Bytes,
+    path: &'static str,
+    content_type: &'static str,
+    body: Arc<dyn Fn() -> Bytes + Send + Sync>,
+}
+
+impl Page {
+    /// Creates a page at a URL path, which includes the leading slash. `body` is called for each request, and must not
+    /// block.
+    #[must_use]
+    pub fn new(
+        path: &'static str,
+        content_type: &'static str,
+        body: impl Fn() -> Bytes + Send + Sync + 'static,
+    ) -> Self {
+        Self { path, content_type, body: Arc::new(body) }
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Page").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// A folder of published images, plus additional pages.
@@ -26,11 +47,13 @@ pub struct Site {
     pub root: PathBuf,
     /// Additional pages, which take precedence over files with the same path.
     pub pages: Vec<Page>,
+    /// URLs to replace in JSON documents, each with its replacement. With them, a folder that was published for other
+    /// addresses works at the server's.
+    pub moved: Vec<(String, String)>,
 }
 
 impl Site {
-    /// Responds to a request. CORS headers allow any website to read the images, but not the [`pages`](Self::pages)
-    /// that list them.
+    /// Responds to a request. CORS headers allow any website to read the images, but not the pages that list them.
     pub(super) async fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !is_to_loopback(request) {
             return empty(StatusCode::MISDIRECTED_REQUEST);
@@ -41,7 +64,9 @@ impl Site {
             _ => empty(StatusCode::METHOD_NOT_ALLOWED),
         };
         let headers = response.headers_mut();
-        if self.pages.iter().all(|page| page.path != request.uri().path()) {
+        let is_page = self.pages.iter().any(|page| page.path == request.uri().path())
+            || headers.get(header::CONTENT_TYPE).is_some_and(|content_type| content_type == HTML);
+        if !is_page {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
@@ -53,15 +78,38 @@ impl Site {
 
     async fn find(&self, path: &str) -> Response<Full<Bytes>> {
         if let Some(page) = self.pages.iter().find(|page| page.path == path) {
-            return with_body(page.content_type, page.body.clone());
+            return with_body(page.content_type, (page.body)());
         }
         let Some(file) = path_below(&self.root, path) else { return empty(StatusCode::NOT_FOUND) };
         match tokio::fs::read(&file).await {
-            Ok(bytes) => with_body(content_type(&file, &bytes), bytes.into()),
+            Ok(bytes) => {
+                let content_type = content_type(&file, &bytes);
+                with_body(
+                    content_type,
+                    if content_type.contains("json") { self.relocated(bytes) } else { bytes.into() },
+                )
+            }
             Err(_) if tokio::fs::try_exists(file.join("info.json")).await.unwrap_or(false) => to_information(path),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => empty(StatusCode::FORBIDDEN),
             Err(_) => empty(StatusCode::NOT_FOUND),
         }
+    }
+
+    /// Replaces the addresses that a JSON document was published for.
+    fn relocated(&self, document: Vec<u8>) -> Bytes {
+        if self.moved.is_empty() {
+            return document.into();
+        }
+        let text = match String::from_utf8(document) {
+            Ok(text) => text,
+            Err(error) => return error.into_bytes().into(),
+        };
+        // Only whole strings and beginnings of paths, because `https://example.org` may be followed by `.uk`.
+        let replace = |text: String, (from, to): &(String, String)| {
+            let with = |end: char| (format!("\"{from}{end}"), format!("\"{to}{end}"));
+            ['/', '"'].map(with).iter().fold(text, |text, (from, to)| text.replace(from.as_str(), to))
+        };
+        self.moved.iter().fold(text, replace).into()
     }
 }
 
@@ -98,6 +146,10 @@ fn content_type(file: &Path, bytes: &[u8]) -> &'static str {
             "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\""
         }
         Some("json") => "application/json",
+        Some("html") => HTML,
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("xml") => "application/xml",
         _ => "application/octet-stream",
     }
 }
@@ -151,6 +203,27 @@ mod tests {
         }
         assert!(!request(&[], "/") && !request(&["localhost", "rebound.example"], "/"));
         assert!(!request(&["localhost"], "http://rebound.example/") && request(&["localhost"], "http://localhost/"));
+    }
+
+    #[test]
+    fn documents_name_the_address_of_the_server() {
+        let moved = vec![("https://example.org/iiif".to_owned(), "http://localhost:3000".to_owned())];
+        let site = Site { root: PathBuf::new(), pages: Vec::new(), moved };
+        let relocated = |text: &str| String::from_utf8(site.relocated(text.into()).to_vec()).expect("UTF-8");
+        assert_eq!(
+            relocated(r#"["https://example.org/iiif/x","https://example.org/iiif","https://example.org/iiif2/x"]"#),
+            r#"["http://localhost:3000/x","http://localhost:3000","https://example.org/iiif2/x"]"#
+        );
+        assert_eq!(site.relocated(vec![0xff]).to_vec(), [0xff]);
+    }
+
+    #[test]
+    fn pages_in_the_folder_open_in_a_browser() {
+        for (name, wanted) in
+            [("viewer.html", HTML), ("info.json", "application/json"), ("x", "application/octet-stream")]
+        {
+            assert_eq!(content_type(Path::new(name), b"{}"), wanted, "{name}");
+        }
     }
 
     #[test]

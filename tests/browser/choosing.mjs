@@ -3,13 +3,15 @@
 //   node choosing.mjs http://localhost:3000/
 import assert from 'node:assert/strict';
 import { launch } from './browser.mjs';
+import { imagesOf, openPage } from './page.mjs';
 
 const DELAY_MS = 1000;
 const LONG_MS = 2000;
 
 async function check(browser, address, isThere) {
   const page = await browser.newPage();
-  const [first, second] = await page.goto(address).then(() => page.evaluate(() => JSON.parse(document.getElementById('images').textContent)));
+  await openPage(page, address);
+  const [first, second] = await imagesOf(page);
   await page.route(first.info, async (route) => {
     await new Promise((resolve) => { setTimeout(resolve, DELAY_MS); });
     await (isThere ? route.continue() : route.fulfill({ status: 404 }));
@@ -17,14 +19,14 @@ async function check(browser, address, isThere) {
   const state = async () => {
     await page.waitForTimeout(LONG_MS);
     return page.evaluate(() => ({
-      name: document.getElementById('identifier').textContent,
-      notice: document.getElementById('notice').textContent,
-      hasControls: document.getElementById('controls').checkVisibility(),
-      shown: window.viewer.world.getItemCount() && window.viewer.world.getItemAt(0).source._id,
+      name: document.querySelector('.iv-title').textContent,
+      notice: document.querySelector('.iv-notice p').textContent,
+      hasControls: document.querySelector('.iv-controls').checkVisibility(),
+      shown: window.iiifViewer.viewers[0].osd.world.getItemAt(0)?.source._id ?? null,
     }));
   };
   const whole = ({ id, info }) => ({ name: id, notice: '', hasControls: true, shown: info.replace('/info.json', '') });
-  const choose = (index) => page.locator('#strip button').nth(index).click();
+  const choose = (index) => page.locator('.iv-strip button').nth(index).click();
   await page.goto(`${address}#${encodeURIComponent(second.id)}`);
   await choose(0);
   await choose(1);
@@ -34,7 +36,7 @@ async function check(browser, address, isThere) {
     assert.deepEqual(await state(), whole(first));
   } else {
     const { notice, hasControls } = await state();
-    assert.ok(notice.startsWith(`This image could not be loaded: ${first.info}`), notice);
+    assert.ok(notice.startsWith(`This image could not be loaded. ${first.info}`), notice);
     assert.equal(hasControls, false);
   }
   await page.evaluate((id) => { location.hash = `#${encodeURIComponent(id)}`; }, second.id);

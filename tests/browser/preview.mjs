@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DESKTOP, PHONE, launchWithProfile, watch } from './browser.mjs';
+import { imagesOf, openPage, settled } from './page.mjs';
 
 const WAIT_MS = 20_000;
 // Fractions of the image's width and height. The corners are the last pixels, where rounding goes wrong.
@@ -19,18 +20,10 @@ const FULL_RESOLUTION_STOPS = {
 const STOPS_PER_IMAGE = Object.keys(FULL_RESOLUTION_STOPS).length + 2; // and the home view, wide and on a phone
 const OPTIONS = { screenshot: { type: 'string' }, 'every-tile': { type: 'boolean' } };
 
-/** Resolves once the open image has every tile of the present view; the flag may lag a frame or two behind a move. */
-async function settled(page) {
-  await page.evaluate(async () => {
-    for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
-  });
-  await page.waitForFunction(() => window.viewer?.isOpen() && window.viewer.world.getItemAt(0)?.getFullyLoaded(), null, { timeout: WAIT_MS });
-}
-
 /** Moves to image zoom 1 over one point; returns the zoom reached and the URL of the deepest tile there. */
 function moveTo(page, fractions) {
   return page.evaluate(([across, down]) => {
-    const { viewport, world } = window.viewer;
+    const { viewport, world } = window.iiifViewer.viewers[0].osd;
     const item = world.getItemAt(0);
     const { x: width, y: height } = item.getContentSize();
     viewport.zoomTo(item.imageToViewportZoom(1), null, true);
@@ -49,7 +42,7 @@ function moveTo(page, fractions) {
 /** Every tile of the deepest level: its URL as the viewer builds it, and its middle in fractions of the image. */
 function deepestTiles(page) {
   return page.evaluate(() => {
-    const { source } = window.viewer.world.getItemAt(0);
+    const { source } = window.iiifViewer.viewers[0].osd.world.getItemAt(0);
     const level = source.maxLevel;
     const { x: columns, y: rows } = source.getNumTiles(level);
     return Array.from({ length: columns * rows }, (_, n) => {
@@ -84,7 +77,7 @@ function expect(condition, otherwise) {
 }
 
 async function goHome(page) {
-  await page.evaluate(() => window.viewer.viewport.goHome(true));
+  await page.evaluate(() => window.iiifViewer.viewers[0].osd.viewport.goHome(true));
   await settled(page);
 }
 
@@ -105,11 +98,11 @@ async function visitPhone(page) {
 /** Chooses an image in the gallery strip, as a visitor would. */
 async function choose(page, index) {
   const opened = page.evaluate((timeout) => new Promise((resolve, reject) => {
-    window.viewer.addOnceHandler('open', () => resolve());
-    window.viewer.addOnceHandler('open-failed', () => reject(new Error('info.json could not be opened')));
+    window.iiifViewer.viewers[0].osd.addOnceHandler('open', () => resolve());
+    window.iiifViewer.viewers[0].osd.addOnceHandler('open-failed', () => reject(new Error('info.json could not be opened')));
     setTimeout(() => reject(new Error('the image did not open')), timeout);
   }), WAIT_MS);
-  await Promise.all([opened, page.locator('#strip button').nth(index).click()]);
+  await Promise.all([opened, page.locator('.iv-strip button').nth(index).click()]);
 }
 
 async function visitTheRest(page, seen, result, tiles) {
@@ -167,8 +160,8 @@ function report(seen, results) {
 
 async function check(page, url, { screenshot, everyTile }) {
   const seen = watch(page, [url.origin]);
-  await page.goto(url.href, { waitUntil: 'load' });
-  const images = await page.evaluate(() => JSON.parse(document.getElementById('images').textContent)).catch(() => []);
+  await openPage(page, url.href);
+  const images = await imagesOf(page);
   const results = [];
   if (screenshot && images.length) {
     await settled(page).then(() => takeScreenshots(page, screenshot)).catch((error) => seen.errors.push(error.message));

@@ -4,9 +4,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PHONE, launch, watch } from './browser.mjs';
+import { openPage, settled } from './page.mjs';
 
 const DESKTOP = { width: 960, height: 600 };
-const WAIT_MS = 20_000;
 const [address, folder] = process.argv.slice(2);
 
 /** Each picture: what it shows, whole or nearer around a point, in fractions of the image. */
@@ -20,19 +20,17 @@ async function shoot(browser, name, { image, zoom, center, ...settings }) {
   const context = await browser.newContext({ colorScheme: 'light', ...settings });
   const page = await context.newPage();
   const seen = watch(page, [new URL(address).origin]);
-  await page.goto(`${address}#${image}`);
-  const complete = () => page.waitForFunction(() => window.viewer?.isOpen() && window.viewer.world.getItemAt(0)?.getFullyLoaded(), null, { timeout: WAIT_MS });
-  await complete();
+  await openPage(page, `${address}#${image}`);
   if (zoom) {
     await page.evaluate(([factor, [across, down]]) => {
-      const { viewport, world } = window.viewer;
+      const { viewport, world } = window.iiifViewer.viewers[0].osd;
       const { x: width, y: height } = world.getItemAt(0).getContentSize();
       viewport.zoomTo(viewport.getHomeZoom() * factor, null, true);
       viewport.panTo(world.getItemAt(0).imageToViewportCoordinates(across * width, down * height), true);
     }, [zoom, center]);
   }
   await page.waitForLoadState('networkidle');
-  await complete();
+  await settled(page);
   await page.screenshot({ path: join(folder, `${name}.jpg`), quality: 55 });
   await context.close();
   return [...seen.failed, ...seen.errors];

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let identifier = path.file_stem().and_then(|stem| stem.to_str()).ok_or("the image has no name")?;
     let url = format!("http://localhost:{port}/{identifier}/info.json").parse()?;
     let verifier = Verifier::new(Options::default())?;
-    let site = Site { root: PathBuf::from(folder), pages: Vec::new() };
+    let site = Site { root: PathBuf::from(folder), pages: Vec::new(), moved: Vec::new() };
     let report = tokio::select! {
         report = verifier.verify(&url) => report?,
         () = server.serve(site) => return Err("the server ended".into()),

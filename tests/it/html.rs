@@ -74,8 +74,62 @@ fn a_page_of_another_program_is_not_replaced_and_nothing_is_published() {
     assert_is_one_file(&page(&server, &bucket, "images.html"));
 }
 
+/// Returns the identifiers of the images on a page, in their order.
+fn ids(page: &str) -> Vec<String> {
+    let id = |image: &Value| image["id"].as_str().expect("a text").to_owned();
+    images_of(page).as_array().expect("a list").iter().map(id).collect()
+}
+
 #[test]
-fn an_existing_page_is_kept_while_an_image_fails_or_overwriting_is_forbidden() {
+fn a_later_run_adds_to_the_page_and_deleted_images_leave_it() {
+    let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
+    let bucket = server.bucket("html-added");
+    let image = |name: &str| png_file(folder.path(), name, 300, 200);
+    let ids_after = |images: &[PathBuf]| {
+        let run = publish(&server, &bucket, &["--html"], images);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        ids(&page(&server, &bucket, "viewer.html"))
+    };
+    assert_eq!(ids_after(&[image("b.png"), image("a.png")]), ["b", "a"]);
+    assert_eq!(ids_after(&[image("c.png"), image("a.png")]), ["b", "a", "c"]);
+    let delete = ["delete", "--id=a", "--yes", "--bucket", &bucket, "--endpoint-url", &server.endpoint];
+    run_well(delete);
+    assert_eq!(ids_after(&[image("d.png")]), ["b", "c", "d"]);
+    assert_eq!(ids_after(&[image("a.png")]), ["b", "c", "d", "a"]);
+}
+
+#[test]
+fn a_page_without_a_public_url_is_printed_as_a_path() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let output = folder.path().join("out");
+    let arguments =
+        ["--html".as_ref(), "--prefix=p".as_ref(), "--output".as_ref(), output.as_os_str(), image.as_os_str()];
+    let run = run(arguments);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let path = output.join("p/viewer.html");
+    assert_eq!(run.stdout.lines().last(), path.to_str());
+    assert!(run.stderr.contains("iiif-publish serve"), "{}", run.stderr);
+    let page = std::fs::read_to_string(path).expect("a page");
+    assert!(page.contains("data-page=\"http://localhost:3000/p/viewer.html\" data-base=\"http://localhost:3000/p\""));
+    assert!(page.contains("href=\"x/full/max/0/default.jpg\""), "links are relative");
+}
+
+#[test]
+fn the_page_knows_the_license() {
+    let folder = TempDir::new().expect("a folder");
+    let image = png_file(folder.path(), "x.png", 300, 200);
+    let output = folder.path().join("out");
+    let license = "https://creativecommons.org/licenses/by/4.0/";
+    let options = ["--html", "--public-url=https://example.org", "--rights", license, "--output"];
+    run_well(options.iter().map(AsRef::as_ref).chain([output.as_os_str(), image.as_os_str()]));
+    let page = std::fs::read_to_string(output.join("viewer.html")).expect("a page");
+    assert_eq!(images_of(&page)[0]["rights"], license);
+    assert!(page.contains(&format!("<a rel=\"license\" href=\"{license}\">")));
+}
+
+#[test]
+fn an_image_that_fails_leaves_the_others_on_the_page_and_overwriting_can_be_forbidden() {
     let (server, folder) = (in_process(), TempDir::new().expect("a folder"));
     let bucket = server.bucket("html-failed");
     let mut images = two_images(&folder).to_vec();
@@ -87,16 +141,16 @@ fn an_existing_page_is_kept_while_an_image_fails_or_overwriting_is_forbidden() {
     let none = publish(&server, &bucket, &["--html=none.html"], &images[2..]);
     assert_eq!(none.code, Some(1), "{}", none.stderr);
     assert!(none.stderr.contains("`none.html` was not written because no image was published"), "{}", none.stderr);
-    let second = publish(&server, &bucket, &["--html"], &images[1..]);
+    images[0] = png_file(folder.path(), "third.png", 30, 20);
+    let second = publish(&server, &bucket, &["--html"], &images);
     assert_eq!(second.code, Some(1), "{}", second.stderr);
-    assert!(second.stderr.contains("`viewer.html` was not changed"), "{}", second.stderr);
-    assert_eq!(page(&server, &bucket, "viewer.html"), shown);
-    let third = publish(&server, &bucket, &["--html", "--no-clobber"], &images[1..2]);
+    let shown = page(&server, &bucket, "viewer.html");
+    assert_eq!(ids(&shown), ["my second", "first", "third"]);
+    images[0] = png_file(folder.path(), "fourth.png", 30, 20);
+    let third = publish(&server, &bucket, &["--html", "--no-clobber"], &images[..1]);
     assert_eq!(third.code, Some(0), "{}", third.stderr);
+    assert!(third.stderr.contains("`viewer.html` was not changed (`--no-clobber`)"), "{}", third.stderr);
     assert_eq!(page(&server, &bucket, "viewer.html"), shown);
-    let fourth = publish(&server, &bucket, &["--html"], &images[1..2]);
-    assert_eq!(fourth.code, Some(0), "{}", fourth.stderr);
-    assert_eq!(images_of(&page(&server, &bucket, "viewer.html")).as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A running preview that has printed its address; it is stopped when dropped.
@@ -17,10 +18,13 @@ struct Preview {
 }
 
 impl Preview {
+    /// Returns a preview of these images, all of which are published.
     fn of(images: &[&std::path::Path], port: &str) -> Self {
         let mut command = program();
         command.args(["preview", "--port", port, "--progress=none"]).args(images);
-        Self::run(command)
+        let preview = Self::run(command);
+        preview.complete();
+        preview
     }
 
     fn run(mut command: std::process::Command) -> Self {
@@ -32,6 +36,20 @@ impl Preview {
         Self { child, address }
     }
 
+    /// Waits until all images are published. Returns what the page reads meanwhile.
+    fn complete(&self) -> Value {
+        let start = Instant::now();
+        loop {
+            let (_, body) = self.request("GET", "/preview.json");
+            let updates: Value = serde_json::from_slice(&body).expect("JSON");
+            if updates["done"] == true {
+                return updates;
+            }
+            assert!(start.elapsed() < Duration::from_mins(1), "{updates}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Returns the status line with the headers, and the body.
     fn request(&self, method: &str, path: &str) -> (String, Vec<u8>) {
         self.request_to(&self.address, method, path)
@@ -39,7 +57,7 @@ impl Preview {
 
     fn request_to(&self, host: &str, method: &str, path: &str) -> (String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).expect("a time limit");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time limit");
         write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("answered");
@@ -63,9 +81,8 @@ fn ctrl_c_quits_and_removes_the_folder() {
     let image = png_file(folder.path(), "x.png", 300, 200);
     let mut command = program();
     command.env("TMPDIR", folder.path()).args(["preview", "--port=0"]).arg(&image);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("built");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("an address");
+    let mut preview = Preview::run(command);
+    preview.complete();
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "the image, and what is served");
     #[cfg(unix)]
     for entry in std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry")) {
@@ -76,8 +93,8 @@ fn ctrl_c_quits_and_removes_the_folder() {
             entry.path().display()
         );
     }
-    let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    let _ = std::process::Command::new("kill").args(["-INT", &preview.child.id().to_string()]).status();
+    assert_eq!(preview.child.wait().expect("ended").code(), Some(0));
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "the image alone");
 }
 
@@ -116,6 +133,44 @@ fn the_page_loads_nothing_from_other_hosts() {
     let images = images_of(&page);
     assert_eq!(images[0]["id"], "x");
     assert_eq!(images[0]["objects"], planned_keys([&image]).len());
+}
+
+#[test]
+fn the_address_is_printed_at_once_and_images_of_folders_appear_in_their_order() {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::create_dir(folder.path().join("maps")).expect("made");
+    // The first one takes the longest.
+    png_file(folder.path(), "a.png", 3000, 2000);
+    png_file(folder.path(), "maps/b.png", 30, 20);
+    std::fs::write(folder.path().join("maps/bad.png"), b"no image").expect("written");
+    let mut command = program();
+    command.args(["preview", "--port=0", "--progress=none"]).arg(folder.path());
+    let preview = Preview::run(command);
+    let (head, page) = preview.request("GET", "/");
+    let page = String::from_utf8(page).expect("UTF-8");
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let is_early = images_of(&page).as_array().is_some_and(|images| images.len() < 2);
+    assert_eq!(
+        page.contains("data-updates=\"/preview.json\""),
+        is_early,
+        "it asks for more images until all are there"
+    );
+    let updates = preview.complete();
+    let ids: Vec<&Value> = updates["images"].as_array().expect("a list").iter().map(|image| &image["id"]).collect();
+    assert_eq!(ids, ["a", "maps/b"]);
+    assert_eq!((&updates["total"], &updates["failed"]), (&3.into(), &1.into()));
+    let (head, _) = preview.request("GET", "/preview.json");
+    assert!(!head.contains("access-control"), "other sites cannot read the list: {head}");
+    let page = String::from_utf8(preview.request("GET", "/").1).expect("UTF-8");
+    assert!(!page.contains("data-updates") && images_of(&page).as_array().is_some_and(|images| images.len() == 2));
+}
+
+#[test]
+fn a_preview_without_any_image_ends_with_an_error() {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("bad.png"), b"no image").expect("written");
+    let output = program().args(["preview", "--port=0"]).arg(folder.path()).output().expect("built");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
@@ -180,9 +235,9 @@ fn open_starts_the_browser_of_the_desktop() {
     let mut command = program();
     command.env("PATH", path).args(["preview", "--port=0", "--open"]).arg(&image);
     let preview = Preview::run(command);
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while !asked.exists() && start.elapsed().as_secs() < 20 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     let asked = std::fs::read_to_string(asked).expect("the browser was started");
     assert_eq!(asked, format!("http://{}/\n", preview.address));

@@ -22,6 +22,7 @@ use iiif_publish::publish::{FullImageUrl, Image, OnWarning, Options, Publisher, 
 use iiif_publish::remote::{DEFAULT_MAX_SPOOL_BYTES, SourceResolver};
 use iiif_publish::store::{OnExisting, Prefix, S3Settings, Store, StoreErrorKind};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,6 +198,11 @@ impl PublishArguments {
         self.existing.on_existing() == OnExisting::Keep
     }
 
+    /// Returns the output folder if no public URL is known for it.
+    pub(crate) fn folder_without_url(&self, destination: &DestinationArguments) -> Option<&Path> {
+        self.target.target().folder().filter(|_| destination.public_url.is_none())
+    }
+
     /// Returns the location to publish to, or `None` if sources can't be in the same bucket.
     pub(crate) fn target_location(&self, prefix: &Prefix) -> Option<Location> {
         let location = self.target.target().location(prefix);
@@ -277,7 +283,8 @@ impl PublishArguments {
         let (store, own_url) = target.open(settings, &destination.prefix).await?;
         let public_url = destination.public_url.clone().or(own_url).unwrap_or_else(|| {
             context.progress().say(&format!(
-                "warning: no `--public-url`, so all URLs point to {FOLDER_URL}; pass the URL where this folder will be hosted"
+                "warning: no `--public-url`, so all URLs begin with {FOLDER_URL} and work with `iiif-publish serve` only; pass \
+                 the URL where this folder will be hosted"
             ));
             FOLDER_URL.parse::<PublicUrl>().expect("the constant is a URL").below(&destination.prefix)
         });

@@ -44,7 +44,7 @@ impl TargetArguments {
     }
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
     /// Returns the bucket name, or an empty string for a store that isn't a bucket.
     pub(crate) fn bucket(&self) -> String {
         match self {
@@ -54,7 +54,7 @@ impl Target<'_> {
     }
 
     /// Returns the local folder that files are written to, if there is one.
-    pub(crate) fn folder(&self) -> Option<&Path> {
+    pub(crate) fn folder(&self) -> Option<&'a Path> {
         match self {
             Self::Bucket(_) => None,
             Self::Folder(folder) => Some(folder),

@@ -253,7 +253,7 @@ fn images_served_by_preview_have_no_findings() {
         let output = folder.path().join("out");
         let output_text = output.to_str().expect("UTF-8");
         run_well(["--public-url", &base, "--output", output_text, image.to_str().expect("UTF-8")]);
-        let serving = tokio::spawn(server.serve(Site { root: output, pages: Vec::new() }));
+        let serving = tokio::spawn(server.serve(Site { root: output, pages: Vec::new(), moved: Vec::new() }));
         let url: InfoUrl = format!("{base}/x").parse().expect("a URL");
         let verified = Verifier::new(Options::default()).expect("HTTPS").verify(&url).await.expect("reachable");
         assert!(verified.passed(), "{:#?}", verified.findings);
