@@ -68,7 +68,6 @@ impl Entry {
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is the coefficient")]
     fn value(self) -> i16 {
         ((self.0 >> Self::VALUE) as u16).cast_signed()
     }

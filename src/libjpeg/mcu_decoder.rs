@@ -128,9 +128,9 @@ pub(super) unsafe fn install(state: *mut DecoderState) {
     // SAFETY: the caller guarantees that the state is valid. Both parts are inside the main struct, as proved above.
     // `entropy` points to libjpeg's Huffman decoder once a sequential scan has started.
     unsafe {
-        let info = (&raw mut (*state).info).cast::<u8>();
-        let frame = &*info.add(FRAME_OFFSET).cast::<FrameFields>();
-        let scan = &*info.add(SCAN_OFFSET).cast::<ScanFields>();
+        let info = &raw mut (*state).info;
+        let frame = &*info.byte_add(FRAME_OFFSET).cast::<FrameFields>();
+        let scan = &*info.byte_add(SCAN_OFFSET).cast::<ScanFields>();
         if frame.progressive_mode != 0 || frame.arith_code != 0 || scan.entropy.is_null() {
             return;
         }
@@ -223,7 +223,7 @@ unsafe extern "C-unwind" fn decode_mcu(info: &mut Info, blocks: *mut ffi::JBLOCK
     // `install`, and the blocks are those of an MCU of the same scan.
     unsafe {
         let Some(decoder) = &(*state).mcus else { return 0 };
-        let scan = &*state.cast::<u8>().add(SCAN_OFFSET).cast::<ScanFields>();
+        let scan = &*state.byte_add(SCAN_OFFSET).cast::<ScanFields>();
         let entropy = &mut *scan.entropy;
         let source = &mut *(*state).info.src;
         let is_usual = (*state).info.input_scan_number == decoder.scan
@@ -238,22 +238,18 @@ unsafe extern "C-unwind" fn decode_mcu(info: &mut Info, blocks: *mut ffi::JBLOCK
         let mut bits = BitReader::new(entropy.bits.get_buffer as u64, count, input);
         let mut last_dc = entropy.last_dc_val;
         let is_decoded = decoder.decode(&mut bits, &mut last_dc, blocks);
-        match bits.rest().filter(|_| is_decoded) {
-            Some((rest, count, input)) => {
-                entropy.bits.get_buffer = usize::try_from(rest).unwrap_or_default();
-                entropy.bits.bits_left = count.cast_signed();
-                entropy.last_dc_val = last_dc;
-                entropy.restarts_to_go = entropy.restarts_to_go.wrapping_sub(u32::from(decoder.has_restarts));
-                source.next_input_byte = input.as_ptr();
-                source.bytes_in_buffer = input.len();
-                1
-            }
-            None => {
-                // libjpeg expects zeros.
-                (0..decoder.blocks.len()).for_each(|index| **blocks.add(index) = [0; 64]);
-                (decoder.original)(&mut (*state).info, blocks)
-            }
-        }
+        let Some((rest, count, input)) = bits.rest().filter(|_| is_decoded) else {
+            // libjpeg expects zeros.
+            (0..decoder.blocks.len()).for_each(|index| **blocks.add(index) = [0; 64]);
+            return (decoder.original)(&mut (*state).info, blocks);
+        };
+        entropy.bits.get_buffer = usize::try_from(rest).unwrap_or_default();
+        entropy.bits.bits_left = count.cast_signed();
+        entropy.last_dc_val = last_dc;
+        entropy.restarts_to_go = entropy.restarts_to_go.wrapping_sub(u32::from(decoder.has_restarts));
+        source.next_input_byte = input.as_ptr();
+        source.bytes_in_buffer = input.len();
+        1
     }
 }
 
@@ -271,7 +267,7 @@ mod tests {
         unsafe {
             let state = decoder.state();
             let mcus = (*state).mcus.take().expect("installed");
-            let scan = &*state.cast::<u8>().add(super::SCAN_OFFSET).cast::<super::ScanFields>();
+            let scan = &*state.byte_add(super::SCAN_OFFSET).cast::<super::ScanFields>();
             (*scan.entropy).decode_mcu = Some(mcus.original);
         }
     }
