@@ -290,6 +290,11 @@ impl From<IngestError> for Fatal {
                 let hint = "rename the file or its folder, set its `id` in a `--table`, or pass `--presentation none`";
                 Self::of(Exit::Usage, &error, hint)
             }
+            IngestError::ReservedForSite { .. } => {
+                let hint =
+                    "rename the file or its folder, set its `id` or `object` in a `--table`, or leave out `--site`";
+                Self::of(Exit::Usage, &error, hint)
+            }
             IngestError::Report { .. } => Self::of(Exit::Usage, &error, "choose a different file with `--report`"),
             error => Self::of(Exit::Failed, &error, "publish the images first; the collection was not written"),
         }

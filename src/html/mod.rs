@@ -9,3 +9,4 @@ mod page;
 pub use embed::embed_code;
 pub use gallery::{Gallery, GalleryError, GalleryOutcome, KeptReason};
 pub use page::{CONTENT_TYPE, PageImage, PageName, PageNameError, in_order, page};
+pub(crate) use page::{OPENSEADRAGON, OPENSEADRAGON_LICENSE};

@@ -8,9 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 
 const TEMPLATE: &str = include_str!("viewer/index.html");
-const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
+pub(crate) const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
 /// The license must be included with every copy of OpenSeadragon.
-const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
+pub(crate) const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
 
 /// Template placeholders for the viewer, the list of images and the program version.
 const VIEWER_PLACE: &str = "/* OpenSeadragon */";

@@ -17,10 +17,9 @@ pub use format::{Format, Formats};
 pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use plan::{ApiVersion, Plan};
-#[cfg(test)]
-pub(crate) use presentation::ViewingDirection;
 pub(crate) use presentation::{
-    Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service, StoredCanvas,
+    Behavior, Canvas, Collection, Description, LanguageMap, Manifest, Member, Metadata, Picture, Service, StoredCanvas,
+    ViewingDirection,
 };
 pub use presentation::{PresentationVersion, PresentationVersionError};
 pub use pyramid::{Cell, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};

@@ -40,6 +40,11 @@ impl LanguageMap {
         }
     }
 
+    /// Returns the languages with their values. The language is `none` if it's unknown.
+    pub(crate) fn languages(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(language, texts)| (language.as_str(), texts.as_slice()))
+    }
+
     /// Returns `true` if the map is empty.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
@@ -176,6 +181,8 @@ pub(crate) struct StoredCanvas {
     /// First value of the label, in any language.
     pub(crate) label: Option<String>,
     pub(crate) size: Size,
+    /// Base URI of the image, if it has an image service.
+    pub(crate) base_uri: Option<String>,
 }
 
 /// A manifest, which describes an object and lists its pages.

@@ -91,6 +91,13 @@ impl<'a> IngestReporter<'a> {
                 progress.outcome(&text, &json!({"event": "manifests", "updated": updated, "unchanged": unchanged}));
             }
             IngestEvent::CollectionWritten { url } => drop(print(&format!("{url}\n"))),
+            IngestEvent::SiteWritten { url, updated, unchanged } => {
+                let files = counted(*updated, "file");
+                let text = format!("site: {files} updated, {} unchanged", HumanCount(*unchanged));
+                let json = json!({"event": "site", "url": url, "updated": updated, "unchanged": unchanged});
+                progress.outcome(&text, &json);
+                let _ = print(&format!("{url}\n"));
+            }
             IngestEvent::DocumentDeleted { key } => {
                 progress.note(&format!("{key}: deleted (its object is no longer in the input)"));
             }

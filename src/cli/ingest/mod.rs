@@ -5,7 +5,7 @@ pub(super) mod events;
 mod input;
 
 use super::Verb;
-use super::arguments::{DestinationArguments, PublishArguments};
+use super::arguments::{DestinationArguments, PublishArguments, SiteArguments};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
@@ -94,6 +94,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
     #[command(flatten)]
+    site: SiteArguments,
+    #[command(flatten)]
     destination: DestinationArguments,
     #[command(flatten)]
     publishing: PublishArguments,
@@ -149,6 +151,8 @@ Examples:
       Re-run to update: an unchanged image costs one request.
   iiif-publish ingest --table images.csv --bucket art-tiles --dry-run
       Show what a table with labels, metadata and pages would publish.
+  iiif-publish ingest --table images.csv --bucket art-tiles --site
+      Also write a website with a page for each object, and search.
   iiif-publish ingest masters --bucket art-tiles --prune --max-delete 20
       Also delete up to 20 images that are no longer in the folder.
   iiif-publish ingest masters --bucket art-tiles --shard 2/8 --report 2.jsonl
@@ -190,6 +194,10 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
         let error =
             "`--no-clobber` would prevent manifests and the collection from being updated with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
+    }
+    if options.site.is_some() && options.collection_label.is_none() {
+        let error = "`--presentation none` leaves out the manifests that the site is made of".to_owned();
+        return Err(Fatal::new(Exit::Usage, error, "leave out one of `--site` and `--presentation none`"));
     }
     let input = arguments.input(context).await?;
     arguments.publishing.check(input.pages().len())?;
@@ -299,6 +307,7 @@ impl Arguments {
         options.prune = self.prune.prune.then_some(self.prune.max_delete);
         options.collection_label = self.presentation.0.map(|_| self.label.clone());
         options.presentation_version = self.presentation.0.unwrap_or_default();
+        options.site = self.site.options()?;
         options.report.clone_from(&self.report);
         options.max_failures = self.max_failures;
         options.max_duration = self.max_duration.map(Duration::from_secs);

@@ -185,6 +185,10 @@ impl<'a> Ingest<'a> {
                 manifests::changed_collection(self.publisher, presentation, (self.label(), pages), is_there, None)
                     .await?;
             documents.extend(collection.into_iter().map(|(key, body)| (key, body.len() as u64)));
+            if let Some(options) = &self.options.site {
+                let site = Box::pin(self.build_site((presentation, options), published, is_there, true)).await?;
+                documents.extend(site.changed);
+            }
         }
         Ok(documents)
     }

@@ -42,6 +42,7 @@ mod present;
 mod prune;
 mod refusal;
 mod report;
+mod site;
 mod summary;
 
 pub use dry_run::{DryRunEvent, DryRunTotals};
@@ -58,7 +59,7 @@ use super::{Page, Presentation};
 use crate::destination::{Destination, Identifier};
 use crate::iiif::PresentationVersion;
 use crate::publish::{Image, MAX_IMAGES_LOOKED_UP, Publisher};
-use crate::store::{KeyError, StoreError};
+use crate::store::{Key, KeyError, StoreError};
 use event::Events;
 use file_state::FoundImages;
 use files::Step;
@@ -111,6 +112,9 @@ impl<'a> Ingest<'a> {
             options.collection_label.as_ref().and_then(|_| presentation(publisher, options.presentation_version));
         if presentation.is_some() {
             input.check_identifiers(&publisher.options().destination())?;
+            if options.site.is_some() {
+                input.check_identifiers_for_site(&publisher.options().destination())?;
+            }
         }
         // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
         // input would drop objects that are still online.
@@ -235,11 +239,15 @@ impl<'a> Ingest<'a> {
         stale: Option<Result<Stale, IngestError>>,
         completion: Completion,
     ) -> Result<(), IngestError> {
+        let mut stale_site = Vec::new();
         if let (Some(presentation), Some(mut documents)) = (&self.presentation, documents) {
-            self.present(presentation, run, documents.get().await?, completion).await?;
+            stale_site = self.present(presentation, run, documents.get().await?, completion).await?;
         }
         match stale {
-            Some(stale) if completion != Completion::LimitReached => self.prune(stale?, run).await,
+            Some(stale) if completion != Completion::LimitReached => {
+                self.prune(stale?, run).await?;
+                self.prune_site(stale_site).await
+            }
             _ => Ok(()),
         }
     }
@@ -249,14 +257,15 @@ impl<'a> Ingest<'a> {
         self.documents.clone().map(|keys| DocumentLookup::begin(self.publisher, keys))
     }
 
-    /// Writes this shard's manifests. Also writes the collection if the shard contains the whole input.
+    /// Writes this shard's manifests. Also writes the collection and the site if the shard contains the whole input.
+    /// Returns the site's pages of objects that aren't in the input.
     async fn present(
         &self,
         presentation: &Presentation,
         run: &Run<'a>,
         present: &PresentDocuments,
         completion: Completion,
-    ) -> Result<(), IngestError> {
+    ) -> Result<Vec<Key>, IngestError> {
         let mut written = HashSet::new();
         if self.options.mode != IngestMode::Finish {
             let objects: Vec<ManifestObject> = manifest_objects(&self.pages, run.images());
@@ -271,12 +280,15 @@ impl<'a> Ingest<'a> {
             }
         }
         if completion == Completion::LimitReached || present.collection.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (input, there) = ((self.label(), self.input.pages()), (present, &written));
         let url = manifests::collection(self.publisher, presentation, input, there).await?;
         (self.events)(IngestEvent::CollectionWritten { url: &url });
-        Ok(())
+        match &self.options.site {
+            Some(options) => Box::pin(self.write_site((presentation, options), run.images(), there)).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     fn label(&self) -> &str {

@@ -3,6 +3,7 @@
 use super::DeleteLimit;
 use crate::collection::{PageSelection, Shard};
 use crate::iiif::PresentationVersion;
+use crate::site::SiteOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct IngestOptions {
     pub writes_collection: bool,
     /// Presentation API version to use for manifests and the collection.
     pub presentation_version: PresentationVersion,
+    /// Website to write along with the collection. Has no effect if there is no collection.
+    pub site: Option<SiteOptions>,
     /// Path to a report with one JSON line per image. Existing files are overwritten.
     pub report: Option<PathBuf>,
     /// Number of failed images after which the run stops. Images in progress still finish.
@@ -50,6 +53,7 @@ impl Default for IngestOptions {
             pages: PageSelection::default(),
             writes_collection: true,
             presentation_version: PresentationVersion::default(),
+            site: None,
             report: None,
             max_failures: None,
             max_duration: None,

@@ -42,11 +42,24 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
         label: BTreeMap<String, Vec<String>>,
         width: u32,
         height: u32,
+        #[serde(default)]
+        thumbnail: Vec<Thumbnail>,
+    }
+    #[derive(Deserialize)]
+    struct Thumbnail {
+        #[serde(default)]
+        service: Vec<Service>,
+    }
+    #[derive(Deserialize)]
+    struct Service {
+        #[serde(alias = "@id")]
+        id: String,
     }
     let Document { r#type, items } = serde_json::from_slice(body).ok()?;
-    let canvas = |Item { id, label, width, height }: Item| {
+    let canvas = |Item { id, label, width, height, thumbnail }: Item| {
         let label = label.into_values().flatten().next();
-        Some(StoredCanvas { id, label, size: Size::new(width, height).ok()? })
+        let base_uri = thumbnail.into_iter().flat_map(|it| it.service).next().map(|service| service.id);
+        Some(StoredCanvas { id, label, size: Size::new(width, height).ok()?, base_uri })
     };
     if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
 }
