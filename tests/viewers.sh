@@ -20,6 +20,7 @@ main() {
   done
   node "$FOLDER/choosing.mjs" "$endpoint/$BUCKET/current/viewer.html"
   embed
+  site
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
 
@@ -47,6 +48,14 @@ embed() {
     echo '```'
   } >"$samples/embed.md"
   node "$FOLDER/embed.mjs" --packages "$FOLDER/packages" --site "$samples/site" README.md docs/src/show/embed.md "$samples/embed.md"
+}
+
+# The website of a collection: search, viewer and accessibility, with and without JavaScript.
+site() {
+  "$program" ingest --table "$FOLDER/pictures/site.csv" --bucket "$BUCKET" --endpoint-url "$endpoint" --prefix site --site \
+    --site-name Sammlung --site-facet Type --site-caption Type --progress none >/dev/null
+  echo '==> the site of --site'
+  node "$FOLDER/site.mjs" "$endpoint/$BUCKET/site/"
 }
 
 page() { # PREFIX OPTION...
