@@ -47,6 +47,7 @@
 //! | delete images | [`delete`] |
 //! | check and set up a bucket | [`bucket`] |
 //! | show images in a browser | [`html`], [`serve`] |
+//! | show a collection as a website | [`site`] |
 //!
 //! # Features
 //!
@@ -99,9 +100,10 @@
 //! | [`destination`] | the keys and public URLs of published images | `iiif`, `store` |
 //! | [`remote`] | finds remote sources and fetches their bytes | `http`, `location`, `source`, `store` |
 //! | [`publish`] | the pipeline that connects the other rooms | `destination`, `iiif`, `pixel`, `limiter`, `location`, `source`, `remote`, `pyramid`, `encode`, `store`, `workers` |
-//! | [`collection`] | publishes many images, including input parsing, shards, manifests and collections | `delete`, `destination`, `error`, `iiif`, `location`, `publish`, `source`, `store` |
+//! | [`collection`] | publishes many images, including input parsing, shards, manifests and collections | `delete`, `destination`, `error`, `iiif`, `location`, `publish`, `site`, `source`, `store` |
 //! | [`html`] | the web page stored next to the images to show them in a browser | `destination`, `iiif`, `publish`, `store` |
-//! | [`delete`] | deletes images, starting with their `info.json` | `destination`, `iiif`, `publish`, `store` |
+//! | [`site`] | the website for a collection, stored next to its images | `destination`, `html`, `iiif`, `publish`, `store` |
+//! | [`delete`] | deletes images, starting with their `info.json` | `destination`, `iiif`, `publish`, `site`, `store` |
 //! | [`bucket`] | checks that a bucket is suitable for publishing, and sets it up | `destination`, `http`, `store` |
 //! | [`verify`] | requests the same resources over the web as a viewer | `http`, `iiif`, `libjpeg` |
 //! | [`serve`] | a web server for previewing a folder | none of the others |
@@ -141,6 +143,7 @@ mod pyramid;
 pub mod remote;
 #[cfg(feature = "serve")]
 pub mod serve;
+pub mod site;
 pub mod source;
 pub mod store;
 #[cfg(feature = "web")]

@@ -23,6 +23,7 @@ main() {
   node "$FOLDER/accessibility.mjs" "$endpoint/$BUCKET/current/viewer.html"
   local_pages
   embed
+  site
   node "$FOLDER/viewers.mjs" --packages "$FOLDER/packages" --images "$endpoint/$BUCKET" "$@"
 }
 
@@ -74,6 +75,14 @@ embed() {
     echo '```'
   } >"$samples/embed.md"
   node "$FOLDER/embed.mjs" --packages "$FOLDER/packages" --site "$samples/site" README.md docs/src/show/embed.md "$samples/embed.md"
+}
+
+# The website of a collection: search, viewer and accessibility, with and without JavaScript.
+site() {
+  "$program" ingest --table "$FOLDER/pictures/site.csv" --bucket "$BUCKET" --endpoint-url "$endpoint" --prefix site --site \
+    --site-name Sammlung --site-facet Type --site-caption Type --progress none >/dev/null
+  echo '==> the site of --site'
+  node "$FOLDER/site.mjs" "$endpoint/$BUCKET/site/"
 }
 
 page() { # PREFIX OPTION...

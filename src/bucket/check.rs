@@ -110,6 +110,7 @@ impl Probe {
         Object {
             key: self.key.clone(),
             body: self.body.clone().into(),
+            content_encoding: None,
             content_type: CONTENT_TYPE,
             cache_control: CACHE_CONTROL.into(),
             mark: Some(MARK.into()),

@@ -133,6 +133,7 @@ impl<'a> Deletion<'a> {
                 Ok(found) => {
                     all.information += found.information;
                     all.pictures += found.pictures;
+                    all.site_files += found.site_files;
                     found_subjects.push(subject);
                 }
                 Err(error) => exit = exit.worse(self.missing(error)?),

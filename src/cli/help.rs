@@ -9,10 +9,7 @@ const EVERYDAY: [(&str, &[&str]); 11] = [
         "publish",
         &["bucket", "output", "prefix", "public-url", "endpoint-url", "id", "html", "embed", "quality", "verbose"],
     ),
-    (
-        "ingest",
-        &["bucket", "output", "prefix", "public-url", "table", "label", "include", "prune", "dry-run", "report"],
-    ),
+    ("ingest", &["bucket", "output", "prefix", "public-url", "table", "label", "site", "prune", "dry-run", "report"]),
     ("preview", &["open", "port", "tile-size", "quality", "pages", "verbose"]),
     ("plan", &["size", "keys", "json", "tile-size", "max-size", "format", "pages", "price"]),
     ("list", &["bucket", "output", "prefix", "endpoint-url", "profile", "json"]),

@@ -293,6 +293,11 @@ impl From<IngestError> for Fatal {
             IngestError::NotActivities { .. } => {
                 Self::of(Exit::Failed, &error, "delete this file to begin the activity stream again")
             }
+            IngestError::ReservedForSite { .. } => {
+                let hint =
+                    "rename the file or its folder, set its `id` or `object` in a `--table`, or leave out `--site`";
+                Self::of(Exit::Usage, &error, hint)
+            }
             IngestError::Report { .. } => Self::of(Exit::Usage, &error, "choose a different file with `--report`"),
             error => Self::of(Exit::Failed, &error, "publish the images first; the collection was not written"),
         }

@@ -72,6 +72,7 @@ fn text(command: &Command) -> String {
          # [ingest], [plan], [delete] and so on. Paths are relative to the current folder. Do not put credentials here;\n\
          # they come from the environment, as for all AWS tools (AWS_ACCESS_KEY_ID, AWS_PROFILE, roles).\n",
     );
+    let is_site = |argument: &&Arg| argument.get_long().is_some_and(|name| name.starts_with("site-"));
     let ingest = command.find_subcommand("ingest").expect("`ingest` is a subcommand");
     let publish = command.find_subcommand("publish").expect("`publish` is a subcommand");
     let is_common = |argument: &&Arg| publish.get_arguments().any(|other| other.get_id() == argument.get_id());
@@ -86,7 +87,12 @@ fn text(command: &Command) -> String {
     text.push_str("\n[publish]\n");
     add_all(&mut text, &of_publish);
     text.push_str("\n[ingest]\n");
+    let (of_site, own): (Vec<&Arg>, Vec<&Arg>) = own.into_iter().partition(is_site);
     add_all(&mut text, &own);
+    text.push_str("\n# The website of the collection. This line turns it on.\n# [site]\n");
+    for argument in of_site {
+        add(&mut text, argument);
+    }
     text
 }
 
@@ -117,6 +123,8 @@ fn add(text: &mut String, argument: &Arg) {
     {
         writeln!(text, "{}", format!("# {line}").trim_end()).expect("writing to a string does not fail");
     }
+    // Options of the site are in a table of their own.
+    let name = name.strip_prefix("site-").unwrap_or(name);
     writeln!(text, "# {name} = {}", example(argument)).expect("writing to a string does not fail");
 }
 

@@ -7,6 +7,7 @@ use crate::iiif::{
     ApiVersion, Canvas, Collection, Description, ImageRequest, LanguageMap, Manifest, Member, PhysicalScale, Picture,
     PresentationVersion, Pyramid, PyramidShape, Service, Size, SizeParameter, StoredCanvas, contents,
 };
+use crate::site::{SiteImage, SiteObject};
 use crate::store::{Key, KeyError};
 
 /// Minimum thumbnail size in pixels, measured along the longer side. Viewers would upscale anything smaller. Images
@@ -197,6 +198,51 @@ impl Presentation {
         let pages: Vec<StoredPage> =
             PresentationVersion::canvases(body)?.into_iter().map(page).collect::<Option<_>>()?;
         (!pages.is_empty()).then_some(pages)
+    }
+
+    /// Returns an object for the site, from its published pages.
+    pub(crate) fn site_object(pages: &[ManifestPage]) -> Option<SiteObject> {
+        let first = pages.first()?;
+        let named = pages.iter().find_map(|published| published.page.thumbnail.as_ref());
+        let thumbnail = named.and_then(|named| pages.iter().position(|published| published.page.identifier == *named));
+        let descriptions: Vec<Description> = pages.iter().map(|published| published.page.description()).collect();
+        let image = |((published, description), number): ((&ManifestPage, &Description), usize)| SiteImage {
+            base_uri: published.base_uri.clone(),
+            size: published.size,
+            label: page_label(published.page, description, number),
+        };
+        let images = pages.iter().zip(&descriptions).zip(1..).map(image).collect();
+        Some(SiteObject {
+            identifier: first.page.object.clone(),
+            description: object_description(pages, descriptions),
+            images,
+            thumbnail: thumbnail.unwrap_or(0),
+        })
+    }
+
+    /// Returns an object for the site, as its stored manifest shows it. `rows` are the object's pages in the input.
+    pub(crate) fn stored_site_object(&self, rows: &[&Page], body: &[u8]) -> Option<SiteObject> {
+        let first = rows.first()?;
+        let image = |canvas: StoredCanvas| {
+            let label = canvas.label.map(|label| LanguageMap::new(None, label)).unwrap_or_default();
+            Some(SiteImage { base_uri: canvas.base_uri?, size: canvas.size, label })
+        };
+        let images: Vec<SiteImage> = PresentationVersion::canvases(body)?.into_iter().filter_map(image).collect();
+        let any_size = Size::new(1, 1).ok()?;
+        let pages: Vec<ManifestPage> = rows
+            .iter()
+            .map(|page| ManifestPage { page, base_uri: String::new(), size: any_size, scale: None })
+            .collect();
+        let named = rows.iter().find_map(|page| page.thumbnail.as_ref());
+        let thumbnail = named.and_then(|named| rows.iter().position(|page| page.identifier == *named));
+        let descriptions = pages.iter().map(|published| published.page.description()).collect();
+        let (identifier, description) = (first.object.clone(), object_description(&pages, descriptions));
+        (!images.is_empty()).then_some(SiteObject {
+            identifier,
+            description,
+            images,
+            thumbnail: thumbnail.unwrap_or(0),
+        })
     }
 
     fn canvas(&self, manifest: &str, published: &ManifestPage, description: &Description, number: usize) -> Canvas {

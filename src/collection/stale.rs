@@ -1,7 +1,7 @@
 //! Finds stale images, which are published below a prefix but no longer in the input.
 
 use super::page::Page;
-use crate::destination::{Destination, Identifier, is_page_number};
+use crate::destination::{Destination, Identifier, is_page_number, without_site};
 use crate::iiif::{ImageDocument, ImageRequest};
 use crate::publish::is_ours;
 use crate::store::{KeyError, Store, StoreError};
@@ -188,6 +188,12 @@ impl ApiFolder<'_> {
         if !is_above_image && Destination::has_manifests(&names) {
             return Ok((path, Vec::new()));
         }
+        // Images in the input can't have the names of a site.
+        let names = if path.is_empty() && self.version.is_none() {
+            without_site(self.store, self.destination.prefix(), names).await?
+        } else {
+            names
+        };
         let names = names.into_iter().map(|name| if path.is_empty() { name } else { format!("{path}/{name}") });
         let names = names.collect();
         Ok((path, names))
@@ -230,6 +236,7 @@ mod tests {
         let object = Object {
             key: Prefix::default().found(key).expect("a key"),
             body: body.to_owned().into(),
+            content_encoding: None,
             content_type: "application/json",
             cache_control: "no-cache".into(),
             mark: mark.map(Into::into),

@@ -11,6 +11,8 @@ pub struct DeleteCounts {
     pub information: u64,
     /// Number of image files and redirects to delete.
     pub pictures: u64,
+    /// Number of files of a collection's site to delete.
+    pub site_files: u64,
     /// Number of deleted `info.json` files that were republished by another run in the meantime.
     pub returned: u64,
     /// Objects that were kept.
@@ -37,7 +39,7 @@ impl DeleteCounts {
     /// Returns the total number of objects to delete.
     #[must_use]
     pub fn objects(&self) -> u64 {
-        self.information + self.pictures
+        self.information + self.pictures + self.site_files
     }
 
     pub(super) fn count(&mut self, part: Part) {
@@ -45,6 +47,7 @@ impl DeleteCounts {
             // Already counted while reading the documents.
             Part::Document => return,
             Part::Picture | Part::Redirect => &mut self.pictures,
+            Part::SiteFile => &mut self.site_files,
             Part::LonePicture => &mut self.kept.pictures,
             Part::Other => &mut self.kept.others,
         };

@@ -2,9 +2,10 @@
 
 use super::DeleteError;
 use super::subject::{Extent, Subject};
-use crate::destination::VersionName;
+use crate::destination::{Destination, VersionName};
 use crate::iiif::ImageDocument;
 use crate::publish::is_ours;
+use crate::site;
 use crate::store::{Key, Listed, Prefix, Store, StoreError, Stored};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
@@ -65,6 +66,8 @@ pub(super) enum Part {
     Picture,
     /// Redirect from the bare base URI of an image that's being deleted.
     Redirect,
+    /// File of a collection's site.
+    SiteFile,
     /// Image file that isn't described by any `info.json`.
     LonePicture,
     Other,
@@ -73,7 +76,7 @@ pub(super) enum Part {
 impl Part {
     /// Returns `true` for objects that are deleted after every `info.json` is gone.
     pub(super) fn is_content(self) -> bool {
-        matches!(self, Self::Picture | Self::Redirect)
+        matches!(self, Self::Picture | Self::Redirect | Self::SiteFile)
     }
 }
 
@@ -207,7 +210,27 @@ impl<'a> Scan<'a> {
 
     async fn parts(&self, place: &Prefix, page: Vec<Listed>, taken: &Taken) -> Result<Vec<(Part, Key)>, DeleteError> {
         self.decide_lone_folders(place, &page, taken).await.map_err(DeleteError::List)?;
-        Ok(page.into_iter().map(|object| (self.part(place, &object, taken), object.key)).collect())
+        let site_files = self.site_files(place, &page).await.map_err(DeleteError::List)?;
+        let part = |object: &Listed| match self.part(place, object, taken) {
+            Part::Other if site_files.contains(&object.key) => Part::SiteFile,
+            part => part,
+        };
+        Ok(page.into_iter().map(|object| (part(&object), object.key)).collect())
+    }
+
+    /// Returns the objects on this page that are files of a site. Names alone are no proof, so they are read.
+    async fn site_files(&self, place: &Prefix, page: &[Listed]) -> Result<HashSet<Key>, StoreError> {
+        if !matches!(self.subject.extent, Extent::AllImages(_)) {
+            return Ok(HashSet::new());
+        }
+        let may_be = |object: &&Listed| {
+            object.bytes <= MAX_PICTURE_BYTES
+                && place.path_of(object.key.as_str()).is_some_and(Destination::may_be_site_file)
+        };
+        let keys: Vec<Key> = page.iter().filter(may_be).map(|object| object.key.clone()).collect();
+        let check = async |key: Key| Ok::<_, StoreError>(site::is_ours(self.store, &key).await?.then_some(key));
+        let found = stream::iter(keys).map(check).buffer_unordered(MAX_LOOKUPS_IN_FLIGHT);
+        found.try_filter_map(|key| ready(Ok(key))).try_collect().await
     }
 
     fn part(&self, place: &Prefix, object: &Listed, taken: &Taken) -> Part {

@@ -10,18 +10,24 @@
 //!   presentation/2/                  the same documents in version 2, if they are wanted
 //!   activity/                        changes of manifests, if they are wanted
 //!   {page}.html
+//!   index.html                       the first page of a site
+//!   objects/{object}/index.html      the site's page of an object
+//!   site/                            the site's other files
+//!   sitemap.xml
 //! ```
 
 mod file_names;
 mod identifier;
 mod image;
 mod public_url;
+mod site;
 
 pub use file_names::{NameProblem, name_problems};
 pub(crate) use identifier::is_page_number;
 pub use identifier::{Identifier, VersionName, VersionNameError};
 pub use image::{ImageAddress, ImageFolder};
 pub use public_url::PublicUrl;
+pub(crate) use site::without_site;
 
 use crate::iiif::ApiVersion;
 use crate::store::{Key, KeyError, Prefix};
@@ -89,6 +95,18 @@ pub struct DocumentAddress {
 impl Destination {
     /// Folder for manifests, relative to the prefix.
     pub(crate) const MANIFESTS: &str = "manifests";
+    /// First page of a site, relative to the prefix.
+    pub(crate) const SITE_INDEX: &str = "index.html";
+    /// List of a site's pages for search engines, relative to the prefix.
+    pub(crate) const SITEMAP: &str = "sitemap.xml";
+    /// Folder for the pages of objects in a site, relative to the prefix.
+    pub(crate) const OBJECTS: &str = "objects";
+    /// Folder for the other files of a site, relative to the prefix.
+    pub(crate) const SITE: &str = "site";
+    /// The same with a slash.
+    pub(crate) const SITE_FOLDER: &str = "site/";
+    /// The file that shows that there is a site, relative to the prefix.
+    pub(crate) const SITE_DIRECTORY: &str = "site/site.json";
 
     /// Folder for documents in older versions of the Presentation API, relative to the prefix.
     pub(crate) const PRESENTATION: &str = "presentation";
@@ -278,6 +296,30 @@ impl Destination {
         (may_collide && (Self::is_document_folder(first) || first == COLLECTION)).then_some(first)
     }
 
+    /// Returns the identifier's segment if its objects or its object would collide with the files of a site.
+    pub(crate) fn name_reserved_for_site<'i>(&self, identifier: &'i Identifier) -> Option<&'i str> {
+        let may_collide = self.api_folders().iter().any(Option::is_none);
+        let first = identifier.as_str().split('/').next().unwrap_or_default();
+        let is_site = [Self::OBJECTS, Self::SITE, Self::SITE_INDEX].contains(&first) || is_sitemap(first);
+        // The page of `a` is the folder for the page of `a/index.html`.
+        let page = identifier.as_str().split('/').find(|segment| *segment == Self::SITE_INDEX);
+        page.or((may_collide && is_site).then_some(first))
+    }
+
+    /// Returns `true` if a path below the prefix is that of an object's page.
+    pub(crate) fn is_object_page(path: &str) -> bool {
+        let below = path.strip_prefix(Self::OBJECTS).and_then(|rest| rest.strip_prefix('/'));
+        below
+            .and_then(|below| below.strip_suffix(Self::SITE_INDEX))
+            .is_some_and(|object| object.len() > 1 && object.ends_with('/'))
+    }
+
+    /// Returns `true` if a path has the name of a file of a site, which may be that of a collection in a folder.
+    pub(crate) fn may_be_site_file(path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name == Self::SITE_INDEX || is_sitemap(name) || path.starts_with(Self::SITE_FOLDER) || path.contains("/site/")
+    }
+
     /// Returns `true` if `name` is a top-level folder for manifests or collection pages.
     pub(crate) fn is_document_folder(name: &str) -> bool {
         [Self::MANIFESTS, COLLECTION_PAGES].contains(&name)
@@ -287,6 +329,11 @@ impl Destination {
     pub(crate) fn has_manifests(folders: &[String]) -> bool {
         folders.iter().any(|name| name == Self::MANIFESTS)
     }
+}
+
+/// Returns `true` for the names of lists of a site's pages.
+fn is_sitemap(name: &str) -> bool {
+    name.starts_with("sitemap") && name.strip_suffix(".xml").is_some()
 }
 
 #[cfg(test)]

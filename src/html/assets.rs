@@ -4,10 +4,10 @@
 //! attribute, so a list of linked pictures works without scripts, too. `ARCHITECTURE.md` lists all attributes.
 
 /// The JavaScript library that shows tiles.
-const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
+pub(crate) const OPENSEADRAGON: &str = include_str!("viewer/openseadragon.min.js");
 
 /// The license must be included with every copy of OpenSeadragon.
-pub(super) const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
+pub(crate) const OPENSEADRAGON_LICENSE: &str = include_str!("viewer/openseadragon.LICENSE.txt");
 
 /// Parts of the viewer's script. Each one uses only those before it.
 const PARTS: [&str; 7] = [

@@ -145,7 +145,8 @@ impl Gallery {
         }
         let cache_control = publisher.options().info_cache_control.as_str().into();
         let content_type = page::CONTENT_TYPE;
-        let object = Object { key: self.key.clone(), body: body.into(), content_type, cache_control, mark: None };
+        let (body, content_encoding) = (body.into(), None);
+        let object = Object { key: self.key.clone(), body, content_encoding, content_type, cache_control, mark: None };
         // An object may exist that `open` didn't see, either because it isn't readable or because it was written in the
         // meantime.
         let put =

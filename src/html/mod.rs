@@ -9,6 +9,7 @@ mod image;
 mod name;
 mod page;
 
+pub(crate) use assets::{OPENSEADRAGON, OPENSEADRAGON_LICENSE};
 pub use embed::embed_code;
 pub use gallery::{Gallery, GalleryError, GalleryOutcome};
 pub use image::{PageImage, in_order};

@@ -21,11 +21,9 @@ pub use geometry::{GeometryError, Region, ScaleFactor, Size};
 pub use info::{ImageInformation, ImageInformationError, Rights};
 pub use physical_scale::{LengthUnit, PhysicalScale};
 pub use plan::{ApiVersion, Plan};
-#[cfg(test)]
-pub(crate) use presentation::ViewingDirection;
 pub(crate) use presentation::{
-    Agent, Canvas, Collection, Description, LanguageMap, Link, Manifest, Member, Metadata, Picture, RangePath, Service,
-    StoredCanvas, WebUrl, contents,
+    Agent, Behavior, Canvas, Collection, Description, LanguageMap, Link, Manifest, Member, Metadata, Picture,
+    RangePath, Service, StoredCanvas, ViewingDirection, WebUrl, contents,
 };
 pub use presentation::{PresentationVersion, PresentationVersionError};
 pub use pyramid::{Cell, Pyramid, PyramidError, PyramidShape, Rendering, RoundedSizes, Thumbnail};

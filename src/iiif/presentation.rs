@@ -49,6 +49,11 @@ impl LanguageMap {
         }
     }
 
+    /// Returns the languages with their values. The language is `none` if it's unknown.
+    pub(crate) fn languages(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(language, texts)| (language.as_str(), texts.as_slice()))
+    }
+
     /// Returns `true` if the map is empty.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
@@ -234,6 +239,8 @@ pub(crate) struct StoredCanvas {
     pub(crate) label: Option<String>,
     pub(crate) size: Size,
     pub(crate) scale: Option<PhysicalScale>,
+    /// Base URI of the image, if it has an image service.
+    pub(crate) base_uri: Option<String>,
 }
 
 /// A manifest, which describes an object and lists its pages.

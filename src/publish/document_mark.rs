@@ -77,6 +77,7 @@ pub(crate) async fn forget_pages(store: &dyn Store, manifest: Key, cache_control
     let object = Object {
         key: manifest,
         body: stored.body.into(),
+        content_encoding: None,
         content_type: PresentationVersion::default().content_type(),
         cache_control: cache_control.into(),
         mark: Some(DocumentMark::new(None).to_string().into()),

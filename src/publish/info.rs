@@ -63,6 +63,7 @@ impl InfoWriter<'_> {
         Object {
             key: dir.info_key(),
             body: body.into(),
+            content_encoding: None,
             content_type: ImageInformation::content_type(folder.plan.version()),
             cache_control: self.options.info_cache_control.as_str().into(),
             mark: Some(mark.to_string().into()),

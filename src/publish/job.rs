@@ -108,6 +108,7 @@ impl Job {
         let object = |folder: &ApiFolder, request: ImageRequest, body: &Body| Object {
             key: folder.dir().key(&request),
             body: body.clone(),
+            content_encoding: None,
             content_type: request.format.media_type(),
             cache_control: Arc::clone(&self.cache_control),
             mark: Some(Arc::clone(&self.headers)),

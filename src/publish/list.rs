@@ -2,7 +2,7 @@
 
 use super::mark::{Mark, MarkState};
 use super::replace::is_ours;
-use crate::destination::{Destination, Identifier, ImageFolder};
+use crate::destination::{Destination, Identifier, ImageFolder, without_site};
 use crate::iiif::{ImageDocument, ImageRequest, Size};
 use crate::store::{KeyError, Prefix, Store, StoreError, Stored};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -135,6 +135,9 @@ enum Lookup {
 async fn subfolders(store: &dyn Store, prefix: &Prefix, folder: String) -> Result<Vec<String>, ListError> {
     let below = if folder.is_empty() { prefix.clone() } else { Prefix::from(image_folder(prefix, &folder)?) };
     let mut names = store.folders(&below).await?;
+    if folder.is_empty() {
+        names = without_site(store, prefix, names).await?;
+    }
     names.sort_unstable();
     let is_region = |name: &String| format!("{name}/max/0/default.jpg").parse::<ImageRequest>().is_ok();
     let paths = names.into_iter().filter(|name| !is_region(name));

@@ -118,6 +118,7 @@ pub(crate) fn doomed(key: Key, stored: &Stored) -> Object {
     Object {
         key,
         body: stored.body.clone().into(),
+        content_encoding: None,
         content_type: "application/json",
         cache_control: "no-cache".into(),
         mark: Some(Mark::replacing("").to_string().into()),

@@ -142,14 +142,15 @@ fn content_type(file: &Path, bytes: &[u8]) -> &'static str {
         Some("jpg") => "image/jpeg",
         Some("webp") => "image/webp",
         Some("png") => "image/png",
-        Some("json") if bytes.windows(VERSION_3.len()).any(|window| window == VERSION_3) => {
-            "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\""
-        }
-        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
         Some("html") => HTML,
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("xml") => "application/xml",
+        Some("json") if bytes.windows(VERSION_3.len()).any(|window| window == VERSION_3) => {
+            "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\""
+        }
+        Some("json") => "application/json",
         _ => "application/octet-stream",
     }
 }

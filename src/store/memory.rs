@@ -236,7 +236,14 @@ mod tests {
 
     fn object(body: &'static [u8]) -> Object {
         let key = Prefix::default().found("a/info.json").expect("a key");
-        Object { key, body: body.into(), content_type: "text/plain", cache_control: "no-cache".into(), mark: None }
+        Object {
+            key,
+            body: body.into(),
+            content_encoding: None,
+            content_type: "text/plain",
+            cache_control: "no-cache".into(),
+            mark: None,
+        }
     }
 
     #[tokio::test]

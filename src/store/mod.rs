@@ -58,6 +58,9 @@ pub struct Object {
     pub body: Body,
     /// `Content-Type` header to serve.
     pub content_type: &'static str,
+    /// `Content-Encoding` header to serve, such as `gzip` if the content is compressed. Stores that don't keep headers
+    /// ignore it.
+    pub content_encoding: Option<&'static str>,
     /// `Cache-Control` header to serve.
     pub cache_control: Arc<str>,
     /// Short ASCII string stored alongside the object and returned by [`Store::get`].

@@ -64,6 +64,7 @@ fn object(folder: &ImageFolder, file: &Path) -> Result<Object, Failure> {
     Ok(Object {
         key: folder.key(&name),
         body: fs::read(file)?.into(),
+        content_encoding: None,
         content_type: "image/jpeg",
         cache_control: "public, max-age=86400".into(),
         mark: None,

@@ -20,6 +20,16 @@ export const PICTURES = {
 export const BOOK = 'book';
 const bookTable = () => ['source,id,object,sequence', ...Object.keys(PICTURES).map((name, n) => `${name}.ppm,pages/${name},${BOOK},${n + 1}`)];
 
+/** The table of a site: a map, a Japanese title, a hostile row, and a book that opens from the right. */
+const HOSTILE = '"\'><script>alert(1)</script><img src=x onerror=alert(2)>';
+const siteTable = () => [
+  ['source', 'id', 'object', 'sequence', 'label', 'language', 'viewingDirection', 'Type'],
+  ['large.ppm', 'rome', '', '', 'Plan of Rome', 'en', '', 'Map'],
+  ['exact.ppm', 'tokyo', '', '', '東京湾の地図', 'ja', '', 'Map'],
+  ['odd.ppm', 'hostile', '', '', HOSTILE, '', '', HOSTILE],
+  ...['large', 'odd', 'exact', 'odd'].map((name, n) => [`${name}.ppm`, `book/${n + 1}`, 'book', n + 1, 'كتاب', 'ar', 'right-to-left', 'Book']),
+].map((row) => row.map((cell) => `"${String(cell).replaceAll('"', '""')}"`).join(','));
+
 const wave = (at, length, phase) => Math.round(128 + 90 * Math.sin((at / length) * 2 * Math.PI + phase));
 
 /** Red, green and blue of a pixel: so smooth that JPEG and a shift of half a pixel change little. */
@@ -34,6 +44,7 @@ async function writePictures(folder) {
     await writeFile(join(folder, `${name}.ppm`), Buffer.concat([head, pixels]));
   }
   await writeFile(join(folder, `${BOOK}.csv`), bookTable().join('\n'));
+  await writeFile(join(folder, 'site.csv'), siteTable().join('\n'));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await writePictures(process.argv[2]);

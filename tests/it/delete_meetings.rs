@@ -230,6 +230,7 @@ async fn images_that_may_be_confirmed_at_this_moment_share_one_wait() {
         let object = |path: &str, body: String, mark: &str| Object {
             key: prefix.found(&format!("maps/{number}/{path}")).expect("a key"),
             body: body.into(),
+            content_encoding: None,
             content_type: "application/json",
             cache_control: "no-cache".into(),
             mark: Some(mark.into()),

@@ -255,6 +255,7 @@ async fn a_new_object_replaces_only_itself() -> Result<(), Box<dyn std::error::E
         let object = |body: &'static [u8]| Object {
             key: key.clone(),
             body: body.into(),
+            content_encoding: None,
             content_type: "text/html",
             cache_control: "no-cache".into(),
             mark: None,

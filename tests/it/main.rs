@@ -47,6 +47,7 @@ mod prune;
 mod remote;
 mod rooms;
 mod servers;
+mod site;
 mod storage;
 mod stores;
 mod strict;

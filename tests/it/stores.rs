@@ -209,6 +209,7 @@ fn object(name: &str, body: impl Into<Body>, mark: &str) -> Object {
     Object {
         key: key(name),
         body: body.into(),
+        content_encoding: None,
         content_type: "application/json",
         cache_control: "max-age=1".into(),
         mark: Some(mark.into()),

@@ -9,6 +9,7 @@ mod names;
 mod publishing;
 mod s3;
 mod shape;
+mod site;
 mod slug;
 mod sources;
 mod storage;
@@ -20,5 +21,6 @@ pub(crate) use names::{DestinationArguments, NameArguments, NameError, named, na
 pub(crate) use publishing::PublishArguments;
 pub(crate) use s3::S3Arguments;
 pub(crate) use shape::{VersionArgument, VersionArguments};
+pub(crate) use site::SiteArguments;
 pub(crate) use storage::StorageArguments;
 pub(crate) use target::TargetArguments;

@@ -11,6 +11,9 @@ use toml::{Table, Value};
 /// Options that confirm deletions and changes. Only the command line can set them.
 const CONSENT: [&str; 2] = ["all", "yes"];
 
+/// The table of options that begin with `site-`, and the option that it turns on.
+pub(super) const SITE: &str = "site";
+
 /// Minimum similarity of a key that is suggested for an unknown one, from 0 to 1.
 const MIN_SIMILARITY: f64 = 0.8;
 
@@ -52,9 +55,24 @@ impl<'a> Layer<'a> {
     pub(super) fn read(path: &'a Path, origin: Origin, command: &Command) -> Result<Self, ConfigurationError> {
         let text = trust::read(path, origin)?;
         let table: Table = text.parse().map_err(|error| ConfigurationError::syntax(path, &text, &error))?;
-        let file = Self { source: Source::File(path), table };
+        let mut file = Self { source: Source::File(path), table };
+        file.flatten_site(command)?;
         file.check(command)?;
         Ok(file)
+    }
+
+    /// Replaces the table `[site]` by the options that it stands for: `name` is `site-name`. The table turns on `site`.
+    fn flatten_site(&mut self, command: &Command) -> Result<(), ConfigurationError> {
+        let Some(Value::Table(site)) = self.table.get(SITE).cloned() else { return Ok(()) };
+        self.table.insert(SITE.to_owned(), Value::Boolean(true));
+        for (key, value) in site {
+            let option = format!("{SITE}-{key}");
+            if !has_somewhere(command, &option, &|_| true) {
+                return Err(self.unknown(command, &key, Some(SITE)));
+            }
+            self.table.insert(option, value);
+        }
+        Ok(())
     }
 
     /// Checks that every key is an option of some command, and every key in a table is an option of that command.
@@ -92,7 +110,11 @@ impl<'a> Layer<'a> {
     fn unknown(&self, command: &Command, key: &str, verb: Option<&str>) -> ConfigurationError {
         let Source::File(path) = self.source else { unreachable!("only names of options are looked up") };
         let similarity = |name: &String| strsim::jaro_winkler(name, key);
-        let similar = keys(command).into_iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        let of_site = |name: String| name.strip_prefix("site-").map(str::to_owned);
+        let is_site = verb == Some(SITE);
+        let names = keys(command).into_iter();
+        let names: Vec<String> = if is_site { names.filter_map(of_site).collect() } else { names.collect() };
+        let similar = names.into_iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
         let similar = similar.filter(|name| similarity(name) >= MIN_SIMILARITY);
         let (path, key, verb) = (path.to_owned(), key.to_owned(), verb.map(str::to_owned));
         ConfigurationError::Unknown { path, key, verb, similar }
@@ -112,7 +134,9 @@ impl<'a> Layer<'a> {
         disabled: &HashSet<String>,
     ) -> Result<(Vec<OsString>, Vec<String>), ConfigurationError> {
         let (mut words, mut warnings) = (Vec::new(), Vec::new());
-        for (key, value) in self.options_for(verb) {
+        // `--site=false` disables the whole table.
+        let is_of_disabled_site = |key: &str| disabled.contains(SITE) && key.starts_with("site-");
+        for (key, value) in self.options_for(verb).filter(|(key, _)| !is_of_disabled_site(key)) {
             let Some(argument) = argument(command, key) else { continue };
             if CONSENT.contains(&key.as_str()) {
                 let name = match self.source {

@@ -94,6 +94,13 @@ impl<'a> IngestReporter<'a> {
             IngestEvent::ActivitiesWritten { url, added } if *added > 0 => {
                 progress.note(&format!("added {} to {url}", counted_activities(*added)));
             }
+            IngestEvent::SiteWritten { url, updated, unchanged } => {
+                let files = counted(*updated, "file");
+                let text = format!("site: {files} updated, {} unchanged", HumanCount(*unchanged));
+                let json = json!({"event": "site", "url": url, "updated": updated, "unchanged": unchanged});
+                progress.outcome(&text, &json);
+                let _ = print(&format!("{url}\n"));
+            }
             IngestEvent::DocumentDeleted { key } => {
                 progress.note(&format!("{key}: deleted (its object is no longer in the input)"));
             }

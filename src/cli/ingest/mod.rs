@@ -6,7 +6,7 @@ mod input;
 mod table;
 
 use super::Verb;
-use super::arguments::{DestinationArguments, PublishArguments};
+use super::arguments::{DestinationArguments, PublishArguments, SiteArguments};
 use super::context::Context;
 use super::error::Fatal;
 use super::exit::Exit;
@@ -95,6 +95,8 @@ pub(super) struct Arguments {
     /// Stop after SECONDS; run again to continue
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_duration: Option<u64>,
+    #[command(flatten)]
+    site: SiteArguments,
     #[command(flatten)]
     destination: DestinationArguments,
     #[command(flatten)]
@@ -187,6 +189,8 @@ Examples:
       Re-run to update: an unchanged image costs one request.
   iiif-publish ingest --table images.csv --bucket art-tiles --dry-run
       Show what a table with labels, metadata and pages would publish.
+  iiif-publish ingest --table images.csv --bucket art-tiles --site
+      Also write a website with a page for each object, and search.
   iiif-publish ingest masters --bucket art-tiles --prune --max-delete 20
       Also delete up to 20 images that are no longer in the folder.
   iiif-publish ingest masters --bucket art-tiles --shard 2/8 --report 2.jsonl
@@ -228,6 +232,10 @@ async fn ingest(arguments: &Arguments, context: &Context, metrics: &mut Metrics)
         let error =
             "`--no-clobber` would prevent manifests and the collection from being updated with their images".to_owned();
         return Err(Fatal::new(Exit::Usage, error, "also pass `--presentation none`"));
+    }
+    if options.site.is_some() && options.collection_label.is_none() {
+        let error = "`--presentation none` leaves out the manifests that the site is made of".to_owned();
+        return Err(Fatal::new(Exit::Usage, error, "leave out one of `--site` and `--presentation none`"));
     }
     let input = arguments.input(context).await?;
     arguments.publishing.check(input.pages().len())?;
@@ -340,6 +348,7 @@ impl Arguments {
         options.keeps_collection_label = self.documents.label.is_none();
         options.further_presentations = self.documents.presentation.0.clone().unwrap_or_default();
         options.writes_activities = self.documents.activity;
+        options.site = self.site.options()?;
         options.report.clone_from(&self.report);
         options.max_failures = self.max_failures;
         options.max_duration = self.max_duration.map(Duration::from_secs);

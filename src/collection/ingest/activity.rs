@@ -102,7 +102,7 @@ impl Ingest<'_> {
     async fn put_activities(&self, key: Key, body: String) -> Result<(), StoreError> {
         let cache_control = self.publisher.options().info_cache_control.as_str().into();
         let content_type = discovery::CONTENT_TYPE;
-        let object = Object { key, body: body.into(), content_type, cache_control, mark: None };
+        let object = Object { key, body: body.into(), content_encoding: None, content_type, cache_control, mark: None };
         self.publisher.store().put(object).await.map(drop)
     }
 }

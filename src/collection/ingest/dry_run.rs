@@ -185,6 +185,10 @@ impl<'a> Ingest<'a> {
             let whole = content.insert(self.content(presentation, published, None).await?);
             let collection = manifests::changed_collection(self.publisher, presentation, whole, is_there, None).await?;
             documents.extend(collection.into_iter().map(|(key, body)| (key, body.len() as u64)));
+            if let Some(options) = &self.options.site {
+                let site = Box::pin(self.build_site((presentation, options), whole, is_there, true)).await?;
+                documents.extend(site.changed);
+            }
         }
         documents.extend(self.changed_version2(&objects, content.as_ref()).await?);
         Ok(documents)

@@ -5,6 +5,7 @@ use crate::collection::StaleError;
 use crate::delete::DeleteError;
 use crate::destination::Identifier;
 use crate::publish::PublishError;
+use crate::site::SiteError;
 use crate::store::{Key, KeyError, StoreError};
 use std::io;
 use std::path::PathBuf;
@@ -49,6 +50,14 @@ pub enum IngestError {
         /// The document's key.
         key: Key,
     },
+    /// The identifier of an image or object would collide with the files of the site.
+    #[error("`{identifier}` cannot be an identifier: `{name}` is reserved for the site")]
+    ReservedForSite {
+        /// The identifier.
+        identifier: Identifier,
+        /// The reserved segment.
+        name: String,
+    },
     /// The report couldn't be created.
     #[error("could not write the report `{}`", path.display())]
     Report {
@@ -58,4 +67,13 @@ pub enum IngestError {
         #[source]
         cause: io::Error,
     },
+}
+
+impl From<SiteError> for IngestError {
+    fn from(error: SiteError) -> Self {
+        match error {
+            SiteError::Store(error) => Self::Store(error),
+            SiteError::Key(error) => Self::Key(error),
+        }
+    }
 }

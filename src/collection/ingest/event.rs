@@ -87,7 +87,16 @@ pub enum IngestEvent<'a> {
         /// Number of activities that were added.
         added: u64,
     },
-    /// A manifest or collection page is being deleted because its object is no longer in the input.
+    /// The site was written or already up to date.
+    SiteWritten {
+        /// URL of the first page.
+        url: &'a str,
+        /// Number of files that were written.
+        updated: u64,
+        /// Number of files that were not written.
+        unchanged: u64,
+    },
+    /// A manifest, a collection page or an object's page is being deleted because its object is no longer in the input.
     DocumentDeleted {
         /// The document's key.
         key: &'a Key,

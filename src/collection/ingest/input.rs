@@ -2,7 +2,7 @@
 
 use super::IngestError;
 use crate::collection::{EmptyFolder, Input, InputError, Page, Shard};
-use crate::destination::Destination;
+use crate::destination::{Destination, Identifier};
 
 /// Input for a run. Tracks signs of an incomplete input along with the images, because pruning based on an incomplete
 /// input would delete images that still exist.
@@ -69,6 +69,18 @@ impl IngestInput {
             Some(page) => {
                 Err(IngestError::ReservedIdentifier { identifier: page.identifier.clone(), folder: folder.to_owned() })
             }
+            None => Ok(()),
+        }
+    }
+
+    /// Returns an error if the identifier of an image or object would collide with the files of a site.
+    pub(super) fn check_identifiers_for_site(&self, destination: &Destination) -> Result<(), IngestError> {
+        let identifiers = self.pages.iter().flat_map(|page| [&page.identifier, &page.object]);
+        let reserved = |identifier: &Identifier| {
+            Some((identifier.clone(), destination.name_reserved_for_site(identifier)?.to_owned()))
+        };
+        match identifiers.into_iter().find_map(reserved) {
+            Some((identifier, name)) => Err(IngestError::ReservedForSite { identifier, name }),
             None => Ok(()),
         }
     }

@@ -34,6 +34,26 @@ impl<'a> ManifestObject<'a> {
         Self { pages: self.pages.clone(), is_whole: self.is_whole, marks: None }
     }
 
+    /// Returns the pages that are published.
+    pub(super) fn pages(&self) -> &[ManifestPage<'a>] {
+        &self.pages
+    }
+
+    /// Collects the published pages of an object. Returns `None` if there aren't any, or if the pages are those of a file
+    /// and some of them aren't published.
+    pub(super) fn of(pages: Vec<&'a Page>, images: &'a KnownImages<'_>) -> Option<Self> {
+        let published_page = |page: &'a Page| {
+            let PublishedImage { base_uri, size, scale } = images.published.get(&page.identifier)?.clone();
+            Some(ManifestPage { page, base_uri, size, scale })
+        };
+        let count = pages.len();
+        let pages: Vec<ManifestPage> = pages.into_iter().filter_map(published_page).collect();
+        let marks = pages.first().and_then(|page| images.manifest_marks(&page.page.object));
+        let object = Self { is_whole: pages.len() == count, pages, marks };
+        let has_file = object.pages.iter().any(|page| page.page.label.is_some());
+        (!object.pages.is_empty() && (object.is_whole || !has_file)).then_some(object)
+    }
+
     /// Returns the mark that the manifest is to have.
     fn mark(&self) -> DocumentMark {
         self.marks.as_ref().map_or_else(|| DocumentMark::new(None), |(mark, _)| mark.clone())
@@ -48,22 +68,8 @@ impl<'a> ManifestObject<'a> {
 /// Returns the published pages of each object. Skips objects without any, and files of which only some pages are
 /// published.
 pub(super) fn manifest_objects<'a>(pages: &[&'a Page], images: &'a KnownImages<'_>) -> Vec<ManifestObject<'a>> {
-    let published_page = |page: &'a Page| {
-        let PublishedImage { base_uri, size, scale } = images.published.get(&page.identifier)?.clone();
-        Some(ManifestPage { page, base_uri, size, scale })
-    };
-    let object = |all: Vec<&'a Page>| {
-        let count = all.len();
-        let pages: Vec<_> = all.into_iter().filter_map(published_page).collect();
-        let marks = pages.first().and_then(|page| images.manifest_marks(&page.page.object));
-        ManifestObject { is_whole: pages.len() == count, pages, marks }
-    };
-    let is_shown = |object: &ManifestObject| {
-        let has_file = object.pages.iter().any(|page| page.page.label.is_some());
-        !object.pages.is_empty() && (object.is_whole || !has_file)
-    };
     let pages = pages.iter().flat_map(|page| images.of_file(page));
-    objects(pages).into_iter().map(object).filter(is_shown).collect()
+    objects(pages).into_iter().filter_map(|pages| ManifestObject::of(pages, images)).collect()
 }
 
 /// Maximum number of concurrent PUT requests. Manifests are small.
@@ -292,6 +298,7 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     let cache_control = publisher.options().info_cache_control.as_str().into();
     let mark = Some(mark.to_string().into());
-    let object = Object { key, body: body.into(), content_type: version.content_type(), cache_control, mark };
+    let content_type = version.content_type();
+    let object = Object { key, body: body.into(), content_encoding: None, content_type, cache_control, mark };
     publisher.store().put(object).await.map(drop)
 }

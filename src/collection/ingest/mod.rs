@@ -43,6 +43,7 @@ mod present;
 mod prune;
 mod refusal;
 mod report;
+mod site;
 mod summary;
 mod thumbnails;
 mod versions;
@@ -61,7 +62,7 @@ use super::{Page, Presentation};
 use crate::destination::{Destination, Identifier};
 use crate::iiif::PresentationVersion;
 use crate::publish::{Image, MAX_IMAGES_LOOKED_UP, Publisher};
-use crate::store::{KeyError, StoreError};
+use crate::store::{Key, KeyError, StoreError};
 use event::Events;
 use file_state::FoundImages;
 use files::Step;
@@ -117,6 +118,9 @@ impl<'a> Ingest<'a> {
             options.collection_label.as_ref().and_then(|_| presentation(publisher, PresentationVersion::V3));
         if presentation.is_some() {
             input.check_identifiers(&publisher.options().destination())?;
+            if options.site.is_some() {
+                input.check_identifiers_for_site(&publisher.options().destination())?;
+            }
         }
         // The collection lists every object in the input. A single shard only has its own objects, and an incomplete
         // input would drop objects that are still online.
@@ -246,14 +250,18 @@ impl<'a> Ingest<'a> {
         stale: Option<Result<Stale, IngestError>>,
         completion: Completion,
     ) -> Result<(), IngestError> {
+        let mut stale_site = Vec::new();
         if let (Some(presentation), Some(mut documents)) = (&self.presentation, documents) {
-            self.present(presentation, run, documents.get().await?, completion).await?;
+            stale_site = self.present(presentation, run, documents.get().await?, completion).await?;
         }
         if completion == Completion::LimitReached {
             return Ok(());
         }
         let pruned = match stale {
-            Some(stale) => self.prune(stale?, run).await,
+            Some(stale) => match self.prune(stale?, run).await {
+                Ok(()) => self.prune_site(stale_site).await,
+                error => error,
+            },
             None => Ok(()),
         };
         // Also if nothing was deleted, because manifests may have changed.
@@ -265,14 +273,15 @@ impl<'a> Ingest<'a> {
         self.documents.clone().map(|keys| DocumentLookup::begin(self.publisher, keys))
     }
 
-    /// Writes this shard's manifests. Also writes the collection if the shard contains the whole input.
+    /// Writes this shard's manifests. Also writes the collection and the site if the shard contains the whole input.
+    /// Returns the site's pages of objects that aren't in the input.
     async fn present(
         &self,
         presentation: &Presentation,
         run: &Run<'a>,
         present: &PresentDocuments,
         completion: Completion,
-    ) -> Result<(), IngestError> {
+    ) -> Result<Vec<Key>, IngestError> {
         let objects: Vec<ManifestObject> = match self.options.mode {
             IngestMode::Finish => Vec::new(),
             _ => manifest_objects(&self.pages, run.images()),
@@ -291,13 +300,16 @@ impl<'a> Ingest<'a> {
         };
         let (older, older_url) = self.present_version2(&objects, content.as_ref()).await?;
         self.report_manifests(presentation, &objects, written.len() as u64 + older)?;
-        let Some(content) = content else { return Ok(()) };
+        let Some(content) = content else { return Ok(Vec::new()) };
         let there = (present, &written);
         let url = manifests::collection(self.publisher, presentation, &content, there).await?;
         for url in [Some(url), older_url].iter().flatten() {
             (self.events)(IngestEvent::CollectionWritten { url });
         }
-        Ok(())
+        match &self.options.site {
+            Some(options) => Box::pin(self.write_site((presentation, options), &content, there)).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Reports the manifests of objects, of which `updated` were written.

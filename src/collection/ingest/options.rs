@@ -3,6 +3,7 @@
 use super::DeleteLimit;
 use crate::collection::{PageSelection, Shard};
 use crate::iiif::PresentationVersion;
+use crate::site::SiteOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct IngestOptions {
     pub further_presentations: Vec<PresentationVersion>,
     /// Append changes of manifests to an activity stream. Has no effect unless the collection is written, too.
     pub writes_activities: bool,
+    /// Website to write along with the collection. Has no effect if there is no collection.
+    pub site: Option<SiteOptions>,
     /// Path to a report with one JSON line per image. Existing files are overwritten.
     pub report: Option<PathBuf>,
     /// Number of failed images after which the run stops. Images in progress still finish.
@@ -56,6 +59,7 @@ impl Default for IngestOptions {
             writes_collection: true,
             further_presentations: Vec::new(),
             writes_activities: false,
+            site: None,
             report: None,
             max_failures: None,
             max_duration: None,

@@ -58,12 +58,26 @@ pub(super) fn canvases(body: &[u8]) -> Option<Vec<StoredCanvas>> {
         width: u32,
         height: u32,
         #[serde(default)]
+        thumbnail: Vec<Thumbnail>,
+        #[serde(default)]
         service: Vec<Value>,
     }
+    #[derive(Deserialize)]
+    struct Thumbnail {
+        #[serde(default)]
+        service: Vec<ImageService>,
+    }
+    #[derive(Deserialize)]
+    struct ImageService {
+        #[serde(alias = "@id")]
+        id: String,
+    }
     let Document { r#type, items } = serde_json::from_slice(body).ok()?;
-    let canvas = |Item { id, label, width, height, service }: Item| {
+    let canvas = |Item { id, label, width, height, thumbnail, service }: Item| {
         let label = label.into_values().flatten().next();
-        Some(StoredCanvas { id, label, size: Size::new(width, height).ok()?, scale: service.iter().find_map(scale) })
+        let base_uri = thumbnail.into_iter().flat_map(|it| it.service).next().map(|service| service.id);
+        let (size, scale) = (Size::new(width, height).ok()?, service.iter().find_map(scale));
+        Some(StoredCanvas { id, label, size, scale, base_uri })
     };
     if r#type == type_of(Kind::Manifest) { items.into_iter().map(canvas).collect() } else { None }
 }

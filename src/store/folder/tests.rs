@@ -21,6 +21,7 @@ fn object(name: &str, body: &str, mark: Option<&str>) -> Object {
     Object {
         key: key(name),
         body: body.to_owned().into(),
+        content_encoding: None,
         content_type: "text/plain",
         cache_control: "no-cache".into(),
         mark: mark.map(Into::into),

@@ -58,6 +58,7 @@ impl S3Store {
     ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
         let put = self.put_request(&object.key, on_existing);
         let put = put.content_type(object.content_type).cache_control(&*object.cache_control);
+        let put = put.set_content_encoding(object.content_encoding.map(str::to_owned));
         let put = match &object.mark {
             Some(mark) => put.metadata(MARK, &**mark),
             None => put,

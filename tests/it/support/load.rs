@@ -46,6 +46,7 @@ pub fn object(number: usize, body: Bytes) -> Object {
     Object {
         key: key(number),
         body: body.into(),
+        content_encoding: None,
         content_type: "image/jpeg",
         cache_control: "public, max-age=86400".into(),
         mark: None,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::HeaderMap;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -28,7 +28,7 @@ pub struct StoredObject {
     pub etag: String,
     /// The time of the last write.
     pub modified: SystemTime,
-    /// The headers `Content-Type`, `Cache-Control` and `x-amz-…`.
+    /// The headers `Content-Type`, `Content-Encoding`, `Cache-Control` and `x-amz-…`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -46,8 +46,9 @@ impl StoredObject {
 
     /// Returns the object with the headers of a request that are kept.
     pub(super) fn with_headers(self, headers: &HeaderMap) -> Self {
-        let is_kept =
-            |name: &HeaderName| *name == CONTENT_TYPE || *name == CACHE_CONTROL || name.as_str().starts_with("x-amz-");
+        let is_kept = |name: &HeaderName| {
+            [CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE].contains(name) || name.as_str().starts_with("x-amz-")
+        };
         let kept = headers.iter().filter(|(name, _)| is_kept(name));
         Self { headers: kept.map(|(name, value)| (name.clone(), value.clone())).collect(), ..self }
     }

@@ -1,0 +1,31 @@
+//! Objects of a site.
+
+use crate::destination::Identifier;
+use crate::iiif::{Description, LanguageMap, Size};
+
+/// A published object.
+#[derive(Clone, Debug)]
+pub(crate) struct SiteObject {
+    pub(crate) identifier: Identifier,
+    pub(crate) description: Description,
+    /// At least one image.
+    pub(crate) images: Vec<SiteImage>,
+    /// Index of the image that stands for the object.
+    pub(crate) thumbnail: usize,
+}
+
+/// An image of an object.
+#[derive(Clone, Debug)]
+pub(crate) struct SiteImage {
+    pub(crate) base_uri: String,
+    pub(crate) size: Size,
+    /// May be empty.
+    pub(crate) label: LanguageMap,
+}
+
+impl SiteObject {
+    /// Returns the image that stands for the object.
+    pub(super) fn shown(&self) -> Option<&SiteImage> {
+        self.images.get(self.thumbnail).or_else(|| self.images.first())
+    }
+}

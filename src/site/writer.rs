@@ -1,0 +1,233 @@
+//! Stores the files of a site that have changed.
+
+use super::GENERATOR;
+use crate::destination::Destination;
+use crate::publish::Publisher;
+use crate::store::{Digest, Key, KeyError, Object, Prefix, Store, StoreError, StoreErrorKind};
+use bytes::Bytes;
+use flate2::{Compression, GzBuilder};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// Maximum number of concurrent requests. Pages are small.
+const MAX_IN_FLIGHT: usize = 32;
+
+/// Maximum size of a file that may belong to a site, in bytes.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// `Cache-Control` of files with names that change with their content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// Error while storing a site.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SiteError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// A file of a site.
+#[derive(Clone, Debug)]
+pub(super) struct SiteFile {
+    /// Path below the prefix.
+    pub(super) path: String,
+    pub(super) body: Bytes,
+    pub(super) content_type: &'static str,
+    /// The name changes with the content.
+    pub(super) is_immutable: bool,
+    /// Browsers alone read it, so it's stored compressed if the store keeps headers.
+    pub(super) is_compressed: bool,
+}
+
+impl SiteFile {
+    /// Creates a page, which search engines and command-line tools read as well.
+    pub(super) fn page(path: String, html: String) -> Self {
+        let content_type = "text/html; charset=utf-8";
+        Self { path, body: html.into(), content_type, is_immutable: false, is_compressed: false }
+    }
+}
+
+/// Key and size in bytes of a file that was put, or `None` for an unchanged one.
+type PutResult = Result<Option<(Key, u64)>, StoreError>;
+
+/// Stores files, unless a listing says that they are there already.
+pub(crate) struct SiteWriter<'a> {
+    publisher: &'a Publisher,
+    destination: Destination,
+    /// Files in the store that haven't been written yet. `None` if the store denies listing.
+    present: Option<HashMap<Key, Option<Digest>>>,
+    requests: FuturesUnordered<BoxFuture<'a, PutResult>>,
+    is_dry_run: bool,
+    unchanged: u64,
+    /// Keys and sizes of the files that were put, or would be.
+    changed: Vec<(Key, u64)>,
+}
+
+impl<'a> SiteWriter<'a> {
+    /// Lists the files of the site. With `is_dry_run`, nothing is stored.
+    pub(crate) async fn new(publisher: &'a Publisher, is_dry_run: bool) -> Result<Self, SiteError> {
+        let destination = publisher.options().destination();
+        let mut present = Some(HashMap::new());
+        for folder in [Destination::OBJECTS, Destination::SITE] {
+            let below = destination.prefix().join(folder)?;
+            present = match (present, listed(publisher.store(), &below).await?) {
+                (Some(mut present), Some(found)) => {
+                    present.extend(found);
+                    Some(present)
+                }
+                _ => None,
+            };
+        }
+        let (requests, changed) = (FuturesUnordered::new(), Vec::new());
+        Ok(Self { publisher, destination, present, requests, is_dry_run, unchanged: 0, changed })
+    }
+
+    pub(super) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Reads a small file of the site as it is now.
+    pub(super) async fn read(&self, path: &str) -> Result<Option<Bytes>, SiteError> {
+        let key = self.destination.document(path)?.key;
+        Ok(self.publisher.store().get(&key).await?.map(|stored| stored.body))
+    }
+
+    /// Stores a file unless it's unchanged. Returns before the request ends.
+    pub(super) async fn write(&mut self, file: SiteFile) -> Result<(), SiteError> {
+        let key = self.destination.document(&file.path)?.key;
+        let is_compressed = file.is_compressed && self.publisher.store().keeps_headers();
+        let body = if is_compressed { compressed(&file.body) } else { file.body };
+        let known = self.present.as_mut().and_then(|present| present.remove(&key));
+        if known.is_some() && file.is_immutable || known.flatten() == Some(Digest::of(&body)) {
+            self.unchanged += 1;
+            return Ok(());
+        }
+        // Only files of the two folders are listed.
+        let is_new = known.is_none() && self.present.is_some() && file.path.contains('/');
+        let cache_control = if file.is_immutable { IMMUTABLE } else { &self.publisher.options().info_cache_control };
+        let object = Object {
+            key,
+            body: body.into(),
+            content_type: file.content_type,
+            content_encoding: is_compressed.then_some("gzip"),
+            cache_control: Arc::from(cache_control),
+            mark: None,
+        };
+        self.requests.push(put(self.publisher.store(), object, is_new, self.is_dry_run).boxed());
+        while self.requests.len() >= MAX_IN_FLIGHT {
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for one request. Returns `false` if there are none.
+    async fn wait(&mut self) -> Result<bool, SiteError> {
+        match self.requests.next().await.transpose()? {
+            None => return Ok(false),
+            Some(Some(changed)) => self.changed.push(changed),
+            Some(None) => self.unchanged += 1,
+        }
+        Ok(true)
+    }
+
+    /// Waits for all requests so far.
+    pub(super) async fn flush(&mut self) -> Result<(), SiteError> {
+        while self.wait().await? {}
+        Ok(())
+    }
+
+    /// Deletes the files in the site's own folder that weren't written, except those that `is_kept` by their paths.
+    pub(super) async fn delete_others(&mut self, is_kept: impl Fn(&str) -> bool) -> Result<(), SiteError> {
+        let prefix = self.destination.prefix();
+        let is_other = |key: &&Key| {
+            prefix
+                .path_of(key.as_str())
+                .is_some_and(|path| path.starts_with(Destination::SITE_FOLDER) && !is_kept(path))
+        };
+        let others: Vec<Key> = self.present.iter().flat_map(HashMap::keys).filter(is_other).cloned().collect();
+        if !self.is_dry_run && !others.is_empty() {
+            let store = self.publisher.store();
+            let ours = stream::iter(others)
+                .map(|key| async { Ok::<_, StoreError>(is_ours(store, &key).await?.then_some(key)) });
+            let ours: Vec<Option<Key>> = ours.buffer_unordered(MAX_IN_FLIGHT).boxed().try_collect().await?;
+            store.delete(ours.into_iter().flatten().collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of unchanged files, the changed files, and pages of objects that weren't written.
+    pub(super) fn into_result(self) -> (u64, Vec<(Key, u64)>, Vec<Key>) {
+        let prefix = self.destination.prefix();
+        let is_page = |key: &Key| prefix.path_of(key.as_str()).is_some_and(Destination::is_object_page);
+        let pages = self.present.unwrap_or_default().into_keys().filter(is_page).collect();
+        (self.unchanged, self.changed, pages)
+    }
+}
+
+/// Puts an object if it differs from the stored one. Returns its key and size if so.
+async fn put(store: &dyn Store, object: Object, is_new: bool, is_dry_run: bool) -> PutResult {
+    if !is_new && store.get(&object.key).await?.is_some_and(|stored| stored.body == *object.body) {
+        return Ok(None);
+    }
+    let changed = (object.key.clone(), object.body.len() as u64);
+    if !is_dry_run {
+        store.put(object).await?;
+    }
+    Ok(Some(changed))
+}
+
+/// Compresses text, always to the same bytes. The header has a comment that identifies the file.
+fn compressed(text: &[u8]) -> Bytes {
+    let compress = || -> io::Result<Vec<u8>> {
+        let mut encoder = GzBuilder::new().comment(GENERATOR).write(Vec::new(), Compression::best());
+        encoder.write_all(text)?;
+        encoder.finish()
+    };
+    compress().expect("memory can be written to").into()
+}
+
+/// Returns the keys below a prefix, with digests if the store provides them. Returns `None` if the store denies listing.
+async fn listed(store: &dyn Store, below: &Prefix) -> Result<Option<HashMap<Key, Option<Digest>>>, StoreError> {
+    let listed = store.pages(below).try_fold(HashMap::new(), |mut present, page| async {
+        present.extend(page.into_iter().map(|object| (object.key, object.etag.and_then(|etag| etag.md5()))));
+        Ok(present)
+    });
+    match listed.await {
+        Ok(present) => Ok(Some(present)),
+        Err(error) if error.kind() == StoreErrorKind::Denied => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns `true` if an object is a file of a site that this program has written.
+pub(crate) async fn is_ours(store: &dyn Store, key: &Key) -> Result<bool, StoreError> {
+    let is_logo = key.as_str().rsplit('/').next().is_some_and(|name| name.starts_with(LOGO));
+    Ok(store.get(key).await?.is_some_and(|stored| is_logo || is_site_file(&stored.body)))
+}
+
+/// Start of a logo's name. Images don't tell who has written them.
+pub(super) const LOGO: &str = "site-logo-";
+
+/// Returns `true` if this is the content of a site's file.
+pub(crate) fn is_site_file(body: &[u8]) -> bool {
+    // The comment in the header of a compressed file isn't compressed.
+    body.len() as u64 <= MAX_FILE_BYTES && body.windows(GENERATOR.len()).any(|window| window == GENERATOR.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_files_are_the_same_each_time_and_recognized() {
+        let body = compressed(b"text");
+        assert_eq!(body, compressed(b"text"));
+        assert!(is_site_file(&body));
+        assert!(!is_site_file(b"text"));
+    }
+}
