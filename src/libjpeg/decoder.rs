@@ -2,8 +2,8 @@
 
 use super::coefficients::CoefficientBuffer;
 use super::state::{DecoderState, Source};
+use super::virtual_arrays;
 use super::{LibjpegError, ROWS_AT_ONCE, Result, guarded, prepare_errors, raise};
-use super::{mcu_decoder, virtual_arrays};
 use crate::iiif::Size;
 use crate::pixel::{BlockColors, BlockLayout, BlockStrip, Component, RowScale};
 use mozjpeg_sys as ffi;
@@ -85,8 +85,7 @@ impl Decoder {
             has_ended: false,
             scans: 0,
         };
-        let state =
-            Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0, mcus: None }));
+        let state = Box::into_raw(Box::new(DecoderState { info, error, source, coefficients: None, requested: 0 }));
         let decoder = Self { state };
         // SAFETY: `state` is valid and its fields don't move; see the module documentation.
         guarded(|| unsafe {
@@ -96,11 +95,6 @@ impl Decoder {
             ffi::jpeg_read_header(&mut (*state).info, 1);
         })?;
         Ok(decoder)
-    }
-
-    #[cfg(test)]
-    pub(super) fn state(&mut self) -> *mut DecoderState {
-        self.state
     }
 
     fn info(&self) -> &ffi::jpeg_decompress_struct {
@@ -256,9 +250,6 @@ impl Decoder {
             ffi::jpeg_start_decompress(&mut (*state).info);
             if (*state).info.buffered_image != 0 {
                 ffi::jpeg_start_output(&mut (*state).info, 1);
-            }
-            if !(*state).source.is_arithmetic && ffi::jpeg_has_multiple_scans(&(*state).info) == 0 {
-                mcu_decoder::install(state);
             }
         });
         self.explained(started)?;

@@ -18,8 +18,6 @@ mod decoder;
 mod encoder;
 mod entropy;
 mod huffman;
-mod huffman_decoder;
-mod mcu_decoder;
 mod scan;
 mod state;
 mod virtual_arrays;

@@ -1,7 +1,6 @@
 //! Memory that decoders and encoders share with libjpeg.
 
 use super::coefficients::CoefficientBuffer;
-use super::mcu_decoder::McuDecoder;
 use super::scan::ScanWriter;
 use crate::iiif::Size;
 use crate::pixel::{Block, BlockLayout};
@@ -18,8 +17,6 @@ pub(super) struct DecoderState {
     /// Coefficient buffer, if coefficients are kept.
     pub(super) coefficients: Option<CoefficientBuffer>,
     pub(super) requested: usize,
-    /// Decoder for MCUs that replaces libjpeg's, if there is one.
-    pub(super) mcus: Option<McuDecoder>,
 }
 
 /// The decoder's input. libjpeg's manager comes first so that callbacks can cast their pointer to this type.
