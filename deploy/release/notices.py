@@ -46,6 +46,14 @@ def notices(package: dict) -> list[pathlib.Path]:
     return sorted(path for path in named if path.suffix not in {".rs", ".py", ".c", ".h", ".html", ".cmake"})
 
 
+def notices_of_repository(package: dict, packages: list[dict]) -> list[pathlib.Path]:
+    """Returns the notices of another package from the same repository, which has one license."""
+    def is_sibling(other: dict) -> bool:
+        return (other["repository"], other["license"]) == (package["repository"], package["license"])
+    siblings = (notices(other) for other in packages if package["repository"] and is_sibling(other))
+    return next(filter(None, siblings), [])
+
+
 def mit_terms() -> str:
     """Returns the license text without the copyright line."""
     lines = pathlib.Path("LICENSE-MIT").read_text(encoding="utf-8").splitlines()
@@ -58,11 +66,12 @@ def main() -> None:
     print("iiif-publish contains the following works, under the licenses that follow.\n")
     print("This software is based in part on the work of the Independent JPEG Group.\n")
     seen: dict[str, str] = {}
-    for package in built_in(sys.argv[1] if len(sys.argv) > 1 else this_machine()):
+    packages = built_in(sys.argv[1] if len(sys.argv) > 1 else this_machine())
+    for package in packages:
         title = f"{package['name']} {package['version']}"
         print(f"{'=' * 100}\n{title}: {package['license']}")
         print("".join(f"  {author}\n" for author in package["authors"]), end="")
-        texts = notices(package)
+        texts = notices(package) or notices_of_repository(package, packages)
         if not texts and "MIT" not in package["license"]:
             sys.exit(f"{title} has no notice, and its license is {package['license']}: find its text")
         if not texts:

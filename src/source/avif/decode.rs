@@ -14,8 +14,8 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    /// Decodes an image, whose size and format must be those that the file announces. A panic in the decoder becomes an
-    /// error.
+    /// Decodes an image, whose size and format must be those that the file announces. A panic in the decoder's Rust
+    /// interface becomes an error. One in its core, which has a C interface, would end the process.
     pub(super) fn new(bytes: Vec<u8>, size: (u32, u32), format: Av1Format) -> Result<Self, DecodeError> {
         let decoded = catch_unwind(AssertUnwindSafe(|| decode(bytes, size)));
         let picture = decoded.unwrap_or_else(|_| Err("the decoder failed internally".into()))?;
