@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// JPEG, PNG, TIFF and other formats are detected from the file's content.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Write an HTML page that shows the images, or add them to it
+    /// Write or extend an HTML page that shows the images
     ///
     /// The default name is `viewer.html`. Images of earlier runs stay on the page.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = PageName::DEFAULT,

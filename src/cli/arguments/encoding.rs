@@ -45,7 +45,7 @@ pub(crate) struct EncodingArguments {
     /// Keep the ICC profile of RGB and gray images instead of converting to sRGB
     #[arg(long)]
     keep_profile: bool,
-    /// Choose pages of a TIFF or PDF: one, a range, or `all`
+    /// Choose pages of a TIFF or PDF: 1, A-B or `all`
     ///
     /// Pages are counted from 1. One page is published as one image (`book`). Several pages become an object with a manifest, and their
     /// identifiers end with their numbers (`book/1`). By default, `ingest` uses all pages, except of files that are

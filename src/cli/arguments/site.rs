@@ -11,7 +11,7 @@ use iiif_publish::site::{Color, Logo, SiteLanguage, SiteOptions};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Site")]
 pub(crate) struct SiteArguments {
-    /// Write a website: a page for each object, a list with search, `index.html`
+    /// Write a website with a page per object and a search
     ///
     /// It is plain HTML beside the images, and needs no server. A table `[site]` in the configuration file turns it on.
     #[arg(long, conflicts_with = "shard")]

@@ -116,7 +116,7 @@ struct DocumentArguments {
     /// The stream is `activity/all-changes.json`.
     #[arg(long)]
     activity: bool,
-    /// Set the collection's title [default: its present title, or `Collection`]
+    /// Set the collection's title [default: the present one]
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 }
