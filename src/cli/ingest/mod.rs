@@ -117,6 +117,8 @@ struct DocumentArguments {
     #[arg(long)]
     activity: bool,
     /// Set the collection's title [default: the present one]
+    ///
+    /// A new collection without one is called `Collection`.
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
 }

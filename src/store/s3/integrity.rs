@@ -6,7 +6,7 @@ use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RequestChecksumCalculation, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 
-/// How the store and the program make sure that the stored bytes are the bytes sent.
+/// Protection of the content on its way to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Integrity {
     /// The signature contains the content's SHA-256, and the returned ETag is compared to its MD5.
