@@ -91,8 +91,9 @@ impl<'a> SiteWriter<'a> {
         &self.destination
     }
 
-    /// Reads a small file of the site as it is now.
-    pub(super) async fn read(&self, path: &str) -> Result<Option<Bytes>, SiteError> {
+    /// Reads a small file of the site as it is now. The reference is mutable because the requests in flight can't be shared
+    /// between threads.
+    pub(super) async fn read(&mut self, path: &str) -> Result<Option<Bytes>, SiteError> {
         let key = self.destination.document(path)?.key;
         Ok(self.publisher.store().get(&key).await?.map(|stored| stored.body))
     }
