@@ -221,7 +221,7 @@ impl Presentation {
     }
 
     /// Returns an object for the site, as its stored manifest shows it. `rows` are the object's pages in the input.
-    pub(crate) fn stored_site_object(&self, rows: &[&Page], body: &[u8]) -> Option<SiteObject> {
+    pub(crate) fn stored_site_object(rows: &[&Page], body: &[u8]) -> Option<SiteObject> {
         let first = rows.first()?;
         let image = |canvas: StoredCanvas| {
             let label = canvas.label.map(|label| LanguageMap::new(None, label)).unwrap_or_default();

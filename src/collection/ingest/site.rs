@@ -76,7 +76,7 @@ impl Ingest<'_> {
         }
         let key = presentation.destination().manifest(&rows[0].object)?.key;
         let Some(stored) = self.publisher.store().get(&key).await? else { return Ok(None) };
-        Ok(presentation.stored_site_object(&rows, &stored.body))
+        Ok(Presentation::stored_site_object(&rows, &stored.body))
     }
 
     /// Deletes pages of objects that are no longer in the input.
