@@ -87,7 +87,7 @@ impl Header {
             return Err(format!("there are {} columns; at most {MAX_COLUMNS} are supported", names.len()));
         }
         if let Some(missing) = settings.missing_mapping(names) {
-            return Err(format!("there is no column `{missing}`, only {}", listed(names)));
+            return Err(format!("column `{missing}` is missing; the table has {}", listed(names)));
         }
         let columns = resolved(names, settings);
         let Some(source) = columns.iter().position(|column| *column == Column::Source) else {
@@ -206,7 +206,7 @@ fn without_source(names: &[String]) -> String {
         }
         None => "pass the column with the files or URLs of the images, such as `--column source=NAME`".to_owned(),
     };
-    format!("there is no column `source`, only {}; {remedy}", listed(names))
+    format!("column `source` is missing; the table has {}; {remedy}", listed(names))
 }
 
 /// Returns the option that gives a column its meaning.

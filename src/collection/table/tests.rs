@@ -152,7 +152,7 @@ fn columns_can_have_any_name() {
     let columns = mapped(&["source=Dateiname", "label@de=Titel", "rights=Rechte"]);
     let text = "Titel;Dateiname;Datierung\nWeltatlas;a.tif;1595\n";
     let error = read_columns(text, &columns).map(|_| ()).expect_err("no rights");
-    assert!(error.contains("there is no column `Rechte`, only `Titel`, `Dateiname`, `Datierung`"), "{error}");
+    assert!(error.contains("column `Rechte` is missing; the table has `Titel`, `Dateiname`, `Datierung`"), "{error}");
     let columns = mapped(&["source=dateiname", "label@de=Titel"]);
     let rows = read_columns(text, &columns).expect("a row");
     let description = rows.pages[0].description();

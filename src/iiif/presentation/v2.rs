@@ -492,7 +492,7 @@ mod tests {
         assert_eq!(manifest["label"], json!(["ms 1", language("Handschrift 1", "de")]));
         assert_eq!(manifest["description"], language("A book.", "en"));
         assert_eq!(manifest["metadata"], json!([{"label": "Date", "value": "1642"}]));
-        assert_eq!(manifest["attribution"], "City Library", "there is no other attribution");
+        assert_eq!(manifest["attribution"], "City Library", "the provider is the only attribution");
         assert_eq!(manifest["logo"], json!(["https://example.org/logo.png"]));
         assert_eq!(manifest.get("viewingHint"), None, "this version has no hint for pages without an order");
         let related =
