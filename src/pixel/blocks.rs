@@ -87,7 +87,7 @@ impl BlockLayout {
 
     /// Returns the index of the first block in a component's row of blocks. Rows are counted from the top of the strip.
     ///
-    /// Rows of MCUs contain one component after another, and each component has `v_samp` rows of blocks.
+    /// Each MCU row stores its components one after another, with `v_samp` rows of blocks per component.
     #[must_use]
     pub fn row_start(&self, component: usize, row: u32) -> usize {
         let v_samp = self.components[component].v_samp;

@@ -124,7 +124,7 @@ impl HdrToSrgb {
     pub(super) fn convert(&self, samples: [u16; 3]) -> [u8; 3] {
         let mut light = samples.map(|sample| self.light[usize::from(sample)]);
         if self.transfer == HdrTransfer::Hlg {
-            // The display makes bright scenes brighter (BT.2100, table 5, with a gamma of 1.2).
+            // HLG displays make bright scenes brighter (BT.2100, table 5, with a gamma of 1.2).
             let weights = self.primaries.luminance();
             let luminance: f32 = light.iter().zip(weights).map(|(light, weight)| light * weight).sum();
             let factor = DEFAULT_PEAK * luminance.max(1e-6).powf(0.2);

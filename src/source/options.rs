@@ -179,7 +179,7 @@ pub struct Dpi(u16);
 pub struct DpiError;
 
 impl Dpi {
-    /// Minimum resolution. A printed page becomes a thumbnail.
+    /// Minimum resolution, which reduces a printed page to a thumbnail.
     pub const MIN: u16 = 36;
 
     /// Maximum resolution.

@@ -12,7 +12,7 @@ const BLOCK_BYTES: u64 = 2;
 /// Memory per image column for converting a row, in bytes. This covers the samples before and after the conversion.
 const ROW_BYTES: u64 = 40;
 
-/// Returns the memory needed to decode a row of color and alpha tiles with this many threads, in bytes.
+/// Returns the memory needed to decode a row of color and alpha tiles with `threads` threads, in bytes.
 pub(super) fn planned(colors: &Tiles, alpha: Option<&Tiles>, threads: usize) -> u64 {
     of_tiles(colors, threads).saturating_add(alpha.map_or(0, |alpha| of_tiles(alpha, threads)))
 }

@@ -87,7 +87,8 @@ impl Header {
                 ADOBE if content.starts_with(b"Adobe") => transform = content.get(11).copied(),
                 SCAN => {
                     let frame = frame.ok_or_else(|| damaged("its scan comes before its frame"))?;
-                    // Without a marker, treat the colors as RGB because lossless encoders don't convert them.
+                    // Without an Adobe or JFIF marker, treat the colors as RGB because lossless encoders don't convert
+                    // them.
                     let is_ycbcr = frame.components.len() == 3 && transform.map_or(is_jfif, |transform| transform == 1);
                     let data_at = reader.stream_position()?;
                     return Self::of_scan(&frame, &content, &tables, interval, is_ycbcr, data_at);

@@ -76,7 +76,7 @@ struct StreamHead {
 }
 
 impl StreamHead {
-    /// Adds the segments before the first scan. Returns `None` if they're damaged.
+    /// Adds the segments up to the first scan. Returns `None` if they're damaged.
     fn read(mut self, stream: &[u8]) -> Option<Self> {
         self.has_own_tables = false;
         let mut rest = stream.strip_prefix(&[0xff, START_OF_IMAGE])?;

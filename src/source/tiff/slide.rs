@@ -71,7 +71,7 @@ fn samples(tags: Tags<'_>) -> u64 {
     tags.number(tags::SAMPLES_PER_PIXEL).ok().flatten().unwrap_or(1)
 }
 
-/// Images of a file that aren't published.
+/// Images in a file that aren't published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LeftOut {
     /// Number of images of each kind.
