@@ -44,7 +44,7 @@ pub enum IngestError {
         /// The identifier's first segment.
         folder: String,
     },
-    /// A document in the place of the activity stream isn't a page of activities.
+    /// A document at the activity stream's location isn't a page of activities.
     #[error("`{key}` is not a page of an activity stream")]
     NotActivities {
         /// The document's key.

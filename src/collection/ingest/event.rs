@@ -93,7 +93,7 @@ pub enum IngestEvent<'a> {
         url: &'a str,
         /// Number of files that were written.
         updated: u64,
-        /// Number of files that were not written.
+        /// Number of files that were already up to date.
         unchanged: u64,
     },
     /// A manifest, a collection page or an object's page is being deleted because its object is no longer in the input.

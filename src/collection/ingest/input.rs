@@ -73,7 +73,7 @@ impl IngestInput {
         }
     }
 
-    /// Returns an error if the identifier of an image or object would collide with the files of a site.
+    /// Returns an error if an image or object identifier would collide with a site's files.
     pub(super) fn check_identifiers_for_site(&self, destination: &Destination) -> Result<(), IngestError> {
         let identifiers = self.pages.iter().flat_map(|page| [&page.identifier, &page.object]);
         let reserved = |identifier: &Identifier| {
