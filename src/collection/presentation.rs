@@ -95,7 +95,7 @@ impl Presentation {
         pages.iter().find(is_named).map(|published| self.thumbnail(published).without_service())
     }
 
-    /// Converts a thumbnail from another presentation of the same images to this presentation's URIs.
+    /// Returns a thumbnail from another presentation of the same images, with this presentation's URIs.
     pub(crate) fn own_thumbnail(&self, thumbnail: &Picture) -> Picture {
         thumbnail.clone().with_id(self.image_uri(thumbnail.id()))
     }

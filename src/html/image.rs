@@ -36,7 +36,7 @@ pub struct PageImage {
     /// Credit line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<String>,
-    /// URI of the license or rights statement. By default, the viewer displays the one in `info.json`.
+    /// URI of the license or rights statement. By default, the viewer displays the URI from `info.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rights: Option<String>,
 }

@@ -91,7 +91,7 @@ pub struct Description {
     pub homepage: Vec<Link>,
     /// Machine-readable descriptions of the object.
     pub see_also: Vec<Link>,
-    /// The object in other forms, such as a PDF file.
+    /// Other forms of the object, such as a PDF file.
     pub rendering: Vec<Link>,
     /// Organizations and people that provide the object.
     pub provider: Vec<Agent>,

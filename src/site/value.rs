@@ -47,7 +47,7 @@ pub(super) fn title(map: &LanguageMap, language: &str, default: &str) -> Value {
         .unwrap_or_else(|| Value::new("none", default))
 }
 
-/// Returns the first value in each other language.
+/// Returns the first value in each of the other languages.
 pub(super) fn other_titles(map: &LanguageMap, shown: &Value) -> Vec<Value> {
     let first = |(language, texts): (&str, &[String])| texts.first().map(|text| Value::new(language, text));
     map.languages().filter_map(first).filter(|value| !value.text.is_empty() && value.text != shown.text).collect()

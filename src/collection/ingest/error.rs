@@ -50,7 +50,7 @@ pub enum IngestError {
         /// The document's key.
         key: Key,
     },
-    /// The identifier of an image or object would collide with the files of the site.
+    /// An image or object identifier would collide with the site's files.
     #[error("`{identifier}` cannot be an identifier: `{name}` is reserved for the site")]
     ReservedForSite {
         /// The identifier.

@@ -62,7 +62,7 @@ impl IngestInput {
         }
     }
 
-    /// Returns an error if an image's identifier would place its objects in this folder for documents.
+    /// Returns an error if an image's identifier would place its objects in this document folder.
     pub(super) fn check_folder(&self, destination: &Destination, folder: &str) -> Result<(), IngestError> {
         let page = self.pages.iter().find(|page| destination.may_collide_with(folder, &page.identifier));
         match page {

@@ -41,7 +41,7 @@ impl Thumbnails {
         };
         let unknown: Vec<(String, &Identifier)> = collection.items().filter_map(of_manifest).collect();
         let read = async |(id, object): (String, &Identifier)| -> Result<(String, Option<Picture>), IngestError> {
-            // Version 3 of the manifest is always written.
+            // The version 3 manifest is always written.
             let key = publisher.options().destination().manifest(object)?.key;
             let stored = publisher.store().get(&key).await?;
             let thumbnail = stored.and_then(|stored| PresentationVersion::manifest_thumbnail(&stored.body));

@@ -201,7 +201,7 @@ fn omeka_meaning(name: &str) -> Column {
     }
 }
 
-/// Converts a column name to a label: `date-is-approximate` becomes `Date is approximate`, and `isPartOf` becomes `Is
+/// Returns a label for a column name: `date-is-approximate` becomes `Date is approximate`, and `isPartOf` becomes `Is
 /// part of`.
 fn readable(name: &str) -> String {
     let mut label = String::new();

@@ -70,7 +70,7 @@ class Viewer {
       make("div", { class: "iv-actions" }, this.download.element, this.embed, this.copy, this.details, this.hidden));
   }
 
-  /** Opens the image that the URL names, or the first one. */
+  /** Opens the image named in the URL, or the first image. */
   #begin() {
     this.strip.update(this.images);
     const { updates } = this.root.dataset;
@@ -185,7 +185,7 @@ class Viewer {
     return to >= 0 && to < this.images.length ? this.images[to] : undefined;
   }
 
-  /** Shows the next image, or the previous one if `step` is negative. */
+  /** Shows the next image, or the previous image if `step` is negative. */
   turn(step) {
     const neighbor = this.index === undefined ? undefined : this.#neighbor(step);
     if (neighbor) this.open(this.images.indexOf(neighbor), { isStep: true });

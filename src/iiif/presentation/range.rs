@@ -25,7 +25,7 @@ pub enum RangePathError {
 }
 
 impl RangePath {
-    /// Parses a path. Its labels are in the given language.
+    /// Parses a path with labels in the given language.
     ///
     /// # Errors
     /// Returns an error if an entry is empty or the path is too deep.
